@@ -1,0 +1,34 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both do their own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: setup demo test test-all lint types clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt src/azureml_sandbox/azurite/package.json
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[sandbox,dev]'
+	$(BIN)/azureml-sandbox install
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/azureml-sandbox demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+test: lint types
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-all: lint types
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+clean:
+	rm -rf $(VENV) sandbox

@@ -1,0 +1,1 @@
+"""Carry Azure Machine Learning job history from one workspace to another, and prove it."""

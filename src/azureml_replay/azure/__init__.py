@@ -1,0 +1,1 @@
+"""The service, spoken: wire in, domain out, and the other way round."""

@@ -1,0 +1,1 @@
+"""A local workspace that speaks the Azure Machine Learning wire."""
