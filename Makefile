@@ -10,6 +10,7 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt src/azureml_sandbox/azurite/package.json
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip==26.3  # 23.2 fails to resolve azure-ai-ml's telemetry pins
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[sandbox,dev]'
 	$(BIN)/azureml-sandbox install
 	touch $(STAMP)
