@@ -1,0 +1,76 @@
+"""Every exception of ours, cut by what the caller can do, and the exit code of every outcome.
+
+* ReplayError
+  + UserError          the message is the whole story: input, login, role, disk, an archive in use   exit 2
+  + ServiceError       the service answered, or could not be asked; carries method, url, status
+    - Rejected         4xx: the same request will fail again                                         exit 3
+    - NotFound         404                                                                           exit 3
+    - Unavailable      429 or 5xx after the last attempt, no connection: continue later              exit 3
+    - Uncertain        a write that may not be repeated was sent and its answer was lost: ask first   exit 3
+  + IntegrityError     what was read is not what was written                                         exit 4
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What a command ends with; scripts rely on these numbers."""
+
+    OK = 0
+    BUG = 1
+    USER = 2
+    SERVICE = 3
+    INTEGRITY = 4
+    FINDINGS = 5
+    INTERRUPTED = 130
+
+
+class ReplayError(Exception):
+    """Base of all that we raise on purpose."""
+
+    exit = Exit.BUG
+
+
+class UserError(ReplayError):
+    """Something that whoever runs the command can mend. The message names the file, key, flag or role."""
+
+    exit = Exit.USER
+
+
+class ServiceError(ReplayError):
+    """What a service answered."""
+
+    exit = Exit.SERVICE
+
+    def __init__(self, message: str, *, method: str = "", url: str = "", status: int = 0, code: str = "") -> None:
+        """`url` without its query: signatures live there. `code` is the innermost error code of the answer."""
+        super().__init__(message)
+        self.method, self.url, self.status, self.code = method, url, status, code
+
+    def __str__(self) -> str:
+        where = f" ({self.method} {self.url}: {self.status})" if self.method else ""
+        return f"{self.args[0]}{where}"
+
+
+class Rejected(ServiceError):
+    """The same request will be refused again."""
+
+
+class NotFound(Rejected):
+    """The service knows no such thing."""
+
+
+class Unavailable(ServiceError):
+    """Throttled, failing or out of reach after the last attempt."""
+
+
+class Uncertain(ServiceError):
+    """A write that is not repeatable was sent, and whether it arrived is unknown: read back, then send what lacks."""
+
+
+class IntegrityError(ReplayError):
+    """What was read is not what was written."""
+
+    exit = Exit.INTEGRITY

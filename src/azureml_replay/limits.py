@@ -1,0 +1,45 @@
+"""The service's limits, each with its source. `plan` says beforehand what will not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# How much of each kind goes into one request of ours.
+RUNS_PER_REQUEST = 100
+"""batchrundata, batch/runs, batch/events: no limit is documented; 100 run documents are about 400 KB."""
+FILES_PER_REQUEST = 50
+"""artifacts/batch/metadata, as azureml-mlflow sends it (AZUREML_ARTIFACT_BATCH_SIZE, clients.md 5.1)."""
+ROWS_PER_REQUEST = 1_000
+"""metric/v2.0 batch, all series together: none documented; MLflow's own batch size (FIDELITY, Limits)."""
+ROWS_PER_SERIES_AND_REQUEST = 250
+"""Recorded error: `MetricV2Dto.Value/Count, Limit=250`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one run of a target can hold. Documented by the service (resource-limits-capacity; clients.md 4.3)."""
+
+    metric_names: int = 50
+    rows_per_metric: int = 1_000_000
+    metric_columns: int = 15
+    metric_column_name: int = 255
+    metric_text: int = 255
+    parameters: int = 200
+    tags: int = 50
+    properties: int = 50
+    key: int = 100
+    """Characters of a tag's or property's key."""
+    value: int = 1_000
+    """Characters of a tag's or property's value."""
+    run_id: int = 255
+    """"Less than 256 characters", letters, digits, `-` and `_` (swagger)."""
+    display_name: int = 256
+    description: int = 5_000
+    error_message: int = 3_000
+    input_datasets: int = 200
+    output_datasets: int = 20
+    artifact_path: int = 5_000
+    blob_name: int = 1_024
+
+
+DOCUMENTED = Limits()

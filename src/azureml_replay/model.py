@@ -1,0 +1,290 @@
+"""The domain: what a workspace holds, as values. No I/O here, and nothing of ours is imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NewType, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+Value: TypeAlias = "float | int | str | bool | None"
+"""One cell of a metric row, in the type its column declares."""
+
+RunId = NewType("RunId", str)
+"""Also the job's name: the service uses one for both."""
+
+TICKS_PER_SECOND = 10_000_000
+_SECOND = timedelta(seconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?\d*(Z|[+-]\d\d:\d\d)?\Z")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Instant:
+    """A moment as the service stores it."""
+
+    ticks: int
+    """100-nanosecond ticks since the Unix epoch, UTC: datetime would lose the seventh decimal (responses.md 9)."""
+
+    @classmethod
+    def parse(cls, text: str) -> Instant:
+        """Reads .NET round-trip stamps: 0 to 7 decimals, `Z`, an offset, or no zone (then UTC).
+
+        Raises ValueError on anything else.
+        """
+        found = _TIME.match(text)
+        if not found:
+            raise ValueError(f"not a time stamp: {text!r}")
+        day, clock, fraction, zone = found.groups()
+        moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in (None, 'Z') else zone}")
+        seconds = (moment - _EPOCH) // _SECOND
+        return cls(seconds * TICKS_PER_SECOND + int((fraction or "").ljust(7, "0")))
+
+    @classmethod
+    def of(cls, moment: datetime) -> Instant:
+        """From an aware datetime; microseconds become tens of ticks."""
+        return cls((moment - _EPOCH) // timedelta(microseconds=1) * 10)
+
+    def __str__(self) -> str:
+        """The service's own form: trailing zeros cut, offset `+00:00`."""
+        seconds, ticks = divmod(self.ticks, TICKS_PER_SECOND)
+        moment = _EPOCH + seconds * _SECOND
+        fraction = f".{ticks:07d}".rstrip("0") if ticks else ""
+        return f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f"{fraction}+00:00"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRef:
+    """Which workspace: the three names that Studio's config.json holds. Compared without case, as ARM does."""
+
+    subscription_id: str
+    resource_group: str
+    name: str
+
+    @property
+    def arm_id(self) -> str:
+        """The resource id, without host, beginning with a slash."""
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+        )
+
+    def same_as(self, other: WorkspaceRef) -> bool:
+        """True where both name one workspace, whatever the case."""
+        return self.arm_id.lower() == other.arm_id.lower()
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id}/{self.resource_group}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A named group of runs. A Run on the wire carries only the experiment's id (responses.md 4.1)."""
+
+    id: str
+    name: str
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    archived: Instant | None = None
+    document: Json = None
+    """The whole wire document; redacted once it comes out of an archive."""
+    unknown: tuple[str, ...] = ()
+    """Wire keys that decoding did not know: kept in `document`, counted in the archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetReference:
+    """A named input or output of a run: `azureml://locations/…/data/…/versions/1`, type `UriFolder`."""
+
+    asset_id: str
+    type: str | None
+
+
+TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
+"""States in which the service changes a run no more (clients.md 3.2; NotResponding and Paused may still move)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What happened: one run of a workspace, or one that a target is to hold.
+
+    Fields up to `error` can be written to a target; those after it are the server's own or lineage.
+    """
+
+    id: RunId
+    parent: RunId | None = None
+    experiment: str = ""
+    status: str = ""
+    start: Instant | None = None
+    end: Instant | None = None
+    display_name: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str | None] = field(default_factory=dict)
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, AssetReference] = field(default_factory=dict)
+    outputs: Mapping[str, AssetReference] = field(default_factory=dict)
+    input_datasets: Json = None
+    output_datasets: Json = None
+    hidden: bool = False
+    """Archived, in the words of Studio."""
+    error: Json = None
+    """The inner error object: `code`, `message`, …; written by an Error event only (clients.md 3.3)."""
+
+    created: Instant | None = None
+    modified: Instant | None = None
+    creator: str | None = None
+    kind: str | None = None
+    """`runType`: azureml.PipelineRun, azureml.StepRun, azureml.scriptrun, …; None for runs that MLflow made."""
+    container: str = ""
+    """Where metrics and files live; `dcid.{id}`, but another run's for a reused step (responses.md 4.1)."""
+    document: Json = None
+    """The whole wire document; redacted once it comes out of an archive."""
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def own_container(self) -> bool:
+        """False for a reused step, whose files and points are carried once, with their owner."""
+        return self.container in ("", f"dcid.{self.id}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetails:
+    """What only `rundata` gives (responses.md 4.4): the run with its inputs and outputs, and how it was defined."""
+
+    run: Run
+    definition: Json = None
+    specification: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as submitted: the ARM resource. Its name is its run's id."""
+
+    name: RunId
+    document: Json
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeriesKey:
+    """Under what name rows were logged."""
+
+    name: str
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """All rows of one name, without the rows."""
+
+    key: SeriesKey
+    columns: tuple[tuple[str, str], ...]
+    """Column name and wire type (`Double`, `Integer`, `String`, `Boolean`, `Artifact`), in the service's order."""
+    ux_type: str | None = None
+    """How Studio draws it: `azureml.v1.scalar`, `azureml.v1.table`, `azureml.v2.image`, …"""
+    schema_id: str | None = None
+
+
+Row: TypeAlias = "tuple[int | None, int | None, tuple[Value, ...]]"
+"""Step, ticks, one value per column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Some rows of one series, by columns: at most `ROWS_PER_CHUNK` of them."""
+
+    series: Series
+    steps: Sequence[int | None]
+    """None where the caller logged none: the service keeps the difference to 0."""
+    times: Sequence[int | None]
+    """`createdUtc` as ticks."""
+    values: tuple[Sequence[Value], ...]
+    """One sequence per column of the series, in its order."""
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def rows(self) -> Iterator[Row]:
+        """Row by row."""
+        for at, (step, time) in enumerate(zip(self.steps, self.times, strict=True)):
+            yield step, time, tuple(column[at] for column in self.values)
+
+    def slice(self, start: int, stop: int) -> Points:
+        """Rows start to stop, as a new value."""
+        return Points(
+            self.series, self.steps[start:stop], self.times[start:stop], tuple(c[start:stop] for c in self.values)
+        )
+
+    @classmethod
+    def of(cls, series: Series, rows: Sequence[Row]) -> Points:
+        """From rows, each as wide as the series has columns."""
+        width = len(series.columns)
+        columns = tuple([row[2][at] for row in rows] for at in range(width))
+        return cls(series, [row[0] for row in rows], [row[1] for row in rows], columns)
+
+
+ROWS_PER_CHUNK = 10_000
+"""Where long series are split: from 1,000 rows on, larger chunks save no bytes (storage.md 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where bytes lie: a datastore's name and the path below its container."""
+
+    datastore: str
+    path: str
+
+
+ARTIFACT_STORE = "workspaceartifactstore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """One blob, as a listing of the storage shows it."""
+
+    location: Location
+    size_bytes: int
+    md5: bytes | None = None
+    """None for append blobs (logs) and for block lists written without one (storage.md 1)."""
+    etag: str | None = None
+    content_type: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """One file of a run. The index and the storage may disagree; both are kept (FIDELITY, Files)."""
+
+    path: str
+    """As the run shows it: `outputs/model.pkl`."""
+    location: Location
+    indexed: bool
+    """The artifact service lists it."""
+    stored: StoredFile | None
+    """None where no blob was found at `location`, or its datastore could not be listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """Something of the source that the target will not have."""
+
+    run: RunId
+    what: str
+    """`file logs/azureml/stderr.txt`, `tag 51 others`, …"""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A difference that verify found."""
+
+    run: RunId
+    """The run's id in the source."""
+    what: str
+    """`status`, `tag owner`, `metric loss step 7`, `file outputs/model.pkl`, …"""
+    kind: str
+    """`differs`, `absent` (the target lacks it) or `extra` (the target has more)."""
+    expected: str
+    actual: str
