@@ -1,0 +1,125 @@
+"""What ARM holds beside run history: job documents as submitted, and assets (datastores, computes, data, codes …)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from azureml_sandbox.world.database import Database, Document, dumps, loads
+from azureml_sandbox.world.experiments import View
+
+Kind = Literal["datastores", "computes", "codes", "environments", "components", "data", "models"]
+
+_ARCHIVED: dict[View, str] = {"ActiveOnly": "archived = 0", "ArchivedOnly": "archived = 1", "All": "true"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One line of ARM's job list. `document` is None for a root run that ARM never saw being submitted."""
+
+    name: str
+    created: int
+    seq: int
+    document: Document | None
+
+
+class Jobs:
+    """ARM's job resources. Every root run has one, made by `Runs.put`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, workspace: str, document: Document, created: int) -> None:
+        """Insert or replace a whole ARM document (`id`, `name`, `type`, `properties`, `systemData`)."""
+        self._database.run(
+            "insert into job (workspace, name, archived, created, document) values (?, ?, ?, ?, ?)"
+            " on conflict (workspace, name) do update set archived = excluded.archived, document = excluded.document",
+            workspace,
+            document["name"],
+            bool((document.get("properties") or {}).get("isArchived")),
+            created,
+            dumps(document),
+        )
+
+    def get(self, workspace: str, name: str) -> Job | None:
+        """One job."""
+        row = self._database.one(
+            "select name, created, seq, document from job where workspace = ? and name = ?", workspace, name
+        )
+        return Job(row["name"], row["created"], row["seq"], _maybe(row["document"])) if row is not None else None
+
+    def page(
+        self, workspace: str, view: View, *, before: tuple[int, int] | None = None, limit: int = 100
+    ) -> Sequence[Job]:
+        """Newest first; `before` is (created, seq) of the last job of the page before."""
+        created, seq = before or (1 << 62, 1 << 62)
+        rows = self._database.all(
+            f"select name, created, seq, document from job where workspace = ? and (created, seq) < (?, ?)"  # noqa: S608 one of three constants
+            f" and {_ARCHIVED[view]} order by created desc, seq desc limit ?",
+            workspace,
+            created,
+            seq,
+            limit,
+        )
+        return [Job(row["name"], row["created"], row["seq"], _maybe(row["document"])) for row in rows]
+
+
+class Assets:
+    """ARM resources other than jobs, as whole documents; version "" is the container (or an unversioned resource)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, workspace: str, kind: Kind, name: str, document: Document, version: str = "") -> None:
+        """Insert or replace one."""
+        self._database.run(
+            "insert into asset (workspace, kind, name, version, document) values (?, ?, ?, ?, ?)"
+            " on conflict (workspace, kind, name, version) do update set document = excluded.document",
+            workspace,
+            kind,
+            name,
+            version,
+            dumps(document),
+        )
+
+    def get(self, workspace: str, kind: Kind, name: str, version: str = "") -> Document | None:
+        """One."""
+        return self._database.document(
+            "select document from asset where workspace = ? and kind = ? and name = ? and version = ?",
+            workspace,
+            kind,
+            name,
+            version,
+        )
+
+    def page(self, workspace: str, kind: Kind, *, after: int = 0, limit: int = 100) -> Sequence[tuple[int, Document]]:
+        """Containers (or unversioned resources) of a kind, with the position to go on `after`."""
+        rows = self._database.all(
+            "select seq, document from asset where workspace = ? and kind = ? and version = '' and seq > ?"
+            " order by seq limit ?",
+            workspace,
+            kind,
+            after,
+            limit,
+        )
+        return [(row["seq"], loads(row["document"])) for row in rows]
+
+    def versions(
+        self, workspace: str, kind: Kind, name: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[tuple[int, Document]]:
+        """Versions of one asset in the order of their making."""
+        rows = self._database.all(
+            "select seq, document from asset where workspace = ? and kind = ? and name = ? and version != ''"
+            " and seq > ? order by seq limit ?",
+            workspace,
+            kind,
+            name,
+            after,
+            limit,
+        )
+        return [(row["seq"], loads(row["document"])) for row in rows]
+
+
+def _maybe(text: str | None) -> Document | None:
+    return loads(text) if text is not None else None
