@@ -103,7 +103,7 @@ class Metrics:
         end: int | None = None,
         visible: int | None = None,
     ) -> Sequence[tuple[int, Document]]:
-        """Rows in the order of logging, each with the position to go on `after`; ticks `start` and `end` are inclusive."""
+        """Rows in the order of logging, each with the position to go on `after`; `start` and `end` are inclusive."""
         found = self._database.all(
             "select id, document from metric_row where series = (select id from series where workspace = ?"
             " and container = ? and namespace = ? and name = ?) and id > ? and created >= ? and created <= ?"
