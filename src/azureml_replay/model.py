@@ -151,6 +151,26 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One line of an archive's list of runs: enough to choose by, small enough for a million of them."""
+
+    id: RunId
+    unit: RunId
+    """The root run of its family; its own id for a root, and for a run whose parent is gone."""
+    depth: int
+    """0 for the unit's root."""
+    parent: RunId | None = None
+    experiment: str = ""
+    status: str = ""
+    kind: str | None = None
+    created: Instant | None = None
+    creator: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    extracted: bool = False
+    """All that the source gives for it is in the archive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetails:
     """What only `rundata` gives (responses.md 4.4): the run with its inputs and outputs, and how it was defined."""
 
