@@ -28,7 +28,7 @@ from azureml_sandbox.world.database import Database, Document
 from azureml_sandbox.world.experiments import Experiments, View
 from azureml_sandbox.world.metrics import SCALAR, Metrics, Series, scalar
 from azureml_sandbox.world.resources import Assets, Job, Jobs, Kind
-from azureml_sandbox.world.runs import Column, Comparison, Operator, RunQuery, Runs
+from azureml_sandbox.world.runs import Column, Comparison, Condition, Either, Every, Operator, RunQuery, Runs
 
 __all__ = [
     "ARTIFACT_STORE",
@@ -37,7 +37,10 @@ __all__ = [
     "SCALAR",
     "Column",
     "Comparison",
+    "Condition",
     "Document",
+    "Either",
+    "Every",
     "Job",
     "Kind",
     "Operator",

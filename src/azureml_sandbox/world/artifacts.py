@@ -43,7 +43,6 @@ class Artifacts:
             "dataPath": {
                 "dataStoreName": datastore,
                 "relativePath": relative_path if relative_path is not None else f"{origin}/{container}/{path}",
-                "sqlDataPath": None,
             },
             "tags": {},
         }

@@ -17,7 +17,10 @@ _CHUNK = 500  # of ids in one statement
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One term of a filter: a column, or a path into the document (`$.tags."a"`), against a value; None means null."""
+    """A column, or a path into the document (`$.tags."a"`), against a value.
+
+    A value of None asks for null: a path that is absent is neither null nor anything else.
+    """
 
     subject: Column | str
     operator: Operator
@@ -25,22 +28,57 @@ class Comparison:
 
     def sql(self) -> tuple[str, list[object]]:
         """The condition and what is bound to it."""
-        in_document = self.subject.startswith("$")
-        left = "json_extract(document, ?)" if in_document else self.subject
-        bound: list[object] = [self.subject] if in_document else []
         if self.value is None:
-            return f"{left} is {'not ' if self.operator == '!=' else ''}null", bound
-        if self.operator == "!=":
-            return f"{left} is not ?", [*bound, self.value]
+            return self._null()
+        left, bound = ("json_extract(document, ?)", [self.subject]) if self._path else (self.subject, [])
         return f"{left} {self.operator} ?", [*bound, self.value]
+
+    @property
+    def _path(self) -> bool:
+        return self.subject.startswith("$")
+
+    def _null(self) -> tuple[str, list[object]]:
+        if self._path:
+            return f"json_type(document, ?) {self.operator} 'null'", [self.subject]
+        return f"{self.subject} is {'not ' if self.operator == '!=' else ''}null", []
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """All of the conditions hold; with none it always holds."""
+
+    conditions: tuple[Condition, ...] = ()
+
+    def sql(self) -> tuple[str, list[object]]:
+        """The condition and what is bound to it."""
+        return _joined(self.conditions, " and ", "true")
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of the conditions holds."""
+
+    conditions: tuple[Condition, ...]
+
+    def sql(self) -> tuple[str, list[object]]:
+        """The condition and what is bound to it."""
+        return _joined(self.conditions, " or ", "false")
+
+
+Condition = Comparison | Every | Either
+
+
+def _joined(conditions: Sequence[Condition], word: str, empty: str) -> tuple[str, list[object]]:
+    parts = [condition.sql() for condition in conditions]
+    return "(" + (word.join(text for text, _ in parts) or empty) + ")", [value for _, bound in parts for value in bound]
 
 
 @dataclass(frozen=True, slots=True)
 class RunQuery:
-    """Runs of one experiment: every comparison holds; in the order of one column, ties by creation."""
+    """Runs of one experiment that meet a condition; in the order of one column, ties by creation."""
 
     experiment_id: str
-    where: Sequence[Comparison] = ()
+    where: Condition = Every()
     order: Column = "created"
     descending: bool = False
 
@@ -121,15 +159,13 @@ class Runs:
 
     def query(self, workspace: str, query: RunQuery, *, skip: int = 0, limit: int = 100) -> Sequence[Document]:
         """One page of an experiment's runs, children and hidden ones included unless `where` says otherwise."""
-        conditions, bound = ["workspace = ?", "experiment_id = ?"], [workspace, query.experiment_id.lower()]
-        for comparison in query.where:
-            condition, values = comparison.sql()
-            conditions.append(condition)
-            bound.extend(values)  # type: ignore[arg-type]
+        condition, bound = query.where.sql()
         way = "desc" if query.descending else "asc"
         rows = self._database.all(
-            f"select document from run where {' and '.join(conditions)} order by {query.order} {way}, seq {way}"  # noqa: S608 columns and operators are literals of the types above
-            " limit ? offset ?",
+            f"select document from run where workspace = ? and experiment_id = ? and {condition}"  # noqa: S608 columns and operators are literals of the types above
+            f" order by {query.order} {way}, seq {way} limit ? offset ?",
+            workspace,
+            query.experiment_id.lower(),
             *bound,
             limit,
             skip,
