@@ -1,0 +1,215 @@
+"""Which runs a command is about (pure). Filters match any run of a unit and take the whole unit.
+
+All filters are and-ed, on one and the same run; several values of one filter are or-ed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from azureml_replay.errors import UserError
+from azureml_replay.model import TERMINAL, Instant, Listed, RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What to take. The empty one takes everything that has finished."""
+
+    include: tuple[str, ...] = ()
+    """Ids of units: of root runs."""
+    limit: int | None = None
+    """At most so many units, newest first."""
+    experiments: tuple[str, ...] = ()
+    """Globs."""
+    statuses: tuple[str, ...] = ()
+    """As `known_status` gives them."""
+    types: tuple[str, ...] = ()
+    """As `known_type` gives them."""
+    tags: tuple[str, ...] = ()
+    """`key` or `key=value`."""
+    created_after: Instant | None = None
+    """Inclusive."""
+    created_before: Instant | None = None
+    """Exclusive."""
+    users: tuple[str, ...] = ()
+    """Globs over the creator's name, whatever the case."""
+    depth: int | None = None
+    """Deeper descendants are cut: 0 keeps the roots alone."""
+    include_active: bool = False
+    """Also units with a run that may still change."""
+
+    @property
+    def everything(self) -> bool:
+        """True where nothing but activity can leave a run out."""
+        return replace(self, include_active=False) == Selection()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The outcome of a selection over one listing. Holds units, not runs: `runs` goes over the listing again."""
+
+    units: tuple[RunId, ...]
+    """Newest first."""
+    active_units: int
+    """Chosen, but left for later: one of their runs has not finished. The whole unit waits, so nothing is half."""
+    active_runs: int
+    """The unfinished runs of those units."""
+    depth: int | None
+    chosen: frozenset[RunId]
+
+    def takes(self, row: Listed) -> bool:
+        """The run is in a chosen unit and not below the depth."""
+        return row.unit in self.chosen and not self._below(row)
+
+    def cuts(self, row: Listed) -> bool:
+        """The run is in a chosen unit, but below the depth: an omission."""
+        return row.unit in self.chosen and self._below(row)
+
+    def runs(self, listing: Iterable[Listed]) -> Iterator[RunId]:
+        """Ids of the runs that are taken, in the listing's order."""
+        return (row.id for row in listing if self.takes(row))
+
+    def _below(self, row: Listed) -> bool:
+        return self.depth is not None and row.depth > self.depth
+
+
+@dataclass(slots=True)
+class _Unit:
+    matched: bool = False
+    active: int = 0
+    created: int = 0
+    """Ticks of the root's creation; 0, and so the oldest, where unknown."""
+
+
+def chosen(listing: Iterable[Listed], selection: Selection) -> Choice:
+    """One pass, rows in any order; memory grows with the units.
+
+    Raises UserError where `include` names something that is not a root of the listing.
+    """
+    units: dict[RunId, _Unit] = {}
+    parents: dict[str, RunId] = {}
+    for row in listing:
+        unit = units.setdefault(row.unit, _Unit())
+        unit.matched |= matches(row, selection)
+        unit.active += row.status not in TERMINAL
+        if row.id == row.unit:
+            unit.created = row.created.ticks if row.created else 0
+        elif row.id in selection.include:
+            parents[row.id] = row.unit
+    _check_include(selection.include, units, parents)
+    return _choice({root: unit for root, unit in units.items() if unit.matched}, selection)
+
+
+def _choice(matched: Mapping[RunId, _Unit], selection: Selection) -> Choice:
+    waiting = [] if selection.include_active else [unit for unit in matched.values() if unit.active]
+    ready = [root for root, unit in matched.items() if selection.include_active or not unit.active]
+    ready.sort(key=lambda root: (-matched[root].created, root))
+    taken = tuple(ready[: selection.limit])
+    return Choice(
+        units=taken,
+        active_units=len(waiting),
+        active_runs=sum(unit.active for unit in waiting),
+        depth=selection.depth,
+        chosen=frozenset(taken),
+    )
+
+
+def _check_include(include: Iterable[str], units: Mapping[RunId, _Unit], parents: Mapping[str, RunId]) -> None:
+    for name in include:
+        if name in parents:
+            raise UserError(f"--include {name}: a child of {parents[name]}: name that one, it comes with all its runs")
+        if name not in units:
+            near = get_close_matches(name, units, n=3, cutoff=0.6)
+            hint = f": did you mean {' or '.join(near)}?" if near else ""
+            raise UserError(f"--include {name}: no such root run{hint}")
+
+
+def matches(row: Listed, selection: Selection) -> bool:
+    """True where the run passes every filter. `limit`, `depth` and activity are about units, not asked here."""
+    return (
+        (not selection.include or row.unit in selection.include)
+        and _glob(row.experiment, selection.experiments)
+        and (not selection.statuses or row.status.casefold() in map(str.casefold, selection.statuses))
+        and (not selection.types or any(is_type(row.kind, wanted) for wanted in selection.types))
+        and (not selection.tags or any(_tagged(row.tags, wanted) for wanted in selection.tags))
+        and _created(row.created, selection)
+        and _glob((row.creator or "").casefold(), tuple(map(str.casefold, selection.users)))
+    )
+
+
+def _glob(text: str, patterns: tuple[str, ...]) -> bool:
+    return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def _tagged(tags: Mapping[str, str | None], wanted: str) -> bool:
+    """A key may itself contain `=`, so the whole text is tried as a key first."""
+    key, separator, value = wanted.partition("=")
+    return wanted in tags or bool(separator and tags.get(key) == value)
+
+
+def _created(created: Instant | None, selection: Selection) -> bool:
+    """A run without a creation time passes no bound."""
+    after, before = selection.created_after, selection.created_before
+    if after is None and before is None:
+        return True
+    return created is not None and (after is None or after <= created) and (before is None or created < before)
+
+
+STATUSES = (
+    *("NotStarted", "Starting", "Provisioning", "Preparing", "Queued", "Running", "Finalizing", "CancelRequested"),
+    *("Completed", "Failed", "Canceled", "NotResponding", "Paused", "Unknown"),
+)
+"""JobStatus of the swagger (mfe-2024-04-01.json); run history knows the same words (clients.md 3.2)."""
+TYPES: Mapping[str, frozenset[str | None]] = {
+    "command": frozenset({"azureml.scriptrun"}),
+    "pipeline": frozenset({"azureml.pipelinerun"}),
+    "step": frozenset({"azureml.steprun", "azureml.reusedsteprun"}),
+    "sweep": frozenset({"hyperdrive", "azureml.hyperdriverun"}),
+    "automl": frozenset({"automl", "azureml.automl", "azureml.automlrun"}),
+    "promptflow": frozenset({"azureml.promptflow.flowrun"}),
+    "mlflow": frozenset({None, ""}),
+}
+"""Friendly word -> `runType` in lower case (responses.md 4.1; sweep and AutoML as azureml-core names them)."""
+
+
+def known_status(text: str) -> str:
+    """The service's spelling of a status, whatever the case; `cancelled` too. Raises UserError."""
+    spelt = {status.casefold(): status for status in STATUSES} | {"cancelled": "Canceled"}
+    return _spelt(text, spelt, "status", STATUSES)
+
+
+def known_type(text: str) -> str:
+    """A friendly word, or a `runType` as it is (one with a dot). Raises UserError."""
+    return text if "." in text else _spelt(text, {word: word for word in TYPES}, "type", TYPES)
+
+
+def _spelt(text: str, spelt: Mapping[str, str], what: str, allowed: Iterable[str]) -> str:
+    found = spelt.get(text.casefold())
+    if found:
+        return found
+    near = get_close_matches(text.casefold(), spelt, n=1)
+    hint = f"did you mean {spelt[near[0]]}?" if near else f"expected one of {', '.join(allowed)}"
+    raise UserError(f"unknown {what} {text!r}: {hint}")
+
+
+def is_type(kind: str | None, wanted: str) -> bool:
+    """`kind` is the run's `runType`."""
+    folded = kind.casefold() if kind else kind
+    return folded in TYPES.get(wanted.casefold(), ()) or folded == wanted.casefold()
+
+
+def moment(text: str) -> Instant:
+    """An ISO date (midnight) or date and time; UTC where no zone is given. Raises UserError."""
+    try:
+        return Instant.parse(text)
+    except ValueError:
+        pass  # not the service's own form; a shorter ISO form may do
+    try:
+        parsed = datetime.fromisoformat(text)
+        return Instant.of(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise UserError(f"not a date: {text!r}: expected ISO 8601, like 2024-05-31 or 2024-05-31T18:00:00Z") from None
