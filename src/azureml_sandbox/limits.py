@@ -1,0 +1,45 @@
+"""The service's limits, as it refuses. What `load` and `sample` bring does not pass here.
+
+Where nothing else is said the source is learn.microsoft.com, "Service limits in Azure Machine Learning".
+"""
+
+from __future__ import annotations
+
+import re
+
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+"""run-history.json: "less than 256 characters and contain only alphanumeric characters with dashes and underscores"."""
+
+DISPLAY_NAME = 256
+DESCRIPTION = 5_000
+EXPERIMENT_NAME = 256
+ERROR_MESSAGE = 3_000
+
+TAGS = PROPERTIES = 50
+PARAMETERS = 200
+"""MLflow in Azure Machine Learning's documentation: "parameters per run"."""
+KEY = 100
+VALUE = 1_000
+INPUT_DATASETS = 200
+OUTPUT_DATASETS = 20
+
+METRIC_NAMES = 50
+METRIC_ROWS = 1_000_000
+METRIC_ROWS_IN_REQUEST = 250
+"""Rows of one name; the service's own words: `MetricV2Dto.Value/Count, Limit=250`."""
+METRIC_COLUMNS = 15
+METRIC_NAME = METRIC_TEXT = 255
+
+ARTIFACT_PATH = 5_000
+BLOB_NAME = 1_024
+"""Azure Storage: the whole name of a blob, `ExperimentRun/dcid.{run}/` included."""
+
+RUNS_IN_PAGE = 100
+RUNS_IN_PAGE_AT_MOST = 1_000
+EXPERIMENTS_IN_PAGE = 100
+METRICS_IN_PAGE = 25
+ROWS_IN_PAGE = 1_000
+ARTIFACTS_IN_PAGE = 500
+JOBS_IN_PAGE = 100
+ASSETS_IN_PAGE = 40
+"""Page sizes are assumptions: only ARM's lists were recorded with more than one page (components: 40 or 50)."""

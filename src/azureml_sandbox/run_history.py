@@ -1,0 +1,132 @@
+"""What run handlers share: who calls, which experiment and run are meant, and how a run is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from azureml_sandbox import errors, instants, limits, run_document
+from azureml_sandbox.route import Call
+from azureml_sandbox.world import Document
+
+_DETACHED = ("inputs", "outputs", "runDefinition", "jobSpecification")
+
+
+def caller(call: Call) -> Document:
+    """The `User` that the token names (eight keys, as recorded)."""
+    claims: Mapping[str, Any] = call.request.state.claims
+    return {
+        "userObjectId": claims.get("oid"),
+        "userPuId": claims.get("puid"),
+        "userIdp": None,
+        "userAltSecId": None,
+        "userIss": claims.get("iss"),
+        "userTenantId": claims.get("tid"),
+        "userName": claims.get("name") or claims.get("appid"),
+        "upn": claims.get("upn"),
+    }
+
+
+def scope(call: Call) -> Document | None:
+    """The experiment in the URL, None below the bare workspace. Refused (404) where there is none."""
+    names, experiments = call.request.path_params, call.world.experiments
+    if "experiment_name" in names:
+        name = call.path("experiment_name")
+        found = experiments.named(call.workspace.guid, name)
+    elif "experiment_id" in names:
+        name = call.path("experiment_id")
+        found = experiments.get(call.workspace.guid, name)
+    else:
+        return None
+    if found is None:
+        raise errors.not_found("Experiment", name)
+    return found
+
+
+def run(call: Call, run_id: str | None = None) -> Document:
+    """The stored run of the URL (or of this id), within the URL's experiment. Refused (404) where there is none."""
+    wanted = call.path("run_id") if run_id is None else run_id
+    found = call.world.runs.get(call.workspace.guid, wanted)
+    experiment = scope(call)
+    if found is None or (experiment is not None and not _within(experiment, found)):
+        raise errors.run_not_found(wanted)
+    return found
+
+
+def plain(document: Document) -> Document:
+    """A run as GET, children, queries and PATCH answer it: without what only rundata and details have (recorded)."""
+    return document | dict.fromkeys(_DETACHED)
+
+
+def put(call: Call, change: Document, run_id: str) -> Document:
+    """Create or modify a run from a `CreateRun` body; the whole stored document.
+
+    Evidence: azureml-core creates child runs so, with ids of its own; recorded for modifying. Assumptions: a new
+    run's experiment is made when the URL names an unknown one; below the bare workspace it is the body's
+    `experimentId`, else `Default`; a parent that is not there is refused (404).
+    """
+    if change.get("runId") not in (None, run_id):
+        raise errors.invalid(f"runId {change['runId']} is not the one of the request, {run_id}.")
+    guid, user, at = call.workspace.guid, caller(call), instants.now()
+    with call.world.transaction():
+        stored = call.world.runs.get(guid, run_id)
+        if stored is None:
+            stored = _created(call, change, run_id, user, at)
+        else:
+            _same_place(call, stored, change)
+        document = run_document.modified(stored, change, user, at)
+        call.world.runs.put(guid, document)
+    return document
+
+
+def replaced(call: Call, document: Document) -> Document:
+    """Store the document of a run that was changed some other way."""
+    call.world.runs.put(call.workspace.guid, document)
+    return document
+
+
+def _created(call: Call, change: Document, run_id: str, user: Document, at: int) -> Document:
+    if not limits.RUN_ID.fullmatch(run_id):
+        raise errors.invalid(
+            "Run IDs must be less than 256 characters and contain only alphanumeric characters with dashes and"
+            f" underscores: {run_id}"
+        )
+    parent_id = change.get("parentRunId")
+    parent = call.world.runs.get(call.workspace.guid, str(parent_id)) if parent_id is not None else None
+    if parent_id is not None and parent is None:
+        raise errors.run_not_found(str(parent_id))
+    return run_document.new(run_id, _experiment(call, change)["experimentId"], user, at, parent)
+
+
+def _experiment(call: Call, change: Document) -> Document:
+    guid, experiments = call.workspace.guid, call.world.experiments
+    if "experiment_name" in call.request.path_params:
+        return experiments.obtain(guid, experiment_name(call.path("experiment_name")))
+    wanted = scope(call)
+    if wanted is None:
+        given = change.get("experimentId")
+        wanted = experiments.named(guid, "Default") if given is None else experiments.get(guid, str(given))
+    if wanted is None:
+        raise errors.not_found("Experiment", str(change.get("experimentId")))
+    return wanted
+
+
+def experiment_name(name: str) -> str:
+    """The name, refused (400) where it is too long or empty."""
+    if not 0 < len(name) <= limits.EXPERIMENT_NAME:
+        raise errors.over_limit("ExperimentName", limits.EXPERIMENT_NAME)
+    return name
+
+
+def _same_place(call: Call, stored: Document, change: Document) -> None:
+    """A run stays in its experiment and under its parent (assumption: moving it is refused, not ignored)."""
+    experiment = scope(call)
+    if experiment is not None and not _within(experiment, stored):
+        raise errors.conflict(f"Run {stored['runId']} belongs to another experiment.")
+    for key in ("experimentId", "parentRunId"):
+        if change.get(key) not in (None, stored.get(key)):
+            raise errors.invalid(f"{key} of run {stored['runId']} cannot be changed.")
+
+
+def _within(experiment: Document, found: Document) -> bool:
+    return bool(found["experimentId"].lower() == experiment["experimentId"].lower())
