@@ -1,0 +1,270 @@
+"""Workspace -> archive: list everything, choose units, then bring each run whole. Killed anywhere, it goes on.
+
+A run counts once `Archive.complete` has flipped it, after its last chunk and file are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import NotFound, ServiceError
+from azureml_replay.limits import RUNS_PER_REQUEST
+from azureml_replay.listing import StorageListing, path_in_run
+from azureml_replay.model import (
+    ROWS_PER_CHUNK,
+    Artifact,
+    Experiment,
+    Location,
+    Omission,
+    Points,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    StoredFile,
+)
+from azureml_replay.progress import SILENT, Progress
+from azureml_replay.selection import Choice, Selection, chosen
+from azureml_replay.workers import for_each
+from azureml_replay.workspace import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractOptions:
+    """What to bring beside the runs themselves."""
+
+    metrics: bool = True
+    artifacts: bool = True
+    """The list of files; their bytes stay where they are and are copied server to server by replay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted:
+    """What one call of `extract` did."""
+
+    units: int
+    """Chosen, whether they were here before or came now."""
+    runs: int
+    """Brought now; those that were here and unchanged are not brought again."""
+    points: int
+    files: int
+    active: int
+    """Runs left to a later call because their unit has not ended."""
+    failed: tuple[tuple[RunId, str], ...]
+
+
+async def extract(
+    source: Source,
+    archive: Archive,
+    selection: Selection,
+    *,
+    options: ExtractOptions = ExtractOptions(),
+    width: int = 32,
+    progress: Progress = SILENT,
+) -> Extracted:
+    """Bring what `selection` names and the archive lacks. May be repeated and killed at any moment.
+
+    `width` bounds how many runs are in memory at once. Raises Unavailable when the listing cannot be completed,
+    UserError for a role that is missing; a single run that fails is recorded and left to the next call.
+    """
+    extraction = _Extraction(source, archive, options, progress, StorageListing(source, archive, progress))
+    await extraction.list_runs(width)
+    choice = chosen(archive.listing(), selection)
+    archive.select(choice.runs(archive.listing()))
+    _say_what_waits(choice, progress)
+    archive.put_omissions([Omission(row.id, "run", "cut by --depth") for row in archive.listing() if choice.cuts(row)])
+    archive.forget_unselected()
+    await extraction.bring_owners()
+    await extraction.bring(width)
+    return Extracted(
+        units=len(choice.units),
+        runs=extraction.runs,
+        points=extraction.points,
+        files=extraction.files,
+        active=choice.active_runs,
+        failed=tuple(extraction.failed),
+    )
+
+
+def _say_what_waits(choice: Choice, progress: Progress) -> None:
+    if choice.active_units:
+        progress.say(
+            f"{choice.active_runs} runs of {choice.active_units} jobs have not ended: these jobs wait for a later call "
+            "(--include-active takes them as they are)"
+        )
+
+
+@dataclass(slots=True)
+class _Extraction:
+    source: Source
+    archive: Archive
+    options: ExtractOptions
+    progress: Progress
+    storage: StorageListing
+    runs: int = 0
+    points: int = 0
+    files: int = 0
+    failed: list[tuple[RunId, str]] = field(default_factory=list)
+
+    async def list_runs(self, width: int) -> None:
+        """Every experiment, run and ARM job, checked against each other."""
+        await for_each(self._experiments(), self._list_experiment, width)
+        async for jobs in self.source.jobs():
+            self.archive.put_jobs(jobs)
+        await for_each(list(self.archive.jobs_missing_runs()), self._list_from_job, width)
+        self.archive.arrange()
+
+    async def _experiments(self) -> AsyncIterator[Experiment]:
+        async for page in self.source.experiments():
+            self.archive.put_experiments(page)
+            self.progress.expect("experiments", len(page))
+            for experiment in page:
+                yield experiment
+
+    async def _list_experiment(self, experiment: Experiment) -> None:
+        async for page in self.source.runs(experiment):
+            self.archive.put_listed(page)
+            self.progress.done("runs listed", len(page))
+        self.progress.done("experiments")
+
+    async def _list_from_job(self, name: RunId) -> None:
+        """A job that ARM lists and no experiment listed: its run and all below it, one by one."""
+        run = await self.source.run(name)
+        if run is None:
+            self.archive.put_omissions([Omission(name, "run", "ARM lists the job, run history does not know it")])
+            return
+        self.archive.put_listed([run])
+        await self._list_below(run.id)
+
+    async def _list_below(self, parent: RunId) -> None:
+        async for page in self.source.children(parent):
+            self.archive.put_listed(page)
+            for child in page:
+                await self._list_below(child.id)
+
+    async def bring_owners(self) -> None:
+        """A reused step's files lie with another run: that one comes along, or is an omission."""
+        for run in list(self.archive.pending()):
+            owner = RunId(run.container.removeprefix("dcid."))
+            if run.own_container or self.archive.run(owner):
+                continue
+            found = await self.source.run(owner)
+            if found is not None:
+                self.archive.put_listed([found])
+                self.archive.arrange()
+                self.archive.select([found.id])
+
+    async def bring(self, width: int) -> None:
+        """Details, metrics and file lists of every chosen run that the archive lacks."""
+        pending = [run.id for run in self.archive.pending()]
+        self.progress.expect("runs", len(pending))
+        if pending and self.options.artifacts:
+            await self.storage.begin(len(pending), self.archive.totals().runs)
+        await for_each(self._details(pending), self._bring_run, width)
+        self.storage.end()
+
+    async def _details(self, pending: Sequence[RunId]) -> AsyncIterator[RunDetails]:
+        ids = iter(pending)
+        while batch := list(islice(ids, RUNS_PER_REQUEST)):
+            found = await self.source.details(batch)
+            for run in batch:
+                if run in found:
+                    yield found[run]
+                else:
+                    self._fail(run, "listed, but its details could not be read")
+
+    async def _bring_run(self, details: RunDetails) -> None:
+        """The per-run boundary: what failed is recorded, the rest goes on."""
+        run = details.run
+        try:
+            await self._bring_whole(details)
+        except ServiceError as error:
+            self._fail(run.id, str(error))
+        else:
+            self.runs += 1
+            self.progress.done("runs")
+
+    def _fail(self, run: RunId, why: str) -> None:
+        self.failed.append((run, why))
+        self.progress.say(f"run {run} not extracted: {why}")
+
+    async def _bring_whole(self, details: RunDetails) -> None:
+        run = details.run
+        self.archive.begin(run.id)
+        self.archive.put_details(details)
+        points = files = 0
+        if run.own_container:
+            if self.options.metrics:
+                points = await self._bring_metrics(run)
+            if self.options.artifacts:
+                files = await self._bring_files(run)
+        elif self.archive.run(RunId(run.container.removeprefix("dcid."))) is None:
+            reason = "its owner is gone from the source"
+            self.archive.put_omissions([Omission(run.id, f"container {run.container}", reason)])
+        self.archive.complete(run.id)
+        self.points += points
+        self.files += files
+
+    async def _bring_metrics(self, run: Run) -> int:
+        """Series in the service's order, short ones packed together; at most one chunk is held."""
+        listed = await self.source.series(run.id)
+        full: list[Series] = []
+        pieces: list[Points] = []
+        held = total = 0
+        for series in listed:
+            whole = series
+            async for points in self._points(run.id, series):
+                whole = points.series
+                if held + len(points) > ROWS_PER_CHUNK:
+                    self.archive.put_chunk(run.id, pieces)
+                    pieces, held = [], 0
+                pieces.append(points)
+                held += len(points)
+                total += len(points)
+                self.progress.done("points", len(points))
+            full.append(whole)
+        if pieces:
+            self.archive.put_chunk(run.id, pieces)
+        self.archive.put_series(run.id, full)
+        return total
+
+    async def _points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
+        try:
+            async for points in self.source.points(run, series):
+                yield points
+        except NotFound:
+            name = series.key.name
+            self.archive.put_omissions([Omission(run, f"metric {name}", "listed, but its rows were not found")])
+
+    async def _bring_files(self, run: Run) -> int:
+        """What index and storage list, put together by path; where one lacks it, that is kept too."""
+        stored = {file.location: file async for file in self.storage.files(run.container)}
+        total = 0
+        async for page in self._indexed(run):
+            artifacts = [await self._with_bytes(artifact, stored) for artifact in page]
+            self.archive.put_artifacts(run.id, artifacts)
+            total += len(artifacts)
+        unlisted = [
+            Artifact(path=path_in_run(file, run.container), location=file.location, indexed=False, stored=file)
+            for file in stored.values()
+        ]
+        self.archive.put_artifacts(run.id, unlisted)
+        self.progress.done("files", total + len(unlisted))
+        return total + len(unlisted)
+
+    async def _indexed(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
+        try:
+            async for page in self.source.artifacts(run):
+                yield page
+        except NotFound:
+            return  # a run that never wrote a file has no container in the index
+
+    async def _with_bytes(self, artifact: Artifact, stored: dict[Location, StoredFile]) -> Artifact:
+        """Takes the blob out of `stored`; a file of another datastore is asked for on its own."""
+        found = stored.pop(artifact.location, None)
+        if found is None:
+            found = await self.source.stored_file(artifact.location)
+        return Artifact(path=artifact.path, location=artifact.location, indexed=True, stored=found)

@@ -1,0 +1,65 @@
+"""Where a replayed run comes from, written on the run itself (pure).
+
+One tag, `original_job_id`, which people search for, and one property, `azureml_replay`, which holds as JSON what
+the server owns and cannot be told: creation time, creator, type. Properties are immutable on the service, so the
+property is what says that a run is ours.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from azureml_replay import __version__
+from azureml_replay.model import Run, RunId, WorkspaceRef
+
+TAG = "original_job_id"
+PROPERTY = "azureml_replay"
+
+
+def lineage_of(run: Run, source: WorkspaceRef) -> dict[str, Any]:
+    """What goes into the property: keys without a value are left out."""
+    facts = {
+        "workspace": source.arm_id,
+        "run": run.id,
+        "type": run.kind,
+        "created": str(run.created) if run.created else None,
+        "creator": run.creator,
+        "version": __version__,
+        "before": _before(run),
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def encode(facts: dict[str, Any]) -> str:
+    """Compact JSON: the service stores 1,000 characters."""
+    return json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
+
+
+def is_ours(run: Run, source: WorkspaceRef, original: RunId) -> bool:
+    """True where `run` says that it was replayed from `original` of `source`, by whichever archive."""
+    facts = _decode(run.properties.get(PROPERTY))
+    return str(facts.get("workspace", "")).lower() == source.arm_id.lower() and facts.get("run") == original
+
+
+def origin(run: Run) -> RunId | None:
+    """The id that the run had where it was replayed from, None where it was not replayed."""
+    found = _decode(run.properties.get(PROPERTY)).get("run")
+    return RunId(found) if isinstance(found, str) else None
+
+
+def _before(run: Run) -> object:
+    """A replay of a replay keeps the chain: what the source run itself says of its origin."""
+    facts = _decode(run.properties.get(PROPERTY))
+    if facts:
+        return facts
+    tag = run.tags.get(TAG)
+    return {"run": tag} if tag else None
+
+
+def _decode(value: str | None) -> dict[str, Any]:
+    try:
+        facts = json.loads(value or "{}")
+    except ValueError:
+        return {}  # somebody else's property of this name: not ours, and no reason to stop
+    return facts if isinstance(facts, dict) else {}

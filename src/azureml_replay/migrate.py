@@ -1,0 +1,62 @@
+"""The verbs in order: extract, replay, verify. Run again to continue, or to bring what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from azureml_replay.extract import Extracted
+from azureml_replay.replay import Replayed
+from azureml_replay.verify import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrated:
+    """What each verb did."""
+
+    extracted: Extracted
+    replayed: Replayed
+    verdict: Verdict
+
+
+Told = Callable[[Extracted | PlanSummary | Replayed], None]
+"""Hears what each verb did before the next begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrateOptions:
+    """Those of the verbs."""
+
+    extract: ExtractOptions = field(default_factory=ExtractOptions)
+    replay: ReplayOptions = field(default_factory=ReplayOptions)
+    deep: bool = False
+
+
+async def migrate(
+    source: Source,
+    target: Target,
+    archive: Archive,
+    selection: Selection,
+    *,
+    options: MigrateOptions = MigrateOptions(),
+    width: int = 32,
+    progress: Progress = SILENT,
+    told: Told = lambda _: None,
+) -> Migrated:
+    """Bring what `selection` names from `source` to `target`, and prove it. Repeatable, as its parts are."""
+    extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
+    told(extracted)
+    told(summarize(plan(archive, selection, options.replay.plan)))
+    replayed = await replay(archive, source, target, selection, options=options.replay, width=width, progress=progress)
+    told(replayed)
+    verdict = await verify(
+        archive,
+        target,
+        selection,
+        source=source,
+        deep=options.deep,
+        options=options.replay.plan,
+        width=width,
+        progress=progress,
+    )
+    return Migrated(extracted=extracted, replayed=replayed, verdict=verdict)

@@ -1,0 +1,252 @@
+"""Steps -> workspace, recording receipts (direct mode).
+
+Steps go in windows: ask which ids are taken, create parents first, then points and files run by run, then endings.
+A receipt is written before the wire (`sending`) and after the answer (`sent`); a run that was killed in between is
+asked about, never guessed about. Everything but appended points may be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby, islice
+
+from azureml_replay import lineage
+from azureml_replay.archive.archive import Archive, State
+from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.limits import RUNS_PER_REQUEST
+from azureml_replay.model import Run, RunId
+from azureml_replay.plan import PlanOptions, Step, plan
+from azureml_replay.probe import probed
+from azureml_replay.progress import SILENT, Progress
+from azureml_replay.selection import Selection
+from azureml_replay.send_experiments import send_experiments
+from azureml_replay.send_files import FileSender
+from azureml_replay.send_points import PointSender
+from azureml_replay.workers import for_each
+from azureml_replay.workspace import Outcome, Refused, Source, Target
+
+WINDOW = 1_000
+"""Steps held at once: about 5 KB each, so 5 MB."""
+RUN, END = "run", "end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """How the histories are to arrive, and what to do where something stands in the way."""
+
+    plan: PlanOptions = field(default_factory=PlanOptions)
+    skip_conflicts: bool = False
+    """A unit one of whose ids belongs to a run that is not ours: an omission instead of a failure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What one call did; all zero where everything had arrived before."""
+
+    runs: int
+    """Created or brought up to date now."""
+    points: int
+    files: int
+    bytes: int
+    conflicts: tuple[RunId, ...]
+    """Taken ids. Their units were not touched."""
+    failed: tuple[tuple[RunId, str], ...]
+
+
+async def replay(
+    archive: Archive,
+    source: Source,
+    target: Target,
+    selection: Selection,
+    *,
+    options: ReplayOptions = ReplayOptions(),
+    width: int = 32,
+    progress: Progress = SILENT,
+) -> Replayed:
+    """Bring what the target lacks. May be killed and repeated at any moment: nothing is lost, nothing is twice.
+
+    `width` bounds how many runs are worked on at once. Raises UserError where the target is the source or cannot be
+    replayed into. A run that fails is recorded and left to the next call.
+    """
+    if archive.source.same_as(target.ref):
+        raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
+    probe = await probed(archive, target)
+    options = replace(options, plan=replace(options.plan, lost=frozenset(probe.lost)))
+    replaying = _Replaying(archive, target, options, progress, width, FileSender(archive, source, target, progress))
+    steps = plan(archive, selection, options.plan)
+    while window := list(islice(steps, WINDOW)):
+        await replaying.send(window)
+    await send_experiments(archive, target, selection, existing=frozenset(probe.experiments))
+    return replaying.result()
+
+
+@dataclass(slots=True)
+class _Replaying:
+    archive: Archive
+    target: Target
+    options: ReplayOptions
+    progress: Progress
+    width: int
+    files: FileSender
+    runs_sent: int = 0
+    points_sent: int = 0
+    files_sent: int = 0
+    bytes_sent: int = 0
+    conflicts: dict[RunId, RunId] = field(default_factory=dict)
+    """Unit -> the id in it that is taken."""
+    failed: dict[RunId, str] = field(default_factory=dict)
+    known: dict[RunId, Run] = field(default_factory=dict)
+    """Runs of this window that the target holds already and that are ours."""
+
+    def result(self) -> Replayed:
+        return Replayed(
+            runs=self.runs_sent,
+            points=self.points_sent,
+            files=self.files_sent,
+            bytes=self.bytes_sent,
+            conflicts=tuple(self.conflicts.values()),
+            failed=tuple(self.failed.items()),
+        )
+
+    async def send(self, window: Sequence[Step]) -> None:
+        """One window: ids, runs, contents, endings."""
+        steps = [step for step in window if not self._is(step.source, END, self._whole(step))]
+        self.progress.done("runs", len(window) - len(steps))
+        if not steps:
+            return
+        await self._check_ids(steps, window[-1].unit)
+        steps = [step for step in steps if step.unit not in self.conflicts]
+        for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
+            await for_each(list(_batches(level)), self._create, self.width)
+        await for_each(self._sound(steps), self._fill, self.width)
+        await for_each(list(_batches(self._sound(steps))), self._finish, self.width)
+
+    def _sound(self, steps: Iterable[Step]) -> list[Step]:
+        return [step for step in steps if step.source not in self.failed]
+
+    # Receipts
+
+    def _is(self, run: RunId, item: str, digest: bytes) -> bool:
+        receipt = self.archive.receipt(self.target.ref, run, item)
+        return receipt is not None and receipt.state is State.SENT and receipt.digest == digest
+
+    def _whole(self, step: Step) -> bytes:
+        """Names all that a step sends; the extraction's generation stands for its points and files."""
+        generation = self.archive.generation(step.source)
+        return _digest(run_digest(step.run), ending_digest(step.run), generation, step.own_files, step.files)
+
+    # Ids
+
+    async def _check_ids(self, steps: Sequence[Step], last: RunId) -> None:
+        """Which of our ids does the target hold? One that is not ours stops its unit before anything is written.
+
+        The window's last unit may go on beyond it: all its ids are asked about now.
+        """
+        self.known.clear()
+        asked = {step.source: step.unit for step in steps if not self._is(step.source, RUN, run_digest(step.run))}
+        if last in asked.values():
+            rest = (run.id for run in self.archive.unit(last))
+            asked |= {run: last for run in rest if self.archive.receipt(self.target.ref, run, RUN) is None}
+        ids = iter(asked)
+        batches = iter(lambda: list(islice(ids, RUNS_PER_REQUEST)), [])
+        await for_each(batches, lambda batch: self._check(batch, asked), self.width)
+
+    async def _check(self, batch: Sequence[RunId], units: dict[RunId, RunId]) -> None:
+        for run, details in (await self.target.details(batch)).items():
+            if lineage.is_ours(details.run, self.archive.source, run):
+                self.known[run] = details.run
+            elif units[run] not in self.conflicts:
+                self.conflicts[units[run]] = run
+                self.progress.say(f"id {run} is taken by a run that is not ours: its unit {units[run]} is left alone")
+
+    # Runs
+
+    async def _create(self, batch: Sequence[Step]) -> None:
+        steps = [step for step in batch if not self._is(step.source, RUN, run_digest(step.run))]
+        for step in steps:
+            if step.run.parent in self.failed:
+                self._fail(step.source, f"its parent {step.run.parent} failed")
+        steps = self._sound(steps)
+        if not steps:
+            return
+        self._mark(RUN, {step.source: run_digest(step.run) for step in steps}, State.SENDING)
+        put = self.target.put_runs(steps[0].run.experiment, [self._update(step) for step in steps])
+        arrived = await self._arrived(put, steps)
+        self._mark(RUN, {step.source: run_digest(step.run) for step in arrived}, State.SENT)
+        self.runs_sent += len(arrived)
+
+    def _update(self, step: Step) -> Run:
+        """Properties are immutable: what a run of ours says already stays as it is."""
+        known = self.known.get(step.source)
+        if known is None:
+            return step.run
+        return replace(step.run, properties={**step.run.properties, **known.properties})
+
+    async def _finish(self, batch: Sequence[Step]) -> None:
+        whole = {step.source: self._whole(step) for step in batch}
+        self._mark(END, whole, State.SENDING)
+        finish = self.target.finish_runs(batch[0].run.experiment, [step.run for step in batch])
+        arrived = await self._arrived(finish, batch)
+        self._mark(END, {step.source: whole[step.source] for step in arrived}, State.SENT)
+        self.progress.done("runs", len(arrived))
+
+    def _mark(self, item: str, digests: Mapping[RunId, bytes], state: State) -> None:
+        self.archive.mark_runs(self.target.ref, item, digests, state)
+
+    async def _arrived(self, request: Awaitable[Mapping[RunId, Outcome]], steps: Sequence[Step]) -> list[Step]:
+        """What a bulk request brought; the per-run boundary for what it did not."""
+        try:
+            outcomes = await request
+        except ServiceError as error:
+            outcomes = dict.fromkeys((step.run.id for step in steps), error)
+        for step in steps:
+            outcome = outcomes.get(step.run.id)
+            if outcome is not None:
+                self._fail(step.source, outcome.reason if isinstance(outcome, Refused) else str(outcome))
+        return self._sound(steps)
+
+    # Contents
+
+    async def _fill(self, step: Step) -> None:
+        """Points, then files, of one run: the per-run boundary."""
+        try:
+            self.points_sent += await PointSender(self.archive, self.target, self.progress).send(step)
+            if self.options.plan.artifacts:
+                sent = await self.files.send(step)
+                self.files_sent += sent.files
+                self.bytes_sent += sent.bytes
+        except ServiceError as error:
+            self._fail(step.source, str(error))
+
+    def _fail(self, run: RunId, why: str) -> None:
+        self.failed[run] = why
+        self.progress.say(f"run {run} is not complete: {why}")
+
+
+def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:
+    """Of one experiment each, as the service's batches are."""
+    by_experiment: dict[str, list[Step]] = {}
+    for step in steps:
+        by_experiment.setdefault(step.run.experiment, []).append(step)
+    for group in by_experiment.values():
+        waiting = iter(group)
+        while batch := list(islice(waiting, RUNS_PER_REQUEST)):
+            yield batch
+
+
+def run_digest(run: Run) -> bytes:
+    """Names what `put_runs` writes. Lineage is left out: it tells our version, and may not change once written."""
+    properties = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY}
+    sent = (run.parent, run.experiment, run.display_name, run.description, properties, run.tags, run.parameters)
+    return _digest(*sent, run.inputs, run.outputs, run.input_datasets, run.output_datasets)
+
+
+def ending_digest(run: Run) -> bytes:
+    """Names what `finish_runs` writes."""
+    return _digest(run.status, run.start, run.end, run.error, run.hidden)
+
+
+def _digest(*values: object) -> bytes:
+    return hashlib.blake2b(repr(values).encode(), digest_size=16).digest()

@@ -1,0 +1,152 @@
+"""Metric rows of one run on their way into a target, with receipts.
+
+The service appends and never replaces (clients.md 4.2), so a request that may have arrived is never sent again
+blindly: after an interruption the target is asked, and only what it lacks is sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from azureml_replay.archive.archive import Archive, Receipt, State
+from azureml_replay.compare import identity
+from azureml_replay.errors import NotFound, Rejected, Uncertain
+from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
+from azureml_replay.model import Points, RunId, Series, SeriesKey
+from azureml_replay.plan import Step
+from azureml_replay.progress import Progress
+from azureml_replay.workspace import Target
+
+ATTEMPTS = 5
+"""How often one chunk is asked for and completed before the run is left to the next call."""
+
+
+def requests(pieces: Sequence[Points]) -> Iterator[list[Points]]:
+    """Pieces cut so that each list is one request: at most 250 rows of a series, 1,000 in all (pure).
+
+    The longest remaining series go first, so the number of requests is the floor: the larger of rows / 1,000 and
+    the longest series / 250.
+    """
+    at = dict.fromkeys(range(len(pieces)), 0)
+    while at:
+        batch: list[Points] = []
+        room = ROWS_PER_REQUEST
+        for index in sorted(at, key=lambda i: at[i] - len(pieces[i])):
+            take = min(ROWS_PER_SERIES_AND_REQUEST, room, len(pieces[index]) - at[index])
+            if not take:
+                break
+            batch.append(pieces[index].slice(at[index], at[index] + take))
+            at[index] += take
+            room -= take
+        at = {index: start for index, start in at.items() if start < len(pieces[index])}
+        if batch:
+            yield batch
+
+
+@dataclass(slots=True)
+class PointSender:
+    """Sends the chunks of one run at a time."""
+
+    archive: Archive
+    target: Target
+    progress: Progress
+
+    async def send(self, step: Step) -> int:
+        """Everything the target lacks; the number of rows sent. Raises Rejected for rows that it refuses."""
+        receipts = self.archive.receipts(self.target.ref, step.source)
+        rechunked = self._rechunked(step.source, receipts)
+        sent = 0
+        for chunk in self.archive.chunks(step.source):
+            item = _item(chunk.seq)
+            if _is_sent(receipts.get(item), chunk.digest):
+                continue
+            pieces: Sequence[Points] = [p for p in chunk.pieces if p.series.key not in step.overflow_series]
+            if rechunked or item in receipts:
+                pieces = await self._missing(step, pieces, chunk.seq)
+            self.archive.mark(self.target.ref, step.source, {item: chunk.digest}, State.SENDING)
+            sent += await self._append_all(step, pieces, chunk.seq)
+            self.archive.mark(self.target.ref, step.source, {item: chunk.digest}, State.SENT)
+        return sent
+
+    def _rechunked(self, run: RunId, receipts: Mapping[str, Receipt]) -> bool:
+        """True where rows went out under other chunks: the run was extracted again since and has changed."""
+        digests = {_item(seq): digest for seq, digest in self.archive.chunk_digests(run).items()}
+        return any(
+            item.startswith(_item("")) and receipt.digest != digests.get(item) for item, receipt in receipts.items()
+        )
+
+    async def _append_all(self, step: Step, pieces: Sequence[Points], seq: int) -> int:
+        """Requests one after the other; where an answer is lost, ask and go on with what lacks."""
+        sent = 0
+        for _ in range(ATTEMPTS):
+            try:
+                for batch in requests(pieces):
+                    await self._append(step.run.id, batch)
+                    rows = sum(map(len, batch))
+                    sent += rows
+                    self.progress.done("points", rows)
+            except Uncertain:
+                pieces = await self._missing(step, pieces, seq)
+            else:
+                return sent
+        raise Uncertain(f"run {step.run.id}: the answer to appended points was lost {ATTEMPTS} times")
+
+    async def _append(self, run: RunId, batch: Sequence[Points]) -> None:
+        refused = await self.target.append_points(run, batch)
+        for at, refusal in refused.items():
+            raise Rejected(f"metric {batch[at].series.key.name} of run {run}: {refusal.reason}", status=refusal.status)
+
+    async def _missing(self, step: Step, pieces: Sequence[Points], seq: int) -> list[Points]:
+        """What of `pieces` the target does not hold. Holds one chunk's rows, however long the series is."""
+        await self.target.settle(step.run.id)
+        lacking: dict[SeriesKey, Counter[object]] = {piece.series.key: Counter() for piece in pieces}
+        for piece in pieces:
+            lacking[piece.series.key].update(map(identity, piece.rows()))
+        for piece in self._before(step.source, seq):
+            _count(lacking, piece, +1)
+        for series in {piece.series.key: piece.series for piece in pieces}.values():
+            await self._take_off(step.run.id, series, lacking)
+        return [kept for piece in pieces if (kept := _keep(piece, lacking[piece.series.key])) is not None]
+
+    def _before(self, run: RunId, seq: int) -> Iterator[Points]:
+        """Rows of other chunks that are in the target already: equal rows there are theirs, not this chunk's."""
+        receipts = self.archive.receipts(self.target.ref, run)
+        for chunk in self.archive.chunks(run):
+            if chunk.seq != seq and _is_sent(receipts.get(_item(chunk.seq)), chunk.digest):
+                yield from chunk.pieces
+
+    async def _take_off(self, run: RunId, series: Series, lacking: dict[SeriesKey, Counter[object]]) -> None:
+        try:
+            async for points in self.target.points(run, series):
+                _count(lacking, points, -1)
+        except NotFound:
+            return  # nothing of this series has arrived
+
+
+def _count(lacking: dict[SeriesKey, Counter[object]], piece: Points, sign: int) -> None:
+    """Only rows that are asked about are counted: memory stays one chunk's."""
+    wanted = lacking.get(piece.series.key)
+    if wanted is None:
+        return
+    for found in map(identity, piece.rows()):
+        if found in wanted:
+            wanted[found] += sign
+
+
+def _keep(piece: Points, lacking: Counter[object]) -> Points | None:
+    rows = []
+    for row in piece.rows():
+        if lacking[row_identity := identity(row)] > 0:
+            lacking[row_identity] -= 1
+            rows.append(row)
+    return Points.of(piece.series, rows) if rows else None
+
+
+def _is_sent(receipt: Receipt | None, digest: bytes) -> bool:
+    return receipt is not None and receipt.state is State.SENT and receipt.digest == digest
+
+
+def _item(seq: int | str) -> str:
+    return f"points {seq}"

@@ -1,0 +1,31 @@
+"""How far an archive is, from its ledger alone: no network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from azureml_replay.archive.archive import Archive, Sent, Totals
+from azureml_replay.model import WorkspaceRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatus:
+    """What has reached one target."""
+
+    target: WorkspaceRef
+    sent: Sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What is in the archive and what has reached which target."""
+
+    source: WorkspaceRef
+    totals: Totals
+    targets: tuple[TargetStatus, ...]
+
+
+def status(archive: Archive) -> Status:
+    """Reads the ledger; works while another process writes."""
+    targets = tuple(TargetStatus(target=target, sent=archive.progress(target)) for target in archive.targets())
+    return Status(source=archive.source, totals=archive.totals(), targets=targets)
