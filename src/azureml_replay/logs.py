@@ -1,0 +1,94 @@
+"""The log file: begun with its first line, so that a command that refuses its input leaves none. No secrets."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from azureml_replay.errors import UserError
+from azureml_replay.terminal import safe
+
+LOGGER = logging.getLogger("azureml_replay")
+_SIGNED = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+")
+_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|(?i:bearer) [\w.~+/=-]{20,}")
+_KEY = re.compile(r"(?i)\b(AccountKey|client_secret|password|sig|secret)(['\"]?\s*[=:]\s*['\"]?)[^\s'\"&;,]+")
+
+
+def redacted(text: str) -> str:
+    """Without queries of URLs (signatures live there), tokens, and values of keys that name a secret."""
+    return _KEY.sub(r"\1\2***", _TOKEN.sub("***", _SIGNED.sub(r"\1?***", text)))
+
+
+class Redacted(logging.Formatter):
+    """Traceback included: an exception's text may quote a URL."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """One line, whatever the source's text contains."""
+        return safe(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole record."""
+        return redacted(super().format(record))
+
+
+class LogFile(logging.FileHandler):
+    """Opened by its first record. Where it cannot be written, that is told once, and the command goes on."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        super().__init__(path, encoding="utf-8", delay=True)
+        self.path, self.tell, self.broken = path, tell, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes, after making the folder."""
+        if self.broken:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            super().emit(record)
+        except OSError as error:
+            self._give_up(error)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own name
+        """Of writing: the disk may be full."""
+        self._give_up("writing failed")
+
+    def _give_up(self, why: object) -> None:
+        self.broken = True
+        self.tell(f"no log file: {self.path}: {why}")
+
+
+def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
+    """Log to `path` from now on: our steps, others' warnings; `verbose` also tells our steps as they happen.
+
+    Raises UserError where `path` cannot be a file.
+    """
+    if path.is_dir():
+        raise UserError(f"--log-file {path} is a directory: name a file in it")
+    handlers: list[logging.Handler] = [LogFile(path, tell)]
+    if verbose:
+        handlers.append(Told(tell))
+    for handler in handlers:
+        handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.WARNING)
+    LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+class Told(logging.Handler):
+    """Log records as messages on the terminal."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self.tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As in the file."""
+        self.tell(self.format(record))
+
+
+def file() -> Path | None:
+    """Where this process logs, None before `start`."""
+    handlers = (handler for handler in logging.getLogger().handlers if isinstance(handler, LogFile))
+    return next((handler.path for handler in handlers), None)
