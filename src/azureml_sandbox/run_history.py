@@ -27,6 +27,15 @@ def caller(call: Call) -> Document:
     }
 
 
+def strict(call: Call) -> frozenset[str]:
+    """The stricter variants of the service that are declared.
+
+    `refuse-client-ids`, `ignore-start-times`, `drop-properties`, `history-runs-not-listed`.
+    """
+    declared: frozenset[str] = call.request.app.state.faults.declared.strict
+    return declared
+
+
 def scope(call: Call) -> Document | None:
     """The experiment in the URL, None below the bare workspace. Refused (404) where there is none."""
     names, experiments = call.request.path_params, call.world.experiments
@@ -74,7 +83,7 @@ def put(call: Call, change: Document, run_id: str) -> Document:
             stored = _created(call, change, run_id, user, at)
         else:
             _same_place(call, stored, change)
-        document = run_document.modified(stored, change, user, at)
+        document = run_document.modified(stored, _heard(call, change), user, at)
         call.world.runs.put(guid, document)
     return document
 
@@ -85,12 +94,21 @@ def replaced(call: Call, document: Document) -> Document:
     return document
 
 
+def _heard(call: Call, change: Document) -> Document:
+    """The change as a stricter service would hear it."""
+    deaf = {"ignore-start-times": ("startTimeUtc", "endTimeUtc"), "drop-properties": ("properties",)}
+    ignored = {key for variant, keys in deaf.items() if variant in strict(call) for key in keys}
+    return {key: value for key, value in change.items() if key not in ignored}
+
+
 def _created(call: Call, change: Document, run_id: str, user: Document, at: int) -> Document:
     if not limits.RUN_ID.fullmatch(run_id):
         raise errors.invalid(
             "Run IDs must be less than 256 characters and contain only alphanumeric characters with dashes and"
             f" underscores: {run_id}"
         )
+    if "refuse-client-ids" in strict(call):
+        raise errors.invalid(f"Run {run_id} was not made by the service.")
     parent_id = change.get("parentRunId")
     parent = call.world.runs.get(call.workspace.guid, str(parent_id)) if parent_id is not None else None
     if parent_id is not None and parent is None:

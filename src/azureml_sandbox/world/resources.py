@@ -120,6 +120,16 @@ class Assets:
         )
         return [(row["seq"], loads(row["document"])) for row in rows]
 
+    def codes_of_hash(self, workspace: str, digest: str) -> Sequence[tuple[int, Document]]:
+        """Code versions with this SHA-256 of their bytes, whatever their name."""
+        rows = self._database.all(
+            "select seq, document from asset where workspace = ? and kind = 'codes'"
+            " and json_extract(document, '$.properties.properties.hash_sha256') = ?",
+            workspace,
+            digest,
+        )
+        return [(row["seq"], loads(row["document"])) for row in rows]
+
 
 def _maybe(text: str | None) -> Document | None:
     return loads(text) if text is not None else None

@@ -1,0 +1,114 @@
+"""ARM's datastores: the two that every workspace has, and those that were loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from azureml_sandbox import errors, wire
+from azureml_sandbox.arm_wire import arm_page, put_on, skipped
+from azureml_sandbox.errors import Refused
+from azureml_sandbox.route import Call, Spoken
+from azureml_sandbox.wire import arm_answer
+from azureml_sandbox.world import BLOB_STORE, Document, Workspace
+
+_PAGE = 30
+_SAS_PERMISSIONS = "rwdlac"
+_SAS_HOURS = 8
+
+
+async def datastores(call: Call) -> Response:
+    """GET datastores?count=&isDefault=&names=&orderByAsc=: `searchText` and `orderBy` are refused (400)."""
+    asked = call.request.query_params
+    unsupported = [key for key in ("searchText", "orderBy") if key in asked]
+    if unsupported:
+        raise errors.invalid(f"{', '.join(unsupported)} cannot be understood here.")
+    every = list(enumerate((document for document in _all(call) if _wanted(document, asked)), start=1))
+    size, after = _size(asked.get("count")), skipped(call)
+    return arm_answer(arm_page(call, every[after : after + size + 1], size))
+
+
+async def datastore(call: Call) -> Response:
+    """GET datastores/{name}."""
+    return arm_answer(_found(call))
+
+
+async def secrets(call: Call) -> Response:
+    """POST datastores/{name}/listSecrets: a SAS for who asks for `expirableSecret`, else the account's key."""
+    properties = _found(call)["properties"]
+    if properties["credentials"]["credentialsType"] == "None":
+        raise errors.invalid(f"Datastore {call.path('name')} has no credentials.")
+    account = properties["accountName"]
+    asked = await wire.body(call)
+    if not asked.get("expirableSecret"):
+        return arm_answer({"secretsType": "AccountKey", "key": call.storage.account_key(account)})
+    hours = asked.get("expireAfterHours") or _SAS_HOURS
+    url = call.storage.sas_url(account, properties["containerName"], None, _SAS_PERMISSIONS, hours)
+    return arm_answer({"secretsType": "Sas", "sasToken": url.partition("?")[2]})
+
+
+def _size(count: str | None) -> int:
+    if count is None:
+        return _PAGE
+    if not count.isdecimal() or int(count) == 0:
+        raise errors.invalid(f"count {count} must be a positive number.")
+    return int(count)
+
+
+def _found(call: Call) -> Document:
+    name = call.path("name")
+    found = next((document for document in _all(call) if document["name"] == name), None)
+    if found is None:
+        raise Refused(404, f"Could not find datastore: {name}.", ("UserError", "NotFoundError"))
+    return found
+
+
+def _all(call: Call) -> list[Document]:
+    own = [_own(call.workspace, name, container) for name, container in call.workspace.containers.items()]
+    names = {document["name"] for document in own}
+    loaded = call.world.assets.page(call.workspace.guid, "datastores", limit=1000)
+    return own + [document for _, document in loaded if document["name"] not in names]
+
+
+def _wanted(document: Document, asked: Mapping[str, str]) -> bool:
+    only_default = asked.get("isDefault")
+    names = asked.get("names")
+    return (names is None or document["name"] in names.split(",")) and (
+        only_default is None or document["properties"]["isDefault"] == (only_default.lower() == "true")
+    )
+
+
+def _own(workspace: Workspace, name: str, container: str) -> Document:
+    """Null `tags` and `properties` are recorded for datastores that the service made."""
+    default = name == BLOB_STORE
+    return {
+        "id": f"{workspace.arm_id}/datastores/{name}",
+        "name": name,
+        "type": "Microsoft.MachineLearningServices/workspaces/datastores",
+        "properties": {
+            "description": None,
+            "tags": None,
+            "properties": None,
+            "isDefault": default,
+            "credentials": {"credentialsType": "AccountKey"},
+            "datastoreType": "AzureBlob",
+            "accountName": workspace.account,
+            "containerName": container,
+            "endpoint": "core.windows.net",
+            "protocol": "https",
+            "serviceDataAccessAuthIdentity": "WorkspaceSystemAssignedIdentity" if default else "None",
+        },
+        "systemData": {"createdAt": "0001-01-01T00:00:00+00:00", "lastModifiedAt": "0001-01-01T00:00:00+00:00"},
+    }
+
+
+def _routes() -> tuple[Spoken, ...]:
+    routes: list[Spoken] = []
+    put_on(routes, "GET", "/datastores", datastores)
+    put_on(routes, "GET", "/datastores/{name}", datastore)
+    put_on(routes, "POST", "/datastores/{name}/listSecrets", secrets)
+    return tuple(routes)
+
+
+ROUTES = _routes()

@@ -1,0 +1,28 @@
+"""GET https://{region}.api.azureml.ms/discovery: where a region's services answer; no token needed, recorded."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from azureml_sandbox.wire import answer
+
+
+async def discovery(request: Request) -> Response:
+    """The region is the first part of the host. `history` names the old host: clients use `api`."""
+    region = request.headers["host"].partition(".")[0]
+    old = f"https://{region}.experiments.azureml.net"
+    return answer(
+        {
+            "api": f"https://{region}.api.azureml.ms",
+            "catalog": "https://catalog.cortanaanalytics.com",
+            "experimentation": old,
+            "gallery": "https://gallery.cortanaintelligence.com/project",
+            "history": old,
+            "hyperdrive": old,
+            "labeling": old,
+            "modelmanagement": f"https://{region}.modelmanagement.azureml.net",
+            "pipelines": f"https://{region}.aether.ms",
+            "studio": "https://ml.azure.com",
+        }
+    )
