@@ -1,0 +1,60 @@
+"""MLflow: the same runs, metrics and artifacts that run history, metrics and artifacts show.
+
+The messages are mlflow-skinny's own protobufs, `experiments`, `runs`, `search`, `writes` and `history` answer them.
+Not spoken, because nothing is known of how the service answers: log-inputs, traces, models that are created.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mlflow.protos import service_pb2 as mlflow
+
+from azureml_sandbox.route import Call, Effect, Spoken
+from azureml_sandbox.tracking import experiments, history, runs, search, writes
+from azureml_sandbox.tracking.messages import GetRunDataStatus, LogBatchAsync
+from azureml_sandbox.tracking.protocol import speaking
+
+_Spoken = tuple[str, str, type[Any], Callable[[Call, Any], Any], Effect]
+
+
+def _no_models(_call: Call, _request: mlflow.SearchLoggedModels) -> mlflow.SearchLoggedModels.Response:
+    """POST logged-models/search: none. MLflow 3 asks when it lists artifacts, and fails without an answer."""
+    return mlflow.SearchLoggedModels.Response()
+
+
+_TABLE: tuple[_Spoken, ...] = (
+    ("POST", "experiments/create", mlflow.CreateExperiment, experiments.create, "write"),
+    ("GET", "experiments/get", mlflow.GetExperiment, experiments.get, "read"),
+    ("GET", "experiments/get-by-name", mlflow.GetExperimentByName, experiments.get_by_name, "read"),
+    ("POST", "experiments/search", mlflow.SearchExperiments, experiments.search, "read"),
+    ("POST", "experiments/update", mlflow.UpdateExperiment, experiments.update, "write"),
+    ("POST", "experiments/delete", mlflow.DeleteExperiment, experiments.delete, "write"),
+    ("POST", "experiments/restore", mlflow.RestoreExperiment, experiments.restore, "write"),
+    ("POST", "experiments/set-experiment-tag", mlflow.SetExperimentTag, experiments.set_tag, "write"),
+    ("POST", "runs/create", mlflow.CreateRun, runs.create, "write"),
+    ("GET", "runs/get", mlflow.GetRun, runs.get, "read"),
+    ("POST", "runs/update", mlflow.UpdateRun, runs.update, "write"),
+    ("POST", "runs/delete", mlflow.DeleteRun, runs.delete, "write"),
+    ("POST", "runs/restore", mlflow.RestoreRun, runs.restore, "write"),
+    ("POST", "runs/search", mlflow.SearchRuns, search.search, "read"),
+    ("POST", "runs/log-metric", mlflow.LogMetric, writes.log_metric, "write"),
+    ("POST", "runs/log-parameter", mlflow.LogParam, writes.log_parameter, "write"),
+    ("POST", "runs/set-tag", mlflow.SetTag, writes.set_tag, "write"),
+    ("POST", "runs/delete-tag", mlflow.DeleteTag, writes.delete_tag, "write"),
+    ("POST", "runs/log-batch", mlflow.LogBatch, writes.log_batch, "write"),
+    ("GET", "metrics/get-history", mlflow.GetMetricHistory, history.get, "read"),
+    ("GET", "artifacts/list", mlflow.ListArtifacts, runs.artifacts, "read"),
+    ("POST", "logged-models/search", mlflow.SearchLoggedModels, _no_models, "read"),
+)
+_PREVIEW: tuple[_Spoken, ...] = (
+    ("POST", "runs/log-batch-async", LogBatchAsync, writes.log_batch_async, "write"),
+    ("GET", "runs/get-run-data-status", GetRunDataStatus, writes.data_status, "read"),
+)
+
+ROUTES = tuple(
+    Spoken(method, "mlflow", base + path, speaking(kind, answer), effect)
+    for base, table in (("/api/2.0/mlflow/", _TABLE), ("/api/2.0/preview/mlflow/", _PREVIEW))
+    for method, path, kind, answer, effect in table
+)
