@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from azureml_sandbox.wire import answer
+from azureml_sandbox import wire
 
 
-async def discovery(request: Request) -> Response:
-    """The region is the first part of the host. `history` names the old host: clients use `api`."""
-    region = request.headers["host"].partition(".")[0]
+def answer(region: str) -> Response:
+    """`history` names the old host: clients use `api`."""
     old = f"https://{region}.experiments.azureml.net"
-    return answer(
+    return wire.answer(
         {
             "api": f"https://{region}.api.azureml.ms",
             "catalog": "https://catalog.cortanaanalytics.com",

@@ -7,9 +7,8 @@ from typing import Any
 from starlette.responses import Response
 
 from azureml_sandbox import errors, instants, limits, run_document
-from azureml_sandbox.history import COMPONENT
 from azureml_sandbox.route import Call, Spoken
-from azureml_sandbox.run_history import experiment_name, scope
+from azureml_sandbox.run_history import COMPONENT, experiment_name, scope
 from azureml_sandbox.wire import Table, answer, body, number, page, part
 from azureml_sandbox.world import Document, RunQuery, View
 

@@ -7,15 +7,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from azureml_sandbox import errors, instants, limits, run_document, run_events, run_filter
+from azureml_sandbox import errors, experiments, instants, limits, run_document, run_events, run_filter
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.login import ARM
 from azureml_sandbox.route import Call, Spoken
-from azureml_sandbox.run_history import caller, plain, put, replaced, run, scope
+from azureml_sandbox.run_history import COMPONENT, caller, plain, put, replaced, run, scope
 from azureml_sandbox.wire import SCOPES, Table, answer, body, body_list, number, page, part
 from azureml_sandbox.world import RUN_ORIGIN, Document, RunQuery
-
-COMPONENT = "run-history"
 
 _RUN_TOKEN_S = 21 * 86_400
 """Three weeks, as recorded."""
@@ -304,7 +302,7 @@ def _routes() -> tuple[Spoken, ...]:
     table.on("POST", "/runs/{run_id}/cancel", cancel, "write", named)
     table.on("GET", "/runs/{run_id}/token", token, "read", named)
     table.on("GET", "/runs/{run_id}/metricsingest/wait", metrics_ingested, "read", SCOPES)
-    return tuple(table.routes)
+    return (*table.routes, *experiments.ROUTES)
 
 
 ROUTES = _routes()
