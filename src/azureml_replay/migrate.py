@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from azureml_replay.extract import Extracted
-from azureml_replay.replay import Replayed
-from azureml_replay.verify import Verdict
+from azureml_replay.archive.archive import Archive
+from azureml_replay.extract import Extracted, ExtractOptions, extract
+from azureml_replay.plan import PlanSummary, plan, summarize
+from azureml_replay.progress import SILENT, Progress
+from azureml_replay.replay import Replayed, ReplayOptions, replay
+from azureml_replay.selection import Selection
+from azureml_replay.verify import Verdict, verify
+from azureml_replay.workspace import Source, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,127 @@
+"""The walls of the house: who may import whom, and what happens in one place only."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[2] / "src"
+PRODUCT = SRC / "azureml_replay"
+
+PURE = ("model.py", "selection.py", "limits.py", "plan.py", "compare.py", "errors.py", "lineage.py")
+VERBS = ("extract", "replay", "verify", "migrate", "send_points", "send_files", "send_experiments", "probe", "listing")
+FORBIDDEN: dict[str, tuple[str, ...]] = {
+    "azureml_sandbox": ("azureml_replay",),
+    "azureml_replay": ("azureml_sandbox",),
+    "azureml_replay/model.py": ("azureml_replay",),
+    "azureml_replay/azure": ("azureml_replay.archive", *(f"azureml_replay.{verb}" for verb in VERBS)),
+    "azureml_replay/archive": ("azureml_replay.azure", "aiohttp", "azure", *(f"azureml_replay.{v}" for v in VERBS)),
+    **{
+        f"azureml_replay/{name}": ("azureml_replay.azure", "azureml_replay.archive", "azure", "aiohttp", "sqlite3")
+        for name in PURE
+    },
+}
+IO = re.compile(r"\b(open|datetime\.now|time\.time|os\.environ|getenv|Path)\b")
+
+
+def files(part: str) -> list[Path]:
+    """The Python files of a package or the one named."""
+    path = SRC / part
+    found = [path] if path.suffix == ".py" else sorted(path.rglob("*.py"))
+    assert found, f"{part} has no files: the wall would hold nothing"
+    return found
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module that a file names in an import, at any depth."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide their direction"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("part", FORBIDDEN)
+def test_imports_point_inwards(part: str) -> None:
+    """cli -> verbs -> azure, archive -> pure -> model, and the two packages meet on the wire alone."""
+    crossings = [
+        (path.relative_to(SRC).as_posix(), name)
+        for path in files(part)
+        for name in imports_of(path)
+        for wall in FORBIDDEN[part]
+        if name == wall or name.startswith(wall + ".")
+    ]
+
+    assert crossings == []
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_the_thinking_does_no_io(name: str) -> None:
+    """No file, clock or environment in the pure modules, and nothing async."""
+    code = (PRODUCT / name).read_text()
+    tree = ast.parse(code)
+
+    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+    assert not [
+        node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and IO.search(ast.unparse(node.func))
+    ]
+
+
+def users_of(pattern: str) -> set[str]:
+    """Files of the product whose code, comments and docstrings aside, matches."""
+    return {
+        path.relative_to(PRODUCT).as_posix()
+        for path in PRODUCT.rglob("*.py")
+        if any(re.search(pattern, line) for line in code_lines(path))
+    }
+
+
+def code_lines(path: Path) -> list[str]:
+    """Source as Python sees it: `ast.unparse` drops comments; docstrings are cut."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            node.value.value = ""
+    return ast.unparse(tree).splitlines()
+
+
+def test_one_place_sends() -> None:
+    """Only azure/http.py runs a pipeline; only the transport's file knows aiohttp."""
+    assert users_of(r"_?pipeline\.run\(|\.run\(request") == {"azure/http.py"}
+    assert users_of(r"\baiohttp\b") <= {"azure/transport.py", "azure/http.py"}
+    assert users_of(r"^\s*(import|from) (requests|httpx|urllib3|urllib\.request)\b") == set()
+
+
+def test_one_place_starts_tasks() -> None:
+    """Width, and so memory, is bounded in workers.py alone."""
+    assert users_of(r"create_task\(|TaskGroup\(|ensure_future\(|asyncio\.gather\(") == {"workers.py"}
+
+
+def test_sql_stays_in_the_archive() -> None:
+    """Nobody else knows how things lie on disk."""
+    assert all(name.startswith("archive/") for name in users_of(r"\bsqlite3\b|\.execute\("))
+
+
+def test_printing_stays_at_the_edge() -> None:
+    """Verbs tell a Progress; the command line prints."""
+    assert users_of(r"\bprint\(|typer\.echo\(|sys\.std(out|err)\.write|Console\(") <= {
+        "terminal.py",
+        "drawing.py",
+        "logs.py",
+        "cli.py",
+        *(path.relative_to(PRODUCT).as_posix() for path in (PRODUCT / "cli").glob("*.py")),
+    }
+
+
+def test_exceptions_are_swallowed_nowhere() -> None:
+    """`except Exception` stands at the command's edge alone."""
+    assert users_of(r"except (Base)?Exception|except:") <= {
+        "cli.py",
+        "workers.py",
+        *(path.relative_to(PRODUCT).as_posix() for path in (PRODUCT / "cli").glob("*.py")),
+    }

@@ -1,0 +1,207 @@
+"""What a plan promises of a run, and what it says cannot be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from azureml_replay import lineage
+from azureml_replay.model import Instant, Job, Listed, Run, RunDetails, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.plan import JOB_FILE, OVERFLOW_FILE, PlanOptions, Step, plan, summarize, target_path
+from azureml_replay.selection import Selection
+
+SOURCE = WorkspaceRef("sub", "group", "old")
+
+
+@dataclass
+class Memory:
+    """An archive's reading half, in memory: planning is pure, so this is all it needs."""
+
+    held: list[RunDetails]
+    source: WorkspaceRef = SOURCE
+    jobs: dict[RunId, Job] = field(default_factory=dict)
+    logged: dict[RunId, list[tuple[Series, int]]] = field(default_factory=dict)
+    files: dict[RunId, tuple[int, int]] = field(default_factory=dict)
+
+    def listing(self) -> Iterable[Listed]:
+        raise NotImplementedError("only needed where a selection narrows")
+
+    def units(self) -> Iterator[RunId]:
+        ids = {one.run.id for one in self.held}
+        return (one.run.id for one in self.held if one.run.parent not in ids)
+
+    def unit(self, root: RunId) -> Iterator[Run]:
+        level = [one.run for one in self.held if one.run.id == root]
+        while level:
+            yield from level
+            above = {run.id for run in level}
+            level = [one.run for one in self.held if one.run.parent in above]
+
+    def details(self, run: RunId) -> RunDetails:
+        return next(one for one in self.held if one.run.id == run)
+
+    def job(self, run: RunId) -> Job | None:
+        return self.jobs.get(run)
+
+    def series(self, run: RunId) -> Sequence[tuple[Series, int]]:
+        return self.logged.get(run, [])
+
+    def artifact_totals(self, run: RunId) -> tuple[int, int]:
+        return self.files.get(run, (0, 0))
+
+
+def a_run(name: str = "r1", **fields: object) -> Run:
+    """A finished run; `fields` override."""
+    plain = Run(id=RunId(name), experiment="exp", status="Completed", container=f"dcid.{name}")
+    return replace(plain, **fields)  # type: ignore[arg-type]
+
+
+def step_of(run: Run, options: PlanOptions | None = None, **memory: object) -> Step:
+    """The only step of an archive with one run."""
+    (step,) = plan(Memory([RunDetails(run=run)], **memory), Selection(), options or PlanOptions())  # type: ignore[arg-type]
+    return step
+
+
+def scalar(name: str) -> Series:
+    """A series of one number a row."""
+    return Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type="azureml.v1.scalar")
+
+
+def test_parents_come_before_children_and_keep_their_ids() -> None:
+    """A child never goes out before its parent."""
+    held = [RunDetails(run=a_run("c", parent=RunId("p"))), RunDetails(run=a_run("p"))]
+
+    steps = list(plan(Memory(held), Selection(), PlanOptions()))
+
+    assert [(step.source, step.run.id, step.run.parent, step.depth) for step in steps] == [
+        ("p", "p", None, 0),
+        ("c", "c", "p", 1),
+    ]
+
+
+def test_a_run_whose_parent_is_gone_stands_alone_and_says_so() -> None:
+    """Its parent's id is not sent: the target has no such run."""
+    step = step_of(a_run(parent=RunId("gone")))
+
+    assert step.run.parent is None
+    assert [omission.what for omission in step.omissions] == ["parent gone"]
+
+
+def test_lineage_stands_on_every_run() -> None:
+    """Tag and property name the source, and what the server owns."""
+    created = Instant.parse("2024-01-02T03:04:05.1234567+00:00")
+    step = step_of(a_run(kind="azureml.StepRun", created=created, creator="Ann"))
+
+    assert step.run.tags[lineage.TAG] == "r1"
+    assert json.loads(step.run.properties[lineage.PROPERTY] or "") == {
+        "workspace": SOURCE.arm_id,
+        "run": "r1",
+        "type": "azureml.StepRun",
+        "created": "2024-01-02T03:04:05.1234567+00:00",
+        "creator": "Ann",
+        "version": lineage.__version__,
+    }
+
+
+def test_a_replay_of_a_replay_keeps_the_chain() -> None:
+    """The new lineage points at this source; what the source said of its own origin goes along."""
+    first = step_of(a_run()).run
+
+    second = step_of(first).run
+
+    facts = json.loads(second.properties[lineage.PROPERTY] or "")
+    assert facts["run"] == "r1"
+    assert facts["before"] == json.loads(first.properties[lineage.PROPERTY] or "")
+
+
+def test_lineage_has_priority_and_users_tags_come_before_the_platforms() -> None:
+    """Of 60 tags, the first 49 of the user's own stay; all others are in the overflow, each named."""
+    tags = {"_aml_system_a": "1"} | {f"t{at}": str(at) for at in range(59)}
+
+    step = step_of(a_run(tags=tags))
+
+    assert list(step.run.tags) == [lineage.TAG, *(f"t{at}" for at in range(49))]
+    assert step.overflow["tag"] == {"_aml_system_a": "1"} | {f"t{at}": str(at) for at in range(49, 59)}
+    assert len(step.omissions) == 11
+    assert step.own_files == (OVERFLOW_FILE,)
+
+
+def test_what_is_too_long_goes_whole_into_the_overflow() -> None:
+    """Nothing is cut silently: values, keys, names, descriptions."""
+    step = step_of(
+        a_run(tags={"k" * 101: "v", "long": "x" * 1001, "null": None}, display_name="d" * 257, description="e" * 5001)
+    )
+
+    assert step.run.tags == {lineage.TAG: "r1", "null": None}
+    assert step.run.display_name is None
+    assert step.overflow["text"] == {"display name": "d" * 257, "description": "e" * 5001}
+    assert len(step.omissions) == 4
+
+
+def test_properties_that_act_on_the_source_are_never_sent() -> None:
+    """CancelUri would cancel the source's run."""
+    step = step_of(a_run(properties={"CancelUri": "x", "azureml.isreused": "true"}))
+
+    assert step.run.properties.keys() == {lineage.PROPERTY, "azureml.isreused"}
+    assert [(o.what, o.reason) for o in step.omissions] == [("property CancelUri", "points at the source")]
+
+
+def test_metrics_beyond_the_fifty_names_overflow() -> None:
+    """The first fifty in the service's order are metrics; the rest go into the file."""
+    logged = [(scalar(f"m{at:02}"), 3) for at in range(52)]
+
+    step = step_of(a_run(), logged={RunId("r1"): logged})
+
+    assert [series.key.name for series, _ in step.series] == [f"m{at:02}" for at in range(50)]
+    assert {key.name for key in step.overflow_series} == {"m50", "m51"}
+    assert step.points == 150
+    assert OVERFLOW_FILE in step.own_files
+
+
+def test_a_reused_step_leaves_files_and_points_to_their_owner() -> None:
+    """They are carried once."""
+    step = step_of(a_run(container="dcid.other"))
+
+    assert [omission.what for omission in step.omissions] == ["container dcid.other"]
+
+
+def test_the_job_document_becomes_a_file() -> None:
+    """A root job's ARM document cannot be written to run history."""
+    job = Job(RunId("r1"), {"properties": {"jobType": "Command"}})
+
+    assert step_of(a_run(), jobs={RunId("r1"): job}).own_files == (JOB_FILE,)
+
+
+def test_fields_that_the_target_was_seen_to_lose_are_planned_omissions() -> None:
+    """Only where the run has a value there."""
+    start = Instant.parse("2024-01-02T03:04:05+00:00")
+
+    step = step_of(a_run(start=start), PlanOptions(lost=frozenset({"start", "end"})))
+
+    assert step.run.start is None
+    assert [omission.what for omission in step.omissions] == ["start"]
+
+
+def test_files_left_out_are_counted() -> None:
+    """--no-artifacts says how many stayed behind."""
+    step = step_of(a_run(), PlanOptions(artifacts=False), files={RunId("r1"): (7, 100)})
+
+    assert (step.files, [omission.what for omission in step.omissions]) == (0, ["7 files"])
+
+
+def test_our_own_folder_makes_room() -> None:
+    """A source's `replay/` moves; everything else keeps its path."""
+    assert target_path("replay/job.json") == "replay/source/job.json"
+    assert target_path("outputs/replay/job.json") == "outputs/replay/job.json"
+
+
+def test_a_summary_counts_what_the_steps_say() -> None:
+    """Units, runs, points, files and omissions by reason."""
+    held = [RunDetails(run=a_run("p")), RunDetails(run=a_run("c", parent=RunId("p"), properties={"CancelUri": "x"}))]
+    memory = Memory(held, logged={RunId("c"): [(scalar("loss"), 20)]}, files={RunId("p"): (2, 300)})
+
+    summary = summarize(plan(memory, Selection(), PlanOptions()))
+
+    assert (summary.units, summary.runs, summary.points, summary.files, summary.bytes) == (1, 2, 20, 2, 300)
+    assert summary.reasons == {"points at the source": 1}
