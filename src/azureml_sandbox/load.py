@@ -1,0 +1,260 @@
+"""`azureml-sandbox load`: recorded answers of the service become a workspace's content.
+
+Limits are not asked (recorded values break them). Loading a file again changes nothing: ids that the recorder masked
+are made from the file's name and the answer's position, and what is there already is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from azureml_sandbox import completion, instants
+from azureml_sandbox.blobs import Blobs
+from azureml_sandbox.completion import is_made_up
+from azureml_sandbox.harvest import RUN_FILE, File, Harvest, harvest
+from azureml_sandbox.recordings import Recording, read
+from azureml_sandbox.rewriting import Rewriting, stable_guid
+from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, Workspace, World
+
+_UNNAMED = "experiment-"
+"""How the name of an experiment begins of which only the id was recorded."""
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What came, by kind. `came` counts what is there now, `new` what this call put there."""
+
+    came: Counter[str] = field(default_factory=Counter)
+    new: Counter[str] = field(default_factory=Counter)
+    made_up: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    files: dict[str, Counter[str]] = field(default_factory=dict)
+    """Per recording, what it gave."""
+
+    def add(self, kind: str, *, new: bool, recording: str) -> None:
+        """One thing of a kind."""
+        self.came[kind] += 1
+        self.new[kind] += new
+        self.files[recording][kind] += 1
+
+
+def load(folder: Path, workspace: str, paths: Iterable[Path]) -> Loaded:
+    """Put recordings into a workspace of the sandbox that runs over `folder`.
+
+    Raises:
+        NotARecording: a file that is none; nothing of it is loaded.
+        NotServed: no sandbox runs over the folder.
+        KeyError: the sandbox has no workspace of this name.
+    """
+    recordings, loaded = list(read(paths)), Loaded()
+    world = World.open(folder / "world.db")
+    try:
+        target = named(world, workspace)
+        blobs = Blobs.of(folder, target)
+        for recording in recordings:
+            _Filling(world, target, loaded, recording).fill(blobs)
+        blobs.close()
+    finally:
+        world.close()
+    return loaded
+
+
+def named(world: World, name: str) -> Workspace:
+    """The workspace of this name; KeyError with those that there are."""
+    there = {each.name: each for each in world.workspaces()}
+    if name not in there:
+        raise KeyError(f"no workspace {name!r} here, only {', '.join(sorted(there)) or 'none at all'}")
+    return there[name]
+
+
+class _Filling:
+    """One recording on its way into the world."""
+
+    def __init__(self, world: World, workspace: Workspace, loaded: Loaded, recording: Recording) -> None:
+        self._world, self._workspace, self._guid = world, workspace, workspace.guid
+        self._loaded, self._name = loaded, recording.name
+        loaded.files.setdefault(recording.name, Counter())
+        self._harvest: Harvest = harvest(recording, Rewriting(recording, workspace, self._taken))
+        loaded.left_out += self._harvest.left_out
+
+    def fill(self, blobs: Blobs) -> None:
+        """Documents in one transaction, then files: an entry without its blob is mended by loading again."""
+        with self._world.transaction():
+            self._runs()
+            self._jobs()
+            self._series()
+            self._assets()
+            self._artifacts()
+        for (datastore, name), file in self._harvest.files.items():
+            self._file(blobs, datastore, name, file)
+
+    def _taken(self, name: str, created: str | None) -> bool:
+        known = self._world.runs.get(self._guid, name)
+        return known is not None and created is not None and not _same_time(known["createdUtc"], created)
+
+    def _add(self, kind: str, *, new: bool) -> None:
+        self._loaded.add(kind, new=new, recording=self._name)
+
+    def _runs(self) -> None:
+        """Roots that only ARM told of, recorded runs, and parents that nobody told of."""
+        recorded = self._harvest.runs
+        for name, job in self._harvest.jobs.items():
+            if name not in recorded:
+                self._put_run(completion.from_job(job, self._experiment_of_job(job), self._harvest.seen[name]))
+        for run in sorted(recorded.values(), key=lambda run: run.get("parentRunId") is not None):
+            self._recorded(run)
+
+    def _recorded(self, run: Document) -> None:
+        experiment = self._experiment(run.get("experimentId"), self._experiment_name(run))
+        parent = run.get("parentRunId")
+        if parent and self._world.runs.get(self._guid, parent) is None:
+            siblings = [each for each in self._harvest.runs.values() if each.get("parentRunId") == parent]
+            self._put_run(completion.parent_of(siblings, parent, experiment))
+        known = self._world.runs.get(self._guid, parent) if parent else None
+        self._put_run(completion.whole(run, experiment, known))
+
+    def _put_run(self, run: Document) -> None:
+        known = self._world.runs.get(self._guid, run["runId"])
+        if known is not None and not _same_time(known["createdUtc"], run["createdUtc"]) and not is_made_up(known):
+            self._loaded.left_out["runs whose id another run has"] += 1
+            return
+        worse = known is not None and is_made_up(run) and not is_made_up(known)
+        new = not worse and run != known
+        if new:
+            self._world.runs.put(self._guid, run)
+        self._loaded.made_up["runs"] += is_made_up(run) and not worse
+        self._add("runs", new=new)
+
+    def _experiment_name(self, run: Document) -> str | None:
+        root = self._harvest.jobs.get(run.get("rootRunId") or run["runId"])
+        if root is not None:
+            return str(root["properties"]["experimentName"])
+        return self._harvest.experiments.get(run.get("experimentId") or "")
+
+    def _experiment_of_job(self, job: Document) -> str:
+        children = [run for run in self._harvest.runs.values() if run.get("parentRunId") == job["name"]]
+        hint = children[0]["experimentId"] if children else completion.experiment_hint(job)
+        return self._experiment(hint, job["properties"]["experimentName"])
+
+    def _experiment(self, experiment_id: str | None, name: str | None) -> str:
+        """The id it has here: recordings come from many workspaces, where one name has many ids."""
+        experiments = self._world.experiments
+        if name and (found := experiments.named(self._guid, name)):
+            self._add("experiments", new=False)
+            return str(found["experimentId"])
+        found = experiments.get(self._guid, experiment_id) if experiment_id else None
+        if found is None:
+            found = experiments.create(
+                self._guid,
+                name or f"{_UNNAMED}{experiment_id}",
+                experiment_id=experiment_id or stable_guid(self._guid, name),
+            )
+            self._loaded.made_up["names or ids of experiments"] += not (name and experiment_id)
+            self._add("experiments", new=True)
+        elif name and found["name"].startswith(_UNNAMED):
+            experiments.put(self._guid, found | {"name": name})
+        return str(found["experimentId"])
+
+    def _jobs(self) -> None:
+        for name, job in self._harvest.jobs.items():
+            known = self._world.jobs.get(self._guid, name)
+            new = known is None or known.document != job
+            if new:
+                self._world.jobs.put(self._guid, job, instants.parse(job["systemData"]["createdAt"]))
+            self._add("jobs", new=new)
+
+    def _series(self) -> None:
+        for series, rows in self._harvest.series.values():
+            known = self._world.metrics.rows(self._guid, series, limit=1_000_000)
+            there = {row["metricId"] for _, row in known}
+            fresh = [row for row in rows if row["metricId"] not in there]
+            if fresh:
+                self._world.metrics.append(self._guid, series, fresh)
+            self._add("metrics", new=bool(fresh))
+
+    def _assets(self) -> None:
+        for (kind, name, version), document in self._harvest.assets.items():
+            new = self._world.assets.get(self._guid, kind, name, version) != document
+            if new:
+                self._world.assets.put(self._guid, kind, name, document, version)
+            self._add(kind, new=new)
+            if version and self._world.assets.get(self._guid, kind, name) is None:
+                self._world.assets.put(self._guid, kind, name, _container(name, document))
+                self._loaded.made_up["containers of assets"] += 1
+
+    def _artifacts(self) -> None:
+        """Entries that were registered, and one for each file of a run's container, as the service indexes them."""
+        for entry in self._harvest.artifacts:
+            self._entry(entry)
+        for container, path in dict.fromkeys(self._harvest.logs):
+            blob = (ARTIFACT_STORE, f"{RUN_ORIGIN}/{container}/{path}")
+            if blob not in self._harvest.files:
+                self._harvest.files[blob] = File(b"", append=True)
+                self._loaded.made_up["logs that were listed, never read: empty"] += 1
+        for (datastore, name), file in self._harvest.files.items():
+            if datastore == ARTIFACT_STORE and (found := RUN_FILE.fullmatch(name)):
+                self._entry(_index_entry(found[1], found[2], file))
+
+    def _entry(self, entry: Document) -> None:
+        place = (entry["origin"], entry["container"])
+        new = self._world.artifacts.get(self._guid, place, entry["path"]) is None
+        if new:
+            self._world.artifacts.put(self._guid, entry)
+        self._add("artifacts", new=new)
+
+    def _file(self, blobs: Blobs, datastore: str, name: str, file: File) -> None:
+        data = file.data or b""
+        new = blobs.read(datastore, name) != data
+        if new:
+            blobs.put(
+                datastore,
+                name,
+                data,
+                append=file.append,
+                digested=file.digested,
+                content_type=file.content_type,
+                metadata=file.metadata,
+            )
+        self._add("blobs", new=new)
+
+
+def _index_entry(container: str, path: str, file: File) -> Document:
+    artifact_id = f"{RUN_ORIGIN}/{container}/{path}"
+    return {
+        "artifactId": artifact_id,
+        "origin": RUN_ORIGIN,
+        "container": container,
+        "path": path,
+        "etag": f'"{stable_guid(artifact_id)}"',
+        "createdTime": instants.text(file.created) if file.created is not None else instants.UNSET,
+        "dataPath": {"dataStoreName": ARTIFACT_STORE, "relativePath": artifact_id, "sqlDataPath": None},
+        "tags": {},
+    }
+
+
+def _container(name: str, version: Document) -> Document:
+    """What holds an asset's versions; answers about versions do not show it."""
+    properties = version["properties"]
+    kept: Mapping[str, object] = {key: properties[key] for key in ("dataType",) if key in properties}
+    return {
+        "id": version["id"].partition("/versions/")[0],
+        "name": name,
+        "type": version["type"].removesuffix("/versions"),
+        "properties": {
+            "description": None,
+            "tags": {},
+            "properties": {},
+            "isArchived": False,
+            "latestVersion": version["name"],
+            "nextVersion": None,
+            **kept,
+        },
+        "systemData": version.get("systemData"),
+    }
+
+
+def _same_time(one: str, other: str) -> bool:
+    return instants.parse(one) == instants.parse(other)
