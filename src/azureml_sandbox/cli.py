@@ -1,5 +1,145 @@
-"""Command line."""
+"""The command line. Commands only assemble: parse, build, call; what the user can mend is one line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from azureml_sandbox import node, state
+from azureml_sandbox.faults import Declared
+from azureml_sandbox.running import Sandbox
+from azureml_sandbox.serve import Options, run
+from azureml_sandbox.state import Problem
+
+app = typer.Typer(
+    help="A local workspace that speaks the Azure Machine Learning wire.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Where its state lies.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
-    """Not there yet."""
+    """Run the command; a Problem is one line on stderr and exit code 2."""
+    try:
+        app()
+    except Problem as problem:
+        typer.echo(f"azureml-sandbox: {problem}", err=True)
+        sys.exit(2)
+
+
+@app.command()
+def serve(  # noqa: PLR0917 - typer names them all
+    folder: Dir,
+    workspace: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Add it if missing; repeatable.")] = None,
+    tenant: Annotated[list[str] | None, typer.Option(metavar="NAME=ID", help="Tenant of a workspace.")] = None,
+    port: Annotated[int, typer.Option(help="0 is a free one, the last one if possible.")] = 0,
+    latency_ms: Annotated[float, typer.Option(help="Wait before every answer.")] = 0,
+    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="Declared trouble, JSON.")] = None,
+    strict: Annotated[list[str] | None, typer.Option(metavar="VARIANT", help="A stricter service.")] = None,
+    background: Annotated[bool, typer.Option("--background", help="Return when it is ready.")] = False,
+    leashed: Annotated[bool, typer.Option("--leashed", hidden=True)] = False,
+) -> None:
+    """Serve the workspaces of DIR until stopped; new ones are called source and target."""
+    options = Options(
+        workspaces=tuple(workspace or ()),
+        tenants=_tenants(tenant or []),
+        port=port,
+        latency_ms=latency_ms,
+        declared=_declared(faults, strict or []),
+        leashed=leashed,
+    )
+    if not background:
+        run(folder, options, typer.echo)
+        return
+    _install()
+    flags = [f"--port={port}", f"--latency-ms={latency_ms}", *(f"--tenant={each}" for each in tenant or [])]
+    flags += [f"--strict={each}" for each in strict or []] + ([f"--faults={faults}"] if faults is not None else [])
+    Sandbox.start(folder, workspace or [], *flags, leashed=False)
+    typer.echo(f"Ready at 127.0.0.1:{state.running(folder).port}; azureml-sandbox env {folder} points clients at it")
+
+
+@app.command()
+def install() -> None:
+    """Install Azurite, the storage emulator; `serve` does it when it is missing."""
+    _install()
+
+
+@app.command()
+def env(folder: Dir, as_json: AsJson = False) -> None:
+    """Print what points any Azure client at the sandbox: eval "$(azureml-sandbox env DIR)"."""
+    variables = state.environment(folder)
+    if as_json:
+        typer.echo(json.dumps(variables, indent=2))
+        return
+    for name, value in variables.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+    typer.echo(f"unset {' '.join(state.BYPASSES)}")
+
+
+@app.command()
+def requests(
+    folder: Dir,
+    reset: Annotated[bool, typer.Option("--reset", help="Count anew after printing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What was asked of the sandbox since the last reset."""
+    sandbox = Sandbox(folder)
+    counted = sandbox.requests()
+    if reset:
+        sandbox.reset_requests()
+    typer.echo(json.dumps(counted, indent=2) if as_json else _table(counted))
+
+
+@app.command()
+def stop(folder: Dir) -> None:
+    """Stop the server of DIR; its state stays."""
+    Sandbox(folder).stop()
+
+
+def _install() -> None:
+    if node.installed():
+        return
+    typer.echo(f"Installing Azurite {node.VERSION} (245 MB) into {node.home()}", err=True)
+    try:
+        node.install()
+    except node.NodeMissing as error:
+        raise Problem(str(error)) from error
+    except subprocess.CalledProcessError as error:
+        raise Problem(f"npm could not install Azurite (exit code {error.returncode}); its words are above") from error
+
+
+def _tenants(given: list[str]) -> dict[str, str]:
+    tenants = {}
+    for each in given:
+        name, equals, tenant_id = each.partition("=")
+        if not (name and equals and tenant_id):
+            raise Problem(f"--tenant {each}: expected NAME=ID, a workspace's name and a tenant's guid")
+        tenants[name] = tenant_id.lower()
+    return tenants
+
+
+def _declared(file: Path | None, strict: list[str]) -> Declared:
+    try:
+        document: Any = json.loads(file.read_bytes()) if file is not None else {}
+        document = {"rules": document} if isinstance(document, list) else document
+        return Declared.read({**document, "strict": [*document.get("strict", []), *strict]})
+    except OSError as error:
+        raise Problem(f"--faults {file}: {error.strerror}") from error
+    except (ValueError, AttributeError) as error:
+        raise Problem(f"--faults {file}: {error}") from error
+
+
+def _table(counted: dict[str, Any]) -> str:
+    head = "{total} requests, {writes} of them writes; {bytes} bytes; {most_in_flight} at most at one time"
+    row = "{count:>8}  {effect:<5}  {status}  {workspace:<16}  {method:<6}  {route}"
+    return "\n".join([head.format(**counted), *(row.format(**each) for each in counted["routes"])])

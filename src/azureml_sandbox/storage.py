@@ -139,12 +139,12 @@ class Storage:
         headers |= {f"x-ms-meta-{name}": value for name, value in (metadata or {}).items()}
         path = _path(container, blob)
         if not append:
-            await self._ask("PUT", account, path, {}, headers | {"Content-MD5": _md5(data)}, data)
+            await self._ask("PUT", account, path, {}, headers | {"Content-MD5": _md5(data)}, data=data)
             return
         await self._ask("PUT", account, path, {}, headers | {"If-None-Match": "*"}, allowed=("BlobAlreadyExists",))
         for start in range(0, len(data), _APPEND_BYTES):
             part = data[start : start + _APPEND_BYTES]
-            await self._ask("PUT", account, path, {"comp": "appendblock"}, {"Content-MD5": _md5(part)}, part)
+            await self._ask("PUT", account, path, {"comp": "appendblock"}, {"Content-MD5": _md5(part)}, data=part)
 
     async def read(self, account: str, container: str, blob: str) -> bytes:
         """The whole content; StorageError 404 where there is none."""
@@ -168,9 +168,8 @@ class Storage:
         """All blobs whose name starts so, in the service's order."""
         query = {"restype": "container", "comp": "list", "prefix": prefix}
         while True:
-            page = ElementTree.fromstring(
-                (await self._ask("GET", account, _path(container), query)).decode("utf-8-sig")
-            )  # noqa: S314 - Azurite's
+            answer = await self._ask("GET", account, _path(container), query)
+            page = ElementTree.fromstring(answer.decode("utf-8-sig"))  # noqa: S314 - Azurite wrote it
             for entry in page.iterfind("Blobs/Blob"):
                 properties = entry.find("Properties")
                 assert properties is not None  # noqa: S101 - every entry has them
@@ -188,7 +187,7 @@ class Storage:
                 account,
                 self.account_key(account),
                 ResourceTypes(service=True, container=True, object=True),
-                AccountSasPermissions.from_string("rwdxylacuptfi"),
+                AccountSasPermissions.from_string("rwdxylacuptfi"),  # type: ignore[no-untyped-call]
                 datetime.now(UTC) + timedelta(days=3650),
             )
         return self._signed[account]
@@ -200,8 +199,8 @@ class Storage:
         path: str,
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
-        data: bytes = b"",
         *,
+        data: bytes = b"",
         allowed: tuple[str, ...] = (),
     ) -> bytes:
         """The answer's body; an error whose code is allowed is an empty one."""

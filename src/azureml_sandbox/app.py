@@ -1,0 +1,186 @@
+"""The ASGI app behind the front: host by host, token and workspace checked, counted, troubled where declared."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from itertools import count
+from urllib.parse import unquote
+
+from starlette.datastructures import Headers, State
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from azureml_sandbox import discovery, refusals, relay
+from azureml_sandbox.control import Control
+from azureml_sandbox.errors import Refused
+from azureml_sandbox.faults import Faults
+from azureml_sandbox.login import CONTROL_PLANE, HOST, Login, TokenRefused
+from azureml_sandbox.relay import Relay
+from azureml_sandbox.route import PREFIX, Call, Spoken
+from azureml_sandbox.routing import Address, Routes
+from azureml_sandbox.storage import SUFFIX, Storage
+from azureml_sandbox.traffic import Asked, Traffic
+from azureml_sandbox.world import Workspace, World
+
+ARM_HOST = "management.azure.com"
+API_SUFFIX = ".api.azureml.ms"
+_READS, _WRITES = 11_999, 1_199
+
+log = logging.getLogger("azureml_sandbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A request understood: what is counted, and who answers."""
+
+    asked: Asked
+    answer: ASGIApp
+
+
+class App:
+    """One sandbox. `state.faults` and `state.login` are for handlers (`call.request.app.state`)."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        storage: Storage,
+        login: Login,
+        faults: Faults,
+        traffic: Traffic,
+        control: Control,
+        routes: Routes,
+        latency_ms: float = 0,
+    ) -> None:
+        self.state = State({"faults": faults, "login": login})
+        self._world, self._storage, self._login = world, storage, login
+        self._faults, self._traffic, self._control = faults, traffic, control
+        self._routes, self._latency_ms = routes, latency_ms
+        self._relay = Relay(storage, login)
+        self._turn = count()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Plain HTTP is the control door; what came through a tunnel is for a public host."""
+        scope["app"] = self
+        headers = Headers(scope=scope)
+        if "origin" in headers:
+            refusal = PlainTextResponse("Browsers are not served: this server runs submitted commands.", 403)
+            await refusal(scope, receive, send)
+        elif scope["scheme"] == "http":
+            await (await self._control.answer(Request(scope, receive)))(scope, receive, send)
+        else:
+            host = headers.get("host", "").lower().removesuffix(":443")
+            await self._public(self._find(host, scope, headers.get("authorization")), scope, receive, send)
+
+    async def _public(self, found: Found, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = self._traffic.begin(found.asked, receive, send)
+        try:
+            if self._latency_ms:
+                await asyncio.sleep(self._latency_ms / 1000)
+            answer = self._faults.around(found.asked, self._traffic.in_flight, found.answer)
+            await answer(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            log.info("%s %s: the client left", found.asked.method, found.asked.path)
+        finally:
+            exchange.end()
+
+    def _find(self, host: str, scope: Scope, authorization: str | None) -> Found:
+        method, path = scope["method"], scope["raw_path"].decode("ascii")
+        if host.endswith(SUFFIX):
+            return self._blob(host.removesuffix(SUFFIX), scope, path)
+        if host == HOST:
+            return Found(Asked("login", "", "", method, _login_route(path), "read", path), _plain(self._login.answer))
+        region = host.removesuffix(API_SUFFIX) if host.endswith(API_SUFFIX) else ""
+        if region and path.rstrip("/") == "/discovery":
+            asked = Asked("discovery", "", region, method, "/discovery", "read", path)
+            return Found(asked, discovery.answer(region))
+        return self._service(host, region, method, path, authorization)
+
+    def _blob(self, account: str, scope: Scope, path: str) -> Found:
+        workspace = next((each for each in self._world.workspaces() if each.account == account), None)
+        copies = any(name == b"x-ms-copy-source" for name, _ in scope["headers"])
+        route, effect = relay.doing(scope["method"], scope["query_string"].decode("ascii"), copies=copies)
+        name, region = (workspace.name, workspace.region) if workspace is not None else ("", "")
+        asked = Asked("blob", name, region, scope["method"], route, effect, path)
+        if workspace is None:
+            return Found(asked, refusals.blob_error(404, "ResourceNotFound", "The specified resource does not exist."))
+        return Found(asked, self._relay.to(asked, account, workspace.tenant_id))
+
+    def _service(self, host: str, region: str, method: str, path: str, authorization: str | None) -> Found:
+        """ARM and the data plane: token, then workspace, then route, each with its refusal."""
+        address = Address.parse(path)
+        if address is None or (address.service == "arm") != (host == ARM_HOST):
+            asked = Asked("none", "", region, method, path, "read", path)
+            return Found(asked, refusals.not_spoken(asked))
+        workspace = self._world.workspace(address.subscription, address.group, address.name)
+        if workspace is not None and region not in ("", workspace.region):
+            workspace = None  # the host of another region does not know it
+        spoken = self._routes.find(method, address)
+        name, region = (workspace.name, workspace.region) if workspace is not None else ("", region)
+        route = PREFIX[address.service] + spoken[0].path if spoken is not None else unquote(path)
+        effect = spoken[0].effect if spoken is not None else "read"
+        asked = Asked(address.service, name, region, method, route, effect, path)
+        refusal = self._refusal(asked, address, workspace, authorization)
+        if refusal is not None or workspace is None:
+            return Found(asked, refusal or refusals.no_workspace(asked, address.group, address.name))
+        if spoken is None:
+            return Found(asked, refusals.not_spoken(asked))
+        return Found(asked, self._handled(asked, workspace, spoken[0], {**spoken[1], "version": address.version}))
+
+    def _refusal(
+        self, asked: Asked, address: Address, workspace: Workspace | None, authorization: str | None
+    ) -> Response | None:
+        tenant = workspace.tenant_id if workspace is not None else None
+        try:
+            self._login.check(authorization, tenant, CONTROL_PLANE)
+        except TokenRefused as error:
+            return refusals.unauthorized(asked, error, tenant or self._login.principal.tenant_id)
+        return refusals.no_workspace(asked, address.group, address.name) if workspace is None else None
+
+    def _handled(self, asked: Asked, workspace: Workspace, spoken: Spoken, parameters: dict[str, str]) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["path_params"] = parameters
+            call = Call(Request(scope, receive), workspace, self._world, self._storage)
+            try:
+                response = await spoken.handler(call)
+            except ClientDisconnect:
+                raise
+            except Refused as refused:
+                response = refusals.refuse(asked, refused)
+            except Exception:  # a handler's bug is this request's failure, not the server's
+                log.exception("%s %s", asked.method, asked.path)
+                broken = Refused(500, "The sandbox failed: see serve.log.", ("ServiceError", "InternalServerError"))
+                response = refusals.refuse(asked, broken)
+            await response(scope, receive, self._with_arm_headers(asked, send) if asked.service == "arm" else send)
+
+        return answer
+
+    def _with_arm_headers(self, asked: Asked, send: Send) -> Send:
+        write = asked.effect == "write" or asked.route.endswith("/listSecrets")  # counted as a write (recorded)
+        ceiling = _WRITES if write else _READS
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                remaining = ceiling - next(self._turn) % 400  # falls and rises again (recorded)
+                message["headers"] += refusals.arm_headers(
+                    asked.region, remaining=remaining, write=write, status=message["status"]
+                )
+            await send(message)
+
+        return sending
+
+
+def _login_route(path: str) -> str:
+    """Without the tenant, which comes first."""
+    return "/{tenant}/" + path.strip("/").partition("/")[2]
+
+
+def _plain(handler: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await (await handler(Request(scope, receive)))(scope, receive, send)
+
+    return answer

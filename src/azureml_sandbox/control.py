@@ -1,0 +1,77 @@
+"""The control door: plain HTTP on the same port, for the command line and tests, with the secret of sandbox.json."""
+
+from __future__ import annotations
+
+import hmac
+from pathlib import Path
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_sandbox import provision
+from azureml_sandbox.faults import Declared, Faults
+from azureml_sandbox.login import Login
+from azureml_sandbox.storage import Storage
+from azureml_sandbox.traffic import Traffic
+from azureml_sandbox.world import World
+
+
+class Control:
+    """What the door opens."""
+
+    def __init__(
+        self,
+        folder: Path,
+        secret: str,
+        *,
+        world: World,
+        storage: Storage,
+        login: Login,
+        faults: Faults,
+        traffic: Traffic,
+    ) -> None:
+        self._folder, self._secret = folder, secret
+        self._world, self._storage, self._login = world, storage, login
+        self._faults, self._traffic = faults, traffic
+
+    async def answer(self, request: Request) -> Response:
+        """400 with one line for what cannot be done."""
+        if not hmac.compare_digest(request.headers.get("authorization", ""), f"Bearer {self._secret}"):
+            return JSONResponse({"error": "the secret of sandbox.json is missing"}, 401)
+        try:
+            return await self._obey(request)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    async def _obey(self, request: Request) -> Response:
+        match request.method, request.url.path:
+            case "GET", "/sandbox/health":
+                return JSONResponse({"status": "ready"})
+            case "GET", "/sandbox/requests":
+                return JSONResponse(self._traffic.document())
+            case "POST", "/sandbox/requests/reset":
+                self._traffic.reset()
+                return Response(status_code=204)
+            case "POST", "/sandbox/workspaces":
+                return JSONResponse(await self._add(orjson.loads(await request.body())), 201)
+            case "PUT", "/sandbox/faults":
+                self.declare(Declared.read(orjson.loads(await request.body())))
+                return Response(status_code=204)
+        return JSONResponse({"error": f"no such door: {request.method} {request.url.path}"}, 404)
+
+    def declare(self, declared: Declared) -> None:
+        """Put declared trouble into force."""
+        self._faults.declare(declared)
+        self._login.limit(declared.token_lifetime_s)
+
+    async def _add(self, asked: dict[str, str]) -> dict[str, str]:
+        added = await provision.add_workspace(
+            asked["name"],
+            asked.get("tenant_id"),
+            folder=self._folder,
+            world=self._world,
+            storage=self._storage,
+            login=self._login,
+        )
+        return provision.document(added)

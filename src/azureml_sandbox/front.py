@@ -1,0 +1,168 @@
+"""CONNECT, TLS and the app on one socket, as a protocol class of uvicorn: `uvicorn.Config(app, http=door.tunnel)`.
+
+A client's proxy setting leads here. Allowed public host names are let in, everything else is refused: so nothing that
+talks through the front reaches the internet. Plain HTTP on the same port is the sandbox's own control door.
+
+Measured: 56 us of CPU a request and 0.6 ms a tunnel, against 100 us and 1.0 ms with a separate relay process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from azureml_sandbox.storage import SUFFIX
+
+_PUBLIC = re.compile(
+    r"(?:management\.azure\.com|login\.microsoftonline\.com|ml\.azure\.com|[a-z0-9-]+\.api\.azureml\.ms)\Z"
+)
+_CONNECT = re.compile(rb"CONNECT ([\w.-]+):(\d+) HTTP/1\.[01]\r\n")
+_HEAD_BYTES = 16_384
+_PATIENCE_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who is let in, and with which certificate."""
+
+    tls: ssl.SSLContext
+    knows_account: Callable[[str], bool]
+    """Whether a storage account is the sandbox's own."""
+
+    def allows(self, host: str) -> bool:
+        """Whether this public name is answered here; the name in lower case."""
+        if host.endswith(SUFFIX):
+            return self.knows_account(host.removesuffix(SUFFIX))
+        return _PUBLIC.match(host) is not None
+
+    def tunnel(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> Tunnel:
+        """What uvicorn calls for each connection."""
+        return Tunnel(self, server_state, lambda: Http(config, server_state, app_state, _loop))
+
+
+class Http(HttpToolsProtocol):
+    """uvicorn's own, which tells the app its transport: declared faults cut connections."""
+
+    def on_message_begin(self) -> None:
+        """Called by the parser at the start of each request."""
+        super().on_message_begin()
+        self.scope["state"]["transport"] = self.transport
+
+
+class Gate(asyncio.Protocol):
+    """Keeps what comes before start_tls() has returned: the request may ride on the handshake's last flight."""
+
+    def __init__(self) -> None:
+        self.early: list[bytes] = []
+        self.lost = False
+
+    def data_received(self, data: bytes) -> None:
+        """A part of the first request."""
+        self.early.append(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The client left during the handshake."""
+        self.lost = True
+
+
+class Tunnel(asyncio.Protocol):
+    """Reads the first line of a connection, then hands the connection on."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, door: Door, state: ServerState, make: Callable[[], Http]) -> None:
+        self._door, self._state, self._make = door, state, make
+        self._loop = asyncio.get_running_loop()
+        self._head = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give it ten seconds to say what it wants."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
+        self.transport = transport
+        self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks only for shutdown()
+        self._timer = self._loop.call_later(_PATIENCE_S, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forget it."""
+        self._leave()
+
+    def shutdown(self) -> None:
+        """Called by uvicorn when the server stops."""
+        self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Collect the head; CONNECT leads into a tunnel, all else to the control door."""
+        self._head += data
+        if not b"CONNECT ".startswith(self._head[:8]):
+            self._hand_over(self.transport, self._head)
+            return
+        head, end, rest = self._head.partition(b"\r\n\r\n")
+        if not end:
+            if len(self._head) > _HEAD_BYTES:
+                self._refuse(b"431 Request Header Fields Too Large")
+            return
+        asked = _CONNECT.match(head + b"\r\n")
+        if asked is None or rest:  # start_tls() would lose what came with the head (cpython issue 142352)
+            self._refuse(b"400 Bad Request")
+        elif asked[2] != b"443" or not self._door.allows(asked[1].decode("ascii").lower()):
+            self._refuse(b"403 Forbidden")
+        else:
+            self._accept()
+
+    def _accept(self) -> None:
+        self.transport.pause_reading()
+        self.transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        task = self._loop.create_task(self._upgrade())
+        self._state.tasks.add(task)
+        task.add_done_callback(self._state.tasks.discard)
+
+    def _refuse(self, status: bytes) -> None:
+        self.transport.write(b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
+        self.transport.close()
+
+    def _leave(self) -> None:
+        self._timer.cancel()
+        self._state.connections.discard(self)
+
+    def _hand_over(self, transport: asyncio.Transport, *received: bytes) -> None:
+        self._leave()
+        http = self._make()
+        transport.set_protocol(http)
+        http.connection_made(transport)
+        for data in received:
+            http.data_received(data)
+
+    async def _upgrade(self) -> None:
+        gate = Gate()
+        try:
+            # The shutdown wait bounds how long the server takes to stop: 3.2 s at 2 s, 1.7 s at 0.5 s.
+            tls = await self._loop.start_tls(
+                self.transport,
+                gate,
+                self._door.tls,
+                server_side=True,
+                ssl_handshake_timeout=_PATIENCE_S,
+                ssl_shutdown_timeout=0.5,
+            )
+        except OSError:  # ssl.SSLError is one
+            self.transport.abort()
+            return
+        finally:
+            self._leave()
+        if tls is None or gate.lost:
+            return
+        self._hand_over(tls, *gate.early)  # no await since start_tls(): nothing can come in between

@@ -1,0 +1,139 @@
+"""Requests to `{account}.blob.core.windows.net`, passed on to Azurite: bodies stream, paths stay byte by byte.
+
+Azurite takes the account from the host name, so shared-key and SAS signatures stay good, and checks both. It does not
+check whose bearer token it gets: that is done here. It copies only from its own `host:port`, so a request that names
+a copy source is rewritten to Azurite's path style, source included; the shared key is then checked here.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from yarl import URL
+
+from azureml_sandbox.login import STORAGE, Login, TokenRefused
+from azureml_sandbox.refusals import blob_error, unauthorized
+from azureml_sandbox.route import Effect
+from azureml_sandbox.sharedkey import authorization
+from azureml_sandbox.storage import SUFFIX, Storage
+from azureml_sandbox.traffic import Asked
+
+_OF_THE_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "date"})
+_SKIPPED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+_COPY, _COPY_TOKEN = "x-ms-copy-source", "x-ms-copy-source-authorization"
+_WRONG_KEY = (
+    "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly"
+    " including the signature."
+)
+_OWN_SOURCE = re.compile(rb"http://127\.0\.0\.1:\d+/([a-z0-9]+)/")
+
+
+def doing(method: str, query: str, *, copies: bool) -> tuple[str, Effect]:
+    """What a request does, and its effect: `blob GET`, `blob list`, `blob PUT block copy`, `container PUT`."""
+    asked = parse_qs(query, keep_blank_values=True)
+    comp, restype = asked.get("comp", [""])[0], asked.get("restype", [""])[0]
+    if comp == "list":
+        return "blob list" if restype == "container" else "container list", "read"
+    what = " ".join(filter(None, (restype or "blob", method, comp, "copy" if copies else "")))
+    reads = method in {"GET", "HEAD"} or comp == "userdelegationkey"
+    return what, "read" if reads else "write"
+
+
+class Relay:
+    """The way to Azurite for clients."""
+
+    def __init__(self, storage: Storage, login: Login) -> None:
+        self._storage, self._login = storage, login
+
+    def to(self, asked: Asked, account: str, tenant_id: str) -> ASGIApp:
+        """Pass one request for this account on, or refuse it in storage's form."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            headers = {name.decode(): value.decode(errors="replace") for name, value in scope["headers"]}
+            try:
+                url = self._admit(account, tenant_id, scope, headers)
+            except TokenRefused as error:
+                await unauthorized(asked, error, tenant_id)(scope, receive, send)
+            except PermissionError as error:
+                await blob_error(403, "AuthenticationFailed", str(error))(scope, receive, send)
+            else:
+                await self._pass_on(url, headers)(scope, receive, send)
+
+        return answer
+
+    def _admit(self, account: str, tenant_id: str, scope: Scope, headers: dict[str, str]) -> URL:
+        """Where at Azurite the request goes; changes the headers of a copy."""
+        path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
+        if headers.get("authorization", "").startswith("Bearer"):
+            self._login.check(headers["authorization"], tenant_id, {STORAGE, f"https://{account}{SUFFIX}"})
+        if _COPY in headers:
+            path, query = self._by_path(account, scope["method"], path, query, headers)
+        return URL(f"http://{self._storage.address}{path}{'?' if query else ''}{query}", encoded=True)
+
+    def _by_path(self, account: str, method: str, path: str, query: str, headers: dict[str, str]) -> tuple[str, str]:
+        """Path and query in Azurite's own style; changes the headers likewise. PermissionError for a wrong key."""
+        if headers.get("authorization", "").startswith("SharedKey"):
+            key = self._storage.account_key(account)
+            right = authorization(account, key, method=method, path=path, query=query, headers=headers)
+            if not hmac.compare_digest(headers.pop("authorization"), right):
+                raise PermissionError(_WRONG_KEY)
+            query += ("&" if query else "") + self._storage.full_access(account)
+        headers["host"] = self._storage.address
+        headers[_COPY] = self._source(headers[_COPY], headers.pop(_COPY_TOKEN, None))
+        return f"/{account}{path}", query
+
+    def _source(self, source: str, token: str | None) -> str:
+        """The copy source as Azurite addresses it; another host's stays as it is, and Azurite refuses it."""
+        parts = urlsplit(source)
+        account = parts.netloc.removesuffix(":443").removesuffix(SUFFIX)
+        if account not in self._storage.accounts:
+            return source
+        query = parts.query
+        if token is not None:  # Azurite knows no token here: it is checked, then a SAS opens what it would have opened
+            self._login.check(token, None, {STORAGE, f"https://{account}{SUFFIX}"})
+            query += ("&" if query else "") + self._storage.full_access(account)
+        return f"http://{self._storage.address}/{account}{parts.path}{'?' if query else ''}{query}"
+
+    def _pass_on(self, url: URL, headers: dict[str, str]) -> ASGIApp:
+        sent = {name: value for name, value in headers.items() if name not in _OF_THE_HOP}
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        shared_key = headers.get("authorization", "").startswith("SharedKey")
+
+        async def passing(scope: Scope, receive: Receive, send: Send) -> None:
+            body = Request(scope, receive).stream() if has_body else None
+            try:
+                got = await self._storage.session.request(
+                    scope["method"], url, headers=sent, data=body, skip_auto_headers=_SKIPPED, allow_redirects=False
+                )
+            except aiohttp.ClientConnectionError as error:
+                await Response(f"Azurite does not answer: {error}", 502)(scope, receive, send)
+                return
+            async with got:
+                if shared_key and _unsigned(got):
+                    await blob_error(403, "AuthenticationFailed", _WRONG_KEY)(scope, receive, send)
+                else:
+                    await _answer(got, send)
+
+        return passing
+
+
+def _unsigned(got: aiohttp.ClientResponse) -> bool:
+    """Azurite's word for a wrong key when it takes bearer tokens too; the service answers 403 AuthenticationFailed."""
+    return got.status == 400 and got.headers.get("x-ms-error-code") == "InvalidAuthenticationInfo"
+
+
+async def _answer(got: aiohttp.ClientResponse, send: Send) -> None:
+    headers = [(name.lower(), value) for name, value in got.raw_headers if name.decode().lower() not in _OF_THE_HOP]
+    if _COPY in got.headers:
+        public = rb"https://\1" + SUFFIX.encode() + b"/"
+        headers = [(name, _OWN_SOURCE.sub(public, value)) for name, value in headers]
+    await send({"type": "http.response.start", "status": got.status, "headers": headers})
+    async for part in got.content.iter_any():
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

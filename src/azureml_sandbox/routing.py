@@ -1,0 +1,82 @@
+"""From a host and a path as sent to the one route that speaks it."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from urllib.parse import unquote
+
+from azureml_sandbox.route import PREFIX, Service, Spoken
+
+_MODULES = ("arm", "history", "metrics", "artifacts", "tracking", "data", "index", "content", "assets", "jobs")
+_SERVICES = "|".join(re.escape(prefix).replace(r"\{version\}", r"v[\d.]+") for prefix in PREFIX.values() if prefix)
+_BELOW_WORKSPACE = re.compile(
+    rf"(?P<prefix>{_SERVICES})?/subscriptions/(?P<subscription>[^/]+)/resourcegroups/(?P<group>[^/]+)"
+    r"/providers/microsoft\.machinelearningservices/workspaces/(?P<name>[^/]+)(?P<rest>/.*)?",
+    re.IGNORECASE,
+)
+_BY_STEM = {prefix.rpartition("/")[0]: service for service, prefix in PREFIX.items()}
+_PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
+
+
+def spoken() -> list[Spoken]:
+    """What all services say they speak."""
+    present = (f"azureml_sandbox.{name}" for name in _MODULES if find_spec(f"azureml_sandbox.{name}"))
+    return [route for name in present for route in importlib.import_module(name).ROUTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A path taken apart; names are percent-decoded, `rest` is as sent."""
+
+    service: Service
+    version: str
+    subscription: str
+    group: str
+    name: str
+    rest: str
+
+    @classmethod
+    def parse(cls, path: str) -> Address | None:
+        """None for what lies in no workspace, or under a service nobody has heard of."""
+        match = _BELOW_WORKSPACE.fullmatch(path)
+        if match is None:
+            return None
+        prefix = (match["prefix"] or "").lower()
+        subscription, group, name = (unquote(match[part]) for part in ("subscription", "group", "name"))
+        stem, _, version = prefix.rpartition("/")
+        return cls(_BY_STEM[stem], version, subscription, group, name, match["rest"] or "")
+
+
+class Routes:
+    """All that is spoken, by service and method."""
+
+    def __init__(self, routes: Iterable[Spoken]) -> None:
+        self._routes: defaultdict[tuple[str, str], list[tuple[re.Pattern[str], Spoken]]] = defaultdict(list)
+        for route in routes:
+            self._routes[route.service, route.method].append((_compiled(route), route))
+
+    def find(self, method: str, address: Address) -> tuple[Spoken, dict[str, str]] | None:
+        """The route and its path parameters, percent-decoded once; None for what is not spoken.
+
+        A path is matched as sent: an encoded slash is part of a name, never a separator.
+        """
+        for pattern, route in self._routes[address.service, method]:
+            if match := pattern.fullmatch(address.rest):
+                return route, {name: unquote(value) for name, value in match.groupdict().items()}
+        return None
+
+
+def _compiled(route: Spoken) -> re.Pattern[str]:
+    """ARM does not mind the case of a path, the data plane does."""
+    form = _PARAMETER.sub(lambda found: f"\0{found[1]}\1{found[2] or ''}\0", route.path)
+    pieces = form.split("\0")
+    for index in range(1, len(pieces), 2):
+        name, _, rest = pieces[index].partition("\1")
+        pieces[index] = f"(?P<{name}>{'.*' if rest else '[^/]+'})"
+    pieces[0::2] = map(re.escape, pieces[0::2])
+    return re.compile("".join(pieces), re.IGNORECASE if route.service == "arm" else 0)

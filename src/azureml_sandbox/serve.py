@@ -1,0 +1,200 @@
+"""The server of one DIR: Azurite, the state, the app and the front, from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import uvicorn
+
+from azureml_sandbox import node, provision, state
+from azureml_sandbox.app import App
+from azureml_sandbox.control import Control
+from azureml_sandbox.faults import Declared, Faults
+from azureml_sandbox.front import Door
+from azureml_sandbox.login import Login, Principal
+from azureml_sandbox.pki import Keys
+from azureml_sandbox.routing import Routes, spoken
+from azureml_sandbox.storage import Storage
+from azureml_sandbox.traffic import Traffic
+from azureml_sandbox.world import World
+
+DEFAULT_WORKSPACES = ("source", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to serve."""
+
+    workspaces: tuple[str, ...] = ()
+    """Added where missing; none given in a new DIR means `source` and `target`."""
+    tenants: Mapping[str, str] = field(default_factory=dict)
+    """Workspace name -> tenant id; without one the principal's own."""
+    port: int = 0
+    """0: the port of last time if it is free, else any."""
+    latency_ms: float = 0
+    declared: Declared = field(default_factory=Declared)
+    leashed: bool = False
+    """Stop when stdin ends: so a server does not outlive the tests that started it."""
+
+
+def run(folder: Path, options: Options, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `say` is told when it is ready.
+
+    Raises:
+        Problem: the DIR is served already, the port is taken, a workspace cannot be added, Azurite does not start.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with state.locked(folder):
+        handler = logging.FileHandler(folder / "serve.log")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.WARNING, handlers=[handler])
+        if not node.installed():
+            say(f"Installing Azurite {node.VERSION} (245 MB) into {node.home()}")
+            node.install()
+        try:
+            asyncio.run(_serve(folder, options, say))
+        except (provision.Unusable, node.NodeMissing, RuntimeError) as error:
+            raise state.Problem(str(error)) from error
+
+
+async def _serve(folder: Path, options: Options, say: Callable[[str], None]) -> None:
+    keys = Keys(folder)
+    keys.obtain()
+    listening = _listen(folder, options.port)
+    async with _storage(folder) as storage:
+        with contextlib.closing(World.open(folder / "world.db")) as world:
+            principal = Principal.obtain(folder / "principal.json")
+            login = Login(principal, keys.token_key(), {each.tenant_id for each in world.workspaces()})
+            await _workspaces(options, partial(_add, folder=folder, world=world, storage=storage, login=login), world)
+            secret = secrets.token_urlsafe(24)
+            app = _app(folder, secret, options, world=world, storage=storage, login=login)
+            door = Door(keys.tls(), storage.accounts.__contains__)
+            ready = state.Running(os.getpid(), listening.getsockname()[1], secret)
+            names = ", ".join(each.name for each in world.workspaces())
+            server = Server(
+                _config(app, door),
+                partial(_announce, folder, ready, partial(say, f"Ready: {names} at 127.0.0.1:{ready.port}")),
+            )
+            server.obey_signals(leashed=options.leashed)
+            await server.serve(sockets=[listening])
+
+
+_add = provision.add_workspace
+
+
+@contextlib.asynccontextmanager
+async def _storage(folder: Path) -> AsyncIterator[Storage]:
+    storage = await Storage.start(folder)
+    try:
+        yield storage
+    finally:
+        await storage.stop()
+
+
+async def _workspaces(options: Options, add: Callable[..., Any], world: World) -> None:
+    """Add those asked for that are missing."""
+    there = {each.name: each.tenant_id for each in world.workspaces()}
+    wanted = options.workspaces or (() if there else DEFAULT_WORKSPACES)
+    for name, tenant_id in options.tenants.items():
+        if name not in wanted and name not in there:
+            raise provision.Unusable(f"--tenant {name}={tenant_id}: there is no workspace {name}")
+        if there.get(name, tenant_id) != tenant_id:
+            raise provision.Unusable(f"--tenant {name}={tenant_id}: workspace {name} is in tenant {there[name]}")
+    for name in wanted:
+        if name not in there:
+            await add(name, options.tenants.get(name))
+
+
+def _app(folder: Path, secret: str, options: Options, *, world: World, storage: Storage, login: Login) -> App:
+    faults, traffic = Faults(Declared()), Traffic()
+    control = Control(folder, secret, world=world, storage=storage, login=login, faults=faults, traffic=traffic)
+    control.declare(options.declared)
+    return App(
+        world=world,
+        storage=storage,
+        login=login,
+        faults=faults,
+        traffic=traffic,
+        control=control,
+        routes=Routes(spoken()),
+        latency_ms=options.latency_ms,
+    )
+
+
+def _listen(folder: Path, port: int) -> socket.socket:
+    """On loopback only: submitted commands run here."""
+    before = state.last(folder)
+    if port == 0 and before is not None:
+        with contextlib.suppress(OSError):  # somebody took it meanwhile: any other will do
+            return socket.create_server(("127.0.0.1", before.port))
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise state.Problem(f"--port {port}: {error.strerror}; leave it out for a free one") from error
+
+
+def _config(app: App, door: Door) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=cast("type[asyncio.Protocol]", door.tunnel),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=120,  # longer than a client's pool keeps a connection: the service's own is minutes
+        timeout_graceful_shutdown=1,
+    )
+
+
+def _announce(folder: Path, ready: state.Running, say: Callable[[], None]) -> None:
+    state.record(folder, ready)
+    say()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which tells when it is ready and leaves the process to end in its own way."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn."""
+        await super().startup(sockets)
+        self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: uvicorn would raise the signal again at its end, before Azurite has saved."""
+        yield
+
+    def obey_signals(self, *, leashed: bool) -> None:
+        """SIGTERM and SIGINT end the server, and the end of stdin where it is leashed."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end)
+        if leashed:
+            loop.add_reader(sys.stdin.fileno(), self._read_leash)
+
+    def end(self) -> None:
+        """Stop soon."""
+        self.should_exit = True
+
+    def _read_leash(self) -> None:
+        if not os.read(sys.stdin.fileno(), 1):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self.end()

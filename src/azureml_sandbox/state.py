@@ -1,0 +1,92 @@
+"""The files of one DIR that say whether it is served, and how to reach who serves it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from azureml_sandbox.login import Principal
+from azureml_sandbox.pki import Keys, write_private
+
+
+class Problem(Exception):
+    """What the user can mend; the message is one line with what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server, as `DIR/sandbox.json` describes it."""
+
+    pid: int
+    port: int
+    secret: str
+    """Opens the control door."""
+
+
+def record(folder: Path, running: Running) -> None:
+    """Write `sandbox.json`: the server is ready."""
+    write_private(folder / "sandbox.json", json.dumps(asdict(running)).encode())
+
+
+def last(folder: Path) -> Running | None:
+    """The server that ran last, running or not; None in a DIR that was never served."""
+    file = folder / "sandbox.json"
+    return Running(**json.loads(file.read_bytes())) if file.exists() else None
+
+
+def running(folder: Path) -> Running:
+    """The server of this DIR. Problem where there is none."""
+    found = last(folder)
+    if found is None:
+        raise Problem(f"{folder} holds no sandbox: start one with azureml-sandbox serve {folder} --background")
+    if not is_locked(folder):
+        raise Problem(f"{folder} is not served: start it with azureml-sandbox serve {folder} --background")
+    return found
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the DIR; the operating system lets go with the process. Problem where another one holds it."""
+    with (folder / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            found = last(folder)
+            who = f" by process {found.pid} on port {found.port}" if found is not None else ""
+            raise Problem(f"{folder} is served already{who}: azureml-sandbox stop {folder}") from error
+        yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a server has this DIR."""
+    try:
+        with locked(folder):
+            return False
+    except Problem:
+        return True
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The variables that lead any unmodified Azure client here."""
+    proxy, authority = f"http://127.0.0.1:{running(folder).port}", str(Keys(folder.resolve()).authority)
+    principal = Principal.obtain(folder / "principal.json")
+    return {
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        "REQUESTS_CA_BUNDLE": authority,
+        "SSL_CERT_FILE": authority,
+        "CURL_CA_BUNDLE": authority,
+        "NODE_EXTRA_CA_CERTS": authority,
+        "AZURE_TENANT_ID": principal.tenant_id,
+        "AZURE_CLIENT_ID": principal.client_id,
+        "AZURE_CLIENT_SECRET": principal.client_secret,
+        "AZUREML_CURRENT_CLOUD": "AzureCloud",  # spares azureml-mlflow a request for the cloud's metadata
+    }
+
+
+BYPASSES = ("NO_PROXY", "no_proxy")
+"""Variables to unset: they would lead clients past the sandbox."""

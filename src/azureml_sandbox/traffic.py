@@ -1,0 +1,100 @@
+"""What was asked of the sandbox since the last reset: requests, writes, bytes, and the most at one time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import Message, Receive, Send
+
+from azureml_sandbox.route import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, as routing understood it."""
+
+    service: str
+    """A `route.Service`, or blob, login, discovery, none."""
+    workspace: str
+    """Its name; empty where the request names none that exists."""
+    region: str
+    method: str
+    route: str
+    """The template it matched, or what a blob request does; for what is not spoken the path itself."""
+    effect: Effect
+    path: str
+    """As sent, percent-encoding included, without the query."""
+
+
+class Traffic:
+    """Counts of one server."""
+
+    def __init__(self) -> None:
+        self._in_flight = 0
+        self.reset()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that wait for their answer."""
+        return self._in_flight
+
+    def reset(self) -> None:
+        """Begin anew; requests under way count where they end."""
+        self._bytes = 0
+        self._most = self._in_flight
+        self._routes: Counter[tuple[str, str, str, int, Effect]] = Counter()
+
+    def begin(self, asked: Asked, receive: Receive, send: Send) -> Exchange:
+        """Count a request in; the exchange's `receive` and `send` stand in for those given."""
+        self._in_flight += 1
+        self._most = max(self._most, self._in_flight)
+        return Exchange(self, asked, receive, send)
+
+    def end(self, asked: Asked, status: int, size_bytes: int) -> None:
+        """Count it out. Status 0: the connection was cut before an answer."""
+        self._in_flight -= 1
+        self._bytes += size_bytes
+        self._routes[asked.workspace, asked.method, asked.route, status, asked.effect] += 1
+
+    def document(self) -> dict[str, Any]:
+        """`{"total", "writes", "bytes", "most_in_flight", "routes": [...]}`; bytes of bodies, both ways."""
+        names = ("workspace", "method", "route", "status", "effect")
+        return {
+            "total": self._routes.total(),
+            "writes": sum(count for (*_, effect), count in self._routes.items() if effect == "write"),
+            "bytes": self._bytes,
+            "most_in_flight": self._most,
+            "routes": [
+                {**dict(zip(names, key, strict=True)), "count": count} for key, count in sorted(self._routes.items())
+            ],
+        }
+
+
+class Exchange:
+    """One request and its answer, measured on their way."""
+
+    __slots__ = ("_asked", "_receive", "_send", "_size_bytes", "_status", "_traffic")
+
+    def __init__(self, traffic: Traffic, asked: Asked, receive: Receive, send: Send) -> None:
+        self._traffic, self._asked, self._receive, self._send = traffic, asked, receive, send
+        self._status = self._size_bytes = 0
+
+    async def receive(self) -> Message:
+        """ASGI's receive."""
+        message = await self._receive()
+        self._size_bytes += len(message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """ASGI's send."""
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+        else:
+            self._size_bytes += len(message.get("body", b""))
+        await self._send(message)
+
+    def end(self) -> None:
+        """The answer is out, or never will be."""
+        self._traffic.end(self._asked, self._status, self._size_bytes)
