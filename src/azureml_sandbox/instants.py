@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 SECOND = 10_000_000
 MILLISECOND = 10_000
@@ -15,6 +15,7 @@ MILLISECOND = 10_000
 UNSET = "0001-01-01T00:00:00+00:00"
 """.NET's default time: what the service writes for "not set"."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$")
 
 
@@ -30,14 +31,14 @@ def parse(text: str) -> int:
         raise ValueError(f"{text!r} is not a time")
     whole, fraction, zone = form.groups()
     moment = datetime.fromisoformat(whole + (zone or "+00:00"))
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    since = moment - _EPOCH
     return (since.days * 86_400 + since.seconds) * SECOND + int(((fraction or "") + "0000000")[:7])
 
 
 def text(ticks: int, zone: str = "+00:00") -> str:
     """`2023-04-14T01:37:46.1717002+00:00`; workspaces and computes want the zone `Z`."""
     seconds, rest = divmod(ticks, SECOND)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    whole = (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
     fraction = f".{rest:07}".rstrip("0") if rest else ""
     return whole + fraction + zone
 
