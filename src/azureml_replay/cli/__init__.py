@@ -1,0 +1,48 @@
+"""Command line: parse, build objects, call the library, show, end with the verdict's code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+
+from azureml_replay.cli.app import app
+from azureml_replay.cli.edge import explain
+from azureml_replay.errors import Exit
+from azureml_replay.terminal import terminal
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Ends the process with one of `errors.Exit`."""
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One command. Nothing is raised: the second of the two places that catch everything (ARCHITECTURE 12.6)."""
+    try:
+        code = app(arguments, prog_name="azureml-replay", standalone_mode=False)
+    except BaseException as error:  # noqa: BLE001 - the edge
+        return _explained(error, debug="--debug" in arguments)
+    if code == Exit.INTERRUPTED:  # typer swallows Ctrl-C and answers with this number
+        return _explained(KeyboardInterrupt(), debug=False)
+    return int(code or Exit.OK)
+
+
+def _explained(error: BaseException, *, debug: bool) -> Exit:
+    text, code = explain(error)
+    if debug:
+        traceback.print_exception(error)
+    terminal().error(f"error: {text}" if code != Exit.INTERRUPTED else text)
+    return code
+
+
+def _as_ctrl_c(_: int, frame: FrameType | None) -> None:
+    """SIGTERM takes the way of Ctrl-C: asyncio's own handler cancels, and everything is closed on the way out."""
+    handler = signal.getsignal(signal.SIGINT)
+    # A shell starts background jobs with SIGINT ignored.
+    (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)

@@ -1,0 +1,200 @@
+"""The commands: flags in, `calls` and `results`, exit code out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from azureml_replay import __version__
+from azureml_replay.cli import calls, results
+from azureml_replay.cli.options import (
+    ArchiveArgument,
+    ArchiveOption,
+    DeepOption,
+    NoArtifactsOption,
+    OptionalSource,
+    ParallelOption,
+    RedactOption,
+    SourceOption,
+    TargetOption,
+    extract_flags,
+    replay_flags,
+    selection_flags,
+    takes,
+    terminal_flags,
+)
+from azureml_replay.config import workspace_config
+from azureml_replay.errors import Exit
+from azureml_replay.extract import ExtractOptions
+from azureml_replay.migrate import Migrated, MigrateOptions
+from azureml_replay.plan import PlanOptions
+from azureml_replay.replay import Replayed, ReplayOptions
+from azureml_replay.selection import Selection
+from azureml_replay.terminal import Terminal
+
+WIDTH = 32
+"""Runs worked on at once: bounds memory; what a service bears is learnt while it runs."""
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+EPILOG = "Begin with: azureml-replay extract --source config.json --archive my-archive"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"azureml-replay {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EPILOG)
+def everything(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Carry Azure Machine Learning job history from one workspace to another, and prove it.
+
+    Exit codes: 0 done and equal, 1 a bug of ours, 2 something you can mend, 3 the service: run again to continue,
+    4 damaged data, 5 verify found differences, 130 interrupted: run again to continue.
+    """
+
+
+@app.command()
+@takes(options=extract_flags, selection=selection_flags, terminal=terminal_flags)
+def extract(
+    *,
+    source: SourceOption,
+    archive: ArchiveOption,
+    options: ExtractOptions,
+    selection: Selection,
+    terminal: Terminal,
+    redact: RedactOption = None,
+    parallel: ParallelOption = WIDTH,
+) -> Exit:
+    """Read a workspace into an archive. Again to continue, or to bring what is new."""
+    workspace = workspace_config(source)
+    globs = tuple(redact or ())
+    done = asyncio.run(
+        calls.extract(workspace, archive, selection, options, redact=globs, width=parallel, terminal=terminal)
+    )
+    terminal.result(done, results.extracted(done))
+    if not done.failed:
+        terminal.say(f"Next: azureml-replay plan {archive}")
+    return Exit.SERVICE if done.failed else Exit.OK
+
+
+@app.command()
+@takes(selection=selection_flags, terminal=terminal_flags)
+def plan(
+    archive: ArchiveArgument, selection: Selection, terminal: Terminal, no_artifacts: NoArtifactsOption = False
+) -> Exit:
+    """Show what replay would send and what the target will not have. No network, nothing written."""
+    planned = calls.plan(archive, selection, PlanOptions(artifacts=not no_artifacts))
+    terminal.result(planned, results.planned(planned))
+    return Exit.OK
+
+
+@app.command()
+@takes(options=replay_flags, selection=selection_flags, terminal=terminal_flags)
+def replay(
+    *,
+    archive: ArchiveArgument,
+    target: TargetOption,
+    options: ReplayOptions,
+    selection: Selection,
+    terminal: Terminal,
+    source: OptionalSource = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, send nothing.")] = False,
+    parallel: ParallelOption = WIDTH,
+) -> Exit:
+    """Write an archive's runs into a workspace. Again to continue: nothing is sent twice."""
+    workspace = workspace_config(target)
+    origin = workspace_config(source) if source is not None else None
+    if dry_run:
+        planned = calls.plan(archive, selection, options.plan)
+        terminal.result(planned, results.planned(planned))
+        return Exit.OK
+    done = asyncio.run(calls.replay(archive, workspace, origin, selection, options, width=parallel, terminal=terminal))
+    terminal.result(done, results.replayed(done))
+    return _replayed(done, options)
+
+
+@app.command()
+@takes(selection=selection_flags, terminal=terminal_flags)
+def verify(
+    *,
+    archive: ArchiveArgument,
+    target: TargetOption,
+    selection: Selection,
+    terminal: Terminal,
+    source: OptionalSource = None,
+    deep: DeepOption = False,
+    no_artifacts: NoArtifactsOption = False,
+    parallel: ParallelOption = WIDTH,
+) -> Exit:
+    """Read the target back and compare every value. Ends with 0 where all is equal, with 5 where it is not."""
+    workspace = workspace_config(target)
+    origin = workspace_config(source) if source is not None else None
+    options = PlanOptions(artifacts=not no_artifacts)
+    verdict = asyncio.run(
+        calls.verify(archive, workspace, origin, selection, options, deep=deep, width=parallel, terminal=terminal)
+    )
+    terminal.result(verdict, results.verified(verdict), good=not verdict.findings)
+    return Exit.FINDINGS if verdict.findings else Exit.OK
+
+
+@app.command()
+@takes(terminal=terminal_flags)
+def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
+    """How far an archive is: from its ledger alone, no network."""
+    now = calls.status(archive)
+    terminal.result(now, results.shown_status(now))
+    return Exit.OK
+
+
+@app.command()
+@takes(extracting=extract_flags, replaying=replay_flags, selection=selection_flags, terminal=terminal_flags)
+def migrate(
+    *,
+    source: SourceOption,
+    target: TargetOption,
+    archive: ArchiveOption,
+    extracting: ExtractOptions,
+    replaying: ReplayOptions,
+    selection: Selection,
+    terminal: Terminal,
+    redact: RedactOption = None,
+    deep: DeepOption = False,
+    parallel: ParallelOption = WIDTH,
+) -> Exit:
+    """Extract, replay and verify in one go. Again to continue, or to bring what is new."""
+    origin, workspace = workspace_config(source), workspace_config(target)
+    options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
+
+    done = asyncio.run(
+        calls.migrate(
+            origin,
+            workspace,
+            archive,
+            selection,
+            options,
+            redact=tuple(redact or ()),
+            width=parallel,
+            terminal=terminal,
+        )
+    )
+    terminal.result(done, results.verified(done.verdict), good=not done.verdict.findings)
+    return _migrated(done, replaying)
+
+
+def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
+    if done.extracted.failed:
+        return Exit.SERVICE
+    return _replayed(done.replayed, options) or (Exit.FINDINGS if done.verdict.findings else Exit.OK)
+
+
+def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
+    if done.failed:
+        return Exit.SERVICE
+    return Exit.USER if done.conflicts and not options.skip_conflicts else Exit.OK

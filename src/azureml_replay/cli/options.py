@@ -1,0 +1,209 @@
+"""Flags that several commands share, and what they become."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import typer
+
+from azureml_replay import logs
+from azureml_replay.errors import UserError
+from azureml_replay.extract import ExtractOptions
+from azureml_replay.model import Instant
+from azureml_replay.plan import PlanOptions
+from azureml_replay.replay import ReplayOptions
+from azureml_replay.selection import Selection, known_status, known_type, moment
+from azureml_replay.terminal import Terminal, terminal
+
+Item = TypeVar("Item")
+
+WS = "WS: Studio's config.json, or subscription/resource-group/name, or the ARM id."
+SourceOption: TypeAlias = Annotated[str, typer.Option("--source", metavar="WS", help=f"The workspace to read. {WS}")]
+TargetOption: TypeAlias = Annotated[str, typer.Option("--target", metavar="WS", help=f"The workspace to write. {WS}")]
+ArchiveOption: TypeAlias = Annotated[Path, typer.Option("--archive", metavar="DIR", help="The archive's folder.")]
+ArchiveArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive's folder.")]
+OptionalSource: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--source", metavar="WS", help="How to reach the source, if not by default."),
+]
+RedactOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Also leave behind the values of keys of this name.")
+]
+ParallelOption: TypeAlias = Annotated[int, typer.Option(min=1, metavar="N", help="Runs worked on at once.")]
+NoArtifactsOption: TypeAlias = Annotated[bool, typer.Option("--no-artifacts", help="Leave files out.")]
+DeepOption: TypeAlias = Annotated[
+    bool, typer.Option("--deep", help="Also read the bytes of every file, where a checksum lacks on the source too.")
+]
+Many: TypeAlias = list[str] | None
+
+
+class Level(StrEnum):
+    """How much of the metrics comes."""
+
+    FULL = "full"
+    NONE = "none"
+
+
+class Artifacts(StrEnum):
+    """What comes of the files. Their bytes are copied server to server, by replay."""
+
+    LIST = "list"
+    NONE = "none"
+
+
+class Conflict(StrEnum):
+    """What to do with a unit whose id belongs to somebody else's run."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Callable[..., Item]]:
+    """Replaces a command's parameter by the flags of the function that makes it, e.g. `selection=selection_flags`.
+
+    So four commands share thirteen flags without listing them four times; a flag of two groups is one flag.
+    """
+
+    def decorate(command: Callable[..., Item]) -> Callable[..., Item]:
+        flags = {name: _parameters(maker) for name, maker in makers.items()}
+
+        def run(**given: Any) -> Item:  # noqa: ANN401 - typer gives what the signature below says
+            made = {name: maker(**{flag: given[flag] for flag in flags[name]}) for name, maker in makers.items()}
+            return command(**{name: given[name] for name in own}, **made)
+
+        own = {name: parameter for name, parameter in _parameters(command).items() if name not in makers}
+        every = own | {name: parameter for group in flags.values() for name, parameter in group.items()}
+        run.__signature__ = inspect.Signature(list(every.values()))  # type: ignore[attr-defined]  # what inspect.signature reads first
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        return run
+
+    return decorate
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Annotations evaluated; by keyword, so that required and optional ones mix."""
+    parameters = inspect.signature(function, eval_str=True).parameters
+    return {name: parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in parameters.items()}
+
+
+def terminal_flags(
+    *,
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="The result as one line of JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no messages; errors still.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Also tell each step, in the log file too.")] = False,
+    log_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Default: logs/COMMAND_TIME.log, begun when there is something.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - main's
+) -> Terminal:
+    """Where the command speaks; begins logging."""
+    speaking = terminal(json=json, quiet=quiet)
+    default = Path("logs") / f"{context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
+    logs.start(log_file or default, verbose=verbose, tell=speaking.say)
+    return speaking
+
+
+def extract_flags(
+    metrics: Annotated[Level, typer.Option(help="Every point, or none.")] = Level.FULL,
+    artifacts: Annotated[Artifacts, typer.Option(help="The list of files, or nothing.")] = Artifacts.LIST,
+    no_artifacts: NoArtifactsOption = False,
+) -> ExtractOptions:
+    """What to bring beside the runs."""
+    return ExtractOptions(metrics=metrics is Level.FULL, artifacts=artifacts is Artifacts.LIST and not no_artifacts)
+
+
+def replay_flags(
+    on_conflict: Annotated[
+        Conflict,
+        typer.Option(help="A job whose id is taken by others is left alone: exit 2, or 0."),
+    ] = Conflict.FAIL,
+    no_artifacts: NoArtifactsOption = False,
+) -> ReplayOptions:
+    """How runs are to arrive."""
+    return ReplayOptions(plan=PlanOptions(artifacts=not no_artifacts), skip_conflicts=on_conflict is Conflict.SKIP)
+
+
+def selection_flags(
+    *,
+    include: Annotated[Many, typer.Option(metavar="A,B", help="Root runs by id; each comes with all its runs.")] = None,
+    include_file: Annotated[Path | None, typer.Option(metavar="FILE", help="The same, one id a line.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N root runs, newest first.")] = None,
+    experiment: Annotated[Many, typer.Option(metavar="GLOB", help="By experiment.")] = None,
+    status: Annotated[Many, typer.Option(metavar="S", help="By status: Completed, Failed, Canceled, ...")] = None,
+    type_: Annotated[
+        Many, typer.Option("--type", metavar="T", help="command, pipeline, step, sweep, automl, mlflow, or a runType.")
+    ] = None,
+    tag: Annotated[Many, typer.Option(metavar="K[=V]", help="By tag.")] = None,
+    created_after: Annotated[str | None, typer.Option(metavar="ISO", help="At that moment or later (UTC).")] = None,
+    created_before: Annotated[str | None, typer.Option(metavar="ISO", help="Before this moment.")] = None,
+    user: Annotated[Many, typer.Option(metavar="U", help="By who made it; a glob.")] = None,
+    depth: Annotated[int | None, typer.Option(min=0, metavar="N", help="Cut below N levels of children.")] = None,
+    include_active: Annotated[bool, typer.Option("--include-active", help="Also what is still running.")] = False,
+) -> Selection:
+    """Filters of different kinds are and-ed, values of one kind or-ed; a match takes the whole family of runs."""
+    selection = Selection(
+        include=_included(include, include_file),
+        limit=limit,
+        experiments=_given("--experiment", experiment, str),
+        statuses=_given("--status", _commas(status), known_status),
+        types=_given("--type", _commas(type_), known_type),
+        tags=_given("--tag", tag, str),
+        created_after=_moment("--created-after", created_after),
+        created_before=_moment("--created-before", created_before),
+        users=_given("--user", user, str),
+        depth=depth,
+        include_active=include_active,
+    )
+    after, before = selection.created_after, selection.created_before
+    if after and before and before <= after:
+        raise UserError("--created-before is not later than --created-after: nothing can lie between")
+    return selection
+
+
+def _included(include: Many, include_file: Path | None) -> tuple[str, ...]:
+    named = _given("--include", _commas(include), str)
+    return named if include_file is None else (*named, *_read_ids(include_file))
+
+
+def _read_ids(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise UserError(f"--include-file {path}: not UTF-8 text: expected one run id a line") from None
+    except OSError as error:
+        raise UserError(f"--include-file {path}: {error.strerror}: expected a file with one run id a line") from None
+    ids = tuple(text for line in lines if (text := line.split("#")[0].strip()))
+    if not ids:
+        raise UserError(f"--include-file {path}: names no run: expected one run id a line")
+    return ids
+
+
+def _commas(values: Many) -> Many:
+    return None if values is None else [part.strip() for value in values for part in value.split(",")]
+
+
+def _given(flag: str, values: Sequence[str] | None, read: Callable[[str], str]) -> tuple[str, ...]:
+    """An empty value, as of an unset shell variable, must not turn into 'everything'."""
+    if values is None:
+        return ()
+    given = [value for value in values if value]
+    if not given:
+        raise UserError(f"{flag} is empty: give a value or leave the flag out")
+    return tuple(_reading(flag, given, read))
+
+
+def _reading(flag: str, values: Iterable[str], read: Callable[[str], Item]) -> list[Item]:
+    try:
+        return [read(value) for value in values]
+    except UserError as error:
+        raise UserError(f"{flag}: {error}") from None
+
+
+def _moment(flag: str, text: str | None) -> Instant | None:
+    return None if text is None else _reading(flag, [text], moment)[0]

@@ -1,0 +1,107 @@
+"""What each command answers, as lines for people. The same values go out whole with `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from azureml_replay.extract import Extracted
+from azureml_replay.model import RunId
+from azureml_replay.plan import PlanSummary
+from azureml_replay.replay import Replayed
+from azureml_replay.status import Status
+from azureml_replay.terminal import Branch, amount, tree
+from azureml_replay.verify import Verdict
+
+SHOWN = 20
+"""Lines of one list; the rest is counted, and all of it is in `--json`."""
+
+
+def told(done: Extracted | PlanSummary | Replayed) -> Iterator[str]:
+    """The lines of one of migrate's parts."""
+    if isinstance(done, Extracted):
+        return extracted(done)
+    return planned(done) if isinstance(done, PlanSummary) else replayed(done)
+
+
+def extracted(done: Extracted) -> Iterator[str]:
+    """What came now."""
+    yield f"extracted: {_count(done.units, 'job')} chosen; {_carried(done)} came now"
+    if done.active:
+        yield f"{_count(done.active, 'run')} still active: their jobs wait for a later call"
+    yield from _failures(done.failed)
+
+
+def planned(plan: PlanSummary) -> Iterator[str]:
+    """A tree of counts."""
+    yield from tree(
+        Branch(
+            f"plan: {_count(plan.units, 'job')}, {_count(plan.runs, 'run')}",
+            (
+                Branch(_count(plan.points, "metric point")),
+                Branch(f"{_count(plan.files, 'file')}, {amount('bytes', plan.bytes)}"),
+                Branch(f"{_count(plan.own_files, 'file')} of our own (replay/...)"),
+                _counted("experiments", plan.experiments),
+                _counted("statuses", plan.statuses),
+                _counted(f"{_count(plan.omissions, 'omission')}", plan.reasons),
+            ),
+        )
+    )
+
+
+def replayed(done: Replayed) -> Iterator[str]:
+    """What went now."""
+    yield f"replayed: {_carried(done)} ({amount('bytes', done.bytes)}) went now"
+    for run in done.conflicts[:SHOWN]:
+        yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
+    yield from _more(done.conflicts)
+    yield from _failures(done.failed)
+
+
+def verified(verdict: Verdict) -> Iterator[str]:
+    """The verdict in one sentence, then what qualifies it."""
+    outcome = "all equal" if not verdict.findings else _count(verdict.findings, "finding")
+    compared = f"{_count(verdict.runs, 'run')}, {_count(verdict.points, 'point')}, {_count(verdict.files, 'file')}"
+    yield f"{compared}: {outcome}; {_count(verdict.omissions, 'omission')}, as planned"
+    if verdict.unverifiable:
+        yield f"{_count(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
+    for reason, count in _by_size(verdict.reasons):
+        yield f"  {count:,} x {reason}"
+
+
+def shown_status(now: Status) -> Iterator[str]:
+    """From the ledger alone."""
+    totals = now.totals
+    yield f"source {now.source}: {totals}"
+    for target in now.targets:
+        yield f"target {target.target}: {target.sent}"
+
+
+def _carried(done: Extracted | Replayed) -> str:
+    return f"{_count(done.runs, 'run')}, {_count(done.points, 'point')}, {_count(done.files, 'file')}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def _counted(label: str, counts: Mapping[str, int]) -> Branch:
+    rows = [Branch(f"{name or '(none)'}: {count:,}") for name, count in _by_size(counts)]
+    rest = len(rows) - SHOWN
+    return Branch(label, tuple(rows[:SHOWN] + ([Branch(f"and {rest:,} more")] if rest > 0 else [])))
+
+
+def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _failures(failed: Sequence[tuple[RunId, str]]) -> Iterator[str]:
+    for run, why in failed[:SHOWN]:
+        yield f"failed: {run}: {why}"
+    yield from _more(failed)
+    if failed:
+        yield f"{_count(len(failed), 'run')} failed: run the same command again to continue"
+
+
+def _more(items: Sequence[object]) -> Iterator[str]:
+    if len(items) > SHOWN:
+        yield f"and {len(items) - SHOWN:,} more (--json lists all)"
