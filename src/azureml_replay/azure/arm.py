@@ -1,0 +1,73 @@
+"""Azure Resource Manager: the workspace, its jobs and its datastores."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from azureml_replay.azure import decode, decode_storage
+from azureml_replay.azure.http import Sender, Service
+from azureml_replay.azure.pages import pages
+from azureml_replay.config import Cloud
+from azureml_replay.errors import Rejected, UserError
+from azureml_replay.model import Job, WorkspaceRef
+
+API_VERSION = "2024-04-01"
+"""The newest that was recorded; the fields of a job follow the version asked for (responses.md 1.2)."""
+
+
+class Arm:
+    """What one workspace's resource provider answers."""
+
+    def __init__(self, sender: Sender, cloud: Cloud, ref: WorkspaceRef) -> None:
+        """Nothing is asked yet."""
+        self._sender = sender
+        self._cloud = cloud
+        self._ref = ref
+        self._service = Service("arm", cloud.arm_scope)
+
+    async def api_url(self) -> str:
+        """Where the data plane is: through the workspace's own discovery URL.
+
+        Raises UserError where the workspace is not there or this login may not see it.
+        """
+        try:
+            workspace = await self._get(self._url(""))
+        except Rejected as error:
+            reasons = {404: "there is no such workspace", 401: "this login is refused", 403: "this login has no role"}
+            reason = reasons.get(error.status, "the workspace cannot be read")
+            raise UserError(f"{self._ref}: {reason}: {error.args[0]}") from error
+        discovery = await self._sender.send(
+            Service("discovery", None), "GET", decode.discovery_url(workspace), repeatable=True
+        )
+        return decode.api_url(discovery.json())
+
+    async def jobs(self) -> AsyncIterator[Sequence[Job]]:
+        """Root jobs, archived ones too, by pages."""
+
+        async def ask(before: decode.Page | None) -> decode.Page:
+            url = before.link if before and before.link else self._url("/jobs", "&listViewType=All")
+            return decode.page(await self._get(url))
+
+        async for page in pages(ask):
+            yield [decode.job(item) for item in page.items]
+
+    async def datastore(self, name: str) -> decode_storage.Datastore:
+        """Where a datastore lies. Raises NotFound, or Rejected where it holds no blobs."""
+        document = await self._get(self._url(f"/datastores/{quote(name, safe='')}"))
+        return decode_storage.datastore(document, self._cloud.storage_suffix)
+
+    async def secret(self, name: str) -> decode_storage.Secret:
+        """A datastore's key or SAS; an empty one where it has none. Raises Rejected without the role to see it."""
+        url = self._url(f"/datastores/{quote(name, safe='')}/listSecrets")
+        answer = await self._sender.send(self._service, "POST", url, repeatable=True)
+        return decode_storage.secret(answer.json())
+
+    def _url(self, below: str, query: str = "") -> str:
+        return f"{self._cloud.arm}{quote(self._ref.arm_id)}{below}?api-version={API_VERSION}{query}"
+
+    async def _get(self, url: str) -> Any:  # noqa: ANN401 decode.py gives it a type
+        if urlsplit(url).netloc != urlsplit(self._cloud.arm).netloc:  # our token goes to no other host
+            raise Rejected(f"a list of {self._cloud.arm} goes on at another host: {urlsplit(url).netloc}")
+        return (await self._sender.send(self._service, "GET", url, repeatable=True)).json()

@@ -1,0 +1,57 @@
+"""The artifact service: the index of a run's files, and where new ones may be written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from azureml_replay.azure import decode, encode
+from azureml_replay.azure.http import Sender, Service
+from azureml_replay.azure.pages import pages
+from azureml_replay.model import Artifact, Run, RunId
+
+
+class Artifacts:
+    """What one workspace's artifact index answers."""
+
+    def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:
+        """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
+        self._sender = sender
+        self._history = f"{api}/history/v1.0{quote(arm_id)}"
+        self._generic = f"{api}/artifact/v2.0{quote(arm_id)}/artifacts/{decode.RUN_FILES}"
+        self._service = Service("artifact", scope)
+
+    async def listed(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
+        """The index of a run's container, by pages. By run, as azureml-mlflow asks; by container for a reused step."""
+        url = self._of_run(run.experiment, run.id) if run.own_container else self._of_container(run.container)
+
+        async def ask(before: decode.Page | None) -> decode.Page:
+            token = f"?continuationToken={quote(before.token, safe='')}" if before and before.token else ""
+            return decode.page(await self._get(url + token))
+
+        async for page in pages(ask):
+            yield [decode.artifact(item) for item in page.items]
+
+    async def entries(
+        self, experiment: str, run: RunId, paths: Sequence[str]
+    ) -> tuple[Mapping[str, str], Mapping[str, decode.Problem]]:
+        """Makes index entries; answers by path where to write, or why not. Repeatable: an entry is made once."""
+        url = f"{self._of_run(experiment, run)}/batch/metadata"
+        body = encode.artifact_paths(paths)
+        answer = await self._sender.send(self._service, "POST", url, json=body, repeatable=True)
+        return decode.write_urls(answer.json())
+
+    async def write_url(self, run: RunId, path: str) -> str:
+        """Where a file that has an entry can be written again."""
+        url = f"{self._of_container(f'dcid.{run}')}/write?path={quote(path, safe='')}"
+        return decode.content_url(await self._get(url))
+
+    def _of_run(self, experiment: str, run: RunId) -> str:
+        return f"{self._history}/experiments/{quote(experiment, safe='')}/runs/{quote(run, safe='')}/artifacts"
+
+    def _of_container(self, container: str) -> str:
+        return f"{self._generic}/{quote(container, safe='')}"
+
+    async def _get(self, url: str) -> Any:  # noqa: ANN401 decode.py gives it a type
+        return (await self._sender.send(self._service, "GET", url, repeatable=True)).json()

@@ -1,0 +1,296 @@
+"""Wire -> model: with `encode`, the only place where keys of the wire are spelt. Pure.
+
+Runs, jobs and errors are known from recordings (responses.md 1, 4); experiments, artifact lists and `batchrundata`
+from the swagger alone. What cannot be read raises Rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+import orjson
+
+from azureml_replay.azure.known import KNOWN_ARTIFACT, KNOWN_EXPERIMENT, KNOWN_RUN
+from azureml_replay.errors import Rejected
+from azureml_replay.model import (
+    ARTIFACT_STORE,
+    Artifact,
+    AssetReference,
+    Experiment,
+    Instant,
+    Job,
+    Location,
+    Run,
+    RunDetails,
+    RunId,
+)
+
+Document: TypeAlias = Mapping[str, Any]
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+NOT_SET = "0001-01-01T00:00:00"
+"""How .NET writes a time that nobody set (responses.md 9)."""
+RUN_FILES = "ExperimentRun"
+"""The artifact origin of runs, and the folder of the artifact store where their containers lie."""
+
+
+def readable(decoder: Callable[Params, Result]) -> Callable[Params, Result]:
+    """A document that `decoder` cannot read raises Rejected, which names what was looked for."""
+
+    @wraps(decoder)
+    def checked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+        try:
+            return decoder(*args, **kwargs)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Rejected(f"cannot read the {decoder.__name__} that the service answered: {error!r}") from error
+
+    return checked
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a service refused, whatever the shape it said it in."""
+
+    code: str
+    """The innermost: `JobNotFound`, `BlobAlreadyExists`, …; empty where there is none."""
+    message: str
+
+    @property
+    def passing(self) -> bool:
+        """True where the same item may go through later (swagger, RootError: the codes that are nobody's fault)."""
+        return self.code in ("ServiceError", "TransientError", "RequestThrottled", "AzureStorageError")
+
+    @property
+    def absent(self) -> bool:
+        """True where what was asked for is not there: `NotFoundError` of run history, recorded in rh-rundata-404."""
+        return "NotFound" in self.code
+
+    @property
+    def taken(self) -> bool:
+        """True where an entry of that name is there already; what the service calls it is unknown (clients.md 10)."""
+        return any(word in f"{self.code} {self.message}".lower() for word in ("exist", "conflict", "duplicate"))
+
+
+def problem(body: bytes, header_code: str | None = None) -> Problem:
+    """From any error body: ARM's, the data plane's, MLflow's, storage's XML, a proxy's HTML page, none at all."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return Problem(header_code or "", _text_of_page(body))
+    return problem_of(document) if isinstance(document, Mapping) else Problem(header_code or "", "")
+
+
+def problem_of(document: Document) -> Problem:
+    """From a parsed error: `{"error": {…}}` of ARM and the data plane, or MLflow's flat one."""
+    error = document.get("error")
+    if not isinstance(error, Mapping):
+        return Problem(str(document.get("error_code") or ""), str(document.get("message") or ""))
+    return Problem(_innermost(error), str(error.get("message") or ""))
+
+
+def _innermost(error: Document) -> str:
+    """The data plane nests `innerError`; ARM hides the same chain in `additionalInfo` (responses.md 1.6, 4.6)."""
+    chains = [item.get("info", {}).get("value") for item in error.get("additionalInfo") or () if isinstance(item, dict)]
+    inner = error.get("innerError") or next((c for c in chains if isinstance(c, dict) and "code" in c), None)
+    code = str(error.get("code") or "")
+    if not inner and error.get("details"):
+        return str(error["details"][0].get("code") or code)
+    while inner:
+        code, inner = str(inner.get("code") or code), inner.get("innerError")
+    return code
+
+
+def _text_of_page(body: bytes) -> str:
+    text = body[:2000].decode("utf-8", "replace").lstrip("\ufeff")
+    for start, end in (("<Message>", "</Message>"), ("<title>", "</title>")):
+        if start in text:
+            return text.partition(start)[2].partition(end)[0].partition("\n")[0].strip()
+    return text.partition("\n")[0].strip()[:200]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some items of a list, and how to ask for more; neither `token` nor `link`: that was all."""
+
+    items: Sequence[Document]
+    token: str | None = None
+    link: str | None = None
+
+    @property
+    def last(self) -> bool:
+        """True where nothing follows."""
+        return not self.token and not self.link
+
+
+@readable
+def page(document: Document) -> Page:
+    """`value`, `continuationToken`, `nextLink`: of ARM and of the data plane."""
+    return Page(document["value"], document.get("continuationToken"), document.get("nextLink"))
+
+
+@readable
+def instant(text: str | None) -> Instant | None:
+    """A time stamp; None for one that is not set."""
+    return None if text is None or text.startswith(NOT_SET) else Instant.parse(text)
+
+
+@readable
+def experiment(document: Document) -> Experiment:
+    """Known from the swagger alone."""
+    return Experiment(
+        id=document["experimentId"],
+        name=document["name"],
+        description=document.get("description"),
+        tags=document.get("tags") or {},
+        archived=instant(document.get("archivedTime")),
+        document=document,
+        unknown=_unknown(document, KNOWN_EXPERIMENT),
+    )
+
+
+def experiment_id(run_document: Document) -> str:
+    """All that a run says of its experiment (responses.md 4.1)."""
+    return run_document.get("experimentId") or ""
+
+
+@readable
+def run(document: Document, experiment_name: str) -> Run:
+    """Recorded in pipe-child-run-download.json and others; `inputs` and `outputs` come with `details` only."""
+    error = document.get("error")
+    return Run(
+        id=RunId(document["runId"]),
+        parent=RunId(document["parentRunId"]) if document.get("parentRunId") else None,
+        experiment=experiment_name,
+        status=document.get("status") or "",
+        start=instant(document.get("startTimeUtc")),
+        end=instant(document.get("endTimeUtc")),
+        display_name=document.get("displayName"),
+        description=document.get("description"),
+        tags=document.get("tags") or {},
+        properties=document.get("properties") or {},
+        parameters=document.get("parameters") or {},
+        inputs=_assets(document.get("inputs")),
+        outputs=_assets(document.get("outputs")),
+        input_datasets=document.get("inputDatasets"),
+        output_datasets=document.get("outputDatasets"),
+        hidden=bool(document.get("hidden")),
+        error=error.get("error", error) if error else None,
+        created=instant(document.get("createdUtc")),
+        modified=instant(document.get("lastModifiedUtc")),
+        creator=(document.get("createdBy") or {}).get("userName"),
+        kind=document.get("runType"),
+        container=document.get("dataContainerId") or "",
+        document=document,
+        unknown=_unknown(document, KNOWN_RUN),
+    )
+
+
+@readable
+def rundata(document: Document, experiment_name: str) -> RunDetails:
+    """Recorded in pipe-job-download.json."""
+    return RunDetails(
+        run=run(document["runMetadata"], experiment_name),
+        definition=document.get("runDefinition"),
+        specification=document.get("jobSpecification"),
+    )
+
+
+@readable
+def run_of_rundata(document: Document) -> Document:
+    """The run's own document."""
+    found: Document = document["runMetadata"]
+    return found
+
+
+@readable
+def batch_results(document: Document) -> tuple[Mapping[str, Document], Mapping[str, Problem]]:
+    """What `batchrundata` found, and what it did not, by key."""
+    failed = document.get("failedResults") or {}
+    return document.get("successfulResults") or {}, {key: problem_of(value) for key, value in failed.items()}
+
+
+@readable
+def batch_runs(document: Document) -> tuple[Mapping[str, Document], Mapping[str, Problem]]:
+    """What `batch/runs` wrote, and what it refused, by run id."""
+    errors = document.get("errors") or {}
+    return document.get("runs") or {}, {key: problem_of(value) for key, value in errors.items()}
+
+
+@readable
+def event_errors(document: Document | None) -> Mapping[str, Problem]:
+    """What `batch/events` refused, by run id: its errors are pairs of event and error."""
+    pairs = (document or {}).get("errors") or ()
+    return {pair["key"]["data"]["RunId"]: problem_of(pair["value"]) for pair in pairs}
+
+
+@readable
+def job(document: Document) -> Job:
+    """Recorded in job-list-get-2024-04-01.json."""
+    return Job(RunId(document["name"]), document)
+
+
+def job_experiment(found: Job) -> str | None:
+    """The experiment's name, which a Run does not carry; None for a step, which has no `properties`."""
+    document: Any = found.document
+    name: str | None = (document.get("properties") or {}).get("experimentName")
+    return name
+
+
+@readable
+def artifact(document: Document) -> Artifact:
+    """One entry of the index. Without a `dataPath` the bytes lie in the artifact store, where runs put them."""
+    at = document.get("dataPath") or {}
+    store, below = at.get("dataStoreName"), at.get("relativePath")
+    default = f"{document['origin']}/{document['container']}/{document['path']}"
+    location = Location(store, below) if store and below is not None else Location(ARTIFACT_STORE, default)
+    return Artifact(path=document["path"], location=location, indexed=True, stored=None)
+
+
+def unknown_of_artifact(document: Document) -> tuple[str, ...]:
+    """Keys that `artifact` does not know."""
+    return _unknown(document, KNOWN_ARTIFACT)
+
+
+@readable
+def write_urls(document: Document) -> tuple[Mapping[str, str], Mapping[str, Problem]]:
+    """What `artifacts/batch/metadata` made, by path: a URL to write to; and what it refused."""
+    made = document.get("artifactContentInformation") or {}
+    errors = document.get("errors") or {}
+    return (
+        {path: info["contentUri"] for path, info in made.items() if info and info.get("contentUri")},
+        {path: problem_of(value) for path, value in errors.items()},
+    )
+
+
+@readable
+def content_url(document: Document) -> str:
+    """The signed URL of an ArtifactContentInformation."""
+    url: str = document["contentUri"]
+    return url
+
+
+@readable
+def discovery_url(workspace: Document) -> str:
+    """Recorded in ws-create-update-delete.json."""
+    url: str = workspace["properties"]["discoveryUrl"]
+    return url
+
+
+@readable
+def api_url(discovery: Document) -> str:
+    """The data plane's host: `api`, not `history`, which is an old one (responses.md 3)."""
+    url: str = discovery["api"]
+    return url.rstrip("/")
+
+
+def _assets(document: Document | None) -> Mapping[str, AssetReference]:
+    found = (document or {}).items()
+    return {name: AssetReference(item.get("assetId") or "", item.get("type")) for name, item in found if item}
+
+
+def _unknown(document: Document, known: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(key for key in document if key not in known))

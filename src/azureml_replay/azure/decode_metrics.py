@@ -1,0 +1,90 @@
+"""Wire -> model for metrics: swagger `run-history.json` and rh-metrics-lastvalues.json. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from azureml_replay.azure.decode import Document, Problem, instant, problem_of, readable
+from azureml_replay.model import Points, Row, Series, SeriesKey, Value
+
+NUMBERS_AS_TEXT = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+"""JSON has no other way to say them (clients.md 4.1)."""
+
+
+@readable
+def definition(document: Document) -> Series:
+    """One entry of `list`: a series without its rows. No `standardSchemaId` here."""
+    key = document["metricKey"]
+    return Series(
+        key=SeriesKey(key["name"], key.get("namespace")),
+        columns=tuple((document.get("columns") or {}).items()),
+        ux_type=(document.get("properties") or {}).get("uxMetricType"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RowsPage:
+    """Rows of one answer of `full`, with the series as that answer describes it."""
+
+    series: Series
+    rows: Sequence[Row]
+    token: str | None
+
+
+@readable
+def rows(document: Document) -> RowsPage:
+    """A MetricV2. Column order is the wire's."""
+    series = Series(
+        key=SeriesKey(document["name"], document.get("namespace")),
+        columns=tuple((document.get("columns") or {}).items()),
+        ux_type=(document.get("properties") or {}).get("uxMetricType"),
+        schema_id=document.get("standardSchemaId"),
+    )
+    readers = [(name, _reader(kind)) for name, kind in series.columns]
+    found = [_row(item, readers) for item in document.get("value") or ()]
+    return RowsPage(series, found, document.get("continuationToken"))
+
+
+def merged(series: Series, parts: Sequence[Sequence[Row]]) -> Points:
+    """Rows of several answers as one chunk."""
+    return Points.of(series, [row for part in parts for row in part])
+
+
+@readable
+def batch_errors(document: Document | None) -> Sequence[tuple[SeriesKey, str | None, Problem]]:
+    """What a `batch` refused: the series, the id of its first row where it is given, and why."""
+    return [_refused(item) for item in (document or {}).get("errors") or ()]
+
+
+def _refused(item: Document) -> tuple[SeriesKey, str | None, Problem]:
+    metric = item.get("metric") or {}
+    sent = metric.get("value") or [{}]
+    key = SeriesKey(metric.get("name") or "", metric.get("namespace"))
+    return key, sent[0].get("metricId"), problem_of(item.get("errorResponse") or {})
+
+
+def _row(item: Document, readers: Sequence[tuple[str, Callable[[object], Value]]]) -> Row:
+    data: Mapping[str, object] = item.get("data") or {}
+    time = instant(item.get("createdUtc"))
+    return item.get("step"), time.ticks if time else None, tuple(read(data.get(name)) for name, read in readers)
+
+
+def _reader(kind: str) -> Callable[[object], Value]:
+    return _double if kind == "Double" else _plain
+
+
+def _double(value: object) -> Value:
+    """A float also where the wire says 1 or "NaN"; `-0` arrives as an integer and keeps no sign."""
+    if isinstance(value, str) and value in NUMBERS_AS_TEXT:
+        return NUMBERS_AS_TEXT[value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else _plain(value)
+
+
+def _plain(value: object) -> Value:
+    """A cell as it is; a list or an object, which the swagger does not exclude, as its JSON text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return orjson.dumps(value).decode()

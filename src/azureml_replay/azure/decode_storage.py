@@ -1,0 +1,137 @@
+"""Wire -> model for datastores and blobs: ARM documents, the storage REST API's headers and XML. Pure."""
+
+from __future__ import annotations
+
+import base64
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from azureml_replay.azure.decode import Document, readable
+from azureml_replay.errors import Rejected
+from azureml_replay.model import Location, StoredFile
+from azureml_replay.workspace import SecretUrl
+
+
+@dataclass(frozen=True, slots=True)
+class Datastore:
+    """A blob container that a workspace knows under a name."""
+
+    name: str
+    account: str
+    container: str
+    account_url: str
+    """`https://account.blob.core.windows.net`, no slash at the end."""
+
+    @property
+    def url(self) -> str:
+        """The container's."""
+        return f"{self.account_url}/{self.container}"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What `listSecrets` gives: an account key, a SAS, or neither (a datastore that is read with one's own login)."""
+
+    key: str | None = None
+    sas: str | None = None
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPage:
+    """Some blobs of a container, in name order; an empty marker: that was all."""
+
+    files: Sequence[StoredFile]
+    marker: str
+
+
+@readable
+def datastore(document: Document, suffix: str) -> Datastore:
+    """Blob and Data Lake Gen2 stores, both through the blob endpoint; `suffix` where the store names no endpoint.
+
+    Raises Rejected for file shares and others.
+    """
+    properties = document["properties"]
+    container = properties.get("containerName") or properties.get("filesystem")
+    if not container:
+        raise Rejected(f"datastore {document['name']} is {properties.get('datastoreType')}: it holds no blobs")
+    account, endpoint = properties["accountName"], properties.get("endpoint") or suffix
+    url = f"{properties.get('protocol') or 'https'}://{account}.blob.{endpoint}"
+    return Datastore(document["name"], account, container, url)
+
+
+@readable
+def secret(document: Document) -> Secret:
+    """Recorded with an account key; the SAS form is in the swagger."""
+    return Secret(key=document.get("key"), sas=(document.get("sasToken") or "").lstrip("?") or None)
+
+
+@readable
+def blobs(body: bytes, datastore_name: str) -> BlobPage:
+    """An answer of List Blobs with metadata; folders of a hierarchical account are no files and left out."""
+    root = ET.fromstring(body)  # noqa: S314 see the import
+    found = [_blob(item, datastore_name) for item in root.iterfind("Blobs/Blob") if not _is_folder(item)]
+    return BlobPage(found, root.findtext("NextMarker") or "")
+
+
+def _is_folder(item: ET.Element) -> bool:
+    metadata = item.find("Metadata")
+    marked = metadata is not None and (metadata.findtext("hdi_isfolder") or "").lower() == "true"
+    return marked or item.findtext("Properties/ResourceType") == "directory"
+
+
+def _blob(item: ET.Element, datastore_name: str) -> StoredFile:
+    name = item.find("Name")
+    if name is None or name.text is None:
+        raise ValueError("a blob without a name")
+    # A name with a character that XML cannot hold arrives percent-encoded and says so.
+    path = unquote(name.text) if name.get("Encoded") == "true" else name.text
+    metadata = item.find("Metadata")
+    return StoredFile(
+        location=Location(datastore_name, path),
+        size_bytes=int(item.findtext("Properties/Content-Length") or 0),
+        md5=_md5(item.findtext("Properties/Content-MD5")),
+        etag=_etag(item.findtext("Properties/Etag")),
+        content_type=item.findtext("Properties/Content-Type") or None,
+        metadata={child.tag: child.text or "" for child in metadata} if metadata is not None else {},
+    )
+
+
+@readable
+def blob_headers(location: Location, headers: Mapping[str, str]) -> StoredFile:
+    """An answer of Get Blob Properties."""
+    metadata = {
+        key[len("x-ms-meta-") :]: value for key, value in headers.items() if key.lower().startswith("x-ms-meta-")
+    }
+    return StoredFile(
+        location=location,
+        size_bytes=int(headers["Content-Length"]),
+        md5=_md5(headers.get("Content-MD5")),
+        etag=_etag(headers.get("ETag")),
+        content_type=headers.get("Content-Type"),
+        metadata=metadata,
+    )
+
+
+@readable
+def delegation_key(body: bytes) -> Mapping[str, str]:
+    """An answer of Get User Delegation Key: its fields by name."""
+    return {child.tag: child.text or "" for child in ET.fromstring(body)}  # noqa: S314 see the import
+
+
+def signed(url: str, sas: str) -> SecretUrl:
+    """A URL with its signature."""
+    return SecretUrl(f"{url}?{sas}")
+
+
+def _md5(text: str | None) -> bytes | None:
+    return base64.b64decode(text) if text else None
+
+
+def _etag(text: str | None) -> str | None:
+    """Without quotes: headers have them, listings do not."""
+    return text.strip('"') if text else None

@@ -1,0 +1,264 @@
+"""Model -> wire: with `decode`, the only place where keys of the wire are spelt. Pure.
+
+What acts on the source is never written (FIDELITY, "never sent"): `cancelUri completeUri diagnosticsUri actionUris
+services` have no line here, and the AutoML property `CancelUri` is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any, TypeAlias
+from urllib.parse import quote
+from uuid import UUID, uuid5
+
+from azureml_replay.model import (
+    TERMINAL,
+    AssetReference,
+    Experiment,
+    Instant,
+    Points,
+    Row,
+    Run,
+    RunId,
+    SeriesKey,
+    StoredFile,
+    Value,
+)
+from azureml_replay.workspace import CopyFile
+
+Body: TypeAlias = dict[str, Any]
+
+NEVER_SENT_PROPERTIES = frozenset({"CancelUri"})
+RUNS_PER_PAGE = 500
+"""Of `runs:query`: an assumption; without `top` the swagger promises all items at once."""
+EVENT = "Microsoft.MachineLearning.Run."
+ROW_IDS = UUID("5f0e6a7e-6a0b-4f43-9a3d-2d7c8e1b9c55")
+"""The namespace of our metric ids: any constant, made once."""
+
+
+def experiment_query(token: str | None) -> Body:
+    """Archived experiments too."""
+    return _given({"viewType": "All", "continuationToken": token})
+
+
+def run_query(token: str | None) -> Body:
+    """The swagger has no view type here."""
+    return _given({"top": RUNS_PER_PAGE, "continuationToken": token})
+
+
+def rundata(run: RunId) -> Body:
+    """All three parts."""
+    return {"runId": run, "selectRunMetadata": True, "selectRunDefinition": True, "selectJobSpecification": True}
+
+
+def batch_rundata(runs: Sequence[RunId]) -> Body:
+    """Keyed by run id."""
+    return {"requests": {run: rundata(run) for run in runs}}
+
+
+def metric_list(token: str | None) -> Body:
+    """All namespaces."""
+    return _given({"continuationToken": token})
+
+
+def metric_rows(key: SeriesKey, token: str | None) -> Body:
+    """One series."""
+    return _given({"metricName": key.name, "metricNamespace": key.namespace, "continuationToken": token})
+
+
+def modify_experiment(wanted: Experiment) -> Body:
+    """What can be set of an experiment that is there."""
+    body = _given({"description": wanted.description, "tags": dict(wanted.tags) or None})
+    return {**body, "archive": wanted.archived is not None}
+
+
+def create_runs(runs: Sequence[Run]) -> Body:
+    """Runs under way, with all that they carry."""
+    return {"runs": [create_run(run) for run in runs]}
+
+
+def create_run(run: Run) -> Body:
+    """A CreateRun. Visible and running until `finish_runs`: events move a run that has not ended."""
+    return _given(
+        {
+            "runId": run.id,
+            "parentRunId": run.parent,
+            "status": "Running",
+            "startTimeUtc": _time(run.start),
+            "displayName": run.display_name,
+            "description": run.description,
+            "tags": dict(run.tags),
+            "properties": {key: value for key, value in run.properties.items() if key not in NEVER_SENT_PROPERTIES},
+            "parameters": dict(run.parameters) or None,
+            "inputs": _assets(run.inputs),
+            "outputs": _assets(run.outputs),
+            "inputDatasets": run.input_datasets,
+            "outputDatasets": run.output_datasets,
+            "hidden": False,
+            "options": {"generateDataContainerIdIfNotSpecified": True},
+        }
+    )
+
+
+def finish_events(runs: Sequence[Run], now: Instant) -> Body:
+    """Start, error and end of every run, in this order, with the runs' own times; `now` where a run has none."""
+    return {"events": [event for run in runs for event in _events(run, now)]}
+
+
+def finish_states(runs: Sequence[Run]) -> Body | None:
+    """What no event can say: hidden, and states that are neither running nor final. None: nothing."""
+    states = [_given({"runId": run.id, "status": _unusual(run), "hidden": run.hidden or None}) for run in runs]
+    left = [state for state in states if len(state) > 1]
+    return {"runs": left} if left else None
+
+
+def artifact_paths(paths: Sequence[str]) -> Body:
+    """For `batch/metadata`."""
+    return {"paths": [{"path": path} for path in paths]}
+
+
+def metric_batch(run: RunId, batch: Sequence[Points]) -> tuple[Body, Mapping[str, int]]:
+    """One `batch` request, and which metric id belongs to which position of `batch`."""
+    ordinals: Counter[tuple[SeriesKey, str]] = Counter()
+    values = [_metric(run, points, ordinals) for points in batch]
+    positions = {row["metricId"]: at for at, metric in enumerate(values) for row in metric["value"]}
+    return {"reportErrors": True, "values": values}, positions
+
+
+def metric_id(run: RunId, key: SeriesKey, row: Row, ordinal: int = 0) -> str:
+    """The same for the same row of the same run, however often it is sent; `ordinal` counts equal rows."""
+    return str(uuid5(ROW_IDS, "\x1f".join((run, key.namespace or "", key.name, _identity(row), str(ordinal)))))
+
+
+def _metric(run: RunId, points: Points, ordinals: Counter[tuple[SeriesKey, str]]) -> Body:
+    series = points.series
+    rows = []
+    for row in points.rows():
+        seen = (series.key, _identity(row))
+        rows.append(_row(metric_id(run, series.key, row, ordinals[seen]), row, series.columns))
+        ordinals[seen] += 1
+    return _given(
+        {
+            "name": series.key.name,
+            "namespace": series.key.namespace,
+            "columns": dict(series.columns),
+            "properties": {"uxMetricType": series.ux_type} if series.ux_type else None,
+            "standardSchemaId": series.schema_id,
+            "value": rows,
+        }
+    )
+
+
+def _row(row_id: str, row: Row, columns: Sequence[tuple[str, str]]) -> Body:
+    step, ticks, values = row
+    data = {name: _cell(value) for (name, _), value in zip(columns, values, strict=True) if value is not None}
+    time = Instant(ticks) if ticks is not None else None
+    return {**_given({"metricId": row_id, "createdUtc": _time(time), "step": step}), "data": data}
+
+
+def _identity(row: Row) -> str:
+    """By bits: -0.0 is not 0.0, 1.0 is not 1, and no step is not step 0."""
+    step, ticks, values = row
+    cells = (value.hex() if isinstance(value, float) else repr(value) for value in values)
+    return "\x1e".join((repr(step), repr(ticks), *cells))
+
+
+def _cell(value: Value) -> Value:
+    """NaN and the infinities as text, as every client of the service sends them (clients.md 4.1)."""
+    if not isinstance(value, float) or value - value == 0.0:
+        return value
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124 that is what NaN means
+
+
+def _events(run: Run, now: Instant) -> list[Body]:
+    start, end = run.start or now, run.end or now
+    found = [_event("Start", run, start, {"StartTime": _time(run.start)})] if run.start else []
+    if run.error:
+        found.append(_event("Error", run, end, {"ErrorResponse": {"error": run.error}}))
+    if run.status in TERMINAL:
+        found.append(_event(run.status, run, end, {"EndTime": _time(run.end)}))
+    return found
+
+
+def _event(name: str, run: Run, at: Instant, data: Body) -> Body:
+    return {"timestamp": _time(at), "name": EVENT + name, "data": {"RunId": run.id, **_given(data)}}
+
+
+def _unusual(run: Run) -> str | None:
+    return None if run.status in TERMINAL or run.status in ("", "Running") else run.status
+
+
+def _assets(assets: Mapping[str, AssetReference]) -> Body | None:
+    return {name: _given({"assetId": it.asset_id, "type": it.type}) for name, it in assets.items()} or None
+
+
+def _time(moment: Instant | None) -> str | None:
+    return None if moment is None else str(moment)
+
+
+def _given(body: Body) -> Body:
+    """Without what is None: absent leaves a value as it is, null may clear it."""
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def storage_headers(version: str, now: datetime) -> dict[str, str]:
+    """What every request to storage carries."""
+    return {"x-ms-version": version, "x-ms-date": format_datetime(now, usegmt=True)}
+
+
+def delegation_key_request(start: datetime, end: datetime) -> bytes:
+    """The XML body of Get User Delegation Key."""
+    span = f"<Start>{start:%Y-%m-%dT%H:%M:%SZ}</Start><Expiry>{end:%Y-%m-%dT%H:%M:%SZ}</Expiry>"
+    return f'<?xml version="1.0" encoding="utf-8"?><KeyInfo>{span}</KeyInfo>'.encode()
+
+
+def quoted(text: str) -> str:
+    """As one value of a query."""
+    return quote(text, safe="")
+
+
+def put_headers(content_type: str, md5: bytes) -> dict[str, str]:
+    """Put Blob: storage refuses bytes that are not those of the MD5."""
+    encoded = base64.b64encode(md5).decode()
+    return {
+        "x-ms-blob-type": "BlockBlob",
+        "x-ms-blob-content-type": content_type,
+        "Content-Type": "application/octet-stream",
+        "Content-MD5": encoded,
+        "x-ms-blob-content-md5": encoded,
+    }
+
+
+def copy_headers(file: CopyFile) -> dict[str, str]:
+    """Copy Blob From URL: takes content type, metadata and MD5 of the source along."""
+    return {**_source(file), "x-ms-requires-sync": "true"}
+
+
+def block_headers(file: CopyFile, start: int, stop: int) -> dict[str, str]:
+    """Put Block From URL: the bytes from `start` up to, not including, `stop`."""
+    return {**_source(file), "x-ms-source-range": f"bytes={start}-{stop - 1}"}
+
+
+def block_list(blocks: Sequence[str]) -> bytes:
+    """The XML body of Put Block List."""
+    listed = "".join(f"<Latest>{block}</Latest>" for block in blocks)
+    return f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'.encode()
+
+
+def block_list_headers(stored: StoredFile) -> dict[str, str]:
+    """Put Block List: what a whole copy would have taken along by itself."""
+    headers = {f"x-ms-meta-{name}": value for name, value in stored.metadata.items()}
+    if stored.content_type:
+        headers["x-ms-blob-content-type"] = stored.content_type
+    if stored.md5:
+        headers["x-ms-blob-content-md5"] = base64.b64encode(stored.md5).decode()
+    return headers
+
+
+def _source(file: CopyFile) -> dict[str, str]:
+    pinned = {"x-ms-source-if-match": f'"{file.stored.etag}"'} if file.stored.etag else {}
+    return {"x-ms-copy-source": str(file.source), **pinned}

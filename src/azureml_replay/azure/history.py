@@ -1,0 +1,217 @@
+"""Run history: experiments and runs, read and written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from azureml_replay.azure import decode, encode
+from azureml_replay.azure.arm import Arm
+from azureml_replay.azure.http import NOT_SPOKEN, Answer, Sender, Service
+from azureml_replay.azure.pages import pages
+from azureml_replay.azure.split import in_halves
+from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
+from azureml_replay.model import Experiment, Instant, Run, RunDetails, RunId
+from azureml_replay.workspace import Outcome, Refused
+
+
+class History:
+    """What one workspace's run history answers."""
+
+    def __init__(self, sender: Sender, api: str, arm: Arm, arm_id: str, scope: str) -> None:
+        """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
+        self._sender = sender
+        self._base = f"{api}/history/v1.0{quote(arm_id)}"
+        self._arm = arm
+        self._service = Service("history", scope)
+        self._names: dict[str, str] = {}
+
+    async def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
+        """All, archived ones too, by pages; names that are not URL-safe too, which the service hides by default."""
+
+        async def ask(before: decode.Page | None) -> decode.Page:
+            body = encode.experiment_query(before.token if before else None)
+            return decode.page(await self._post("/experiments:query?urlSafeExperimentNamesOnly=false", body))
+
+        try:
+            async for page in pages(ask):
+                yield self._remembered([decode.experiment(item) for item in page.items])
+        except ServiceError as error:
+            if error.status not in NOT_SPOKEN:
+                raise
+            yield [await self._experiment_named(name) for name in await self._names_of_jobs()]
+
+    async def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
+        """All runs of an experiment, by pages. Where the query is not spoken: ARM's jobs, and below them `children`."""
+
+        async def ask(before: decode.Page | None) -> decode.Page:
+            body = encode.run_query(before.token if before else None)
+            return decode.page(await self._post(f"/experimentids/{quote(experiment.id, safe='')}/runs:query", body))
+
+        try:
+            async for page in pages(ask):
+                yield [decode.run(item, experiment.name) for item in page.items]
+        except ServiceError as error:
+            if error.status not in NOT_SPOKEN:
+                raise
+            async for found in self._tree(experiment):
+                yield found
+
+    async def run(self, run: RunId) -> Run | None:
+        """One run, None where there is none."""
+        try:
+            document = await self._get(f"/runs/{quote(run, safe='')}")
+        except NotFound:
+            return None
+        return decode.run(document, await self._name(document))
+
+    async def children(self, run: RunId) -> AsyncIterator[Sequence[Run]]:
+        """Direct children, by pages."""
+
+        async def ask(before: decode.Page | None) -> decode.Page:
+            if before is not None and not before.token and before.link:
+                return decode.page(await self._get_link(before.link))
+            token = f"?$continuationtoken={quote(before.token, safe='')}" if before and before.token else ""
+            return decode.page(await self._get(f"/runs/{quote(run, safe='')}/children{token}"))
+
+        async for page in pages(ask):
+            yield [decode.run(item, await self._name(item)) for item in page.items]
+
+    async def details(self, runs: Sequence[RunId]) -> Mapping[RunId, RunDetails]:
+        """Runs with what only `rundata` has; those that are gone are left out."""
+        found = await self._rundata(runs)
+        return {run: decode.rundata(item, await self._name(decode.run_of_rundata(item))) for run, item in found.items()}
+
+    async def put_experiment(self, experiment: Experiment) -> None:
+        """Creates it or brings it up to date. Repeatable."""
+        there = await self._experiment_named(experiment.name, create=True)
+        if _settable(there) != _settable(experiment):
+            url = f"{self._base}/experimentids/{quote(there.id, safe='')}"
+            await self._sender.send(
+                self._service, "PATCH", url, json=encode.modify_experiment(experiment), repeatable=True
+            )
+
+    async def put_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        """Creates runs or brings them up to date, as running ones. Repeatable."""
+        return await in_halves(runs, lambda some: self._patch(experiment, encode.create_runs(some), some))
+
+    async def finish_runs(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
+        """Start, error and end by events, then what no event can say. Repeatable."""
+        outcomes = dict(await in_halves(runs, lambda some: self._tell(experiment, some, now)))
+        ended = [run for run in runs if outcomes[run.id] is None]
+        if encode.finish_states(ended):
+            outcomes.update(await in_halves(ended, lambda some: self._set_states(experiment, some)))
+        return outcomes
+
+    async def ingested(self, run: RunId) -> bool | None:
+        """True where metrics that were sent can be read, False where not yet, None where the service cannot say."""
+        try:
+            url = f"{self._base}/runs/{quote(run, safe='')}/metricsingest/wait"
+            answer = await self._sender.send(self._service, "GET", url, repeatable=True)
+        except Rejected as error:
+            if error.status in NOT_SPOKEN:
+                return None
+            raise
+        return answer.status == 200
+
+    async def _tell(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
+        body = encode.finish_events(runs, now)
+        if not body["events"]:
+            return {run.id: None for run in runs}
+        path = f"/experiments/{quote(experiment, safe='')}/batch/events"
+        errors = decode.event_errors(await self._post(path, body))
+        return {run.id: _outcome(errors[run.id]) if run.id in errors else None for run in runs}
+
+    async def _set_states(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        body = encode.finish_states(runs)
+        return {run.id: None for run in runs} | (
+            dict(await self._patch(experiment, body, [run for run in runs if encode.finish_states([run])]))
+            if body
+            else {}
+        )
+
+    async def _patch(self, experiment: str, body: encode.Body, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        url = f"{self._base}/experiments/{quote(experiment, safe='')}/batch/runs"
+        answer = await self._sender.send(self._service, "PATCH", url, json=body, repeatable=True)
+        written, errors = decode.batch_runs(answer.json())
+        return {run.id: _written(run.id, written, errors, answer) for run in runs}
+
+    async def _rundata(self, runs: Sequence[RunId]) -> Mapping[RunId, decode.Document]:
+        try:
+            found, failed = decode.batch_results(await self._post("/batchrundata", encode.batch_rundata(runs)))
+        except Rejected as error:
+            if error.status not in NOT_SPOKEN:
+                raise
+            return await self._rundata_singly(runs)
+        for run, problem in failed.items():
+            if not problem.absent:
+                raise Unavailable(f"run {run} cannot be read: {problem.message}", code=problem.code)
+        return {RunId(run): item for run, item in found.items()}
+
+    async def _rundata_singly(self, runs: Sequence[RunId]) -> Mapping[RunId, decode.Document]:
+        found = {}
+        for run in runs:
+            try:
+                found[run] = await self._post("/rundata", encode.rundata(run))
+            except NotFound:
+                continue
+        return found
+
+    async def _tree(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
+        async for jobs in self._arm.jobs():
+            names = [job.name for job in jobs if decode.job_experiment(job) == experiment.name]
+            level = [run for name in names if (run := await self.run(name))]
+            while level:
+                yield level
+                level = [child for run in level async for some in self.children(run.id) for child in some]
+
+    async def _names_of_jobs(self) -> Sequence[str]:
+        names = {decode.job_experiment(job) async for jobs in self._arm.jobs() for job in jobs}
+        return sorted(name for name in names if name)
+
+    async def _experiment_named(self, name: str, *, create: bool = False) -> Experiment:
+        url = f"{self._base}/experiments/{quote(name, safe='')}"
+        answer = await self._sender.send(self._service, "POST" if create else "GET", url, repeatable=True)
+        return self._remembered([decode.experiment(answer.json())])[0]
+
+    def _remembered(self, experiments: Sequence[Experiment]) -> Sequence[Experiment]:
+        self._names.update((experiment.id, experiment.name) for experiment in experiments)
+        return experiments
+
+    async def _name(self, run: decode.Document) -> str:
+        found = decode.experiment_id(run)
+        if found and found not in self._names:
+            self._remembered([decode.experiment(await self._get(f"/experimentids/{quote(found, safe='')}"))])
+        return self._names.get(found, "")
+
+    async def _get(self, path: str) -> Any:  # noqa: ANN401 decode.py gives it a type
+        return (await self._sender.send(self._service, "GET", self._base + path, repeatable=True)).json()
+
+    async def _get_link(self, link: str) -> Any:  # noqa: ANN401 decode.py gives it a type
+        if urlsplit(link).netloc != urlsplit(self._base).netloc:  # our token goes to no other host
+            raise Rejected(f"a list goes on at another host: {urlsplit(link).netloc}")
+        return (await self._sender.send(self._service, "GET", link, repeatable=True)).json()
+
+    async def _post(self, path: str, body: encode.Body) -> Any:  # noqa: ANN401 decode.py gives it a type
+        answer = await self._sender.send(self._service, "POST", self._base + path, json=body, repeatable=True)
+        return answer.json()
+
+
+def _settable(experiment: Experiment) -> tuple[object, ...]:
+    return experiment.description, dict(experiment.tags), experiment.archived is not None
+
+
+def _outcome(problem: decode.Problem) -> Outcome:
+    return Unavailable(problem.message, code=problem.code) if problem.passing else Refused(problem.message)
+
+
+def _written(
+    run: RunId, written: Mapping[str, object], errors: Mapping[str, decode.Problem], answer: Answer
+) -> Outcome:
+    if run in errors:
+        return _outcome(errors[run])
+    lost = Unavailable(
+        "the answer does not mention the run", method=answer.method, url=answer.url, status=answer.status
+    )
+    return None if run in written else lost

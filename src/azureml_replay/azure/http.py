@@ -1,0 +1,256 @@
+"""The one function that sends. Width, retries, tokens and redaction are its policies; nothing else opens a socket."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+import orjson
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.pipeline import AsyncPipeline, PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncHTTPPolicy
+from azure.core.pipeline.transport import AsyncHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from azureml_replay import __version__
+from azureml_replay.azure.clock import WALL_CLOCK, Clock
+from azureml_replay.azure.decode import problem
+from azureml_replay.azure.gate import Gate
+from azureml_replay.azure.limit import Limit, stated_wait_s
+from azureml_replay.azure.retry import Fate, Tries, fate_of_error, fate_of_status
+from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+
+NOT_SPOKEN = frozenset({404, 405, 501})
+"""How a service says that it does not know a route."""
+
+USER_AGENT = f"azureml-job-replayer/{__version__}"
+
+logger = logging.getLogger("azureml_replay.http")
+
+Request: TypeAlias = PipelineRequest[HttpRequest]
+Response: TypeAlias = PipelineResponse[HttpRequest, AsyncHttpResponse]
+Policy: TypeAlias = AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]
+Transport: TypeAlias = AsyncHttpTransport[HttpRequest, AsyncHttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Who is asked: a name that has a width of its own, and what its tokens are for."""
+
+    name: str
+    """`arm`, `history`, `metric`, `artifact`, `blob {account}`."""
+    scope: str | None
+    """None: no token is sent, because the URL is public or signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered, below 400."""
+
+    method: str
+    url: str
+    """Without its query."""
+    status: int
+    headers: Mapping[str, str]
+    """Compared without case."""
+    body: bytes
+    repeatable: bool
+
+    def json(self) -> Any:  # noqa: ANN401 decode.py gives it a type
+        """The body; None for an empty one.
+
+        Where it is no JSON (a proxy's page), raises Unavailable, or Uncertain if the request is not repeatable.
+        """
+        try:
+            return orjson.loads(self.body) if self.body.strip() else None
+        except orjson.JSONDecodeError as error:
+            kind = Unavailable if self.repeatable else Uncertain
+            raise kind("the answer is not JSON", method=self.method, url=self.url, status=self.status) from error
+
+
+class RetryRule(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Sends again what `retry.Tries` allows."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Waits pass on `clock`."""
+        super().__init__()
+        self._clock = clock
+
+    async def send(self, request: Request) -> Response:
+        """The last answer, whatever its status; or raises the last error."""
+        tries, started = Tries(request.context.options.pop("repeatable")), self._clock.now()
+        while True:
+            outcome = await self._attempt(request)
+            fate = fate_of_error(outcome) if isinstance(outcome, AzureError) else fate_of_status(_status(outcome))
+            elapsed_s = (self._clock.now() - started).total_seconds()
+            wait_s = tries.wait_s(fate, elapsed_s=elapsed_s, spread=random.random())  # noqa: S311 no secret
+            if wait_s is None:
+                if isinstance(outcome, AzureError):
+                    raise outcome
+                return outcome
+            tries = tries.after(fate)
+            await self._clock.sleep(wait_s)
+
+    async def _attempt(self, request: Request) -> Response | AzureError:
+        try:
+            return await self.next.send(request)
+        except ClientAuthenticationError:
+            raise  # no token: azure-identity has tried what can be tried
+        except AzureError as error:
+            return error
+
+
+class WidthGate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Holds a place at its service's gate for one attempt, never while waiting for the next."""
+
+    async def send(self, request: Request) -> Response:
+        """As the next policy."""
+        gate: Gate = request.context.options.pop("gate", None) or request.context["gate"]
+        request.context["gate"] = gate
+        sent_at_cut = await gate.enter()
+        try:
+            response = await self.next.send(request)
+        except BaseException:
+            gate.give_back()
+            raise
+        busy = _status(response) in (429, 503)
+        gate.leave(sent_at_cut, throttled=busy, wait_s=_stated_wait_s(response) if busy else None)
+        return response
+
+
+class WholeBody(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Reads a blob's bytes as they are stored: azure-core would unpack one whose content encoding is gzip."""
+
+    async def send(self, request: Request) -> Response:
+        """As the next policy; the bytes of a `stream` request lie in the context."""
+        response = await self.next.send(request)
+        if request.context.options.get("stream"):
+            request.context["body"] = b"".join([piece async for piece in response.http_response.iter_raw()])
+        return response
+
+
+class RedactedLog(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """One line per attempt, without query, headers and body: signatures, tokens and data live there."""
+
+    async def send(self, request: Request) -> Response:
+        """As the next policy."""
+        response = await self.next.send(request)
+        sent = request.http_request
+        logger.debug("%s %s %d", sent.method, without_query(sent.url), _status(response))
+        return response
+
+
+class Sender:
+    """Sends for one workspace: one credential, one gate for each service."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        credential: AsyncTokenCredential,
+        *,
+        parallel: int,
+        clock: Clock = WALL_CLOCK,
+        on_throttle: Callable[[str], None] = logger.warning,
+    ) -> None:
+        """`parallel` is the ceiling of every gate; `on_throttle` hears one line per cut."""
+        self._transport = transport
+        self._credential = credential
+        self._parallel = parallel
+        self._on_throttle = on_throttle
+        self.clock = clock
+        self._gates: dict[str, Gate] = {}
+        self._pipelines: dict[str | None, AsyncPipeline[HttpRequest, AsyncHttpResponse]] = {}
+
+    async def send(
+        self,
+        service: Service,
+        method: str,
+        url: str,
+        *,
+        repeatable: bool,
+        json: object = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bool = False,
+    ) -> Answer:
+        """Asks, and asks again where that is safe. `raw` leaves the content encoding alone.
+
+        Raises NotFound (404), Rejected (other 4xx, 501), Unavailable (429, 5xx or no connection, after the last
+        attempt), Uncertain (not repeatable, and nobody knows whether it was done), UserError (no token, no trust).
+        """
+        always = {"User-Agent": USER_AGENT}
+        if json is not None:
+            always["Content-Type"], data = "application/json", orjson.dumps(json)
+        request = HttpRequest(method, url, headers={**always, **(headers or {})}, content=data)
+        options: dict[str, Any] = {"gate": self._gate(service), "repeatable": repeatable}
+        try:
+            response = await self._pipeline(service.scope).run(request, **options, **({"stream": True} if raw else {}))
+        except ClientAuthenticationError as error:
+            raise UserError(f"login failed: {first_line(error.message)}") from error
+        except AzureError as error:
+            _raise_unanswered(error, request, repeatable=repeatable)
+        body = _body(response)
+        if _status(response) >= 400:
+            raise _refusal(request, response, body, repeatable=repeatable)
+        return Answer(method, without_query(url), _status(response), response.http_response.headers, body, repeatable)
+
+    def _gate(self, service: Service) -> Gate:
+        if service.name not in self._gates:
+            limit = Limit(ceiling=self._parallel)
+            self._gates[service.name] = Gate(service.name, limit, self.clock, self._on_throttle)
+        return self._gates[service.name]
+
+    def _pipeline(self, scope: str | None) -> AsyncPipeline[HttpRequest, AsyncHttpResponse]:
+        if scope not in self._pipelines:
+            token = [AsyncBearerTokenCredentialPolicy(self._credential, scope)] if scope else []
+            policies: list[Policy] = [RetryRule(self.clock), WidthGate(), *token, RedactedLog(), WholeBody()]
+            self._pipelines[scope] = AsyncPipeline(self._transport, policies)
+        return self._pipelines[scope]
+
+
+def without_query(url: str) -> str:
+    """A URL without what may be signed."""
+    return url.partition("?")[0]
+
+
+def first_line(text: str) -> str:
+    """Of an error of azure-identity, which goes on with advice for developers."""
+    return text.strip().partition("\n")[0]
+
+
+def _status(response: Response) -> int:
+    return response.http_response.status_code
+
+
+def _stated_wait_s(response: Response) -> float | None:
+    return stated_wait_s(response.http_response.headers.get("Retry-After"), problem(_body(response)).message)
+
+
+def _body(response: Response) -> bytes:
+    if "body" in response.context:
+        return bytes(response.context["body"])
+    return response.http_response.content
+
+
+def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bool) -> NoReturn:
+    fate, text = fate_of_error(error), first_line(str(error)) or type(error).__name__
+    if fate is Fate.UNTRUSTED:
+        raise UserError(f"{text}: name your certificates in SSL_CERT_FILE") from error
+    kind = Uncertain if fate is Fate.UNKNOWN and not repeatable else Unavailable
+    raise kind(f"no answer: {text}", method=request.method, url=without_query(request.url)) from error
+
+
+def _refusal(request: HttpRequest, response: Response, body: bytes, *, repeatable: bool) -> ServiceError:
+    status = _status(response)
+    found = problem(body, response.http_response.headers.get("x-ms-error-code"))
+    kind: type[ServiceError] = NotFound if status == 404 else Rejected
+    if fate_of_status(status) is Fate.THROTTLED:
+        kind = Unavailable
+    elif fate_of_status(status) is Fate.UNKNOWN:
+        kind = Unavailable if repeatable else Uncertain
+    text = found.message or f"answered {status}"
+    return kind(text, method=request.method, url=without_query(request.url), status=status, code=found.code)

@@ -1,0 +1,73 @@
+"""The metric service: series and their rows, read and appended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from azureml_replay.azure import decode, decode_metrics, encode
+from azureml_replay.azure.http import Sender, Service
+from azureml_replay.azure.pages import pages
+from azureml_replay.errors import NotFound, Unavailable
+from azureml_replay.model import ROWS_PER_CHUNK, Points, Row, RunId, Series
+from azureml_replay.workspace import Refused
+
+
+class Metrics:
+    """What one workspace's metric service answers."""
+
+    def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:
+        """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
+        self._sender = sender
+        self._base = f"{api}/metric/v2.0{quote(arm_id)}"
+        self._service = Service("metric", scope)
+
+    async def series(self, run: RunId) -> Sequence[Series]:
+        """What a run logged; nothing where the service says so by 404. A 404 without its code is a missing route."""
+
+        async def ask(before: decode.Page | None) -> decode.Page:
+            return decode.page(await self._post(run, "list", encode.metric_list(before.token if before else None)))
+
+        try:
+            return [decode_metrics.definition(item) async for page in pages(ask) for item in page.items]
+        except NotFound as error:
+            if not decode.Problem(error.code, "").absent:
+                raise
+            return []
+
+    async def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
+        """The rows, in chunks of `ROWS_PER_CHUNK` whatever the pages. Raises NotFound for an unknown one."""
+        waiting: list[Row] = []
+        token, described = None, series
+        while True:
+            page = decode_metrics.rows(await self._post(run, "full", encode.metric_rows(series.key, token)))
+            described = page.series
+            waiting += page.rows
+            while len(waiting) >= ROWS_PER_CHUNK:
+                yield Points.of(described, waiting[:ROWS_PER_CHUNK])
+                del waiting[:ROWS_PER_CHUNK]
+            if not page.token:
+                break
+            if page.token == token:
+                raise Unavailable(f"the rows of {series.key.name} do not end: a page leads to itself")
+            token = page.token
+        if waiting:
+            yield Points.of(described, waiting)
+
+    async def append(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
+        """One request. NOT repeatable. Raises Uncertain where the answer was lost."""
+        body, positions = encode.metric_batch(run, batch)
+        answer = await self._sender.send(self._service, "POST", self._url(run, "batch"), json=body, repeatable=False)
+        refused = {}
+        for key, row, problem in decode_metrics.batch_errors(answer.json()):
+            named = [at for at, points in enumerate(batch) if points.series.key == key]
+            for at in [positions[row]] if row and row in positions else named:
+                refused[at] = Refused(problem.message, answer.status)
+        return refused
+
+    def _url(self, run: RunId, what: str) -> str:
+        return f"{self._base}/runs/{quote(run, safe='')}/{what}"
+
+    async def _post(self, run: RunId, what: str, body: encode.Body) -> Any:  # noqa: ANN401 decode.py gives it a type
+        return (await self._sender.send(self._service, "POST", self._url(run, what), json=body, repeatable=True)).json()

@@ -1,0 +1,77 @@
+"""Which attempts may be made again, and when: decisions without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import aiohttp
+from azure.core.exceptions import AzureError
+
+from azureml_replay.azure.limit import backoff_s
+
+FAILURES = 6
+"""Attempts at a request that fails: a quarter of a minute in all. A longer outage is for a later run."""
+PATIENCE_S = 900.0
+"""How long one request puts up with being throttled."""
+
+
+class Fate(Enum):
+    """What became of one attempt, cut by whether it may be made again."""
+
+    ANSWERED = "answered"
+    REFRESH = "the token was refused: nothing was done"
+    THROTTLED = "refused for now: nothing was done"
+    NOT_SENT = "no connection: nothing was done"
+    UNTRUSTED = "the certificate is not trusted: nothing was done, and will not be"
+    UNKNOWN = "failed, and may have been done"
+
+
+def fate_of_status(status: int) -> Fate:
+    """501 is an answer: the route is not there. 401 may mean a token that expired on the way."""
+    if status == 429:
+        return Fate.THROTTLED
+    if status == 401:
+        return Fate.REFRESH
+    return Fate.UNKNOWN if status == 408 or (status >= 500 and status != 501) else Fate.ANSWERED
+
+
+def fate_of_error(error: AzureError) -> Fate:
+    """azure-core calls every aiohttp error a *request* error, resets too: only a failed connect surely did nothing."""
+    cause = error.inner_exception or error.__cause__
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+        return Fate.UNTRUSTED
+    never_left = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
+    return Fate.NOT_SENT if isinstance(cause, never_left) else Fate.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """What was tried so far with one request."""
+
+    repeatable: bool
+    """Sending it twice does no harm: then an ambiguous failure is no reason to stop."""
+    failures: int = 0
+    throttles: int = 0
+    refreshed: bool = False
+
+    def after(self, fate: Fate) -> Tries:
+        """One attempt more."""
+        return replace(
+            self,
+            failures=self.failures + (fate in (Fate.NOT_SENT, Fate.UNKNOWN)),
+            throttles=self.throttles + (fate is Fate.THROTTLED),
+            refreshed=self.refreshed or fate is Fate.REFRESH,
+        )
+
+    def wait_s(self, fate: Fate, *, elapsed_s: float, spread: float) -> float | None:
+        """Seconds until the attempt after `fate`; None: there is none. `spread` (0 to 1) keeps clients apart."""
+        match fate:
+            case Fate.THROTTLED if elapsed_s < PATIENCE_S:
+                return backoff_s(self.throttles + 1, spread)
+            case Fate.REFRESH if not self.refreshed:
+                return 0.0
+            case Fate.NOT_SENT | Fate.UNKNOWN if self.failures + 1 < FAILURES:
+                sure = fate is Fate.NOT_SENT or self.repeatable
+                return backoff_s(self.failures + 1, spread) if sure else None
+        return None

@@ -1,0 +1,48 @@
+"""Signed URLs, made here from a key that the workspace or the storage account gave us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from azure.storage.blob import (
+    BlobSasPermissions,
+    ContainerSasPermissions,
+    UserDelegationKey,
+    generate_blob_sas,
+    generate_container_sas,
+)
+
+from azureml_replay.azure.decode_storage import Datastore, signed
+from azureml_replay.workspace import SecretUrl
+
+LIFETIME = timedelta(hours=6)
+"""Of every signature of ours: a file of many GB is copied in this time."""
+
+
+def container_sas(store: Datastore, key: str, now: datetime) -> str:
+    """For reading and listing a container."""
+    allowed = ContainerSasPermissions(read=True, list=True)
+    return generate_container_sas(
+        store.account, store.container, account_key=key, permission=allowed, expiry=now + LIFETIME
+    )
+
+
+def blob_url(
+    store: Datastore, path: str, url: str, now: datetime, *, key: str | UserDelegationKey, write: bool = False
+) -> SecretUrl:
+    """One blob's `url`, signed with an account key or a delegated one: for reading, or for writing it anew."""
+    allowed = BlobSasPermissions(create=True, write=True) if write else BlobSasPermissions(read=True)
+    by = {"account_key": key} if isinstance(key, str) else {"user_delegation_key": key}
+    sas = generate_blob_sas(store.account, store.container, path, permission=allowed, expiry=now + LIFETIME, **by)
+    return signed(url, sas)
+
+
+def delegated_key(fields: Mapping[str, str]) -> UserDelegationKey:
+    """From the answer of Get User Delegation Key."""
+    key = UserDelegationKey()  # type: ignore[no-untyped-call]
+    key.signed_oid, key.signed_tid = fields["SignedOid"], fields["SignedTid"]
+    key.signed_start, key.signed_expiry = fields["SignedStart"], fields["SignedExpiry"]
+    key.signed_service, key.signed_version = fields["SignedService"], fields["SignedVersion"]
+    key.value = fields["Value"]
+    return key

@@ -1,0 +1,30 @@
+"""One bad item must not take the others of its request with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from azureml_replay.azure.http import NOT_SPOKEN
+from azureml_replay.errors import Rejected
+from azureml_replay.model import Run, RunId
+from azureml_replay.workspace import Outcome, Refused
+
+
+async def in_halves(
+    runs: Sequence[Run], send: Callable[[Sequence[Run]], Awaitable[Mapping[RunId, Outcome]]]
+) -> Mapping[RunId, Outcome]:
+    """Sends all; where the whole request is refused, each half for itself, down to the one that is to blame.
+
+    Raises Rejected where the refusal is about the caller (login, role) or the route, not about an item.
+    """
+    if not runs:
+        return {}
+    try:
+        return await send(runs)
+    except Rejected as error:
+        if error.status in (401, 403, *NOT_SPOKEN):
+            raise
+        if len(runs) == 1:
+            return {runs[0].id: Refused(str(error.args[0]), error.status)}
+    middle = len(runs) // 2
+    return {**await in_halves(runs[:middle], send), **await in_halves(runs[middle:], send)}

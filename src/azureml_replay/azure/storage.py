@@ -1,0 +1,191 @@
+"""Blob storage: what lies behind a workspace's datastores, listed and read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import quote, urlsplit
+
+from azure.storage.blob import UserDelegationKey
+
+from azureml_replay.azure import decode_storage, encode, sas
+from azureml_replay.azure.arm import Arm
+from azureml_replay.azure.decode_storage import Datastore, Secret, signed
+from azureml_replay.azure.http import Answer, Sender, Service
+from azureml_replay.errors import NotFound, Rejected
+from azureml_replay.model import Location, StoredFile
+from azureml_replay.workspace import SecretUrl
+
+RANGE_BYTES = 4 * 1024 * 1024
+BLOBS_PER_PAGE = 5_000
+"""The most that storage gives."""
+SIGNED_FOR_LESS = timedelta(hours=1)
+"""A signature that has less time left than this is renewed before it is used."""
+SERVICE_SAS_LIFETIME = timedelta(hours=1)
+"""Of a SAS that the workspace hands out instead of a key, as azure-ai-ml asks for it."""
+STORAGE_VERSION = "2023-11-03"
+"""The storage API version that is spoken with a token; a SAS carries its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A container, and what opens it."""
+
+    store: Datastore
+    secret: Secret
+    sas: str | None
+    """For reading and listing; None: the login's own token is used."""
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A URL of a blob or a container, and whom to ask at it."""
+
+    url: SecretUrl
+    service: Service
+
+
+class Storage:
+    """The containers of one workspace."""
+
+    def __init__(self, sender: Sender, arm: Arm, scope: str) -> None:
+        """`scope` is what tokens for storage are for, where a datastore has neither key nor SAS."""
+        self.sender = sender
+        self._arm = arm
+        self._scope = scope
+        self._accesses: dict[str, Access] = {}
+        self._delegated: dict[str, tuple[UserDelegationKey, datetime]] = {}
+        self._turn = asyncio.Lock()
+
+    async def listed(self, datastore: str, prefix: str) -> AsyncIterator[Sequence[StoredFile]]:
+        """The blobs below a prefix, by pages, in name order."""
+        marker = ""
+        while True:
+            door = await self._container(datastore)
+            query = f"restype=container&comp=list&include=metadata&maxresults={BLOBS_PER_PAGE}"
+            query += f"&prefix={quote(prefix, safe='')}&marker={quote(marker, safe='')}"
+            page = decode_storage.blobs((await self.ask(door, "GET", query=query)).body, datastore)
+            yield page.files
+            if not page.marker:
+                return
+            marker = page.marker
+
+    async def properties(self, location: Location) -> StoredFile | None:
+        """One blob's, None where it is gone."""
+        try:
+            answer = await self.ask(await self._blob(location), "HEAD")
+        except NotFound:
+            return None
+        return decode_storage.blob_headers(location, answer.headers)
+
+    async def read(self, location: Location) -> AsyncIterator[bytes]:
+        """A blob's bytes, range by range, all of one version: Rejected (412) where it changes meanwhile."""
+        offset, pinned = 0, dict[str, str]()
+        while True:
+            wanted = {"x-ms-range": f"bytes={offset}-{offset + RANGE_BYTES - 1}", "Accept-Encoding": "identity"}
+            try:
+                answer = await self.ask(await self._blob(location), "GET", headers={**wanted, **pinned}, raw=True)
+            except Rejected as error:
+                if error.status == 416 and offset == 0:
+                    return  # an empty blob has no first byte (responses.md 7)
+                raise
+            if answer.body:
+                yield answer.body
+            offset += len(answer.body)
+            pinned = {"If-Match": answer.headers["ETag"]}
+            if answer.status == 200 or offset >= int(answer.headers["Content-Range"].rpartition("/")[2]):
+                return
+
+    async def readable_url(self, location: Location) -> SecretUrl:
+        """A URL that another storage service can read the blob at for some hours."""
+        access = await self._access(location.datastore)
+        url, now = blob_url(access.store, location.path), self.sender.clock.now()
+        if access.secret.sas:
+            return signed(url, access.secret.sas)
+        key = access.secret.key or await self._delegated_key(access.store)
+        return sas.blob_url(access.store, location.path, url, now, key=key)
+
+    async def writable(self, location: Location) -> Door:
+        """Where a blob can be written, there already or not, with the datastore's own credentials."""
+        access = await self._access(location.datastore)
+        url = blob_url(access.store, location.path)
+        if access.secret.key:
+            now = self.sender.clock.now()
+            url = sas.blob_url(access.store, location.path, url, now, key=access.secret.key, write=True)
+            return Door(url, self._service(access.store.account, signed=True))
+        return self._door(access, url)
+
+    def door(self, url: str) -> Door:
+        """To a signed URL that a service handed out."""
+        return Door(SecretUrl(url), self._service((urlsplit(url).hostname or "").partition(".")[0], signed=True))
+
+    async def ask(
+        self,
+        door: Door,
+        method: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        raw: bool = False,
+    ) -> Answer:
+        """Sends to storage. Everything that is sent here is repeatable: a blob holds what was put last."""
+        url = str(door.url)
+        if query:
+            url += ("&" if "?" in url else "?") + query
+        always = encode.storage_headers(STORAGE_VERSION, self.sender.clock.now())
+        return await self.sender.send(
+            door.service, method, url, headers={**always, **(headers or {})}, data=data, raw=raw, repeatable=True
+        )
+
+    async def _container(self, datastore: str) -> Door:
+        access = await self._access(datastore)
+        return self._door(access, access.store.url)
+
+    async def _blob(self, location: Location) -> Door:
+        access = await self._access(location.datastore)
+        return self._door(access, blob_url(access.store, location.path))
+
+    def _door(self, access: Access, url: str) -> Door:
+        opened = signed(url, access.sas) if access.sas else SecretUrl(url)
+        return Door(opened, self._service(access.store.account, signed=access.sas is not None))
+
+    def _service(self, account: str, *, signed: bool) -> Service:
+        return Service(f"blob {account}", None if signed else self._scope)
+
+    async def _access(self, datastore: str) -> Access:
+        async with self._turn:
+            found, now = self._accesses.get(datastore), self.sender.clock.now()
+            if found is None or found.until <= now:
+                found = self._accesses[datastore] = await self._opened(datastore, now)
+            return found
+
+    async def _opened(self, datastore: str, now: datetime) -> Access:
+        store = await self._arm.datastore(datastore)
+        try:
+            secret = await self._arm.secret(datastore)
+        except Rejected:
+            secret = Secret()  # no right to see it: one's own login may open the container, as azure-ai-ml tries too
+        if secret.key:
+            signature = sas.container_sas(store, secret.key, now)
+            return Access(store, secret, signature, now + sas.LIFETIME - SIGNED_FOR_LESS)
+        return Access(store, secret, secret.sas, now + SERVICE_SAS_LIFETIME / 2)
+
+    async def _delegated_key(self, store: Datastore) -> UserDelegationKey:
+        now = self.sender.clock.now()
+        found = self._delegated.get(store.account)
+        if found is None or found[1] <= now:
+            door = Door(SecretUrl(f"{store.account_url}/"), self._service(store.account, signed=False))
+            body = encode.delegation_key_request(now, now + sas.LIFETIME)
+            answer = await self.ask(door, "POST", query="restype=service&comp=userdelegationkey", data=body)
+            key = sas.delegated_key(decode_storage.delegation_key(answer.body))
+            found = self._delegated[store.account] = (key, now + sas.LIFETIME - SIGNED_FOR_LESS)
+        return found[0]
+
+
+def blob_url(store: Datastore, path: str) -> str:
+    """Every character of the name encoded once: `#`, `?`, `%` and `//` are legal in names."""
+    return f"{store.url}/{quote(path, safe='/')}"

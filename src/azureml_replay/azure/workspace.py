@@ -1,0 +1,185 @@
+"""An Azure ML workspace as `Source` and `Target`: only assembles; each service has its own module.
+
+Hosts come from the workspace's own `discoveryUrl` and datastores, never from a pattern: private links and other clouds
+have their own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from azure.core.credentials_async import AsyncTokenCredential
+
+from azureml_replay.azure.arm import Arm
+from azureml_replay.azure.artifacts import Artifacts
+from azureml_replay.azure.clock import WALL_CLOCK, Clock
+from azureml_replay.azure.credentials import credential_for
+from azureml_replay.azure.decode import RUN_FILES
+from azureml_replay.azure.files import Files
+from azureml_replay.azure.history import History
+from azureml_replay.azure.http import Sender, Transport
+from azureml_replay.azure.metrics import Metrics
+from azureml_replay.azure.storage import Storage
+from azureml_replay.azure.transport import open_transport
+from azureml_replay.config import WorkspaceConfig
+from azureml_replay.errors import Unavailable
+from azureml_replay.model import (
+    ARTIFACT_STORE,
+    Artifact,
+    Experiment,
+    Instant,
+    Job,
+    Location,
+    Points,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    StoredFile,
+)
+from azureml_replay.workspace import CopyFile, NewFile, Outcome, Refused, SecretUrl
+
+SETTLE_PAUSE_S = 5.0
+"""Where the service cannot say whether it has settled: an assumption. The caller reads twice all the same."""
+SETTLE_PATIENCE_S = 600.0
+SETTLE_POLL_S = 1.0
+
+logger = logging.getLogger("azureml_replay")
+
+
+@asynccontextmanager
+async def connect(
+    config: WorkspaceConfig,
+    *,
+    parallel: int = 32,
+    transport: Transport | None = None,
+    credential: AsyncTokenCredential | None = None,
+    clock: Clock = WALL_CLOCK,
+    on_throttle: Callable[[str], None] = logger.warning,
+) -> AsyncIterator[AzureWorkspace]:
+    """Opens a workspace; asks for the workspace itself and its discovery document, nothing else.
+
+    `parallel` is the most requests in flight at one service; `on_throttle` hears one line when a service is throttling.
+    `transport` and `credential` are seams. Raises UserError (no such workspace, login, role), Unavailable.
+    """
+    async with AsyncExitStack() as stack:
+        wire = transport if transport is not None else await stack.enter_async_context(open_transport())
+        login = credential if credential is not None else credential_for(config, wire)
+        if credential is None:
+            await stack.enter_async_context(login)
+        sender = Sender(wire, login, parallel=parallel, clock=clock, on_throttle=on_throttle)
+        yield await AzureWorkspace.opened(config, sender)
+
+
+class AzureWorkspace:
+    """A workspace that can be read and written. Made by `connect`."""
+
+    def __init__(self, config: WorkspaceConfig, sender: Sender, arm: Arm, api: str) -> None:
+        """`api` is the data plane's host."""
+        self.ref = config.ref
+        arm_id, scope = config.ref.arm_id, config.cloud.arm_scope
+        self._clock = sender.clock
+        self._arm = arm
+        self._history = History(sender, api, arm, arm_id, scope)
+        self._metrics = Metrics(sender, api, arm_id, scope)
+        self._artifacts = Artifacts(sender, api, arm_id, scope)
+        self._storage = Storage(sender, arm, config.cloud.storage_scope)
+        self._files = Files(self._artifacts, self._storage)
+
+    @classmethod
+    async def opened(cls, config: WorkspaceConfig, sender: Sender) -> AzureWorkspace:
+        """Asks the workspace where its data plane is. Raises as `connect`."""
+        arm = Arm(sender, config.cloud, config.ref)
+        return cls(config, sender, arm, await arm.api_url())
+
+    def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
+        """All experiments, archived ones too, by pages."""
+        return self._history.experiments()
+
+    def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
+        """All runs of an experiment, by pages; without inputs and outputs."""
+        return self._history.runs(experiment)
+
+    async def run(self, run: RunId) -> Run | None:
+        """One run, None where there is none."""
+        return await self._history.run(run)
+
+    def children(self, run: RunId) -> AsyncIterator[Sequence[Run]]:
+        """Direct children, by pages."""
+        return self._history.children(run)
+
+    def jobs(self) -> AsyncIterator[Sequence[Job]]:
+        """ARM's job documents, by pages."""
+        return self._arm.jobs()
+
+    async def details(self, runs: Sequence[RunId]) -> Mapping[RunId, RunDetails]:
+        """Inputs, outputs and definitions; a run that is gone is left out."""
+        return await self._history.details(runs)
+
+    async def series(self, run: RunId) -> Sequence[Series]:
+        """What a run logged, without the rows."""
+        return await self._metrics.series(run)
+
+    def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
+        """The rows of one series. Raises NotFound for an unknown one."""
+        return self._metrics.points(run, series)
+
+    def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
+        """What the index lists for a run's container, by pages."""
+        return self._artifacts.listed(run)
+
+    def stored(self, container: str | None = None) -> AsyncIterator[Sequence[StoredFile]]:
+        """Blobs of one container of the artifact store, or of all."""
+        # The slash keeps `dcid.job-1` from listing `dcid.job-10`.
+        prefix = f"{RUN_FILES}/{container}/" if container else f"{RUN_FILES}/"
+        return self._storage.listed(ARTIFACT_STORE, prefix)
+
+    async def stored_file(self, location: Location) -> StoredFile | None:
+        """One blob's properties, None where it is gone."""
+        return await self._storage.properties(location)
+
+    def read(self, location: Location) -> AsyncIterator[bytes]:
+        """A blob's bytes, 4 MiB at a time."""
+        return self._storage.read(location)
+
+    async def readable_url(self, location: Location) -> SecretUrl:
+        """A URL to read the blob at, for some hours."""
+        return await self._storage.readable_url(location)
+
+    async def put_experiment(self, experiment: Experiment) -> None:
+        """Name, description, tags, archived. Repeatable."""
+        await self._history.put_experiment(experiment)
+
+    async def put_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        """Creates runs or brings them up to date, as running ones. Repeatable."""
+        return await self._history.put_runs(experiment, runs)
+
+    async def append_points(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
+        """One request. NOT repeatable. Raises Uncertain where the answer was lost."""
+        return await self._metrics.append(run, batch)
+
+    async def settle(self, run: RunId) -> None:
+        """Returns once what was appended can be read. Repeatable. Raises Unavailable after ten minutes of waiting."""
+        waited_s = 0.0
+        while waited_s < SETTLE_PATIENCE_S:
+            ingested = await self._history.ingested(run)
+            if ingested:
+                return
+            pause_s = SETTLE_PAUSE_S if ingested is None else SETTLE_POLL_S
+            await self._clock.sleep(pause_s)
+            if ingested is None:
+                return
+            waited_s += pause_s
+        raise Unavailable(f"the metrics of run {run} are still being taken in")
+
+    async def put_files(
+        self, experiment: str, run: RunId, files: Sequence[CopyFile | NewFile]
+    ) -> Mapping[str, Outcome]:
+        """Index entries and bytes. Repeatable: a path holds what was put last."""
+        return await self._files.put(experiment, run, files)
+
+    async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        """Start, error and end by events, then `hidden`. Repeatable."""
+        return await self._history.finish_runs(experiment, runs, Instant.of(self._clock.now()))
