@@ -25,7 +25,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """One command. Nothing is raised: the second of the two places that catch everything (ARCHITECTURE 12.6)."""
     try:
-        code = app(arguments, prog_name="azureml-replay", standalone_mode=False)
+        code = app(arguments or ["--help"], prog_name="azureml-replay", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - the edge
         return _explained(error, debug="--debug" in arguments)
     if code == Exit.INTERRUPTED:  # typer swallows Ctrl-C and answers with this number

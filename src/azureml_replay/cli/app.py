@@ -37,7 +37,7 @@ from azureml_replay.terminal import Terminal
 WIDTH = 32
 """Runs worked on at once: bounds memory; what a service bears is learnt while it runs."""
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 EPILOG = "Begin with: azureml-replay extract --source config.json --archive my-archive"
 
 
@@ -55,9 +55,16 @@ def everything(
 ) -> None:
     """Carry Azure Machine Learning job history from one workspace to another, and prove it.
 
-    Exit codes: 0 done and equal, 1 a bug of ours, 2 something you can mend, 3 the service: run again to continue,
-    4 damaged data, 5 verify found differences, 130 interrupted: run again to continue.
-    """
+    \b
+    Ends with:
+      0    done; verify: all equal, omissions as planned
+      1    a bug of ours
+      2    something you can mend: input, login, role, disk
+      3    the service failed, or some runs did: run again to continue
+      4    what was read is not what was written
+      5    verify has findings
+      130  interrupted: run again to continue
+    """  # noqa: D301 - click wants the control character itself
 
 
 @app.command()

@@ -38,7 +38,7 @@ def _usage(error: BaseException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "azureml-replay"
     said: str = getattr(error, "format_message", error.__str__)()
-    return f"{said.removesuffix('.')} (see {command} --help)"
+    return f"{said.removesuffix('.').replace('Value error, ', '')} (see {command} --help)"
 
 
 def _foreseen(error: ReplayError) -> str:
