@@ -7,8 +7,6 @@ MD5, as most of the service's logs have none (23 of 29 recorded).
 from __future__ import annotations
 
 import base64
-import json
-import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,14 +22,11 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
+from azureml_sandbox import state
 from azureml_sandbox.storage import SUFFIX, pool
 from azureml_sandbox.world import Workspace
 
 _BLOCK_BYTES = 4 * 1024 * 1024
-
-
-class NotServed(Exception):
-    """No server runs over this folder; the message says how to start one."""
 
 
 class Blobs:
@@ -42,8 +37,8 @@ class Blobs:
 
     @classmethod
     def of(cls, folder: Path, workspace: Workspace) -> Blobs:
-        """The account behind this workspace of the sandbox that runs over `folder`. NotServed where none runs."""
-        proxy = f"http://127.0.0.1:{port(folder)}"
+        """The account behind this workspace of the sandbox that runs over `folder`. state.Problem where none runs."""
+        proxy = f"http://127.0.0.1:{state.running(folder).port}"
         key = pool(folder / "accounts.json")[workspace.account]
         sas = generate_account_sas(
             workspace.account,
@@ -98,14 +93,3 @@ class Blobs:
             for block, part in zip(names, parts, strict=True):
                 blob.stage_block(block, part)
             blob.commit_block_list([BlobBlock(block) for block in names], settings, meta)
-
-
-def port(folder: Path) -> int:
-    """Where the sandbox over this folder listens. NotServed where none does."""
-    advice = f"{folder}: no sandbox runs here. Start it with: azureml-sandbox serve {folder} --background"
-    try:
-        found = int(json.loads((folder / "sandbox.json").read_bytes())["port"])
-        socket.create_connection(("127.0.0.1", found), timeout=5).close()
-    except OSError as wrong:
-        raise NotServed(advice) from wrong
-    return found

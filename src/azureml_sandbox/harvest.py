@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from azureml_sandbox import instants
-from azureml_sandbox.recordings import Answer, Recording
+from azureml_sandbox.recordings import Answer, NotARecording, Recording
 from azureml_sandbox.rewriting import UNKNOWN_GUID, Rewriting
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Kind, Series
 
@@ -60,10 +60,17 @@ class Harvest:
 
 
 def harvest(recording: Recording, rewriting: Rewriting) -> Harvest:
-    """Everything of the recording that a workspace can hold; the rest is counted under its reason."""
+    """Everything of the recording that a workspace can hold; the rest is counted under its reason.
+
+    NotARecording, with the entry's position, for an answer that is not as the service writes it.
+    """
     gathered = Harvest(recording.name)
     for answer in recording.answers:
-        _Reader(gathered, rewriting, answer).read()
+        try:
+            _Reader(gathered, rewriting, answer).read()
+        except (LookupError, TypeError, ValueError, AttributeError) as wrong:
+            where = f"{recording.name}, entry {answer.position} ({answer.route})"
+            raise NotARecording(f"{where}: the answer is not as the service writes it: {wrong!r}") from wrong
     for (datastore, name), file in list(gathered.files.items()):
         if file.data is None:
             gathered.left_out["blobs of which no recorded answer holds the bytes"] += 1

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from azureml_sandbox import completion, instants
+from azureml_sandbox import completion, instants, state
 from azureml_sandbox.blobs import Blobs
 from azureml_sandbox.completion import is_made_up
 from azureml_sandbox.harvest import RUN_FILE, File, Harvest, harvest
 from azureml_sandbox.recordings import Recording, read
 from azureml_sandbox.rewriting import Rewriting, stable_guid
+from azureml_sandbox.state import Problem
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, Workspace, World
 
 _UNNAMED = "experiment-"
@@ -25,31 +26,27 @@ _UNNAMED = "experiment-"
 
 @dataclass(slots=True)
 class Loaded:
-    """What came, by kind. `came` counts what is there now, `new` what this call put there."""
+    """What came: ids by kind, whether they were there before or not."""
 
-    came: Counter[str] = field(default_factory=Counter)
-    new: Counter[str] = field(default_factory=Counter)
-    made_up: Counter[str] = field(default_factory=Counter)
+    came: dict[str, set[str]] = field(default_factory=dict)
+    new: dict[str, set[str]] = field(default_factory=dict)
+    """What this call put there or changed."""
+    made_up: dict[str, set[str]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
-    files: dict[str, Counter[str]] = field(default_factory=dict)
+    """Reason to number of answers or values."""
+    files: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     """Per recording, what it gave."""
-
-    def add(self, kind: str, *, new: bool, recording: str) -> None:
-        """One thing of a kind."""
-        self.came[kind] += 1
-        self.new[kind] += new
-        self.files[recording][kind] += 1
 
 
 def load(folder: Path, workspace: str, paths: Iterable[Path]) -> Loaded:
     """Put recordings into a workspace of the sandbox that runs over `folder`.
 
     Raises:
-        NotARecording: a file that is none; nothing of it is loaded.
-        NotServed: no sandbox runs over the folder.
-        KeyError: the sandbox has no workspace of this name.
+        Problem: a file that is no recording, no sandbox that runs over the folder, no workspace of this name. Then
+            nothing is loaded.
     """
     recordings, loaded = list(read(paths)), Loaded()
+    state.running(folder)
     world = World.open(folder / "world.db")
     try:
         target = named(world, workspace)
@@ -63,10 +60,10 @@ def load(folder: Path, workspace: str, paths: Iterable[Path]) -> Loaded:
 
 
 def named(world: World, name: str) -> Workspace:
-    """The workspace of this name; KeyError with those that there are."""
+    """The workspace of this name; Problem, with those that there are, where there is none."""
     there = {each.name: each for each in world.workspaces()}
     if name not in there:
-        raise KeyError(f"no workspace {name!r} here, only {', '.join(sorted(there)) or 'none at all'}")
+        raise Problem(f"no workspace {name!r} here, only {', '.join(sorted(there)) or 'none at all'}")
     return there[name]
 
 
@@ -75,8 +72,8 @@ class _Filling:
 
     def __init__(self, world: World, workspace: Workspace, loaded: Loaded, recording: Recording) -> None:
         self._world, self._workspace, self._guid = world, workspace, workspace.guid
-        self._loaded, self._name = loaded, recording.name
-        loaded.files.setdefault(recording.name, Counter())
+        self._loaded = loaded
+        self._gave = loaded.files.setdefault(recording.name, {})
         self._harvest: Harvest = harvest(recording, Rewriting(recording, workspace, self._taken))
         loaded.left_out += self._harvest.left_out
 
@@ -95,8 +92,12 @@ class _Filling:
         known = self._world.runs.get(self._guid, name)
         return known is not None and created is not None and not _same_time(known["createdUtc"], created)
 
-    def _add(self, kind: str, *, new: bool) -> None:
-        self._loaded.add(kind, new=new, recording=self._name)
+    def _add(self, kind: str, name: str, *, new: bool) -> None:
+        for found in (self._loaded.came, self._gave, *((self._loaded.new,) if new else ())):
+            found.setdefault(kind, set()).add(name)
+
+    def _invented(self, kind: str, name: str) -> None:
+        self._loaded.made_up.setdefault(kind, set()).add(name)
 
     def _runs(self) -> None:
         """Roots that only ARM told of, recorded runs, and parents that nobody told of."""
@@ -125,8 +126,9 @@ class _Filling:
         new = not worse and run != known
         if new:
             self._world.runs.put(self._guid, run)
-        self._loaded.made_up["runs"] += is_made_up(run) and not worse
-        self._add("runs", new=new)
+        if is_made_up(run) and not worse:
+            self._invented("runs", run["runId"])
+        self._add("runs", run["runId"], new=new)
 
     def _experiment_name(self, run: Document) -> str | None:
         root = self._harvest.jobs.get(run.get("rootRunId") or run["runId"])
@@ -143,7 +145,7 @@ class _Filling:
         """The id it has here: recordings come from many workspaces, where one name has many ids."""
         experiments = self._world.experiments
         if name and (found := experiments.named(self._guid, name)):
-            self._add("experiments", new=False)
+            self._add("experiments", found["name"], new=False)
             return str(found["experimentId"])
         found = experiments.get(self._guid, experiment_id) if experiment_id else None
         if found is None:
@@ -152,8 +154,9 @@ class _Filling:
                 name or f"{_UNNAMED}{experiment_id}",
                 experiment_id=experiment_id or stable_guid(self._guid, name),
             )
-            self._loaded.made_up["names or ids of experiments"] += not (name and experiment_id)
-            self._add("experiments", new=True)
+            if not (name and experiment_id):
+                self._invented("names or ids of experiments", found["name"])
+            self._add("experiments", found["name"], new=True)
         elif name and found["name"].startswith(_UNNAMED):
             experiments.put(self._guid, found | {"name": name})
         return str(found["experimentId"])
@@ -164,7 +167,7 @@ class _Filling:
             new = known is None or known.document != job
             if new:
                 self._world.jobs.put(self._guid, job, instants.parse(job["systemData"]["createdAt"]))
-            self._add("jobs", new=new)
+            self._add("jobs", name, new=new)
 
     def _series(self) -> None:
         for series, rows in self._harvest.series.values():
@@ -173,17 +176,20 @@ class _Filling:
             fresh = [row for row in rows if row["metricId"] not in there]
             if fresh:
                 self._world.metrics.append(self._guid, series, fresh)
-            self._add("metrics", new=bool(fresh))
+            self._add("metrics", f"{series.container}/{series.namespace}/{series.name}", new=bool(fresh))
 
     def _assets(self) -> None:
+        assets = self._world.assets
         for (kind, name, version), document in self._harvest.assets.items():
-            new = self._world.assets.get(self._guid, kind, name, version) != document
-            if new:
-                self._world.assets.put(self._guid, kind, name, document, version)
-            self._add(kind, new=new)
-            if version and self._world.assets.get(self._guid, kind, name) is None:
-                self._world.assets.put(self._guid, kind, name, _container(name, document))
-                self._loaded.made_up["containers of assets"] += 1
+            known = assets.get(self._guid, kind, name, version)
+            if known is None:
+                assets.put(self._guid, kind, name, document, version)
+            elif known != document:
+                self._loaded.left_out["assets described otherwise than by an earlier recording"] += 1
+            self._add(kind, f"{name}:{version}".removesuffix(":"), new=known is None)
+            if version and assets.get(self._guid, kind, name) is None:
+                assets.put(self._guid, kind, name, _container(name, document))
+                self._invented("containers of assets", f"{kind}/{name}")
 
     def _artifacts(self) -> None:
         """Entries that were registered, and one for each file of a run's container, as the service indexes them."""
@@ -193,7 +199,7 @@ class _Filling:
             blob = (ARTIFACT_STORE, f"{RUN_ORIGIN}/{container}/{path}")
             if blob not in self._harvest.files:
                 self._harvest.files[blob] = File(b"", append=True)
-                self._loaded.made_up["logs that were listed, never read: empty"] += 1
+                self._invented("empty logs, listed but never read", blob[1])
         for (datastore, name), file in self._harvest.files.items():
             if datastore == ARTIFACT_STORE and (found := RUN_FILE.fullmatch(name)):
                 self._entry(_index_entry(found[1], found[2], file))
@@ -203,7 +209,7 @@ class _Filling:
         new = self._world.artifacts.get(self._guid, place, entry["path"]) is None
         if new:
             self._world.artifacts.put(self._guid, entry)
-        self._add("artifacts", new=new)
+        self._add("artifacts", entry["artifactId"], new=new)
 
     def _file(self, blobs: Blobs, datastore: str, name: str, file: File) -> None:
         data = file.data or b""
@@ -218,7 +224,7 @@ class _Filling:
                 content_type=file.content_type,
                 metadata=file.metadata,
             )
-        self._add("blobs", new=new)
+        self._add("blobs", f"{datastore}/{name}", new=new)
 
 
 def _index_entry(container: str, path: str, file: File) -> Document:

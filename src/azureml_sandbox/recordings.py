@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from azureml_sandbox.state import Problem
+
 _WORKSPACE = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+"
 _ARM = re.compile(rf"(?i)https://management\.azure\.com{_WORKSPACE}(/.*)?$")
 _PLANE = re.compile(rf"(?i)https://[\w-]+\.api\.azureml(?:-test)?\.ms/([\w/.-]+?){_WORKSPACE}(/.*)?$")
 _BLOB = re.compile(r"https://[\w-]+\.blob\.core\.windows\.net(/.*)$")
 
 
-class NotARecording(Exception):
+class NotARecording(Problem):
     """A file holds no recorded traffic; the message names it and says what was expected."""
 
 
