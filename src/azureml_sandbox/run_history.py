@@ -46,7 +46,8 @@ def scope(call: Call) -> Document | None:
     names, experiments = call.request.path_params, call.world.experiments
     if "experiment_name" in names:
         name = call.path("experiment_name")
-        found = experiments.named(call.workspace.guid, name)
+        # "0" is MLflow's word for it: recorded in the artifact URI of a run that was created so.
+        found = experiments.named(call.workspace.guid, "Default" if name == "0" else name)
     elif "experiment_id" in names:
         name = call.path("experiment_id")
         found = experiments.get(call.workspace.guid, name)
