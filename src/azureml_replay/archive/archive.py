@@ -1,0 +1,202 @@
+"""A folder that holds what a workspace held, and what has reached a target. OPEN THIRD.
+
+`archive.db` is plan, progress, resume and report in one SQLite file; `docs/concepts/archive-format.md` writes it down.
+Everything is synchronous and streams: no call needs more memory than a page of rows or one chunk of points.
+Every method may raise UserError (disk full, permissions) and IntegrityError (damaged).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from azureml_replay import __version__
+from azureml_replay.archive import redact
+from azureml_replay.archive.content import Content
+from azureml_replay.archive.database import now
+from azureml_replay.archive.ledger import Ledger
+from azureml_replay.archive.listing import Listing
+from azureml_replay.archive.lock import Lock
+from azureml_replay.archive.reading import Reading
+from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS
+from azureml_replay.errors import IntegrityError, UserError
+from azureml_replay.model import WorkspaceRef
+
+_OURS = ("archive.", "artifacts")
+"""How the names of an archive's own files begin."""
+
+
+class Archive(Listing, Content, Reading, Ledger):
+    """See the parts: what was listed, what runs hold, reading it, and the ledger of what was sent."""
+
+    source: WorkspaceRef
+
+    def __init__(self, folder: Path, *, write: bool) -> None:
+        """Use `create` or `open`."""
+        self._lock = Lock(folder) if write else None
+        try:
+            super().__init__(folder, write=write)
+        except BaseException:
+            self._release()
+            raise
+
+    @classmethod
+    def create(cls, folder: Path, source: WorkspaceRef, *, redact: Sequence[str] = ()) -> Archive:
+        """A new archive of `source`, or the one that is there. `redact` adds globs that stay with the archive.
+
+        Raises UserError for an archive of another workspace or of a newer version, one in use, or a folder that holds
+        something else; IntegrityError for a damaged one.
+        """
+        _prepare(folder)
+        archive = cls(folder, write=True)
+        try:
+            archive._found(source)
+            archive._check_source(source)
+            archive._add_globs(redact)
+        except BaseException:
+            archive.close()
+            raise
+        return archive
+
+    @classmethod
+    def open(cls, folder: Path, *, write: bool = True) -> Archive:
+        """The archive that is there. Without `write` nothing is written, and another process may write meanwhile.
+
+        Raises UserError where there is none, it is in use, or of a newer version; IntegrityError where it is damaged.
+        """
+        _check_header(folder)
+        archive = cls(folder, write=write)
+        try:
+            archive._read_setup()
+        except BaseException:
+            archive.close()
+            raise
+        return archive
+
+    def close(self) -> None:
+        """Lets another process write."""
+        self._db.close()
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def log_command(self, argv: Sequence[str]) -> None:
+        """Keeps a command line, without secrets."""
+        with self._transaction():
+            line = shlex.join(redact.arguments(argv))
+            self._execute("insert into command_log (at, command) values (?, ?)", (str(now()), line))
+
+    def check(self) -> None:
+        """Reads every page and every chunk. Raises IntegrityError at the first that is damaged."""
+        problem = self._one("pragma quick_check(1)")[0]
+        if problem != "ok":
+            raise IntegrityError(f"archive {self.folder} is damaged: {problem}")
+        for (run,) in self._pages("select id from run where id > ? order by id limit ?", (), ("",)):
+            for _ in self.chunks(run):
+                pass
+
+    def _found(self, source: WorkspaceRef) -> None:
+        """Makes the tables of a new archive and of newer versions, each with its receipt."""
+        if not self._one("select 1 from sqlite_schema"):
+            self._execute(f"pragma application_id = {APPLICATION_ID}")
+            with self._transaction(durable=True):
+                self._migrate(1)
+                names = (source.subscription_id, source.resource_group, source.name)
+                self._execute("insert into archive values (1, 1, ?, ?, ?, ?, ?)", (*names, str(now()), __version__))
+        self._read_setup()
+
+    def _read_setup(self) -> None:
+        row = self._setup()
+        if row is None:
+            raise UserError(
+                f"{self.folder / 'archive.db'} holds no archive: another program made it, or the first extract was stopped"
+            )
+        version, *names = row
+        if version > FORMAT_VERSION:
+            raise UserError(
+                f"archive {self.folder} has format {version}, this version reads up to {FORMAT_VERSION}: "
+                "upgrade azureml-job-replayer"
+            )
+        self.source = WorkspaceRef(*names)
+        if version < FORMAT_VERSION:
+            self._bring_forward(version)
+
+    def _setup(self) -> tuple[int, str, str, str] | None:
+        if self._one("pragma application_id")[0] != APPLICATION_ID:
+            return None
+        if not self._one("select 1 from sqlite_schema where name = 'archive'"):
+            return None
+        row: tuple[int, str, str, str] | None = self._one(
+            "select format_version, subscription_id, resource_group, workspace from archive"
+        )
+        return row
+
+    def _bring_forward(self, version: int) -> None:
+        if not self._write:
+            raise UserError(f"archive {self.folder} has the older format {version}: run `azureml-replay extract` on it")
+        for number in range(version + 1, FORMAT_VERSION + 1):
+            with self._transaction(durable=True):
+                self._migrate(number)
+                self._execute("update archive set format_version = ?", (number,))
+
+    def _migrate(self, number: int) -> None:
+        for statement in MIGRATIONS[number - 1].split(";"):
+            self._execute(statement)
+        self._execute("insert into migration values (?, ?, ?)", (number, str(now()), __version__))
+
+    def _check_source(self, source: WorkspaceRef) -> None:
+        if not source.same_as(self.source):
+            raise UserError(
+                f"archive {self.folder} holds the workspace {self.source}, not {source}: give another --archive folder"
+            )
+
+    def _add_globs(self, globs: Sequence[str]) -> None:
+        if globs:
+            with self._transaction():
+                self._executemany("insert or ignore into redact_glob values (?)", ((glob,) for glob in globs))
+
+    def _release(self) -> None:
+        if self._lock:
+            self._lock.release()
+
+
+def _prepare(folder: Path) -> None:
+    """The folder and an empty `archive.db`, both for their owner only."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        others = [entry.name for entry in folder.iterdir() if not entry.name.startswith(_OURS)]
+        database = folder / "archive.db"
+        if database.exists():
+            _check_header(folder)
+        elif others:
+            raise UserError(f"{folder} holds other things ({others[0]}, …) and no archive: give an empty folder")
+        else:
+            folder.chmod(0o700)
+            os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as problem:
+        raise UserError(f"archive {folder} cannot be made: {problem.strerror}") from problem
+
+
+def _check_header(folder: Path) -> None:
+    database = folder / "archive.db"
+    try:
+        with database.open("rb") as file:
+            header = file.read(16)
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise UserError(
+            f"{folder} is not an archive: it has no archive.db. `azureml-replay extract` makes one"
+        ) from problem
+    except OSError as problem:
+        raise UserError(f"archive {folder} cannot be read: {problem.strerror}") from problem
+    if header and header != b"SQLite format 3\0":
+        raise IntegrityError(f"archive {folder} is damaged: archive.db does not begin as an SQLite file does")

@@ -1,0 +1,163 @@
+"""What one run holds, staged as a new generation until `complete` swaps it in: a kill in between loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+
+from azureml_replay.archive import series as codec
+from azureml_replay.archive.documents import REDACTED, Documents
+from azureml_replay.archive.records import series_of, series_row, stored_of, stored_row
+from azureml_replay.archive.schema import STAGED_TABLES
+from azureml_replay.model import (
+    ROWS_PER_CHUNK,
+    Artifact,
+    Location,
+    Omission,
+    Points,
+    RunDetails,
+    RunId,
+    Series,
+    StoredFile,
+)
+
+
+def digest(data: bytes) -> bytes:
+    """Of a chunk's bytes, kept beside them and compared on reading."""
+    return blake2b(data, digest_size=16).digest()
+
+
+class Content(Documents):
+    """The part of an archive that the extraction of single runs fills."""
+
+    def begin(self, run: RunId) -> None:
+        """Starts a new generation, without the leftovers of an interrupted one. What was extracted stays readable."""
+        with self._transaction():
+            staged = self._staged(run)
+            for table in STAGED_TABLES:
+                self._execute(f"delete from {table} where run = ? and generation = ?", (run, staged))  # noqa: S608
+            self._execute("delete from omission where run = ? and origin = 'extract' and generation = ?", (run, staged))
+            # a run that is extracted again without having been listed again begins with the document it has
+            self._execute(
+                "insert or ignore into run_version select run, ?, unknown, record, record_bytes from run_version "
+                "where run = ? and generation = ?",
+                (staged, run, staged - 1),
+            )
+
+    def put_details(self, details: RunDetails) -> None:
+        """Takes the place of the document that the listing gave. Repeatable."""
+        with self._transaction():
+            self._write_version(details, self._staged(details.run.id))
+
+    def put_series(self, run: RunId, series: Sequence[Series]) -> None:
+        """What the run logged; `put_chunk` completes it. Repeatable."""
+        with self._transaction():
+            for one in series:
+                self._number(run, self._staged(run), one)
+
+    def put_chunk(self, run: RunId, pieces: Sequence[Points]) -> None:
+        """Rows of one or more series, at most `ROWS_PER_CHUNK`. NOT repeatable: appends."""
+        rows = sum(map(len, pieces))
+        if rows > ROWS_PER_CHUNK:
+            raise ValueError(f"a chunk of {rows} rows, at most {ROWS_PER_CHUNK}")
+        with self._transaction():
+            staged = self._staged(run)
+            numbers = [self._number(run, staged, piece.series, len(piece)) for piece in pieces]
+            if not rows:
+                return
+            data = codec.encode(pieces, numbers)
+            self._execute(
+                """
+                insert into chunk select ?1, ?2, ifnull(max(seq) + 1, 0), ?3, ?4, ?5, ?6, ?7
+                from chunk where run = ?1 and generation = ?2
+                """,
+                (run, staged, rows, min(numbers), max(numbers), digest(data), data),
+            )
+
+    def _number(self, run: RunId, staged: int, series: Series, rows: int = 0) -> int:
+        """The series' number in the run. One name has two where its columns changed while rows were logged."""
+        known = self._all(
+            "select number, rows, name, namespace, columns, ux_type, schema_id from series "
+            "where run = ? and generation = ? and name = ? and namespace is ? order by number",
+            (run, staged, series.key.name, series.key.namespace),
+        )
+        for number, had, *row in known:
+            if not had or _continues(series, series_of(*row)):
+                self._execute(
+                    "update series set columns = ?, ux_type = coalesce(?, ux_type), "
+                    "schema_id = coalesce(?, schema_id), rows = rows + ? "
+                    "where run = ? and generation = ? and number = ?",
+                    (*series_row(series)[2:], rows, run, staged, number),
+                )
+                return int(number)
+        (count,) = self._one("select count(*) from series where run = ? and generation = ?", (run, staged))
+        self._execute(
+            "insert into series values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (run, staged, count, *series_row(series), rows)
+        )
+        return int(count)
+
+    def put_artifacts(self, run: RunId, artifacts: Sequence[Artifact]) -> None:
+        """Adds files; a file of the same path and location is replaced. Repeatable."""
+        with self._transaction():
+            staged = self._staged(run)
+            for artifact in artifacts:
+                stored, redacted = self._clean_file(artifact.stored)
+                place = artifact.location
+                row = (run, staged, artifact.path, place.datastore, place.path, artifact.indexed, *stored_row(stored))
+                self._execute("insert or replace into artifact values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+                whats = [f"metadata {name} of file {artifact.path}" for name in redacted]
+                self._omit("extract", staged, (Omission(run, what, REDACTED) for what in whats))
+
+    def put_stored(self, container: str, files: Sequence[StoredFile]) -> None:
+        """Keeps a page of the storage's listing for a while, by the run container it belongs to. Repeatable."""
+        with self._transaction():
+            for file in files:
+                cleaned, _ = self._clean_file(file)  # noted as an omission once it is a run's artifact
+                row = (container, file.location.datastore, file.location.path, *stored_row(cleaned))
+                self._execute("insert or replace into stored_file values (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def stored(self, container: str) -> Iterator[StoredFile]:
+        """What `put_stored` kept of a container, by datastore and path."""
+        sql = """
+            select datastore, path, size_bytes, md5, etag, content_type, metadata from stored_file
+            where container = ? and (datastore, path) > (?, ?) order by datastore, path limit ?
+        """
+        for datastore, path, *rest in self._pages(sql, (container,), ("", "")):
+            yield stored_of(Location(datastore, path), *rest)
+
+    def clear_stored(self) -> None:
+        """Drops the whole storage listing."""
+        with self._transaction():
+            self._execute("delete from stored_file")
+
+    def put_omissions(self, omissions: Sequence[Omission]) -> None:
+        """What this extraction could not bring. Repeatable. A run that was never listed may be named too."""
+        with self._transaction():
+            for omission in omissions:
+                known = self._one("select generation + 1 from run where id = ?", (omission.run,))
+                origin, generation = ("extract", known[0]) if known else ("workspace", 0)
+                self._omit(origin, generation, [omission])
+
+    def complete(self, run: RunId) -> None:
+        """The run is extracted: what was staged takes the place of what was there, in one transaction."""
+        with self._transaction():
+            staged = self._staged(run)
+            for table in (*STAGED_TABLES, "run_version"):
+                self._execute(f"delete from {table} where run = ? and generation <> ?", (run, staged))  # noqa: S608
+            self._execute(
+                "delete from omission where run = ? and origin in ('extract', 'document') and generation <> ?",
+                (run, staged),
+            )
+            self._execute("update run set generation = ?, state = 'extracted' where id = ?", (staged, run))
+
+    def _staged(self, run: RunId) -> int:
+        row = self._one("select generation + 1 from run where id = ?", (run,))
+        if row is None:
+            raise LookupError(f"run {run} was never listed")
+        return int(row[0])
+
+
+def _continues(series: Series, known: Series) -> bool:
+    """Whether rows of `series` belong to the known one; either may lack what only the other was told."""
+    pairs = (series.ux_type, known.ux_type), (series.schema_id, known.schema_id)
+    return series.columns == known.columns and all(a is None or b is None or a == b for a, b in pairs)

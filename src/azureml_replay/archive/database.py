@@ -1,0 +1,114 @@
+"""SQLite under an archive: transactions, paging, and errors in the user's words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from azureml_replay.errors import IntegrityError, ReplayError, UserError
+from azureml_replay.model import Instant
+
+T = TypeVar("T")
+
+PAGE = 500
+"""Rows read at once. Pages by key, not an open cursor: readers may write meanwhile, and the WAL can be emptied."""
+
+_HINTS = {
+    sqlite3.SQLITE_FULL: "the disk is full: make room and run the command again",
+    sqlite3.SQLITE_READONLY: "it cannot be written: check the permissions of the folder",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check the permissions of the folder",
+    sqlite3.SQLITE_BUSY: "another program keeps it locked: close it and run the command again",
+    sqlite3.SQLITE_IOERR: "reading or writing failed: check the disk",
+}
+
+
+def now() -> Instant:
+    """The clock on the wall, for what people read."""
+    return Instant.of(datetime.now(UTC))
+
+
+class Database:
+    """One connection to `archive.db`. What an archive can do is added by the classes that inherit from this one."""
+
+    def __init__(self, folder: Path, *, write: bool) -> None:
+        self.folder = folder
+        self._write = write
+        self._db = self._guarded(lambda: _connect(folder / "archive.db", write=write))
+
+    @contextmanager
+    def _transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """All or nothing. `durable`: on the disk when this returns, not only safe from a killed process."""
+        if durable:
+            self._execute("pragma synchronous = full")
+        try:
+            self._execute("begin immediate")
+            try:
+                yield
+                self._execute("commit")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                raise
+        finally:
+            if durable:
+                self._execute("pragma synchronous = normal")
+
+    def _execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(sql, values)
+        except sqlite3.Error as problem:
+            raise self._explained(problem) from problem
+
+    def _executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        try:
+            self._db.executemany(sql, rows)
+        except sqlite3.Error as problem:
+            raise self._explained(problem) from problem
+
+    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        return self._guarded(lambda: self._db.execute(sql, values).fetchall())
+
+    def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:  # noqa: ANN401  # sqlite3 rows are untyped
+        """The first row, or None."""
+        return self._guarded(lambda: self._db.execute(sql, values).fetchone())
+
+    def _pages(self, sql: str, values: Sequence[Any], after: Sequence[Any], size: int = PAGE) -> Iterator[Any]:
+        """Rows in the order of their first columns, which are the key: `sql` ends in `> (?, …) order by … limit ?`."""
+        while True:
+            rows = self._all(sql, (*values, *after, size))
+            yield from rows
+            if len(rows) < size:
+                return
+            after = rows[-1][: len(after)]
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except sqlite3.Error as problem:
+            raise self._explained(problem) from problem
+
+    def _explained(self, problem: sqlite3.Error) -> ReplayError | sqlite3.Error:
+        code = getattr(problem, "sqlite_errorcode", 0) & 0xFF  # the upper bits only refine it
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return IntegrityError(
+                f"archive {self.folder} is damaged ({problem}): restore it from a copy, or extract into a new folder"
+            )
+        if code in _HINTS:
+            return UserError(f"archive {self.folder}: {_HINTS[code]} ({problem})")
+        return problem
+
+
+def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    mode = "mode=rw" if write else "mode=ro"
+    if not write and not os.access(path.parent, os.W_OK) and not path.with_name("archive.db-wal").exists():
+        mode = "immutable=1"  # on a read-only medium SQLite cannot make the files that coordinate with a writer
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=10)
+    if write:
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = normal")
+    return db

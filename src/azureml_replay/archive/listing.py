@@ -1,0 +1,211 @@
+"""What a workspace lists: experiments, runs in their trees, jobs; and which of the runs are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from azureml_replay.archive.documents import Documents
+from azureml_replay.archive.records import (
+    details_of,
+    dumps,
+    experiment_of,
+    experiment_record,
+    loads,
+    moment,
+    optional,
+    pack,
+    unpack,
+)
+from azureml_replay.archive.redact import redact
+from azureml_replay.model import TERMINAL, Experiment, Instant, Job, Run, RunDetails, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A run as far as selection needs it."""
+
+    id: RunId
+    unit: RunId
+    """The root of its tree, as `arrange` found it."""
+    depth: int
+    parent: RunId | None
+    experiment: str
+    status: str
+    kind: str | None
+    created: Instant | None
+    creator: str | None
+    tags: Mapping[str, str | None]
+    extracted: bool
+    """False where it was never extracted, or has changed since."""
+
+
+class Listing(Documents):
+    """The part of an archive that the pages of a listing fill."""
+
+    def put_experiments(self, experiments: Sequence[Experiment]) -> None:
+        """Adds or replaces. Repeatable."""
+        with self._transaction():
+            for experiment in experiments:
+                record, paths = experiment_record(experiment, self._globs)
+                row = (experiment.name, experiment.id, optional(experiment.unknown), *pack(record))
+                self._execute("insert or replace into experiment values (?, ?, ?, ?, ?)", row)
+                what = [f"value at experiment {experiment.name}: {path}" for path in paths]
+                self._note("experiment", f"experiment {experiment.name}", 0, what)
+
+    def experiments(self) -> Iterator[Experiment]:
+        """By name."""
+        sql = "select name, id, record from experiment where (name, id) > (?, ?) order by name, id limit ?"
+        for name, identity, record in self._pages(sql, (), ("", "")):
+            yield experiment_of(name, identity, unpack(record, f"experiment {name}"))
+
+    def experiment(self, name: str) -> Experiment | None:
+        """The first of that name."""
+        row = self._one("select id, record from experiment where name = ? order by id", (name,))
+        return row and experiment_of(name, row[0], unpack(row[1], f"experiment {name}"))
+
+    def put_listed(self, runs: Sequence[Run]) -> None:
+        """A page of the listing. A run whose extracted content is still good stays as it is. Repeatable."""
+        with self._transaction():
+            for run in runs:
+                self._list(run)
+
+    def _list(self, run: Run) -> None:
+        known = self._one("select generation, state, status, modified from run where id = ?", (run.id,))
+        modified = run.modified and str(run.modified)
+        if known and known[1:] == ("extracted", run.status, modified) and _at_rest(run):
+            return
+        record = self._write_version(RunDetails(run=run), 1 + (known[0] if known else 0))
+        born = run.created.ticks if run.created else 0
+        self._execute(
+            """
+            insert into run (id, parent, experiment, status, kind, created, modified, creator, tags, born,
+                             state, unit, age)
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'listed', ?, ?)
+            on conflict (id) do update set
+              parent = excluded.parent, experiment = excluded.experiment, status = excluded.status,
+              kind = excluded.kind, created = excluded.created, modified = excluded.modified,
+              creator = excluded.creator, tags = excluded.tags, born = excluded.born, state = 'listed'
+            """,
+            (
+                *(run.id, run.parent, run.experiment, run.status, run.kind, record["created"], modified, run.creator),
+                *(dumps(record["fields"]["tags"]).decode(), born, run.id, -born),
+            ),
+        )
+
+    def put_jobs(self, jobs: Sequence[Job]) -> None:
+        """Adds or replaces. Repeatable."""
+        with self._transaction():
+            for job in jobs:
+                document, paths = redact(job.document, self._globs)
+                self._execute("insert or replace into job values (?, ?, ?)", (job.name, *pack(document)))
+                self._note("job", job.name, 0, [f"value at job/{path}" for path in paths])
+
+    def job(self, run: RunId) -> Job | None:
+        """The job as submitted; None where ARM listed none of that name."""
+        row = self._one("select record from job where name = ?", (run,))
+        return row and Job(run, unpack(row[0], f"job {run}"))
+
+    def jobs_missing_runs(self) -> Iterator[RunId]:
+        """Jobs that no listed run has: the two listings of the service disagree."""
+        sql = (
+            "select name from job where name > ? and not exists (select 1 from run where id = name) order by 1 limit ?"
+        )
+        return (RunId(row[0]) for row in self._pages(sql, (), ("",)))
+
+    def arrange(self) -> None:
+        """Finds every run's unit and depth. A run whose parent is absent is a root; so is one run of every cycle."""
+        with self._transaction():
+            self._execute("create temp table if not exists tree (id text primary key, unit text, depth integer)")
+            self._execute("delete from temp.tree")
+            self._grow("parent is null or parent = id or not exists (select 1 from run p where p.id = run.parent)", ())
+            while orphan := self._one("select min(id) from run where id not in (select id from temp.tree)")[0]:
+                self._grow("id = ?", (self._cycle_root(orphan),))
+            self._execute(
+                """
+                update run set (unit, depth, age) =
+                  (select tree.unit, tree.depth, -root.born from temp.tree join run root on root.id = tree.unit
+                   where tree.id = run.id)
+                """
+            )
+
+    def _grow(self, is_root: str, values: Sequence[Any]) -> None:
+        self._execute(
+            f"""
+            insert into temp.tree
+            with recursive walk(id, unit, depth) as (
+              select id, id, 0 from run where {is_root}
+              union all
+              select run.id, walk.unit, walk.depth + 1 from walk join run on run.parent = walk.id and run.id <> walk.unit
+            )
+            select * from walk
+            """,  # noqa: S608  # our own conditions
+            values,
+        )
+
+    def _cycle_root(self, run: str) -> str:
+        """The smallest id of the cycle that the parents of `run` end in."""
+        seen: dict[str, None] = {}
+        while run not in seen:
+            seen[run] = None
+            run = self._one("select parent from run where id = ?", (run,))[0]
+        walked = list(seen)
+        return min(walked[walked.index(run) :])
+
+    def listing(self) -> Iterator[Listed]:
+        """Every run, unit by unit, the unit created last first; parents before their children."""
+        sql = """
+            select age, unit, depth, born, id, parent, experiment, status, kind, created, creator, tags, state
+            from run where (age, unit, depth, born, id) > (?, ?, ?, ?, ?)
+            order by age, unit, depth, born, id limit ?
+        """
+        for row in self._pages(sql, (), _FIRST):
+            _, unit, depth, _, run, parent, experiment, status, kind, created, creator, tags, state = row
+            yield Listed(
+                id=run,
+                unit=unit,
+                depth=depth,
+                parent=parent,
+                experiment=experiment,
+                status=status,
+                kind=kind,
+                created=moment(created),
+                creator=creator,
+                tags=loads(tags),
+                extracted=state == "extracted",
+            )
+
+    def select(self, runs: Iterable[RunId]) -> None:
+        """Marks runs as wanted, beside those of former selections. Repeatable."""
+        with self._transaction():
+            self._executemany("update run set selected = 1 where id = ?", ((run,) for run in runs))
+
+    def forget_unselected(self) -> None:
+        """Drops what was listed and never wanted, with its job."""
+        with self._transaction():
+            unwanted = "(select id from run where not selected and generation = 0)"
+            self._execute(f"delete from job where name in {unwanted}")  # noqa: S608
+            self._execute(f"delete from omission where run in {unwanted}")  # noqa: S608
+            self._execute(f"delete from run_version where run in {unwanted}")  # noqa: S608
+            self._execute("delete from run where not selected and generation = 0")
+
+    def pending(self) -> Iterator[Run]:
+        """Wanted runs that lack extraction, as last listed; in the order of `listing`."""
+        sql = """
+            select age, unit, depth, born, id, record
+            from run join run_version v on v.run = run.id and v.generation = run.generation + 1
+            where selected and state = 'listed' and (age, unit, depth, born, id) > (?, ?, ?, ?, ?)
+            order by age, unit, depth, born, id limit ?
+        """
+        for *_, run, record in self._pages(sql, (), _FIRST):
+            yield details_of(run, unpack(record, f"run {run}")).run
+
+
+_FIRST = (-(2**63), "", -1, -(2**63), "")
+"""Before every run in the order of `run_unit`."""
+
+
+def _at_rest(run: Run) -> bool:
+    """An active run may log on without its document telling: it is read again every time."""
+    return not run.status or run.status in TERMINAL

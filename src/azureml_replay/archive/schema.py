@@ -1,0 +1,128 @@
+"""The tables of `archive.db`, as numbered migrations. `docs/concepts/archive-format.md` explains them.
+
+Content rows carry a `generation`: what belongs to `run.generation` counts, one more is being staged by an extraction.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x414D4C52
+"""`AMLR` in the file's header: says whose SQLite file this is before any table is read."""
+
+MIGRATIONS = (
+    """
+    create table archive (
+      id integer primary key check (id = 1),
+      format_version integer not null,
+      subscription_id text not null,
+      resource_group text not null,
+      workspace text not null,
+      created text not null,
+      tool_version text not null
+    );
+    create table migration (
+      number integer primary key, applied text not null, tool_version text not null
+    );
+    create table command_log (id integer primary key, at text not null, command text not null);
+    create table redact_glob (glob text primary key) without rowid;
+
+    create table experiment (
+      name text not null, id text not null, unknown text, record blob not null, record_bytes integer not null,
+      primary key (name, id)
+    ) without rowid;
+    create table job (
+      name text primary key, record blob not null, record_bytes integer not null
+    ) without rowid;
+
+    -- one row a run, with what the last listing said: for selection, for people, for the order of work
+    create table run (
+      id text primary key,
+      parent text,
+      experiment text not null,
+      status text not null,
+      kind text,
+      created text,
+      modified text,
+      creator text,
+      tags text not null,
+      selected integer not null default 0,
+      state text not null check (state in ('listed', 'extracted')),
+      generation integer not null default 0,
+      unit text not null,
+      depth integer not null default 0,
+      born integer not null,  -- created in ticks, 0 where unknown: siblings keep this order
+      age integer not null    -- minus the unit's born: newest units first
+    ) without rowid;
+    create index run_parent on run (parent) where parent is not null;
+    create index run_unit on run (age, unit, depth, born, id);
+
+    create table run_version (
+      run text not null, generation integer not null, unknown text, record blob not null, record_bytes integer not null,
+      primary key (run, generation)
+    );
+    create table series (
+      run text not null, generation integer not null, number integer not null,
+      name text not null, namespace text, columns text not null, ux_type text, schema_id text,
+      rows integer not null default 0,
+      primary key (run, generation, number)
+    ) without rowid;
+    create table chunk (
+      run text not null, generation integer not null, seq integer not null,
+      rows integer not null, first_series integer not null, last_series integer not null,
+      digest blob not null, data blob not null,
+      primary key (run, generation, seq)
+    );
+    create table artifact (
+      run text not null, generation integer not null, path text not null,
+      datastore text not null, location text not null, indexed integer not null,
+      size_bytes integer, md5 blob, etag text, content_type text, metadata text,
+      primary key (run, generation, path, datastore, location)
+    ) without rowid;
+    create table omission (
+      run text not null,
+      origin text not null check (origin in ('extract', 'document', 'job', 'experiment', 'workspace')),
+      generation integer not null,
+      what text not null,
+      reason text not null,
+      primary key (run, origin, generation, what, reason)
+    ) without rowid;
+    create table stored_file (
+      container text not null, datastore text not null, path text not null,
+      size_bytes integer not null, md5 blob, etag text, content_type text, metadata text,
+      primary key (container, datastore, path)
+    ) without rowid;
+
+    create table target (
+      id integer primary key, subscription_id text not null, resource_group text not null, workspace text not null,
+      arm_id text not null unique, probe text
+    );
+    create table receipt (
+      target integer not null, run text not null, item text not null,
+      state text not null check (state in ('sending', 'sent', 'refused')),
+      digest blob, detail text, at integer not null,
+      primary key (target, run, item)
+    ) without rowid;
+    create table binding (
+      target integer not null, run text not null, target_run text not null,
+      primary key (target, run)
+    ) without rowid;
+    create table finding (
+      target integer not null, run text not null, number integer not null,
+      what text not null, kind text not null, expected text not null, actual text not null,
+      primary key (target, run, number)
+    ) without rowid;
+    create table verification (
+      target integer not null, run text not null, at text not null, counts text not null,
+      primary key (target, run)
+    ) without rowid;
+    create table planned_omission (
+      target integer not null, run text not null, number integer not null, what text not null, reason text not null,
+      primary key (target, run, number)
+    ) without rowid;
+    """,
+)
+"""Never edit one that was released: append."""
+
+FORMAT_VERSION = len(MIGRATIONS)
+
+STAGED_TABLES = ("series", "chunk", "artifact")
+"""What an extraction writes for a run, beside its document and its omissions."""
