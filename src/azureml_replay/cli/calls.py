@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from azureml_replay import extract as extracting
@@ -19,20 +20,21 @@ from azureml_replay.errors import UserError
 from azureml_replay.extract import Extracted, ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.plan import PlanOptions, PlanSummary
+from azureml_replay.progress import Progress
 from azureml_replay.replay import Replayed, ReplayOptions
 from azureml_replay.selection import Selection
 from azureml_replay.status import Status
 from azureml_replay.terminal import Terminal
 from azureml_replay.verify import Verdict
-from azureml_replay.workspace import Source, Target
+from azureml_replay.workspace import Target
 
 
 @asynccontextmanager
-async def connected(config: WorkspaceConfig) -> AsyncIterator[Target]:
+async def connected(config: WorkspaceConfig, width: int, progress: Progress) -> AsyncIterator[Target]:
     """The workspace, after its name and the login were seen to work."""
     from azureml_replay.azure.workspace import connect  # noqa: PLC0415 - the azure packages take 500 ms to import
 
-    async with connect(config) as workspace:
+    async with connect(config, parallel=width, on_throttle=progress.say) as workspace:
         yield workspace
 
 
@@ -47,16 +49,18 @@ async def extract(
     terminal: Terminal,
 ) -> Extracted:
     """The workspace first: where it cannot be reached, no archive is begun."""
-    async with connected(source) as workspace:
-        with Archive.create(folder, source.ref, redact=redact) as archive, terminal.progress() as progress:
-            return await extracting.extract(
-                workspace, archive, selection, options=options, width=width, progress=progress
-            )
+    with terminal.progress() as progress:
+        async with connected(source, width, progress) as origin:
+            with Archive.create(folder, source.ref, redact=redact) as archive:
+                archive.log_command(sys.argv)
+                return await extracting.extract(
+                    origin, archive, selection, options=options, width=width, progress=progress
+                )
 
 
 def plan(folder: Path, selection: Selection, options: PlanOptions) -> PlanSummary:
     """No network, nothing written."""
-    with Archive.read(folder) as archive:
+    with Archive.open(folder, write=False) as archive:
         return planning.summarize(planning.plan(archive, selection, options))
 
 
@@ -70,14 +74,14 @@ async def replay(
     width: int,
     terminal: Terminal,
 ) -> Replayed:
-    """Files come from the source's storage; unless told otherwise, with the default login of the public cloud."""
-    with Archive.open(folder) as archive:
-        _check_source(archive, source)
-        async with connected(source or WorkspaceConfig(archive.source)) as origin, connected(target) as workspace:
-            with terminal.progress() as progress:
-                return await replaying.replay(
-                    archive, origin, workspace, selection, options=options, width=width, progress=progress
-                )
+    """The archive first: it says which workspace the files come from."""
+    with Archive.open(folder) as archive, terminal.progress() as progress:
+        origin = _origin(archive, source)
+        async with connected(origin, width, progress) as reading, connected(target, width, progress) as writing:
+            archive.log_command(sys.argv)
+            return await replaying.replay(
+                archive, reading, writing, selection, options=options, width=width, progress=progress
+            )
 
 
 async def verify(
@@ -91,35 +95,28 @@ async def verify(
     width: int,
     terminal: Terminal,
 ) -> Verdict:
-    """The source is read only where `deep` has to."""
-    with Archive.open(folder) as archive:
-        _check_source(archive, source)
-        async with connected(target) as workspace, _origin(archive, source, wanted=deep) as origin:
-            with terminal.progress() as progress:
-                return await verifying.verify(
-                    archive,
-                    workspace,
-                    selection,
-                    source=origin,
-                    deep=deep,
-                    options=options,
-                    width=width,
-                    progress=progress,
-                )
-
-
-@asynccontextmanager
-async def _origin(archive: Archive, source: WorkspaceConfig | None, *, wanted: bool) -> AsyncIterator[Source | None]:
-    if not wanted:
-        yield None
-        return
-    async with connected(source or WorkspaceConfig(archive.source)) as workspace:
-        yield workspace
+    """The source is reached only where `deep` has to read it."""
+    with Archive.open(folder) as archive, terminal.progress() as progress:
+        origin = _origin(archive, source)
+        async with AsyncExitStack() as stack:
+            compared = await stack.enter_async_context(connected(target, width, progress))
+            reading = await stack.enter_async_context(connected(origin, width, progress)) if deep else None
+            archive.log_command(sys.argv)
+            return await verifying.verify(
+                archive,
+                compared,
+                selection,
+                source=reading,
+                deep=deep,
+                options=options,
+                width=width,
+                progress=progress,
+            )
 
 
 def status(folder: Path) -> Status:
     """No network, nothing written; also while another command works on the archive."""
-    with Archive.read(folder) as archive:
+    with Archive.open(folder, write=False) as archive:
         return reporting.status(archive)
 
 
@@ -135,18 +132,24 @@ async def migrate(
     terminal: Terminal,
 ) -> Migrated:
     """Both workspaces first: where one cannot be reached, no archive is begun."""
-    async with connected(source) as origin, connected(target) as workspace:
-        with Archive.create(folder, source.ref, redact=redact) as archive, terminal.progress() as progress:
+    with terminal.progress() as progress:
 
-            def told(done: Extracted | PlanSummary | Replayed) -> None:
-                for line in results.told(done):
-                    progress.say(line)
+        def told(done: Extracted | PlanSummary | Replayed) -> None:
+            for line in results.told(done):
+                progress.say(line)
 
-            return await migrating.migrate(
-                origin, workspace, archive, selection, options=options, width=width, progress=progress, told=told
-            )
+        async with connected(source, width, progress) as reading, connected(target, width, progress) as writing:
+            with Archive.create(folder, source.ref, redact=redact) as archive:
+                archive.log_command(sys.argv)
+                return await migrating.migrate(
+                    reading, writing, archive, selection, options=options, width=width, progress=progress, told=told
+                )
 
 
-def _check_source(archive: Archive, source: WorkspaceConfig | None) -> None:
-    if source is not None and not source.ref.same_as(archive.source):
+def _origin(archive: Archive, source: WorkspaceConfig | None) -> WorkspaceConfig:
+    """Unless told otherwise, the archive's own source, with the default login of the public cloud."""
+    if source is None:
+        return WorkspaceConfig(archive.source, origin=str(archive.source))
+    if not source.ref.same_as(archive.source):
         raise UserError(f"--source {source.origin}: the archive holds {archive.source}: name that workspace, or none")
+    return source

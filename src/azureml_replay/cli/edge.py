@@ -45,7 +45,7 @@ def _foreseen(error: ReplayError) -> str:
     if isinstance(error, ServiceError) and error.exit is Exit.SERVICE:
         return f"{error}: {AGAIN}"
     if isinstance(error, IntegrityError):
-        return f"{error}: nothing was written since; restore the archive from a copy, or extract into a new one"
+        return f"{error}: restore a copy of the archive, or extract into a new folder"
     return str(error)
 
 
