@@ -77,18 +77,21 @@ def modify_experiment(wanted: Experiment) -> Body:
 
 
 def create_runs(runs: Sequence[Run]) -> Body:
-    """Runs under way, with all that they carry."""
-    return {"runs": [create_run(run) for run in runs]}
+    """Runs under way, with all that they carry. Visible until `finish_runs`: events move what has not ended."""
+    moving = {"status": "Running", "hidden": False, "options": {"generateDataContainerIdIfNotSpecified": True}}
+    return {"runs": [{**_carried(run), **_given({"startTimeUtc": _time(run.start)}), **moving} for run in runs]}
 
 
-def create_run(run: Run) -> Body:
-    """A CreateRun. Visible and running until `finish_runs`: events move a run that has not ended."""
+def update_runs(runs: Sequence[Run]) -> Body:
+    """Runs that have ended, with all that they carry but their state."""
+    return {"runs": [_carried(run) for run in runs]}
+
+
+def _carried(run: Run) -> Body:
     return _given(
         {
             "runId": run.id,
             "parentRunId": run.parent,
-            "status": "Running",
-            "startTimeUtc": _time(run.start),
             "displayName": run.display_name,
             "description": run.description,
             "tags": dict(run.tags),
@@ -98,8 +101,6 @@ def create_run(run: Run) -> Body:
             "outputs": _assets(run.outputs),
             "inputDatasets": run.input_datasets,
             "outputDatasets": run.output_datasets,
-            "hidden": False,
-            "options": {"generateDataContainerIdIfNotSpecified": True},
         }
     )
 
@@ -109,11 +110,9 @@ def finish_events(runs: Sequence[Run], now: Instant) -> Body:
     return {"events": [event for run in runs for event in _events(run, now)]}
 
 
-def finish_states(runs: Sequence[Run]) -> Body | None:
-    """What no event can say: hidden, and states that are neither running nor final. None: nothing."""
-    states = [_given({"runId": run.id, "status": _unusual(run), "hidden": run.hidden or None}) for run in runs]
-    left = [state for state in states if len(state) > 1]
-    return {"runs": left} if left else None
+def finish_states(runs: Sequence[Run]) -> Body:
+    """What no event can say: hidden, and states that are neither running nor final."""
+    return {"runs": [{"runId": run.id, **state} for run in runs if (state := beyond_events(run))]}
 
 
 def artifact_paths(paths: Sequence[str]) -> Body:
@@ -188,8 +187,11 @@ def _event(name: str, run: Run, at: Instant, data: Body) -> Body:
     return {"timestamp": _time(at), "name": EVENT + name, "data": {"RunId": run.id, **_given(data)}}
 
 
-def _unusual(run: Run) -> str | None:
-    return None if run.status in TERMINAL or run.status in ("", "Running") else run.status
+def beyond_events(run: Run) -> Body:
+    """Fields of one run that events leave as they are; empty for most."""
+    unusual = run.status not in TERMINAL and run.status not in ("", "Running")
+    state = {"status": run.status, "endTimeUtc": _time(run.end)} if unusual else {}
+    return _given({**state, "hidden": run.hidden or None})
 
 
 def _assets(assets: Mapping[str, AssetReference]) -> Body | None:

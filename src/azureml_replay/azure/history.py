@@ -12,7 +12,7 @@ from azureml_replay.azure.http import NOT_SPOKEN, Answer, Sender, Service
 from azureml_replay.azure.pages import pages
 from azureml_replay.azure.split import in_halves
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
-from azureml_replay.model import Experiment, Instant, Run, RunDetails, RunId
+from azureml_replay.model import TERMINAL, Experiment, Instant, Run, RunDetails, RunId
 from azureml_replay.workspace import Outcome, Refused
 
 
@@ -85,7 +85,7 @@ class History:
 
     async def put_experiment(self, experiment: Experiment) -> None:
         """Creates it or brings it up to date. Repeatable."""
-        there = await self._experiment_named(experiment.name, create=True)
+        there = await self._found_or_made(experiment.name)
         if _settable(there) != _settable(experiment):
             url = f"{self._base}/experimentids/{quote(there.id, safe='')}"
             await self._sender.send(
@@ -94,15 +94,26 @@ class History:
 
     async def put_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """Creates runs or brings them up to date, as running ones. Repeatable."""
-        return await in_halves(runs, lambda some: self._patch(experiment, encode.create_runs(some), some))
+        outcomes = dict(await in_halves(runs, lambda some: self._patch(experiment, encode.create_runs(some), some)))
+        # What has ended there already takes the other fields, but no state.
+        over = await self._ended(runs, outcomes)
+        outcomes.update(await in_halves(over, lambda some: self._patch(experiment, encode.update_runs(some), some)))
+        return outcomes
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
         """Start, error and end by events, then what no event can say. Repeatable."""
         outcomes = dict(await in_halves(runs, lambda some: self._tell(experiment, some, now)))
-        ended = [run for run in runs if outcomes[run.id] is None]
-        if encode.finish_states(ended):
-            outcomes.update(await in_halves(ended, lambda some: self._set_states(experiment, some)))
+        outcomes.update({run.id: None for run in await self._ended(runs, outcomes)})
+        left = [run for run in runs if outcomes[run.id] is None and encode.beyond_events(run)]
+        outcomes.update(await in_halves(left, lambda some: self._patch(experiment, encode.finish_states(some), some)))
         return outcomes
+
+    async def _ended(self, runs: Sequence[Run], outcomes: Mapping[RunId, Outcome]) -> Sequence[Run]:
+        """Of the runs that were refused, those that have ended there as they should: a service moves them no more."""
+        refused = [run for run in runs if isinstance(outcomes[run.id], Refused)]
+        there = await self._rundata([run.id for run in refused]) if refused else {}
+        states = {run: decode.run(decode.run_of_rundata(item), "").status for run, item in there.items()}
+        return [run for run in refused if run.status in TERMINAL and states.get(run.id) == run.status]
 
     async def ingested(self, run: RunId) -> bool | None:
         """True where metrics that were sent can be read, False where not yet, None where the service cannot say."""
@@ -122,14 +133,6 @@ class History:
         path = f"/experiments/{quote(experiment, safe='')}/batch/events"
         errors = decode.event_errors(await self._post(path, body))
         return {run.id: _outcome(errors[run.id]) if run.id in errors else None for run in runs}
-
-    async def _set_states(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        body = encode.finish_states(runs)
-        return {run.id: None for run in runs} | (
-            dict(await self._patch(experiment, body, [run for run in runs if encode.finish_states([run])]))
-            if body
-            else {}
-        )
 
     async def _patch(self, experiment: str, body: encode.Body, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         url = f"{self._base}/experiments/{quote(experiment, safe='')}/batch/runs"
@@ -170,9 +173,21 @@ class History:
         names = {decode.job_experiment(job) async for jobs in self._arm.jobs() for job in jobs}
         return sorted(name for name in names if name)
 
-    async def _experiment_named(self, name: str, *, create: bool = False) -> Experiment:
+    async def _found_or_made(self, name: str) -> Experiment:
+        try:
+            return await self._experiment_named(name)
+        except NotFound:
+            pass
+        try:
+            return await self._experiment_named(name, "POST")
+        except Rejected as error:
+            if error.status != 409:
+                raise
+            return await self._experiment_named(name)  # somebody else made it meanwhile
+
+    async def _experiment_named(self, name: str, method: str = "GET") -> Experiment:
         url = f"{self._base}/experiments/{quote(name, safe='')}"
-        answer = await self._sender.send(self._service, "POST" if create else "GET", url, repeatable=True)
+        answer = await self._sender.send(self._service, method, url, repeatable=True)
         return self._remembered([decode.experiment(answer.json())])[0]
 
     def _remembered(self, experiments: Sequence[Experiment]) -> Sequence[Experiment]:

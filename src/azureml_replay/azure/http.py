@@ -190,7 +190,7 @@ class Sender:
         try:
             response = await self._pipeline(service.scope).run(request, **options, **({"stream": True} if raw else {}))
         except ClientAuthenticationError as error:
-            raise UserError(f"login failed: {first_line(error.message)}") from error
+            raise UserError(f"login failed: {login_problem(error.message)}") from error
         except AzureError as error:
             _raise_unanswered(error, request, repeatable=repeatable)
         body = _body(response)
@@ -218,8 +218,14 @@ def without_query(url: str) -> str:
 
 
 def first_line(text: str) -> str:
-    """Of an error of azure-identity, which goes on with advice for developers."""
+    """Errors go on with advice for developers."""
     return text.strip().partition("\n")[0]
+
+
+def login_problem(text: str) -> str:
+    """The first line of azure-identity's error; of a chain's, the line of every credential that was tried."""
+    tried = [line.strip() for line in text.splitlines() if line.startswith("\t")]
+    return "; ".join(tried) or first_line(text)
 
 
 def _status(response: Response) -> int:
