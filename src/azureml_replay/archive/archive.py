@@ -119,7 +119,7 @@ class Archive(Listing, Content, Reading, Ledger):
         row = self._setup()
         if row is None:
             raise UserError(
-                f"{self.folder / 'archive.db'} holds no archive: another program made it, or the first extract was stopped"
+                f"{self.folder}/archive.db holds no archive: another program made it, or the first extract never began"
             )
         version, *names = row
         if version > FORMAT_VERSION:

@@ -16,8 +16,8 @@ FINISH = "finish"
 """Items of a run; a chunk of points and a file are named by the functions below. `progress` counts by these names."""
 
 
-def points_item(seq: int) -> str:
-    """The receipt's name of a chunk."""
+def points_item(seq: int | str) -> str:
+    """The receipt's name of a chunk; of the empty text: how all these names begin."""
     return f"points/{seq}"
 
 
@@ -116,6 +116,21 @@ class Ledger(Database):
                 """,
                 ((owner, run, item, state.value, digest, text, at) for item, digest in digests.items()),
             )
+
+    def mark_runs(self, target: WorkspaceRef, item: str, digests: Mapping[RunId, bytes], state: State) -> None:
+        """One item of many runs, as a bulk request sends it: one transaction, as `mark`. Repeatable."""
+        at = now().ticks
+        with self._transaction(durable=True):
+            owner = self._owner(target)
+            self._executemany(
+                "insert or replace into receipt values (?, ?, ?, ?, ?, null, ?)",
+                ((owner, run, item, state.value, digest, at) for run, digest in digests.items()),
+            )
+
+    def targets(self) -> list[WorkspaceRef]:
+        """Every workspace that this archive was replayed into, in the order of first use."""
+        rows = self._all("select subscription_id, resource_group, workspace from target order by id")
+        return [WorkspaceRef(*row) for row in rows]
 
     def bind(self, target: WorkspaceRef, run: RunId, target_id: RunId) -> None:
         """Which run of the target stands for a run of the source; durable. Repeatable."""

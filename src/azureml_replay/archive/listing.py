@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from azureml_replay.archive.documents import Documents
@@ -19,26 +18,7 @@ from azureml_replay.archive.records import (
     unpack,
 )
 from azureml_replay.archive.redact import redact
-from azureml_replay.model import TERMINAL, Experiment, Instant, Job, Run, RunDetails, RunId
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A run as far as selection needs it."""
-
-    id: RunId
-    unit: RunId
-    """The root of its tree, as `arrange` found it."""
-    depth: int
-    parent: RunId | None
-    experiment: str
-    status: str
-    kind: str | None
-    created: Instant | None
-    creator: str | None
-    tags: Mapping[str, str | None]
-    extracted: bool
-    """False where it was never extracted, or has changed since."""
+from azureml_replay.model import TERMINAL, Experiment, Job, Listed, Run, RunDetails, RunId
 
 
 class Listing(Documents):
@@ -137,7 +117,8 @@ class Listing(Documents):
             with recursive walk(id, unit, depth) as (
               select id, id, 0 from run where {is_root}
               union all
-              select run.id, walk.unit, walk.depth + 1 from walk join run on run.parent = walk.id and run.id <> walk.unit
+              select run.id, walk.unit, walk.depth + 1
+              from walk join run on run.parent = walk.id and run.id <> walk.unit
             )
             select * from walk
             """,  # noqa: S608  # our own conditions

@@ -101,6 +101,11 @@ class Reading(Database):
             for _, pieces in self._chunks(run, min(numbers), max(numbers)):
                 yield from (piece for piece in pieces if piece.series.key == key)
 
+    def generation(self, run: RunId) -> int:
+        """Counts the extractions of a run: points and files are the same while it is. 0 where never extracted."""
+        row = self._one("select generation from run where id = ?", (run,))
+        return int(row[0]) if row else 0
+
     def chunk_digests(self, run: RunId) -> dict[int, bytes]:
         """By number: tells whether a chunk is still the one that was sent."""
         return dict(
@@ -157,8 +162,9 @@ class Reading(Database):
             """
             select 'experiment', value, count(*) from experiment, json_each(experiment.unknown) group by value
             union all
-            select 'run', value, count(*) from run join run_version v on v.run = run.id and v.generation = run.generation,
-              json_each(v.unknown) where selected group by value
+            select 'run', value, count(*)
+            from run join run_version v on v.run = run.id and v.generation = run.generation, json_each(v.unknown)
+            where selected group by value
             order by 1, 2
             """
         )
