@@ -60,7 +60,7 @@ class LogFile(logging.FileHandler):
 
 
 def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
-    """Log to `path` from now on: our steps, others' warnings; `verbose` also tells our steps as they happen.
+    """Log to `path` from now on: our warnings; with `verbose` our steps and others' warnings, told as they happen.
 
     Raises UserError where `path` cannot be a file.
     """
@@ -72,7 +72,8 @@ def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
     for handler in handlers:
         handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
-    logging.getLogger().setLevel(logging.WARNING)
+    # azure-identity warns of every login that fails: our one line says the same, and leaves no file behind.
+    logging.getLogger().setLevel(logging.WARNING if verbose else logging.ERROR)
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from azureml_replay.extract import Extracted
 from azureml_replay.model import RunId
@@ -11,6 +13,9 @@ from azureml_replay.replay import Replayed
 from azureml_replay.status import Status
 from azureml_replay.terminal import Branch, amount, tree
 from azureml_replay.verify import Verdict
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 SHOWN = 20
 """Lines of one list; the rest is counted, and all of it is in `--json`."""
@@ -40,9 +45,9 @@ def planned(plan: PlanSummary) -> Iterator[str]:
                 Branch(_count(plan.points, "metric point")),
                 Branch(f"{_count(plan.files, 'file')}, {amount('bytes', plan.bytes)}"),
                 Branch(f"{_count(plan.own_files, 'file')} of our own (replay/...)"),
-                _counted("experiments", plan.experiments),
-                _counted("statuses", plan.statuses),
-                _counted(f"{_count(plan.omissions, 'omission')}", plan.reasons),
+                _counted(_count(len(plan.experiments), "experiment"), plan.experiments),
+                _counted("by status", plan.statuses),
+                _counted(_count(plan.omissions, "omission"), plan.reasons),
             ),
         )
     )
@@ -70,10 +75,14 @@ def verified(verdict: Verdict) -> Iterator[str]:
 
 def shown_status(now: Status) -> Iterator[str]:
     """From the ledger alone."""
-    totals = now.totals
-    yield f"source {now.source}: {totals}"
+    yield from tree(Branch(f"source {now.source}", _figures(now.totals)))
     for target in now.targets:
-        yield f"target {target.target}: {target.sent}"
+        yield from tree(Branch(f"target {target.target}", _figures(target.sent)))
+
+
+def _figures(counts: DataclassInstance) -> tuple[Branch, ...]:
+    """A line for each field, in the words of its type."""
+    return tuple(Branch(f"{field.name}: {amount(field.name, getattr(counts, field.name))}") for field in fields(counts))
 
 
 def _carried(done: Extracted | Replayed) -> str:
