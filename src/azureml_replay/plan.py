@@ -53,7 +53,7 @@ class Recorded(Protocol):
         """Its runs, parents first."""
         ...
 
-    def details(self, run: RunId) -> RunDetails:
+    def details(self, run: RunId) -> RunDetails | None:
         """The run with inputs and outputs, its definition and specification."""
         ...
 
@@ -146,7 +146,7 @@ def plan_unit(recorded: Recorded, root: RunId, options: PlanOptions) -> Iterator
 
 
 def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, depth: int) -> Step:
-    details, job = recorded.details(run.id), recorded.job(run.id)
+    details, job = recorded.details(run.id) or RunDetails(run=run), recorded.job(run.id)
     logged = list(recorded.series(run.id))
     fitting = _Fitting(run.id)
     if run.parent and not depth:
@@ -193,8 +193,8 @@ def job_document(recorded: Recorded, run: RunId) -> Json:
     details, job = recorded.details(run), recorded.job(run)
     return {
         "job": job.document if job else None,
-        "definition": details.definition,
-        "specification": details.specification,
+        "definition": details.definition if details else None,
+        "specification": details.specification if details else None,
     }
 
 

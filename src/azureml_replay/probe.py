@@ -56,7 +56,12 @@ class Probe:
     def from_json(cls, document: Json) -> Probe:
         """Reads what `to_json` wrote. Raises TypeError or KeyError on anything else."""
         assert isinstance(document, dict)  # noqa: S101 - our own archive row; a type narrowing
-        return cls(run=RunId(document["run"]), lost=tuple(document["lost"]), experiments=tuple(document["experiments"]))
+        return cls(
+            run=RunId(document["run"]),
+            lost=tuple(document["lost"]),
+            experiments=tuple(document["experiments"]),
+            added=tuple(document["added"]),
+        )
 
 
 async def probed(archive: Archive, target: Target) -> Probe:

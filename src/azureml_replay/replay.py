@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
 from azureml_replay import lineage
-from azureml_replay.archive.archive import Archive, State
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import CREATE, FINISH, State
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.model import Run, RunId
@@ -29,7 +30,6 @@ from azureml_replay.workspace import Outcome, Refused, Source, Target
 
 WINDOW = 1_000
 """Steps held at once: about 5 KB each, so 5 MB."""
-RUN, END = "run", "end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ class _Replaying:
 
     async def send(self, window: Sequence[Step]) -> None:
         """One window: ids, runs, contents, endings."""
-        steps = [step for step in window if not self._is(step.source, END, self._whole(step))]
+        steps = [step for step in window if not self._is(step.source, FINISH, self._whole(step))]
         self.progress.done("runs", len(window) - len(steps))
         if not steps:
             return
@@ -145,10 +145,10 @@ class _Replaying:
         The window's last unit may go on beyond it: all its ids are asked about now.
         """
         self.known.clear()
-        asked = {step.source: step.unit for step in steps if not self._is(step.source, RUN, run_digest(step.run))}
+        asked = {step.source: step.unit for step in steps if not self._is(step.source, CREATE, run_digest(step.run))}
         if last in asked.values():
             rest = (run.id for run in self.archive.unit(last))
-            asked |= {run: last for run in rest if self.archive.receipt(self.target.ref, run, RUN) is None}
+            asked |= {run: last for run in rest if self.archive.receipt(self.target.ref, run, CREATE) is None}
         ids = iter(asked)
         batches = iter(lambda: list(islice(ids, RUNS_PER_REQUEST)), [])
         await for_each(batches, lambda batch: self._check(batch, asked), self.width)
@@ -164,17 +164,17 @@ class _Replaying:
     # Runs
 
     async def _create(self, batch: Sequence[Step]) -> None:
-        steps = [step for step in batch if not self._is(step.source, RUN, run_digest(step.run))]
+        steps = [step for step in batch if not self._is(step.source, CREATE, run_digest(step.run))]
         for step in steps:
             if step.run.parent in self.failed:
                 self._fail(step.source, f"its parent {step.run.parent} failed")
         steps = self._sound(steps)
         if not steps:
             return
-        self._mark(RUN, {step.source: run_digest(step.run) for step in steps}, State.SENDING)
+        self._mark(CREATE, {step.source: run_digest(step.run) for step in steps}, State.SENDING)
         put = self.target.put_runs(steps[0].run.experiment, [self._update(step) for step in steps])
         arrived = await self._arrived(put, steps)
-        self._mark(RUN, {step.source: run_digest(step.run) for step in arrived}, State.SENT)
+        self._mark(CREATE, {step.source: run_digest(step.run) for step in arrived}, State.SENT)
         self.runs_sent += len(arrived)
 
     def _update(self, step: Step) -> Run:
@@ -186,10 +186,10 @@ class _Replaying:
 
     async def _finish(self, batch: Sequence[Step]) -> None:
         whole = {step.source: self._whole(step) for step in batch}
-        self._mark(END, whole, State.SENDING)
+        self._mark(FINISH, whole, State.SENDING)
         finish = self.target.finish_runs(batch[0].run.experiment, [step.run for step in batch])
         arrived = await self._arrived(finish, batch)
-        self._mark(END, {step.source: whole[step.source] for step in arrived}, State.SENT)
+        self._mark(FINISH, {step.source: whole[step.source] for step in arrived}, State.SENT)
         self.progress.done("runs", len(arrived))
 
     def _mark(self, item: str, digests: Mapping[RunId, bytes], state: State) -> None:
@@ -212,7 +212,8 @@ class _Replaying:
     async def _fill(self, step: Step) -> None:
         """Points, then files, of one run: the per-run boundary."""
         try:
-            self.points_sent += await PointSender(self.archive, self.target, self.progress).send(step)
+            points = await PointSender(self.archive, self.target, self.progress).send(step)
+            self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
             if self.options.plan.artifacts:
                 sent = await self.files.send(step)
                 self.files_sent += sent.files

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from azureml_replay.archive.archive import Archive, State
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import State
 from azureml_replay.model import Experiment, Omission, RunId, WorkspaceRef
 from azureml_replay.selection import Selection, chosen
 from azureml_replay.workspace import Target

@@ -9,7 +9,8 @@ from itertools import islice
 
 import orjson
 
-from azureml_replay.archive.archive import Archive, Receipt, State
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import Receipt, State, file_item
 from azureml_replay.errors import NotFound, Rejected, ServiceError
 from azureml_replay.limits import FILES_PER_REQUEST
 from azureml_replay.model import Artifact, Json, Points, SeriesKey, StoredFile
@@ -49,7 +50,9 @@ class FileSender:
             files += len(batch)
             size += sum(artifact.stored.size_bytes for artifact in batch if artifact.stored)
         made = [
-            file for file in own_files(self.archive, step) if not _is(receipts.get(_item(file.path)), _digest_of(file))
+            file
+            for file in own_files(self.archive, step)
+            if not _is(receipts.get(file_item(file.path)), _digest_of(file))
         ]
         if made:
             await self._put(step, {file.path: (file, _digest_of(file)) for file in made})
@@ -68,10 +71,10 @@ class FileSender:
         await self._put(step, files)
 
     async def _put(self, step: Step, files: Mapping[str, tuple[CopyFile | NewFile, bytes]]) -> None:
-        items = {_item(path): digest for path, (_, digest) in files.items()}
+        items = {file_item(path): digest for path, (_, digest) in files.items()}
         self.archive.mark(self.target.ref, step.source, items, State.SENDING)
         outcomes = await self.target.put_files(step.run.experiment, step.run.id, [file for file, _ in files.values()])
-        arrived = {_item(path): items[_item(path)] for path in files if outcomes.get(path) is None}
+        arrived = {file_item(path): items[file_item(path)] for path in files if outcomes.get(path) is None}
         self.archive.mark(self.target.ref, step.source, arrived, State.SENT)
         self.progress.done("files", len(arrived))
         for path, outcome in outcomes.items():
@@ -124,14 +127,10 @@ def _digest_of(file: NewFile) -> bytes:
     return hashlib.blake2b(file.data, digest_size=16).digest()
 
 
-def _item(path: str) -> str:
-    return f"file {path}"
-
-
 def _arrived(receipts: Mapping[str, Receipt], artifact: Artifact) -> bool:
     if artifact.stored is None:
         return True
-    return _is(receipts.get(_item(target_path(artifact.path))), file_digest(artifact.stored))
+    return _is(receipts.get(file_item(target_path(artifact.path))), file_digest(artifact.stored))
 
 
 def _is(receipt: Receipt | None, digest: bytes) -> bool:

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from azureml_replay.archive.archive import Archive, Receipt, State
-from azureml_replay.compare import identity
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import Receipt, State, points_item
+from azureml_replay.compare import Identity, identity
 from azureml_replay.errors import NotFound, Rejected, Uncertain
 from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.model import Points, RunId, Series, SeriesKey
@@ -56,26 +57,20 @@ class PointSender:
     async def send(self, step: Step) -> int:
         """Everything the target lacks; the number of rows sent. Raises Rejected for rows that it refuses."""
         receipts = self.archive.receipts(self.target.ref, step.source)
-        rechunked = self._rechunked(step.source, receipts)
+        digests = self.archive.chunk_digests(step.source)
+        rechunked = _rechunked(receipts, digests)
         sent = 0
-        for chunk in self.archive.chunks(step.source):
-            item = _item(chunk.seq)
-            if _is_sent(receipts.get(item), chunk.digest):
+        for seq, chunk in self.archive.chunks(step.source):
+            item = points_item(seq)
+            if _is_sent(receipts.get(item), digests[seq]):
                 continue
-            pieces: Sequence[Points] = [p for p in chunk.pieces if p.series.key not in step.overflow_series]
+            pieces: Sequence[Points] = [piece for piece in chunk if piece.series.key not in step.overflow_series]
             if rechunked or item in receipts:
-                pieces = await self._missing(step, pieces, chunk.seq)
-            self.archive.mark(self.target.ref, step.source, {item: chunk.digest}, State.SENDING)
-            sent += await self._append_all(step, pieces, chunk.seq)
-            self.archive.mark(self.target.ref, step.source, {item: chunk.digest}, State.SENT)
+                pieces = await self._missing(step, pieces, seq)
+            self.archive.mark(self.target.ref, step.source, {item: digests[seq]}, State.SENDING)
+            sent += await self._append_all(step, pieces, seq)
+            self.archive.mark(self.target.ref, step.source, {item: digests[seq]}, State.SENT)
         return sent
-
-    def _rechunked(self, run: RunId, receipts: Mapping[str, Receipt]) -> bool:
-        """True where rows went out under other chunks: the run was extracted again since and has changed."""
-        digests = {_item(seq): digest for seq, digest in self.archive.chunk_digests(run).items()}
-        return any(
-            item.startswith(_item("")) and receipt.digest != digests.get(item) for item, receipt in receipts.items()
-        )
 
     async def _append_all(self, step: Step, pieces: Sequence[Points], seq: int) -> int:
         """Requests one after the other; where an answer is lost, ask and go on with what lacks."""
@@ -101,9 +96,9 @@ class PointSender:
     async def _missing(self, step: Step, pieces: Sequence[Points], seq: int) -> list[Points]:
         """What of `pieces` the target does not hold. Holds one chunk's rows, however long the series is."""
         await self.target.settle(step.run.id)
-        lacking: dict[SeriesKey, Counter[object]] = {piece.series.key: Counter() for piece in pieces}
+        lacking: dict[SeriesKey, Counter[Identity]] = {piece.series.key: Counter() for piece in pieces}
         for piece in pieces:
-            lacking[piece.series.key].update(map(identity, piece.rows()))
+            lacking[piece.series.key].update(_identities(piece))
         for piece in self._before(step.source, seq):
             _count(lacking, piece, +1)
         for series in {piece.series.key: piece.series for piece in pieces}.values():
@@ -112,12 +107,12 @@ class PointSender:
 
     def _before(self, run: RunId, seq: int) -> Iterator[Points]:
         """Rows of other chunks that are in the target already: equal rows there are theirs, not this chunk's."""
-        receipts = self.archive.receipts(self.target.ref, run)
-        for chunk in self.archive.chunks(run):
-            if chunk.seq != seq and _is_sent(receipts.get(_item(chunk.seq)), chunk.digest):
-                yield from chunk.pieces
+        receipts, digests = self.archive.receipts(self.target.ref, run), self.archive.chunk_digests(run)
+        for other, chunk in self.archive.chunks(run):
+            if other != seq and _is_sent(receipts.get(points_item(other)), digests[other]):
+                yield from chunk
 
-    async def _take_off(self, run: RunId, series: Series, lacking: dict[SeriesKey, Counter[object]]) -> None:
+    async def _take_off(self, run: RunId, series: Series, lacking: dict[SeriesKey, Counter[Identity]]) -> None:
         try:
             async for points in self.target.points(run, series):
                 _count(lacking, points, -1)
@@ -125,21 +120,26 @@ class PointSender:
             return  # nothing of this series has arrived
 
 
-def _count(lacking: dict[SeriesKey, Counter[object]], piece: Points, sign: int) -> None:
+def _count(lacking: dict[SeriesKey, Counter[Identity]], piece: Points, sign: int) -> None:
     """Only rows that are asked about are counted: memory stays one chunk's."""
     wanted = lacking.get(piece.series.key)
     if wanted is None:
         return
-    for found in map(identity, piece.rows()):
+    for found in _identities(piece):
         if found in wanted:
             wanted[found] += sign
 
 
-def _keep(piece: Points, lacking: Counter[object]) -> Points | None:
+def _identities(piece: Points) -> Iterator[Identity]:
+    types = [kind for _, kind in piece.series.columns]
+    return (identity(row, types) for row in piece.rows())
+
+
+def _keep(piece: Points, lacking: Counter[Identity]) -> Points | None:
     rows = []
-    for row in piece.rows():
-        if lacking[row_identity := identity(row)] > 0:
-            lacking[row_identity] -= 1
+    for row, found in zip(piece.rows(), _identities(piece), strict=True):
+        if lacking[found] > 0:
+            lacking[found] -= 1
             rows.append(row)
     return Points.of(piece.series, rows) if rows else None
 
@@ -148,5 +148,9 @@ def _is_sent(receipt: Receipt | None, digest: bytes) -> bool:
     return receipt is not None and receipt.state is State.SENT and receipt.digest == digest
 
 
-def _item(seq: int | str) -> str:
-    return f"points {seq}"
+def _rechunked(receipts: Mapping[str, Receipt], digests: Mapping[int, bytes]) -> bool:
+    """True where rows went out under other chunks: the run was extracted again since and has changed."""
+    now = {points_item(seq): digest for seq, digest in digests.items()}
+    return any(
+        item.startswith(points_item("")) and receipt.digest != now.get(item) for item, receipt in receipts.items()
+    )

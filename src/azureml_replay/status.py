@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from azureml_replay.archive.archive import Archive, Sent, Totals
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import TargetProgress
+from azureml_replay.archive.reading import Totals
 from azureml_replay.model import WorkspaceRef
 
 
@@ -13,7 +15,7 @@ class TargetStatus:
     """What has reached one target."""
 
     target: WorkspaceRef
-    sent: Sent
+    progress: TargetProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,5 +29,5 @@ class Status:
 
 def status(archive: Archive) -> Status:
     """Reads the ledger; works while another process writes."""
-    targets = tuple(TargetStatus(target=target, sent=archive.progress(target)) for target in archive.targets())
+    targets = tuple(TargetStatus(target=target, progress=archive.progress(target)) for target in archive.targets())
     return Status(source=archive.source, totals=archive.totals(), targets=targets)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
-from azureml_replay.compare import SeriesDigest, compare_files, compare_points, compare_runs
+from azureml_replay.compare import SeriesDigest, compare_files, compare_points, compare_runs, compare_series
 from azureml_replay.errors import NotFound
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing, path_in_run
@@ -146,6 +146,7 @@ class _Verifying:
                 findings += await self._compare_files(step, actual, omissions)
         self.archive.put_findings(self.target.ref, step.source, findings)
         self.archive.put_planned_omissions(self.target.ref, step.source, omissions)
+        self.archive.verified(self.target.ref, step.source, {"points": step.points, "files": step.files})
         self._omit(omissions)
         self.runs += 1
         self.findings += len(findings)
@@ -156,8 +157,9 @@ class _Verifying:
         if not lineage.is_ours(actual, self.archive.source, step.source):
             yield Finding(step.source, "lineage", "differs", "replayed from this run", "somebody else's run")
         ignored = {lineage.PROPERTY, *(self.probe.added if self.probe else ())}
-        for finding in compare_runs(step.run, actual, ignored=ignored):
-            yield Finding(step.source, finding.what, finding.kind, finding.expected, finding.actual)
+        properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
+        for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
+            yield replace(finding, run=step.source)
 
     # Metrics
 
@@ -181,13 +183,10 @@ class _Verifying:
             found.add(points)
             shape = points.series
         self.points += wanted.count
-        what = f"metric {series.key.name}"
         if wanted != found:
             actual = [row async for points in self._target_points(step.run.id, series) for row in points.rows()]
-            return [*compare_points(step.source, series, self._rows(step, series), actual)]
-        if shape is not None and (shape.columns, shape.ux_type) != (series.columns, series.ux_type):
-            return [Finding(step.source, f"{what}: columns and type", "differs", _shape(series), _shape(shape))]
-        return []
+            return [*compare_points(self._rows(step, series), actual, series, run=step.source)]
+        return [*compare_series(step.source, series, shape)] if shape is not None else []
 
     def _rows(self, step: Step, series: Series) -> Iterator[Row]:
         return (row for points in self.archive.points(step.source, series.key) for row in points.rows())
@@ -206,16 +205,14 @@ class _Verifying:
         stored = {path_in_run(file, actual.container): file async for file in self.storage.files(actual.container)}
         indexed = {artifact.path async for page in self._index(actual) for artifact in page}
         expected, origins = self._expected_files(step, omissions)
-        comparison = compare_files(step.source, expected, stored)
-        findings = list(comparison.findings)
+        findings, unverifiable = compare_files(step.source, expected.items(), stored)
         unlisted = expected.keys() - indexed
         findings += [Finding(step.source, f"file {path}: index entry", "absent", path, "") for path in unlisted]
-        unverifiable = comparison.unverifiable
         if self.deep_source is not None:
             for path in expected.keys() & stored.keys():
                 findings += await self._compare_bytes(step, path, origins.get(path), expected[path], stored[path])
-            unverifiable = []
-        self.unverifiable += len(unverifiable)
+            unverifiable = 0
+        self.unverifiable += unverifiable
         self.files += len(expected)
         self.bytes += sum(file.size_bytes for file in expected.values())
         return findings
@@ -301,8 +298,3 @@ async def _md5(workspace: Source, location: Location) -> bytes:
     async for data in workspace.read(location):
         digest.update(data)
     return digest.digest()
-
-
-def _shape(series: Series) -> str:
-    columns = ", ".join(f"{name} {kind}" for name, kind in series.columns)
-    return f"{columns}; {series.ux_type}"

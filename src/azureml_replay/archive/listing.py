@@ -160,14 +160,16 @@ class Listing(Documents):
     def select(self, runs: Iterable[RunId]) -> None:
         """Marks runs as wanted, beside those of former selections. Repeatable."""
         with self._transaction():
-            self._executemany("update run set selected = 1 where id = ?", ((run,) for run in runs))
+            for run in runs:
+                self._execute("update run set selected = 1 where id = ?", (run,))
+                self._execute("delete from omission where run = ? and origin = 'workspace'", (run,))
 
     def forget_unselected(self) -> None:
         """Drops what was listed and never wanted, with its job."""
         with self._transaction():
             unwanted = "(select id from run where not selected and generation = 0)"
             self._execute(f"delete from job where name in {unwanted}")  # noqa: S608
-            self._execute(f"delete from omission where run in {unwanted}")  # noqa: S608
+            self._execute(f"delete from omission where origin in ('document', 'job') and run in {unwanted}")  # noqa: S608
             self._execute(f"delete from run_version where run in {unwanted}")  # noqa: S608
             self._execute("delete from run where not selected and generation = 0")
 

@@ -1,0 +1,98 @@
+"""A whole migration on this machine: two workspaces, histories that real clients logged, the product as a process."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from azureml_sandbox import state
+from azureml_sandbox.running import Sandbox
+from azureml_sandbox.state import Problem
+
+RECORDINGS = Path("../shared/service/recordings")
+"""Recorded answers of the real service, where the reader has them; `AZUREML_REPLAY_RECORDINGS` names another place."""
+
+Say = Callable[[str], None]
+
+
+def demo(folder: Path, say: Say) -> int:
+    """Serve, fill, migrate, say what to look at; the product's exit code.
+
+    May be run again: what is there stays, the migration continues or finds nothing to do. Raises Problem.
+    """
+    sandbox = _serving(folder, say)
+    environment = _environment(sandbox)
+    _fill(sandbox, environment, say)
+    say("Migrating source -> target with azureml-replay")
+    ended = _run(
+        [*_product(), "migrate", *_between(folder), "--archive", str(folder / "archive"), "--deep"], environment
+    )
+    say(_afterwards(folder))
+    return ended
+
+
+def _serving(folder: Path, say: Say) -> Sandbox:
+    """The server of the folder, started where it does not run yet. It stays when the demo has ended."""
+    if state.is_locked(folder):
+        say(f"The local workspaces of {folder} are running already")
+        return Sandbox(folder)
+    say(f"Starting two local workspaces, source and target, in {folder}")
+    return Sandbox.start(folder, ["source", "target"], leashed=False)
+
+
+def _environment(sandbox: Sandbox) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in state.BYPASSES}
+    return {**inherited, **sandbox.env}
+
+
+def _fill(sandbox: Sandbox, environment: Mapping[str, str], say: Say) -> None:
+    """Once: a second demo finds the histories there."""
+    filled = sandbox.folder / "filled"
+    if filled.exists():
+        say("The source holds its histories from an earlier demo")
+        return
+    say("Training with scikit-learn; azureml-mlflow logs into the source")
+    source = sandbox.workspace("source").path
+    _must([sys.executable, "-m", "azureml_sandbox.trainings", str(source)], environment)
+    recordings = Path(os.environ.get("AZUREML_REPLAY_RECORDINGS", RECORDINGS))
+    if recordings.is_dir():
+        say(f"Loading recorded jobs of the real service from {recordings}")
+        load = [sys.executable, "-m", "azureml_sandbox", "load", str(sandbox.folder), "--workspace", "source"]
+        _must([*load, str(recordings)], environment)
+    else:
+        say("No recordings of the real service here: the trainings are the source's whole history")
+    filled.touch()
+
+
+def _product() -> list[str]:
+    return [str(Path(sys.executable).with_name("azureml-replay"))]
+
+
+def _between(folder: Path) -> list[str]:
+    return ["--source", str(folder / "source.json"), "--target", str(folder / "target.json")]
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    return subprocess.run(command, env=dict(environment), check=False).returncode  # noqa: S603 - our own commands
+
+
+def _must(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    if ended := _run(command, environment):
+        raise Problem(
+            f"the source could not be filled: `{' '.join(command[1:4])}` ended with {ended}, its words are above"
+        )
+
+
+def _afterwards(folder: Path) -> str:
+    here, archive = shlex.quote(str(folder)), shlex.quote(str(folder / "archive"))
+    return f"""
+To look around:
+  azureml-replay status {archive}      what is extracted, sent and verified
+  azureml-replay plan {archive}        every run, and what could not be carried, with its reason
+  azureml-sandbox requests {here}      what was asked of both workspaces
+The local workspaces go on serving: eval "$(azureml-sandbox env {here})" points any Azure client at them,
+azureml-sandbox stop {here} ends them."""

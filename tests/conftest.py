@@ -1,0 +1,38 @@
+"""What every test may ask for: one sandbox per pytest process, and a fresh workspace of it per test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from environment import point_at
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A served sandbox; it ends with this process, however that ends."""
+    served = Sandbox.start(tmp_path_factory.mktemp("sandbox"))
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def workspace(sandbox: Sandbox) -> WorkspaceFile:
+    """A workspace that no other test has touched."""
+    return sandbox.add_workspace()
+
+
+@pytest.fixture
+def azure_env(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """This process's environment leads every Azure client to the sandbox."""
+    return point_at(sandbox, monkeypatch)
+
+
+@pytest.fixture
+def calm(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox, with counts at nought; whatever trouble a test declares ends with it."""
+    sandbox.reset_requests()
+    yield sandbox
+    sandbox.set_faults()

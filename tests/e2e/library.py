@@ -1,0 +1,90 @@
+"""The product as a library, called as its command line calls it."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from azure.core.pipeline.transport import AsyncHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.workspace import connect
+from azureml_replay.config import workspace_config
+from azureml_replay.migrate import Migrated, MigrateOptions, migrate
+from azureml_replay.selection import Selection
+from azureml_sandbox.running import WorkspaceFile
+
+Transport = AsyncHttpTransport[HttpRequest, AsyncHttpResponse]
+
+
+class PowerCut(BaseException):
+    """The process is gone: nothing of ours may catch it."""
+
+
+class DiesAt:
+    """A transport that counts requests and cuts the power at one of them, before or after it was delivered."""
+
+    def __init__(self, left: int, *, delivered: bool) -> None:
+        """`left` 0 never cuts: `count` then tells how many there are."""
+        self.left, self.delivered, self.count = left, delivered, 0
+        self.inner: Transport | None = None
+
+    def over(self, inner: Transport) -> DiesAt:
+        """The same counter over another connection."""
+        self.inner = inner
+        return self
+
+    async def send(self, request: HttpRequest, **options: object) -> AsyncHttpResponse:
+        """As the inner transport, until the cut."""
+        assert self.inner is not None
+        self.count += 1
+        if self.count > self.left > 0:
+            raise PowerCut
+        if self.count == self.left and not self.delivered:
+            raise PowerCut
+        response = await self.inner.send(request, **options)
+        if self.count == self.left:
+            raise PowerCut
+        return response
+
+    async def __aenter__(self) -> DiesAt:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Whoever opened the inner one closes it."""
+
+    async def open(self) -> None:
+        """Open already."""
+
+    async def close(self) -> None:
+        """Not ours to close."""
+
+    async def sleep(self, duration: float) -> None:
+        """As the inner one."""
+        assert self.inner is not None
+        await self.inner.sleep(duration)
+
+
+async def migrated(
+    source: WorkspaceFile,
+    target: WorkspaceFile,
+    folder: Path,
+    *,
+    cut: DiesAt | None = None,
+    selection: Selection = Selection(),
+    options: MigrateOptions = MigrateOptions(deep=True),
+    width: int = 8,
+) -> Migrated:
+    """One `migrate`; with `cut`, both workspaces are spoken to through it."""
+    async with AsyncExitStack() as stack:
+        wires = [await stack.enter_async_context(open_transport()) for _ in range(2)]
+        through = [cut.over(wire) if cut else wire for wire in wires]
+        configs = [workspace_config(str(one.path)) for one in (source, target)]
+        ends = [
+            await stack.enter_async_context(connect(config, transport=wire, parallel=width))  # type: ignore[arg-type]
+            for config, wire in zip(configs, through, strict=True)
+        ]
+        archive = stack.enter_context(Archive.create(folder, configs[0].ref))
+        return await migrate(ends[0], ends[1], archive, selection, options=options, width=width)
