@@ -131,10 +131,10 @@ class Content(Documents):
             self._execute("delete from stored_file")
 
     def put_omissions(self, omissions: Sequence[Omission]) -> None:
-        """What this extraction could not bring. Repeatable. A run that was never listed may be named too."""
+        """What this extraction could not bring. Repeatable. Of a run that is not wanted it stays until that is."""
         with self._transaction():
             for omission in omissions:
-                known = self._one("select generation + 1 from run where id = ?", (omission.run,))
+                known = self._one("select generation + 1 from run where id = ? and selected", (omission.run,))
                 origin, generation = ("extract", known[0]) if known else ("workspace", 0)
                 self._omit(origin, generation, [omission])
 

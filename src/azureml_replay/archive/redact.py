@@ -80,8 +80,10 @@ class _Walk:
 
     def visit(self, value: Json, path: _Path, why: _Why) -> Json:
         if isinstance(value, Mapping):
-            pair = _secret_pair(value, path)
-            return {key: self.visit(item, (*path, key), self._why(key, path, why, pair)) for key, item in value.items()}
+            names = _NamesSecret(value, path)
+            return {
+                key: self.visit(item, (*path, key), self._why(key, path, why, names)) for key, item in value.items()
+            }
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [self.visit(item, (*path, str(at)), why) for at, item in enumerate(value)]
         clean = _clean(value, why)
@@ -89,14 +91,30 @@ class _Walk:
             self.found.append("/".join(path))
         return clean
 
-    def _why(self, key: str, path: _Path, above: _Why, pair: str | None) -> _Why:
-        if above == _Why.GLOB or self._globbed((*path, key)):
+    def _why(self, key: str, path: _Path, above: _Why, names: _NamesSecret) -> _Why:
+        if self._globs and (above == _Why.GLOB or self._globbed((*path, key))):
             return _Why.GLOB
-        named = names_secret(key) or key == pair or (_in_environment(path) and _environment_secret(key))
-        return _Why.NAME if named else _Why.NO
+        return _Why.NAME if names(key) else _Why.NO
 
     def _globbed(self, path: _Path) -> bool:
         return any(fnmatchcase(path[-1], glob) or fnmatchcase("/".join(path), glob) for glob in self._globs)
+
+
+class _NamesSecret:
+    """Which keys of one mapping name a secret: by themselves, among environment variables, or in a pair such as
+    {"name": "HF_TOKEN", "value": …}, as MLflow and compute specs write it.
+    """
+
+    def __init__(self, mapping: Mapping[str, Json], path: _Path) -> None:
+        self._environment = any(part.replace("_", "").lower() in _ENVIRONMENT for part in path[-2:])
+        name = mapping.get("name", mapping.get("key")) if "value" in mapping else None
+        self._pair = isinstance(name, str) and self._named(name)
+
+    def __call__(self, key: str) -> bool:
+        return self._named(key) or (self._pair and key == "value")
+
+    def _named(self, name: str) -> bool:
+        return names_secret(name) or (self._environment and name.upper().endswith(_ENVIRONMENT_ENDINGS))
 
 
 def _clean(value: Json, why: _Why) -> Json:
@@ -140,24 +158,6 @@ def names_secret(name: str) -> bool:
     if last == "token":
         return before not in _VOCABULARY
     return last in _LAST_WORD or words in (["sig"], ["sas"]) or "".join(words).endswith(_ENDINGS)
-
-
-@lru_cache(maxsize=10_000)
-def _environment_secret(name: str) -> bool:
-    return name.upper().endswith(_ENVIRONMENT_ENDINGS)
-
-
-def _in_environment(path: _Path) -> bool:
-    return any(part.replace("_", "").lower() in _ENVIRONMENT for part in path[-2:])
-
-
-def _secret_pair(value: Mapping[str, Json], path: _Path) -> str | None:
-    """`value` where a mapping is a pair like {"name": "HF_TOKEN", "value": …}, as MLflow and compute specs write it."""
-    name = value.get("name", value.get("key"))
-    if "value" not in value or not isinstance(name, str):
-        return None
-    is_secret = names_secret(name) or (_in_environment(path) and _environment_secret(name))
-    return "value" if is_secret else None
 
 
 def _kept(found: re.Match[str]) -> str:
