@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from azureml_sandbox import node, state
+from azureml_sandbox import filling, node, state
 from azureml_sandbox.faults import Declared
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.serve import Options, run
@@ -98,6 +98,10 @@ def requests(
     if reset:
         sandbox.reset_requests()
     typer.echo(json.dumps(counted, indent=2) if as_json else _table(counted))
+
+
+app.command()(filling.load)
+app.command()(filling.sample)
 
 
 @app.command()

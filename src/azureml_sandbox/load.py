@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from azureml_sandbox import completion, instants, state
 from azureml_sandbox.blobs import Blobs
 from azureml_sandbox.completion import is_made_up
 from azureml_sandbox.harvest import RUN_FILE, File, Harvest, harvest
+from azureml_sandbox.opened import opened
 from azureml_sandbox.recordings import Recording, read
 from azureml_sandbox.rewriting import Rewriting, stable_guid
-from azureml_sandbox.state import Problem
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, Workspace, World
 
 _UNNAMED = "experiment-"
@@ -47,24 +48,10 @@ def load(folder: Path, workspace: str, paths: Iterable[Path]) -> Loaded:
     """
     recordings, loaded = list(read(paths)), Loaded()
     state.running(folder)
-    world = World.open(folder / "world.db")
-    try:
-        target = named(world, workspace)
-        blobs = Blobs.of(folder, target)
+    with opened(folder, workspace) as (world, target), closing(Blobs.of(folder, target)) as blobs:
         for recording in recordings:
             _Filling(world, target, loaded, recording).fill(blobs)
-        blobs.close()
-    finally:
-        world.close()
     return loaded
-
-
-def named(world: World, name: str) -> Workspace:
-    """The workspace of this name; Problem, with those that there are, where there is none."""
-    there = {each.name: each for each in world.workspaces()}
-    if name not in there:
-        raise Problem(f"no workspace {name!r} here, only {', '.join(sorted(there)) or 'none at all'}")
-    return there[name]
 
 
 class _Filling:

@@ -1,0 +1,71 @@
+"""The commands that fill a workspace: `load` and `sample`. `cli.py` registers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from azureml_sandbox import load as loading
+from azureml_sandbox import sample as sampling
+from azureml_sandbox.sample_shape import Wanted
+
+Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Where the sandbox's state lies.")]
+Name = Annotated[str, typer.Option("--workspace", metavar="W", help="The workspace to fill.")]
+
+_USUAL = Wanted(runs=0)
+
+
+def load(
+    folder: Dir,
+    recordings: Annotated[list[Path], typer.Argument(metavar="RECORDINGS...", help="Files, or folders of *.json.")],
+    workspace: Name,
+) -> None:
+    """Turn recorded answers of the service into jobs, runs, metrics and files. The sandbox must be running.
+
+    What had to be made up to complete a run is marked by its property azureml_sandbox.made_up. Loading a file again
+    changes nothing.
+    """
+    loaded = loading.load(folder, workspace, recordings)
+    typer.echo(f"{len(loaded.files)} recordings into {workspace}:")
+    _show((kind, f"{len(came)}, {len(loaded.new.get(kind, ()))} of them new") for kind, came in loaded.came.items())
+    _show_under("Made up:", {kind: len(names) for kind, names in loaded.made_up.items()})
+    _show_under("Left out:", loaded.left_out)
+    empty = [name for name, gave in loaded.files.items() if not gave]
+    if empty:
+        typer.echo(f"Nothing in: {', '.join(empty)}")
+
+
+def sample(  # noqa: PLR0917 - typer names them all
+    folder: Dir,
+    workspace: Name,
+    runs: Annotated[int, typer.Option(min=0, help="In all, children included.")],
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal histories.")] = 0,
+    experiments: Annotated[int, typer.Option(min=1)] = _USUAL.experiments,
+    children: Annotated[int, typer.Option(min=0, help="Of a run that has any; 0 makes roots only.")] = _USUAL.children,
+    series: Annotated[int, typer.Option(min=0, help="Metrics of a run.")] = _USUAL.series,
+    points: Annotated[int, typer.Option(min=0, help="Rows of a metric.")] = _USUAL.points,
+    artifacts: Annotated[
+        int, typer.Option(min=0, help="Files of a run; they need a running server.")
+    ] = _USUAL.artifacts,
+    hostile: Annotated[bool, typer.Option("--hostile", help="Add a run for every known oddity.")] = False,
+) -> None:
+    """Write a history of any size, without limits; runs that are there already are left alone."""
+    wanted = Wanted(runs, seed, experiments, children, series, points, artifacts)
+    done = sampling.sample(folder, workspace, wanted, hostile=hostile)
+    typer.echo(f"{done.runs} runs into {workspace}, {done.points} metric rows, {done.files} files")
+    if done.there:
+        typer.echo(f"{done.there} runs were there already")
+
+
+def _show_under(title: str, counts: Mapping[str, int]) -> None:
+    if counts:
+        typer.echo(title)
+        _show((kind, str(count)) for kind, count in counts.items())
+
+
+def _show(rows: Iterable[tuple[str, str]]) -> None:
+    for kind, count in sorted(rows):
+        typer.echo(f"  {kind}: {count}")

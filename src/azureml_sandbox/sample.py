@@ -1,0 +1,136 @@
+"""`azureml-sandbox sample`: histories of any size, equal for equal seeds.
+
+Every run is finished, and index and storage agree, unless oddities are asked for. Documents go straight into the
+world, files through the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from azureml_sandbox import instants, state
+from azureml_sandbox.blobs import Blobs
+from azureml_sandbox.hostile import hostile_experiments, hostile_runs
+from azureml_sandbox.opened import opened
+from azureml_sandbox.sample_jobs import job_document
+from azureml_sandbox.sample_runs import SampledFile, SampledRun, experiment, index_entry, sampled_run, user
+from azureml_sandbox.sample_shape import Wanted, nodes
+from azureml_sandbox.world import Document, Workspace, World
+
+WRITTEN_TOGETHER = 500
+"""Runs in one transaction: the server, which writes to the same file, waits for a second at most."""
+_SENDERS = 8
+
+
+@dataclass(slots=True)
+class Sampled:
+    """What was written."""
+
+    runs: int = 0
+    points: int = 0
+    files: int = 0
+    there: int = 0
+    """Runs that an earlier sample of this seed had written."""
+
+
+def sample(folder: Path, workspace: str, wanted: Wanted, *, hostile: bool = False) -> Sampled:
+    """Write a history into a workspace; runs that are there already are left alone.
+
+    Problem where the sandbox or the workspace is not there, and where there are files to write and no server runs.
+    """
+    done = Sampled()
+    with opened(folder, workspace) as (world, target):
+        writer = _Writer(world, target, done)
+        files = wanted.artifacts > 0 or hostile
+        if files:
+            state.running(folder)
+        for home in [*experiments(wanted), *(hostile_experiments(wanted.seed) if hostile else ())]:
+            writer.home(home)
+        runs = regular_runs(wanted, target)
+        while batch := list(islice(runs, WRITTEN_TOGETHER)):
+            writer.write(batch)
+        if hostile:
+            writer.write(list(hostile_runs(wanted.seed, target)))
+        if files:
+            _send(Blobs.of(folder, target), writer.blobs)
+    return done
+
+
+def experiments(wanted: Wanted) -> Sequence[Document]:
+    """The sample's experiments."""
+    numbers = range(max(1, wanted.experiments))
+    return [experiment(f"sample-{wanted.seed}-{number}") for number in numbers]
+
+
+def regular_runs(wanted: Wanted, workspace: Workspace) -> Iterator[SampledRun]:
+    """Runs as they usually are, parents first."""
+    written: dict[str, Document] = {}
+    homes = experiments(wanted)
+    for node in nodes(wanted):
+        if node.parent is None:
+            written.clear()
+        home = homes[node.root % len(homes)]
+        made = sampled_run(node, home["experimentId"], wanted, written[node.parent.run_id] if node.parent else None)
+        written[node.run_id] = made.run
+        job = job_document(workspace, made.run, node.type, home["name"]) if node.parent is None else None
+        yield SampledRun(made.run, job, made.series, made.files)
+
+
+class _Writer:
+    """Runs on their way into the world."""
+
+    def __init__(self, world: World, workspace: Workspace, done: Sampled) -> None:
+        self._world, self._workspace, self._guid = world, workspace, workspace.guid
+        self._user = user(workspace)
+        self._done = done
+        self.blobs: list[tuple[str, str, SampledFile]] = []
+        """Datastore, name and content of what remains to be sent."""
+
+    def write(self, runs: Sequence[SampledRun]) -> None:
+        """Put those that are not there, in one transaction."""
+        known = self._world.runs.many(self._guid, (each.run["runId"] for each in runs))
+        fresh = [each for each in runs if each.run["runId"] not in known]
+        self._done.there += len(runs) - len(fresh)
+        with self._world.transaction():
+            for each in fresh:
+                self._put(each)
+
+    def home(self, experiment: Document) -> None:
+        """Make an experiment that is not there."""
+        if self._world.experiments.get(self._guid, experiment["experimentId"]) is None:
+            self._world.experiments.put(self._guid, experiment)
+
+    def _put(self, sampled: SampledRun) -> None:
+        by = {"createdBy": self._user, "lastModifiedBy": self._user, "userId": self._user["userObjectId"]}
+        run = sampled.run | by
+        self._world.runs.put(self._guid, run)
+        if sampled.job is not None:
+            self._world.jobs.put(self._guid, sampled.job, instants.parse(run["createdUtc"]))
+        for series, rows in sampled.series:
+            self._world.metrics.append(self._guid, series, rows)
+            self._done.points += len(rows)
+        for file in sampled.files:
+            entry = index_entry(run, file)
+            if file.indexed:
+                self._world.artifacts.put(self._guid, entry)
+            if file.data is not None:
+                self.blobs.append((file.datastore, entry["dataPath"]["relativePath"], file))
+        self._done.runs += 1
+        self._done.files += len(sampled.files)
+
+
+def _send(blobs: Blobs, files: Iterable[tuple[str, str, SampledFile]]) -> None:
+    """Write blobs, several at a time."""
+
+    def send(item: tuple[str, str, SampledFile]) -> None:
+        datastore, name, file = item
+        blobs.put(datastore, name, file.data or b"", append=file.append, digested=file.digested)
+
+    with closing(blobs), ThreadPoolExecutor(_SENDERS) as pool:
+        for _ in pool.map(send, files):
+            pass
