@@ -1,0 +1,94 @@
+"""Whatever a command raises ends as one line and a code; the log keeps the rest, without secrets."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from azureml_replay import logs
+from azureml_replay.cli.edge import explain
+from azureml_replay.errors import Exit, IntegrityError, Unavailable, UserError
+
+
+def sqlite_error(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("as SQLite says")
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("mend this"), Exit.USER, "mend this"),
+        (Unavailable("throttled", method="GET", url="https://x/y", status=429), Exit.SERVICE, "run the same command"),
+        (IntegrityError("chunk 3 is damaged"), Exit.INTEGRITY, "restore a copy"),
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "to continue"),
+        (OSError(errno.ENOSPC, "No space left", "/x/archive.db"), Exit.USER, "the disk is full (/x/archive.db)"),
+        (sqlite_error(sqlite3.SQLITE_FULL), Exit.USER, "the disk is full"),
+        (sqlite_error(sqlite3.SQLITE_IOERR | (1 << 8)), Exit.BUG, "a bug of ours"),
+        (sqlite_error(sqlite3.SQLITE_CORRUPT), Exit.INTEGRITY, "damaged"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), Exit.USER, "/x: Permission denied"),
+        (OSError(errno.ECONNRESET, "reset"), Exit.BUG, "a bug of ours"),
+        (ZeroDivisionError("division"), Exit.BUG, "a bug of ours, please report it: ZeroDivisionError: division"),
+    ],
+)
+def test_every_outcome_has_its_code(error: BaseException, code: Exit, said: str) -> None:
+    text, ended = explain(error)
+
+    assert ended is code
+    assert said in text
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Iterator[list[str]]:
+    """What is told while this process logs to `tmp_path`."""
+    root, told = logging.getLogger(), list[str]()
+    before, level = list(root.handlers), root.level
+    logs.start(tmp_path / "new" / "a.log", verbose=False, tell=told.append)
+    yield told
+    for handler in set(root.handlers) - set(before):
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+
+
+def test_a_bug_leaves_its_traceback_in_the_log(tmp_path: Path, said: list[str]) -> None:
+    """No file before the first record; no secret in it, tracebacks included."""
+    assert not (tmp_path / "new").exists()
+
+    try:
+        raise ValueError("GET https://x.blob/y?sv=1&sig=abc%3D failed\nwith Bearer " + "t" * 40)
+    except ValueError as error:
+        text, _ = explain(error)
+
+    log = (tmp_path / "new" / "a.log").read_text()
+    assert str(tmp_path / "new" / "a.log") in text
+    assert "Traceback" in log
+    assert "https://x.blob/y?***" in log
+    assert "sig=" not in log
+    assert "tttt" not in log
+    assert said == []
+
+
+def test_a_log_that_cannot_be_written_is_told_once(tmp_path: Path, said: list[str]) -> None:
+    """The command goes on."""
+    (tmp_path / "new").write_text("a file where the folder should be")
+
+    logs.LOGGER.error("one")
+    logs.LOGGER.error("two")
+
+    assert len(said) == 1
+    assert "no log file" in said[0]
+
+
+def test_secrets_are_cut_by_shape() -> None:
+    token = ".".join(["eyJ" + "a" * 20, "b" * 20, "c" * 20])
+
+    assert logs.redacted(f"token {token}, AccountKey=abc; https://h/p?sig=1 left") == (
+        "token ***, AccountKey=***; https://h/p?*** left"
+    )
