@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
 
 import typer
 
@@ -15,7 +14,6 @@ UsageError = typer.BadParameter.__bases__[0]
 AGAIN = "run the same command again to continue"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
-_SQLITE_FULL, _SQLITE_CORRUPT, _SQLITE_NOTADB = 13, 11, 26
 
 
 def explain(error: BaseException) -> tuple[str, Exit]:
@@ -26,10 +24,8 @@ def explain(error: BaseException) -> tuple[str, Exit]:
         return _usage(error), Exit.USER
     if isinstance(error, ReplayError):
         return _foreseen(error), error.exit
-    if isinstance(error, OSError | sqlite3.Error):
-        place = _of_the_disk(error)
-        if place:
-            return place
+    if isinstance(error, OSError) and error.errno in _FULL | _PLACE:
+        return _of_the_disk(error), Exit.USER
     return _bug(error), Exit.BUG
 
 
@@ -49,16 +45,11 @@ def _foreseen(error: ReplayError) -> str:
     return str(error)
 
 
-def _of_the_disk(error: OSError | sqlite3.Error) -> tuple[str, Exit] | None:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    where = getattr(error, "filename", None)
-    if getattr(error, "errno", None) in _FULL or code == _SQLITE_FULL:
-        return f"the disk is full{f' ({where})' if where else ''}: make room, then {AGAIN}", Exit.USER
-    if code in (_SQLITE_CORRUPT, _SQLITE_NOTADB):
-        return f"the archive is damaged ({error}): restore it from a copy, or extract into a new one", Exit.INTEGRITY
-    if isinstance(error, OSError) and where is not None and error.errno in _PLACE:
-        return f"{where}: {error.strerror}: name another place, or change its permissions", Exit.USER
-    return None
+def _of_the_disk(error: OSError) -> str:
+    """Of our files; the archive explains SQLite's errors itself."""
+    if error.errno in _FULL:
+        return f"{error.filename or 'writing'}: the disk is full: make room, then {AGAIN}"
+    return f"{error.filename or 'a file'}: {error.strerror}: name another place, or change its permissions"
 
 
 def _bug(error: BaseException) -> str:
