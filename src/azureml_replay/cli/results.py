@@ -46,7 +46,7 @@ def planned(plan: PlanSummary) -> Iterator[str]:
                 Branch(f"{_count(plan.files, 'file')}, {amount('bytes', plan.bytes)}"),
                 Branch(f"{_count(plan.own_files, 'file')} of our own (replay/...)"),
                 _counted(_count(len(plan.experiments), "experiment"), plan.experiments),
-                _counted("by status", plan.statuses),
+                _counted(_count(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
                 _counted(_count(plan.omissions, "omission"), plan.reasons),
             ),
         )
@@ -77,7 +77,7 @@ def shown_status(now: Status) -> Iterator[str]:
     """From the ledger alone."""
     yield from tree(Branch(f"source {now.source}", _figures(now.totals)))
     for target in now.targets:
-        yield from tree(Branch(f"target {target.target}", _figures(target.sent)))
+        yield from tree(Branch(f"target {target.target}", _figures(target.progress)))
 
 
 def _figures(counts: DataclassInstance) -> tuple[Branch, ...]:
@@ -89,8 +89,8 @@ def _carried(done: Extracted | Replayed) -> str:
     return f"{_count(done.runs, 'run')}, {_count(done.points, 'point')}, {_count(done.files, 'file')}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _counted(label: str, counts: Mapping[str, int]) -> Branch:
