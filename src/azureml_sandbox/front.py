@@ -24,6 +24,7 @@ from azureml_sandbox.storage import SUFFIX
 _PUBLIC = re.compile(
     r"(?:management\.azure\.com|login\.microsoftonline\.com|ml\.azure\.com|[a-z0-9-]+\.api\.azureml\.ms)\Z"
 )
+METADATA = b"x-ms-meta-"
 _CONNECT = re.compile(rb"CONNECT ([\w.-]+):(\d+) HTTP/1\.[01]\r\n")
 _HEAD_BYTES = 16_384
 _PATIENCE_S = 10
@@ -61,6 +62,20 @@ class Http(HttpToolsProtocol):
         """Called by the parser at the start of each request."""
         super().on_message_begin()
         self.scope["state"]["transport"] = self.transport
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by the parser for each header; storage keeps the case of metadata, so it stays as sent."""
+        super().on_header(name, value)
+        if name[:10].lower() == METADATA:
+            self.headers[-1] = (name, value)
+
+
+class AsSent(bytes):
+    """A header name that uvicorn does not put into lower case."""
+
+    def lower(self) -> AsSent:
+        """Itself."""
+        return self
 
 
 class Gate(asyncio.Protocol):

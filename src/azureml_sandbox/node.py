@@ -87,8 +87,7 @@ class Azurite:
     async def start(cls, folder: Path, accounts: Mapping[str, str]) -> Azurite:
         """Run it over this folder, on a free port of loopback; RuntimeError with its own words where it fails."""
         options = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--location", str(folder), "--oauth", "basic"]
-        # Azurite closes idle connections after 5 s by default, just when the relay uses one again.
-        options += ["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--blobKeepAliveTimeout", "120"]
+        options += ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
         child = await asyncio.create_subprocess_exec(
             str(_node()),
             str(HERE / "start.js"),

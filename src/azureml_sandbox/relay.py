@@ -2,13 +2,14 @@
 
 Azurite takes the account from the host name, so shared-key and SAS signatures stay good, and checks both. It does not
 check whose bearer token it gets: that is done here. It copies only from its own `host:port`, so a request that names
-a copy source is rewritten to Azurite's path style, source included; the shared key is then checked here.
+a copy source is rewritten to Azurite's path style, source included; a shared key is then checked here and signs anew.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from yarl import URL
 
+from azureml_sandbox.front import METADATA, AsSent
 from azureml_sandbox.login import STORAGE, Login, TokenRefused
 from azureml_sandbox.refusals import blob_error, unauthorized
 from azureml_sandbox.route import Effect
@@ -73,20 +75,21 @@ class Relay:
         if headers.get("authorization", "").startswith("Bearer"):
             self._login.check(headers["authorization"], tenant_id, {STORAGE, f"https://{account}{SUFFIX}"})
         if _COPY in headers:
-            path, query = self._by_path(account, scope["method"], path, query, headers)
+            path = self._by_path(account, scope["method"], path, query, headers)
         return URL(f"http://{self._storage.address}{path}{'?' if query else ''}{query}", encoded=True)
 
-    def _by_path(self, account: str, method: str, path: str, query: str, headers: dict[str, str]) -> tuple[str, str]:
-        """Path and query in Azurite's own style; changes the headers likewise. PermissionError for a wrong key."""
-        if headers.get("authorization", "").startswith("SharedKey"):
-            key = self._storage.account_key(account)
-            right = authorization(account, key, method=method, path=path, query=query, headers=headers)
-            if not hmac.compare_digest(headers.pop("authorization"), right):
-                raise PermissionError(_WRONG_KEY)
-            query += ("&" if query else "") + self._storage.full_access(account)
+    def _by_path(self, account: str, method: str, path: str, query: str, headers: dict[str, str]) -> str:
+        """The path in Azurite's own style; changes the headers likewise. PermissionError for a wrong key."""
+        given = headers.get("authorization", "")
+        sign = partial(authorization, account, self._storage.account_key(account), method=method, query=query)
+        if given.startswith("SharedKey") and not hmac.compare_digest(given, sign(path=path, headers=headers)):
+            raise PermissionError(_WRONG_KEY)
+        path = f"/{account}{path}"
         headers["host"] = self._storage.address
         headers[_COPY] = self._source(headers[_COPY], headers.pop(_COPY_TOKEN, None))
-        return f"/{account}{path}", query
+        if given.startswith("SharedKey"):
+            headers["authorization"] = sign(path=path, headers=headers)
+        return path
 
     def _source(self, source: str, token: str | None) -> str:
         """The copy source as Azurite addresses it; another host's stays as it is, and Azurite refuses it."""
@@ -129,7 +132,7 @@ def _unsigned(got: aiohttp.ClientResponse) -> bool:
 
 
 async def _answer(got: aiohttp.ClientResponse, send: Send) -> None:
-    headers = [(name.lower(), value) for name, value in got.raw_headers if name.decode().lower() not in _OF_THE_HOP]
+    headers = [(_name(name), value) for name, value in got.raw_headers if name.decode().lower() not in _OF_THE_HOP]
     if _COPY in got.headers:
         public = rb"https://\1" + SUFFIX.encode() + b"/"
         headers = [(name, _OWN_SOURCE.sub(public, value)) for name, value in headers]
@@ -137,3 +140,7 @@ async def _answer(got: aiohttp.ClientResponse, send: Send) -> None:
     async for part in got.content.iter_any():
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _name(name: bytes) -> bytes:
+    return AsSent(name) if name[:10].lower() == METADATA else name.lower()

@@ -80,7 +80,8 @@ class Storage:
         """Start Azurite over `folder/azurite` with the accounts of `folder/accounts.json`."""
         accounts = pool(folder / "accounts.json")
         azurite = await Azurite.start(folder / "azurite", accounts)
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+        # Azurite closes idle connections after 5 s, whatever its options say, just when one may be used again.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=3)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
         return cls(
             accounts, azurite, aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
