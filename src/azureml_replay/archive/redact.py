@@ -101,8 +101,9 @@ class _Walk:
 
 
 class _NamesSecret:
-    """Which keys of one mapping name a secret: by themselves, among environment variables, or in a pair such as
-    {"name": "HF_TOKEN", "value": …}, as MLflow and compute specs write it.
+    """Which keys of one mapping name a secret: by themselves, or as environment variables do.
+
+    In a pair such as {"name": "HF_TOKEN", "value": …}, as MLflow and compute specs write it, it is `value`.
     """
 
     def __init__(self, mapping: Mapping[str, Json], path: _Path) -> None:
