@@ -27,7 +27,7 @@ class Count(ProgressColumn):
     def render(self, task: Task) -> Text:
         """In the unit that the description names."""
         what = task.description
-        total = f"/{amount(what, int(task.total))}" if task.total else ""
+        total = f"/{amount(what, int(task.total))}" if task.total and task.total >= task.completed else ""
         speed = f"  {amount(what, round(task.speed))}/s" if task.speed else ""
         return Text(f"{amount(what, int(task.completed))}{total}{speed}")
 

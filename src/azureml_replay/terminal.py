@@ -123,7 +123,7 @@ class Tally:
         """`runs 120/1,000 (12%), 34/s, 26 s left`."""
         rate = self.done / max(now - self.began, 1e-9)
         parts = [f"{what} {amount(what, self.done)}"]
-        if self.expected:
+        if self.expected and self.expected >= self.done:  # a total that was passed is no total
             parts = [f"{parts[0]}/{amount(what, self.expected)} ({100 * self.done // self.expected}%)"]
         if self.done:
             parts.append(f"{amount(what, round(rate))}/s")
