@@ -67,7 +67,7 @@ def _versions(kind: Kind) -> Handler:
 
 def _version(kind: Kind) -> Handler:
     async def answering(call: Call) -> Response:
-        return arm_answer(_found(call, kind, call.path("name"), call.path("version")))
+        return arm_answer(_found(call, kind, call.path("name"), call.path("asset_version")))
 
     return answering
 
@@ -148,7 +148,7 @@ def _routes() -> tuple[Spoken, ...]:
         put_on(routes, "GET", f"/{kind}", _containers(kind))
         put_on(routes, "GET", f"/{kind}/{{name}}", _container(kind))
         put_on(routes, "GET", f"/{kind}/{{name}}/versions", _versions(kind))
-        put_on(routes, "GET", f"/{kind}/{{name}}/versions/{{version}}", _version(kind))
+        put_on(routes, "GET", f"/{kind}/{{name}}/versions/{{asset_version}}", _version(kind))
     return (*routes, *datastores.ROUTES, *arm_jobs.ROUTES)
 
 

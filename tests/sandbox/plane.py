@@ -45,7 +45,7 @@ class Plane:
         assert answer.ok, (answer.status_code, answer.text)
         return answer.json() if answer.content else None
 
-    def read(self, path: str, **params: str) -> Any:
+    def read(self, path: str, /, **params: str) -> Any:
         """GET of run history."""
         return self.document("history", "GET", path, params)
 
@@ -54,11 +54,11 @@ class Plane:
         path = f"/experiments/{experiment}/runs/{run_id}"
         return self.document("history", "PATCH", path, body={"runId": run_id, **fields})
 
-    def post(self, path: str, **fields: Any) -> Any:
+    def post(self, path: str, /, **fields: Any) -> Any:
         """POST to run history."""
         return self.document("history", "POST", path, body=fields)
 
-    def arm(self, path: str, **params: str) -> Any:
+    def arm(self, path: str, /, **params: str) -> Any:
         """GET of ARM."""
         return self.document("arm", "GET", path, {"api-version": "2024-04-01", **params})
 
