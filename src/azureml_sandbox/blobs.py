@@ -7,7 +7,7 @@ MD5, as most of the service's logs have none (23 of 29 recorded).
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Blobs:
             workspace.account,
             key,
             ResourceTypes(container=True, object=True),
-            AccountSasPermissions(read=True, write=True, delete=True, add=True, create=True),
+            AccountSasPermissions(read=True, list=True, write=True, delete=True, add=True, create=True),
             datetime.now(UTC) + timedelta(days=1),
         )
         client = BlobServiceClient(
@@ -66,6 +66,11 @@ class Blobs:
             return self._client.get_blob_client(self._containers[datastore], name).download_blob().readall()
         except ResourceNotFoundError:
             return None
+
+    def names(self, datastore: str, prefix: str = "") -> Iterator[str]:
+        """Of all blobs that begin so."""
+        container = self._client.get_container_client(self._containers[datastore])
+        return iter(container.list_blob_names(name_starts_with=prefix))
 
     def put(
         self,
