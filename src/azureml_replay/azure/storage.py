@@ -75,8 +75,9 @@ class Storage:
 
     async def properties(self, location: Location) -> StoredFile | None:
         """One blob's, None where it is gone."""
+        door = await self._blob(location)  # an unknown datastore is no missing file
         try:
-            answer = await self.ask(await self._blob(location), "HEAD")
+            answer = await self.ask(door, "HEAD")
         except NotFound:
             return None
         return decode_storage.blob_headers(location, answer.headers)

@@ -1,0 +1,237 @@
+"""What is sent again, what is not, and what the caller hears."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from typing import Any
+
+import aiohttp
+import pytest
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceResponseTimeoutError,
+)
+from unit.scripted import Patient, Said, Scripted, Tokens
+
+from azureml_replay.azure.http import Answer, Sender, Service
+from azureml_replay.azure.retry import FAILURES, PATIENCE_S
+from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+
+ASKED = Service("history", "scope")
+URL = "https://api.example/history?secret=signature"
+BUSY = Said(
+    429, b'{"error":{"code":"UserError","message":"Received too many requests. Retry again after 20 seconds."}}'
+)
+PAGE_502 = Said(502, b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>")
+KEY = aiohttp.client_reqrep.ConnectionKey("api.example", 443, True, True, None, None, None)
+
+
+def not_connected() -> ServiceRequestError:
+    cause = aiohttp.ClientConnectorError(KEY, OSError(111, "refused"))
+    return ServiceRequestError(cause, error=cause)
+
+
+def reset() -> ServiceRequestError:
+    """As azure-core's aiohttp transport says it: a *request* error, although the request was sent."""
+    cause = aiohttp.ClientOSError(104, "Connection reset by peer")
+    return ServiceRequestError(cause, error=cause)
+
+
+def untrusted() -> ServiceRequestError:
+    cause = aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError("self-signed"))
+    return ServiceRequestError(cause, error=cause)
+
+
+def sender(transport: Scripted, clock: Patient, tokens: Tokens | None = None, **options: Any) -> Sender:
+    return Sender(transport, tokens or Tokens(), parallel=8, clock=clock, **options)
+
+
+async def asked(*script: Any, repeatable: bool = True) -> tuple[Answer | ServiceError, Scripted, Patient]:
+    """The outcome of one request against a script."""
+    transport, clock = Scripted(*script), Patient()
+    try:
+        answer = await sender(transport, clock).send(ASKED, "POST", URL, json={}, repeatable=repeatable)
+    except ServiceError as error:
+        return error, transport, clock
+    return answer, transport, clock
+
+
+AMBIGUOUS = [
+    pytest.param(lambda: PAGE_502, id="502"),
+    pytest.param(lambda: Said(500), id="500"),
+    pytest.param(reset, id="reset"),
+    pytest.param(lambda: ServiceResponseTimeoutError("timed out"), id="timeout"),
+    pytest.param(lambda: IncompleteReadError("truncated"), id="truncated"),
+]
+UNDONE = [pytest.param(lambda: BUSY, id="429"), pytest.param(not_connected, id="no connection")]
+
+
+@pytest.mark.parametrize("trouble", [*AMBIGUOUS, *UNDONE])
+async def test_what_may_be_repeated_is_sent_again(trouble: Any) -> None:
+    """Every passing trouble ends in the answer."""
+    outcome, transport, _ = await asked(trouble(), trouble(), Said(200, b'{"a":1}'))
+
+    assert isinstance(outcome, Answer)
+    assert outcome.json() == {"a": 1}
+    assert len(transport.requests) == 3
+
+
+@pytest.mark.parametrize("trouble", UNDONE)
+async def test_what_was_surely_not_done_is_sent_again_though_it_may_not_be_repeated(trouble: Any) -> None:
+    """A refusal at the door is no write."""
+    outcome, transport, _ = await asked(trouble(), Said(200), repeatable=False)
+
+    assert isinstance(outcome, Answer)
+    assert len(transport.requests) == 2
+
+
+@pytest.mark.parametrize("trouble", AMBIGUOUS)
+async def test_an_ambiguous_failure_of_what_may_not_be_repeated_ends_at_once(trouble: Any) -> None:
+    """Sent once, never again: the points may have arrived."""
+    outcome, transport, clock = await asked(trouble(), Said(200), repeatable=False)
+
+    assert isinstance(outcome, Uncertain)
+    assert len(transport.requests) == 1
+    assert clock.waited_s == 0
+
+
+async def test_an_answer_that_is_no_json_leaves_a_write_uncertain() -> None:
+    """A proxy's page with status 200 proves nothing."""
+    transport = Scripted(Said(200, b"<html>"), Said(200, b"<html>"))
+    sending = sender(transport, Patient())
+
+    with pytest.raises(Uncertain):
+        (await sending.send(ASKED, "POST", URL, json={}, repeatable=False)).json()
+    with pytest.raises(Unavailable):
+        (await sending.send(ASKED, "POST", URL, json={}, repeatable=True)).json()
+
+
+async def test_a_lasting_failure_is_given_up_after_some_attempts() -> None:
+    """Half a minute, then the caller decides; the HTML page does no harm."""
+    outcome, transport, clock = await asked(*[PAGE_502] * FAILURES)
+
+    assert type(outcome) is Unavailable
+    assert (outcome.status, outcome.args[0]) == (502, "502 Bad Gateway")
+    assert len(transport.requests) == FAILURES
+    assert 10 < clock.waited_s < 30
+
+
+async def test_the_wait_in_the_message_is_kept_by_everybody_at_that_service() -> None:
+    """No Retry-After comes with Azure ML's 429."""
+    lines: list[str] = []
+    transport, clock = Scripted(BUSY, Said(200), Said(200)), Patient()
+    sending = sender(transport, clock, on_throttle=lines.append)
+    await sending.send(ASKED, "GET", URL, repeatable=True)
+    await sending.send(ASKED, "GET", URL, repeatable=True)
+
+    assert 20 <= clock.waited_s < 22
+    assert lines == ["history is throttling: 2 requests at a time, waiting 20 s as it asks"]
+
+
+async def test_endless_throttling_is_unavailable_not_a_hang() -> None:
+    """A quarter of an hour of patience."""
+    outcome, _, clock = await asked(*[BUSY] * 1000)
+
+    assert isinstance(outcome, Unavailable)
+    assert PATIENCE_S <= clock.waited_s < PATIENCE_S + 60
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, Rejected), (404, NotFound), (409, Rejected), (403, Rejected), (501, Rejected)]
+)
+async def test_a_refusal_is_not_repeated(status: int, kind: type[ServiceError]) -> None:
+    """The same request will fail again."""
+    outcome, transport, _ = await asked(Said(status, b'{"error":{"code":"UserError","message":"no"}}'))
+
+    assert type(outcome) is kind
+    assert len(transport.requests) == 1
+    assert "signature" not in str(outcome)
+
+
+INNER = b'{"error":{"code":"UserError","message":"m","innerError":{"code":"NotFoundError","innerError":null}}}'
+ADDITIONAL = (
+    b'{"error":{"code":"UserError","message":"m","details":[],"additionalInfo":['
+    b'{"type":"ComponentName","info":{"value":"managementfrontend"}},{"type":"InnerError","info":{"value":'
+    b'{"code":"NotFound","innerError":{"code":"JobNotFound","innerError":null}}}}]}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "code", "message"),
+    [
+        (INNER, {}, "NotFoundError", "m"),
+        (ADDITIONAL, {}, "JobNotFound", "m"),
+        (b'{"error":{"code":"ResourceNotFound","message":"m"}}', {}, "ResourceNotFound", "m"),
+        (
+            b'{"error":{"code":"UserError","message":"m","details":[{"code":"ModelNotFound"}]}}',
+            {},
+            "ModelNotFound",
+            "m",
+        ),
+        (b'{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"m"}', {}, "RESOURCE_DOES_NOT_EXIST", "m"),
+        (b"", {"x-ms-error-code": "BlobNotFound"}, "BlobNotFound", "answered 400"),
+        (
+            b"\xef\xbb\xbf<?xml version='1.0'?><Error><Code>C</Code><Message>m\nRequestId:1</Message></Error>",
+            {"x-ms-error-code": "C"},
+            "C",
+            "m",
+        ),
+        (b"[1]", {}, "", "answered 400"),
+    ],
+)
+async def test_the_innermost_code_is_found_in_every_shape(
+    body: bytes, headers: dict[str, str], code: str, message: str
+) -> None:
+    """ARM, the data plane, the gateway, MLflow, storage."""
+    outcome, _, _ = await asked(Said(400, body, headers))
+
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.args[0]) == (code, message)
+
+
+async def test_a_token_that_expired_on_the_way_is_renewed_once() -> None:
+    """Also for what may not be repeated: nothing was done."""
+    transport, tokens = Scripted(Said(401), Said(200)), Tokens()
+    sending = sender(transport, Patient(), tokens)
+    await sending.send(ASKED, "POST", URL, json={}, repeatable=False)
+
+    assert [request.headers["Authorization"] for request in transport.requests] == ["Bearer token-2"] * 2
+    assert tokens.given == 2
+    outcome, transport, _ = await asked(Said(401), Said(401))
+    assert isinstance(outcome, Rejected)
+
+
+async def test_a_failing_login_is_the_users_matter() -> None:
+    """Not the service's; the advice for developers is left out."""
+    tokens = Tokens(ClientAuthenticationError("AADSTS700016: no such application\nTo mitigate this issue, see"))
+    with pytest.raises(UserError, match="login failed: AADSTS700016: no such application$"):
+        await sender(Scripted(), Patient(), tokens).send(ASKED, "GET", URL, repeatable=True)
+
+
+async def test_an_untrusted_certificate_is_not_tried_again() -> None:
+    """It names the variable to set."""
+    transport = Scripted(untrusted())
+    with pytest.raises(UserError, match="SSL_CERT_FILE"):
+        await sender(transport, Patient()).send(ASKED, "GET", URL, repeatable=True)
+
+
+async def test_no_token_goes_to_a_signed_url() -> None:
+    """The signature is the permission."""
+    transport, tokens = Scripted(Said(200)), Tokens()
+    await sender(transport, Patient(), tokens).send(Service("blob a", None), "GET", URL, repeatable=True)
+
+    assert "Authorization" not in transport.requests[0].headers
+    assert tokens.given == 0
+
+
+async def test_the_log_holds_neither_query_nor_token_nor_body(caplog: pytest.LogCaptureFixture) -> None:
+    """Signatures travel in queries."""
+    caplog.set_level(logging.DEBUG)
+    await asked(Said(200, b'{"key":"value-in-body"}'))
+
+    assert "https://api.example/history 200" in caplog.text
+    for secret in ("signature", "token-1", "value-in-body"):
+        assert secret not in caplog.text
