@@ -51,6 +51,8 @@ async def _request(call: Call, kind: type[Any]) -> Any:  # noqa: ANN401 a protob
         raise over_size("Request/Length", REQUEST_BYTES, len(raw))
     try:
         given = dict(call.request.query_params) if call.request.method == "GET" else orjson.loads(raw or b"{}")
+        if not isinstance(given, dict):
+            raise errors.invalid("The request is invalid: it is no JSON object.")
         return ParseDict(given, kind(), ignore_unknown_fields=True)
     except (orjson.JSONDecodeError, ParseError) as wrong:
         raise errors.invalid(f"The request is invalid: {wrong}") from wrong
