@@ -94,7 +94,7 @@ class Database:
 
     def _explained(self, problem: sqlite3.Error) -> ReplayError | sqlite3.Error:
         code = getattr(problem, "sqlite_errorcode", 0) & 0xFF  # the upper bits only refine it
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "decode to UTF-8" in str(problem):
             return IntegrityError(
                 f"archive {self.folder} is damaged ({problem}): restore it from a copy, or extract into a new folder"
             )
