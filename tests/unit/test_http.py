@@ -14,11 +14,11 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseTimeoutError,
 )
-from unit.scripted import Patient, Said, Scripted, Tokens
 
 from azureml_replay.azure.http import Answer, Sender, Service
 from azureml_replay.azure.retry import FAILURES, PATIENCE_S
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+from unit.scripted import Patient, Said, Scripted, Tokens
 
 ASKED = Service("history", "scope")
 URL = "https://api.example/history?secret=signature"
@@ -207,7 +207,7 @@ async def test_a_token_that_expired_on_the_way_is_renewed_once() -> None:
 async def test_a_failing_login_is_the_users_matter() -> None:
     """Not the service's; the advice for developers is left out."""
     tokens = Tokens(ClientAuthenticationError("AADSTS700016: no such application\nTo mitigate this issue, see"))
-    with pytest.raises(UserError, match="login failed: AADSTS700016: no such application$"):
+    with pytest.raises(UserError, match=r"login failed: AADSTS700016: no such application$"):
         await sender(Scripted(), Patient(), tokens).send(ASKED, "GET", URL, repeatable=True)
 
 

@@ -132,9 +132,8 @@ def page(document: Document) -> Page:
     return Page(document["value"], document.get("continuationToken"), document.get("nextLink"))
 
 
-@readable
 def instant(text: str | None) -> Instant | None:
-    """A time stamp; None for one that is not set."""
+    """A time stamp; None for one that is not set. Raises ValueError."""
     return None if text is None or text.startswith(NOT_SET) else Instant.parse(text)
 
 
