@@ -46,8 +46,8 @@ from sklearn.preprocessing import StandardScaler
 CLASSIFICATION, REGRESSION, ABANDONED = "wine-cultivars", "diabetes-progression", "abandoned-ideas"
 ALPHAS = (0.0001, 0.01, 1.0)
 EPOCHS = 20
-DESCENT = 120
-"""Steps of the descent that diverges; the squared error leaves the range of doubles after about 90."""
+RATE, DESCENT = 20.0, 160
+"""Rate and steps of the descent that diverges."""
 UNICODE_NAME = "Größenvergleich 模型 №3 🍷"
 UNICODE_FILE = "Übersicht – 結果.txt"
 
@@ -163,7 +163,7 @@ def _regress(seed: int) -> None:
     mlflow.set_experiment(REGRESSION)
     x_train, x_test, y_train, y_test = _split(load_diabetes(return_X_y=True), seed)
     with mlflow.start_run(run_name="descent without a brake") as run:
-        mlflow.log_param("rate", 2.0)
+        mlflow.log_param("rate", RATE)
         MlflowClient().log_batch(run.info.run_id, metrics=_exploding(x_train, y_train))
     with mlflow.start_run(run_name=UNICODE_NAME, tags={"Autorin": "Zoë Å.", "note": "line one\nline two"}):
         model = Ridge(alpha=0.5).fit(x_train, y_train)
@@ -174,14 +174,14 @@ def _regress(seed: int) -> None:
 
 
 def _exploding(x: Any, y: Any) -> Iterable[Metric]:  # noqa: ANN401 arrays
-    """Gradient descent with a rate of 2: the loss overflows to infinity, then infinity minus infinity is NaN."""
+    """Gradient descent at far too high a rate: the loss overflows, then the weights; infinity less infinity is NaN."""
     weights = np.zeros(x.shape[1])
     curve = list[Metric]()
     with np.errstate(all="ignore"):
         for step in range(DESCENT):
             error = x @ weights - y
             curve.append(_point("loss", float(error @ error) / len(y), step))
-            weights -= 2.0 * 2 / len(y) * (x.T @ error)
+            weights -= RATE * 2 / len(y) * (x.T @ error)
     return curve
 
 
