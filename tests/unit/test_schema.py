@@ -1,0 +1,95 @@
+"""The tables are as released and as written down; the documented reader reads what we write."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azureml_replay.archive import schema
+from azureml_replay.archive.archive import Archive
+from azureml_replay.model import Points, Run, RunId, Series, SeriesKey, WorkspaceRef
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "concepts" / "archive-format.md").read_text()
+RELEASED: list[str] = ["7d961e61aaf98b9f"]
+"""Digest of every migration, without comments and spaces. A released one never changes: append another."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    one = Series(key=SeriesKey("loss"), columns=(("a", "Double"), ("b", "String")))
+    other = Series(key=SeriesKey("other"), columns=(("c", "Integer"),))
+    with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
+        archive.put_listed([Run(id=RunId("r1"), properties={"kept": "True"})])
+        archive.select([RunId("r1")])
+        archive.begin(RunId("r1"))
+        archive.put_chunk(
+            RunId("r1"), [Points.of(other, [(0, 5, (2**63 - 1,)), (1, 6, (-(2**63),))]), Points.of(one, ROWS)]
+        )
+        archive.put_chunk(RunId("r1"), [Points.of(one, ROWS[:1])])
+        archive.complete(RunId("r1"))
+    return tmp_path / "archive"
+
+
+ROWS: list[Any] = [
+    (None, 17_000_000_000_000_001, (0.1, "é")),
+    (2, 16_000_000_000_000_000, (-math.inf, None)),
+    (2, 16_000_000_000_000_000, (2**70, "")),
+]
+
+
+def test_released_migrations_never_change() -> None:
+    plain = ["".join(re.sub("--.*", "", migration).split()) for migration in schema.MIGRATIONS]
+
+    assert [hashlib.sha256(text.encode()).hexdigest()[:16] for text in plain] == RELEASED
+
+
+def test_every_table_and_column_is_documented(folder: Path) -> None:
+    documented = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
+    database = sqlite3.connect(folder / "archive.db")
+    tables = [name for (name,) in database.execute("select name from sqlite_schema where type = 'table'")]
+    real = {}
+    for table in tables:
+        columns = database.execute(f"pragma table_info({table})").fetchall()
+        real[table] = ", ".join(f"{name}{'' if strict or key else '?'}" for _, name, _, strict, _, key in columns)
+
+    assert documented == real
+
+
+def test_a_new_archive_has_a_receipt_of_every_migration(folder: Path) -> None:
+    database = sqlite3.connect(folder / "archive.db")
+
+    assert database.execute("select number from migration").fetchall() == [(at + 1,) for at in range(len(RELEASED))]
+    assert database.execute("select format_version from archive").fetchone() == (schema.FORMAT_VERSION,)
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute("insert into archive select 2, format_version, '', '', '', '', '' from archive")
+
+
+def test_the_documented_reader_reads_what_we_write(folder: Path) -> None:
+    (code,) = re.findall("```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    reader: dict[str, Any] = {}
+    exec(code, reader)  # noqa: S102  # our own document
+
+    assert list(reader["points"](folder, "r1", "loss")) == [*ROWS, ROWS[0]]
+    assert list(reader["points"](folder, "r1", "other")) == [(0, 5, (2**63 - 1,)), (1, 6, (-(2**63),))]
+
+
+@pytest.mark.skipif(not shutil.which("sqlite3"), reason="needs the sqlite3 shell")
+def test_the_documented_shell_lines_work(folder: Path) -> None:
+    lines = re.findall(r'^sqlite3 archive\.db "(.*)"$', DOCUMENT, re.MULTILINE)
+
+    told = [
+        subprocess.run(["sqlite3", folder / "archive.db", sql], capture_output=True, text=True, check=True)
+        for sql in lines
+    ]
+
+    assert len(told) == 3
+    assert told[0].stdout == "||1\n"
+    assert told[2].stdout == '{"kept":"True"}\n'
