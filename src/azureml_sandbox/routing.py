@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from urllib.parse import unquote
 
+from azureml_sandbox import arm, artifacts, data, history, metrics, tracking
 from azureml_sandbox.route import PREFIX, Service, Spoken
 
-_MODULES = ("arm", "history", "metrics", "artifacts", "tracking", "data", "index", "content", "assets", "jobs")
 _SERVICES = "|".join(re.escape(prefix).replace(r"\{version\}", r"v[\d.]+") for prefix in PREFIX.values() if prefix)
 _BELOW_WORKSPACE = re.compile(
     rf"(?P<prefix>{_SERVICES})?/subscriptions/(?P<subscription>[^/]+)/resourcegroups/(?P<group>[^/]+)"
@@ -23,10 +21,10 @@ _BY_STEM = {prefix.rpartition("/")[0]: service for service, prefix in PREFIX.ite
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
-def spoken() -> list[Spoken]:
-    """What all services say they speak."""
-    present = (f"azureml_sandbox.{name}" for name in _MODULES if find_spec(f"azureml_sandbox.{name}"))
-    return [route for name in present for route in importlib.import_module(name).ROUTES]
+SPOKEN: tuple[Spoken, ...] = tuple(
+    route for service in (arm, history, metrics, artifacts, tracking, data) for route in service.ROUTES
+)
+"""What all services say they speak."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from azureml_sandbox.faults import Declared, Faults
 from azureml_sandbox.front import Door
 from azureml_sandbox.login import Login, Principal
 from azureml_sandbox.pki import Keys
-from azureml_sandbox.routing import Routes, spoken
+from azureml_sandbox.routing import SPOKEN, Routes
 from azureml_sandbox.storage import Storage
 from azureml_sandbox.traffic import Traffic
 from azureml_sandbox.world import World
@@ -128,7 +128,7 @@ def _app(folder: Path, secret: str, options: Options, *, world: World, storage: 
         faults=faults,
         traffic=traffic,
         control=control,
-        routes=Routes(spoken()),
+        routes=Routes(SPOKEN),
         latency_ms=options.latency_ms,
     )
 
