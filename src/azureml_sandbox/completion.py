@@ -59,11 +59,13 @@ def whole(run: Document, experiment_id: str, parent: Document | None) -> Documen
 
 def from_job(job: Document, experiment_id: str, seen: int) -> Document:
     """The run of a job that only ARM told of; `seen` is the tick when its status was first answered."""
-    definition, systemic = job["properties"], job["systemData"]
-    created, kind = instants.parse(systemic["createdAt"]), definition["jobType"]
+    definition, systemic = job["properties"], job.get("systemData") or {}
+    kind = definition["jobType"]
+    # A local job that was only just submitted has no creation yet (cmd-local-startlocalrun-update 1).
+    created = instants.parse(systemic["createdAt"]) if systemic.get("createdAt") else seen
     started, ended = _times(definition, created, seen)
     properties = definition.get("properties") or {}
-    run = _empty(job["name"], experiment_id, {"userName": systemic["createdBy"]}, created, None) | {
+    run = _empty(job["name"], experiment_id, {"userName": systemic.get("createdBy")}, created, None) | {
         "status": definition["status"],
         "displayName": definition["displayName"],
         "description": definition["description"],

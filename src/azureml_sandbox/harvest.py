@@ -6,57 +6,19 @@ Later answers replace earlier ones; of a run, `rundata` and `details` add what a
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 from xml.etree import ElementTree
 
 from azureml_sandbox import instants
-from azureml_sandbox.recordings import Answer, NotARecording, Recording
+from azureml_sandbox.harvested import File, Harvest
+from azureml_sandbox.index_entity import run_of
+from azureml_sandbox.recordings import Answer, NotARecording, Recording, http_date
 from azureml_sandbox.rewriting import UNKNOWN_GUID, Rewriting
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Kind, Series
 
 _ELSEWHERE = ("inputs", "outputs", "runDefinition", "jobSpecification")
 """Null in every plain GET (responses.md 4.1): a null here does not take away what another answer said."""
-
-RUN_FILE = re.compile(r"ExperimentRun/(dcid\.[^/]+)/(.+)", re.DOTALL)
-
-
-@dataclass(slots=True)
-class File:
-    """A blob as storage answered it."""
-
-    data: bytes | None = None
-    """None until its bytes are seen."""
-    append: bool = False
-    digested: bool = True
-    """Whether the service had an MD5 of it."""
-    content_type: str = "application/octet-stream"
-    metadata: dict[str, str] = field(default_factory=dict)
-    created: int | None = None
-
-
-@dataclass(slots=True)
-class Harvest:
-    """The content of one recording, already in the words of the loaded workspace."""
-
-    name: str
-    jobs: dict[str, Document] = field(default_factory=dict)
-    seen: dict[str, int] = field(default_factory=dict)
-    """When a job's status was first answered as it is now, in ticks: the only hint at the end of many."""
-    runs: dict[str, Document] = field(default_factory=dict)
-    experiments: dict[str, str] = field(default_factory=dict)
-    """Id to name, as far as an answer holds both."""
-    series: dict[tuple[str, str, str], tuple[Series, list[Document]]] = field(default_factory=dict)
-    artifacts: list[Document] = field(default_factory=list)
-    logs: list[tuple[str, str]] = field(default_factory=list)
-    """Container and path of what `details` lists as log files."""
-    files: dict[tuple[str, str], File] = field(default_factory=dict)
-    """By datastore and the blob's name."""
-    assets: dict[tuple[Kind, str, str], Document] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def harvest(recording: Recording, rewriting: Rewriting) -> Harvest:
@@ -121,7 +83,7 @@ class _Reader:
         self._into.jobs[name] = document
 
     def _now(self, document: Document) -> int:
-        """The answer's Date; the job's creation where the recorder dropped it."""
+        """The answer's Date; the job's creation where that was not recorded."""
         date = self._answer.headers.get("date")
         return http_date(date) if date else instants.parse(document["systemData"]["createdAt"])
 
@@ -200,10 +162,12 @@ class _Reader:
     def entities(self) -> None:
         """A page of the index service: run documents cut in two, with their experiment's name."""
         for entity in self._document(self._answer.body)["value"]:
-            notes, facts = entity["annotations"], entity["properties"]
+            facts = entity["properties"]
             self._into.experiments[facts["experimentId"]] = facts["experimentName"]
-            self._run(_indexed(notes, facts))
-            self.leave("metric summaries of the index: they hold neither step nor time", len(notes["metrics"]))
+            self._run(run_of(entity))
+            self.leave(
+                "metric summaries of the index: they hold neither step nor time", len(entity["annotations"]["metrics"])
+            )
 
     def metrics(self) -> None:
         """The last row of every metric of a run."""
@@ -293,36 +257,6 @@ class _Reader:
             return None
         store = ARTIFACT_STORE if container == "azureml" else BLOB_STORE
         return self._into.files.setdefault((store, self._text(name)), File())
-
-
-def _indexed(notes: Document, facts: Document) -> Document:
-    same = ("dataContainerId", "scriptName", "experimentId", "runUuid", "parentRunUuid", "runNumber", "compute")
-    run = {key: facts[key] for key in (*same, "runId", "parentRunId", "rootRunId", "runType", "actionUris", "duration")}
-    noted = ("tags", "displayName", "status", "primaryMetricName", "parameters", "settings", "name", "description")
-    run |= {key: notes[key] for key in (*noted, "computeDuration", "retainForLifetimeOfWorkspace")}
-    created = facts["creationContext"]
-    return run | {
-        "createdUtc": created["createdTime"],
-        "createdBy": created["createdBy"],
-        "hidden": notes["archived"],
-        "startTimeUtc": _zoned(facts["startTime"]),
-        "endTimeUtc": _zoned(facts["endTime"]),
-        "lastModifiedUtc": _zoned(notes["modifiedTime"]),
-        "properties": facts["userProperties"],
-        "target": facts["targetName"],
-        "computeRequest": facts["computeRequest"],
-        "runTypeV2": facts["runTypeV2"] | {"traits": list(facts["runTypeV2"]["traits"])},
-    }
-
-
-def _zoned(time: str | None) -> str | None:
-    """The index writes `Z` where run history writes `+00:00`."""
-    return time.removesuffix("Z") + "+00:00" if time and time.endswith("Z") else time
-
-
-def http_date(text: str) -> int:
-    """Ticks of `Thu, 05 Jan 2023 10:40:26 GMT`."""
-    return int(parsedate_to_datetime(text).timestamp()) * instants.SECOND
 
 
 _VERSIONED = "codes|environments|components|data|models"

@@ -15,7 +15,8 @@ from pathlib import Path
 from azureml_sandbox import completion, instants, state
 from azureml_sandbox.blobs import Blobs
 from azureml_sandbox.completion import is_made_up
-from azureml_sandbox.harvest import RUN_FILE, File, Harvest, harvest
+from azureml_sandbox.harvest import harvest
+from azureml_sandbox.harvested import RUN_FILE, File, Harvest
 from azureml_sandbox.opened import opened
 from azureml_sandbox.recordings import Recording, read
 from azureml_sandbox.rewriting import Rewriting, stable_guid
@@ -153,7 +154,9 @@ class _Filling:
             known = self._world.jobs.get(self._guid, name)
             new = known is None or known.document != job
             if new:
-                self._world.jobs.put(self._guid, job, instants.parse(job["systemData"]["createdAt"]))
+                run = self._world.runs.get(self._guid, name)
+                assert run is not None  # noqa: S101 `_runs` put one for every job
+                self._world.jobs.put(self._guid, job, instants.parse(run["createdUtc"]))
             self._add("jobs", name, new=new)
 
     def _series(self) -> None:

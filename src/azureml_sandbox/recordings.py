@@ -14,10 +14,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from azureml_sandbox import instants
 from azureml_sandbox.state import Problem
 
 _WORKSPACE = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+"
@@ -94,6 +96,11 @@ def read(paths: Iterable[Path]) -> Iterator[Recording]:
         if not files:
             raise NotARecording(f"{path}: no *.json in this folder")
         yield from map(_recording, files)
+
+
+def http_date(text: str) -> int:
+    """Ticks of `Thu, 05 Jan 2023 10:40:26 GMT`."""
+    return int(parsedate_to_datetime(text).timestamp()) * instants.SECOND
 
 
 def _recording(file: Path) -> Recording:

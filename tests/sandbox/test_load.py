@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
+from azureml_sandbox import instants, run_document
 from azureml_sandbox.completion import MADE_UP
 from azureml_sandbox.load import Loaded, load
 from azureml_sandbox.opened import opened
@@ -87,6 +88,11 @@ def pipeline_with_a_child(folder: Path) -> Path:
         "parentRunUuid": "a", "rootRunUuid": "a", "createdBy": {"userName": "Somebody"}, "tags": {"null": None},
         "actionUris": {"Cancel": f"https://master.api.azureml-test.ms/x{HOME}/runs/{CHILD}/Cancel"},
     }  # fmt: skip
+    row = {"metricId": "m", "createdUtc": "2023-04-14T01:00:09.5+00:00", "step": None, "data": {"loss": 0.5}}
+    metric = {
+        "dataContainerId": f"dcid.{CHILD}", "name": "loss", "columns": {"loss": "Double"}, "properties": {},
+        "namespace": None, "standardSchemaId": None, "value": [row],
+    }  # fmt: skip
     log = base64.b64encode(b"a line\n").decode()
     blob = f"https://someaccount.blob.core.windows.net/azureml/ExperimentRun/dcid.{CHILD}/logs/a.txt"
     return write(
@@ -96,6 +102,7 @@ def pipeline_with_a_child(folder: Path) -> Path:
         entry("GET", f"{ARM}/jobs/{MASKED}?api-version=1", arm_job("Completed", first["systemData"]["createdAt"])),
         entry("GET", f"{HISTORY}/runs/{MASKED}/children", {"value": [child]}),
         entry("GET", blob, log, 206, Content_Range="bytes 0-6/7", **{"x-ms-blob-type": "AppendBlob"}),
+        entry("POST", f"https://eastus.api.azureml.ms/metric/v2.0{HOME}/runs/{CHILD}/lastvalues", {"value": [metric]}),
         entry("PUT", f"{ARM}/jobs/{MASKED}?api-version=1", second, 201),
         entry("GET", f"{ARM}/jobs/none", {"error": {}}, 404),
     )
@@ -105,9 +112,9 @@ def test_masked_names_become_jobs_of_their_own(sandbox: Sandbox, workspace: Work
     """One masked name stands for two jobs; each gets a name, and a child stays with its parent."""
     loaded = load(sandbox.folder, workspace.workspace_name, [pipeline_with_a_child(tmp_path)])
 
-    assert loaded.came["jobs"] == {"two-jobs-0", "two-jobs-4"}
+    assert loaded.came["jobs"] == {"two-jobs-0", "two-jobs-5"}
     with opened(sandbox.folder, workspace.workspace_name) as (world, home):
-        child, parent, failed = (world.runs.get(home.guid, name) for name in (CHILD, "two-jobs-0", "two-jobs-4"))
+        child, parent, failed = (world.runs.get(home.guid, name) for name in (CHILD, "two-jobs-0", "two-jobs-5"))
         job = world.jobs.get(home.guid, "two-jobs-0")
     assert child is not None
     assert parent is not None
@@ -150,6 +157,55 @@ def test_a_name_that_another_job_has_is_not_overwritten(
 
     assert [each.came["jobs"] for each in twice] == [{"job01", "job01-two"}] * 2
     assert not twice[1].new
+
+
+def test_what_only_some_answers_tell_of_a_run_is_kept(
+    sandbox: Sandbox, workspace: WorkspaceFile, tmp_path: Path
+) -> None:
+    """A plain GET has null where rundata has inputs and outputs, and a PATCH may have a masked experiment."""
+    outputs = {
+        "default": {"assetId": "azureml://locations/eastus/workspaces/00000/data/x/versions/1", "type": "UriFolder"}
+    }
+    run = {"runId": CHILD, "experimentId": EXPERIMENT, "createdUtc": "2023-04-14T01:00:05+00:00", "status": "Completed"}
+    plain = run | {"inputs": None, "outputs": None, "experimentId": "00000000-0000-0000-0000-000000000000"}
+    told = {"runMetadata": run | {"outputs": outputs}, "runDefinition": {"command": "x"}, "jobSpecification": None}
+    plain |= {"token": "t", "displayName": "later"}
+    write(
+        tmp_path,
+        "twice told",
+        entry("POST", f"{HISTORY}/rundata", told),
+        entry("PATCH", f"{HISTORY}/runs/{CHILD}/modify", plain),
+    )
+
+    load(sandbox.folder, workspace.workspace_name, [tmp_path])
+
+    with opened(sandbox.folder, workspace.workspace_name) as (world, home):
+        stored = world.runs.get(home.guid, CHILD)
+    assert stored is not None
+    asset = f"azureml://locations/{home.region}/workspaces/{home.guid}/data/x/versions/1"
+    assert stored["outputs"]["default"]["assetId"] == asset
+    assert (stored["runDefinition"], stored["displayName"], stored["token"]) == ({"command": "x"}, "later", None)
+    assert stored["experimentId"] == EXPERIMENT
+
+
+def test_a_made_up_run_never_replaces_a_recorded_one(
+    sandbox: Sandbox, workspace: WorkspaceFile, tmp_path: Path
+) -> None:
+    """One file has the run, a later one only the job."""
+    job = arm_job("Running", "2024-07-24T08:00:00.1+00:00") | {"name": "job01", "id": f"{HOME}/jobs/job01"}
+    run = run_document.new("job01", EXPERIMENT, {"userObjectId": None}, instants.parse("2024-07-24T08:00:00.1+00:00"))
+    first = write(tmp_path, "first", entry("GET", f"{HISTORY}/runs/job01", run | {"status": "Completed"}))
+    second = write(tmp_path, "second", entry("GET", f"{ARM}/jobs/job01?api-version=1", job))
+
+    for order in ([first, second], [second, first]):
+        target = sandbox.add_workspace().workspace_name
+        load(sandbox.folder, target, order)
+        with opened(sandbox.folder, target) as (world, home):
+            stored, found = world.runs.get(home.guid, "job01"), world.jobs.get(home.guid, "job01")
+        assert stored is not None
+        assert found is not None
+        assert (stored["status"], stored["properties"]) == ("Completed", {})
+        assert found.document is not None
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", '{"Entries": [{}]}', '{"entries": []}'])
