@@ -307,6 +307,7 @@ def test_runs_are_filtered(plane: Plane, condition: str | None, expected: list[s
     "condition",
     [
         "Colour eq red",
+        "RunId eq a b",
         "Status",
         "Status is Failed",
         "(Status eq Failed",
