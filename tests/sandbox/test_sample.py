@@ -49,7 +49,9 @@ def test_as_many_as_asked_for(wanted: Wanted) -> None:
 
     assert len(ids(runs)) == len(runs) == wanted.runs
     assert all(len(run.series) == wanted.series and len(run.files) == wanted.artifacts for run in runs)
-    assert all(len(rows) == wanted.points for run in runs for _, rows in run.series)
+    every = [rows for run in runs for _, rows in run.series]
+    assert all([row["step"] for row in rows] == list(range(wanted.points)) for rows in every)
+    assert all(len({row["createdUtc"] for row in rows}) == len(rows) for rows in every)
     assert len(experiments(wanted)) == wanted.experiments
     assert wanted.children or all(run.run["parentRunId"] is None for run in runs)
 
