@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.redact import names_secret
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
     Artifact,
@@ -70,18 +71,19 @@ def losses(*values: float) -> Points:
 
 
 TEXT = st.text(st.characters(codec="utf-8", categories=("L", "N", "Zs")), max_size=10)
+NAME = TEXT.filter(lambda name: not names_secret(name))  # Hypothesis draws from the words of the code under test
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAME, inner, max_size=3),
     max_leaves=8,
 )
 TIME = st.none() | st.integers(-(10**17), 10**18).map(Instant)
-TAGS = st.dictionaries(TEXT, st.none() | TEXT, max_size=3)
-ASSETS = st.dictionaries(TEXT, st.builds(AssetReference, TEXT, st.none() | TEXT), max_size=2)
+TAGS = st.dictionaries(NAME, st.none() | TEXT, max_size=3)
+ASSETS = st.dictionaries(NAME, st.builds(AssetReference, TEXT, st.none() | TEXT), max_size=2)
 RUN = st.builds(
     Run, id=st.just(R1), parent=st.none() | TEXT.map(RunId), experiment=TEXT, status=TEXT, start=TIME, end=TIME,
     display_name=st.none() | TEXT, description=st.none() | TEXT, tags=TAGS, properties=TAGS,
-    parameters=st.dictionaries(TEXT, JSON, max_size=3), inputs=ASSETS, outputs=ASSETS, input_datasets=JSON,
+    parameters=st.dictionaries(NAME, JSON, max_size=3), inputs=ASSETS, outputs=ASSETS, input_datasets=JSON,
     output_datasets=JSON, hidden=st.booleans(), error=JSON, created=TIME, modified=TIME, creator=st.none() | TEXT,
     kind=st.none() | TEXT, container=TEXT, document=JSON, unknown=st.lists(TEXT, max_size=2).map(tuple),
 )  # fmt: skip
