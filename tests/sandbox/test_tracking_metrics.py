@@ -161,6 +161,12 @@ def test_a_body_that_is_no_json_is_refused(ask: Ask) -> None:
     assert ask("POST", "mlflow/runs/create", "text").status_code == 400
 
 
+def test_a_time_that_no_calendar_has_is_refused(tracking: MlflowClient, run_id: str) -> None:
+    """Nanoseconds sent as milliseconds."""
+    with pytest.raises(RestException, match="no time in milliseconds"):
+        tracking.log_metric(run_id, "a", 1.0, timestamp=1_700_000_000_000_000_000)
+
+
 def test_metrics_logged_without_waiting_arrive(tracking: MlflowClient) -> None:
     """synchronous=False goes through azureml-mlflow's own preview routes."""
     with mlflow.start_run() as run:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from mlflow.entities import LifecycleStage
 from mlflow.protos.service_pb2 import Experiment, ExperimentTag, Metric, Param, Run, RunInfo, RunStatus, RunTag
 
-from azureml_sandbox import instants
+from azureml_sandbox import errors, instants
 from azureml_sandbox.world import SCALAR, Document, Series, Workspace
 
 RUN_NAME = "mlflow.runName"
@@ -42,6 +42,14 @@ _TO_SERVICE = {
 def service_status(status: int) -> str:
     """Run history's word for MLflow's number (recorded: a run created by MLflow is `Running`)."""
     return _TO_SERVICE[RunStatus.Name(status)]
+
+
+def service_time(milliseconds: int) -> str:
+    """A client's time in the service's form. Refused (400) for one that no calendar has."""
+    try:
+        return instants.text(milliseconds * instants.MILLISECOND)
+    except (ValueError, OverflowError, OSError) as wrong:
+        raise errors.invalid(f"{milliseconds} is no time in milliseconds: {wrong}") from wrong
 
 
 def experiment(document: Document) -> Experiment:

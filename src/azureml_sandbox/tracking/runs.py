@@ -62,8 +62,8 @@ def update(call: Call, request: mlflow.UpdateRun) -> mlflow.UpdateRun.Response:
     if request.HasField("status"):
         change["status"] = documents.service_status(request.status)
     if change.get("status") in run_document.TERMINAL:
-        ended = request.end_time * instants.MILLISECOND if request.HasField("end_time") else instants.now()
-        change["endTimeUtc"] = instants.text(ended)
+        now = instants.text(instants.now())
+        change["endTimeUtc"] = documents.service_time(request.end_time) if request.HasField("end_time") else now
     return mlflow.UpdateRun.Response(run_info=documents.run_info(_modified(call, document, change)))
 
 
@@ -92,7 +92,7 @@ def _made(call: Call, request: mlflow.CreateRun, experiment: Document) -> Docume
     run_id, user, at = str(uuid.uuid4()), caller(call), instants.now()
     tags = {tag.key: tag.value for tag in request.tags}
     parent = stored(call, tags[documents.PARENT]) if documents.PARENT in tags else None
-    started = request.start_time * instants.MILLISECOND if request.HasField("start_time") else at
+    started = instants.parse(documents.service_time(request.start_time)) if request.HasField("start_time") else at
     # Recorded: `experiments/0` stays in the URI when "0" was sent. Else clients need the name in it.
     place = request.experiment_id if request.experiment_id == experiments.DEFAULT_ID else experiment["name"]
     fresh = run_document.new(run_id, experiment["experimentId"], user, started, parent) | {

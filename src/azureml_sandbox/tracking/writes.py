@@ -153,7 +153,7 @@ def _append(call: Call, container: str, name: str, rows: list[Document], visible
 def _row(metric: mlflow.Metric) -> Document:
     return {
         "metricId": str(uuid4()),
-        "createdUtc": instants.text(metric.timestamp * instants.MILLISECOND),
+        "createdUtc": documents.service_time(metric.timestamp),
         "step": metric.step,
         "data": {metric.key: _number(metric.value)},
     }
