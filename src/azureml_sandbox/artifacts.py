@@ -218,6 +218,8 @@ async def _delete(call: Call, found: Document) -> None:
 
 def _info(call: Call, found: Document, permissions: str) -> Document:
     account, container, blob = _place(call, found)
+    if account not in call.storage.accounts:
+        raise errors.not_found("Storage account", account)
     return {
         "contentUri": call.storage.sas_url(account, container, blob, permissions, _HOURS),
         "origin": found["origin"],

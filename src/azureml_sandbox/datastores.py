@@ -40,6 +40,8 @@ async def secrets(call: Call) -> Response:
     if properties["credentials"]["credentialsType"] == "None":
         raise errors.invalid(f"Datastore {call.path('name')} has no credentials.")
     account = properties["accountName"]
+    if account not in call.storage.accounts:
+        raise errors.not_found("Storage account", account)
     asked = await wire.body(call)
     if not asked.get("expirableSecret"):
         return arm_answer({"secretsType": "AccountKey", "key": call.storage.account_key(account)})

@@ -237,6 +237,17 @@ def test_a_run_is_not_found_in_another_experiment(plane: Plane) -> None:
     assert plane("history", "GET", "/experiments/train/runs/r1").status_code == 200
 
 
+def test_an_experiments_id_leads_where_its_name_does(plane: Plane) -> None:
+    """To the same runs; an id that is none is refused, nothing is made for it."""
+    experiment = plane.put("r1", experiment="train")["experimentId"]
+    nowhere = "/experimentids/6d6f1c3e-0000-4000-8000-000000000001"
+
+    assert patch(plane, f"/experimentids/{experiment}/runs/r2").json()["experimentId"] == experiment
+    assert [run["runId"] for run in plane.post(f"/experimentids/{experiment}/runs:query")["value"]] == ["r1", "r2"]
+    assert patch(plane, f"{nowhere}/runs/r3").status_code == 404
+    assert plane("history", "GET", "/runs/r3").status_code == 404
+
+
 def test_children_come_by_pages_of_a_hundred(plane: Plane) -> None:
     """The last page has neither `nextLink` nor `continuationToken`."""
     children = [{"runId": f"c{index:03}", "parentRunId": "p"} for index in range(150)]

@@ -190,6 +190,7 @@ def test_rows_that_are_not_visible_yet_are_not_read(world: World) -> None:
     world.metrics.append(GUID, series, rows(1.0), visible=100)
 
     assert world.metrics.of_container(GUID, "dcid.r1", visible=99) == []
+    assert world.metrics.rows(GUID, series, visible=99) == []
     assert world.metrics.last(GUID, "dcid.r1", visible=99) == []
     assert not world.metrics.settled(GUID, "dcid.r1", 99)
     assert len(world.metrics.rows(GUID, series, visible=100)) == 1
