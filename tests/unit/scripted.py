@@ -59,7 +59,7 @@ class Patient:
     """A clock on which only waiting takes time."""
 
     def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+        self.time = datetime.now(UTC)
         self.waits: list[float] = []
 
     def now(self) -> datetime:
