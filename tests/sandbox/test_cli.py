@@ -1,0 +1,228 @@
+"""The command line, as a process: what it prints, what it refuses, what survives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from azure.identity import EnvironmentCredential
+
+from azureml_sandbox import state
+from azureml_sandbox.running import Sandbox
+from environment import point_at
+from sandbox.accounts import ARTIFACTS, Account, arm
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "azureml_sandbox", *arguments], check=False, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Path]:
+    """A DIR served by the command line itself."""
+    folder = tmp_path / "served"
+    done = command("serve", str(folder), "--background")
+    assert done.returncode == 0, done.stderr
+    yield folder
+    if state.is_locked(folder):
+        Sandbox(folder).stop()
+
+
+def refusal(*arguments: str) -> str:
+    """The one line on stderr of a command that ends with 2."""
+    done = command(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_a_new_dir_holds_source_and_target_apart(served: Path) -> None:
+    """In two subscriptions and two regions."""
+    source, target = (json.loads((served / f"{name}.json").read_bytes()) for name in ("source", "target"))
+
+    assert set(source) == {"subscription_id", "resource_group", "workspace_name", "tenant_id"}
+    assert source["subscription_id"] != target["subscription_id"]
+    assert source["tenant_id"] == target["tenant_id"] == Sandbox(served).env["AZURE_TENANT_ID"]
+
+
+def test_env_is_eaten_by_a_shell(served: Path) -> None:
+    printed = command("env", str(served)).stdout
+
+    seen = subprocess.run(
+        ["bash", "-c", f"NO_PROXY=*; {printed}\necho $HTTPS_PROXY $AZURE_CLIENT_ID $NO_PROXY"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    env = json.loads(command("env", str(served), "--json").stdout)
+    assert seen == [env["HTTPS_PROXY"], env["AZURE_CLIENT_ID"]]
+
+
+def test_requests_are_printed_and_counted_anew(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox(served)
+    point_at(sandbox, monkeypatch)
+    arm(sandbox.workspace("source"), EnvironmentCredential())
+
+    first = json.loads(command("requests", str(served), "--reset", "--json").stdout)
+    table = command("requests", str(served)).stdout
+
+    assert {each["workspace"] for each in first["routes"]} == {"", "source"}
+    assert table == "0 requests, 0 of them writes; 0 bytes; 0 at most at one time\n"
+
+
+def test_a_dir_is_served_once(served: Path) -> None:
+    assert "is served already by process" in refusal("serve", str(served))
+    assert "is served already by process" in refusal("serve", str(served), "--background")
+
+
+def test_workspaces_blobs_login_and_port_survive_a_restart(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox(served)
+    env = sandbox.env
+    point_at(sandbox, monkeypatch)
+    account = Account(served, sandbox.workspace("source"), EnvironmentCredential())
+    account.client("key").get_blob_client(ARTIFACTS, "kept").upload_blob(b"x")
+
+    assert command("stop", str(served)).returncode == 0
+    assert command("serve", str(served), "--background", "--workspace", "third").returncode == 0
+
+    assert sandbox.env == env
+    assert account.client("token").get_blob_client(ARTIFACTS, "kept").download_blob().readall() == b"x"
+    assert arm(sandbox.workspace("third"), EnvironmentCredential())["name"] == "third"
+
+
+def test_stopping_takes_the_storage_along(served: Path) -> None:
+    children = psutil.Process(state.running(served).pid).children(recursive=True)
+
+    assert command("stop", str(served)).returncode == 0
+
+    assert len(children) == 1
+    assert psutil.wait_procs(children, 5)[1] == []
+
+
+def test_storage_saves_and_leaves_when_the_server_is_killed(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox(served)
+    point_at(sandbox, monkeypatch)
+    account = Account(served, sandbox.workspace("source"), EnvironmentCredential())
+    account.client("key").get_blob_client(ARTIFACTS, "kept").upload_blob(b"x")
+    children = psutil.Process(state.running(served).pid).children(recursive=True)
+
+    sandbox.kill()
+
+    assert psutil.wait_procs(children, 5)[1] == []
+    assert command("serve", str(served), "--background").returncode == 0
+    assert account.client("key").get_blob_client(ARTIFACTS, "kept").download_blob().readall() == b"x"
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from azureml_sandbox.running import Sandbox
+
+sandbox = Sandbox.start(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_leashed_server_ends_with_who_started_it(tmp_path: Path) -> None:
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert starter.stdout is not None
+    assert starter.stdout.readline() == b"ready\n"
+    server = psutil.Process(state.running(tmp_path).pid)
+
+    os.kill(starter.pid, signal.SIGKILL)
+
+    assert starter.wait(5) == -signal.SIGKILL
+    assert psutil.wait_procs([server], 10)[1] == []
+
+
+def test_ctrl_c_ends_a_server_in_the_foreground(tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "azureml_sandbox", "serve", str(tmp_path / "d")], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    assert server.stdout.readline().startswith("Ready: source, target at 127.0.0.1:")
+
+    server.send_signal(signal.SIGINT)
+
+    assert server.wait(10) == 0
+
+
+def test_workspaces_may_lie_in_different_tenants(tmp_path: Path) -> None:
+    tenant = "11111111-2222-3333-4444-555555555555"
+    sandbox = Sandbox.start(tmp_path, ["one", "two"], f"--tenant=two={tenant}")
+
+    assert sandbox.workspace("two").tenant_id == tenant
+    assert sandbox.workspace("one").tenant_id == sandbox.env["AZURE_TENANT_ID"]
+    sandbox.stop()
+
+
+def test_latency_is_added_to_every_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox.start(tmp_path, (), "--latency-ms=200")
+    point_at(sandbox, monkeypatch)
+    begun = time.monotonic()
+
+    EnvironmentCredential().get_token("https://management.azure.com/.default")  # two requests at least
+
+    assert time.monotonic() - begun >= 0.4
+    sandbox.stop()
+
+
+def test_faults_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"match": {"service": "login", "path": "/token$"}, "do": "status", "status": 400}]')
+    sandbox = Sandbox.start(tmp_path / "d", (), f"--faults={faults}", "--strict=refuse-client-ids")
+    point_at(sandbox, monkeypatch)
+
+    with pytest.raises(Exception, match="Declared trouble"):
+        EnvironmentCredential().get_token("https://management.azure.com/.default")
+    sandbox.stop()
+
+
+@pytest.mark.parametrize("verb", ["env", "requests", "stop"])
+def test_a_dir_without_a_sandbox(tmp_path: Path, verb: str) -> None:
+    words = refusal(verb, str(tmp_path / "nothing"))
+
+    assert "holds no sandbox: start one with azureml-sandbox serve" in words
+
+
+@pytest.mark.parametrize("verb", ["env", "requests", "stop"])
+def test_a_dir_that_is_not_served(tmp_path: Path, verb: str) -> None:
+    Sandbox.start(tmp_path).stop()
+
+    assert "is not served: start it with azureml-sandbox serve" in refusal(verb, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--tenant", "source"], "--tenant source: expected NAME=ID"),
+        (["--tenant", "source=x"], "tenant 'x' of workspace source: expected a guid"),
+        (["--tenant", "other=11111111-2222-3333-4444-555555555555"], "there is no workspace other"),
+        (["--workspace", "a/b"], "workspace name 'a/b': expected 3 to 33 letters"),
+        (["--faults", "/nowhere.json"], "--faults /nowhere.json: No such file or directory"),
+        (["--port", "99999"], "--port 99999: "),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path: Path, flags: list[str], words: str) -> None:
+    assert words in refusal("serve", str(tmp_path / "d"), *flags)
+
+
+def test_a_malformed_faults_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "faults.json").write_text("{")
+
+    words = refusal("serve", str(tmp_path), "--faults", f"{tmp_path}/faults.json")
+
+    assert f"--faults {tmp_path}/faults.json: " in words
