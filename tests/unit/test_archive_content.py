@@ -253,6 +253,14 @@ def test_listed_again_only_changed_runs_need_extraction(archive: Archive, change
     assert [one.id for one in archive.unit(R1)] == [R1]
 
 
+def test_selection_sees_what_was_listed_last(archive: Archive) -> None:
+    extract(archive_with(archive, "r1"), run("r1"))
+
+    archive.put_listed([run("r1", tags={"team": "x"}, modified=Instant(9))])
+
+    assert [row.tags for row in archive.listing()] == [{"team": "x"}]
+
+
 def test_active_runs_are_read_again_every_time(archive: Archive) -> None:
     """They log on without their document changing."""
     active = replace(run("r1"), status="Running")

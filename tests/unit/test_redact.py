@@ -98,6 +98,11 @@ def test_secret_shapes_in_any_text(shape: str, expected: str) -> None:
     assert expected == text(expected)
 
 
+@pytest.mark.parametrize("start", ["%2B", "%2F", "%252B", "+", "/", "a"])
+def test_a_signature_may_begin_with_any_of_its_letters(start: str) -> None:
+    assert text(f"https://h/p?sv=1&sig={start}{SIGNATURE}&se=2") == "https://h/p?sv=1&sig=***&se=2"
+
+
 def test_json_web_tokens_and_private_keys() -> None:
     assert text(f"a {jwt()} b") == "a *** b"
     kind = "RSA PRIVATE" + " KEY"

@@ -42,7 +42,7 @@ searching for the shapes' own words without case."""
 _QUOTE = r"\\*[\"']"
 _SHAPES = (
     re.compile(
-        r"(?i)(?:^|(?<=[?&;])|(?<=%26)|(?<=%3f))(?P<keep>(?:amp;)?sig(?:=|%3d))[^&\s\"'<>\\;,)%]+(?:%(?!26)\w\w[^&\s\"'<>\\;,)%]*)*"
+        r"(?i)(?:^|(?<=[?&;])|(?<=%26)|(?<=%3f))(?P<keep>(?:amp;)?sig(?:=|%3d))(?:[^&\s\"'<>\\;,)%]|%(?!26)\w\w)+"
     ),
     re.compile(r"\beyJ[\w-]{10,}(?:\.[\w-]*){2,4}"),  # a JSON Web Token; with five parts an encrypted one
     re.compile(r"(?i)\b(?P<keep>(?:Account|SharedAccess)Key\s*=\s*)[^;\s\"'\\]+"),
