@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,6 +109,9 @@ class Tunnel(asyncio.Protocol):
         """Give it ten seconds to say what it wants."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
         self.transport = transport
+        # asyncio does this only for sockets whose protocol is said; uvicorn's is not. Without it, answers in two
+        # writes wait for the client's delayed acknowledgement: 44 ms instead of 1 ms.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks only for shutdown()
         self._timer = self._loop.call_later(_PATIENCE_S, transport.abort)
 
