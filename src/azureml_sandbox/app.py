@@ -61,6 +61,7 @@ class App:
         self._faults, self._traffic, self._control = faults, traffic, control
         self._routes, self._latency_ms = routes, latency_ms
         self._relay = Relay(storage, login)
+        self._owners: dict[str, Workspace] = {}
         self._turn = count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +102,7 @@ class App:
         return self._service(host, region, method, path, authorization)
 
     def _blob(self, account: str, scope: Scope, path: str) -> Found:
-        workspace = next((each for each in self._world.workspaces() if each.account == account), None)
+        workspace = self._owner(account)
         copies = any(name == b"x-ms-copy-source" for name, _ in scope["headers"])
         route, effect = relay.doing(scope["method"], scope["query_string"].decode("ascii"), copies=copies)
         name, region = (workspace.name, workspace.region) if workspace is not None else ("", "")
@@ -109,6 +110,12 @@ class App:
         if workspace is None:
             return Found(asked, refusals.blob_error(404, "ResourceNotFound", "The specified resource does not exist."))
         return Found(asked, self._relay.to(asked, account, workspace.tenant_id))
+
+    def _owner(self, account: str) -> Workspace | None:
+        """The workspace of an account; asked once, since it never changes."""
+        if account not in self._owners:
+            self._owners = {each.account: each for each in self._world.workspaces()}
+        return self._owners.get(account)
 
     def _service(self, host: str, region: str, method: str, path: str, authorization: str | None) -> Found:
         """ARM and the data plane: token, then workspace, then route, each with its refusal."""
