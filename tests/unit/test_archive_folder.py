@@ -83,10 +83,13 @@ def test_a_killed_writer_leaves_a_whole_archive_without_a_lock(tmp_path: Path, t
 
 
 def test_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
-    Archive.create(tmp_path / "deep" / "archive", SOURCE).close()
+    """Whether we made it or found it empty."""
+    (tmp_path / "found").mkdir(mode=0o755)
 
-    assert stat.S_IMODE((tmp_path / "deep" / "archive").stat().st_mode) == 0o700
-    assert stat.S_IMODE((tmp_path / "deep" / "archive" / "archive.db").stat().st_mode) == 0o600
+    for folder in (tmp_path / "deep" / "made", tmp_path / "found"):
+        Archive.create(folder, SOURCE).close()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE((folder / "archive.db").stat().st_mode) == 0o600
 
 
 def test_creating_it_again_opens_it_whatever_the_case_of_the_names(tmp_path: Path) -> None:
