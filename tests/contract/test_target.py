@@ -172,6 +172,15 @@ class TestRuns:
         assert isinstance(outcomes[RunId("b a d")], Refused)
         assert (outcomes[RunId("good-1")], outcomes[RunId("good-2")]) == (None, None)
 
+    async def test_an_end_whose_error_was_refused_is_no_end(self, target: AzureWorkspace) -> None:
+        """The run ended as it should, but its error is not there: that is said, now and when it is tried again."""
+        failed = Run(id=RUN, status="Failed", start=START, end=END, error={"code": "UserError", "message": "x" * 3_001})
+        await begin(target, failed)
+
+        for _ in range(2):
+            outcomes = await target.finish_runs(EXPERIMENT, [failed])
+            assert isinstance(outcomes[RUN], Refused)
+
     async def test_children_and_single_runs_know_their_experiments_name(self, target: AzureWorkspace) -> None:
         """On the wire a run has an id only."""
         await begin(target, *history())

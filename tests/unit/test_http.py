@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from typing import Any
@@ -50,10 +51,12 @@ def sender(transport: Scripted, clock: Patient, tokens: Tokens | None = None, **
 
 
 async def asked(*script: Any, repeatable: bool = True) -> tuple[Answer | ServiceError, Scripted, Patient]:
-    """The outcome of one request against a script."""
+    """The outcome of one request against a script; there is one place at the gate, so that a lost one would hang."""
     transport, clock = Scripted(*script), Patient()
+    sending = Sender(transport, Tokens(), parallel=1, clock=clock)
     try:
-        answer = await sender(transport, clock).send(ASKED, "POST", URL, json={}, repeatable=repeatable)
+        async with asyncio.timeout(30):
+            answer = await sending.send(ASKED, "POST", URL, json={}, repeatable=repeatable)
     except ServiceError as error:
         return error, transport, clock
     return answer, transport, clock

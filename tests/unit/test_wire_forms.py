@@ -23,7 +23,9 @@ from azureml_replay.model import (
     RunId,
     Series,
     SeriesKey,
+    StoredFile,
 )
+from azureml_replay.workspace import CopyFile, SecretUrl
 
 TICKS = st.integers(0, 4_000_000_000 * 10_000_000)
 STEPS = st.none() | st.integers(-(2**63), 2**63 - 1)
@@ -193,6 +195,36 @@ def test_states_that_no_event_can_say_are_set() -> None:
     (state,) = encode.finish_states([run_ended("NotResponding")])["runs"]
     assert state["status"] == "NotResponding"
     assert state["endTimeUtc"] == "1970-01-01T00:00:00.000002+00:00"
+
+
+SOURCE = SecretUrl("https://a.blob.core.windows.net/c/f?sig=s")
+STORED = StoredFile(
+    location=Location("s", "f"), size_bytes=7, md5=b"m", etag="0x1", content_type="t/t", metadata={"K": "v"}
+)
+FILE = CopyFile(path="f", source=SOURCE, stored=STORED)
+
+
+def test_a_copy_is_pinned_to_its_source_and_waited_for() -> None:
+    """The synchronous form: an asynchronous one would have to be polled."""
+    headers = encode.copy_headers(FILE)
+
+    assert headers == {
+        "x-ms-copy-source": "https://a.blob.core.windows.net/c/f?sig=s",
+        "x-ms-source-if-match": '"0x1"',
+        "x-ms-requires-sync": "true",
+    }
+    assert type(headers["x-ms-copy-source"]) is str
+
+
+def test_blocks_are_pinned_too_and_cover_the_file() -> None:
+    """Ranges include their last byte; the list carries what a whole copy takes along by itself."""
+    assert encode.block_headers(FILE, 0, 4)["x-ms-source-range"] == "bytes=0-3"
+    assert encode.block_headers(FILE, 4, 7)["x-ms-source-if-match"] == '"0x1"'
+    assert encode.block_list_headers(STORED) == {
+        "x-ms-meta-K": "v",
+        "x-ms-blob-content-type": "t/t",
+        "x-ms-blob-content-md5": "bQ==",
+    }
 
 
 def test_a_key_that_the_service_adds_is_noticed() -> None:

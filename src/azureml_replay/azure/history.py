@@ -110,10 +110,10 @@ class History:
 
     async def _ended(self, runs: Sequence[Run], outcomes: Mapping[RunId, Outcome]) -> Sequence[Run]:
         """Of the runs that were refused, those that have ended there as they should: a service moves them no more."""
-        refused = [run for run in runs if isinstance(outcomes[run.id], Refused)]
-        there = await self._rundata([run.id for run in refused]) if refused else {}
-        states = {run: decode.run(decode.run_of_rundata(item), "").status for run, item in there.items()}
-        return [run for run in refused if run.status in TERMINAL and states.get(run.id) == run.status]
+        refused = [run for run in runs if run.status in TERMINAL and isinstance(outcomes[run.id], Refused)]
+        found = await self._rundata([run.id for run in refused]) if refused else {}
+        there = {run: decode.run(decode.run_of_rundata(item), "") for run, item in found.items()}
+        return [run for run in refused if run.id in there and _has_ended(run, there[run.id])]
 
     async def ingested(self, run: RunId) -> bool | None:
         """True where metrics that were sent can be read, False where not yet, None where the service cannot say."""
@@ -215,6 +215,10 @@ class History:
 
 def _settable(experiment: Experiment) -> tuple[object, ...]:
     return experiment.description, dict(experiment.tags), experiment.archived is not None
+
+
+def _has_ended(wanted: Run, there: Run) -> bool:
+    return there.status == wanted.status and (wanted.error is None or there.error is not None)
 
 
 def _outcome(problem: decode.Problem) -> Outcome:

@@ -1,0 +1,108 @@
+"""Lists of several pages: followed to their end, as the service says, and never to another host."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from azureml_replay.azure.arm import Arm
+from azureml_replay.azure.decode import Page
+from azureml_replay.azure.history import History
+from azureml_replay.azure.http import Sender
+from azureml_replay.azure.metrics import Metrics
+from azureml_replay.azure.pages import pages
+from azureml_replay.config import AZURE
+from azureml_replay.errors import NotFound, Rejected, Unavailable
+from azureml_replay.model import Run, RunId, Series, SeriesKey, WorkspaceRef
+from unit.scripted import Patient, Said, Scripted, Tokens
+
+REF = WorkspaceRef("s", "g", "w")
+API = "https://westeurope.api.example"
+NEXT = f"{AZURE.arm}{REF.arm_id}/jobs?api-version=2024-04-01&$skipToken=a%2fb%3d%3d"
+
+
+def said(document: object) -> Said:
+    return Said(200, orjson.dumps(document))
+
+
+def arm(transport: Scripted) -> Arm:
+    return Arm(Sender(transport, Tokens(), parallel=1, clock=Patient()), AZURE, REF)
+
+
+def history(transport: Scripted) -> History:
+    sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
+    return History(sender, API, Arm(sender, AZURE, REF), REF.arm_id, "scope")
+
+
+def metrics(transport: Scripted) -> Metrics:
+    return Metrics(Sender(transport, Tokens(), parallel=1, clock=Patient()), API, REF.arm_id, "scope")
+
+
+async def test_a_next_link_is_followed_byte_for_byte() -> None:
+    """Its token is opaque, and its escapes are lower case."""
+    transport = Scripted(said({"value": [{"name": "a"}], "nextLink": NEXT}), said({"value": [{"name": "b"}]}))
+
+    assert [job.name async for page in arm(transport).jobs() for job in page] == ["a", "b"]
+    assert "listViewType=All" in transport.requests[0].url
+    assert transport.requests[1].url == NEXT
+
+
+@pytest.mark.parametrize("link", ["https://elsewhere.example/x", "https://management.azure.com.evil.example/x"])
+async def test_a_list_that_goes_on_at_another_host_is_refused(link: str) -> None:
+    """Our token would go along."""
+    first = {"value": [], "nextLink": link}
+    transport = Scripted(said(first), said(first))
+
+    with pytest.raises(Rejected, match="another host"):
+        [page async for page in arm(transport).jobs()]
+    with pytest.raises(Rejected, match="another host"):
+        [page async for page in history(transport).children(RunId("r"))]
+    assert len(transport.requests) == 2
+
+
+async def test_children_are_followed_by_token_and_by_link() -> None:
+    """Whichever the service gives; an empty page with a token is not the end."""
+    child = {"runId": "c", "experimentId": ""}
+    link = f"{API}/history/next?x=%2f"
+    transport = Scripted(
+        said({"value": [], "continuationToken": "a/b+c"}),
+        said({"value": [child], "nextLink": link}),
+        said({"value": [{**child, "runId": "d"}]}),
+    )
+
+    assert [run.id async for page in history(transport).children(RunId("r")) for run in page] == ["c", "d"]
+    assert transport.requests[1].url.endswith("/children?$continuationtoken=a%2Fb%2Bc")
+    assert transport.requests[2].url == link
+
+
+async def test_a_page_that_leads_to_itself_ends_the_list_with_an_error() -> None:
+    """Neither silence nor a loop without end."""
+
+    async def ask(_: Page | None) -> Page:
+        return Page([], token="again")
+
+    with pytest.raises(Unavailable, match="does not end"):
+        [page async for page in pages(ask)]
+    row = {"name": "m", "columns": {"m": "Double"}, "value": [], "continuationToken": "again"}
+    with pytest.raises(Unavailable, match="do not end"):
+        [
+            points
+            async for points in metrics(Scripted(said(row), said(row))).points(
+                RunId("r"), Series(key=SeriesKey("m"), columns=())
+            )
+        ]
+
+
+async def test_a_missing_route_is_not_a_run_without_metrics() -> None:
+    """A 404 of the service names its reason; one without is a gateway's, and metrics would be lost."""
+    missing = Said(404, b'{"error":{"code":"UserError","message":"m","innerError":{"code":"NotFoundError"}}}')
+
+    assert await metrics(Scripted(missing)).series(RunId("r")) == []
+    with pytest.raises(NotFound):
+        await metrics(Scripted(Said(404, b""))).series(RunId("r"))
+
+
+async def test_a_run_that_an_answer_does_not_mention_is_unknown() -> None:
+    """Neither written nor refused: asked again later."""
+    outcomes = await history(Scripted(said({"runs": {}, "errors": {}}))).put_runs("e", [Run(id=RunId("r"))])
+    assert isinstance(outcomes[RunId("r")], Unavailable)

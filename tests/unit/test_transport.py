@@ -1,0 +1,73 @@
+"""What aiohttp is handed: the URL as it is, the proxy of the environment, trust as it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from azureml_replay.azure.transport import ExactSession, open_transport
+from azureml_replay.errors import UserError
+
+PROXIES = {"https": "http://127.0.0.1:1"}
+
+
+class Recording:
+    """Stands where aiohttp's session does, and remembers."""
+
+    def __init__(self) -> None:
+        self.urls: list[URL] = []
+        self.proxies: list[str | None] = []
+
+    async def request(self, _: str, url: URL, *, proxy: str | None) -> None:
+        self.urls.append(url)
+        self.proxies.append(proxy)
+
+
+@pytest.mark.parametrize("path", ["a/../b", "a//b", "a%2541", "%23%3F", "a/./b", "%C3%BC", "x?sig=a%2Bb%3D&p=a%2Fb"])
+async def test_a_url_is_sent_as_it_is_written(path: str) -> None:
+    """Normalised, it would be another blob's."""
+    wire = Recording()
+    await ExactSession(cast("aiohttp.ClientSession", wire), {}).request("GET", f"https://a.example/{path}")
+
+    assert str(wire.urls[0]) == f"https://a.example/{path}"
+
+
+async def test_the_proxy_is_the_environments_unless_a_host_is_exempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_PROXY is heard; plain HTTP, as the machine's metadata service speaks it, has a proxy of its own or none."""
+    monkeypatch.setenv("NO_PROXY", "inside.example")
+    wire = Recording()
+    session = ExactSession(cast("aiohttp.ClientSession", wire), PROXIES)
+    for url in ("https://a.example/", "https://inside.example/", "http://169.254.169.254/"):
+        await session.request("GET", url)
+
+    assert wire.proxies == ["http://127.0.0.1:1", None, None]
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_certificates_that_cannot_be_used_are_named(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable and the file, before anything is sent."""
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+
+    with pytest.raises(UserError, match=f"SSL_CERT_FILE names {file}"):
+        async with open_transport():
+            pass
+
+
+async def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its URL is not shown: it may hold a password."""
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://me:word@proxy")
+    monkeypatch.setenv("https_proxy", "socks5://me:word@proxy")
+
+    with pytest.raises(UserError, match="HTTPS_PROXY must begin with http") as raised:
+        async with open_transport():
+            pass
+    assert "word" not in str(raised.value)
