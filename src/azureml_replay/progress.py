@@ -9,11 +9,11 @@ class Progress(Protocol):
     """Whoever listens to a verb."""
 
     def expect(self, what: str, count: int) -> None:
-        """`count` more of `what` will come: `runs`, `points`, `files`, `bytes`, `experiments`, …"""
+        """So many more of `what` will come: `runs`, `points`, `files`, `experiments`."""
         ...
 
     def done(self, what: str, count: int = 1) -> None:
-        """`count` of `what` are finished."""
+        """So many of `what` are finished."""
         ...
 
     def say(self, text: str) -> None:

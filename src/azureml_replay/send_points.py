@@ -27,23 +27,26 @@ ATTEMPTS = 5
 def requests(pieces: Sequence[Points]) -> Iterator[list[Points]]:
     """Pieces cut so that each list is one request: at most 250 rows of a series, 1,000 in all (pure).
 
-    The longest remaining series go first, so the number of requests is the floor: the larger of rows / 1,000 and
-    the longest series / 250.
+    As few as can be: the larger of rows / 1,000 and the longest series / 250, both rounded up. To keep that promise
+    each request first takes what the requests after it could not, then fills up from the longest.
     """
-    at = dict.fromkeys(range(len(pieces)), 0)
-    while at:
-        batch: list[Points] = []
-        room = ROWS_PER_REQUEST
-        for index in sorted(at, key=lambda i: at[i] - len(pieces[i])):
-            take = min(ROWS_PER_SERIES_AND_REQUEST, room, len(pieces[index]) - at[index])
-            if not take:
-                break
-            batch.append(pieces[index].slice(at[index], at[index] + take))
-            at[index] += take
-            room -= take
-        at = {index: start for index, start in at.items() if start < len(pieces[index])}
-        if batch:
-            yield batch
+    left = {at: len(piece) for at, piece in enumerate(pieces) if len(piece)}
+    while left:
+        most, rows = max(left.values()), sum(left.values())
+        after = max(-(-rows // ROWS_PER_REQUEST), -(-most // ROWS_PER_SERIES_AND_REQUEST)) - 1
+        take = {at: max(0, rows - after * ROWS_PER_SERIES_AND_REQUEST) for at, rows in left.items()}
+        room = ROWS_PER_REQUEST - sum(take.values())
+        for at in sorted(left, key=lambda at: -left[at]):
+            more = min(ROWS_PER_SERIES_AND_REQUEST - take[at], left[at] - take[at], room)
+            take[at] += more
+            room -= more
+        yield [_next(pieces[at], left[at], count) for at, count in take.items() if count]
+        left = {at: rows - take[at] for at, rows in left.items() if rows > take[at]}
+
+
+def _next(piece: Points, left: int, count: int) -> Points:
+    start = len(piece) - left
+    return piece.slice(start, start + count)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
@@ -16,10 +17,13 @@ START_MS = 1_700_000_000_000
 
 def small(workspace: WorkspaceFile) -> None:
     """A parent with two children in one experiment: 330 points of 4 series, among them NaN and infinity; 3 files."""
-    client = MlflowClient(tracking_uri=tracking_uri(workspace))
+    mlflow.set_tracking_uri(tracking_uri(workspace))  # azureml-mlflow's artifact store asks the global one
+    client = MlflowClient()
     experiment = client.create_experiment("small")
     parent = client.create_run(experiment, start_time=START_MS, run_name="parent", tags={"team": "blue"}).info.run_id
-    client.log_batch(parent, [_metric("loss", step, 1 / (step + 1)) for step in range(300)], [Param("lr", "0.1")])
+    curve = [_metric("loss", step, 1 / (step + 1)) for step in range(300)]
+    client.log_batch(parent, curve[:250], [Param("lr", "0.1")])  # the service takes 250 of a name at a time
+    client.log_batch(parent, curve[250:])
     for at, ending in enumerate(("FINISHED", "FAILED")):
         tags = {"mlflow.parentRunId": parent}
         child = client.create_run(experiment, start_time=START_MS + at, run_name=f"child {at}", tags=tags).info.run_id

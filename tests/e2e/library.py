@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 from azure.core.pipeline.transport import AsyncHttpTransport
@@ -15,6 +17,19 @@ from azureml_replay.config import workspace_config
 from azureml_replay.migrate import Migrated, MigrateOptions, migrate
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import WorkspaceFile
+
+
+class FastClock:
+    """The wall's, but waits pass in a fiftieth of their time: nobody else uses this sandbox."""
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """A short while."""
+        await asyncio.sleep(seconds / 50)
+
 
 Transport = AsyncHttpTransport[HttpRequest, AsyncHttpResponse]
 
@@ -83,7 +98,7 @@ async def migrated(
         through = [cut.over(wire) if cut else wire for wire in wires]
         configs = [workspace_config(str(one.path)) for one in (source, target)]
         ends = [
-            await stack.enter_async_context(connect(config, transport=wire, parallel=width))  # type: ignore[arg-type]
+            await stack.enter_async_context(connect(config, transport=wire, parallel=width, clock=FastClock()))  # type: ignore[arg-type]
             for config, wire in zip(configs, through, strict=True)
         ]
         archive = stack.enter_context(Archive.create(folder, configs[0].ref))

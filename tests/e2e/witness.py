@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"  # a bar a run would bury what a failing test says
 
 import mlflow
 from azure.ai.ml import MLClient

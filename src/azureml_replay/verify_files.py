@@ -1,0 +1,109 @@
+"""One run's files, target against archive: paths, sizes, checksums, index entries, and bytes where asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.compare import compare_files
+from azureml_replay.errors import NotFound
+from azureml_replay.listing import StorageListing, path_in_run
+from azureml_replay.model import Artifact, Finding, Location, Omission, Run, RunId, StoredFile
+from azureml_replay.plan import Step, file_omission, target_path
+from azureml_replay.send_files import own_files
+from azureml_replay.workspace import Source, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a run's folder in the target should hold."""
+
+    files: Mapping[str, StoredFile]
+    """By path: size and MD5 as the source has them, or as we made them."""
+    origins: Mapping[str, Location]
+    """Where the source keeps it; ours have none."""
+    omissions: Sequence[Omission]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesChecked:
+    """The outcome for one run."""
+
+    findings: Sequence[Finding]
+    omissions: Sequence[Omission]
+    files: int
+    bytes: int
+    unverifiable: int
+
+
+@dataclass(slots=True)
+class FileCheck:
+    """Compares the files of one run at a time."""
+
+    archive: Archive
+    target: Target
+    storage: StorageListing
+    deep_source: Source | None = field(default=None)
+    """Given: read every byte, the source's too where it has no MD5."""
+
+    async def check(self, step: Step, actual: Run) -> FilesChecked:
+        """Raises Unavailable, Rejected."""
+        stored = {path_in_run(file, actual.container): file async for file in self.storage.files(actual.container)}
+        indexed = {artifact.path async for page in self._index(actual) for artifact in page}
+        expected = self._expected(step)
+        findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
+        unlisted = sorted(expected.files.keys() - indexed)
+        findings += [Finding(step.source, f"file {path}: index entry", "absent", path, "") for path in unlisted]
+        if self.deep_source is not None:
+            findings += await self._bytes(step.source, expected, stored, self.deep_source)
+        return FilesChecked(
+            findings=findings,
+            omissions=expected.omissions,
+            files=len(expected.files),
+            bytes=sum(file.size_bytes for file in expected.files.values()),
+            unverifiable=0 if self.deep_source is not None else unverifiable,
+        )
+
+    def _expected(self, step: Step) -> Expected:
+        files: dict[str, StoredFile] = {}
+        origins: dict[str, Location] = {}
+        omissions: list[Omission] = []
+        for artifact in self.archive.artifacts(step.source):
+            if omission := file_omission(step.source, artifact):
+                omissions.append(omission)
+            elif artifact.stored is not None:
+                path = target_path(artifact.path)
+                files[path], origins[path] = artifact.stored, artifact.location
+        for made in own_files(self.archive, step):
+            md5 = hashlib.md5(made.data, usedforsecurity=False).digest()
+            files[made.path] = StoredFile(location=Location("", made.path), size_bytes=len(made.data), md5=md5)
+        return Expected(files, origins, omissions)
+
+    async def _index(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
+        try:
+            async for page in self.target.artifacts(run):
+                yield page
+        except NotFound:
+            return  # a run without files has no container in the index
+
+    async def _bytes(
+        self, run: RunId, expected: Expected, stored: Mapping[str, StoredFile], source: Source
+    ) -> list[Finding]:
+        found: list[Finding] = []
+        for path in sorted(expected.files.keys() & stored.keys()):
+            wanted = expected.files[path].md5
+            if wanted is None:
+                wanted = await _md5(source, expected.origins[path])
+            there = await _md5(self.target, stored[path].location)
+            if there != wanted:
+                found.append(Finding(run, f"file {path}: bytes", "differs", wanted.hex(), there.hex()))
+        return found
+
+
+async def _md5(workspace: Source, location: Location) -> bytes:
+    digest = hashlib.md5(usedforsecurity=False)
+    async for data in workspace.read(location):
+        digest.update(data)
+    return digest.digest()
