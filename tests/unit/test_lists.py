@@ -47,6 +47,15 @@ async def test_a_next_link_is_followed_byte_for_byte() -> None:
     assert transport.requests[1].url == NEXT
 
 
+async def test_experiments_of_every_name_and_archived_ones_are_asked_for() -> None:
+    """The service hides both by default (swagger: `urlSafeExperimentNamesOnly`, `viewType`)."""
+    transport = Scripted(said({"value": []}))
+    assert [page async for page in history(transport).experiments()] == [[]]
+
+    assert transport.requests[0].url.endswith("/experiments:query?urlSafeExperimentNamesOnly=false")
+    assert orjson.loads(transport.requests[0].content) == {"viewType": "All"}
+
+
 @pytest.mark.parametrize("link", ["https://elsewhere.example/x", "https://management.azure.com.evil.example/x"])
 async def test_a_list_that_goes_on_at_another_host_is_refused(link: str) -> None:
     """Our token would go along."""

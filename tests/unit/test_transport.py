@@ -12,39 +12,41 @@ from yarl import URL
 from azureml_replay.azure.transport import ExactSession, open_transport
 from azureml_replay.errors import UserError
 
-PROXIES = {"https": "http://127.0.0.1:1"}
-
 
 class Recording:
     """Stands where aiohttp's session does, and remembers."""
 
     def __init__(self) -> None:
         self.urls: list[URL] = []
-        self.proxies: list[str | None] = []
+        self.proxies: list[object] = []
 
-    async def request(self, _: str, url: URL, *, proxy: str | None) -> None:
+    async def request(self, _: str, url: URL, *, proxy: URL | None = None, proxy_auth: object = None) -> None:
         self.urls.append(url)
-        self.proxies.append(proxy)
+        self.proxies.append(proxy and (str(proxy), proxy_auth))
 
 
 @pytest.mark.parametrize("path", ["a/../b", "a//b", "a%2541", "%23%3F", "a/./b", "%C3%BC", "x?sig=a%2Bb%3D&p=a%2Fb"])
 async def test_a_url_is_sent_as_it_is_written(path: str) -> None:
     """Normalised, it would be another blob's."""
     wire = Recording()
-    await ExactSession(cast("aiohttp.ClientSession", wire), {}).request("GET", f"https://a.example/{path}")
+    await ExactSession(cast("aiohttp.ClientSession", wire)).request("GET", f"https://a.example/{path}")
 
     assert str(wire.urls[0]) == f"https://a.example/{path}"
 
 
 async def test_the_proxy_is_the_environments_unless_a_host_is_exempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """NO_PROXY is heard; plain HTTP, as the machine's metadata service speaks it, has a proxy of its own or none."""
-    monkeypatch.setenv("NO_PROXY", "inside.example")
+    for name, value in {"https_proxy": "http://me:word@127.0.0.1:1", "no_proxy": "inside.example"}.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.upper(), value)
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.delenv("HTTP_PROXY", raising=False)
     wire = Recording()
-    session = ExactSession(cast("aiohttp.ClientSession", wire), PROXIES)
+    session = ExactSession(cast("aiohttp.ClientSession", wire))
     for url in ("https://a.example/", "https://inside.example/", "http://169.254.169.254/"):
         await session.request("GET", url)
 
-    assert wire.proxies == ["http://127.0.0.1:1", None, None]
+    assert wire.proxies == [("http://127.0.0.1:1", aiohttp.BasicAuth("me", "word")), None, None]
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -67,7 +69,9 @@ async def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HTTPS_PROXY", "socks5://me:word@proxy")
     monkeypatch.setenv("https_proxy", "socks5://me:word@proxy")
 
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+
     with pytest.raises(UserError, match="HTTPS_PROXY must begin with http") as raised:
-        async with open_transport():
-            pass
+        await ExactSession(cast("aiohttp.ClientSession", Recording())).request("GET", "https://a.example/")
     assert "word" not in str(raised.value)

@@ -71,7 +71,7 @@ async def open_transport() -> AsyncIterator[AioHttpTransport]:
 
 
 def _proxy_for(url: URL) -> dict[str, Any]:
-    """aiohttp's options, by HTTPS_PROXY, HTTP_PROXY and NO_PROXY. The proxy's URL is not shown: it may hold a password."""
+    """What the environment says (HTTPS_PROXY, NO_PROXY), as options of aiohttp. A proxy's URL may hold a password."""
     try:
         proxy, login = get_env_proxy_for_url(url)
     except LookupError:

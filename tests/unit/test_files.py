@@ -1,0 +1,70 @@
+"""Files that are there already: overwritten through another door, whatever the service calls their being there."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from azureml_replay.azure.arm import Arm
+from azureml_replay.azure.artifacts import Artifacts
+from azureml_replay.azure.files import Files
+from azureml_replay.azure.http import Sender
+from azureml_replay.azure.storage import Storage
+from azureml_replay.config import AZURE
+from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.workspace import NewFile, Outcome, Refused
+from unit.scripted import Patient, Said, Scripted, Tokens
+
+REF = WorkspaceRef("s", "g", "w")
+FIRST = "https://account.blob.core.windows.net/c/f?first"
+SECOND = "https://account.blob.core.windows.net/c/f?second"
+ENTRY = Said(200, orjson.dumps({"artifactContentInformation": {"f": {"contentUri": FIRST}}}))
+ANOTHER = Said(200, orjson.dumps({"contentUri": SECOND}))
+
+
+async def put(*script: Said) -> tuple[Outcome, list[str]]:
+    """What became of one file, and what was asked."""
+    transport = Scripted(*script)
+    sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
+    storage = Storage(sender, Arm(sender, AZURE, REF), "scope")
+    files = Files(Artifacts(sender, "https://api.example", REF.arm_id, "scope"), storage)
+    outcomes = await files.put("e", RunId("r"), [NewFile(path="f", data=b"x")])
+    return outcomes["f"], [request.url for request in transport.requests]
+
+
+@pytest.mark.parametrize(("status", "code"), [(409, "BlobAlreadyExists"), (403, "AuthorizationPermissionMismatch")])
+async def test_a_door_that_only_creates_is_left_for_one_that_overwrites(status: int, code: str) -> None:
+    """Its refusal is no outcome."""
+    outcome, asked = await put(ENTRY, Said(status, b"", {"x-ms-error-code": code}), ANOTHER, Said(201, b""))
+
+    assert outcome is None
+    assert asked[1] == FIRST
+    assert asked[2].endswith("/artifacts/ExperimentRun/dcid.r/write?path=f")
+    assert asked[3] == SECOND
+
+
+async def test_an_entry_that_was_there_is_written_through_the_other_door_at_once() -> None:
+    """The service hands out no URL for it."""
+    error = {"error": {"code": "UserError", "message": "Artifact f already exists."}}
+    outcome, asked = await put(Said(200, orjson.dumps({"errors": {"f": error}})), ANOTHER, Said(201, b""))
+
+    assert outcome is None
+    assert asked[-1] == SECOND
+
+
+async def test_a_refused_entry_is_an_outcome() -> None:
+    """With the service's reason."""
+    error = {"error": {"code": "ValidationError", "message": "path too long"}}
+    outcome, asked = await put(Said(200, orjson.dumps({"errors": {"f": error}})))
+
+    assert outcome == Refused("path too long")
+    assert len(asked) == 1
+
+
+async def test_a_copy_source_that_cannot_be_read_is_not_tried_through_another_door() -> None:
+    """The door is not to blame."""
+    outcome, asked = await put(ENTRY, Said(403, b"", {"x-ms-error-code": "CannotVerifyCopySource"}))
+
+    assert isinstance(outcome, Refused)
+    assert outcome.status == 403
+    assert len(asked) == 2
