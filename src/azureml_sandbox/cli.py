@@ -102,6 +102,15 @@ def requests(
     typer.echo(json.dumps(counted, indent=2) if as_json else _table(counted))
 
 
+@app.command()
+def demo(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its state lies.")] = Path("sandbox")) -> None:
+    """Two workspaces, real histories, a whole migration with azureml-replay; says what to look at next."""
+    from azureml_sandbox.demo import demo as run_demo  # noqa: PLC0415 - only this command needs it
+
+    _install()
+    raise typer.Exit(run_demo(folder, typer.echo))
+
+
 app.command()(filling.load)
 app.command()(filling.sample)
 

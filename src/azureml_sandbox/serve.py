@@ -80,7 +80,7 @@ async def _serve(folder: Path, options: Options, say: Callable[[str], None]) -> 
             app = _app(folder, secret, options, world=world, storage=storage, login=login)
             door = Door(keys.tls(), storage.accounts.__contains__)
             ready = state.Running(os.getpid(), listening.getsockname()[1], secret)
-            names = ", ".join(each.name for each in world.workspaces())
+            names = ", ".join(sorted(each.name for each in world.workspaces()))
             server = Server(
                 _config(app, door),
                 partial(_announce, folder, ready, partial(say, f"Ready: {names} at 127.0.0.1:{ready.port}")),

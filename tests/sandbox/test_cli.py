@@ -153,11 +153,12 @@ def test_ctrl_c_ends_a_server_in_the_foreground(tmp_path: Path) -> None:
         [sys.executable, "-m", "azureml_sandbox", "serve", str(tmp_path / "d")], stdout=subprocess.PIPE, text=True
     )
     assert server.stdout is not None
-    assert server.stdout.readline().startswith("Ready: source, target at 127.0.0.1:")
+    ready = server.stdout.readline()
 
     server.send_signal(signal.SIGINT)
 
     assert server.wait(10) == 0
+    assert ready.startswith("Ready: source, target at 127.0.0.1:")
 
 
 def test_workspaces_may_lie_in_different_tenants(tmp_path: Path) -> None:
