@@ -232,8 +232,11 @@ async def test_no_token_goes_to_a_signed_url() -> None:
 
 async def test_the_log_holds_neither_query_nor_token_nor_body(caplog: pytest.LogCaptureFixture) -> None:
     """Signatures travel in queries."""
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "azureml_replay.http")
+    ours = logging.getLogger("azureml_replay.http")
+    ours.addHandler(caplog.handler)  # whatever an earlier test did to the loggers above
     await asked(Said(200, b'{"key":"value-in-body"}'))
+    ours.removeHandler(caplog.handler)
 
     assert "https://api.example/history 200" in caplog.text
     for secret in ("signature", "token-1", "value-in-body"):
