@@ -103,7 +103,7 @@ def requests(
 
 
 @app.command()
-def demo(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its state lies.")] = Path("sandbox")) -> None:
+def demo(folder: Dir = Path("sandbox")) -> None:
     """Two workspaces, real histories, a whole migration with azureml-replay; says what to look at next."""
     from azureml_sandbox.demo import demo as run_demo  # noqa: PLC0415 - only this command needs it
 

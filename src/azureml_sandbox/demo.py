@@ -37,7 +37,7 @@ def demo(folder: Path, say: Say) -> int:
 
 def _serving(folder: Path, say: Say) -> Sandbox:
     """The server of the folder, started where it does not run yet. It stays when the demo has ended."""
-    if state.is_locked(folder):
+    if state.last(folder) is not None and state.is_locked(folder):
         say(f"The local workspaces of {folder} are running already")
         return Sandbox(folder)
     say(f"Starting two local workspaces, source and target, in {folder}")
@@ -55,9 +55,11 @@ def _fill(sandbox: Sandbox, environment: Mapping[str, str], say: Say) -> None:
     if filled.exists():
         say("The source holds its histories from an earlier demo")
         return
-    say("Training with scikit-learn; azureml-mlflow logs into the source")
+    say("Training with scikit-learn; azureml-mlflow logs into the source (about 10 s)")
     source = sandbox.workspace("source").path
-    _must([sys.executable, "-m", "azureml_sandbox.trainings", str(source)], environment)
+    _must(
+        [sys.executable, "-m", "azureml_sandbox.trainings", str(source)], environment, sandbox.folder / "trainings.log"
+    )
     recordings = Path(os.environ.get("AZUREML_REPLAY_RECORDINGS", RECORDINGS))
     if recordings.is_dir():
         say(f"Loading recorded jobs of the real service from {recordings}")
@@ -80,11 +82,18 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     return subprocess.run(command, env=dict(environment), check=False).returncode  # noqa: S603 - our own commands
 
 
-def _must(command: Sequence[str], environment: Mapping[str, str]) -> None:
-    if ended := _run(command, environment):
-        raise Problem(
-            f"the source could not be filled: `{' '.join(command[1:4])}` ended with {ended}, its words are above"
-        )
+def _must(command: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> None:
+    """Raises Problem where it fails. MLflow prints two lines a run: those go into `log`."""
+    if log is None:
+        ended = _run(command, environment)
+    else:
+        with log.open("wb") as file:
+            ended = subprocess.run(  # noqa: S603 - our own commands
+                command, env=dict(environment), check=False, stdout=file, stderr=subprocess.STDOUT
+            ).returncode
+    if ended:
+        where = f"see {log}" if log else "its words are above"
+        raise Problem(f"the source could not be filled: `{' '.join(command[1:4])}` ended with {ended}, {where}")
 
 
 def _afterwards(folder: Path) -> str:

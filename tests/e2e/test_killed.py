@@ -35,7 +35,7 @@ def test_cut_at_every_request_with_lagging_ingestion(
 
 
 def cut_and_continue(source: WorkspaceFile, target: WorkspaceFile, folder: Path, at: int, *, delivered: bool) -> bool:
-    """Dies at request `at`, then runs undisturbed; whether it came to die. The verdict compares every value and byte."""
+    """Dies at request `at`, then runs undisturbed and must end equal, byte for byte. Says whether it came to die."""
     was_cut = False
     try:
         asyncio.run(migrated(source, target, folder, cut=DiesAt(at, delivered=delivered)))
@@ -70,4 +70,4 @@ def test_sigkill_of_the_real_process_at_random_moments(
 
     assert killed > 0, "every attempt ended before its kill: the moments no longer hit"
     assert ended.returncode == 0, ended.stderr
-    assert "3 runs, 330 points, 6 files: all equal" in ended.stdout
+    assert "3 runs, 330 points, 4 files: all equal" in ended.stdout
