@@ -115,3 +115,11 @@ async def test_a_run_that_an_answer_does_not_mention_is_unknown() -> None:
     """Neither written nor refused: asked again later."""
     outcomes = await history(Scripted(said({"runs": {}, "errors": {}}))).put_runs("e", [Run(id=RunId("r"))])
     assert isinstance(outcomes[RunId("r")], Unavailable)
+
+
+async def test_a_run_that_cannot_be_read_now_is_not_a_run_that_is_gone() -> None:
+    """Only what the service does not know is left out."""
+    failed = {"r": {"error": {"code": "ServiceError", "message": "storage is busy"}}}
+
+    with pytest.raises(Unavailable, match="run r cannot be read: storage is busy"):
+        await history(Scripted(said({"failedResults": failed}))).details([RunId("r")])
