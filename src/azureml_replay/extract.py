@@ -27,7 +27,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.selection import Choice, Selection, chosen
+from azureml_replay.selection import Selection, chosen
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Source
 
@@ -74,7 +74,6 @@ async def extract(
     await extraction.list_runs(width)
     choice = chosen(archive.listing(), selection)
     archive.select(choice.runs(archive.listing()))
-    _say_what_waits(choice, progress)
     archive.put_omissions([Omission(row.id, "run", "cut by --depth") for row in archive.listing() if choice.cuts(row)])
     archive.forget_unselected()
     await extraction.bring_owners()
@@ -87,14 +86,6 @@ async def extract(
         active=choice.active_runs,
         failed=tuple(extraction.failed),
     )
-
-
-def _say_what_waits(choice: Choice, progress: Progress) -> None:
-    if choice.active_units:
-        progress.say(
-            f"{choice.active_runs} runs of {choice.active_units} jobs have not ended: these jobs wait for a later call "
-            "(--include-active takes them as they are)"
-        )
 
 
 @dataclass(slots=True)

@@ -66,7 +66,11 @@ class Recorded(Protocol):
         ...
 
     def artifact_totals(self, run: RunId) -> tuple[int, int]:
-        """Files and bytes."""
+        """Files and bytes that can be carried."""
+        ...
+
+    def lost_files(self, run: RunId) -> Iterator[Artifact]:
+        """Files that the index lists and the storage does not hold."""
         ...
 
 
@@ -174,11 +178,14 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
 
 def _files(recorded: Recorded, run: RunId, fitting: _Fitting, *, carried: bool) -> tuple[int, int]:
     files, size = recorded.artifact_totals(run)
-    if carried:
-        return files, size
-    if files:
-        fitting.omit(f"{files} files", "left out by --no-artifacts")
-    return 0, 0
+    lost = list(recorded.lost_files(run))
+    if not carried:
+        if files or lost:
+            fitting.omit(f"{files + len(lost)} files", "left out by --no-artifacts")
+        return 0, 0
+    for artifact in lost:
+        fitting.omit(f"file {artifact.path}", "listed by the artifact index, but its bytes were not found")
+    return files, size
 
 
 def _own_files(details: RunDetails, job: Job | None, *, overflow: bool) -> Iterator[str]:
@@ -313,13 +320,6 @@ def target_path(path: str) -> str:
     return MOVED_FOLDER + path.removeprefix(OWN_FOLDER) if path.startswith(OWN_FOLDER) else path
 
 
-def file_omission(run: RunId, artifact: Artifact) -> Omission | None:
-    """Why a file cannot be carried, None where it can."""
-    if artifact.stored is None:
-        return Omission(run, f"file {artifact.path}", "listed by the artifact index, but its bytes were not found")
-    return None
-
-
 @dataclass(slots=True)
 class PlanSummary:
     """A plan in figures; `add` takes its steps as they come."""
@@ -345,16 +345,21 @@ class PlanSummary:
         self.files += step.files
         self.bytes += step.bytes
         self.own_files += len(step.own_files)
-        self.omissions += len(step.omissions)
         self.experiments[step.run.experiment] = self.experiments.get(step.run.experiment, 0) + 1
         self.statuses[step.run.status] = self.statuses.get(step.run.status, 0) + 1
-        for omission in step.omissions:
+        self.omit(step.omissions)
+
+    def omit(self, omissions: Iterable[Omission]) -> None:
+        """What the target will not have."""
+        for omission in omissions:
+            self.omissions += 1
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 
 
-def summarize(steps: Iterable[Step]) -> PlanSummary:
-    """Counts a plan as it streams by."""
+def summarize(steps: Iterable[Step], extraction: Iterable[Omission] = ()) -> PlanSummary:
+    """Counts a plan as it streams by, and what the extraction could not bring."""
     summary = PlanSummary()
     for step in steps:
         summary.add(step)
+    summary.omit(extraction)
     return summary

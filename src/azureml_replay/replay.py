@@ -74,6 +74,7 @@ async def replay(
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
     probe = await probed(archive, target)
     options = replace(options, plan=replace(options.plan, lost=frozenset(probe.lost)))
+    progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
     replaying = _Replaying(archive, target, options, progress, width, FileSender(archive, source, target, progress))
     steps = plan(archive, selection, options.plan)
     while window := list(islice(steps, WINDOW)):
@@ -113,7 +114,7 @@ class _Replaying:
     async def send(self, window: Sequence[Step]) -> None:
         """One window: ids, runs, contents, endings."""
         steps = [step for step in window if not self._is(step.source, FINISH, self._whole(step))]
-        self.progress.done("runs", len(window) - len(steps))
+        self.progress.done("runs replayed", len(window) - len(steps))
         if not steps:
             return
         await self._check_ids(steps, window[-1].unit)
@@ -190,7 +191,7 @@ class _Replaying:
         finish = self.target.finish_runs(batch[0].run.experiment, [step.run for step in batch])
         arrived = await self._arrived(finish, batch)
         self._mark(FINISH, {step.source: whole[step.source] for step in arrived}, State.SENT)
-        self.progress.done("runs", len(arrived))
+        self.progress.done("runs replayed", len(arrived))
 
     def _mark(self, item: str, digests: Mapping[RunId, bytes], state: State) -> None:
         self.archive.mark_runs(self.target.ref, item, digests, state)

@@ -76,7 +76,7 @@ class FileSender:
         outcomes = await self.target.put_files(step.run.experiment, step.run.id, [file for file, _ in files.values()])
         arrived = {file_item(path): items[file_item(path)] for path in files if outcomes.get(path) is None}
         self.archive.mark(self.target.ref, step.source, arrived, State.SENT)
-        self.progress.done("files", len(arrived))
+        self.progress.done("files sent", len(arrived))
         for path, outcome in outcomes.items():
             if isinstance(outcome, Refused):
                 raise Rejected(f"file {path} of run {step.source}: {outcome.reason}", status=outcome.status)

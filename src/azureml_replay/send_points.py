@@ -84,7 +84,7 @@ class PointSender:
                     await self._append(step.run.id, batch)
                     rows = sum(map(len, batch))
                     sent += rows
-                    self.progress.done("points", rows)
+                    self.progress.done("points sent", rows)
             except Uncertain:
                 pieces = await self._missing(step, pieces, seq)
             else:

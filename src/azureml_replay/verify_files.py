@@ -10,8 +10,8 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import compare_files
 from azureml_replay.errors import NotFound
 from azureml_replay.listing import StorageListing, path_in_run
-from azureml_replay.model import Artifact, Finding, Location, Omission, Run, RunId, StoredFile
-from azureml_replay.plan import Step, file_omission, target_path
+from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
+from azureml_replay.plan import Step, target_path
 from azureml_replay.send_files import own_files
 from azureml_replay.workspace import Source, Target
 
@@ -24,7 +24,6 @@ class Expected:
     """By path: size and MD5 as the source has them, or as we made them."""
     origins: Mapping[str, Location]
     """Where the source keeps it; ours have none."""
-    omissions: Sequence[Omission]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,6 @@ class FilesChecked:
     """The outcome for one run."""
 
     findings: Sequence[Finding]
-    omissions: Sequence[Omission]
     files: int
     bytes: int
     unverifiable: int
@@ -60,7 +58,6 @@ class FileCheck:
             findings += await self._bytes(step.source, expected, stored, self.deep_source)
         return FilesChecked(
             findings=findings,
-            omissions=expected.omissions,
             files=len(expected.files),
             bytes=sum(file.size_bytes for file in expected.files.values()),
             unverifiable=0 if self.deep_source is not None else unverifiable,
@@ -69,17 +66,14 @@ class FileCheck:
     def _expected(self, step: Step) -> Expected:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Location] = {}
-        omissions: list[Omission] = []
         for artifact in self.archive.artifacts(step.source):
-            if omission := file_omission(step.source, artifact):
-                omissions.append(omission)
-            elif artifact.stored is not None:
+            if artifact.stored is not None:  # the others are the plan's omissions
                 path = target_path(artifact.path)
                 files[path], origins[path] = artifact.stored, artifact.location
         for made in own_files(self.archive, step):
             md5 = hashlib.md5(made.data, usedforsecurity=False).digest()
             files[made.path] = StoredFile(location=Location("", made.path), size_bytes=len(made.data), md5=md5)
-        return Expected(files, origins, omissions)
+        return Expected(files, origins)
 
     async def _index(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         try:

@@ -7,7 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay import lineage
-from azureml_replay.model import Instant, Job, Listed, Run, RunDetails, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import (
+    Artifact,
+    Instant,
+    Job,
+    Listed,
+    Location,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    SeriesKey,
+    WorkspaceRef,
+)
 from azureml_replay.plan import JOB_FILE, OVERFLOW_FILE, PlanOptions, Step, plan, summarize, target_path
 from azureml_replay.selection import Selection
 
@@ -23,6 +35,7 @@ class Memory:
     jobs: dict[RunId, Job] = field(default_factory=dict)
     logged: dict[RunId, list[tuple[Series, int]]] = field(default_factory=dict)
     files: dict[RunId, tuple[int, int]] = field(default_factory=dict)
+    lost: dict[RunId, list[Artifact]] = field(default_factory=dict)
 
     def listing(self) -> Iterable[Listed]:
         raise NotImplementedError("only needed where a selection narrows")
@@ -49,6 +62,9 @@ class Memory:
 
     def artifact_totals(self, run: RunId) -> tuple[int, int]:
         return self.files.get(run, (0, 0))
+
+    def lost_files(self, run: RunId) -> Iterator[Artifact]:
+        return iter(self.lost.get(run, []))
 
 
 def a_run(name: str = "r1", **fields: object) -> Run:
@@ -188,6 +204,15 @@ def test_files_left_out_are_counted() -> None:
     step = step_of(a_run(), PlanOptions(artifacts=False), files={RunId("r1"): (7, 100)})
 
     assert (step.files, [omission.what for omission in step.omissions]) == (0, ["7 files"])
+
+
+def test_a_file_without_bytes_is_an_omission() -> None:
+    """The index lists it, the storage lacks it."""
+    lost = Artifact(path="logs/x.txt", location=Location("store", "p"), indexed=True, stored=None)
+
+    step = step_of(a_run(), files={RunId("r1"): (2, 10)}, lost={RunId("r1"): [lost]})
+
+    assert (step.files, [omission.what for omission in step.omissions]) == (2, ["file logs/x.txt"])
 
 
 def test_our_own_folder_makes_room() -> None:

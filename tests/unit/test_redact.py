@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from azureml_replay.archive.redact import STARS, arguments, names_secret, redact, text
 
+NUMBERED = [str(number) for number in range(13)]
+"""Names of cases made at run time: workers of a parallel run must agree on them."""
 SIGNATURE = (
     base64.b64encode(secrets.token_bytes(32)).decode().replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
 )
@@ -91,6 +93,7 @@ def test_pairs_of_name_and_value() -> None:
         (json.dumps(json.dumps({"password": WORD})), '"{\\"password\\": \\"***\\"}"'),
         (f"{{'sas_token': '{WORD}'}}", "{'sas_token': '***'}"),
     ],
+    ids=NUMBERED[:11],
 )  # fmt: skip
 def test_secret_shapes_in_any_text(shape: str, expected: str) -> None:
     """Only the secret goes: path, other parameters and the words around it stay."""
@@ -117,6 +120,7 @@ def test_json_web_tokens_and_private_keys() -> None:
         "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/d/paths/x", "git@github.com:o/r.git",
         base64.b64encode(secrets.token_bytes(65)).decode(), base64.b64encode(secrets.token_bytes(640)).decode(),
     ],
+    ids=NUMBERED,
 )  # fmt: skip
 def test_ordinary_texts_stay(ordinary: str) -> None:
     assert ordinary == text(ordinary)

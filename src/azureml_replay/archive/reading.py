@@ -139,10 +139,20 @@ class Reading(Database):
         """
         return (artifact_of(*row) for row in self._pages(sql, (run,), ("", "", "")))
 
+    def lost_files(self, run: RunId) -> Iterator[Artifact]:
+        """The files of an extracted run whose bytes were not found, by path."""
+        sql = """
+            select path, datastore, location, indexed, size_bytes, md5, etag, content_type, metadata
+            from artifact a join run on run.id = a.run and run.generation = a.generation
+            where a.run = ? and size_bytes is null and (path, datastore, location) > (?, ?, ?)
+            order by path, datastore, location limit ?
+        """
+        return (artifact_of(*row) for row in self._pages(sql, (run,), ("", "", "")))
+
     def artifact_totals(self, run: RunId) -> tuple[int, int]:
-        """How many files an extracted run has, and their bytes as far as known."""
+        """How many files of an extracted run there are to carry, and their bytes."""
         row: Any = self._one(
-            "select count(*), ifnull(sum(size_bytes), 0) from artifact a "
+            "select count(size_bytes), ifnull(sum(size_bytes), 0) from artifact a "
             "join run on run.id = a.run and run.generation = a.generation where a.run = ?",
             (run,),
         )
