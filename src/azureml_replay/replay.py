@@ -213,7 +213,8 @@ class _Replaying:
     async def _fill(self, step: Step) -> None:
         """Points, then files, of one run: the per-run boundary."""
         try:
-            points = await PointSender(self.archive, self.target, self.progress).send(step)
+            sender = PointSender(self.archive, self.target, self.progress)
+            points = await sender.send(step, ask=step.source in self.known)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
             if self.options.plan.artifacts:
                 sent = await self.files.send(step)

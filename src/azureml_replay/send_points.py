@@ -57,8 +57,11 @@ class PointSender:
     target: Target
     progress: Progress
 
-    async def send(self, step: Step) -> int:
-        """Everything the target lacks; the number of rows sent. Raises Rejected for rows that it refuses."""
+    async def send(self, step: Step, *, ask: bool) -> int:
+        """Everything the target lacks; the number of rows sent. Raises Rejected for rows that it refuses.
+
+        `ask` where the run was there before this archive wrote it: another archive of the source may have sent rows.
+        """
         receipts = self.archive.receipts(self.target.ref, step.source)
         digests = self.archive.chunk_digests(step.source)
         rechunked = _rechunked(receipts, digests)
@@ -68,7 +71,7 @@ class PointSender:
             if _is_sent(receipts.get(item), digests[seq]):
                 continue
             pieces: Sequence[Points] = [piece for piece in chunk if piece.series.key not in step.overflow_series]
-            if rechunked or item in receipts:
+            if ask or rechunked or item in receipts:
                 pieces = await self._missing(step, pieces, seq)
             self.archive.mark(self.target.ref, step.source, {item: digests[seq]}, State.SENDING)
             sent += await self._append_all(step, pieces, seq)

@@ -206,7 +206,6 @@ def test_a_host_that_does_not_answer(tmp_path: Path, workspace: WorkspaceFile, e
     assert not (tmp_path / "kept").exists()
 
 
-@pytest.mark.xfail(reason="azure: a login host out of reach is told as a login that failed, exit 2", strict=True)
 def test_a_login_host_that_does_not_answer(tmp_path: Path, workspace: WorkspaceFile, env: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -170,7 +170,8 @@ def test_files_come_out_by_path_with_both_places_of_one_path(archive: Archive) -
     extract(archive_with(archive, "r1"), run("r1"), files=files)
 
     assert list(archive.artifacts(R1)) == [files[3], files[2], files[1], files[0]]
-    assert archive.artifact_totals(R1) == (4, 10)
+    assert archive.artifact_totals(R1) == (3, 10)
+    assert list(archive.lost_files(R1)) == [files[2]]
 
 
 def test_twenty_thousand_files_of_a_run_come_by_pages(archive: Archive) -> None:

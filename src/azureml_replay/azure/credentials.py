@@ -35,14 +35,16 @@ def credential_for(
         return _required(_workload(config, transport, variables), ["AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID"])
     if kind == "managed-identity":
         return _managed(config, transport)
-    return _cli(config) if kind == "cli" else _chain(config, transport, variables)
+    return _cli(config) if kind == "cli" else _first(config, transport, variables)
 
 
-def _chain(config: WorkspaceConfig, transport: Transport, variables: Mapping[str, str]) -> AsyncTokenCredential:
-    found = [_environment(config, transport, variables), _workload(config, transport, variables)]
+def _first(config: WorkspaceConfig, transport: Transport, variables: Mapping[str, str]) -> AsyncTokenCredential:
+    """The first that the environment sets up; it alone is tried, so that its failure is told as what it is."""
+    for found in (_environment(config, transport, variables), _workload(config, transport, variables)):
+        if found is not None:
+            return found
     # Its own transport: the machine's metadata service answers on a link-local address, never through a proxy.
-    found += [ManagedIdentityCredential(client_id=config.credential.client_id), _cli(config)]
-    return ChainedTokenCredential(*(credential for credential in found if credential is not None))
+    return ChainedTokenCredential(ManagedIdentityCredential(client_id=config.credential.client_id), _cli(config))
 
 
 def _asked(config: WorkspaceConfig) -> list[str]:

@@ -27,6 +27,7 @@ from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable,
 NOT_SPOKEN = frozenset({404, 405, 501})
 """How a service says that it does not know a route."""
 
+LOGIN_HELP = "log in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 USER_AGENT = f"azureml-job-replayer/{__version__}"
 
 logger = logging.getLogger("azureml_replay.http")
@@ -190,7 +191,7 @@ class Sender:
         try:
             response = await self._pipeline(service.scope).run(request, **options, **({"stream": True} if raw else {}))
         except ClientAuthenticationError as error:
-            raise UserError(f"login failed: {login_problem(error.message)}") from error
+            raise UserError(f"login failed: {login_problem(error.message)}: {LOGIN_HELP}") from error
         except AzureError as error:
             _raise_unanswered(error, request, repeatable=repeatable)
         body = _body(response)
