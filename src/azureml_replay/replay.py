@@ -28,6 +28,8 @@ from azureml_replay.send_points import PointSender
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Outcome, Refused, Source, Target
 
+WHOLE = "whole"
+"""The receipt of a run all of whose items are sent: what it was, so that a later call need not look at each."""
 WINDOW = 1_000
 """Steps held at once: about 5 KB each, so 5 MB."""
 
@@ -113,7 +115,7 @@ class _Replaying:
 
     async def send(self, window: Sequence[Step]) -> None:
         """One window: ids, runs, contents, endings."""
-        steps = [step for step in window if not self._is(step.source, FINISH, self._whole(step))]
+        steps = [step for step in window if not self._is(step.source, WHOLE, self._whole(step))]
         self.progress.done("runs replayed", len(window) - len(steps))
         if not steps:
             return
@@ -186,12 +188,16 @@ class _Replaying:
         return replace(step.run, properties={**step.run.properties, **known.properties})
 
     async def _finish(self, batch: Sequence[Step]) -> None:
-        whole = {step.source: self._whole(step) for step in batch}
-        self._mark(FINISH, whole, State.SENDING)
-        finish = self.target.finish_runs(batch[0].run.experiment, [step.run for step in batch])
-        arrived = await self._arrived(finish, batch)
-        self._mark(FINISH, {step.source: whole[step.source] for step in arrived}, State.SENT)
-        self.progress.done("runs replayed", len(arrived))
+        digests = {step.source: ending_digest(step.run) for step in batch}
+        ending = [step for step in batch if not self._is(step.source, FINISH, digests[step.source])]
+        if ending:
+            self._mark(FINISH, {step.source: digests[step.source] for step in ending}, State.SENDING)
+            finish = self.target.finish_runs(batch[0].run.experiment, [step.run for step in ending])
+            arrived = await self._arrived(finish, ending)
+            self._mark(FINISH, {step.source: digests[step.source] for step in arrived}, State.SENT)
+        complete = self._sound(batch)
+        self._mark(WHOLE, {step.source: self._whole(step) for step in complete}, State.SENT)
+        self.progress.done("runs replayed", len(complete))
 
     def _mark(self, item: str, digests: Mapping[RunId, bytes], state: State) -> None:
         self.archive.mark_runs(self.target.ref, item, digests, state)

@@ -286,3 +286,11 @@ def test_a_file_share_is_no_place_for_blobs() -> None:
     share = {"name": "files", "properties": {"datastoreType": "AzureFile", "fileShareName": "s", "accountName": "a"}}
     with pytest.raises(Rejected, match="files is AzureFile"):
         decode_storage.datastore(share, "core.windows.net")
+
+
+def test_an_end_without_a_time_is_no_event() -> None:
+    """The service would give it the present time: the state is written as a field instead."""
+    run = Run(id=RunId("r1"), experiment="e", status="Failed")
+
+    assert encode.finish_events([run], Instant(0)) == {"events": []}
+    assert encode.finish_states([run]) == {"runs": [{"runId": "r1", "status": "Failed"}]}

@@ -178,9 +178,14 @@ def _events(run: Run, now: Instant) -> list[Body]:
     found = [_event("Start", run, start, {"StartTime": _time(run.start)})] if run.start else []
     if run.error:
         found.append(_event("Error", run, end, {"ErrorResponse": {"error": run.error}}))
-    if run.status in TERMINAL:
+    if _end_can_be_told(run):
         found.append(_event(run.status, run, end, {"EndTime": _time(run.end)}))
     return found
+
+
+def _end_can_be_told(run: Run) -> bool:
+    """An event of an end without a time would be given the present one."""
+    return run.status in TERMINAL and run.end is not None
 
 
 def _event(name: str, run: Run, at: Instant, data: Body) -> Body:
@@ -189,7 +194,7 @@ def _event(name: str, run: Run, at: Instant, data: Body) -> Body:
 
 def beyond_events(run: Run) -> Body:
     """Fields of one run that events leave as they are; empty for most."""
-    unusual = run.status not in TERMINAL and run.status not in ("", "Running")
+    unusual = not _end_can_be_told(run) and run.status not in ("", "Running")
     state = {"status": run.status, "endTimeUtc": _time(run.end)} if unusual else {}
     return _given({**state, "hidden": run.hidden or None})
 
