@@ -1,0 +1,116 @@
+"""Secrets that were planted in the source are nowhere afterwards: not in archive, log, output or target."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import mlflow
+import orjson
+import requests
+from azure.identity import DefaultAzureCredential
+from mlflow import MlflowClient
+
+from azureml_sandbox.opened import opened
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from e2e.witness import ml_client, tracking_uri
+
+RUN = "with-secrets"
+
+
+def planted() -> dict[str, str]:
+    """Made now, so that none stands in the repository: what each is, and its value."""
+    random = secrets.token_urlsafe(32)
+    return {
+        "signature": secrets.token_hex(20) + "%3D",
+        "token": f"eyJ{secrets.token_urlsafe(20)}.eyJ{secrets.token_urlsafe(40)}.{secrets.token_urlsafe(43)}",
+        "password": random,
+        "account key": secrets.token_hex(43) + "==",
+    }
+
+
+def plant(sandbox: Sandbox, source: WorkspaceFile, secret: dict[str, str]) -> None:
+    """A finished run and its job: a token in a document, a SAS in an input, a key in an environment variable."""
+    url = f"https://account.blob.core.windows.net/data/x.csv?sv=2024-01-01&sig={secret['signature']}&sp=r"
+    mlflow.set_tracking_uri(tracking_uri(source))
+    client = MlflowClient()
+    experiment = client.create_experiment("secrets")
+    run = client.create_run(experiment, tags={"source": url}, run_name=RUN).info.run_id
+    client.log_param(run, "data", url)
+    client.set_terminated(run)
+    with opened(sandbox.folder, source.workspace_name) as (world, there):
+        document = orjson.loads(orjson.dumps(world.runs.get(there.guid, run)))
+        document["token"] = secret["token"]
+        document["jobSpecification"] = {
+            "inputs": {"data": {"uri": url}},
+            "environmentVariables": {"DB_PASSWORD": secret["password"], "PLAIN": "kept"},
+        }
+        document["properties"]["connection"] = f"AccountName=a;AccountKey={secret['account key']};EndpointSuffix=x"
+        world.runs.put(there.guid, document)
+
+
+def texts_of(folder: Path) -> bytes:
+    """All bytes below a folder, with every compressed document of the archive unpacked."""
+    found = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    for database in folder.rglob("archive.db"):
+        listed = subprocess.run(
+            ["sqlite3", str(database), "select hex(record) from run_version union all select hex(record) from job"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        found += [zlib.decompress(bytes.fromhex(line)) for line in listed.stdout.split()]
+    return b"\n".join(found)
+
+
+def texts_of_target(target: WorkspaceFile) -> bytes:
+    """Every run document, as run history tells it, and every file's bytes."""
+    token = DefaultAzureCredential().get_token("https://management.azure.com/.default").token
+    workspace = ml_client(target).workspaces.get(target.workspace_name)
+    found = []
+    uri = str(workspace.mlflow_tracking_uri)
+    mlflow.set_tracking_uri(uri)
+    client = MlflowClient()
+    host, _, rest = uri.removeprefix("azureml://").partition("/mlflow/v2.0")
+    for experiment in client.search_experiments():
+        for run in client.search_runs([experiment.experiment_id]):
+            answer = requests.post(
+                f"https://{host}/history/v1.0{rest.partition('?')[0]}/rundata",
+                json={"runId": run.info.run_id, "selectRunMetadata": True, "selectRunDefinition": True,
+                      "selectJobSpecification": True},
+                headers={"Authorization": f"Bearer {token}"}, timeout=60,
+            )  # fmt: skip
+            found.append(answer.content)
+            for artifact in client.list_artifacts(run.info.run_id, "replay"):
+                path = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=artifact.path)
+                found.append(Path(path).read_bytes())
+    return b"\n".join(found)
+
+
+def test_planted_secrets_are_nowhere(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch) -> None:
+    """Each is an omission that says where it was; what stands beside it is carried."""
+    monkeypatch.chdir(tmp_path)
+    source, target, secret = calm.add_workspace(), calm.add_workspace(), planted()
+    plant(calm, source, secret)
+
+    command = [str(Path(sys.executable).with_name("azureml-replay")), "migrate", "--verbose", "--archive", "archive"]
+    command += ["--source", str(source.path), "--target", str(target.path), "--json"]
+    ended = subprocess.run(command, capture_output=True, check=False, env=dict(os.environ))
+
+    assert ended.returncode == 0, ended.stderr.decode()
+    kept, arrived = texts_of(tmp_path), texts_of_target(target)
+    for what, value in secret.items():
+        for where, text in (("archive or log", kept), ("target", arrived), ("output", ended.stdout + ended.stderr)):
+            assert value.encode() not in text, f"{what} is in {where}"
+    assert b"account.blob.core.windows.net/data/x.csv" in arrived
+    assert b"PLAIN" in arrived
+    assert json.loads(ended.stdout)["verdict"]["omissions"] >= 4
+    assert (
+        b"redacted"
+        in subprocess.run(
+            ["sqlite3", "archive/archive.db", "select reason from omission"], capture_output=True, check=False
+        ).stdout
+    )
