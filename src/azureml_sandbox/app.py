@@ -19,6 +19,7 @@ from azureml_sandbox.control import Control
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.faults import Faults
 from azureml_sandbox.login import CONTROL_PLANE, HOST, Login, TokenRefused
+from azureml_sandbox.operations import within
 from azureml_sandbox.relay import Relay
 from azureml_sandbox.route import PREFIX, Call, Spoken
 from azureml_sandbox.routing import Address, Routes
@@ -119,7 +120,7 @@ class App:
 
     def _service(self, host: str, region: str, method: str, path: str, authorization: str | None) -> Found:
         """ARM and the data plane: token, then workspace, then route, each with its refusal."""
-        address = Address.parse(path)
+        address = Address.parse(within(path, self._world) if host == ARM_HOST else path)
         if address is None or (address.service == "arm") != (host == ARM_HOST):
             asked = Asked("none", "", region, method, path, "read", path)
             return Found(asked, refusals.not_spoken(asked))

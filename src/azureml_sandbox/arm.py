@@ -1,7 +1,6 @@
 """ARM, management.azure.com: the workspace, its computes and assets; jobs and datastores have files of their own.
 
-Bodies and 404 texts are recorded unless said otherwise. Reads only: what writes (PUT of jobs, assets, computes) is not
-spoken here.
+Bodies and 404 texts are recorded unless said otherwise. Reads only: `submission.py` and `arm_assets.py` write.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from azureml_sandbox import arm_jobs, datastores
+from azureml_sandbox import arm_assets, arm_jobs, computes, datastores, submission
 from azureml_sandbox.arm_wire import arm_page, put_on, skipped
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.limits import ASSETS_IN_PAGE
@@ -29,7 +28,7 @@ async def workspace(call: Call) -> Response:
 
 async def compute(call: Call) -> Response:
     """GET computes/{name}; 404 has an empty body (recorded)."""
-    found = call.world.assets.get(call.workspace.guid, "computes", call.path("name"))
+    found = computes.compute(call.world, call.workspace, call.path("name"))
     return arm_answer(found) if found is not None else Response(status_code=404)
 
 
@@ -149,7 +148,7 @@ def _routes() -> tuple[Spoken, ...]:
         put_on(routes, "GET", f"/{kind}/{{name}}", _container(kind))
         put_on(routes, "GET", f"/{kind}/{{name}}/versions", _versions(kind))
         put_on(routes, "GET", f"/{kind}/{{name}}/versions/{{asset_version}}", _version(kind))
-    return (*routes, *datastores.ROUTES, *arm_jobs.ROUTES)
+    return (*routes, *datastores.ROUTES, *arm_jobs.ROUTES, *submission.ROUTES, *arm_assets.ROUTES)
 
 
 ROUTES = _routes()

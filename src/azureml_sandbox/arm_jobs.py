@@ -1,5 +1,7 @@
 """ARM's jobs, read: root runs as jobs, newest first, and the odd answer for a pipeline's child.
 
+`submission.py` writes them.
+
 Recorded: one list of one page, GET of every type, GET of a child (200 without `properties`), 404. A list of several
 pages and its filters were not; pages are as on components' lists, filters as mfe-2024-04-01.json describes them.
 Assumptions: root runs that ARM never saw submitted (made by MLflow or by PATCH) are shown as Command jobs; what run
@@ -43,13 +45,18 @@ async def jobs(call: Call) -> Response:
 
 async def job(call: Call) -> Response:
     """GET jobs/{name}: a child run answers 200 without `properties` (81 of 551 recorded GETs)."""
-    name, guid = call.path("name"), call.workspace.guid
+    return arm_answer(shown(call, call.path("name")))
+
+
+def shown(call: Call, name: str) -> Document:
+    """The job of this name as ARM answers it. Refused (404) where there is none."""
+    guid = call.workspace.guid
     found = call.world.jobs.get(guid, name)
     run = call.world.runs.get(guid, name)
     if found is not None and (found.document is not None or _listed(call)):
-        return arm_answer(_document(call, found, run))
+        return _document(call, found, run)
     if found is None and run is not None:
-        return arm_answer(_envelope(call.workspace, name, run))
+        return _envelope(call.workspace, name, run)
     raise Refused(
         404,
         f"Job {name} not found.",

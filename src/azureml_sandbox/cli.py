@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from azureml_sandbox import filling, node, state
+from azureml_sandbox.compute import NODES
 from azureml_sandbox.faults import Declared
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.state import Problem
@@ -45,13 +46,15 @@ def serve(  # noqa: PLR0917 - typer names them all
     latency_ms: Annotated[float, typer.Option(help="Wait before every answer.")] = 0,
     faults: Annotated[Path | None, typer.Option(metavar="FILE", help="Declared trouble, JSON.")] = None,
     strict: Annotated[list[str] | None, typer.Option(metavar="VARIANT", help="A stricter service.")] = None,
+    nodes: Annotated[int, typer.Option(min=1, help="Submitted commands that run at a time.")] = NODES,
     background: Annotated[bool, typer.Option("--background", help="Return when it is ready.")] = False,
     leashed: Annotated[bool, typer.Option("--leashed", hidden=True)] = False,
 ) -> None:
     """Serve the workspaces of DIR until stopped; new ones are called source and target."""
     if background:
         _install()
-        flags = [f"--port={port}", f"--latency-ms={latency_ms}", *(f"--tenant={each}" for each in tenant or [])]
+        flags = [f"--port={port}", f"--latency-ms={latency_ms}", f"--nodes={nodes}"]
+        flags += [*(f"--tenant={each}" for each in tenant or [])]
         flags += [f"--strict={each}" for each in strict or []] + ([f"--faults={faults}"] if faults is not None else [])
         Sandbox.start(folder, workspace or [], *flags, leashed=False)
         ready = f"Ready at 127.0.0.1:{state.running(folder).port}"
@@ -65,6 +68,7 @@ def serve(  # noqa: PLR0917 - typer names them all
         port=port,
         latency_ms=latency_ms,
         declared=_declared(faults, strict or []),
+        nodes=nodes,
         leashed=leashed,
     )
     server.run(folder, options, typer.echo)

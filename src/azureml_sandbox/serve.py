@@ -20,6 +20,8 @@ import uvicorn
 
 from azureml_sandbox import node, provision, state
 from azureml_sandbox.app import App
+from azureml_sandbox.compute import NODES
+from azureml_sandbox.compute.cluster import Cluster
 from azureml_sandbox.control import Control
 from azureml_sandbox.faults import Declared, Faults
 from azureml_sandbox.front import Door
@@ -45,6 +47,8 @@ class Options:
     """0: the port of last time if it is free, else any."""
     latency_ms: float = 0
     declared: Declared = field(default_factory=Declared)
+    nodes: int = NODES
+    """Submitted commands that run at a time."""
     leashed: bool = False
     """Stop when stdin ends: so a server does not outlive the tests that started it."""
 
@@ -80,13 +84,19 @@ async def _serve(folder: Path, options: Options, say: Callable[[str], None]) -> 
             app = _app(folder, secret, options, world=world, storage=storage, login=login)
             door = Door(keys.tls(), storage.accounts.__contains__)
             ready = state.Running(os.getpid(), listening.getsockname()[1], secret)
+            app.state.cluster = cluster = _cluster(
+                folder, ready.port, options, world=world, storage=storage, login=login
+            )
             names = ", ".join(sorted(each.name for each in world.workspaces()))
             server = Server(
                 _config(app, door),
                 partial(_announce, folder, ready, partial(say, f"Ready: {names} at 127.0.0.1:{ready.port}")),
             )
             server.obey_signals(leashed=options.leashed)
-            await server.serve(sockets=[listening])
+            try:
+                await server.serve(sockets=[listening])
+            finally:
+                await cluster.stop()
 
 
 _add = provision.add_workspace
@@ -129,6 +139,13 @@ def _app(folder: Path, secret: str, options: Options, *, world: World, storage: 
         routes=Routes(SPOKEN),
         latency_ms=options.latency_ms,
     )
+
+
+def _cluster(folder: Path, port: int, options: Options, *, world: World, storage: Storage, login: Login) -> Cluster:
+    surroundings, jobs = state.way(folder, port), folder.resolve() / "jobs"
+    cluster = Cluster(jobs, surroundings, nodes=options.nodes, world=world, storage=storage, login=login)
+    cluster.recover()
+    return cluster
 
 
 def _listen(folder: Path, port: int) -> socket.socket:

@@ -72,8 +72,18 @@ def is_locked(folder: Path) -> bool:
 
 def environment(folder: Path) -> dict[str, str]:
     """The variables that lead any unmodified Azure client here."""
-    proxy, authority = f"http://127.0.0.1:{running(folder).port}", str(Keys(folder.resolve()).authority)
     principal = Principal.obtain(folder / "principal.json")
+    return {
+        **way(folder, running(folder).port),
+        "AZURE_TENANT_ID": principal.tenant_id,
+        "AZURE_CLIENT_ID": principal.client_id,
+        "AZURE_CLIENT_SECRET": principal.client_secret,
+    }
+
+
+def way(folder: Path, port: int) -> dict[str, str]:
+    """The variables that lead to the server on this port, without the login of its principal."""
+    proxy, authority = f"http://127.0.0.1:{port}", str(Keys(folder.resolve()).authority)
     return {
         "HTTPS_PROXY": proxy,
         "https_proxy": proxy,
@@ -81,9 +91,6 @@ def environment(folder: Path) -> dict[str, str]:
         "SSL_CERT_FILE": authority,
         "CURL_CA_BUNDLE": authority,
         "NODE_EXTRA_CA_CERTS": authority,
-        "AZURE_TENANT_ID": principal.tenant_id,
-        "AZURE_CLIENT_ID": principal.client_id,
-        "AZURE_CLIENT_SECRET": principal.client_secret,
         "AZUREML_CURRENT_CLOUD": "AzureCloud",  # spares azureml-mlflow a request for the cloud's metadata
     }
 

@@ -1,0 +1,199 @@
+"""ARM's assets, written: what a submission brings along. Codes, environments, components and data.
+
+Recorded: PUT of each, new (201) and taken (200), the answer's changes, `hash`, the refusal of a changed component;
+`startPendingUpload` from its recorded description. A container's `latestVersion` is the last one written (assumption).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import yaml  # type: ignore[import-untyped]
+from starlette.responses import Response
+
+from azureml_sandbox import instants
+from azureml_sandbox.arm_wire import put_on
+from azureml_sandbox.compute.places import long_uri
+from azureml_sandbox.errors import Refused
+from azureml_sandbox.rewriting import stable_guid
+from azureml_sandbox.route import Call, Handler, Spoken
+from azureml_sandbox.run_history import caller
+from azureml_sandbox.wire import arm_answer, body, part
+from azureml_sandbox.world import Document, Kind
+
+ANONYMOUS = "azureml_anonymous"
+_SAS_HOURS = 8
+_IMMUTABLE = ("code", "command", "environment", "inputs", "outputs", "type", "jobs")
+_SCHEMAS = "https://componentsdk.azureedge.net/jsonschema/"
+
+
+async def pending_upload(call: Call) -> Response:
+    """POST codes/{name}/versions/{v}/startPendingUpload: a container of its own, and a SAS for it."""
+    container, account = f"{uuid4().hex[:8]}-{uuid4()}", call.workspace.account
+    await call.storage.create_container(account, container)
+    url = call.storage.sas_url(account, container, None, "rwlac", _SAS_HOURS)
+    plain, _, sas = url.partition("?")
+    blob_uri = plain.replace(".net/", ".net:443/", 1)
+    group = f"/subscriptions/{call.workspace.subscription_id}/resourceGroups/{call.workspace.resource_group}"
+    return arm_answer(
+        {
+            "blobReferenceForConsumption": {
+                "blobUri": blob_uri,
+                "storageAccountArmId": f"{group}/providers/Microsoft.Storage/storageAccounts/{account}",
+                "credential": {"credentialType": "SAS", "sasUri": f"{blob_uri}?{sas}"},
+            },
+            "pendingUploadId": str(uuid4()),
+            "pendingUploadType": "None",
+        }
+    )
+
+
+async def code(call: Call) -> Response:
+    """PUT codes/{name}/versions/{v}: comes back as not anonymous, its values as strings (recorded)."""
+    given = await _given(call)
+    values = {key: str(value) for key, value in (given.get("properties") or {}).items()}
+    return _stored(
+        call, "codes", given | {"isAnonymous": False, "properties": values, "provisioningState": "Succeeded"}
+    )
+
+
+async def environment(call: Call) -> Response:
+    """PUT environments/{name}/versions/{v}: `condaFile` goes in as YAML and comes back as indented JSON (recorded)."""
+    given = await _given(call)
+    conda = given.get("condaFile")
+    try:
+        text = json.dumps(yaml.safe_load(conda), indent=2) if conda else ""
+    except yaml.YAMLError as wrong:
+        raise Refused(400, f"condaFile: {wrong}", ("UserError", "BadArgument", "InvalidCondaFile")) from wrong
+    filled = {"environmentType": "UserCreated", "osType": "Linux", "autoRebuild": "Disabled", "stage": "Development"}
+    return _stored(call, "environments", filled | given | {"condaFile": text, "provisioningState": "Succeeded"})
+
+
+async def data(call: Call) -> Response:
+    """PUT data/{name}/versions/{v}: a short datastore URI comes back long (recorded)."""
+    given = await _given(call)
+    uri = given.get("dataUri")
+    if not isinstance(uri, str):
+        raise Refused(400, "The DataUri field is required.", ("UserError", "BadArgument", "ArgumentBlankOrEmpty"))
+    return _stored(call, "data", given | {"dataUri": long_uri(call.workspace, uri)})
+
+
+async def component(call: Call) -> Response:
+    """PUT components/{name}/versions/{v}.
+
+    An anonymous one is answered, and kept, under another guid than the URL's (2,010 times recorded; here the same one
+    for the same URL). A pipeline's graph is not in the answer (recorded), though it is kept.
+    """
+    given = await _given(call)
+    spec: Document = part(given, "componentSpec", "object") or {}
+    name, version = call.path("name"), call.path("asset_version")
+    if name == ANONYMOUS:
+        version = stable_guid(ANONYMOUS, version)
+    made = given | {"description": None, "componentSpec": _spec(spec)}
+    stored = call.world.assets.get(call.workspace.guid, "components", name, version)
+    if stored is not None:
+        _unchanged(name, stored["properties"]["componentSpec"], made["componentSpec"])
+    answer = _put(call, "components", name, version, made)
+    shown = {key: value for key, value in answer["properties"]["componentSpec"].items() if key != "jobs"}
+    document = answer | {"properties": answer["properties"] | {"componentSpec": shown}}
+    return arm_answer(document, 200 if stored is not None else 201)
+
+
+def _spec(spec: Document) -> Document:
+    """The specification with its defaults, all plain values as strings: `"True"` (recorded)."""
+    kind = str(spec.get("type") or "command")
+    is_command = kind == "command"
+    filled: Document = {"$schema": f"{_SCHEMAS}{kind.title()}Component.json", "type": kind}
+    filled["is_deterministic"] = is_command
+    if is_command:
+        filled["resources"] = {"instance_count": "1"}
+    inputs = {
+        name: {"type": port.get("type"), "optional": False} | port for name, port in (spec.get("inputs") or {}).items()
+    }
+    given = {key: value for key, value in spec.items() if key not in {"_source", "jobs"} and value is not None}
+    jobs = {"jobs": spec["jobs"]} if "jobs" in spec else {}
+    return {**_strings(filled | given | ({"inputs": inputs} if inputs else {})), **jobs}
+
+
+def _strings(value: Any) -> Any:  # noqa: ANN401 JSON
+    if isinstance(value, dict):
+        return {key: _strings(item) for key, item in value.items()}
+    return [_strings(item) for item in value] if isinstance(value, list) else str(value)
+
+
+def _unchanged(name: str, stored: Document, given: Document) -> None:
+    changed = next((key for key in _IMMUTABLE if stored.get(key) != given.get(key)), None)
+    if changed is not None:
+        raise Refused(
+            400,
+            f'Failed to update component {name} since field "{changed}" is immutable, try specifying a new version.',
+            ("UserError", "BadArgument", "ArgumentInvalid", "UpdateComponentFailed"),
+        )
+
+
+async def _given(call: Call) -> Document:
+    given: Document = part(await body(call), "properties", "object") or {}
+    return {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False} | given
+
+
+def _stored(call: Call, kind: Kind, properties: Document) -> Response:
+    name, version = call.path("name"), call.path("asset_version")
+    there = call.world.assets.get(call.workspace.guid, kind, name, version) is not None
+    # An environment answers 201 to an update too (recorded).
+    status = 200 if there and kind != "environments" else 201
+    return arm_answer(_put(call, kind, name, version, properties), status)
+
+
+def _put(call: Call, kind: Kind, name: str, version: str, properties: Document) -> Document:
+    assets, guid = call.world.assets, call.workspace.guid
+    before = assets.get(guid, kind, name, version)
+    document = {
+        "id": f"{call.workspace.arm_id}/{kind}/{name}/versions/{version}",
+        "name": version,
+        "type": f"Microsoft.MachineLearningServices/workspaces/{kind}/versions",
+        "properties": properties,
+        "systemData": _system_data(call, before),
+    }
+    with call.world.transaction():
+        assets.put(guid, kind, name, document, version)
+        if not properties.get("isAnonymous") and kind != "codes":
+            assets.put(guid, kind, name, _container(call, kind, name, version))
+    return document
+
+
+def _container(call: Call, kind: Kind, name: str, version: str) -> Document:
+    following = str(int(version) + 1) if version.isdecimal() else None
+    unset: Document = {"description": None, "tags": {}, "properties": {}, "isArchived": False}
+    return {
+        "id": f"{call.workspace.arm_id}/{kind}/{name}",
+        "name": name,
+        "type": f"Microsoft.MachineLearningServices/workspaces/{kind}",
+        "properties": unset | {"latestVersion": version, "nextVersion": following},
+        "systemData": _system_data(call, call.world.assets.get(call.workspace.guid, kind, name)),
+    }
+
+
+def _system_data(call: Call, before: Document | None) -> Document:
+    user, now = caller(call), instants.text(instants.now())
+    by = {"By": user["userName"], "ByType": "User" if user["upn"] else "Application"}
+    created = (before or {}).get("systemData") or {f"created{key}": value for key, value in ({"At": now} | by).items()}
+    return created | {f"lastModified{key}": value for key, value in ({"At": now} | by).items()}
+
+
+def _routes() -> tuple[Spoken, ...]:
+    routes: list[Spoken] = []
+    handlers: dict[Kind, Handler] = {
+        "codes": code,
+        "environments": environment,
+        "data": data,
+        "components": component,
+    }
+    for kind, handler in handlers.items():
+        put_on(routes, "PUT", f"/{kind}/{{name}}/versions/{{asset_version}}", handler, "write")
+    put_on(routes, "POST", "/codes/{name}/versions/{asset_version}/startPendingUpload", pending_upload, "write")
+    return tuple(routes)
+
+
+ROUTES = _routes()

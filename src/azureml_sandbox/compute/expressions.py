@@ -1,0 +1,35 @@
+"""`${{…}}` in commands and bindings, and `$[[…]]` around what depends on optional inputs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+
+_EXPRESSION = re.compile(r"\$\{\{\s*([^{}]*?)\s*\}\}")
+_OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+
+
+def names(text: str) -> list[str]:
+    """What the text refers to, in order: `inputs.lr`, `parent.jobs.prepare.outputs.data`."""
+    return _EXPRESSION.findall(text)
+
+
+def only(text: str) -> str | None:
+    """The name, where the text is one expression and nothing else."""
+    whole = _EXPRESSION.fullmatch(text.strip())
+    return whole[1] if whole else None
+
+
+def filled(text: str, value: Callable[[str], str]) -> str:
+    """The text with each name's value in its place."""
+    return _EXPRESSION.sub(lambda found: value(found[1]), text)
+
+
+def command(text: str, values: Mapping[str, str], absent: Collection[str] = ()) -> str:
+    """A command line: an optional part stays where none of its names is `absent`.
+
+    Raises:
+        KeyError: the name of an expression without value.
+    """
+    kept = _OPTIONAL.sub(lambda part: "" if set(names(part[1])) & set(absent) else part[1], text)
+    return filled(kept, values.__getitem__)

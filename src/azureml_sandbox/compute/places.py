@@ -1,0 +1,76 @@
+"""Where data lies: from the URIs of the wire to account, container and path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from azureml_sandbox.storage import SUFFIX
+from azureml_sandbox.world import Workspace, World
+
+_DATASTORE = re.compile(
+    r"azureml://(?:subscriptions/.+/)?datastores/([^/]+)/(?:paths/)?(.*)", re.IGNORECASE | re.DOTALL
+)
+_ASSET = re.compile(r"(?:azureml:)?/subscriptions/.+/data/([^/]+)/versions/([^/]+)", re.IGNORECASE)
+_NAMED = re.compile(r"azureml:([^:/@]+):([^:/]+)")
+
+
+class Unreadable(Exception):
+    """Data that cannot be had; the message says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A blob, or all blobs below a path."""
+
+    account: str
+    container: str
+    path: str
+
+    @property
+    def below(self) -> str:
+        """The prefix of everything in this folder."""
+        return f"{self.path.rstrip('/')}/" if self.path.strip("/") else ""
+
+
+def place(world: World, workspace: Workspace, uri: str) -> Place:
+    """Where `uri` points: a datastore path in short or long form, a data asset's id, or a blob's URL.
+
+    Raises:
+        Unreadable: the datastore or asset is not there, or the URI has another form.
+    """
+    if named := _ASSET.fullmatch(uri) or _NAMED.fullmatch(uri):
+        return place(world, workspace, _asset_uri(world, workspace, named[1], named[2]))
+    if match := _DATASTORE.fullmatch(uri):
+        return Place(*_datastore(world, workspace, match[1]), match[2])
+    if uri.startswith("https://"):
+        parts = urlsplit(uri)
+        container, _, path = unquote(parts.path).lstrip("/").partition("/")
+        return Place(str(parts.hostname).removesuffix(SUFFIX), container, path)
+    raise Unreadable(f"{uri} is no URI that can be read here")
+
+
+def long_uri(workspace: Workspace, uri: str) -> str:
+    """A datastore's path as it comes back: short goes in, long comes out, `resourcegroups` in lower case (recorded)."""
+    if not uri.startswith("azureml://datastores/"):
+        return uri
+    group = f"subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
+    return f"azureml://{group}/workspaces/{workspace.name}/{uri.removeprefix('azureml://')}"
+
+
+def _asset_uri(world: World, workspace: Workspace, name: str, version: str) -> str:
+    asset = world.assets.get(workspace.guid, "data", name, version)
+    if asset is None:
+        raise Unreadable(f"Data version {name}:{version} (dataContainerName:version) not found.")
+    return str(asset["properties"]["dataUri"])
+
+
+def _datastore(world: World, workspace: Workspace, name: str) -> tuple[str, str]:
+    own = workspace.containers
+    if name in own:
+        return workspace.account, own[name]
+    known = world.assets.get(workspace.guid, "datastores", name)
+    if known is None or known["properties"].get("datastoreType") != "AzureBlob":
+        raise Unreadable(f"Could not find datastore: {name}.")
+    return known["properties"]["accountName"], known["properties"]["containerName"]

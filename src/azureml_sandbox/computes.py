@@ -1,0 +1,58 @@
+"""ARM's computes: the cluster that every workspace of the sandbox has, and those that were loaded."""
+
+from __future__ import annotations
+
+from azureml_sandbox import instants
+from azureml_sandbox.world import Document, Workspace, World
+
+CLUSTER, SERVERLESS = "cpu-cluster", "serverless"
+_MADE = instants.UNSET
+
+
+def compute(world: World, workspace: Workspace, name: str) -> Document | None:
+    """A compute by name; its form as recorded."""
+    return world.assets.get(workspace.guid, "computes", name) or (_own(workspace) if name == CLUSTER else None)
+
+
+def is_known(world: World, workspace: Workspace, compute_id: str | None) -> bool:
+    """Whether a job may name this compute: none and `serverless` need no resource."""
+    name = (compute_id or SERVERLESS).rpartition("/")[2]
+    return name == SERVERLESS or compute(world, workspace, name) is not None
+
+
+def _own(workspace: Workspace) -> Document:
+    return {
+        "id": f"{workspace.arm_id}/computes/{CLUSTER}",
+        "name": CLUSTER,
+        "type": "Microsoft.MachineLearningServices/workspaces/computes",
+        "location": workspace.region,
+        "tags": {},
+        "properties": {
+            "createdOn": _MADE,
+            "modifiedOn": _MADE,
+            "disableLocalAuth": False,
+            "description": None,
+            "resourceId": None,
+            "computeType": "AmlCompute",
+            "computeLocation": workspace.region,
+            "provisioningState": "Succeeded",
+            "provisioningErrors": None,
+            "isAttachedCompute": False,
+            "properties": {
+                "vmSize": "STANDARD_DS2_V2",
+                "vmPriority": "Dedicated",
+                "scaleSettings": {"maxNodeCount": 2, "minNodeCount": 0, "nodeIdleTimeBeforeScaleDown": "PT2M"},
+                "subnet": None,
+                "currentNodeCount": 2,
+                "targetNodeCount": 2,
+                "allocationState": "Steady",
+                "allocationStateTransitionTime": _MADE,
+                "errors": None,
+                "remoteLoginPortPublicAccess": "NotSpecified",
+                "osType": "Linux",
+                "virtualMachineImage": None,
+                "isolatedNetwork": False,
+                "propertyBag": {},
+            },
+        },
+    }
