@@ -1,0 +1,117 @@
+"""`python -m azureml_replay.synthetic.step --root MOUNT --key NODE --out FOLDER`: replays one node of a pipeline.
+
+Ends with 1 where anything is missing in the end; what and why is in `outputs/replay/refused.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from azureml_replay.synthetic.step.files import lay
+from azureml_replay.synthetic.step.points import PROGRESS, Points, Refusal
+from azureml_replay.synthetic.step.tracking import Refused, Tracking, Unavailable
+
+PER_REQUEST = 100
+"""Parameters or tags: the most that MLflow takes at once."""
+REPORTS = Path("outputs") / "replay"
+PARENT_TAG = "mlflow.parentRunId"
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """The exit code."""
+    given = _parse(arguments)
+    folder = Path(given.root) / given.key
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    print(f"replaying {manifest['run']}: {manifest['rows']} points, {len(manifest['files'])} files", flush=True)
+    refusals = list(_values(manifest, folder, environment))
+    refusals += lay(manifest["files"], folder, Path.cwd())
+    _report("refused.json", [refusal._asdict() for refusal in refusals])
+    if given.out:
+        _mark(Path(given.out), manifest["run"])
+    for refusal in refusals:
+        print(f"missing: {refusal.what}: {refusal.reason}", flush=True)
+    return 1 if refusals else 0
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--out")
+    return parser.parse_known_args(arguments)[0]  # edges come as further arguments: they only make a step wait
+
+
+def _values(manifest: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> Iterator[Refusal]:
+    """Into this job's run and, for a parent's own values, into the parent's run too."""
+    run = environment.get("MLFLOW_RUN_ID") or environment.get("AZUREML_RUN_ID", "")
+    try:
+        tracking = Tracking(environment)
+        yield from _log(tracking, run, manifest, folder)
+    except (Refused, Unavailable) as problem:
+        yield Refusal(f"values of run {manifest['run']}", str(problem))
+    else:
+        if manifest["parent"]:
+            _log_to_parent(tracking, run, manifest, folder)
+
+
+def _log_to_parent(tracking: Tracking, run: str, manifest: Mapping[str, Any], folder: Path) -> None:
+    """Whether the service lets a run's token write here is not known: who submitted this job reads it back."""
+    try:
+        parent = tracking.tags(run).get(PARENT_TAG, "")
+        told = {"parent": parent, "missing": [one._asdict() for one in _log(tracking, parent, manifest, folder)]}
+    except (Refused, Unavailable) as problem:
+        told = {"parent": "", "missing": [Refusal("everything", str(problem))._asdict()]}
+    print(f"parent {told['parent']}: {len(told['missing'])} things were not logged there", flush=True)
+    _report("parent.json", told)
+
+
+def _log(tracking: Tracking, run: str, manifest: Mapping[str, Any], folder: Path) -> list[Refusal]:
+    """Points, then parameters, then tags. Raises Refused and Unavailable where the run cannot be written at all."""
+    points = Points(tracking, run)
+    sent = points.send([folder / name for name in manifest["points"]])
+    refusals = points.refusals
+    refusals += _pairs(tracking, run, "params", manifest["parameters"])
+    refusals += _pairs(tracking, run, "tags", manifest["tags"])
+    lacking = manifest["rows"] - sent - len(points.refusals)
+    if lacking > 0:
+        refusals.append(Refusal(f"{lacking} points", "not in the staged files"))
+    print(f"run {run}: {sent} points, {len(refusals)} things refused ({PROGRESS})", flush=True)
+    return refusals
+
+
+def _pairs(tracking: Tracking, run: str, kind: str, pairs: Mapping[str, str]) -> list[Refusal]:
+    items = [{"key": key, "value": value} for key, value in pairs.items()]
+    batches = [items[at : at + PER_REQUEST] for at in range(0, len(items), PER_REQUEST)]
+    return [refusal for batch in batches for refusal in _batch(tracking, run, kind, batch)]
+
+
+def _batch(tracking: Tracking, run: str, kind: str, batch: list[dict[str, str]]) -> list[Refusal]:
+    """One that is refused keeps no other from arriving."""
+    try:
+        tracking.log(run, {kind: batch})
+    except Refused as refusal:
+        if len(batch) == 1:
+            return [Refusal(f"{kind[:-1]} {batch[0]['key']}", str(refusal))]
+        return [one for item in batch for one in _batch(tracking, run, kind, [item])]
+    return []
+
+
+def _report(name: str, told: object) -> None:
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    (REPORTS / name).write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _mark(out: Path, run: str) -> None:
+    """Not empty: an empty folder may not exist for who comes after."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "replayed.json").write_text(json.dumps({"run": run}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))
