@@ -18,6 +18,7 @@ from azureml_replay import __version__
 from azureml_replay.archive import redact
 from azureml_replay.archive.content import Content
 from azureml_replay.archive.database import now
+from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.ledger import Ledger
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock
@@ -30,7 +31,7 @@ _OURS = ("archive.", "artifacts")
 """How the names of an archive's own files begin."""
 
 
-class Archive(Listing, Content, Reading, Ledger):
+class Archive(Listing, Content, Reading, Ledger, Imports):
     """See the parts: what was listed, what runs hold, reading it, and the ledger of what was sent."""
 
     source: WorkspaceRef

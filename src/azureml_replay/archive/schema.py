@@ -119,6 +119,12 @@ MIGRATIONS = (
       primary key (target, run, number)
     ) without rowid;
     """,
+    """
+    create table imported (
+      id integer primary key check (id = 1),
+      file text not null, digest blob not null, files integer not null, at text not null
+    );
+    """,
 )
 """Never edit one that was released: append."""
 
