@@ -112,7 +112,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class _Fitting:
+class Fitting:
     """Collects, for one run, what does not fit: whole into the overflow, and said."""
 
     run: RunId
@@ -120,10 +120,12 @@ class _Fitting:
     omissions: list[Omission] = field(default_factory=list)
 
     def over(self, kind: str, name: str, value: Json, reason: str) -> None:
+        """`value` goes into the overflow file."""
         self.overflow.setdefault(kind, {})[name] = value
         self.omit(f"{kind} {name}", f"{reason}; kept in {OVERFLOW_FILE}")
 
     def omit(self, what: str, reason: str) -> None:
+        """The target will not have it."""
         self.omissions.append(Omission(self.run, what, reason))
 
 
@@ -152,7 +154,7 @@ def plan_unit(recorded: Recorded, root: RunId, options: PlanOptions) -> Iterator
 def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, depth: int) -> Step:
     details, job = recorded.details(run.id) or RunDetails(run=run), recorded.job(run.id)
     logged = list(recorded.series(run.id))
-    fitting = _Fitting(run.id)
+    fitting = Fitting(run.id)
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
     if not run.own_container:
@@ -176,7 +178,7 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
     )
 
 
-def _files(recorded: Recorded, run: RunId, fitting: _Fitting, *, carried: bool) -> tuple[int, int]:
+def _files(recorded: Recorded, run: RunId, fitting: Fitting, *, carried: bool) -> tuple[int, int]:
     files, size = recorded.artifact_totals(run)
     lost = list(recorded.lost_files(run))
     if not carried:
@@ -205,7 +207,7 @@ def job_document(recorded: Recorded, run: RunId) -> Json:
     }
 
 
-def _fit(run: Run, source: WorkspaceRef, fitting: _Fitting, limits: Limits) -> Run:
+def _fit(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> Run:
     """The run as the target can hold it, lineage included."""
     return replace(
         run,
@@ -219,14 +221,14 @@ def _fit(run: Run, source: WorkspaceRef, fitting: _Fitting, limits: Limits) -> R
     )
 
 
-def _fit_text(kind: str, text: str | None, most: int, fitting: _Fitting) -> str | None:
+def _fit_text(kind: str, text: str | None, most: int, fitting: Fitting) -> str | None:
     if text is None or len(text) <= most:
         return text
     fitting.over("text", kind, text, f"longer than {most} characters")
     return None
 
 
-def _fit_error(error: Json, most: int, fitting: _Fitting) -> Json:
+def _fit_error(error: Json, most: int, fitting: Fitting) -> Json:
     """An error keeps its code; a message beyond the limit is cut, and kept whole in the overflow."""
     message = error.get("message") if isinstance(error, Mapping) else None
     if not isinstance(error, Mapping) or not isinstance(message, str) or len(message) <= most:
@@ -235,13 +237,13 @@ def _fit_error(error: Json, most: int, fitting: _Fitting) -> Json:
     return {**error, "message": message[:most]}
 
 
-def _fit_tags(run: Run, fitting: _Fitting, limits: Limits) -> dict[str, str | None]:
+def _fit_tags(run: Run, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
     own = {key: value for key, value in run.tags.items() if key != lineage.TAG}
     kept = _fit_pairs("tag", own, limits.tags - 1, fitting, limits)
     return {lineage.TAG: run.id, **kept}
 
 
-def _fit_properties(run: Run, source: WorkspaceRef, fitting: _Fitting, limits: Limits) -> dict[str, str | None]:
+def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
     own = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY}
     for key in NEVER_SENT.keys() & own.keys():
         del own[key]
@@ -254,7 +256,7 @@ def _fit_properties(run: Run, source: WorkspaceRef, fitting: _Fitting, limits: L
 
 
 def _fit_pairs(
-    kind: str, pairs: Mapping[str, str | None], most: int, fitting: _Fitting, limits: Limits
+    kind: str, pairs: Mapping[str, str | None], most: int, fitting: Fitting, limits: Limits
 ) -> dict[str, str | None]:
     """The user's own first, then the platform's; within each in the source's order."""
     kept: dict[str, str | None] = {}
@@ -271,14 +273,14 @@ def _fit_pairs(
     return kept
 
 
-def _fit_parameters(run: Run, fitting: _Fitting, limits: Limits) -> dict[str, Json]:
+def _fit_parameters(run: Run, fitting: Fitting, limits: Limits) -> dict[str, Json]:
     kept = dict(list(run.parameters.items())[: limits.parameters])
     for key, value in list(run.parameters.items())[limits.parameters :]:
         fitting.over("parameter", key, value, f"more than {limits.parameters} of them")
     return kept
 
 
-def _fit_series(recorded: Iterable[tuple[Series, int]], fitting: _Fitting, limits: Limits) -> frozenset[SeriesKey]:
+def _fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits: Limits) -> frozenset[SeriesKey]:
     """Which series the target refuses. The first names in the source's order stay."""
     over: set[SeriesKey] = set()
     kept = 0
@@ -307,7 +309,7 @@ def _refusal(series: Series, rows: int, limits: Limits) -> str | None:
 _EMPTY = Run(id=RunId(""))
 
 
-def _without_lost(run: Run, fitting: _Fitting, lost: Collection[str]) -> Run:
+def _without_lost(run: Run, fitting: Fitting, lost: Collection[str]) -> Run:
     """What this target drops is expected to be dropped, and said."""
     changed = {name: getattr(_EMPTY, name) for name in lost if getattr(run, name) != getattr(_EMPTY, name)}
     for name in sorted(changed):
