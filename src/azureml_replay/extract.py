@@ -151,7 +151,7 @@ class _Extraction:
     async def bring(self, width: int) -> None:
         """Details, metrics and file lists of every chosen run that the archive lacks."""
         pending = [run.id for run in self.archive.pending()]
-        self.progress.expect("runs", len(pending))
+        self.progress.expect("runs extracted", len(pending))
         if pending and self.options.artifacts:
             await self.storage.begin(len(pending), self.archive.totals().runs)
         await for_each(self._details(pending), self._bring_run, width)
@@ -176,7 +176,7 @@ class _Extraction:
             self._fail(run.id, str(error))
         else:
             self.runs += 1
-            self.progress.done("runs")
+            self.progress.done("runs extracted")
 
     def _fail(self, run: RunId, why: str) -> None:
         self.failed.append((run, why))
@@ -215,7 +215,7 @@ class _Extraction:
                 pieces.append(points)
                 held += len(points)
                 total += len(points)
-                self.progress.done("points", len(points))
+                self.progress.done("points extracted", len(points))
             full.append(whole)
         if pieces:
             self.archive.put_chunk(run.id, pieces)
@@ -243,7 +243,7 @@ class _Extraction:
             for file in stored.values()
         ]
         self.archive.put_artifacts(run.id, unlisted)
-        self.progress.done("files", total + len(unlisted))
+        self.progress.done("files found", total + len(unlisted))
         return total + len(unlisted)
 
     async def _indexed(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:

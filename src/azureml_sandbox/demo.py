@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +65,9 @@ def _fill(sandbox: Sandbox, environment: Mapping[str, str], say: Say) -> None:
     if recordings.is_dir():
         say(f"Loading recorded jobs of the real service from {recordings}")
         load = [sys.executable, "-m", "azureml_sandbox", "load", str(sandbox.folder), "--workspace", "source"]
-        _must([*load, str(recordings)], environment)
+        log = sandbox.folder / "load.log"
+        _must([*load, str(recordings)], environment, log)
+        say(f"  what came of each, what was made up to complete it, what was left out and why: {log}")
     else:
         say("No recordings of the real service here: the trainings are the source's whole history")
     filled.touch()
@@ -82,26 +85,23 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     return subprocess.run(command, env=dict(environment), check=False).returncode  # noqa: S603 - our own commands
 
 
-def _must(command: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> None:
-    """Raises Problem where it fails. MLflow prints two lines a run: those go into `log`."""
-    if log is None:
-        ended = _run(command, environment)
-    else:
-        with log.open("wb") as file:
-            ended = subprocess.run(  # noqa: S603 - our own commands
-                command, env=dict(environment), check=False, stdout=file, stderr=subprocess.STDOUT
-            ).returncode
+def _must(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    """What it prints goes into `log`. Raises Problem where it fails."""
+    with log.open("wb") as file:
+        ended = subprocess.run(  # noqa: S603 - our own commands
+            command, env=dict(environment), check=False, stdout=file, stderr=subprocess.STDOUT
+        ).returncode
     if ended:
-        where = f"see {log}" if log else "its words are above"
-        raise Problem(f"the source could not be filled: `{' '.join(command[1:4])}` ended with {ended}, {where}")
+        raise Problem(f"the source could not be filled: `{' '.join(command[1:4])}` ended with {ended}, see {log}")
 
 
 def _afterwards(folder: Path) -> str:
+    bin_ = "" if shutil.which("azureml-replay") else shlex.quote(os.path.relpath(Path(sys.executable).parent)) + "/"
     here, archive = shlex.quote(str(folder)), shlex.quote(str(folder / "archive"))
     return f"""
 To look around:
-  azureml-replay status {archive}      what is extracted, sent and verified
-  azureml-replay plan {archive}        every run, and what could not be carried, with its reason
-  azureml-sandbox requests {here}      what was asked of both workspaces
-The local workspaces go on serving: eval "$(azureml-sandbox env {here})" points any Azure client at them,
-azureml-sandbox stop {here} ends them."""
+  {bin_}azureml-replay status {archive}      what is extracted, sent and verified
+  {bin_}azureml-replay plan {archive}        what was carried and what could not be, with its reason
+  {bin_}azureml-sandbox requests {here}      what was asked of both workspaces
+The local workspaces go on serving: eval "$({bin_}azureml-sandbox env {here})" points any Azure client at them,
+{bin_}azureml-sandbox stop {here} ends them."""
