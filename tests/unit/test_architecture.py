@@ -12,6 +12,8 @@ import pytest
 SRC = Path(__file__).parents[2] / "src"
 PRODUCT = SRC / "azureml_replay"
 
+STEP = PRODUCT / "synthetic" / "step"
+"""What runs on the compute: a program of its own, of the standard library alone."""
 PURE = ("model.py", "selection.py", "limits.py", "plan.py", "compare.py", "errors.py", "lineage.py")
 VERBS = (
     "extract",
@@ -89,7 +91,7 @@ def users_of(pattern: str) -> set[str]:
     return {
         path.relative_to(PRODUCT).as_posix()
         for path in PRODUCT.rglob("*.py")
-        if any(re.search(pattern, line) for line in code_lines(path))
+        if STEP not in path.parents and any(re.search(pattern, line) for line in code_lines(path))
     }
 
 
