@@ -26,7 +26,6 @@ from azureml_sandbox.world import Document, Kind
 ANONYMOUS = "azureml_anonymous"
 _SAS_HOURS = 8
 _IMMUTABLE = ("code", "command", "environment", "inputs", "outputs", "type", "jobs")
-_SCHEMAS = "https://componentsdk.azureedge.net/jsonschema/"
 
 
 async def pending_upload(call: Call) -> Response:
@@ -105,8 +104,7 @@ def _spec(spec: Document) -> Document:
     """The specification with its defaults, all plain values as strings: `"True"` (recorded)."""
     kind = str(spec.get("type") or "command")
     is_command = kind == "command"
-    filled: Document = {"$schema": f"{_SCHEMAS}{kind.title()}Component.json", "type": kind}
-    filled["is_deterministic"] = is_command
+    filled: Document = {"type": kind, "is_deterministic": is_command}
     if is_command:
         filled["resources"] = {"instance_count": "1"}
     inputs = {

@@ -11,7 +11,7 @@ from azureml_sandbox.arm_wire import arm_page, put_on, skipped
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.route import Call, Spoken
 from azureml_sandbox.wire import arm_answer
-from azureml_sandbox.world import BLOB_STORE, Document, Workspace
+from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Workspace
 
 _PAGE = 30
 _SAS_PERMISSIONS = "rwdlac"
@@ -35,7 +35,11 @@ async def datastore(call: Call) -> Response:
 
 
 async def secrets(call: Call) -> Response:
-    """POST datastores/{name}/listSecrets: a SAS for who asks for `expirableSecret`, else the account's key."""
+    """POST datastores/{name}/listSecrets: a SAS for who asks for `expirableSecret`, else the account's key.
+
+    The artifact store tells its key in any case: azure-ai-ml 1.35 asks for an expirable secret there too, and signs the
+    log URLs of a running job with what it gets, which only a key can do.
+    """
     properties = _found(call)["properties"]
     if properties["credentials"]["credentialsType"] == "None":
         raise errors.invalid(f"Datastore {call.path('name')} has no credentials.")
@@ -43,7 +47,7 @@ async def secrets(call: Call) -> Response:
     if account not in call.storage.accounts:
         raise errors.not_found("Storage account", account)
     asked = await wire.body(call)
-    if not asked.get("expirableSecret"):
+    if not asked.get("expirableSecret") or call.path("name") == ARTIFACT_STORE:
         return arm_answer({"secretsType": "AccountKey", "key": call.storage.account_key(account)})
     hours = asked.get("expireAfterHours") or _SAS_HOURS
     url = call.storage.sas_url(account, properties["containerName"], None, _SAS_PERMISSIONS, hours)

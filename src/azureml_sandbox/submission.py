@@ -118,7 +118,7 @@ def _started(call: Call, name: str, given: Document, submitted: Submitted) -> Do
         new = run_document.new(name, experiment["experimentId"], user, at)
         plain = {"displayName": given.get("displayName") or name, "description": given.get("description")}
         run = run_document.modified(new | plain, _annotations(given), user, at)
-        run = _RUNS[given["jobType"]](call, run, given) | submitted.record
+        run = _RUNS[given["jobType"]](call, run, given) | {"runDefinition": submitted.definition}
         call.world.runs.put(guid, run)
         call.world.jobs.put(guid, job_document(call.workspace, name, given, run, experiment["name"]), at)
     site.launch(site, name, submitted.drive)

@@ -120,12 +120,13 @@ def test_a_datastore_tells_its_secret(client: MLClient) -> None:
 
 def test_an_expirable_secret_is_a_sas_that_opens_the_container(plane: Plane) -> None:
     """Without being asked for it, the account's key is told."""
-    door = "/datastores/workspaceartifactstore/listSecrets"
+    door = "/datastores/workspaceblobstore/listSecrets"
     sas = plane.document("arm", "POST", door, API, {"expirableSecret": True, "expireAfterHours": 1})
     key = plane.document("arm", "POST", door, API)
 
-    account = plane.arm("/datastores/workspaceartifactstore")["properties"]["accountName"]
-    url = f"https://{account}.blob.core.windows.net/azureml/ExperimentRun/dcid.r1/a?{sas['sasToken']}"
+    account = plane.arm("/datastores/workspaceblobstore")["properties"]
+    place = f"{account['accountName']}.blob.core.windows.net/{account['containerName']}"
+    url = f"https://{place}/LocalUpload/a?{sas['sasToken']}"
     assert requests.put(url, b"1", headers=BLOB, timeout=30).status_code == 201
     assert (sas["secretsType"], key["secretsType"], list(key)) == ("Sas", "AccountKey", ["secretsType", "key"])
 

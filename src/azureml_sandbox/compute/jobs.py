@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 
-from azureml_sandbox.compute import expressions, values
+from azureml_sandbox.compute import definitions, expressions, values
 from azureml_sandbox.compute.command import Work, perform
+from azureml_sandbox.compute.components import component
+from azureml_sandbox.compute.graph import graph, invalid_expression
+from azureml_sandbox.compute.pipeline import Settings, Surroundings, conduct
 from azureml_sandbox.compute.ports import input_assets, output_assets
 from azureml_sandbox.compute.record import Record
-from azureml_sandbox.compute.site import Drive, Site, default_uri
-from azureml_sandbox.compute.values import Data
+from azureml_sandbox.compute.site import Drive, Site
+from azureml_sandbox.compute.values import Data, Literal, Value
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.world import Document, Workspace, World
-
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Submitted:
     """A job that may start."""
 
     drive: Drive
-    record: Document = field(default_factory=dict)
-    """What its run says of it beside the usual: its definition."""
+    definition: Document
+    """Its run's `runDefinition`."""
 
 
 def understood(world: World, workspace: Workspace, given: Document) -> Submitted:
@@ -36,48 +37,71 @@ def understood(world: World, workspace: Workspace, given: Document) -> Submitted
     match given.get("jobType"):
         case "Command":
             return _command(given)
+        case "Pipeline":
+            return _pipeline(world, workspace, given)
         case other:
             raise Refused(501, f"jobType {other}", ("SandboxNotImplemented",))
 
 
 def _command(given: Document) -> Submitted:
-    """A command job."""
-    inputs, declared = values.inputs(given.get("inputs")), given.get("outputs") or {}
-    check_command(required(given, "command"), {f"inputs.{name}" for name in given.get("inputs") or {}}, declared)
+    declared, outputs = given.get("inputs") or {}, given.get("outputs") or {}
+    check_command(required(given, "command"), declared, outputs)
+    inputs = values.inputs(declared)
+    work = Work(
+        command=given["command"],
+        code_id=given.get("codeId"),
+        inputs=inputs,
+        absent=frozenset(declared.keys() - inputs.keys()),
+        variables=given.get("environmentVariables") or {},
+        timeout_s=values.seconds((given.get("limits") or {}).get("timeout")),
+    )
 
     async def drive(site: Site, record: Record) -> str:
-        outputs = outputs_of(record.run_id, declared)
-        work = Work(
-            given["command"],
-            given.get("codeId"),
-            inputs,
-            frozenset((given.get("inputs") or {}).keys() - inputs.keys()),
-            outputs,
-            variables=given.get("environmentVariables") or {},
-            timeout_s=seconds((given.get("limits") or {}).get("timeout")),
-        )
-        record.change(inputs=input_assets(site, record.run_id, inputs), outputs=output_assets(site, record, outputs))
-        return await perform(site, record, work)
+        placed = values.outputs(record.run_id, outputs)
+        record.change(inputs=input_assets(site, record.run_id, inputs), outputs=output_assets(site, record, placed))
+        return await perform(site, record, replace(work, outputs=placed))
 
-    return Submitted(drive, {"runDefinition": definition(given)})
+    return Submitted(drive, definitions.command(given))
 
 
-def outputs_of(run_id: str, declared: Mapping[str, Document]) -> dict[str, Data]:
-    """Where a job's named outputs go; `default` is the run's own container, not one of them."""
-    named = {name: document or {} for name, document in declared.items() if name != "default"}
-    return {name: _named(values.wanted(port, default_uri(run_id, name)), run_id, name) for name, port in named.items()}
+def _pipeline(world: World, workspace: Workspace, given: Document) -> Submitted:
+    """A pipeline job: its own graph, or that of the component it was made from."""
+    find = partial(component, world, workspace)
+    spec: Document = find(given["componentId"])["properties"]["componentSpec"] if given.get("componentId") else {}
+    jobs = spec.get("jobs") or given.get("jobs") or {}
+    outputs = (spec.get("outputs") or {}) | (given.get("outputs") or {})
+    inputs = _defaults(spec) | values.inputs(given.get("inputs"))
+    level = graph(jobs, {*inputs, *(given.get("inputs") or {}), *(spec.get("inputs") or {})}, outputs, find)
+    asked = given.get("settings") or {}
+    settings = Settings(
+        asked.get("default_compute") or given.get("computeId"), bool(asked.get("continue_on_step_failure"))
+    )
+
+    async def drive(site: Site, record: Record) -> str:
+        around = Surroundings(inputs, _placed(record.run_id, given), settings)
+        record.change(inputs=input_assets(site, record.run_id, inputs), outputs=output_assets(site, record, {}))
+        status, _ = await conduct(site, record, level, around)
+        return status
+
+    return Submitted(drive, definitions.pipeline(given))
 
 
-def _named(data: Data, run_id: str, name: str) -> Data:
-    """Expressions of an output's path, as the recorded `azureml/${{name}}/{output}/`."""
-    known = {"name": run_id, "output_name": name, "default_datastore": "workspaceblobstore"}
-    return Data(expressions.filled(data.uri, lambda each: known.get(each, each)), data.kind, data.mode)
+def _defaults(spec: Document) -> dict[str, Value]:
+    ports = (spec.get("inputs") or {}).items()
+    return {name: Literal(str(port["default"])) for name, port in ports if port.get("default") is not None}
 
 
-def check_command(command: str, known: set[str], outputs: Mapping[str, object]) -> None:
-    """Refused (400) where the command names what was not declared."""
-    allowed = known | {f"outputs.{name}" for name in outputs}
-    unknown = [name for name in expressions.names(command) if name not in allowed]
+def _placed(run_id: str, given: Document) -> dict[str, Data]:
+    """Outputs that were given a place; the others lie where the step that makes them puts them (recorded)."""
+    asked = {name: port for name, port in (given.get("outputs") or {}).items() if (port or {}).get("uri")}
+    return values.outputs(run_id, asked)
+
+
+def check_command(command: str, *declared: Mapping[str, object]) -> None:
+    """Refused (400) where a command names an input, an output or a parameter that was not declared."""
+    kinds = ("inputs", "outputs", "search_space")
+    known = {f"{kind}.{name}" for kind, names in zip(kinds, declared, strict=False) for name in names}
+    unknown = [name for name in expressions.names(command) if name not in known]
     if unknown:
         raise invalid_expression(f"Invalid expression {unknown[0]}. It is not defined by the job.")
 
@@ -88,37 +112,3 @@ def required(given: Mapping[str, object], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise Refused(400, f"The {key} field is required.", ("UserError", "BadArgument", "ArgumentBlankOrEmpty"))
     return value
-
-
-def invalid_expression(message: str) -> Refused:
-    """400 with the recorded chain."""
-    chain = ("UserError", "BadArgument", "ArgumentInvalid", "InvalidPipelineJob", "InvalidExpressionInJob")
-    return Refused(400, message, chain)
-
-
-def seconds(duration: str | None) -> float | None:
-    """Of an ISO 8601 duration (`PT5M`); None without one. Refused (400) for another form."""
-    if duration is None:
-        return None
-    form = _DURATION.fullmatch(duration)
-    if form is None or not any(form.groups()):
-        raise Refused(400, f"{duration} is no duration.", ("UserError", "BadArgument", "ArgumentInvalid"))
-    days, hours, minutes, rest = (float(group or 0) for group in form.groups())
-    return days * 86_400 + hours * 3_600 + minutes * 60 + rest
-
-
-def definition(given: Document) -> Document:
-    """A command's `runDefinition`: the part of its recorded form that a job says something about."""
-    return {
-        "script": None,
-        "command": given["command"],
-        "useAbsolutePath": False,
-        "arguments": [],
-        "framework": "Python",
-        "communicator": "None",
-        "target": str(given.get("computeId") or "serverless").rpartition("/")[2],
-        "nodeCount": (given.get("resources") or {}).get("instanceCount", 1),
-        "environment": {"name": None, "version": None, "assetId": given.get("environmentId")},
-        "environmentVariables": given.get("environmentVariables") or {},
-        "history": {"outputCollection": True, "directoriesToWatch": ["logs"], "enableMLflowTracking": True},
-    }

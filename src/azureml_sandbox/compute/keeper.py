@@ -25,7 +25,8 @@ def keep(grace_s: float, command: str) -> int:
 
 
 def _end_with_the_leash(child: subprocess.Popen[bytes], grace_s: float) -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1):  # not through sys.stdin: its lock, held at the end, would be a fatal error
+        pass
     _signal(child, signal.SIGTERM)
     try:
         child.wait(grace_s)

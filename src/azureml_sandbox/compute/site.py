@@ -12,7 +12,7 @@ from azureml_sandbox.compute.places import Place, place
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.login import Login
 from azureml_sandbox.storage import Storage
-from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, RUN_ORIGIN, Workspace, World
+from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Workspace, World
 
 Drive = Callable[["Site", Record], Awaitable[str]]
 """Brings a run from its first state to its last, and returns that; cancelled, it cleans up and raises."""
@@ -61,8 +61,3 @@ class Site:
     def asset_id(self, name: str) -> str:
         """The data asset that stands for a run's input or output (form recorded)."""
         return f"azureml://locations/{self.workspace.region}/workspaces/{self.workspace.guid}/data/{name}/versions/1"
-
-
-def default_uri(run_id: str, name: str) -> str:
-    """Where an output goes that was given no place (recorded in a step's runDefinition)."""
-    return f"azureml://datastores/{BLOB_STORE}/paths/azureml/{run_id}/{name}/"

@@ -5,10 +5,15 @@ The wire spells them twice: `jobInputType` on jobs, `job_input_type` inside `job
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from azureml_sandbox.world import Document
+from azureml_sandbox.compute import expressions
+from azureml_sandbox.errors import Refused
+from azureml_sandbox.world import BLOB_STORE, Document
+
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +54,35 @@ def given(document: Mapping[str, object]) -> Value:
     return Data(str(document.get("uri") or ""), kind, str(document.get("mode") or "ReadOnlyMount"))
 
 
-def wanted(document: Mapping[str, object], uri: str) -> Data:
-    """An output as sent, in either spelling; `uri` is where it goes when nothing was said."""
-    kind = _either(document, "jobOutputType", "job_output_type") or str(document.get("type") or "uri_folder")
-    return Data(str(document.get("uri") or uri), kind, str(document.get("mode") or "ReadWriteMount"))
-
-
 def inputs(documents: Document | None) -> dict[str, Value]:
     """All inputs of a job or node; what has no value is left out."""
     return {name: given(document) for name, document in (documents or {}).items() if document}
+
+
+def outputs(run_id: str, documents: Mapping[str, Document | None] | None) -> dict[str, Data]:
+    """Where a run's named outputs go; `default` is the run's own container, not one of them."""
+    named = {name: document or {} for name, document in (documents or {}).items() if name != "default"}
+    return {name: _output(run_id, name, document) for name, document in named.items()}
+
+
+def _output(run_id: str, name: str, document: Document) -> Data:
+    """Without a place of its own it is `azureml/${{name}}/{output}/`, as in a recorded runDefinition."""
+    kind = _either(document, "jobOutputType", "job_output_type", "type") or "uri_folder"
+    uri = str(document.get("uri") or f"azureml://datastores/{BLOB_STORE}/paths/azureml/{run_id}/{name}/")
+    known = {"name": run_id, "output_name": name, "default_datastore": BLOB_STORE}
+    placed = expressions.filled(uri, lambda each: known.get(each, each))
+    return Data(placed, kind, str(document.get("mode") or "ReadWriteMount"))
+
+
+def seconds(duration: str | None) -> float | None:
+    """Of an ISO 8601 duration (`PT5M`); None without one. Refused (400) for another form."""
+    if duration is None:
+        return None
+    form = _DURATION.fullmatch(duration)
+    if form is None or not any(form.groups()):
+        raise Refused(400, f"{duration} is no duration.", ("UserError", "BadArgument", "ArgumentInvalid"))
+    days, hours, minutes, rest = (float(group or 0) for group in form.groups())
+    return days * 86_400 + hours * 3_600 + minutes * 60 + rest
 
 
 def _either(document: Mapping[str, object], *names: str) -> str | None:

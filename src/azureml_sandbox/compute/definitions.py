@@ -1,0 +1,42 @@
+"""`runDefinition` of runs: the parts of the recorded forms that a submission says something about. Pure."""
+
+from __future__ import annotations
+
+from azureml_sandbox.world import Document
+
+
+def command(given: Document) -> Document:
+    """Of a command: camel case, in the manner of the first SDK."""
+    return {
+        "script": None,
+        "command": given["command"],
+        "useAbsolutePath": False,
+        "arguments": [],
+        "framework": "Python",
+        "communicator": "None",
+        "target": str(given.get("computeId") or "serverless").rpartition("/")[2],
+        "nodeCount": (given.get("resources") or {}).get("instanceCount", 1),
+        "environment": {"name": None, "version": None, "assetId": given.get("environmentId")},
+        "environmentVariables": given.get("environmentVariables") or {},
+        "history": {"outputCollection": True, "directoriesToWatch": ["logs"], "enableMLflowTracking": True},
+    }
+
+
+def pipeline(given: Document) -> Document:
+    """Of a pipeline: Pascal case around the graph as it was submitted, and a status that is never told again."""
+    return {
+        "JobType": "Pipeline",
+        "PipelineJobType": "AzureML",
+        "ComputeId": given.get("computeId"),
+        "Settings": given.get("settings"),
+        "Jobs": given.get("jobs") or {},
+        "ComponentId": given.get("componentId"),
+        "DisplayName": given.get("displayName"),
+        "ExperimentName": given.get("experimentName"),
+        "Description": given.get("description"),
+        "Tags": given.get("tags") or {},
+        "Properties": given.get("properties") or {},
+        "IsArchived": bool(given.get("isArchived")),
+        "ProvisioningState": "Succeeded",
+        "Status": "NotStarted",
+    }

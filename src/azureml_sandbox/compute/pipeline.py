@@ -1,0 +1,227 @@
+"""A pipeline: its nodes as child runs, each when the data it takes is there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from azureml_sandbox import instants, job_runs
+from azureml_sandbox.compute import expressions, values
+from azureml_sandbox.compute.command import Work, perform
+from azureml_sandbox.compute.graph import Graph, Node, parent_input, source
+from azureml_sandbox.compute.logs import say
+from azureml_sandbox.compute.ports import input_assets, output_assets
+from azureml_sandbox.compute.record import Record, failure
+from azureml_sandbox.compute.site import Drive, Site
+from azureml_sandbox.compute.values import Data, Literal, Value
+from azureml_sandbox.job_documents import compact
+from azureml_sandbox.world import Document
+
+log = logging.getLogger(__name__)
+
+_FAILED = failure(
+    "Pipeline has some failed steps. See child run or execution logs for more details.",
+    "ServiceError",
+    "PipelineHasStepJobFailed",
+)
+"""Recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Of the whole pipeline, all levels."""
+
+    compute_id: str | None
+    keep_going: bool
+    """Whether steps that do not need a failed one go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a level gets from outside."""
+
+    inputs: Mapping[str, Value]
+    exports: Mapping[str, Data]
+    """Where outputs go that were given a place."""
+    settings: Settings
+
+
+async def conduct(site: Site, record: Record, graph: Graph, around: Surroundings) -> tuple[str, dict[str, Data]]:
+    """One level from its start to its end: the status, and where its outputs lie. Cancelled, its steps are too."""
+    level = _Level(site, record, graph, around)
+    try:
+        await level.run()
+    finally:
+        await level.end_the_rest()
+    completed = all(status == "Completed" for status in level.ended.values())
+    record.move("Finalizing")
+    await level.tell_stages(completed=completed)
+    record.end(*(("Completed", None) if completed else ("Failed", _FAILED)))
+    return ("Completed" if completed else "Failed"), level.exported
+
+
+class _Level:
+    """The nodes of one graph on their way."""
+
+    def __init__(self, site: Site, record: Record, graph: Graph, around: Surroundings) -> None:
+        self._site, self._record, self._graph, self._around = site, record, graph, around
+        self._runs: dict[str, str] = {}
+        self._outputs: dict[str, dict[str, Data]] = {}
+        self._tasks: dict[asyncio.Task[str], str] = {}
+        self._began = instants.now()
+        self.ended: dict[str, str] = {}
+        self.exported: dict[str, Data] = {}
+
+    async def run(self) -> None:
+        """Until every node has ended that can run."""
+        self._record.start()
+        self._make_children()
+        await say(self._site, self._record, f"Submitting {len(self._runs)} runs")
+        waiting = list(self._graph.nodes)
+        while True:
+            ready = [node for node in waiting if all(self.ended.get(name) == "Completed" for name in node.needs)]
+            waiting = [node for node in waiting if node not in ready]
+            for node in ready:
+                self._launch(node)
+            if not self._tasks or (self._broken and not self._around.settings.keep_going):
+                return
+            await self._next()
+
+    @property
+    def _broken(self) -> bool:
+        return any(status != "Completed" for status in self.ended.values())
+
+    async def _next(self) -> None:
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            name = self._tasks.pop(task)
+            self.ended[name] = "Canceled" if task.cancelled() else task.result()
+            await say(self._site, self._record, f"{name} ({self._runs[name]}): {self.ended[name]}")
+
+    async def end_the_rest(self) -> None:
+        """Cancel what runs, and what will not run any more (assumption: a step that never started is Canceled)."""
+        running = list(self._tasks)
+        for task in running:
+            if not task.cancelling():
+                task.cancel()
+        if running:
+            await asyncio.wait(running)
+        for name, run_id in self._runs.items():
+            self.ended.setdefault(name, "Canceled")
+            self._site.record(run_id).end("Canceled")
+            self._site.leave(run_id)
+
+    async def tell_stages(self, *, completed: bool) -> None:
+        """The property that appears near the end, and its assets (both recorded)."""
+        times = {"StartTime": instants.text(self._began), "EndTime": instants.text(instants.now())}
+        stages = {"Initialization": None, "Execution": times | {"Status": "Finished" if completed else "Failed"}}
+        targets = {self._site.record(run_id).document.get("target") for run_id in self._runs.values()}
+        self._record.change(
+            properties={"azureml.pipelines.stages": compact(stages)},
+            uniqueChildRunComputeTargets=sorted(each for each in targets if each),
+            outputs=output_assets(self._site, self._record, self.exported),
+        )
+
+    def _make_children(self) -> None:
+        """All at once, before any starts (recorded: one was Queued, one NotStarted)."""
+        parent, world, guid = self._record.document, self._site.world, self._site.workspace.guid
+        for node in self._graph.nodes:
+            run_id = str(uuid4())
+            self._site.home(run_id)
+            run = job_runs.child(parent, run_id, node.given.get("display_name") or node.name, instants.now())
+            tagged = run | {"tags": node.given.get("tags") or {}, "properties": node.given.get("properties") or {}}
+            world.runs.put(guid, self._child(node, tagged))
+            self._runs[node.name] = run_id
+
+    def _child(self, node: Node, run: Document) -> Document:
+        if node.graph is not None:
+            return job_runs.nested_run(run, node.component)
+        compute_id = node.given.get("computeId") or self._around.settings.compute_id
+        return job_runs.step_run(self._site.workspace, run, node.component, compute_id)
+
+    def _launch(self, node: Node) -> None:
+        inputs = {name: value for name in node.spec.get("inputs") or {} if (value := self._input(node, name))}
+        outputs = self._places(node)
+        self._outputs[node.name] = outputs
+        drive = self._command(node, inputs, outputs) if node.graph is None else self._nested(node, node.graph, inputs)
+        run_id = self._runs[node.name]
+        record = self._site.record(run_id)
+        record.change(
+            inputs=input_assets(self._site, run_id, inputs), outputs=output_assets(self._site, record, outputs)
+        )
+        self._tasks[self._site.launch(self._site, run_id, drive)] = node.name
+
+    def _command(self, node: Node, inputs: Mapping[str, Value], outputs: Mapping[str, Data]) -> Drive:
+        spec, given = node.spec, node.given
+        variables = (spec.get("environment_variables") or {}) | (given.get("environment_variables") or {})
+        limits = given.get("limits") or spec.get("limits") or {}
+        work = Work(
+            command=spec["command"],
+            code_id=spec.get("code"),
+            inputs=inputs,
+            absent=frozenset((spec.get("inputs") or {}).keys() - inputs.keys()),
+            outputs=outputs,
+            variables={name: str(text) for name, text in variables.items()},
+            timeout_s=values.seconds(limits.get("timeout")),
+        )
+        self._export(node, outputs)
+        return lambda site, record: perform(site, record, work)
+
+    def _nested(self, node: Node, graph: Graph, inputs: Mapping[str, Value]) -> Drive:
+        placed = {name: data for name, data in self._outputs[node.name].items() if self._is_placed(node, name)}
+        around = Surroundings(inputs, placed, self._around.settings)
+
+        async def drive(site: Site, record: Record) -> str:
+            status, outputs = await conduct(site, record, graph, around)
+            self._outputs[node.name] |= outputs
+            self._export(node, outputs)
+            return status
+
+        return drive
+
+    def _export(self, node: Node, outputs: Mapping[str, Data]) -> None:
+        self.exported |= {outer: outputs[own] for own, outer in node.exports.items() if own in outputs}
+
+    def _is_placed(self, node: Node, name: str) -> bool:
+        given = (node.given.get("outputs") or {}).get(name) or {}
+        return bool(given.get("uri")) or node.exports.get(name) in self._around.exports
+
+    def _places(self, node: Node) -> dict[str, Data]:
+        """Where each of its outputs goes: where it is told, or to its own default."""
+        given, declared = node.given.get("outputs") or {}, node.spec.get("outputs") or {}
+        own = {name: {"type": port.get("type"), **_own(given.get(name))} for name, port in declared.items()}
+        places = values.outputs(self._runs[node.name], own)
+        exports = {own: self._around.exports.get(outer) for own, outer in node.exports.items()}
+        return {name: replace(exports.get(name) or data, kind=data.kind) for name, data in places.items()}
+
+    def _input(self, node: Node, name: str) -> Value | None:
+        """The value of an input: bound, given, or its default; None for an optional one without any."""
+        given = (node.given.get("inputs") or {}).get(name)
+        if not given:
+            default = node.spec["inputs"][name].get("default")
+            return Literal(str(default)) if default is not None else None
+        value = values.given(given)
+        if not isinstance(value, Literal):
+            return value
+        bound = expressions.only(value.text)
+        found = self._bound(bound) if bound is not None else Literal(expressions.filled(value.text, self._text))
+        return replace(found, mode=str(given["mode"])) if isinstance(found, Data) and given.get("mode") else found
+
+    def _bound(self, binding: str) -> Value | None:
+        found = source(binding)
+        if found is None:
+            return self._around.inputs.get(str(parent_input(binding)))
+        return replace(self._outputs[found[0]][found[1]], mode="ReadOnlyMount")
+
+    def _text(self, binding: str) -> str:
+        """A binding inside a longer string."""
+        value = self._bound(binding)
+        return value.text if isinstance(value, Literal) else value.uri if value is not None else ""
+
+
+def _own(given: Document | None) -> Document:
+    """What a node says of an output's place; a binding to the parent's says nothing."""
+    return given if given and given.get("type") != "literal" else {}
