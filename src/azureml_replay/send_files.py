@@ -97,7 +97,7 @@ def _overflow(archive: Archive, step: Step) -> Json:
 
 def _overflow_rows(archive: Archive, step: Step) -> list[Json]:
     return [
-        _rows_as_json(points) for key in _in_order(step.overflow_series) for points in archive.points(step.source, key)
+        rows_as_json(points) for key in _in_order(step.overflow_series) for points in archive.points(step.source, key)
     ]
 
 
@@ -105,7 +105,7 @@ def _in_order(keys: Collection[SeriesKey]) -> list[SeriesKey]:
     return sorted(keys, key=lambda key: (key.name, key.namespace or ""))
 
 
-def _rows_as_json(points: Points) -> Json:
+def rows_as_json(points: Points) -> Json:
     """Floats as text, so that NaN, infinities and every bit survive JSON."""
     return {
         "name": points.series.key.name,

@@ -1,0 +1,44 @@
+"""Files that we make for a replaying job, from the archive: the job as submitted, the error, metrics as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import orjson
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.model import Omission, Points
+from azureml_replay.plan import Step
+from azureml_replay.send_files import own_files, rows_as_json
+from azureml_replay.synthetic.batches import is_holdable, is_scalar
+from azureml_replay.workspace import NewFile
+
+METRICS_FILE = "replay/metrics.json"
+ERROR_FILE = "replay/error.json"
+
+
+def documents(archive: Archive, step: Step) -> Iterator[NewFile]:
+    """Below `replay/`, as in direct mode; the error and what MLflow cannot hold as a metric besides."""
+    yield from own_files(archive, step)
+    if step.run.error:
+        yield NewFile(path=ERROR_FILE, data=orjson.dumps(step.run.error, option=orjson.OPT_INDENT_2))
+    rich = [rows_as_json(points) for points in _rich(archive, step)]
+    if rich:
+        yield NewFile(path=METRICS_FILE, data=orjson.dumps(rich, option=orjson.OPT_INDENT_2))
+
+
+def metric_omissions(archive: Archive, step: Step, *, artifacts: bool) -> Sequence[Omission]:
+    """Metrics that become a file, and are lost where files are left out."""
+    reason = f"as a file: outputs/{METRICS_FILE}" if artifacts else "MLflow cannot hold it, and files are left out"
+    names = dict.fromkeys(points.series.key.name for points in _rich(archive, step))
+    return [Omission(step.source, f"metric {name}", reason) for name in names]
+
+
+def _rich(archive: Archive, step: Step) -> Iterator[Points]:
+    """Tables, images, texts and the like whole; of scalars the rows that are no number with a time."""
+    for series, _ in step.series:
+        for points in archive.points(step.source, series.key):
+            if not is_scalar(series):
+                yield points
+            elif left := [row for row in points.rows() if not is_holdable(row)]:
+                yield Points.of(points.series, left)

@@ -1,0 +1,168 @@
+"""What a node's folder holds: what the step logs, and which staged file goes where (pure).
+
+`stage.py` writes it, the step obeys it, `verify_synthetic.py` expects what it says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+import orjson
+
+from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
+from azureml_replay.plan import Step
+from azureml_replay.synthetic.batches import holdable, is_scalar, parts, requests
+from azureml_replay.synthetic.places import Places, place_of, refusal
+from azureml_replay.workspace import NewFile
+
+REPORTS = "outputs/replay/"
+FILES_FILE = REPORTS + "files.json"
+WRITTEN_BY_STEP = (REPORTS + "refused.json", REPORTS + "parent.json")
+DESCRIPTION_TAG = "mlflow.note.content"
+MANIFEST = "manifest.json"
+
+
+class Contents(Protocol):
+    """What is read of an archive here."""
+
+    def points(self, run: RunId, key: SeriesKey) -> Iterator[Points]:
+        """The rows of one name, piece by piece."""
+        ...
+
+    def artifacts(self, run: RunId) -> Iterator[Artifact]:
+        """A run's files, by path."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChoice:
+    """Which of the source's files are carried. What is left out is an omission."""
+
+    artifacts: bool = True
+    most_bytes: int | None = None
+    """Larger files stay behind."""
+    globs: tuple[str, ...] = ()
+    """Paths as the source shows them; none: all."""
+
+    def refusal(self, path: str, size_bytes: int) -> str | None:
+        """Why a file is left out, or None."""
+        if self.globs and not any(fnmatchcase(path, glob) for glob in self.globs):
+            return "left out by --files"
+        if self.most_bytes is not None and size_bytes > self.most_bytes:
+            return "left out by --max-file-size"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaidFile:
+    """One file of a job's `./outputs`."""
+
+    staged: str
+    """Below the node's folder: a number, because a mounted folder cannot hold every blob's name."""
+    to: str
+    size_bytes: int
+    md5: bytes | None
+    artifact: Artifact | None = None
+    """Where it comes from; None for a file that we make."""
+    data: bytes = b""
+    """Of a file that we make."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The files of one node, and what could not be laid."""
+
+    files: tuple[LaidFile, ...]
+    omissions: tuple[Omission, ...]
+
+
+@dataclass(slots=True)
+class _Laying:
+    run: RunId
+    places: Places = field(default_factory=Places)
+    files: list[LaidFile] = field(default_factory=list)
+    omissions: list[Omission] = field(default_factory=list)
+
+    def make(self, path: str, data: bytes) -> None:
+        self._made(self.places.take(path), data)
+
+    def lay(self, artifact: Artifact, choice: FileChoice) -> None:
+        if artifact.stored is None:
+            return  # the plan's own omission
+        stored = artifact.stored
+        reason = choice.refusal(artifact.path, stored.size_bytes) or refusal(artifact.path)
+        if reason:
+            self.omissions.append(Omission(self.run, f"file {artifact.path}", reason))
+            return
+        to = self.places.take(place_of(artifact.path))
+        file = LaidFile(staged=self._next(), to=to, size_bytes=stored.size_bytes, md5=stored.md5, artifact=artifact)
+        self.files.append(file)
+
+    def list_all(self) -> None:
+        """Which original became which file: the table that people look into."""
+        files: list[Json] = [
+            {"original": file.artifact.path if file.artifact else None, **_entry(file)} for file in self.files
+        ]
+        left = [{"what": one.what, "reason": one.reason} for one in self.omissions]
+        self._made(FILES_FILE, encoded({"run": self.run, "files": files, "omitted": left}))
+
+    def _made(self, to: str, data: bytes) -> None:
+        md5 = hashlib.md5(data, usedforsecurity=False).digest()
+        self.files.append(LaidFile(staged=self._next(), to=to, size_bytes=len(data), md5=md5, data=data))
+
+    def _next(self) -> str:
+        return f"files/{len(self.files):06d}"
+
+
+def layout(contents: Contents, step: Step, documents: Iterable[NewFile], choice: FileChoice) -> Layout:
+    """Everything that will lie in the job's outputs. `documents` are those that we make, below `replay/`."""
+    laying = _Laying(step.source)
+    if not choice.artifacts:
+        return Layout(files=(), omissions=())
+    for name in (FILES_FILE, *WRITTEN_BY_STEP):
+        laying.places.take(name)
+    for document in documents:
+        laying.make(f"outputs/{document.path}", document.data)
+    for artifact in contents.artifacts(step.source) if step.files else ():
+        laying.lay(artifact, choice)
+    laying.list_all()
+    return Layout(files=tuple(laying.files), omissions=tuple(laying.omissions))
+
+
+def point_parts(contents: Contents, step: Step) -> Iterator[bytes]:
+    """The staged files of a run's points."""
+    names = [series.key.name for series, _ in step.series if is_scalar(series)]
+    return parts(requests(holdable(name, contents.points(step.source, SeriesKey(name))) for name in names))
+
+
+def manifest(step: Step, laid: Layout, *, point_files: Sequence[str], rows: int, to_parent: bool) -> Json:
+    """What the step reads first. `to_parent`: it logs to its parent's run too."""
+    told = {DESCRIPTION_TAG: step.run.description} if step.run.description else {}
+    return {
+        "run": step.source,
+        "rows": rows,
+        "points": list(point_files),
+        "parameters": {key: _text(value) for key, value in step.run.parameters.items()},
+        "tags": {**{key: value or "" for key, value in step.run.tags.items()}, **told},
+        "files": [_entry(file) for file in laid.files],
+        "parent": to_parent,
+    }
+
+
+def encoded(document: Json) -> bytes:
+    """As it is staged."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+
+
+def _entry(file: LaidFile) -> dict[str, Json]:
+    md5 = file.md5.hex() if file.md5 else None
+    return {"from": file.staged, "to": file.to, "size": file.size_bytes, "md5": md5}
+
+
+def _text(value: Json) -> str:
+    """As MLflow shows a parameter: a text stays what it is, the others become JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

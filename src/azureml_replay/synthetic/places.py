@@ -1,0 +1,60 @@
+"""Where an original file goes below `./outputs` of a replaying job (pure; FIDELITY, Files, synthetic column)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+LOGS = ("logs", "azureml-logs", "user_logs", "system_logs")
+"""Families that the service writes itself: a job cannot put its own there."""
+LONGEST_PATH = 900
+"""Characters: a blob's name has 1,024 at most, and `ExperimentRun/dcid.{run}/` comes before it."""
+LONGEST_NAME_BYTES = 255
+"""Of one part of a path, on every usual file system."""
+
+
+@dataclass(slots=True)
+class Places:
+    """Gives every file a place of its own. Equal calls in equal order give equal places."""
+
+    _files: set[str] = field(default_factory=set)
+    _folders: set[str] = field(default_factory=set)
+
+    def take(self, path: str) -> str:
+        """`path`, or where it is taken, the path with a number: `a.txt` becomes `a_2.txt`."""
+        *folders, name = path.split("/")
+        above = ""
+        for folder in folders:
+            above += self._free(above, folder, alone=False) + "/"
+            self._folders.add(above[:-1])
+        place = above + self._free(above, name, alone=True)
+        self._files.add(place)
+        return place
+
+    def _free(self, above: str, name: str, *, alone: bool) -> str:
+        """A folder may be there already, a file must stand alone."""
+        whole, number, found = PurePosixPath(name), 1, name
+        while above + found in self._files or (alone and above + found in self._folders):
+            number += 1
+            found = f"{whole.stem}_{number}{whole.suffix}"
+        return found
+
+
+def place_of(path: str) -> str:
+    """Before collisions are looked at. `refusal` says for which paths there is none."""
+    family = path.partition("/")[0]
+    if family == "outputs" and "/" in path:
+        return path
+    return f"outputs/original_logs/{path}" if family in LOGS else f"outputs/other/{path}"
+
+
+def refusal(path: str) -> str | None:
+    """Why a file system cannot hold a path as it is, or None."""
+    parts = path.split("/")
+    if any(part in (".", "..") for part in parts):
+        return "its name would lead out of its folder"
+    if any(not part for part in parts) or "\0" in path:
+        return "no file system holds an empty part of a path"
+    if len(path) > LONGEST_PATH or any(len(part.encode(errors="replace")) > LONGEST_NAME_BYTES - 8 for part in parts):
+        return "its name is too long for a file of a job"
+    return None
