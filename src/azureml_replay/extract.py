@@ -31,6 +31,9 @@ from azureml_replay.selection import Selection, chosen
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Source
 
+FILES_LEFT_OUT = "left out by --no-artifacts"
+METRICS_LEFT_OUT = "left out by --metrics none"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOptions:
@@ -45,6 +48,8 @@ class ExtractOptions:
 class Extracted:
     """What one call of `extract` did."""
 
+    listed: int
+    """Units that the workspace has, of which the selection took `units`."""
     units: int
     """Chosen, whether they were here before or came now."""
     runs: int
@@ -71,14 +76,17 @@ async def extract(
     UserError for a role that is missing; a single run that fails is recorded and left to the next call.
     """
     extraction = _Extraction(source, archive, options, progress, StorageListing(source, archive, progress))
+    extraction.expect_what_was_left_out()
     await extraction.list_runs(width)
     choice = chosen(archive.listing(), selection)
+    listed = sum(row.depth == 0 for row in archive.listing())
     archive.select(choice.runs(archive.listing()))
     archive.put_omissions([Omission(row.id, "run", "cut by --depth") for row in archive.listing() if choice.cuts(row)])
     archive.forget_unselected()
     await extraction.bring_owners()
     await extraction.bring(width)
     return Extracted(
+        listed=listed,
         units=len(choice.units),
         runs=extraction.runs,
         points=extraction.points,
@@ -99,6 +107,13 @@ class _Extraction:
     points: int = 0
     files: int = 0
     failed: list[tuple[RunId, str]] = field(default_factory=list)
+
+    def expect_what_was_left_out(self) -> None:
+        """Runs that an earlier call brought without metrics or files are brought again by one that wants them."""
+        if self.options.artifacts:
+            self.archive.expect_again(FILES_LEFT_OUT)
+        if self.options.metrics:
+            self.archive.expect_again(METRICS_LEFT_OUT)
 
     async def list_runs(self, width: int) -> None:
         """Every experiment, run and ARM job, checked against each other."""
@@ -188,6 +203,7 @@ class _Extraction:
         self.archive.put_details(details)
         points = files = 0
         if run.own_container:
+            self._omit_what_is_left_out(run.id)
             if self.options.metrics:
                 points = await self._bring_metrics(run)
             if self.options.artifacts:
@@ -198,6 +214,12 @@ class _Extraction:
         self.archive.complete(run.id)
         self.points += points
         self.files += files
+
+    def _omit_what_is_left_out(self, run: RunId) -> None:
+        if not self.options.metrics:
+            self.archive.put_omissions([Omission(run, "metrics", METRICS_LEFT_OUT)])
+        if not self.options.artifacts:
+            self.archive.put_omissions([Omission(run, "files", FILES_LEFT_OUT)])
 
     async def _bring_metrics(self, run: Run) -> int:
         """Series in the service's order, short ones packed together; at most one chunk is held."""

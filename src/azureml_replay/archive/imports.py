@@ -27,11 +27,6 @@ class Imports(Database):
         row = self._one("select file, digest, files from imported")
         return row and Imported(row[0], row[1], bool(row[2]))
 
-    def expect_again(self) -> None:
-        """Runs that are listed from now on are brought again, though they look as before. Repeatable."""
-        with self._transaction():
-            self._execute("update run set state = 'listed'")
-
     def mark_imported(self, imported: Imported) -> None:
         """Takes the place of what was marked before. Repeatable."""
         with self._transaction():

@@ -51,6 +51,18 @@ class Listing(Documents):
             for run in runs:
                 self._list(run)
 
+    def expect_again(self, reason: str | None = None) -> None:
+        """Runs that lack something for `reason`, or all, are brought again once they are listed, changed or not."""
+        with self._transaction():
+            self._execute(
+                """
+                update run set state = 'listed'
+                where ?1 is null or id in (
+                  select o.run from omission o where o.run = run.id and o.generation = run.generation and o.reason = ?1)
+                """,
+                (reason,),
+            )
+
     def _list(self, run: Run) -> None:
         known = self._one("select generation, state, status, modified from run where id = ?", (run.id,))
         modified = run.modified and str(run.modified)
