@@ -1,0 +1,216 @@
+"""A run as one entry of jobs.json: the original tool's fields by their names, then what it lacked (pure).
+
+The original took its values from azure-ai-ml's job and MLflow's run. A step has no ARM document of its own
+(responses.md 1.2), so its values come from run history and the definition that `rundata` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from azureml_replay.model import TICKS_PER_SECOND, AssetReference, Job, Json, Run, RunDetails, RunId, WorkspaceRef
+
+Record: TypeAlias = "dict[str, Any]"
+
+FIELDS = (
+    *("name", "id", "display_name", "job_type", "status", "experiment_name", "parent_job_name", "created_at"),
+    *("start_time", "end_time", "duration_seconds", "created_by", "created_by_type", "last_modified_at"),
+    *("last_modified_by", "last_modified_by_type", "command", "script_name", "environment_name", "environment_id"),
+    *("environment_variables", "code_id", "arguments", "job_parameters", "compute_target", "compute_id"),
+    *("compute_type", "instance_count", "instance_type", "distribution", "job_limits", "job_inputs", "job_outputs"),
+    *("identity_type", "services", "job_properties", "task_details", "objective", "search_space"),
+    *("sampling_algorithm", "early_termination", "trial_component", "pipeline_settings", "pipeline_sub_jobs"),
+    *("description", "tags", "mlflow_run_id", "mlflow_run_name", "mlflow_experiment_id", "mlflow_user_id"),
+    *("mlflow_artifact_uri", "mlflow_metrics", "mlflow_params", "mlflow_tags", "mlflow_dataset_inputs"),
+    *("child_run_ids", "mlflow_artifact_paths"),
+)
+"""The original's, in its order."""
+ADDED = (
+    *("run_type", "hidden", "error", "container", "run_parameters", "run_inputs", "run_outputs", "output_datasets"),
+    *("artifacts", "metric_history"),
+)
+"""Ours. The last two are streamed: they may be longer than memory."""
+
+ARM_KEYS: Mapping[str, str] = {
+    "command": "command",
+    "environment_id": "environmentId",
+    "environment_variables": "environmentVariables",
+    "code_id": "codeId",
+    "job_parameters": "parameters",
+    "compute_id": "computeId",
+    "distribution": "distribution",
+    "job_limits": "limits",
+    "job_inputs": "inputs",
+    "job_outputs": "outputs",
+    "services": "services",
+    "task_details": "taskDetails",
+    "objective": "objective",
+    "search_space": "searchSpace",
+    "sampling_algorithm": "samplingAlgorithm",
+    "early_termination": "earlyTermination",
+    "trial_component": "trial",
+    "pipeline_settings": "settings",
+    "pipeline_sub_jobs": "jobs",
+}
+"""Field -> key of an ARM job's `properties` (responses.md 1.2)."""
+_DEFINITION_KEYS: Mapping[str, str] = {
+    "command": "command",
+    "environment_variables": "environmentVariables",
+    "arguments": "arguments",
+    "instance_count": "nodeCount",
+    "pipeline_settings": "Settings",
+    "pipeline_sub_jobs": "Jobs",
+    "job_inputs": "Inputs",
+    "job_outputs": "Outputs",
+}
+"""Field -> key of a run definition: camelCase for a step, PascalCase for a pipeline (responses.md 4.3)."""
+JOB_TYPES: Mapping[str, str] = {
+    "azureml.pipelinerun": "pipeline",
+    "azureml.steprun": "command",
+    "azureml.scriptrun": "command",
+    "hyperdrive": "sweep",
+    "azureml.hyperdriverun": "sweep",
+    "automl": "automl",
+    "azureml.automl": "automl",
+    "azureml.automlrun": "automl",
+}
+"""`runType` in lower case -> azure-ai-ml's word for the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The documents that one entry is read from; a missing one is empty."""
+
+    details: RunDetails
+    job: Mapping[str, Any] = field(default_factory=dict)
+    arm: Mapping[str, Any] = field(default_factory=dict)
+    """`properties` of the job."""
+    history: Mapping[str, Any] = field(default_factory=dict)
+    definition: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def run(self) -> Run:
+        return self.details.run
+
+
+def head(
+    details: RunDetails, job: Job | None, *, source: WorkspaceRef, root: RunId, children: Sequence[RunId]
+) -> Record:
+    """Everything but metrics and files, which are streamed behind it; those fields are None or absent here."""
+    document = _mapping(job.document if job else None)
+    told = _Told(
+        details,
+        document,
+        _mapping(document.get("properties")),
+        _mapping(details.run.document),
+        _mapping(details.definition),
+    )
+    parts = (
+        dict.fromkeys(FIELDS),
+        {name: told.definition.get(key) for name, key in _DEFINITION_KEYS.items()},
+        {name: told.arm[key] for name, key in ARM_KEYS.items() if told.arm.get(key) is not None},
+        _identity(told, source),
+        _times(told),
+        _environment(told),
+        _compute(told),
+        _values(told, root),
+        {"child_run_ids": list(children)},
+    )
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _identity(told: _Told, source: WorkspaceRef) -> Record:
+    run, arm = told.run, told.arm
+    return {
+        "name": run.id,
+        "id": told.job.get("id") or f"{source.arm_id}/jobs/{run.id}",
+        "display_name": run.display_name,
+        "job_type": str(arm.get("jobType") or "").lower() or JOB_TYPES.get((run.kind or "").lower()),
+        "status": run.status,
+        "experiment_name": run.experiment,
+        "parent_job_name": run.parent,
+        "description": run.description,
+        "run_type": run.kind,
+        "hidden": run.hidden,
+        "error": run.error,
+        "container": run.container,
+    }
+
+
+def _times(told: _Told) -> Record:
+    run, made = told.run, _mapping(told.job.get("systemData"))
+    seconds = (run.end.ticks - run.start.ticks) / TICKS_PER_SECOND if run.start and run.end else None
+    return {
+        "created_at": _stamp(run.created),
+        "start_time": _stamp(run.start),
+        "end_time": _stamp(run.end),
+        "duration_seconds": seconds,
+        "created_by": run.creator,
+        "created_by_type": made.get("createdByType"),
+        "last_modified_at": _stamp(run.modified),
+        "last_modified_by": _mapping(told.history.get("lastModifiedBy")).get("userName"),
+        "last_modified_by_type": made.get("lastModifiedByType"),
+    }
+
+
+def _environment(told: _Told) -> Record:
+    defined = _mapping(told.definition.get("environment"))
+    known = told.arm.get("environmentId") or defined.get("assetId")
+    return {
+        "script_name": told.history.get("scriptName") or told.run.tags.get("mlflow.source.name"),
+        "environment_id": known,
+        "environment_name": defined.get("name") or (str(known).rpartition("/")[2] if known else None),
+    }
+
+
+def _compute(told: _Told) -> Record:
+    resources, identity = _mapping(told.arm.get("resources")), _mapping(told.arm.get("identity"))
+    target = told.history.get("target") or str(told.arm.get("computeId") or "").rpartition("/")[2]
+    nodes = _mapping(told.history.get("computeRequest")).get("nodeCount") or told.definition.get("nodeCount")
+    return {
+        "compute_target": target or None,
+        "compute_type": told.run.properties.get("_azureml.ComputeTargetType"),
+        "instance_count": resources.get("instanceCount") or nodes,
+        "instance_type": resources.get("instanceType"),
+        "identity_type": identity.get("identityType"),
+    }
+
+
+def _values(told: _Told, root: RunId) -> Record:
+    run = told.run
+    family = {"mlflow.rootRunId": root} | ({"mlflow.parentRunId": run.parent} if run.parent else {})
+    return {
+        "job_properties": dict(run.properties),
+        "tags": dict(run.tags),
+        "mlflow_run_id": run.id,
+        "mlflow_run_name": run.display_name,
+        "mlflow_experiment_id": told.history.get("experimentId"),
+        "mlflow_user_id": told.history.get("userId"),
+        "mlflow_artifact_uri": f"azureml://jobs/{run.id}/outputs/artifacts/paths/",
+        "mlflow_params": {name: _text(value) for name, value in run.parameters.items()},
+        "mlflow_tags": family | dict(run.tags),
+        "mlflow_dataset_inputs": run.input_datasets,
+        "run_parameters": dict(run.parameters),
+        "run_inputs": _assets(run.inputs),
+        "run_outputs": _assets(run.outputs),
+        "output_datasets": run.output_datasets,
+    }
+
+
+def _assets(assets: Mapping[str, AssetReference]) -> Record:
+    return {name: {"asset_id": asset.asset_id, "type": asset.type} for name, asset in assets.items()}
+
+
+def _mapping(value: Json) -> Mapping[str, Any]:
+    """Whatever is no object holds no keys: documents are the service's, and null is common in them."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _stamp(instant: object) -> str | None:
+    return None if instant is None else str(instant)
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else str(value)

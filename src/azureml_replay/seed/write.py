@@ -1,0 +1,230 @@
+"""An archive as jobs.json: streamed, one job a line, and in its place only once it is whole."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import IO
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import UserError
+from azureml_replay.extract import FILES_LEFT_OUT
+from azureml_replay.model import (
+    Artifact,
+    Instant,
+    Job,
+    Json,
+    Listed,
+    Points,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    Value,
+    WorkspaceRef,
+)
+from azureml_replay.seed.record import head
+
+LOG_FOLDERS = ("logs/", "user_logs/", "system_logs/", "azureml-logs/")
+"""Where the service puts a job's logs (the original's families, and the oldest one)."""
+
+
+@dataclass(slots=True)
+class Written:
+    """What a jobs.json holds."""
+
+    jobs: int = 0
+    """Entries: roots and all below them."""
+    points: int = 0
+    files: int = 0
+    left_out: int = 0
+    """Jobs whose files nobody listed."""
+    without_files: int = 0
+    """Jobs that have none in the source."""
+    without_logs: int = 0
+    """Jobs that have files, but no log among them."""
+
+
+def write_jobs(archive: Archive, path: Path, roots: Collection[RunId] | None = None) -> Written:
+    """Every extracted run of these units, or of all. `path` is replaced at the end, or not at all.
+
+    Raises UserError where the place cannot be written, IntegrityError where the archive is damaged.
+    """
+    entries = _Entries(archive, frozenset(o.run for o in archive.omissions() if o.reason == FILES_LEFT_OUT))
+    with _replacing(path) as file:
+        separator = "[\n"
+        for root, children in _units(archive.listing(), roots):
+            for run in archive.unit(root):
+                file.write(separator)
+                file.writelines(entries.entry(run, root, children.get(run.id, ())))
+                separator = ",\n"
+        file.write("\n]\n" if entries.written.jobs else "[]\n")
+    return entries.written
+
+
+def _units(
+    listing: Iterable[Listed], roots: Collection[RunId] | None
+) -> Iterator[tuple[RunId, Mapping[RunId, Sequence[RunId]]]]:
+    """Root of each wanted unit, and the children of its runs: at most the ids of one unit are held."""
+    for root, rows in groupby(listing, key=lambda row: row.unit):
+        if roots is None or root in roots:
+            children: dict[RunId, list[RunId]] = {}
+            for row in rows:
+                if row.extracted and row.parent:
+                    children.setdefault(row.parent, []).append(row.id)
+            yield root, children
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[str]]:
+    """A new file beside `path` that takes its place once it is on the disk."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "w", encoding="ascii", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@dataclass(slots=True)
+class _Entries:
+    archive: Archive
+    left_out: frozenset[RunId]
+    written: Written = field(default_factory=Written)
+
+    def entry(self, run: Run, root: RunId, children: Sequence[RunId]) -> Iterator[str]:
+        """The pieces of one JSON object, in one line."""
+        details = self.archive.details(run.id) or RunDetails(run=run)
+        yield from self._head(details, self.archive.job(run.id), self.archive.source, root, children)
+        yield from self._files(run)
+        yield from self._metrics(run.id)
+        yield "}"
+        self.written.jobs += 1
+
+    def _head(
+        self, details: RunDetails, job: Job | None, source: WorkspaceRef, root: RunId, children: Sequence[RunId]
+    ) -> Iterator[str]:
+        fields = head(details, job, source=source, root=root, children=children)
+        streamed = ("mlflow_metrics", "mlflow_artifact_paths")
+        yield _json({name: value for name, value in fields.items() if name not in streamed}).removesuffix("}")
+
+    def _files(self, run: Run) -> Iterator[str]:
+        """Null where nobody listed them, which is not the same as none."""
+        if run.id in self.left_out:
+            self.written.left_out += 1
+            yield ', "mlflow_artifact_paths": null, "artifacts": null'
+            return
+        yield ', "mlflow_artifact_paths": '
+        yield from _list(_json(path) for path in self._counted(artifact.path for artifact in self._artifacts(run)))
+        yield ', "artifacts": '
+        yield from _list(_json(_file(artifact)) for artifact in self._artifacts(run))
+
+    def _artifacts(self, run: Run) -> Iterator[Artifact]:
+        return self.archive.artifacts(run.id)
+
+    def _counted(self, paths: Iterable[str]) -> Iterator[str]:
+        files, logs = 0, False
+        for path in paths:
+            files, logs = files + 1, logs or path.startswith(LOG_FOLDERS)
+            yield path
+        self.written.files += files
+        self.written.without_files += not files
+        self.written.without_logs += bool(files) and not logs
+
+    def _metrics(self, run: RunId) -> Iterator[str]:
+        """Every row, then the last value of each name, as MLflow's run shows it."""
+        last: dict[str, tuple[tuple[int, int], Value]] = {}
+        yield ', "metric_history": '
+        yield from _list(self._series(run, last), separator="")
+        yield f', "mlflow_metrics": {_json({name: value for name, (_, value) in last.items()})}'
+
+    def _series(self, run: RunId, last: dict[str, tuple[tuple[int, int], Value]]) -> Iterator[str]:
+        separator = ""
+        pieces = (piece for _, chunk in self.archive.chunks(run) for piece in chunk)
+        for series, parts in groupby(pieces, key=lambda piece: piece.series):
+            yield separator + _json(_described(series)).removesuffix("}") + ', "rows": ['
+            yield from self._rows(parts, last)
+            yield "]}"
+            separator = ", "
+        for series, rows in self.archive.series(run):
+            if not rows:
+                yield separator + _json({**_described(series), "rows": []})
+                separator = ", "
+
+    def _rows(self, parts: Iterable[Points], last: dict[str, tuple[tuple[int, int], Value]]) -> Iterator[str]:
+        separator = ""
+        for part in parts:
+            for step, time, values in part.rows():
+                stamp = None if time is None else str(Instant(time))
+                yield separator + _json([step, stamp, *values])
+                separator = ", "
+                if len(values) == 1 and isinstance(values[0], int | float):
+                    _keep_last(last, part.series.key.name, (step or 0, time or 0), values[0])
+            self.written.points += len(part)
+
+
+def _keep_last(last: dict[str, tuple[tuple[int, int], Value]], name: str, age: tuple[int, int], value: Value) -> None:
+    """By step, then by time, then the one logged later."""
+    if name not in last or age >= last[name][0]:
+        last[name] = age, value
+
+
+def _list(items: Iterable[str], separator: str = ", ") -> Iterator[str]:
+    yield "["
+    between = ""
+    for item in items:
+        yield between + item
+        between = separator
+    yield "]"
+
+
+def _described(series: Series) -> dict[str, Json]:
+    return {
+        "name": series.key.name,
+        "namespace": series.key.namespace,
+        "columns": [list(column) for column in series.columns],
+        "ux_type": series.ux_type,
+        "schema_id": series.schema_id,
+    }
+
+
+def _file(artifact: Artifact) -> dict[str, Json]:
+    stored, place = artifact.stored, artifact.location
+    known: dict[str, Json] = {"path": artifact.path, "datastore": place.datastore, "location": place.path}
+    known["indexed"] = artifact.indexed
+    if stored is not None:
+        known["size_bytes"] = stored.size_bytes
+        known["md5"] = stored.md5.hex() if stored.md5 is not None else None
+        known |= {"etag": stored.etag, "content_type": stored.content_type, "metadata": dict(stored.metadata)}
+    return known
+
+
+def _json(value: object) -> str:
+    """Strict JSON: what it has no number for is written as MLflow's own wire does (clients.md 4.1)."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
