@@ -36,9 +36,14 @@ def encode(facts: dict[str, Any]) -> str:
     return json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
 
 
-def is_ours(run: Run, source: WorkspaceRef, original: RunId) -> bool:
-    """True where `run` says that it was replayed from `original` of `source`, by whichever archive."""
+def is_ours(run: Run, source: WorkspaceRef, original: RunId, *, properties_kept: bool = True) -> bool:
+    """True where `run` says that it was replayed from `original` of `source`, by whichever archive.
+
+    Without `properties_kept` the target was seen to drop properties: then the tag has to do, which names no workspace.
+    """
     facts = _decode(run.properties.get(PROPERTY))
+    if not facts and not properties_kept:
+        return run.tags.get(TAG) == original
     return str(facts.get("workspace", "")).lower() == source.arm_id.lower() and facts.get("run") == original
 
 

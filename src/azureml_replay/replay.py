@@ -157,8 +157,9 @@ class _Replaying:
         await for_each(batches, lambda batch: self._check(batch, asked), self.width)
 
     async def _check(self, batch: Sequence[RunId], units: dict[RunId, RunId]) -> None:
+        kept = "properties" not in self.options.plan.lost
         for run, details in (await self.target.details(batch)).items():
-            if lineage.is_ours(details.run, self.archive.source, run):
+            if lineage.is_ours(details.run, self.archive.source, run, properties_kept=kept):
                 self.known[run] = details.run
             elif units[run] not in self.conflicts:
                 self.conflicts[units[run]] = run

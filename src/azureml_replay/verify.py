@@ -155,7 +155,8 @@ class _Verifying:
 
     def _compare_run(self, step: Step, actual: Run) -> Iterator[Finding]:
         """Field by field; what the service itself adds to every run is no difference."""
-        if not lineage.is_ours(actual, self.archive.source, step.source):
+        kept = self.probe is None or "properties" not in self.probe.lost
+        if not lineage.is_ours(actual, self.archive.source, step.source, properties_kept=kept):
             yield Finding(step.source, "lineage", "differs", "replayed from this run", "somebody else's run")
         ignored = {lineage.PROPERTY, *(self.probe.added if self.probe else ())}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}

@@ -11,7 +11,7 @@ from azureml_sandbox import errors, experiments, instants, limits, run_document,
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.login import ARM
 from azureml_sandbox.route import Call, Spoken
-from azureml_sandbox.run_history import COMPONENT, caller, plain, put, replaced, run, scope
+from azureml_sandbox.run_history import COMPONENT, caller, plain, put, replaced, run, scope, strict
 from azureml_sandbox.wire import SCOPES, Table, answer, body, body_list, number, page, part
 from azureml_sandbox.world import RUN_ORIGIN, Document, RunQuery
 
@@ -260,9 +260,16 @@ def _subject(told: Any) -> str:  # noqa: ANN401 JSON
 
 
 def _tell(call: Call, run_id: str, told: Document) -> str:
-    changed = run_events.told(run(call, run_id), told, caller(call), instants.now())
+    heard = _untimed(told) if "ignore-start-times" in strict(call) else told
+    changed = run_events.told(run(call, run_id), heard, caller(call), instants.now())
     replaced(call, changed)
     return run_id
+
+
+def _untimed(told: Document) -> Document:
+    """The event as a service hears it that goes by its own clock."""
+    data = {key: value for key, value in (told.get("data") or {}).items() if key not in ("StartTime", "EndTime")}
+    return told | {"timestamp": instants.text(instants.now()), "data": data}
 
 
 def _retagged(call: Call, changed: Document, deleted: list[Any]) -> Response:

@@ -1,0 +1,63 @@
+"""The throw-away run: written before anything else, believed afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import UserError
+from azureml_replay.probe import EXPERIMENT
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from e2e.library import migrated
+from e2e.witness import look
+
+
+def test_one_hidden_run_per_target(
+    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """A second migration from the same archive writes none."""
+    target = calm.add_workspace()
+
+    for _ in range(2):
+        asyncio.run(migrated(small_history, target, tmp_path / "archive"))
+
+    probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
+    assert [told["stage"] for told in probes] == ["deleted"]
+
+
+def test_a_target_that_refuses_our_ids_is_left_alone(
+    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Replay stops before the first real write, with the reason."""
+    calm.set_faults(strict=["refuse-client-ids"])
+    target = calm.add_workspace()
+
+    with pytest.raises(UserError, match="refuses runs with ids of the client's choice"):
+        asyncio.run(migrated(small_history, target, tmp_path / "archive"))
+
+    calm.set_faults()
+    assert look(target, files=False).runs == {}
+
+
+@pytest.mark.parametrize(
+    ("variant", "lost"), [("ignore-start-times", {"start", "end"}), ("drop-properties", {"properties"})]
+)
+def test_what_a_target_does_not_keep_is_planned_as_an_omission(
+    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, variant: str, lost: set[str]
+) -> None:
+    """Said for each run that has it, and no finding; a second migration still knows its own runs."""
+    calm.set_faults(strict=[variant])
+    target = calm.add_workspace()
+
+    for folder in ("archive", "another"):
+        done = asyncio.run(migrated(small_history, target, tmp_path / folder))
+
+        assert (done.verdict.findings, done.replayed.conflicts, done.replayed.failed) == (0, (), ())
+        with Archive.open(tmp_path / folder, write=False) as archive:
+            (ref,) = archive.targets()
+            said = [omission.what for omission in archive.planned_omissions(ref)]
+        assert set(said) == lost
+        assert len(said) == 3 * len(lost)
