@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Sequence
 from types import FrameType
 
+import typer
+
 from azureml_replay.cli.app import app
 from azureml_replay.cli.edge import explain
 from azureml_replay.errors import Exit
@@ -16,16 +18,16 @@ from azureml_replay.terminal import terminal
 __all__ = ["main"]
 
 
-def main() -> None:
+def main(commands: typer.Typer = app, name: str = "azureml-replay") -> None:
     """Ends the process with one of `errors.Exit`."""
     signal.signal(signal.SIGTERM, _as_ctrl_c)
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], commands, name))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], commands: typer.Typer = app, name: str = "azureml-replay") -> int:
     """One command. Nothing is raised: the second of the two places that catch everything (ARCHITECTURE 12.6)."""
     try:
-        code = app(arguments or ["--help"], prog_name="azureml-replay", standalone_mode=False)
+        code = commands(arguments or ["--help"], prog_name=name, standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - the edge
         return _explained(error, debug="--debug" in arguments)
     if code == Exit.INTERRUPTED:  # typer swallows Ctrl-C and answers with this number

@@ -102,9 +102,9 @@ def terminal_flags(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - main's
 ) -> Terminal:
-    """Where the command speaks; begins logging."""
+    """Where the command speaks; begins logging. A command's `obj` is its name in the log file's, where that differs."""
     speaking = terminal(json=json, quiet=quiet)
-    default = Path("logs") / f"{context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
+    default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     logs.start(log_file or default, verbose=verbose, tell=speaking.say)
     return speaking
 

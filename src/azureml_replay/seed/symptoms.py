@@ -1,0 +1,88 @@
+"""The original document's troubleshooting table: each symptom is told with its cause, when it happens (pure)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from azureml_replay.progress import Progress
+from azureml_replay.selection import Selection
+
+SLOW_AFTER_S = 60.0
+LARGE_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FileLists:
+    """How many jobs lack files or logs, and why."""
+
+    jobs: int
+    left_out: int
+    """Nobody listed their files."""
+    without_files: int
+    """They have none in the source."""
+    without_logs: int
+    """They have files, but no log."""
+
+
+def missing_jobs(listed: int, taken: int, active: int, selection: Selection) -> Iterator[str]:
+    """Why fewer units were taken than the workspace has."""
+    if active:
+        yield f"{active} runs are still active: their jobs come with a later extraction, when they have ended"
+    chosen = [flag for flag, given in (("--include", selection.include), ("--limit", selection.limit)) if given]
+    if chosen and taken < listed:
+        yield f"{taken} of {listed} top-level jobs are in the file: {' and '.join(chosen)} left the others out"
+
+
+def empty_outputs(lists: FileLists) -> Iterator[str]:
+    """Why a replayed job will show no files."""
+    if lists.left_out:
+        yield (
+            f"{lists.left_out} of {lists.jobs} jobs have no list of files, so their outputs will be empty: "
+            "extract again without --no-artifacts"
+        )
+    if lists.without_files:
+        yield f"{lists.without_files} of {lists.jobs} jobs have no files in the source: their outputs will be empty"
+
+
+def missing_logs(lists: FileLists) -> Iterator[str]:
+    """Why a replayed job will show no logs."""
+    if lists.without_logs:
+        yield f"{lists.without_logs} of {lists.jobs} jobs have files, but no logs in the source"
+
+
+def long_replay(files: int, size_bytes: int) -> Iterator[str]:
+    """Why a replay will take long."""
+    if size_bytes >= LARGE_BYTES:
+        size = f"{size_bytes / 1e9:,.1f} GB"
+        yield f"{files:,} files with {size} will be copied, which takes long: --no-copy-artifacts leaves them out"
+
+
+@dataclass(slots=True)
+class Watched:
+    """Progress that tells once, after `SLOW_AFTER_S`, what makes it slow."""
+
+    inner: Progress
+    advice: str
+    clock: Callable[[], float] = time.monotonic
+    began: float = field(init=False)
+    told: bool = False
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
+
+    def expect(self, what: str, count: int) -> None:
+        """As the inner one."""
+        self.inner.expect(what, count)
+
+    def done(self, what: str, count: int = 1) -> None:
+        """As the inner one, and the advice when it is time."""
+        self.inner.done(what, count)
+        if not self.told and self.clock() - self.began > SLOW_AFTER_S:
+            self.told = True
+            self.inner.say(self.advice)
+
+    def say(self, text: str) -> None:
+        """As the inner one."""
+        self.inner.say(text)

@@ -1,0 +1,77 @@
+"""`python -m extractor.extract_jobs`: a workspace's jobs into jobs.json, and the archive beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.cli import calls, main
+from azureml_replay.cli.app import WIDTH
+from azureml_replay.cli.options import NoArtifactsOption, ParallelOption, SourceOption, takes, terminal_flags
+from azureml_replay.cli.seed import advising, archive_beside, refuse_imported, seed_selection, tell
+from azureml_replay.config import workspace_config
+from azureml_replay.errors import Exit
+from azureml_replay.extract import Extracted, ExtractOptions
+from azureml_replay.plan import planned_units
+from azureml_replay.seed import symptoms
+from azureml_replay.seed.write import Written, write_jobs
+from azureml_replay.selection import Selection
+from azureml_replay.terminal import Terminal
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+SLOW = "this takes long: a larger --parallel works on more runs at once (now {}), --no-artifacts lists no files"
+
+
+@app.command(context_settings={"obj": "extract_jobs"})
+@takes(selection=seed_selection, terminal=terminal_flags)
+def extract_jobs(
+    *,
+    source: SourceOption,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The jobs.json; its archive lies beside it.")],
+    selection: Selection,
+    terminal: Terminal,
+    parallel: ParallelOption = WIDTH,
+    no_artifacts: NoArtifactsOption = False,
+) -> Exit:
+    """Read a workspace's jobs, with all that they logged, into a jobs.json. Again to continue."""
+    workspace, folder = workspace_config(source), archive_beside(output)
+    refuse_imported(folder)
+    extracting = calls.extract(
+        workspace,
+        folder,
+        selection,
+        ExtractOptions(artifacts=not no_artifacts),
+        redact=(),
+        width=parallel,
+        terminal=advising(terminal, SLOW.format(parallel)),
+    )
+    done = asyncio.run(extracting)
+    with Archive.open(folder) as archive:
+        written = write_jobs(archive, output, None if selection.everything else set(planned_units(archive, selection)))
+    terminal.result((done, written), _result(written, output))
+    tell(terminal, _told(done, written, selection))
+    return Exit.SERVICE if done.failed else Exit.OK
+
+
+def _result(written: Written, output: Path) -> Iterator[str]:
+    yield f"{output}: {written.jobs:,} jobs, {written.points:,} metric points, {written.files:,} files listed"
+
+
+def _told(done: Extracted, written: Written, selection: Selection) -> Iterator[str]:
+    lists = symptoms.FileLists(written.jobs, written.left_out, written.without_files, written.without_logs)
+    yield f"extracted {done.runs:,} runs now, {written.jobs:,} are in the file"
+    yield from (f"failed: {run}: {why}" for run, why in done.failed)
+    if done.failed:
+        yield f"{len(done.failed):,} runs are missing from the file: run the same command again to continue"
+    yield from symptoms.missing_jobs(done.listed, done.units, done.active, selection)
+    yield from symptoms.empty_outputs(lists)
+    yield from symptoms.missing_logs(lists)
+
+
+if __name__ == "__main__":
+    main(app, "python -m extractor.extract_jobs")
