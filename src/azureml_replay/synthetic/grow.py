@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeAlias
 
+from azureml_replay import lineage
 from azureml_replay.limits import DOCUMENTED, Limits
-from azureml_replay.model import Points, RunId, SeriesKey
+from azureml_replay.model import Omission, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.plan import Recorded, Step
-from azureml_replay.synthetic.tree import Edges, Tree
-from azureml_replay.synthetic.trials import TrialChoice
+from azureml_replay.synthetic import trials
+from azureml_replay.synthetic.definitions import Document, definitions_of, plain
+from azureml_replay.synthetic.edges import Level, graph_in, nodes_of, turns
+from azureml_replay.synthetic.fitting import SELF_TAG, fitted
+from azureml_replay.synthetic.names import fallback_name, unique
+from azureml_replay.synthetic.ports import UP_PORTS
+from azureml_replay.synthetic.tree import RUN, SELF, Edges, Node, Tree
+from azureml_replay.synthetic.trials import Goal, TrialChoice
+
+NO_FLAG = "a child of an AutoML or sweep job: --expand-automl-trials replays it"
+NOT_CHOSEN = "a trial that --replay-automl-max-trials leaves out"
+BELOW = "below a run that is left out"
+Children: TypeAlias = "Mapping[RunId, tuple[Step, Mapping[str, str]]]"
+"""By id, in the plan's order: the step, and the tags that tell its role."""
+_GIT = ("mlflow.source.git.", "azureml.git.")
 
 
 class Histories(Recorded, Protocol):
@@ -28,9 +43,196 @@ class SyntheticOptions:
     trials: TrialChoice | None = None
     """Which trials of AutoML and sweep parents become nodes; None: such a parent is one node, without children."""
     edges: Edges = "shape"
+    artifacts: bool = True
     limits: Limits = DOCUMENTED
 
 
 def grow(steps: Iterable[Step], recorded: Histories, options: SyntheticOptions) -> Tree:
-    """The tree of one unit. `steps` are those of one unit, parents first, as `plan.plan_unit` gives them."""
-    raise NotImplementedError
+    """The tree of one unit. `steps` are those of one unit, parents first, as `plan.plan_unit` gives them.
+
+    Raises ValueError where there is no step.
+    """
+    root, *others = steps
+    growth = _Growth(recorded, options)
+    for step in others:
+        growth.below.setdefault(step.run.parent or root.source, []).append(step)
+    return growth.tree(root)
+
+
+@dataclass(slots=True)
+class _Growth:
+    recorded: Histories
+    options: SyntheticOptions
+    below: dict[RunId, list[Step]] = field(default_factory=dict)
+    """Children by parent, in the plan's order."""
+    omissions: list[Omission] = field(default_factory=list)
+
+    def tree(self, root: Step) -> Tree:
+        whole, level = self.node(root, "", {})
+        own = whole.step or whole.children[0].step
+        assert own  # noqa: S101  # a group's first child is its self
+        nodes = whole.children or (replace(whole, key=SELF),)
+        if whole.children and not _logs(own):
+            nodes = nodes[1:]
+        waits = self.waits(level, {leaf.key: leaf.source for node in nodes for leaf in node.walk()})
+        return Tree(
+            root=root.source,
+            job_name=root.source,
+            fallback_name=fallback_name(root.source, self.recorded.source),
+            kind="pipeline" if whole.children else "command",
+            experiment=root.run.experiment,
+            display_name=whole.display_name,
+            description=root.run.description,
+            tags=whole.tags,
+            properties=_properties(root.run),
+            nodes=tuple(_waiting(node, waits) for node in nodes),
+            omissions=tuple(self.omissions),
+        )
+
+    def node(self, step: Step, key: str, roles: Mapping[str, str]) -> tuple[Node, Level]:
+        """A run and all below it, without edges; and what the edges need to know of it."""
+        documents = list(definitions_of(self.recorded, step.source))
+        children, own_role = self.children(step, documents)
+        fit = self.fit(step, {**own_role, **roles})
+        leaf = Node(
+            key=key,
+            kind="leaf",
+            source=step.source,
+            display_name=step.run.display_name or step.source,
+            step=fit,
+            tags=_set(fit.run.tags),
+        )
+        if not children:
+            return leaf, Level(face=key)
+        level = Level(face=f"{key}/{SELF}".lstrip("/"), graph=graph_in(documents))
+        return replace(leaf, kind="group", step=None, children=self.inside(leaf, level, children)), level
+
+    def inside(
+        self, whole: Node, level: Level, children: Mapping[RunId, tuple[Step, Mapping[str, str]]]
+    ) -> tuple[Node, ...]:
+        """The `self` of a group, then its children."""
+        known = nodes_of(level.graph, [child.run for child, _ in children.values()]) if level.graph else {}
+        shown = [known.get(run) or _called(child, whole.source) for run, (child, _) in children.items()]
+        found = [_self(whole, level.face)]
+        for name, (run, (child, roles)) in zip(unique(shown, taken=[SELF]), children.items(), strict=True):
+            node, inner = self.node(child, f"{whole.key}/{name}".lstrip("/"), roles)
+            found.append(node)
+            if run in known:
+                _place(level, known[run], node, inner)
+        return tuple(found)
+
+    def children(self, step: Step, documents: list[Document]) -> tuple[Children, dict[str, str]]:
+        """The children that are replayed, each with its role; and the role of the run itself."""
+        children = self.below.get(step.source, [])
+        if not children or not trials.parent_kind(step.run, documents):
+            return {child.source: (child, {}) for child in children}, {}
+        if self.options.trials is None:
+            for child in children:
+                self.leave_out(child, NO_FLAG)
+            return {}, {}
+        return self.family(step, children, documents, self.options.trials), {"automl_role": "automl_parent"}
+
+    def family(self, step: Step, children: list[Step], documents: list[Document], choice: TrialChoice) -> Children:
+        """Auxiliary children and chosen trials, in the plan's order, with their tags."""
+        goal = trials.goal(step.run, documents, choice.top_metric)
+        known = trials.ranked(step.run, [child.run for child in children], goal, self.best_logged)
+        chosen = {trial.run.id: trial.tags() for trial in trials.sampled(known, choice)}
+        dropped = {trial.run.id for trial in known} - chosen.keys()
+        for child in children:
+            if child.source in dropped:
+                self.leave_out(child, NOT_CHOSEN)
+        auxiliary = {"automl_role": "automl_auxiliary"}
+        return {
+            child.source: (child, chosen.get(child.source, auxiliary))
+            for child in children
+            if child.source not in dropped
+        }
+
+    def leave_out(self, step: Step, reason: str) -> None:
+        """A run and all below it."""
+        self.omissions.append(Omission(step.source, RUN, reason))
+        for child in self.below.get(step.source, []):
+            self.leave_out(child, BELOW)
+
+    def best_logged(self, run: Run, goal: Goal) -> float | None:
+        """The best value that a run logged under the goal's metric, whatever its spelling; None where none is."""
+        values = [
+            value
+            for series, _ in self.recorded.series(run.id)
+            if plain(series.key.name) == plain(goal.metric or "")
+            for value in self.numbers(run.id, series)
+        ]
+        return (min if goal.minimize else max)(values, default=None)
+
+    def numbers(self, run: RunId, series: Series) -> Iterator[float]:
+        """Finite values of the first column."""
+        for points in self.recorded.points(run, series.key):
+            yield from (
+                float(value)
+                for value in points.values[0]
+                if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            )
+
+    def fit(self, step: Step, roles: Mapping[str, str]) -> Step:
+        details = self.recorded.details(step.source)
+        parent = details.run.parent if details else step.run.parent
+        return fitted(step, parent, roles, self.options.limits, artifacts=self.options.artifacts)
+
+    def waits(self, level: Level, sources: Mapping[str, RunId]) -> dict[str, tuple[str, ...]]:
+        """By leaf: the leaves it waits for, at most as many as there are ports."""
+        if self.options.edges == "none":
+            return {}
+        found: dict[str, list[str]] = {}
+        for giver, taker in level.waits():
+            if giver not in found.setdefault(taker, []):
+                found[taker].append(giver)
+        if turns(found):
+            self.omissions.append(Omission(sources[next(iter(found))], "edges", "the original's graph has a cycle"))
+            return {}
+        for taker, givers in found.items():
+            for giver in givers[UP_PORTS:]:
+                self.omissions.append(Omission(sources[taker], f"edge from {giver}", f"more than {UP_PORTS} of them"))
+        return {taker: tuple(givers[:UP_PORTS]) for taker, givers in found.items()}
+
+
+def _self(whole: Node, key: str) -> Node:
+    tags = {name: value for name, value in whole.tags.items() if name != "automl_role"} | SELF_TAG
+    assert whole.step  # noqa: S101  # `whole` is not a group yet
+    step = replace(whole.step, run=replace(whole.step.run, tags=tags))
+    return replace(whole, key=key, kind="self", step=step, tags=tags)
+
+
+def _place(level: Level, name: str, node: Node, inner: Level) -> None:
+    if node.kind == "group":
+        level.groups.setdefault(name, []).append(inner)
+    else:
+        level.leaves.setdefault(name, []).append(node.key)
+
+
+def _called(child: Step, parent: RunId) -> str:
+    """`trial 3` for `{parent}_3`: a key without the parent's id is the same in every run of a pipeline."""
+    suffix = child.source.removeprefix(f"{parent}_")
+    if suffix != child.source:
+        return f"trial {suffix}" if suffix.isdigit() else suffix
+    return child.run.display_name or child.source
+
+
+def _logs(step: Step) -> bool:
+    """False where a container would start for nothing: the root's tags travel with the job."""
+    run = step.run
+    return bool(step.series or run.parameters or step.files or step.own_files or step.overflow_series or run.error)
+
+
+def _waiting(node: Node, waits: Mapping[str, tuple[str, ...]]) -> Node:
+    children = tuple(_waiting(child, waits) for child in node.children)
+    return replace(node, children=children, after=waits.get(node.key, ()))
+
+
+def _properties(run: Run) -> dict[str, str]:
+    """Of the root job: what says that it is ours, and the original's commit in place of the operator's."""
+    kept = (key for key in run.properties if key == lineage.PROPERTY or key.startswith(_GIT))
+    return _set({key: run.properties[key] for key in kept})
+
+
+def _set(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,60 @@
+"""Reading how a run was defined, whatever the spelling (pure).
+
+One fact comes as `primaryMetric` from ARM, as `primary_metric` in a submitted graph and as `PrimaryMetric` in a
+pipeline's definition in run history (responses.md 3.2, 4.3): names are compared without case and underscores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from azureml_replay.model import Json, RunId
+from azureml_replay.plan import Recorded
+
+Document: TypeAlias = "Mapping[str, Json]"
+
+
+def plain(name: str) -> str:
+    """`AUC_weighted`, `AUCWeighted` and `auc weighted` are one name."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def pick(document: Json, *path: str) -> Json:
+    """What lies at a path of names, None where a part is absent."""
+    for name in path:
+        if not isinstance(document, Mapping):
+            return None
+        document = next((value for key, value in document.items() if plain(key) == plain(name)), None)
+    return document
+
+
+def parsed(value: str | None) -> Json:
+    """A JSON text inside a tag or property, None where it is none: anybody may have written it."""
+    try:
+        found: Json = json.loads(value) if value else None
+    except ValueError:
+        return None
+    return found
+
+
+def definitions_of(recorded: Recorded, run: RunId) -> Iterator[Document]:
+    """What says how a run was defined, best first: ARM's job, run history's specification and definition."""
+    job, details = recorded.job(run), recorded.details(run)
+    found = [pick(job.document, "properties") if job else None]
+    if details:
+        found += [details.specification, details.definition]
+    return (document for document in found if isinstance(document, Mapping))
+
+
+def texts(value: Json) -> Iterator[str]:
+    """Every text in a document, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, Sequence):
+        for item in value:
+            yield from texts(item)

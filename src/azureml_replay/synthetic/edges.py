@@ -1,0 +1,177 @@
+"""Which step waited for which: read from the bindings of the original graph, between leaves of the new tree (pure).
+
+ARM's document of a pipeline holds the graph as submitted, keyed by node name, without run ids (responses.md 3.2); which
+run is which node is told by its display name, or by its component's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from azureml_replay.model import Json, Run, RunId
+from azureml_replay.synthetic.definitions import Document, pick, texts
+
+_NODE_OUTPUT = re.compile(r"\$\{\{\s*parent\.jobs\.([^.}\s]+)\.outputs\.([^.}\s]+)\s*\}\}")
+_PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([^.}\s]+)\s*\}\}")
+_PARENT_OUTPUT = re.compile(r"\$\{\{\s*parent\.outputs\.([^.}\s]+)\s*\}\}")
+_BODY = re.compile(r"\$\{\{\s*parent\.jobs\.([^.}\s]+)\s*\}\}")
+_COMPONENT = re.compile(r"(?:/components/|azureml:)([^/:]+)(?:/versions/|:)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """One level of a pipeline as it was submitted."""
+
+    nodes: Mapping[str, Document]
+
+    def producers(self, output: str) -> Iterator[tuple[str, str]]:
+        """Nodes, and which of their outputs, that give the graph's own output."""
+        for name, node in self.nodes.items():
+            for port, value in _ports(node, "outputs"):
+                if output in _found(_PARENT_OUTPUT, value):
+                    yield name, port
+
+    def consumers(self, given: str) -> Iterator[tuple[str, str]]:
+        """Nodes, and which of their inputs, that take the graph's own input."""
+        for name, node in self.nodes.items():
+            for port, value in _ports(node, "inputs"):
+                if given in _found(_PARENT_INPUT, value):
+                    yield name, port
+
+    def bindings(self) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+        """From a node's output to a node's input."""
+        for name, node in self.nodes.items():
+            for port, value in _ports(node, "inputs"):
+                for text in texts(value):
+                    yield from ((origin, (name, port)) for origin in _NODE_OUTPUT.findall(text))
+
+    def body(self, name: str) -> str:
+        """What a loop runs: its runs are those of the node that is its body."""
+        found = _BODY.findall(str(pick(self.nodes.get(name), "body") or ""))
+        return found[0] if found else name
+
+
+def graph_in(documents: Iterable[Document]) -> Graph | None:
+    """The graph that the first document with one holds; None for batch endpoints and jobs made from a component."""
+    for document in documents:
+        jobs = pick(document, "jobs") or pick(document, "componentSpec", "jobs")
+        if isinstance(jobs, Mapping) and jobs:
+            return Graph(nodes={name: node for name, node in jobs.items() if isinstance(node, Mapping)})
+    return None
+
+
+def nodes_of(graph: Graph, runs: Iterable[Run]) -> dict[RunId, str]:
+    """By run: the node that it was. Runs that fit no node, or several, are left out."""
+    shown: dict[str, set[str]] = {}
+    made_of: dict[str, set[str]] = {}
+    for name, node in graph.nodes.items():
+        for text in (name, str(pick(node, "display_name") or name)):
+            shown.setdefault(text, set()).add(name)
+        made_of.setdefault(_component(node), set()).add(name)
+    found = {}
+    for run in runs:
+        fits = shown.get(run.display_name or "") or made_of.get(run.properties.get("azureml.moduleName") or "-", set())
+        if len(fits) == 1:
+            found[run.id] = next(iter(fits))
+    return found
+
+
+def _component(node: Document) -> str:
+    named = _COMPONENT.search(str(pick(node, "componentId") or pick(node, "component") or ""))
+    return named[1] if named else ""
+
+
+def _ports(node: Document, kind: str) -> Iterator[tuple[str, Json]]:
+    ports = pick(node, kind)
+    return iter(ports.items()) if isinstance(ports, Mapping) else iter(())
+
+
+def _found(binding: re.Pattern[str], value: Json) -> list[str]:
+    return [name for text in texts(value) for name in binding.findall(text)]
+
+
+@dataclass(slots=True)
+class Level:
+    """A group of the tree, seen through its original graph."""
+
+    face: str
+    """Key of the leaf that stands for the whole group where its inside is unknown: its `self`."""
+    graph: Graph | None = None
+    leaves: dict[str, list[str]] = field(default_factory=dict)
+    """By node name: keys of the leaves that were its runs."""
+    groups: dict[str, list[Level]] = field(default_factory=dict)
+    """By node name: the groups that were."""
+
+    def waits(self) -> Iterator[tuple[str, str]]:
+        """Every pair of leaves, at this level and below: who gives, who waits."""
+        for (origin, output), (name, given) in self.graph.bindings() if self.graph else ():
+            takers = list(self.takers(name, given))
+            for giver in self.givers(origin, output):
+                yield from ((giver, taker) for taker in takers if taker != giver)
+        for groups in self.groups.values():
+            for group in groups:
+                yield from group.waits()
+
+    def givers(self, name: str, output: str) -> Iterator[str]:
+        """Leaves that gave a node's output."""
+        name = self._ran(name)
+        yield from self.leaves.get(name, ())
+        for group in self.groups.get(name, ()):
+            inside = group.graph.producers(output) if group.graph else ()
+            yield from [key for node, port in inside for key in group.givers(node, port)] or [group.face]
+
+    def takers(self, name: str, given: str) -> Iterator[str]:
+        """Leaves that took a node's input."""
+        name = self._ran(name)
+        yield from self.leaves.get(name, ())
+        for group in self.groups.get(name, ()):
+            inside = group.graph.consumers(given) if group.graph else ()
+            yield from [key for node, port in inside for key in group.takers(node, port)] or [group.face]
+
+    def _ran(self, name: str) -> str:
+        if name in self.leaves or name in self.groups or self.graph is None:
+            return name
+        return self.graph.body(name)
+
+
+def turns(waits: Mapping[str, Iterable[str]]) -> bool:
+    """True where following `waits` leads back to where one was, in the tree's groups as between its leaves.
+
+    A nested pipeline starts as a whole: two that wait for each other's steps are a cycle for the service.
+    """
+    levels: dict[str, set[tuple[str, str]]] = {}
+    for taker, givers in waits.items():
+        for giver in givers:
+            group, taking, giving = siblings(taker, giver)
+            levels.setdefault(group, set()).add((giving, taking))
+    return any(cyclic(edges) for edges in levels.values())
+
+
+def siblings(one: str, other: str) -> tuple[str, str, str]:
+    """The group in which two keys part, and the keys of its children that lead to them."""
+    first, second = one.split("/"), other.split("/")
+    at = 0
+    while at < min(len(first), len(second)) - 1 and first[at] == second[at]:
+        at += 1
+    return "/".join(first[:at]), "/".join(first[: at + 1]), "/".join(second[: at + 1])
+
+
+def cyclic(edges: Iterable[tuple[str, str]]) -> bool:
+    """Edges as pairs: who gives, who waits."""
+    ahead: dict[str, set[str]] = {}
+    waiting: dict[str, int] = {}
+    for giver, taker in edges:
+        ahead.setdefault(giver, set()).add(taker)
+        waiting[taker] = waiting.get(taker, 0) + 1
+        waiting.setdefault(giver, 0)
+    free = [node for node, count in waiting.items() if not count]
+    seen = 0
+    while free:
+        seen += 1
+        for taker in ahead.get(free.pop(), ()):
+            waiting[taker] -= 1
+            if not waiting[taker]:
+                free.append(taker)
+    return seen < len(waiting)

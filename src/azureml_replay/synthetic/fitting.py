@@ -1,0 +1,108 @@
+"""A plan step as a synthetic run can hold it (pure).
+
+What a real job cannot be told becomes tags; what then has no room goes into the overflow file, never into failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from azureml_replay import lineage
+from azureml_replay.limits import Limits
+from azureml_replay.model import Json, Run, RunId
+from azureml_replay.plan import OVERFLOW_FILE, SYSTEM_KEYS, Fitting, Step
+
+SELF_TAG = {"replay_role": "self"}
+"""On the leaf that logs a parent's own values: it carries the parent's `original_job_id`, and is not the parent."""
+_PLATFORM_TAGS = 8
+"""Left free: azureml.nodeid, azureml.pipeline, _aml_system_ComputeTargetStatus, mlflow.source.type and .name (recorded
+on steps, responses.md 4.1), mlflow.note.content, and two for the step's own progress and SELF_TAG."""
+_RENAMED = "original."
+"""Before the name of a source's tag that would steer the new run, or that is ours."""
+_PROPERTY = "original_property."
+
+
+def fitted(
+    step: Step, parent: RunId | None, roles: Mapping[str, str], limits: Limits, *, artifacts: bool = True
+) -> Step:
+    """The step with the tags that its run is to carry.
+
+    `parent` is the original's; `roles` are tags that come before the source's own.
+    """
+    overflow = {kind: dict(names) for kind, names in step.overflow.items()}
+    fitting = Fitting(step.source, overflow, list(step.omissions))
+    tags = _tags(step, _lineage(step, parent) | dict(roles), fitting, limits)
+    made = {OVERFLOW_FILE} if artifacts and fitting.overflow else set()
+    return replace(
+        step,
+        run=replace(step.run, tags=tags, properties={}),
+        own_files=tuple(sorted({*step.own_files, *made})),
+        overflow=fitting.overflow,
+        omissions=tuple(fitting.omissions),
+    )
+
+
+def _lineage(step: Step, parent: RunId | None) -> dict[str, str]:
+    """The seed's tags, what a job cannot be given again, and the property that children cannot have, as a tag."""
+    run = step.run
+    facts = {
+        lineage.TAG: step.source,
+        "original_parent_job_id": parent,
+        "original_pipeline_depth": str(step.depth),
+        "original_name": run.display_name,
+        "original_status": run.status,
+        "original_start_time": run.start and str(run.start),
+        "original_end_time": run.end and str(run.end),
+        "original_created_time": run.created and str(run.created),
+        "original_creator": run.creator,
+        "original_type": run.kind,
+        "original_error": _error(run.error),
+        lineage.PROPERTY: run.properties.get(lineage.PROPERTY),
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _error(error: Json) -> str | None:
+    """`UserError: the data is empty`."""
+    if not isinstance(error, Mapping):
+        return None
+    return ": ".join(str(error[key]) for key in ("code", "message") if error.get(key)) or "unnamed"
+
+
+def _tags(step: Step, ours: Mapping[str, str], fitting: Fitting, limits: Limits) -> dict[str, str]:
+    """Ours first, cut where they are long; then the source's own, the platform's, and the properties."""
+    kept = {key: _cut(key, value, fitting, limits) for key, value in ours.items()}
+    for kind, key, name, value in _theirs(step.run, kept):
+        reason = _refusal(name, value, len(kept), limits)
+        if reason or value is None:
+            fitting.over(kind, key, value, reason or "without a value")
+        else:
+            kept[name] = value
+    return kept
+
+
+def _cut(key: str, value: str, fitting: Fitting, limits: Limits) -> str:
+    if len(value) > limits.value:
+        fitting.over("tag", key, value, f"longer than {limits.value} characters")
+    return value[: limits.value]
+
+
+def _theirs(run: Run, ours: Mapping[str, str]) -> Iterator[tuple[str, str, str, str | None]]:
+    """Kind and key in the source, name here, value; in the order in which they are given room."""
+    own = {key: value for key, value in run.tags.items() if key != lineage.TAG}
+    steering = {key for key in own if key.startswith(SYSTEM_KEYS) or key in ours or key in SELF_TAG}
+    yield from (("tag", key, key, value) for key, value in own.items() if key not in steering)
+    yield from (("tag", key, _RENAMED + key, value) for key, value in own.items() if key in steering)
+    yield from (
+        ("property", key, _PROPERTY + key, value) for key, value in run.properties.items() if key != lineage.PROPERTY
+    )
+
+
+def _refusal(name: str, value: str | None, kept: int, limits: Limits) -> str | None:
+    room = limits.tags - _PLATFORM_TAGS
+    if len(name) > limits.key:
+        return f"key longer than {limits.key} characters as {name}"
+    if value is not None and len(value) > limits.value:
+        return f"value longer than {limits.value} characters"
+    return f"more than {room} tags with the replay's own" if kept >= room else None

@@ -1,0 +1,206 @@
+"""Request bodies of a synthetic replay, built by hand (pure): the same as azure-ai-ml builds, as a test holds.
+
+The job's one input `root` is the folder with everything staged; each leaf gets it by binding, and its own `key`. So a
+nested graph depends on its shape alone: it is registered once, under the hash of its content (synthetic.md 0 and 3).
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+
+from azureml_replay.errors import IntegrityError
+from azureml_replay.synthetic.ports import KEY, OUT, ROOT, UP_PORTS, Ports
+from azureml_replay.synthetic.shipped import MODULE
+from azureml_replay.synthetic.tree import Node, Tree
+from azureml_replay.synthetic.validation import problems_of
+
+Body: TypeAlias = "dict[str, Any]"
+
+COMMAND = f"python -m {MODULE} --root ${{{{inputs.root}}}} --key ${{{{inputs.key}}}}"
+_SOURCE = "REMOTE.WORKSPACE.COMPONENT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a tree is to run, as ids of the target."""
+
+    workspace: str
+    """ARM id, beginning with a slash."""
+    compute: str
+    """A compute's name, or `serverless`."""
+    datastore: str
+    """The default datastore's name."""
+    code: str
+    """ARM id of the step's code."""
+    environment: str
+    """ARM id, or `azureml://registries/…`."""
+    component: str = ""
+    """ARM id of the step component; not needed for a command job."""
+
+    @property
+    def compute_id(self) -> str:
+        """Also for `serverless`, as azure-ai-ml sends it."""
+        return f"{self.workspace}/computes/{self.compute}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """A nested pipeline, to be registered unless it is: `PUT {id}` with `body`."""
+
+    id: str
+    """ARM id, `…/components/azureml_anonymous/versions/{guid}`: equal for equal bodies."""
+    body: Body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """All requests that one tree takes, in order: graphs (inner ones first, each once), then `PUT …/jobs/{name}`."""
+
+    graphs: tuple[Graph, ...]
+    body: Body
+
+
+def submission(tree: Tree, place: Place, root_uri: str) -> Submission:
+    """The bodies of a tree whose files are staged under `root_uri`, `azureml://datastores/…/paths/…/`.
+
+    Raises IntegrityError where the validator finds something: that is a bug of ours.
+    """
+    graphs: dict[str, Graph] = {}
+    body = (
+        _command_job(tree, place, root_uri)
+        if tree.kind == "command"
+        else _pipeline_job(tree, place, root_uri, Ports.of(tree), graphs)
+    )
+    whole = Submission(graphs=tuple(graphs.values()), body=body)
+    problems = list(problems_of(whole.body, {graph.id: graph.body for graph in whole.graphs}))
+    if problems:
+        raise IntegrityError(f"job {tree.job_name} is not sent: {'; '.join(problems[:5])}")
+    return whole
+
+
+def step_component(name: str, version: str, place: Place, digest: str) -> Body:
+    """`PUT {workspace}/components/{name}/versions/{version}`. `digest` names the step's code: a drift shows."""
+    environment = place.environment if "://" in place.environment else f"azureml:{place.environment}"
+    spec = {
+        "name": name,
+        "version": version,
+        "display_name": "Replay step",
+        "type": "command",
+        "is_deterministic": False,
+        "command": f"{COMMAND} --out ${{{{outputs.out}}}}",
+        "code": f"azureml:{place.code}",
+        "environment": environment,
+        "resources": {"instance_count": 1},
+        "inputs": {
+            ROOT: {"type": "uri_folder", "mode": "ro_mount"},
+            KEY: {"type": "string"},
+            **{f"up{at}": {"type": "uri_folder", "optional": True, "mode": "direct"} for at in range(UP_PORTS)},
+        },
+        "outputs": {OUT: {"type": "uri_folder", "mode": "upload"}},
+        "_source": "CLASS",
+    }
+    return {
+        "properties": {
+            "componentSpec": spec,
+            "isAnonymous": False,
+            "isArchived": False,
+            "properties": {"client_component_hash": digest},
+            "tags": {},
+        }
+    }
+
+
+def _command_job(tree: Tree, place: Place, root_uri: str) -> Body:
+    (node,) = tree.nodes
+    return {
+        "properties": {
+            **_job(tree, "Command"),
+            "command": COMMAND,
+            "codeId": place.code,
+            "environmentId": place.environment,
+            "environmentVariables": {},
+            "inputs": {ROOT: _root(root_uri), KEY: {"jobInputType": "literal", "value": node.key}},
+            "outputs": {},
+            "resources": {"instanceCount": 1, "properties": {}},
+            **({} if place.compute == "serverless" else {"computeId": place.compute_id}),
+        }
+    }
+
+
+def _pipeline_job(tree: Tree, place: Place, root_uri: str, ports: Ports, graphs: dict[str, Graph]) -> Body:
+    return {
+        "properties": {
+            **_job(tree, "Pipeline"),
+            "inputs": {ROOT: _root(root_uri)},
+            "outputs": {},
+            "settings": {
+                "default_compute": place.compute_id,
+                "default_datastore": f"{place.workspace}/datastores/{place.datastore}",
+                "force_rerun": True,
+                "continue_on_step_failure": True,
+                "_source": "CLASS",
+            },
+            "jobs": {node.name: _node(node, place, ports, graphs) for node in tree.nodes},
+        }
+    }
+
+
+def _job(tree: Tree, kind: str) -> Body:
+    described = {} if tree.description is None else {"description": tree.description}
+    return {
+        "jobType": kind,
+        "displayName": tree.display_name,
+        **described,
+        "experimentName": tree.experiment,
+        "isArchived": False,
+        "tags": dict(tree.tags),
+        "properties": dict(tree.properties),
+    }
+
+
+def _root(uri: str) -> Body:
+    return {"jobInputType": "uri_folder", "uri": uri, "mode": "ReadOnlyMount"}
+
+
+def _node(node: Node, place: Place, ports: Ports, graphs: dict[str, Graph]) -> Body:
+    """Tags are not sent: those of nested nodes would be part of the shape, and the step sets them all the same."""
+    grouped = node.kind == "group"
+    inputs = {ROOT: "${{parent.inputs.root}}", **({} if grouped else {KEY: node.key}), **ports.inputs(node)}
+    outputs = ports.outputs(node)
+    return {
+        "name": node.name,
+        "type": "pipeline" if grouped else "command",
+        "display_name": node.display_name,
+        "componentId": _registered(node, place, ports, graphs) if grouped else place.component,
+        "inputs": {name: {"job_input_type": "literal", "value": value} for name, value in inputs.items()},
+        **({"outputs": {name: _literal(value) for name, value in outputs.items()}} if outputs else {}),
+        "_source": _SOURCE,
+    }
+
+
+def _literal(value: str) -> Body:
+    return {"type": "literal", "value": value}
+
+
+def _registered(group: Node, place: Place, ports: Ports, graphs: dict[str, Graph]) -> str:
+    """The ARM id under which the group's graph is to be found, after adding it to `graphs`."""
+    folder = {"type": "uri_folder"}
+    spec = {
+        "type": "pipeline",
+        "name": "azureml_anonymous",
+        "display_name": group.display_name,
+        "inputs": dict.fromkeys((ROOT, *ports.inputs(group)), folder),
+        "outputs": dict.fromkeys(ports.given(group), folder),
+        "jobs": {child.name: _node(child, place, ports, graphs) for child in group.children},
+        "_source": "CLASS",
+        "sourceJobId": None,
+    }
+    version = uuid.uuid5(uuid.NAMESPACE_OID, orjson.dumps(spec, option=orjson.OPT_SORT_KEYS).hex())
+    body = {"componentSpec": {**spec, "version": str(version)}, "isAnonymous": True, "properties": {}, "tags": {}}
+    found = Graph(id=f"{place.workspace}/components/azureml_anonymous/versions/{version}", body={"properties": body})
+    graphs.setdefault(found.id, found)
+    return found.id
