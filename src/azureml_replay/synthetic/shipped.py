@@ -1,0 +1,28 @@
+"""The step's own source, as it is shipped to a workspace."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+
+MODULE = "azureml_replay.synthetic.step"
+"""`python -m` of the shipped folder runs this."""
+
+
+def code() -> Mapping[str, bytes]:
+    """Path below the code's folder and content, in the order of paths; works from any directory and from a wheel."""
+    found = {f"{part.replace('.', '/')}/__init__.py": b"" for part in ("azureml_replay", "azureml_replay.synthetic")}
+    folder = files(MODULE)
+    for file in folder.iterdir():
+        if file.name.endswith(".py"):
+            found[f"{MODULE.replace('.', '/')}/{file.name}"] = file.read_bytes()
+    return dict(sorted(found.items()))
+
+
+def version() -> str:
+    """Twelve digits of its content: a registered version is never changed."""
+    digest = hashlib.sha256()
+    for path, data in code().items():
+        digest.update(f"{path}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()[:12]
