@@ -176,10 +176,12 @@ async def delete_services(call: Call) -> Response:
 
 
 async def cancel(call: Call) -> Response:
-    """POST {scope}/runs/{id}/cancel: at once, nothing computes here; a run that has ended stays as it is."""
+    """POST {scope}/runs/{id}/cancel: asked of a run that computes here, at once else; an ended one stays as it is."""
     found = run(call)
     if found.get("status") in run_document.TERMINAL:
         return answer(plain(found))
+    if call.request.app.state.cluster.cancel(call.workspace.guid, found["runId"]):
+        return answer(plain(run(call)))
     reason = call.request.query_params.get("CancelationReason")
     ended = {"endTimeUtc": instants.text(instants.now()), "cancelationReason": reason}
     return answer(plain(_store(call, run_document.moved(found, "Canceled") | ended)))

@@ -124,8 +124,7 @@ class _Command:
         command = expressions.command(work.command, quoted, {f"inputs.{name}" for name in work.absent})
         experiment = site.world.experiments.get(site.workspace.guid, self._run["experimentId"])
         assert experiment is not None  # noqa: S101 - its run names it
-        submitted = {name: expressions.filled(text, lambda each: paths[each]) for name, text in work.variables.items()}
-        variables = environment.variables(site, self._run, experiment["name"], _ports(paths), submitted)
+        variables = environment.variables(site, self._run, experiment["name"], _ports(paths), work.variables)
         self._index(LOG)
         await self._write(b"")
         try:

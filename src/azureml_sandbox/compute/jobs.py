@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from azureml_sandbox.compute import definitions, expressions, values
+from azureml_sandbox.compute import definitions, expressions, sampling, sweep, values
 from azureml_sandbox.compute.command import Work, perform
 from azureml_sandbox.compute.components import component
 from azureml_sandbox.compute.graph import graph, invalid_expression
@@ -39,6 +39,8 @@ def understood(world: World, workspace: Workspace, given: Document) -> Submitted
             return _command(given)
         case "Pipeline":
             return _pipeline(world, workspace, given)
+        case "Sweep":
+            return _sweep(given)
         case other:
             raise Refused(501, f"jobType {other}", ("SandboxNotImplemented",))
 
@@ -84,6 +86,29 @@ def _pipeline(world: World, workspace: Workspace, given: Document) -> Submitted:
         return status
 
     return Submitted(drive, definitions.pipeline(given))
+
+
+def _sweep(given: Document) -> Submitted:
+    trial, declared = given.get("trial") or {}, given.get("inputs") or {}
+    space = given.get("searchSpace") or {}
+    sampling.check(space, (given.get("samplingAlgorithm") or {}).get("samplingAlgorithmType"))
+    check_command(required(trial, "command"), declared, given.get("outputs") or {}, space)
+    required(given.get("objective") or {}, "primaryMetric")
+    inputs = values.inputs(declared)
+    work = Work(
+        command=trial["command"],
+        code_id=trial.get("codeId"),
+        inputs=inputs,
+        absent=frozenset(declared.keys() - inputs.keys()),
+        variables=trial.get("environmentVariables") or {},
+        timeout_s=values.seconds((given.get("limits") or {}).get("trialTimeout")),
+    )
+
+    async def drive(site: Site, record: Record) -> str:
+        record.change(inputs=input_assets(site, record.run_id, inputs), outputs=output_assets(site, record, {}))
+        return await sweep.conduct(site, record, sweep.Plan(work, given))
+
+    return Submitted(drive, definitions.command(given | trial))
 
 
 def _defaults(spec: Document) -> dict[str, Value]:

@@ -195,7 +195,8 @@ class _Level:
         own = {name: {"type": port.get("type"), **_own(given.get(name))} for name, port in declared.items()}
         places = values.outputs(self._runs[node.name], own)
         exports = {own: self._around.exports.get(outer) for own, outer in node.exports.items()}
-        return {name: replace(exports.get(name) or data, kind=data.kind) for name, data in places.items()}
+        told = {name: found for name in places if (found := exports.get(name)) is not None}
+        return {name: replace(data, uri=told[name].uri) if name in told else data for name, data in places.items()}
 
     def _input(self, node: Node, name: str) -> Value | None:
         """The value of an input: bound, given, or its default; None for an optional one without any."""

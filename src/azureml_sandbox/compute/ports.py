@@ -20,7 +20,7 @@ def input_assets(site: Site, run_id: str, inputs: Mapping[str, Value]) -> Docume
 def output_assets(site: Site, record: Record, outputs: Mapping[str, Data]) -> Document:
     """`{name: {assetId, type}}` of the outputs, and of `default`: the run's own files."""
     default = {"assetId": site.asset_id(f"azureml_{record.run_id}_output_data_default"), "type": "UriFolder"}
-    named = {name: _asset(site, f"azureml_{record.run_id}_output_data_{name}", each) for name, each in outputs.items()}
+    named = {name: _asset(site, str(data.asset), data) for name, data in outputs.items()}
     return {"default": default} | named
 
 

@@ -31,6 +31,8 @@ class Data:
     kind: str = "uri_folder"
     """`uri_file`, `uri_folder`, `mltable`, `mlflow_model`, `custom_model`, `triton_model`."""
     mode: str = "ReadOnlyMount"
+    asset: str | None = None
+    """The data asset that it is told as, where that is another run's: a pipeline's output is its step's (recorded)."""
 
     @property
     def is_folder(self) -> bool:
@@ -71,7 +73,8 @@ def _output(run_id: str, name: str, document: Document) -> Data:
     uri = str(document.get("uri") or f"azureml://datastores/{BLOB_STORE}/paths/azureml/{run_id}/{name}/")
     known = {"name": run_id, "output_name": name, "default_datastore": BLOB_STORE}
     placed = expressions.filled(uri, lambda each: known.get(each, each))
-    return Data(placed, kind, str(document.get("mode") or "ReadWriteMount"))
+    mode = str(document.get("mode") or "ReadWriteMount")
+    return Data(placed, kind, mode, f"azureml_{run_id}_output_data_{name}")
 
 
 def seconds(duration: str | None) -> float | None:

@@ -1,0 +1,70 @@
+"""Parameters of a sweep's trials. Pure, but for the random numbers that are passed in.
+
+The distributions are those of azure-ai-ml's `azure.ai.ml.sweep`; values are rounded as its documentation says
+(`quniform(a, b, q)`: `round(uniform(a, b) / q) * q`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from azureml_sandbox.errors import Refused
+
+Space = Mapping[str, Sequence[Any]]
+"""Name to distribution and arguments: `["uniform", [0.001, 0.1]]`, `["choice", [[2, 5, 7]]]` (doubly nested)."""
+
+
+def check(space: Space, kind: str | None) -> None:
+    """Refused (400) for what cannot be sampled so, 501 for algorithms that are not spoken here."""
+    if kind not in {"Random", "Grid"}:
+        raise Refused(501, f"samplingAlgorithmType {kind}", ("SandboxNotImplemented",))
+    for name, (distribution, *_) in space.items():
+        if distribution not in _DRAW or (kind == "Grid" and distribution != "choice"):
+            raise Refused(
+                400,
+                f"Parameter {name}: {distribution} cannot be sampled by {kind}.",
+                ("UserError", "BadArgument", "ArgumentInvalid", "InvalidSearchSpace"),
+            )
+
+
+def trials(space: Space, kind: str, random: Random) -> Iterator[dict[str, Any]]:
+    """The parameters of one trial after the other: every combination of a grid, without end when drawn."""
+    if kind == "Grid":
+        for values in itertools.product(*(arguments[0] for _, arguments in space.values())):
+            yield dict(zip(space, values, strict=True))
+        return
+    while True:
+        yield {name: _DRAW[distribution](random, *arguments) for name, (distribution, arguments) in space.items()}
+
+
+def _quantised(draw: Callable[..., float]) -> Callable[..., float]:
+    def rounded(random: Random, first: float, second: float, quantum: float) -> float:
+        return round(draw(random, first, second) / quantum) * quantum
+
+    return rounded
+
+
+def _log_uniform(random: Random, low: float, high: float) -> float:
+    return math.exp(random.uniform(low, high))
+
+
+def _log_normal(random: Random, mean: float, deviation: float) -> float:
+    return math.exp(random.gauss(mean, deviation))
+
+
+_DRAW: dict[str, Callable[..., Any]] = {
+    "choice": Random.choice,
+    "randint": Random.randrange,
+    "uniform": Random.uniform,
+    "quniform": _quantised(Random.uniform),
+    "loguniform": _log_uniform,
+    "qloguniform": _quantised(_log_uniform),
+    "normal": Random.gauss,
+    "qnormal": _quantised(Random.gauss),
+    "lognormal": _log_normal,
+    "qlognormal": _quantised(_log_normal),
+}
