@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from azureml_replay import lineage
+from azureml_replay.ids import Ids, rewritten, same
 from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import (
     Artifact,
@@ -82,6 +83,8 @@ class PlanOptions:
     lost: frozenset[str] = frozenset()
     """Fields of Run that this target was seen to drop (probe.py): expected as omissions, not as findings."""
     limits: Limits = DOCUMENTED
+    ids: Ids = same
+    """What each run is to be called in the target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +163,7 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
     if not run.own_container:
         fitting.omit(f"container {run.container}", "shared with another run, carried once with its owner")
     over = _fit_series(logged, fitting, options.limits)
+    _say_what_names_the_source(run.id, logged, fitting, options.ids)
     as_read = replace(details.run, parent=run.parent if depth else None, document=None)
     fitted = _fit(as_read, recorded.source, fitting, options.limits)
     files, size = _files(recorded, run.id, fitting, carried=options.artifacts)
@@ -167,15 +171,26 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
         source=run.id,
         unit=root,
         depth=depth,
-        run=_without_lost(fitted, fitting, options.lost),
+        run=_without_lost(rewritten(fitted, options.ids), fitting, options.lost),
         series=tuple((series, rows) for series, rows in logged if series.key not in over),
         files=files,
         bytes=size,
-        own_files=tuple(_own_files(details, job, overflow=bool(over or fitting.overflow))) if options.artifacts else (),
+        own_files=tuple(_own_files(details, job, overflow=bool(over or fitting.overflow))),
         overflow=fitting.overflow,
         overflow_series=over,
         omissions=tuple(fitting.omissions),
     )
+
+
+def _say_what_names_the_source(
+    run: RunId, logged: Iterable[tuple[Series, int]], fitting: Fitting, ids: Ids
+) -> None:
+    """Rich metrics may name their file by run id, inside their rows: those are sent as they are."""
+    if ids(run) == run:
+        return
+    for series, _ in logged:
+        if any(kind == "Artifact" for _, kind in series.columns):
+            fitting.omit(f"metric {series.key.name}: its link to a file", "names the run by its id in the source")
 
 
 def _files(recorded: Recorded, run: RunId, fitting: Fitting, *, carried: bool) -> tuple[int, int]:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from itertools import groupby, islice
 
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CREATE, FINISH, State
 from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.ids import Ids, new_id
 from azureml_replay.limits import RUNS_PER_REQUEST
-from azureml_replay.model import Run, RunId
-from azureml_replay.plan import PlanOptions, Step, plan
+from azureml_replay.model import Run, RunId, WorkspaceRef
+from azureml_replay.plan import PlanOptions, Step, plan, plan_unit, planned_units
 from azureml_replay.probe import probed
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -34,13 +36,24 @@ WINDOW = 1_000
 """Steps held at once: about 5 KB each, so 5 MB."""
 
 
+class OnConflict(Enum):
+    """What becomes of a unit one of whose ids belongs to a run of the target that is not ours."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+    """Left alone, as `FAIL` does, and no failure of the command."""
+    RENAME = "rename"
+    """Its runs get new ids."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayOptions:
     """How the histories are to arrive, and what to do where something stands in the way."""
 
     plan: PlanOptions = field(default_factory=PlanOptions)
-    skip_conflicts: bool = False
-    """A unit one of whose ids belongs to a run that is not ours: an omission instead of a failure."""
+    new_ids: bool = False
+    """Every run gets a new id, the same one each time; the archive keeps the map."""
+    on_conflict: OnConflict = OnConflict.FAIL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +88,11 @@ async def replay(
     if archive.source.same_as(target.ref):
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
     probe = await probed(archive, target)
-    options = replace(options, plan=replace(options.plan, lost=frozenset(probe.lost)))
+    known_as = ids_in(archive, target.ref)
+    options = replace(options, plan=replace(options.plan, lost=frozenset(probe.lost), ids=known_as))
+    if options.new_ids:
+        for root in planned_units(archive, selection):
+            _rename(archive, target.ref, root)
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
     replaying = _Replaying(archive, target, options, progress, width, FileSender(archive, source, target, progress))
     steps = plan(archive, selection, options.plan)
@@ -83,6 +100,17 @@ async def replay(
         await replaying.send(window)
     await send_experiments(archive, target, selection, existing=frozenset(probe.experiments))
     return replaying.result()
+
+
+def ids_in(archive: Archive, target: WorkspaceRef) -> Ids:
+    """What each run is called in a target, as the archive knows it."""
+    return lambda run: archive.target_id(target, run) or run
+
+
+def _rename(archive: Archive, target: WorkspaceRef, root: RunId) -> None:
+    """New ids for the runs of a unit that have not gone out under their own."""
+    unsent = [run.id for run in archive.unit(root) if archive.receipt(target, run.id, CREATE) is None]
+    archive.bind(target, {run: new_id(archive.source, run, target) for run in unsent})
 
 
 @dataclass(slots=True)
@@ -120,6 +148,8 @@ class _Replaying:
         if not steps:
             return
         await self._check_ids(steps, window[-1].unit)
+        if self.conflicts and self.options.on_conflict is OnConflict.RENAME:
+            steps = await self._renamed(steps, window[-1].unit)
         steps = [step for step in steps if step.unit not in self.conflicts]
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(_batches(level)), self._create, self.width)
@@ -158,19 +188,32 @@ class _Replaying:
 
     async def _check(self, batch: Sequence[RunId], units: dict[RunId, RunId]) -> None:
         kept = "properties" not in self.options.plan.lost
-        for run, details in (await self.target.details(batch)).items():
+        sources = {self.options.plan.ids(run): run for run in batch}
+        for there, details in (await self.target.details(list(sources))).items():
+            run = sources[there]
             if lineage.is_ours(details.run, self.archive.source, run, properties_kept=kept):
                 self.known[run] = details.run
             elif units[run] not in self.conflicts:
-                self.conflicts[units[run]] = run
-                self.progress.say(f"id {run} is taken by a run that is not ours: its unit {units[run]} is left alone")
+                self.conflicts[units[run]] = there
+                self.progress.say(f"id {there} of job {units[run]} is taken by a run that is not ours")
+
+    async def _renamed(self, steps: Sequence[Step], last: RunId) -> list[Step]:
+        """The same steps, under new ids where their unit had a conflict; asked about once more."""
+        units = list(self.conflicts)
+        self.conflicts.clear()
+        for unit in units:
+            _rename(self.archive, self.target.ref, unit)
+        again = {step.source: step for unit in units for step in plan_unit(self.archive, unit, self.options.plan)}
+        steps = [again.get(step.source, step) for step in steps]
+        await self._check_ids(steps, last)
+        return steps
 
     # Runs
 
     async def _create(self, batch: Sequence[Step]) -> None:
         steps = [step for step in batch if not self._is(step.source, CREATE, run_digest(step.run))]
         for step in steps:
-            if step.run.parent in self.failed:
+            if step.run.parent and self.archive.source_id(self.target.ref, step.run.parent) in self.failed:
                 self._fail(step.source, f"its parent {step.run.parent} failed")
         steps = self._sound(steps)
         if not steps:
@@ -223,10 +266,9 @@ class _Replaying:
             sender = PointSender(self.archive, self.target, self.progress)
             points = await sender.send(step, ask=step.source in self.known)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
-            if self.options.plan.artifacts:
-                sent = await self.files.send(step)
-                self.files_sent += sent.files
-                self.bytes_sent += sent.bytes
+            sent = await self.files.send(step, artifacts=self.options.plan.artifacts)
+            self.files_sent += sent.files
+            self.bytes_sent += sent.bytes
         except ServiceError as error:
             self._fail(step.source, str(error))
 

@@ -36,14 +36,17 @@ class FileSender:
     target: Target
     progress: Progress
 
-    async def send(self, step: Step) -> FilesSent:
-        """Every file whose receipt lacks or names other content. Repeatable. Raises Rejected, Unavailable."""
+    async def send(self, step: Step, *, artifacts: bool) -> FilesSent:
+        """Every file whose receipt lacks or names other content; without `artifacts` only those that we make.
+
+        Repeatable. Raises Rejected, Unavailable.
+        """
         receipts = self.archive.receipts(self.target.ref, step.source)
         files = size = 0
         left = (
             artifact
             for artifact in self.archive.artifacts(step.source)
-            if artifact.stored and not _arrived(receipts, artifact)
+            if artifacts and artifact.stored and not _arrived(receipts, artifact)
         )
         while batch := list(islice(left, FILES_PER_REQUEST)):
             await self._copy(step, batch)

@@ -20,10 +20,12 @@ from azureml_replay.model import (
     Finding,
     Omission,
     Run,
+    RunId,
 )
 from azureml_replay.plan import PlanOptions, Step, plan
 from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
+from azureml_replay.replay import ids_in
 from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import OWNER, as_sent, experiment_omissions, planned_experiments
 from azureml_replay.verify_files import FileCheck, FilesChecked
@@ -109,8 +111,7 @@ class _Verifying:
 
     async def all(self, selection: Selection, width: int, total: int) -> None:
         self._omit(list(self.archive.omissions()))
-        if self.options.artifacts:
-            await self.storage.begin(total, total)
+        await self.storage.begin(total, total)
         await for_each(self._steps(selection), self._verify, width)
         await self._verify_experiments(selection, width)
         self.storage.end()
@@ -118,7 +119,7 @@ class _Verifying:
     async def _steps(self, selection: Selection) -> AsyncIterator[tuple[Step, Run | None]]:
         """Steps with what the target holds of each, asked for in bulk."""
         lost = frozenset(self.probe.lost) if self.probe else frozenset[str]()
-        options = PlanOptions(artifacts=self.options.artifacts, lost=lost, limits=self.options.limits)
+        options = replace(self.options, lost=lost, ids=ids_in(self.archive, self.target.ref))
         steps = plan(self.archive, selection, options)
         while batch := list(islice(steps, RUNS_PER_REQUEST)):
             found = await self.target.details([step.run.id for step in batch])
@@ -135,10 +136,9 @@ class _Verifying:
         findings = [Finding(step.source, "run", "absent", step.run.id, "")]
         if actual is not None:
             findings = [*self._compare_run(step, actual), *await self.points_of.findings(step)]
-            if self.options.artifacts:
-                files = await self.files_of.check(step, actual)
-                findings += files.findings
-                self._count(files)
+            files = await self.files_of.check(step, actual, artifacts=self.options.artifacts)
+            findings += files.findings
+            self._count(files)
         self.archive.put_findings(self.target.ref, step.source, findings)
         self.archive.put_planned_omissions(self.target.ref, step.source, step.omissions)
         self.archive.verified(self.target.ref, step.source, {"points": step.points, "files": step.files})
@@ -185,9 +185,12 @@ class _Verifying:
     async def _extra_runs(self, experiment: Experiment, findings: list[Finding]) -> None:
         """A run below one of ours that the source does not have."""
         async for page in self.target.runs(experiment):
-            ours = [run for run in page if run.parent and self.archive.run(run.parent)]
-            extra = [run for run in ours if not self.archive.run(run.id)]
+            ours = [run for run in page if run.parent and self._known(run.parent)]
+            extra = [run for run in ours if not self._known(run.id)]
             findings += [Finding(OWNER, f"run {run.id}", "extra", "", f"child of {run.parent}") for run in extra]
+
+    def _known(self, there: RunId) -> bool:
+        return self.archive.run(self.archive.source_id(self.target.ref, there)) is not None
 
 
 def _compare_experiment(expected: Experiment, actual: Experiment | None) -> Iterator[Finding]:

@@ -46,11 +46,11 @@ class FileCheck:
     deep_source: Source | None = field(default=None)
     """Given: read every byte, the source's too where it has no MD5."""
 
-    async def check(self, step: Step, actual: Run) -> FilesChecked:
-        """Raises Unavailable, Rejected."""
+    async def check(self, step: Step, actual: Run, *, artifacts: bool) -> FilesChecked:
+        """Without `artifacts` only the files that we make. Raises Unavailable, Rejected."""
         stored = {path_in_run(file, actual.container): file async for file in self.storage.files(actual.container)}
         indexed = {artifact.path async for page in self._index(actual) for artifact in page}
-        expected = self._expected(step)
+        expected = self._expected(step, artifacts=artifacts)
         findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
         unlisted = sorted(expected.files.keys() - indexed)
         findings += [Finding(step.source, f"file {path}: index entry", "absent", path, "") for path in unlisted]
@@ -63,10 +63,10 @@ class FileCheck:
             unverifiable=0 if self.deep_source is not None else unverifiable,
         )
 
-    def _expected(self, step: Step) -> Expected:
+    def _expected(self, step: Step, *, artifacts: bool) -> Expected:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Location] = {}
-        for artifact in self.archive.artifacts(step.source):
+        for artifact in self.archive.artifacts(step.source) if artifacts else ():
             if artifact.stored is not None:  # the others are the plan's omissions
                 path = target_path(artifact.path)
                 files[path], origins[path] = artifact.stored, artifact.location

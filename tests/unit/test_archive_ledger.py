@@ -45,7 +45,7 @@ def test_one_item_of_many_runs_is_marked_at_once(archive: Archive) -> None:
 def test_receipts_survive_and_name_their_target_whatever_its_case(tmp_path: Path) -> None:
     with Archive.create(tmp_path / "a", SOURCE) as archive:
         archive.mark(ONE, R1, [CREATE], State.SENT)
-        archive.bind(ONE, R1, RunId("there"))
+        archive.bind(ONE, {R1: RunId("there")})
 
     with Archive.open(tmp_path / "a", write=False) as archive:
         shouted = WorkspaceRef("SUB", "GROUP", "ONE")

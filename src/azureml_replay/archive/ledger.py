@@ -132,15 +132,23 @@ class Ledger(Database):
         rows = self._all("select subscription_id, resource_group, workspace from target order by id")
         return [WorkspaceRef(*row) for row in rows]
 
-    def bind(self, target: WorkspaceRef, run: RunId, target_id: RunId) -> None:
+    def bind(self, target: WorkspaceRef, pairs: Mapping[RunId, RunId]) -> None:
         """Which run of the target stands for a run of the source; durable. Repeatable."""
         with self._transaction(durable=True):
-            self._execute("insert or replace into binding values (?, ?, ?)", (self._owner(target), run, target_id))
+            owner = self._owner(target)
+            rows = ((owner, run, there) for run, there in pairs.items())
+            self._executemany("insert or replace into binding values (?, ?, ?)", rows)
 
     def target_id(self, target: WorkspaceRef, run: RunId) -> RunId | None:
         """What `bind` said, None where it was never said."""
         row = self._one("select target_run from binding where target = ? and run = ?", (self._target(target), run))
         return row and RunId(row[0])
+
+    def source_id(self, target: WorkspaceRef, there: RunId) -> RunId:
+        """Which run of the source a run of the target stands for; the same id where `bind` never named it."""
+        sql = "select run from binding where target = ? and target_run = ?"
+        row = self._one(sql, (self._target(target), there))
+        return RunId(row[0]) if row else there
 
     def bindings(self, target: WorkspaceRef) -> Iterator[tuple[RunId, RunId]]:
         """Source run and target run, by source run."""

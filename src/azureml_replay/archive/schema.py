@@ -105,6 +105,7 @@ MIGRATIONS = (
       target integer not null, run text not null, target_run text not null,
       primary key (target, run)
     ) without rowid;
+    create index binding_there on binding (target, target_run);
     create table finding (
       target integer not null, run text not null, number integer not null,
       what text not null, kind text not null, expected text not null, actual text not null,

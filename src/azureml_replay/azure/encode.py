@@ -130,7 +130,7 @@ def metric_batch(run: RunId, batch: Sequence[Points]) -> tuple[Body, Mapping[str
 
 def metric_id(run: RunId, key: SeriesKey, row: Row, ordinal: int = 0) -> str:
     """The same for the same row of the same run, however often it is sent; `ordinal` counts equal rows."""
-    return str(uuid5(ROW_IDS, "\x1f".join((run, key.namespace or "", key.name, _identity(row), str(ordinal)))))
+    return str(uuid5(ROW_IDS, "\x1f".join((run, repr(key.namespace), key.name, _identity(row), str(ordinal)))))
 
 
 def _metric(run: RunId, points: Points, ordinals: Counter[tuple[SeriesKey, str]]) -> Body:

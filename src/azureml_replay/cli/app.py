@@ -30,7 +30,7 @@ from azureml_replay.errors import Exit
 from azureml_replay.extract import ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.plan import PlanOptions
-from azureml_replay.replay import Replayed, ReplayOptions
+from azureml_replay.replay import OnConflict, Replayed, ReplayOptions
 from azureml_replay.selection import Selection
 from azureml_replay.terminal import Terminal
 
@@ -204,4 +204,4 @@ def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
 def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
     if done.failed:
         return Exit.SERVICE
-    return Exit.USER if done.conflicts and not options.skip_conflicts else Exit.OK
+    return Exit.USER if done.conflicts and options.on_conflict is not OnConflict.SKIP else Exit.OK

@@ -16,7 +16,7 @@ from azureml_replay.errors import UserError
 from azureml_replay.extract import ExtractOptions
 from azureml_replay.model import Instant
 from azureml_replay.plan import PlanOptions
-from azureml_replay.replay import ReplayOptions
+from azureml_replay.replay import OnConflict, ReplayOptions
 from azureml_replay.selection import Selection, known_status, known_type, moment
 from azureml_replay.terminal import Terminal, terminal
 
@@ -57,10 +57,18 @@ class Artifacts(StrEnum):
 
 
 class Conflict(StrEnum):
-    """What to do with a unit whose id belongs to somebody else's run."""
+    """What `--on-conflict` takes; by the same names as the library."""
 
     FAIL = "fail"
     SKIP = "skip"
+    RENAME = "rename"
+
+
+class RunIds(StrEnum):
+    """What `--ids` takes."""
+
+    SAME = "same"
+    NEW = "new"
 
 
 def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Callable[..., Item]]:
@@ -119,14 +127,19 @@ def extract_flags(
 
 
 def replay_flags(
+    ids: Annotated[RunIds, typer.Option(help="Runs keep their ids, or all get new ones.")] = RunIds.SAME,
     on_conflict: Annotated[
         Conflict,
-        typer.Option(help="A job whose id is taken by others is left alone: exit 2, or 0."),
+        typer.Option(help="A job whose id is taken by others: left alone with exit 2 or 0, or given new ids."),
     ] = Conflict.FAIL,
     no_artifacts: NoArtifactsOption = False,
 ) -> ReplayOptions:
     """How runs are to arrive."""
-    return ReplayOptions(plan=PlanOptions(artifacts=not no_artifacts), skip_conflicts=on_conflict is Conflict.SKIP)
+    return ReplayOptions(
+        plan=PlanOptions(artifacts=not no_artifacts),
+        new_ids=ids is RunIds.NEW,
+        on_conflict=OnConflict(on_conflict.value),
+    )
 
 
 def selection_flags(
