@@ -210,7 +210,7 @@ async def test_a_token_that_expired_on_the_way_is_renewed_once() -> None:
 async def test_a_failing_login_is_the_users_matter() -> None:
     """Not the service's; the advice for developers is left out."""
     tokens = Tokens(ClientAuthenticationError("AADSTS700016: no such application\nTo mitigate this issue, see"))
-    with pytest.raises(UserError, match=r"login failed: AADSTS700016: no such application: log in with `az login`, or set .*$"):
+    with pytest.raises(UserError, match=r"login failed: AADSTS700016: no such application: log in with .*$"):
         await sender(Scripted(), Patient(), tokens).send(ASKED, "GET", URL, repeatable=True)
 
 
