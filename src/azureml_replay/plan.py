@@ -182,9 +182,7 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
     )
 
 
-def _say_what_names_the_source(
-    run: RunId, logged: Iterable[tuple[Series, int]], fitting: Fitting, ids: Ids
-) -> None:
+def _say_what_names_the_source(run: RunId, logged: Iterable[tuple[Series, int]], fitting: Fitting, ids: Ids) -> None:
     """Rich metrics may name their file by run id, inside their rows: those are sent as they are."""
     if ids(run) == run:
         return
