@@ -21,7 +21,6 @@ from azureml_replay.synthetic.validation import problems_of
 Body: TypeAlias = "dict[str, Any]"
 
 COMMAND = f"python -m {MODULE} --root ${{{{inputs.root}}}} --key ${{{{inputs.key}}}}"
-_SOURCE = "REMOTE.WORKSPACE.COMPONENT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +177,7 @@ def _node(node: Node, place: Place, ports: Ports, graphs: dict[str, Graph]) -> B
         "componentId": _registered(node, place, ports, graphs) if grouped else place.component,
         "inputs": {name: {"job_input_type": "literal", "value": value} for name, value in inputs.items()},
         **({"outputs": {name: _literal(value) for name, value in outputs.items()}} if outputs else {}),
-        "_source": _SOURCE,
+        "_source": "CLASS" if grouped else "REMOTE.WORKSPACE.COMPONENT",  # how the classes say where it comes from
     }
 
 
@@ -199,8 +198,8 @@ def _registered(group: Node, place: Place, ports: Ports, graphs: dict[str, Graph
         "_source": "CLASS",
         "sourceJobId": None,
     }
-    version = uuid.uuid5(uuid.NAMESPACE_OID, orjson.dumps(spec, option=orjson.OPT_SORT_KEYS).hex())
-    body = {"componentSpec": {**spec, "version": str(version)}, "isAnonymous": True, "properties": {}, "tags": {}}
-    found = Graph(id=f"{place.workspace}/components/azureml_anonymous/versions/{version}", body={"properties": body})
+    version = uuid.uuid5(uuid.NAMESPACE_OID, orjson.dumps(spec, option=orjson.OPT_SORT_KEYS).decode())
+    body = {"properties": {"componentSpec": spec, "isAnonymous": True, "properties": {}, "tags": {}}}
+    found = Graph(id=f"{place.workspace}/components/azureml_anonymous/versions/{version}", body=body)
     graphs.setdefault(found.id, found)
     return found.id

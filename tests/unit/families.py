@@ -1,0 +1,115 @@
+"""Units for tests of the synthetic replay: an archive's reading half in memory, and builders of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from azureml_replay.model import (
+    Artifact,
+    Job,
+    Json,
+    Listed,
+    Points,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    SeriesKey,
+    WorkspaceRef,
+)
+from azureml_replay.plan import PlanOptions, plan_unit
+from azureml_replay.synthetic.grow import SyntheticOptions, grow
+from azureml_replay.synthetic.tree import Node, Tree
+
+SOURCE = WorkspaceRef("sub", "group", "old")
+
+
+def scalar(name: str) -> Series:
+    """One number a row."""
+    return Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type="azureml.v1.scalar")
+
+
+@dataclass
+class Family:
+    """One unit; the first run is its root."""
+
+    runs: list[Run]
+    source: WorkspaceRef = SOURCE
+    graphs: dict[str, Json] = field(default_factory=dict)
+    """ARM's `properties` by job name."""
+    definitions: dict[str, Json] = field(default_factory=dict)
+    logged: dict[tuple[str, str], Sequence[float]] = field(default_factory=dict)
+    files: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def listing(self) -> Iterator[Listed]:
+        raise NotImplementedError("only needed where a selection narrows")
+
+    def units(self) -> Iterator[RunId]:
+        yield self.runs[0].id
+
+    def unit(self, root: RunId) -> Iterator[Run]:
+        level = [run for run in self.runs if run.id == root]
+        while level:
+            yield from level
+            above = {run.id for run in level}
+            level = [run for run in self.runs if run.parent in above]
+
+    def details(self, run: RunId) -> RunDetails:
+        found = next(one for one in self.runs if one.id == run)
+        return RunDetails(run=found, definition=self.definitions.get(run))
+
+    def job(self, run: RunId) -> Job | None:
+        return Job(run, {"name": run, "properties": self.graphs[run]}) if run in self.graphs else None
+
+    def series(self, run: RunId) -> list[tuple[Series, int]]:
+        return [(scalar(name), len(rows)) for (owner, name), rows in self.logged.items() if owner == run]
+
+    def points(self, run: RunId, key: SeriesKey) -> Iterator[Points]:
+        yield Points.of(scalar(key.name), [(at, at, (value,)) for at, value in enumerate(self.logged[run, key.name])])
+
+    def artifact_totals(self, run: RunId) -> tuple[int, int]:
+        return self.files.get(run, (0, 0))
+
+    def lost_files(self, run: RunId) -> Iterator[Artifact]:
+        return iter(())
+
+    def tree(self, options: SyntheticOptions | None = None, plan_options: PlanOptions | None = None) -> Tree:
+        """The unit, planned and grown."""
+        steps = plan_unit(self, self.runs[0].id, plan_options or PlanOptions())
+        return grow(steps, self, options or SyntheticOptions())
+
+
+def a_run(name: str, parent: str | None = None, **fields: object) -> Run:
+    """A finished run; `fields` override."""
+    above = RunId(parent) if parent else None
+    plain = Run(id=RunId(name), parent=above, experiment="exp", status="Completed", container=f"dcid.{name}")
+    return replace(plain, **fields)  # type: ignore[arg-type]
+
+
+def a_pipeline(*names: str, bound: dict[str, dict[str, str]] | None = None, parent: str = "p") -> Family:
+    """A root `p` whose children are named as their nodes; `bound`: node -> its inputs -> binding."""
+    jobs = {name: {"type": "command", "inputs": _inputs((bound or {}).get(name, {}))} for name in names}
+    children = [a_run(f"id-{name}", parent, display_name=name) for name in names]
+    return Family(
+        [a_run(parent, display_name="Whole"), *children], graphs={parent: {"jobType": "Pipeline", "jobs": jobs}}
+    )
+
+
+def _inputs(bound: dict[str, str]) -> Json:
+    return {port: {"job_input_type": "literal", "value": value} for port, value in bound.items()}
+
+
+def output(node: str, port: str = "data") -> str:
+    """A binding to a sibling's output."""
+    return f"${{{{parent.jobs.{node}.outputs.{port}}}}}"
+
+
+def node(tree: Tree, key: str) -> Node:
+    """The node with that key."""
+    return next(one for one in tree.walk() if one.key == key)
+
+
+def keys(tree: Tree) -> list[str]:
+    """Of every node, parents first."""
+    return [one.key for one in tree.walk()]

@@ -1,0 +1,323 @@
+"""What of a unit becomes which job, under which key, with which tags; and what waits for what."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azureml_replay import lineage
+from azureml_replay.model import Instant, Json, Omission, RunId, WorkspaceRef
+from azureml_replay.plan import OVERFLOW_FILE, PlanOptions
+from azureml_replay.synthetic.grow import SyntheticOptions
+from azureml_replay.synthetic.names import SLUG, fallback_name, slug, unique
+from azureml_replay.synthetic.ports import UP_PORTS
+from azureml_replay.synthetic.tree import Tree
+from unit.families import SOURCE, Family, a_pipeline, a_run, keys, node, output
+
+
+def waits(tree: Tree) -> dict[str, tuple[str, ...]]:
+    """Every leaf that waits."""
+    return {leaf.key: leaf.after for leaf in tree.leaves() if leaf.after}
+
+
+def test_a_standalone_run_is_a_command_job() -> None:
+    """Its one node is the job itself."""
+    tree = Family([a_run("r1", display_name="Solo", description="why")]).tree()
+
+    assert (tree.kind, tree.job_name, tree.display_name, tree.description) == ("command", "r1", "Solo", "why")
+    assert [(one.key, one.kind, one.source) for one in tree.walk()] == [("self", "leaf", "r1")]
+
+
+def test_nested_pipelines_are_nested_and_each_has_its_self() -> None:
+    """Three levels; a parent's own values belong to the first leaf in it."""
+    family = Family(
+        [a_run("p"), a_run("a", "p", display_name="Prepare"), a_run("b", "p", display_name="Inner"), a_run("c", "b")],
+        logged={("p", "loss"): [1.0]},
+    )
+
+    tree = family.tree()
+
+    assert tree.kind == "pipeline"
+    assert [(one.key, one.kind, one.source) for one in tree.walk()] == [
+        ("self", "self", "p"),
+        ("prepare", "leaf", "a"),
+        ("inner", "group", "b"),
+        ("inner/self", "self", "b"),
+        ("inner/c", "leaf", "c"),
+    ]
+
+
+def test_a_root_without_values_of_its_own_starts_no_container_for_them() -> None:
+    """Its tags travel with the job. A nested one's cannot: it keeps its self."""
+    family = Family([a_run("p"), a_run("b", "p"), a_run("c", "b")])
+
+    assert keys(family.tree()) == ["b", "b/self", "b/c"]
+
+
+def test_the_root_keeps_its_self_for_an_error_or_a_file() -> None:
+    """What tags cannot hold is still to be written."""
+    for root, files in ((a_run("p", error={"code": "UserError"}), {}), (a_run("p"), {"p": (1, 2)})):
+        assert keys(Family([root, a_run("a", "p")], files=files).tree()) == ["self", "a"]
+
+
+def test_keys_are_unique_and_say_what_they_stand_for() -> None:
+    """Equal names, equal but for case, and a child that is called as our own leaf."""
+    names = ["Train", "train", "TRAIN", "self", "3 folds", "übung", "___"]
+    family = Family([a_run("p"), *(a_run(f"c{at}", "p", display_name=name) for at, name in enumerate(names))])
+
+    tree = family.tree()
+
+    assert keys(tree) == ["train", "train_2", "train_3", "self_2", "_3_folds", "ubung", "step"]
+    assert [one.display_name for one in tree.walk()] == names
+    assert [one.tags["original_name"] for one in tree.walk()] == names
+
+
+@given(st.lists(st.text(max_size=80), max_size=20))
+def test_any_names_become_unique_slugs(names: list[str]) -> None:
+    """Whatever people write."""
+    found = unique(names, taken=["self"])
+
+    assert len({*found, "self"}) == len(names) + 1
+    assert all(SLUG.fullmatch(name) for name in found)
+
+
+def test_a_slug_is_a_slug_of_itself() -> None:
+    """So a replay of a replay has the same keys."""
+    assert slug(slug("Train model (GPU)")) == slug("Train model (GPU)") == "train_model_gpu"
+
+
+def test_the_fallback_name_depends_on_the_workspace_and_fits() -> None:
+    """Two sources may hold a run of the same name."""
+    other = WorkspaceRef("sub", "group", "other")
+
+    assert fallback_name(RunId("r"), SOURCE) == fallback_name(RunId("r"), WorkspaceRef("SUB", "Group", "OLD"))
+    assert fallback_name(RunId("r"), SOURCE) != fallback_name(RunId("r"), other)
+    assert len(fallback_name(RunId("r" * 255), SOURCE)) == 255
+
+
+def test_lineage_and_what_cannot_be_given_again_are_tags() -> None:
+    """On every node; the parent is the original's."""
+    start = Instant.parse("2024-01-02T03:04:05.1234567+00:00")
+    child = a_run(
+        "c", "p", status="Failed", start=start, created=start, creator="Ann", kind="azureml.StepRun",
+        error={"code": "UserError", "message": "no data"}, tags={"team": "blue"}, properties={"mine": "True"},
+    )  # fmt: skip
+    tree = Family([a_run("p"), child]).tree()
+    (leaf,) = tree.nodes
+
+    assert {key: value for key, value in leaf.tags.items() if key != lineage.PROPERTY} == {
+        "original_job_id": "c",
+        "original_parent_job_id": "p",
+        "original_pipeline_depth": "1",
+        "original_status": "Failed",
+        "original_start_time": "2024-01-02T03:04:05.1234567+00:00",
+        "original_created_time": "2024-01-02T03:04:05.1234567+00:00",
+        "original_creator": "Ann",
+        "original_type": "azureml.StepRun",
+        "original_error": "UserError: no data",
+        "team": "blue",
+        "original_property.mine": "True",
+    }
+    assert leaf.step
+    assert leaf.step.run.tags == leaf.tags
+    assert tree.tags["original_pipeline_depth"] == "0"
+    assert set(tree.properties) == {lineage.PROPERTY}
+
+
+def test_the_roots_lineage_says_that_it_is_ours() -> None:
+    """As direct replay writes it: one reader for both."""
+    tree = Family([a_run("p", properties={"azureml.git.dirty": "True", "x": "1"})]).tree()
+
+    assert lineage.is_ours(a_run("new", properties=tree.properties), SOURCE, RunId("p"))
+    assert tree.properties["azureml.git.dirty"] == "True"
+    assert "x" not in tree.properties
+
+
+def test_a_self_is_told_apart_from_the_run_it_speaks_for() -> None:
+    """Both carry the original's id."""
+    tree = Family([a_run("p"), a_run("b", "p", tags={"k": "v"}), a_run("c", "b")]).tree()
+
+    assert node(tree, "b/self").tags == {**node(tree, "b").tags, "replay_role": "self"}
+    assert node(tree, "b").step is None
+
+
+def test_a_replay_of_a_replay_points_at_the_run_it_was_made_from() -> None:
+    """The first replay's tags are kept beside ours, under another name; its chain too."""
+    first = Family([a_run("r1")]).tree()
+    again = a_run("r1-again", tags=dict(first.tags), properties=dict(first.properties))
+
+    tree = Family([again]).tree()
+
+    assert tree.tags["original_job_id"] == "r1-again"
+    assert tree.tags["original.original_status"] == "Completed"
+    assert json.loads(tree.properties[lineage.PROPERTY])["before"]["run"] == "r1"
+
+
+def test_tags_that_steer_a_run_do_not_steer_the_new_one() -> None:
+    """`mlflow.parentRunId` would hang the job under a run of the source."""
+    tags = {"mlflow.parentRunId": "elsewhere", "azureml.nodeid": "1", "own": "x"}
+    tree = Family([a_run("r1", tags=tags)]).tree()
+
+    assert not tags.keys() & tree.tags.keys() - {"own"}
+    assert tree.tags["original.mlflow.parentRunId"] == "elsewhere"
+
+
+def test_what_has_no_room_overflows_and_is_said() -> None:
+    """60 tags, a long one, one without a value; the user's own before the platform's."""
+    own = {f"t{at}": str(at) for at in range(60)}
+    run = a_run("r1", tags={"_aml_system_x": "1", **own, "long": "x" * 2000}, properties={"p": "1"})
+    tree = Family([run]).tree()
+    (leaf,) = tree.nodes
+    assert leaf.step
+
+    assert len(leaf.tags) == 42
+    assert list(own) == [key for key in own if key in leaf.tags or key in leaf.step.overflow["tag"]]
+    assert {"_aml_system_x", "long", "t59"} <= leaf.step.overflow["tag"].keys()
+    assert leaf.step.overflow["property"] == {"p": "1"}
+    assert leaf.step.own_files == (OVERFLOW_FILE,)
+    said = {omission.what for omission in leaf.step.omissions}
+    assert {f"tag {key}" for key in leaf.step.overflow["tag"]} | {"property p"} == said
+
+
+def test_a_tag_without_a_value_overflows() -> None:
+    """A job's tags are texts."""
+    tree = Family([a_run("r1", tags={"empty": None})]).tree()
+    (leaf,) = tree.nodes
+
+    assert leaf.step
+    assert leaf.step.overflow == {"tag": {"empty": None}}
+
+
+def test_without_artifacts_nothing_is_written_beside_the_values() -> None:
+    """The overflow is then an omission alone."""
+    run = a_run("r1", tags={"empty": None})
+    tree = Family([run]).tree(SyntheticOptions(artifacts=False), PlanOptions(artifacts=False))
+
+    assert [leaf.step.own_files for leaf in tree.leaves() if leaf.step] == [()]
+
+
+def test_edges_are_the_bindings_of_the_original_graph() -> None:
+    """prepare -> train -> evaluate; evaluate also reads what prepare made."""
+    family = a_pipeline(
+        "prepare", "train", "evaluate",
+        bound={"train": {"x": output("prepare")}, "evaluate": {"m": output("train"), "d": output("prepare")}},
+    )  # fmt: skip
+
+    assert waits(family.tree()) == {"train": ("prepare",), "evaluate": ("train", "prepare")}
+    assert waits(family.tree(SyntheticOptions(edges="none"))) == {}
+
+
+def test_where_arm_gives_no_graph_steps_stand_side_by_side() -> None:
+    """Batch endpoints have null, jobs made from a component an empty map (responses.md 3.2)."""
+    for jobs in (None, {}):
+        family = a_pipeline("a", "b", bound={"b": {"x": output("a")}})
+        family.graphs["p"] = {"jobType": "Pipeline", "jobs": jobs}
+
+        assert waits(family.tree()) == {}
+
+
+def test_a_run_is_found_by_its_display_name_or_its_component() -> None:
+    """A node's key is only the default of the name that is shown."""
+    component = "azureml:/subscriptions/s/components/scoring/versions/3"
+    jobs: Json = {
+        "one": {"display_name": "Make data", "outputs": {}},
+        "two": {"componentId": component, "inputs": {"x": {"value": output("one")}}},
+    }
+    shown = a_run("a", "p", display_name="Make data")
+    by_component = a_run("b", "p", display_name="renamed", properties={"azureml.moduleName": "scoring"})
+    family = Family([a_run("p"), shown, by_component], graphs={"p": {"jobs": jobs}})
+
+    assert waits(family.tree()) == {"two": ("one",)}
+
+
+def test_runs_that_could_be_several_nodes_have_no_edges() -> None:
+    """An edge that may be wrong is none."""
+    jobs: Json = {name: {"display_name": "same", "inputs": {"x": {"value": output("a")}}} for name in ("a", "b")}
+    family = Family(
+        [a_run("p"), *(a_run(f"c{at}", "p", display_name="same") for at in range(2))], graphs={"p": {"jobs": jobs}}
+    )
+
+    assert waits(family.tree()) == {}
+
+
+def test_a_loops_rounds_stand_for_its_body() -> None:
+    """What comes after the loop waits for every round that ran."""
+    jobs: Json = {
+        "body": {"inputs": {}},
+        "loop": {"type": "parallel_for", "body": "${{parent.jobs.body}}", "items": "[]"},
+        "after": {"inputs": {"x": {"value": output("loop")}}},
+    }
+    rounds = [a_run(f"r{at}", "p", display_name="body") for at in range(3)]
+    family = Family([a_run("p"), *rounds, a_run("z", "p", display_name="after")], graphs={"p": {"jobs": jobs}})
+
+    assert waits(family.tree()) == {"after": ("body", "body_2", "body_3")}
+
+
+def nested(inner: Json) -> Family:
+    """first -> inner(take, make) -> last; the inner graph comes from run history's definition."""
+    jobs: Json = {
+        "first": {"inputs": {}},
+        "inner": {"type": "pipeline", "inputs": {"x": {"value": output("first")}}},
+        "last": {"inputs": {"y": {"value": output("inner", "model")}}},
+    }
+    runs = [a_run("p"), *(a_run(name, "p", display_name=name) for name in ("first", "inner", "last"))]
+    runs += [a_run(name, "inner", display_name=name) for name in ("take", "make")]
+    return Family(runs, graphs={"p": {"jobs": jobs}}, definitions={"inner": inner})
+
+
+def test_edges_go_into_and_out_of_nested_pipelines() -> None:
+    """Through the ports that the inner graph binds."""
+    tree = nested(
+        {
+            "Jobs": {
+                "take": {"inputs": {"a": {"value": "${{parent.inputs.x}}"}}},
+                "make": {
+                    "inputs": {"b": {"value": output("take")}},
+                    "outputs": {"c": {"value": "${{parent.outputs.model}}", "type": "literal"}},
+                },
+            }
+        }
+    ).tree()
+
+    assert waits(tree) == {"inner/take": ("first",), "inner/make": ("inner/take",), "last": ("inner/make",)}
+
+
+def test_the_self_stands_for_a_nested_pipeline_whose_graph_is_unknown() -> None:
+    """Its order among its siblings is still the original's."""
+    assert waits(nested(None).tree()) == {"inner/self": ("first",), "last": ("inner/self",)}
+
+
+def test_a_graph_that_turns_is_replayed_without_edges() -> None:
+    """It could never have run; the replay must not fail by it."""
+    family = a_pipeline("a", "b", bound={"a": {"x": output("b")}, "b": {"x": output("a")}})
+
+    tree = family.tree()
+
+    assert waits(tree) == {}
+    assert [(omission.what, omission.reason) for omission in tree.omissions] == [
+        ("edges", "the original's graph has a cycle")
+    ]
+
+
+def test_more_givers_than_ports_are_said() -> None:
+    """The step still waits for as many as it can."""
+    names = [f"n{at:02}" for at in range(UP_PORTS + 2)]
+    family = a_pipeline(*names, "end", bound={"end": {name: output(name) for name in names}})
+
+    tree = family.tree()
+
+    assert waits(tree) == {"end": tuple(names[:UP_PORTS])}
+    assert tree.omissions == tuple(
+        Omission(RunId("id-end"), f"edge from {name}", f"more than {UP_PORTS} of them") for name in names[UP_PORTS:]
+    )
+
+
+def test_no_steps_are_no_tree() -> None:
+    """A unit has a root."""
+    from azureml_replay.synthetic.grow import grow
+
+    with pytest.raises(ValueError, match="not enough values"):
+        grow([], Family([]), SyntheticOptions())
