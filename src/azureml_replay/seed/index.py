@@ -1,0 +1,90 @@
+"""What a jobs.json holds, by name: where each entry lies, whose child it is, in which experiment it ran."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from azureml_replay.errors import UserError
+from azureml_replay.model import Location, RunId, StoredFile, WorkspaceRef
+from azureml_replay.seed import kinship, reading
+from azureml_replay.seed.record import Record
+from azureml_replay.seed.scan import scan
+from azureml_replay.seed.symptoms import FileLists
+from azureml_replay.seed.write import LOG_FOLDERS
+
+_WORKSPACE = re.compile(
+    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/[^/]+/workspaces/([^/]+)/jobs/[^/]+\Z", re.IGNORECASE
+)
+
+
+class JobsIndex:
+    """Where each job lies in the file, and whose child it is. One pass; holds no entry."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises UserError for a file that is no list of jobs, each named once."""
+        self.path = path
+        self.places: dict[RunId, tuple[int, int]] = {}
+        self.experiments: dict[RunId, str] = {}
+        self.workspaces: set[WorkspaceRef] = set()
+        self.elsewhere: dict[Location, StoredFile] = {}
+        """Files of our own entries that do not lie with their run."""
+        self.ours = True
+        self._lists = [0, 0, 0]
+        traces = [self._take(*entry) for entry in scan(path)]
+        self.types = {entry.name: entry.job_type for entry in traces}
+        self.parents: Mapping[str, str] = kinship.parents(traces)
+
+    def _take(self, offset: int, length: int, record: Record) -> kinship.Traces:
+        name = RunId(record["name"])
+        if name in self.places:
+            raise UserError(f"{self.path}: job {name} is there twice: remove one of its entries")
+        self.places[name] = offset, length
+        self.experiments[name] = str(record.get("experiment_name") or "")
+        found = _WORKSPACE.match(str(record.get("id") or ""))
+        if found:
+            self.workspaces.add(WorkspaceRef(*found.groups()))
+        self.ours = self.ours and reading.is_ours(record)
+        for artifact in reading.artifacts_of(record):
+            if artifact.stored and not artifact.location.path.startswith(f"ExperimentRun/dcid.{name}/"):
+                self.elsewhere[artifact.location] = artifact.stored
+        self._count_files(record)
+        return kinship.traces(record)
+
+    def _count_files(self, record: Record) -> None:
+        paths = record.get("mlflow_artifact_paths")
+        self._lists[0] += paths is None
+        self._lists[1] += paths == []
+        self._lists[2] += bool(paths) and not any(str(path).startswith(LOG_FOLDERS) for path in paths or ())
+
+    @property
+    def file_lists(self) -> FileLists:
+        """For the messages about empty outputs and missing logs."""
+        return FileLists(len(self.places), *self._lists)
+
+    def roots(self) -> Iterator[RunId]:
+        """Jobs whose parent is not in the file."""
+        return (name for name in self.places if self.parents.get(name) not in self.places)
+
+    def source(self) -> WorkspaceRef:
+        """The workspace that the jobs' ids name. Raises UserError where they name none, or several."""
+        refs = list(self.workspaces)
+        if not refs or any(not ref.same_as(refs[0]) for ref in refs):
+            named = f"{len(refs)} workspaces" if refs else "no workspace"
+            raise UserError(f"{self.path} names {named} in its jobs' ids: say with --source which one they come from")
+        return refs[0]
+
+    def experiment(self, name: RunId) -> str:
+        """Its own; the root's, where azure-ai-ml gave the id instead of the name, or nothing."""
+        own = self.experiments[name]
+        if own and not reading.GUID.match(own):
+            return own
+        return self.experiments.get(self._root(name), "") or own or "Default"
+
+    def _root(self, name: RunId) -> RunId:
+        seen = {name}
+        while (parent := RunId(self.parents.get(name, ""))) in self.places and parent not in seen:
+            seen.add(parent)
+            name = parent
+        return name

@@ -1,0 +1,193 @@
+"""A jobs.json without an archive beside it, read as the workspace that it tells of: `extract` makes the archive."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.imports import Imported
+from azureml_replay.errors import NotFound
+from azureml_replay.extract import Extracted, ExtractOptions, extract
+from azureml_replay.limits import RUNS_PER_REQUEST
+from azureml_replay.model import (
+    Artifact,
+    Experiment,
+    Job,
+    Location,
+    Omission,
+    Points,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    StoredFile,
+    WorkspaceRef,
+)
+from azureml_replay.progress import SILENT, Progress
+from azureml_replay.seed import reading
+from azureml_replay.seed.index import JobsIndex
+from azureml_replay.seed.record import Record
+from azureml_replay.seed.scan import entry_at
+from azureml_replay.selection import Selection
+from azureml_replay.workspace import SecretUrl, Source
+
+Item = TypeVar("Item")
+ENTRIES_HELD = 128
+"""A batch of runs and those that are worked on: each entry is parsed once, unless more are at work."""
+
+
+class JobsFile:
+    """A Source over a jobs.json. Where `workspace` is given, it knows the files that the entries do not list."""
+
+    def __init__(
+        self,
+        index: JobsIndex,
+        ref: WorkspaceRef,
+        workspace: Source | None,
+        omit: Callable[[Sequence[Omission]], None],
+    ) -> None:
+        """`omit` is told what an entry lacks, when its metrics are asked for: then its extraction has begun."""
+        self.ref = ref
+        self._index, self._workspace, self._omit = index, workspace, omit
+        self._record = lru_cache(maxsize=ENTRIES_HELD)(self._read)
+
+    def _read(self, name: RunId) -> Record:
+        return entry_at(self._index.path, *self._index.places[name])
+
+    def _run(self, name: RunId) -> Run:
+        parent = self._index.parents.get(name)
+        step = self._index.types.get(parent or "") == "pipeline"
+        return reading.run_of(self._record(name), parent=parent, experiment=self._index.experiment(name), step=step)
+
+    async def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
+        """By the names that the jobs give."""
+        names = {self._index.experiment(name): None for name in self._index.places}
+        yield [Experiment(id=name, name=name) for name in names]
+
+    async def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
+        """In the file's order."""
+        here = (name for name in self._index.places if self._index.experiment(name) == experiment.name)
+        for page in _pages(here):
+            yield [self._run(name) for name in page]
+
+    async def run(self, run: RunId) -> Run | None:
+        """None where the file has no such job."""
+        return self._run(run) if run in self._index.places else None
+
+    async def children(self, run: RunId) -> AsyncIterator[Sequence[Run]]:
+        """Direct ones."""
+        for page in _pages(name for name in self._index.places if self._index.parents.get(name) == run):
+            yield [self._run(name) for name in page]
+
+    async def jobs(self) -> AsyncIterator[Sequence[Job]]:
+        """Of every entry that says its type; of steps too."""
+        for page in _pages(self._index.places):
+            yield [job for name in page if (job := reading.job_of(self._record(name)))]
+
+    async def details(self, runs: Sequence[RunId]) -> Mapping[RunId, RunDetails]:
+        """Without definitions: a jobs.json keeps their values apart."""
+        return {name: RunDetails(run=self._run(name)) for name in runs if name in self._index.places}
+
+    async def series(self, run: RunId) -> Sequence[Series]:
+        """What the entry holds; tells what it lacks."""
+        record = self._record(run)
+        self._omit(list(reading.gaps(record, files_from_source=self._workspace is not None)))
+        return [series for series, _ in reading.series_of(record)]
+
+    async def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
+        """The rows of one name."""
+        for found, rows in reading.series_of(self._record(run)):
+            if found == series:
+                for points in reading.points_of(found, rows):
+                    yield points
+
+    async def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
+        """Of our own entries; of the original's, where the workspace can be asked."""
+        record = self._record(run.id)
+        if reading.is_ours(record):
+            yield [artifact for artifact in reading.artifacts_of(record) if artifact.indexed]
+        elif self._workspace is not None:
+            async for page in self._workspace.artifacts(run):
+                yield page
+
+    async def stored(self, container: str | None = None) -> AsyncIterator[Sequence[StoredFile]]:
+        """As `artifacts`. Of the whole file too, but files that do not lie with their run."""
+        if self._workspace is not None and not self._index.ours:
+            async for page in self._workspace.stored(container):
+                yield page
+            return
+        owners = self._index.places if container is None else [RunId(container.removeprefix("dcid."))]
+        for owner in owners:
+            if owner in self._index.places:
+                files = (artifact.stored for artifact in reading.artifacts_of(self._record(owner)))
+                yield [file for file in files if file and file.location not in self._index.elsewhere]
+
+    async def stored_file(self, location: Location) -> StoredFile | None:
+        """One that does not lie with its run."""
+        if self._workspace is not None and not self._index.ours:
+            return await self._workspace.stored_file(location)
+        return self._index.elsewhere.get(location)
+
+    async def read(self, location: Location) -> AsyncIterator[bytes]:
+        """Raises NotFound: the file holds no bytes."""
+        raise NotFound(f"{self._index.path} holds no files: {location.path}")
+        yield b""  # what makes this a generator
+
+    async def readable_url(self, location: Location) -> SecretUrl:
+        """Raises NotFound: the file holds no bytes."""
+        raise NotFound(f"{self._index.path} holds no files: {location.path}")
+
+
+async def import_jobs(
+    index: JobsIndex,
+    archive: Archive,
+    workspace: Source | None,
+    *,
+    artifacts: bool = True,
+    width: int = 32,
+    progress: Progress = SILENT,
+) -> Extracted | None:
+    """Fill an archive from a jobs.json. None where it was filled from this very file before. Repeatable."""
+    mark = Imported(str(index.path), digest_of(index.path), files=workspace is not None)
+    before = archive.imported()
+    if before and before.digest == mark.digest and before.files >= mark.files:
+        return None
+    if before:
+        archive.expect_again()
+    archive.mark_imported(replace(mark, digest=UNFINISHED))
+    source = JobsFile(index, archive.source, workspace, archive.put_omissions)
+    done = await extract(
+        source,
+        archive,
+        Selection(include_active=True),
+        options=ExtractOptions(artifacts=artifacts),
+        width=width,
+        progress=progress,
+    )
+    archive.mark_imported(mark)
+    return done
+
+
+UNFINISHED = b""
+"""Marks an import that has begun."""
+
+
+def digest_of(path: Path) -> bytes:
+    """SHA-256 of the bytes."""
+    whole = sha256()
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            whole.update(data)
+    return whole.digest()
+
+
+def _pages(names: Iterator[Item] | Mapping[Item, object]) -> Iterator[Sequence[Item]]:
+    rest = iter(names)
+    while page := list(islice(rest, RUNS_PER_REQUEST)):
+        yield page

@@ -1,0 +1,277 @@
+"""An entry of jobs.json as a run, a job, points and files (pure).
+
+Our own entries are whole, the original tool's go as far as they go. What cannot be read raises UserError, which names
+the job and the field.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from azureml_replay.errors import UserError
+from azureml_replay.model import (
+    ROWS_PER_CHUNK,
+    Artifact,
+    AssetReference,
+    Instant,
+    Job,
+    Json,
+    Location,
+    Omission,
+    Points,
+    Row,
+    Run,
+    RunId,
+    Series,
+    SeriesKey,
+    StoredFile,
+    Value,
+)
+from azureml_replay.seed.record import ARM_KEYS, Record
+from azureml_replay.selection import STATUSES, moment
+
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+_STATUS = {re.sub("_", "", status).lower(): status for status in STATUSES} | {
+    "finished": "Completed",
+    "killed": "Canceled",
+    "scheduled": "Queued",
+    "cancelled": "Canceled",
+}
+"""Of ARM, of azure-ai-ml (`JobStatus.CANCEL_REQUESTED`) and of MLflow."""
+_KINDS = {"pipeline": "azureml.PipelineRun", "sweep": "hyperdrive", "automl": "automl", "command": "azureml.scriptrun"}
+_JOB_TYPES = {"pipeline": "Pipeline", "sweep": "Sweep", "automl": "AutoML", "command": "Command", "spark": "Spark"}
+_NUMBERS_AS_TEXT = {"NaN", "Infinity", "-Infinity"}
+_PLAIN = ("command", "environment_id", "code_id", "compute_id")
+"""Fields that azure-ai-ml spells as ARM does; the original wrote the others as its classes' insides."""
+_STREAMED = ("artifacts", "metric_history")
+
+
+def is_ours(record: Record) -> bool:
+    """True for what `write.py` wrote."""
+    return "metric_history" in record
+
+
+def run_of(record: Record, *, parent: str | None, experiment: str, step: bool) -> Run:
+    """`step`: its parent is a pipeline."""
+    name = RunId(record["name"])
+    ours = is_ours(record)
+    return Run(
+        id=name,
+        parent=RunId(parent) if parent else None,
+        experiment=experiment,
+        status=_status(record),
+        start=_time(record, "start_time"),
+        end=_time(record, "end_time"),
+        display_name=_text(record, "display_name"),
+        description=_text(record, "description"),
+        tags=_texts(record, "tags"),
+        properties=_texts(record, "job_properties"),
+        parameters=_mapping(record, "run_parameters" if ours else "mlflow_params"),
+        inputs=_assets(record, "run_inputs"),
+        outputs=_assets(record, "run_outputs"),
+        input_datasets=record.get("mlflow_dataset_inputs") if ours else None,
+        output_datasets=record.get("output_datasets"),
+        hidden=bool(record.get("hidden")),
+        error=record.get("error"),
+        created=_time(record, "created_at"),
+        modified=_time(record, "last_modified_at"),
+        creator=_person(record.get("created_by")),
+        kind=record.get("run_type") if ours else _kind(record, step=step),
+        container=str(record.get("container") or f"dcid.{name}"),
+        document={key: value for key, value in record.items() if key not in _STREAMED},
+    )
+
+
+def job_of(record: Record) -> Job | None:
+    """What ARM would list, from the fields that say so; None where the job's type is not known."""
+    job_type = _JOB_TYPES.get(str(record.get("job_type") or "").lower())
+    if job_type is None:
+        return None
+    fields = ARM_KEYS if is_ours(record) else {name: ARM_KEYS[name] for name in _PLAIN}
+    said = {key: record[name] for name, key in fields.items() if record.get(name) is not None}
+    objective = _mapping(record, "objective")
+    if not is_ours(record) and "primary_metric" in objective:
+        said["objective"] = {"primaryMetric": objective["primary_metric"], "goal": str(objective.get("goal")).title()}
+    properties = {
+        "jobType": job_type,
+        "displayName": record.get("display_name"),
+        "experimentName": record.get("experiment_name"),
+        "status": _status(record),
+        **said,
+    }
+    return Job(RunId(record["name"]), {"id": record.get("id"), "name": record["name"], "properties": properties})
+
+
+def series_of(record: Record) -> Iterator[tuple[Series, tuple[Row, ...]]]:
+    """Every name with its rows. The original's last values are rows without a step, at the run's end."""
+    if is_ours(record):
+        for described in record["metric_history"] or ():
+            series = _series(record, described)
+            yield series, tuple(_rows(record, series, described["rows"]))
+        return
+    at = _time(record, "end_time") or _time(record, "start_time") or _time(record, "created_at")
+    for name, value in _mapping(record, "mlflow_metrics").items():
+        number = _number(value)
+        if number is not None:
+            series = Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type="azureml.v1.scalar")
+            yield series, ((None, at.ticks if at else None, (number,)),)
+
+
+def points_of(series: Series, rows: tuple[Row, ...]) -> Iterator[Points]:
+    """In pieces that an archive takes."""
+    for start in range(0, len(rows), ROWS_PER_CHUNK):
+        yield Points.of(series, rows[start : start + ROWS_PER_CHUNK])
+
+
+def artifacts_of(record: Record) -> Iterator[Artifact]:
+    """The files of one of our own entries; the original's have none that could be found again."""
+    for file in record.get("artifacts") or ():
+        try:
+            place = Location(file["datastore"], file["location"])
+            yield Artifact(
+                path=file["path"], location=place, indexed=bool(file["indexed"]), stored=_stored(file, place)
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise _wrong(record, "artifacts", f"a file without {error}") from None
+
+
+def _stored(file: Mapping[str, Any], place: Location) -> StoredFile | None:
+    if "size_bytes" not in file:
+        return None
+    return StoredFile(
+        location=place,
+        size_bytes=file["size_bytes"],
+        md5=bytes.fromhex(file["md5"]) if file.get("md5") is not None else None,
+        etag=file.get("etag"),
+        content_type=file.get("content_type"),
+        metadata=file.get("metadata") or {},
+    )
+
+
+def gaps(record: Record, *, files_from_source: bool) -> Iterator[Omission]:
+    """What the workspace knew of a run and its entry does not say."""
+    run = RunId(record["name"])
+    if is_ours(record):
+        if record.get("artifacts") is None:
+            yield Omission(run, "files", "jobs.json was written without lists of files (--no-artifacts)")
+        return
+    yield from _gaps_of_metrics(run, record)
+    listed = record.get("mlflow_artifact_paths")
+    if not files_from_source:
+        reason = "jobs.json names no sizes and places of files: --source, where it can be reached, knows them"
+        yield from (Omission(run, f"files {path}", reason) for path in listed or ("of any kind",))
+    if _status(record) == "Failed":
+        yield Omission(run, "error", "jobs.json holds no errors")
+    if GUID.match(str(record.get("experiment_name") or "")):
+        yield Omission(run, "experiment", "jobs.json holds its id instead of its name; the root job's is taken")
+    yield Omission(run, "data references, archived mark", "jobs.json holds none")
+
+
+def _gaps_of_metrics(run: RunId, record: Record) -> Iterator[Omission]:
+    for name, value in _mapping(record, "mlflow_metrics").items():
+        if _number(value) is None:
+            yield Omission(run, f"metric {name}", f"jobs.json holds {value!r}, which is no number")
+        else:
+            reason = "jobs.json holds the last value only; it stands without a step, at the run's end"
+            yield Omission(run, f"history of metric {name}", reason)
+
+
+def _series(record: Record, described: Any) -> Series:  # noqa: ANN401 - JSON as it was read
+    try:
+        columns = tuple((str(name), str(kind)) for name, kind in described["columns"])
+        key = SeriesKey(described["name"], described.get("namespace"))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _wrong(record, "metric_history", f"a metric without {error}") from None
+    return Series(key=key, columns=columns, ux_type=described.get("ux_type"), schema_id=described.get("schema_id"))
+
+
+def _rows(record: Record, series: Series, rows: Any) -> Iterator[Row]:  # noqa: ANN401 - JSON as it was read
+    doubles = [kind == "Double" for _, kind in series.columns]
+    for row in rows:
+        try:
+            step, stamp, *values = row
+            ticks = None if stamp is None else Instant.parse(stamp).ticks
+            cells = tuple(_cell(value, double=double) for value, double in zip(values, doubles, strict=True))
+        except (TypeError, ValueError) as error:
+            raise _wrong(record, "metric_history", f"a row of {series.key.name}: {error}") from None
+        yield step, ticks, cells
+
+
+def _cell(value: Value, *, double: bool) -> Value:
+    """`1` and `"NaN"` of a Double column are floats too."""
+    if not double or value is None:
+        return value
+    return float(value)
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or (isinstance(value, str) and value not in _NUMBERS_AS_TEXT):
+        return None
+    return float(value) if isinstance(value, int | float | str) else None
+
+
+def _status(record: Record) -> str:
+    """`JobStatus.COMPLETED` too."""
+    text = _text(record, "status") or ""
+    return _STATUS.get(text.rpartition(".")[2].replace("_", "").lower(), text)
+
+
+def _kind(record: Record, *, step: bool) -> str | None:
+    kind = _KINDS.get(str(record.get("job_type") or "").lower())
+    return "azureml.StepRun" if step and kind in (None, "azureml.scriptrun") else kind
+
+
+def _time(record: Record, name: str) -> Instant | None:
+    text = _text(record, name)
+    if not text:
+        return None
+    try:
+        return moment(text)
+    except UserError as error:
+        raise _wrong(record, name, str(error)) from None
+
+
+def _text(record: Record, name: str) -> str | None:
+    value = record.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _wrong(record, name, f"expected a text, not {json.dumps(value)[:40]}")
+    return value
+
+
+def _texts(record: Record, name: str) -> dict[str, str | None]:
+    """Tags and properties are texts on the service; what is not one is written as JSON."""
+    pairs = _mapping(record, name).items()
+    return {key: value if isinstance(value, str | None) else json.dumps(value) for key, value in pairs}
+
+
+def _mapping(record: Record, name: str) -> dict[str, Any]:
+    value = record.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise _wrong(record, name, "expected an object")
+    return value or {}
+
+
+def _assets(record: Record, name: str) -> dict[str, AssetReference]:
+    found = {key: item for key, item in _mapping(record, name).items() if isinstance(item, dict)}
+    return {key: AssetReference(str(item.get("asset_id") or ""), item.get("type")) for key, item in found.items()}
+
+
+def _person(value: Json) -> str | None:
+    """A name, or the original's text of a dict that holds one."""
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            value = cast("Json", ast.literal_eval(value))
+        except (ValueError, SyntaxError):
+            return cast("str", value)
+    if isinstance(value, Mapping):
+        names = (value.get(key) for key in ("userName", "user_name", "display_name", "name", "upn"))
+        return next((name for name in names if isinstance(name, str)), json.dumps(value))
+    return None if value is None else str(value)
+
+
+def _wrong(record: Record, field: str, why: str) -> UserError:
+    return UserError(f"jobs.json: job {record['name']}, {field}: {why}")

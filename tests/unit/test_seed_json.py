@@ -1,0 +1,453 @@
+"""jobs.json both ways: an archive's view of itself, and archives made from such files, the original tool's too."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import UserError
+from azureml_replay.extract import FILES_LEFT_OUT
+from azureml_replay.model import (
+    Artifact,
+    AssetReference,
+    Instant,
+    Job,
+    Location,
+    Omission,
+    Points,
+    Row,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    SeriesKey,
+    StoredFile,
+    WorkspaceRef,
+)
+from azureml_replay.seed import record as entry
+from azureml_replay.seed import scan as scanning
+from azureml_replay.seed.index import JobsIndex
+from azureml_replay.seed.jobs_file import import_jobs
+from azureml_replay.seed.scan import scan
+from azureml_replay.seed.write import Written, write_jobs
+
+SOURCE = WorkspaceRef("sub", "group", "source")
+LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar", schema_id="s1")
+TABLE = Series(key=SeriesKey("table", "space"), columns=(("a", "Double"), ("b", "String"), ("c", "Integer")))
+EMPTY = Series(key=SeriesKey("empty"), columns=(("empty", "Double"),))
+ROWS: list[Row] = [
+    (0, 16_000_000_000_000_001, (0.1,)),
+    (7, 16_000_000_000_000_003, (math.nan,)),
+    (7, 16_000_000_000_000_002, (-0.0,)),
+    (None, None, (math.inf,)),
+]
+CELLS: list[Row] = [(1, 5, (-math.inf, "NaN", 2**60)), (1, 5, (None, None, None))]
+HERE = "ExperimentRun/dcid.child/"
+FILES = [
+    Artifact(
+        path="outputs/a#?%41.txt", location=Location("workspaceartifactstore", HERE + "x"), indexed=True, stored=None
+    ),
+    Artifact(
+        path="user_logs/é.txt",
+        location=Location("workspaceartifactstore", HERE + "user_logs/é.txt"),
+        indexed=False,
+        stored=StoredFile(
+            location=Location("workspaceartifactstore", HERE + "user_logs/é.txt"),
+            size_bytes=0,
+            md5=b"\x00" * 16,
+            etag="0x1",
+            content_type="text/plain",
+            metadata={"a": "b"},
+        ),
+    ),
+    Artifact(
+        path="outputs/elsewhere",
+        location=Location("otherstore", "some/where"),
+        indexed=True,
+        stored=StoredFile(location=Location("otherstore", "some/where"), size_bytes=5),
+    ),
+]
+PARENT = Run(
+    id=RunId("parent"),
+    experiment="cats",
+    status="Completed",
+    kind="azureml.PipelineRun",
+    created=Instant(16_000_000_000_000_007),
+    start=Instant(16_000_000_000_000_007),
+    end=Instant(16_000_000_010_000_007),
+    container="dcid.parent",
+)
+CHILD = Run(
+    id=RunId("child"),
+    parent=PARENT.id,
+    experiment="cats",
+    status="Failed",
+    kind="azureml.StepRun",
+    created=Instant(16_000_000_000_000_008),
+    modified=Instant(16_000_000_000_000_009),
+    display_name="学習",
+    description="two\nlines",
+    tags={"owner": None, "k": "v"},
+    properties={"azureml.x": "True"},
+    parameters={"lr": 0.1, "deep": {"a": [1]}},
+    inputs={"data": AssetReference("azureml://data/1", "UriFolder")},
+    outputs={"model": AssetReference("azureml://data/2", None)},
+    input_datasets=[{"dataset": 1}],
+    hidden=True,
+    error={"code": "UserError", "message": "no"},
+    creator="Ann",
+    container="dcid.child",
+)
+
+
+def archive_of(folder: Path, *runs: Run, points: Sequence[Points] = (), files: Sequence[Artifact] = ()) -> Archive:
+    """Points and files belong to the last run."""
+    archive = Archive.create(folder, SOURCE)
+    archive.put_listed(runs)
+    archive.arrange()
+    archive.select(run.id for run in runs)
+    for run in runs:
+        archive.begin(run.id)
+        archive.put_details(RunDetails(run=run))
+        if run is runs[-1]:
+            archive.put_series(run.id, [piece.series for piece in points])
+            archive.put_chunk(run.id, [piece for piece in points if len(piece)])
+            archive.put_artifacts(run.id, files)
+        archive.complete(run.id)
+    return archive
+
+
+def a_family(folder: Path) -> Archive:
+    points = [Points.of(LOSS, ROWS), Points.of(TABLE, CELLS), Points.of(EMPTY, [])]
+    archive = archive_of(folder, PARENT, CHILD, points=points, files=FILES)
+    archive.put_jobs([Job(PARENT.id, {"name": "parent", "properties": {"jobType": "Pipeline", "settings": {"a": 1}}})])
+    return archive
+
+
+async def imported(path: Path, folder: Path, source: WorkspaceRef = SOURCE) -> Archive:
+    archive = Archive.create(folder, source)
+    done = await import_jobs(JobsIndex(path), archive, None)
+    assert done is not None
+    assert done.failed == ()
+    return archive
+
+
+def bits(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    """NaN equals NaN, and -0.0 does not equal 0.0."""
+    pack = [[struct.pack("<d", cell) if isinstance(cell, float) else cell for cell in row[2]] for row in rows]
+    return [(row[0], row[1], cells) for row, cells in zip(rows, pack, strict=True)]
+
+
+def rows_of(archive: Archive, run: RunId, key: SeriesKey) -> list[tuple[Any, ...]]:
+    return bits([row for piece in archive.points(run, key) for row in piece.rows()])
+
+
+def jobs_at(path: Path) -> dict[str, dict[str, Any]]:
+    return {job["name"]: job for job in json.loads(path.read_text())}
+
+
+def test_the_fields_are_the_originals(tmp_path: Path) -> None:
+    """By name and in its order; ours come behind them."""
+    with a_family(tmp_path / "archive") as archive:
+        written = write_jobs(archive, tmp_path / "jobs.json")
+
+    jobs = jobs_at(tmp_path / "jobs.json")
+    assert written == Written(jobs=2, points=6, files=3, without_files=1)
+    assert set(jobs["parent"]) == {*entry.FIELDS, *entry.ADDED}
+    assert len(entry.FIELDS) == 57
+    parent, child = jobs["parent"], jobs["child"]
+    assert (parent["job_type"], parent["child_run_ids"], parent["pipeline_settings"]) == (
+        "pipeline",
+        ["child"],
+        {"a": 1},
+    )
+    assert (parent["duration_seconds"], parent["start_time"]) == (1.0, "2020-09-13T12:26:40.0000007+00:00")
+    assert parent["id"] == f"{SOURCE.arm_id}/jobs/parent"
+    assert (child["parent_job_name"], child["experiment_name"], child["status"]) == ("parent", "cats", "Failed")
+    assert child["mlflow_metrics"] == {"loss": "NaN"}
+    assert child["mlflow_artifact_paths"] == sorted(file.path for file in FILES)
+    assert child["mlflow_params"] == {"lr": "0.1", "deep": "{'a': [1]}"}
+
+
+async def test_written_and_read_again_nothing_is_lost(tmp_path: Path) -> None:
+    """Runs, rows to the bit and the tick, files with sizes and checksums; also what lies in other datastores."""
+    with a_family(tmp_path / "archive") as archive:
+        write_jobs(archive, tmp_path / "jobs.json")
+        again = await imported(tmp_path / "jobs.json", tmp_path / "again")
+
+        for run in (PARENT, CHILD):
+            there, here = again.run(run.id), archive.run(run.id)
+            assert there is not None
+            assert {f: getattr(there, f) for f in Run.__slots__ if f != "document"} == {
+                f: getattr(here, f) for f in Run.__slots__ if f != "document"
+            }
+        assert list(again.artifacts(CHILD.id)) == list(archive.artifacts(CHILD.id))
+        assert again.series(CHILD.id) == archive.series(CHILD.id)
+        for series in (LOSS, TABLE):
+            assert rows_of(again, CHILD.id, series.key) == rows_of(archive, CHILD.id, series.key)
+        job = again.job(PARENT.id)
+        assert job is not None
+        assert job.document["properties"]["settings"] == {"a": 1}  # type: ignore[index,call-overload]
+        assert list(again.omissions()) == []
+        again.close()
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(-(2**40), 2**40), st.floats()), max_size=30))
+def test_the_last_value_is_of_the_highest_step(values: list[tuple[int | None, float]]) -> None:
+    """As MLflow's run shows it; no step counts as step 0."""
+    import tempfile
+
+    rows: list[Row] = [(step, at, (value,)) for at, (step, value) in enumerate(values)]
+    with tempfile.TemporaryDirectory() as folder:
+        with archive_of(Path(folder) / "archive", CHILD, points=[Points.of(LOSS, rows)]) as archive:
+            write_jobs(archive, Path(folder) / "jobs.json")
+        shown = jobs_at(Path(folder) / "jobs.json")["child"]["mlflow_metrics"]
+
+    best = max(enumerate(values), key=lambda pair: (pair[1][0] or 0, pair[0]), default=None)
+    assert (best is None) == (shown == {})
+    if best is not None:
+        assert struct.pack("<d", float(shown["loss"])) == struct.pack("<d", best[1][1]) or math.isnan(best[1][1])
+
+
+def test_a_list_that_nobody_made_is_not_an_empty_one(tmp_path: Path) -> None:
+    """Null where files were left out, as in the original's files."""
+    with archive_of(tmp_path / "archive", PARENT) as archive:
+        archive.put_omissions([Omission(PARENT.id, "files", FILES_LEFT_OUT)])
+        archive.begin(PARENT.id)
+        archive.put_omissions([Omission(PARENT.id, "files", FILES_LEFT_OUT)])
+        archive.complete(PARENT.id)
+        written = write_jobs(archive, tmp_path / "jobs.json")
+
+    assert written == Written(jobs=1, left_out=1)
+    assert jobs_at(tmp_path / "jobs.json")["parent"]["mlflow_artifact_paths"] is None
+
+
+def test_only_the_units_asked_for(tmp_path: Path) -> None:
+    other = Run(id=RunId("other"), status="Completed")
+    with archive_of(tmp_path / "archive", other, PARENT) as archive:
+        write_jobs(archive, tmp_path / "jobs.json", {other.id})
+        assert set(jobs_at(tmp_path / "jobs.json")) == {"other"}
+        write_jobs(archive, tmp_path / "jobs.json", set())
+        assert jobs_at(tmp_path / "jobs.json") == {}
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stops in between leaves the old file, and nothing beside it."""
+    path = tmp_path / "data" / "jobs.json"
+    with a_family(tmp_path / "archive") as archive:
+        write_jobs(archive, path)
+        before = path.read_bytes()
+        monkeypatch.setattr(Archive, "chunks", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write_jobs(archive, path)
+
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == ["jobs.json"]
+
+
+# The original's files
+
+
+def original(name: str, **fields: object) -> dict[str, Any]:
+    """An entry as the original tool wrote it: every field, most of them null."""
+    known = {
+        "name": name,
+        "id": f"{SOURCE.arm_id}/jobs/{name}",
+        "display_name": name,
+        "job_type": "command",
+        "status": "Completed",
+        "experiment_name": "cats",
+        "created_at": "2025-01-15T10:00:00+00:00",
+        "end_time": "2025-01-15T10:05:00.250000+00:00",
+        "mlflow_metrics": {},
+        "mlflow_params": {},
+        "mlflow_tags": {},
+    }
+    return dict.fromkeys(entry.FIELDS) | known | fields
+
+
+def saved(tmp_path: Path, *jobs: dict[str, Any]) -> Path:
+    path = tmp_path / "jobs.json"
+    path.write_text(json.dumps(list(jobs), indent=2))
+    return path
+
+
+async def test_the_originals_last_values_become_single_points(tmp_path: Path) -> None:
+    """Without a step, at the run's end; and it is said that the history is gone."""
+    metrics = {"loss": 0.25, "bad": math.nan, "text": "high"}
+    path = saved(tmp_path, original("a", mlflow_metrics=metrics, mlflow_params={"lr": "0.1"}, tags={"n": 5}))
+
+    archive = await imported(path, tmp_path / "archive")
+
+    run = archive.run(RunId("a"))
+    assert run is not None
+    assert (run.parameters, run.tags, run.kind) == ({"lr": "0.1"}, {"n": "5"}, "azureml.scriptrun")
+    end = Instant.parse("2025-01-15T10:05:00.25Z").ticks
+    assert rows_of(archive, run.id, SeriesKey("loss")) == bits([(None, end, (0.25,))])
+    assert rows_of(archive, run.id, SeriesKey("bad")) == bits([(None, end, (math.nan,))])
+    said = {omission.what: omission.reason for omission in archive.omissions()}
+    assert "last value only" in said["history of metric loss"]
+    assert said["metric text"] == "jobs.json holds 'high', which is no number"
+    assert "--source" in said["files of any kind"]
+    assert archive.imported() is not None
+    archive.close()
+
+
+FAMILIES = {
+    "its own word": [original("p", job_type="pipeline"), original("c", parent_job_name="p")],
+    "the step's pipeline": [original("p"), original("c", job_properties={"azureml.pipelinerunid": "p"})],
+    "MLflow's tag": [original("p"), original("c", mlflow_tags={"mlflow.parentRunId": "p"})],
+    "the parent's list": [original("p", child_run_ids=["c"]), original("c")],
+    "the graph, by name": [original("p", job_type="pipeline", pipeline_sub_jobs={"n": {"name": "c"}}), original("c")],
+    "the graph, by node": [
+        original("p", job_type="pipeline", pipeline_sub_jobs={"train": {}}),
+        original("c", job_type="base", display_name="train"),
+    ],
+}
+
+
+@pytest.mark.parametrize("hint", FAMILIES)
+async def test_parents_are_found_again(tmp_path: Path, hint: str) -> None:
+    """The original threw them away; every trace that its fields hold counts."""
+    archive = await imported(saved(tmp_path, *FAMILIES[hint]), tmp_path / "archive")
+
+    assert {row.id: (row.parent, row.depth) for row in archive.listing()} == {"p": (None, 0), "c": ("p", 1)}
+    archive.close()
+
+
+async def test_trials_are_found_by_their_names(tmp_path: Path) -> None:
+    """Of sweeps and AutoML; a job that only looks so is left alone, and so is one that two pipelines could own."""
+    jobs = [
+        *(original("hd", job_type="sweep"), original("hd_0"), original("hd_12"), original("hd_x")),
+        *(original("ml", job_type="automl"), original("ml_setup"), original("ml_0")),
+        *(original("cmd"), original("cmd_1")),
+        *(original(f"p{n}", job_type="pipeline", pipeline_sub_jobs={"train": {}}) for n in (1, 2)),
+        original("step", job_type="base", display_name="train"),
+    ]
+
+    parents = JobsIndex(saved(tmp_path, *jobs)).parents
+
+    assert parents == {"hd_0": "hd", "hd_12": "hd", "ml_setup": "ml", "ml_0": "ml"}
+
+
+async def test_what_the_original_wrote_of_children_is_put_right(tmp_path: Path) -> None:
+    """The experiment's id instead of its name; a status with its class; the text of a dict for a person."""
+    guid = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    child = original(
+        "c",
+        job_type="base",
+        parent_job_name="p",
+        experiment_name=guid,
+        status="JobStatus.CANCEL_REQUESTED",
+        created_by="{'user_object_id': '1', 'user_name': 'Ann Lee'}",
+        start_time="2025-01-15 10:00:00.123",
+    )
+
+    archive = await imported(saved(tmp_path, original("p", job_type="pipeline"), child), tmp_path / "archive")
+
+    run = archive.run(RunId("c"))
+    assert run is not None
+    assert (run.experiment, run.status, run.creator, run.kind) == (
+        "cats",
+        "CancelRequested",
+        "Ann Lee",
+        "azureml.StepRun",
+    )
+    assert run.start == Instant.parse("2025-01-15T10:00:00.123Z")
+    assert "experiment" in {omission.what for omission in archive.omissions() if omission.run == "c"}
+    archive.close()
+
+
+async def test_read_again_only_when_it_changed(tmp_path: Path) -> None:
+    """The same file adds nothing; another one takes the place of what was there."""
+    path = saved(tmp_path, original("a", mlflow_metrics={"loss": 1}))
+    archive = await imported(path, tmp_path / "archive")
+    assert await import_jobs(JobsIndex(path), archive, None) is None
+
+    saved(tmp_path, original("a", mlflow_metrics={"loss": 2}))
+    again = await import_jobs(JobsIndex(path), archive, None)
+
+    assert again is not None
+    assert (again.runs, rows_of(archive, RunId("a"), SeriesKey("loss"))[0][2]) == (1, [struct.pack("<d", 2)])
+    archive.close()
+
+
+def test_the_source_is_in_the_ids(tmp_path: Path) -> None:
+    """Whatever their case; where they disagree or say nothing, --source must."""
+    loud = original("b", id=f"{SOURCE.arm_id.upper()}/jobs/b")
+    assert JobsIndex(saved(tmp_path, original("a"), loud)).source().same_as(SOURCE)
+
+    other = WorkspaceRef("sub", "group", "elsewhere")
+    for jobs in ([original("a", id=None)], [original("a"), original("b", id=f"{other.arm_id}/jobs/b")]):
+        with pytest.raises(UserError, match="--source"):
+            JobsIndex(saved(tmp_path, *jobs)).source()
+
+
+BAD = {
+    "": "line 1: it is empty",
+    "   \n": "it is empty",
+    "{}": r"expected the list of jobs that extract_jobs writes, which begins with \[",
+    "[1]": "entry 1 is no object",
+    '[{"id": 1}]': "entry 1 has no name",
+    '[{"name": ""}]': "entry 1 has no name",
+    '[{"name": "a"},\n{"name": "a"}]': "job a is there twice",
+    '[{"name": "a"} {"name": "b"}]': "a comma or ] is missing",
+    '[\n{"name": "a"},\n{"name": ': "line 3: not JSON, or cut off",
+    '[{"name": "a"}': "a comma or ] is missing, or the file is cut off",
+    '[{"name": "a"},]': "not JSON",
+    '[{"name": "a"}] x': "there is more after the end",
+    "[" * 100_000: "nested too deeply",
+}
+
+
+@pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
+def test_a_bad_file_is_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "jobs.json"
+    path.write_text(text)
+
+    with pytest.raises(UserError, match=BAD[text]) as error:
+        JobsIndex(path)
+
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_no_file_no_text_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "latin.json").write_bytes('[{"name": "é"}]'.encode("latin-1"))
+    for name, why in (("none.json", "no such file"), (".", "cannot be read"), ("latin.json", "not UTF-8")):
+        with pytest.raises(UserError, match=why):
+            JobsIndex(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("created_at", "yesterday"), ("status", 7), ("tags", ["a"]), ("mlflow_metrics", 3)]
+)
+async def test_a_field_that_cannot_be_read_is_named(tmp_path: Path, field: str, value: object) -> None:
+    with pytest.raises(UserError, match=f"job a, {field}: "):
+        await imported(saved(tmp_path, original("a", **{field: value})), tmp_path / "archive")
+
+
+@given(st.data())
+def test_entries_are_found_at_any_size_of_reading(data: st.DataObject) -> None:
+    """Offsets are of bytes, whatever the letters; a byte order mark and any spaces are allowed."""
+    import tempfile
+
+    names = data.draw(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), unique=True, max_size=6))
+    text = json.dumps([{"name": name} for name in names], ensure_ascii=data.draw(st.booleans()), indent=1)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "READ_BYTES", data.draw(st.integers(1, 20)))
+        path = Path(folder) / "jobs.json"
+        path.write_text(data.draw(st.sampled_from(["", "\ufeff", "\n \t"])) + text, encoding="utf-8")
+
+        found = list(scan(path))
+        assert [record["name"] for *_, record in found] == names
+        assert [scanning.entry_at(path, offset, length) for offset, length, _ in found] == [one[2] for one in found]
