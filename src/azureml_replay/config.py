@@ -32,6 +32,8 @@ class Cloud:
     storage_scope: str = "https://storage.azure.com/.default"
     """One audience for all public clouds (azure-storage-blob: `STORAGE_OAUTH_SCOPE`)."""
     storage_suffix: str = "core.windows.net"
+    ml_scope: str = "https://ml.azure.com/.default"
+    """Of the second token that a submitted pipeline carries (synthetic.md 2.2)."""
 
 
 AZURE = Cloud(
@@ -47,6 +49,7 @@ AZURE_CHINA = Cloud(
     arm_scope="https://management.chinacloudapi.cn/.default",
     login="https://login.chinacloudapi.cn",
     storage_suffix="core.chinacloudapi.cn",
+    ml_scope="https://ml.azure.cn/.default",
 )
 AZURE_US_GOVERNMENT = Cloud(
     name="AzureUSGovernment",
@@ -54,6 +57,7 @@ AZURE_US_GOVERNMENT = Cloud(
     arm_scope="https://management.usgovcloudapi.net/.default",
     login="https://login.microsoftonline.us",
     storage_suffix="core.usgovcloudapi.net",
+    ml_scope="https://ml.azure.us/.default",
 )
 CLOUDS: Mapping[str, Cloud] = {cloud.name: cloud for cloud in (AZURE, AZURE_CHINA, AZURE_US_GOVERNMENT)}
 
@@ -102,7 +106,7 @@ def workspace_config(text: str) -> WorkspaceConfig:
 _FORMS = "the config.json that Studio downloads, or subscription/resource-group/name, or the workspace's ARM id"
 _NAMES = ("subscription_id", "resource_group", "workspace_name")
 _KEYS = (*_NAMES, "tenant_id", "cloud", "credential")
-_CLOUD_KEYS = ("name", "arm", "arm_scope", "login", "storage_scope", "storage_suffix")
+_CLOUD_KEYS = ("name", "arm", "arm_scope", "login", "storage_scope", "storage_suffix", "ml_scope")
 _CREDENTIAL_KEYS = ("kind", "prefix", "client_id")
 _ARM_ID = re.compile(
     r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.MachineLearningServices/workspaces/([^/]+)/?",

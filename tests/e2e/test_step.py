@@ -54,7 +54,7 @@ class Job:
             "parameters": {},
             "tags": {},
             "files": [],
-            "parent": False,
+            "parent": None,
         }
 
     def points(self, **series: list[float]) -> None:
@@ -66,7 +66,7 @@ class Job:
             ]
             for name, values in series.items()
         ]
-        for number, part in enumerate(parts(requests(iter(one) for one in rows))):
+        for number, (part, _) in enumerate(parts(requests(iter(one) for one in rows))):
             (self.node / f"points-{number}.jsonl").write_bytes(part)
             self.manifest["points"].append(f"points-{number}.jsonl")
         self.manifest["rows"] = sum(map(len, series.values()))
@@ -197,14 +197,14 @@ def test_one_refused_point_loses_no_other_and_fails_the_step(job: Job) -> None:
 def test_values_of_a_parent_go_to_its_run_too(job: Job) -> None:
     """A `self` leaf writes both runs; the parent is read from the run's own tag."""
     job.points(loss=[1.0, 2.0])
-    job.manifest |= {"parent": True, "parameters": {"a": "1"}, "tags": {"t": "u"}}
+    job.manifest |= {"parent": {"t": "group"}, "parameters": {"a": "1"}, "tags": {"t": "self"}}
 
     assert job.execute().returncode == 0
 
-    for run in (job.run, job.parent):
+    for run, tag in ((job.run, "self"), (job.parent, "group")):
         assert job.history("loss", run) == expected([1.0, 2.0])
         assert job.client.get_run(run).data.params == {"a": "1"}
-        assert job.tags(run)["t"] == "u"
+        assert job.tags(run)["t"] == tag
     assert json.loads((job.work / "outputs/replay/parent.json").read_text())["missing"] == []
 
 
@@ -213,7 +213,7 @@ def test_a_parent_that_cannot_be_written_is_told_and_fails_nothing(job: Job) -> 
     experiment = job.variables["MLFLOW_EXPERIMENT_ID"]
     job.variables["MLFLOW_RUN_ID"] = job.client.create_run(experiment).info.run_id  # it has no parent
     job.points(loss=[1.0])
-    job.manifest["parent"] = True
+    job.manifest["parent"] = {}
 
     done = job.execute()
 

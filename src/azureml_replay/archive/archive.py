@@ -7,6 +7,7 @@ Every method may raise UserError (disk full, permissions) and IntegrityError (da
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 from collections.abc import Sequence
@@ -77,6 +78,12 @@ class Archive(Listing, Content, Reading, Ledger, Imports):
             archive.close()
             raise
         return archive
+
+    @property
+    def id(self) -> str:
+        """Twelve digits, of the source and of the moment at which this archive was begun."""
+        (created,) = self._one("select created from archive")
+        return hashlib.blake2b(f"{self.source.arm_id.lower()} {created}".encode(), digest_size=6).hexdigest()
 
     def close(self) -> None:
         """Lets another process write."""

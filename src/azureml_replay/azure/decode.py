@@ -27,6 +27,7 @@ from azureml_replay.model import (
     RunDetails,
     RunId,
 )
+from azureml_replay.synthetic.seam import JobState
 
 Document: TypeAlias = Mapping[str, Any]
 Params = ParamSpec("Params")
@@ -230,6 +231,14 @@ def event_errors(document: Document | None) -> Mapping[str, Problem]:
 def job(document: Document) -> Job:
     """Recorded in job-list-get-2024-04-01.json."""
     return Job(RunId(document["name"]), document)
+
+
+@readable
+def job_state(document: Document) -> JobState:
+    """Recorded in job-list-get-2024-04-01.json; a job that was just put may have no status yet."""
+    properties = document["properties"]
+    status = properties.get("status") or "NotStarted"
+    return JobState(name=document["name"], status=status, properties=properties.get("properties") or {})
 
 
 def job_experiment(found: Job) -> str | None:

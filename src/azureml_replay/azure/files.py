@@ -46,7 +46,7 @@ class Files:
     async def _put_one(self, run: RunId, file: CopyFile | NewFile, url: str | None) -> Outcome:
         try:
             if url is None or not await self._created(self._storage.door(url), file):
-                await self._write(await self._overwriting(run, file.path), file)
+                await self.write(await self._overwriting(run, file.path), file)
         except Rejected as error:
             return Refused(str(error.args[0]), error.status)
         except ServiceError as error:
@@ -56,7 +56,7 @@ class Files:
     async def _created(self, door: Door, file: CopyFile | NewFile) -> bool:
         """False where something is there already that this door cannot overwrite."""
         try:
-            await self._write(door, file)
+            await self.write(door, file)
         except Rejected as error:
             if _will_not_overwrite(error):
                 return False
@@ -70,7 +70,8 @@ class Files:
         except Rejected:
             return await self._storage.writable(Location(ARTIFACT_STORE, f"{decode.RUN_FILES}/dcid.{run}/{path}"))
 
-    async def _write(self, door: Door, file: CopyFile | NewFile) -> None:
+    async def write(self, door: Door, file: CopyFile | NewFile) -> None:
+        """One blob, in blocks where it is large. Repeatable. Raises Rejected, Unavailable."""
         if isinstance(file, NewFile):
             md5 = hashlib.md5(file.data, usedforsecurity=False).digest()
             headers = encode.put_headers(file.content_type, md5)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 import orjson
+from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.core.pipeline import AsyncPipeline, PipelineRequest, PipelineResponse
@@ -198,6 +199,13 @@ class Sender:
         if _status(response) >= 400:
             raise _refusal(request, response, body, repeatable=repeatable)
         return Answer(method, without_query(url), _status(response), response.http_response.headers, body, repeatable)
+
+    async def token(self, scope: str) -> AccessToken:
+        """A second token, for the requests that carry one. Raises UserError where the login fails."""
+        try:
+            return await self._credential.get_token(scope)
+        except ClientAuthenticationError as error:
+            raise UserError(f"login failed: {login_problem(error.message)}: {LOGIN_HELP}") from error
 
     def _gate(self, service: Service) -> Gate:
         if service.name not in self._gates:

@@ -38,6 +38,15 @@ def blob_url(
     return signed(url, sas)
 
 
+def removal_url(store: Datastore, path: str, url: str, now: datetime, *, key: str) -> SecretUrl:
+    """One blob's `url`, signed for deleting it."""
+    allowed = BlobSasPermissions(delete=True)
+    sas = generate_blob_sas(
+        store.account, store.container, path, account_key=key, permission=allowed, expiry=now + LIFETIME
+    )
+    return signed(url, sas)
+
+
 def delegated_key(fields: Mapping[str, str]) -> UserDelegationKey:
     """From the answer of Get User Delegation Key."""
     key = UserDelegationKey()  # type: ignore[no-untyped-call]

@@ -119,6 +119,20 @@ class Storage:
             return Door(url, self._service(access.store.account, signed=True))
         return self._door(access, url)
 
+    async def url(self, location: Location) -> str:
+        """A blob's, unsigned."""
+        return blob_url((await self._access(location.datastore)).store, location.path)
+
+    async def removable(self, location: Location) -> Door:
+        """Where a blob can be deleted, with the datastore's own credentials."""
+        access = await self._access(location.datastore)
+        url = blob_url(access.store, location.path)
+        if access.secret.key:
+            now = self.sender.clock.now()
+            url = sas.removal_url(access.store, location.path, url, now, key=access.secret.key)
+            return Door(url, self._service(access.store.account, signed=True))
+        return self._door(access, url)
+
     def door(self, url: str) -> Door:
         """To a signed URL that a service handed out."""
         return Door(SecretUrl(url), self._service((urlsplit(url).hostname or "").partition(".")[0], signed=True))

@@ -22,6 +22,7 @@ from azureml_replay.azure.history import History
 from azureml_replay.azure.http import Sender, Transport
 from azureml_replay.azure.metrics import Metrics
 from azureml_replay.azure.storage import Storage
+from azureml_replay.azure.submission import AzureSubmitter
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import Unavailable
@@ -87,6 +88,7 @@ class AzureWorkspace:
         self._artifacts = Artifacts(sender, api, arm_id, scope)
         self._storage = Storage(sender, arm, config.cloud.storage_scope)
         self._files = Files(self._artifacts, self._storage)
+        self.submitter = AzureSubmitter(sender, config, api, storage=self._storage, files=self._files)
 
     @classmethod
     async def opened(cls, config: WorkspaceConfig, sender: Sender) -> AzureWorkspace:

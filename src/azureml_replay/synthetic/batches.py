@@ -59,11 +59,11 @@ def requests(series: Iterable[Iterator[Metric]]) -> Iterator[Sequence[Metric]]:
             yield batch
 
 
-def parts(batches: Iterable[Sequence[Metric]]) -> Iterator[bytes]:
-    """Staged files: a line is a request."""
+def parts(batches: Iterable[Sequence[Metric]]) -> Iterator[tuple[bytes, int]]:
+    """Staged files, whose lines are requests, and how many points each holds."""
     waiting = iter(batches)
-    while lines := [orjson.dumps(batch) for batch in islice(waiting, REQUESTS_PER_PART)]:
-        yield b"\n".join(lines) + b"\n"
+    while some := list(islice(waiting, REQUESTS_PER_PART)):
+        yield b"\n".join(map(orjson.dumps, some)) + b"\n", sum(map(len, some))
 
 
 def holdable(name: str, pieces: Iterable[Points]) -> Iterator[Metric]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -17,6 +17,7 @@ from azureml_replay.model import Artifact, Json, Omission, Points, RunId, Series
 from azureml_replay.plan import Step
 from azureml_replay.synthetic.batches import holdable, is_scalar, parts, requests
 from azureml_replay.synthetic.places import Places, place_of, refusal
+from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.workspace import NewFile
 
 REPORTS = "outputs/replay/"
@@ -133,24 +134,47 @@ def layout(contents: Contents, step: Step, documents: Iterable[NewFile], choice:
     return Layout(files=tuple(laying.files), omissions=tuple(laying.omissions))
 
 
-def point_parts(contents: Contents, step: Step) -> Iterator[bytes]:
-    """The staged files of a run's points."""
+def point_parts(contents: Contents, step: Step) -> Iterator[tuple[bytes, int]]:
+    """The staged files of a run's points, each with their number."""
     names = [series.key.name for series, _ in step.series if is_scalar(series)]
     return parts(requests(holdable(name, contents.points(step.source, SeriesKey(name))) for name in names))
 
 
-def manifest(step: Step, laid: Layout, *, point_files: Sequence[str], rows: int, to_parent: bool) -> Json:
-    """What the step reads first. `to_parent`: it logs to its parent's run too."""
+def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, point_files: Sequence[str], rows: int) -> Json:
+    """What the step reads first. `parent`: the tags of the run to which a `self` logs besides its own."""
+    step = step_of(node)
     told = {DESCRIPTION_TAG: step.run.description} if step.run.description else {}
     return {
         "run": step.source,
         "rows": rows,
         "points": list(point_files),
-        "parameters": {key: _text(value) for key, value in step.run.parameters.items()},
-        "tags": {**{key: value or "" for key, value in step.run.tags.items()}, **told},
+        "parameters": parameters(step),
+        "tags": {**node.tags, **told},
         "files": [_entry(file) for file in laid.files],
-        "parent": to_parent,
+        "parent": None if parent is None else {**parent, **told},
     }
+
+
+def parameters(step: Step) -> dict[str, str]:
+    """As MLflow shows them: a text stays what it is, the others become JSON."""
+    return {
+        key: value if isinstance(value, str) else orjson.dumps(value).decode()
+        for key, value in step.run.parameters.items()
+    }
+
+
+def step_of(node: Node) -> Step:
+    """What a leaf or a `self` logs. Raises LookupError for a group, which logs nothing itself."""
+    if node.step is None:
+        raise LookupError(f"node {node.key} is a group")
+    return node.step
+
+
+def parent_tags(tree: Tree) -> dict[str, Mapping[str, str]]:
+    """By the key of every `self`: the tags of its parent's run."""
+    groups = {node.key: node.tags for node in tree.walk() if node.kind == "group"}
+    selves = (node.key for node in tree.leaves() if node.kind == "self")
+    return {key: groups.get(key.rpartition("/")[0], tree.tags) for key in selves}
 
 
 def encoded(document: Json) -> bytes:
@@ -161,8 +185,3 @@ def encoded(document: Json) -> bytes:
 def _entry(file: LaidFile) -> dict[str, Json]:
     md5 = file.md5.hex() if file.md5 else None
     return {"from": file.staged, "to": file.to, "size": file.size_bytes, "md5": md5}
-
-
-def _text(value: Json) -> str:
-    """As MLflow shows a parameter: a text stays what it is, the others become JSON."""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -56,8 +56,8 @@ def _values(manifest: Mapping[str, Any], folder: Path, environment: Mapping[str,
     except (Refused, Unavailable) as problem:
         yield Refusal(f"values of run {manifest['run']}", str(problem))
     else:
-        if manifest["parent"]:
-            _log_to_parent(tracking, run, manifest, folder)
+        if manifest["parent"] is not None:
+            _log_to_parent(tracking, run, {**manifest, "tags": manifest["parent"]}, folder)
 
 
 def _log_to_parent(tracking: Tracking, run: str, manifest: Mapping[str, Any], folder: Path) -> None:

@@ -1,0 +1,101 @@
+"""Submitting jobs to an Azure ML workspace, and staging what they mount: `synthetic.seam.Submitter`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from azure.core.credentials import AccessToken
+
+from azureml_replay.azure import decode
+from azureml_replay.azure.files import Files
+from azureml_replay.azure.http import Sender, Service
+from azureml_replay.azure.storage import Storage
+from azureml_replay.errors import NotFound
+from azureml_replay.model import Location, RunId, StoredFile
+from azureml_replay.synthetic.seam import STAGING_STORE, JobState
+from azureml_replay.workspace import CopyFile, NewFile
+
+ASSET_VERSION = "2024-01-01-preview"
+"""As azure-ai-ml 1.35 sends pipelines and components (synthetic.md 2 and 3)."""
+COMMAND_VERSION = "2025-01-01-preview"
+"""As it sends command jobs (synthetic.md 2.1)."""
+RENEW_BEFORE_S = 300
+
+
+class AzureSubmitter:
+    """One workspace's."""
+
+    def __init__(
+        self, sender: Sender, cloud: Cloud, ref: WorkspaceRef, api: str, storage: Storage, files: Files
+    ) -> None:
+        """`api` is the data plane's host."""
+        self._sender, self._cloud, self._storage, self._files = sender, cloud, storage, files
+        self._arm = Service("arm", cloud.arm_scope)
+        self._mlflow = Service("mlflow", cloud.arm_scope)
+        self._resources = f"{cloud.arm}{quote(ref.arm_id)}"
+        self._log_batch = f"{api}/mlflow/v2.0{quote(ref.arm_id)}/api/2.0/mlflow/runs/log-batch"
+        self._token: AccessToken | None = None
+
+    async def registered(self, path: str) -> Mapping[str, Any] | None:
+        """None where there is none."""
+        return await self._get(path, ASSET_VERSION)
+
+    async def register(self, path: str, body: Mapping[str, Any]) -> None:
+        """Repeatable."""
+        await self._sender.send(self._arm, "PUT", self._url(path, ASSET_VERSION), json=body, repeatable=True)
+
+    async def job(self, name: str) -> JobState | None:
+        """None where there is none."""
+        document = await self._get(f"jobs/{quote(name, safe='')}", ASSET_VERSION)
+        return None if document is None else decode.job_state(document)
+
+    async def put_job(self, name: str, body: Mapping[str, Any]) -> None:
+        """NOT repeatable. A pipeline carries a second token, for the service that runs its steps."""
+        pipeline = body["properties"]["jobType"] == "Pipeline"
+        url = self._url(f"jobs/{quote(name, safe='')}", ASSET_VERSION if pipeline else COMMAND_VERSION)
+        headers = {"x-azureml-token": await self._service_token()} if pipeline else {}
+        await self._sender.send(self._arm, "PUT", url, json=body, headers=headers, repeatable=False)
+
+    async def log(self, run: RunId, values: Mapping[str, Any]) -> None:
+        """NOT repeatable with metrics."""
+        body = {"run_id": run, **values}
+        await self._sender.send(self._mlflow, "POST", self._log_batch, json=body, repeatable="metrics" not in values)
+
+    async def blob_url(self, path: str) -> str:
+        """Unsigned."""
+        return await self._storage.url(Location(STAGING_STORE, path))
+
+    async def stage(self, path: str, file: CopyFile | NewFile) -> None:
+        """Repeatable."""
+        await self._files.write(await self._storage.writable(Location(STAGING_STORE, path)), file)
+
+    def staged(self, prefix: str) -> AsyncIterator[Sequence[StoredFile]]:
+        """By pages."""
+        return self._storage.listed(STAGING_STORE, prefix)
+
+    async def unstage(self, path: str) -> None:
+        """Repeatable."""
+        try:
+            await self._storage.ask(await self._storage.removable(Location(STAGING_STORE, path)), "DELETE")
+        except NotFound:
+            return
+
+    def _url(self, path: str, version: str) -> str:
+        return f"{self._resources}/{path}?api-version={version}"
+
+    async def _get(self, path: str, version: str) -> Mapping[str, Any] | None:
+        try:
+            answer = await self._sender.send(self._arm, "GET", self._url(path, version), repeatable=True)
+        except NotFound:
+            return None
+        document: Mapping[str, Any] = answer.json()
+        return document
+
+    async def _service_token(self) -> str:
+        """Kept: a login through the Azure CLI starts a process for every one."""
+        now = self._sender.clock.now().timestamp()
+        if self._token is None or self._token.expires_on - RENEW_BEFORE_S < now:
+            self._token = await self._sender.token(self._cloud.ml_scope)
+        return self._token.token

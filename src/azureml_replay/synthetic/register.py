@@ -1,0 +1,82 @@
+"""What a workspace must know before the first job: the step's code, its environment, its component. Asks first."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from azureml_replay.errors import UserError
+from azureml_replay.model import WorkspaceRef
+from azureml_replay.synthetic import shipped
+from azureml_replay.synthetic.graph import COMMAND, Place, step_component
+from azureml_replay.synthetic.seam import STAGING_STORE, Submitter
+from azureml_replay.workspace import NewFile
+
+DEFAULT_ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/26"
+"""Curated: an image that is there, Python 3.10, no build (synthetic.md 9). Pinned, because `latest` moves."""
+NAME = "azureml_replay_step"
+_NAMED = re.compile(r"(?:azureml:)?([\w.-]+):([\w.-]+)")
+
+
+async def place_for(submitter: Submitter, workspace: WorkspaceRef, *, compute: str, environment: str) -> Place:
+    """Where trees can run. Registers what is not there: one GET where all is. Repeatable. Raises UserError."""
+    version = shipped.version()
+    where = Place(
+        workspace=workspace.arm_id,
+        compute=compute,
+        datastore=STAGING_STORE,
+        code=f"{workspace.arm_id}/codes/{NAME}/versions/{version}",
+        environment=await _environment(submitter, workspace, environment),
+    )
+    digest = _digest(version, where.environment, COMMAND)
+    path = f"components/{NAME}/versions/{digest}"
+    if await submitter.registered(path) is None:
+        await _register_code(submitter, version)
+        await submitter.register(path, step_component(NAME, digest, where, digest))
+    return Place(
+        workspace=where.workspace,
+        compute=where.compute,
+        datastore=where.datastore,
+        code=where.code,
+        environment=where.environment,
+        component=f"{workspace.arm_id}/{path}",
+    )
+
+
+async def _environment(submitter: Submitter, workspace: WorkspaceRef, text: str) -> str:
+    """A registry's or this workspace's environment, or an image, which is registered as it is: nothing is built."""
+    if text.startswith(("azureml://", "/subscriptions/")):
+        return text
+    named = _NAMED.fullmatch(text)
+    if named:
+        path = f"environments/{named[1]}/versions/{named[2]}"
+        if await submitter.registered(path) is None:
+            raise UserError(f"--environment {text}: the target has none of that name; an image is HOST/IMAGE:TAG")
+        return f"{workspace.arm_id}/{path}"
+    if "/" not in text:
+        raise UserError(f"--environment {text}: expected NAME:VERSION, azureml://registries/..., or HOST/IMAGE:TAG")
+    path = f"environments/{NAME}/versions/{_digest(text)}"
+    if await submitter.registered(path) is None:
+        await submitter.register(path, _resource({"image": text}))
+    return f"{workspace.arm_id}/{path}"
+
+
+async def _register_code(submitter: Submitter, version: str) -> None:
+    path = f"codes/{NAME}/versions/{version}"
+    if await submitter.registered(path) is not None:
+        return
+    folder = f"azureml-replay/code/{version}"
+    for name, data in shipped.code().items():
+        await submitter.stage(f"{folder}/{name}", NewFile(path=name, data=data, content_type="text/x-python"))
+    uri = await submitter.blob_url(folder)
+    await submitter.register(path, _resource({"codeUri": uri, "properties": {"hash_sha256": version}}))
+
+
+def _resource(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"properties": {"isAnonymous": False, "isArchived": False, **properties}}
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

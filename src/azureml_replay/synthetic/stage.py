@@ -1,0 +1,115 @@
+"""What a tree's jobs will mount: files from storage to storage, manifests and points beside them.
+
+Everything of one archive and one root run lies below one folder of the target's own `workspaceblobstore`, so that a
+job's only input is that folder: no signature of either side is in an input, a tag or an argument.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.model import StoredFile
+from azureml_replay.progress import Progress
+from azureml_replay.synthetic.documents import documents
+from azureml_replay.synthetic.manifest import (
+    MANIFEST,
+    FileChoice,
+    LaidFile,
+    Layout,
+    encoded,
+    layout,
+    manifest,
+    parent_tags,
+    point_parts,
+    step_of,
+)
+from azureml_replay.synthetic.seam import STAGING_STORE, Submitter
+from azureml_replay.synthetic.tree import Node, Tree
+from azureml_replay.workers import for_each
+from azureml_replay.workspace import CopyFile, NewFile, Source
+
+FILES_AT_ONCE = 16
+
+
+def folder_of(archive: Archive, tree: Tree) -> str:
+    """Below the staging store's container, with a slash at the end."""
+    return f"azureml-replay/{archive.id}/{quote(tree.root, safe='')}/"
+
+
+def uri_of(archive: Archive, tree: Tree) -> str:
+    """As a job's input names it."""
+    return f"azureml://datastores/{STAGING_STORE}/paths/{folder_of(archive, tree)}"
+
+
+def laid_out(archive: Archive, node: Node, choice: FileChoice) -> Layout:
+    """The files of one node's job; staging sends them, verifying expects them."""
+    step = step_of(node)
+    return layout(archive, step, documents(archive, step) if choice.artifacts else (), choice)
+
+
+@dataclass(slots=True)
+class Stage:
+    """Writes the folders of trees."""
+
+    archive: Archive
+    source: Source
+    submitter: Submitter
+    choice: FileChoice
+    progress: Progress
+    files: int = field(default=0)
+    bytes: int = field(default=0)
+
+    async def fill(self, tree: Tree) -> None:
+        """Everything that the tree's jobs will read. Repeatable: what lies there whole is not sent again."""
+        folder, parents = folder_of(self.archive, tree), parent_tags(tree)
+        there = {file.location.path: file async for page in self.submitter.staged(folder) for file in page}
+        for leaf in tree.leaves():
+            await self._fill_leaf(leaf, f"{folder}{leaf.key}/", parents.get(leaf.key), there)
+
+    async def clear(self, tree: Tree) -> None:
+        """Removes all that was staged for a tree. Repeatable."""
+        async for page in self.submitter.staged(folder_of(self.archive, tree)):
+            await for_each([file.location.path for file in page], self.submitter.unstage, FILES_AT_ONCE)
+
+    async def _fill_leaf(
+        self, leaf: Node, folder: str, parent: Mapping[str, str] | None, there: Mapping[str, StoredFile]
+    ) -> None:
+        """The manifest last: it says that the rest is whole."""
+        laid, names, rows = laid_out(self.archive, leaf, self.choice), list[str](), 0
+        for data, held in point_parts(self.archive, step_of(leaf)):
+            names.append(f"points-{len(names):04d}.jsonl")
+            await self._put(folder + names[-1], NewFile(path=names[-1], data=data, content_type="text/plain"), there)
+            rows += held
+
+        async def send(file: LaidFile) -> None:
+            await self._put(folder + file.staged, await self._file(file), there)
+
+        await for_each(laid.files, send, FILES_AT_ONCE)
+        told = NewFile(path=MANIFEST, data=encoded(manifest(leaf, parent, laid, names, rows)))
+        await self._put(folder + MANIFEST, told, there)
+
+    async def _file(self, file: LaidFile) -> CopyFile | NewFile:
+        if file.artifact is None or file.artifact.stored is None:
+            return NewFile(path=file.staged, data=file.data)
+        url = await self.source.readable_url(file.artifact.location)
+        return CopyFile(path=file.staged, source=url, stored=file.artifact.stored)
+
+    async def _put(self, path: str, file: CopyFile | NewFile, there: Mapping[str, StoredFile]) -> None:
+        size, md5 = _content(file)
+        found = there.get(path)
+        if found is not None and md5 is not None and (found.size_bytes, found.md5) == (size, md5):
+            return
+        await self.submitter.stage(path, file)
+        self.files += 1
+        self.bytes += size
+        self.progress.done("files staged")
+
+
+def _content(file: CopyFile | NewFile) -> tuple[int, bytes | None]:
+    if isinstance(file, CopyFile):
+        return file.stored.size_bytes, file.stored.md5
+    return len(file.data), hashlib.md5(file.data, usedforsecurity=False).digest()

@@ -1,0 +1,106 @@
+"""One tree -> one job of the target, and never two that both go on. May be killed and repeated at any moment."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import orjson
+
+from azureml_replay import lineage
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import State
+from azureml_replay.errors import Uncertain
+from azureml_replay.limits import DOCUMENTED
+from azureml_replay.model import Run, RunId, WorkspaceRef
+from azureml_replay.synthetic.graph import Graph, Place, submission
+from azureml_replay.synthetic.seam import JobState, Submitter
+from azureml_replay.synthetic.stage import Stage, uri_of
+from azureml_replay.synthetic.tree import Tree
+
+JOB = "job"
+"""The receipt's item, of the root run: the job was put. Its detail is the job's name."""
+MARKER = "azureml_replay_job"
+"""The property by which a job says that synthetic replay put it; direct replay's runs have none."""
+ENDED_BADLY = frozenset({"Failed", "Canceled"})
+
+
+@dataclass(slots=True)
+class Submit:
+    """Puts the jobs of trees into one workspace."""
+
+    archive: Archive
+    workspace: WorkspaceRef
+    submitter: Submitter
+    place: Place
+    stage: Stage
+    submitted: int = 0
+    _graphs: set[str] = field(default_factory=set)
+    """Registered, as far as this process knows."""
+
+    async def job_of(self, tree: Tree) -> str:
+        """The name of the tree's job, put now unless it was. Repeatable. Raises Unavailable, Rejected.
+
+        One that failed or was canceled is tried again under another name: the service keeps the old one.
+        """
+        for name in names(tree):
+            found = await self.submitter.job(name)
+            if found is None:
+                await self.stage.fill(tree)
+                await self._put(tree, name)
+                return name
+            if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:
+                self._remember(tree, name)
+                return name
+        raise AssertionError("names never end")
+
+    async def _put(self, tree: Tree, name: str) -> None:
+        """Asked before, and asked again where the answer was lost: a PUT on a taken name is an update."""
+        bodies = submission(tree, self.place, uri_of(self.archive, tree))
+        for graph in bodies.graphs:
+            await self._register(graph)
+        self.archive.mark(self.workspace, tree.root, [JOB], State.SENDING, name)
+        try:
+            await self.submitter.put_job(name, marked(bodies.body))
+        except Uncertain:
+            if await self.submitter.job(name) is None:
+                raise
+        self._remember(tree, name)
+        self.submitted += 1
+
+    def _remember(self, tree: Tree, name: str) -> None:
+        self.archive.bind(self.workspace, {tree.root: RunId(name)})
+        self.archive.mark(self.workspace, tree.root, [JOB], State.SENT, name)
+
+    async def _register(self, graph: Graph) -> None:
+        """A graph depends on its shape alone: later runs of a pipeline find it there."""
+        if graph.id in self._graphs:
+            return
+        path = graph.id.removeprefix(f"{self.workspace.arm_id}/")
+        if await self.submitter.registered(path) is None:
+            await self.submitter.register(path, graph.body)
+        self._graphs.add(graph.id)
+
+
+def names(tree: Tree) -> Iterator[str]:
+    """The original's; where that is taken, one made from it; then numbered ones. The same every time."""
+    yield tree.job_name
+    yield tree.fallback_name
+    for number in count(2):
+        yield f"{tree.fallback_name[: DOCUMENTED.run_id - 6]}-{number}"
+
+
+def is_ours(job: JobState, source: WorkspaceRef, root: RunId) -> bool:
+    """True where synthetic replay put this job for this root run, whichever archive it came from."""
+    run = Run(id=RunId(job.name), properties=job.properties)
+    return MARKER in job.properties and lineage.is_ours(run, source, root)
+
+
+def marked(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the property that says what was put: properties cannot be changed later."""
+    digest = hashlib.blake2b(orjson.dumps(body), digest_size=8).hexdigest()
+    properties = body["properties"]
+    return {"properties": {**properties, "properties": {**properties["properties"], MARKER: digest}}}
