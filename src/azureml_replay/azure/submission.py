@@ -27,10 +27,9 @@ RENEW_BEFORE_S = 300
 class AzureSubmitter:
     """One workspace's."""
 
-    def __init__(
-        self, sender: Sender, cloud: Cloud, ref: WorkspaceRef, api: str, storage: Storage, files: Files
-    ) -> None:
+    def __init__(self, sender: Sender, config: WorkspaceConfig, api: str, *, storage: Storage, files: Files) -> None:
         """`api` is the data plane's host."""
+        cloud, ref = config.cloud, config.ref
         self._sender, self._cloud, self._storage, self._files = sender, cloud, storage, files
         self._arm = Service("arm", cloud.arm_scope)
         self._mlflow = Service("mlflow", cloud.arm_scope)
