@@ -93,7 +93,7 @@ class _Growth:
         """A run and all below it, without edges; and what the edges need to know of it."""
         documents = list(definitions_of(self.recorded, step.source))
         children, own_role = self.children(step, documents)
-        fit = self.fit(step, {**own_role, **roles})
+        fit = self.fit(step, {**roles, **own_role})
         leaf = Node(
             key=key,
             kind="leaf",
