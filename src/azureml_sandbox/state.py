@@ -72,9 +72,10 @@ def is_locked(folder: Path) -> bool:
 
 def environment(folder: Path) -> dict[str, str]:
     """The variables that lead any unmodified Azure client here."""
+    port = running(folder).port
     principal = Principal.obtain(folder / "principal.json")
     return {
-        **way(folder, running(folder).port),
+        **way(folder, port),
         "AZURE_TENANT_ID": principal.tenant_id,
         "AZURE_CLIENT_ID": principal.client_id,
         "AZURE_CLIENT_SECRET": principal.client_secret,
