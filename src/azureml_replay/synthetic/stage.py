@@ -58,17 +58,17 @@ class Stage:
     archive: Archive
     source: Source
     submitter: Submitter
-    choice: FileChoice
     progress: Progress
     files: int = field(default=0)
     bytes: int = field(default=0)
 
-    async def fill(self, tree: Tree) -> None:
+    async def fill(self, tree: Tree, choice: FileChoice) -> None:
         """Everything that the tree's jobs will read. Repeatable: what lies there whole is not sent again."""
         folder, parents = folder_of(self.archive, tree), parent_tags(tree)
         there = {file.location.path: file async for page in self.submitter.staged(folder) for file in page}
         for leaf in tree.leaves():
-            await self._fill_leaf(leaf, f"{folder}{leaf.key}/", parents.get(leaf.key), there)
+            laid = laid_out(self.archive, leaf, choice)
+            await self._fill_leaf(leaf, laid, f"{folder}{leaf.key}/", parents.get(leaf.key), there)
 
     async def clear(self, tree: Tree) -> None:
         """Removes all that was staged for a tree. Repeatable."""
@@ -76,10 +76,15 @@ class Stage:
             await for_each([file.location.path for file in page], self.submitter.unstage, FILES_AT_ONCE)
 
     async def _fill_leaf(
-        self, leaf: Node, folder: str, parent: Mapping[str, str] | None, there: Mapping[str, StoredFile]
+        self,
+        leaf: Node,
+        laid: Layout,
+        folder: str,
+        parent: Mapping[str, str] | None,
+        there: Mapping[str, StoredFile],
     ) -> None:
         """The manifest last: it says that the rest is whole."""
-        laid, names, rows = laid_out(self.archive, leaf, self.choice), list[str](), 0
+        names, rows = list[str](), 0
         for data, held in point_parts(self.archive, step_of(leaf)):
             names.append(f"points-{len(names):04d}.jsonl")
             await self._put(folder + names[-1], NewFile(path=names[-1], data=data, content_type="text/plain"), there)

@@ -17,6 +17,7 @@ from azureml_replay.errors import Uncertain
 from azureml_replay.limits import DOCUMENTED
 from azureml_replay.model import Run, RunId, WorkspaceRef
 from azureml_replay.synthetic.graph import Graph, Place, submission
+from azureml_replay.synthetic.options import Shape, remember
 from azureml_replay.synthetic.seam import JobState, Submitter
 from azureml_replay.synthetic.stage import Stage, uri_of
 from azureml_replay.synthetic.tree import Tree
@@ -41,7 +42,7 @@ class Submit:
     _graphs: set[str] = field(default_factory=set)
     """Registered, as far as this process knows."""
 
-    async def job_of(self, tree: Tree) -> str:
+    async def job_of(self, tree: Tree, shape: Shape) -> str:
         """The name of the tree's job, put now unless it was. Repeatable. Raises Unavailable, Rejected.
 
         One that failed or was canceled is tried again under another name: the service keeps the old one.
@@ -49,7 +50,8 @@ class Submit:
         for name in names(tree):
             found = await self.submitter.job(name)
             if found is None:
-                await self.stage.fill(tree)
+                remember(self.archive, self.workspace, tree.root, shape)
+                await self.stage.fill(tree, shape.files)
                 await self._put(tree, name)
                 return name
             if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:

@@ -1,0 +1,99 @@
+"""What each run of a replayed tree should hold, and how a run differs from it (pure; FIDELITY, synthetic column)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from azureml_replay.archive import redact
+from azureml_replay.model import Finding, Row, Run, RunId
+from azureml_replay.plan import Step
+from azureml_replay.synthetic.batches import TICKS_PER_MS, is_holdable
+from azureml_replay.synthetic.found import ROOT
+from azureml_replay.synthetic.manifest import DESCRIPTION_TAG, parameters
+from azureml_replay.synthetic.tree import SELF, Node, Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """One run of the target."""
+
+    key: str
+    source: RunId
+    display_name: str
+    description: str | None
+    tags: Mapping[str, str]
+    step: Step | None
+    """Whose points and parameters it holds; None where the original logged none."""
+    laid: Node | None = None
+    """Whose files it holds."""
+
+    @property
+    def what(self) -> str:
+        """Stands before a finding's words where one original has two runs."""
+        return "the run of its own values: " if self.laid is not None and self.laid.kind == SELF else ""
+
+
+def expected_of(tree: Tree) -> Iterator[Expected]:
+    """Every run that a tree becomes, parents first."""
+    selves = {leaf.key.rpartition("/")[0]: leaf.step for leaf in tree.leaves() if leaf.kind == "self"}
+    if tree.kind == "pipeline":
+        yield Expected(
+            key=ROOT,
+            source=tree.root,
+            display_name=tree.display_name,
+            description=tree.description,
+            tags=tree.tags,
+            step=selves.get(ROOT),
+        )
+    for node in tree.walk():
+        step = selves.get(node.key) if node.kind == "group" else node.step
+        yield Expected(
+            key=node.key,
+            source=node.source,
+            display_name=node.display_name,
+            description=step.run.description if step else None,
+            tags=node.tags,
+            step=step,
+            laid=None if node.kind == "group" else node,
+        )
+
+
+def differences(wanted: Expected, run: Run, parent: Run | None) -> Iterator[Finding]:
+    """Of everything but points and files. What the platform adds to every run is no difference."""
+    yield from _differ(wanted, "status", "Completed", run.status)
+    if wanted.key != ROOT and parent is not None:
+        yield from _differ(wanted, "parent", parent.id, run.parent)
+    yield from _differ(wanted, "display name", wanted.display_name, run.display_name)
+    if wanted.description:
+        yield from _differ(wanted, "description", wanted.description, _description(run))
+    yield from _pairs(wanted, "tag", wanted.tags, run.tags)
+    if wanted.step is not None:
+        actual = {key: value if isinstance(value, str) else str(value) for key, value in run.parameters.items()}
+        yield from _pairs(wanted, "parameter", parameters(wanted.step), actual)
+
+
+def as_kept(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows as MLflow keeps them: no step is step 0, times are whole milliseconds, values are doubles."""
+    for row in rows:
+        if is_holdable(row):
+            step, ticks, (value, *_) = row
+            yield step or 0, (ticks or 0) // TICKS_PER_MS * TICKS_PER_MS, (float(value or 0),)
+
+
+def _description(run: Run) -> str | None:
+    return run.description or run.tags.get(DESCRIPTION_TAG)
+
+
+def _pairs(
+    wanted: Expected, kind: str, expected: Mapping[str, str], actual: Mapping[str, str | None]
+) -> Iterator[Finding]:
+    for key, value in expected.items():
+        yield from _differ(wanted, f"{kind} {key}", value, actual.get(key))
+
+
+def _differ(wanted: Expected, what: str, expected: str, actual: str | None) -> Iterator[Finding]:
+    if expected != actual:
+        kind = "absent" if actual is None else "differs"
+        shown = redact.text(expected), redact.text(actual or "")
+        yield Finding(wanted.source, wanted.what + what, kind, *shown)

@@ -1,0 +1,70 @@
+"""How a synthetic replay is wanted, and how it was wanted when a job was submitted: the ledger remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+
+import orjson
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import State
+from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.plan import PlanOptions, plan_unit, planned_units
+from azureml_replay.selection import Selection
+from azureml_replay.synthetic.grow import SyntheticOptions, grow
+from azureml_replay.synthetic.manifest import FileChoice
+from azureml_replay.synthetic.register import DEFAULT_ENVIRONMENT
+from azureml_replay.synthetic.tree import Tree
+from azureml_replay.synthetic.trials import TrialChoice
+
+SHAPE = "job shape"
+"""The receipt's item, of the root run: its detail says which shape was submitted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What decides which nodes a tree has and what they hold."""
+
+    tree: SyntheticOptions = field(default_factory=SyntheticOptions)
+    files: FileChoice = field(default_factory=FileChoice)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyntheticReplayOptions:
+    """A shape, and where and how its jobs run."""
+
+    shape: Shape = field(default_factory=Shape)
+    compute: str = "serverless"
+    environment: str = DEFAULT_ENVIRONMENT
+    wait: bool = True
+    """False: return once everything is submitted. A later call follows the jobs and verifies them."""
+
+
+def planned_trees(
+    archive: Archive, target: WorkspaceRef, selection: Selection, given: Shape | None
+) -> Iterator[tuple[Tree, Shape]]:
+    """Unit by unit. A unit that was submitted keeps the shape it had then; without `given`, others are left out."""
+    for root in planned_units(archive, selection):
+        shape = shape_of(archive, target, root) or given
+        if shape is not None:
+            steps = plan_unit(archive, root, PlanOptions(artifacts=shape.files.artifacts, limits=shape.tree.limits))
+            yield grow(steps, archive, shape.tree), shape
+
+
+def shape_of(archive: Archive, target: WorkspaceRef, root: RunId) -> Shape | None:
+    """As it was submitted, None where it never was."""
+    receipt = archive.receipt(target, root, SHAPE)
+    if receipt is None or receipt.detail is None:
+        return None
+    told = orjson.loads(receipt.detail)
+    trials = TrialChoice(**told["trials"]) if told["trials"] else None
+    files = FileChoice(**{**told["files"], "globs": tuple(told["files"]["globs"])})
+    return Shape(tree=SyntheticOptions(trials=trials, edges=told["edges"], artifacts=files.artifacts), files=files)
+
+
+def remember(archive: Archive, target: WorkspaceRef, root: RunId, shape: Shape) -> None:
+    """Before a job is put. Repeatable."""
+    trials = asdict(shape.tree.trials) if shape.tree.trials else None
+    told = {"trials": trials, "edges": shape.tree.edges, "files": asdict(shape.files)}
+    archive.mark(target, root, [SHAPE], State.SENT, orjson.dumps(told).decode())

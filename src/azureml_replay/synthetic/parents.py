@@ -1,0 +1,77 @@
+"""Values of a parent that its job's own token could not write: written here, by whoever submitted.
+
+Whether the service lets a step write its parent's run is an assumption (synthetic.md 12): the step tries, this looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import Uncertain
+from azureml_replay.model import Run, RunId, SeriesKey
+from azureml_replay.plan import Step
+from azureml_replay.synthetic.batches import Metric, holdable, is_scalar, requests
+from azureml_replay.synthetic.found import Found
+from azureml_replay.synthetic.manifest import DESCRIPTION_TAG, parameters, parent_tags, step_of
+from azureml_replay.synthetic.seam import Submitter
+from azureml_replay.synthetic.step.points import PROGRESS, Progress
+from azureml_replay.synthetic.tree import Tree
+
+PER_REQUEST = 100
+"""Parameters or tags."""
+
+
+@dataclass(slots=True)
+class Parents:
+    """Completes the runs of a tree's groups, and of its root."""
+
+    archive: Archive
+    submitter: Submitter
+
+    async def complete(self, tree: Tree, held: Found) -> int:
+        """How many runs lacked something. Repeatable. Raises Unavailable, Rejected."""
+        tags, lacking = parent_tags(tree), 0
+        for leaf in tree.leaves():
+            run = held.parent(leaf.key)
+            if leaf.kind == "self" and run is not None:
+                lacking += await self._complete(run, step_of(leaf), dict(tags[leaf.key]))
+        return lacking
+
+    async def _complete(self, run: Run, step: Step, tags: dict[str, str]) -> bool:
+        if step.run.description and not run.description:
+            tags[DESCRIPTION_TAG] = step.run.description
+        actual = {key: str(value) for key, value in run.parameters.items()}
+        lacking_tags = {key: value for key, value in tags.items() if run.tags.get(key) != value}
+        lacking_parameters = {key: value for key, value in parameters(step).items() if key not in actual}
+        await self._pairs(run.id, "params", lacking_parameters)
+        await self._pairs(run.id, "tags", lacking_tags)
+        sent = await self._points(run, step)
+        return bool(lacking_tags or lacking_parameters or sent)
+
+    async def _pairs(self, run: RunId, kind: str, pairs: dict[str, str]) -> None:
+        waiting = iter(pairs.items())
+        while batch := list(islice(waiting, PER_REQUEST)):
+            await self.submitter.log(run, {kind: [{"key": key, "value": value} for key, value in batch]})
+
+    async def _points(self, run: Run, step: Step) -> int:
+        """From where the step stopped: each request says, beside its points, how many there are then."""
+        done, seen, sent = Progress.of(run.tags.get(PROGRESS) or "").done, 0, 0
+        names = [series.key.name for series, _ in step.series if is_scalar(series)]
+        rows = (holdable(name, self.archive.points(step.source, SeriesKey(name))) for name in names)
+        for batch in requests(rows):
+            left = batch[max(0, done - seen) :]
+            seen += len(batch)
+            if left:
+                await self._append(run.id, left, seen)
+                sent += len(left)
+        return sent
+
+    async def _append(self, run: RunId, batch: Sequence[Metric], seen: int) -> None:
+        tags = [{"key": PROGRESS, "value": str(Progress(seen))}]
+        try:
+            await self.submitter.log(run, {"metrics": list(batch), "tags": tags})
+        except Uncertain as lost:
+            raise Uncertain(f"values of the parent {run}: {lost.args[0]}") from lost

@@ -1,0 +1,154 @@
+"""Archive -> jobs of a target that log what the originals logged: stage, submit, follow, complete, verify, clear.
+
+The ledger and the target are asked at every turn, so a call may be killed anywhere and repeated: nothing is lost, and
+no job is put twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.model import RunId
+from azureml_replay.progress import SILENT, Progress
+from azureml_replay.selection import Selection
+from azureml_replay.synthetic.found import found
+from azureml_replay.synthetic.options import (
+    Shape,
+    SyntheticReplayOptions,
+    planned_trees,
+)
+from azureml_replay.synthetic.parents import Parents
+from azureml_replay.synthetic.register import place_for
+from azureml_replay.synthetic.seam import SyntheticTarget
+from azureml_replay.synthetic.stage import Stage
+from azureml_replay.synthetic.submit import Submit
+from azureml_replay.synthetic.tree import Tree
+from azureml_replay.synthetic.verify_jobs import JobCheck
+from azureml_replay.synthetic.wait import wait
+from azureml_replay.verify import Verdict
+from azureml_replay.workers import for_each
+from azureml_replay.workspace import Source
+
+SUBMITTED_AT_ONCE = 8
+"""At most: ARM refills ten writes a second and principal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyntheticReplayed:
+    """What one call did."""
+
+    jobs: int
+    """Of the selection: one for each root run."""
+    submitted: int
+    """Now; the others were there."""
+    completed: int
+    files: int
+    """Staged now."""
+    bytes: int
+    parents: int
+    """Runs of parents that were completed from here, because their job's own token could not."""
+    failed: tuple[tuple[RunId, str], ...]
+    verdict: Verdict | None
+    """None where the jobs were not waited for."""
+
+
+async def replay_synthetic(
+    archive: Archive,
+    source: Source,
+    target: SyntheticTarget,
+    selection: Selection,
+    *,
+    options: SyntheticReplayOptions = SyntheticReplayOptions(),
+    width: int = 32,
+    progress: Progress = SILENT,
+) -> SyntheticReplayed:
+    """Submit what the target lacks, follow it to its end, verify it. May be killed and repeated at any moment.
+
+    `width` bounds how many root runs are worked on at once. Raises UserError where the target is the source. A root run
+    that fails is named in the result and left to the next call.
+    """
+    if archive.source.same_as(target.ref):
+        raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
+    submitter = target.submitter
+    place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
+    stage = Stage(archive, source, submitter, progress)
+    running = _Running(archive, target, stage, Submit(archive, target.ref, submitter, place, stage), progress)
+    await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
+    if not options.wait:
+        return running.result(None)
+    await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
+    await for_each(running.trees(selection, options.shape), running.settle, width)
+    return running.result(running.check.verdict())
+
+
+@dataclass(slots=True)
+class _Running:
+    archive: Archive
+    target: SyntheticTarget
+    stage: Stage
+    submitting: Submit
+    progress: Progress
+    jobs: dict[RunId, str] = field(default_factory=dict)
+    """Root run -> job, of those that stand."""
+    endings: dict[RunId, str] = field(default_factory=dict)
+    failed: dict[RunId, str] = field(default_factory=dict)
+    parents: int = 0
+    check: JobCheck = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.check = JobCheck(self.archive, self.target)
+
+    def trees(self, selection: Selection, shape: Shape) -> Iterator[tuple[Tree, Shape]]:
+        return planned_trees(self.archive, self.target.ref, selection, shape)
+
+    def ended(self, root: RunId, status: str) -> None:
+        self.endings[root] = status
+
+    async def submit(self, planned: tuple[Tree, Shape]) -> None:
+        """The per-run boundary."""
+        tree, shape = planned
+        try:
+            self.jobs[tree.root] = await self.submitting.job_of(tree, shape)
+        except ServiceError as error:
+            self._fail(tree.root, str(error))
+        else:
+            self.progress.done("jobs submitted")
+
+    async def settle(self, planned: tuple[Tree, Shape]) -> None:
+        """The parents' values, the verdict, and the staged files, which stay while anything is missing."""
+        tree, shape = planned
+        job = self.jobs.get(tree.root)
+        try:
+            if job is not None and self.endings[tree.root] == "Completed":
+                held = await found(self.target, tree, job)
+                parents = Parents(self.archive, self.target.submitter)
+                completed = await parents.complete(tree, held)
+                self.parents += completed
+            differing = await self.check.check(tree, job, shape.files)
+            if job is not None and not differing:
+                await self.stage.clear(tree)
+        except ServiceError as error:
+            self._fail(tree.root, str(error))
+            return
+        if job is not None and self.endings[tree.root] != "Completed":
+            why = f"job {job} ended {self.endings[tree.root]}: its steps tell why in outputs/replay/refused.json"
+            self._fail(tree.root, why)
+
+    def _fail(self, root: RunId, why: str) -> None:
+        self.failed[root] = why
+        self.progress.say(f"run {root} is not complete: {why}")
+
+    def result(self, verdict: Verdict | None) -> SyntheticReplayed:
+        return SyntheticReplayed(
+            jobs=len(self.jobs.keys() | self.failed.keys()),
+            submitted=self.submitting.submitted,
+            completed=sum(status == "Completed" for status in self.endings.values()),
+            files=self.stage.files,
+            bytes=self.stage.bytes,
+            parents=self.parents,
+            failed=tuple(self.failed.items()),
+            verdict=verdict,
+        )

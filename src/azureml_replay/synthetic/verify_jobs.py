@@ -1,0 +1,164 @@
+"""Jobs that have ended, read back and compared with the trees that were submitted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.compare import compare_files, compare_points
+from azureml_replay.errors import NotFound
+from azureml_replay.listing import path_in_run
+from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.plan import Step
+from azureml_replay.synthetic.batches import is_scalar
+from azureml_replay.synthetic.documents import metric_omissions
+from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
+from azureml_replay.synthetic.found import Found, found
+from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, FileChoice
+from azureml_replay.synthetic.stage import laid_out
+from azureml_replay.synthetic.tree import Node, Tree
+from azureml_replay.verify import Verdict
+from azureml_replay.workspace import Target
+
+
+@dataclass(slots=True)
+class JobCheck:
+    """Compares one tree at a time, and adds up."""
+
+    archive: Archive
+    target: Target
+    deep: bool = False
+    runs: int = 0
+    points: int = 0
+    files: int = 0
+    bytes: int = 0
+    unverifiable: int = 0
+    findings: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def verdict(self) -> Verdict:
+        """So far."""
+        return Verdict(
+            runs=self.runs,
+            points=self.points,
+            files=self.files,
+            bytes=self.bytes,
+            unverifiable=self.unverifiable,
+            omissions=sum(self.reasons.values()),
+            findings=self.findings,
+            reasons=dict(self.reasons),
+        )
+
+    async def check(self, tree: Tree, job: str | None, choice: FileChoice) -> int:
+        """The number of findings, which are recorded. `job` None: nothing was submitted. Raises Unavailable."""
+        held = await found(self.target, tree, job) if job else Found()
+        findings: dict[RunId, list[Finding]] = {}
+        omissions: dict[RunId, list[Omission]] = {}
+        for omission in tree.all_omissions():
+            omissions.setdefault(omission.run, []).append(omission)
+        for wanted in expected_of(tree):
+            findings.setdefault(wanted.source, []).extend(await self._of_run(wanted, held, choice))
+            omissions.setdefault(wanted.source, []).extend(self._omitted(wanted, choice))
+        for run in {*findings, *omissions}:
+            self._record(run, findings.get(run, []), omissions.get(run, []))
+        return sum(map(len, findings.values()))
+
+    def _record(self, run: RunId, findings: list[Finding], omissions: list[Omission]) -> None:
+        once = list(dict.fromkeys(omissions))
+        self.archive.put_findings(self.target.ref, run, findings)
+        self.archive.put_planned_omissions(self.target.ref, run, once)
+        self.archive.verified(self.target.ref, run)
+        self.findings += len(findings)
+        for omission in once:
+            self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
+
+    def _omitted(self, wanted: Expected, choice: FileChoice) -> Iterable[Omission]:
+        if wanted.laid is None or wanted.step is None:
+            return []
+        laid = laid_out(self.archive, wanted.laid, choice)
+        return [*laid.omissions, *metric_omissions(self.archive, wanted.step, artifacts=choice.artifacts)]
+
+    async def _of_run(self, wanted: Expected, held: Found, choice: FileChoice) -> list[Finding]:
+        run = held.runs.get(wanted.key)
+        if run is None:
+            return [Finding(wanted.source, f"{wanted.what}run", "absent", wanted.display_name, "")]
+        self.runs += 1
+        differing = list(differences(wanted, run, held.parent(wanted.key)))
+        if wanted.step is not None:
+            differing += await self._points(wanted, wanted.step, run)
+        if wanted.laid is not None:
+            differing += await self._files(wanted, wanted.laid, run, choice)
+        return differing
+
+    # Points
+
+    async def _points(self, wanted: Expected, step: Step, run: Run) -> list[Finding]:
+        """Twice where they differ: what was logged a moment ago may show up late."""
+        differing = await self._points_now(wanted, step, run)
+        if differing:
+            await self.target.settle(run.id)
+            differing = await self._points_now(wanted, step, run)
+        return differing
+
+    async def _points_now(self, wanted: Expected, step: Step, run: Run) -> list[Finding]:
+        there = {series.key.name: series for series in await self.target.series(run.id)}
+        differing, sent = list[Finding](), 0
+        for series, _ in step.series:
+            if not is_scalar(series):
+                continue
+            mine = list(
+                as_kept(row for points in self.archive.points(step.source, series.key) for row in points.rows())
+            )
+            actual = there.pop(series.key.name, None)
+            theirs = [row for points in await self._rows(run, actual) for row in points.rows()] if actual else []
+            shape = Series(key=SeriesKey(wanted.what + series.key.name), columns=((series.key.name, "Double"),))
+            differing += compare_points(mine, as_kept(theirs), shape, run=wanted.source)
+            sent += len(mine)
+        differing += [Finding(wanted.source, f"{wanted.what}metric {name}", "extra", "", "rows") for name in there]
+        self.points += 0 if differing else sent
+        return differing
+
+    async def _rows(self, run: Run, series: Series) -> list[Points]:
+        try:
+            return [points async for points in self.target.points(run.id, series)]
+        except NotFound:
+            return []
+
+    # Files
+
+    async def _files(self, wanted: Expected, node: Node, run: Run, choice: FileChoice) -> list[Finding]:
+        """What lies below `outputs/` in the run's container; its logs are the replaying job's own."""
+        stored: dict[str, StoredFile] = {}
+        container = run.container or f"dcid.{run.id}"
+        async for page in self.target.stored(container):
+            stored |= {path_in_run(file, container): file for file in page}
+        mine = {path: file for path, file in stored.items() if path.startswith("outputs/")}
+        ours = {path: file for path, file in mine.items() if path not in WRITTEN_BY_STEP}
+        laid = {
+            file.to: StoredFile(location=Location("", file.to), size_bytes=file.size_bytes, md5=file.md5)
+            for file in laid_out(self.archive, node, choice).files
+        }
+        differing, unverifiable = compare_files(wanted.source, laid.items(), ours)
+        if self.deep:
+            differing += await self._bytes(wanted, laid, ours)
+        self.files += len(laid)
+        self.bytes += sum(file.size_bytes for file in laid.values())
+        self.unverifiable += 0 if self.deep else unverifiable
+        return [replace(finding, what=wanted.what + finding.what) for finding in differing]
+
+    async def _bytes(
+        self, wanted: Expected, laid: Mapping[str, StoredFile], there: Mapping[str, StoredFile]
+    ) -> list[Finding]:
+        differing = []
+        for path, file in laid.items():
+            if file.md5 is None or path not in there:
+                continue
+            digest = hashlib.md5(usedforsecurity=False)
+            async for data in self.target.read(there[path].location):
+                digest.update(data)
+            if digest.digest() != file.md5:
+                what = f"file {path}: bytes"
+                differing.append(Finding(wanted.source, what, "differs", file.md5.hex(), digest.hexdigest()))
+        return differing
