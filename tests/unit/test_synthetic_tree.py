@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from azureml_replay import lineage
 from azureml_replay.model import Instant, Json, Omission, RunId, WorkspaceRef
-from azureml_replay.plan import OVERFLOW_FILE, PlanOptions
+from azureml_replay.plan import OVERFLOW_FILE
 from azureml_replay.synthetic.grow import SyntheticOptions
 from azureml_replay.synthetic.names import SLUG, fallback_name, slug, unique
 from azureml_replay.synthetic.ports import UP_PORTS
@@ -191,14 +191,6 @@ def test_a_tag_without_a_value_overflows() -> None:
     assert leaf.step.overflow == {"tag": {"empty": None}}
 
 
-def test_without_artifacts_nothing_is_written_beside_the_values() -> None:
-    """The overflow is then an omission alone."""
-    run = a_run("r1", tags={"empty": None})
-    tree = Family([run]).tree(SyntheticOptions(artifacts=False), PlanOptions(artifacts=False))
-
-    assert [leaf.step.own_files for leaf in tree.leaves() if leaf.step] == [()]
-
-
 def test_edges_are_the_bindings_of_the_original_graph() -> None:
     """prepare -> train -> evaluate; evaluate also reads what prepare made."""
     family = a_pipeline(
@@ -231,6 +223,21 @@ def test_a_run_is_found_by_its_display_name_or_its_component() -> None:
     family = Family([a_run("p"), shown, by_component], graphs={"p": {"jobs": jobs}})
 
     assert waits(family.tree()) == {"two": ("one",)}
+
+
+def test_nodes_that_look_alike_are_told_apart_by_their_component() -> None:
+    """The module id of a step is the version of its anonymous component."""
+    jobs: Json = {
+        name: {
+            "display_name": "same",
+            "componentId": f"/x/components/azureml_anonymous/versions/{name}",
+            "inputs": {"x": {"value": output("a")}} if name == "b" else {},
+        }
+        for name in ("a", "b")
+    }
+    runs = [a_run(f"c{name}", "p", display_name="same", properties={"azureml.moduleid": name}) for name in ("b", "a")]
+
+    assert waits(Family([a_run("p"), *runs], graphs={"p": {"jobs": jobs}}).tree()) == {"b": ("a",)}
 
 
 def test_runs_that_could_be_several_nodes_have_no_edges() -> None:

@@ -1,7 +1,7 @@
 """Which step waited for which: read from the bindings of the original graph, between leaves of the new tree (pure).
 
-ARM's document of a pipeline holds the graph as submitted, keyed by node name, without run ids (responses.md 3.2); which
-run is which node is told by its display name, or by its component's.
+ARM's document of a pipeline holds the graph as submitted, keyed by node name, without run ids (responses.md 3.2): which
+run is which node is told by its display name and its component.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NODE_OUTPUT = re.compile(r"\$\{\{\s*parent\.jobs\.([^.}\s]+)\.outputs\.([^.}\s]
 _PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([^.}\s]+)\s*\}\}")
 _PARENT_OUTPUT = re.compile(r"\$\{\{\s*parent\.outputs\.([^.}\s]+)\s*\}\}")
 _BODY = re.compile(r"\$\{\{\s*parent\.jobs\.([^.}\s]+)\s*\}\}")
-_COMPONENT = re.compile(r"(?:/components/|azureml:)([^/:]+)(?:/versions/|:)")
+_COMPONENT = re.compile(r"(?:/components/|^azureml:)([^/:]+)(?:/versions/|:)([^/:]+)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,23 +64,38 @@ def graph_in(documents: Iterable[Document]) -> Graph | None:
 
 def nodes_of(graph: Graph, runs: Iterable[Run]) -> dict[RunId, str]:
     """By run: the node that it was. Runs that fit no node, or several, are left out."""
-    shown: dict[str, set[str]] = {}
-    made_of: dict[str, set[str]] = {}
+    signs: dict[str, set[str]] = {}
     for name, node in graph.nodes.items():
-        for text in (name, str(pick(node, "display_name") or name)):
-            shown.setdefault(text, set()).add(name)
-        made_of.setdefault(_component(node), set()).add(name)
+        for sign in _signs_of_node(name, node):
+            signs.setdefault(sign, set()).add(name)
     found = {}
     for run in runs:
-        fits = shown.get(run.display_name or "") or made_of.get(run.properties.get("azureml.moduleName") or "-", set())
+        fits: set[str] = set()
+        for sign in _signs_of_run(run):
+            known = signs.get(sign, set())
+            fits = (fits & known or fits) if fits else known
         if len(fits) == 1:
             found[run.id] = next(iter(fits))
     return found
 
 
-def _component(node: Document) -> str:
-    named = _COMPONENT.search(str(pick(node, "componentId") or pick(node, "component") or ""))
-    return named[1] if named else ""
+def _signs_of_node(name: str, node: Document) -> Iterator[str]:
+    yield f"shown {pick(node, 'display_name') or name}"
+    found = _COMPONENT.search(str(pick(node, "componentId") or pick(node, "component") or ""))
+    if found:
+        yield f"version {found[2]}"
+        yield f"component {found[1]}"
+
+
+def _signs_of_run(run: Run) -> Iterator[str]:
+    """Best first.
+
+    A node without a display name shows its key, and the module id of a step is the version of its anonymous component:
+    both recorded in pipe-get-child-job.json and pipe-child-run-download.json.
+    """
+    yield f"shown {run.display_name}"
+    yield f"version {run.properties.get('azureml.moduleid')}"
+    yield f"component {run.properties.get('azureml.moduleName')}"
 
 
 def _ports(node: Document, kind: str) -> Iterator[tuple[str, Json]]:

@@ -23,9 +23,7 @@ _RENAMED = "original."
 _PROPERTY = "original_property."
 
 
-def fitted(
-    step: Step, parent: RunId | None, roles: Mapping[str, str], limits: Limits, *, artifacts: bool = True
-) -> Step:
+def fitted(step: Step, parent: RunId | None, roles: Mapping[str, str], limits: Limits) -> Step:
     """The step with the tags that its run is to carry.
 
     `parent` is the original's; `roles` are tags that come before the source's own.
@@ -33,7 +31,7 @@ def fitted(
     overflow = {kind: dict(names) for kind, names in step.overflow.items()}
     fitting = Fitting(step.source, overflow, list(step.omissions))
     tags = _tags(step, _lineage(step, parent) | dict(roles), fitting, limits)
-    made = {OVERFLOW_FILE} if artifacts and fitting.overflow else set()
+    made = {OVERFLOW_FILE} if fitting.overflow else set()
     return replace(
         step,
         run=replace(step.run, tags=tags, properties={}),
