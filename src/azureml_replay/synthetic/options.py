@@ -60,7 +60,7 @@ def shape_of(archive: Archive, target: WorkspaceRef, root: RunId) -> Shape | Non
     told = orjson.loads(receipt.detail)
     trials = TrialChoice(**told["trials"]) if told["trials"] else None
     files = FileChoice(**{**told["files"], "globs": tuple(told["files"]["globs"])})
-    return Shape(tree=SyntheticOptions(trials=trials, edges=told["edges"], artifacts=files.artifacts), files=files)
+    return Shape(tree=SyntheticOptions(trials=trials, edges=told["edges"]), files=files)
 
 
 def remember(archive: Archive, target: WorkspaceRef, root: RunId, shape: Shape) -> None:
