@@ -23,7 +23,9 @@ _RENAMED = "original."
 _PROPERTY = "original_property."
 
 
-def fitted(step: Step, parent: RunId | None, roles: Mapping[str, str], limits: Limits) -> Step:
+def fitted(
+    step: Step, parent: RunId | None, roles: Mapping[str, str], limits: Limits, *, artifacts: bool = True
+) -> Step:
     """The step with the tags that its run is to carry.
 
     `parent` is the original's; `roles` are tags that come before the source's own.
@@ -35,7 +37,7 @@ def fitted(step: Step, parent: RunId | None, roles: Mapping[str, str], limits: L
     return replace(
         step,
         run=replace(step.run, tags=tags, properties={}),
-        own_files=tuple(sorted({*step.own_files, *made})),
+        own_files=tuple(sorted({*step.own_files, *made})) if artifacts else (),
         overflow=fitting.overflow,
         omissions=tuple(fitting.omissions),
     )
