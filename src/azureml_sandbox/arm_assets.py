@@ -13,7 +13,7 @@ from uuid import uuid4
 import yaml  # type: ignore[import-untyped]
 from starlette.responses import Response
 
-from azureml_sandbox import instants
+from azureml_sandbox import errors, instants
 from azureml_sandbox.arm_wire import put_on
 from azureml_sandbox.compute.places import long_uri
 from azureml_sandbox.errors import Refused
@@ -25,6 +25,8 @@ from azureml_sandbox.world import Document, Kind
 
 ANONYMOUS = "azureml_anonymous"
 _SAS_HOURS = 8
+_ENVIRONMENT = ("image", "condaFile", "build", "osType")
+"""What makes an environment the one it is."""
 _IMMUTABLE = ("code", "command", "environment", "inputs", "outputs", "type", "jobs")
 
 
@@ -59,7 +61,10 @@ async def code(call: Call) -> Response:
 
 
 async def environment(call: Call) -> Response:
-    """PUT environments/{name}/versions/{v}: `condaFile` goes in as YAML and comes back as indented JSON (recorded)."""
+    """PUT environments/{name}/versions/{v}: `condaFile` goes in as YAML and comes back as indented JSON (recorded).
+
+    Refused (409) where another environment has the version: azure-ai-ml then takes the next one (its source).
+    """
     given = await _given(call)
     conda = given.get("condaFile")
     try:
@@ -67,7 +72,12 @@ async def environment(call: Call) -> Response:
     except yaml.YAMLError as wrong:
         raise Refused(400, f"condaFile: {wrong}", ("UserError", "BadArgument", "InvalidCondaFile")) from wrong
     filled = {"environmentType": "UserCreated", "osType": "Linux", "autoRebuild": "Disabled", "stage": "Development"}
-    return _stored(call, "environments", filled | given | {"condaFile": text, "provisioningState": "Succeeded"})
+    made = filled | given | {"condaFile": text, "provisioningState": "Succeeded"}
+    name, version = call.path("name"), call.path("asset_version")
+    there = call.world.assets.get(call.workspace.guid, "environments", name, version)
+    if there is not None and any(there["properties"].get(key) != made.get(key) for key in _ENVIRONMENT):
+        raise errors.conflict(f"Environment {name}:{version} already exists, it cannot be changed.")
+    return _stored(call, "environments", made)
 
 
 async def data(call: Call) -> Response:
