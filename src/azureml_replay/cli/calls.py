@@ -24,13 +24,13 @@ from azureml_replay.progress import Progress
 from azureml_replay.replay import Replayed, ReplayOptions
 from azureml_replay.selection import Selection
 from azureml_replay.status import Status
+from azureml_replay.synthetic.seam import SyntheticTarget
 from azureml_replay.terminal import Terminal
 from azureml_replay.verify import Verdict
-from azureml_replay.workspace import Target
 
 
 @asynccontextmanager
-async def connected(config: WorkspaceConfig, width: int, progress: Progress) -> AsyncIterator[Target]:
+async def connected(config: WorkspaceConfig, width: int, progress: Progress) -> AsyncIterator[SyntheticTarget]:
     """The workspace, after its name and the login were seen to work."""
     from azureml_replay.azure.workspace import connect  # noqa: PLC0415 - the azure packages take 500 ms to import
 

@@ -12,9 +12,14 @@ import typer
 
 from azureml_replay import logs
 from azureml_replay.archive.archive import Archive
+from azureml_replay.cli import calls
 from azureml_replay.cli.options import Many, selection_flags
+from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import UserError
+from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.progress import Progress
+from azureml_replay.seed.index import JobsIndex
+from azureml_replay.seed.jobs_file import import_jobs
 from azureml_replay.seed.symptoms import Watched
 from azureml_replay.selection import Selection
 from azureml_replay.terminal import Terminal
@@ -46,6 +51,52 @@ def refuse_imported(folder: Path) -> None:
         imported = archive.imported()
     if imported is not None:
         raise UserError(f"{folder} was made from {imported.file}: remove that folder, or give another --output")
+
+
+def was_extracted(folder: Path) -> bool:
+    """The archive is there, and whole: no jobs.json need be read into it."""
+    if not (folder / "archive.db").exists():
+        return False
+    with Archive.open(folder, write=False) as archive:
+        return archive.imported() is None
+
+
+async def fill_from_file(
+    index: JobsIndex, folder: Path, source: WorkspaceConfig | None, *, reach: bool, width: int, terminal: Terminal
+) -> None:
+    """The archive of a lone jobs.json, or the one it has, brought up to date.
+
+    With `reach`, the source tells the files that the original's entries do not list.
+    """
+    with Archive.create(folder, origin_of(index, source)) as archive, terminal.progress() as progress:
+        if source is None or not reach or index.ours:
+            await import_jobs(index, archive, None, width=width, progress=progress)
+            return
+        async with calls.connected(source, width, progress) as workspace:
+            await import_jobs(index, archive, workspace, width=width, progress=progress)
+
+
+def origin_of(index: JobsIndex, source: WorkspaceConfig | None) -> WorkspaceRef:
+    """Which workspace the jobs come from: --source, and the ids must not say otherwise."""
+    if source is None:
+        return index.source()
+    if index.workspaces and not any(ref.same_as(source.ref) for ref in index.workspaces):
+        raise UserError(f"--source {source.origin}: the jobs of {index.path} come from {next(iter(index.workspaces))}")
+    return source.ref
+
+
+def selection_of(index: JobsIndex, archive: Archive, limit: int | None) -> Selection:
+    """The jobs that the file names: who took entries out of it wants the others replayed."""
+    named = set(index.roots())
+    units = {row.id: row.unit for row in archive.listing() if row.extracted and row.id in named}
+    if missing := sorted(named - units.keys()):
+        raise UserError(
+            f"{index.path} names {missing[0]}, which the archive {archive.folder} lacks: "
+            "extract again, or move the file to a folder of its own"
+        )
+    wanted: set[RunId] = set(units.values())
+    everything = wanted == set(archive.units())
+    return Selection(include=() if everything else tuple(sorted(wanted)), limit=limit, include_active=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,4 +67,7 @@ class Submitter(Protocol):
 class SyntheticTarget(Target, Protocol):
     """A workspace that jobs can be submitted to."""
 
-    submitter: Submitter
+    @property
+    def submitter(self) -> Submitter:
+        """Where jobs go."""
+        ...

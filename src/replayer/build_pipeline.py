@@ -1,0 +1,225 @@
+"""`python -m replayer.build_pipeline`: real jobs in another workspace that log again what a jobs.json tells of."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.cli import calls, main
+from azureml_replay.cli.app import WIDTH
+from azureml_replay.cli.options import OptionalSource, ParallelOption, TargetOption, takes, terminal_flags
+from azureml_replay.cli.seed import (
+    advising,
+    archive_beside,
+    fill_from_file,
+    selection_of,
+    tell,
+    was_extracted,
+)
+from azureml_replay.config import WorkspaceConfig, workspace_config
+from azureml_replay.errors import Exit
+from azureml_replay.model import WorkspaceRef
+from azureml_replay.seed import symptoms
+from azureml_replay.seed.index import JobsIndex
+from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
+from azureml_replay.synthetic.manifest import FileChoice
+from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
+from azureml_replay.synthetic.register import DEFAULT_ENVIRONMENT
+from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic
+from azureml_replay.synthetic.tree import Tree
+from azureml_replay.synthetic.trials import TrialChoice
+from azureml_replay.terminal import Branch, Terminal, amount, tree
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
+
+
+class Sampling(StrEnum):
+    """Which trials come first."""
+
+    BEST = "best"
+    FIRST = "first"
+    RANDOM = "random"
+
+
+def trial_flags(
+    *,
+    expand_automl_trials: Annotated[
+        bool, typer.Option("--expand-automl-trials", help="AutoML and sweep trials become jobs too.")
+    ] = False,
+    replay_automl_max_trials: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most N trials of a parent.")
+    ] = None,
+    replay_automl_top_metric: Annotated[
+        str | None, typer.Option(metavar="M", help="What ranks them, instead of the job's own primary metric.")
+    ] = None,
+    replay_automl_trial_sampling: Annotated[Sampling, typer.Option(help="Which of them.")] = Sampling.BEST,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of random: equal seeds take equal trials.")] = 0,
+) -> TrialChoice | None:
+    """Which trials become jobs; None: none of them."""
+    choice = TrialChoice(
+        sampling=replay_automl_trial_sampling.value,
+        most=replay_automl_max_trials,
+        top_metric=replay_automl_top_metric,
+        seed=seed,
+    )
+    return choice if expand_automl_trials else None
+
+
+def replay_flags(
+    compute: Annotated[
+        str, typer.Option(metavar="NAME", help="A cluster of the target, or serverless.")
+    ] = "serverless",
+    environment: Annotated[str, typer.Option(metavar="E", help="What the steps run in.")] = DEFAULT_ENVIRONMENT,
+    copy_artifacts: Annotated[bool, typer.Option(help="Files come too, or stay behind.")] = True,
+) -> SyntheticReplayOptions:
+    """Where the jobs run, and what they bring."""
+    shape = Shape(files=FileChoice(artifacts=copy_artifacts))
+    return SyntheticReplayOptions(shape=shape, compute=compute, environment=environment)
+
+
+@app.command(context_settings={"obj": "replayer"})
+@takes(trials=trial_flags, options=replay_flags, terminal=terminal_flags)
+def build_pipeline(
+    *,
+    input_: Annotated[Path, typer.Option("--input", metavar="FILE", help="The jobs.json that extract_jobs wrote.")],
+    target: TargetOption,
+    trials: TrialChoice | None,
+    options: SyntheticReplayOptions,
+    terminal: Terminal,
+    source: OptionalSource = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N top-level jobs.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be submitted. No login.")] = False,
+    debug_hierarchy: Annotated[
+        bool, typer.Option("--debug-hierarchy", help="Show the tree of the original jobs. No login.")
+    ] = False,
+    source_container: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Not needed: where each file lies is known.")
+    ] = None,
+    parallel: ParallelOption = WIDTH,
+) -> Exit:
+    """Submit a job for every job of a jobs.json: it logs the metrics again and shows the files."""
+    workspace = workspace_config(target)
+    origin = workspace_config(source) if source is not None else None
+    index = JobsIndex(input_)
+    shape = _shape(options.shape, trials, files=origin is not None or was_extracted(archive_beside(input_)))
+    if source_container is not None:
+        terminal.say(f"--source-container {source_container} has no effect: where each file lies is known")
+    tell(terminal, _advice(index, shape, asked=options.shape.files.artifacts))
+    if dry_run or debug_hierarchy:
+        with _read_only(index, origin, terminal) as archive:
+            planned = _planned(archive, index, workspace.ref, limit, shape)
+            _show(planned, terminal, hierarchy if debug_hierarchy else drawn)
+        return Exit.OK
+    options = replace(options, shape=shape)
+    speaking = advising(terminal, SLOW.format(parallel))
+    done = asyncio.run(
+        _replay(index, origin, workspace, limit=limit, options=options, width=parallel, terminal=speaking)
+    )
+    verdict = done.verdict
+    terminal.result(done, _result(done), good=bool(verdict and not verdict.findings))
+    tell(terminal, (f"failed: {run}: {why}" for run, why in done.failed))
+    if done.failed:
+        return Exit.SERVICE
+    return Exit.FINDINGS if verdict and verdict.findings else Exit.OK
+
+
+def _shape(asked: Shape, trials: TrialChoice | None, *, files: bool) -> Shape:
+    """`files`: they can be copied, because somebody knows the workspace where they lie."""
+    carried = files and asked.files.artifacts
+    return Shape(tree=replace(asked.tree, trials=trials), files=replace(asked.files, artifacts=carried))
+
+
+def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
+    yield f"{index.path}: {len(index.places):,} jobs"
+    if shape.files.artifacts:
+        yield from symptoms.empty_outputs(index.file_lists)
+        yield from symptoms.missing_logs(index.file_lists)
+    elif asked:
+        yield f"no archive lies beside {index.path}, so files stay behind: --source says where they are"
+
+
+@contextmanager
+def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Terminal) -> Iterator[Archive]:
+    """The archive beside the file; a passing one where the file stands alone. No login, no network."""
+    folder = archive_beside(index.path)
+    with tempfile.TemporaryDirectory() as passing:
+        if not was_extracted(folder):
+            folder = Path(passing) / "jobs.archive"
+            asyncio.run(fill_from_file(index, folder, source, reach=False, width=WIDTH, terminal=terminal))
+        with Archive.open(folder, write=False) as archive:
+            yield archive
+
+
+def _planned(
+    archive: Archive, index: JobsIndex, target: WorkspaceRef, limit: int | None, shape: Shape
+) -> Iterator[Tree]:
+    selection = selection_of(index, archive, limit)
+    return (planned for planned, _ in planned_trees(archive, target, selection, shape))
+
+
+def _show(planned: Iterator[Tree], terminal: Terminal, draw: Callable[[Tree], Branch]) -> None:
+    """Tree by tree, then the sums."""
+    sums = DryRun()
+    for one in planned:
+        sums.add(one)
+        if not terminal.json:
+            terminal.result(None, tree(draw(one)))
+    terminal.result(sums, _sums(sums))
+    tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
+
+
+def _sums(sums: DryRun) -> Iterator[str]:
+    yield f"{sums.jobs:,} jobs to submit for {sums.runs:,} runs; {sums.containers:,} container starts"
+    size = amount("bytes", sums.bytes)
+    yield f"{sums.points:,} points, {sums.parameters:,} parameters, {sums.files:,} files with {size}"
+    for reason, count in sorted(sums.reasons.items(), key=lambda pair: (-pair[1], pair[0])):
+        yield f"  {count:,} x {reason}"
+
+
+async def _replay(
+    index: JobsIndex,
+    source: WorkspaceConfig | None,
+    target: WorkspaceConfig,
+    *,
+    limit: int | None,
+    options: SyntheticReplayOptions,
+    width: int,
+    terminal: Terminal,
+) -> SyntheticReplayed:
+    """The archive beside the file first, made from the file where it stands alone."""
+    folder = archive_beside(index.path)
+    if not was_extracted(folder):
+        await fill_from_file(index, folder, source, reach=options.shape.files.artifacts, width=width, terminal=terminal)
+    with Archive.open(folder) as archive, terminal.progress() as progress:
+        origin = source or WorkspaceConfig(archive.source, origin=str(archive.source))
+        selection = selection_of(index, archive, limit)
+        async with (
+            calls.connected(origin, width, progress) as reading,
+            calls.connected(target, width, progress) as writing,
+        ):
+            archive.log_command(sys.argv)
+            return await replay_synthetic(
+                archive, reading, writing, selection, options=options, width=width, progress=progress
+            )
+
+
+def _result(done: SyntheticReplayed) -> Iterator[str]:
+    yield f"{done.jobs:,} jobs: {done.submitted:,} submitted now, {done.completed:,} completed"
+    if done.verdict is not None:
+        compared = f"{done.verdict.runs:,} runs, {done.verdict.points:,} points, {done.verdict.files:,} files"
+        yield f"{compared}: {done.verdict.findings:,} findings, {done.verdict.omissions:,} omissions as planned"
+
+
+if __name__ == "__main__":
+    main(app, "python -m replayer.build_pipeline")
