@@ -51,9 +51,9 @@ def test_the_cost_is_that_of_the_containers() -> None:
 
 def test_without_artifacts_there_are_no_files() -> None:
     """Points and the rest are counted all the same."""
-    found = counted(a_family().tree(SyntheticOptions(artifacts=False), PlanOptions(artifacts=False)))
+    found = counted(a_family().tree(plan_options=PlanOptions(artifacts=False)))
 
-    assert (found.points, found.files, found.bytes, found.own_files) == (5, 0, 0, 0)
+    assert (found.points, found.files, found.bytes) == (5, 0, 0)
 
 
 def test_the_tree_shows_what_each_job_holds_and_waits_for() -> None:

@@ -23,9 +23,7 @@ _RENAMED = "original."
 _PROPERTY = "original_property."
 
 
-def fitted(
-    step: Step, parent: RunId | None, roles: Mapping[str, str], limits: Limits, *, artifacts: bool = True
-) -> Step:
+def fitted(step: Step, parent: RunId | None, roles: Mapping[str, str], limits: Limits) -> Step:
     """The step with the tags that its run is to carry.
 
     `parent` is the original's; `roles` are tags that come before the source's own.
@@ -37,7 +35,7 @@ def fitted(
     return replace(
         step,
         run=replace(step.run, tags=tags, properties={}),
-        own_files=tuple(sorted({*step.own_files, *made})) if artifacts else (),
+        own_files=tuple(sorted({*step.own_files, *made})),
         overflow=fitting.overflow,
         omissions=tuple(fitting.omissions),
     )

@@ -43,8 +43,6 @@ class SyntheticOptions:
     trials: TrialChoice | None = None
     """Which trials of AutoML and sweep parents become nodes; None: such a parent is one node, without children."""
     edges: Edges = "shape"
-    artifacts: bool = True
-    """False: no file is staged, not even those that we make."""
     limits: Limits = DOCUMENTED
 
 
@@ -177,7 +175,7 @@ class _Growth:
     def fit(self, step: Step, roles: Mapping[str, str]) -> Step:
         details = self.recorded.details(step.source)
         parent = details.run.parent if details else step.run.parent
-        return fitted(step, parent, roles, self.options.limits, artifacts=self.options.artifacts)
+        return fitted(step, parent, roles, self.options.limits)
 
     def waits(self, level: Level, sources: Mapping[str, RunId]) -> dict[str, tuple[str, ...]]:
         """By leaf: the leaves it waits for, at most as many as there are ports."""
