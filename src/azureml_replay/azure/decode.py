@@ -234,6 +234,13 @@ def job(document: Document) -> Job:
 
 
 @readable
+def resource_id(document: Document) -> str:
+    """Of any resource of ARM."""
+    found: str = document["id"]
+    return found
+
+
+@readable
 def job_state(document: Document) -> JobState:
     """Recorded in job-list-get-2024-04-01.json; a job that was just put may have no status yet."""
     properties = document["properties"]

@@ -12,6 +12,7 @@ from azureml_replay.azure import decode
 from azureml_replay.azure.files import Files
 from azureml_replay.azure.http import Sender, Service
 from azureml_replay.azure.storage import Storage
+from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.synthetic.seam import STAGING_STORE, JobState
@@ -41,9 +42,11 @@ class AzureSubmitter:
         """None where there is none."""
         return await self._get(path, ASSET_VERSION)
 
-    async def register(self, path: str, body: Mapping[str, Any]) -> None:
-        """Repeatable."""
-        await self._sender.send(self._arm, "PUT", self._url(path, ASSET_VERSION), json=body, repeatable=True)
+    async def register(self, path: str, body: Mapping[str, Any]) -> str:
+        """Answers the ARM id. Repeatable."""
+        url = self._url(path, ASSET_VERSION)
+        answer = await self._sender.send(self._arm, "PUT", url, json=body, repeatable=True)
+        return decode.resource_id(answer.json())
 
     async def job(self, name: str) -> JobState | None:
         """None where there is none."""

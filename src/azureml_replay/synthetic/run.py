@@ -15,6 +15,7 @@ from azureml_replay.model import RunId
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.found import found
+from azureml_replay.synthetic.graphs import Graphs
 from azureml_replay.synthetic.options import (
     Shape,
     SyntheticReplayOptions,
@@ -75,7 +76,9 @@ async def replay_synthetic(
     submitter = target.submitter
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
     stage = Stage(archive, source, submitter, progress)
-    running = _Running(archive, target, stage, Submit(archive, target.ref, submitter, place, stage), progress)
+    graphs = Graphs(archive, target.ref, submitter)
+    submitting = Submit(archive, target.ref, submitter, place, stage, graphs)
+    running = _Running(archive, target, stage, submitting, progress)
     await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
     if not options.wait:
         return running.result(None)

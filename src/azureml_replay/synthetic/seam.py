@@ -31,8 +31,11 @@ class Submitter(Protocol):
         """A resource of the workspace, `components/x/versions/1`; None where there is none."""
         ...
 
-    async def register(self, path: str, body: Mapping[str, Any]) -> None:
-        """Puts it. Repeatable: versions are named after their content."""
+    async def register(self, path: str, body: Mapping[str, Any]) -> str:
+        """Puts it, and answers the ARM id under which it is known from now on. Repeatable.
+
+        Of anonymous components that is always another than the one that was asked for (2,010 recorded exchanges).
+        """
         ...
 
     async def job(self, name: str) -> JobState | None:

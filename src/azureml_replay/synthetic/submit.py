@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -16,7 +16,8 @@ from azureml_replay.archive.ledger import State
 from azureml_replay.errors import Uncertain
 from azureml_replay.limits import DOCUMENTED
 from azureml_replay.model import Run, RunId, WorkspaceRef
-from azureml_replay.synthetic.graph import Graph, Place, submission
+from azureml_replay.synthetic.graph import Place, submission
+from azureml_replay.synthetic.graphs import Graphs, renamed
 from azureml_replay.synthetic.options import Shape, remember
 from azureml_replay.synthetic.seam import JobState, Submitter
 from azureml_replay.synthetic.stage import Stage, uri_of
@@ -38,9 +39,8 @@ class Submit:
     submitter: Submitter
     place: Place
     stage: Stage
+    graphs: Graphs
     submitted: int = 0
-    _graphs: set[str] = field(default_factory=set)
-    """Registered, as far as this process knows."""
 
     async def job_of(self, tree: Tree, shape: Shape) -> str:
         """The name of the tree's job, put now unless it was. Repeatable. Raises Unavailable, Rejected.
@@ -62,11 +62,12 @@ class Submit:
     async def _put(self, tree: Tree, name: str) -> None:
         """Asked before, and asked again where the answer was lost: a PUT on a taken name is an update."""
         bodies = submission(tree, self.place, uri_of(self.archive, tree))
+        known: dict[str, str] = {}
         for graph in bodies.graphs:
-            await self._register(graph)
+            known[graph.id] = await self.graphs.id_of(graph, known)
         self.archive.mark(self.workspace, tree.root, [JOB], State.SENDING, name)
         try:
-            await self.submitter.put_job(name, marked(bodies.body))
+            await self.submitter.put_job(name, marked(renamed(bodies.body, known)))
         except Uncertain:
             if await self.submitter.job(name) is None:
                 raise
@@ -76,15 +77,6 @@ class Submit:
     def _remember(self, tree: Tree, name: str) -> None:
         self.archive.bind(self.workspace, {tree.root: RunId(name)})
         self.archive.mark(self.workspace, tree.root, [JOB], State.SENT, name)
-
-    async def _register(self, graph: Graph) -> None:
-        """A graph depends on its shape alone: later runs of a pipeline find it there."""
-        if graph.id in self._graphs:
-            return
-        path = graph.id.removeprefix(f"{self.workspace.arm_id}/")
-        if await self.submitter.registered(path) is None:
-            await self.submitter.register(path, graph.body)
-        self._graphs.add(graph.id)
 
 
 def names(tree: Tree) -> Iterator[str]:

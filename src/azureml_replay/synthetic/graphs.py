@@ -1,0 +1,61 @@
+"""Nested graphs that a workspace knows: each shape is registered once, and found again by the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import State
+from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.synthetic.graph import Body, Graph
+from azureml_replay.synthetic.seam import Submitter
+
+OWNER = RunId("")
+"""Receipts that belong to no run."""
+
+
+@dataclass(slots=True)
+class Graphs:
+    """The service gives an anonymous component a version of its own: ours is the key under which it is remembered."""
+
+    archive: Archive
+    workspace: WorkspaceRef
+    submitter: Submitter
+    _known: dict[str, str] = field(default_factory=dict)
+    """Our id -> the workspace's, as far as this process has asked."""
+
+    async def id_of(self, graph: Graph, inner: Mapping[str, str]) -> str:
+        """The workspace's id of a graph. `inner`: those of the graphs it holds. Repeatable."""
+        if graph.id not in self._known:
+            self._known[graph.id] = await self._remembered(graph) or await self._register(graph, inner)
+        return self._known[graph.id]
+
+    async def _remembered(self, graph: Graph) -> str | None:
+        receipt = self.archive.receipt(self.workspace, OWNER, _item(graph))
+        found = receipt.detail if receipt else None
+        return found if found and await self.submitter.registered(self._path(found)) is not None else None
+
+    async def _register(self, graph: Graph, inner: Mapping[str, str]) -> str:
+        found = await self.submitter.register(self._path(graph.id), renamed(graph.body, inner))
+        self.archive.mark(self.workspace, OWNER, [_item(graph)], State.SENT, found)
+        return found
+
+    def _path(self, arm_id: str) -> str:
+        """Below the workspace. ARM does not promise to keep the case of the id's first part."""
+        return arm_id[len(self.workspace.arm_id) + 1 :]
+
+
+def renamed(body: Body, known: Mapping[str, str]) -> Body:
+    """With the workspace's ids of nested graphs in place of ours."""
+    text = orjson.dumps(body).decode()
+    for ours, theirs in known.items():
+        text = text.replace(f'"{ours}"', f'"{theirs}"')
+    found: Body = orjson.loads(text)
+    return found
+
+
+def _item(graph: Graph) -> str:
+    return f"graph/{graph.id.rpartition('/')[2]}"
