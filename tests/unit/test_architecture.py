@@ -14,7 +14,31 @@ PRODUCT = SRC / "azureml_replay"
 
 STEP = PRODUCT / "synthetic" / "step"
 """What runs on the compute: a program of its own, of the standard library alone."""
-PURE = ("model.py", "selection.py", "limits.py", "plan.py", "compare.py", "errors.py", "lineage.py")
+PURE = (
+    "model.py",
+    "selection.py",
+    "limits.py",
+    "plan.py",
+    "compare.py",
+    "errors.py",
+    "lineage.py",
+    *(
+        f"synthetic/{name}.py"
+        for name in (
+            "tree",
+            "names",
+            "definitions",
+            "trials",
+            "fitting",
+            "edges",
+            "ports",
+            "grow",
+            "graph",
+            "validation",
+            "dry_run",
+        )
+    ),
+)
 VERBS = (
     "extract",
     "replay",

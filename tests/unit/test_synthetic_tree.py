@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -11,11 +12,15 @@ from hypothesis import strategies as st
 from azureml_replay import lineage
 from azureml_replay.model import Instant, Json, Omission, RunId, WorkspaceRef
 from azureml_replay.plan import OVERFLOW_FILE
+from azureml_replay.synthetic.graph import Place, submission
 from azureml_replay.synthetic.grow import SyntheticOptions
 from azureml_replay.synthetic.names import SLUG, fallback_name, slug, unique
 from azureml_replay.synthetic.ports import UP_PORTS
-from azureml_replay.synthetic.tree import Tree
+from azureml_replay.synthetic.tree import RUN, Tree
+from azureml_replay.synthetic.trials import TrialChoice
 from unit.families import SOURCE, Family, a_pipeline, a_run, keys, node, output
+
+PLACE = Place(workspace="/w", compute="serverless", datastore="d", code="/c", environment="/e", component="/s")
 
 
 def waits(tree: Tree) -> dict[str, tuple[str, ...]]:
@@ -96,6 +101,15 @@ def test_the_fallback_name_depends_on_the_workspace_and_fits() -> None:
     assert fallback_name(RunId("r"), SOURCE) == fallback_name(RunId("r"), WorkspaceRef("SUB", "Group", "OLD"))
     assert fallback_name(RunId("r"), SOURCE) != fallback_name(RunId("r"), other)
     assert len(fallback_name(RunId("r" * 255), SOURCE)) == 255
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_any_run_id_gives_a_name_that_a_job_may_have(run: str) -> None:
+    """Ids that other tools chose."""
+    tree = Family([a_run(run)]).tree()
+
+    for name in (tree.job_name, tree.fallback_name):
+        assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}", name)
 
 
 def test_lineage_and_what_cannot_be_given_again_are_tags() -> None:
@@ -320,6 +334,48 @@ def test_more_givers_than_ports_are_said() -> None:
     assert tree.omissions == tuple(
         Omission(RunId("id-end"), f"edge from {name}", f"more than {UP_PORTS} of them") for name in names[UP_PORTS:]
     )
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Family:
+    """A unit of any shape, kinds, names and bindings; bindings may turn, and lead nowhere."""
+    names = [f"n{at}" for at in range(draw(st.integers(1, 12)))]
+    runs, graphs, definitions = [], dict[str, Json](), dict[str, Json]()
+    for at, name in enumerate(names):
+        kind = draw(st.sampled_from([{}, {}, {"runTemplate": "AutoML"}, {"runTemplate": "HyperDrive"}]))
+        shown = draw(st.sampled_from(["same", "Same", name, "self"]))
+        above = draw(st.sampled_from(names[:at])) if at else None
+        runs.append(
+            a_run(name, above, display_name=shown, properties=kind, tags={"x": "y" * draw(st.sampled_from([1, 1001]))})
+        )
+        jobs: Json = {
+            node: {
+                "inputs": {
+                    "i": {
+                        "value": draw(
+                            st.sampled_from([output(draw(st.sampled_from(names)), "o"), "${{parent.inputs.i}}"])
+                        )
+                    }
+                },
+                "outputs": {"o": {"value": "${{parent.outputs.o}}"}} if draw(st.booleans()) else {},
+            }
+            for node in draw(st.lists(st.sampled_from([*names, "same", "self"]), unique=True))
+        }
+        (graphs if at == 0 else definitions)[name] = {"jobs": jobs}
+    return Family(runs, graphs=graphs, definitions=definitions)
+
+
+@given(histories(), st.booleans())
+def test_every_run_has_its_place_or_its_omission_and_the_job_could_be_sent(family: Family, expand: bool) -> None:
+    """Whatever the history: once each, within the limits, and nothing that the validator refuses."""
+    tree = family.tree(SyntheticOptions(trials=TrialChoice(most=1) if expand else None))
+
+    placed = [one.source for one in tree.walk() if one.kind != "self" and one.source != tree.root]
+    missing = [omission.run for omission in tree.omissions if omission.what == RUN]
+    assert sorted([tree.root, *placed, *missing]) == sorted(run.id for run in family.runs)
+    assert len(set(keys(tree))) == len(keys(tree))
+    assert all(len(one.tags) <= 50 for one in tree.walk())
+    submission(tree, PLACE, "azureml://datastores/d/paths/x/")
 
 
 def test_no_steps_are_no_tree() -> None:

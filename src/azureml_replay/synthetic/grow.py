@@ -15,7 +15,7 @@ from azureml_replay.synthetic import trials
 from azureml_replay.synthetic.definitions import Document, definitions_of, plain
 from azureml_replay.synthetic.edges import Level, graph_in, nodes_of, turns
 from azureml_replay.synthetic.fitting import SELF_TAG, fitted
-from azureml_replay.synthetic.names import fallback_name, unique
+from azureml_replay.synthetic.names import fallback_name, job_name, unique
 from azureml_replay.synthetic.ports import UP_PORTS
 from azureml_replay.synthetic.tree import RUN, SELF, Edges, Node, Tree
 from azureml_replay.synthetic.trials import Goal, TrialChoice
@@ -76,7 +76,7 @@ class _Growth:
         waits = self.waits(level, {leaf.key: leaf.source for node in nodes for leaf in node.walk()})
         return Tree(
             root=root.source,
-            job_name=root.source,
+            job_name=job_name(root.source, self.recorded.source),
             fallback_name=fallback_name(root.source, self.recorded.source),
             kind="pipeline" if whole.children else "command",
             experiment=root.run.experiment,

@@ -13,6 +13,8 @@ from azureml_replay.model import RunId, WorkspaceRef
 SLUG = re.compile(r"[a-z_][a-z0-9_]{0,59}")
 """azure-ai-ml's loaders take `^[a-z_][a-z\\d_]*$` as a node's key (is_valid_node_name); the length is ours."""
 _LONGEST = 60
+_JOB = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}")
+"""The service's rule for a job's name (FIDELITY, Limits of the target)."""
 
 
 def slug(text: str) -> str:
@@ -37,7 +39,13 @@ def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     return found
 
 
+def job_name(run: RunId, source: WorkspaceRef) -> str:
+    """The original's own, unless that is no job's name: runs that MLflow made may be called otherwise."""
+    return run if _JOB.fullmatch(run) else fallback_name(run, source)
+
+
 def fallback_name(run: RunId, source: WorkspaceRef) -> str:
     """The job's name where the original's is taken: `{run}-r{8 hex digits}` of source workspace and run."""
     digest = hashlib.sha256(f"{source.arm_id.lower()}/{run}".encode()).hexdigest()[:8]
-    return f"{run[: DOCUMENTED.run_id - 10]}-r{digest}"
+    plain = re.sub(r"[^a-zA-Z0-9_-]", "-", run).lstrip("-_") or "run"
+    return f"{plain[: DOCUMENTED.run_id - 10]}-r{digest}"
