@@ -336,33 +336,36 @@ def test_more_givers_than_ports_are_said() -> None:
     )
 
 
+BINDINGS = st.sampled_from(["${{parent.inputs.i}}", "${{parent.outputs.o}}", "literal", output("ghost")])
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> Family:
     """A unit of any shape, kinds, names and bindings; bindings may turn, and lead nowhere."""
-    names = [f"n{at}" for at in range(draw(st.integers(1, 12)))]
-    runs, graphs, definitions = [], dict[str, Json](), dict[str, Json]()
+    names = [f"n{at}" for at in range(draw(st.integers(1, 10)))]
+    runs, below = [], dict[str, list[str]]()
     for at, name in enumerate(names):
-        kind = draw(st.sampled_from([{}, {}, {"runTemplate": "AutoML"}, {"runTemplate": "HyperDrive"}]))
-        shown = draw(st.sampled_from(["same", "Same", name, "self"]))
         above = draw(st.sampled_from(names[:at])) if at else None
+        kind = draw(st.sampled_from([{}, {}, {}, {"runTemplate": "AutoML"}]))
+        shown = draw(st.sampled_from([name, name, name, "same"]))
         runs.append(
-            a_run(name, above, display_name=shown, properties=kind, tags={"x": "y" * draw(st.sampled_from([1, 1001]))})
+            a_run(name, above, display_name=shown, properties=kind, tags={"x": "y" * draw(st.integers(990, 1010))})
         )
-        jobs: Json = {
-            node: {
-                "inputs": {
-                    "i": {
-                        "value": draw(
-                            st.sampled_from([output(draw(st.sampled_from(names)), "o"), "${{parent.inputs.i}}"])
-                        )
-                    }
-                },
-                "outputs": {"o": {"value": "${{parent.outputs.o}}"}} if draw(st.booleans()) else {},
-            }
-            for node in draw(st.lists(st.sampled_from([*names, "same", "self"]), unique=True))
-        }
-        (graphs if at == 0 else definitions)[name] = {"jobs": jobs}
-    return Family(runs, graphs=graphs, definitions=definitions)
+        below.setdefault(above or "", []).append(shown)
+    graphs: dict[str, Json] = {
+        name: {"jobs": {child: draw(nodes(below[name])) for child in below[name]}} for name in names if name in below
+    }
+    return Family(runs, graphs=graphs)
+
+
+def nodes(siblings: list[str]) -> st.SearchStrategy[Json]:
+    """A node's ports: bound to the siblings', and to those of the graph."""
+    given = st.one_of(st.sampled_from(siblings).map(lambda name: output(name, "o")), BINDINGS)
+    return st.builds(
+        lambda inputs, out: {"inputs": {"i": {"value": inputs[0]}, "j": inputs[1]}, "outputs": {"o": {"value": out}}},
+        st.tuples(given, given),
+        BINDINGS,
+    )
 
 
 @given(histories(), st.booleans())
