@@ -28,7 +28,7 @@ from azureml_replay.cli.seed import (
 )
 from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.errors import Exit
-from azureml_replay.model import WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.seed import symptoms
 from azureml_replay.seed.index import JobsIndex
 from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
@@ -118,8 +118,9 @@ def build_pipeline(
     tell(terminal, _advice(index, shape, asked=options.shape.files.artifacts))
     if dry_run or debug_hierarchy:
         with _read_only(index, origin, terminal) as archive:
-            planned = _planned(archive, index, workspace.ref, limit, shape)
-            _show(planned, terminal, hierarchy if debug_hierarchy else drawn)
+            selection = selection_of(index, archive, limit)
+            planned = (one for one, _ in planned_trees(archive, workspace.ref, selection, shape))
+            _show(archive, planned, terminal, hierarchy if debug_hierarchy else drawn)
         return Exit.OK
     options = replace(options, shape=shape)
     speaking = advising(terminal, SLOW.format(parallel))
@@ -161,20 +162,17 @@ def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Termi
             yield archive
 
 
-def _planned(
-    archive: Archive, index: JobsIndex, target: WorkspaceRef, limit: int | None, shape: Shape
-) -> Iterator[Tree]:
-    selection = selection_of(index, archive, limit)
-    return (planned for planned, _ in planned_trees(archive, target, selection, shape))
-
-
-def _show(planned: Iterator[Tree], terminal: Terminal, draw: Callable[[Tree], Branch]) -> None:
-    """Tree by tree, then the sums."""
-    sums = DryRun()
+def _show(archive: Archive, planned: Iterator[Tree], terminal: Terminal, draw: Callable[[Tree], Branch]) -> None:
+    """Tree by tree, then the sums, with what the archive itself lacks of those runs."""
+    sums, runs = DryRun(), set[RunId]()
     for one in planned:
         sums.add(one)
+        runs.update(node.source for node in one.walk())
         if not terminal.json:
             terminal.result(None, tree(draw(one)))
+    for lacking in archive.omissions():
+        if lacking.run in runs:
+            sums.reasons[lacking.reason] = sums.reasons.get(lacking.reason, 0) + 1
     terminal.result(sums, _sums(sums))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
 

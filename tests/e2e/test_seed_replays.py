@@ -1,0 +1,267 @@
+"""The original tool's second command, as its document gives it: real jobs in the target, judged by other clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.sample import sample
+from azureml_sandbox.sample_shape import Wanted
+from e2e.test_seed_commands import command, configured, extract, jobs_of, run
+from e2e.witness import Seen, look
+from environment import point_at
+
+CONFIGS = ("--source", "config/source_config.json", "--target", "config/target_config.json")
+
+
+def replay(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The document's second phase."""
+    return run("replayer.build_pipeline", *arguments, folder=folder)
+
+
+def originals(seen: Seen) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """By the tag that the document promises: the replays of each original. A parent's `self` stands for nobody."""
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for name, told in seen.runs.items():
+        if "original_job_id" in told["tags"] and told["tags"].get("replay_role") != "self":
+            found.setdefault(told["tags"]["original_job_id"], []).append((name, told))
+    return found
+
+
+@pytest.fixture(scope="module")
+def replayed(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Seen, Seen, Path]]:
+    """What the clients see of a source and of its replay, and the folder where both commands ran."""
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(sandbox, patch)
+        source, target = sandbox.add_workspace(), sandbox.add_workspace()
+        sample(sandbox.folder, source.workspace_name, Wanted(runs=30, experiments=2, series=2, points=4, artifacts=2))
+        folder = configured(tmp_path_factory.mktemp("replayed"), source=source, target=target)
+        assert extract(folder, "--output", "data/jobs.json").returncode == 0
+        done = replay(folder, *CONFIGS, "--input", "data/jobs.json", "--expand-automl-trials")
+        assert done.returncode == 0, done.stderr
+        yield look(source), look(target), folder
+
+
+def test_every_original_has_one_completed_replay_under_its_parent(replayed) -> None:
+    """Whatever its own status was, which is a tag; trials too, with the flag."""
+    there, here, _ = replayed
+    found = originals(here)
+
+    assert {name: len(replays) for name, replays in found.items()} == dict.fromkeys(there.runs, 1)
+    for original, told in there.runs.items():
+        ((name, replay),) = found[original]
+        assert replay["status"] == "FINISHED"
+        assert replay["experiment"] == told["experiment"]
+        parent = told["tags"].get("mlflow.parentRunId")
+        assert replay["tags"].get("mlflow.parentRunId") == (found[parent][0][0] if parent else None), name
+    depths = {replay["tags"]["original_pipeline_depth"] for ((_, replay),) in found.values()}
+    assert {"0", "1", "2"} <= depths
+
+
+def test_every_point_and_parameter_is_on_the_replay(replayed) -> None:
+    """Step, time and bits of every point."""
+    there, here, _ = replayed
+    name_of = {original: replays[0][0] for original, replays in originals(here).items()}
+
+    assert {(name_of[run], name): rows for (run, name), rows in there.points.items()}.items() <= here.points.items()
+    assert len(there.points) == 60
+    for original, told in there.runs.items():
+        assert told["params"].items() <= here.runs[name_of[original]]["params"].items()
+
+
+def test_every_file_lies_under_the_replays_outputs(replayed) -> None:
+    """By its bytes: a parent's lie with its `self`."""
+    there, here, _ = replayed
+
+    bytes_of = {
+        (here.runs[run]["tags"].get("original_job_id"), digest)
+        for (run, path), digest in here.files.items()
+        if path.startswith("outputs/")
+    }
+    assert {(run, digest) for (run, _), digest in there.files.items()} <= bytes_of
+    assert len(there.files) == 60
+
+
+def test_again_submits_nothing(replayed, calm: Sandbox, azure_env) -> None:
+    """No job twice; the verdict stands."""
+    *_, folder = replayed
+
+    again = replay(folder, *CONFIGS, "--input", "data/jobs.json", "--expand-automl-trials")
+
+    assert again.returncode == 0, again.stderr
+    assert "0 submitted now" in again.stdout
+    assert not [r for r in calm.requests()["routes"] if r["method"] == "PUT" and "/jobs/" in r["route"]]
+
+
+def test_the_logs_lie_where_the_document_says(replayed) -> None:
+    *_, folder = replayed
+
+    assert list((folder / "logs").glob("replayer_*.log"))
+    assert list((folder / "logs").glob("extract_jobs_*.log"))
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No login in the environment, and no way out of the machine."""
+    for name in [*os.environ]:
+        if name.startswith("AZURE_"):
+            monkeypatch.delenv(name)
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+
+def test_a_dry_run_needs_no_login(replayed, nowhere: None, tmp_path: Path) -> None:
+    """Tree and sums, and nothing is written: not even beside a file that stands alone."""
+    *_, folder = replayed
+    alone = configured(tmp_path / "alone", target=WorkspaceFile.read(folder / "config" / "target_config.json"))
+    (alone / "jobs.json").write_bytes((folder / "data" / "jobs.json").read_bytes())
+
+    beside = replay(folder, *CONFIGS, "--input", "data/jobs.json", "--dry-run", "--limit", "2")
+    flags = ("--dry-run", "--expand-automl-trials")
+    lone = replay(alone, "--target", "config/target_config.json", "--input", "jobs.json", *flags)
+
+    assert (beside.returncode, lone.returncode) == (0, 0), beside.stderr + lone.stderr
+    assert "2 jobs to submit" in beside.stdout
+    assert "240 points" in lone.stdout
+    assert sorted(path.name for path in alone.iterdir()) == ["config", "jobs.json", "logs"]
+
+
+def test_the_hierarchy_is_drawn(replayed, nowhere: None) -> None:
+    """Every original once, under its parent, with its type and status."""
+    there, _, folder = replayed
+
+    drawn = replay(
+        folder, *CONFIGS, "--input", "data/jobs.json", "--debug-hierarchy", "--expand-automl-trials", "--dry-run"
+    )
+
+    assert drawn.returncode == 0, drawn.stderr
+    assert all(drawn.stdout.count(f"{run} [") == 1 for run in there.runs)
+
+
+def test_a_lone_file_is_replayed_with_its_history(replayed, sandbox: Sandbox, azure_env, tmp_path: Path) -> None:
+    """Points whole; with --source its files too, without it they stay behind, and that is said."""
+    there, _, folder = replayed
+    source = WorkspaceFile.read(folder / "config" / "source_config.json")
+    for files in (True, False):
+        target = sandbox.add_workspace()
+        alone = configured(tmp_path / str(files), source=source, target=target)
+        (alone / "jobs.json").write_bytes((folder / "data" / "jobs.json").read_bytes())
+        given = CONFIGS if files else CONFIGS[2:]
+
+        done = replay(alone, *given, "--input", "jobs.json", "--limit", "3", "--expand-automl-trials")
+
+        assert done.returncode == 0, done.stderr
+        here = look(target)
+        name_of = {original: replays[0][0] for original, replays in originals(here).items()}
+        expected = {(name_of[run], name): rows for (run, name), rows in there.points.items() if run in name_of}
+        assert expected
+        assert expected.items() <= here.points.items()
+        carried = {digest for (_, path), digest in here.files.items() if path.startswith("outputs/")}
+        wanted = {digest for (run, _), digest in there.files.items() if run in name_of}
+        assert (wanted <= carried) == files
+        assert ("files stay behind: --source" in done.stderr) != files
+
+
+def test_entries_taken_out_of_the_file_are_not_replayed(replayed, sandbox: Sandbox, azure_env, tmp_path: Path) -> None:
+    """The file is what the user reads and edits; the archive beside it is where the values come from."""
+    *_, folder = replayed
+    target = sandbox.add_workspace()
+    copy = configured(
+        tmp_path / "copy", source=WorkspaceFile.read(folder / "config" / "source_config.json"), target=target
+    )
+    assert extract(copy, "--output", "data/jobs.json").returncode == 0
+    jobs = jobs_of(copy / "data" / "jobs.json")
+    kept = next(name for name, job in jobs.items() if job["parent_job_name"] is None and job["job_type"] == "command")
+    (copy / "data" / "jobs.json").write_text(json.dumps([jobs[kept]]))
+
+    done = replay(copy, *CONFIGS, "--input", "data/jobs.json", "--no-copy-artifacts", "--source-container", "azureml")
+
+    assert done.returncode == 0, done.stderr
+    assert set(originals(look(target, files=False))) == {kept}
+    assert "--source-container azureml has no effect" in done.stderr
+
+
+def the_originals(workspace: WorkspaceFile) -> list[dict[str, Any]]:
+    """A file as the original tool wrote it: steps without parents, last values, folders for files."""
+    at = (
+        f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}/providers/"
+        f"Microsoft.MachineLearningServices/workspaces/{workspace.workspace_name}/jobs/"
+    )
+    common = {"status": "JobStatus.COMPLETED", "created_at": "2025-01-15T10:00:00+00:00", "mlflow_params": {"lr": "1"}}
+    pipeline = {"name": "pipe", "job_type": "pipeline", "experiment_name": "cats", "pipeline_sub_jobs": {"train": {}}}
+    step = {"name": "step", "job_type": "base", "display_name": "train", "experiment_name": None}
+    lone = {"name": "lone", "job_type": "command", "experiment_name": "dogs", "tags": {"original_job_id": "older"}}
+    return [
+        {**common, **pipeline, "id": at + "pipe", "mlflow_metrics": {"loss": 0.5}},
+        {**common, **step, "id": at + "step", "mlflow_metrics": {"loss": float("nan"), "acc": 0.9}},
+        {**common, **lone, "id": at + "lone", "mlflow_metrics": {}, "mlflow_artifact_paths": ["outputs/", "logs/"]},
+    ]
+
+
+def test_the_originals_own_file_is_replayed(sandbox: Sandbox, azure_env, tmp_path: Path) -> None:
+    """Steps under the pipeline that their node names tell of, last values as points, and what lacks is counted."""
+    source, target = sandbox.add_workspace(), sandbox.add_workspace()
+    folder = configured(tmp_path / "user", target=target)
+    (folder / "jobs.json").write_text(json.dumps(the_originals(source), indent=2))
+
+    command = ("--target", "config/target_config.json", "--input", "jobs.json")
+    done, planned = replay(folder, *command), replay(folder, *command, "--dry-run")
+
+    assert done.returncode == 0, done.stderr
+    here = look(target, files=False)
+    name_of = {original: replays[0][0] for original, replays in originals(here).items()}
+    assert set(name_of) == {"pipe", "step", "lone"}
+    assert here.runs[name_of["step"]]["tags"]["mlflow.parentRunId"] == name_of["pipe"]
+    assert [bits for *_, bits in here.points[name_of["step"], "loss"]] == ["nan"]
+    assert [float.fromhex(bits) for *_, bits in here.points[name_of["step"], "acc"]] == [0.9]
+    assert here.runs[name_of["step"]]["experiment"] == "cats"
+    assert "3 x jobs.json holds the last value only" in planned.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "says"),
+    [
+        ("[", [], "jobs.json, line 1"),
+        ('[{"name": "a"}]', [], "say with --source"),
+        (None, [], "no such file"),
+        ("[]", ["--target", "none.json"], "none.json"),
+        ("[]", ["--replay-automl-trial-sampling", "worst"], "worst"),
+        ("[]", ["--limit", "-1"], "--limit"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    replayed, nowhere: None, tmp_path: Path, text: str | None, arguments: list[str], says: str
+) -> None:
+    """Exit code 2, and the file or flag in it."""
+    *_, folder = replayed
+    alone = configured(tmp_path / "alone", target=WorkspaceFile.read(folder / "config" / "target_config.json"))
+    if text is not None:
+        (alone / "jobs.json").write_text(text)
+
+    done = replay(alone, "--target", "config/target_config.json", "--input", "jobs.json", *arguments)
+
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("error: ")
+    assert says in done.stderr
+
+
+def test_the_modules_help_names_the_documents_flags() -> None:
+    """Word for word."""
+    flags = {
+        "extractor.extract_jobs": "--source --output --include --include-file --limit --parallel --no-artifacts",
+        "replayer.build_pipeline": (
+            "--input --source --target --limit --dry-run --expand-automl-trials --replay-automl-max-trials "
+            "--replay-automl-top-metric --replay-automl-trial-sampling --copy-artifacts --no-copy-artifacts "
+            "--debug-hierarchy --source-container --seed"
+        ),
+    }
+    for module, names in flags.items():
+        told = subprocess.run(command(module, "--help"), capture_output=True, text=True, check=True).stdout
+        assert not [name for name in names.split() if name not in told.replace("\n", " ")]
