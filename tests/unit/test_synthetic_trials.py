@@ -127,7 +127,7 @@ def test_a_sweep_is_ranked_by_its_objective_over_all_that_was_logged() -> None:
     family = Family(
         [parent, a_run("s_0", "s"), a_run("s_1", "s")],
         graphs={"s": objective},
-        logged={("s_0", "val_loss"): [3.0, 0.5, 2.0, float("nan")], ("s_1", "val_loss"): [1.0, 0.6]},
+        logged={("s_0", "val_loss"): [float("nan"), 3.0, 0.5, 2.0], ("s_1", "val_loss"): [1.0, 0.6]},
     )
 
     tree = expanded(family)
