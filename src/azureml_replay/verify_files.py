@@ -89,14 +89,15 @@ class FileCheck:
         for path in sorted(expected.files.keys() & stored.keys()):
             wanted = expected.files[path].md5
             if wanted is None:
-                wanted = await _md5(source, expected.origins[path])
-            there = await _md5(self.target, stored[path].location)
+                wanted = await md5_of(source, expected.origins[path])
+            there = await md5_of(self.target, stored[path].location)
             if there != wanted:
                 found.append(Finding(run, f"file {path}: bytes", "differs", wanted.hex(), there.hex()))
         return found
 
 
-async def _md5(workspace: Source, location: Location) -> bytes:
+async def md5_of(workspace: Source, location: Location) -> bytes:
+    """Of a file's bytes, read now."""
     digest = hashlib.md5(usedforsecurity=False)
     async for data in workspace.read(location):
         digest.update(data)

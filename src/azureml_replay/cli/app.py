@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from azureml_replay import __version__
-from azureml_replay.cli import calls, results
+from azureml_replay.cli import calls, results, synthetic
 from azureml_replay.cli.options import (
     ArchiveArgument,
     ArchiveOption,
@@ -25,6 +26,7 @@ from azureml_replay.cli.options import (
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.extract import ExtractOptions
@@ -32,6 +34,8 @@ from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.plan import PlanOptions
 from azureml_replay.replay import OnConflict, Replayed, ReplayOptions
 from azureml_replay.selection import Selection
+from azureml_replay.synthetic.options import SyntheticReplayOptions
+from azureml_replay.synthetic.run import SyntheticReplayed
 from azureml_replay.terminal import Terminal
 
 WIDTH = 32
@@ -103,21 +107,40 @@ def plan(
 
 
 @app.command()
-@takes(options=replay_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(options=replay_flags, jobs=job_flags, selection=selection_flags, terminal=terminal_flags)
 def replay(
     *,
     archive: ArchiveArgument,
     target: TargetOption,
     options: ReplayOptions,
+    jobs: SyntheticReplayOptions,
     selection: Selection,
     terminal: Terminal,
     source: OptionalSource = None,
+    mode: ModeOption = Mode.DIRECT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, send nothing.")] = False,
+    debug_hierarchy: Annotated[
+        bool, typer.Option("--debug-hierarchy", help="synthetic: show the tree of the originals, send nothing.")
+    ] = False,
+    price_per_hour: Annotated[
+        float | None, typer.Option(min=0, metavar="N", help="synthetic, with --dry-run: what a node costs.")
+    ] = None,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Write an archive's runs into a workspace. Again to continue: nothing is sent twice."""
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
+    if mode is Mode.DIRECT:
+        synthetic.only_synthetic(jobs, artifacts=options.plan.artifacts)
+    elif dry_run or debug_hierarchy:
+        shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
+        shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
+        return Exit.OK
+    else:
+        submitted = asyncio.run(
+            calls.submit(archive, workspace, origin, selection, jobs, width=parallel, terminal=terminal)
+        )
+        return _submitted(submitted, terminal)
     if dry_run:
         planned = calls.plan(archive, selection, options.plan)
         terminal.result(planned, results.planned(planned))
@@ -199,6 +222,15 @@ def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
     if done.extracted.failed:
         return Exit.SERVICE
     return _replayed(done.replayed, options) or (Exit.FINDINGS if done.verdict.findings else Exit.OK)
+
+
+def _submitted(done: SyntheticReplayed, terminal: Terminal) -> Exit:
+    verdict = done.verdict
+    lines = [*synthetic.replayed(done), *(results.verified(verdict) if verdict else ())]
+    terminal.result(done, lines, good=bool(verdict and not verdict.findings and not done.failed))
+    if done.failed:
+        return Exit.SERVICE
+    return Exit.FINDINGS if verdict and verdict.findings else Exit.OK
 
 
 def _replayed(done: Replayed, options: ReplayOptions) -> Exit:

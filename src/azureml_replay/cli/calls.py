@@ -24,6 +24,8 @@ from azureml_replay.progress import Progress
 from azureml_replay.replay import Replayed, ReplayOptions
 from azureml_replay.selection import Selection
 from azureml_replay.status import Status
+from azureml_replay.synthetic.options import SyntheticReplayOptions, submitted
+from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.synthetic.seam import SyntheticTarget
 from azureml_replay.terminal import Terminal
 from azureml_replay.verify import Verdict
@@ -84,6 +86,26 @@ async def replay(
             )
 
 
+async def submit(
+    folder: Path,
+    target: WorkspaceConfig,
+    source: WorkspaceConfig | None,
+    selection: Selection,
+    options: SyntheticReplayOptions,
+    *,
+    width: int,
+    terminal: Terminal,
+) -> SyntheticReplayed:
+    """The archive first, as for `replay`."""
+    with Archive.open(folder) as archive, terminal.progress() as progress:
+        origin = _origin(archive, source)
+        async with connected(origin, width, progress) as reading, connected(target, width, progress) as writing:
+            archive.log_command(sys.argv)
+            return await replay_synthetic(
+                archive, reading, writing, selection, options=options, width=width, progress=progress
+            )
+
+
 async def verify(
     folder: Path,
     target: WorkspaceConfig,
@@ -102,6 +124,10 @@ async def verify(
             compared = await stack.enter_async_context(connected(target, width, progress))
             reading = await stack.enter_async_context(connected(origin, width, progress)) if deep else None
             archive.log_command(sys.argv)
+            if submitted(archive, target.ref, selection):
+                return await verify_synthetic(
+                    archive, compared, selection, source=reading, width=width, progress=progress
+                )
             return await verifying.verify(
                 archive,
                 compared,

@@ -128,7 +128,7 @@ def layout(contents: Contents, step: Step, documents: Iterable[NewFile], choice:
         laying.places.take(name)
     for document in documents:
         laying.make(f"outputs/{document.path}", document.data)
-    for artifact in contents.artifacts(step.source) if step.files else ():
+    for artifact in contents.artifacts(step.source):
         laying.lay(artifact, choice)
     laying.list_all()
     return Layout(files=tuple(laying.files), omissions=tuple(laying.omissions))

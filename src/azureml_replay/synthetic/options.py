@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.model import RunId, WorkspaceRef
-from azureml_replay.plan import PlanOptions, plan_unit, planned_units
+from azureml_replay.plan import PlanOptions, Step, plan_unit, planned_units
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.manifest import FileChoice
@@ -48,8 +48,23 @@ def planned_trees(
     for root in planned_units(archive, selection):
         shape = shape_of(archive, target, root) or given
         if shape is not None:
-            steps = plan_unit(archive, root, PlanOptions(artifacts=shape.files.artifacts, limits=shape.tree.limits))
+            options = PlanOptions(artifacts=shape.files.artifacts, limits=shape.tree.limits)
+            steps = (counted(archive, step, shape.files) for step in plan_unit(archive, root, options))
             yield grow(steps, archive, shape.tree), shape
+
+
+def counted(archive: Archive, step: Step, choice: FileChoice) -> Step:
+    """The step with the number and bytes of the files that are chosen."""
+    if not step.files or (choice.most_bytes is None and not choice.globs):
+        return step
+    stored = [(one.path, one.stored.size_bytes) for one in archive.artifacts(step.source) if one.stored]
+    sizes = [size for path, size in stored if not choice.refusal(path, size)]
+    return replace(step, files=len(sizes), bytes=sum(sizes))
+
+
+def submitted(archive: Archive, target: WorkspaceRef, selection: Selection) -> bool:
+    """True where a unit of the selection was submitted as a job: then that is what is verified."""
+    return any(shape_of(archive, target, root) for root in planned_units(archive, selection))
 
 
 def shape_of(archive: Archive, target: WorkspaceRef, root: RunId) -> Shape | None:

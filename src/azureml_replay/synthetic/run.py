@@ -31,7 +31,7 @@ from azureml_replay.synthetic.verify_jobs import JobCheck
 from azureml_replay.synthetic.wait import wait
 from azureml_replay.verify import Verdict
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Source
+from azureml_replay.workspace import Source, Target
 
 SUBMITTED_AT_ONCE = 8
 """At most: ARM refills ten writes a second and principal."""
@@ -85,6 +85,30 @@ async def replay_synthetic(
     await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
     await for_each(running.trees(selection, options.shape), running.settle, width)
     return running.result(running.check.verdict())
+
+
+async def verify_synthetic(
+    archive: Archive,
+    target: Target,
+    selection: Selection,
+    *,
+    source: Source | None = None,
+    width: int = 32,
+    progress: Progress = SILENT,
+) -> Verdict:
+    """Compare every job that was submitted with its originals, as it was planned then. Writes to the archive only.
+
+    With `source`, the bytes of every file are read, the source's too where it has no MD5.
+    """
+    check = JobCheck(archive, target, source)
+
+    async def one(planned: tuple[Tree, Shape]) -> None:
+        job = archive.target_id(target.ref, planned[0].root)
+        await check.check(planned[0], job, planned[1].files)
+        progress.done("jobs verified")
+
+    await for_each(planned_trees(archive, target.ref, selection, None), one, width)
+    return check.verdict()
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,11 +15,12 @@ from azureml_replay.synthetic.batches import is_scalar
 from azureml_replay.synthetic.documents import metric_omissions
 from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
-from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, FileChoice
+from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, FileChoice, LaidFile
 from azureml_replay.synthetic.stage import laid_out
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.verify import Verdict
-from azureml_replay.workspace import Target
+from azureml_replay.verify_files import md5_of
+from azureml_replay.workspace import Source, Target
 
 
 @dataclass(slots=True)
@@ -29,7 +29,8 @@ class JobCheck:
 
     archive: Archive
     target: Target
-    deep: bool = False
+    deep_source: Source | None = None
+    """Given: read every byte, the source's too where it has no MD5."""
     runs: int = 0
     points: int = 0
     files: int = 0
@@ -136,29 +137,33 @@ class JobCheck:
             stored |= {path_in_run(file, container): file for file in page}
         mine = {path: file for path, file in stored.items() if path.startswith("outputs/")}
         ours = {path: file for path, file in mine.items() if path not in WRITTEN_BY_STEP}
-        laid = {
+        laid = laid_out(self.archive, node, choice).files
+        expected = {
             file.to: StoredFile(location=Location("", file.to), size_bytes=file.size_bytes, md5=file.md5)
-            for file in laid_out(self.archive, node, choice).files
+            for file in laid
         }
-        differing, unverifiable = compare_files(wanted.source, laid.items(), ours)
-        if self.deep:
-            differing += await self._bytes(wanted, laid, ours)
+        differing, unverifiable = compare_files(wanted.source, expected.items(), ours)
+        if self.deep_source is not None:
+            differing += await self._bytes(wanted, laid, ours, self.deep_source)
         self.files += len(laid)
-        self.bytes += sum(file.size_bytes for file in laid.values())
-        self.unverifiable += 0 if self.deep else unverifiable
+        self.bytes += sum(file.size_bytes for file in laid)
+        self.unverifiable += 0 if self.deep_source is not None else unverifiable
         return [replace(finding, what=wanted.what + finding.what) for finding in differing]
 
     async def _bytes(
-        self, wanted: Expected, laid: Mapping[str, StoredFile], there: Mapping[str, StoredFile]
+        self, wanted: Expected, laid: Iterable[LaidFile], there: Mapping[str, StoredFile], source: Source
     ) -> list[Finding]:
         differing = []
-        for path, file in laid.items():
-            if file.md5 is None or path not in there:
+        for file in laid:
+            if file.to not in there:
                 continue
-            digest = hashlib.md5(usedforsecurity=False)
-            async for data in self.target.read(there[path].location):
-                digest.update(data)
-            if digest.digest() != file.md5:
-                what = f"file {path}: bytes"
-                differing.append(Finding(wanted.source, what, "differs", file.md5.hex(), digest.hexdigest()))
+            mine = file.md5 or (await md5_of(source, file.artifact.location) if file.artifact else b"")
+            theirs = await md5_of(self.target, there[file.to].location)
+            if mine != theirs:
+                differing.append(Finding(wanted.source, f"file {file.to}: bytes", "differs", mine.hex(), theirs.hex()))
         return differing
+
+
+def _stored(file: LaidFile) -> StoredFile:
+    """As it should lie there."""
+    return StoredFile(location=Location("", file.to), size_bytes=file.size_bytes, md5=file.md5)

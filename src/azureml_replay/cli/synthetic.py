@@ -1,0 +1,151 @@
+"""`--mode synthetic`: its flags, what they call, and what it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.cli.options import Many, NoArtifactsOption
+from azureml_replay.config import WorkspaceConfig
+from azureml_replay.errors import UserError
+from azureml_replay.selection import Selection
+from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
+from azureml_replay.synthetic.grow import SyntheticOptions
+from azureml_replay.synthetic.manifest import FileChoice
+from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
+from azureml_replay.synthetic.register import DEFAULT_ENVIRONMENT
+from azureml_replay.synthetic.run import SyntheticReplayed
+from azureml_replay.synthetic.trials import TrialChoice
+from azureml_replay.terminal import Terminal, amount, tree
+
+
+class Mode(StrEnum):
+    """How the histories get there."""
+
+    DIRECT = "direct"
+    SYNTHETIC = "synthetic"
+
+
+class Sampling(StrEnum):
+    """Which trials come first."""
+
+    BEST = "best"
+    FIRST = "first"
+    RANDOM = "random"
+
+
+class Edges(StrEnum):
+    """What steps wait for."""
+
+    SHAPE = "shape"
+    NONE = "none"
+
+
+ModeOption = Annotated[
+    Mode, typer.Option(help="direct writes the runs as they were; synthetic submits jobs that log them again.")
+]
+_SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
+
+
+def job_flags(
+    *,
+    compute: Annotated[
+        str, typer.Option(metavar="NAME", help="synthetic: a cluster of the target, or serverless.")
+    ] = "serverless",
+    environment: Annotated[
+        str, typer.Option(metavar="E", help="synthetic: what steps run in: NAME:VERSION, a registry's id, HOST/IMAGE.")
+    ] = DEFAULT_ENVIRONMENT,
+    edges: Annotated[Edges, typer.Option(help="synthetic: steps wait as they did, or not.")] = Edges.SHAPE,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="synthetic: leave once all is submitted; again to follow and verify.")
+    ] = False,
+    expand_automl_trials: Annotated[
+        bool, typer.Option("--expand-automl-trials", help="synthetic: AutoML and sweep trials become jobs too.")
+    ] = False,
+    replay_automl_max_trials: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="synthetic: at most N trials of a parent.")
+    ] = None,
+    replay_automl_top_metric: Annotated[
+        str | None, typer.Option(metavar="M", help="synthetic: what ranks them, not the job's own primary metric.")
+    ] = None,
+    replay_automl_trial_sampling: Annotated[Sampling, typer.Option(help="synthetic: which of them.")] = Sampling.BEST,
+    seed: Annotated[int, typer.Option(metavar="N", help="synthetic: of random; equal seeds take equal trials.")] = 0,
+    max_file_size: Annotated[
+        str | None, typer.Option(metavar="N", help="synthetic: larger files stay behind; bytes, or 500MB, 2GB.")
+    ] = None,
+    files: Annotated[Many, typer.Option(metavar="GLOB", help="synthetic: only files whose path matches.")] = None,
+    no_artifacts: NoArtifactsOption = False,
+) -> SyntheticReplayOptions:
+    """What the jobs are to be, and where they run."""
+    trials = TrialChoice(
+        sampling=replay_automl_trial_sampling.value,
+        most=replay_automl_max_trials,
+        top_metric=replay_automl_top_metric,
+        seed=seed,
+    )
+    chosen = FileChoice(artifacts=not no_artifacts, most_bytes=_bytes(max_file_size), globs=tuple(files or ()))
+    grown = SyntheticOptions(trials=trials if expand_automl_trials else None, edges=edges.value)
+    shape = Shape(tree=grown, files=chosen)
+    return SyntheticReplayOptions(shape=shape, compute=compute, environment=environment, wait=not no_wait)
+
+
+def only_synthetic(options: SyntheticReplayOptions, *, artifacts: bool) -> None:
+    """Raises UserError where a flag was given that direct replay would not obey."""
+    if options != SyntheticReplayOptions(shape=Shape(files=FileChoice(artifacts=artifacts))):
+        raise UserError("a flag of --mode synthetic was given (compute, edges, trials, files …): add --mode synthetic")
+
+
+def show(
+    folder: Path,
+    target: WorkspaceConfig,
+    selection: Selection,
+    shape: Shape,
+    *,
+    terminal: Terminal,
+    originals: bool,
+    price_per_hour: float | None,
+) -> None:
+    """The trees, then the sums. No login, no network, nothing written. `originals`: as `--debug-hierarchy` shows."""
+    sums = DryRun()
+    with Archive.open(folder, write=False) as archive:
+        for one, _ in planned_trees(archive, target.ref, selection, shape):
+            sums.add(one)
+            if not terminal.json:
+                terminal.result(None, tree(hierarchy(one) if originals else drawn(one)))
+    terminal.result(sums, _sums(sums, price_per_hour))
+
+
+def replayed(done: SyntheticReplayed) -> Iterator[str]:
+    """What was submitted, and the verdict."""
+    ended = f"{done.completed:,} completed" if done.verdict else "not waited for: the same command follows them"
+    yield f"{done.jobs:,} jobs: {done.submitted:,} submitted now, {ended}"
+    if done.parents:
+        yield f"{done.parents:,} parents' runs were completed from here: their jobs' tokens could not"
+    yield from (f"failed: {run}: {why}" for run, why in done.failed)
+
+
+def _sums(sums: DryRun, price_per_hour: float | None) -> Iterator[str]:
+    yield f"{sums.jobs:,} jobs to submit for {sums.runs:,} runs; {sums.containers:,} container starts"
+    size = amount("bytes", sums.bytes)
+    yield f"{sums.points:,} points, {sums.parameters:,} parameters, {sums.files:,} files with {size}"
+    for reason, count in sorted(sums.reasons.items(), key=lambda pair: (-pair[1], pair[0])):
+        yield f"  {count:,} x {reason}"
+    if price_per_hour is not None:
+        cost = sums.cost(price_per_hour)
+        yield f"about {cost:,.2f} for {sums.compute_hours:,.1f} hours of one node (a guess: a minute a container)"
+
+
+def _bytes(text: str | None) -> int | None:
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise UserError(f"--max-file-size {text}: expected bytes, or a number with KB, MB, GB or TB")
+    power: int = " KMGT".index(found[2].upper() or " ")
+    return int(found[1]) << 10 * power
