@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
 from azureml_replay.archive import redact
-from azureml_replay.model import Finding, Points, Row, Run, RunId, Series, StoredFile, Value
+from azureml_replay.model import Experiment, Finding, Points, Row, Run, RunId, Series, StoredFile, Value
 
 Identity: TypeAlias = "tuple[int | None, int | None, tuple[str, ...]]"
 TEXT_LENGTH = 120
@@ -183,13 +183,26 @@ def _shown(value: object, key: str = "") -> str:
     return whole if len(whole) <= TEXT_LENGTH else f"{whole[: TEXT_LENGTH - 1]}…"
 
 
+def compare_experiments(expected: Experiment, actual: Experiment) -> Iterator[Finding]:
+    """What differs between an experiment of the source and the target's of the same name. Belongs to no run."""
+    none, what = RunId(""), f"experiment {expected.name}"
+    if (expected.description or None) != (actual.description or None):
+        yield _finding(none, _shown(f"{what}: description"), expected.description, actual.description)
+    archived = ["archived" if one.archived else "active" for one in (expected, actual)]
+    if archived[0] != archived[1]:
+        yield Finding(none, _shown(f"{what}: state"), "differs", *archived)
+    yield from _by_key(none, f"{what}: tag", expected.tags, actual.tags, ())
+
+
 def compare_series(run: RunId, expected: Series, actual: Series) -> Iterator[Finding]:
-    """Columns, their types, and how Studio draws them."""
+    """Columns, their types, how Studio draws them, and which standard schema they follow."""
     if expected.columns != actual.columns:
         columns = (", ".join(f"{name} {kind}" for name, kind in one.columns) for one in (expected, actual))
         yield _finding(run, f"columns of metric {_name(expected)}", *columns)
     if expected.ux_type != actual.ux_type:
         yield _finding(run, f"type of metric {_name(expected)}", expected.ux_type, actual.ux_type)
+    if expected.schema_id != actual.schema_id:
+        yield _finding(run, f"schema of metric {_name(expected)}", expected.schema_id, actual.schema_id)
 
 
 def compare_points(

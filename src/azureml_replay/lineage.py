@@ -8,6 +8,7 @@ property is what says that a run is ours.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from azureml_replay import __version__
@@ -45,6 +46,17 @@ def is_ours(run: Run, source: WorkspaceRef, original: RunId, *, properties_kept:
     if not facts and not properties_kept:
         return run.tags.get(TAG) == original
     return str(facts.get("workspace", "")).lower() == source.arm_id.lower() and facts.get("run") == original
+
+
+def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:
+    """What differs in what the two say of the original: the fact, expected, actual.
+
+    Which run of which workspace it was is for `is_ours` to judge; the version is that of whoever wrote the run first.
+    """
+    wanted, found = (_decode(run.properties.get(PROPERTY)) for run in (expected, actual))
+    for fact in sorted(wanted.keys() | found.keys()):
+        if fact not in ("workspace", "run", "version") and wanted.get(fact) != found.get(fact):
+            yield fact, str(wanted.get(fact, "")), str(found.get(fact, ""))
 
 
 def origin(run: Run) -> RunId | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
@@ -24,7 +23,8 @@ async def send_experiments(archive: Archive, target: Target, selection: Selectio
         if receipt and receipt.state is State.SENT and receipt.digest == digest:
             continue
         archive.mark(target.ref, OWNER, {item: digest}, State.SENDING)
-        await target.put_experiment(as_sent(experiment, existing))
+        if experiment.name not in existing:
+            await target.put_experiment(experiment)
         archive.mark(target.ref, OWNER, {item: digest}, State.SENT)
 
 
@@ -36,13 +36,6 @@ def planned_experiments(archive: Archive, selection: Selection) -> Iterator[Expe
     choice = chosen(archive.listing(), selection)
     names = {row.experiment for row in archive.listing() if choice.takes(row)}
     yield from (experiment for experiment in archive.experiments() if experiment.name in names)
-
-
-def as_sent(experiment: Experiment, existing: frozenset[str]) -> Experiment:
-    """What the target is to hold of it."""
-    if experiment.name not in existing:
-        return experiment
-    return replace(experiment, description=None, tags={}, archived=None)
 
 
 def experiment_omissions(experiment: Experiment, existing: frozenset[str]) -> Iterator[Omission]:

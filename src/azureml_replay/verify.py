@@ -12,7 +12,7 @@ from itertools import islice
 
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
-from azureml_replay.compare import compare_runs
+from azureml_replay.compare import compare_experiments, compare_runs
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing
 from azureml_replay.model import (
@@ -27,7 +27,7 @@ from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import ids_in
 from azureml_replay.selection import Selection
-from azureml_replay.send_experiments import OWNER, as_sent, experiment_omissions, planned_experiments
+from azureml_replay.send_experiments import OWNER, experiment_omissions, planned_experiments
 from azureml_replay.verify_files import FileCheck, FilesChecked
 from azureml_replay.verify_points import PointCheck
 from azureml_replay.workers import for_each
@@ -158,6 +158,9 @@ class _Verifying:
         kept = self.probe is None or "properties" not in self.probe.lost
         if not lineage.is_ours(actual, self.archive.source, step.source, properties_kept=kept):
             yield Finding(step.source, "lineage", "differs", "replayed from this run", "somebody else's run")
+        elif kept:
+            for fact, wanted, found in lineage.differences(step.run, actual):
+                yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
         ignored = {lineage.PROPERTY, *(self.probe.added if self.probe else ())}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
         for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
@@ -172,8 +175,11 @@ class _Verifying:
         findings: list[Finding] = []
         omissions: list[Omission] = []
         for experiment in planned_experiments(self.archive, selection):
-            expected = as_sent(experiment, existing)
-            findings += _compare_experiment(expected, held.get(experiment.name))
+            found = held.get(experiment.name)
+            if found is None:
+                findings.append(Finding(OWNER, f"experiment {experiment.name}", "absent", experiment.name, ""))
+            elif experiment.name not in existing:
+                findings += compare_experiments(experiment, found)
             omissions += experiment_omissions(experiment, existing)
         listed = [held[name] for name in sorted(held) if self.archive.experiment(name) is not None]
         await for_each(listed, lambda one: self._extra_runs(one, findings), width)
@@ -191,17 +197,3 @@ class _Verifying:
 
     def _known(self, there: RunId) -> bool:
         return self.archive.run(self.archive.source_id(self.target.ref, there)) is not None
-
-
-def _compare_experiment(expected: Experiment, actual: Experiment | None) -> Iterator[Finding]:
-    what = f"experiment {expected.name}"
-    if actual is None:
-        yield Finding(OWNER, what, "absent", expected.name, "")
-        return
-    if expected.description and expected.description != actual.description:
-        yield Finding(OWNER, f"{what}: description", "differs", expected.description, actual.description or "")
-    if expected.archived and not actual.archived:
-        yield Finding(OWNER, f"{what}: archived", "differs", "archived", "active")
-    for key, value in expected.tags.items():
-        if actual.tags.get(key) != value:
-            yield Finding(OWNER, f"{what}: tag {key}", "differs", str(value), str(actual.tags.get(key)))

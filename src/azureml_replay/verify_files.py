@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
@@ -49,11 +49,10 @@ class FileCheck:
     async def check(self, step: Step, actual: Run, *, artifacts: bool) -> FilesChecked:
         """Without `artifacts` only the files that we make. Raises Unavailable, Rejected."""
         stored = {path_in_run(file, actual.container): file async for file in self.storage.files(actual.container)}
-        indexed = {artifact.path async for page in self._index(actual) for artifact in page}
+        indexed = {artifact.path: artifact.location async for page in self._index(actual) for artifact in page}
         expected = self._expected(step, artifacts=artifacts)
         findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
-        unlisted = sorted(expected.files.keys() - indexed)
-        findings += [Finding(step.source, f"file {path}: index entry", "absent", path, "") for path in unlisted]
+        findings += _compare_index(step.source, expected, indexed, stored)
         if self.deep_source is not None:
             findings += await self._bytes(step.source, expected, stored, self.deep_source)
         return FilesChecked(
@@ -94,6 +93,19 @@ class FileCheck:
             if there != wanted:
                 found.append(Finding(run, f"file {path}: bytes", "differs", wanted.hex(), there.hex()))
         return found
+
+
+def _compare_index(
+    run: RunId, expected: Expected, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
+) -> Iterator[Finding]:
+    """An entry for every file, that leads to its bytes; and none that leads nowhere."""
+    for path in sorted(expected.files):
+        if path not in indexed:
+            yield Finding(run, f"file {path}: index entry", "absent", path, "")
+        elif path in stored and indexed[path] != stored[path].location:
+            yield Finding(run, f"file {path}: index entry", "differs", str(stored[path].location), str(indexed[path]))
+    for path in sorted(indexed.keys() - expected.files.keys() - stored.keys()):
+        yield Finding(run, f"file {path}: index entry", "extra", "", path)
 
 
 async def md5_of(workspace: Source, location: Location) -> bytes:

@@ -45,11 +45,12 @@ class PointCheck:
         async for points in self._rows(step.run.id, series):
             there.add(points)
             shape = points.series
+        found = [*compare_series(step.source, series, shape)] if shape is not None else []
         if wanted != there:
             expected = (row for points in self.archive.points(step.source, series.key) for row in points.rows())
             actual = [row async for points in self._rows(step.run.id, series) for row in points.rows()]
-            return [*compare_points(expected, actual, series, run=step.source)]
-        return [*compare_series(step.source, series, shape)] if shape is not None else []
+            found += compare_points(expected, actual, series, run=step.source)
+        return found
 
     async def _rows(self, run: RunId, series: Series) -> AsyncIterator[Points]:
         try:

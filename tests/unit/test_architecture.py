@@ -22,6 +22,7 @@ PURE = (
     "compare.py",
     "errors.py",
     "lineage.py",
+    "fidelity.py",
     *(
         f"synthetic/{name}.py"
         for name in (
@@ -152,6 +153,7 @@ def test_printing_stays_at_the_edge() -> None:
         "drawing.py",
         "logs.py",
         "cli.py",
+        "fidelity.py",  # run as a module, it prints a page of the documentation
         *(path.relative_to(PRODUCT).as_posix() for path in (PRODUCT / "cli").glob("*.py")),
     }
 
