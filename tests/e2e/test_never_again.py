@@ -44,6 +44,9 @@ from azure.storage.blob import ContainerClient
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from azureml_replay.archive.archive import Archive
+from azureml_replay.config import workspace_config
+from azureml_replay.model import RunId, WorkspaceRef
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample import sample
 from azureml_sandbox.sample_shape import Wanted
@@ -90,6 +93,13 @@ class Done:
     replay: list[dict[str, Any]]
     crafted: dict[str, str]
     """What the crafted runs are for -> their ids."""
+
+    @property
+    def ref(self) -> WorkspaceRef:
+        return workspace_config(str(self.target.path)).ref
+
+    def archive(self) -> Archive:
+        return Archive.open(self.folder / "data" / "jobs.archive", write=False)
 
     def replay_of(self, original: str) -> tuple[str, dict[str, Any]]:
         """The one run that stands for it, and what MLflow tells of it."""
@@ -259,13 +269,8 @@ def test_07_a_failing_read_is_no_empty_result(done: Done, calm: Sandbox, azure_e
 
 def test_08_the_map_is_kept(done: Done) -> None:
     """From every original to its job, in the archive and on the run itself."""
-    from azureml_replay.archive.archive import Archive
-    from azureml_replay.config import workspace_config
-    from azureml_replay.model import RunId
-
-    ref = workspace_config(str(done.target.path)).ref
-    with Archive.open(done.folder / "data" / "jobs.archive", write=False) as archive:
-        known = {root: archive.target_id(ref, RunId(root)) for root in archive.units()}
+    with done.archive() as archive:
+        known = {root: archive.target_id(done.ref, RunId(root)) for root in archive.units()}
 
     assert known
     assert all(bound == done.replay_of(root)[0] for root, bound in known.items())
@@ -299,6 +304,13 @@ def test_10_files_keep_their_bytes_whatever_their_names(done: Done) -> None:
     assert sha256(b'{"line": 1}\n').hexdigest() in done.files_of(f"{ODD}elsewhere").values()
     kept = done.files_of(f"{ODD}disagreeing")
     assert {"outputs/agreed.bin", "outputs/stored_but_not_listed.bin"} <= kept.keys()
+    with done.archive() as archive:
+        said = [one.what for one in archive.planned_omissions(done.ref) if one.run == f"{ODD}odd-names"]
+    unholdable = [
+        path for run, path in done.files_there if run == f"{ODD}odd-names" and ("//" in path or len(path) > 255)
+    ]
+    assert len(unholdable) == 2
+    assert all(f"file {path}" in said for path in unholdable)
 
 
 def test_11_neighbours_are_not_taken_along(done: Done) -> None:

@@ -1,0 +1,89 @@
+"""The original document's troubleshooting table: each symptom tells its cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.imports import Imported
+from azureml_replay.cli.seed import archive_beside, refuse_imported, was_extracted
+from azureml_replay.errors import UserError
+from azureml_replay.model import WorkspaceRef
+from azureml_replay.progress import SILENT
+from azureml_replay.seed.symptoms import (
+    SLOW_AFTER_S,
+    FileLists,
+    Watched,
+    empty_outputs,
+    long_replay,
+    missing_jobs,
+    missing_logs,
+)
+from azureml_replay.selection import Selection
+
+
+class Heard:
+    """A progress that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    expect, done = SILENT.expect, SILENT.done
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_empty_outputs_name_what_was_skipped() -> None:
+    skipped, none = FileLists(5, 2, 0, 0), FileLists(5, 0, 3, 0)
+
+    assert "2 of 5 jobs have no list of files" in next(empty_outputs(skipped))
+    assert "--no-artifacts" in next(empty_outputs(skipped))
+    assert "3 of 5 jobs have no files in the source" in next(empty_outputs(none))
+    assert not [*empty_outputs(FileLists(5, 0, 0, 0))]
+
+
+def test_missing_logs_say_whether_the_source_has_them() -> None:
+    assert next(missing_logs(FileLists(5, 0, 0, 4))) == "4 of 5 jobs have files, but no logs in the source"
+    assert not [*missing_logs(FileLists(5, 0, 0, 0))]
+
+
+def test_missing_jobs_name_the_flags() -> None:
+    named = Selection(include=("a",), limit=1)
+
+    assert [*missing_jobs(9, 1, 0, named)] == [
+        "1 of 9 top-level jobs are in the file: --include and --limit left the others out"
+    ]
+    assert "still active" in next(missing_jobs(9, 9, 2, Selection()))
+    assert not [*missing_jobs(9, 9, 0, Selection(limit=9))]
+
+
+def test_a_long_replay_names_its_files() -> None:
+    assert "12 files with 2.5 GB" in next(long_replay(12, 2_500_000_000))
+    assert not [*long_replay(10**6, 999_999_999)]
+
+
+def test_slowness_is_explained_once_and_not_too_early() -> None:
+    now = iter([0.0, SLOW_AFTER_S, SLOW_AFTER_S + 1, SLOW_AFTER_S + 2])
+    heard = Heard()
+    watched = Watched(heard, "use --parallel", clock=lambda: next(now))
+
+    for expected in ([], ["use --parallel"], ["use --parallel"]):
+        watched.done("runs")
+        assert heard.said == expected
+
+
+def test_an_imported_archive_is_not_taken_for_an_extracted_one(tmp_path: Path) -> None:
+    """It would look complete, and never be filled."""
+    folder = archive_beside(tmp_path / "jobs.json")
+    refuse_imported(folder)
+    assert not was_extracted(folder)
+    with Archive.create(folder, WorkspaceRef("s", "g", "w")) as archive:
+        assert was_extracted(folder)
+        archive.mark_imported(Imported("old/jobs.json", b"", files=False))
+
+    assert not was_extracted(folder)
+    with pytest.raises(UserError, match=r"was made from old/jobs\.json"):
+        refuse_imported(folder)
