@@ -1,0 +1,222 @@
+"""The verdict cannot be fooled: whatever single thing changes in the target, verify names it and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.workspace import connect
+from azureml_replay.config import workspace_config
+from azureml_replay.lineage import PROPERTY
+from azureml_replay.selection import Selection
+from azureml_replay.verify import verify
+from azureml_sandbox import instants
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.world import RUN_ORIGIN, scalar
+from e2e.library import FastClock, migrated
+from e2e.tampering import (
+    BEGIN,
+    BYTES,
+    FILE,
+    HOME,
+    OTHER_BYTES,
+    Change,
+    change,
+    extra_run,
+    file_bytes,
+    fill,
+    in_home,
+    in_pairs,
+    in_row,
+    in_rows,
+    in_run,
+    in_series,
+    index_of,
+    lineage_told,
+    move_run,
+    row,
+)
+from environment import point_at
+
+Names = set[tuple[str, str, str]]
+"""Run, what, kind."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One change, and all that verify is to say of it."""
+
+    change: Change
+    named: Names
+    deep: bool = True
+
+
+def of_root(what: str, kind: str = "differs") -> Names:
+    """One finding of the root."""
+    return {("root", what, kind)}
+
+
+def of_home(what: str, kind: str = "differs") -> Names:
+    """One finding of the experiment."""
+    return {("", f"experiment {HOME}{what}", kind)}
+
+
+STEP = "metric loss step 3"
+CASES = {
+    "nothing": Case(lambda held: None, set()),
+    "nothing, at a glance": Case(lambda held: None, set(), deep=False),
+    "a point's value by one bit": Case(in_row(data={"loss": float.fromhex("0x1.5555555555554p-3")}), of_root(STEP)),
+    "a point's value becomes NaN": Case(in_row(data={"loss": "NaN"}), of_root(STEP)),
+    "a step": Case(in_row(step=9), of_root(STEP, "absent") | of_root("metric loss step 9", "extra")),
+    "a step where there was none": Case(
+        in_rows(lambda rows: [rows[0] | {"step": 0}], "stepless"),
+        of_root("metric stepless step 0", "extra") | of_root(f"metric stepless at tick {BEGIN}", "absent"),
+    ),
+    "a point's time": Case(in_row(createdUtc=instants.text(BEGIN + 3_001)), of_root(STEP)),
+    "a missing point": Case(in_rows(lambda rows: [one for one in rows if one["step"] != 3]), of_root(STEP, "absent")),
+    "all points of a name": Case(
+        in_rows(lambda rows: [], "stepless"), of_root(f"metric stepless at tick {BEGIN}", "absent")
+    ),
+    "an extra point": Case(in_rows(lambda rows: [*rows, row(7, 0.5)]), of_root("metric loss step 7", "extra")),
+    "a point twice": Case(in_rows(lambda rows: [*rows, rows[3]]), of_root(STEP, "extra")),
+    "an extra metric": Case(
+        lambda held: held.world.metrics.append(held.guid, scalar("dcid.root", "new"), [row(0, 0.5, "new")]),
+        of_root("metric new", "extra"),
+    ),
+    "how a metric is drawn": Case(
+        in_series(properties={"uxMetricType": "azureml.v1.table"}), of_root("type of metric loss")
+    ),
+    "a metric's schema": Case(
+        in_series(standard_schema_id="5f0e6a7e-6a0b-4f43-9a3d-2d7c8e1b9c55"), of_root("schema of metric loss", "extra")
+    ),
+    "a column's type": Case(in_series(columns={"loss": "Int"}), of_root("columns of metric loss")),
+    "a tag's value": Case(in_pairs("tags", {"team": "red"}), of_root("tag team")),
+    "a tag's case": Case(in_pairs("tags", {"team": "Blue"}), of_root("tag team")),
+    "a tag's null": Case(in_pairs("tags", {"null": ""}), of_root("tag null")),
+    "a missing tag": Case(in_pairs("tags", {}, "team"), of_root("tag team", "absent")),
+    "an extra tag": Case(in_pairs("tags", {"new": "1"}), of_root("tag new", "extra")),
+    "the lineage tag": Case(in_pairs("tags", {"original_job_id": "other"}), of_root("tag original_job_id")),
+    "a property": Case(in_pairs("properties", {"Kept": "true"}), of_root("property Kept")),
+    "a missing property": Case(in_pairs("properties", {}, "Kept"), of_root("property Kept", "absent")),
+    "an extra property": Case(in_pairs("properties", {"new": "1"}), of_root("property new", "extra")),
+    "the lineage property": Case(in_pairs("properties", {}, PROPERTY), of_root("lineage")),
+    "what the lineage says": Case(in_run(lineage_told), of_root("lineage: created")),
+    "a parameter": Case(in_pairs("parameters", {"lr": "0.10"}), of_root("parameter lr")),
+    "a missing parameter": Case(in_pairs("parameters", {}, "lr"), of_root("parameter lr", "absent")),
+    "an input": Case(
+        in_run(lambda run: {"inputs": {"data": {"assetId": "azureml://data/2", "type": "UriFolder"}}}),
+        of_root("input data"),
+    ),
+    "an output": Case(in_run(lambda run: {"outputs": None}), of_root("output model", "absent")),
+    "an input dataset": Case(in_run(lambda run: {"inputDatasets": []}), of_root("input datasets", "absent")),
+    "an output dataset": Case(
+        in_run(lambda run: {"outputDatasets": [{"identifier": {"savedId": "p"}}]}), of_root("output datasets")
+    ),
+    "start by a tick": Case(in_run(lambda run: {"startTimeUtc": instants.text(BEGIN + 2)}), of_root("start")),
+    "end by a tick": Case(in_run(lambda run: {"endTimeUtc": instants.text(BEGIN + 10**9 - 1)}), of_root("end")),
+    "no end": Case(in_run(lambda run: {"endTimeUtc": None}), of_root("end", "absent")),
+    "status": Case(in_run(lambda run: {"status": "Failed"}), of_root("status")),
+    "parent": Case(in_run(lambda run: {"parentRunId": None}, "child"), {("child", "parent", "absent")}),
+    "display name": Case(in_run(lambda run: {"displayName": "The root"}), of_root("display name")),
+    "description": Case(in_run(lambda run: {"description": ""}), of_root("description")),
+    "hidden": Case(in_run(lambda run: {"hidden": True}), of_root("hidden")),
+    "error message": Case(
+        in_run(lambda run: {"error": {"error": run["error"]["error"] | {"message": "it broke!"}}}, "child"),
+        {("child", "error message", "differs")},
+    ),
+    "no error": Case(
+        in_run(lambda run: {"error": None}, "child"),
+        {("child", "error message", "absent"), ("child", "error code", "absent")},
+    ),
+    "a file's byte": Case(
+        file_bytes(OTHER_BYTES), of_root(f"file {FILE}") | of_root(f"file {FILE}: bytes"), deep=True
+    ),
+    "a file's byte, at a glance": Case(file_bytes(OTHER_BYTES), of_root(f"file {FILE}"), deep=False),
+    "a file's byte under the old MD5": Case(file_bytes(OTHER_BYTES, told=BYTES), of_root(f"file {FILE}: bytes")),
+    "a file's length, at a glance": Case(file_bytes(BYTES + b"\n"), of_root(f"file {FILE}"), deep=False),
+    "a log's byte, which has no MD5": Case(
+        lambda held: held.blob("logs/a.txt", "child").upload_blob(b"lag", overwrite=True, blob_type="AppendBlob"),
+        {("child", "file logs/a.txt: bytes", "differs")},
+    ),
+    "what the job was": Case(
+        lambda held: held.blob("replay/job.json").upload_blob(b"{}", overwrite=True),
+        of_root("file replay/job.json") | of_root("file replay/job.json: bytes"),
+    ),
+    "a missing file": Case(lambda held: held.blob(FILE).delete_blob(), of_root(f"file {FILE}", "absent")),
+    "an extra file": Case(
+        lambda held: held.blob("outputs/new").upload_blob(b"x"), of_root("file outputs/new", "extra")
+    ),
+    "a missing index entry": Case(
+        lambda held: bool(held.world.artifacts.delete(held.guid, (RUN_ORIGIN, "dcid.root"), FILE)) or None,
+        of_root(f"file {FILE}: index entry", "absent"),
+    ),
+    "an index entry that leads elsewhere": Case(
+        lambda held: index_of(held, FILE, relative_path=f"{RUN_ORIGIN}/dcid.root/outputs/empty.txt"),
+        of_root(f"file {FILE}: index entry"),
+    ),
+    "an extra index entry": Case(
+        lambda held: index_of(held, "outputs/ghost"), of_root("file outputs/ghost: index entry", "extra")
+    ),
+    "a missing child run": Case(
+        lambda held: held.world.runs.delete(held.guid, "child"), {("child", "run", "absent")}
+    ),
+    "a missing root run": Case(lambda held: held.world.runs.delete(held.guid, "root"), of_root("run", "absent")),
+    "a run's experiment": Case(move_run, {("child", "experiment", "differs")}),
+    "an extra child run": Case(extra_run, {("", "run stranger", "extra")}),
+    "an experiment's name": Case(
+        in_home(name="renamed"),
+        of_home("", "absent") | of_root("experiment") | {("child", "experiment", "differs")},
+    ),
+    "an experiment's description": Case(in_home(description="something else"), of_home(": description")),
+    "an experiment's missing description": Case(in_home(description=None), of_home(": description", "absent")),
+    "an experiment's tag": Case(in_home(tags={"area": "sound"}), of_home(": tag area")),
+    "an experiment's extra tag": Case(in_home(tags={"area": "vision", "a": "b"}), of_home(": tag a", "extra")),
+    "an experiment archived": Case(in_home(archivedTime="2024-01-01T00:00:00+00:00"), of_home(": state")),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def source(sandbox: Sandbox) -> Iterator[WorkspaceFile]:
+    """Filled once, changed by no test."""
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(sandbox, patch)
+        made = sandbox.add_workspace()
+        change(sandbox, made, fill)
+        yield made
+
+
+async def findings(source: WorkspaceFile, target: WorkspaceFile, folder: Path, *, deep: bool) -> tuple[int, Names]:
+    """What the verdict counts, and what the archive then lists."""
+    configs = [workspace_config(str(one.path)) for one in (source, target)]
+    async with AsyncExitStack() as stack:
+        wire = await stack.enter_async_context(open_transport())
+        ends = [
+            await stack.enter_async_context(connect(config, transport=wire, clock=FastClock())) for config in configs
+        ]
+        archive = stack.enter_context(Archive.open(folder))
+        verdict = await verify(archive, ends[1], Selection(), source=ends[0], deep=deep)
+        found = list(archive.findings(configs[1].ref))
+    return verdict.findings, {(one.run, one.what, one.kind) for one in found}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_thing_changed_is_named(
+    name: str, source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """After a migration without a finding; nothing else is named, and the verdict counts it."""
+    case, target = CASES[name], calm.add_workspace()
+    done = asyncio.run(migrated(source, target, tmp_path / "archive"))
+    assert (done.verdict.runs, done.verdict.points, done.verdict.findings) == (2, 11, 0)
+
+    change(calm, target, case.change)
+    counted, named = asyncio.run(findings(source, target, tmp_path / "archive", deep=case.deep))
+
+    assert named == case.named
+    assert counted == len(case.named)
