@@ -230,6 +230,8 @@ def _fit(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> Ru
         tags=_fit_tags(run, fitting, limits),
         properties=_fit_properties(run, source, fitting, limits),
         parameters=_fit_parameters(run, fitting, limits),
+        input_datasets=_fit_datasets("input", run.input_datasets, limits.input_datasets, fitting),
+        output_datasets=_fit_datasets("output", run.output_datasets, limits.output_datasets, fitting),
         error=_fit_error(run.error, limits.error_message, fitting),
     )
 
@@ -291,6 +293,14 @@ def _fit_parameters(run: Run, fitting: Fitting, limits: Limits) -> dict[str, Jso
     for key, value in list(run.parameters.items())[limits.parameters :]:
         fitting.over("parameter", key, value, f"more than {limits.parameters} of them")
     return kept
+
+
+def _fit_datasets(kind: str, datasets: Json, most: int, fitting: Fitting) -> Json:
+    """The first ones: one too many, and the service refuses the whole run."""
+    if not isinstance(datasets, list) or len(datasets) <= most:
+        return datasets
+    fitting.over(kind, "datasets", datasets[most:], f"more than {most} of them")
+    return datasets[:most]
 
 
 def _fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits: Limits) -> frozenset[SeriesKey]:

@@ -194,8 +194,8 @@ def _event(name: str, run: Run, at: Instant, data: Body) -> Body:
 
 def beyond_events(run: Run) -> Body:
     """Fields of one run that events leave as they are; empty for most."""
-    unusual = not _end_can_be_told(run) and run.status not in ("", "Running")
-    state = {"status": run.status, "endTimeUtc": _time(run.end)} if unusual else {}
+    told, moved = _end_can_be_told(run), run.status not in ("", "Running")
+    state = {} if told else {"status": run.status if moved else None, "endTimeUtc": _time(run.end)}
     return _given({**state, "hidden": run.hidden or None})
 
 

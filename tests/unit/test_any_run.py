@@ -1,0 +1,141 @@
+"""Any run, planned, written in the words of the wire, held by the sandbox's rules and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from azureml_replay import lineage
+from azureml_replay.azure import decode, encode
+from azureml_replay.compare import _shown, compare_runs
+from azureml_replay.model import AssetReference, Instant, Run, RunId
+from azureml_replay.plan import PlanOptions, Step, plan_unit
+from azureml_sandbox import instants, run_document, run_events
+from unit.families import Family
+
+USER: Mapping[str, Any] = {"userObjectId": "u", "userName": "Ada"}
+NOW = instants.parse("2024-05-06T07:08:09.1234567+00:00")
+PLACE = ("e", "experiment-id")
+
+CHARACTERS = st.characters(exclude_categories=["Cs"])
+SHORT = st.text(CHARACTERS, max_size=6)
+LONG = st.tuples(st.sampled_from("äx"), st.integers(90, 6_000)).map(lambda made: made[0] * made[1])
+TEXT = SHORT | LONG
+KEY = SHORT.filter(lambda key: key not in ("CancelUri", lineage.TAG, lineage.PROPERTY))
+PAIRS = st.dictionaries(KEY | LONG, st.none() | TEXT, max_size=5)
+MANY = st.integers(0, 60).map(lambda count: {f"_aml_system_{number}": str(number) for number in range(count)})
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | SHORT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SHORT, inner, max_size=3),
+    max_leaves=4,
+)
+PARAMETERS = st.dictionaries(KEY, JSON, max_size=4) | st.integers(195, 205).map(
+    lambda count: {f"p{number}": number for number in range(count)}
+)
+TICKS = st.integers(instants.parse("1970-01-01T00:00:00Z"), instants.parse("2100-01-01T00:00:00Z"))
+TIMES = st.none() | TICKS.map(Instant)
+ASSETS = st.dictionaries(KEY, st.builds(AssetReference, SHORT, st.none() | SHORT), max_size=2)
+DATASETS = st.none() | st.lists(st.fixed_dictionaries({"identifier": JSON}), min_size=1, max_size=2)
+MANY_DATASETS = st.integers(18, 205).map(lambda count: [{"identifier": {"savedId": str(at)}} for at in range(count)])
+ERRORS = st.none() | st.fixed_dictionaries({"code": st.none() | SHORT, "message": st.none() | TEXT})
+
+
+@st.composite
+def runs(draw: st.DrawFn, name: str, parent: str | None) -> Run:
+    """Whatever the service may answer of a run, its limits broken too."""
+    return Run(
+        id=RunId(name),
+        parent=RunId(parent) if parent else None,
+        experiment=PLACE[0],
+        status=draw(st.sampled_from(sorted(run_document.STATUSES))),
+        start=draw(TIMES),
+        end=draw(TIMES),
+        display_name=draw(st.none() | TEXT),
+        description=draw(st.none() | TEXT),
+        tags={**draw(PAIRS), **draw(MANY)},
+        properties={**draw(PAIRS), **draw(MANY)},
+        parameters=draw(PARAMETERS),
+        inputs=draw(ASSETS),
+        outputs=draw(ASSETS),
+        input_datasets=draw(DATASETS | MANY_DATASETS),
+        output_datasets=draw(DATASETS | MANY_DATASETS),
+        hidden=draw(st.booleans()),
+        error=draw(ERRORS),
+        container=f"dcid.{name}",
+    )
+
+
+class Service:
+    """The sandbox's rules for runs, without its doors."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Any] = {}
+
+    def written(self, body: encode.Body) -> None:
+        """PATCH batch/runs."""
+        for change in wire(body)["runs"]:
+            run_id, parent = change["runId"], change.get("parentRunId")
+            stored = self.runs.get(run_id)
+            if stored is None:
+                above = self.runs[parent] if parent else None
+                stored = run_document.new(run_id, PLACE[1], dict(USER), NOW, above)
+            self.runs[run_id] = run_document.modified(stored, change, dict(USER), NOW)
+
+    def told(self, body: encode.Body) -> None:
+        """POST batch/events."""
+        for one in wire(body)["events"]:
+            run_id = run_events.subject(one)
+            assert run_id is not None
+            self.runs[run_id] = run_events.told(self.runs[run_id], one, dict(USER), NOW)
+
+    def read(self, run: RunId) -> Run:
+        """What rundata answers of it."""
+        return decode.run(wire(self.runs[run]), PLACE[0])
+
+
+def wire(document: Any) -> Any:
+    """As it arrives."""
+    return orjson.loads(orjson.dumps(document))
+
+
+def replayed(steps: list[Step]) -> list[Run]:
+    """In the order of replay: all runs, parents first, then their ends."""
+    service, planned = Service(), [step.run for step in steps]
+    for run in planned:
+        service.written(encode.create_runs([run]))
+    service.told(encode.finish_events(planned, Instant(NOW)))
+    service.written(encode.finish_states(planned))
+    return [service.read(run.id) for run in planned]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@given(runs("root", None), runs("child", "root"))
+def test_a_run_arrives_whole_or_without_what_was_planned(root: Run, child: Run) -> None:
+    """No request is refused; what is read back is what was planned, and differs from the source as listed."""
+    steps = list(plan_unit(Family([root, child]), root.id, PlanOptions()))
+
+    for original, step, back in zip((root, child), steps, replayed(steps), strict=True):
+        assert list(compare_runs(step.run, back)) == []
+        added = {lineage.TAG, lineage.PROPERTY}
+        differing = {finding.what for finding in compare_runs(original, back, ignored=added)}
+        listed = {_shown(omission.what.removeprefix("text ")) for omission in step.omissions}
+        event(f"omissions: {bool(listed)}")
+        assert differing == listed
+
+
+@given(runs("orphan", "gone"))
+def test_a_parent_that_is_gone_is_listed(run: Run) -> None:
+    """The run becomes a root."""
+    bare = replace(run, tags={}, properties={}, parameters={}, error=None, display_name=None, description=None)
+    bare = replace(bare, input_datasets=None, output_datasets=None)
+
+    (step,) = plan_unit(Family([bare]), bare.id, PlanOptions())
+    (back,) = replayed([step])
+
+    assert [finding.what for finding in compare_runs(bare, back, ignored={lineage.TAG, lineage.PROPERTY})] == ["parent"]
+    assert [omission.what for omission in step.omissions] == ["parent gone"]
