@@ -381,6 +381,31 @@ async def test_read_again_only_when_it_changed(tmp_path: Path) -> None:
     archive.close()
 
 
+async def test_an_import_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is half read is not taken for the whole."""
+    path = saved(tmp_path, original("a", mlflow_metrics={"loss": 1}), original("b", mlflow_metrics={"loss": 2}))
+    with monkeypatch.context() as patch, Archive.create(tmp_path / "archive", SOURCE) as archive:
+        complete = Archive.complete
+        patch.setattr(Archive, "complete", lambda self, run: complete(self, run) if run == "a" else cut_off())
+        with pytest.raises(PowerCut):
+            await import_jobs(JobsIndex(path), archive, None, width=1)
+
+    archive = await imported(path, tmp_path / "archive")
+
+    assert [rows_of(archive, RunId(run), SeriesKey("loss"))[0][2] for run in ("a", "b")] == [
+        [struct.pack("<d", value)] for value in (1, 2)
+    ]
+    archive.close()
+
+
+class PowerCut(BaseException):
+    """The process is gone: nothing of ours may catch it."""
+
+
+def cut_off() -> None:
+    raise PowerCut
+
+
 def test_the_source_is_in_the_ids(tmp_path: Path) -> None:
     """Whatever their case; where they disagree or say nothing, --source must."""
     loud = original("b", id=f"{SOURCE.arm_id.upper()}/jobs/b")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from azureml_replay.errors import UserError
@@ -81,6 +82,14 @@ class JobsIndex:
         if own and not reading.GUID.match(own):
             return own
         return self.experiments.get(self._root(name), "") or own or "Default"
+
+    @cached_property
+    def by_experiment(self) -> Mapping[str, Sequence[RunId]]:
+        """Every job by its experiment, in the file's order."""
+        found: dict[str, list[RunId]] = {}
+        for name in self.places:
+            found.setdefault(self.experiment(name), []).append(name)
+        return found
 
     def _root(self, name: RunId) -> RunId:
         seen = {name}

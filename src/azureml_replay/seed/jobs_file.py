@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
@@ -67,13 +67,11 @@ class JobsFile:
 
     async def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         """By the names that the jobs give."""
-        names = {self._index.experiment(name): None for name in self._index.places}
-        yield [Experiment(id=name, name=name) for name in names]
+        yield [Experiment(id=name, name=name) for name in self._index.by_experiment]
 
     async def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
         """In the file's order."""
-        here = (name for name in self._index.places if self._index.experiment(name) == experiment.name)
-        for page in _pages(here):
+        for page in _pages(self._index.by_experiment.get(experiment.name, ())):
             yield [self._run(name) for name in page]
 
     async def run(self, run: RunId) -> Run | None:
@@ -187,7 +185,7 @@ def digest_of(path: Path) -> bytes:
     return whole.digest()
 
 
-def _pages(names: Iterator[Item] | Mapping[Item, object]) -> Iterator[Sequence[Item]]:
+def _pages(names: Iterable[Item]) -> Iterator[Sequence[Item]]:
     rest = iter(names)
     while page := list(islice(rest, RUNS_PER_REQUEST)):
         yield page
