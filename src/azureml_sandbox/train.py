@@ -1,0 +1,63 @@
+"""`azureml-sandbox train`: jobs that a user submitted, all ended, and an AutoML job beside them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+
+from azureml_sandbox import instants, state
+from azureml_sandbox.blobs import Blobs
+from azureml_sandbox.opened import opened
+from azureml_sandbox.running import Sandbox
+from azureml_sandbox.sample_runs import SampledRun, index_entry, user
+from azureml_sandbox.state import Problem
+from azureml_sandbox.training.automl import EXPERIMENT, automl
+from azureml_sandbox.world import Workspace, World
+
+Say = Callable[[str], None]
+
+
+def train(folder: Path, name: str, say: Say) -> None:
+    """Submit, wait, say how each job ended. Each call adds new ones. Problem where no server runs, or one fails."""
+    state.running(folder)
+    with opened(folder, name) as (world, workspace):
+        say("Submitting jobs with azure-ai-ml; they run here (about a minute)")
+        _submit(Sandbox(folder), name)
+        job = f"automl_{secrets.token_hex(4)}"
+        experiment = world.experiments.obtain(workspace.guid, EXPERIMENT)
+        with closing(Blobs.of(folder, workspace)) as blobs:
+            _write(world, workspace, automl(workspace, job, experiment["experimentId"], instants.now()), blobs)
+        say(f"{job} Completed (written, not computed)")
+
+
+def _submit(sandbox: Sandbox, name: str) -> None:
+    """As another process: where clients go is told by the environment."""
+    inherited = {key: value for key, value in os.environ.items() if key not in state.BYPASSES}
+    log = sandbox.folder / "train.log"
+    command = [sys.executable, "-m", "azureml_sandbox.training.submit", str(sandbox.workspace(name).path)]
+    with log.open("wb") as errors:
+        done = subprocess.run(command, env=inherited | sandbox.env, stderr=errors, check=False)  # noqa: S603 - our own
+    if done.returncode:
+        raise Problem(f"the jobs could not be submitted: see {log}")
+
+
+def _write(world: World, workspace: Workspace, runs: Iterable[SampledRun], blobs: Blobs) -> None:
+    by = user(workspace)
+    for sampled in runs:
+        run = sampled.run | {"createdBy": by, "lastModifiedBy": by, "userId": by["userObjectId"]}
+        for file in sampled.files:
+            place = index_entry(run, file)["dataPath"]["relativePath"]
+            blobs.put(file.datastore, place, file.data or b"", append=file.append)
+        with world.transaction():
+            world.runs.put(workspace.guid, run)
+            if sampled.job is not None:
+                world.jobs.put(workspace.guid, sampled.job, instants.parse(run["createdUtc"]))
+            for series, rows in sampled.series:
+                world.metrics.append(workspace.guid, series, rows)
+            for file in sampled.files:
+                world.artifacts.put(workspace.guid, index_entry(run, file))
