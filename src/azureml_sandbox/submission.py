@@ -26,11 +26,6 @@ from azureml_sandbox.wire import arm_answer, body, part
 from azureml_sandbox.world import Document
 
 _FIXED = ("jobs", "inputs", "outputs", "settings")
-_OVER = Refused(
-    400,
-    "The pipeline run {name} is in terminal status, it can't be canceled.",
-    ("UserError", "BadArgument", "ArgumentInvalid", "CancelPipelineRunInTerminalStatus"),
-)
 
 
 def cluster(call: Call) -> Cluster:
@@ -61,7 +56,11 @@ async def cancel(call: Call) -> Response:
         raise Refused(404, f"Job {name} not found.", ("UserError", "NotFound", "JobNotFound"))
     if run["status"] in run_document.TERMINAL:
         if run.get("runType") == "azureml.PipelineRun":
-            raise Refused(_OVER.status, _OVER.message.format(name=name), _OVER.chain)
+            raise Refused(
+                400,
+                f"The pipeline run {name} is in terminal status, it can't be canceled.",
+                ("UserError", "BadArgument", "ArgumentInvalid", "CancelPipelineRunInTerminalStatus"),
+            )
         return Response(status_code=200)
     if run["status"] == "CancelRequested":
         return Response(status_code=200)
