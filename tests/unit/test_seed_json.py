@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.cli.seed import was_extracted
 from azureml_replay.errors import UserError
 from azureml_replay.extract import FILES_LEFT_OUT
 from azureml_replay.model import (
@@ -389,6 +390,7 @@ async def test_an_import_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: p
         patch.setattr(Archive, "complete", lambda self, run: complete(self, run) if run == "a" else cut_off())
         with pytest.raises(PowerCut):
             await import_jobs(JobsIndex(path), archive, None, width=1)
+    assert not was_extracted(tmp_path / "archive")
 
     archive = await imported(path, tmp_path / "archive")
 
