@@ -61,6 +61,9 @@ def _fill(sandbox: Sandbox, environment: Mapping[str, str], say: Say) -> None:
     _must(
         [sys.executable, "-m", "azureml_sandbox.trainings", str(source)], environment, sandbox.folder / "trainings.log"
     )
+    say("Submitting jobs with azure-ai-ml: a command, a nested pipeline, a sweep, a failure (about a minute)")
+    train = [sys.executable, "-m", "azureml_sandbox", "train", str(sandbox.folder), "--workspace", "source"]
+    _must(train, environment, sandbox.folder / "train.log")
     recordings = Path(os.environ.get("AZUREML_REPLAY_RECORDINGS", RECORDINGS))
     if recordings.is_dir():
         say(f"Loading recorded jobs of the real service from {recordings}")
