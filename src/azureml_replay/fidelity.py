@@ -17,11 +17,11 @@ class Fate(Enum):
     CARRIED = "carried", "the target has it, and verify compares it"
     LINEAGE = "lineage", "the target has it in the run's property `azureml_replay`, and verify compares it there"
     FILE = "file", "the target has it in the run's file `replay/job.json`, secrets redacted"
-    ARCHIVE = "archive", "not sent, though it could be: it would be false there, or lead to pages that cannot work"
+    ARCHIVE = "archive", "not sent, though it could be; most of these would be false there, or lead to pages that cannot work"
     NEVER_SENT = "never sent", "it acts on the source"
     SERVER = "server-owned", "no client can write it: the target makes its own"
     REDACTED = "redacted", "taken out before anything is written, and listed as an omission"
-    NOT_KEPT = "not kept", "neither target nor archive has it: it says nothing of the run"
+    NOT_KEPT = "not kept", "neither target nor archive has it"
 
     @property
     def title(self) -> str:
@@ -51,8 +51,8 @@ _CREATE_RUN = (
     Row("parameters", Fate.CARRIED, "each key, any JSON; beyond limits: overflow"),
     Row("inputs", Fate.CARRIED, "each reference as it is: it names the source's asset"),
     Row("outputs", Fate.CARRIED, "each reference as it is: it names the source's asset"),
-    Row("inputDatasets", Fate.CARRIED, "as they are: they name the source's datasets"),
-    Row("outputDatasets", Fate.CARRIED, "as they are: they name the source's datasets"),
+    Row("inputDatasets", Fate.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
+    Row("outputDatasets", Fate.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
     Row("hidden", Fate.CARRIED, "Studio's word is archived"),
     Row("runType", Fate.LINEAGE, "sent, Studio would open pages of services that never saw this run"),
     Row("runDefinition", Fate.FILE, "as `rundata` answers it"),
@@ -67,7 +67,7 @@ _CREATE_RUN = (
     Row("runTypeV2", Fate.ARCHIVE, "as `runType`: orchestrator and traits choose Studio's pages"),
     Row("isVirtual", Fate.ARCHIVE, "a virtual run lets a child speak for it; written, each run speaks for itself"),
     Row("activeChildRunId", Fate.ARCHIVE, "of a virtual run"),
-    Row("name", Fate.ARCHIVE, "null in every recording; `displayName` is what people see"),
+    Row("name", Fate.ARCHIVE, "of a step its component's name, as recorded; `displayName` is what people see"),
     Row("scriptName", Fate.ARCHIVE, "how it was computed; nothing is computed here"),
     Row("target", Fate.ARCHIVE, "the compute's name in the source"),
     Row("uniqueChildRunComputeTargets", Fate.ARCHIVE, "computes of the source"),
@@ -120,7 +120,11 @@ _METRIC = (
     Row("name", Fate.CARRIED, "the same"),
     Row("namespace", Fate.CARRIED, "the same"),
     Row("columns", Fate.CARRIED, "names, types and their order"),
-    Row("properties", Fate.CARRIED, "`uxMetricType`, how Studio draws it"),
+    Row(
+        "properties",
+        Fate.CARRIED,
+        "`uxMetricType`; `dataLocation`, recorded as null, is not read",
+    ),
     Row("standardSchemaId", Fate.CARRIED, "the same"),
     Row("value", Fate.CARRIED, "every row; a series that breaks a limit goes to the overflow whole"),
     Row("dataContainerId", Fate.SERVER, "the target's own container of the run"),
@@ -134,9 +138,13 @@ _METRIC_ROW = (
     Row("metricId", Fate.NOT_KEPT, "ours is made from the row, so that a repeated one has the same"),
 )
 _METRIC_DEFINITION = (
-    Row("metricKey", Fate.CARRIED, "name and namespace"),
+    Row("metricKey", Fate.CARRIED, "name and namespace; `labels` are not read"),
     Row("columns", Fate.CARRIED, "names, types and their order"),
-    Row("properties", Fate.CARRIED, "`uxMetricType`, how Studio draws it"),
+    Row(
+        "properties",
+        Fate.CARRIED,
+        "`uxMetricType`; `dataLocation`, recorded as null, is not read",
+    ),
 )
 _ARTIFACT = (
     Row("path", Fate.CARRIED, "the same; below `replay/` it moves to `replay/source/`"),
@@ -146,7 +154,7 @@ _ARTIFACT = (
     Row("artifactId", Fate.SERVER, "origin, container and path"),
     Row("etag", Fate.NOT_KEPT, "of the index entry; the blob's own pins the copy"),
     Row("createdTime", Fate.NOT_KEPT, "of the index entry; the target makes its own"),
-    Row("tags", Fate.NOT_KEPT, "of the index entry; no client of the service writes any"),
+    Row("tags", Fate.NOT_KEPT, "of the index entry; recorded as empty"),
 )
 
 

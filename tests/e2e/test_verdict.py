@@ -19,7 +19,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.verify import verify
 from azureml_sandbox import instants
 from azureml_sandbox.running import Sandbox, WorkspaceFile
-from azureml_sandbox.world import RUN_ORIGIN, scalar
+from azureml_sandbox.world import RUN_ORIGIN, Document, scalar
 from e2e.library import FastClock, migrated
 from e2e.tampering import (
     BEGIN,
@@ -220,3 +220,23 @@ def test_one_thing_changed_is_named(
 
     assert named == case.named
     assert counted == len(case.named)
+
+
+def test_an_experiment_that_the_target_had_keeps_its_own(
+    source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Archived, described and tagged by others before: untouched, and told as omissions, not as findings."""
+    target, theirs = calm.add_workspace(), {"description": "theirs", "tags": {"a": "b"}, "archivedTime": ARCHIVED}
+    change(calm, target, lambda held: held.world.experiments.obtain(held.guid, HOME) and in_home(**theirs)(held))
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    assert (done.replayed.failed, done.verdict.findings, done.verdict.omissions) == ((), 0, 2)
+    change(calm, target, lambda held: _is(held.home(), theirs))
+
+
+ARCHIVED = "2024-01-01T00:00:00+00:00"
+
+
+def _is(document: Document, expected: Document) -> None:
+    assert {key: document[key] for key in expected} == expected
