@@ -17,7 +17,7 @@ class Fate(Enum):
     CARRIED = "carried", "the target has it, and verify compares it"
     LINEAGE = "lineage", "the target has it in the run's property `azureml_replay`, and verify compares it there"
     FILE = "file", "the target has it in the run's file `replay/job.json`, secrets redacted"
-    ARCHIVE = "archive", "not sent, though it could be; most of these would be false there, or lead to pages that cannot work"
+    ARCHIVE = "archive", "not sent, though it could be: most would be false there, or lead to pages that cannot work"
     NEVER_SENT = "never sent", "it acts on the source"
     SERVER = "server-owned", "no client can write it: the target makes its own"
     REDACTED = "redacted", "taken out before anything is written, and listed as an omission"
