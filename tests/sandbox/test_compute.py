@@ -113,7 +113,7 @@ def test_a_blob_name_is_no_command(jobs: Jobs, tmp_path: Path) -> None:
     odd = tmp_path / "a$(touch pwned).txt"
     odd.write_text("x")
 
-    run = jobs.run(shell("cat ${{inputs.x}}; ls", inputs={"x": Input(type="uri_file", path=str(odd))}))
+    run = jobs.run(shell('cat "${{inputs.x}}"; ls', inputs={"x": Input(type="uri_file", path=str(odd))}))
 
     assert run["status"] == "Completed"
     assert "pwned" not in jobs.log(run["runId"]).split()

@@ -37,8 +37,8 @@ class Record:
         self._put(run | fields | merged)
 
     def move(self, status: str) -> None:
-        """Into another state; a run that has ended, or whose end was asked for, stays as it is."""
-        if not self.ended and self.document["status"] != "CancelRequested":
+        """Into another state; a run that has ended stays as it is."""
+        if not self.ended:
             self._put(run_document.moved(self.document, status))
 
     def start(self) -> None:
