@@ -96,11 +96,21 @@ def extract(
 
 
 @app.command()
-@takes(selection=selection_flags, terminal=terminal_flags)
+@takes(jobs=job_flags, selection=selection_flags, terminal=terminal_flags)
 def plan(
-    archive: ArchiveArgument, selection: Selection, terminal: Terminal, no_artifacts: NoArtifactsOption = False
+    *,
+    archive: ArchiveArgument,
+    jobs: SyntheticReplayOptions,
+    selection: Selection,
+    terminal: Terminal,
+    mode: ModeOption = Mode.DIRECT,
+    no_artifacts: NoArtifactsOption = False,
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
+    if mode is Mode.SYNTHETIC:
+        synthetic.show(archive, None, selection, jobs.shape, terminal=terminal)
+        return Exit.OK
+    synthetic.only_synthetic(jobs, artifacts=not no_artifacts)
     planned = calls.plan(archive, selection, PlanOptions(artifacts=not no_artifacts))
     terminal.result(planned, results.planned(planned))
     return Exit.OK

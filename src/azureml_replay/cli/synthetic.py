@@ -103,18 +103,21 @@ def only_synthetic(options: SyntheticReplayOptions, *, artifacts: bool) -> None:
 
 def show(
     folder: Path,
-    target: WorkspaceConfig,
+    target: WorkspaceConfig | None,
     selection: Selection,
     shape: Shape,
     *,
     terminal: Terminal,
-    originals: bool,
-    price_per_hour: float | None,
+    originals: bool = False,
+    price_per_hour: float | None = None,
 ) -> None:
-    """The trees, then the sums. No login, no network, nothing written. `originals`: as `--debug-hierarchy` shows."""
+    """The trees, then the sums. No login, no network, nothing written. `originals`: as `--debug-hierarchy` shows.
+
+    With `target`, jobs that were submitted there keep the shape they have.
+    """
     sums = DryRun()
     with Archive.open(folder, write=False) as archive:
-        for one, _ in planned_trees(archive, target.ref, selection, shape):
+        for one, _ in planned_trees(archive, target.ref if target else archive.source, selection, shape):
             sums.add(one)
             if not terminal.json:
                 terminal.result(None, tree(hierarchy(one) if originals else drawn(one)))

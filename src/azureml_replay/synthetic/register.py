@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from azureml_replay.errors import UserError
@@ -16,12 +17,15 @@ from azureml_replay.workspace import NewFile
 
 DEFAULT_ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/26"
 """Curated: an image that is there, Python 3.10, no build (synthetic.md 9). Pinned, because `latest` moves."""
+SERVERLESS = "serverless"
 NAME = "azureml_replay_step"
 _NAMED = re.compile(r"(?:azureml:)?([\w.-]+):([\w.-]+)")
 
 
 async def place_for(submitter: Submitter, workspace: WorkspaceRef, *, compute: str, environment: str) -> Place:
     """Where trees can run. Registers what is not there: one GET where all is. Repeatable. Raises UserError."""
+    if compute != SERVERLESS and await submitter.registered(f"computes/{compute}") is None:
+        raise UserError(f"--compute {compute}: the target has no such compute; `{SERVERLESS}` needs none")
     version = shipped.version()
     where = Place(
         workspace=workspace.arm_id,
@@ -35,14 +39,7 @@ async def place_for(submitter: Submitter, workspace: WorkspaceRef, *, compute: s
     if await submitter.registered(path) is None:
         await _register_code(submitter, version)
         await submitter.register(path, step_component(NAME, digest, where, digest))
-    return Place(
-        workspace=where.workspace,
-        compute=where.compute,
-        datastore=where.datastore,
-        code=where.code,
-        environment=where.environment,
-        component=f"{workspace.arm_id}/{path}",
-    )
+    return replace(where, component=f"{workspace.arm_id}/{path}")
 
 
 async def _environment(submitter: Submitter, workspace: WorkspaceRef, text: str) -> str:
