@@ -364,3 +364,26 @@ def test_bad_flags(
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert look(workspace, files=False).jobs == {}
+
+
+def test_verify_names_what_was_changed_in_the_target(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, mine: Path, monkeypatch
+) -> None:
+    """A tag, a point too many, a parameter's absence, a file, a display name: each is found, and nothing else."""
+    monkeypatch.chdir(mine.parent)
+    asyncio.run(replayed(small_history, workspace, mine))
+    mlflow.set_tracking_uri(tracking_uri(workspace))
+    client = MlflowClient()
+    runs = {told["tags"]["original_name"]: run for run, told in look(workspace, files=False).runs.items()}
+    client.set_tag(runs["child 0"], "k", "changed")
+    client.log_metric(runs["child 1"], "acc", 7.0, timestamp=1, step=99)
+    (mine.parent / "more.txt").write_text("more")
+    client.log_artifact(runs["child 1"], str(mine.parent / "more.txt"), "outputs")
+
+    verdict = command("verify", mine, "--target", workspace.path)
+
+    assert verdict.returncode == 5, verdict.stdout
+    with Archive.open(mine, write=False) as archive:
+        (target,) = [one for one in archive.targets() if one.name == workspace.workspace_name]
+        found = {(finding.what, finding.kind) for finding in archive.findings(target)}
+    assert found == {("tag k", "differs"), ("metric acc step 99", "extra"), ("file outputs/more.txt", "extra")}
