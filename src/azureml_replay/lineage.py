@@ -7,6 +7,7 @@ property is what says that a run is ours.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,9 @@ from azureml_replay.model import Run, RunId, WorkspaceRef
 
 TAG = "original_job_id"
 PROPERTY = "azureml_replay"
+JOB_PROPERTY = "azureml_replay_job"
+"""On a job that synthetic replay submitted: it stands for the original, and is not its history written anew.
+Its value is `job_mark`: one that was carried along from a source says nothing of the run that carries it."""
 
 
 def lineage_of(run: Run, source: WorkspaceRef) -> dict[str, Any]:
@@ -37,11 +41,23 @@ def encode(facts: dict[str, Any]) -> str:
     return json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
 
 
+def job_mark(source: WorkspaceRef, original: RunId) -> str:
+    """Which run of which workspace a job stands for, in 16 digits."""
+    return hashlib.blake2b(f"{source.arm_id.lower()}/{original}".encode(), digest_size=8).hexdigest()
+
+
+def is_our_job(run: Run, source: WorkspaceRef, original: RunId) -> bool:
+    """True where `run` is a job that synthetic replay submitted for `original` of `source`."""
+    return run.properties.get(JOB_PROPERTY) == job_mark(source, original)
+
+
 def is_ours(run: Run, source: WorkspaceRef, original: RunId, *, properties_kept: bool = True) -> bool:
-    """True where `run` says that it was replayed from `original` of `source`, by whichever archive.
+    """True where `run` says that it was written from `original` of `source`, by whichever archive; not for a job.
 
     Without `properties_kept` the target was seen to drop properties: then the tag has to do, which names no workspace.
     """
+    if is_our_job(run, source, original):
+        return False
     facts = _decode(run.properties.get(PROPERTY))
     if not facts and not properties_kept:
         return run.tags.get(TAG) == original

@@ -71,12 +71,12 @@ class Job:
             self.manifest["points"].append(f"points-{number}.jsonl")
         self.manifest["rows"] = sum(map(len, series.values()))
 
-    def file(self, to: str, data: bytes, *, size: int | None = None) -> None:
-        """One staged file; `size` lies about it."""
+    def file(self, to: str, data: bytes, *, size: int | None = None, md5: str | None = None) -> None:
+        """One staged file; `size` and `md5` may lie about it."""
         staged = f"files/{len(self.manifest['files']):06d}"
         (self.node / staged).write_bytes(data)
         self.manifest["files"].append(
-            {"from": staged, "to": to, "size": len(data) if size is None else size, "md5": None}
+            {"from": staged, "to": to, "size": len(data) if size is None else size, "md5": md5}
         )
 
     def execute(self) -> subprocess.CompletedProcess[str]:
@@ -240,6 +240,15 @@ def test_a_file_that_is_not_what_the_original_was_fails_the_step(job: Job) -> No
     assert done.returncode == 1
     assert not (job.work / "outputs/x").exists()
     assert "8" in json.loads((job.work / "outputs/replay/refused.json").read_text())[0]["reason"]
+
+
+def test_a_file_of_other_bytes_fails_the_step(job: Job) -> None:
+    """The size alone proves nothing."""
+    job.file("outputs/x", b"data", md5="0" * 32)
+
+    assert job.execute().returncode == 1
+
+    assert not (job.work / "outputs/x").exists()
 
 
 def test_lost_answers(job: Job, calm: Sandbox) -> None:

@@ -144,6 +144,21 @@ def test_a_name_that_others_have_is_left_alone(
     assert re.fullmatch(r".+-r[0-9a-f]{8}", name)
 
 
+def test_direct_replay_leaves_jobs_alone(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], mine: Path
+) -> None:
+    """A job that stands for the original has its id: for direct replay that id is taken."""
+    asyncio.run(replayed(small_history, workspace, mine))
+    before = look(workspace)
+
+    done = asyncio.run(migrated(small_history, workspace, mine))
+
+    assert len(done.replayed.conflicts) == 1
+    after = look(workspace)
+    assert {run: after.runs[run] for run in before.runs} == before.runs
+    assert {key: rows for key, rows in after.points.items() if key[0] in before.runs} == before.points
+
+
 def test_a_failed_job_is_told_and_tried_again(
     small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], mine: Path
 ) -> None:

@@ -18,6 +18,8 @@ from azureml_replay.synthetic.register import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.tree import Tree
 from azureml_replay.synthetic.trials import TrialChoice
 
+JOB = "job"
+"""The receipt's item, of a source run: its detail names the job, or the run, that stands for it in the target."""
 SHAPE = "job shape"
 """The receipt's item, of the root run: its detail says which shape was submitted."""
 
@@ -76,6 +78,13 @@ def shape_of(archive: Archive, target: WorkspaceRef, root: RunId) -> Shape | Non
     trials = TrialChoice(**told["trials"]) if told["trials"] else None
     files = FileChoice(**{**told["files"], "globs": tuple(told["files"]["globs"])})
     return Shape(tree=SyntheticOptions(trials=trials, edges=told["edges"]), files=files)
+
+
+def job_of(archive: Archive, target: WorkspaceRef, run: RunId) -> RunId | None:
+    """What stands for a source run in a target, None where nothing does. Known for steps once they were found."""
+    receipt = archive.receipt(target, run, JOB)
+    sent = receipt is not None and receipt.state is State.SENT
+    return RunId(receipt.detail) if receipt and sent and receipt.detail else None
 
 
 def remember(archive: Archive, target: WorkspaceRef, root: RunId, shape: Shape) -> None:

@@ -19,6 +19,7 @@ from azureml_replay.synthetic.graphs import Graphs
 from azureml_replay.synthetic.options import (
     Shape,
     SyntheticReplayOptions,
+    job_of,
     planned_trees,
 )
 from azureml_replay.synthetic.parents import Parents
@@ -103,7 +104,7 @@ async def verify_synthetic(
     check = JobCheck(archive, target, source)
 
     async def one(planned: tuple[Tree, Shape]) -> None:
-        job = archive.target_id(target.ref, planned[0].root)
+        job = job_of(archive, target.ref, planned[0].root)
         await check.check(planned[0], job, planned[1].files)
         progress.done("jobs verified")
 

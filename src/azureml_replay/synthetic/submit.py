@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
-
-import orjson
 
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
@@ -18,15 +15,11 @@ from azureml_replay.limits import DOCUMENTED
 from azureml_replay.model import Run, RunId, WorkspaceRef
 from azureml_replay.synthetic.graph import Place, submission
 from azureml_replay.synthetic.graphs import Graphs, renamed
-from azureml_replay.synthetic.options import Shape, remember
+from azureml_replay.synthetic.options import JOB, Shape, remember
 from azureml_replay.synthetic.seam import JobState, Submitter
 from azureml_replay.synthetic.stage import Stage, uri_of
 from azureml_replay.synthetic.tree import Tree
 
-JOB = "job"
-"""The receipt's item, of the root run: the job was put. Its detail is the job's name."""
-MARKER = "azureml_replay_job"
-"""The property by which a job says that synthetic replay put it; direct replay's runs have none."""
 ENDED_BADLY = frozenset({"Failed", "Canceled"})
 
 
@@ -66,8 +59,9 @@ class Submit:
         for graph in bodies.graphs:
             known[graph.id] = await self.graphs.id_of(graph, known)
         self.archive.mark(self.workspace, tree.root, [JOB], State.SENDING, name)
+        mark = lineage.job_mark(self.archive.source, tree.root)
         try:
-            await self.submitter.put_job(name, marked(renamed(bodies.body, known)))
+            await self.submitter.put_job(name, marked(renamed(bodies.body, known), mark))
         except Uncertain:
             if await self.submitter.job(name) is None:
                 raise
@@ -75,7 +69,6 @@ class Submit:
         self.submitted += 1
 
     def _remember(self, tree: Tree, name: str) -> None:
-        self.archive.bind(self.workspace, {tree.root: RunId(name)})
         self.archive.mark(self.workspace, tree.root, [JOB], State.SENT, name)
 
 
@@ -89,12 +82,10 @@ def names(tree: Tree) -> Iterator[str]:
 
 def is_ours(job: JobState, source: WorkspaceRef, root: RunId) -> bool:
     """True where synthetic replay put this job for this root run, whichever archive it came from."""
-    run = Run(id=RunId(job.name), properties=job.properties)
-    return MARKER in job.properties and lineage.is_ours(run, source, root)
+    return lineage.is_our_job(Run(id=RunId(job.name), properties=job.properties), source, root)
 
 
-def marked(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With the property that says what was put: properties cannot be changed later."""
-    digest = hashlib.blake2b(orjson.dumps(body), digest_size=8).hexdigest()
+def marked(body: Mapping[str, Any], mark: str) -> Mapping[str, Any]:
+    """With the property by which the job is known again: properties cannot be changed later."""
     properties = body["properties"]
-    return {"properties": {**properties, "properties": {**properties["properties"], MARKER: digest}}}
+    return {"properties": {**properties, "properties": {**properties["properties"], lineage.JOB_PROPERTY: mark}}}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import State
 from azureml_replay.compare import compare_files, compare_points
 from azureml_replay.errors import NotFound
 from azureml_replay.listing import path_in_run
@@ -16,6 +17,7 @@ from azureml_replay.synthetic.documents import metric_omissions
 from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
 from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, FileChoice, LaidFile
+from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.stage import laid_out
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.verify import Verdict
@@ -60,11 +62,18 @@ class JobCheck:
         for omission in tree.all_omissions():
             omissions.setdefault(omission.run, []).append(omission)
         for wanted in expected_of(tree):
+            self._remember(wanted, held.runs.get(wanted.key))
             findings.setdefault(wanted.source, []).extend(await self._of_run(wanted, held, choice))
             omissions.setdefault(wanted.source, []).extend(self._omitted(wanted, choice))
         for run in {*findings, *omissions}:
             self._record(run, findings.get(run, []), omissions.get(run, []))
         return sum(map(len, findings.values()))
+
+    def _remember(self, wanted: Expected, run: Run | None) -> None:
+        """Which run stands for which original. A `self` stands for nobody."""
+        known = job_of(self.archive, self.target.ref, wanted.source)
+        if run is not None and known != run.id and (wanted.laid is None or wanted.laid.kind == "leaf"):
+            self.archive.mark(self.target.ref, wanted.source, [JOB], State.SENT, run.id)
 
     def _record(self, run: RunId, findings: list[Finding], omissions: list[Omission]) -> None:
         once = list(dict.fromkeys(omissions))
