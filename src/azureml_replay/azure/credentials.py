@@ -19,6 +19,9 @@ from azureml_replay.azure.http import Transport
 from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import UserError
 
+_PATIENCE = {"retry_connect": 0}
+"""Our own retries stand around the login: with azure-identity's three to each, a dead host took 47 s to be told."""
+
 
 def credential_for(
     config: WorkspaceConfig, transport: Transport, environment: Mapping[str, str] | None = None
@@ -61,11 +64,19 @@ def _environment(
     secret = variables.get(f"{prefix}AZURE_CLIENT_SECRET")
     certificate = variables.get(f"{prefix}AZURE_CLIENT_CERTIFICATE_PATH")
     if tenant and client and secret:
-        return ClientSecretCredential(tenant, client, secret, authority=config.cloud.login, transport=transport)
+        return ClientSecretCredential(
+            tenant, client, secret, authority=config.cloud.login, transport=transport, **_PATIENCE
+        )
     if tenant and client and certificate:
         password = variables.get(f"{prefix}AZURE_CLIENT_CERTIFICATE_PASSWORD")
         return CertificateCredential(
-            tenant, client, certificate, password=password, authority=config.cloud.login, transport=transport
+            tenant,
+            client,
+            certificate,
+            password=password,
+            authority=config.cloud.login,
+            transport=transport,
+            **_PATIENCE,
         )
     return None
 
@@ -84,6 +95,7 @@ def _workload(
         token_file_path=token_file,
         authority=config.cloud.login,
         transport=transport,
+        **_PATIENCE,
     )
 
 
