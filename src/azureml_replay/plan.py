@@ -31,6 +31,7 @@ NEVER_SENT = {"CancelUri": "points at the source"}
 """Properties that would act on the source workspace (FIDELITY, Runs)."""
 SYSTEM_KEYS = ("_aml_system_", "_azureml", "azureml.", "mlflow.")
 """Tags and properties that the platform wrote: the user's own are served first where room is short."""
+SHARED = "shared with another run, carried once with its owner"
 OWN_FOLDER = "replay/"
 JOB_FILE = OWN_FOLDER + "job.json"
 OVERFLOW_FILE = OWN_FOLDER + "overflow.json"
@@ -107,6 +108,13 @@ class Step:
     overflow_series: frozenset[SeriesKey] = frozenset()
     """Series that the target's limits refuse: their rows go into `replay/overflow.json`."""
     omissions: tuple[Omission, ...] = ()
+    owner: RunId | None = None
+    """The run whose points and files these are, where `reusing` gave a reused step those of their owner."""
+
+    @property
+    def contents(self) -> RunId:
+        """Whose points and files the archive holds for this step."""
+        return self.owner or self.source
 
     @property
     def points(self) -> int:
@@ -154,6 +162,31 @@ def plan_unit(recorded: Recorded, root: RunId, options: PlanOptions) -> Iterator
         yield _step(recorded, run, options, root=root, depth=depth)
 
 
+def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
+    """The step with points and files of the run that it reuses: for targets where every run has a container of its own.
+
+    As it is, where it reuses nothing or the archive lacks the owner.
+    """
+    details = recorded.details(step.source)
+    if details is None or details.run.own_container:
+        return step
+    there = recorded.details(RunId(details.run.container.removeprefix("dcid.")))
+    if there is None:
+        return step
+    lent = _step(recorded, there.run, options, root=step.unit, depth=0)
+    own = [omission for omission in step.omissions if omission.reason != SHARED]
+    lost = [replace(one, run=step.source) for one in lent.omissions if one.what.startswith(("file ", "metric "))]
+    return replace(
+        step,
+        owner=there.run.id,
+        series=lent.series,
+        overflow_series=lent.overflow_series,
+        files=lent.files,
+        bytes=lent.bytes,
+        omissions=(*own, *lost),
+    )
+
+
 def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, depth: int) -> Step:
     details, job = recorded.details(run.id) or RunDetails(run=run), recorded.job(run.id)
     logged = list(recorded.series(run.id))
@@ -161,7 +194,7 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
     if not run.own_container:
-        fitting.omit(f"container {run.container}", "shared with another run, carried once with its owner")
+        fitting.omit(f"container {run.container}", SHARED)
     over = _fit_series(logged, fitting, options.limits)
     _say_what_names_the_source(run.id, logged, fitting, options.ids)
     as_read = replace(details.run, parent=run.parent if depth else None, document=None)

@@ -100,7 +100,7 @@ def _overflow(archive: Archive, step: Step) -> Json:
 
 def _overflow_rows(archive: Archive, step: Step) -> list[Json]:
     return [
-        rows_as_json(points) for key in _in_order(step.overflow_series) for points in archive.points(step.source, key)
+        rows_as_json(points) for key in _in_order(step.overflow_series) for points in archive.points(step.contents, key)
     ]
 
 

@@ -20,7 +20,16 @@ from azureml_replay.model import (
     SeriesKey,
     WorkspaceRef,
 )
-from azureml_replay.plan import JOB_FILE, OVERFLOW_FILE, PlanOptions, Step, plan, summarize, target_path
+from azureml_replay.plan import (
+    JOB_FILE,
+    OVERFLOW_FILE,
+    PlanOptions,
+    Step,
+    plan,
+    reusing,
+    summarize,
+    target_path,
+)
 from azureml_replay.selection import Selection
 
 SOURCE = WorkspaceRef("sub", "group", "old")
@@ -51,8 +60,8 @@ class Memory:
             above = {run.id for run in level}
             level = [one.run for one in self.held if one.run.parent in above]
 
-    def details(self, run: RunId) -> RunDetails:
-        return next(one for one in self.held if one.run.id == run)
+    def details(self, run: RunId) -> RunDetails | None:
+        return next((one for one in self.held if one.run.id == run), None)
 
     def job(self, run: RunId) -> Job | None:
         return self.jobs.get(run)
@@ -230,3 +239,17 @@ def test_a_summary_counts_what_the_steps_say() -> None:
 
     assert (summary.units, summary.runs, summary.points, summary.files, summary.bytes) == (1, 2, 20, 2, 300)
     assert summary.reasons == {"points at the source": 1}
+
+
+def test_where_each_run_has_its_own_container_a_reused_step_has_its_owners_content() -> None:
+    """Points and files of the owner, no omission; an owner that the archive lacks stays one."""
+    held = [RunDetails(run=a_run("owner")), RunDetails(run=a_run("again", container="dcid.owner"))]
+    memory = Memory(held, logged={RunId("owner"): [(scalar("loss"), 20)]}, files={RunId("owner"): (2, 300)})
+    steps = {step.source: step for step in plan(memory, Selection(), PlanOptions())}
+
+    reused = reusing(memory, steps[RunId("again")], PlanOptions())
+
+    assert (reused.contents, reused.points, reused.files, reused.omissions) == ("owner", 20, 2, ())
+    assert reusing(memory, steps[RunId("owner")], PlanOptions()) == steps[RunId("owner")]
+    alone = step_of(a_run(container="dcid.gone"))
+    assert reusing(Memory([RunDetails(run=a_run(container="dcid.gone"))]), alone, PlanOptions()) == alone

@@ -128,7 +128,7 @@ def layout(contents: Contents, step: Step, documents: Iterable[NewFile], choice:
         laying.places.take(name)
     for document in documents:
         laying.make(f"outputs/{document.path}", document.data)
-    for artifact in contents.artifacts(step.source):
+    for artifact in contents.artifacts(step.contents):
         laying.lay(artifact, choice)
     laying.list_all()
     return Layout(files=tuple(laying.files), omissions=tuple(laying.omissions))
@@ -137,7 +137,7 @@ def layout(contents: Contents, step: Step, documents: Iterable[NewFile], choice:
 def point_parts(contents: Contents, step: Step) -> Iterator[tuple[bytes, int]]:
     """The staged files of a run's points, each with their number."""
     names = [series.key.name for series, _ in step.series if is_scalar(series)]
-    return parts(requests(holdable(name, contents.points(step.source, SeriesKey(name))) for name in names))
+    return parts(requests(holdable(name, contents.points(step.contents, SeriesKey(name))) for name in names))
 
 
 def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, point_files: Sequence[str], rows: int) -> Json:

@@ -10,7 +10,7 @@ import orjson
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.model import RunId, WorkspaceRef
-from azureml_replay.plan import PlanOptions, Step, plan_unit, planned_units
+from azureml_replay.plan import PlanOptions, Step, plan_unit, planned_units, reusing
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.manifest import FileChoice
@@ -51,7 +51,8 @@ def planned_trees(
         shape = shape_of(archive, target, root) or given
         if shape is not None:
             options = PlanOptions(artifacts=shape.files.artifacts, limits=shape.tree.limits)
-            steps = (counted(archive, step, shape.files) for step in plan_unit(archive, root, options))
+            planned = (reusing(archive, step, options) for step in plan_unit(archive, root, options))
+            steps = (counted(archive, step, shape.files) for step in planned)
             yield grow(steps, archive, shape.tree), shape
 
 
@@ -59,7 +60,7 @@ def counted(archive: Archive, step: Step, choice: FileChoice) -> Step:
     """The step with the number and bytes of the files that are chosen."""
     if not step.files or (choice.most_bytes is None and not choice.globs):
         return step
-    stored = [(one.path, one.stored.size_bytes) for one in archive.artifacts(step.source) if one.stored]
+    stored = [(one.path, one.stored.size_bytes) for one in archive.artifacts(step.contents) if one.stored]
     sizes = [size for path, size in stored if not choice.refusal(path, size)]
     return replace(step, files=len(sizes), bytes=sum(sizes))
 

@@ -60,7 +60,7 @@ class Parents:
         """From where the step stopped: each request says, beside its points, how many there are then."""
         done, seen, sent = Progress.of(run.tags.get(PROGRESS) or "").done, 0, 0
         names = [series.key.name for series, _ in step.series if is_scalar(series)]
-        rows = (holdable(name, self.archive.points(step.source, SeriesKey(name))) for name in names)
+        rows = (holdable(name, self.archive.points(step.contents, SeriesKey(name))) for name in names)
         for batch in requests(rows):
             left = batch[max(0, done - seen) :]
             seen += len(batch)

@@ -119,7 +119,7 @@ class JobCheck:
             if not is_scalar(series):
                 continue
             mine = list(
-                as_kept(row for points in self.archive.points(step.source, series.key) for row in points.rows())
+                as_kept(row for points in self.archive.points(step.contents, series.key) for row in points.rows())
             )
             actual = there.pop(series.key.name, None)
             theirs = [row for points in await self._rows(run, actual) for row in points.rows()] if actual else []
