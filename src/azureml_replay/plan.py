@@ -5,11 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from azureml_replay import lineage
+from azureml_replay.fitting import (
+    JOB_FILE,
+    MOVED_FOLDER,
+    OVERFLOW_FILE,
+    OWN_FOLDER,
+    Fitting,
+    fit_run,
+    fit_series,
+    without_lost,
+)
 from azureml_replay.ids import Ids, rewritten, same
 from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import (
@@ -27,15 +36,7 @@ from azureml_replay.model import (
 )
 from azureml_replay.selection import Selection, chosen
 
-NEVER_SENT = {"CancelUri": "points at the source"}
-"""Properties that would act on the source workspace (FIDELITY, Runs)."""
-SYSTEM_KEYS = ("_aml_system_", "_azureml", "azureml.", "mlflow.")
-"""Tags and properties that the platform wrote: the user's own are served first where room is short."""
 SHARED = "shared with another run, carried once with its owner"
-OWN_FOLDER = "replay/"
-JOB_FILE = OWN_FOLDER + "job.json"
-OVERFLOW_FILE = OWN_FOLDER + "overflow.json"
-MOVED_FOLDER = OWN_FOLDER + "source/"
 
 
 class Recorded(Protocol):
@@ -122,24 +123,6 @@ class Step:
         return sum(rows for _, rows in self.series)
 
 
-@dataclass(slots=True)
-class Fitting:
-    """Collects, for one run, what does not fit: whole into the overflow, and said."""
-
-    run: RunId
-    overflow: dict[str, dict[str, Json]] = field(default_factory=dict)
-    omissions: list[Omission] = field(default_factory=list)
-
-    def over(self, kind: str, name: str, value: Json, reason: str) -> None:
-        """`value` goes into the overflow file."""
-        self.overflow.setdefault(kind, {})[name] = value
-        self.omit(f"{kind} {name}", f"{reason}; kept in {OVERFLOW_FILE}")
-
-    def omit(self, what: str, reason: str) -> None:
-        """The target will not have it."""
-        self.omissions.append(Omission(self.run, what, reason))
-
-
 def plan(recorded: Recorded, selection: Selection, options: PlanOptions) -> Iterator[Step]:
     """Every step, unit by unit, newest first, parents before children. Raises UserError for an unknown `--include`."""
     for root in planned_units(recorded, selection):
@@ -195,16 +178,16 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
         fitting.omit(f"parent {run.parent}", "the source has no such run")
     if not run.own_container:
         fitting.omit(f"container {run.container}", SHARED)
-    over = _fit_series(logged, fitting, options.limits)
+    over = fit_series(logged, fitting, options.limits)
     _say_what_names_the_source(run.id, logged, fitting, options.ids)
     as_read = replace(details.run, parent=run.parent if depth else None, document=None)
-    fitted = _fit(as_read, recorded.source, fitting, options.limits)
+    fitted = fit_run(as_read, recorded.source, fitting, options.limits)
     files, size = _files(recorded, run.id, fitting, carried=options.artifacts)
     return Step(
         source=run.id,
         unit=root,
         depth=depth,
-        run=_without_lost(rewritten(fitted, options.ids), fitting, options.lost),
+        run=without_lost(rewritten(fitted, options.ids), fitting, options.lost),
         series=tuple((series, rows) for series, rows in logged if series.key not in over),
         files=files,
         bytes=size,
@@ -251,126 +234,6 @@ def job_document(recorded: Recorded, run: RunId) -> Json:
         "definition": details.definition if details else None,
         "specification": details.specification if details else None,
     }
-
-
-def _fit(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> Run:
-    """The run as the target can hold it, lineage included."""
-    return replace(
-        run,
-        container="",
-        display_name=_fit_text("display name", run.display_name, limits.display_name, fitting),
-        description=_fit_text("description", run.description, limits.description, fitting),
-        tags=_fit_tags(run, fitting, limits),
-        properties=_fit_properties(run, source, fitting, limits),
-        parameters=_fit_parameters(run, fitting, limits),
-        input_datasets=_fit_datasets("input", run.input_datasets, limits.input_datasets, fitting),
-        output_datasets=_fit_datasets("output", run.output_datasets, limits.output_datasets, fitting),
-        error=_fit_error(run.error, limits.error_message, fitting),
-    )
-
-
-def _fit_text(kind: str, text: str | None, most: int, fitting: Fitting) -> str | None:
-    if text is None or len(text) <= most:
-        return text
-    fitting.over("text", kind, text, f"longer than {most} characters")
-    return None
-
-
-def _fit_error(error: Json, most: int, fitting: Fitting) -> Json:
-    """An error keeps its code; a message beyond the limit is cut, and kept whole in the overflow."""
-    message = error.get("message") if isinstance(error, Mapping) else None
-    if not isinstance(error, Mapping) or not isinstance(message, str) or len(message) <= most:
-        return error
-    fitting.over("text", "error message", message, f"longer than {most} characters")
-    return {**error, "message": message[:most]}
-
-
-def _fit_tags(run: Run, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
-    own = {key: value for key, value in run.tags.items() if key != lineage.TAG}
-    kept = _fit_pairs("tag", own, limits.tags - 1, fitting, limits)
-    return {lineage.TAG: run.id, **kept}
-
-
-def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
-    own = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY}
-    for key in NEVER_SENT.keys() & own.keys():
-        del own[key]
-        fitting.omit(f"property {key}", NEVER_SENT[key])
-    kept = _fit_pairs("property", own, limits.properties - 1, fitting, limits)
-    facts = lineage.lineage_of(run, source)
-    if len(lineage.encode(facts)) > limits.value and "before" in facts:
-        fitting.over("lineage", "before", facts.pop("before"), f"longer than {limits.value} characters")
-    return {lineage.PROPERTY: lineage.encode(facts), **kept}
-
-
-def _fit_pairs(
-    kind: str, pairs: Mapping[str, str | None], most: int, fitting: Fitting, limits: Limits
-) -> dict[str, str | None]:
-    """The user's own first, then the platform's; within each in the source's order."""
-    kept: dict[str, str | None] = {}
-    for key in sorted(pairs, key=lambda name: name.startswith(SYSTEM_KEYS)):
-        value = pairs[key]
-        if len(key) > limits.key:
-            fitting.over(kind, key, value, f"key longer than {limits.key} characters")
-        elif value is not None and len(value) > limits.value:
-            fitting.over(kind, key, value, f"value longer than {limits.value} characters")
-        elif len(kept) >= most:
-            fitting.over(kind, key, value, f"more than {most} of them")
-        else:
-            kept[key] = value
-    return kept
-
-
-def _fit_parameters(run: Run, fitting: Fitting, limits: Limits) -> dict[str, Json]:
-    kept = dict(list(run.parameters.items())[: limits.parameters])
-    for key, value in list(run.parameters.items())[limits.parameters :]:
-        fitting.over("parameter", key, value, f"more than {limits.parameters} of them")
-    return kept
-
-
-def _fit_datasets(kind: str, datasets: Json, most: int, fitting: Fitting) -> Json:
-    """The first ones: one too many, and the service refuses the whole run."""
-    if not isinstance(datasets, list) or len(datasets) <= most:
-        return datasets
-    fitting.over(kind, "datasets", datasets[most:], f"more than {most} of them")
-    return datasets[:most]
-
-
-def _fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits: Limits) -> frozenset[SeriesKey]:
-    """Which series the target refuses. The first names in the source's order stay."""
-    over: set[SeriesKey] = set()
-    kept = 0
-    for series, rows in recorded:
-        reason = _refusal(series, rows, limits) or (
-            f"more than {limits.metric_names} metric names" if kept >= limits.metric_names else None
-        )
-        if reason:
-            over.add(series.key)
-            fitting.omit(f"metric {series.key.name}", f"{reason}; kept in {OVERFLOW_FILE}")
-        else:
-            kept += 1
-    return frozenset(over)
-
-
-def _refusal(series: Series, rows: int, limits: Limits) -> str | None:
-    if rows > limits.rows_per_metric:
-        return f"more than {limits.rows_per_metric:,} rows"
-    if len(series.columns) > limits.metric_columns:
-        return f"more than {limits.metric_columns} columns"
-    if any(len(name) > limits.metric_column_name for name, _ in series.columns):
-        return f"a column name longer than {limits.metric_column_name} characters"
-    return None
-
-
-_EMPTY = Run(id=RunId(""))
-
-
-def _without_lost(run: Run, fitting: Fitting, lost: Collection[str]) -> Run:
-    """What this target drops is expected to be dropped, and said."""
-    changed = {name: getattr(_EMPTY, name) for name in lost if getattr(run, name) != getattr(_EMPTY, name)}
-    for name in sorted(changed):
-        fitting.omit(name.replace("_", " "), "this target does not keep it, as the throw-away run showed")
-    return replace(run, **changed) if changed else run
 
 
 def target_path(path: str) -> str:

@@ -12,9 +12,10 @@ import orjson
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
 from azureml_replay.errors import NotFound, Rejected, ServiceError
+from azureml_replay.fitting import JOB_FILE
 from azureml_replay.limits import FILES_PER_REQUEST
 from azureml_replay.model import Artifact, Json, Points, SeriesKey, StoredFile
-from azureml_replay.plan import JOB_FILE, Step, job_document, target_path
+from azureml_replay.plan import Step, job_document, target_path
 from azureml_replay.progress import Progress
 from azureml_replay.workspace import CopyFile, NewFile, Refused, Source, Target
 

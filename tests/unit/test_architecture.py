@@ -19,6 +19,8 @@ PURE = (
     "selection.py",
     "limits.py",
     "plan.py",
+    "fitting.py",
+    "ids.py",
     "compare.py",
     "errors.py",
     "lineage.py",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay import lineage
+from azureml_replay.fitting import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.model import (
     Artifact,
     Instant,
@@ -20,16 +21,7 @@ from azureml_replay.model import (
     SeriesKey,
     WorkspaceRef,
 )
-from azureml_replay.plan import (
-    JOB_FILE,
-    OVERFLOW_FILE,
-    PlanOptions,
-    Step,
-    plan,
-    reusing,
-    summarize,
-    target_path,
-)
+from azureml_replay.plan import PlanOptions, Step, plan, reusing, summarize, target_path
 from azureml_replay.selection import Selection
 
 SOURCE = WorkspaceRef("sub", "group", "old")
