@@ -158,7 +158,7 @@ def _declared(file: Path | None, strict: list[str]) -> Declared:
     except OSError as error:
         raise Problem(f"--faults {file}: {error.strerror}") from error
     except (ValueError, AttributeError) as error:
-        raise Problem(f"--faults {file}: {error}") from error
+        raise Problem(f"--faults {file}: {error}" if file is not None else f"--strict: {error}") from error
 
 
 def _table(counted: dict[str, Any]) -> str:

@@ -29,6 +29,8 @@ ACTS = ("throttle", "status", "html502", "reset", "reset-after", "truncate", "de
 """`status` wants the key `status`, `delay` the key `delay_ms`. `reset` cuts the connection before the request is
 handled, `reset-after` when it was and its answer is due, `truncate` in the middle of the answer's body."""
 
+STRICT = ("refuse-client-ids", "ignore-start-times", "drop-properties", "history-runs-not-listed")
+"""Variants of the service that behave otherwise, as `run_history.py` and `arm_jobs.py` know them."""
 _UNLIMITED = frozenset({"blob", "login", "discovery"})
 _BUSY = Refused(
     429,
@@ -109,7 +111,10 @@ class Declared:
         rules = tuple(_rule(rule, f"rules[{index}]") for index, rule in enumerate(given.pop("rules", [])))
         if given.get("rate") is not None:
             given["rate"] = Rate(**_named(Rate, given["rate"], "rate"))
-        return cls(**{**given, "rules": rules, "strict": frozenset(given.get("strict", ()))})
+        strict = frozenset(given.get("strict", ()))
+        if unknown := sorted(strict - set(STRICT)):
+            raise ValueError(f"strict is {unknown[0]!r}, expected one of: {', '.join(STRICT)}")
+        return cls(**{**given, "rules": rules, "strict": strict})
 
 
 def _rule(document: object, where: str) -> Rule:

@@ -227,3 +227,8 @@ def test_a_malformed_faults_file_is_named(tmp_path: Path) -> None:
     words = refusal("serve", str(tmp_path), "--faults", f"{tmp_path}/faults.json")
 
     assert f"--faults {tmp_path}/faults.json: " in words
+
+
+def test_an_unknown_variant_is_refused(tmp_path: Path) -> None:
+    """A rehearsal against a service that is not stricter would prove nothing."""
+    assert "expected one of: refuse-client-ids" in refusal("serve", str(tmp_path / "s"), "--strict", "nonsense")
