@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -26,75 +25,28 @@ from azureml_replay.cli.seed import (
     tell,
     was_extracted,
 )
+from azureml_replay.cli.synthetic import failures, job_flags, submitted, told_sums
 from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.model import RunId
 from azureml_replay.seed import symptoms
 from azureml_replay.seed.index import JobsIndex
 from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
-from azureml_replay.synthetic.manifest import FileChoice
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
-from azureml_replay.synthetic.register import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree import Tree
-from azureml_replay.synthetic.trials import TrialChoice
-from azureml_replay.terminal import Branch, Terminal, amount, tree
+from azureml_replay.terminal import Branch, Terminal, tree
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
 
 
-class Sampling(StrEnum):
-    """Which trials come first."""
-
-    BEST = "best"
-    FIRST = "first"
-    RANDOM = "random"
-
-
-def trial_flags(
-    *,
-    expand_automl_trials: Annotated[
-        bool, typer.Option("--expand-automl-trials", help="AutoML and sweep trials become jobs too.")
-    ] = False,
-    replay_automl_max_trials: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most N trials of a parent.")
-    ] = None,
-    replay_automl_top_metric: Annotated[
-        str | None, typer.Option(metavar="M", help="What ranks them, instead of the job's own primary metric.")
-    ] = None,
-    replay_automl_trial_sampling: Annotated[Sampling, typer.Option(help="Which of them.")] = Sampling.BEST,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of random: equal seeds take equal trials.")] = 0,
-) -> TrialChoice | None:
-    """Which trials become jobs; None: none of them."""
-    choice = TrialChoice(
-        sampling=replay_automl_trial_sampling.value,
-        most=replay_automl_max_trials,
-        top_metric=replay_automl_top_metric,
-        seed=seed,
-    )
-    return choice if expand_automl_trials else None
-
-
-def replay_flags(
-    compute: Annotated[
-        str, typer.Option(metavar="NAME", help="A cluster of the target, or serverless.")
-    ] = "serverless",
-    environment: Annotated[str, typer.Option(metavar="E", help="What the steps run in.")] = DEFAULT_ENVIRONMENT,
-    copy_artifacts: Annotated[bool, typer.Option(help="Files come too, or stay behind.")] = True,
-) -> SyntheticReplayOptions:
-    """Where the jobs run, and what they bring."""
-    shape = Shape(files=FileChoice(artifacts=copy_artifacts))
-    return SyntheticReplayOptions(shape=shape, compute=compute, environment=environment)
-
-
 @app.command(context_settings={"obj": "replayer"})
-@takes(trials=trial_flags, options=replay_flags, terminal=terminal_flags)
+@takes(options=job_flags, terminal=terminal_flags)
 def build_pipeline(
     *,
     input_: Annotated[Path, typer.Option("--input", metavar="FILE", help="The jobs.json that extract_jobs wrote.")],
     target: TargetOption,
-    trials: TrialChoice | None,
     options: SyntheticReplayOptions,
     terminal: Terminal,
     source: OptionalSource = None,
@@ -106,16 +58,20 @@ def build_pipeline(
     source_container: Annotated[
         str | None, typer.Option(metavar="NAME", help="Not needed: where each file lies is known.")
     ] = None,
+    copy_artifacts: Annotated[bool, typer.Option(help="Files come too, or stay behind.")] = True,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Submit a job for every job of a jobs.json: it logs the metrics again and shows the files."""
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
     index = JobsIndex(input_)
-    shape = _shape(options.shape, trials, files=origin is not None or was_extracted(archive_beside(input_)))
+    asked = copy_artifacts and options.shape.files.artifacts
+    reachable = origin is not None or was_extracted(archive_beside(input_))
+    files = replace(options.shape.files, artifacts=asked and reachable)
+    shape = replace(options.shape, files=files)
     if source_container is not None:
         terminal.say(f"--source-container {source_container} has no effect: where each file lies is known")
-    tell(terminal, _advice(index, shape, asked=options.shape.files.artifacts))
+    tell(terminal, _advice(index, shape, asked=asked))
     if dry_run or debug_hierarchy:
         with _read_only(index, origin, terminal) as archive:
             selection = selection_of(index, archive, limit)
@@ -129,16 +85,10 @@ def build_pipeline(
     )
     verdict = done.verdict
     terminal.result(done, _result(done), good=bool(verdict and not verdict.findings))
-    tell(terminal, (f"failed: {run}: {why}" for run, why in done.failed))
+    tell(terminal, failures(done))
     if done.failed:
         return Exit.SERVICE
     return Exit.FINDINGS if verdict and verdict.findings else Exit.OK
-
-
-def _shape(asked: Shape, trials: TrialChoice | None, *, files: bool) -> Shape:
-    """`files`: they can be copied, because somebody knows the workspace where they lie."""
-    carried = files and asked.files.artifacts
-    return Shape(tree=replace(asked.tree, trials=trials), files=replace(asked.files, artifacts=carried))
 
 
 def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
@@ -173,16 +123,8 @@ def _show(archive: Archive, planned: Iterator[Tree], terminal: Terminal, draw: C
     for lacking in archive.omissions():
         if lacking.run in runs:
             sums.reasons[lacking.reason] = sums.reasons.get(lacking.reason, 0) + 1
-    terminal.result(sums, _sums(sums))
+    terminal.result(sums, told_sums(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
-
-
-def _sums(sums: DryRun) -> Iterator[str]:
-    yield f"{sums.jobs:,} jobs to submit for {sums.runs:,} runs; {sums.containers:,} container starts"
-    size = amount("bytes", sums.bytes)
-    yield f"{sums.points:,} points, {sums.parameters:,} parameters, {sums.files:,} files with {size}"
-    for reason, count in sorted(sums.reasons.items(), key=lambda pair: (-pair[1], pair[0])):
-        yield f"  {count:,} x {reason}"
 
 
 async def _replay(
@@ -213,7 +155,7 @@ async def _replay(
 
 
 def _result(done: SyntheticReplayed) -> Iterator[str]:
-    yield f"{done.jobs:,} jobs: {done.submitted:,} submitted now, {done.completed:,} completed"
+    yield from submitted(done)
     if done.verdict is not None:
         compared = f"{done.verdict.runs:,} runs, {done.verdict.points:,} points, {done.verdict.files:,} files"
         yield f"{compared}: {done.verdict.findings:,} findings, {done.verdict.omissions:,} omissions as planned"

@@ -121,19 +121,30 @@ def show(
             sums.add(one)
             if not terminal.json:
                 terminal.result(None, tree(hierarchy(one) if originals else drawn(one)))
-    terminal.result(sums, _sums(sums, price_per_hour))
+    terminal.result(sums, told_sums(sums, price_per_hour))
 
 
 def replayed(done: SyntheticReplayed) -> Iterator[str]:
-    """What was submitted, and the verdict."""
+    """What was submitted, and what failed."""
+    yield from submitted(done)
+    yield from failures(done)
+
+
+def failures(done: SyntheticReplayed) -> Iterator[str]:
+    """One line a run."""
+    return (f"failed: {run}: {why}" for run, why in done.failed)
+
+
+def submitted(done: SyntheticReplayed) -> Iterator[str]:
+    """What was submitted, and how far it came."""
     ended = f"{done.completed:,} completed" if done.verdict else "not waited for: the same command follows them"
     yield f"{done.jobs:,} jobs: {done.submitted:,} submitted now, {ended}"
     if done.parents:
         yield f"{done.parents:,} parents' runs were completed from here: their jobs' tokens could not"
-    yield from (f"failed: {run}: {why}" for run, why in done.failed)
 
 
-def _sums(sums: DryRun, price_per_hour: float | None) -> Iterator[str]:
+def told_sums(sums: DryRun, price_per_hour: float | None) -> Iterator[str]:
+    """What a dry run counted; its cost where a price is given."""
     yield f"{sums.jobs:,} jobs to submit for {sums.runs:,} runs; {sums.containers:,} container starts"
     size = amount("bytes", sums.bytes)
     yield f"{sums.points:,} points, {sums.parameters:,} parameters, {sums.files:,} files with {size}"
