@@ -179,6 +179,10 @@ class RunDetails:
     specification: Json = None
 
 
+NESTED_COMPONENTS = "nestedComponents"
+"""Our key in a job's document: ARM id -> component, for the nested pipelines of its graph."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job as submitted: the ARM resource. Its name is its run's id."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.model import (
+    NESTED_COMPONENTS,
     Artifact,
     Job,
     Json,
@@ -39,6 +40,8 @@ class Family:
     graphs: dict[str, Json] = field(default_factory=dict)
     """ARM's `properties` by job name."""
     definitions: dict[str, Json] = field(default_factory=dict)
+    components: dict[str, Json] = field(default_factory=dict)
+    """Pipeline components that the root's nodes stand for, by ARM id."""
     logged: dict[tuple[str, str], Sequence[float]] = field(default_factory=dict)
     files: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -60,7 +63,9 @@ class Family:
         return RunDetails(run=found, definition=self.definitions.get(run))
 
     def job(self, run: RunId) -> Job | None:
-        return Job(run, {"name": run, "properties": self.graphs[run]}) if run in self.graphs else None
+        if run not in self.graphs:
+            return None
+        return Job(run, {"name": run, "properties": self.graphs[run], NESTED_COMPONENTS: self.components})
 
     def series(self, run: RunId) -> list[tuple[Series, int]]:
         return [(scalar(name), len(rows)) for (owner, name), rows in self.logged.items() if owner == run]

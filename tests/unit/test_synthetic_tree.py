@@ -289,21 +289,29 @@ def nested(inner: Json) -> Family:
     return Family(runs, graphs={"p": {"jobs": jobs}}, definitions={"inner": inner})
 
 
+INSIDE: dict[str, Json] = {
+    "take": {"inputs": {"a": {"value": "${{parent.inputs.x}}"}}},
+    "make": {
+        "inputs": {"b": {"value": output("take")}},
+        "outputs": {"c": {"value": "${{parent.outputs.model}}", "type": "literal"}},
+    },
+}
+INSIDE_WAITS = {"inner/take": ("first",), "inner/make": ("inner/take",), "last": ("inner/make",)}
+
+
 def test_edges_go_into_and_out_of_nested_pipelines() -> None:
     """Through the ports that the inner graph binds."""
-    tree = nested(
-        {
-            "Jobs": {
-                "take": {"inputs": {"a": {"value": "${{parent.inputs.x}}"}}},
-                "make": {
-                    "inputs": {"b": {"value": output("take")}},
-                    "outputs": {"c": {"value": "${{parent.outputs.model}}", "type": "literal"}},
-                },
-            }
-        }
-    ).tree()
+    assert waits(nested({"Jobs": INSIDE}).tree()) == INSIDE_WAITS
 
-    assert waits(tree) == {"inner/take": ("first",), "inner/make": ("inner/take",), "last": ("inner/make",)}
+
+def test_the_component_of_a_node_tells_what_is_inside() -> None:
+    """ARM's job holds only its id; extraction put the component beside the job."""
+    component = "/subscriptions/s/components/azureml_anonymous/versions/1"
+    family = nested(None)
+    family.graphs["p"]["jobs"]["inner"]["componentId"] = component  # type: ignore[index,call-overload]
+    family.components[component] = {"properties": {"componentSpec": {"type": "pipeline", "jobs": INSIDE}}}
+
+    assert waits(family.tree()) == INSIDE_WAITS
 
 
 def test_the_self_stands_for_a_nested_pipeline_whose_graph_is_unknown() -> None:

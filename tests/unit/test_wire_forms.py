@@ -294,3 +294,23 @@ def test_an_end_without_a_time_is_no_event() -> None:
 
     assert encode.finish_events([run], Instant(0)) == {"events": []}
     assert encode.finish_states([run]) == {"runs": [{"runId": "r1", "status": "Failed"}]}
+
+
+def test_a_job_brings_the_components_of_its_nested_pipelines() -> None:
+    """At any depth; one that could not be read is not there."""
+    ids = {name: f"/subscriptions/s/components/c/versions/{name}" for name in ("outer", "inner", "gone")}
+
+    def component(*below: str) -> dict[str, object]:
+        nodes = {name: {"type": "pipeline", "componentId": ids[name]} for name in below}
+        return {"properties": {"componentSpec": {"jobs": {**nodes, "leaf": {"type": "command"}}}}}
+
+    graphs = {ids["outer"]: component("inner", "gone"), ids["inner"]: component(), ids["gone"]: None}
+    document = {"name": "j", "properties": {"jobs": {"n": {"type": "pipeline", "componentId": ids["outer"]}}}}
+
+    found = decode.job(document, graphs).document
+
+    assert found == document | {"nestedComponents": {ids["outer"]: graphs[ids["outer"]], ids["inner"]: component()}}
+    assert decode.job({"name": "k", "properties": {"jobs": None}}, graphs).document == {
+        "name": "k",
+        "properties": {"jobs": None},
+    }

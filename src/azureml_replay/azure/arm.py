@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -50,8 +50,24 @@ class Arm:
             url = before.link if before and before.link else self._url("/jobs", "&listViewType=All")
             return decode.page(await self._get(url))
 
+        graphs: dict[str, decode.Document | None] = {}
         async for page in pages(ask):
-            yield [decode.job(item) for item in page.items]
+            for item in page.items:
+                await self._learn_graphs(decode.nested_components(item), graphs)
+            yield [decode.job(item, graphs) for item in page.items]
+
+    async def _learn_graphs(self, components: Iterable[str], graphs: dict[str, decode.Document | None]) -> None:
+        """The graphs of nested pipelines lie in their components (responses.md 1.2): each is asked for once."""
+        for component in components:
+            if component in graphs:
+                continue
+            try:
+                document = await self._get(f"{self._cloud.arm}{quote(component)}?api-version={API_VERSION}")
+            except Rejected:
+                graphs[component] = None  # deleted, or not ours to see: what it held stays unknown
+                continue
+            graphs[component] = document
+            await self._learn_graphs(decode.nested_components(document), graphs)
 
     async def datastore(self, name: str) -> decode_storage.Datastore:
         """Where a datastore lies. Raises NotFound, or Rejected where it holds no blobs."""

@@ -17,11 +17,13 @@ from azureml_replay.azure.known import KNOWN_ARTIFACT, KNOWN_EXPERIMENT, KNOWN_R
 from azureml_replay.errors import Rejected
 from azureml_replay.model import (
     ARTIFACT_STORE,
+    NESTED_COMPONENTS,
     Artifact,
     AssetReference,
     Experiment,
     Instant,
     Job,
+    Json,
     Location,
     Run,
     RunDetails,
@@ -228,9 +230,30 @@ def event_errors(document: Document | None) -> Mapping[str, Problem]:
 
 
 @readable
-def job(document: Document) -> Job:
-    """Recorded in job-list-get-2024-04-01.json."""
-    return Job(RunId(document["name"]), document)
+def job(document: Document, graphs: Mapping[str, Document | None] | None = None) -> Job:
+    """Recorded in job-list-get-2024-04-01.json. With the components of its nested pipelines, under a name of ours."""
+    nested = _all_nested(document, graphs or {})
+    return Job(RunId(document["name"]), {**document, NESTED_COMPONENTS: nested} if nested else document)
+
+
+def nested_components(document: Document) -> list[str]:
+    """ARM ids of the pipeline components that the nodes of a job, or of a component, stand for."""
+    properties = document.get("properties") or {}
+    nodes = properties.get("jobs") or (properties.get("componentSpec") or {}).get("jobs") or {}
+    found = [
+        node.get("componentId") for node in nodes.values() if isinstance(node, dict) and node.get("type") == "pipeline"
+    ]
+    return [one for one in found if isinstance(one, str) and one.startswith("/subscriptions/")]
+
+
+def _all_nested(document: Document, graphs: Mapping[str, Document | None]) -> dict[str, Json]:
+    nested: dict[str, Json] = {}
+    for component in nested_components(document):
+        known = graphs.get(component)
+        if known is not None and component not in nested:
+            nested[component] = known
+            nested.update(_all_nested(known, graphs))
+    return nested
 
 
 @readable

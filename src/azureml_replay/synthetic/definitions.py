@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from azureml_replay.model import Json, RunId
+from azureml_replay.model import NESTED_COMPONENTS, Json, RunId
 from azureml_replay.plan import Recorded
 
 Document: TypeAlias = "Mapping[str, Json]"
@@ -46,6 +46,15 @@ def definitions_of(recorded: Recorded, run: RunId) -> Iterator[Document]:
     if details:
         found += [details.specification, details.definition]
     return (document for document in found if isinstance(document, Mapping))
+
+
+def nested_graphs(recorded: Recorded, root: RunId) -> dict[str, Document]:
+    """Components of the pipelines nested in a root job, by ARM id; what each holds is under `properties`."""
+    job = recorded.job(root)
+    nested = job.document.get(NESTED_COMPONENTS) if job and isinstance(job.document, Mapping) else None
+    found = nested.items() if isinstance(nested, Mapping) else ()
+    graphs = {component: pick(document, "properties") for component, document in found}
+    return {component: graph for component, graph in graphs.items() if isinstance(graph, Mapping)}
 
 
 def texts(value: Json) -> Iterator[str]:

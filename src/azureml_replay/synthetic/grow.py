@@ -12,7 +12,7 @@ from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import Omission, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.plan import Recorded, Step
 from azureml_replay.synthetic import trials
-from azureml_replay.synthetic.definitions import Document, definitions_of, plain
+from azureml_replay.synthetic.definitions import Document, definitions_of, nested_graphs, pick, plain
 from azureml_replay.synthetic.edges import Level, graph_in, nodes_of, turns
 from azureml_replay.synthetic.fitting import SELF_TAG, fitted
 from azureml_replay.synthetic.names import fallback_name, job_name, unique
@@ -52,7 +52,7 @@ def grow(steps: Iterable[Step], recorded: Histories, options: SyntheticOptions) 
     Raises ValueError where there is no step.
     """
     root, *others = steps
-    growth = _Growth(recorded, options)
+    growth = _Growth(recorded, options, nested_graphs(recorded, root.source))
     for step in others:
         growth.below.setdefault(step.run.parent or root.source, []).append(step)
     return growth.tree(root)
@@ -62,6 +62,8 @@ def grow(steps: Iterable[Step], recorded: Histories, options: SyntheticOptions) 
 class _Growth:
     recorded: Histories
     options: SyntheticOptions
+    graphs: Mapping[str, Document]
+    """Of nested pipelines, by their component's ARM id."""
     below: dict[RunId, list[Step]] = field(default_factory=dict)
     """Children by parent, in the plan's order."""
     omissions: list[Omission] = field(default_factory=list)
@@ -88,9 +90,12 @@ class _Growth:
             omissions=tuple(self.omissions),
         )
 
-    def node(self, step: Step, key: str, roles: Mapping[str, str]) -> tuple[Node, Level]:
-        """A run and all below it, without edges; and what the edges need to know of it."""
-        documents = list(definitions_of(self.recorded, step.source))
+    def node(self, step: Step, key: str, roles: Mapping[str, str], graph: Document | None = None) -> tuple[Node, Level]:
+        """A run and all below it, without edges; and what the edges need to know of it.
+
+        `graph`: of a nested pipeline, as the graph above it names it.
+        """
+        documents = [*definitions_of(self.recorded, step.source), *([graph] if graph else [])]
         children, own_role = self.children(step, documents)
         fit = self.fit(step, {**roles, **own_role})
         leaf = Node(
@@ -114,11 +119,18 @@ class _Growth:
         shown = [known.get(run) or _called(child, whole.source) for run, (child, _) in children.items()]
         found = [_self(whole, level.face)]
         for name, (run, (child, roles)) in zip(unique(shown, taken=[SELF]), children.items(), strict=True):
-            node, inner = self.node(child, f"{whole.key}/{name}".lstrip("/"), roles)
+            graph = self.graph_of(level, known.get(run))
+            node, inner = self.node(child, f"{whole.key}/{name}".lstrip("/"), roles, graph)
             found.append(node)
             if run in known:
                 _place(level, known[run], node, inner)
         return tuple(found)
+
+    def graph_of(self, level: Level, name: str | None) -> Document | None:
+        """What the component of a node holds, where the extraction could read it."""
+        if name is None or level.graph is None:
+            return None
+        return self.graphs.get(str(pick(level.graph.nodes.get(name), "componentId")))
 
     def children(self, step: Step, documents: list[Document]) -> tuple[Children, dict[str, str]]:
         """The children that are replayed, each with its role; and the role of the run itself."""
