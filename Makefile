@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test test-all lint types clean
+.PHONY: setup demo test test-all bench lint types clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,10 @@ test: lint types
 
 test-all: lint types
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+# Small sizes, about five minutes; each script takes others: `python -m benchmarks.verbs --help`.
+bench: setup
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) sandbox

@@ -23,4 +23,4 @@ if __name__ == "__main__":
     whole = submission(tree, PLACE, URI)
     built = time.perf_counter()
     size = len(orjson.dumps(whole.body)) + sum(len(orjson.dumps(graph.body)) for graph in whole.graphs)
-    print(f"planned and grown in {grown - start:.3f} s, bodies in {built - grown:.3f} s, {size:,} bytes")  # noqa: T201
+    print(f"planned and grown in {grown - start:.3f} s, bodies in {built - grown:.3f} s, {size:,} bytes")
