@@ -4,6 +4,7 @@
   + UserError          the message is the whole story: input, login, role, disk, an archive in use   exit 2
   + ServiceError       the service answered, or could not be asked; carries method, url, status
     - Rejected         4xx: the same request will fail again                                         exit 3
+    - Forbidden        401, 403: this login lacks a role                                             exit 2
     - NotFound         404                                                                           exit 3
     - Unavailable      429 or 5xx after the last attempt, no connection: continue later              exit 3
     - Uncertain        a write that may not be repeated was sent and its answer was lost: ask first   exit 3
@@ -56,6 +57,12 @@ class ServiceError(ReplayError):
 
 class Rejected(ServiceError):
     """The same request will be refused again."""
+
+
+class Forbidden(Rejected):
+    """The login is known and lacks the right: `azureml-replay doctor` names the role."""
+
+    exit = Exit.USER
 
 
 class NotFound(Rejected):

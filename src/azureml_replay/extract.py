@@ -120,7 +120,11 @@ class _Extraction:
         await for_each(self._experiments(), self._list_experiment, width)
         async for jobs in self.source.jobs():
             self.archive.put_jobs(jobs)
-        await for_each(list(self.archive.jobs_missing_runs()), self._list_from_job, width)
+        asked = set[RunId]()
+        while missing := list(islice((job for job in self.archive.jobs_missing_runs() if job not in asked), width)):
+            asked.update(missing)
+            await for_each(missing, self._list_from_job, width)
+            await self._list_unlisted()
         self.archive.arrange()
 
     async def _experiments(self) -> AsyncIterator[Experiment]:
@@ -129,6 +133,18 @@ class _Extraction:
             self.progress.expect("experiments", len(page))
             for experiment in page:
                 yield experiment
+
+    async def _list_unlisted(self) -> None:
+        """Experiments that a run names and the service's list left out, as it may archived ones: with all they hold."""
+        for name in list(self.archive.experiments_missing()):
+            experiment = await self.source.experiment(name)
+            if experiment is None:
+                reason = "runs name it, the workspace has none of that name"
+                self.archive.put_omissions([Omission(RunId(""), f"experiment {name}", reason)])
+                continue
+            self.archive.put_experiments([experiment])
+            self.progress.expect("experiments", 1)
+            await self._list_experiment(experiment)
 
     async def _list_experiment(self, experiment: Experiment) -> None:
         async for page in self.source.runs(experiment):
@@ -160,6 +176,7 @@ class _Extraction:
             found = await self.source.run(owner)
             if found is not None:
                 self.archive.put_listed([found])
+                await self._list_unlisted()
                 self.archive.arrange()
                 self.archive.select([found.id])
 

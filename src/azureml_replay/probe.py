@@ -7,21 +7,22 @@ its own, reads it back through the doors that verify uses, hides it, and records
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from uuid import uuid4
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import identity
-from azureml_replay.errors import NotFound, ServiceError, UserError
+from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
+from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import AssetReference, Instant, Json, Points, Run, RunId, Series, SeriesKey
-from azureml_replay.workspace import NewFile, Refused, Target
+from azureml_replay.workspace import NewFile, Outcome, Refused, Target
 
 EXPERIMENT = "azureml-replay-probe"
 _START = Instant.parse("2020-02-29T12:34:56.1234567+00:00")
 _END = Instant.parse("2020-02-29T13:34:56.7654321+00:00")
 _SERIES = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar")
-_ROWS = Points(_SERIES, [0, 7], [_START.ticks, _END.ticks], ([0.1, -0.0],))
+ROWS = Points(_SERIES, [0, 7], [_START.ticks, _END.ticks], ([0.1, -0.0],))
 _FILE = NewFile(path="outputs/probe.txt", data=b"azureml-replay", content_type="text/plain")
 
 VITAL = ("id", "status", "points", "files")
@@ -42,6 +43,15 @@ class Probe:
     """Names that the target had before the first write: their own description, tags and state are left alone."""
     added: tuple[str, ...]
     """Keys of tags and properties that the service put on the run by itself."""
+    late: bool = False
+    """Events show some time after they were taken in: replay waits for the ends that it sent."""
+    lifted: Mapping[str, int] = field(default_factory=dict)
+    """Of `Limits`: what the target was seen to take beyond what is documented (`doctor` alone tries)."""
+
+    @property
+    def limits(self) -> Limits:
+        """What a run of this target can hold."""
+        return replace(DOCUMENTED, **self.lifted)
 
     def to_json(self) -> Json:
         """As the archive keeps it."""
@@ -50,25 +60,29 @@ class Probe:
             "lost": list(self.lost),
             "experiments": list(self.experiments),
             "added": list(self.added),
+            "late": self.late,
+            "lifted": dict(self.lifted),
         }
 
     @classmethod
     def from_json(cls, document: Json) -> Probe:
-        """Reads what `to_json` wrote. Raises TypeError or KeyError on anything else."""
+        """Reads what `to_json` wrote, of any version of ours. Raises TypeError or KeyError on anything else."""
         assert isinstance(document, dict)  # noqa: S101 - our own archive row; a type narrowing
         return cls(
             run=RunId(document["run"]),
             lost=tuple(document["lost"]),
             experiments=tuple(document["experiments"]),
             added=tuple(document["added"]),
+            late=document.get("late", False),
+            lifted=document.get("lifted", {}),
         )
 
 
 async def probed(archive: Archive, target: Target) -> Probe:
     """The target's probe: from the archive, or made now. Raises UserError where the target can't be replayed into."""
-    known = archive.probe(target.ref)
-    probe = Probe.from_json(known) if known is not None else await _probe(target)
-    if known is None:
+    probe = known_probe(archive, target)
+    if probe is None:
+        probe = await _probe(target, frozenset(one.name for one in archive.experiments()))
         archive.put_probe(target.ref, probe.to_json())
     vital = [name for name in VITAL if name in probe.lost]
     if vital:
@@ -79,30 +93,32 @@ async def probed(archive: Archive, target: Target) -> Probe:
     return probe
 
 
-async def _probe(target: Target) -> Probe:
+def known_probe(archive: Archive, target: Target) -> Probe | None:
+    """What an earlier replay or `doctor` found out about the target."""
+    known = archive.probe(target.ref)
+    return Probe.from_json(known) if known is not None else None
+
+
+async def _probe(target: Target, planned: frozenset[str]) -> Probe:
     """Writes, reads back, compares. A second attempt makes a second throw-away run, hidden like the first."""
-    run = _run()
-    experiments = tuple(sorted([one.name async for page in target.experiments() for one in page]))
-    refused = (await target.put_runs(EXPERIMENT, [run])).get(run.id)
-    if isinstance(refused, ServiceError):
-        raise refused
-    if isinstance(refused, Refused):
-        raise UserError(f"{target.ref} refuses runs with ids of the client's choice: {refused.reason}")
-    await target.append_points(run.id, [_ROWS])
-    await target.put_files(EXPERIMENT, run.id, [_FILE])
-    await target.finish_runs(EXPERIMENT, [run])
-    await target.settle(run.id)
-    found = (await target.details([run.id])).get(run.id)
-    if found is None:
-        return Probe(run=run.id, lost=("id",), experiments=experiments, added=())
-    lost = [name for name in ("status", *OPTIONAL) if not _kept(name, run, found.run)]
-    lost += [] if await _points_kept(target, run.id) else ["points"]
-    lost += [] if await _file_kept(target, found.run) else ["files"]
-    added = (found.run.tags.keys() - run.tags.keys()) | (found.run.properties.keys() - run.properties.keys())
-    return Probe(run=run.id, lost=tuple(lost), experiments=experiments, added=tuple(sorted(added)))
+    before = await names_held(target, planned)
+    thrown = ThrowAway(target)
+    await thrown.create()
+    await thrown.append()
+    await thrown.put_file()
+    late = await thrown.finish()
+    return replace(await thrown.read(), experiments=before, late=late)
 
 
-def _run() -> Run:
+async def names_held(target: Target, planned: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Experiments that the target has; of `planned`, also those that its list leaves out (archived ones may be)."""
+    listed = {one.name async for page in target.experiments() for one in page}
+    left_out = {name for name in planned - listed if await target.experiment(name) is not None}
+    return tuple(sorted(listed | left_out))
+
+
+def throw_away_run() -> Run:
+    """With a value in every field that can be carried."""
     return Run(
         id=RunId(f"azureml-replay-probe-{uuid4().hex[:12]}"),
         experiment=EXPERIMENT,
@@ -121,6 +137,82 @@ def _run() -> Run:
     )
 
 
+@dataclass(slots=True)
+class ThrowAway:
+    """One run in the experiment `azureml-replay-probe`, step by step.
+
+    Every step raises UserError (the target refuses what replay needs), Forbidden (a role lacks) or Unavailable.
+    """
+
+    target: Target
+    run: Run = field(default_factory=throw_away_run)
+
+    async def create(self) -> None:
+        """Under an id of ours."""
+        outcome = (await self.target.put_runs(EXPERIMENT, [self.run])).get(self.run.id)
+        self._expect(outcome, "runs with ids of the client's choice")
+
+    async def append(self) -> None:
+        """Two points."""
+        refused = await self.target.append_points(self.run.id, [ROWS])
+        self._expect(refused.get(0), "metric rows with times and steps of their own")
+
+    async def put_file(self) -> None:
+        """A few bytes."""
+        outcome = (await self.target.put_files(EXPERIMENT, self.run.id, [_FILE])).get(_FILE.path)
+        self._expect(outcome, "files of runs")
+
+    async def finish(self) -> bool:
+        """Ends and hides it. True where the end showed only after some time."""
+        outcome = (await self.target.finish_runs(EXPERIMENT, [self.run])).get(self.run.id)
+        self._expect(outcome, "ends of runs with times of their own")
+        found = (await self.target.details([self.run.id])).get(self.run.id)
+        if found is None or found.run.status == self.run.status:
+            return False
+        return not await self.target.without_end([self.run])
+
+    async def read(self) -> Probe:
+        """What is there of it."""
+        await self.target.settle(self.run.id)
+        found = (await self.target.details([self.run.id])).get(self.run.id)
+        if found is None:
+            return Probe(run=self.run.id, lost=("id",), experiments=(), added=())
+        lost = [name for name in ("status", *OPTIONAL) if not _kept(name, self.run, found.run)]
+        lost += [] if await self._points_kept() else ["points"]
+        lost += [] if await self._file_kept(found.run) else ["files"]
+        added = (found.run.tags.keys() - self.run.tags.keys()) | (
+            found.run.properties.keys() - self.run.properties.keys()
+        )
+        return Probe(run=self.run.id, lost=tuple(lost), experiments=(), added=tuple(sorted(added)))
+
+    async def rows(self) -> list[str]:
+        """Identities of the points that are there, sorted."""
+        found: list[str] = []
+        try:
+            async for points in self.target.points(self.run.id, _SERIES):
+                found += [repr(identity(row)) for row in points.rows()]
+        except NotFound:
+            return []
+        return sorted(found)
+
+    async def _points_kept(self) -> bool:
+        return await self.rows() == sorted(repr(identity(row)) for row in ROWS.rows())
+
+    async def _file_kept(self, run: Run) -> bool:
+        listed: Sequence[str] = [artifact.path async for page in self.target.artifacts(run) for artifact in page]
+        stored = [file async for page in self.target.stored(run.container) for file in page]
+        md5 = hashlib.md5(_FILE.data, usedforsecurity=False).digest()
+        return _FILE.path in listed and any(file.md5 == md5 for file in stored)
+
+    def _expect(self, outcome: Outcome, what: str) -> None:
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        if isinstance(outcome, Refused) and outcome.status in (401, 403):
+            raise Forbidden(outcome.reason, status=outcome.status)
+        if isinstance(outcome, Refused):
+            raise UserError(f"{self.target.ref} refuses {what}: {outcome.reason}")
+
+
 def _kept(name: str, wrote: Run, read: Run) -> bool:
     expected, actual = getattr(wrote, name), getattr(read, name)
     if name in ("tags", "properties", "parameters"):
@@ -128,23 +220,6 @@ def _kept(name: str, wrote: Run, read: Run) -> bool:
     if name == "error":
         return isinstance(actual, dict) and actual.get("message") == expected["message"]
     return bool(expected == actual)
-
-
-async def _points_kept(target: Target, run: RunId) -> bool:
-    rows: list[object] = []
-    try:
-        async for points in target.points(run, _SERIES):
-            rows += map(identity, points.rows())
-    except NotFound:
-        return False
-    return sorted(map(repr, rows)) == sorted(repr(identity(row)) for row in _ROWS.rows())
-
-
-async def _file_kept(target: Target, run: Run) -> bool:
-    listed: Sequence[str] = [artifact.path async for page in target.artifacts(run) for artifact in page]
-    stored = [file async for page in target.stored(run.container) for file in page]
-    md5 = hashlib.md5(_FILE.data, usedforsecurity=False).digest()
-    return _FILE.path in listed and any(file.md5 == md5 for file in stored)
 
 
 assert set(OPTIONAL) <= {field.name for field in fields(Run)}  # noqa: S101 - a name misspelt would be a check that can't fail

@@ -89,12 +89,14 @@ async def replay(
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
     probe = await probed(archive, target)
     known_as = ids_in(archive, target.ref)
-    options = replace(options, plan=replace(options.plan, lost=frozenset(probe.lost), ids=known_as))
+    kept = replace(options.plan, lost=frozenset(probe.lost), limits=probe.limits, ids=known_as)
+    options = replace(options, plan=kept)
     if options.new_ids:
         for root in planned_units(archive, selection):
             _rename(archive, target.ref, root)
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
-    replaying = _Replaying(archive, target, options, progress, width, FileSender(archive, source, target, progress))
+    files = FileSender(archive, source, target, progress)
+    replaying = _Replaying(archive, target, options, progress, width, files, late=probe.late)
     steps = plan(archive, selection, options.plan)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
@@ -121,6 +123,8 @@ class _Replaying:
     progress: Progress
     width: int
     files: FileSender
+    late: bool
+    """Ends that were sent show some time later: they are waited for."""
     runs_sent: int = 0
     points_sent: int = 0
     files_sent: int = 0
@@ -237,11 +241,20 @@ class _Replaying:
         if ending:
             self._mark(FINISH, {step.source: digests[step.source] for step in ending}, State.SENDING)
             finish = self.target.finish_runs(batch[0].run.experiment, [step.run for step in ending])
-            arrived = await self._arrived(finish, ending)
+            arrived = await self._shown(await self._arrived(finish, ending))
             self._mark(FINISH, {step.source: digests[step.source] for step in arrived}, State.SENT)
         complete = self._sound(batch)
         self._mark(WHOLE, {step.source: self._whole(step) for step in complete}, State.SENT)
         self.progress.done("runs replayed", len(complete))
+
+    async def _shown(self, steps: Sequence[Step]) -> list[Step]:
+        """Those whose end can be read, where the target takes its time; the others are left to the next call."""
+        if self.late:
+            hidden = set(await self.target.without_end([step.run for step in steps]))
+            for step in steps:
+                if step.run.id in hidden:
+                    self._fail(step.source, "its end was sent and does not show yet")
+        return self._sound(steps)
 
     def _mark(self, item: str, digests: Mapping[RunId, bytes], state: State) -> None:
         self.archive.mark_runs(self.target.ref, item, digests, state)

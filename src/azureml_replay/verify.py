@@ -119,7 +119,8 @@ class _Verifying:
     async def _steps(self, selection: Selection) -> AsyncIterator[tuple[Step, Run | None]]:
         """Steps with what the target holds of each, asked for in bulk."""
         lost = frozenset(self.probe.lost) if self.probe else frozenset[str]()
-        options = replace(self.options, lost=lost, ids=ids_in(self.archive, self.target.ref))
+        limits = self.probe.limits if self.probe else self.options.limits
+        options = replace(self.options, lost=lost, limits=limits, ids=ids_in(self.archive, self.target.ref))
         steps = plan(self.archive, selection, options)
         while batch := list(islice(steps, RUNS_PER_REQUEST)):
             found = await self.target.details([step.run.id for step in batch])
@@ -175,7 +176,9 @@ class _Verifying:
         findings: list[Finding] = []
         omissions: list[Omission] = []
         for experiment in planned_experiments(self.archive, selection):
-            found = held.get(experiment.name)
+            found = held.get(experiment.name) or await self.target.experiment(experiment.name)
+            if found is not None:
+                held[found.name] = found  # a service may leave archived ones out of its list
             if found is None:
                 findings.append(Finding(OWNER, f"experiment {experiment.name}", "absent", experiment.name, ""))
             elif experiment.name not in existing:

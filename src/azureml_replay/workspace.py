@@ -34,6 +34,10 @@ class Source(Protocol):
         """All experiments, archived ones too, by pages."""
         ...
 
+    async def experiment(self, name: str) -> Experiment | None:
+        """One experiment by its name, archived or not; None where there is none."""
+        ...
+
     def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
         """All runs of an experiment, children and hidden ones too, by pages; without inputs and outputs."""
         ...
@@ -161,4 +165,8 @@ class Target(Source, Protocol):
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """Start, error and end by events with the run's own times, then `hidden`. Repeatable."""
+        ...
+
+    async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
+        """Waits until the runs show the status they were given; those that still do not. Writes nothing."""
         ...

@@ -18,7 +18,7 @@ from azure.core.exceptions import (
 
 from azureml_replay.azure.http import Answer, Sender, Service
 from azureml_replay.azure.retry import FAILURES, PATIENCE_S
-from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 ASKED = Service("history", "scope")
@@ -143,7 +143,7 @@ async def test_endless_throttling_is_unavailable_not_a_hang() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, Rejected), (404, NotFound), (409, Rejected), (403, Rejected), (501, Rejected)]
+    ("status", "kind"), [(400, Rejected), (404, NotFound), (409, Rejected), (403, Forbidden), (501, Rejected)]
 )
 async def test_a_refusal_is_not_repeated(status: int, kind: type[ServiceError]) -> None:
     """The same request will fail again."""

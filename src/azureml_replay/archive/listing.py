@@ -106,6 +106,14 @@ class Listing(Documents):
         )
         return (RunId(row[0]) for row in self._pages(sql, (), ("",)))
 
+    def experiments_missing(self) -> Iterator[str]:
+        """Names that runs give and no listed experiment has."""
+        sql = """
+            select distinct experiment from run r where experiment > ?
+              and not exists (select 1 from experiment e where e.name = r.experiment) order by 1 limit ?
+        """
+        return (row[0] for row in self._pages(sql, (), ("",)))
+
     def arrange(self) -> None:
         """Finds every run's unit and depth. A run whose parent is absent is a root; so is one run of every cycle."""
         with self._transaction():

@@ -201,6 +201,12 @@ def rundata(document: Document, experiment_name: str) -> RunDetails:
     )
 
 
+def rundata_of_details(run_document: Document, details: Document) -> Document:
+    """In `rundata`'s form, from a run and its `details`: the one lacks inputs and outputs, the other names and tags."""
+    only = {key: details[key] for key in ("inputs", "outputs", "inputDatasets", "outputDatasets") if details.get(key)}
+    return {"runMetadata": {**run_document, **only}, "runDefinition": details.get("runDefinition")}
+
+
 @readable
 def run_of_rundata(document: Document) -> Document:
     """The run's own document."""

@@ -13,6 +13,9 @@ from azureml_replay.errors import Rejected
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workspace import SecretUrl
 
+NO_KEYS = "KeyBasedAuthenticationNotPermitted"
+"""Storage's error code where shared keys are disabled; SAS that a key signed are refused so too (documented)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Datastore:

@@ -45,16 +45,20 @@ class Files:
 
     async def _put_one(self, run: RunId, file: CopyFile | NewFile, url: str | None) -> Outcome:
         try:
-            if url is None or not await self._created(self._storage.door(url), file):
-                await self.write(await self._overwriting(run, file.path), file)
+            if url is not None and await self._written(self._storage.door(url), file):
+                return None
+            again = await self._door_to_existing(run, file.path)
+            if again is None or not await self._written(again, file):
+                location = Location(ARTIFACT_STORE, f"{decode.RUN_FILES}/dcid.{run}/{file.path}")
+                await self.write(await self._storage.writable(location), file)
         except Rejected as error:
             return Refused(str(error.args[0]), error.status)
         except ServiceError as error:
             return error
         return None
 
-    async def _created(self, door: Door, file: CopyFile | NewFile) -> bool:
-        """False where something is there already that this door cannot overwrite."""
+    async def _written(self, door: Door, file: CopyFile | NewFile) -> bool:
+        """False where this door may not write: what is there may not be overwritten, or the account takes no keys."""
         try:
             await self.write(door, file)
         except Rejected as error:
@@ -63,12 +67,12 @@ class Files:
             raise
         return True
 
-    async def _overwriting(self, run: RunId, path: str) -> Door:
+    async def _door_to_existing(self, run: RunId, path: str) -> Door | None:
         """To a file that is there already: its entry hands out no new URL, and the first one may only create."""
         try:
             return self._storage.door(await self._artifacts.write_url(run, path))
         except Rejected:
-            return await self._storage.writable(Location(ARTIFACT_STORE, f"{decode.RUN_FILES}/dcid.{run}/{path}"))
+            return None
 
     async def write(self, door: Door, file: CopyFile | NewFile) -> None:
         """One blob, in blocks where it is large. Repeatable. Raises Rejected, Unavailable."""

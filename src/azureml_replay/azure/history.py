@@ -13,7 +13,11 @@ from azureml_replay.azure.pages import pages
 from azureml_replay.azure.split import in_halves
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.model import TERMINAL, Experiment, Instant, Run, RunDetails, RunId
+from azureml_replay.workers import map_bounded
 from azureml_replay.workspace import Outcome, Refused
+
+RUNS_AT_ONCE = 16
+"""Where `batchrundata` is not spoken and runs are asked for one by one."""
 
 
 class History:
@@ -41,6 +45,13 @@ class History:
             if error.status not in NOT_SPOKEN:
                 raise
             yield [await self._experiment_named(name) for name in await self._names_of_jobs()]
+
+    async def experiment(self, name: str) -> Experiment | None:
+        """By name, None where there is none."""
+        try:
+            return await self._experiment_named(name)
+        except NotFound:
+            return None
 
     async def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
         """All runs of an experiment, by pages. Where the query is not spoken: ARM's jobs, and below them `children`."""
@@ -108,6 +119,12 @@ class History:
         outcomes.update(await in_halves(left, lambda some: self._patch(experiment, encode.finish_states(some), some)))
         return outcomes
 
+    async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
+        """Which of the runs do not show the status that they were given."""
+        found = await self._rundata([run.id for run in runs])
+        there = {run: decode.run(decode.run_of_rundata(item), "").status for run, item in found.items()}
+        return [run.id for run in runs if there.get(run.id) != run.status]
+
     async def _ended(self, runs: Sequence[Run], outcomes: Mapping[RunId, Outcome]) -> Sequence[Run]:
         """Of the runs that were refused, those that have ended there as they should: a service moves them no more."""
         refused = [run for run in runs if run.status in TERMINAL and isinstance(outcomes[run.id], Refused)]
@@ -153,13 +170,31 @@ class History:
         return {RunId(run): item for run, item in found.items()}
 
     async def _rundata_singly(self, runs: Sequence[RunId]) -> Mapping[RunId, decode.Document]:
-        found = {}
-        for run in runs:
-            try:
-                found[run] = await self._post("/rundata", encode.rundata(run))
-            except NotFound:
-                continue
-        return found
+        found = await map_bounded(runs, self._rundata_of, RUNS_AT_ONCE)
+        return {run: item for run, item in zip(runs, found, strict=True) if item is not None}
+
+    async def _rundata_of(self, run: RunId) -> decode.Document | None:
+        """One run's, None where it is gone; where `rundata` is not spoken either, from `details`."""
+        try:
+            answer: decode.Document = await self._post("/rundata", encode.rundata(run))
+        except Rejected as error:
+            if decode.Problem(error.code, "").absent:
+                return None
+            if error.status not in NOT_SPOKEN:
+                raise
+            return await self._details_of(run)
+        return answer
+
+    async def _details_of(self, run: RunId) -> decode.Document | None:
+        """The run with the inputs, outputs and definition that only `details` adds (responses.md 4.3)."""
+        try:
+            document = await self._get(f"/runs/{quote(run, safe='')}")
+            details = await self._get(f"/runs/{quote(run, safe='')}/details")
+        except NotFound as error:
+            if not decode.Problem(error.code, "").absent:
+                raise
+            return None
+        return decode.rundata_of_details(document, details)
 
     async def _tree(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
         async for jobs in self._arm.jobs():

@@ -23,7 +23,7 @@ from azureml_replay.azure.decode import problem
 from azureml_replay.azure.gate import Gate
 from azureml_replay.azure.limit import Limit, stated_wait_s
 from azureml_replay.azure.retry import Fate, Tries, fate_of_error, fate_of_status
-from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
 
 NOT_SPOKEN = frozenset({404, 405, 501})
 """How a service says that it does not know a route."""
@@ -181,8 +181,9 @@ class Sender:
     ) -> Answer:
         """Asks, and asks again where that is safe. `raw` leaves the content encoding alone.
 
-        Raises NotFound (404), Rejected (other 4xx, 501), Unavailable (429, 5xx or no connection, after the last
-        attempt), Uncertain (not repeatable, and nobody knows whether it was done), UserError (no token, no trust).
+        Raises NotFound (404), Forbidden (401, 403), Rejected (other 4xx, 501), Unavailable (429, 5xx or no connection,
+        after the last attempt), Uncertain (not repeatable, and nobody knows whether it was done), UserError (no token,
+        no trust).
         """
         always = {"User-Agent": USER_AGENT}
         if json is not None:
@@ -262,7 +263,7 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
 def _refusal(request: HttpRequest, response: Response, body: bytes, *, repeatable: bool) -> ServiceError:
     status = _status(response)
     found = problem(body, response.http_response.headers.get("x-ms-error-code"))
-    kind: type[ServiceError] = NotFound if status == 404 else Rejected
+    kind: type[ServiceError] = {404: NotFound, 401: Forbidden, 403: Forbidden}.get(status, Rejected)
     if fate_of_status(status) is Fate.THROTTLED:
         kind = Unavailable
     elif fate_of_status(status) is Fate.UNKNOWN:

@@ -46,6 +46,8 @@ SETTLE_PAUSE_S = 5.0
 """Where the service cannot say whether it has settled: an assumption. The caller reads twice all the same."""
 SETTLE_PATIENCE_S = 600.0
 SETTLE_POLL_S = 1.0
+ENDS_PATIENCE_S = 120.0
+"""For events that a service takes in late: how late is unknown, so this is an assumption."""
 
 logger = logging.getLogger("azureml_replay")
 
@@ -99,6 +101,10 @@ class AzureWorkspace:
     def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         """All experiments, archived ones too, by pages."""
         return self._history.experiments()
+
+    async def experiment(self, name: str) -> Experiment | None:
+        """By name, archived or not; None where there is none."""
+        return await self._history.experiment(name)
 
     def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
         """All runs of an experiment, by pages; without inputs and outputs."""
@@ -185,3 +191,12 @@ class AzureWorkspace:
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """Start, error and end by events, then `hidden`. Repeatable."""
         return await self._history.finish_runs(experiment, runs, Instant.of(self._clock.now()))
+
+    async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
+        """Runs that do not show their status after two minutes of waiting."""
+        waited_s, left = 0.0, await self._history.without_end(runs)
+        while left and waited_s < ENDS_PATIENCE_S:
+            await self._clock.sleep(SETTLE_POLL_S)
+            waited_s += SETTLE_POLL_S
+            left = await self._history.without_end([run for run in runs if run.id in left])
+        return left

@@ -7,7 +7,7 @@ import errno
 import typer
 
 from azureml_replay import logs
-from azureml_replay.errors import Exit, IntegrityError, ReplayError, ServiceError
+from azureml_replay.errors import Exit, Forbidden, IntegrityError, ReplayError, ServiceError
 
 UsageError = typer.BadParameter.__bases__[0]
 """Typer carries its own click and exports this class of it only through its child."""
@@ -40,6 +40,8 @@ def _usage(error: BaseException) -> str:
 def _foreseen(error: ReplayError) -> str:
     if isinstance(error, ServiceError) and error.exit is Exit.SERVICE:
         return f"{error}: {AGAIN}"
+    if isinstance(error, Forbidden):
+        return f"{error}: this login may not do that; `azureml-replay doctor` names the role that it lacks"
     if isinstance(error, IntegrityError):
         return f"{error}: restore a copy of the archive, or extract into a new folder"
     return str(error)

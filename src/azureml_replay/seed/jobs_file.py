@@ -69,6 +69,10 @@ class JobsFile:
         """By the names that the jobs give."""
         yield [Experiment(id=name, name=name) for name in self._index.by_experiment]
 
+    async def experiment(self, name: str) -> Experiment | None:
+        """None where no job gives this name."""
+        return Experiment(id=name, name=name) if name in self._index.by_experiment else None
+
     async def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
         """In the file's order."""
         for page in _pages(self._index.by_experiment.get(experiment.name, ())):
