@@ -316,6 +316,8 @@ def test_an_interruption_says_how_to_continue(
 ) -> None:
     command = [sys.executable, "-m", "azureml_replay", "extract", "--source", workspace.path, "--archive", "kept"]
     before = slow.requests()["total"]
+    # Where the tests run in a shell's background job, SIGINT is ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=-1, stderr=-1, text=True) as running:
         while slow.requests()["total"] == before and running.poll() is None:
             pass
