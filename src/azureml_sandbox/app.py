@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from azureml_sandbox import discovery, refusals, relay
+from azureml_sandbox import discovery, instants, refusals, relay
 from azureml_sandbox.control import Control
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.faults import Faults
@@ -137,6 +137,8 @@ class App:
             return Found(asked, refusal or refusals.no_workspace(asked, address.group, address.name))
         if spoken is None:
             return Found(asked, refusals.not_spoken(asked))
+        if self._faults.declared.lacks(workspace.name, route):
+            return Found(asked, refusals.no_route())
         return Found(asked, self._handled(asked, workspace, spoken[0], {**spoken[1], "version": address.version}))
 
     def _refusal(
@@ -152,7 +154,8 @@ class App:
     def _handled(self, asked: Asked, workspace: Workspace, spoken: Spoken, parameters: dict[str, str]) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             scope["path_params"] = parameters
-            call = Call(Request(scope, receive), workspace, self._world, self._storage)
+            call = Call(Request(scope, receive), workspace, self._world, self._storage, spoken.effect)
+            self._world.late.settle(instants.now())
             try:
                 response = await spoken.handler(call)
             except ClientDisconnect:

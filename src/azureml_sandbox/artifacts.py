@@ -15,7 +15,7 @@ from starlette.responses import Response
 from azureml_sandbox import errors, limits
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.route import Call, Spoken
-from azureml_sandbox.run_history import run
+from azureml_sandbox.run_history import may_write, run
 from azureml_sandbox.wire import SCOPES, Table, answer, body, page, part, position
 from azureml_sandbox.world import RUN_ORIGIN, Document
 
@@ -102,12 +102,18 @@ async def register(call: Call) -> Response:
     origin, container, path = (part(given, key, "string") for key in ("origin", "container", "path"))
     if not origin or not container or not path:
         raise errors.invalid("origin, container and path are required.")
+    _may_write(call, container)
     place = part(given, "dataPath", "object") or {}
     store, relative = place.get("dataStoreName"), place.get("relativePath")
     if store is None:
         return answer(_made(call, (origin, container), path))
     _account_and_container(call, store)
     return answer(_made(call, (origin, container), path, datastore=store, relative_path=relative))
+
+
+def _may_write(call: Call, container: str) -> None:
+    if call.effect == "write" and container.startswith("dcid."):
+        may_write(call, container.removeprefix("dcid."))
 
 
 async def by_ids(call: Call) -> Response:
@@ -150,6 +156,7 @@ def _address(call: Call) -> Address:
     """Origin and container of the URL: below a run its own; a reused step's container is another run's."""
     if "run_id" in call.request.path_params:
         return RUN_ORIGIN, run(call)["dataContainerId"]
+    _may_write(call, call.path("container"))
     return call.path("origin"), call.path("container")
 
 

@@ -13,7 +13,7 @@ import typer
 
 from azureml_sandbox import filling, node, state
 from azureml_sandbox.compute import NODES
-from azureml_sandbox.faults import Declared
+from azureml_sandbox.declared import STRICT, Declared
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.state import Problem
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Where its state lies.")]
+_VARIANTS = "; ".join(f"{name} ({how})" for name, how in STRICT.items())
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -45,7 +46,9 @@ def serve(  # noqa: PLR0917 - typer names them all
     port: Annotated[int, typer.Option(help="0 is a free one, the last one if possible.")] = 0,
     latency_ms: Annotated[float, typer.Option(help="Wait before every answer.")] = 0,
     faults: Annotated[Path | None, typer.Option(metavar="FILE", help="Declared trouble, JSON.")] = None,
-    strict: Annotated[list[str] | None, typer.Option(metavar="VARIANT", help="A stricter service.")] = None,
+    strict: Annotated[
+        list[str] | None, typer.Option(metavar="VARIANT[@NAME]", help=f"A stricter service: {_VARIANTS}. Repeatable.")
+    ] = None,
     nodes: Annotated[int, typer.Option(min=1, help="Submitted commands that run at a time.")] = NODES,
     background: Annotated[bool, typer.Option("--background", help="Return when it is ready.")] = False,
     leashed: Annotated[bool, typer.Option("--leashed", hidden=True)] = False,

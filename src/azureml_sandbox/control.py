@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_sandbox import provision
-from azureml_sandbox.faults import Declared, Faults
+from azureml_sandbox.declared import Declared
+from azureml_sandbox.faults import Faults
 from azureml_sandbox.login import Login
 from azureml_sandbox.storage import Storage
 from azureml_sandbox.traffic import Traffic

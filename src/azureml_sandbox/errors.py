@@ -66,6 +66,11 @@ def over_limit(what: str, limit: int) -> Refused:
     )
 
 
+def forbidden(message: str) -> Refused:
+    """403 of the data plane. Its codes are known from clients that look for them in the service's answers."""
+    return Refused(403, message, ("UserError", "ForbiddenError"))
+
+
 def conflict(message: str) -> Refused:
     """409; never recorded from Azure ML itself."""
     return Refused(409, message, ("UserError", "ConflictError"))

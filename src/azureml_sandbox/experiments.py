@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from azureml_sandbox import errors, instants, limits, run_document
 from azureml_sandbox.route import Call, Spoken
-from azureml_sandbox.run_history import COMPONENT, experiment_name, scope
+from azureml_sandbox.run_history import COMPONENT, experiment_name, scope, strict
 from azureml_sandbox.wire import Table, answer, body, number, page, part
 from azureml_sandbox.world import Document, RunQuery, View
 
@@ -61,6 +61,8 @@ async def query(call: Call) -> Response:
     view = _VIEWS.get(asked.get("viewType") or "Default")
     if view is None:
         raise errors.invalid(f"viewType {asked['viewType']} is not known.")
+    if "active-experiments-only" in strict(call):
+        view = "ActiveOnly"
     size = _size(asked.get("top"))
     after = number(part(asked, "continuationToken", "string"))
     found = call.world.experiments.page(call.workspace.guid, view, after=after, limit=size + 1)

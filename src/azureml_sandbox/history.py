@@ -286,7 +286,8 @@ def _store(call: Call, document: Document) -> Document:
 
 def _run_token(call: Call, expiry_key: str) -> Document:
     expiry = instants.now() + _RUN_TOKEN_S * instants.SECOND
-    minted = call.request.app.state.login.mint(call.workspace.tenant_id, ARM, _RUN_TOKEN_S)
+    run_id = call.path("run_id")
+    minted = call.request.app.state.login.mint(call.workspace.tenant_id, ARM, _RUN_TOKEN_S, run_id=run_id)
     return {"token": minted, expiry_key: instants.text(expiry)}
 
 

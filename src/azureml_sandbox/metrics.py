@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from starlette.responses import Response
 
 from azureml_sandbox import errors, instants, limits, metric_rows
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.route import Call, Spoken
-from azureml_sandbox.run_history import run
+from azureml_sandbox.run_history import run, strict
 from azureml_sandbox.wire import Table, answer, body, number, page, part
 from azureml_sandbox.world import Document, Series
 
@@ -103,6 +104,8 @@ def _append_one(call: Call, metric: Any, container: str, counts: Counter[object]
     at = instants.now()
     series = metric_rows.series(metric, container)
     rows = metric_rows.rows(metric, series.columns, at)
+    if "lose-metric-ids" in strict(call):
+        rows = [row | {"metricId": str(uuid4())} for row in rows]
     counts[series.namespace, series.name] += len(rows)
     if counts[series.namespace, series.name] > limits.METRIC_ROWS_IN_REQUEST:
         raise errors.over_limit("MetricV2Dto.Value/Count", limits.METRIC_ROWS_IN_REQUEST)

@@ -63,6 +63,11 @@ def unauthorized(asked: Asked, error: TokenRefused, tenant_id: str) -> Response:
     return JSONResponse({"error": {"code": code, "message": message}}, 401, {"www-authenticate": challenge})
 
 
+def no_route() -> Response:
+    """404 without a body: what ASP.NET answers for a path that no service has (assumption; not recorded)."""
+    return Response(status_code=404)
+
+
 def not_spoken(asked: Asked) -> Response:
     """501: the sandbox says what it does not speak."""
     message = f"{asked.method} {asked.path}"

@@ -38,6 +38,8 @@ class Call:
     workspace: Workspace
     world: World
     storage: Storage
+    effect: Effect = "read"
+    """Of the route that was asked."""
 
     def path(self, name: str) -> str:
         """A part of the path, percent-decoded once."""

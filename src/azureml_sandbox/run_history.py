@@ -8,18 +8,32 @@ from typing import Any
 import jwt
 
 from azureml_sandbox import errors, instants, limits, run_document
+from azureml_sandbox.login import RUN_CLAIM
 from azureml_sandbox.route import Call
 from azureml_sandbox.world import Document
 
 COMPONENT = "run-history"
 
+_TOLD = (
+    "status",
+    "statusRevision",
+    "startTimeUtc",
+    "endTimeUtc",
+    "error",
+    "warnings",
+    "lastStartTimeUtc",
+    "effectiveStartTimeUtc",
+    "currentComputeTime",
+    "computeDuration",
+    "duration",
+)
+"""What events tell, and what follows from it."""
 _DETACHED = ("inputs", "outputs", "runDefinition", "jobSpecification")
 
 
 def caller(call: Call) -> Document:
-    """The `User` that the token names (eight keys, as recorded). The token itself was checked at the door."""
-    bearer = call.request.headers["authorization"].partition(" ")[2]
-    claims: Mapping[str, Any] = jwt.decode(bearer, options={"verify_signature": False})
+    """The `User` that the token names (eight keys, as recorded)."""
+    claims = _claims(call)
     return {
         "userObjectId": claims.get("oid"),
         "userPuId": claims.get("puid"),
@@ -32,13 +46,17 @@ def caller(call: Call) -> Document:
     }
 
 
-def strict(call: Call) -> frozenset[str]:
-    """The stricter variants of the service that are declared.
+def _claims(call: Call) -> Mapping[str, Any]:
+    """What the token says; it was checked at the door."""
+    bearer = call.request.headers["authorization"].partition(" ")[2]
+    claims: Mapping[str, Any] = jwt.decode(bearer, options={"verify_signature": False})
+    return claims
 
-    `refuse-client-ids`, `ignore-start-times`, `drop-properties`, `history-runs-not-listed`.
-    """
-    declared: frozenset[str] = call.request.app.state.faults.declared.strict
-    return declared
+
+def strict(call: Call) -> frozenset[str]:
+    """The stricter variants of the service (`declared.STRICT`) that hold for this workspace."""
+    variants: frozenset[str] = call.request.app.state.faults.declared.variants(call.workspace.name)
+    return variants
 
 
 def scope(call: Call) -> Document | None:
@@ -59,13 +77,34 @@ def scope(call: Call) -> Document | None:
 
 
 def run(call: Call, run_id: str | None = None) -> Document:
-    """The stored run of the URL (or of this id), within the URL's experiment. Refused (404) where there is none."""
+    """The stored run of the URL (or of this id), within the URL's experiment. Refused (404) where there is none.
+
+    For who writes: with all that was told of it, shown yet or not. Refused (403) where the token may not write to it.
+    """
     wanted = call.path("run_id") if run_id is None else run_id
     found = call.world.runs.get(call.workspace.guid, wanted)
     experiment = scope(call)
     if found is None or (experiment is not None and not _within(experiment, found)):
         raise errors.run_not_found(wanted)
-    return found
+    if call.effect == "read":
+        return found
+    may_write(call, wanted)
+    return latest(call, found)
+
+
+def may_write(call: Call, run_id: str) -> None:
+    """Strict variant `refuse-parent-tokens`. Refused (403) where a job's own token would write to a run above it."""
+    own = _claims(call).get(RUN_CLAIM) if "refuse-parent-tokens" in strict(call) else None
+    while own is not None and own != run_id:
+        below = call.world.runs.get(call.workspace.guid, own)
+        own = below["parentRunId"] if below is not None else None
+        if own == run_id:
+            raise errors.forbidden(f"The token of run {_claims(call)[RUN_CLAIM]} is not valid for run {run_id}.")
+
+
+def latest(call: Call, found: Document) -> Document:
+    """The run with all that was told of it, shown yet or not."""
+    return call.world.late.ahead(call.workspace.guid, found)
 
 
 def plain(document: Document) -> Document:
@@ -88,16 +127,30 @@ def put(call: Call, change: Document, run_id: str) -> Document:
         if stored is None:
             stored = _created(call, change, run_id, user, at)
         else:
+            may_write(call, run_id)
             _same_place(call, stored, change)
-        document = run_document.modified(stored, _heard(call, change), user, at)
-        call.world.runs.put(guid, document)
-    return document
+        document = run_document.modified(latest(call, stored), _heard(call, change), user, at)
+        return _shown(call, stored, document)
 
 
 def replaced(call: Call, document: Document) -> Document:
     """Store the document of a run that was changed some other way."""
-    call.world.runs.put(call.workspace.guid, document)
-    return document
+    stored = call.world.runs.get(call.workspace.guid, document["runId"])
+    return _shown(call, stored or document, document)
+
+
+def _shown(call: Call, before: Document, after: Document) -> Document:
+    """Store a change; with the variant `delay-events` what it says of status and end shows up late."""
+    guid = call.workspace.guid
+    if "delay-events" in strict(call):
+        ahead = latest(call, before)
+        told = {key: after[key] for key in _TOLD if after[key] != ahead[key]}
+        if told:
+            lag = int(call.request.app.state.faults.declared.event_lag_ms) * instants.MILLISECOND
+            call.world.late.add(guid, after["runId"], told, instants.now() + lag)
+        after = after | {key: before[key] for key in _TOLD}
+    call.world.runs.put(guid, after)
+    return after
 
 
 def _heard(call: Call, change: Document) -> Document:

@@ -23,7 +23,8 @@ from azureml_sandbox.app import App
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.compute.cluster import Cluster
 from azureml_sandbox.control import Control
-from azureml_sandbox.faults import Declared, Faults
+from azureml_sandbox.declared import Declared
+from azureml_sandbox.faults import Faults
 from azureml_sandbox.front import Door
 from azureml_sandbox.login import Login, Principal
 from azureml_sandbox.pki import Keys

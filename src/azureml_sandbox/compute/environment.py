@@ -24,7 +24,7 @@ def variables(
 ) -> dict[str, str]:
     """All of them; `ports` are inputs and outputs by their own variables' names, `submitted` the job's."""
     workspace, run_id = site.workspace, run["runId"]
-    token = site.login.mint(workspace.tenant_id, ARM, TOKEN_S)
+    token = site.login.mint(workspace.tenant_id, ARM, TOKEN_S, run_id=run_id)
     expiry = instants.now() // instants.SECOND + TOKEN_S
     tracking = f"azureml://{workspace.region}.api.azureml.ms/mlflow/v1.0{workspace.arm_id}"
     return {

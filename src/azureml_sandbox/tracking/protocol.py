@@ -27,7 +27,7 @@ from azureml_sandbox.world import Document
 REQUEST_BYTES = 1_000_000
 """MLflow's REST documentation: the most that one log-batch request may weigh."""
 
-_CODES = {400: "BAD_REQUEST", 404: "RESOURCE_DOES_NOT_EXIST", 409: "RESOURCE_ALREADY_EXISTS"}
+_CODES = {400: "BAD_REQUEST", 403: "PERMISSION_DENIED", 404: "RESOURCE_DOES_NOT_EXIST", 409: "RESOURCE_ALREADY_EXISTS"}
 
 
 def speaking(kind: type[Any], answer: Callable[[Call, Any], Any]) -> Handler:

@@ -69,4 +69,11 @@ create table if not exists asset (         -- ARM resources other than jobs; ver
     document text not null,
     unique (workspace, kind, name, version)
 );
+
+create table if not exists late (          -- what runs will say from tick `due` on
+    id integer primary key,
+    workspace text not null, run_id text not null,
+    due integer not null,
+    change text not null
+);
 """

@@ -1,0 +1,154 @@
+"""What trouble may be declared, as JSON. `faults.py` makes it.
+
+    {"rules": [{"match": {"service": "metric", "method": "POST", "path": "/batch$", "workspace": "target"},
+                "after": 2, "every": 3, "times": 5, "do": "throttle"}],
+     "max_in_flight": 32, "rate": {"burst": 250, "per_second": 25},
+     "ingestion_lag_ms": 2000, "event_lag_ms": 500, "token_lifetime_s": 60,
+     "strict": ["refuse-client-ids", "no-shared-keys@source"]}
+
+A rule counts the requests it matches, skips the first `after`, then hits each `every`th, `times` times at most.
+Without `match` it matches all, without counts it always hits. The first rule that hits decides; delays add up.
+A variant of the service (`strict`) holds for all workspaces, or for the one that is named behind an `@`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from azureml_sandbox.traffic import Asked
+
+ACTS = ("throttle", "status", "html502", "reset", "reset-after", "truncate", "delay")
+"""`status` wants the key `status`, `delay` the key `delay_ms`. `reset` cuts the connection before the request is
+handled, `reset-after` when it was and its answer is due, `truncate` in the middle of the answer's body."""
+
+STRICT: Mapping[str, str] = {
+    "refuse-client-ids": "no run is made under an id of the client's choice",
+    "ignore-start-times": "runs start and end when the service hears of it",
+    "drop-properties": "properties of runs are not kept",
+    "history-runs-not-listed": "ARM lists only jobs that were submitted to it",
+    "lose-metric-ids": "rows of metrics get ids of the service's own",
+    "delay-events": "events, status and end show up late, by event_lag_ms",
+    "active-experiments-only": "experiments:query answers no archived experiment, whatever viewType says",
+    "no-batchrundata": "run history lacks the route batchrundata",
+    "no-metric-list": "the metric service lacks the route list",
+    "refuse-parent-tokens": "a job's own token writes to no run above its own",
+    "no-shared-keys": "storage takes no account keys, datastores have none",
+}
+"""Variants of the service that behave otherwise, and how."""
+
+_LACKS = {
+    "no-batchrundata": "/history/v1.0/batchrundata",
+    "no-metric-list": "/metric/v2.0/runs/{run_id}/list",
+}
+EVENT_LAG_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which requests; what is not named is not asked."""
+
+    service: str | None = None
+    method: str | None = None
+    path: str | None = None
+    """A regular expression, searched in the path as sent."""
+    workspace: str | None = None
+
+    def __call__(self, asked: Asked) -> bool:
+        """Whether this request is meant."""
+        return (
+            self.service in (None, asked.service)
+            and self.method in (None, asked.method)
+            and self.workspace in (None, asked.workspace)
+            and (self.path is None or re.search(self.path, asked.path) is not None)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of trouble."""
+
+    do: str
+    match: Match = field(default_factory=Match)
+    after: int = 0
+    every: int = 1
+    times: int | None = None
+    status: int = 500
+    delay_ms: float = 0
+
+    def hits(self, count: int) -> bool:
+        """Whether the `count`th request that it matches, from 1 on, is hit."""
+        turn, rest = divmod(count - self.after, self.every)
+        return count > self.after and rest == 0 and (self.times is None or turn <= self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Requests per second that are let through after a first burst."""
+
+    burst: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All trouble of one moment."""
+
+    rules: tuple[Rule, ...] = ()
+    max_in_flight: int | None = None
+    """A further request of ARM or the data plane is refused (429)."""
+    rate: Rate | None = None
+    ingestion_lag_ms: int = 0
+    """Metrics show up this late."""
+    event_lag_ms: int = EVENT_LAG_MS
+    """With the variant `delay-events`, events, status and end show up this late."""
+    token_lifetime_s: int | None = None
+    strict: frozenset[str] = frozenset()
+    """Variants of the service, as declared: `name` or `name@workspace`."""
+
+    @classmethod
+    def read(cls, document: object) -> Declared:
+        """From JSON: an object with these names, or a list of rules. ValueError with one line for anything else."""
+        given = _named(cls, {"rules": document} if isinstance(document, list) else document, "faults")
+        rules = tuple(_rule(rule, f"rules[{index}]") for index, rule in enumerate(given.pop("rules", [])))
+        if given.get("rate") is not None:
+            given["rate"] = Rate(**_named(Rate, given["rate"], "rate"))
+        strict = frozenset(given.get("strict", ()))
+        if unknown := sorted(each for each in strict if each.partition("@")[0] not in STRICT):
+            raise ValueError(f"strict is {unknown[0]!r}, expected one of: {', '.join(STRICT)}")
+        return cls(**{**given, "rules": rules, "strict": strict})
+
+    def variants(self, workspace: str) -> frozenset[str]:
+        """The names of those that hold for this workspace."""
+        named = (each.partition("@") for each in self.strict)
+        return frozenset(name for name, _, only in named if only in ("", workspace))
+
+    def lacks(self, workspace: str, route: str) -> bool:
+        """Whether the service of this workspace has no such route."""
+        return any(_LACKS.get(name) == route for name in self.variants(workspace))
+
+
+def _rule(document: object, where: str) -> Rule:
+    given = _named(Rule, document, where)
+    if given.get("do") not in ACTS:
+        raise ValueError(f"{where}.do is {given.get('do')!r}, expected one of: {', '.join(ACTS)}")
+    if given.get("every", 1) < 1:
+        raise ValueError(f"{where}.every is {given['every']}, expected 1 or more")
+    match = Match(**_named(Match, given.pop("match", {}), f"{where}.match"))
+    if match.path is not None:
+        try:
+            re.compile(match.path)
+        except re.error as error:
+            raise ValueError(f"{where}.match.path is no regular expression: {error}") from error
+    return Rule(**given, match=match)
+
+
+def _named(kind: type, document: object, where: str) -> dict[str, Any]:
+    if not isinstance(document, Mapping):
+        raise ValueError(f"{where} is {document!r}, expected an object")  # noqa: TRY004 - JSON from a user
+    known = {each.name for each in fields(kind)}
+    if unknown := sorted(set(document) - known):
+        raise ValueError(f"{where}.{unknown[0]} is not known, expected: {', '.join(sorted(known))}")
+    return dict(document)
