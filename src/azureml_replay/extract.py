@@ -6,7 +6,7 @@ A run counts once `Archive.complete` has flipped it, after its last chunk and fi
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
@@ -297,4 +297,4 @@ class _Extraction:
         found = stored.pop(artifact.location, None)
         if found is None:
             found = await self.source.stored_file(artifact.location)
-        return Artifact(path=artifact.path, location=artifact.location, indexed=True, stored=found)
+        return replace(artifact, stored=found)

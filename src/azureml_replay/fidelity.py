@@ -16,12 +16,13 @@ class Fate(Enum):
 
     CARRIED = "carried", "the target has it, and verify compares it"
     LINEAGE = "lineage", "the target has it in the run's property `azureml_replay`, and verify compares it there"
-    FILE = "file", "the target has it in the run's file `replay/job.json`, secrets redacted"
+    FILE = "file", "the target has it in the run's file `replay/job.json`, secrets redacted; verify compares the file"
+    LISTED = "listed", "kept in the archive, and listed as an omission where it has a value: no target takes it"
     ARCHIVE = "archive", "not sent, though it could be: most would be false there, or lead to pages that cannot work"
     NEVER_SENT = "never sent", "it acts on the source"
     SERVER = "server-owned", "no client can write it: the target makes its own"
     REDACTED = "redacted", "taken out before anything is written, and listed as an omission"
-    NOT_KEPT = "not kept", "neither target nor archive has it"
+    NO_VALUE = "no value", "of the answer, not of the run: how to ask for the next page"
 
     @property
     def title(self) -> str:
@@ -84,7 +85,7 @@ _RUN_SERVER = (
     Row("createdBy", Fate.LINEAGE, "the user's name; the ids beside it are in the archived document"),
     Row("error", Fate.CARRIED, "by Error event, the whole inner error; verify compares code and message"),
     Row("token", Fate.REDACTED, "lets its holder write to the source for three weeks"),
-    Row("warnings", Fate.ARCHIVE, "only an event can write them, and an event told twice would write them twice"),
+    Row("warnings", Fate.FILE, "only an event can write them, and an event told twice would write them twice"),
     Row("rootRunId", Fate.SERVER, "follows from the parents"),
     Row("rootRunUuid", Fate.SERVER, "the target makes its own"),
     Row("runUuid", Fate.SERVER, "the target makes its own"),
@@ -120,31 +121,43 @@ _METRIC = (
     Row("name", Fate.CARRIED, "the same"),
     Row("namespace", Fate.CARRIED, "the same"),
     Row("columns", Fate.CARRIED, "names, types and their order"),
-    Row(
-        "properties",
-        Fate.CARRIED,
-        "`uxMetricType`; `dataLocation`, recorded as null, is not read",
-    ),
+    Row("properties", Fate.CARRIED, "see below"),
     Row("standardSchemaId", Fate.CARRIED, "the same"),
     Row("value", Fate.CARRIED, "every row; a series that breaks a limit goes to the overflow whole"),
     Row("dataContainerId", Fate.SERVER, "the target's own container of the run"),
-    Row("continuationToken", Fate.NOT_KEPT, "how to ask for the next page"),
-    Row("nextLink", Fate.NOT_KEPT, "how to ask for the next page"),
+    Row("continuationToken", Fate.NO_VALUE, "how to ask for the next page"),
+    Row("nextLink", Fate.NO_VALUE, "how to ask for the next page"),
 )
 _METRIC_ROW = (
     Row("createdUtc", Fate.CARRIED, "to the tick, or none"),
     Row("step", Fate.CARRIED, "none is not 0"),
     Row("data", Fate.CARRIED, "each column's cell, to the bit: NaN, infinities, -0.0"),
-    Row("metricId", Fate.NOT_KEPT, "ours is made from the row, so that a repeated one has the same"),
+    Row(
+        "metricId",
+        Fate.SERVER,
+        "names the row in the source's store; ours is made from the row",
+    ),
 )
 _METRIC_DEFINITION = (
-    Row("metricKey", Fate.CARRIED, "name and namespace; `labels` are not read"),
+    Row("metricKey", Fate.CARRIED, "see below"),
     Row("columns", Fate.CARRIED, "names, types and their order"),
-    Row(
-        "properties",
-        Fate.CARRIED,
-        "`uxMetricType`; `dataLocation`, recorded as null, is not read",
-    ),
+    Row("properties", Fate.CARRIED, "see below"),
+)
+_METRIC_KEY = (
+    Row("name", Fate.CARRIED, "the same; longer than 255 characters: overflow"),
+    Row("namespace", Fate.CARRIED, "the same"),
+    Row("columnNames", Fate.CARRIED, "with `columns`"),
+    Row("labels", Fate.LISTED, "no client sends them with a metric"),
+)
+_METRIC_PROPERTIES = (
+    Row("uxMetricType", Fate.CARRIED, "the same"),
+    Row("dataLocation", Fate.LISTED, "recorded as null, not in the interface file; a place in the source's storage"),
+)
+_RUNDATA = (
+    Row("runMetadata", Fate.CARRIED, "the run, key by key as below"),
+    Row("runDefinition", Fate.FILE, "as it is answered"),
+    Row("jobSpecification", Fate.FILE, "as it is answered"),
+    Row("systemSettings", Fate.FILE, "recorded as null; not in the interface file"),
 )
 _ARTIFACT = (
     Row("path", Fate.CARRIED, "the same; below `replay/` it moves to `replay/source/`"),
@@ -152,9 +165,9 @@ _ARTIFACT = (
     Row("origin", Fate.SERVER, "`ExperimentRun` for runs"),
     Row("container", Fate.SERVER, "the target's own container of the run"),
     Row("artifactId", Fate.SERVER, "origin, container and path"),
-    Row("etag", Fate.NOT_KEPT, "of the index entry; the blob's own pins the copy"),
-    Row("createdTime", Fate.NOT_KEPT, "of the index entry; the target makes its own"),
-    Row("tags", Fate.NOT_KEPT, "of the index entry; recorded as empty"),
+    Row("etag", Fate.SERVER, "counts the writes of an index entry; the target's entry is another"),
+    Row("createdTime", Fate.SERVER, "of the index entry, as no client can set it; the target makes its own"),
+    Row("tags", Fate.LISTED, "of the index entry; recorded as empty"),
 )
 
 
@@ -178,16 +191,20 @@ _JOB = (
     Row("properties", Fate.FILE, _RUN_TELLS_IT),
     Row("services", Fate.FILE, "points at the source; in a file it acts on nothing"),
     *_job_file("jobType", "computeId", "identity", "componentId", "notificationSetting"),
+    Row("secretsConfiguration", Fate.FILE, "recorded; of preview versions of the interface"),
 )
 _VARIABLES = Row("environmentVariables", Fate.FILE, "values under secret-like names are redacted")
 
 TABLE: Mapping[str, Sequence[Row]] = {
+    "GetRunDataResult": _RUNDATA,
     "Run": (*_CREATE_RUN, *_RUN_SERVER),
     "CreateRun": _CREATE_RUN,
     "Experiment": _EXPERIMENT,
     "MetricV2": _METRIC,
     "MetricV2Value": _METRIC_ROW,
     "MetricDefinition": _METRIC_DEFINITION,
+    "DerivedMetricKey": _METRIC_KEY,
+    "MetricProperties": _METRIC_PROPERTIES,
     "Artifact": _ARTIFACT,
     "JobBaseResource": _JOB_RESOURCE,
     "SystemData": _job_file(
@@ -197,6 +214,7 @@ TABLE: Mapping[str, Sequence[Row]] = {
     "CommandJob": (
         *_job_file("resources", "codeId", "command", "environmentId", "inputs", "outputs", "distribution", "limits"),
         *_job_file("parameters", "queueSettings"),
+        Row("autologgerSettings", Fate.FILE, "recorded; of preview versions of the interface"),
         _VARIABLES,
     ),
     "PipelineJob": _job_file("settings", "jobs", "inputs", "outputs", "sourceJobId"),
@@ -212,6 +230,7 @@ TABLE: Mapping[str, Sequence[Row]] = {
     ),
 }
 """By type of the interface files; a job's type adds its rows to those of `JobBase`."""
+JOB_TYPES = ("CommandJob", "PipelineJob", "SweepJob", "AutoMLJob", "SparkJob")
 
 
 def keys(wire_type: str, *fates: Fate) -> frozenset[str]:
@@ -232,7 +251,9 @@ _MORE = """
 Beside this table, a run's files are carried from its storage, byte for byte, whether the index lists them or not.
 What the target's limits refuse goes whole into the run's file `replay/overflow.json` and is listed as an omission.
 A text that looks like a secret is redacted wherever it stands, and listed as an omission. Keys that this table does
-not know are kept in the archived documents of runs and experiments, and counted.
+not know are counted and named by `status`, `plan` and `verify`: those of runs, experiments and jobs are kept in their
+documents, those of metrics and files in the archive beside them, and each is an omission where it has a value. Of a
+metric's single rows and of the storage's listing only the names of unknown keys are kept; that too is an omission.
 
 ARM lists root jobs only. Of a child, `replay/job.json` holds the definition and specification that run history has.
 """

@@ -137,6 +137,10 @@ def fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits:
 
 
 def _refusal(series: Series, rows: int, limits: Limits) -> str | None:
+    if len(series.key.name) > limits.metric_name:
+        return f"a name longer than {limits.metric_name} characters"
+    if (series.longest_text or 0) > limits.metric_text:
+        return f"a text longer than {limits.metric_text} characters"
     if rows > limits.rows_per_metric:
         return f"more than {limits.rows_per_metric:,} rows"
     if len(series.columns) > limits.metric_columns:

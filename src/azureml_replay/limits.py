@@ -20,6 +20,8 @@ class Limits:
     """What one run of a target can hold. Documented by the service (resource-limits-capacity; clients.md 4.3)."""
 
     metric_names: int = 50
+    metric_name: int = 255
+    """Taken as a column's, which a scalar's name is too; documented for columns only."""
     rows_per_metric: int = 1_000_000
     metric_columns: int = 15
     metric_column_name: int = 255

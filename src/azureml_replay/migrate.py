@@ -51,7 +51,7 @@ async def migrate(
     """Bring what `selection` names from `source` to `target`, and prove it. Repeatable, as its parts are."""
     extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
     told(extracted)
-    told(summarize(plan(archive, selection, options.replay.plan), archive.omissions()))
+    told(summarize(plan(archive, selection, options.replay.plan), archive.omissions(), archive.unknown()))
     replayed = await replay(archive, source, target, selection, options=options.replay, width=width, progress=progress)
     told(replayed)
     verdict = await verify(

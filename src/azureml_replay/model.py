@@ -138,6 +138,8 @@ class Run:
     creator: str | None = None
     kind: str | None = None
     """`runType`: azureml.PipelineRun, azureml.StepRun, azureml.scriptrun, …; None for runs that MLflow made."""
+    warnings: Json = None
+    """A list of `source`, `message`. Only an event writes them, and one told twice writes twice: carried by a file."""
     container: str = ""
     """Where metrics and files live; `dcid.{id}`, but another run's for a reused step (responses.md 4.1)."""
     document: Json = None
@@ -177,6 +179,8 @@ class RunDetails:
     run: Run
     definition: Json = None
     specification: Json = None
+    more: Mapping[str, Json] = field(default_factory=dict)
+    """What the answer says beside these, under keys that decoding does not know."""
 
 
 NESTED_COMPONENTS = "nestedComponents"
@@ -189,6 +193,8 @@ class Job:
 
     name: RunId
     document: Json
+    unknown: tuple[str, ...] = ()
+    """Wire keys that decoding did not know: kept in `document`, counted in the archive."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -209,6 +215,12 @@ class Series:
     ux_type: str | None = None
     """How Studio draws it: `azureml.v1.scalar`, `azureml.v1.table`, `azureml.v2.image`, …"""
     schema_id: str | None = None
+    more: Mapping[str, Json] = field(default_factory=dict)
+    """What else the service says of it, `labels` and `dataLocation` among it: no target takes that."""
+    unknown: tuple[str, ...] = ()
+    """Wire keys that decoding did not know; `row x` is one of a row, `cell x` a cell without a column: not read."""
+    longest_text: int | None = field(default=None, compare=False)
+    """Characters of the longest text in its rows, as an archive counts them; None where there is none."""
 
 
 Row: TypeAlias = "tuple[int | None, int | None, tuple[Value, ...]]"
@@ -275,6 +287,8 @@ class StoredFile:
     etag: str | None = None
     content_type: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+    """Names in the storage's listing that decoding did not know: not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +302,10 @@ class Artifact:
     """The artifact service lists it."""
     stored: StoredFile | None
     """None where no blob was found at `location`, or its datastore could not be listed."""
+    more: Mapping[str, Json] = field(default_factory=dict)
+    """What else the index says of it, its `tags` among it: not carried."""
+    unknown: tuple[str, ...] = ()
+    """Wire keys of the index that decoding did not know: kept in `more` where they have a value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,19 +220,25 @@ def _files(recorded: Recorded, run: RunId, fitting: Fitting, *, carried: bool) -
 
 
 def _own_files(details: RunDetails, job: Job | None, *, overflow: bool) -> Iterator[str]:
-    if job is not None or details.definition is not None or details.specification is not None:
+    told = (details.definition, details.specification, details.run.warnings, details.more or None)
+    if job is not None or any(part is not None for part in told):
         yield JOB_FILE
     if overflow:
         yield OVERFLOW_FILE
 
 
 def job_document(recorded: Recorded, run: RunId) -> Json:
-    """What `replay/job.json` holds: ARM's document for a root job, and run history's definition of any run."""
+    """What `replay/job.json` holds: ARM's document for a root job, and run history's definition of any run.
+
+    With what a run can be given by no repeatable request: its warnings, and what is not known yet.
+    """
     details, job = recorded.details(run), recorded.job(run)
+    said = {"warnings": details.run.warnings, "more": details.more} if details else {}
     return {
         "job": job.document if job else None,
         "definition": details.definition if details else None,
         "specification": details.specification if details else None,
+        **{name: value for name, value in said.items() if value},
     }
 
 
@@ -257,6 +263,8 @@ class PlanSummary:
     statuses: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     """Omissions by reason."""
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
 
     def add(self, step: Step) -> None:
         """One more step."""
@@ -277,9 +285,11 @@ class PlanSummary:
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 
 
-def summarize(steps: Iterable[Step], extraction: Iterable[Omission] = ()) -> PlanSummary:
-    """Counts a plan as it streams by, and what the extraction could not bring."""
-    summary = PlanSummary()
+def summarize(
+    steps: Iterable[Step], extraction: Iterable[Omission] = (), unknown: Mapping[str, int] | None = None
+) -> PlanSummary:
+    """Counts a plan as it streams by, and what the extraction could not bring or did not know."""
+    summary = PlanSummary(unknown=unknown or {})
     for step in steps:
         summary.add(step)
     summary.omit(extraction)

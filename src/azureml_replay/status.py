@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
@@ -25,9 +26,11 @@ class Status:
     source: WorkspaceRef
     totals: Totals
     targets: tuple[TargetStatus, ...]
+    unknown: Mapping[str, int]
+    """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
 
 
 def status(archive: Archive) -> Status:
     """Reads the ledger; works while another process writes."""
     targets = tuple(TargetStatus(target=target, progress=archive.progress(target)) for target in archive.targets())
-    return Status(source=archive.source, totals=archive.totals(), targets=targets)
+    return Status(source=archive.source, totals=archive.totals(), targets=targets, unknown=archive.unknown())

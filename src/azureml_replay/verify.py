@@ -49,6 +49,8 @@ class Verdict:
     findings: int
     reasons: Mapping[str, int]
     """Omissions by reason."""
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    """Keys of the service that this version does not know, as `run novelty`: what they say was not compared."""
 
 
 async def verify(
@@ -107,6 +109,7 @@ class _Verifying:
             omissions=sum(self.reasons.values()),
             findings=self.findings,
             reasons=dict(self.reasons),
+            unknown=self.archive.unknown(),
         )
 
     async def all(self, selection: Selection, width: int, total: int) -> None:

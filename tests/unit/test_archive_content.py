@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.documents import KEPT, REDACTED, UNREAD
 from azureml_replay.archive.redact import names_secret
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
@@ -85,16 +86,18 @@ RUN = st.builds(
     display_name=st.none() | TEXT, description=st.none() | TEXT, tags=TAGS, properties=TAGS,
     parameters=st.dictionaries(NAME, JSON, max_size=3), inputs=ASSETS, outputs=ASSETS, input_datasets=JSON,
     output_datasets=JSON, hidden=st.booleans(), error=JSON, created=TIME, modified=TIME, creator=st.none() | TEXT,
-    kind=st.none() | TEXT, container=TEXT, document=JSON, unknown=st.lists(TEXT, max_size=2).map(tuple),
+    kind=st.none() | TEXT, container=TEXT, document=JSON, warnings=JSON, unknown=st.lists(TEXT, max_size=2).map(tuple),
 )  # fmt: skip
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(RUN, JSON, JSON)
-def test_a_run_comes_out_as_it_went_in(archive: Archive, one: Run, definition: Any, specification: Any) -> None:
+@given(RUN, JSON, JSON, st.dictionaries(NAME, JSON, max_size=2))
+def test_a_run_comes_out_as_it_went_in(
+    archive: Archive, one: Run, definition: Any, specification: Any, more: dict[str, Any]
+) -> None:
     put(archive, one)
     assert list(archive.pending()) == [one]
-    details = RunDetails(run=one, definition=definition, specification=specification)
+    details = RunDetails(run=one, definition=definition, specification=specification, more=more)
 
     archive.begin(R1)
     archive.put_details(details)
@@ -108,12 +111,12 @@ def test_a_run_comes_out_as_it_went_in(archive: Archive, one: Run, definition: A
 def test_experiments_and_jobs_come_out_as_they_went_in(archive: Archive) -> None:
     one = Experiment(id="1", name="a", tags={"x": None}, archived=Instant(5), document={"k": [1]}, unknown=("k",))
     archive.put_experiments([one, Experiment(id="2", name="b")])
-    archive.put_jobs([Job(R1, {"properties": {"x": 2**70}})])
+    archive.put_jobs([Job(R1, {"properties": {"x": 2**70}}, ("properties x",))])
 
     assert list(archive.experiments()) == [one, Experiment(id="2", name="b")]
     assert archive.experiment("a") == one
     assert archive.experiment("c") is None
-    assert archive.job(R1) == Job(R1, {"properties": {"x": 2**70}})
+    assert archive.job(R1) == Job(R1, {"properties": {"x": 2**70}}, ("properties x",))
     assert list(archive.jobs_missing_runs()) == [R1]
     put(archive, run("r1"))
     assert list(archive.jobs_missing_runs()) == []
@@ -375,3 +378,49 @@ def test_what_was_never_extracted_is_none_or_empty(archive: Archive) -> None:
     assert (list(archive.units()), list(archive.unit(R1)), archive.series(R1)) == ([], [], [])
     with pytest.raises(LookupError, match="nobody"):
         archive.begin(RunId("nobody"))
+
+
+def test_what_stands_beside_metrics_and_files_is_kept_and_each_value_an_omission(archive: Archive) -> None:
+    """No target takes it. Names of keys that nobody knows are counted; a secret among the values is stars."""
+    series = replace(
+        LOSS, more={"dataLocation": "https://s/x?sig=abc%3D", "novelty": 1}, unknown=("novelty", "row odd")
+    )
+    place = Location("store", "p")
+    blob = StoredFile(location=place, size_bytes=1, unknown=("Colour",))
+    file = Artifact(path="p", location=place, indexed=True, stored=blob, more={"tags": {"a": "b"}}, unknown=("also",))
+    put(archive, run("r1"))
+    archive.begin(R1)
+    archive.put_stored("dcid.r1", [blob])
+    archive.put_chunk(R1, [replace(losses(1.0), series=series)])
+    archive.put_series(R1, [series])
+    archive.put_artifacts(R1, [file])
+    archive.complete(R1)
+
+    ((kept, _),) = archive.series(R1)
+    assert (kept.more, kept.unknown) == ({"dataLocation": "https://s/x?sig=***", "novelty": 1}, series.unknown)
+    assert list(archive.artifacts(R1)) == [file]
+    assert list(archive.stored("dcid.r1")) == [blob]
+    assert {(omission.what, omission.reason) for omission in archive.omissions()} == {
+        ("metric loss: dataLocation", KEPT),
+        ("metric loss: novelty", KEPT),
+        ("metric loss: row odd", UNREAD),
+        ("value at metric loss: dataLocation", REDACTED),
+        ("file p: tags", KEPT),
+        ("file p: also", UNREAD),
+        ("file p: Colour", UNREAD),
+    }
+    assert archive.unknown() == {"metric novelty": 1, "metric row odd": 1, "file also": 1, "stored file Colour": 1}
+
+
+def test_the_longest_text_of_a_series_is_known_without_its_rows(archive: Archive) -> None:
+    """Over all its chunks; counted from the rows where an older version had not."""
+    words = Series(key=SeriesKey("words"), columns=(("w", "String"),))
+    put(archive, run("r1"))
+    archive.begin(R1)
+    archive.put_chunk(R1, [Points.of(words, [(0, 1, ("x" * 300,)), (1, 2, (None,))]), losses(1.0)])
+    archive.put_chunk(R1, [Points.of(words, [(2, 3, ("y",))])])
+    archive.complete(R1)
+
+    assert {one.key.name: one.longest_text for one, _ in archive.series(R1)} == {"words": 300, "loss": 0}
+    archive._execute("update series set longest_text = null")
+    assert {one.key.name: one.longest_text for one, _ in archive.series(R1)} == {"words": 300, "loss": 0}

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay import lineage
-from azureml_replay.azure import decode, encode
+from azureml_replay.azure import decode, decode_metrics, encode
 from azureml_replay.compare import CARRIED
 from azureml_replay.fidelity import TABLE, Fate, keys, page
 from azureml_replay.limits import DOCUMENTED
 from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey, WorkspaceRef
-from azureml_replay.plan import PlanOptions, plan_unit
+from azureml_replay.plan import PlanOptions, job_document, plan_unit
 from unit.families import Family
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,13 @@ COMMON = {
     },
 }
 """Of ARM's common types, which the interface file names and does not hold."""
-RECORDED = {"Run": {"currentAttemptId", "scheduleId"}}
+RECORDED = {
+    "Run": {"currentAttemptId", "scheduleId"},
+    "GetRunDataResult": {"systemSettings"},
+    "MetricProperties": {"dataLocation"},
+    "JobBase": {"secretsConfiguration"},
+    "CommandJob": {"autologgerSettings"},
+}
 """Answered by the service, unknown to its interface file."""
 
 
@@ -79,10 +85,10 @@ def test_no_job_type_is_forgotten() -> None:
 
 
 def test_what_no_client_can_write_is_not_called_a_choice() -> None:
-    """`archive` and `never sent` are our decisions, so they are about keys that a client may write; a warning too."""
+    """`archive` and `never sent` are our decisions, so they are about keys that a client may write."""
     chosen = keys("Run", Fate.ARCHIVE, Fate.NEVER_SENT)
 
-    assert chosen - keys("CreateRun") == {"warnings"}
+    assert chosen <= keys("CreateRun")
 
 
 def test_decoding_knows_what_the_table_knows() -> None:
@@ -257,14 +263,33 @@ def test_experiments_go_out_with_the_keys_that_are_carried() -> None:
     assert body["archive"] is True
 
 
-def test_a_plan_puts_the_definition_into_a_file() -> None:
-    """`runDefinition` and `jobSpecification` come with rundata."""
-    family = Family([full()], definitions={"r": {"script": "train.py"}})
+def test_a_plan_puts_the_definition_and_warnings_into_a_file() -> None:
+    """`runDefinition` and `jobSpecification` come with rundata; each alone is reason enough for the file."""
+    warned = replace(full(), warnings=[{"source": "compute", "message": "low on memory"}])
+    defined = Family([full()], definitions={"r": {"script": "train.py"}})
 
-    (step,) = plan_unit(family, RunId("r"), PlanOptions(limits=DOCUMENTED))
+    assert keys("Run", Fate.FILE) == {"runDefinition", "jobSpecification", "warnings"}
+    for family in (defined, Family([warned])):
+        (step,) = plan_unit(family, RunId("r"), PlanOptions(limits=DOCUMENTED))
+        assert step.own_files == ("replay/job.json",)
+    assert job_document(Family([warned]), RunId("r"))["warnings"] == warned.warnings  # type: ignore[index, call-overload]
 
-    assert keys("Run", Fate.FILE) == {"runDefinition", "jobSpecification"}
-    assert step.own_files == ("replay/job.json",)
+
+def test_what_is_listed_stands_beside_what_is_read() -> None:
+    """Every key of that fate, of metrics and files, with a value: decoding keeps it apart from the fields."""
+    listed = {name: dict.fromkeys(keys(name, Fate.LISTED), "x") for name in TABLE if keys(name, Fate.LISTED)}
+    assert listed.keys() == {"DerivedMetricKey", "MetricProperties", "Artifact"}
+    key = {"name": "m", "columnNames": ["m"], **listed["DerivedMetricKey"]}
+    columns = {"columns": {"m": "Double"}, "properties": listed["MetricProperties"]}
+    entry = {"origin": "ExperimentRun", "container": "dcid.r", "path": "p", **listed["Artifact"]}
+
+    defined = decode_metrics.definition({"metricKey": key, **columns})
+    rows = decode_metrics.rows({"name": "m", **columns})
+
+    assert defined.more == listed["DerivedMetricKey"] | listed["MetricProperties"]
+    assert rows.series.more == listed["MetricProperties"]
+    assert decode.artifact(entry).more == listed["Artifact"]
+    assert defined.unknown == rows.series.unknown == decode.artifact(entry).unknown == ()
 
 
 # What is said

@@ -176,6 +176,26 @@ def test_metrics_beyond_the_fifty_names_overflow() -> None:
     assert OVERFLOW_FILE in step.own_files
 
 
+def test_names_and_texts_that_the_service_refuses_overflow_beforehand() -> None:
+    """255 characters fit, 256 do not; the run does not fail at the service's refusal."""
+    words = Series(key=SeriesKey("words"), columns=(("w", "String"),))
+    logged = [
+        (scalar("n" * 255), 1),
+        (scalar("n" * 256), 1),
+        (replace(words, longest_text=255), 1),
+        (replace(words, key=SeriesKey("long"), longest_text=256), 1),
+    ]
+
+    step = step_of(a_run(), logged={RunId("r1"): logged})
+
+    assert [series.key.name for series, _ in step.series] == ["n" * 255, "words"]
+    assert {key.name for key in step.overflow_series} == {"n" * 256, "long"}
+    assert [omission.reason.partition(";")[0] for omission in step.omissions] == [
+        "a name longer than 255 characters",
+        "a text longer than 255 characters",
+    ]
+
+
 def test_a_reused_step_leaves_files_and_points_to_their_owner() -> None:
     """They are carried once."""
     step = step_of(a_run(container="dcid.other"))

@@ -187,4 +187,4 @@ def test_a_registered_artifact_lies_where_it_was_registered() -> None:
         found = decode.artifact(answer)
         assert found.path == answer["path"]
         assert found.location.datastore == answer["dataPath"]["dataStoreName"]
-        assert decode.unknown_of_artifact(answer) == ()
+        assert found.unknown == ()

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 
 from azureml_replay.archive import series as codec
 from azureml_replay.archive.documents import REDACTED, Documents
-from azureml_replay.archive.records import series_of, series_row, stored_of, stored_row
+from azureml_replay.archive.records import (
+    ARTIFACT_COLUMNS,
+    artifact_row,
+    optional,
+    series_of,
+    series_row,
+    stored_of,
+    stored_row,
+)
 from azureml_replay.archive.schema import STAGED_TABLES
+from azureml_replay.archive.series import longest_text
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
     Artifact,
@@ -25,6 +35,12 @@ from azureml_replay.model import (
 def digest(data: bytes) -> bytes:
     """Of a chunk's bytes, kept beside them and compared on reading."""
     return blake2b(data, digest_size=16).digest()
+
+
+_PUT_ARTIFACT = f"""
+    insert or replace into artifact (run, generation, {ARTIFACT_COLUMNS})
+    values ({", ".join("?" * (2 + len(ARTIFACT_COLUMNS.split(", "))))})
+"""  # noqa: S608  # our own words
 
 
 class Content(Documents):
@@ -50,10 +66,17 @@ class Content(Documents):
             self._write_version(details, self._staged(details.run.id))
 
     def put_series(self, run: RunId, series: Sequence[Series]) -> None:
-        """What the run logged; `put_chunk` completes it. Repeatable."""
+        """What the run logged, and what is said of it beside; `put_chunk` brings the rows. Repeatable."""
         with self._transaction():
+            staged = self._staged(run)
             for one in series:
-                self._number(run, self._staged(run), one)
+                number = self._number(run, staged, one)
+                if one.more or one.unknown:
+                    more = self._keep(run, staged, f"metric {one.key.name}", one.more, one.unknown)
+                    self._execute(
+                        "update series set more = ?, unknown = ? where run = ? and generation = ? and number = ?",
+                        (optional(more), optional(one.unknown), run, staged, number),
+                    )
 
     def put_chunk(self, run: RunId, pieces: Sequence[Points]) -> None:
         """Rows of one or more series, at most `ROWS_PER_CHUNK`. NOT repeatable: appends."""
@@ -62,7 +85,7 @@ class Content(Documents):
             raise ValueError(f"a chunk of {rows} rows, at most {ROWS_PER_CHUNK}")
         with self._transaction():
             staged = self._staged(run)
-            numbers = [self._number(run, staged, piece.series, len(piece)) for piece in pieces]
+            numbers = [self._number(run, staged, piece.series, len(piece), longest_text(piece)) for piece in pieces]
             if not rows:
                 return
             data = codec.encode(pieces, numbers)
@@ -74,7 +97,7 @@ class Content(Documents):
                 (run, staged, rows, min(numbers), max(numbers), digest(data), data),
             )
 
-    def _number(self, run: RunId, staged: int, series: Series, rows: int = 0) -> int:
+    def _number(self, run: RunId, staged: int, series: Series, rows: int = 0, longest: int = 0) -> int:
         """The series' number in the run. One name has two where its columns changed while rows were logged."""
         known = self._all(
             "select number, rows, name, namespace, columns, ux_type, schema_id from series "
@@ -85,14 +108,16 @@ class Content(Documents):
             if not had or _continues(series, series_of(*row)):
                 self._execute(
                     "update series set columns = ?, ux_type = coalesce(?, ux_type), "
-                    "schema_id = coalesce(?, schema_id), rows = rows + ? "
+                    "schema_id = coalesce(?, schema_id), rows = rows + ?, longest_text = max(longest_text, ?) "
                     "where run = ? and generation = ? and number = ?",
-                    (*series_row(series)[2:], rows, run, staged, number),
+                    (*series_row(series)[2:], rows, longest, run, staged, number),
                 )
                 return int(number)
         (count,) = self._one("select count(*) from series where run = ? and generation = ?", (run, staged))
         self._execute(
-            "insert into series values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (run, staged, count, *series_row(series), rows)
+            "insert into series (run, generation, number, name, namespace, columns, ux_type, schema_id, rows, "
+            "longest_text) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (run, staged, count, *series_row(series), rows, longest),
         )
         return int(count)
 
@@ -102,11 +127,12 @@ class Content(Documents):
             staged = self._staged(run)
             for artifact in artifacts:
                 stored, redacted = self._clean_file(artifact.stored)
-                place = artifact.location
-                row = (run, staged, artifact.path, place.datastore, place.path, artifact.indexed, *stored_row(stored))
-                self._execute("insert or replace into artifact values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
                 whats = [f"metadata {name} of file {artifact.path}" for name in redacted]
                 self._omit("extract", staged, (Omission(run, what, REDACTED) for what in whats))
+                unread = (*artifact.unknown, *(stored.unknown if stored else ()))
+                more = self._keep(run, staged, f"file {artifact.path}", artifact.more, unread)
+                cells = artifact_row(replace(artifact, stored=stored, more=more))
+                self._execute(_PUT_ARTIFACT, (run, staged, *cells))
 
     def put_stored(self, container: str, files: Sequence[StoredFile]) -> None:
         """Keeps a page of the storage's listing for a while, by the run container it belongs to. Repeatable."""
@@ -114,12 +140,12 @@ class Content(Documents):
             for file in files:
                 cleaned, _ = self._clean_file(file)  # noted as an omission once it is a run's artifact
                 row = (container, file.location.datastore, file.location.path, *stored_row(cleaned))
-                self._execute("insert or replace into stored_file values (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                self._execute("insert or replace into stored_file values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def stored(self, container: str) -> Iterator[StoredFile]:
         """What `put_stored` kept of a container, by datastore and path."""
         sql = """
-            select datastore, path, size_bytes, md5, etag, content_type, metadata from stored_file
+            select datastore, path, size_bytes, md5, etag, content_type, metadata, unknown from stored_file
             where container = ? and (datastore, path) > (?, ?) order by datastore, path limit ?
         """
         for datastore, path, *rest in self._pages(sql, (container,), ("", "")):

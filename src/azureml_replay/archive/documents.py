@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
@@ -10,9 +10,11 @@ from typing import Any, cast
 from azureml_replay.archive import redact
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import details_record, optional, pack
-from azureml_replay.model import Omission, RunDetails, RunId, StoredFile
+from azureml_replay.model import Json, Omission, RunDetails, RunId, StoredFile
 
 REDACTED = "redacted: secret"
+KEPT = "no target takes it; kept in the archive"
+UNREAD = "a key that this version does not know; its values were not read"
 
 
 class Documents(Database):
@@ -40,6 +42,17 @@ class Documents(Database):
     def _omit(self, origin: str, generation: int, omissions: Iterable[Omission]) -> None:
         rows = ((o.run, origin, generation, redact.text(o.what), redact.text(o.reason)) for o in omissions)
         self._executemany("insert or ignore into omission values (?, ?, ?, ?, ?)", rows)
+
+    def _keep(
+        self, run: RunId, generation: int, whose: str, more: Mapping[str, Json], unknown: Sequence[str]
+    ) -> Mapping[str, Json]:
+        """What stands beside a metric or a file, without secrets; each value of it is an omission."""
+        cleaned, paths = redact.redact(more, self._globs)
+        unread = [name for name in unknown if name.rpartition(" ")[2] not in more]
+        self._omit("extract", generation, (Omission(run, f"{whose}: {name}", KEPT) for name in more))
+        self._omit("extract", generation, (Omission(run, f"{whose}: {name}", UNREAD) for name in unread))
+        self._omit("extract", generation, (Omission(run, f"value at {whose}: {path}", REDACTED) for path in paths))
+        return cast("dict[str, Json]", cleaned)
 
     def _clean_file(self, file: StoredFile | None) -> tuple[StoredFile | None, list[str]]:
         """A file with its metadata redacted, now or when the storage was listed, and the names of what was."""

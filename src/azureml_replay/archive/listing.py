@@ -13,6 +13,7 @@ from azureml_replay.archive.records import (
     experiment_record,
     loads,
     moment,
+    names_of,
     optional,
     pack,
     unpack,
@@ -91,13 +92,14 @@ class Listing(Documents):
         with self._transaction():
             for job in jobs:
                 document, paths = redact(job.document, self._globs)
-                self._execute("insert or replace into job values (?, ?, ?)", (job.name, *pack(document)))
+                row = (job.name, *pack(document), optional(job.unknown))
+                self._execute("insert or replace into job values (?, ?, ?, ?)", row)
                 self._note("job", job.name, 0, [f"value at job/{path}" for path in paths])
 
     def job(self, run: RunId) -> Job | None:
         """The job as submitted; None where ARM listed none of that name."""
-        row = self._one("select record from job where name = ?", (run,))
-        return row and Job(run, unpack(row[0], f"job {run}"))
+        row = self._one("select record, unknown from job where name = ?", (run,))
+        return row and Job(run, unpack(row[0], f"job {run}"), names_of(row[1]))
 
     def jobs_missing_runs(self) -> Iterator[RunId]:
         """Jobs that no listed run has: the two listings of the service disagree."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from azureml_replay.archive import series as codec
 from azureml_replay.archive.content import digest
 from azureml_replay.archive.database import Database
-from azureml_replay.archive.records import artifact_of, details_of, series_of, unpack
+from azureml_replay.archive.records import ARTIFACT_COLUMNS, artifact_of, details_of, series_of, unpack
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Artifact, Omission, Points, Run, RunDetails, RunId, Series, SeriesKey
 
@@ -80,11 +80,19 @@ class Reading(Database):
 
     def series(self, run: RunId) -> list[tuple[Series, int]]:
         """What an extracted run logged, and how many rows of each are here."""
-        return [(one, rows) for one, rows in self._series(run).values()]
+        return [(self._counted(run, one), rows) for one, rows in self._series(run).values()]
+
+    def _counted(self, run: RunId, series: Series) -> Series:
+        """An archive of format 2 did not count texts: they are looked at now."""
+        if series.longest_text is not None:
+            return series
+        pieces = (piece for piece in self.points(run, series.key) if piece.series == series)
+        return replace(series, longest_text=max(map(codec.longest_text, pieces), default=0))
 
     def _series(self, run: RunId) -> dict[int, tuple[Series, int]]:
         rows = self._all(
-            "select number, s.rows, name, namespace, columns, ux_type, schema_id from series s "
+            "select number, s.rows, name, namespace, columns, ux_type, schema_id, more, unknown, longest_text "
+            "from series s "
             "join run on run.id = s.run and run.generation = s.generation where s.run = ? order by number",
             (run,),
         )
@@ -132,21 +140,21 @@ class Reading(Database):
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         """The files of an extracted run, by path."""
-        sql = """
-            select path, datastore, location, indexed, size_bytes, md5, etag, content_type, metadata
+        sql = f"""
+            select {ARTIFACT_COLUMNS}
             from artifact a join run on run.id = a.run and run.generation = a.generation
             where a.run = ? and (path, datastore, location) > (?, ?, ?) order by path, datastore, location limit ?
-        """
+        """  # noqa: S608  # our own words
         return (artifact_of(*row) for row in self._pages(sql, (run,), ("", "", "")))
 
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
         """The files of an extracted run whose bytes were not found, by path."""
-        sql = """
-            select path, datastore, location, indexed, size_bytes, md5, etag, content_type, metadata
+        sql = f"""
+            select {ARTIFACT_COLUMNS}
             from artifact a join run on run.id = a.run and run.generation = a.generation
             where a.run = ? and size_bytes is null and (path, datastore, location) > (?, ?, ?)
             order by path, datastore, location limit ?
-        """
+        """  # noqa: S608  # our own words
         return (artifact_of(*row) for row in self._pages(sql, (run,), ("", "", "")))
 
     def artifact_totals(self, run: RunId) -> tuple[int, int]:
@@ -167,17 +175,29 @@ class Reading(Database):
         return (Omission(RunId(run), what, why) for run, _, what, why in self._pages(sql, (), ("", "", "", "")))
 
     def unknown_keys(self) -> Iterator[tuple[str, str, int]]:
-        """Of what (`run`, `experiment`), which wire key decoding did not know, and in how many documents."""
+        """Of what (`run`, `metric`, …), which wire key decoding did not know, and how many times."""
+        here = "join run on run.id = x.run and run.generation = x.generation"
         yield from self._all(
-            """
+            f"""
             select 'experiment', value, count(*) from experiment, json_each(experiment.unknown) group by value
             union all
-            select 'run', value, count(*)
-            from run join run_version v on v.run = run.id and v.generation = run.generation, json_each(v.unknown)
-            where selected group by value
+            select 'job', value, count(*) from job, json_each(job.unknown) group by value
+            union all
+            select 'run', value, count(*) from run_version x {here}, json_each(x.unknown) where selected group by value
+            union all
+            select 'metric', value, count(*) from series x {here}, json_each(x.unknown) where selected group by value
+            union all
+            select 'file', value, count(*) from artifact x {here}, json_each(x.unknown) where selected group by value
+            union all
+            select 'stored file', value, count(*)
+            from artifact x {here}, json_each(x.stored_unknown) where selected group by value
             order by 1, 2
-            """
+            """  # noqa: S608  # our own words
         )
+
+    def unknown(self) -> dict[str, int]:
+        """The same by name: `run novelty`."""
+        return {f"{of} {key}": count for of, key, count in self.unknown_keys()}
 
     def totals(self) -> Totals:
         """Counted now; about a second for 100,000 runs."""

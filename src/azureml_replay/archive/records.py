@@ -100,12 +100,14 @@ def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str,
         "input_datasets": run.input_datasets,
         "output_datasets": run.output_datasets,
         "error": run.error,
+        "warnings": run.warnings,
     }
     parts = {
         "fields": fields,
         "document": run.document,
         "definition": details.definition,
         "specification": details.specification,
+        "more": details.more,
     }
     cleaned, paths = clean(parts, globs)
     facts = {
@@ -131,9 +133,9 @@ def details_of(run: str, record: dict[str, Any]) -> RunDetails:
     fields["inputs"], fields["outputs"] = _read_references(fields["inputs"]), _read_references(fields["outputs"])
     times: dict[str, Any] = {name: moment(record.pop(name)) for name in ("start", "end", "created", "modified")}
     definition, specification = record.pop("definition"), record.pop("specification")
-    unknown = tuple(record.pop("unknown"))
+    unknown, more = tuple(record.pop("unknown")), record.pop("more", {})
     whole = Run(id=RunId(run), unknown=unknown, **times, **fields, **record)
-    return RunDetails(run=whole, definition=definition, specification=specification)
+    return RunDetails(run=whole, definition=definition, specification=specification, more=more)
 
 
 def _references(assets: Mapping[str, AssetReference]) -> Json:
@@ -163,22 +165,42 @@ def series_row(series: Series) -> tuple[str, str | None, str, str | None, str | 
     return series.key.name, series.key.namespace, columns, series.ux_type, series.schema_id
 
 
-def series_of(name: str, namespace: str | None, columns: str, ux_type: str | None, schema_id: str | None) -> Series:
-    """The series of `series_row`."""
-    pairs = tuple((column, kind) for column, kind in loads(columns))
-    return Series(key=SeriesKey(name, namespace), columns=pairs, ux_type=ux_type, schema_id=schema_id)
+def series_of(*cells: Any) -> Series:  # noqa: ANN401  # the cells of a row
+    """The series of `series_row`; behind those cells what stands beside it, where that is asked for."""
+    name, namespace, columns, ux_type, schema_id = cells[:5]
+    more, unknown, longest_text = cells[5:] or (None, None, None)
+    return Series(
+        key=SeriesKey(name, namespace),
+        columns=tuple((column, kind) for column, kind in loads(columns)),
+        ux_type=ux_type,
+        schema_id=schema_id,
+        more=loads(more) if more else {},
+        unknown=names_of(unknown),
+        longest_text=longest_text,
+    )
 
 
-def stored_row(file: StoredFile | None) -> tuple[int | None, bytes | None, str | None, str | None, str | None]:
-    """Size, MD5, ETag, content type, metadata; a size of None where nothing is stored. Metadata is redacted before."""
+def names_of(cell: str | None) -> tuple[str, ...]:
+    """Of a column that holds a JSON list of names, or nothing."""
+    return tuple(loads(cell)) if cell else ()
+
+
+def stored_row(
+    file: StoredFile | None,
+) -> tuple[int | None, bytes | None, str | None, str | None, str | None, str | None]:
+    """Size, MD5, ETag, content type, metadata, unknown names; a size of None where nothing is stored.
+
+    Metadata is redacted before.
+    """
     if file is None:
-        return None, None, None, None, None
-    return file.size_bytes, file.md5, file.etag, file.content_type, optional(file.metadata)
+        return None, None, None, None, None, None
+    unknown = optional(file.unknown)
+    return file.size_bytes, file.md5, file.etag, file.content_type, optional(file.metadata), unknown
 
 
 def stored_of(location: Location, *stored: Any) -> StoredFile:  # noqa: ANN401  # the cells of a row
     """The file of `stored_row`."""
-    size, md5, etag, content_type, metadata = stored
+    size, md5, etag, content_type, metadata, unknown = stored
     return StoredFile(
         location=location,
         size_bytes=size,
@@ -186,11 +208,33 @@ def stored_of(location: Location, *stored: Any) -> StoredFile:  # noqa: ANN401  
         etag=etag,
         content_type=content_type,
         metadata=loads(metadata) if metadata else {},
+        unknown=names_of(unknown),
     )
 
 
-def artifact_of(path: str, datastore: str, location: str, indexed: int, *stored: Any) -> Artifact:  # noqa: ANN401
+ARTIFACT_COLUMNS = (
+    "path, datastore, location, indexed, more, unknown, size_bytes, md5, etag, content_type, metadata, stored_unknown"
+)
+"""What `artifact_row` gives and `artifact_of` takes, in their order."""
+
+
+def artifact_row(artifact: Artifact) -> tuple[Any, ...]:
+    """The cells of one file of a run."""
+    place = artifact.location
+    told = optional(artifact.more), optional(artifact.unknown)
+    return (artifact.path, place.datastore, place.path, artifact.indexed, *told, *stored_row(artifact.stored))
+
+
+def artifact_of(*cells: Any) -> Artifact:  # noqa: ANN401  # the cells of a row
     """One file of a run, from its row."""
+    path, datastore, location, indexed, more, unknown, *stored = cells
     place = Location(datastore, location)
     file = None if stored[0] is None else stored_of(place, *stored)
-    return Artifact(path=path, location=place, indexed=bool(indexed), stored=file)
+    return Artifact(
+        path=path,
+        location=place,
+        indexed=bool(indexed),
+        stored=file,
+        more=loads(more) if more else {},
+        unknown=names_of(unknown),
+    )

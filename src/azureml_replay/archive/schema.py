@@ -126,6 +126,16 @@ MIGRATIONS = (
       file text not null, digest blob not null, files integer not null, at text not null
     );
     """,
+    """
+    alter table series add column more text;
+    alter table series add column unknown text;
+    alter table series add column longest_text integer;
+    alter table artifact add column more text;
+    alter table artifact add column unknown text;
+    alter table artifact add column stored_unknown text;
+    alter table stored_file add column unknown text;
+    alter table job add column unknown text;
+    """,
 )
 """Never edit one that was released: append."""
 

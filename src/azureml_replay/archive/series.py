@@ -47,6 +47,11 @@ def encode(pieces: Sequence[Points], numbers: Sequence[int]) -> bytes:
     return bytes([VERSION]) + zlib.compress(body, 1)
 
 
+def longest_text(points: Points) -> int:
+    """Characters of the longest text in it; 0 without any."""
+    return max((len(value) for column in points.values for value in column if isinstance(value, str)), default=0)
+
+
 def decode(data: bytes, series: Callable[[int], Series]) -> list[Points]:
     """The pieces of a chunk; `series` gives the series of a number. Raises Undecodable."""
     if data[:1] != bytes([VERSION]):

@@ -7,13 +7,20 @@ from the swagger alone. What cannot be read raises Rejected.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import orjson
 
-from azureml_replay.azure.known import KNOWN_ARTIFACT, KNOWN_EXPERIMENT, KNOWN_RUN
+from azureml_replay.azure.known import (
+    KNOWN_ARTIFACT,
+    KNOWN_EXPERIMENT,
+    KNOWN_JOB,
+    KNOWN_JOB_PROPERTIES,
+    KNOWN_RUN,
+    KNOWN_RUNDATA,
+)
 from azureml_replay.errors import Rejected
 from azureml_replay.model import (
     ARTIFACT_STORE,
@@ -150,7 +157,7 @@ def experiment(document: Document) -> Experiment:
         tags=document.get("tags") or {},
         archived=instant(document.get("archivedTime")),
         document=document,
-        unknown=_unknown(document, KNOWN_EXPERIMENT),
+        unknown=unknown(document, KNOWN_EXPERIMENT),
     )
 
 
@@ -185,19 +192,25 @@ def run(document: Document, experiment_name: str) -> Run:
         modified=instant(document.get("lastModifiedUtc")),
         creator=(document.get("createdBy") or {}).get("userName"),
         kind=document.get("runType"),
+        warnings=document.get("warnings") or None,
         container=document.get("dataContainerId") or "",
         document=document,
-        unknown=_unknown(document, KNOWN_RUN),
+        unknown=unknown(document, KNOWN_RUN),
     )
+
+
+READ_OF_RUNDATA = frozenset({"runMetadata", "runDefinition", "jobSpecification"})
+READ_OF_ARTIFACT = KNOWN_ARTIFACT - {"tags"}
 
 
 @readable
 def rundata(document: Document, experiment_name: str) -> RunDetails:
     """Recorded in pipe-job-download.json."""
     return RunDetails(
-        run=run(document["runMetadata"], experiment_name),
+        run=_with_unknown(run(document["runMetadata"], experiment_name), document),
         definition=document.get("runDefinition"),
         specification=document.get("jobSpecification"),
+        more=beyond(document, READ_OF_RUNDATA),
     )
 
 
@@ -239,7 +252,9 @@ def event_errors(document: Document | None) -> Mapping[str, Problem]:
 def job(document: Document, graphs: Mapping[str, Document | None] | None = None) -> Job:
     """Recorded in job-list-get-2024-04-01.json. With the components of its nested pipelines, under a name of ours."""
     nested = _all_nested(document, graphs or {})
-    return Job(RunId(document["name"]), {**document, NESTED_COMPONENTS: nested} if nested else document)
+    whole = {**document, NESTED_COMPONENTS: nested} if nested else document
+    new = *unknown(document, KNOWN_JOB), *unknown(document.get("properties") or {}, KNOWN_JOB_PROPERTIES, "properties ")
+    return Job(RunId(document["name"]), whole, new)
 
 
 def nested_components(document: Document) -> list[str]:
@@ -291,12 +306,8 @@ def artifact(document: Document) -> Artifact:
     store, below = at.get("dataStoreName"), at.get("relativePath")
     default = f"{document['origin']}/{document['container']}/{document['path']}"
     location = Location(store, below) if store and below is not None else Location(ARTIFACT_STORE, default)
-    return Artifact(path=document["path"], location=location, indexed=True, stored=None)
-
-
-def unknown_of_artifact(document: Document) -> tuple[str, ...]:
-    """Keys that `artifact` does not know."""
-    return _unknown(document, KNOWN_ARTIFACT)
+    more, new = beyond(document, READ_OF_ARTIFACT), unknown(document, KNOWN_ARTIFACT)
+    return Artifact(path=document["path"], location=location, indexed=True, stored=None, more=more, unknown=new)
 
 
 @readable
@@ -336,5 +347,17 @@ def _assets(document: Document | None) -> Mapping[str, AssetReference]:
     return {name: AssetReference(item.get("assetId") or "", item.get("type")) for name, item in found if item}
 
 
-def _unknown(document: Document, known: frozenset[str]) -> tuple[str, ...]:
-    return tuple(sorted(key for key in document if key not in known))
+def _with_unknown(found: Run, document: Document) -> Run:
+    """The run, which also says what the answer around it has that is new."""
+    new = unknown(document, KNOWN_RUNDATA, "rundata ")
+    return replace(found, unknown=(*found.unknown, *new)) if new else found
+
+
+def beyond(document: Document, read: frozenset[str]) -> dict[str, Json]:
+    """What has a value and is not read into a field."""
+    return {key: value for key, value in document.items() if key not in read and value not in (None, {}, [])}
+
+
+def unknown(document: Document, known: frozenset[str], where: str = "") -> tuple[str, ...]:
+    """Keys that nobody thought about yet; `where` is put before each."""
+    return tuple(sorted(where + key for key in document if key not in known))

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
-from azureml_replay.azure.decode import Document, Problem, instant, problem_of, readable
-from azureml_replay.model import Points, Row, Series, SeriesKey, Value
+from azureml_replay.azure.decode import Document, Problem, beyond, instant, problem_of, readable, unknown
+from azureml_replay.azure.known import (
+    KNOWN_DEFINITION,
+    KNOWN_METRIC,
+    KNOWN_METRIC_KEY,
+    KNOWN_METRIC_PROPERTIES,
+    KNOWN_METRIC_ROW,
+)
+from azureml_replay.model import Json, Points, Row, Series, SeriesKey, Value
 
 NUMBERS_AS_TEXT = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 """JSON has no other way to say them (clients.md 4.1)."""
@@ -22,7 +29,30 @@ def definition(document: Document) -> Series:
         key=SeriesKey(key["name"], key.get("namespace")),
         columns=tuple((document.get("columns") or {}).items()),
         ux_type=(document.get("properties") or {}).get("uxMetricType"),
+        more={**beyond(key, READ_OF_KEY), **_beyond_series(document, KNOWN_DEFINITION)},
+        unknown=(*unknown(key, KNOWN_METRIC_KEY, "metricKey "), *_unknown_of_series(document, KNOWN_DEFINITION)),
     )
+
+
+READ_OF_KEY = KNOWN_METRIC_KEY - {"labels"}
+READ_OF_PROPERTIES = KNOWN_METRIC_PROPERTIES - {"dataLocation"}
+
+
+def _beyond_series(document: Document, read: frozenset[str]) -> dict[str, Json]:
+    return {**beyond(document, read), **beyond(document.get("properties") or {}, READ_OF_PROPERTIES)}
+
+
+def _unknown_of_series(document: Document, known: frozenset[str]) -> tuple[str, ...]:
+    properties = document.get("properties") or {}
+    return (*unknown(document, known), *unknown(properties, KNOWN_METRIC_PROPERTIES, "properties "))
+
+
+def joined(before: Series, after: Series) -> Series:
+    """The later answer, with what the earlier ones said of the series beside its fields."""
+    if not before.more and not before.unknown:
+        return after
+    new = tuple(sorted({*before.unknown, *after.unknown}))
+    return replace(after, more={**before.more, **after.more}, unknown=new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +72,25 @@ def rows(document: Document) -> RowsPage:
         columns=tuple((document.get("columns") or {}).items()),
         ux_type=(document.get("properties") or {}).get("uxMetricType"),
         schema_id=document.get("standardSchemaId"),
+        more=_beyond_series(document, KNOWN_METRIC),
+        unknown=(*_unknown_of_series(document, KNOWN_METRIC), *_unknown_of_rows(document)),
     )
     readers = [(name, _reader(kind)) for name, kind in series.columns]
     found = [_row(item, readers) for item in document.get("value") or ()]
     return RowsPage(series, found, document.get("continuationToken"))
+
+
+def _unknown_of_rows(document: Document) -> list[str]:
+    """Keys of rows, and cells under names that are no columns."""
+    columns = (document.get("columns") or {}).keys()
+    new: set[str] = set()
+    for item in document.get("value") or ():
+        if item.keys() - KNOWN_METRIC_ROW:
+            new.update(unknown(item, KNOWN_METRIC_ROW, "row "))
+        data = item.get("data") or {}
+        if data.keys() - columns:
+            new.update(f"cell {name}" for name in data.keys() - columns)
+    return sorted(new)
 
 
 def merged(series: Series, parts: Sequence[Sequence[Row]]) -> Points:

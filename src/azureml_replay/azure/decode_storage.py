@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from azureml_replay.azure.decode import Document, readable
+from azureml_replay.azure.known import KNOWN_BLOB, KNOWN_BLOB_PROPERTIES
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workspace import SecretUrl
@@ -101,7 +102,13 @@ def _blob(item: ET.Element, datastore_name: str) -> StoredFile:
         etag=_etag(item.findtext("Properties/Etag")),
         content_type=item.findtext("Properties/Content-Type") or None,
         metadata={child.tag: child.text or "" for child in metadata} if metadata is not None else {},
+        unknown=tuple(sorted(_unknown_names(item))),
     )
+
+
+def _unknown_names(item: ET.Element) -> set[str]:
+    told = {child.tag for child in item} - KNOWN_BLOB
+    return told | {child.tag for child in item.iterfind("Properties/*")} - KNOWN_BLOB_PROPERTIES
 
 
 @readable

@@ -42,7 +42,7 @@ class Metrics:
         token, described = None, series
         while True:
             page = decode_metrics.rows(await self._post(run, "full", encode.metric_rows(series.key, token)))
-            described = page.series
+            described = decode_metrics.joined(described, page.series)
             waiting += page.rows
             while len(waiting) >= ROWS_PER_CHUNK:
                 yield Points.of(described, waiting[:ROWS_PER_CHUNK])

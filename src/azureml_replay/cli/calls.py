@@ -63,7 +63,7 @@ async def extract(
 def plan(folder: Path, selection: Selection, options: PlanOptions) -> PlanSummary:
     """No network, nothing written."""
     with Archive.open(folder, write=False) as archive:
-        return planning.summarize(planning.plan(archive, selection, options), archive.omissions())
+        return planning.summarize(planning.plan(archive, selection, options), archive.omissions(), archive.unknown())
 
 
 async def replay(

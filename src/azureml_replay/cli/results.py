@@ -48,6 +48,7 @@ def planned(plan: PlanSummary) -> Iterator[str]:
                 _counted(_count(len(plan.experiments), "experiment"), plan.experiments),
                 _counted(_count(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
                 _counted(_count(plan.omissions, "omission"), plan.reasons),
+                *_unknown(plan.unknown),
             ),
         )
     )
@@ -71,11 +72,13 @@ def verified(verdict: Verdict) -> Iterator[str]:
         yield f"{_count(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
     for reason, count in _by_size(verdict.reasons):
         yield f"  {count:,} x {reason}"
+    for branch in _unknown(verdict.unknown):
+        yield from tree(branch)
 
 
 def shown_status(now: Status) -> Iterator[str]:
     """From the ledger alone."""
-    yield from tree(Branch(f"source {now.source}", _figures(now.totals)))
+    yield from tree(Branch(f"source {now.source}", (*_figures(now.totals), *_unknown(now.unknown))))
     for target in now.targets:
         yield from tree(Branch(f"target {target.target}", _figures(target.progress)))
 
@@ -97,6 +100,12 @@ def _counted(label: str, counts: Mapping[str, int]) -> Branch:
     rows = [Branch(f"{name or '(none)'}: {count:,}") for name, count in _by_size(counts)]
     rest = len(rows) - SHOWN
     return Branch(label, tuple(rows[:SHOWN] + ([Branch(f"and {rest:,} more")] if rest > 0 else [])))
+
+
+def _unknown(keys: Mapping[str, int]) -> tuple[Branch, ...]:
+    """Nothing where every key of the service was known."""
+    told = f"{_count(len(keys), 'key')} of the service that this version does not know"
+    return (_counted(told, keys),) if keys else ()
 
 
 def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
