@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from azureml_sandbox import discovery, instants, refusals, relay
+from azureml_sandbox import discovery, instants, refusals, relay, subscriptions
 from azureml_sandbox.control import Control
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.faults import Faults
@@ -28,7 +28,8 @@ from azureml_sandbox.traffic import Asked, Traffic
 from azureml_sandbox.world import Workspace, World
 
 ARM_HOST = "management.azure.com"
-API_SUFFIX = ".api.azureml.ms"
+API_SUFFIXES = (".api.azureml.ms", ".experiments.azureml.net")
+"""The second is what discovery calls `history` (recorded): azureml-core sends its data plane there."""
 _READS, _WRITES = 11_999, 1_199
 
 log = logging.getLogger("azureml_sandbox")
@@ -96,11 +97,21 @@ class App:
             return self._blob(host.removesuffix(SUFFIX), scope, path)
         if host == HOST:
             return Found(Asked("login", "", "", method, _login_route(path), "read", path), _plain(self._login.answer))
-        region = host.removesuffix(API_SUFFIX) if host.endswith(API_SUFFIX) else ""
+        region = next((host.removesuffix(each) for each in API_SUFFIXES if host.endswith(each)), "")
         if region and path.rstrip("/") == "/discovery":
             asked = Asked("discovery", "", region, method, "/discovery", "read", path)
             return Found(asked, discovery.answer(region))
+        if host == ARM_HOST and method == "GET" and path.lower() == subscriptions.PATH:
+            return self._subscriptions(scope["query_string"], path, authorization)
         return self._service(host, region, method, path, authorization)
+
+    def _subscriptions(self, query: bytes, path: str, authorization: str | None) -> Found:
+        asked = Asked("arm", "", "", "GET", subscriptions.PATH, "read", path)
+        try:
+            tenant = self._login.check(authorization, None, CONTROL_PLANE)
+        except TokenRefused as error:
+            return Found(asked, refusals.unauthorized(asked, error, self._login.principal.tenant_id))
+        return Found(asked, subscriptions.answer(self._world, tenant, query))
 
     def _blob(self, account: str, scope: Scope, path: str) -> Found:
         workspace = self._owner(account)

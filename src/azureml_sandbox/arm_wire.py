@@ -22,7 +22,7 @@ def put_on(routes: list[Spoken], method: str, path: str, handler: Handler, effec
 
     async def answering(call: Call) -> Response:
         if not call.request.query_params.get("api-version"):
-            return _no_version()
+            return no_version()
         try:
             return await handler(call)
         except Refused as refused:
@@ -72,7 +72,8 @@ def _next_link(request: Request, following: str) -> str:
     return f"https://{request.headers['host']}{request.url.path}?{'&'.join([*query, f'{_SKIP}={escaped}'])}"
 
 
-def _no_version() -> Response:
+def no_version() -> Response:
+    """The gateway's refusal of a request without `api-version`."""
     code, message = (
         "MissingApiVersionParameter",
         "The api-version query parameter (?api-version=) is required for all requests.",

@@ -290,6 +290,13 @@ def _by_container() -> list[Spoken]:
     table.on("POST", base + "/content", upload, "write")
     table.on("POST", base + "/batch/metadata", create, "write")
     table.on("POST", base + "/batch/metadata:delete", delete_many, "write")
+    own, below = "/{origin}/{container}", "/{origin}/{container}/{path:path}"  # azureml-core: the address comes last
+    table.on("POST", "/artifacts/batch/metadata" + own, create, "write")
+    older = {"metadata": entry, "contentinfo": info, "prefix/contentinfo": infos, "content": content}
+    for name, handler in older.items():
+        table.on("GET", f"/artifacts/{name}{below}", handler)
+    table.on("GET", "/artifacts/write" + below, write, "write")
+    table.on("POST", "/artifacts/content" + below, upload, "write")
     return table.routes
 
 

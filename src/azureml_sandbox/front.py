@@ -23,7 +23,8 @@ from uvicorn.server import ServerState
 from azureml_sandbox.storage import SUFFIX
 
 _PUBLIC = re.compile(
-    r"(?:management\.azure\.com|login\.microsoftonline\.com|ml\.azure\.com|[a-z0-9-]+\.api\.azureml\.ms)\Z"
+    r"(?:management\.azure\.com|login\.microsoftonline\.com|ml\.azure\.com"
+    r"|[a-z0-9-]+\.(?:api\.azureml\.ms|experiments\.azureml\.net))\Z"
 )
 METADATA = b"x-ms-meta-"
 _CONNECT = re.compile(rb"CONNECT ([\w.-]+):(\d+) HTTP/1\.[01]\r\n")

@@ -114,8 +114,8 @@ class Login:
         } | ({RUN_CLAIM: run_id} if run_id is not None else {})
         return jwt.encode(claims, self._key, "RS256", {"kid": _KEY_ID})
 
-    def check(self, authorization: str | None, tenant_id: str | None, audiences: Collection[str]) -> None:
-        """Return if the header opens a door of this tenant (any, where None) and these audiences.
+    def check(self, authorization: str | None, tenant_id: str | None, audiences: Collection[str]) -> str:
+        """The token's tenant, if the header opens a door of this tenant (any, where None) and these audiences.
 
         Raises:
             TokenRefused: none, not ours, for something else, or expired; WrongTenant where only the tenant differs.
@@ -128,6 +128,7 @@ class Login:
             raise TokenRefused(f"The access token has been obtained for wrong audience or resource '{claims['aud']}'.")
         if tenant_id is not None and claims["tid"] != tenant_id:
             raise WrongTenant(str(claims["iss"]), tenant_id)
+        return str(claims["tid"])
 
     def _claims(self, authorization: str | None) -> dict[str, Any]:
         scheme, _, token = (authorization or "").partition(" ")

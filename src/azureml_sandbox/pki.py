@@ -18,6 +18,7 @@ HOSTS = (
     "login.microsoftonline.com",
     "ml.azure.com",
     "*.api.azureml.ms",
+    "*.experiments.azureml.net",
     "*.blob.core.windows.net",
     "localhost",
 )

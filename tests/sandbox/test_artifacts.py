@@ -169,6 +169,27 @@ def test_bytes_go_through_the_service_too(plane: Plane) -> None:
     assert plane("artifact", "GET", door, {"path": "outputs/a"}).content == b"\x00\xff"
 
 
+def test_azureml_cores_forms_have_the_address_last(plane: Plane) -> None:
+    """The same answers as those that have it first."""
+    own = "ExperimentRun/dcid.r1"
+    made = plane.document("artifact", "POST", f"/artifacts/batch/metadata/{own}", body={"paths": [{"path": "logs/a"}]})
+    url = made["artifactContentInformation"]["logs/a"]["contentUri"]
+    requests.put(url, b"x", headers={"x-ms-blob-type": "BlockBlob"}, timeout=30).raise_for_status()
+
+    def old(door: str) -> Any:
+        return plane("artifact", "GET", f"/artifacts/{door}/{own}/logs/a")
+
+    def new(door: str) -> Any:
+        return plane("artifact", "GET", f"/artifacts/{own}/{door}", {"path": "logs/a"})
+
+    assert old("metadata").json() == new("metadata").json()
+    assert old("content").content == new("content").content == b"x"
+    for door in ("contentinfo", "write"):
+        assert old(door).json()["path"] == new(door).json()["path"] == "logs/a"
+    listed = plane.document("artifact", "GET", f"/artifacts/prefix/contentinfo/{own}/logs")["value"]
+    assert [requests.get(each["contentUri"], timeout=30).content for each in listed] == [b"x"]
+
+
 def test_entries_are_read_by_their_ids(plane: Plane) -> None:
     """Missing ones stand in `errors`."""
     create(plane, "outputs/a")

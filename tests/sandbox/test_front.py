@@ -25,7 +25,15 @@ def connect(sandbox: Sandbox, host: str, port: int = 443) -> bytes:
     return say(sandbox, b"CONNECT %s:%d HTTP/1.1\r\nHost: x\r\n\r\n" % (host.encode(), port)).split(b"\r\n")[0]
 
 
-@pytest.mark.parametrize("host", ["management.azure.com", "login.microsoftonline.com", "westeurope.api.azureml.ms"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "management.azure.com",
+        "login.microsoftonline.com",
+        "westeurope.api.azureml.ms",
+        "westeurope.experiments.azureml.net",
+    ],
+)
 def test_public_hosts_of_the_service_are_let_in(sandbox: Sandbox, host: str) -> None:
     assert connect(sandbox, host) == b"HTTP/1.1 200 Connection established"
 
@@ -37,6 +45,7 @@ def test_public_hosts_of_the_service_are_let_in(sandbox: Sandbox, host: str) -> 
         "management.azure.com.example.org",
         "xmanagement.azure.com",
         "api.azureml.ms",
+        "experiments.azureml.net",
         "notours.blob.core.windows.net",
         "127.0.0.1",
     ],

@@ -141,3 +141,36 @@ def test_another_regions_host_does_not_know_the_workspace(workspace: WorkspaceFi
 
     assert answer.status_code == 404
     assert answer.json()["error"]["innerError"]["code"] == "WorkspaceNotFound"
+
+
+def test_another_tenants_subscriptions_are_not_listed(sandbox: Sandbox, azure_env: dict[str, str]) -> None:
+    """azureml-core asks for them before anything else; ARM answers by the token's tenant."""
+    own, foreign = sandbox.add_workspace(), sandbox.add_workspace(tenant_id=str(uuid.uuid4()))
+    token = {"Authorization": f"Bearer {EnvironmentCredential().get_token(ARM).token}"}
+    address = "https://management.azure.com/subscriptions"
+
+    answer = requests.get(address, {"api-version": "2022-12-01"}, headers=token, timeout=30)
+
+    listed = {each["subscriptionId"]: each["tenantId"] for each in answer.json()["value"]}
+    assert listed[own.subscription_id] == azure_env["AZURE_TENANT_ID"]
+    assert foreign.subscription_id not in listed
+    assert requests.get(address, headers=token, timeout=30).json()["error"]["code"] == "MissingApiVersionParameter"
+    assert requests.get(address, {"api-version": "2022-12-01"}, timeout=30).status_code == 401
+
+
+def test_the_old_name_of_a_regions_host_leads_to_the_same_services(
+    workspace: WorkspaceFile, azure_env: dict[str, str]
+) -> None:
+    """What discovery calls `history`: the same run, and the same refusal of another region."""
+    token = {"Authorization": f"Bearer {EnvironmentCredential().get_token(ARM).token}"}
+    path = arm_address(workspace).removeprefix("https://management.azure.com")
+    found = requests.get(arm_address(workspace), {"api-version": "2024-04-01"}, headers=token, timeout=30).json()
+    document = requests.get(found["properties"]["discoveryUrl"], timeout=30).json()
+    bodies = {
+        host: requests.get(f"{host}/history/v1.0{path}/experiments/Default", headers=token, timeout=30)
+        for host in (document["history"], document["api"], "https://japaneast.experiments.azureml.net")
+    }
+
+    old, new, elsewhere = bodies.values()
+    assert old.json() == new.json()
+    assert (old.status_code, elsewhere.status_code) == (200, 404)

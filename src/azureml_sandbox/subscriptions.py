@@ -1,0 +1,41 @@
+"""GET https://management.azure.com/subscriptions: what a login may see; azureml-core asks before anything else.
+
+From Microsoft's published reference (Subscriptions - List, 2022-12-01), not recorded.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from azureml_sandbox import wire
+from azureml_sandbox.arm_wire import no_version
+from azureml_sandbox.world import Document, World
+
+PATH = "/subscriptions"
+
+
+def answer(world: World, tenant_id: str, query: bytes) -> Response:
+    """The subscriptions of one tenant, on one page. Refused (400) without `api-version`."""
+    if b"api-version=" not in query:
+        return no_version()
+    seen = sorted({each.subscription_id for each in world.workspaces() if each.tenant_id == tenant_id})
+    return wire.arm_answer(
+        {"value": [_subscription(each, tenant_id) for each in seen], "count": {"type": "Total", "value": len(seen)}}
+    )
+
+
+def _subscription(subscription_id: str, tenant_id: str) -> Document:
+    return {
+        "id": f"/subscriptions/{subscription_id}",
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionId": subscription_id,
+        "tenantId": tenant_id,
+        "displayName": f"Sandbox {subscription_id[:8]}",
+        "state": "Enabled",
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+    }
