@@ -1,0 +1,66 @@
+"""Values that no request can bring arrive in files of ours, or stay in the archive: each is said beforehand."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.documents import KEPT
+from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.selection import Selection
+from azureml_sandbox.running import Sandbox
+from azureml_sandbox.world import scalar
+from e2e.library import migrated
+from e2e.tampering import BYTES, FILE, Held, change, fill, row
+
+LONG = "a text of more than two hundred and fifty-five characters, " * 5
+WARNINGS = [{"source": "compute", "message": "one node was lost"}]
+
+
+def odd(held: Held) -> None:
+    """Longer than a target takes, or of a kind that it does not take at all."""
+    fill(held)
+    held.world.runs.put(held.guid, held.run() | {"warnings": WARNINGS})
+    words = replace(scalar("dcid.root", "words"), columns={"words": "String"}, properties={"uxMetricType": "x"})
+    held.world.metrics.append(held.guid, words, [row(0, LONG, "words"), row(1, "short", "words")])
+    held.world.metrics.append(held.guid, scalar("dcid.root", "n" * 300), [row(0, 0.5, "n" * 300)])
+    located = replace(scalar("dcid.child", "located"), properties={"uxMetricType": "x", "dataLocation": "aml://y"})
+    held.world.metrics.append(held.guid, located, [row(0, 0.5, "located")])
+
+
+def test_each_arrives_or_is_listed(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """No run fails at the service's refusal; what the plan said is what verify found, and the files hold the rest."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, odd)
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    assert (done.extracted.failed, done.replayed.failed, done.verdict.findings) == ((), (), 0)
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        planned = [one for step in plan(archive, Selection(), PlanOptions()) for one in step.omissions]
+        told = {(one.run, one.what, one.reason) for one in [*planned, *archive.omissions()]}
+    overflow = "; kept in replay/overflow.json"
+    assert told == {
+        ("root", "metric words", f"a text longer than 255 characters{overflow}"),
+        ("root", f"metric {'n' * 300}", f"a name longer than 255 characters{overflow}"),
+        ("child", "metric located: dataLocation", KEPT),
+    }
+    assert done.verdict.omissions == len(told)
+    files: dict[str, bytes] = {}
+    change(calm, target, lambda held: files.update(ours(held)))
+    assert orjson.loads(files["replay/job.json"])["warnings"] == WARNINGS
+    (named, words) = orjson.loads(files["replay/overflow.json"])["metrics"]
+    assert [cells for _, _, cells in words["rows"]] == [[LONG], ["short"]]
+    assert (named["name"], named["rows"][0][2]) == ("n" * 300, ["0.5"])
+    assert files[FILE] == BYTES
+
+
+def ours(held: Held) -> dict[str, Any]:
+    """Bytes of the root's files by path."""
+    paths = ("replay/job.json", "replay/overflow.json", FILE)
+    return {path: held.blob(path).download_blob().readall() for path in paths}
