@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.bring_metrics import MetricBringer, Metrics, more_than
 from azureml_replay.errors import NotFound, ServiceError
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import (
-    ROWS_PER_CHUNK,
     Artifact,
     Experiment,
     Location,
@@ -23,7 +23,6 @@ from azureml_replay.model import (
     Run,
     RunDetails,
     RunId,
-    Series,
     StoredFile,
 )
 from azureml_replay.progress import SILENT, Progress
@@ -32,14 +31,13 @@ from azureml_replay.workers import for_each
 from azureml_replay.workspace import Source
 
 FILES_LEFT_OUT = "left out by --no-artifacts"
-METRICS_LEFT_OUT = "left out by --metrics none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOptions:
     """What to bring beside the runs themselves."""
 
-    metrics: bool = True
+    metrics: Metrics = Metrics.FULL
     artifacts: bool = True
     """The list of files; their bytes stay where they are and are copied server to server by replay."""
 
@@ -75,7 +73,9 @@ async def extract(
     `width` bounds how many runs are in memory at once. Raises Unavailable when the listing cannot be completed,
     UserError for a role that is missing; a single run that fails is recorded and left to the next call.
     """
-    extraction = _Extraction(source, archive, options, progress, StorageListing(source, archive, progress))
+    storage = StorageListing(source, archive, progress)
+    metrics = MetricBringer(source, archive, progress, options.metrics)
+    extraction = _Extraction(source, archive, options, progress, storage, metrics)
     extraction.expect_what_was_left_out()
     await extraction.list_runs(width)
     choice = chosen(archive.listing(), selection)
@@ -103,6 +103,7 @@ class _Extraction:
     options: ExtractOptions
     progress: Progress
     storage: StorageListing
+    metrics: MetricBringer
     runs: int = 0
     points: int = 0
     files: int = 0
@@ -112,8 +113,8 @@ class _Extraction:
         """Runs that an earlier call brought without metrics or files are brought again by one that wants them."""
         if self.options.artifacts:
             self.archive.expect_again(FILES_LEFT_OUT)
-        if self.options.metrics:
-            self.archive.expect_again(METRICS_LEFT_OUT)
+        for reason in more_than(self.options.metrics):
+            self.archive.expect_again(reason)
 
     async def list_runs(self, width: int) -> None:
         """Every experiment, run and ARM job, checked against each other."""
@@ -186,8 +187,23 @@ class _Extraction:
         self.progress.expect("runs extracted", len(pending))
         if pending and self.options.artifacts:
             await self.storage.begin(len(pending), self.archive.totals().runs)
-        await for_each(self._details(pending), self._bring_run, width)
+        await for_each(self._with_last(pending), self._bring_run, width)
         self.storage.end()
+
+    async def _with_last(self, pending: Sequence[RunId]) -> AsyncIterator[tuple[RunDetails, Sequence[Points]]]:
+        """Details by run; with `--metrics last` in the order of MLflow's pages, so that only one of them is held."""
+        left = dict.fromkeys(pending)
+        if pending and self.options.metrics is Metrics.LAST:
+            homes = {run.experiment for run in self.archive.pending()}
+            searched = [experiment for experiment in self.archive.experiments() if experiment.name in homes]
+            async for page in self.source.last_values(searched):
+                here = [run for run in page if run in left]
+                async for details in self._details(here):
+                    yield details, page[details.run.id]
+                for run in here:
+                    del left[run]
+        async for details in self._details(list(left)):
+            yield details, ()
 
     async def _details(self, pending: Sequence[RunId]) -> AsyncIterator[RunDetails]:
         ids = iter(pending)
@@ -199,11 +215,12 @@ class _Extraction:
                 else:
                     self._fail(run, "listed, but its details could not be read")
 
-    async def _bring_run(self, details: RunDetails) -> None:
+    async def _bring_run(self, found: tuple[RunDetails, Sequence[Points]]) -> None:
         """The per-run boundary: what failed is recorded, the rest goes on."""
+        details, last = found
         run = details.run
         try:
-            await self._bring_whole(details)
+            await self._bring_whole(details, last)
         except ServiceError as error:
             self._fail(run.id, str(error))
         else:
@@ -214,60 +231,23 @@ class _Extraction:
         self.failed.append((run, why))
         self.progress.say(f"run {run} not extracted: {why}")
 
-    async def _bring_whole(self, details: RunDetails) -> None:
+    async def _bring_whole(self, details: RunDetails, last: Sequence[Points]) -> None:
         run = details.run
         self.archive.begin(run.id)
         self.archive.put_details(details)
         points = files = 0
         if run.own_container:
-            self._omit_what_is_left_out(run.id)
-            if self.options.metrics:
-                points = await self._bring_metrics(run)
+            points = await self.metrics.bring(run.id, last)
             if self.options.artifacts:
                 files = await self._bring_files(run)
+            else:
+                self.archive.put_omissions([Omission(run.id, "files", FILES_LEFT_OUT)])
         elif self.archive.run(RunId(run.container.removeprefix("dcid."))) is None:
             reason = "its owner is gone from the source"
             self.archive.put_omissions([Omission(run.id, f"container {run.container}", reason)])
         self.archive.complete(run.id)
         self.points += points
         self.files += files
-
-    def _omit_what_is_left_out(self, run: RunId) -> None:
-        if not self.options.metrics:
-            self.archive.put_omissions([Omission(run, "metrics", METRICS_LEFT_OUT)])
-        if not self.options.artifacts:
-            self.archive.put_omissions([Omission(run, "files", FILES_LEFT_OUT)])
-
-    async def _bring_metrics(self, run: Run) -> int:
-        """Series in the service's order, short ones packed together; at most one chunk is held."""
-        listed = await self.source.series(run.id)
-        full: list[Series] = []
-        pieces: list[Points] = []
-        held = total = 0
-        for series in listed:
-            whole = series
-            async for points in self._points(run.id, series):
-                whole = points.series
-                if held + len(points) > ROWS_PER_CHUNK:
-                    self.archive.put_chunk(run.id, pieces)
-                    pieces, held = [], 0
-                pieces.append(points)
-                held += len(points)
-                total += len(points)
-                self.progress.done("points extracted", len(points))
-            full.append(whole)
-        if pieces:
-            self.archive.put_chunk(run.id, pieces)
-        self.archive.put_series(run.id, full)
-        return total
-
-    async def _points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
-        try:
-            async for points in self.source.points(run, series):
-                yield points
-        except NotFound:
-            name = series.key.name
-            self.archive.put_omissions([Omission(run, f"metric {name}", "listed, but its rows were not found")])
 
     async def _bring_files(self, run: Run) -> int:
         """What index and storage list, put together by path; where one lacks it, that is kept too."""

@@ -66,6 +66,10 @@ class Source(Protocol):
         """The rows of one series, in the service's order; each Points carries the full Series. NotFound: none."""
         ...
 
+    def last_values(self, experiments: Sequence[Experiment]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
+        """The last row of each metric that MLflow shows, in milliseconds, for all runs of the experiments, by pages."""
+        ...
+
     def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         """What the artifact index lists for a run's container, by pages; `stored` is None throughout."""
         ...

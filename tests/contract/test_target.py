@@ -125,7 +125,7 @@ WRITTEN = [
     field.name
     for field in dataclasses.fields(Run)
     if field.name
-    not in {"created", "modified", "creator", "kind", "container", "document", "unknown", "error", "inputs"}
+    not in {"created", "modified", "creator", "kind", "container", "document", "unknown", "error", "warnings", "inputs"}
 ]
 
 
@@ -265,6 +265,26 @@ class TestMetrics:
         (points,) = [points async for points in target.points(RUN, listed)]
         assert points.series.columns == columns
         assert list(points.rows()) == [row]
+
+    async def test_last_values_come_for_a_whole_experiment(self, target: AzureWorkspace) -> None:
+        """One row of each name, NaN and a negative step too; a run without metrics has none; archived runs as well."""
+        begun, bare = Run(id=RUN, experiment=EXPERIMENT), Run(id=RunId("bare"), hidden=True)
+        await begin(target, begun, bare)
+        acc = dataclasses.replace(LOSS, key=SeriesKey("acc"), columns=(("acc", "Double"),))
+        late = START.ticks + 10_000_000
+        rows = [(-2, START.ticks, (0.5,)), (1, late, (math.nan,))]
+        await target.append_points(RUN, [Points.of(LOSS, rows), Points.of(acc, [(3, START.ticks, (-0.0,))])])
+        await target.settle(RUN)
+        await target.finish_runs(EXPERIMENT, [dataclasses.replace(bare, status="Completed", start=START, end=END)])
+
+        homes = [one async for page in target.experiments() for one in page if one.name == EXPERIMENT]
+        found = {run: some async for page in target.last_values(homes) for run, some in page.items()}
+
+        told = {points.series.key.name: next(points.rows()) for points in found[RUN]}
+        assert found["bare"] == []
+        assert told["loss"][:2] == (1, late // 10_000 * 10_000)
+        assert math.isnan(told["loss"][2][0])  # type: ignore[arg-type]
+        assert repr(told["acc"]) == f"(3, {START.ticks // 10_000 * 10_000}, (-0.0,))"
 
     async def test_long_series_come_in_chunks(self, target: AzureWorkspace) -> None:
         """However the service pages them."""

@@ -35,6 +35,8 @@ Body: TypeAlias = dict[str, Any]
 NEVER_SENT_PROPERTIES = frozenset({"CancelUri"})
 RUNS_PER_PAGE = 500
 """Of `runs:query`: an assumption; without `top` the swagger promises all items at once."""
+RUNS_PER_SEARCH = 1_000
+"""Of MLflow's `runs/search`: what its own client asks for; a service caps it (FIDELITY, Limits)."""
 EVENT = "Microsoft.MachineLearning.Run."
 ROW_IDS = UUID("5f0e6a7e-6a0b-4f43-9a3d-2d7c8e1b9c55")
 """The namespace of our metric ids: any constant, made once."""
@@ -68,6 +70,12 @@ def metric_list(token: str | None) -> Body:
 def metric_rows(key: SeriesKey, token: str | None) -> Body:
     """One series."""
     return _given({"metricName": key.name, "metricNamespace": key.namespace, "continuationToken": token})
+
+
+def run_search(experiments: Sequence[str], token: str | None) -> Body:
+    """Of MLflow: archived runs too."""
+    found = {"experiment_ids": list(experiments), "run_view_type": "ALL", "max_results": RUNS_PER_SEARCH}
+    return {**found, **_given({"page_token": token})}
 
 
 def modify_experiment(wanted: Experiment) -> Body:

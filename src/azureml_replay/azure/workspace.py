@@ -23,6 +23,7 @@ from azureml_replay.azure.http import Sender, Transport
 from azureml_replay.azure.metrics import Metrics
 from azureml_replay.azure.storage import Storage
 from azureml_replay.azure.submission import AzureSubmitter
+from azureml_replay.azure.tracking import Tracking
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import Unavailable
@@ -87,6 +88,7 @@ class AzureWorkspace:
         self._arm = arm
         self._history = History(sender, api, arm, arm_id, scope)
         self._metrics = Metrics(sender, api, arm_id, scope)
+        self._tracking = Tracking(sender, api, arm_id, scope)
         self._artifacts = Artifacts(sender, api, arm_id, scope)
         self._storage = Storage(sender, arm, config.cloud.storage_scope)
         self._files = Files(self._artifacts, self._storage)
@@ -133,6 +135,10 @@ class AzureWorkspace:
     def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
         """The rows of one series. Raises NotFound for an unknown one."""
         return self._metrics.points(run, series)
+
+    def last_values(self, experiments: Sequence[Experiment]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
+        """The last row of each metric that MLflow shows, for all runs of the experiments, by pages of runs."""
+        return self._tracking.last_values([experiment.id for experiment in experiments])
 
     def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         """What the index lists for a run's container, by pages."""

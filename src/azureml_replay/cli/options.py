@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import typer
 
 from azureml_replay import logs
+from azureml_replay.bring_metrics import Metrics
 from azureml_replay.errors import UserError
 from azureml_replay.extract import ExtractOptions
 from azureml_replay.model import Instant
@@ -43,9 +44,10 @@ Many: TypeAlias = list[str] | None
 
 
 class Level(StrEnum):
-    """How much of the metrics comes."""
+    """What `--metrics` takes; by the same names as the library."""
 
     FULL = "full"
+    LAST = "last"
     NONE = "none"
 
 
@@ -118,12 +120,12 @@ def terminal_flags(
 
 
 def extract_flags(
-    metrics: Annotated[Level, typer.Option(help="Every point, or none.")] = Level.FULL,
+    metrics: Annotated[Level, typer.Option(help="Every point, the last of each name, or none.")] = Level.FULL,
     artifacts: Annotated[Artifacts, typer.Option(help="The list of files, or nothing.")] = Artifacts.LIST,
     no_artifacts: NoArtifactsOption = False,
 ) -> ExtractOptions:
     """What to bring beside the runs."""
-    return ExtractOptions(metrics=metrics is Level.FULL, artifacts=artifacts is Artifacts.LIST and not no_artifacts)
+    return ExtractOptions(metrics=Metrics(metrics.value), artifacts=artifacts is Artifacts.LIST and not no_artifacts)
 
 
 def replay_flags(

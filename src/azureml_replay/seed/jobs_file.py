@@ -22,6 +22,7 @@ from azureml_replay.model import (
     Location,
     Omission,
     Points,
+    Row,
     Run,
     RunDetails,
     RunId,
@@ -109,6 +110,12 @@ class JobsFile:
                 for points in reading.points_of(found, rows):
                     yield points
 
+    async def last_values(self, experiments: Sequence[Experiment]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
+        """Of every run of the experiments."""
+        for experiment in experiments:
+            for page in _pages(self._index.by_experiment.get(experiment.name, ())):
+                yield {name: [_last(*found) for found in reading.series_of(self._record(name))] for name in page}
+
     async def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         """Of our own entries; of the original's, where the workspace can be asked."""
         record = self._record(run.id)
@@ -144,6 +151,10 @@ class JobsFile:
     async def readable_url(self, location: Location) -> SecretUrl:
         """Raises NotFound: the file holds no bytes."""
         raise NotFound(f"{self._index.path} holds no files: {location.path}")
+
+
+def _last(series: Series, rows: tuple[Row, ...]) -> Points:
+    return Points.of(series, rows[-1:])
 
 
 async def import_jobs(

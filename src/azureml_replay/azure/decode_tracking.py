@@ -1,0 +1,30 @@
+"""Wire -> model for MLflow's doors: clients.md 4.1; `runs/search` appears in no recording. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from azureml_replay.azure.decode import Document, readable
+from azureml_replay.model import TICKS_PER_SECOND, Points, RunId, Series, SeriesKey
+
+SCALAR = "azureml.v1.scalar"
+"""What the service makes of a metric that MLflow logged (rh-metrics-lastvalues.json)."""
+
+
+@readable
+def last_values(document: Document) -> tuple[Mapping[RunId, Sequence[Points]], str | None]:
+    """One page of `runs/search`: one row of each name by run, in the service's order; and the token of the next."""
+    found = document.get("runs") or ()
+    return {RunId(run["info"]["run_id"]): _values(run) for run in found}, document.get("next_page_token") or None
+
+
+def _values(run: Document) -> list[Points]:
+    return [_point(metric) for metric in (run.get("data") or {}).get("metrics") or ()]
+
+
+def _point(metric: Document) -> Points:
+    """Numbers travel as text too: step and milliseconds always, a value where it is NaN or infinite."""
+    name = metric["key"]
+    series = Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type=SCALAR)
+    ticks = int(metric["timestamp"]) * (TICKS_PER_SECOND // 1_000)
+    return Points.of(series, [(int(metric.get("step") or 0), ticks, (float(metric["value"]),))])

@@ -1,0 +1,44 @@
+"""The MLflow door: last values of whole experiments, by pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import islice
+from urllib.parse import quote
+
+from azureml_replay.azure import decode_tracking, encode
+from azureml_replay.azure.http import Sender, Service
+from azureml_replay.errors import Unavailable
+from azureml_replay.model import Points, RunId
+
+EXPERIMENTS_PER_SEARCH = 100
+"""No limit is documented; an experiment's id is 36 characters."""
+
+
+class Tracking:
+    """What one workspace answers to MLflow's clients."""
+
+    def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:
+        """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
+        self._sender = sender
+        self._search = f"{api}/mlflow/v2.0{quote(arm_id)}/api/2.0/mlflow/runs/search"
+        self._service = Service("mlflow", scope)
+
+    async def last_values(self, experiments: Sequence[str]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
+        """By pages of runs, archived ones too; `experiments` are ids.
+
+        Raises Unavailable where a page leads to itself.
+        """
+        ids = iter(experiments)
+        while some := list(islice(ids, EXPERIMENTS_PER_SEARCH)):
+            token: str | None = None
+            while True:
+                body = encode.run_search(some, token)
+                answer = await self._sender.send(self._service, "POST", self._search, json=body, repeatable=True)
+                values, following = decode_tracking.last_values(answer.json())
+                yield values
+                if not following:
+                    break
+                if following == token:
+                    raise Unavailable("the search for runs does not end: a page leads to itself")
+                token = following

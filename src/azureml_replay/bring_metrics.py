@@ -1,0 +1,91 @@
+"""The metrics of one run on their way into an archive: every row, the last ones, or none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import NotFound
+from azureml_replay.model import ROWS_PER_CHUNK, Omission, Points, RunId, Series
+from azureml_replay.progress import Progress
+from azureml_replay.workspace import Source
+
+
+class Metrics(Enum):
+    """How much of the metrics comes."""
+
+    FULL = "full"
+    LAST = "last"
+    """The last value of each name, as MLflow's search gives it by pages: no request a run."""
+    NONE = "none"
+
+
+LEFT_OUT = {
+    Metrics.NONE: ("metrics", "left out by --metrics none"),
+    Metrics.LAST: ("metrics beyond the last value of each", "history left out by --metrics last"),
+}
+"""What a run then lacks, and why; a later call that wants more brings it again."""
+
+
+def more_than(wanted: Metrics) -> Iterator[str]:
+    """Reasons for which a run lacks what `wanted` would bring."""
+    levels = list(Metrics)
+    return (LEFT_OUT[less][1] for less in levels[levels.index(wanted) + 1 :])
+
+
+@dataclass(slots=True)
+class MetricBringer:
+    """Brings the metrics of one run at a time, into the generation that is being staged."""
+
+    source: Source
+    archive: Archive
+    progress: Progress
+    level: Metrics
+
+    async def bring(self, run: RunId, last: Sequence[Points]) -> int:
+        """How many rows came. `last` are the last values, where only they are wanted."""
+        if self.level in LEFT_OUT:
+            self.archive.put_omissions([Omission(run, *LEFT_OUT[self.level])])
+        if self.level is Metrics.LAST:
+            return self._put_last(run, last)
+        return await self._bring_all(run) if self.level is Metrics.FULL else 0
+
+    def _put_last(self, run: RunId, last: Iterable[Points]) -> int:
+        pieces = list(last)
+        for start in range(0, len(pieces), ROWS_PER_CHUNK):
+            self.archive.put_chunk(run, pieces[start : start + ROWS_PER_CHUNK])
+        self.progress.done("points extracted", len(pieces))
+        return len(pieces)
+
+    async def _bring_all(self, run: RunId) -> int:
+        """Series in the service's order, short ones packed together; at most one chunk is held."""
+        listed = await self.source.series(run)
+        full: list[Series] = []
+        pieces: list[Points] = []
+        held = total = 0
+        for series in listed:
+            whole = series
+            async for points in self._points(run, series):
+                whole = points.series
+                if held + len(points) > ROWS_PER_CHUNK:
+                    self.archive.put_chunk(run, pieces)
+                    pieces, held = [], 0
+                pieces.append(points)
+                held += len(points)
+                total += len(points)
+                self.progress.done("points extracted", len(points))
+            full.append(whole)
+        if pieces:
+            self.archive.put_chunk(run, pieces)
+        self.archive.put_series(run, full)
+        return total
+
+    async def _points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
+        try:
+            async for points in self.source.points(run, series):
+                yield points
+        except NotFound:
+            name = series.key.name
+            self.archive.put_omissions([Omission(run, f"metric {name}", "listed, but its rows were not found")])
