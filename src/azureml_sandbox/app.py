@@ -14,7 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from azureml_sandbox import discovery, instants, refusals, relay, subscriptions
+from azureml_sandbox import discovery, instants, refusals, relay, roles, subscriptions
+from azureml_sandbox.admission import Admission
 from azureml_sandbox.control import Control
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.faults import Faults
@@ -62,7 +63,7 @@ class App:
         self._world, self._storage, self._login = world, storage, login
         self._faults, self._traffic, self._control = faults, traffic, control
         self._routes, self._latency_ms = routes, latency_ms
-        self._relay = Relay(storage, login)
+        self._relay = Relay(storage, Admission(login, self._owner, lambda: faults.declared))
         self._owners: dict[str, Workspace] = {}
         self._turn = count()
 
@@ -160,7 +161,12 @@ class App:
             self._login.check(authorization, tenant, CONTROL_PLANE)
         except TokenRefused as error:
             return refusals.unauthorized(asked, error, tenant or self._login.principal.tenant_id)
-        return refusals.no_workspace(asked, address.group, address.name) if workspace is None else None
+        if workspace is None:
+            return refusals.no_workspace(asked, address.group, address.name)
+        action = roles.action(asked)
+        if action is None or not self._faults.declared.denies(workspace.name, action):
+            return None
+        return roles.refusal(asked, action, self._login.principal)
 
     def _handled(self, asked: Asked, workspace: Workspace, spoken: Spoken, parameters: dict[str, str]) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:

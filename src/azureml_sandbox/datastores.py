@@ -10,6 +10,7 @@ from azureml_sandbox import errors, wire
 from azureml_sandbox.arm_wire import arm_page, put_on, skipped
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.route import Call, Spoken
+from azureml_sandbox.run_history import strict
 from azureml_sandbox.wire import arm_answer
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Workspace
 
@@ -42,7 +43,7 @@ async def secrets(call: Call) -> Response:
     """
     properties = _found(call)["properties"]
     if properties["credentials"]["credentialsType"] == "None":
-        raise errors.invalid(f"Datastore {call.path('name')} has no credentials.")
+        raise Refused(400, "No secrets for credentials of type None.", ("UserError", "BadArgument"))
     account = properties["accountName"]
     if account not in call.storage.accounts:
         raise errors.not_found("Storage account", account)
@@ -50,8 +51,8 @@ async def secrets(call: Call) -> Response:
     if not asked.get("expirableSecret") or call.path("name") == ARTIFACT_STORE:
         return arm_answer({"secretsType": "AccountKey", "key": call.storage.account_key(account)})
     hours = asked.get("expireAfterHours") or _SAS_HOURS
-    url = call.storage.sas_url(account, properties["containerName"], None, _SAS_PERMISSIONS, hours)
-    return arm_answer({"secretsType": "Sas", "sasToken": url.partition("?")[2]})
+    sas = call.storage.keyed_sas(account, properties["containerName"], _SAS_PERMISSIONS, hours)
+    return arm_answer({"secretsType": "Sas", "sasToken": sas})
 
 
 def _size(count: str | None) -> int:
@@ -71,7 +72,8 @@ def _found(call: Call) -> Document:
 
 
 def _all(call: Call) -> list[Document]:
-    own = [_own(call.workspace, name, container) for name, container in call.workspace.containers.items()]
+    credentials = "None" if "no-shared-keys" in strict(call) else "AccountKey"
+    own = [_own(call.workspace, *each, credentials) for each in call.workspace.containers.items()]
     names = {document["name"] for document in own}
     loaded = call.world.assets.page(call.workspace.guid, "datastores", limit=1000)
     return own + [document for _, document in loaded if document["name"] not in names]
@@ -85,7 +87,7 @@ def _wanted(document: Document, asked: Mapping[str, str]) -> bool:
     )
 
 
-def _own(workspace: Workspace, name: str, container: str) -> Document:
+def _own(workspace: Workspace, name: str, container: str, credentials: str) -> Document:
     """Null `tags` and `properties` are recorded for datastores that the service made."""
     default = name == BLOB_STORE
     return {
@@ -97,7 +99,7 @@ def _own(workspace: Workspace, name: str, container: str) -> Document:
             "tags": None,
             "properties": None,
             "isDefault": default,
-            "credentials": {"credentialsType": "AccountKey"},
+            "credentials": {"credentialsType": credentials},
             "datastoreType": "AzureBlob",
             "accountName": workspace.account,
             "containerName": container,

@@ -4,11 +4,14 @@
                 "after": 2, "every": 3, "times": 5, "do": "throttle"}],
      "max_in_flight": 32, "rate": {"burst": 250, "per_second": 25},
      "ingestion_lag_ms": 2000, "event_lag_ms": 500, "token_lifetime_s": 60,
-     "strict": ["refuse-client-ids", "no-shared-keys@source"]}
+     "strict": ["refuse-client-ids", "no-shared-keys@source"],
+     "denied": [{"workspace": "target", "action": "Microsoft.MachineLearningServices/workspaces/jobs/read"}]}
 
 A rule counts the requests it matches, skips the first `after`, then hits each `every`th, `times` times at most.
 Without `match` it matches all, without counts it always hits. The first rule that hits decides; delays add up.
 A variant of the service (`strict`) holds for all workspaces, or for the one that is named behind an `@`.
+What is `denied` is refused with 403 to everybody, since there is one principal only; which route needs which action
+is said in `roles.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
 from typing import Any
 
 from azureml_sandbox.traffic import Asked
@@ -93,6 +97,16 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Denied:
+    """A role that nobody has."""
+
+    action: str
+    """Of Azure RBAC, `*` for any letters: `Microsoft.MachineLearningServices/workspaces/jobs/read`."""
+    workspace: str | None = None
+    """None: in none of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """All trouble of one moment."""
 
@@ -107,6 +121,7 @@ class Declared:
     token_lifetime_s: int | None = None
     strict: frozenset[str] = frozenset()
     """Variants of the service, as declared: `name` or `name@workspace`."""
+    denied: tuple[Denied, ...] = ()
 
     @classmethod
     def read(cls, document: object) -> Declared:
@@ -118,7 +133,15 @@ class Declared:
         strict = frozenset(given.get("strict", ()))
         if unknown := sorted(each for each in strict if each.partition("@")[0] not in STRICT):
             raise ValueError(f"strict is {unknown[0]!r}, expected one of: {', '.join(STRICT)}")
-        return cls(**{**given, "rules": rules, "strict": strict})
+        denied = tuple(_denied(each, f"denied[{index}]") for index, each in enumerate(given.get("denied", [])))
+        return cls(**{**given, "rules": rules, "strict": strict, "denied": denied})
+
+    def denies(self, workspace: str, action: str) -> bool:
+        """Whether the principal may not do this there."""
+        return any(
+            each.workspace in (None, workspace) and fnmatchcase(action.lower(), each.action.lower())
+            for each in self.denied
+        )
 
     def variants(self, workspace: str) -> frozenset[str]:
         """The names of those that hold for this workspace."""
@@ -143,6 +166,13 @@ def _rule(document: object, where: str) -> Rule:
         except re.error as error:
             raise ValueError(f"{where}.match.path is no regular expression: {error}") from error
     return Rule(**given, match=match)
+
+
+def _denied(document: object, where: str) -> Denied:
+    given = _named(Denied, document, where)
+    if not isinstance(given.get("action"), str) or "/" not in given["action"]:
+        raise ValueError(f"{where}.action is {given.get('action')!r}, expected an action of Azure RBAC")
+    return Denied(**given)
 
 
 def _named(kind: type, document: object, where: str) -> dict[str, Any]:

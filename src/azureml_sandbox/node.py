@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from azureml_sandbox.delegation import seed
+
 VERSION = "3.37.0"
 HERE = Path(__file__).parent / "azurite"
 
@@ -97,7 +99,9 @@ class Azurite:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=_without_proxy() | {"AZURITE_ACCOUNTS": ";".join(f"{name}:{key}" for name, key in accounts.items())},
+            env=_without_proxy()
+            | {"AZURITE_ACCOUNTS": ";".join(f"{name}:{key}" for name, key in accounts.items())}
+            | {"SANDBOX_DELEGATION_SEED": seed(accounts)},
             start_new_session=True,  # an interrupt at the terminal is the server's to hear, which then stops this
         )
         return cls(child, await _port(child))

@@ -1,7 +1,7 @@
 """Requests to `{account}.blob.core.windows.net`, passed on to Azurite: bodies stream, paths stay byte by byte.
 
-Azurite takes the account from the host name, so shared-key and SAS signatures stay good, and checks both. It does not
-check whose bearer token it gets: that is done here. It copies only from its own `host:port`, so a request that names
+Azurite takes the account from the host name, so shared-key and SAS signatures stay good, and checks both; who else is
+let in says `admission.py`. It copies only from its own `host:port`, so a request that names
 a copy source is rewritten to Azurite's path style, source included; a shared key is then checked here and signs anew.
 """
 
@@ -18,9 +18,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from yarl import URL
 
+from azureml_sandbox import roles
+from azureml_sandbox.admission import WRONG_SIGNATURE, Admission
+from azureml_sandbox.errors import Refused
 from azureml_sandbox.front import METADATA, AsSent
-from azureml_sandbox.login import STORAGE, Login, TokenRefused
-from azureml_sandbox.refusals import blob_error, unauthorized
+from azureml_sandbox.login import TokenRefused
+from azureml_sandbox.refusals import refuse, unauthorized
 from azureml_sandbox.route import Effect
 from azureml_sandbox.sharedkey import authorization
 from azureml_sandbox.storage import SUFFIX, Storage
@@ -29,10 +32,7 @@ from azureml_sandbox.traffic import Asked
 _OF_THE_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "date"})
 _SKIPPED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _COPY, _COPY_TOKEN = "x-ms-copy-source", "x-ms-copy-source-authorization"
-_WRONG_KEY = (
-    "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly"
-    " including the signature."
-)
+_READ = f"{roles.BLOBS}/containers/blobs/read"
 _OWN_SOURCE = re.compile(rb"http://127\.0\.0\.1:\d+/([a-z0-9]+)/")
 
 
@@ -50,8 +50,8 @@ def doing(method: str, query: str, *, copies: bool) -> tuple[str, Effect]:
 class Relay:
     """The way to Azurite for clients."""
 
-    def __init__(self, storage: Storage, login: Login) -> None:
-        self._storage, self._login = storage, login
+    def __init__(self, storage: Storage, admission: Admission) -> None:
+        self._storage, self._admission = storage, admission
 
     def to(self, asked: Asked, account: str, tenant_id: str) -> ASGIApp:
         """Pass one request for this account on, or refuse it in storage's form."""
@@ -59,31 +59,30 @@ class Relay:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             headers = {name.decode(): value.decode(errors="replace") for name, value in scope["headers"]}
             try:
-                url = self._admit(account, tenant_id, scope, headers)
+                url = self._admit(asked, account, scope, headers)
             except TokenRefused as error:
                 await unauthorized(asked, error, tenant_id)(scope, receive, send)
-            except PermissionError as error:
-                await blob_error(403, "AuthenticationFailed", str(error))(scope, receive, send)
+            except Refused as refused:
+                await refuse(asked, refused)(scope, receive, send)
             else:
-                await self._pass_on(url, headers)(scope, receive, send)
+                await self._pass_on(asked, url, headers)(scope, receive, send)
 
         return answer
 
-    def _admit(self, account: str, tenant_id: str, scope: Scope, headers: dict[str, str]) -> URL:
+    def _admit(self, asked: Asked, account: str, scope: Scope, headers: dict[str, str]) -> URL:
         """Where at Azurite the request goes; changes the headers of a copy."""
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
-        if headers.get("authorization", "").startswith("Bearer"):
-            self._login.check(headers["authorization"], tenant_id, {STORAGE, f"https://{account}{SUFFIX}"})
+        self._admission.check(account, roles.action(asked), query, headers.get("authorization", ""))
         if _COPY in headers:
             path = self._by_path(account, scope["method"], path, query, headers)
         return URL(f"http://{self._storage.address}{path}{'?' if query else ''}{query}", encoded=True)
 
     def _by_path(self, account: str, method: str, path: str, query: str, headers: dict[str, str]) -> str:
-        """The path in Azurite's own style; changes the headers likewise. PermissionError for a wrong key."""
+        """The path in Azurite's own style; changes the headers likewise. Refused (403) for a wrong key."""
         given = headers.get("authorization", "")
         sign = partial(authorization, account, self._storage.account_key(account), method=method, query=query)
         if given.startswith("SharedKey") and not hmac.compare_digest(given, sign(path=path, headers=headers)):
-            raise PermissionError(_WRONG_KEY)
+            raise WRONG_SIGNATURE
         path = f"/{account}{path}"
         headers["host"] = self._storage.address
         headers[_COPY] = self._source(headers[_COPY], headers.pop(_COPY_TOKEN, None))
@@ -98,12 +97,15 @@ class Relay:
         if account not in self._storage.accounts:
             return source
         query = parts.query
-        if token is not None:  # Azurite knows no token here: it is checked, then a SAS opens what it would have opened
-            self._login.check(token, None, {STORAGE, f"https://{account}{SUFFIX}"})
+        try:
+            self._admission.check(account, _READ, query, token or "")
+        except Refused as refused:
+            raise Refused(refused.status, refused.message, ("CannotVerifyCopySource",)) from refused
+        if token is not None:  # Azurite knows no token here: a SAS opens what it would have opened
             query += ("&" if query else "") + self._storage.full_access(account)
         return f"http://{self._storage.address}/{account}{parts.path}{'?' if query else ''}{query}"
 
-    def _pass_on(self, url: URL, headers: dict[str, str]) -> ASGIApp:
+    def _pass_on(self, asked: Asked, url: URL, headers: dict[str, str]) -> ASGIApp:
         sent = {name: value for name, value in headers.items() if name not in _OF_THE_HOP}
         has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
         shared_key = headers.get("authorization", "").startswith("SharedKey")
@@ -119,7 +121,7 @@ class Relay:
                 return
             async with got:
                 if shared_key and _unsigned(got):
-                    await blob_error(403, "AuthenticationFailed", _WRONG_KEY)(scope, receive, send)
+                    await refuse(asked, WRONG_SIGNATURE)(scope, receive, send)
                 else:
                     await _answer(got, send)
 

@@ -19,15 +19,14 @@ from xml.etree import ElementTree
 import aiohttp
 from azure.storage.blob import (
     AccountSasPermissions,
-    BlobSasPermissions,
     ContainerSasPermissions,
     ResourceTypes,
     generate_account_sas,
-    generate_blob_sas,
     generate_container_sas,
 )
 from yarl import URL
 
+from azureml_sandbox.delegation import delegated_sas
 from azureml_sandbox.node import Azurite
 from azureml_sandbox.pki import write_private
 
@@ -102,19 +101,19 @@ class Storage:
         return self.accounts[account]
 
     def sas_url(self, account: str, container: str, blob: str | None, permissions: str, hours: float) -> str:
-        """The public URL of a blob, or of a container where `blob` is None, with a SAS for it.
-
-        `permissions` are the letters of the service: `r`, `rwc`, `rl`…
-        """
-        expiry = datetime.now(UTC) + timedelta(hours=hours)
-        key = self.account_key(account)
-        if blob is None:
-            allowed = ContainerSasPermissions.from_string(permissions)
-            sas = generate_container_sas(account, container, account_key=key, permission=allowed, expiry=expiry)
-        else:
-            granted = BlobSasPermissions.from_string(permissions)
-            sas = generate_blob_sas(account, container, blob, account_key=key, permission=granted, expiry=expiry)
+        """The public URL of a blob, or of a container where `blob` is None, with the service's own SAS for it."""
+        sas = delegated_sas(self.accounts, account, container, blob, permissions=permissions, hours=hours)
         return f"https://{account}{SUFFIX}{_path(container, blob)}?{sas}"
+
+    def keyed_sas(self, account: str, container: str, permissions: str, hours: float) -> str:
+        """A SAS for a container, signed with the account's key. KeyError for an account that is not the sandbox's."""
+        return generate_container_sas(
+            account,
+            container,
+            account_key=self.account_key(account),
+            permission=ContainerSasPermissions.from_string(permissions),
+            expiry=datetime.now(UTC) + timedelta(hours=hours),
+        )
 
     async def create_container(self, account: str, container: str) -> None:
         """Repeatable: a container that is there stays as it is."""

@@ -8,6 +8,10 @@ const modules = path.join(azurite, "node_modules");
 // Azure accepts over https: SAS with spr=https, bearer tokens, user delegation keys.
 Object.defineProperty(require(path.join(modules, "express")).request, "protocol", { get: () => "https" });
 
+// User delegation keys derive from this; Azurite's own seed is the same for everybody.
+require(path.join(modules, "azurite/dist/src/blob/utils/constants.js")).USERDELEGATIONKEY_SIGNING_SEED =
+  process.env.SANDBOX_DELEGATION_SEED;
+
 // The server holds the other end of stdin: gone with it, however it ends. Azurite then writes its metadata and leaves.
 process.stdin.on("end", () => process.emit("SIGTERM")).resume();
 
