@@ -11,6 +11,7 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.bring_metrics import MetricBringer, Metrics, more_than
+from azureml_replay.download import Download
 from azureml_replay.errors import NotFound, ServiceError
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing, path_in_run
@@ -27,6 +28,7 @@ from azureml_replay.model import (
 )
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection, chosen
+from azureml_replay.supply import gone_now
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Source
 
@@ -40,6 +42,8 @@ class ExtractOptions:
     metrics: Metrics = Metrics.FULL
     artifacts: bool = True
     """The list of files; their bytes stay where they are and are copied server to server by replay."""
+    download: bool = False
+    """The bytes too: then replay and verify need the source no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,10 @@ class Extracted:
     """Brought now; those that were here and unchanged are not brought again."""
     points: int
     files: int
+    kept: int
+    """Files whose bytes came into the archive now."""
+    kept_bytes: int
+    """Over the wire: content that was here already does not come again."""
     active: int
     """Runs left to a later call because their unit has not ended."""
     failed: tuple[tuple[RunId, str], ...]
@@ -85,6 +93,9 @@ async def extract(
     archive.forget_unselected()
     await extraction.bring_owners()
     await extraction.bring(width)
+    download = Download(source, archive, progress)
+    if options.artifacts and options.download:
+        await download.bring(width)
     return Extracted(
         listed=listed,
         units=len(choice.units),
@@ -92,7 +103,9 @@ async def extract(
         points=extraction.points,
         files=extraction.files,
         active=choice.active_runs,
-        failed=tuple(extraction.failed),
+        kept=download.files,
+        kept_bytes=download.bytes,
+        failed=(*extraction.failed, *download.failed),
     )
 
 
@@ -104,6 +117,8 @@ class _Extraction:
     progress: Progress
     storage: StorageListing
     metrics: MetricBringer
+    gone: str = field(default_factory=gone_now)
+    """Why a file has no bytes: one moment for all, so that they are counted together."""
     runs: int = 0
     points: int = 0
     files: int = 0
@@ -277,4 +292,4 @@ class _Extraction:
         found = stored.pop(artifact.location, None)
         if found is None:
             found = await self.source.stored_file(artifact.location)
-        return replace(artifact, stored=found)
+        return replace(artifact, stored=found, gone=None if found else self.gone)

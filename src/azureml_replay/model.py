@@ -302,6 +302,8 @@ class Artifact:
     """The artifact service lists it."""
     stored: StoredFile | None
     """None where no blob was found at `location`, or its datastore could not be listed."""
+    gone: str | None = None
+    """Why there is none: what the storage answered, and when."""
     more: Mapping[str, Json] = field(default_factory=dict)
     """What else the index says of it, its `tags` among it: not carried."""
     unknown: tuple[str, ...] = ()

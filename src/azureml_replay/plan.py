@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from azureml_replay.file_plan import ALL_FILES, TWICE, UNINDEXED_FOLDER, FileChoice
 from azureml_replay.fitting import (
     JOB_FILE,
-    MOVED_FOLDER,
     OVERFLOW_FILE,
-    OWN_FOLDER,
     Fitting,
     fit_run,
     fit_series,
@@ -37,6 +36,7 @@ from azureml_replay.model import (
 from azureml_replay.selection import Selection, chosen
 
 SHARED = "shared with another run, carried once with its owner"
+LOST = "listed by the artifact index, but its bytes were not found"
 
 
 class Recorded(Protocol):
@@ -76,12 +76,20 @@ class Recorded(Protocol):
         """Files that the index lists and the storage does not hold."""
         ...
 
+    def artifacts(self, run: RunId) -> Iterator[Artifact]:
+        """A run's files, by path."""
+        ...
+
+    def stored_twice(self, run: RunId) -> Iterator[str]:
+        """Paths for which index and storage name different places, both with bytes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
     """How the histories are to arrive."""
 
-    artifacts: bool = True
+    files: FileChoice = ALL_FILES
     lost: frozenset[str] = frozenset()
     """Fields of Run that this target was seen to drop (probe.py): expected as omissions, not as findings."""
     limits: Limits = DOCUMENTED
@@ -182,7 +190,7 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
     _say_what_names_the_source(run.id, logged, fitting, options.ids)
     as_read = replace(details.run, parent=run.parent if depth else None, document=None)
     fitted = fit_run(as_read, recorded.source, fitting, options.limits)
-    files, size = _files(recorded, run.id, fitting, carried=options.artifacts)
+    files, size = _files(recorded, run.id, fitting, options.files)
     return Step(
         source=run.id,
         unit=root,
@@ -207,15 +215,31 @@ def _say_what_names_the_source(run: RunId, logged: Iterable[tuple[Series, int]],
             fitting.omit(f"metric {series.key.name}: its link to a file", "names the run by its id in the source")
 
 
-def _files(recorded: Recorded, run: RunId, fitting: Fitting, *, carried: bool) -> tuple[int, int]:
+def _files(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:
     files, size = recorded.artifact_totals(run)
     lost = list(recorded.lost_files(run))
-    if not carried:
+    if not choice.artifacts:
         if files or lost:
             fitting.omit(f"{files + len(lost)} files", "left out by --no-artifacts")
         return 0, 0
     for artifact in lost:
-        fitting.omit(f"file {artifact.path}", "listed by the artifact index, but its bytes were not found")
+        fitting.omit(f"file {artifact.path}", artifact.gone or LOST)
+    for path in recorded.stored_twice(run) if files > 1 else ():
+        fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")
+    return _chosen(recorded, run, fitting, choice) if choice.narrowed else (files, size)
+
+
+def _chosen(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:
+    """Each file is looked at: only where a choice was made."""
+    files = size = 0
+    for artifact in recorded.artifacts(run):
+        if artifact.stored is None:
+            continue
+        reason = choice.refusal(artifact.path, artifact.stored.size_bytes)
+        if reason:
+            fitting.omit(f"file {artifact.path}", reason)
+        else:
+            files, size = files + 1, size + artifact.stored.size_bytes
     return files, size
 
 
@@ -240,11 +264,6 @@ def job_document(recorded: Recorded, run: RunId) -> Json:
         "specification": details.specification if details else None,
         **{name: value for name, value in said.items() if value},
     }
-
-
-def target_path(path: str) -> str:
-    """Where a source's file goes: the same path, but `replay/` is ours."""
-    return MOVED_FOLDER + path.removeprefix(OWN_FOLDER) if path.startswith(OWN_FOLDER) else path
 
 
 @dataclass(slots=True)

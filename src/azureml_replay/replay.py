@@ -27,6 +27,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import send_experiments
 from azureml_replay.send_files import FileSender
 from azureml_replay.send_points import PointSender
+from azureml_replay.supply import Supply
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Outcome, Refused, Source, Target
 
@@ -72,7 +73,7 @@ class Replayed:
 
 async def replay(
     archive: Archive,
-    source: Source,
+    source: Source | None,
     target: Target,
     selection: Selection,
     *,
@@ -82,8 +83,9 @@ async def replay(
 ) -> Replayed:
     """Bring what the target lacks. May be killed and repeated at any moment: nothing is lost, nothing is twice.
 
-    `width` bounds how many runs are worked on at once. Raises UserError where the target is the source or cannot be
-    replayed into. A run that fails is recorded and left to the next call.
+    `width` bounds how many runs are worked on at once. Without `source` all bytes come from the archive. Raises
+    UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file. A run that
+    fails is recorded and left to the next call.
     """
     if archive.source.same_as(target.ref):
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
@@ -95,7 +97,7 @@ async def replay(
         for root in planned_units(archive, selection):
             _rename(archive, target.ref, root)
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
-    files = FileSender(archive, source, target, progress)
+    files = FileSender(archive, Supply(archive, source), target, progress)
     replaying = _Replaying(archive, target, options, progress, width, files, late=probe.late)
     steps = plan(archive, selection, options.plan)
     while window := list(islice(steps, WINDOW)):
@@ -279,7 +281,7 @@ class _Replaying:
             sender = PointSender(self.archive, self.target, self.progress)
             points = await sender.send(step, ask=step.source in self.known)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
-            sent = await self.files.send(step, artifacts=self.options.plan.artifacts)
+            sent = await self.files.send(step, self.options.plan.files)
             self.files_sent += sent.files
             self.bytes_sent += sent.bytes
         except ServiceError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,13 +11,15 @@ import orjson
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
-from azureml_replay.errors import NotFound, Rejected, ServiceError
+from azureml_replay.errors import Rejected, ServiceError
+from azureml_replay.file_plan import FileChoice, placed
 from azureml_replay.fitting import JOB_FILE
 from azureml_replay.limits import FILES_PER_REQUEST
 from azureml_replay.model import Artifact, Json, Points, SeriesKey, StoredFile
-from azureml_replay.plan import Step, job_document, target_path
+from azureml_replay.plan import Step, job_document
 from azureml_replay.progress import Progress
-from azureml_replay.workspace import CopyFile, NewFile, Refused, Source, Target
+from azureml_replay.supply import TAKEN_AGAIN, Supply
+from azureml_replay.workspace import CopyFile, NewFile, PutFile, Refused, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +30,35 @@ class FilesSent:
     bytes: int
 
 
+Sending = Mapping[str, tuple[PutFile, bytes]]
+"""By path in the target: the file, and the digest that its receipt will have."""
+
+
 @dataclass(slots=True)
 class FileSender:
     """Brings the files of one run at a time."""
 
     archive: Archive
-    source: Source
+    supply: Supply
     target: Target
     progress: Progress
 
-    async def send(self, step: Step, *, artifacts: bool) -> FilesSent:
-        """Every file whose receipt lacks or names other content; without `artifacts` only those that we make.
+    async def send(self, step: Step, choice: FileChoice) -> FilesSent:
+        """Every chosen file whose receipt lacks or names other content, and those that we make.
 
-        Repeatable. Raises Rejected, Unavailable.
+        Repeatable. Raises Rejected, Unavailable, IntegrityError.
         """
         receipts = self.archive.receipts(self.target.ref, step.source)
         files = size = 0
         left = (
-            artifact
-            for artifact in self.archive.artifacts(step.source)
-            if artifacts and artifact.stored and not _arrived(receipts, artifact)
+            (path, artifact)
+            for path, artifact in placed(self.archive.artifacts(step.source), choice)
+            if not _arrived(receipts, path, artifact)
         )
-        while batch := list(islice(left, FILES_PER_REQUEST)):
-            await self._copy(step, batch)
-            files += len(batch)
-            size += sum(artifact.stored.size_bytes for artifact in batch if artifact.stored)
+        while batch := dict(islice(left, FILES_PER_REQUEST)):
+            for artifact in await self._bring(step, batch, choice):
+                files += 1
+                size += artifact.stored.size_bytes if artifact.stored else 0
         made = [
             file
             for file in own_files(self.archive, step)
@@ -62,30 +68,54 @@ class FileSender:
             await self._put(step, {file.path: (file, _digest_of(file)) for file in made})
         return FilesSent(files + len(made), size + sum(len(file.data) for file in made))
 
-    async def _copy(self, step: Step, batch: Sequence[Artifact]) -> None:
-        """One request for write URLs, then one copy a file."""
-        files: dict[str, tuple[CopyFile | NewFile, bytes]] = {}
-        for artifact in batch:
-            stored = artifact.stored or await self.source.stored_file(artifact.location)
-            if stored is None:
-                raise NotFound(f"file {artifact.path}: its bytes are gone from the source")
-            url = await self.source.readable_url(artifact.location)
-            file = CopyFile(path=target_path(artifact.path), source=url, stored=stored)
-            files[file.path] = (file, file_digest(stored))
-        await self._put(step, files)
+    async def _bring(self, step: Step, batch: Mapping[str, Artifact], choice: FileChoice) -> list[Artifact]:
+        """What went; a file that is another now is begun anew, one that is gone is left to the archive's omissions."""
+        sent: list[Artifact] = []
+        for _ in range(TAKEN_AGAIN):
+            refused = await self._copy(step, batch)
+            sent += [artifact for path, artifact in batch.items() if path not in refused]
+            places = {artifact.location for path, artifact in batch.items() if path in refused}
+            if not places:
+                return sent
+            now = placed(self.archive.artifacts(step.source), choice)
+            batch = {path: artifact for path, artifact in now if artifact.location in places}
+        raise Rejected(f"file {next(iter(batch), '')} of run {step.source} changes all the time")
 
-    async def _put(self, step: Step, files: Mapping[str, tuple[CopyFile | NewFile, bytes]]) -> None:
+    async def _copy(self, step: Step, batch: Mapping[str, Artifact]) -> set[str]:
+        """One request for write URLs, then one copy a file. Answers what the source has no more as it was listed."""
+        if not batch:
+            return set()
+        files: dict[str, tuple[PutFile, bytes]] = {}
+        for path, artifact in batch.items():
+            if artifact.stored is not None:
+                files[path] = (await self.supply.file(artifact, path), file_digest(artifact.stored))
+        refused = await self._put(step, files)
+        for path, outcome in refused.items():
+            if not await self.supply.look_again(batch[path], outcome):
+                raise _rejected(path, step, outcome)
+        return set(refused)
+
+    async def _put(self, step: Step, files: Sending) -> dict[str, Refused]:
+        """What was refused because of the source's file; raises for everything else."""
         items = {file_item(path): digest for path, (_, digest) in files.items()}
         self.archive.mark(self.target.ref, step.source, items, State.SENDING)
         outcomes = await self.target.put_files(step.run.experiment, step.run.id, [file for file, _ in files.values()])
         arrived = {file_item(path): items[file_item(path)] for path in files if outcomes.get(path) is None}
         self.archive.mark(self.target.ref, step.source, arrived, State.SENT)
         self.progress.done("files sent", len(arrived))
+        refused: dict[str, Refused] = {}
         for path, outcome in outcomes.items():
-            if isinstance(outcome, Refused):
-                raise Rejected(f"file {path} of run {step.source}: {outcome.reason}", status=outcome.status)
             if isinstance(outcome, ServiceError):
                 raise outcome
+            if isinstance(outcome, Refused):
+                if not isinstance(files[path][0], CopyFile):
+                    raise _rejected(path, step, outcome)
+                refused[path] = outcome
+        return refused
+
+
+def _rejected(path: str, step: Step, outcome: Refused) -> Rejected:
+    return Rejected(f"file {path} of run {step.source}: {outcome.reason}", status=outcome.status)
 
 
 def own_files(archive: Archive, step: Step) -> Iterator[NewFile]:
@@ -131,10 +161,8 @@ def _digest_of(file: NewFile) -> bytes:
     return hashlib.blake2b(file.data, digest_size=16).digest()
 
 
-def _arrived(receipts: Mapping[str, Receipt], artifact: Artifact) -> bool:
-    if artifact.stored is None:
-        return True
-    return _is(receipts.get(file_item(target_path(artifact.path))), file_digest(artifact.stored))
+def _arrived(receipts: Mapping[str, Receipt], path: str, artifact: Artifact) -> bool:
+    return artifact.stored is None or _is(receipts.get(file_item(path)), file_digest(artifact.stored))
 
 
 def _is(receipt: Receipt | None, digest: bytes) -> bool:

@@ -28,6 +28,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import ids_in
 from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import OWNER, experiment_omissions, planned_experiments
+from azureml_replay.supply import Supply
 from azureml_replay.verify_files import FileCheck, FilesChecked
 from azureml_replay.verify_points import PointCheck
 from azureml_replay.workers import for_each
@@ -66,14 +67,14 @@ async def verify(
 ) -> Verdict:
     """Compare everything that the archive's plan says with what the target holds. Writes to the archive only.
 
-    `deep` reads the bytes of every file on the target, and on the source where the source has no checksum; it needs
-    `source`. Raises Unavailable, Rejected, IntegrityError.
+    `deep` reads the bytes of every file on the target; where the source told no checksum, those that the archive holds,
+    or else the source's: then it needs `source`. Raises Unavailable, Rejected, IntegrityError, UserError.
     """
     known = archive.probe(target.ref)
     probe = Probe.from_json(known) if known is not None else None
     storage = StorageListing(target, archive, progress)
     points_of = PointCheck(archive, target)
-    files_of = FileCheck(archive, target, storage, source if deep else None)
+    files_of = FileCheck(archive, target, storage, Supply(archive, source) if deep else None)
     verifying = _Verifying(archive, target, points_of, files_of, options, progress, probe, storage)
     total = archive.totals().extracted
     progress.expect("runs verified", total)
@@ -140,7 +141,7 @@ class _Verifying:
         findings = [Finding(step.source, "run", "absent", step.run.id, "")]
         if actual is not None:
             findings = [*self._compare_run(step, actual), *await self.points_of.findings(step)]
-            files = await self.files_of.check(step, actual, artifacts=self.options.artifacts)
+            files = await self.files_of.check(step, actual, choice=self.options.files)
             findings += files.findings
             self._count(files)
         self.archive.put_findings(self.target.ref, step.source, findings)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import compare_files
 from azureml_replay.errors import NotFound
+from azureml_replay.file_plan import FileChoice, placed
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
-from azureml_replay.plan import Step, target_path
+from azureml_replay.plan import Step
 from azureml_replay.send_files import own_files
-from azureml_replay.workspace import Source, Target
+from azureml_replay.supply import Supply, md5_of
+from azureml_replay.workspace import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,10 @@ class Expected:
 
     files: Mapping[str, StoredFile]
     """By path: size and MD5 as the source has them, or as we made them."""
-    origins: Mapping[str, Location]
-    """Where the source keeps it; ours have none."""
+    origins: Mapping[str, Artifact]
+    """What it is in the source; ours have none."""
+    left_out: frozenset[str] = frozenset()
+    """Paths that may be there from an earlier call, and are not looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,36 +47,40 @@ class FileCheck:
     archive: Archive
     target: Target
     storage: StorageListing
-    deep_source: Source | None = field(default=None)
-    """Given: read every byte, the source's too where it has no MD5."""
+    deep: Supply | None = field(default=None)
+    """Given: read every byte, the source's or the archive's too where storage told no MD5."""
 
-    async def check(self, step: Step, actual: Run, *, artifacts: bool) -> FilesChecked:
-        """Without `artifacts` only the files that we make. Raises Unavailable, Rejected."""
+    async def check(self, step: Step, actual: Run, *, choice: FileChoice) -> FilesChecked:
+        """Those that were chosen, and those that we make. Raises Unavailable, Rejected."""
         stored = {path_in_run(file, actual.container): file async for file in self.storage.files(actual.container)}
         indexed = {artifact.path: artifact.location async for page in self._index(actual) for artifact in page}
-        expected = self._expected(step, artifacts=artifacts)
+        expected = self._expected(step, choice)
+        stored = {path: file for path, file in stored.items() if path not in expected.left_out}
+        indexed = {path: place for path, place in indexed.items() if path not in expected.left_out}
         findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
         findings += _compare_index(step.source, expected, indexed, stored)
-        if self.deep_source is not None:
-            findings += await self._bytes(step.source, expected, stored, self.deep_source)
+        if self.deep is not None:
+            findings += await self._bytes(step.source, expected, stored, self.deep)
         return FilesChecked(
             findings=findings,
             files=len(expected.files),
             bytes=sum(file.size_bytes for file in expected.files.values()),
-            unverifiable=0 if self.deep_source is not None else unverifiable,
+            unverifiable=0 if self.deep is not None else unverifiable,
         )
 
-    def _expected(self, step: Step, *, artifacts: bool) -> Expected:
+    def _expected(self, step: Step, choice: FileChoice) -> Expected:
         files: dict[str, StoredFile] = {}
-        origins: dict[str, Location] = {}
-        for artifact in self.archive.artifacts(step.source) if artifacts else ():
-            if artifact.stored is not None:  # the others are the plan's omissions
-                path = target_path(artifact.path)
-                files[path], origins[path] = artifact.stored, artifact.location
+        origins: dict[str, Artifact] = {}
+        for path, artifact in placed(self.archive.artifacts(step.source), choice):
+            if artifact.stored is not None:
+                files[path], origins[path] = self.archive.described(artifact.stored), artifact
+        left_out = set[str]()
+        if choice.narrowed:
+            left_out = {path for path, _ in placed(self.archive.artifacts(step.source))} - files.keys()
         for made in own_files(self.archive, step):
             md5 = hashlib.md5(made.data, usedforsecurity=False).digest()
             files[made.path] = StoredFile(location=Location("", made.path), size_bytes=len(made.data), md5=md5)
-        return Expected(files, origins)
+        return Expected(files, origins, frozenset(left_out))
 
     async def _index(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         try:
@@ -82,13 +90,13 @@ class FileCheck:
             return  # a run without files has no container in the index
 
     async def _bytes(
-        self, run: RunId, expected: Expected, stored: Mapping[str, StoredFile], source: Source
+        self, run: RunId, expected: Expected, stored: Mapping[str, StoredFile], supply: Supply
     ) -> list[Finding]:
         found: list[Finding] = []
         for path in sorted(expected.files.keys() & stored.keys()):
             wanted = expected.files[path].md5
             if wanted is None:
-                wanted = await md5_of(source, expected.origins[path])
+                wanted = await supply.md5(expected.origins[path])
             there = await md5_of(self.target, stored[path].location)
             if there != wanted:
                 found.append(Finding(run, f"file {path}: bytes", "differs", wanted.hex(), there.hex()))
@@ -106,11 +114,3 @@ def _compare_index(
             yield Finding(run, f"file {path}: index entry", "differs", str(stored[path].location), str(indexed[path]))
     for path in sorted(indexed.keys() - expected.files.keys() - stored.keys()):
         yield Finding(run, f"file {path}: index entry", "extra", "", path)
-
-
-async def md5_of(workspace: Source, location: Location) -> bytes:
-    """Of a file's bytes, read now."""
-    digest = hashlib.md5(usedforsecurity=False)
-    async for data in workspace.read(location):
-        digest.update(data)
-    return digest.digest()

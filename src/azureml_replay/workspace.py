@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from azureml_replay.errors import ServiceError
 from azureml_replay.model import (
@@ -82,8 +82,13 @@ class Source(Protocol):
         """One blob's properties, None where it is gone. Raises Rejected where the datastore can't be read."""
         ...
 
-    def read(self, location: Location) -> AsyncIterator[bytes]:
-        """A blob's bytes, 4 MiB at most at a time; nothing for an empty one. Raises NotFound."""
+    def read(
+        self, location: Location, *, start: int = 0, stop: int | None = None, etag: str | None = None
+    ) -> AsyncIterator[bytes]:
+        """A blob's bytes from `start` up to, not including, `stop`: 4 MiB at most at a time; none of an empty one.
+
+        Raises NotFound; Rejected (412) where it is another than `etag` names, or changes meanwhile.
+        """
         ...
 
     async def readable_url(self, location: Location) -> SecretUrl:
@@ -112,6 +117,19 @@ class CopyFile:
     source: SecretUrl
     stored: StoredFile
     """Pins the source: a changed ETag is refused."""
+    read: Callable[[int, int], Awaitable[bytes]] | None = None
+    """From a first byte up to, not including, a last one: the way through us, where storage cannot reach storage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldFile:
+    """A file whose bytes are here: they go through us, a piece at a time."""
+
+    path: str
+    stored: StoredFile
+    """Size, MD5, content type and metadata that it is to have."""
+    pieces: Callable[[int], Iterator[bytes]]
+    """All bytes in order, so many at a time. Raises IntegrityError at their end where they are damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +139,9 @@ class NewFile:
     path: str
     data: bytes
     content_type: str = "application/json"
+
+
+PutFile: TypeAlias = CopyFile | HeldFile | NewFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +182,7 @@ class Target(Source, Protocol):
         """Returns once what was appended to the run can be read. Repeatable."""
         ...
 
-    async def put_files(
-        self, experiment: str, run: RunId, files: Sequence[CopyFile | NewFile]
-    ) -> Mapping[str, Outcome]:
+    async def put_files(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
         """Index entries and bytes, at most `FILES_PER_REQUEST`. Repeatable: a path holds what was put last."""
         ...
 

@@ -142,15 +142,14 @@ async def _replay(
     if not was_extracted(folder):
         await fill_from_file(index, folder, source, reach=options.shape.files.artifacts, width=width, terminal=terminal)
     with Archive.open(folder) as archive, terminal.progress() as progress:
-        origin = source or WorkspaceConfig(archive.source, origin=str(archive.source))
         selection = selection_of(index, archive, limit)
         async with (
-            calls.connected(origin, width, progress) as reading,
+            calls.reading(archive, source, width, progress, needed=options.shape.files.artifacts) as origin,
             calls.connected(target, width, progress) as writing,
         ):
             archive.log_command(sys.argv)
             return await replay_synthetic(
-                archive, reading, writing, selection, options=options, width=width, progress=progress
+                archive, origin, writing, selection, options=options, width=width, progress=progress
             )
 
 

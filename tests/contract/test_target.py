@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from azureml_replay.azure import blocks as azure_blocks
 from azureml_replay.azure import files as azure_files
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.config import workspace_config
@@ -395,7 +396,7 @@ class TestFiles:
     ) -> None:
         """With what a whole copy takes along by itself."""
         monkeypatch.setattr(azure_files, "WHOLE_COPY_BYTES", 1024)
-        monkeypatch.setattr(azure_files, "BLOCK_BYTES", 1024 * 1024)
+        monkeypatch.setattr(azure_blocks, "COPIED_BLOCK_BYTES", 1024 * 1024)
         await begin(target)
         await begin(other)
         data = os.urandom(2 * 1024 * 1024 + 7)

@@ -79,6 +79,12 @@ class Family:
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
         return iter(())
 
+    def artifacts(self, run: RunId) -> Iterator[Artifact]:
+        return iter(())
+
+    def stored_twice(self, run: RunId) -> Iterator[str]:
+        return iter(())
+
     def tree(self, options: SyntheticOptions | None = None, plan_options: PlanOptions | None = None) -> Tree:
         """The unit, planned and grown."""
         steps = plan_unit(self, self.runs[0].id, plan_options or PlanOptions())

@@ -25,6 +25,7 @@ PURE = (
     "errors.py",
     "lineage.py",
     "fidelity.py",
+    "file_plan.py",
     *(
         f"synthetic/{name}.py"
         for name in (
@@ -54,6 +55,8 @@ VERBS = (
     "send_experiments",
     "probe",
     "listing",
+    "supply",
+    "download",
 )
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "azureml_sandbox": ("azureml_replay",),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay import lineage
+from azureml_replay.file_plan import FileChoice, target_path
 from azureml_replay.fitting import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.model import (
     Artifact,
@@ -21,7 +22,7 @@ from azureml_replay.model import (
     SeriesKey,
     WorkspaceRef,
 )
-from azureml_replay.plan import PlanOptions, Step, plan, reusing, summarize, target_path
+from azureml_replay.plan import PlanOptions, Step, plan, reusing, summarize
 from azureml_replay.selection import Selection
 
 SOURCE = WorkspaceRef("sub", "group", "old")
@@ -37,6 +38,7 @@ class Memory:
     logged: dict[RunId, list[tuple[Series, int]]] = field(default_factory=dict)
     files: dict[RunId, tuple[int, int]] = field(default_factory=dict)
     lost: dict[RunId, list[Artifact]] = field(default_factory=dict)
+    stored: dict[RunId, list[Artifact]] = field(default_factory=dict)
 
     def listing(self) -> Iterable[Listed]:
         raise NotImplementedError("only needed where a selection narrows")
@@ -66,6 +68,13 @@ class Memory:
 
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
         return iter(self.lost.get(run, []))
+
+    def artifacts(self, run: RunId) -> Iterator[Artifact]:
+        return iter(self.stored.get(run, []))
+
+    def stored_twice(self, run: RunId) -> Iterator[str]:
+        paths = [artifact.path for artifact in self.artifacts(run)]
+        return iter(sorted({path for path in paths if paths.count(path) > 1}))
 
 
 def a_run(name: str = "r1", **fields: object) -> Run:
@@ -222,7 +231,7 @@ def test_fields_that_the_target_was_seen_to_lose_are_planned_omissions() -> None
 
 def test_files_left_out_are_counted() -> None:
     """--no-artifacts says how many stayed behind."""
-    step = step_of(a_run(), PlanOptions(artifacts=False), files={RunId("r1"): (7, 100)})
+    step = step_of(a_run(), PlanOptions(files=FileChoice(artifacts=False)), files={RunId("r1"): (7, 100)})
 
     assert (step.files, [omission.what for omission in step.omissions]) == (0, ["7 files"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from azureml_replay.file_plan import FileChoice
 from azureml_replay.plan import PlanOptions
 from azureml_replay.synthetic.dry_run import SECONDS_PER_CONTAINER, DryRun, drawn, hierarchy
 from azureml_replay.synthetic.grow import SyntheticOptions
@@ -51,7 +52,7 @@ def test_the_cost_is_that_of_the_containers() -> None:
 
 def test_without_artifacts_there_are_no_files() -> None:
     """Points and the rest are counted all the same."""
-    found = counted(a_family().tree(plan_options=PlanOptions(artifacts=False)))
+    found = counted(a_family().tree(plan_options=PlanOptions(files=FileChoice(artifacts=False))))
 
     assert (found.points, found.files, found.bytes) == (5, 0, 0)
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azureml_replay.file_plan import FileChoice
 from azureml_replay.model import Artifact, Location, Omission, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.plan import Step
 from azureml_replay.synthetic.batches import holdable, is_scalar, metric, parts, requests
-from azureml_replay.synthetic.manifest import FILES_FILE, FileChoice, layout, manifest, point_parts
+from azureml_replay.synthetic.manifest import FILES_FILE, layout, manifest, point_parts
 from azureml_replay.synthetic.places import Places, place_of, refusal
 from azureml_replay.synthetic.tree import Node
 from azureml_replay.workspace import NewFile

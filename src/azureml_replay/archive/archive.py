@@ -23,6 +23,7 @@ from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.ledger import Ledger
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock
+from azureml_replay.archive.objects import Objects
 from azureml_replay.archive.reading import Reading
 from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS
 from azureml_replay.errors import IntegrityError, UserError
@@ -32,8 +33,8 @@ _OURS = ("archive.", "artifacts")
 """How the names of an archive's own files begin."""
 
 
-class Archive(Listing, Content, Reading, Ledger, Imports):
-    """See the parts: what was listed, what runs hold, reading it, and the ledger of what was sent."""
+class Archive(Listing, Content, Objects, Reading, Ledger, Imports):
+    """See the parts: what was listed, what runs hold, their bytes, reading it, and the ledger of what was sent."""
 
     source: WorkspaceRef
 
@@ -105,13 +106,14 @@ class Archive(Listing, Content, Reading, Ledger, Imports):
             self._execute("insert into command_log (at, command) values (?, ?)", (str(now()), line))
 
     def check(self) -> None:
-        """Reads every page and every chunk. Raises IntegrityError at the first that is damaged."""
+        """Reads every page, chunk and object. Raises IntegrityError at the first that is damaged."""
         problem = self._one("pragma quick_check(1)")[0]
         if problem != "ok":
             raise IntegrityError(f"archive {self.folder} is damaged: {problem}")
         for (run,) in self._pages("select id from run where id > ? order by id limit ?", (), ("",)):
             for _ in self.chunks(run):
                 pass
+        self.check_objects()
 
     def _found(self, source: WorkspaceRef) -> None:
         """Makes the tables of a new archive and of newer versions, each with its receipt."""

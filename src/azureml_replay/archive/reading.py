@@ -157,6 +157,15 @@ class Reading(Database):
         """  # noqa: S608  # our own words
         return (artifact_of(*row) for row in self._pages(sql, (run,), ("", "", "")))
 
+    def stored_twice(self, run: RunId) -> Iterator[str]:
+        """Paths of an extracted run for which index and storage name different places, both with bytes."""
+        sql = """
+            select path from artifact a join run on run.id = a.run and run.generation = a.generation
+            where a.run = ? and size_bytes is not null and path > ?
+            group by path having count(*) > 1 order by path limit ?
+        """
+        return (path for (path,) in self._pages(sql, (run,), ("",)))
+
     def artifact_totals(self, run: RunId) -> tuple[int, int]:
         """How many files of an extracted run there are to carry, and their bytes."""
         row: Any = self._one(

@@ -212,8 +212,11 @@ def stored_of(location: Location, *stored: Any) -> StoredFile:  # noqa: ANN401  
     )
 
 
-ARTIFACT_COLUMNS = (
-    "path, datastore, location, indexed, more, unknown, size_bytes, md5, etag, content_type, metadata, stored_unknown"
+ARTIFACT_COLUMNS = ", ".join(
+    (
+        "path, datastore, location, indexed, more, unknown, gone",
+        "size_bytes, md5, etag, content_type, metadata, stored_unknown",
+    )
 )
 """What `artifact_row` gives and `artifact_of` takes, in their order."""
 
@@ -221,13 +224,13 @@ ARTIFACT_COLUMNS = (
 def artifact_row(artifact: Artifact) -> tuple[Any, ...]:
     """The cells of one file of a run."""
     place = artifact.location
-    told = optional(artifact.more), optional(artifact.unknown)
+    told = optional(artifact.more), optional(artifact.unknown), artifact.gone
     return (artifact.path, place.datastore, place.path, artifact.indexed, *told, *stored_row(artifact.stored))
 
 
 def artifact_of(*cells: Any) -> Artifact:  # noqa: ANN401  # the cells of a row
     """One file of a run, from its row."""
-    path, datastore, location, indexed, more, unknown, *stored = cells
+    path, datastore, location, indexed, more, unknown, gone, *stored = cells
     place = Location(datastore, location)
     file = None if stored[0] is None else stored_of(place, *stored)
     return Artifact(
@@ -237,4 +240,5 @@ def artifact_of(*cells: Any) -> Artifact:  # noqa: ANN401  # the cells of a row
         stored=file,
         more=loads(more) if more else {},
         unknown=names_of(unknown),
+        gone=gone,
     )

@@ -136,6 +136,19 @@ MIGRATIONS = (
     alter table stored_file add column unknown text;
     alter table job add column unknown text;
     """,
+    """
+    create table object (
+      sha256 blob primary key, size_bytes integer not null, md5 blob not null
+    ) without rowid;
+    create index object_md5 on object (md5, size_bytes);
+    -- which object holds the bytes of a place at an ETag, none while they are on their way
+    create table content (
+      datastore text not null, path text not null, etag text not null, sha256 blob, size_bytes integer not null,
+      primary key (datastore, path)
+    ) without rowid;
+    create index content_object on content (sha256) where sha256 is not null;
+    alter table artifact add column gone text;
+    """,
 )
 """Never edit one that was released: append."""
 

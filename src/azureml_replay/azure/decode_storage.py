@@ -128,6 +128,13 @@ def blob_headers(location: Location, headers: Mapping[str, str]) -> StoredFile:
 
 
 @readable
+def uncommitted(body: bytes) -> frozenset[str]:
+    """An answer of Get Block List: the names of blocks that no block list has taken in."""
+    root = ET.fromstring(body)  # noqa: S314 see the import
+    return frozenset(name.text or "" for name in root.iterfind("UncommittedBlocks/Block/Name"))
+
+
+@readable
 def delegation_key(body: bytes) -> Mapping[str, str]:
     """An answer of Get User Delegation Key: its fields by name."""
     return {child.tag: child.text or "" for child in ET.fromstring(body)}  # noqa: S314 see the import

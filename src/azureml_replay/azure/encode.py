@@ -236,6 +236,12 @@ def quoted(text: str) -> str:
     return quote(text, safe="")
 
 
+def whole_headers(stored: StoredFile, md5: bytes) -> dict[str, str]:
+    """Put Blob of a file that another storage held: with its content type and metadata."""
+    metadata = {f"x-ms-meta-{name}": value for name, value in stored.metadata.items()}
+    return {**put_headers(stored.content_type or "application/octet-stream", md5), **metadata}
+
+
 def put_headers(content_type: str, md5: bytes) -> dict[str, str]:
     """Put Blob: storage refuses bytes that are not those of the MD5."""
     encoded = base64.b64encode(md5).decode()
@@ -256,6 +262,16 @@ def copy_headers(file: CopyFile) -> dict[str, str]:
 def block_headers(file: CopyFile, start: int, stop: int) -> dict[str, str]:
     """Put Block From URL: the bytes from `start` up to, not including, `stop`."""
     return {**_source(file), "x-ms-source-range": f"bytes={start}-{stop - 1}"}
+
+
+def block_query(name: str) -> str:
+    """Put Block and Put Block From URL."""
+    return f"comp=block&blockid={quoted(name)}"
+
+
+def md5_headers(md5: bytes) -> dict[str, str]:
+    """Put Block: storage refuses bytes that are not those of the MD5."""
+    return {"Content-MD5": base64.b64encode(md5).decode(), "Content-Type": "application/octet-stream"}
 
 
 def block_list(blocks: Sequence[str]) -> bytes:

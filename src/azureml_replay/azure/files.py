@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from azureml_replay.azure import decode, encode
 from azureml_replay.azure.artifacts import Artifacts
+from azureml_replay.azure.blocks import Blocks, block_bytes
 from azureml_replay.azure.storage import Door, Storage
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
 from azureml_replay.model import ARTIFACT_STORE, Location, RunId
 from azureml_replay.workers import map_bounded
-from azureml_replay.workspace import CopyFile, NewFile, Outcome, Refused
+from azureml_replay.workspace import CopyFile, HeldFile, NewFile, Outcome, PutFile, Refused
 
 WHOLE_COPY_BYTES = 256 * 1024 * 1024
 """The most that storage copies in one synchronous request."""
-BLOCK_BYTES = 100 * 1024 * 1024
-"""Of larger files: 50,000 blocks are allowed, so 4.8 TB."""
-BLOCKS_AT_ONCE = 4
 FILES_AT_ONCE = 16
 
 
@@ -29,12 +27,15 @@ class Files:
         """Entries through `artifacts`, bytes through `storage`."""
         self._artifacts = artifacts
         self._storage = storage
+        self._blocks = Blocks(storage)
+        self._out_of_reach: set[str] = set()
+        """Hosts of storage that this one was seen not to reach."""
 
-    async def put(self, experiment: str, run: RunId, files: Sequence[CopyFile | NewFile]) -> Mapping[str, Outcome]:
+    async def put(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
         """By path: what became of each."""
         urls, problems = await self._artifacts.entries(experiment, run, [file.path for file in files])
 
-        async def one(file: CopyFile | NewFile) -> Outcome:
+        async def one(file: PutFile) -> Outcome:
             problem = problems.get(file.path)
             if problem and not problem.taken:
                 return _refusal(problem)
@@ -43,24 +44,24 @@ class Files:
         outcomes = await map_bounded(files, one, FILES_AT_ONCE)
         return dict(zip((file.path for file in files), outcomes, strict=True))
 
-    async def _put_one(self, run: RunId, file: CopyFile | NewFile, url: str | None) -> Outcome:
+    async def _put_one(self, run: RunId, file: PutFile, url: str | None) -> Outcome:
+        at = Location(ARTIFACT_STORE, f"{decode.RUN_FILES}/dcid.{run}/{file.path}")
         try:
-            if url is not None and await self._written(self._storage.door(url), file):
+            if url is not None and await self._written(self._storage.door(url), file, at):
                 return None
             again = await self._door_to_existing(run, file.path)
-            if again is None or not await self._written(again, file):
-                location = Location(ARTIFACT_STORE, f"{decode.RUN_FILES}/dcid.{run}/{file.path}")
-                await self.write(await self._storage.writable(location), file)
+            if again is None or not await self._written(again, file, at):
+                await self.write(await self._storage.writable(at), file, at)
         except Rejected as error:
             return Refused(str(error.args[0]), error.status)
         except ServiceError as error:
             return error
         return None
 
-    async def _written(self, door: Door, file: CopyFile | NewFile) -> bool:
+    async def _written(self, door: Door, file: PutFile, at: Location) -> bool:
         """False where this door may not write: what is there may not be overwritten, or the account takes no keys."""
         try:
-            await self.write(door, file)
+            await self.write(door, file, at)
         except Rejected as error:
             if _will_not_overwrite(error):
                 return False
@@ -74,36 +75,71 @@ class Files:
         except Rejected:
             return None
 
-    async def write(self, door: Door, file: CopyFile | NewFile) -> None:
-        """One blob, in blocks where it is large. Repeatable. Raises Rejected, Unavailable."""
+    async def write(self, door: Door, file: PutFile, at: Location) -> None:
+        """One blob at `at`, in blocks where it is large. Repeatable. Raises Rejected, Unavailable, IntegrityError."""
         if isinstance(file, NewFile):
-            md5 = hashlib.md5(file.data, usedforsecurity=False).digest()
-            headers = encode.put_headers(file.content_type, md5)
+            headers = encode.put_headers(file.content_type, _md5(file.data))
             await self._storage.ask(door, "PUT", headers=headers, data=file.data)
-        elif file.stored.size_bytes <= WHOLE_COPY_BYTES:
-            answer = await self._storage.ask(door, "PUT", headers=encode.copy_headers(file))
-            if answer.headers.get("x-ms-copy-status", "success") != "success":
-                raise Unavailable(f"the copy of {file.path} did not end", method="PUT", url=answer.url)
+        elif isinstance(file, HeldFile):
+            await self._upload(door, file, at)
+        elif _host(file) in self._out_of_reach:
+            await self._relay(door, file, at)
         else:
-            await self._copy_blocks(door, file)
+            await self._copy_or_relay(door, file, at)
 
-    async def _copy_blocks(self, door: Door, file: CopyFile) -> None:
-        starts = range(0, file.stored.size_bytes, BLOCK_BYTES)
+    async def _copy_or_relay(self, door: Door, file: CopyFile, at: Location) -> None:
+        """Storage fetches the file; where it cannot, the bytes go through us, and those of its neighbours at once."""
+        try:
+            await self._copy(door, file, at)
+        except ServiceError as error:
+            if file.read is None or not _cannot_fetch(error):
+                raise
+            await self._relay(door, file, at)
+            self._out_of_reach.add(_host(file))
 
-        async def stage(start: int) -> str:
-            block = base64.b64encode(f"{start:020d}".encode()).decode()
-            headers = encode.block_headers(file, start, min(start + BLOCK_BYTES, file.stored.size_bytes))
-            await self._storage.ask(door, "PUT", query=f"comp=block&blockid={encode.quoted(block)}", headers=headers)
-            return block
+    async def _copy(self, door: Door, file: CopyFile, at: Location) -> None:
+        if file.stored.size_bytes > WHOLE_COPY_BYTES:
+            await self._blocks.copy(door, file, at)
+            return
+        answer = await self._storage.ask(door, "PUT", headers=encode.copy_headers(file))
+        if answer.headers.get("x-ms-copy-status", "success") != "success":
+            raise Unavailable(f"the copy of {file.path} did not end", method="PUT", url=answer.url)
 
-        blocks = await map_bounded(starts, stage, BLOCKS_AT_ONCE)
-        headers = encode.block_list_headers(file.stored)
-        await self._storage.ask(door, "PUT", query="comp=blocklist", headers=headers, data=encode.block_list(blocks))
+    async def _relay(self, door: Door, file: CopyFile, at: Location) -> None:
+        if file.stored.size_bytes > block_bytes(file.stored):
+            await self._blocks.relay(door, file, at)
+        elif file.read is not None:
+            async with self._blocks.handful.of(file.stored.size_bytes):
+                await self._put_whole(door, file, await file.read(0, file.stored.size_bytes))
+
+    async def _upload(self, door: Door, file: HeldFile, at: Location) -> None:
+        size = block_bytes(file.stored)
+        if file.stored.size_bytes > size:
+            await self._blocks.upload(door, file, at)
+            return
+        async with self._blocks.handful.of(file.stored.size_bytes):
+            await self._put_whole(door, file, b"".join(file.pieces(size)))
+
+    async def _put_whole(self, door: Door, file: CopyFile | HeldFile, data: bytes) -> None:
+        await self._storage.ask(door, "PUT", headers=encode.whole_headers(file.stored, _md5(data)), data=data)
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _host(file: CopyFile) -> str:
+    return urlsplit(str.__str__(file.source)).netloc
+
+
+def _cannot_fetch(error: ServiceError) -> bool:
+    """Storage does not reach the source's: a private endpoint, a firewall, or accounts that may not be copied from."""
+    return "Copy" in error.code
 
 
 def _will_not_overwrite(error: Rejected) -> bool:
     """409, or a signature for creating only; not a source that the storage service cannot read."""
-    return error.status == 409 or (error.status == 403 and "CopySource" not in error.code)
+    return error.status in (403, 409) and not _cannot_fetch(error)
 
 
 def _refusal(problem: decode.Problem) -> Outcome:

@@ -82,11 +82,14 @@ class Storage:
             return None
         return decode_storage.blob_headers(location, answer.headers)
 
-    async def read(self, location: Location) -> AsyncIterator[bytes]:
+    async def read(
+        self, location: Location, *, start: int = 0, stop: int | None = None, etag: str | None = None
+    ) -> AsyncIterator[bytes]:
         """A blob's bytes, range by range, all of one version: Rejected (412) where it changes meanwhile."""
-        offset, pinned = 0, dict[str, str]()
-        while True:
-            wanted = {"x-ms-range": f"bytes={offset}-{offset + RANGE_BYTES - 1}", "Accept-Encoding": "identity"}
+        offset, pinned = start, {"If-Match": f'"{etag}"'} if etag else {}
+        while stop is None or offset < stop:
+            until = offset + RANGE_BYTES if stop is None else min(offset + RANGE_BYTES, stop)
+            wanted = {"x-ms-range": f"bytes={offset}-{until - 1}", "Accept-Encoding": "identity"}
             try:
                 answer = await self.ask(await self._blob(location), "GET", headers={**wanted, **pinned}, raw=True)
             except Rejected as error:
@@ -99,6 +102,11 @@ class Storage:
             pinned = {"If-Match": answer.headers["ETag"]}
             if answer.status == 200 or offset >= int(answer.headers["Content-Range"].rpartition("/")[2]):
                 return
+
+    async def uncommitted(self, location: Location) -> bytes:
+        """Get Block List: what an interrupted upload left. Raises NotFound where it left nothing."""
+        query = "comp=blocklist&blocklisttype=uncommitted"
+        return (await self.ask(await self._blob(location), "GET", query=query)).body
 
     async def readable_url(self, location: Location) -> SecretUrl:
         """A URL that another storage service can read the blob at for some hours."""

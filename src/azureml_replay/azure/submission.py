@@ -16,7 +16,7 @@ from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.synthetic.seam import STAGING_STORE, JobState
-from azureml_replay.workspace import CopyFile, NewFile
+from azureml_replay.workspace import PutFile
 
 ASSET_VERSION = "2024-01-01-preview"
 """As azure-ai-ml 1.35 sends pipelines and components (synthetic.md 2 and 3)."""
@@ -69,9 +69,10 @@ class AzureSubmitter:
         """Unsigned."""
         return await self._storage.url(Location(STAGING_STORE, path))
 
-    async def stage(self, path: str, file: CopyFile | NewFile) -> None:
+    async def stage(self, path: str, file: PutFile) -> None:
         """Repeatable."""
-        await self._files.write(await self._storage.writable(Location(STAGING_STORE, path)), file)
+        at = Location(STAGING_STORE, path)
+        await self._files.write(await self._storage.writable(at), file, at)
 
     def staged(self, prefix: str) -> AsyncIterator[Sequence[StoredFile]]:
         """By pages."""

@@ -41,7 +41,7 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
-from azureml_replay.workspace import CopyFile, NewFile, Outcome, Refused, SecretUrl
+from azureml_replay.workspace import Outcome, PutFile, Refused, SecretUrl
 
 SETTLE_PAUSE_S = 5.0
 """Where the service cannot say whether it has settled: an assumption. The caller reads twice all the same."""
@@ -154,9 +154,11 @@ class AzureWorkspace:
         """One blob's properties, None where it is gone."""
         return await self._storage.properties(location)
 
-    def read(self, location: Location) -> AsyncIterator[bytes]:
+    def read(
+        self, location: Location, *, start: int = 0, stop: int | None = None, etag: str | None = None
+    ) -> AsyncIterator[bytes]:
         """A blob's bytes, 4 MiB at a time."""
-        return self._storage.read(location)
+        return self._storage.read(location, start=start, stop=stop, etag=etag)
 
     async def readable_url(self, location: Location) -> SecretUrl:
         """A URL to read the blob at, for some hours."""
@@ -188,9 +190,7 @@ class AzureWorkspace:
             waited_s += pause_s
         raise Unavailable(f"the metrics of run {run} are still being taken in")
 
-    async def put_files(
-        self, experiment: str, run: RunId, files: Sequence[CopyFile | NewFile]
-    ) -> Mapping[str, Outcome]:
+    async def put_files(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
         """Index entries and bytes. Repeatable: a path holds what was put last."""
         return await self._files.put(experiment, run, files)
 

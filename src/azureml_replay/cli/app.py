@@ -30,6 +30,7 @@ from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.extract import ExtractOptions
+from azureml_replay.file_plan import FileChoice
 from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.plan import PlanOptions
 from azureml_replay.replay import OnConflict, Replayed, ReplayOptions
@@ -111,7 +112,7 @@ def plan(
         synthetic.show(archive, None, selection, jobs.shape, terminal=terminal)
         return Exit.OK
     synthetic.only_synthetic(jobs, artifacts=not no_artifacts)
-    planned = calls.plan(archive, selection, PlanOptions(artifacts=not no_artifacts))
+    planned = calls.plan(archive, selection, PlanOptions(files=FileChoice(artifacts=not no_artifacts)))
     terminal.result(planned, results.planned(planned))
     return Exit.OK
 
@@ -141,7 +142,7 @@ def replay(
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
     if mode is Mode.DIRECT:
-        synthetic.only_synthetic(jobs, artifacts=options.plan.artifacts)
+        synthetic.only_synthetic(jobs, artifacts=options.plan.files.artifacts)
     elif dry_run or debug_hierarchy:
         shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
@@ -176,7 +177,7 @@ def verify(
     """Read the target back and compare every value. Ends with 0 where all is equal, with 5 where it is not."""
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
-    options = PlanOptions(artifacts=not no_artifacts)
+    options = PlanOptions(files=FileChoice(artifacts=not no_artifacts))
     verdict = asyncio.run(
         calls.verify(archive, workspace, origin, selection, options, deep=deep, width=parallel, terminal=terminal)
     )

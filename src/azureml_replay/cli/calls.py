@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from azureml_replay import extract as extracting
@@ -76,13 +76,15 @@ async def replay(
     width: int,
     terminal: Terminal,
 ) -> Replayed:
-    """The archive first: it says which workspace the files come from."""
+    """The archive first: it says which workspace the files come from, or holds them."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
-        origin = _origin(archive, source)
-        async with connected(origin, width, progress) as reading, connected(target, width, progress) as writing:
+        async with (
+            reading(archive, source, width, progress, needed=options.plan.files.artifacts) as origin,
+            connected(target, width, progress) as writing,
+        ):
             archive.log_command(sys.argv)
             return await replaying.replay(
-                archive, reading, writing, selection, options=options, width=width, progress=progress
+                archive, origin, writing, selection, options=options, width=width, progress=progress
             )
 
 
@@ -98,11 +100,13 @@ async def submit(
 ) -> SyntheticReplayed:
     """The archive first, as for `replay`."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
-        origin = _origin(archive, source)
-        async with connected(origin, width, progress) as reading, connected(target, width, progress) as writing:
+        async with (
+            reading(archive, source, width, progress, needed=options.shape.files.artifacts) as origin,
+            connected(target, width, progress) as writing,
+        ):
             archive.log_command(sys.argv)
             return await replay_synthetic(
-                archive, reading, writing, selection, options=options, width=width, progress=progress
+                archive, origin, writing, selection, options=options, width=width, progress=progress
             )
 
 
@@ -119,20 +123,20 @@ async def verify(
 ) -> Verdict:
     """The source is reached only where `deep` has to read it."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
-        origin = _origin(archive, source)
-        async with AsyncExitStack() as stack:
-            compared = await stack.enter_async_context(connected(target, width, progress))
-            reading = await stack.enter_async_context(connected(origin, width, progress)) if deep else None
+        async with (
+            connected(target, width, progress) as compared,
+            reading(archive, source, width, progress, needed=deep) as origin,
+        ):
             archive.log_command(sys.argv)
             if submitted(archive, target.ref, selection):
                 return await verify_synthetic(
-                    archive, compared, selection, source=reading, width=width, progress=progress
+                    archive, compared, selection, source=origin, deep=deep, width=width, progress=progress
                 )
             return await verifying.verify(
                 archive,
                 compared,
                 selection,
-                source=reading,
+                source=origin,
                 deep=deep,
                 options=options,
                 width=width,
@@ -170,6 +174,19 @@ async def migrate(
                 return await migrating.migrate(
                     reading, writing, archive, selection, options=options, width=width, progress=progress, told=told
                 )
+
+
+@asynccontextmanager
+async def reading(
+    archive: Archive, source: WorkspaceConfig | None, width: int, progress: Progress, *, needed: bool
+) -> AsyncIterator[SyntheticTarget | None]:
+    """The source; not spoken to, nor logged in to, where the archive holds all bytes that are needed."""
+    origin = _origin(archive, source)
+    if not needed or not archive.lacks_bytes()[0]:
+        yield None
+        return
+    async with connected(origin, width, progress) as reading:
+        yield reading
 
 
 def _origin(archive: Archive, source: WorkspaceConfig | None) -> WorkspaceConfig:

@@ -15,6 +15,7 @@ from azureml_replay import logs
 from azureml_replay.bring_metrics import Metrics
 from azureml_replay.errors import UserError
 from azureml_replay.extract import ExtractOptions
+from azureml_replay.file_plan import FileChoice
 from azureml_replay.model import Instant
 from azureml_replay.plan import PlanOptions
 from azureml_replay.replay import OnConflict, ReplayOptions
@@ -52,9 +53,10 @@ class Level(StrEnum):
 
 
 class Artifacts(StrEnum):
-    """What comes of the files. Their bytes are copied server to server, by replay."""
+    """What comes of the files. Of a list, replay copies the bytes server to server."""
 
     LIST = "list"
+    DOWNLOAD = "download"
     NONE = "none"
 
 
@@ -121,11 +123,17 @@ def terminal_flags(
 
 def extract_flags(
     metrics: Annotated[Level, typer.Option(help="Every point, the last of each name, or none.")] = Level.FULL,
-    artifacts: Annotated[Artifacts, typer.Option(help="The list of files, or nothing.")] = Artifacts.LIST,
+    artifacts: Annotated[
+        Artifacts, typer.Option(help="The list of files, their bytes too, or nothing.")
+    ] = Artifacts.LIST,
     no_artifacts: NoArtifactsOption = False,
 ) -> ExtractOptions:
     """What to bring beside the runs."""
-    return ExtractOptions(metrics=Metrics(metrics.value), artifacts=artifacts is Artifacts.LIST and not no_artifacts)
+    return ExtractOptions(
+        metrics=Metrics(metrics.value),
+        artifacts=artifacts is not Artifacts.NONE and not no_artifacts,
+        download=artifacts is Artifacts.DOWNLOAD,
+    )
 
 
 def replay_flags(
@@ -138,7 +146,7 @@ def replay_flags(
 ) -> ReplayOptions:
     """How runs are to arrive."""
     return ReplayOptions(
-        plan=PlanOptions(artifacts=not no_artifacts),
+        plan=PlanOptions(files=FileChoice(artifacts=not no_artifacts)),
         new_ids=ids is RunIds.NEW,
         on_conflict=OnConflict(on_conflict.value),
     )

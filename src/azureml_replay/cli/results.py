@@ -31,6 +31,8 @@ def told(done: Extracted | PlanSummary | Replayed) -> Iterator[str]:
 def extracted(done: Extracted) -> Iterator[str]:
     """What came now."""
     yield f"extracted: {_count(done.units, 'job')} chosen; {_carried(done)} came now"
+    if done.kept:
+        yield f"{_count(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now"
     if done.active:
         yield f"{_count(done.active, 'run')} still active: their jobs wait for a later call"
     yield from _failures(done.failed)

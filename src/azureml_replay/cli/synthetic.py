@@ -14,10 +14,10 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.options import Many, NoArtifactsOption
 from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import UserError
+from azureml_replay.file_plan import FileChoice
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
 from azureml_replay.synthetic.grow import SyntheticOptions
-from azureml_replay.synthetic.manifest import FileChoice
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.register import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.run import SyntheticReplayed

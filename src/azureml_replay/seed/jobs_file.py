@@ -143,7 +143,14 @@ class JobsFile:
             return await self._workspace.stored_file(location)
         return self._index.elsewhere.get(location)
 
-    async def read(self, location: Location) -> AsyncIterator[bytes]:
+    async def read(
+        self,
+        location: Location,
+        *,
+        start: int = 0,  # noqa: ARG002 - the seam's
+        stop: int | None = None,  # noqa: ARG002
+        etag: str | None = None,  # noqa: ARG002
+    ) -> AsyncIterator[bytes]:
         """Raises NotFound: the file holds no bytes."""
         raise NotFound(f"{self._index.path} holds no files: {location.path}")
         yield b""  # what makes this a generator

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Protocol
 
 import orjson
 
+from azureml_replay.file_plan import FileChoice, in_order
 from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
 from azureml_replay.plan import Step
 from azureml_replay.synthetic.batches import holdable, is_scalar, parts, requests
@@ -37,25 +37,6 @@ class Contents(Protocol):
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         """A run's files, by path."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileChoice:
-    """Which of the source's files are carried. What is left out is an omission."""
-
-    artifacts: bool = True
-    most_bytes: int | None = None
-    """Larger files stay behind."""
-    globs: tuple[str, ...] = ()
-    """Paths as the source shows them; none: all."""
-
-    def refusal(self, path: str, size_bytes: int) -> str | None:
-        """Why a file is left out, or None."""
-        if self.globs and not any(fnmatchcase(path, glob) for glob in self.globs):
-            return "left out by --files"
-        if self.most_bytes is not None and size_bytes > self.most_bytes:
-            return "left out by --max-file-size"
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +109,7 @@ def layout(contents: Contents, step: Step, documents: Iterable[NewFile], choice:
         laying.places.take(name)
     for document in documents:
         laying.make(f"outputs/{document.path}", document.data)
-    for artifact in contents.artifacts(step.contents):
+    for artifact, _ in in_order(contents.artifacts(step.contents)):
         laying.lay(artifact, choice)
     laying.list_all()
     return Layout(files=tuple(laying.files), omissions=tuple(laying.omissions))

@@ -9,11 +9,11 @@ import orjson
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
+from azureml_replay.file_plan import FileChoice
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.plan import PlanOptions, Step, plan_unit, planned_units, reusing
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.grow import SyntheticOptions, grow
-from azureml_replay.synthetic.manifest import FileChoice
 from azureml_replay.synthetic.register import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.tree import Tree
 from azureml_replay.synthetic.trials import TrialChoice
@@ -50,7 +50,7 @@ def planned_trees(
     for root in planned_units(archive, selection):
         shape = shape_of(archive, target, root) or given
         if shape is not None:
-            options = PlanOptions(artifacts=shape.files.artifacts, limits=shape.tree.limits)
+            options = PlanOptions(files=FileChoice(artifacts=shape.files.artifacts), limits=shape.tree.limits)
             planned = (reusing(archive, step, options) for step in plan_unit(archive, root, options))
             steps = (counted(archive, step, shape.files) for step in planned)
             yield grow(steps, archive, shape.tree), shape

@@ -14,6 +14,7 @@ from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.model import RunId
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.supply import Supply
 from azureml_replay.synthetic.found import found
 from azureml_replay.synthetic.graphs import Graphs
 from azureml_replay.synthetic.options import (
@@ -59,7 +60,7 @@ class SyntheticReplayed:
 
 async def replay_synthetic(
     archive: Archive,
-    source: Source,
+    source: Source | None,
     target: SyntheticTarget,
     selection: Selection,
     *,
@@ -76,7 +77,7 @@ async def replay_synthetic(
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
     submitter = target.submitter
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
-    stage = Stage(archive, source, submitter, progress)
+    stage = Stage(archive, Supply(archive, source), submitter, progress)
     graphs = Graphs(archive, target.ref, submitter)
     submitting = Submit(archive, target.ref, submitter, place, stage, graphs)
     running = _Running(archive, target, stage, submitting, progress)
@@ -94,14 +95,15 @@ async def verify_synthetic(
     selection: Selection,
     *,
     source: Source | None = None,
+    deep: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
 ) -> Verdict:
     """Compare every job that was submitted with its originals, as it was planned then. Writes to the archive only.
 
-    With `source`, the bytes of every file are read, the source's too where it has no MD5.
+    `deep` reads the bytes of every file; where storage told no MD5, those of the archive or of the `source` too.
     """
-    check = JobCheck(archive, target, source)
+    check = JobCheck(archive, target, Supply(archive, source) if deep else None)
 
     async def one(planned: tuple[Tree, Shape]) -> None:
         job = job_of(archive, target.ref, planned[0].root)

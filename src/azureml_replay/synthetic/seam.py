@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from azureml_replay.model import RunId, StoredFile
-from azureml_replay.workspace import CopyFile, NewFile, Target
+from azureml_replay.workspace import PutFile, Target
 
 STAGING_STORE = "workspaceblobstore"
 """Every workspace has this datastore; jobs mount it with the workspace's own credentials."""
@@ -54,7 +54,7 @@ class Submitter(Protocol):
         """Where a path of the staging store lies, unsigned."""
         ...
 
-    async def stage(self, path: str, file: CopyFile | NewFile) -> None:
+    async def stage(self, path: str, file: PutFile) -> None:
         """Puts a file at a path of the staging store, server to server where it is a copy. Repeatable."""
         ...
 

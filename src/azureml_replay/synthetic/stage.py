@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import Rejected
+from azureml_replay.file_plan import FileChoice
 from azureml_replay.model import StoredFile
 from azureml_replay.progress import Progress
+from azureml_replay.supply import TAKEN_AGAIN, Supply
 from azureml_replay.synthetic.documents import documents
 from azureml_replay.synthetic.manifest import (
     MANIFEST,
-    FileChoice,
     LaidFile,
     Layout,
     encoded,
@@ -30,7 +32,7 @@ from azureml_replay.synthetic.manifest import (
 from azureml_replay.synthetic.seam import STAGING_STORE, Submitter
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import CopyFile, NewFile, Source
+from azureml_replay.workspace import NewFile, PutFile, Refused
 
 FILES_AT_ONCE = 16
 
@@ -56,7 +58,7 @@ class Stage:
     """Writes the folders of trees."""
 
     archive: Archive
-    source: Source
+    supply: Supply
     submitter: Submitter
     progress: Progress
     files: int = field(default=0)
@@ -64,11 +66,20 @@ class Stage:
 
     async def fill(self, tree: Tree, choice: FileChoice) -> None:
         """Everything that the tree's jobs will read. Repeatable: what lies there whole is not sent again."""
+        for _ in range(TAKEN_AGAIN):
+            if await self._fill_all(tree, choice):
+                return
+        raise Rejected(f"a file of run {tree.root} changes all the time")
+
+    async def _fill_all(self, tree: Tree, choice: FileChoice) -> bool:
+        """False where a file of the source was not as it was listed: the archive says so now, lay all out anew."""
         folder, parents = folder_of(self.archive, tree), parent_tags(tree)
         there = {file.location.path: file async for page in self.submitter.staged(folder) for file in page}
         for leaf in tree.leaves():
             laid = laid_out(self.archive, leaf, choice)
-            await self._fill_leaf(leaf, laid, f"{folder}{leaf.key}/", parents.get(leaf.key), there)
+            if not await self._fill_leaf(leaf, laid, f"{folder}{leaf.key}/", parents.get(leaf.key), there):
+                return False
+        return True
 
     async def clear(self, tree: Tree) -> None:
         """Removes all that was staged for a tree. Repeatable."""
@@ -82,28 +93,38 @@ class Stage:
         folder: str,
         parent: Mapping[str, str] | None,
         there: Mapping[str, StoredFile],
-    ) -> None:
-        """The manifest last: it says that the rest is whole."""
+    ) -> bool:
+        """The manifest last: it says that the rest is whole. False as `_fill_all`."""
         names, rows = list[str](), 0
         for data, held in point_parts(self.archive, step_of(leaf)):
             names.append(f"points-{len(names):04d}.jsonl")
             await self._put(folder + names[-1], NewFile(path=names[-1], data=data, content_type="text/plain"), there)
             rows += held
 
+        changed: list[LaidFile] = []
+
         async def send(file: LaidFile) -> None:
-            await self._put(folder + file.staged, await self._file(file), there)
+            try:
+                await self._put(folder + file.staged, await self._file(file), there)
+            except Rejected as error:
+                refused = Refused(str(error), error.status)
+                if file.artifact is None or not await self.supply.look_again(file.artifact, refused):
+                    raise
+                changed.append(file)
 
         await for_each(laid.files, send, FILES_AT_ONCE)
+        if changed:
+            return False
         told = NewFile(path=MANIFEST, data=encoded(manifest(leaf, parent, laid, names, rows)))
         await self._put(folder + MANIFEST, told, there)
+        return True
 
-    async def _file(self, file: LaidFile) -> CopyFile | NewFile:
+    async def _file(self, file: LaidFile) -> PutFile:
         if file.artifact is None or file.artifact.stored is None:
             return NewFile(path=file.staged, data=file.data)
-        url = await self.source.readable_url(file.artifact.location)
-        return CopyFile(path=file.staged, source=url, stored=file.artifact.stored)
+        return await self.supply.file(file.artifact, file.staged)
 
-    async def _put(self, path: str, file: CopyFile | NewFile, there: Mapping[str, StoredFile]) -> None:
+    async def _put(self, path: str, file: PutFile, there: Mapping[str, StoredFile]) -> None:
         size, md5 = _content(file)
         found = there.get(path)
         if found is not None and md5 is not None and (found.size_bytes, found.md5) == (size, md5):
@@ -114,7 +135,7 @@ class Stage:
         self.progress.done("files staged")
 
 
-def _content(file: CopyFile | NewFile) -> tuple[int, bytes | None]:
-    if isinstance(file, CopyFile):
-        return file.stored.size_bytes, file.stored.md5
-    return len(file.data), hashlib.md5(file.data, usedforsecurity=False).digest()
+def _content(file: PutFile) -> tuple[int, bytes | None]:
+    if isinstance(file, NewFile):
+        return len(file.data), hashlib.md5(file.data, usedforsecurity=False).digest()
+    return file.stored.size_bytes, file.stored.md5

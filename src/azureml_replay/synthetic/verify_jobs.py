@@ -9,20 +9,21 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.compare import compare_files, compare_points
 from azureml_replay.errors import NotFound
+from azureml_replay.file_plan import FileChoice
 from azureml_replay.listing import path_in_run
 from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.plan import Step
+from azureml_replay.supply import Supply, md5_of
 from azureml_replay.synthetic.batches import is_scalar
 from azureml_replay.synthetic.documents import metric_omissions
 from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
-from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, FileChoice, LaidFile
+from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile
 from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.stage import laid_out
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.verify import Verdict
-from azureml_replay.verify_files import md5_of
-from azureml_replay.workspace import Source, Target
+from azureml_replay.workspace import Target
 
 
 @dataclass(slots=True)
@@ -31,8 +32,8 @@ class JobCheck:
 
     archive: Archive
     target: Target
-    deep_source: Source | None = None
-    """Given: read every byte, the source's too where it has no MD5."""
+    deep: Supply | None = None
+    """Given: read every byte, the archive's or the source's too where storage told no MD5."""
     runs: int = 0
     points: int = 0
     files: int = 0
@@ -152,21 +153,21 @@ class JobCheck:
             for file in laid
         }
         differing, unverifiable = compare_files(wanted.source, expected.items(), ours)
-        if self.deep_source is not None:
-            differing += await self._bytes(wanted, laid, ours, self.deep_source)
+        if self.deep is not None:
+            differing += await self._bytes(wanted, laid, ours, self.deep)
         self.files += len(laid)
         self.bytes += sum(file.size_bytes for file in laid)
-        self.unverifiable += 0 if self.deep_source is not None else unverifiable
+        self.unverifiable += 0 if self.deep is not None else unverifiable
         return [replace(finding, what=wanted.what + finding.what) for finding in differing]
 
     async def _bytes(
-        self, wanted: Expected, laid: Iterable[LaidFile], there: Mapping[str, StoredFile], source: Source
+        self, wanted: Expected, laid: Iterable[LaidFile], there: Mapping[str, StoredFile], supply: Supply
     ) -> list[Finding]:
         differing = []
         for file in laid:
             if file.to not in there:
                 continue
-            mine = file.md5 or (await md5_of(source, file.artifact.location) if file.artifact else b"")
+            mine = file.md5 or (await supply.md5(file.artifact) if file.artifact else b"")
             theirs = await md5_of(self.target, there[file.to].location)
             if mine != theirs:
                 differing.append(Finding(wanted.source, f"file {file.to}: bytes", "differs", mine.hex(), theirs.hex()))

@@ -1,0 +1,263 @@
+"""Bytes of files, kept by their SHA-256: equal content once. A row says that a file is here, never before it is.
+
+A file grows as `artifacts/partial/…`, is synced, renamed to `artifacts/<sha256[:2]>/<sha256>`, and then believed: one
+transaction says which object holds the bytes of a place at an ETag, and brings its artifact's row up to date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from azureml_replay.archive.documents import Documents
+from azureml_replay.archive.records import ARTIFACT_COLUMNS, artifact_of, stored_row
+from azureml_replay.errors import IntegrityError, Unavailable
+from azureml_replay.model import Artifact, Location, RunId, StoredFile
+
+PIECE_BYTES = 4 * 1024 * 1024
+SYNC_BYTES = 64 * 1024 * 1024
+"""A file on its way is synced and noted every so often: a kill costs at most this much of it."""
+
+_COLUMNS = ", ".join(f"a.{column}" for column in ARTIFACT_COLUMNS.split(", "))
+_LACKING = """
+    from artifact a join run on run.id = a.run and run.generation = a.generation
+    left join content c on c.datastore = a.datastore and c.path = a.location and c.etag = ifnull(a.etag, '')
+    where selected and a.size_bytes is not null and c.sha256 is null
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One object of the archive."""
+
+    file: Path
+    sha256: bytes
+    size_bytes: int
+    md5: bytes
+
+    def pieces(self, size_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
+        """All bytes in order. Raises IntegrityError at the end, or before, where they are not what was kept."""
+        digest = hashlib.sha256()
+        try:
+            with self.file.open("rb") as reading:
+                while data := reading.read(size_bytes):
+                    digest.update(data)
+                    yield data
+        except FileNotFoundError as problem:
+            raise IntegrityError(f"the archive lacks {self.file}, which it once held") from problem
+        if digest.digest() != self.sha256:
+            raise IntegrityError(f"{self.file} is damaged: its SHA-256 is not its name")
+
+    def verify(self) -> None:
+        """Reads everything. Raises IntegrityError."""
+        for _ in self.pieces():
+            pass
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A file on its way into the archive."""
+
+    stored: StoredFile
+    file: Path
+    writing: BinaryIO
+    size_bytes: int = 0
+    """Written so far: where reading the source goes on."""
+    synced: int = 0
+    sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
+    md5: hashlib._Hash = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
+
+    def add(self, data: bytes) -> None:
+        """The next bytes."""
+        self.writing.write(data)
+        self.count(data)
+
+    def count(self, data: bytes) -> None:
+        """Bytes that lie in the file already."""
+        self.sha256.update(data)
+        self.md5.update(data)
+        self.size_bytes += len(data)
+
+    def __enter__(self) -> Incoming:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """What was written stays: a later call goes on from what was noted."""
+        self.writing.close()
+
+    def sync(self) -> None:
+        """What was written is on the disk."""
+        self.writing.flush()
+        os.fsync(self.writing.fileno())
+        self.synced = self.size_bytes
+
+
+class Objects(Documents):
+    """The part of an archive that holds bytes."""
+
+    def described(self, stored: StoredFile) -> StoredFile:
+        """With the MD5 of its bytes, where only the archive knows it."""
+        held = self.held(stored) if stored.md5 is None else None
+        return replace(stored, md5=held.md5) if held else stored
+
+    def lacking_bytes(self) -> Iterator[tuple[RunId, Artifact]]:
+        """Files of wanted runs that storage has and the archive does not."""
+        sql = f"""
+            select a.run, {_COLUMNS} {_LACKING} and (a.run, a.path, a.datastore, location) > (?, ?, ?, ?)
+            order by a.run, a.path, a.datastore, location limit ?
+        """  # our own words
+        for run, *row in self._pages(sql, (), ("", "", "", "")):
+            yield RunId(run), artifact_of(*row)
+
+    def lacks_bytes(self) -> tuple[int, int]:
+        """How many files, and how many bytes, `lacking_bytes` would name."""
+        files, size = self._one(f"select count(*), ifnull(sum(a.size_bytes), 0) {_LACKING}")  # as above
+        return files, size
+
+    def held(self, stored: StoredFile) -> Held | None:
+        """The bytes of a file as the archive describes it; None where they are not here."""
+        row = self._one(
+            "select o.sha256, o.size_bytes, o.md5 from content c join object o using (sha256) "
+            "where c.datastore = ? and c.path = ? and c.etag = ?",
+            (stored.location.datastore, stored.location.path, stored.etag or ""),
+        )
+        return row and self._object(*row)
+
+    def alike(self, stored: StoredFile) -> Held | None:
+        """An object of the same size and MD5, read to be sure of it. None where there is none, or it is damaged."""
+        if stored.md5 is None:
+            return None
+        sql = "select sha256, size_bytes, md5 from object where md5 = ? and size_bytes = ?"
+        for row in self._all(sql, (stored.md5, stored.size_bytes)):
+            found = self._object(*row)
+            try:
+                found.verify()
+            except IntegrityError:
+                continue  # it will be named where it is needed: this file comes from its own storage
+            return found
+        return None
+
+    def incoming(self, stored: StoredFile) -> Incoming:
+        """Where the bytes of a file are to be written; an interrupted one goes on where it was last synced."""
+        file = self._partial(stored.location, stored.etag or "")
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        row = self._one(
+            "select size_bytes from content where datastore = ? and path = ? and etag = ? and sha256 is null",
+            (stored.location.datastore, stored.location.path, stored.etag or ""),
+        )
+        known = min(row[0], file.stat().st_size) if row and file.exists() else 0
+        writing = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        found = Incoming(stored, file, writing)
+        while found.size_bytes < known:
+            found.count(writing.read(min(PIECE_BYTES, known - found.size_bytes)))
+        writing.truncate(known)
+        writing.seek(known)
+        found.synced = known
+        return found
+
+    def note(self, incoming: Incoming) -> None:
+        """Syncs what came so far, from time to time, so that a later call goes on from here. Repeatable."""
+        if incoming.size_bytes - incoming.synced >= SYNC_BYTES:
+            incoming.sync()
+            with self._transaction():
+                self._believe(incoming.stored, None, incoming.size_bytes)
+
+    def keep(self, incoming: Incoming) -> Held:
+        """The file is whole: it gets its name, and then it is believed. Raises Unavailable for bytes unlike told."""
+        stored = incoming.stored
+        if incoming.size_bytes != stored.size_bytes:
+            self._forget(stored)
+            raise Unavailable(f"{incoming.size_bytes} bytes of {stored.location.path} came, not {stored.size_bytes}")
+        if stored.md5 not in (None, incoming.md5.digest()):
+            self._forget(stored)
+            raise Unavailable(f"the bytes of {stored.location.path} are not those of the MD5 that storage tells")
+        incoming.sync()
+        incoming.writing.close()
+        held = self._object(incoming.sha256.digest(), incoming.size_bytes, incoming.md5.digest())
+        held.file.parent.mkdir(mode=0o700, exist_ok=True)
+        incoming.file.replace(held.file)
+        _sync_folder(held.file.parent)
+        with self._transaction():
+            row = (held.sha256, held.size_bytes, held.md5)
+            self._execute("insert or ignore into object values (?, ?, ?)", row)
+            self._believe(stored, held.sha256, held.size_bytes)
+        return held
+
+    def reuse(self, stored: StoredFile, held: Held) -> None:
+        """A file whose bytes were found to be here already. Repeatable."""
+        with self._transaction():
+            self._believe(stored, held.sha256, held.size_bytes)
+
+    def retake(self, location: Location, now: StoredFile | None, gone: str | None = None) -> None:
+        """The source's file is another than when it was listed: every run that has it is told. Repeatable.
+
+        `now` None: there is no such file any more, and `gone` says what the storage answered, and when.
+        """
+        cleaned, _ = self._clean_file(now)
+        with self._transaction():
+            self._execute(
+                "update artifact set (size_bytes, md5, etag, content_type, metadata, stored_unknown, gone) "
+                "= (?, ?, ?, ?, ?, ?, ?) "
+                "where datastore = ? and location = ?",
+                (*stored_row(cleaned), gone, location.datastore, location.path),
+            )
+
+    def sweep(self) -> None:
+        """Removes files that no row believes in: what a kill left, and what nothing refers to any more."""
+        with self._transaction():
+            self._execute(
+                "delete from object where not exists (select 1 from content c where c.sha256 = object.sha256)"
+            )
+        folder = self.folder / "artifacts"
+        going = self._all("select datastore, path, etag from content where sha256 is null")
+        partial = {self._partial(Location(store, path), etag).name for store, path, etag in going}
+        for part in sorted(folder.iterdir()) if folder.exists() else ():
+            first = bytes.fromhex(part.name) if len(part.name) == 2 else b""
+            rows = self._all("select sha256 from object where substr(sha256, 1, 1) = ?", (first,)) if first else ()
+            names = {digest.hex() for (digest,) in rows} | (partial if part.name == "partial" else set())
+            for file in part.iterdir():
+                if file.name not in names:
+                    file.unlink()
+
+    def check_objects(self) -> None:
+        """Reads every object. Raises IntegrityError at the first that is damaged or gone."""
+        for row in self._pages(
+            "select sha256, size_bytes, md5 from object where sha256 > ? order by 1 limit ?", (), (b"",)
+        ):
+            self._object(*row).verify()
+
+    def _forget(self, stored: StoredFile) -> None:
+        """The next call begins the file anew."""
+        with self._transaction():
+            place = stored.location
+            self._execute(
+                "delete from content where datastore = ? and path = ? and sha256 is null", (place.datastore, place.path)
+            )
+
+    def _believe(self, stored: StoredFile, sha256: bytes | None, size_bytes: int) -> None:
+        place = stored.location
+        row = (place.datastore, place.path, stored.etag or "", sha256, size_bytes)
+        self._execute("insert or replace into content values (?, ?, ?, ?, ?)", row)
+
+    def _object(self, sha256: bytes, size_bytes: int, md5: bytes) -> Held:
+        name = sha256.hex()
+        return Held(self.folder / "artifacts" / name[:2] / name, sha256, size_bytes, md5)
+
+    def _partial(self, location: Location, etag: str) -> Path:
+        told = f"{location.datastore}\n{location.path}\n{etag}".encode(errors="surrogatepass")
+        return self.folder / "artifacts" / "partial" / hashlib.blake2b(told, digest_size=20).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """A renamed file is there after a power cut too. Windows cannot open a folder, and needs not."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

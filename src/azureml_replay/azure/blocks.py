@@ -1,0 +1,149 @@
+"""Large blobs, block by block: from storage to storage, or through us. Killed anywhere, the missing blocks are sent.
+
+A block's name tells its content, so that what storage kept of an interrupted upload (for a week) is known again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from azureml_replay.azure import decode_storage, encode
+from azureml_replay.azure.storage import Door, Storage
+from azureml_replay.errors import Rejected
+from azureml_replay.model import Location, StoredFile
+from azureml_replay.workers import for_each
+from azureml_replay.workspace import CopyFile, HeldFile
+
+COPIED_BLOCK_BYTES = 100 * 1024 * 1024
+"""Of a copy that storage makes itself: 50,000 blocks are allowed, so 4.8 TB."""
+BLOCK_BYTES = 4 * 1024 * 1024
+"""Of bytes that pass through us; larger where a file would need more than 50,000 blocks (from 195 GiB on)."""
+MOST_BLOCKS = 50_000
+BLOCKS_AT_ONCE = 4
+HANDFUL_BYTES = 16 * 1024 * 1024
+"""Bytes of files that are in memory at once, whatever the width: 16 MiB keep every tested storage busy."""
+
+Block: TypeAlias = tuple[str, int, int]
+"""Name, first byte, byte after the last."""
+Send: TypeAlias = Callable[[Block], Awaitable[None]]
+
+
+class Handful:
+    """Bounds the bytes of files that are in memory at once."""
+
+    def __init__(self, size_bytes: int) -> None:
+        """Empty."""
+        self._whole = self._left = size_bytes
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def of(self, size_bytes: int) -> AsyncIterator[None]:
+        """Waits until there is room for so much."""
+        taken = min(size_bytes, self._whole)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._left >= taken)
+            self._left -= taken
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._left += taken
+                self._changed.notify_all()
+
+
+class Blocks:
+    """Writes blobs of many blocks. Repeatable throughout. Raises Rejected, Unavailable."""
+
+    def __init__(self, storage: Storage) -> None:
+        """Bytes go through `storage`."""
+        self._storage = storage
+        self.handful = Handful(HANDFUL_BYTES)
+
+    async def copy(self, door: Door, file: CopyFile, at: Location) -> None:
+        """Storage fetches every block itself."""
+        blocks = list(_blocks(file.stored, COPIED_BLOCK_BYTES))
+
+        async def send(block: Block) -> None:
+            name, start, stop = block
+            headers = encode.block_headers(file, start, stop)
+            await self._storage.ask(door, "PUT", query=encode.block_query(name), headers=headers)
+
+        await self._send(blocks, send, await self._staged(at))
+        await self._commit(door, [name for name, *_ in blocks], file.stored)
+
+    async def relay(self, door: Door, file: CopyFile, at: Location) -> None:
+        """Every block is read from the source and written to the target, one after the other."""
+        size = block_bytes(file.stored)
+        blocks, read = list(_blocks(file.stored, size)), file.read
+        if read is None:
+            raise Rejected(f"there is no way to read {file.path}")
+
+        async def send(block: Block) -> None:
+            name, start, stop = block
+            async with self.handful.of(size):
+                data = await read(start, stop)
+                await self._put(door, name, data, _md5(data))
+
+        await self._send(blocks, send, await self._staged(at))
+        await self._commit(door, [name for name, *_ in blocks], file.stored)
+
+    async def upload(self, door: Door, file: HeldFile, at: Location) -> None:
+        """Read once, in order; committed only if the bytes were whole. Raises IntegrityError."""
+        size, staged, names = block_bytes(file.stored), await self._staged(at), list[str]()
+
+        def missing() -> Iterator[tuple[str, bytes, bytes]]:
+            for data in file.pieces(size):
+                md5 = _md5(data)
+                names.append(_name(md5.hex(), len(names)))
+                if names[-1] not in staged:
+                    yield names[-1], data, md5
+
+        async def send(block: tuple[str, bytes, bytes]) -> None:
+            await self._put(door, *block)
+
+        async with self.handful.of(BLOCKS_AT_ONCE * size):
+            await for_each(missing(), send, BLOCKS_AT_ONCE)
+        await self._commit(door, names, file.stored)
+
+    async def _send(self, blocks: Sequence[Block], send: Send, staged: Collection[str]) -> None:
+        await for_each((block for block in blocks if block[0] not in staged), send, BLOCKS_AT_ONCE)
+
+    async def _put(self, door: Door, name: str, data: bytes, md5: bytes) -> None:
+        headers = encode.md5_headers(md5)
+        await self._storage.ask(door, "PUT", query=encode.block_query(name), headers=headers, data=data)
+
+    async def _commit(self, door: Door, names: Sequence[str], stored: StoredFile) -> None:
+        headers, data = encode.block_list_headers(stored), encode.block_list(names)
+        await self._storage.ask(door, "PUT", query="comp=blocklist", headers=headers, data=data)
+
+    async def _staged(self, at: Location) -> Collection[str]:
+        """Blocks that an interrupted call left; none where nobody may say so: then all are sent."""
+        try:
+            return decode_storage.uncommitted(await self._storage.uncommitted(at))
+        except Rejected:
+            return ()
+
+
+def block_bytes(stored: StoredFile) -> int:
+    """Of a file whose bytes pass through us."""
+    return max(BLOCK_BYTES, -(-stored.size_bytes // MOST_BLOCKS))
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _blocks(stored: StoredFile, size: int) -> Iterator[Block]:
+    for at, start in enumerate(range(0, stored.size_bytes, size)):
+        stop = min(start + size, stored.size_bytes)
+        yield _name(f"{stored.etag}|{start}|{stop}", at), start, stop
+
+
+def _name(content: str, at: int) -> str:
+    """All of one length, as storage demands within a blob."""
+    return base64.b64encode(hashlib.blake2b(content.encode(), digest_size=18).digest() + at.to_bytes(6)).decode()

@@ -1,0 +1,89 @@
+"""Bytes of files -> archive: `--artifacts download`. Killed anywhere, it goes on, within a large file too."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import Rejected, ServiceError, Unavailable
+from azureml_replay.model import Artifact, Location, RunId, StoredFile
+from azureml_replay.progress import Progress
+from azureml_replay.supply import TAKEN_AGAIN, gone_now
+from azureml_replay.workers import for_each
+from azureml_replay.workspace import Source
+
+FILES_AT_ONCE = 8
+"""Each holds a piece of 4 MiB."""
+
+
+@dataclass(slots=True)
+class Download:
+    """Brings what the archive lists and does not hold."""
+
+    source: Source
+    archive: Archive
+    progress: Progress
+    files: int = 0
+    bytes: int = 0
+    """Brought over the wire; equal content that was here already is not."""
+    failed: list[tuple[RunId, str]] = field(default_factory=list)
+    _turns: WeakValueDictionary[Location, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    async def bring(self, width: int) -> None:
+        """All of them. A file that fails is recorded and left to the next call. Raises OSError (disk full)."""
+        self.archive.sweep()
+        files, _ = self.archive.lacks_bytes()
+        self.progress.expect("files kept", files)
+        await for_each(self.archive.lacking_bytes(), self._bring_one, min(width, FILES_AT_ONCE))
+
+    async def _bring_one(self, lacking: tuple[RunId, Artifact]) -> None:
+        """The per-file boundary. Two runs may have one file: it comes once."""
+        run, artifact = lacking
+        turn = self._turns.setdefault(artifact.location, asyncio.Lock())
+        try:
+            async with turn:
+                await self._bring(artifact)
+        except ServiceError as error:
+            self.failed.append((run, f"file {artifact.path}: {error}"))
+            self.progress.say(f"file {artifact.path} of run {run} not kept: {error}")
+        else:
+            self.progress.done("files kept")
+
+    async def _bring(self, artifact: Artifact) -> None:
+        """As often as it changes meanwhile."""
+        stored = artifact.stored
+        for _ in range(TAKEN_AGAIN):
+            if stored is None or self.archive.held(stored):
+                return
+            try:
+                await self._fetch(stored)
+            except Rejected as error:
+                if error.status not in (404, 412):
+                    raise
+                stored = await self._as_it_is_now(stored)
+            else:
+                self.files += 1
+                return
+        raise Unavailable(f"{artifact.path} changes all the time")
+
+    async def _as_it_is_now(self, before: StoredFile) -> StoredFile | None:
+        """Written into the archive: every run that lists the file is told."""
+        now = await self.source.stored_file(before.location)
+        self.archive.retake(before.location, now, None if now else gone_now())
+        return now
+
+    async def _fetch(self, stored: StoredFile) -> None:
+        alike = self.archive.alike(stored)
+        if alike is not None:
+            self.archive.reuse(stored, alike)
+            return
+        with self.archive.incoming(stored) as incoming:
+            begun = incoming.size_bytes
+            if begun < stored.size_bytes:
+                async for data in self.source.read(stored.location, start=begun, etag=stored.etag):
+                    incoming.add(data)
+                    self.archive.note(incoming)
+            self.archive.keep(incoming)
+        self.bytes += stored.size_bytes - begun

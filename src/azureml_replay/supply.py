@@ -1,0 +1,92 @@
+"""Where the bytes of a source's files come from: the archive where it holds them, else the source's storage.
+
+What became of a file since it was listed is written into the archive, so that whoever plans or verifies agrees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.database import now
+from azureml_replay.errors import NotFound, Rejected, UserError
+from azureml_replay.model import Artifact, Location, StoredFile
+from azureml_replay.workspace import CopyFile, HeldFile, Refused, Source
+
+TAKEN_AGAIN = 5
+"""Times that a file which changes while it is copied is begun anew in one call."""
+
+
+@dataclass(slots=True)
+class Supply:
+    """Gives the files of runs, and looks again where a storage refused one."""
+
+    archive: Archive
+    source: Source | None
+    """None: every byte that is asked for must be in the archive."""
+
+    async def file(self, artifact: Artifact, path: str) -> CopyFile | HeldFile:
+        """What a target is to put at `path`. Raises UserError without a source, NotFound for a file without bytes."""
+        stored = artifact.stored
+        if stored is None:
+            raise NotFound(f"file {artifact.path}: its bytes are gone from the source")
+        held = self.archive.held(stored)
+        if held is not None:
+            return HeldFile(path=path, stored=self.archive.described(stored), pieces=held.pieces)
+        source = self._reached(artifact)
+        url = await source.readable_url(artifact.location)
+        return CopyFile(path=path, source=url, stored=stored, read=partial(_read, source, stored))
+
+    async def md5(self, artifact: Artifact) -> bytes:
+        """Of the file's bytes: as the storage told it, else by reading them. Raises IntegrityError."""
+        stored = artifact.stored
+        if stored is not None and stored.md5 is not None:
+            return stored.md5
+        held = stored and self.archive.held(stored)
+        if held:
+            held.verify()
+            return held.md5
+        return await md5_of(self._reached(artifact), artifact.location)
+
+    async def look_again(self, artifact: Artifact, refused: Refused) -> bool:
+        """After a refusal: True where the source's file is gone or another now, which the archive then says too.
+
+        Raises Unavailable, Rejected.
+        """
+        if self.source is None or refused.status not in (404, 412):
+            return False
+        found = await self.source.stored_file(artifact.location)
+        if found is not None and artifact.stored is not None and found.etag == artifact.stored.etag:
+            return False
+        gone = None if found else gone_now(refused.status)
+        self.archive.retake(artifact.location, found, gone)
+        return True
+
+    def _reached(self, artifact: Artifact) -> Source:
+        if self.source is None:
+            raise UserError(f"the bytes of file {artifact.path} are not in the archive: name its --source")
+        return self.source
+
+
+def gone_now(status: int = 404) -> str:
+    """Why a file has no bytes."""
+    return f"{status} from storage at {str(now())[:19]}Z; listed, not stored"
+
+
+async def md5_of(workspace: Source, location: Location) -> bytes:
+    """Of a file's bytes, read now."""
+    digest = hashlib.md5(usedforsecurity=False)
+    async for data in workspace.read(location):
+        digest.update(data)
+    return digest.digest()
+
+
+async def _read(source: Source, stored: StoredFile, start: int, stop: int) -> bytes:
+    """Some of a file's bytes as they were when it was listed. Raises Rejected (412) where it is another now."""
+    pieces = [piece async for piece in source.read(stored.location, start=start, stop=stop, etag=stored.etag)]
+    data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    if len(data) != stop - start:
+        raise Rejected(f"{stored.location.path} ended early: {len(data)} bytes of {stop - start}", status=412)
+    return data
