@@ -128,7 +128,7 @@ async def _ask(workspace: AzureWorkspace, runs: list[RunId], width: int, watched
 
 def _width(workspace: AzureWorkspace) -> int:
     """Of the metric service's gate, now."""
-    return workspace._metrics._sender._gates["metric"].limit.width  # noqa: SLF001 nothing else shows it
+    return workspace._metrics._sender._gates["metric"].limit.width(time.time())  # noqa: SLF001 nothing else shows it
 
 
 if __name__ == "__main__":

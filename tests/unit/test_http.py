@@ -131,7 +131,7 @@ async def test_the_wait_in_the_message_is_kept_by_everybody_at_that_service() ->
     await sending.send(ASKED, "GET", URL, repeatable=True)
 
     assert 19.9 < clock.waited_s < 22
-    assert lines == ["history is throttling: 2 requests at a time, waiting 20 s as it asks"]
+    assert lines == ["history is throttling: waiting 20 s as it asks"]
 
 
 async def test_endless_throttling_is_unavailable_not_a_hang() -> None:

@@ -89,7 +89,8 @@ class RetryRule(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             outcome = await self._attempt(request)
             fate = fate_of_error(outcome) if isinstance(outcome, AzureError) else fate_of_status(_status(outcome))
             elapsed_s = (self._clock.now() - started).total_seconds()
-            wait_s = tries.wait_s(fate, elapsed_s=elapsed_s, spread=random.random())  # noqa: S311 no secret
+            stated_s = request.context.get("stated_s")
+            wait_s = tries.wait_s(fate, elapsed_s=elapsed_s, spread=random.random(), stated_s=stated_s)  # noqa: S311 no secret
             if wait_s is None:
                 if isinstance(outcome, AzureError):
                     raise outcome
@@ -113,14 +114,15 @@ class WidthGate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         """As the next policy."""
         gate: Gate = request.context.options.pop("gate", None) or request.context["gate"]
         request.context["gate"] = gate
-        sent_at_cut = await gate.enter()
+        sent = await gate.enter()
         try:
             response = await self.next.send(request)
         except BaseException:
             gate.give_back()
             raise
         busy = _status(response) in (429, 503)
-        gate.leave(sent_at_cut, throttled=busy, wait_s=_stated_wait_s(response) if busy else None)
+        request.context["stated_s"] = _stated_wait_s(response) if busy else None
+        gate.leave(sent, throttled=busy, wait_s=request.context["stated_s"])
         return response
 
 

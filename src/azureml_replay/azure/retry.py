@@ -64,14 +64,17 @@ class Tries:
             refreshed=self.refreshed or fate is Fate.REFRESH,
         )
 
-    def wait_s(self, fate: Fate, *, elapsed_s: float, spread: float) -> float | None:
-        """Seconds until the attempt after `fate`; None: there is none. `spread` (0 to 1) keeps clients apart."""
+    def wait_s(self, fate: Fate, *, elapsed_s: float, spread: float, stated_s: float | None = None) -> float | None:
+        """Seconds until the attempt after `fate`; None: there is none. `spread` (0 to 1) keeps clients apart.
+
+        `stated_s` is the wait that the service asked for: what it refused waits so long, even where others go on.
+        """
         match fate:
             case Fate.THROTTLED if elapsed_s < PATIENCE_S:
-                return backoff_s(self.throttles + 1, spread)
+                return max(stated_s or 0.0, backoff_s(self.throttles + 1, spread))
             case Fate.REFRESH if not self.refreshed:
                 return 0.0
             case Fate.NOT_SENT | Fate.UNKNOWN if self.failures + 1 < FAILURES:
                 sure = fate is Fate.NOT_SENT or self.repeatable
-                return backoff_s(self.failures + 1, spread) if sure else None
+                return max(stated_s or 0.0, backoff_s(self.failures + 1, spread)) if sure else None
         return None
