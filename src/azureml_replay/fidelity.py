@@ -255,6 +255,8 @@ not know are counted and named by `status`, `plan` and `verify`: those of runs, 
 documents, those of metrics and files in the archive beside them, and each is an omission where it has a value. Of a
 metric's single rows and of the storage's listing only the names of unknown keys are kept; that too is an omission.
 
+[What was recorded of each kind of run](kinds.md) says which of this was seen of the real service.
+
 ARM lists root jobs only. Of a child, `replay/job.json` holds the definition and specification that run history has.
 """
 
