@@ -57,8 +57,7 @@ class Held:
 
     def blob(self, path: str, run: str = "root") -> Any:
         """A client of one file's blob."""
-        container = self.there.containers[ARTIFACT_STORE]
-        return self.blobs._client.get_blob_client(container, f"{RUN_ORIGIN}/dcid.{run}/{path}")
+        return self.blobs._containers[ARTIFACT_STORE].get_blob_client(f"{RUN_ORIGIN}/dcid.{run}/{path}")
 
 
 def fill(held: Held) -> None:
