@@ -84,6 +84,7 @@ async def extract(
     storage = StorageListing(source, archive, progress)
     metrics = MetricBringer(source, archive, progress, options.metrics)
     extraction = _Extraction(source, archive, options, progress, storage, metrics)
+    archive.put_studio(source.ref, source.studio)
     extraction.expect_what_was_left_out()
     await extraction.list_runs(width)
     choice = chosen(archive.listing(), selection)

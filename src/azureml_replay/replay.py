@@ -89,6 +89,7 @@ async def replay(
     """
     if archive.source.same_as(target.ref):
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
+    archive.put_studio(target.ref, target.studio)
     probe = await probed(archive, target)
     known_as = ids_in(archive, target.ref)
     kept = replace(options.plan, lost=frozenset(probe.lost), limits=probe.limits, ids=known_as)

@@ -29,6 +29,8 @@ class Source(Protocol):
     """
 
     ref: WorkspaceRef
+    studio: str | None
+    """Where people look at its runs, as its discovery names it; None where it names no such place."""
 
     def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         """All experiments, archived ones too, by pages."""

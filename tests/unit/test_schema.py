@@ -18,7 +18,13 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Points, Run, RunId, Series, SeriesKey, WorkspaceRef
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "concepts" / "archive-format.md").read_text()
-RELEASED: list[str] = ["9611e7e531d0d104", "1656e0764db1706e", "c65ecc234c4b1a4c", "f6fc41197cecefa0"]
+RELEASED: list[str] = [
+    "9611e7e531d0d104",
+    "1656e0764db1706e",
+    "c65ecc234c4b1a4c",
+    "f6fc41197cecefa0",
+    "50c4c526910f019f",
+]
 """Digest of every migration, without comments and spaces. A released one never changes: append another."""
 
 

@@ -26,6 +26,7 @@ from azureml_replay.archive.lock import Lock
 from azureml_replay.archive.objects import Objects
 from azureml_replay.archive.reading import Reading
 from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS
+from azureml_replay.archive.studio import Studio
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.model import WorkspaceRef
 
@@ -33,7 +34,7 @@ _OURS = ("archive.", "artifacts")
 """How the names of an archive's own files begin."""
 
 
-class Archive(Listing, Content, Objects, Reading, Ledger, Imports):
+class Archive(Listing, Content, Objects, Reading, Ledger, Imports, Studio):
     """See the parts: what was listed, what runs hold, their bytes, reading it, and the ledger of what was sent."""
 
     source: WorkspaceRef

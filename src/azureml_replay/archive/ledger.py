@@ -150,6 +150,17 @@ class Ledger(Database):
         row = self._one(sql, (self._target(target), there))
         return RunId(row[0]) if row else there
 
+    def stands_for(self, target: WorkspaceRef, run: RunId) -> RunId | None:
+        """The run or job of a target that a run of the source was sent as; None where none was."""
+        sql = """
+            select case when item = 'job' then detail
+                        else ifnull((select target_run from binding b where b.target = r.target and b.run = r.run), run)
+                   end
+            from receipt r where target = ? and run = ? and item in (?, 'job') and state = 'sent' order by item desc
+        """
+        row = self._one(sql, (self._target(target), run, CREATE))
+        return row and row[0] and RunId(row[0])
+
     def bindings(self, target: WorkspaceRef) -> Iterator[tuple[RunId, RunId]]:
         """Source run and target run, by source run."""
         sql = "select run, target_run from binding where target = ? and run > ? order by run limit ?"

@@ -149,6 +149,9 @@ MIGRATIONS = (
     create index content_object on content (sha256) where sha256 is not null;
     alter table artifact add column gone text;
     """,
+    """
+    create table studio (arm_id text primary key, address text not null) without rowid;
+    """,
 )
 """Never edit one that was released: append."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +18,16 @@ API_VERSION = "2024-04-01"
 """The newest that was recorded; the fields of a job follow the version asked for (responses.md 1.2)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """What a workspace's discovery document tells."""
+
+    api: str
+    """The data plane's host."""
+    studio: str | None
+    """Where people look at runs; None where the cloud names none."""
+
+
 class Arm:
     """What one workspace's resource provider answers."""
 
@@ -27,8 +38,8 @@ class Arm:
         self._ref = ref
         self._service = Service("arm", cloud.arm_scope)
 
-    async def api_url(self) -> str:
-        """Where the data plane is: through the workspace's own discovery URL.
+    async def places(self) -> Places:
+        """Where the data plane and Studio are: through the workspace's own discovery URL.
 
         Raises UserError where the workspace is not there or this login may not see it.
         """
@@ -41,7 +52,8 @@ class Arm:
         discovery = await self._sender.send(
             Service("discovery", None), "GET", decode.discovery_url(workspace), repeatable=True
         )
-        return decode.api_url(discovery.json())
+        found = discovery.json()
+        return Places(api=decode.api_url(found), studio=decode.studio_url(found))
 
     async def jobs(self) -> AsyncIterator[Sequence[Job]]:
         """Root jobs, archived ones too, by pages."""

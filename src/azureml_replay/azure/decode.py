@@ -336,6 +336,13 @@ def discovery_url(workspace: Document) -> str:
 
 
 @readable
+def studio_url(discovery: Document) -> str | None:
+    """Studio's address for people (responses.md 3); None where a cloud names none."""
+    url: str | None = discovery.get("studio")
+    return url.rstrip("/") if url else None
+
+
+@readable
 def api_url(discovery: Document) -> str:
     """The data plane's host: `api`, not `history`, which is an old one (responses.md 3)."""
     url: str = discovery["api"]

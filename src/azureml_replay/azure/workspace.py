@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from azure.core.credentials_async import AsyncTokenCredential
 
-from azureml_replay.azure.arm import Arm
+from azureml_replay.azure.arm import Arm, Places
 from azureml_replay.azure.artifacts import Artifacts
 from azureml_replay.azure.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.credentials import credential_for
@@ -80,9 +80,10 @@ async def connect(
 class AzureWorkspace:
     """A workspace that can be read and written. Made by `connect`."""
 
-    def __init__(self, config: WorkspaceConfig, sender: Sender, arm: Arm, api: str) -> None:
-        """`api` is the data plane's host."""
+    def __init__(self, config: WorkspaceConfig, sender: Sender, arm: Arm, places: Places) -> None:
+        """`places` are what discovery told."""
         self.ref = config.ref
+        self.studio, api = places.studio, places.api
         arm_id, scope = config.ref.arm_id, config.cloud.arm_scope
         self._clock = sender.clock
         self._arm = arm
@@ -98,7 +99,7 @@ class AzureWorkspace:
     async def opened(cls, config: WorkspaceConfig, sender: Sender) -> AzureWorkspace:
         """Asks the workspace where its data plane is. Raises as `connect`."""
         arm = Arm(sender, config.cloud, config.ref)
-        return cls(config, sender, arm, await arm.api_url())
+        return cls(config, sender, arm, await arm.places())
 
     def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         """All experiments, archived ones too, by pages."""

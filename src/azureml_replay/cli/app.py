@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from azureml_replay import __version__
-from azureml_replay.cli import calls, results, synthetic
+from azureml_replay.cli import calls, results, synthetic, take_out
 from azureml_replay.cli.options import (
     ArchiveArgument,
     ArchiveOption,
@@ -227,6 +227,10 @@ def migrate(
     )
     terminal.result(done, results.verified(done.verdict), good=not done.verdict.findings)
     return _migrated(done, replaying)
+
+
+app.command("map")(take_out.map_)
+app.command("export")(take_out.export)
 
 
 def _migrated(done: Migrated, options: ReplayOptions) -> Exit:

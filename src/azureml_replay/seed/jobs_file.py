@@ -55,6 +55,7 @@ class JobsFile:
     ) -> None:
         """`omit` is told what an entry lacks, when its metrics are asked for: then its extraction has begun."""
         self.ref = ref
+        self.studio = workspace.studio if workspace else None
         self._index, self._workspace, self._omit = index, workspace, omit
         self._record = lru_cache(maxsize=ENTRIES_HELD)(self._read)
 

@@ -75,6 +75,7 @@ async def replay_synthetic(
     """
     if archive.source.same_as(target.ref):
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
+    archive.put_studio(target.ref, target.studio)
     submitter = target.submitter
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
     stage = Stage(archive, Supply(archive, source), submitter, progress)

@@ -1,0 +1,22 @@
+"""Where people look at runs: Studio's address for each workspace, as the workspace itself named it."""
+
+from __future__ import annotations
+
+from azureml_replay.archive.database import Database
+from azureml_replay.model import WorkspaceRef
+
+
+class Studio(Database):
+    """The part of an archive that keeps Studio's addresses."""
+
+    def put_studio(self, workspace: WorkspaceRef, address: str | None) -> None:
+        """Takes the place of a former address; None leaves it. Repeatable."""
+        if address is None:
+            return
+        with self._transaction():
+            self._execute("insert or replace into studio values (?, ?)", (workspace.arm_id.lower(), address))
+
+    def studio(self, workspace: WorkspaceRef) -> str | None:
+        """None where the workspace was never reached, or named none."""
+        row = self._one("select address from studio where arm_id = ?", (workspace.arm_id.lower(),))
+        return row and str(row[0])

@@ -1,0 +1,72 @@
+"""The commands that take data out of an archive: `map` and `export`. No network, nothing in the archive changes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from azureml_replay import export as exporting
+from azureml_replay.archive.archive import Archive
+from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.config import workspace_config
+from azureml_replay.errors import Exit
+from azureml_replay.export import Format
+from azureml_replay.mapping import Mapped, mapped
+from azureml_replay.terminal import Terminal
+
+FormatOption = Annotated[Format, typer.Option("--format", help="parquet and jsonl: a folder; seed-json: one file.")]
+OutputOption = Annotated[Path, typer.Option("--output", metavar="PATH", help="A place that is not there yet.")]
+
+
+@takes(terminal=terminal_flags)
+def map_(
+    *,
+    archive: ArchiveArgument,
+    terminal: Terminal,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="WS", help="Of the targets, only this workspace.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values, with a head line.")] = False,
+) -> Exit:
+    """List which run of a target stands for which run of the source, with links to Studio."""
+    wanted = workspace_config(target).ref if target is not None else None
+    with Archive.open(archive, write=False) as opened:
+        rows = mapped(opened, wanted)
+        if terminal.json:
+            terminal.result(list(rows), ())
+        else:
+            terminal.result(None, _csv(rows) if as_csv else _lines(rows))
+    return Exit.OK
+
+
+@takes(terminal=terminal_flags)
+def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption, terminal: Terminal) -> Exit:
+    """Write runs, points, parameters, tags and files as tables that other tools read."""
+    with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
+        done = exporting.export(opened, output, form, progress=progress)
+    counted = ", ".join(f"{count:,} {table}" for table, count in done.rows.items())
+    terminal.result(done, [f"exported: {counted}; in {done.output}"])
+    return Exit.OK
+
+
+def _lines(rows: Iterable[Mapped]) -> Iterator[str]:
+    for row in rows:
+        place = f"{row.target_id}  {row.target_url or row.target}" if row.target_id else "not there yet"
+        yield f"{row.source_id} -> {place}  [{row.experiment}, {row.status}]"
+
+
+def _csv(rows: Iterable[Mapped]) -> Iterator[str]:
+    yield _csv_line(field.name for field in fields(Mapped))
+    yield from (_csv_line(astuple(row)) for row in rows)
+
+
+def _csv_line(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()

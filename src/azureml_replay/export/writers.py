@@ -1,0 +1,111 @@
+"""Where exported rows go: a file a table, written as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, get_type_hints
+
+import orjson
+
+from azureml_replay.errors import UserError
+from azureml_replay.export.rows import TABLES, Row, columns
+
+if TYPE_CHECKING:
+    import pyarrow
+
+ROWS_PER_GROUP = 50_000
+"""Rows of one Parquet group: about 5 MB of Python objects, and groups large enough to be scanned fast."""
+
+
+class Writer(Protocol):
+    """Takes rows, by table; closes its files at the end."""
+
+    def write(self, table: str, row: Row) -> None:
+        """One more row."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Finishes the files, unless an error is on its way."""
+        ...
+
+
+class JsonLines:
+    """`runs.jsonl` and so on: an object a line, UTF-8."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes an empty file for every table."""
+        self._stack = ExitStack()
+        self._files = {name: self._stack.enter_context((folder / f"{name}.jsonl").open("wb")) for name in TABLES}
+
+    def write(self, table: str, row: Row) -> None:
+        """One more line."""
+        self._files[table].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+
+class Parquet:
+    """`runs.parquet` and so on, zstd."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes the files. Raises UserError where pyarrow is not installed."""
+        try:
+            import pyarrow as pa  # noqa: PLC0415 - an extra
+            from pyarrow import parquet  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise UserError("Parquet needs pyarrow: pip install 'azureml-job-replayer[parquet]'") from error
+        self._table = pa.Table
+        self._stack = ExitStack()
+        self._schemas = {name: _schema(pa, row) for name, row in TABLES.items()}
+        self._files = {
+            name: self._stack.enter_context(
+                parquet.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd")
+            )
+            for name, schema in self._schemas.items()
+        }
+        self._held: dict[str, list[dict[str, object]]] = {name: [] for name in TABLES}
+
+    def write(self, table: str, row: Row) -> None:
+        """One more row; a full group goes to the file."""
+        held = self._held[table]
+        held.append({name: getattr(row, name) for name in columns(type(row))})
+        if len(held) >= ROWS_PER_GROUP:
+            self._flush(table)
+
+    def _flush(self, table: str) -> None:
+        rows = self._held[table]
+        if rows:
+            self._files[table].write_table(self._table.from_pylist(rows, schema=self._schemas[table]))
+            rows.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        with self._stack:
+            if error is None:
+                for table in TABLES:
+                    self._flush(table)
+
+
+def _schema(pa: Any, row: type[Row]) -> pyarrow.Schema:  # noqa: ANN401 - the module, imported late
+    kinds: Mapping[object, Any] = {
+        str: pa.string(),
+        str | None: pa.string(),
+        int: pa.int64(),
+        int | None: pa.int64(),
+        float | None: pa.float64(),
+        bool: pa.bool_(),
+    }
+    hints = get_type_hints(row)
+    return pa.schema([pa.field(each.name, kinds[hints[each.name]]) for each in fields(row)])

@@ -1,0 +1,61 @@
+"""Which run of a target stands for which run of the source: the map that scripts, papers and dashboards need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import UserError
+from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.studio import run_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """One run of the source, and where it is now."""
+
+    source_id: RunId
+    target_id: RunId | None
+    """Also a job's name, where real jobs were submitted; None while nothing was sent."""
+    target: str
+    """The workspace: subscription/resource-group/name."""
+    root_id: RunId
+    """The source's root run above it."""
+    experiment: str
+    status: str
+    """What the source says."""
+    source_url: str | None
+    """In Studio; None where the workspace named no Studio."""
+    target_url: str | None
+
+
+def mapped(archive: Archive, target: WorkspaceRef | None = None) -> Iterator[Mapped]:
+    """Every extracted run, once for each target of the archive or for the one that is named; in the archive's order.
+
+    Raises UserError where the archive was never replayed, or not into `target`.
+    """
+    known = archive.targets()
+    wanted = [one for one in known if target is None or one.same_as(target)]
+    if not wanted:
+        where = f" into {target}" if target else ""
+        raise UserError(f"{archive.folder} was never replayed{where}: there is no map yet")
+    return (row for one in wanted for row in _of(archive, one))
+
+
+def _of(archive: Archive, target: WorkspaceRef) -> Iterator[Mapped]:
+    here, there = archive.studio(archive.source), archive.studio(target)
+    for row in archive.listing():
+        if not row.extracted:
+            continue
+        stands = archive.stands_for(target, row.id)
+        yield Mapped(
+            source_id=row.id,
+            target_id=stands,
+            target=str(target),
+            root_id=row.unit,
+            experiment=row.experiment,
+            status=row.status,
+            source_url=run_url(here, archive.source, row.id) if here else None,
+            target_url=run_url(there, target, stands) if there and stands else None,
+        )

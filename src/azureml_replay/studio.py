@@ -1,0 +1,17 @@
+"""Links to Studio, where people look at runs (pure)."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from azureml_replay.model import RunId, WorkspaceRef
+
+
+def run_url(address: str, workspace: WorkspaceRef, run: RunId) -> str:
+    """A run's page, spelt as the service's own job documents spell it (responses.md 1.1).
+
+    `address` is what the workspace's discovery names, so that other clouds and private front doors lead home.
+    """
+    names = [quote(name, safe="") for name in (workspace.subscription_id, workspace.resource_group, workspace.name)]
+    wsid = "/subscriptions/{}/resourcegroups/{}/workspaces/{}".format(*names)
+    return f"{address}/runs/{quote(run, safe='')}?wsid={wsid}"
