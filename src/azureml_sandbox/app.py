@@ -64,6 +64,7 @@ class App:
         self._faults, self._traffic, self._control = faults, traffic, control
         self._routes, self._latency_ms = routes, latency_ms
         self._relay = Relay(storage, Admission(login, self._owner, lambda: faults.declared))
+        self.state.disturb = self._relay.disturb
         self._owners: dict[str, Workspace] = {}
         self._turn = count()
 

@@ -3,7 +3,7 @@
     {"rules": [{"match": {"service": "metric", "method": "POST", "path": "/batch$", "workspace": "target"},
                 "after": 2, "every": 3, "times": 5, "do": "throttle"}],
      "max_in_flight": 32, "rate": {"burst": 250, "per_second": 25},
-     "ingestion_lag_ms": 2000, "event_lag_ms": 500, "token_lifetime_s": 60,
+     "ingestion_lag_ms": 2000, "event_lag_ms": 500, "pending_copy_ms": 500, "token_lifetime_s": 60,
      "strict": ["refuse-client-ids", "no-shared-keys@source"],
      "denied": [{"workspace": "target", "action": "Microsoft.MachineLearningServices/workspaces/jobs/read"}]}
 
@@ -24,9 +24,12 @@ from typing import Any
 
 from azureml_sandbox.traffic import Asked
 
-ACTS = ("throttle", "status", "html502", "reset", "reset-after", "truncate", "delay")
+SOURCES = ("change-source", "remove-source")
+ACTS = ("throttle", "status", "html502", "reset", "reset-after", "truncate", "delay", *SOURCES)
 """`status` wants the key `status`, `delay` the key `delay_ms`. `reset` cuts the connection before the request is
-handled, `reset-after` when it was and its answer is due, `truncate` in the middle of the answer's body."""
+handled, `reset-after` when it was and its answer is due, `truncate` in the middle of the answer's body.
+`change-source` gives the blob that is about to be read or copied from one more byte, and so another ETag;
+`remove-source` takes it away."""
 
 STRICT: Mapping[str, str] = {
     "refuse-client-ids": "no run is made under an id of the client's choice",
@@ -58,6 +61,8 @@ class Match:
     method: str | None = None
     path: str | None = None
     """A regular expression, searched in the path as sent."""
+    route: str | None = None
+    """As `azureml-sandbox requests` names it: `blob PUT copy`, `/metric/v2.0/runs/{run_id}/full`."""
     workspace: str | None = None
 
     def __call__(self, asked: Asked) -> bool:
@@ -66,6 +71,7 @@ class Match:
             self.service in (None, asked.service)
             and self.method in (None, asked.method)
             and self.workspace in (None, asked.workspace)
+            and self.route in (None, asked.route)
             and (self.path is None or re.search(self.path, asked.path) is not None)
         )
 
@@ -118,6 +124,8 @@ class Declared:
     """Metrics show up this late."""
     event_lag_ms: int = EVENT_LAG_MS
     """With the variant `delay-events`, events, status and end show up this late."""
+    pending_copy_ms: int = 0
+    """A copy that may be asynchronous is pending for so long."""
     token_lifetime_s: int | None = None
     strict: frozenset[str] = frozenset()
     """Variants of the service, as declared: `name` or `name@workspace`."""

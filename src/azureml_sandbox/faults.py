@@ -8,7 +8,7 @@ import time
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from azureml_sandbox.declared import Declared, Rule
+from azureml_sandbox.declared import SOURCES, Declared, Rule
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.refusals import BAD_GATEWAY, refuse
 from azureml_sandbox.traffic import Asked
@@ -105,7 +105,19 @@ def _instead(rule: Rule, asked: Asked, answer: ASGIApp) -> ASGIApp:
         return refuse(asked, Refused(rule.status, "Declared trouble.", words))
     if rule.do == "html502":
         return HTMLResponse(BAD_GATEWAY, 502)
+    if rule.do in SOURCES:
+        return _disturbed(rule.do, answer)
     return _cut(rule.do, answer)
+
+
+def _disturbed(act: str, answer: ASGIApp) -> ASGIApp:
+    """Something befalls the blob that is to be read, then it is asked for."""
+
+    async def disturbing(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["app"].state.disturb(act, scope)
+        await answer(scope, receive, send)
+
+    return disturbing
 
 
 def _cut(act: str, answer: ASGIApp) -> ASGIApp:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import re
 from functools import partial
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiohttp
 from starlette.requests import Request
@@ -23,6 +23,7 @@ from azureml_sandbox.admission import WRONG_SIGNATURE, Admission
 from azureml_sandbox.errors import Refused
 from azureml_sandbox.front import METADATA, AsSent
 from azureml_sandbox.login import TokenRefused
+from azureml_sandbox.pending import PendingCopies
 from azureml_sandbox.refusals import refuse, unauthorized
 from azureml_sandbox.route import Effect
 from azureml_sandbox.sharedkey import authorization
@@ -33,6 +34,8 @@ _OF_THE_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "expec
 _SKIPPED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _COPY, _COPY_TOKEN = "x-ms-copy-source", "x-ms-copy-source-authorization"
 _READ = f"{roles.BLOBS}/containers/blobs/read"
+_NOT_PUBLIC = Refused(409, "Public access is not permitted on this storage account.", ("CannotVerifyCopySource",))
+"""A synchronous copy asks for its source's own signature or token, in the same account too (documented)."""
 _OWN_SOURCE = re.compile(rb"http://127\.0\.0\.1:\d+/([a-z0-9]+)/")
 
 
@@ -52,6 +55,7 @@ class Relay:
 
     def __init__(self, storage: Storage, admission: Admission) -> None:
         self._storage, self._admission = storage, admission
+        self._pending = PendingCopies()
 
     def to(self, asked: Asked, account: str, tenant_id: str) -> ASGIApp:
         """Pass one request for this account on, or refuse it in storage's form."""
@@ -60,14 +64,36 @@ class Relay:
             headers = {name.decode(): value.decode(errors="replace") for name, value in scope["headers"]}
             try:
                 url = self._admit(asked, account, scope, headers)
+                passing = self._timely(account, scope, headers, self._pass_on(asked, url, headers))
             except TokenRefused as error:
                 await unauthorized(asked, error, tenant_id)(scope, receive, send)
             except Refused as refused:
                 await refuse(asked, refused)(scope, receive, send)
             else:
-                await self._pass_on(asked, url, headers)(scope, receive, send)
+                await passing(scope, receive, send)
 
         return answer
+
+    async def disturb(self, act: str, scope: Scope) -> None:
+        """Do to the blob that a request reads what `declared.SOURCES` says; nothing where it reads none."""
+        headers = {name.decode(): value.decode(errors="replace") for name, value in scope["headers"]}
+        own = f"https://{headers['host']}{scope['raw_path'].decode('ascii')}" if scope["method"] == "GET" else ""
+        parts = urlsplit(headers.get(_COPY, own))
+        account = parts.netloc.removesuffix(":443").removesuffix(SUFFIX)
+        container, _, blob = unquote(parts.path.removeprefix("/")).partition("/")
+        if account in self._storage.accounts and blob:
+            await (self._storage.change if act == "change-source" else self._storage.delete)(account, container, blob)
+
+    def _timely(self, account: str, scope: Scope, headers: dict[str, str], answer: ASGIApp) -> ASGIApp:
+        """The answer, or what is due instead while a copy to this blob is pending. Refused (409) where it must wait."""
+        path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
+        container, _, blob = unquote(path.removeprefix("/")).partition("/")
+        empty = partial(self._storage.put, account, container, blob, b"")
+        hidden = self._pending.answering(account, scope, answer, empty)
+        after_s = self._admission.declared().pending_copy_ms / 1000
+        if hidden is None and after_s and _COPY in headers and not _at_once(query, headers):
+            return self._pending.starting(account, path, after_s, answer)
+        return hidden or answer
 
     def _admit(self, asked: Asked, account: str, scope: Scope, headers: dict[str, str]) -> URL:
         """Where at Azurite the request goes; changes the headers of a copy."""
@@ -85,7 +111,10 @@ class Relay:
             raise WRONG_SIGNATURE
         path = f"/{account}{path}"
         headers["host"] = self._storage.address
-        headers[_COPY] = self._source(headers[_COPY], headers.pop(_COPY_TOKEN, None))
+        token = headers.pop(_COPY_TOKEN, None)
+        if token is None and "sig=" not in headers[_COPY] and _at_once(query, headers):
+            raise _NOT_PUBLIC
+        headers[_COPY] = self._source(headers[_COPY], token)
         if given.startswith("SharedKey"):
             headers["authorization"] = sign(path=path, headers=headers)
         return path
@@ -126,6 +155,11 @@ class Relay:
                     await _answer(got, send)
 
         return passing
+
+
+def _at_once(query: str, headers: dict[str, str]) -> bool:
+    """Whether a copy is synchronous: by its header, or as a block."""
+    return parse_qs(query).get("comp") == ["block"] or headers.get("x-ms-requires-sync", "").lower() == "true"
 
 
 def _unsigned(got: aiohttp.ClientResponse) -> bool:

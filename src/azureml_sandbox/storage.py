@@ -164,6 +164,20 @@ class Storage:
         """Repeatable: a blob that is not there is deleted."""
         await self._ask("DELETE", account, _path(container, blob), {}, allowed=("BlobNotFound",))
 
+    async def change(self, account: str, container: str, blob: str) -> None:
+        """Write the blob again with one more byte, its kind, content type and metadata kept. Not repeatable."""
+        url = self._url(account, _path(container, blob), {})
+        async with self.session.get(url, headers={"x-ms-version": VERSION}) as answer:
+            data, headers = await answer.read(), answer.headers
+        if answer.status == 404:
+            return
+        if headers["x-ms-blob-type"] == "AppendBlob":
+            await self._ask("PUT", account, _path(container, blob), {"comp": "appendblock"}, data=b"\n")
+            return
+        metadata = {name[10:]: value for name, value in headers.items() if name[:10].lower() == "x-ms-meta-"}
+        kind = headers.get("content-type")
+        await self.put(account, container, blob, data + b"\n", content_type=kind, metadata=metadata)
+
     async def list(self, account: str, container: str, prefix: str = "") -> AsyncIterator[Blob]:
         """All blobs whose name starts so, in the service's order."""
         query = {"restype": "container", "comp": "list", "prefix": prefix}
@@ -204,8 +218,7 @@ class Storage:
         allowed: tuple[str, ...] = (),
     ) -> bytes:
         """The answer's body; an error whose code is allowed is an empty one."""
-        given = f"{urlencode(query)}&" if query else ""
-        url = URL(f"http://{self.address}/{account}{path}?{given}{self.full_access(account)}", encoded=True)
+        url = self._url(account, path, query)
         sent = {"x-ms-version": VERSION, **(headers or {})}
         async with self.session.request(method, url, headers=sent, data=data or None) as answer:
             body = await answer.read()
@@ -213,6 +226,10 @@ class Storage:
         if answer.status >= 400 and code not in allowed:
             raise StorageError(answer.status, code, f"{method} {account}{path}")
         return body if answer.status < 400 else b""
+
+    def _url(self, account: str, path: str, query: Mapping[str, str]) -> URL:
+        given = f"{urlencode(query)}&" if query else ""
+        return URL(f"http://{self.address}/{account}{path}?{given}{self.full_access(account)}", encoded=True)
 
 
 def _path(container: str, blob: str | None = None) -> str:

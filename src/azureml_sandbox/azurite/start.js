@@ -12,6 +12,8 @@ Object.defineProperty(require(path.join(modules, "express")).request, "protocol"
 require(path.join(modules, "azurite/dist/src/blob/utils/constants.js")).USERDELEGATIONKEY_SIGNING_SEED =
   process.env.SANDBOX_DELEGATION_SEED;
 
+require("./copies.js")(modules);
+
 // The server holds the other end of stdin: gone with it, however it ends. Azurite then writes its metadata and leaves.
 process.stdin.on("end", () => process.emit("SIGTERM")).resume();
 
