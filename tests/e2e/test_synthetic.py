@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import mlflow
 import pytest
 from mlflow import MlflowClient
@@ -23,6 +24,7 @@ from mlflow import MlflowClient
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.azure.workspace import AzureWorkspace, connect
+from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.config import workspace_config
 from azureml_replay.extract import extract
 from azureml_replay.model import RunId
@@ -31,6 +33,7 @@ from azureml_replay.synthetic.found import ROOT, Found
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic
+from azureml_replay.terminal import as_json
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
 from e2e.witness import look, ml_client, tracking_uri
@@ -109,6 +112,7 @@ def test_a_pipeline_is_replayed_verified_and_cleared(
     (name,) = look(workspace, files=False).jobs
     assert name in look(small_history, files=False).jobs
     assert asyncio.run(staged(workspace)) == {}
+    jsonschema.validate(json.loads(as_json(done)), json_schema(SyntheticReplayed))  # as docs/reference/json.md says
 
 
 def test_run_again_it_writes_nothing(

@@ -28,6 +28,8 @@ def run(arguments: Sequence[str], commands: typer.Typer = app, name: str = "azur
     """One command. Nothing is raised: the second of the two places that catch everything (ARCHITECTURE 12.6)."""
     try:
         code = commands(arguments or ["--help"], prog_name=name, standalone_mode=False)
+    except SystemExit as ended:  # how a shell's completion is answered
+        return ended.code if isinstance(ended.code, int) else Exit.OK
     except BaseException as error:  # noqa: BLE001 - the edge
         return _explained(error, debug="--debug" in arguments)
     if code == Exit.INTERRUPTED:  # typer swallows Ctrl-C and answers with this number

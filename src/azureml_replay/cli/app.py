@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from azureml_replay import __version__
 from azureml_replay.cli import calls, results, synthetic, take_out
 from azureml_replay.cli.options import (
     ArchiveArgument,
@@ -48,14 +47,19 @@ EPILOG = "Begin with: azureml-replay extract --source config.json --archive my-a
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"azureml-replay {__version__}")
+        from azureml_replay.cli.versions import lines  # noqa: PLC0415 - only this flag needs it
+
+        typer.echo("\n".join(lines()))
         raise typer.Exit
 
 
 @app.callback(epilog=EPILOG)
 def everything(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the versions, as a bug report needs them."
+        ),
     ] = False,
 ) -> None:
     """Carry Azure Machine Learning job history from one workspace to another, and prove it.

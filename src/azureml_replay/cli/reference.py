@@ -1,0 +1,83 @@
+"""The reference pages that are made, not written: every command's help, and what `--json` answers.
+
+`python -m azureml_replay.cli.reference commands > docs/reference/commands.md`, and `json` for the other page.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from typer.testing import CliRunner
+
+from azureml_replay.cli.app import app
+from azureml_replay.cli.json_schema import json_schema
+from azureml_replay.export import Exported
+from azureml_replay.extract import Extracted
+from azureml_replay.mapping import Mapped
+from azureml_replay.migrate import Migrated
+from azureml_replay.plan import PlanSummary
+from azureml_replay.replay import Replayed
+from azureml_replay.status import Status
+from azureml_replay.synthetic.dry_run import DryRun
+from azureml_replay.synthetic.run import SyntheticReplayed
+from azureml_replay.verify import Verdict
+
+WIDTH = 100
+"""Columns of the help on the page."""
+
+ANSWERS: Mapping[str, Any] = {
+    "extract": Extracted,
+    "plan": PlanSummary,
+    "plan --mode synthetic": DryRun,
+    "replay": Replayed,
+    "replay --dry-run": PlanSummary,
+    "replay --mode synthetic": SyntheticReplayed,
+    "replay --mode synthetic --dry-run": DryRun,
+    "verify": Verdict,
+    "status": Status,
+    "migrate": Migrated,
+    "map": tuple[Mapped, ...],
+    "export": Exported,
+}
+"""The type of what each command line answers."""
+
+
+def commands() -> tuple[str, ...]:
+    """Every command, in the order of the help."""
+    told = [one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands if not one.hidden]
+    return tuple(told)
+
+
+def help_of(command: str) -> str:
+    """What `azureml-replay COMMAND --help` prints on a terminal of `WIDTH` columns; of "" the help of all."""
+    arguments = [*command.split(), "--help"]
+    shown = CliRunner().invoke(app, arguments, prog_name="azureml-replay", terminal_width=WIDTH, env={"COLUMNS": "100"})
+    return "\n".join(line.rstrip() for line in shown.stdout.splitlines()).strip()
+
+
+def commands_page() -> Iterator[str]:
+    """`docs/reference/commands.md`."""
+    yield "# Every command\n"
+    yield "Made by `python -m azureml_replay.cli.reference commands`; a test holds it against the commands' own help.\n"
+    for command in ("", *commands()):
+        yield f"## azureml-replay {command}\n".replace(" \n", "\n")
+        yield f"```text\n{help_of(command)}\n```\n"
+
+
+def json_page() -> Iterator[str]:
+    """`docs/reference/json.md`."""
+    yield "# What `--json` answers\n"
+    yield "One line of JSON on stdout; progress and messages go to stderr. An error answers nothing on stdout: its line"
+    yield "is on stderr, and the exit code says what kind it is. The schemas are JSON Schema, draft 2020-12.\n"
+    yield "Made by `python -m azureml_replay.cli.reference json`; a test holds every command's answer against it.\n"
+    for command, of in ANSWERS.items():
+        yield f"## azureml-replay {command}\n"
+        yield f"```json\n{json.dumps(json_schema(of), indent=2)}\n```\n"
+
+
+if __name__ == "__main__":
+    pages = {"commands": commands_page, "json": json_page}
+    print("\n".join(pages[sys.argv[1]]()), end="")  # noqa: T201 - a page, for a file
