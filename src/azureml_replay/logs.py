@@ -60,7 +60,7 @@ class LogFile(logging.FileHandler):
 
 
 def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
-    """Log to `path` from now on: our warnings; with `verbose` our steps and others' warnings, told as they happen.
+    """Log to `path` from now on, and no longer where a former call said: our warnings; with `verbose` our steps and others' warnings, told as they happen.
 
     Raises UserError where `path` cannot be a file.
     """
@@ -69,6 +69,9 @@ def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
     handlers: list[logging.Handler] = [LogFile(path, tell)]
     if verbose:
         handlers.append(Told(tell))
+    for former in [one for one in logging.getLogger().handlers if isinstance(one, LogFile | Told)]:
+        logging.getLogger().removeHandler(former)
+        former.close()
     for handler in handlers:
         handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
