@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from azureml_replay import logs
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from environment import point_at
 
@@ -16,6 +17,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     served = Sandbox.start(tmp_path_factory.mktemp("sandbox"))
     yield served
     served.stop()
+
+
+@pytest.fixture(autouse=True)
+def logs_end() -> Iterator[None]:
+    """A command that a test ran in this process logs no longer."""
+    yield
+    logs.stop()
 
 
 @pytest.fixture

@@ -60,24 +60,29 @@ class LogFile(logging.FileHandler):
 
 
 def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
-    """Log to `path` from now on, and no longer where a former call said: our warnings; with `verbose` our steps and others' warnings, told as they happen.
+    """Log to `path` from now on: our warnings; with `verbose` our steps and others' warnings, told as they happen.
 
-    Raises UserError where `path` cannot be a file.
+    What a former call began ends. Raises UserError where `path` cannot be a file.
     """
     if path.is_dir():
         raise UserError(f"--log-file {path} is a directory: name a file in it")
+    stop()
     handlers: list[logging.Handler] = [LogFile(path, tell)]
     if verbose:
         handlers.append(Told(tell))
-    for former in [one for one in logging.getLogger().handlers if isinstance(one, LogFile | Told)]:
-        logging.getLogger().removeHandler(former)
-        former.close()
     for handler in handlers:
         handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
     # azure-identity warns of every login that fails: our one line says the same, and leaves no file behind.
     logging.getLogger().setLevel(logging.WARNING if verbose else logging.ERROR)
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def stop() -> None:
+    """Log nowhere any more."""
+    for former in [one for one in logging.getLogger().handlers if isinstance(one, LogFile | Told)]:
+        logging.getLogger().removeHandler(former)
+        former.close()
 
 
 class Told(logging.Handler):
