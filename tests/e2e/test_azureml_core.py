@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from azureml_sandbox.load import load
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample import sample
 from azureml_sandbox.sample_shape import Wanted
 from e2e import old_sdk
 from e2e.histories import small
 from e2e.test_migration import LINEAGE_TAG, replay
+from e2e.test_recordings import RECORDINGS
 from e2e.witness import tracking_uri
 from environment import point_at
 
 PROBE, LINEAGE_PROPERTY = "azureml-replay-probe", "azureml_replay"
+_DESCRIBED = ("experiment", "display_name", "description", "parent", "status", "tags", "properties")
 SAMPLED = Wanted(runs=12, experiments=1, points=4, artifacts=1)
 
 
@@ -43,30 +47,43 @@ class Looked:
 
 
 @pytest.fixture(scope="module")
-def looked(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Looked:
-    """A source that MLflow, the old SDK and the sample filled, migrated by the product's command."""
+def _sdk() -> None:
     try:
         old_sdk.installed()
     except old_sdk.NotInstallable as why:
         pytest.skip(str(why))
-    folder = tmp_path_factory.mktemp("old-sdk")
+
+
+@pytest.fixture(scope="module")
+def looked(_sdk: None, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Looked:
+    """A source that MLflow, the old SDK and the sample filled, migrated by the product's command."""
+
+    def fill(source: WorkspaceFile, folder: Path) -> str:
+        small(source)
+        sample(sandbox.folder, source.workspace_name, SAMPLED)
+        old_sdk.run("write.py", source, folder / "written")
+        return _hide_one(source)
+
+    return _migrated(sandbox, tmp_path_factory.mktemp("old-sdk"), fill)
+
+
+def _migrated(sandbox: Sandbox, folder: Path, fill: Callable[[WorkspaceFile, Path], str | None]) -> Looked:
+    """`fill` returns the id of a run that is hidden."""
     with pytest.MonkeyPatch.context() as patch:
         point_at(sandbox, patch)
         patch.chdir(folder)
         source, target = sandbox.add_workspace(), sandbox.add_workspace()
-        small(source)
-        hidden = _hide_one(source)
-        sample(sandbox.folder, source.workspace_name, SAMPLED)
-        old_sdk.run("write.py", source, folder / "written")
+        hidden = fill(source, folder)
         done = replay("migrate", "--source", source.path, "--target", target.path, "--archive", folder / "archive")
         assert done.returncode == 0, done.stderr
 
         def look(workspace: WorkspaceFile) -> dict[str, Any]:
-            return json.loads(old_sdk.run("look.py", workspace, folder / workspace.workspace_name, hidden))
+            named = [hidden] if hidden else []
+            return json.loads(old_sdk.run("look.py", workspace, folder / workspace.workspace_name, *named))
 
         with ThreadPoolExecutor() as both:  # 5 s each, most of it waiting
             there, here = both.map(look, (source, target))
-        return Looked(there, here, {run: _without_lineage(told) for run, told in _all(here)})
+    return Looked(there, here, {run: _without_lineage(told) for run, told in _all(here)})
 
 
 def _hide_one(workspace: WorkspaceFile) -> str:
@@ -115,12 +132,16 @@ def test_every_run_is_listed_but_a_hidden_one(looked: Looked) -> None:
 
 def test_names_parents_children_tags_and_properties_are_equal(looked: Looked) -> None:
     """`get_children(recursive=True)`, `get_status`, `get_tags`, `get_properties`; a tag without a value too."""
-    there, here = looked.both("experiment", "display_name", "description", "parent", "status", "tags", "properties")
+    there, here = looked.both(*_DESCRIBED)
 
     assert here == there
     assert {told["status"] for told in there.values()} == {"Completed", "Failed", "Canceled"}
     assert looked.here["children"] == looked.there["children"]
     assert max(map(len, looked.there["children"].values())) == 6
+    runs = looked.there["runs"]
+    assert {runs[told["parent"]]["type"] for told in runs.values() if told["type"] == "azureml.StepRun"} == {
+        "azureml.PipelineRun"
+    }
     assert any(None in told["tags"].values() for told in there.values())
 
 
@@ -148,16 +169,48 @@ def test_every_file_has_the_same_bytes(looked: Looked) -> None:
 
 def test_details_are_equal_but_for_what_the_service_owns(looked: Looked) -> None:
     """`get_details`: times, error, logs; who submitted and what kind of run it was, the lineage property says."""
-    there, here = looked.both("details", "type")
+    there, _ = looked.both("details")
 
-    for run, told in there.items():
-        owned = {"submittedBy", "target"}  # a client cannot set them
-        assert _less(here[run]["details"], owned) == _less(told["details"], owned)
-        assert looked.lineage[run].get("type") == told["type"]
-        assert looked.lineage[run]["run"] == run
+    _same_details(looked)
     errors = [told["details"]["error"]["error"]["message"] for told in there.values() if "error" in told["details"]]
     assert "it broke" in errors
 
 
+def _same_details(looked: Looked, *owned: str) -> None:
+    """But for these keys, and the two that a client cannot set."""
+    there, here = looked.both("details", "type")
+    for run, told in there.items():
+        less = {"submittedBy", "target", *owned}
+        assert _less(here[run]["details"], less) == _less(told["details"], less)
+        assert looked.lineage[run].get("type") == told["type"]
+        assert looked.lineage[run]["run"] == run
+
+
 def _less(given: dict[str, Any], names: set[str]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key not in names}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_sdk")
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings of the real service at {RECORDINGS}")
+def test_recorded_pipelines_read_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A pipeline, and one that reuses its step: that step's files are an omission, the step that made them has them."""
+
+    def fill(source: WorkspaceFile, _: Path) -> None:
+        load(sandbox.folder, source.workspace_name, [RECORDINGS / "pipe-child-run-download.json"])
+
+    looked = _migrated(sandbox, tmp_path, fill)
+
+    there, here = looked.both("files")
+    owners = {run: told["properties"].get("azureml.reusedrunid", run) for run, told in looked.there["runs"].items()}
+    assert [there[run]["files"] == here[owner]["files"] for run, owner in owners.items() if owner in here] == [True] * 4
+    assert sorted(len(told["files"]) for told in there.values()) == [0, 0, 0, 13, 13]
+    for run, owner in owners.items():
+        if owner != run:
+            assert here[run]["files"] == {}
+            del looked.there["runs"][run]["details"]["logFiles"], looked.here["runs"][run]["details"]["logFiles"]
+    there, here = looked.both(*_DESCRIBED, "metrics", "points")
+    assert here == there
+    assert looked.here["children"] == looked.there["children"]
+    assert sorted(map(len, looked.there["children"].values())) == [0, 0, 0, 1, 2]
+    _same_details(looked, "runDefinition")  # carried as the file replay/job.json
