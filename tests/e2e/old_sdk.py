@@ -42,7 +42,8 @@ def _outside(*command: str | Path) -> None:
             list(map(str, command)), env=_OUTSIDE, check=True, capture_output=True, text=True, timeout=_INSTALL_S
         )
     except subprocess.CalledProcessError as failed:
-        raise NotInstallable(f"azureml-core cannot be installed here: {failed.stderr.strip()[-600:]}") from failed
+        why = failed.stderr.strip().rpartition("\n")[2]
+        raise NotInstallable(f"azureml-core cannot be installed here: {why}") from failed
     except subprocess.TimeoutExpired as slow:
         raise NotInstallable(f"azureml-core was not installed within {_INSTALL_S} s") from slow
 
