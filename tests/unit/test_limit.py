@@ -48,7 +48,10 @@ def simulated(refuses: Refuses, *, ceiling: int = 128, seconds: int = 30, wait_s
         clock = min([*wakes_s, *(in_flight[:1] and [in_flight[0][0]])])
         if in_flight and in_flight[0][0] <= clock:
             _, _, sent, refused = heapq.heappop(in_flight)
-            limit = limit.after_refusal(sent, now_s=clock, wait_s=wait_s) if refused else limit.after_answer(sent)
+            if refused:
+                limit = limit.after_refusal(sent, len(in_flight), clock, wait_s=wait_s)
+            else:
+                limit = limit.after_answer(sent, len(in_flight), clock)
             second = shown[min(int(clock), seconds - 1)]
             second.answered, second.refused = second.answered + (not refused), second.refused + refused
         shown[min(int(clock), seconds - 1)].width = limit.width(clock)
@@ -136,26 +139,27 @@ def test_a_service_that_refuses_nothing_is_used_to_the_ceiling() -> None:
 
 
 def test_a_burst_of_refusals_is_one_cut() -> None:
-    """What was sent before the cut says nothing new."""
-    limit = Limit(ceiling=128, proven=100, growth=Growth.NONE, cuts=3)
-    after_one = limit.after_refusal(Sent(level=90, within=True, cuts=3, refusals=0), now_s=1.0)
-    after_all = after_one
-    for _ in range(99):
-        after_all = after_all.after_refusal(Sent(level=60, within=True, cuts=3, refusals=0), now_s=1.0)
+    """Of 100 in flight 40 are refused: nothing is sent until all came back; then 60 at a time, or a quarter less."""
+    limit = Limit(ceiling=128, proven=100, growth=Growth.NONE, probe_s=9.0)
+    for at in range(100):
+        assert limit.width(1.0) == (0 if at else 100)
+        if at < 40:
+            limit = limit.after_refusal(Sent(level=90, within=True), 99 - at, 1.0)
+        else:
+            limit = limit.after_answer(Sent(level=60, within=True), 99 - at, 1.0)
 
-    assert after_one.proven == 75
-    assert after_all.proven == after_one.proven
+    assert (limit.width(1.0), limit.cuts) == (60, 1)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 70)), max_size=200), st.integers(1, 64))
-def test_the_width_stays_between_one_and_the_ceiling(answers: list[tuple[bool, int, int]], ceiling: int) -> None:
-    """Whatever is answered, in whatever order."""
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 3)), max_size=200), st.integers(1, 64))
+def test_the_width_stays_between_one_and_the_ceiling(answers: list[tuple[bool, bool, int]], ceiling: int) -> None:
+    """Whatever is answered, in whatever order; nought only while requests come back after a refusal."""
     limit = Limit(ceiling=ceiling)
-    for at, (throttled, ago, level) in enumerate(answers):
-        sent = Sent(level, level <= limit.proven, max(0, limit.cuts - ago), limit.refusals)
-        refused = limit.after_refusal(sent, now_s=float(at), wait_s=1.0 if ago else None)
-        limit = refused if throttled else limit.after_answer(sent)
-        assert 1 <= limit.width(float(at)) <= ceiling
+    for at, (throttled, within, left) in enumerate(answers):
+        sent = Sent(1 + at % 70, within)
+        refused = limit.after_refusal(sent, left, float(at), wait_s=1.0 if within else None)
+        limit = refused if throttled else limit.after_answer(sent, left, float(at))
+        assert (1 if limit.counted(0, float(at)) is limit else 0) <= limit.width(float(at)) <= ceiling
 
 
 @pytest.mark.parametrize(

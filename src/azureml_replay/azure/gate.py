@@ -41,22 +41,28 @@ class Gate:
 
     def leave(self, sent: Sent, *, throttled: bool, wait_s: float | None = None) -> None:
         """Gives the place back and says how it went; `wait_s` where the service asked for a wait."""
-        self.give_back()
-        if not throttled:
-            self.limit = self.limit.after_answer(sent)
-            return
-        now_s, before = self._now_s(), self.limit
-        self.limit = before.after_refusal(sent, now_s=now_s, wait_s=wait_s)
-        if self.limit.paused_until_s > before.paused_until_s:
-            self._next_s = 0.0
-            self._on_throttle(f"{self.service} is throttling: waiting {wait_s:g} s as it asks")
-        elif self.limit.cuts > before.cuts:
-            self._on_throttle(f"{self.service} is throttling: {self.limit.width(now_s)} requests at a time")
+        self._in_flight -= 1
+        now_s = self._now_s()
+        if throttled:
+            self._learn(self.limit.after_refusal(sent, self._in_flight, now_s, wait_s=wait_s), now_s)
+        else:
+            self._learn(self.limit.after_answer(sent, self._in_flight, now_s), now_s)
 
     def give_back(self) -> None:
         """Gives the place back without a verdict: nothing was answered."""
         self._in_flight -= 1
+        now_s = self._now_s()
+        self._learn(self.limit.counted(self._in_flight, now_s), now_s)
+
+    def _learn(self, limit: Limit, now_s: float) -> None:
+        before, self.limit = self.limit, limit
         self._room.set()
+        if limit.paused_until_s > before.paused_until_s:
+            self._next_s = 0.0
+            wait_s = limit.paused_until_s - now_s
+            self._on_throttle(f"{self.service} is throttling: waiting {wait_s:.0f} s as it asks")
+        elif limit.cuts > before.cuts:
+            self._on_throttle(f"{self.service} is throttling: {limit.width(now_s)} requests at a time")
 
     def _let_through(self, now_s: float) -> Sent:
         self.limit, sent = self.limit.sending(self._in_flight, now_s)

@@ -1,9 +1,9 @@
 """How many requests a service may be asked at once, how fast, and how long to wait: values and arithmetic, no I/O.
 
-A service refuses for one of two reasons and says which by what else it answers. Too many at once: it refuses what goes
-beyond and answers the rest, so the width is cut and the others go on. Too many a second: it refuses everything for a
-while, so all wait as long as it asks, and from then on requests keep a distance.
-Measured live (benchmarks/throttle.py); in `docs/performance.md`.
+A service refuses for one of two reasons and does not say which. So after a refusal nothing is sent until all that is
+in flight has come back, which takes one answer's time, and then it is counted. Too many at once: a part was refused,
+and the width becomes what was answered. Too many a second: nearly all was refused, all wait as long as the service
+asks, and from then on requests keep a distance. Measured live by benchmarks/throttle.py (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ FIRST_WIDTH = 4
 LONGEST_BACKOFF_S = 30.0
 PROBE_S = 5.0
 """How often a settled width tries one more: a fourth of a stated wait of 20 s, so that few requests sit one out."""
-IN_A_ROW = 4
-"""So many refusals without an answer between them, of requests that were within what had been borne: a rate."""
+NEARLY_ALL = 0.75
+"""Of what was in flight: so much is refused only where it is a rate that was exceeded."""
 LEAST_PER_S = 4.0
 """A pace is measured by what was answered; a client that asked little shall not crawl because of it."""
 NO_PACE_PER_S = 5_000.0
@@ -34,9 +34,8 @@ _STATED = re.compile(r"(?:retry|try again|wait)\D{0,40}?(\d{1,4})\s*(?:s\b|sec)"
 class Growth(Enum):
     """How much wider the next round of answers may be than the one before."""
 
-    DOUBLE = "slow start: nothing was refused since the start or the last stop"
+    DOUBLE = "slow start: nothing was refused since the start or the last wait"
     QUARTER = "one more was tried and answered: doubling would cost a width of refusals at every try"
-    ONE = "slow start went too far: the rest of the way"
     NONE = "settled; one more is tried now and then"
 
 
@@ -48,8 +47,16 @@ class Sent:
     """Requests in flight, itself among them."""
     within: bool
     """So many had been answered before; one alone is never too many at once."""
-    cuts: int
-    refusals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What was in flight at a refusal, as it comes back; nothing else is sent meanwhile."""
+
+    answered: int = 0
+    refused: int = 0
+    wait_s: float = 0.0
+    """The longest that was stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +89,22 @@ class Limit:
     probe_s: float = 0.0
     """When a settled width tries one more."""
     cuts: int = 0
-    """A request sent before the last cut tells nothing new when it is refused."""
-    refusals: int = 0
-    in_a_row: int = 0
+    round: Round | None = None
     answered: int = 0
     since_s: float | None = None
-    """When the first request since the last stop left."""
+    """When the first request since the last wait left."""
     paused_until_s: float = 0.0
     pace: Pace | None = None
 
     def width(self, now_s: float) -> int:
         """Requests that may be in flight."""
+        if self.round is not None:
+            return 0
         match self.growth:
             case Growth.DOUBLE:
                 wanted = max(FIRST_WIDTH, 2 * self.proven)
             case Growth.QUARTER:
                 wanted = self.proven + max(1, self.proven // 4)
-            case Growth.ONE:
-                wanted = self.proven + 1
             case Growth.NONE:
                 wanted = self.proven + (now_s >= self.probe_s)
         return max(1, min(self.ceiling, wanted))
@@ -111,40 +116,48 @@ class Limit:
 
     def sending(self, in_flight: int, now_s: float) -> tuple[Limit, Sent]:
         """One more leaves; `in_flight` without it."""
-        sent = Sent(in_flight + 1, in_flight < max(1, self.proven), self.cuts, self.refusals)
+        sent = Sent(in_flight + 1, within=in_flight < max(1, self.proven))
         probes = not sent.within and self.growth is Growth.NONE
         if self.since_s is not None and not probes:
             return self, sent
         since_s = now_s if self.since_s is None else self.since_s
         return replace(self, since_s=since_s, probe_s=now_s + PROBE_S if probes else self.probe_s), sent
 
-    def after_answer(self, sent: Sent) -> Limit:
-        """It was answered; what was refused meanwhile was in flight and not borne."""
-        borne = sent.level - (self.refusals - sent.refusals)
-        probed = self.growth is Growth.NONE and borne > self.proven and sent.cuts == self.cuts
-        growth = Growth.QUARTER if probed else self.growth
-        answered = self.answered + 1
-        return replace(self, proven=max(self.proven, borne), growth=growth, answered=answered, in_a_row=0)
-
-    def after_refusal(self, sent: Sent, *, now_s: float, wait_s: float | None = None) -> Limit:
-        """It was refused for now; `wait_s` where the service asks for a wait."""
-        known = replace(self, refusals=self.refusals + 1, in_a_row=self.in_a_row + sent.within)
-        if sent.within and wait_s and known.in_a_row >= min(IN_A_ROW, self.proven) and now_s >= self.paused_until_s:
-            return known.stopped(now_s, wait_s)
-        if sent.cuts < self.cuts:
+    def after_answer(self, sent: Sent, in_flight: int, now_s: float) -> Limit:
+        """It was answered; `in_flight` remain, here and below."""
+        known = replace(self, answered=self.answered + 1)
+        if self.round is not None:
+            return replace(known, round=replace(self.round, answered=self.round.answered + 1)).counted(in_flight, now_s)
+        if sent.level <= self.proven:
             return known
-        cut = replace(known, cuts=self.cuts + 1, probe_s=now_s + PROBE_S, growth=Growth.NONE)
-        if sent.within:
-            return replace(cut, proven=max(1, self.proven * 3 // 4))
-        # That much is too much, the rest goes on; slow start may have missed half of what is borne.
-        return replace(cut, growth=Growth.ONE) if self.growth is Growth.DOUBLE else cut
+        probed = self.growth is Growth.NONE
+        return replace(known, proven=sent.level, growth=Growth.QUARTER if probed else self.growth)
+
+    def after_refusal(self, sent: Sent, in_flight: int, now_s: float, *, wait_s: float | None = None) -> Limit:
+        """It was refused for now; `wait_s` where the service asks for a wait."""
+        if self.round is None and self.growth is Growth.NONE and not sent.within:
+            return replace(self, probe_s=now_s + PROBE_S)  # the one more that was tried: the others go on
+        before = self.round or Round()
+        seen = Round(before.answered, before.refused + 1, max(before.wait_s, wait_s or 0.0))
+        return replace(self, round=seen).counted(in_flight, now_s)
+
+    def counted(self, in_flight: int, now_s: float) -> Limit:
+        """The verdict, once all that was in flight at a refusal has come back, or never will."""
+        if self.round is None or in_flight:
+            return self
+        seen, known = self.round, replace(self, round=None, cuts=self.cuts + 1)
+        if seen.wait_s and seen.refused >= NEARLY_ALL * (seen.answered + seen.refused):
+            return known.stopped(now_s, seen.wait_s)
+        # A settled width that is refused all of a sudden gives up a quarter at least.
+        kept = seen.answered if self.growth is not Growth.NONE else min(seen.answered, self.proven * 3 // 4)
+        return replace(known, proven=max(1, kept), growth=Growth.NONE, probe_s=now_s + PROBE_S)
 
     def stopped(self, now_s: float, wait_s: float) -> Limit:
         """Everybody waits. Over burst and wait together the service gave what it gives in the long run."""
         until_s = now_s + wait_s
         elapsed_s = until_s - (self.since_s if self.since_s is not None else now_s)
         pace = Pace(max(LEAST_PER_S, self.answered / elapsed_s), until_s, sure=self.per_s(now_s) is not None)
-        return Limit(self.ceiling, cuts=self.cuts + 1, refusals=self.refusals, paused_until_s=until_s, pace=pace)
+        return Limit(self.ceiling, cuts=self.cuts, paused_until_s=until_s, pace=pace)
 
 
 def stated_wait_s(retry_after: str | None, message: str) -> float | None:
