@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,3 +180,15 @@ def swallowers() -> set[str]:
 def test_exceptions_are_swallowed_nowhere() -> None:
     """A handler for everything stands at the command's edge alone; elsewhere it cleans up and raises again."""
     assert swallowers() == {"cli/__init__.py"}
+
+
+def test_help_imports_no_more_than_the_flags_need() -> None:
+    """`--help` answers at once: archives, the network and the verbs are imported by the command that needs them."""
+    code = "import sys, azureml_replay.cli.app; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    heavy = {"asyncio", "sqlite3", "aiohttp", "azure.core", "rich"}
+    ours = {
+        f"azureml_replay.{name}" for name in ("archive.archive", "workspace", "plan", "extract", "replay", "verify")
+    }
+    assert (heavy | ours) & set(said) == set()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Coroutine
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from azureml_replay.cli import calls, results, synthetic, take_out
+from azureml_replay.cli import results, synthetic, take_out
 from azureml_replay.cli.options import (
     ArchiveArgument,
     ArchiveOption,
@@ -28,15 +28,17 @@ from azureml_replay.cli.options import (
 from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
-from azureml_replay.extract import ExtractOptions
-from azureml_replay.file_plan import FileChoice
-from azureml_replay.migrate import Migrated, MigrateOptions
-from azureml_replay.plan import PlanOptions
-from azureml_replay.replay import OnConflict, Replayed, ReplayOptions
 from azureml_replay.selection import Selection
-from azureml_replay.synthetic.options import SyntheticReplayOptions
-from azureml_replay.synthetic.run import SyntheticReplayed
 from azureml_replay.terminal import Terminal
+
+if TYPE_CHECKING:
+    from azureml_replay.extract import ExtractOptions
+    from azureml_replay.migrate import Migrated
+    from azureml_replay.replay import Replayed, ReplayOptions
+    from azureml_replay.synthetic.options import SyntheticReplayOptions
+    from azureml_replay.synthetic.run import SyntheticReplayed
+
+Result = TypeVar("Result")
 
 WIDTH = 32
 """Runs worked on at once: bounds memory; what a service bears is learnt while it runs."""
@@ -47,7 +49,7 @@ EPILOG = "Begin with: azureml-replay extract --source config.json --archive my-a
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from azureml_replay.cli.versions import lines  # noqa: PLC0415 - only this flag needs it
+        from azureml_replay.cli.versions import lines
 
         typer.echo("\n".join(lines()))
         raise typer.Exit
@@ -89,11 +91,11 @@ def extract(
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read a workspace into an archive. Again to continue, or to bring what is new."""
+    from azureml_replay.cli import calls
+
     workspace = workspace_config(source)
     globs = tuple(redact or ())
-    done = asyncio.run(
-        calls.extract(workspace, archive, selection, options, redact=globs, width=parallel, terminal=terminal)
-    )
+    done = _done(calls.extract(workspace, archive, selection, options, redact=globs, width=parallel, terminal=terminal))
     terminal.result(done, results.extracted(done))
     if not done.failed:
         terminal.say(f"Next: azureml-replay plan {archive}")
@@ -112,6 +114,10 @@ def plan(
     no_artifacts: NoArtifactsOption = False,
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
+    from azureml_replay.cli import calls
+    from azureml_replay.file_plan import FileChoice
+    from azureml_replay.plan import PlanOptions
+
     if mode is Mode.SYNTHETIC:
         synthetic.show(archive, None, selection, jobs.shape, terminal=terminal)
         return Exit.OK
@@ -143,6 +149,8 @@ def replay(
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Write an archive's runs into a workspace. Again to continue: nothing is sent twice."""
+    from azureml_replay.cli import calls
+
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
     if mode is Mode.DIRECT:
@@ -152,15 +160,13 @@ def replay(
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
         return Exit.OK
     else:
-        submitted = asyncio.run(
-            calls.submit(archive, workspace, origin, selection, jobs, width=parallel, terminal=terminal)
-        )
+        submitted = _done(calls.submit(archive, workspace, origin, selection, jobs, width=parallel, terminal=terminal))
         return _submitted(submitted, terminal)
     if dry_run:
         planned = calls.plan(archive, selection, options.plan)
         terminal.result(planned, results.planned(planned))
         return Exit.OK
-    done = asyncio.run(calls.replay(archive, workspace, origin, selection, options, width=parallel, terminal=terminal))
+    done = _done(calls.replay(archive, workspace, origin, selection, options, width=parallel, terminal=terminal))
     terminal.result(done, results.replayed(done))
     return _replayed(done, options)
 
@@ -179,10 +185,14 @@ def verify(
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read the target back and compare every value. Ends with 0 where all is equal, with 5 where it is not."""
+    from azureml_replay.cli import calls
+    from azureml_replay.file_plan import FileChoice
+    from azureml_replay.plan import PlanOptions
+
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
     options = PlanOptions(files=FileChoice(artifacts=not no_artifacts))
-    verdict = asyncio.run(
+    verdict = _done(
         calls.verify(archive, workspace, origin, selection, options, deep=deep, width=parallel, terminal=terminal)
     )
     terminal.result(verdict, results.verified(verdict), good=not verdict.findings)
@@ -193,6 +203,8 @@ def verify(
 @takes(terminal=terminal_flags)
 def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
     """How far an archive is: from its ledger alone, no network."""
+    from azureml_replay.cli import calls
+
     now = calls.status(archive)
     terminal.result(now, results.shown_status(now))
     return Exit.OK
@@ -214,10 +226,13 @@ def migrate(
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Extract, replay and verify in one go. Again to continue, or to bring what is new."""
+    from azureml_replay.cli import calls
+    from azureml_replay.migrate import MigrateOptions
+
     origin, workspace = workspace_config(source), workspace_config(target)
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
 
-    done = asyncio.run(
+    done = _done(
         calls.migrate(
             origin,
             workspace,
@@ -233,8 +248,10 @@ def migrate(
     return _migrated(done, replaying)
 
 
-app.command("map")(take_out.map_)
-app.command("export")(take_out.export)
+def _done(call: Coroutine[Any, Any, Result]) -> Result:
+    import asyncio
+
+    return asyncio.run(call)
 
 
 def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
@@ -253,6 +270,12 @@ def _submitted(done: SyntheticReplayed, terminal: Terminal) -> Exit:
 
 
 def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
+    from azureml_replay.replay import OnConflict
+
     if done.failed:
         return Exit.SERVICE
     return Exit.USER if done.conflicts and options.on_conflict is not OnConflict.SKIP else Exit.OK
+
+
+app.command("map")(take_out.map_)
+app.command("export")(take_out.export)

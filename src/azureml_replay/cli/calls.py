@@ -34,7 +34,7 @@ from azureml_replay.verify import Verdict
 @asynccontextmanager
 async def connected(config: WorkspaceConfig, width: int, progress: Progress) -> AsyncIterator[SyntheticTarget]:
     """The workspace, after its name and the login were seen to work."""
-    from azureml_replay.azure.workspace import connect  # noqa: PLC0415 - the azure packages take 500 ms to import
+    from azureml_replay.azure.workspace import connect
 
     async with connect(config, parallel=width, on_throttle=progress.say) as workspace:
         yield workspace

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from azureml_replay.extract import Extracted
 from azureml_replay.model import RunId
-from azureml_replay.plan import PlanSummary
-from azureml_replay.replay import Replayed
-from azureml_replay.status import Status
 from azureml_replay.terminal import Branch, amount, tree
-from azureml_replay.verify import Verdict
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+    from azureml_replay.extract import Extracted
+    from azureml_replay.plan import PlanSummary
+    from azureml_replay.replay import Replayed
+    from azureml_replay.status import Status
+    from azureml_replay.verify import Verdict
 
 SHOWN = 20
 """Lines of one list; the rest is counted, and all of it is in `--json`."""
@@ -23,6 +24,9 @@ SHOWN = 20
 
 def told(done: Extracted | PlanSummary | Replayed) -> Iterator[str]:
     """The lines of one of migrate's parts."""
+    from azureml_replay.extract import Extracted
+    from azureml_replay.plan import PlanSummary
+
     if isinstance(done, Extracted):
         return extracted(done)
     return planned(done) if isinstance(done, PlanSummary) else replayed(done)

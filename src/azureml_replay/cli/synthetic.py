@@ -6,23 +6,21 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.options import Many, NoArtifactsOption
-from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import UserError
-from azureml_replay.file_plan import FileChoice
-from azureml_replay.selection import Selection
-from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
-from azureml_replay.synthetic.grow import SyntheticOptions
-from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
-from azureml_replay.synthetic.register import DEFAULT_ENVIRONMENT
-from azureml_replay.synthetic.run import SyntheticReplayed
-from azureml_replay.synthetic.trials import TrialChoice
+from azureml_replay.synthetic.places import DEFAULT_ENVIRONMENT
 from azureml_replay.terminal import Terminal, amount, tree
+
+if TYPE_CHECKING:
+    from azureml_replay.config import WorkspaceConfig
+    from azureml_replay.selection import Selection
+    from azureml_replay.synthetic.dry_run import DryRun
+    from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
+    from azureml_replay.synthetic.run import SyntheticReplayed
 
 
 class Mode(StrEnum):
@@ -83,6 +81,11 @@ def job_flags(
     no_artifacts: NoArtifactsOption = False,
 ) -> SyntheticReplayOptions:
     """What the jobs are to be, and where they run."""
+    from azureml_replay.file_plan import FileChoice
+    from azureml_replay.synthetic.grow import SyntheticOptions
+    from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
+    from azureml_replay.synthetic.trials import TrialChoice
+
     trials = TrialChoice(
         sampling=replay_automl_trial_sampling.value,
         most=replay_automl_max_trials,
@@ -97,6 +100,9 @@ def job_flags(
 
 def only_synthetic(options: SyntheticReplayOptions, *, artifacts: bool) -> None:
     """Raises UserError where a flag was given that direct replay would not obey."""
+    from azureml_replay.file_plan import FileChoice
+    from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
+
     if options != SyntheticReplayOptions(shape=Shape(files=FileChoice(artifacts=artifacts))):
         raise UserError("a flag of --mode synthetic was given (compute, edges, trials, files …): add --mode synthetic")
 
@@ -115,6 +121,10 @@ def show(
 
     With `target`, jobs that were submitted there keep the shape they have.
     """
+    from azureml_replay.archive.archive import Archive
+    from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
+    from azureml_replay.synthetic.options import planned_trees
+
     sums = DryRun()
     with Archive.open(folder, write=False) as archive:
         for one, _ in planned_trees(archive, target.ref if target else archive.source, selection, shape):

@@ -6,21 +6,30 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, fields
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay import export as exporting
-from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
-from azureml_replay.export import Format
-from azureml_replay.mapping import Mapped, mapped
 from azureml_replay.terminal import Terminal
 
-FormatOption = Annotated[Format, typer.Option("--format", help="parquet and jsonl: a folder; seed-json: one file.")]
+if TYPE_CHECKING:
+    from azureml_replay.mapping import Mapped
+
+
+class Form(StrEnum):
+    """What `--format` takes; by the same names as the library."""
+
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+    SEED_JSON = "seed-json"
+
+
+FormatOption = Annotated[Form, typer.Option("--format", help="parquet and jsonl: a folder; seed-json: one file.")]
 OutputOption = Annotated[Path, typer.Option("--output", metavar="PATH", help="A place that is not there yet.")]
 
 
@@ -35,6 +44,9 @@ def map_(
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values, with a head line.")] = False,
 ) -> Exit:
     """List which run of a target stands for which run of the source, with links to Studio."""
+    from azureml_replay.archive.archive import Archive
+    from azureml_replay.mapping import mapped
+
     wanted = workspace_config(target).ref if target is not None else None
     with Archive.open(archive, write=False) as opened:
         rows = mapped(opened, wanted)
@@ -48,8 +60,11 @@ def map_(
 @takes(terminal=terminal_flags)
 def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption, terminal: Terminal) -> Exit:
     """Write runs, points, parameters, tags and files as tables that other tools read."""
+    from azureml_replay import export as exporting
+    from azureml_replay.archive.archive import Archive
+
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
-        done = exporting.export(opened, output, form, progress=progress)
+        done = exporting.export(opened, output, exporting.Format(form.value), progress=progress)
     counted = ", ".join(f"{count:,} {table}" for table, count in done.rows.items())
     terminal.result(done, [f"exported: {counted}; in {done.output}"])
     return Exit.OK
@@ -62,6 +77,8 @@ def _lines(rows: Iterable[Mapped]) -> Iterator[str]:
 
 
 def _csv(rows: Iterable[Mapped]) -> Iterator[str]:
+    from azureml_replay.mapping import Mapped
+
     yield _csv_line(field.name for field in fields(Mapped))
     yield from (_csv_line(astuple(row)) for row in rows)
 

@@ -14,7 +14,7 @@ from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.plan import PlanOptions, Step, plan_unit, planned_units, reusing
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.grow import SyntheticOptions, grow
-from azureml_replay.synthetic.register import DEFAULT_ENVIRONMENT
+from azureml_replay.synthetic.places import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.tree import Tree
 from azureml_replay.synthetic.trials import TrialChoice
 

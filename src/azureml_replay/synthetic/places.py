@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+DEFAULT_ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/26"
+"""Curated: an image that is there, Python 3.10, no build (synthetic.md 9). Pinned, because `latest` moves."""
+
 LOGS = ("logs", "azureml-logs", "user_logs", "system_logs")
 """Families that the service writes itself: a job cannot put its own there."""
 LONGEST_PATH = 900

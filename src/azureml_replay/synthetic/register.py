@@ -15,8 +15,6 @@ from azureml_replay.synthetic.graph import COMMAND, Place, step_component
 from azureml_replay.synthetic.seam import STAGING_STORE, Submitter
 from azureml_replay.workspace import NewFile
 
-DEFAULT_ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/26"
-"""Curated: an image that is there, Python 3.10, no build (synthetic.md 9). Pinned, because `latest` moves."""
 SERVERLESS = "serverless"
 NAME = "azureml_replay_step"
 _NAMED = re.compile(r"(?:azureml:)?([\w.-]+):([\w.-]+)")
