@@ -66,7 +66,7 @@ EXTRACT = ("extract", "--source", SOURCE, "--archive", "kept")
         ([*EXTRACT, "--limit", "many"], "'--limit'"),
         ([*EXTRACT, "--depth", "-1"], "'--depth'"),
         ([*EXTRACT, "--parallel", "0"], "'--parallel'"),
-        ([*EXTRACT, "--metrics", "some"], "'some' is not one of 'full', 'none'"),
+        ([*EXTRACT, "--metrics", "some"], "'some' is not one of 'full', 'last', 'none'"),
         ([*EXTRACT, "--artifacts", "some"], "'--artifacts'"),
         ([*EXTRACT, "--status", "Compelted"], "--status: unknown status 'Compelted': did you mean Completed?"),
         ([*EXTRACT, "--type", "pipelin"], "--type: unknown type 'pipelin': did you mean pipeline?"),
