@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test test-all bench lint types clean
+.PHONY: setup demo test test-all bench docs lint types clean
 
 setup: $(STAMP)
 
@@ -35,5 +35,8 @@ test-all: lint types
 bench: setup
 	$(BIN)/python -m benchmarks
 
+docs: setup
+	$(BIN)/sphinx-build --fail-on-warning --quiet docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) sandbox
+	rm -rf $(VENV) sandbox docs/_build

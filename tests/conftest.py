@@ -44,3 +44,15 @@ def calm(sandbox: Sandbox) -> Iterator[Sandbox]:
     sandbox.reset_requests()
     yield sandbox
     sandbox.set_faults()
+
+
+@pytest.fixture(scope="session")
+def small_history(sandbox: Sandbox) -> Iterator[WorkspaceFile]:
+    """A source that no test changes: three runs, a few points and files, logged by MLflow."""
+    from e2e.histories import small  # mlflow takes a second to import
+
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(sandbox, patch)
+        source = sandbox.add_workspace()
+        small(source)
+        yield source

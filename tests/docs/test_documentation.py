@@ -1,0 +1,109 @@
+"""The documentation is true: the site builds, every command line runs, every query answers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from docs.pages import PAGES, ROOT, Line, blocks, desk, name, typed
+
+NOT_RUN = {
+    r"az ": "Azure's own command line: there is no Azure here",
+    r"pip install ": "the package is installed from a wheel by test_package",
+    r"make ": "it is what runs these tests, or the demo that test_demo runs",
+}
+"""Command lines that no test of this file runs, by how they begin, and why."""
+
+
+def test_the_site_builds(tmp_path: Path) -> None:
+    """Every page is reachable and every link within the site leads somewhere: a warning is an error."""
+    built = subprocess.run(
+        [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", str(ROOT / "docs"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert built.returncode == 0, built.stderr
+
+
+@pytest.fixture(scope="module")
+def archive(small_history: WorkspaceFile, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small history, extracted once."""
+    folder = tmp_path_factory.mktemp("extracted")
+    command = ["azureml-replay", "extract", "--source", str(small_history.path), "--archive", "history", "--quiet"]
+    subprocess.run(command, cwd=folder, env=environment(sandbox), check=True)
+    return folder / "history"
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    """A shell in which the README's export lines were eaten, and the commands are found."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | sandbox.env | {"PATH": path, "NO_COLOR": "1"}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=name)
+def test_every_command_line_runs(
+    page: Path, small_history: WorkspaceFile, sandbox: Sandbox, archive: Path, tmp_path: Path
+) -> None:
+    """In the page's order, in one folder, with the exit code that the page says."""
+    env = environment(sandbox)
+    (tmp_path / "config").mkdir()
+    for place in ("source.json", "config/source_config.json"):
+        shutil.copy(small_history.path, tmp_path / place)
+    for place in ("target.json", "other.json", "config/target_config.json"):
+        shutil.copy(sandbox.add_workspace().path, tmp_path / place)
+    if desk(page):
+        shutil.copytree(archive, tmp_path / "history")
+    if "migrated" in desk(page):
+        shell("azureml-replay replay history/ --target target.json --source source.json", tmp_path, env)
+
+    for line in typed(page):
+        if not left_out(line):
+            shell(line.text, tmp_path, env, line.ends_with)
+    for query in (query for block in blocks(page, "sql") for query in block.split(";") if query.strip()):
+        assert duckdb.connect(config={"file_search_path": str(tmp_path)}).execute(query).fetchall(), query
+
+
+def left_out(line: Line) -> bool:
+    """One of `NOT_RUN`."""
+    return any(re.match(begins, line.text) for begins in NOT_RUN)
+
+
+def shell(text: str, folder: Path, env: dict[str, str], expected: int = 0) -> None:
+    """One line, typed into bash."""
+    done = subprocess.run(
+        ["bash", "-c", text], cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=240
+    )
+
+    assert done.returncode == expected, f"$ {text}\n{done.stdout}{done.stderr}"
+
+
+def test_every_line_that_is_not_run_has_a_page() -> None:
+    """A reason for what nobody writes any more is a check that checks nothing."""
+    lines = [line.text for page in PAGES for line in typed(page)]
+
+    assert [begins for begins in NOT_RUN if not any(re.match(begins, line) for line in lines)] == []
+
+
+def test_commands_stand_in_console_blocks() -> None:
+    """So that none escapes the tests: nowhere else does a line of a block begin with one of our commands."""
+    ours = re.compile(r"^\s+(\$ )?(azureml-replay|azureml-sandbox|python -m (extractor|replayer))\b", re.MULTILINE)
+    other = ("sh", "bash", "shell", "powershell", "text")
+    found = [
+        (name(page), text)
+        for page in PAGES
+        if name(page) != "docs/reference/commands.md"
+        for text in [page.read_text(), *(body for language in other for body in blocks(page, language))]
+        if ours.search(text)
+    ]
+
+    assert found == []
