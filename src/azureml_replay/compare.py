@@ -199,7 +199,7 @@ def compare_series(run: RunId, expected: Series, actual: Series) -> Iterator[Fin
     if expected.columns != actual.columns:
         columns = (", ".join(f"{name} {kind}" for name, kind in one.columns) for one in (expected, actual))
         yield _finding(run, f"columns of metric {_name(expected)}", *columns)
-    if expected.ux_type != actual.ux_type:
+    if expected.ux_type and expected.ux_type != actual.ux_type:  # where the source has none, a service chooses one
         yield _finding(run, f"type of metric {_name(expected)}", expected.ux_type, actual.ux_type)
     if expected.schema_id != actual.schema_id:
         yield _finding(run, f"schema of metric {_name(expected)}", expected.schema_id, actual.schema_id)

@@ -122,6 +122,49 @@ def test_experiments_and_jobs_come_out_as_they_went_in(archive: Archive) -> None
     assert list(archive.jobs_missing_runs()) == []
 
 
+FREE = st.dictionaries(NAME, JSON.filter(lambda value: value not in (None, {}, [])), max_size=2)
+NAMES = st.lists(TEXT, max_size=2).map(tuple)
+STORED = st.builds(
+    StoredFile, location=st.just(Location("s", "p")), size_bytes=st.integers(0, 2**62),
+    md5=st.none() | st.binary(min_size=16, max_size=16), etag=st.none() | TEXT, content_type=st.none() | TEXT,
+    metadata=st.dictionaries(NAME, TEXT, max_size=2), unknown=NAMES,
+)  # fmt: skip
+FILE = st.builds(
+    Artifact, path=TEXT, location=st.just(Location("s", "p")), indexed=st.booleans(), stored=st.none() | STORED,
+    more=FREE, unknown=NAMES,
+)  # fmt: skip
+EXPERIMENT = st.builds(
+    Experiment, id=TEXT, name=TEXT, description=st.none() | TEXT, tags=TAGS, archived=TIME, document=JSON, unknown=NAMES
+)
+SERIES = st.builds(
+    Series, key=st.builds(SeriesKey, TEXT, st.none() | TEXT),
+    columns=st.dictionaries(TEXT, TEXT, min_size=1, max_size=2).map(lambda made: tuple(made.items())),
+    ux_type=st.none() | TEXT, schema_id=st.none() | TEXT, more=FREE, unknown=NAMES,
+)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    FILE, EXPERIMENT, st.builds(Job, st.just(R1), JSON, NAMES), st.lists(SERIES, max_size=3, unique_by=lambda s: s.key)
+)
+def test_files_experiments_jobs_and_series_come_out_as_they_went_in(
+    archive: Archive, file: Artifact, one: Experiment, job: Job, logged: list[Series]
+) -> None:
+    archive_with(archive, "r1").begin(R1)
+    archive.put_artifacts(R1, [file])
+    archive.put_experiments([one])
+    archive.put_jobs([job])
+    archive.put_series(R1, logged)
+    archive.complete(R1)
+
+    assert list(archive.artifacts(R1)) == [file]
+    assert archive.experiment(one.name) == one
+    assert archive.job(R1) == job
+    assert [series for series, _ in archive.series(R1)] == logged
+    for table in ("run", "run_version", "artifact", "experiment", "series", "omission"):
+        archive._execute(f"delete from {table}")  # noqa: S608  # the next example begins anew
+
+
 def test_points_come_out_by_chunk_and_by_name(archive: Archive) -> None:
     acc = Points.of(ACC, [(None, 1, (0.5, 3)), (None, 2, (float("inf"), None))])
     put(archive, run("r1"))

@@ -161,6 +161,10 @@ def test_command_lines() -> None:
     ] == arguments(argv)
 
 
+Planted = tuple[Any, Any, int]
+"""A document, the same without its secrets, and how many they are."""
+
+
 def secret(name: str) -> bool:
     return names_secret(name) or "env" in name.lower()
 
@@ -188,6 +192,48 @@ def test_no_secret_is_left_and_a_second_look_finds_nothing(document: Any, name: 
 
     assert [f"inner/1/{name}"] == found
     assert WORD not in json.dumps(clean)
+    assert (clean, []) == redact(clean)
+
+
+SHAPES = (
+    (f"https://h/p?sv=1&sig={SIGNATURE}&se=2", "https://h/p?sv=1&sig=***&se=2"),
+    (f"AccountKey={WORD};EndpointSuffix=x", "AccountKey=***;EndpointSuffix=x"),
+    (f"https://user:{WORD}@host/r.git", "https://user:***@host/r.git"),
+)
+"""Texts with a secret in them, and what is left."""
+PLAIN = JSON.map(lambda value: (value, value, 0))
+SECRETS = st.sampled_from(SHAPES).map(lambda pair: (*pair, 1))
+
+
+def listed(parts: list[Planted]) -> Planted:
+    return [part[0] for part in parts], [part[1] for part in parts], sum(part[2] for part in parts)
+
+
+def keyed(parts: dict[str, Planted]) -> Planted:
+    whole, clean, count = listed(list(parts.values()))
+    return dict(zip(parts, whole, strict=True)), dict(zip(parts, clean, strict=True)), count
+
+
+def under_a_name(name: str) -> Planted:
+    return {name: f"{WORD} {name}"}, {name: STARS}, 1
+
+
+PLANTED = st.recursive(
+    PLAIN | SECRETS | st.sampled_from(SECRET_NAMES).map(under_a_name),
+    lambda inner: st.lists(inner, max_size=4).map(listed) | st.dictionaries(PLAIN_NAME, inner, max_size=4).map(keyed),
+    max_leaves=12,
+)
+
+
+@given(PLANTED)
+def test_of_what_was_planted_nothing_is_left_and_nothing_else_changes(planted: Planted) -> None:
+    """Secrets by name and by shape, anywhere in any document: each is told once."""
+    document, expected, count = planted
+
+    clean, found = redact({"inner": document})
+
+    assert clean == {"inner": expected}
+    assert len(found) == count
     assert (clean, []) == redact(clean)
 
 
