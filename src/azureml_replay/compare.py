@@ -131,12 +131,14 @@ CARRIED = (
 """Every field of `Run` up to `error`; a test holds this table against the dataclass."""
 
 
-def compare_runs(expected: Run, actual: Run, ignored: Collection[str] = ()) -> Iterator[Finding]:
+def compare_runs(
+    expected: Run, actual: Run, ignored: Collection[str] = (), fields: Sequence[Field] = CARRIED
+) -> Iterator[Finding]:
     """What differs between a run as it should be in the target and as it is there.
 
     `ignored` are keys of tags, properties and parameters that only `actual` may have: lineage, and what services add.
     """
-    for field in CARRIED:
+    for field in fields:
         wanted, found = field.of(expected), field.of(actual)
         if field.by_key:
             yield from _by_key(expected.id, field.name, _mapping(wanted), _mapping(found), ignored)
@@ -149,12 +151,12 @@ def _by_key(
 ) -> Iterator[Finding]:
     for key, wanted in expected.items():
         if key not in actual:
-            yield Finding(run, _shown(f"{what} {key}"), "absent", _shown(wanted, key), "")
+            yield Finding(run, shown(f"{what} {key}"), "absent", shown(wanted, key), "")
         elif not _same(wanted, actual[key]):
-            yield Finding(run, _shown(f"{what} {key}"), "differs", _shown(wanted, key), _shown(actual[key], key))
+            yield Finding(run, shown(f"{what} {key}"), "differs", shown(wanted, key), shown(actual[key], key))
     for key, found in actual.items():
         if key not in expected and key not in ignored:
-            yield Finding(run, _shown(f"{what} {key}"), "extra", "", _shown(found, key))
+            yield Finding(run, shown(f"{what} {key}"), "extra", "", shown(found, key))
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -172,11 +174,11 @@ def _same(a: object, b: object) -> bool:
 
 def _finding(run: RunId, what: str, expected: object, actual: object) -> Finding:
     kind = "absent" if actual is None else "extra" if expected is None else "differs"
-    return Finding(run, what, kind, _shown(expected), _shown(actual))
+    return Finding(run, what, kind, shown(expected), shown(actual))
 
 
-def _shown(value: object, key: str = "") -> str:
-    """Short and without secrets; nothing is empty, so that an empty text can be told from it."""
+def shown(value: object, key: str = "") -> str:
+    """As a finding shows it: short and without secrets; nothing is empty, so that an empty text can be told from it."""
     if value is None:
         return ""
     whole = redact.STARS if redact.names_secret(key) else redact.text(repr(value) if value == "" else str(value))
@@ -187,10 +189,10 @@ def compare_experiments(expected: Experiment, actual: Experiment) -> Iterator[Fi
     """What differs between an experiment of the source and the target's of the same name. Belongs to no run."""
     none, what = RunId(""), f"experiment {expected.name}"
     if (expected.description or None) != (actual.description or None):
-        yield _finding(none, _shown(f"{what}: description"), expected.description, actual.description)
+        yield _finding(none, shown(f"{what}: description"), expected.description, actual.description)
     archived = ["archived" if one.archived else "active" for one in (expected, actual)]
     if archived[0] != archived[1]:
-        yield Finding(none, _shown(f"{what}: state"), "differs", *archived)
+        yield Finding(none, shown(f"{what}: state"), "differs", *archived)
     yield from _by_key(none, f"{what}: tag", expected.tags, actual.tags, ())
 
 
@@ -285,7 +287,7 @@ def _row_text(row: Row | None) -> str | None:
 
 def _name(series: Series) -> str:
     name, namespace = series.key.name, series.key.namespace
-    return _shown(f"{namespace}/{name}" if namespace else name)
+    return shown(f"{namespace}/{name}" if namespace else name)
 
 
 def compare_files(
@@ -298,17 +300,18 @@ def compare_files(
         seen.add(path)
         there = actual.get(path)
         if there is None:
-            findings.append(Finding(run, _shown(f"file {path}"), "absent", f"{wanted.size_bytes} bytes", ""))
-        elif not _alike(wanted, there):
-            findings.append(Finding(run, _shown(f"file {path}"), "differs", _file_text(wanted), _file_text(there)))
+            findings.append(Finding(run, shown(f"file {path}"), "absent", f"{wanted.size_bytes} bytes", ""))
+        elif not alike(wanted, there):
+            findings.append(Finding(run, shown(f"file {path}"), "differs", _file_text(wanted), _file_text(there)))
         elif wanted.md5 is None or there.md5 is None:
             unverifiable += 1
     more = sorted(actual.keys() - seen)
-    findings += [Finding(run, _shown(f"file {path}"), "extra", "", f"{actual[path].size_bytes} bytes") for path in more]
+    findings += [Finding(run, shown(f"file {path}"), "extra", "", f"{actual[path].size_bytes} bytes") for path in more]
     return findings, unverifiable
 
 
-def _alike(wanted: StoredFile, there: StoredFile) -> bool:
+def alike(wanted: StoredFile, there: StoredFile) -> bool:
+    """Equal as far as both are known: a file without MD5 is compared by size."""
     md5s = {wanted.md5, there.md5} - {None}
     return wanted.size_bytes == there.size_bytes and len(md5s) < 2
 

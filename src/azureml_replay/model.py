@@ -329,6 +329,9 @@ class Finding:
     what: str
     """`status`, `tag owner`, `metric loss step 7`, `file outputs/model.pkl`, …"""
     kind: str
-    """`differs`, `absent` (the target lacks it) or `extra` (the target has more)."""
+    """`differs`, `absent` (the target lacks it) or `extra` (the target has more).
+
+    Where it is known what was sent last: `edited in target` (the source is as it was then), `conflict` (both changed).
+    """
     expected: str
     actual: str

@@ -7,19 +7,18 @@ asked about, never guessed about. Everything but appended points may be repeated
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import groupby, islice
 
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CREATE, FINISH, State
+from azureml_replay.archive.ledger import CREATE, State
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.ids import Ids, new_id
 from azureml_replay.limits import RUNS_PER_REQUEST
-from azureml_replay.model import Run, RunId, WorkspaceRef
+from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.plan import PlanOptions, Step, plan, plan_unit, planned_units
 from azureml_replay.probe import probed
 from azureml_replay.progress import SILENT, Progress
@@ -27,9 +26,11 @@ from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import send_experiments
 from azureml_replay.send_files import FileSender
 from azureml_replay.send_points import PointSender
+from azureml_replay.send_runs import RunSender, digest, ending_digest, run_digest
 from azureml_replay.supply import Supply
+from azureml_replay.sync import Prefer
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Outcome, Refused, Source, Target
+from azureml_replay.workspace import Source, Target
 
 WHOLE = "whole"
 """The receipt of a run all of whose items are sent: what it was, so that a later call need not look at each."""
@@ -55,6 +56,8 @@ class ReplayOptions:
     new_ids: bool = False
     """Every run gets a new id, the same one each time; the archive keeps the map."""
     on_conflict: OnConflict = OnConflict.FAIL
+    prefer: Prefer = Prefer.TARGET
+    """Whose value stays where both sides changed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,8 @@ class Replayed:
     bytes: int
     conflicts: tuple[RunId, ...]
     """Taken ids. Their units were not touched."""
+    kept: tuple[tuple[RunId, str], ...]
+    """Run and value that changed in the source and in the target: the target's stayed."""
     failed: tuple[tuple[RunId, str], ...]
 
 
@@ -98,7 +103,7 @@ async def replay(
         for root in planned_units(archive, selection):
             _rename(archive, target.ref, root)
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
-    files = FileSender(archive, Supply(archive, source), target, progress)
+    files = FileSender(archive, Supply(archive, source), target, progress, options.prefer)
     replaying = _Replaying(archive, target, options, progress, width, files, late=probe.late)
     steps = plan(archive, selection, options.plan)
     while window := list(islice(steps, WINDOW)):
@@ -128,29 +133,34 @@ class _Replaying:
     files: FileSender
     late: bool
     """Ends that were sent show some time later: they are waited for."""
-    runs_sent: int = 0
     points_sent: int = 0
     files_sent: int = 0
     bytes_sent: int = 0
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
     """Unit -> the id in it that is taken."""
     failed: dict[RunId, str] = field(default_factory=dict)
-    known: dict[RunId, Run] = field(default_factory=dict)
-    """Runs of this window that the target holds already and that are ours."""
+    runs: RunSender = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runs = RunSender(self.archive, self.target, self.options.prefer, self._fail, self.late)
 
     def result(self) -> Replayed:
         return Replayed(
-            runs=self.runs_sent,
+            runs=self.runs.count,
             points=self.points_sent,
             files=self.files_sent,
             bytes=self.bytes_sent,
             conflicts=tuple(self.conflicts.values()),
+            kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
             failed=tuple(self.failed.items()),
         )
 
+    def _kept(self, run: RunId) -> Sequence[str]:
+        return sorted(self.runs.kept.get(run, ())) + sorted(self.files.kept.get(run, ()))
+
     async def send(self, window: Sequence[Step]) -> None:
         """One window: ids, runs, contents, endings."""
-        steps = [step for step in window if not self._is(step.source, WHOLE, self._whole(step))]
+        steps = [step for step in window if not self._is_whole(step)]
         self.progress.done("runs replayed", len(window) - len(steps))
         if not steps:
             return
@@ -168,14 +178,14 @@ class _Replaying:
 
     # Receipts
 
-    def _is(self, run: RunId, item: str, digest: bytes) -> bool:
-        receipt = self.archive.receipt(self.target.ref, run, item)
-        return receipt is not None and receipt.state is State.SENT and receipt.digest == digest
+    def _is_whole(self, step: Step) -> bool:
+        receipt = self.archive.receipt(self.target.ref, step.source, WHOLE)
+        return receipt is not None and receipt.state is State.SENT and receipt.digest == self._whole(step)
 
     def _whole(self, step: Step) -> bytes:
         """Names all that a step sends; the extraction's generation stands for its points and files."""
         generation = self.archive.generation(step.source)
-        return _digest(run_digest(step.run), ending_digest(step.run), generation, step.own_files, step.files)
+        return digest(run_digest(step.run), ending_digest(step.run), generation, step.own_files, step.files)
 
     # Ids
 
@@ -184,8 +194,8 @@ class _Replaying:
 
         The window's last unit may go on beyond it: all its ids are asked about now.
         """
-        self.known.clear()
-        asked = {step.source: step.unit for step in steps if not self._is(step.source, CREATE, run_digest(step.run))}
+        self.runs.known.clear()
+        asked = {step.source: step.unit for step in steps if not self.runs.is_current(step)}
         if last in asked.values():
             rest = (run.id for run in self.archive.unit(last))
             asked |= {run: last for run in rest if self.archive.receipt(self.target.ref, run, CREATE) is None}
@@ -199,7 +209,7 @@ class _Replaying:
         for there, details in (await self.target.details(list(sources))).items():
             run = sources[there]
             if lineage.is_ours(details.run, self.archive.source, run, properties_kept=kept):
-                self.known[run] = details.run
+                self.runs.known[run] = details.run
             elif units[run] not in self.conflicts:
                 self.conflicts[units[run]] = there
                 self.progress.say(f"id {there} of job {units[run]} is taken by a run that is not ours")
@@ -218,61 +228,16 @@ class _Replaying:
     # Runs
 
     async def _create(self, batch: Sequence[Step]) -> None:
-        steps = [step for step in batch if not self._is(step.source, CREATE, run_digest(step.run))]
-        for step in steps:
+        for step in batch:
             if step.run.parent and self.archive.source_id(self.target.ref, step.run.parent) in self.failed:
                 self._fail(step.source, f"its parent {step.run.parent} failed")
-        steps = self._sound(steps)
-        if not steps:
-            return
-        self._mark(CREATE, {step.source: run_digest(step.run) for step in steps}, State.SENDING)
-        put = self.target.put_runs(steps[0].run.experiment, [self._update(step) for step in steps])
-        arrived = await self._arrived(put, steps)
-        self._mark(CREATE, {step.source: run_digest(step.run) for step in arrived}, State.SENT)
-        self.runs_sent += len(arrived)
-
-    def _update(self, step: Step) -> Run:
-        """Properties are immutable: what a run of ours says already stays as it is."""
-        known = self.known.get(step.source)
-        if known is None:
-            return step.run
-        return replace(step.run, properties={**step.run.properties, **known.properties})
+        await self.runs.create(self._sound(batch))
 
     async def _finish(self, batch: Sequence[Step]) -> None:
-        digests = {step.source: ending_digest(step.run) for step in batch}
-        ending = [step for step in batch if not self._is(step.source, FINISH, digests[step.source])]
-        if ending:
-            self._mark(FINISH, {step.source: digests[step.source] for step in ending}, State.SENDING)
-            finish = self.target.finish_runs(batch[0].run.experiment, [step.run for step in ending])
-            arrived = await self._shown(await self._arrived(finish, ending))
-            self._mark(FINISH, {step.source: digests[step.source] for step in arrived}, State.SENT)
-        complete = self._sound(batch)
-        self._mark(WHOLE, {step.source: self._whole(step) for step in complete}, State.SENT)
-        self.progress.done("runs replayed", len(complete))
-
-    async def _shown(self, steps: Sequence[Step]) -> list[Step]:
-        """Those whose end can be read, where the target takes its time; the others are left to the next call."""
-        if self.late:
-            hidden = set(await self.target.without_end([step.run for step in steps]))
-            for step in steps:
-                if step.run.id in hidden:
-                    self._fail(step.source, "its end was sent and does not show yet")
-        return self._sound(steps)
-
-    def _mark(self, item: str, digests: Mapping[RunId, bytes], state: State) -> None:
-        self.archive.mark_runs(self.target.ref, item, digests, state)
-
-    async def _arrived(self, request: Awaitable[Mapping[RunId, Outcome]], steps: Sequence[Step]) -> list[Step]:
-        """What a bulk request brought; the per-run boundary for what it did not."""
-        try:
-            outcomes = await request
-        except ServiceError as error:
-            outcomes = dict.fromkeys((step.run.id for step in steps), error)
-        for step in steps:
-            outcome = outcomes.get(step.run.id)
-            if outcome is not None:
-                self._fail(step.source, outcome.reason if isinstance(outcome, Refused) else str(outcome))
-        return self._sound(steps)
+        there = await self.runs.finish(batch)
+        whole = [step for step in there if not self._kept(step.source)]
+        self.archive.mark_runs(self.target.ref, WHOLE, {step.source: self._whole(step) for step in whole}, State.SENT)
+        self.progress.done("runs replayed", len(there))
 
     # Contents
 
@@ -280,7 +245,7 @@ class _Replaying:
         """Points, then files, of one run: the per-run boundary."""
         try:
             sender = PointSender(self.archive, self.target, self.progress)
-            points = await sender.send(step, ask=step.source in self.known)
+            points = await sender.send(step, ask=step.source in self.runs.known)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
             sent = await self.files.send(step, self.options.plan.files)
             self.files_sent += sent.files
@@ -302,19 +267,3 @@ def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:
         waiting = iter(group)
         while batch := list(islice(waiting, RUNS_PER_REQUEST)):
             yield batch
-
-
-def run_digest(run: Run) -> bytes:
-    """Names what `put_runs` writes. Lineage is left out: it tells our version, and may not change once written."""
-    properties = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY}
-    sent = (run.parent, run.experiment, run.display_name, run.description, properties, run.tags, run.parameters)
-    return _digest(*sent, run.inputs, run.outputs, run.input_datasets, run.output_datasets)
-
-
-def ending_digest(run: Run) -> bytes:
-    """Names what `finish_runs` writes."""
-    return _digest(run.status, run.start, run.end, run.error, run.hidden)
-
-
-def _digest(*values: object) -> bytes:
-    return hashlib.blake2b(repr(values).encode(), digest_size=16).digest()

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import orjson
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
+from azureml_replay.compare import alike
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.file_plan import FileChoice, placed
 from azureml_replay.fitting import JOB_FILE
 from azureml_replay.limits import FILES_PER_REQUEST
-from azureml_replay.model import Artifact, Json, Points, SeriesKey, StoredFile
+from azureml_replay.listing import RUN_FOLDER
+from azureml_replay.model import ARTIFACT_STORE, Artifact, Json, Location, Points, RunId, SeriesKey, StoredFile
 from azureml_replay.plan import Step, job_document
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, Supply
+from azureml_replay.sync import Prefer
 from azureml_replay.workspace import CopyFile, NewFile, PutFile, Refused, Target
 
 
@@ -42,6 +45,9 @@ class FileSender:
     supply: Supply
     target: Target
     progress: Progress
+    prefer: Prefer = Prefer.TARGET
+    kept: dict[RunId, list[str]] = field(default_factory=dict)
+    """By run: files that changed on both sides, where the target's stayed."""
 
     async def send(self, step: Step, choice: FileChoice) -> FilesSent:
         """Every chosen file whose receipt lacks or names other content, and those that we make.
@@ -55,8 +61,10 @@ class FileSender:
             for path, artifact in placed(self.archive.artifacts(step.source), choice)
             if not _arrived(receipts, path, artifact)
         )
+        self.kept.pop(step.source, None)
         while batch := dict(islice(left, FILES_PER_REQUEST)):
-            for artifact in await self._bring(step, batch, choice):
+            going = {path: one for path, one in batch.items() if not await self._stays(step, path, one, receipts)}
+            for artifact in await self._bring(step, going, choice):
                 files += 1
                 size += artifact.stored.size_bytes if artifact.stored else 0
         made = [
@@ -67,6 +75,17 @@ class FileSender:
         if made:
             await self._put(step, {file.path: (file, _digest_of(file)) for file in made})
         return FilesSent(files + len(made), size + sum(len(file.data) for file in made))
+
+    async def _stays(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[str, Receipt]) -> bool:
+        """True where the target's file is neither what was sent last nor what the source has now (sync.py)."""
+        receipt, sent = receipts.get(file_item(path)), self.archive.sent_file(self.target.ref, step.source, path)
+        if self.prefer is Prefer.SOURCE or receipt is None or receipt.state is not State.SENT or sent is None:
+            return False
+        there = await self.target.stored_file(place_of(step.run.id, path))
+        if there is not None and (alike(sent, there) or (artifact.stored and alike(artifact.stored, there))):
+            return False
+        self.kept.setdefault(step.source, []).append(f"file {path}")
+        return True
 
     async def _bring(self, step: Step, batch: Mapping[str, Artifact], choice: FileChoice) -> list[Artifact]:
         """What went; a file that is another now is begun anew, one that is gone is left to the archive's omissions."""
@@ -100,6 +119,8 @@ class FileSender:
         items = {file_item(path): digest for path, (_, digest) in files.items()}
         self.archive.mark(self.target.ref, step.source, items, State.SENDING)
         outcomes = await self.target.put_files(step.run.experiment, step.run.id, [file for file, _ in files.values()])
+        sent = {path: _as_sent(file) for path, (file, _) in files.items() if outcomes.get(path) is None}
+        self.archive.put_sent_files(self.target.ref, step.source, sent)
         arrived = {file_item(path): items[file_item(path)] for path in files if outcomes.get(path) is None}
         self.archive.mark(self.target.ref, step.source, arrived, State.SENT)
         self.progress.done("files sent", len(arrived))
@@ -116,6 +137,18 @@ class FileSender:
 
 def _rejected(path: str, step: Step, outcome: Refused) -> Rejected:
     return Rejected(f"file {path} of run {step.source}: {outcome.reason}", status=outcome.status)
+
+
+def place_of(run: RunId, path: str) -> Location:
+    """Where a target keeps a file that was put into a run's own container."""
+    return Location(ARTIFACT_STORE, f"{RUN_FOLDER}dcid.{run}/{path}")
+
+
+def _as_sent(file: PutFile) -> StoredFile:
+    if isinstance(file, NewFile):
+        md5 = hashlib.md5(file.data, usedforsecurity=False).digest()
+        return StoredFile(location=Location("", file.path), size_bytes=len(file.data), md5=md5)
+    return file.stored
 
 
 def own_files(archive: Archive, step: Step) -> Iterator[NewFile]:

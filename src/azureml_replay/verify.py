@@ -31,6 +31,7 @@ from azureml_replay.send_experiments import OWNER, experiment_omissions, planned
 from azureml_replay.supply import Supply
 from azureml_replay.verify_files import FileCheck, FilesChecked
 from azureml_replay.verify_points import PointCheck
+from azureml_replay.verify_sync import Judged, judged
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Source, Target
 
@@ -138,20 +139,25 @@ class _Verifying:
 
     async def _verify(self, pair: tuple[Step, Run | None]) -> None:
         step, actual = pair
-        findings = [Finding(step.source, "run", "absent", step.run.id, "")]
+        found = Judged([Finding(step.source, "run", "absent", step.run.id, "")], ())
         if actual is not None:
-            findings = [*self._compare_run(step, actual), *await self.points_of.findings(step)]
-            files = await self.files_of.check(step, actual, choice=self.options.files)
-            findings += files.findings
-            self._count(files)
-        self.archive.put_findings(self.target.ref, step.source, findings)
-        self.archive.put_planned_omissions(self.target.ref, step.source, step.omissions)
+            found = await self._judge(step, actual)
+        omissions = (*step.omissions, *found.gone)
+        self.archive.put_findings(self.target.ref, step.source, found.findings)
+        self.archive.put_planned_omissions(self.target.ref, step.source, omissions)
         self.archive.verified(self.target.ref, step.source, {"points": step.points, "files": step.files})
-        self._omit(step.omissions)
+        self._omit(omissions)
         self.runs += 1
         self.points += step.points if actual is not None else 0
-        self.findings += len(findings)
+        self.findings += len(found.findings)
         self.progress.done("runs verified")
+
+    async def _judge(self, step: Step, actual: Run) -> Judged:
+        files = await self.files_of.check(step, actual, choice=self.options.files)
+        self._count(files)
+        findings = [*self._compare_run(step, actual), *await self.points_of.findings(step), *files.findings]
+        wanted, there = files.wanted, files.there if self.options.files.artifacts else {}
+        return judged(self.archive, self.target.ref, step, actual, findings, wanted=wanted, there=there)
 
     def _count(self, checked: FilesChecked) -> None:
         self.files += checked.files

@@ -38,6 +38,9 @@ class FilesChecked:
     files: int
     bytes: int
     unverifiable: int
+    wanted: Mapping[str, StoredFile]
+    """By path: as the plan has it."""
+    there: Mapping[str, StoredFile]
 
 
 @dataclass(slots=True)
@@ -66,6 +69,8 @@ class FileCheck:
             files=len(expected.files),
             bytes=sum(file.size_bytes for file in expected.files.values()),
             unverifiable=0 if self.deep is not None else unverifiable,
+            wanted=expected.files,
+            there=stored,
         )
 
     def _expected(self, step: Step, choice: FileChoice) -> Expected:

@@ -173,6 +173,17 @@ class Target(Source, Protocol):
         """
         ...
 
+    async def update_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        """What `put_runs` writes, but no state, of runs that are there. Repeatable. What is not named stays as it is.
+
+        At most `RUNS_PER_REQUEST`.
+        """
+        ...
+
+    async def hide_runs(self, experiment: str, runs: Sequence[RunId], *, hidden: bool) -> Mapping[RunId, Outcome]:
+        """Archives runs, in Studio's word, or shows them again; at most `RUNS_PER_REQUEST`. Repeatable."""
+        ...
+
     async def append_points(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
         """One request: at most 1,000 rows, 250 of a series. NOT repeatable: a batch sent twice is logged twice.
 
@@ -186,6 +197,13 @@ class Target(Source, Protocol):
 
     async def put_files(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
         """Index entries and bytes, at most `FILES_PER_REQUEST`. Repeatable: a path holds what was put last."""
+        ...
+
+    async def remove_files(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
+        """Index entries and bytes below the run's own container, at most `FILES_PER_REQUEST`. Repeatable.
+
+        One that is gone is gone.
+        """
         ...
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:

@@ -212,6 +212,29 @@ class TestRuns:
         assert plain.inputs == {}
         assert details[parent.id].run.inputs == parent.inputs
 
+    async def test_an_update_leaves_what_it_does_not_name(self, target: AzureWorkspace) -> None:
+        """State, other tags, and a name that is not given stay."""
+        await begin(target, *history())
+        assert await target.finish_runs(EXPERIMENT, history()) == {run.id: None for run in history()}
+        update = dataclasses.replace(history()[0], display_name=None, description="anew", tags={"more": "1"})
+
+        for _ in range(2):
+            assert await target.update_runs(EXPERIMENT, [update]) == {update.id: None}
+
+        (there,) = [run for run in (await everything(target)).values() if run.id == update.id]
+        assert (there.status, there.start, there.end) == ("Completed", START, END)
+        assert (there.display_name, there.description) == ("Displayed", "anew")
+        assert there.tags == {"owner": "me", "empty": None, "more": "1"}
+
+    async def test_runs_are_hidden_and_shown_again(self, target: AzureWorkspace) -> None:
+        """However often; a run that is not there bars no other."""
+        await begin(target, Run(id=RUN))
+        for hidden in (True, True, False):
+            assert await target.hide_runs(EXPERIMENT, [RUN], hidden=hidden) == {RUN: None}
+            found = await target.run(RUN)
+            assert found is not None
+            assert found.hidden == hidden
+
     async def test_an_experiment_is_brought_up_to_date(self, target: AzureWorkspace) -> None:
         """And listed, archived or not, whatever its name."""
         wanted = Experiment(id="", name=EXPERIMENT, description="why", tags={"team": "a"})
@@ -367,6 +390,20 @@ class TestFiles:
 
         (file,) = (await files_of(target, RUN)).values()
         assert await content(target, file) == b"second"
+
+    async def test_files_are_removed_and_no_other_with_them(self, target: AzureWorkspace) -> None:
+        """Entry and bytes; again, and in one request with what is gone already."""
+        await begin(target, Run(id=RUN))
+        put = [NewFile(path=name, data=b"x") for name in [*NAMES, "stays"]]
+        await target.put_files(EXPERIMENT, RUN, put)
+
+        assert await target.remove_files(RUN, NAMES[:1]) == {NAMES[0]: None}
+        for _ in range(2):
+            assert await target.remove_files(RUN, NAMES) == dict.fromkeys(NAMES)
+
+        assert set(await files_of(target, RUN)) == {"stays"}
+        (run,) = (await everything(target)).values()
+        assert [one.path async for page in target.artifacts(run) for one in page] == ["stays"]
 
     async def test_files_are_copied_between_workspaces_from_storage_to_storage(
         self, target: AzureWorkspace, other: AzureWorkspace

@@ -69,6 +69,7 @@ def of_home(what: str, kind: str = "differs") -> Names:
 
 
 STEP = "metric loss step 3"
+EDITED = "edited in target"
 CASES = {
     "nothing": Case(lambda held: None, set()),
     "nothing, at a glance": Case(lambda held: None, set(), deep=False),
@@ -97,12 +98,12 @@ CASES = {
         in_series(standard_schema_id="5f0e6a7e-6a0b-4f43-9a3d-2d7c8e1b9c55"), of_root("schema of metric loss", "extra")
     ),
     "a column's type": Case(in_series(columns={"loss": "Int"}), of_root("columns of metric loss")),
-    "a tag's value": Case(in_pairs("tags", {"team": "red"}), of_root("tag team")),
-    "a tag's case": Case(in_pairs("tags", {"team": "Blue"}), of_root("tag team")),
-    "a tag's null": Case(in_pairs("tags", {"null": ""}), of_root("tag null")),
-    "a missing tag": Case(in_pairs("tags", {}, "team"), of_root("tag team", "absent")),
-    "an extra tag": Case(in_pairs("tags", {"new": "1"}), of_root("tag new", "extra")),
-    "the lineage tag": Case(in_pairs("tags", {"original_job_id": "other"}), of_root("tag original_job_id")),
+    "a tag's value": Case(in_pairs("tags", {"team": "red"}), of_root("tag team", EDITED)),
+    "a tag's case": Case(in_pairs("tags", {"team": "Blue"}), of_root("tag team", EDITED)),
+    "a tag's null": Case(in_pairs("tags", {"null": ""}), of_root("tag null", EDITED)),
+    "a missing tag": Case(in_pairs("tags", {}, "team"), of_root("tag team", EDITED)),
+    "an extra tag": Case(in_pairs("tags", {"new": "1"}), of_root("tag new", EDITED)),
+    "the lineage tag": Case(in_pairs("tags", {"original_job_id": "other"}), of_root("tag original_job_id", EDITED)),
     "a property": Case(in_pairs("properties", {"Kept": "true"}), of_root("property Kept")),
     "a missing property": Case(in_pairs("properties", {}, "Kept"), of_root("property Kept", "absent")),
     "an extra property": Case(in_pairs("properties", {"new": "1"}), of_root("property new", "extra")),
@@ -122,11 +123,11 @@ CASES = {
     "start by a tick": Case(in_run(lambda run: {"startTimeUtc": instants.text(BEGIN + 2)}), of_root("start")),
     "end by a tick": Case(in_run(lambda run: {"endTimeUtc": instants.text(BEGIN + 10**9 - 1)}), of_root("end")),
     "no end": Case(in_run(lambda run: {"endTimeUtc": None}), of_root("end", "absent")),
-    "status": Case(in_run(lambda run: {"status": "Failed"}), of_root("status")),
+    "status": Case(in_run(lambda run: {"status": "Failed"}), of_root("status", EDITED)),
     "parent": Case(in_run(lambda run: {"parentRunId": None}, "child"), {("child", "parent", "absent")}),
-    "display name": Case(in_run(lambda run: {"displayName": "The root"}), of_root("display name")),
-    "description": Case(in_run(lambda run: {"description": ""}), of_root("description")),
-    "hidden": Case(in_run(lambda run: {"hidden": True}), of_root("hidden")),
+    "display name": Case(in_run(lambda run: {"displayName": "The root"}), of_root("display name", EDITED)),
+    "description": Case(in_run(lambda run: {"description": ""}), of_root("description", EDITED)),
+    "hidden": Case(in_run(lambda run: {"hidden": True}), of_root("hidden", EDITED)),
     "error message": Case(
         in_run(lambda run: {"error": {"error": run["error"]["error"] | {"message": "it broke!"}}}, "child"),
         {("child", "error message", "differs")},
@@ -136,18 +137,18 @@ CASES = {
         {("child", "error message", "absent"), ("child", "error code", "absent")},
     ),
     "a file's byte": Case(
-        file_bytes(OTHER_BYTES), of_root(f"file {FILE}") | of_root(f"file {FILE}: bytes"), deep=True
+        file_bytes(OTHER_BYTES), of_root(f"file {FILE}", EDITED) | of_root(f"file {FILE}: bytes"), deep=True
     ),
-    "a file's byte, at a glance": Case(file_bytes(OTHER_BYTES), of_root(f"file {FILE}"), deep=False),
+    "a file's byte, at a glance": Case(file_bytes(OTHER_BYTES), of_root(f"file {FILE}", EDITED), deep=False),
     "a file's byte under the old MD5": Case(file_bytes(OTHER_BYTES, told=BYTES), of_root(f"file {FILE}: bytes")),
-    "a file's length, at a glance": Case(file_bytes(BYTES + b"\n"), of_root(f"file {FILE}"), deep=False),
+    "a file's length, at a glance": Case(file_bytes(BYTES + b"\n"), of_root(f"file {FILE}", EDITED), deep=False),
     "a log's byte, which has no MD5": Case(
         lambda held: held.blob("logs/a.txt", "child").upload_blob(b"lag", overwrite=True, blob_type="AppendBlob"),
         {("child", "file logs/a.txt: bytes", "differs")},
     ),
     "what the job was": Case(
         lambda held: held.blob("replay/job.json").upload_blob(b"{}", overwrite=True),
-        of_root("file replay/job.json") | of_root("file replay/job.json: bytes"),
+        of_root("file replay/job.json", EDITED) | of_root("file replay/job.json: bytes"),
     ),
     "a missing file": Case(lambda held: held.blob(FILE).delete_blob(), of_root(f"file {FILE}", "absent")),
     "an extra file": Case(

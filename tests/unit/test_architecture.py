@@ -26,6 +26,7 @@ PURE = (
     "compare.py",
     "errors.py",
     "lineage.py",
+    "sync.py",
     "fidelity.py",
     "file_plan.py",
     *(
@@ -55,6 +56,9 @@ VERBS = (
     "send_points",
     "send_files",
     "send_experiments",
+    "send_runs",
+    "verify_sync",
+    "undo",
     "probe",
     "listing",
     "supply",

@@ -24,6 +24,7 @@ RELEASED: list[str] = [
     "c65ecc234c4b1a4c",
     "f6fc41197cecefa0",
     "50c4c526910f019f",
+    "4dd354a8e3c3d3b4",
 ]
 """Digest of every migration, without comments and spaces. A released one never changes: append another."""
 

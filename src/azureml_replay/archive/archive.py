@@ -20,12 +20,12 @@ from azureml_replay.archive import redact
 from azureml_replay.archive.content import Content
 from azureml_replay.archive.database import now
 from azureml_replay.archive.imports import Imports
-from azureml_replay.archive.ledger import Ledger
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock
 from azureml_replay.archive.objects import Objects
 from azureml_replay.archive.reading import Reading
 from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS
+from azureml_replay.archive.sent import SentValues
 from azureml_replay.archive.studio import Studio
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.model import WorkspaceRef
@@ -34,7 +34,7 @@ _OURS = ("archive.", "artifacts")
 """How the names of an archive's own files begin."""
 
 
-class Archive(Listing, Content, Objects, Reading, Ledger, Imports, Studio):
+class Archive(Listing, Content, Objects, Reading, SentValues, Imports, Studio):
     """See the parts: what was listed, what runs hold, their bytes, reading it, and the ledger of what was sent."""
 
     source: WorkspaceRef

@@ -152,6 +152,16 @@ MIGRATIONS = (
     """
     create table studio (arm_id text primary key, address text not null) without rowid;
     """,
+    """
+    create table sent_run (
+      target integer not null, run text not null, record blob not null, record_bytes integer not null,
+      primary key (target, run)
+    ) without rowid;
+    create table sent_file (
+      target integer not null, run text not null, path text not null, size_bytes integer not null, md5 blob,
+      primary key (target, run, path)
+    ) without rowid;
+    """,
 )
 """Never edit one that was released: append."""
 

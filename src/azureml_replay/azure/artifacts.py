@@ -47,6 +47,11 @@ class Artifacts:
         url = f"{self._of_container(f'dcid.{run}')}/write?path={quote(path, safe='')}"
         return decode.content_url(await self._get(url))
 
+    async def remove(self, run: RunId, paths: Sequence[str]) -> None:
+        """Deletes index entries for good. Repeatable where the service passes over what is not there."""
+        url = f"{self._of_container(f'dcid.{run}')}/batch/metadata:delete?hardDelete=true"
+        await self._sender.send(self._service, "POST", url, json=encode.artifact_paths(paths), repeatable=True)
+
     def _of_run(self, experiment: str, run: RunId) -> str:
         return f"{self._history}/experiments/{quote(experiment, safe='')}/runs/{quote(run, safe='')}/artifacts"
 

@@ -95,6 +95,11 @@ def update_runs(runs: Sequence[Run]) -> Body:
     return {"runs": [_carried(run) for run in runs]}
 
 
+def hide_runs(runs: Sequence[RunId], *, hidden: bool) -> Body:
+    """Archived in Studio, or shown again."""
+    return {"runs": [{"runId": run, "hidden": hidden} for run in runs]}
+
+
 def _carried(run: Run) -> Body:
     return _given(
         {

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from azureml_replay.azure import decode, encode
 from azureml_replay.azure.artifacts import Artifacts
 from azureml_replay.azure.blocks import Blocks, block_bytes
+from azureml_replay.azure.http import NOT_SPOKEN
 from azureml_replay.azure.storage import Door, Storage
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
 from azureml_replay.model import ARTIFACT_STORE, Location, RunId
@@ -74,6 +75,37 @@ class Files:
             return self._storage.door(await self._artifacts.write_url(run, path))
         except Rejected:
             return None
+
+    async def remove(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
+        """By path: what became of each. Bytes first: an entry that leads nowhere can still be found and removed."""
+
+        async def one(path: str) -> Outcome:
+            try:
+                await self._storage.remove(Location(ARTIFACT_STORE, f"{decode.RUN_FILES}/dcid.{run}/{path}"))
+            except Rejected as error:
+                return Refused(str(error.args[0]), error.status)
+            except ServiceError as error:
+                return error
+            return None
+
+        outcomes = dict(zip(paths, await map_bounded(paths, one, FILES_AT_ONCE), strict=True))
+        return outcomes | await self._remove_entries(run, [path for path in paths if outcomes[path] is None])
+
+    async def _remove_entries(self, run: RunId, paths: Sequence[str]) -> dict[str, Outcome]:
+        """Halved where a request is refused: an entry that the index does not know is gone, and bars no other."""
+        if not paths:
+            return {}
+        try:
+            await self._artifacts.remove(run, paths)
+        except Rejected as error:
+            if error.status in NOT_SPOKEN and not error.code:
+                return dict.fromkeys(paths, Refused("this service removes no index entries", error.status))
+            if len(paths) == 1:
+                return {paths[0]: None if error.status == 404 else Refused(str(error.args[0]), error.status)}
+            middle = len(paths) // 2
+            first = await self._remove_entries(run, paths[:middle])
+            return first | await self._remove_entries(run, paths[middle:])
+        return dict.fromkeys(paths)
 
     async def write(self, door: Door, file: PutFile, at: Location) -> None:
         """One blob at `at`, in blocks where it is large. Repeatable. Raises Rejected, Unavailable, IntegrityError."""

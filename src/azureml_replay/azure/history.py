@@ -111,6 +111,17 @@ class History:
         outcomes.update(await in_halves(over, lambda some: self._patch(experiment, encode.update_runs(some), some)))
         return outcomes
 
+    async def update_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        """What runs that are there carry, their state aside. Repeatable."""
+        return await in_halves(runs, lambda some: self._patch(experiment, encode.update_runs(some), some))
+
+    async def hide_runs(self, experiment: str, runs: Sequence[RunId], *, hidden: bool) -> Mapping[RunId, Outcome]:
+        """As azure-ai-ml's `jobs.archive` and `restore` do, in bulk. Repeatable."""
+        named = [Run(id=run) for run in runs]
+        return await in_halves(
+            named, lambda some: self._patch(experiment, encode.hide_runs([run.id for run in some], hidden=hidden), some)
+        )
+
     async def finish_runs(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
         """Start, error and end by events, then what no event can say. Repeatable."""
         outcomes = dict(await in_halves(runs, lambda some: self._tell(experiment, some, now)))

@@ -141,6 +141,14 @@ class Storage:
             return Door(url, self._service(access.store.account, signed=True))
         return self._door(access, url)
 
+    async def remove(self, location: Location) -> None:
+        """Deletes a blob. Repeatable: one that is gone is gone."""
+        door = await self.removable(location)  # an unknown datastore is no missing blob
+        try:
+            await self.ask(door, "DELETE")
+        except NotFound:
+            return
+
     def door(self, url: str) -> Door:
         """To a signed URL that a service handed out."""
         return Door(SecretUrl(url), self._service((urlsplit(url).hostname or "").partition(".")[0], signed=True))

@@ -80,10 +80,7 @@ class AzureSubmitter:
 
     async def unstage(self, path: str) -> None:
         """Repeatable."""
-        try:
-            await self._storage.ask(await self._storage.removable(Location(STAGING_STORE, path)), "DELETE")
-        except NotFound:
-            return
+        await self._storage.remove(Location(STAGING_STORE, path))
 
     def _url(self, path: str, version: str) -> str:
         return f"{self._resources}/{path}?api-version={version}"

@@ -173,6 +173,14 @@ class AzureWorkspace:
         """Creates runs or brings them up to date, as running ones. Repeatable."""
         return await self._history.put_runs(experiment, runs)
 
+    async def update_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        """Brings runs that are there up to date, their state aside. Repeatable."""
+        return await self._history.update_runs(experiment, runs)
+
+    async def hide_runs(self, experiment: str, runs: Sequence[RunId], *, hidden: bool) -> Mapping[RunId, Outcome]:
+        """Archives runs or shows them again. Repeatable."""
+        return await self._history.hide_runs(experiment, runs, hidden=hidden)
+
     async def append_points(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
         """One request. NOT repeatable. Raises Uncertain where the answer was lost."""
         return await self._metrics.append(run, batch)
@@ -194,6 +202,10 @@ class AzureWorkspace:
     async def put_files(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
         """Index entries and bytes. Repeatable: a path holds what was put last."""
         return await self._files.put(experiment, run, files)
+
+    async def remove_files(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
+        """Index entries and bytes. Repeatable: one that is gone is gone."""
+        return await self._files.remove(run, paths)
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """Start, error and end by events, then `hidden`. Repeatable."""

@@ -15,6 +15,7 @@ from azureml_replay import logs
 from azureml_replay.errors import UserError
 from azureml_replay.model import Instant
 from azureml_replay.selection import Selection, known_status, known_type, moment
+from azureml_replay.sync import Prefer
 from azureml_replay.terminal import Terminal, terminal
 
 if TYPE_CHECKING:
@@ -155,6 +156,9 @@ def replay_flags(
         typer.Option(help="A job whose id is taken by others: left alone with exit 2 or 0, or given new ids."),
     ] = Conflict.FAIL,
     no_artifacts: NoArtifactsOption = False,
+    prefer: Annotated[
+        Prefer, typer.Option(help="Whose value stays where both workspaces changed it since it was sent.")
+    ] = Prefer.TARGET,
 ) -> ReplayOptions:
     """How runs are to arrive."""
     from azureml_replay.file_plan import FileChoice
@@ -165,6 +169,7 @@ def replay_flags(
         plan=PlanOptions(files=FileChoice(artifacts=not no_artifacts)),
         new_ids=ids is RunIds.NEW,
         on_conflict=OnConflict(on_conflict.value),
+        prefer=prefer,
     )
 
 

@@ -66,6 +66,9 @@ def replayed(done: Replayed) -> Iterator[str]:
     for run in done.conflicts[:SHOWN]:
         yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
     yield from _more(done.conflicts)
+    for run, what in done.kept[:SHOWN]:
+        yield f"{what} of run {run} changed in both workspaces: the target's stays (--prefer source sends)"
+    yield from _more(done.kept)
     yield from _failures(done.failed)
 
 

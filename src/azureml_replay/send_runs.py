@@ -1,0 +1,224 @@
+"""Runs on their way into a target: created, brought up to date, ended; with receipts and the values that were sent.
+
+A run that the target holds already is compared three ways before anything is sent (sync.py), so that what people
+edited there since stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from azureml_replay import lineage
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import CREATE, FINISH, State
+from azureml_replay.errors import ServiceError
+from azureml_replay.model import TERMINAL, Run, RunId
+from azureml_replay.plan import Step
+from azureml_replay.sync import BEGUN, HIDDEN, STATUS, Fate, Prefer, brings, fates, kept, sent_now, without
+from azureml_replay.workspace import Outcome, Refused, Target
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How one run gets from where the target has it to where it should be."""
+
+    tell: Run | None
+    """With its end; None where the target needs none of it."""
+    hidden: bool | None
+    """What to turn `hidden` into, None where it stays."""
+    stay: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class RunSender:
+    """Writes runs of one experiment at a time. Everything here is repeatable."""
+
+    archive: Archive
+    target: Target
+    prefer: Prefer
+    fail: Callable[[RunId, str], None]
+    """Hears of each run that did not arrive, and why."""
+    late: bool = False
+    """Ends that were sent show some time later: they are waited for."""
+    known: dict[RunId, Run] = field(default_factory=dict)
+    """By source id: runs that the target holds already and that are ours."""
+    count: int = 0
+    """Created or brought up to date."""
+    kept: dict[RunId, frozenset[str]] = field(default_factory=dict)
+    """By run: values that changed on both sides, where the target's stayed. Every call looks at such a run again."""
+
+    def is_current(self, step: Step) -> bool:
+        """True where neither `create` nor `finish` would send anything."""
+        made = self._is(step.source, CREATE, run_digest(step.run))
+        return made and self._is(step.source, FINISH, ending_digest(step.run))
+
+    async def create(self, steps: Sequence[Step]) -> None:
+        """What runs carry, their state aside."""
+        left = [step for step in steps if not self._is(step.source, CREATE, run_digest(step.run))]
+        await self._put([step for step in left if step.source not in self.known])
+        await self._update([step for step in left if step.source in self.known])
+
+    async def finish(self, steps: Sequence[Step]) -> Sequence[Step]:
+        """How runs ended, and whether they are archived. Answers which of them are there now."""
+        left = [step for step in steps if not self._is(step.source, FINISH, ending_digest(step.run))]
+        if left:
+            self._mark(FINISH, left, State.SENDING)
+            endings = {step.source: self._ending(step) for step in left}
+            there = await self._hide(left, endings, hidden=False)  # an event may not move what is hidden
+            there = await self._hide(await self._tell(there, endings), endings, hidden=True)
+            self._remember(there, {run: ending.stay for run, ending in endings.items()}, state=True)
+            self._mark(FINISH, there, State.SENT)
+            lacking = {step.source for step in left} - {step.source for step in there}
+            return [step for step in steps if step.source not in lacking]
+        return steps
+
+    # Carried values
+
+    async def _put(self, steps: Sequence[Step]) -> None:
+        if not steps:
+            return
+        self._mark(CREATE, steps, State.SENDING)
+        put = self.target.put_runs(steps[0].run.experiment, [step.run for step in steps])
+        arrived = await self._arrived(put, steps)
+        self._remember(arrived, {}, state=False)
+        self._mark(CREATE, arrived, State.SENT)
+        self.count += len(arrived)
+
+    async def _update(self, steps: Sequence[Step]) -> None:
+        """Sends what the source changed, where that changes anything and overwrites nobody's edit."""
+        stay = {step.source: self._kept(step, of_state=False) for step in steps}
+        updates = {step.source: self._merged(step, stay[step.source]) for step in steps}
+        changing = [step for step in steps if brings(updates[step.source], self.known[step.source])]
+        there = [step for step in steps if step not in changing]
+        if changing:
+            self._mark(CREATE, changing, State.SENDING)
+            update = self.target.update_runs(changing[0].run.experiment, [updates[step.source] for step in changing])
+            arrived = await self._arrived(update, changing)
+            self.count += len(arrived)
+            there += arrived
+        self._remember(there, stay, state=False)
+        self._mark(CREATE, there, State.SENT)
+
+    def _merged(self, step: Step, stay: frozenset[str]) -> Run:
+        """Properties are immutable: what a run of ours says already stays as it is."""
+        properties = {**step.run.properties, **self.known[step.source].properties}
+        return without(replace(step.run, properties=properties), stay)
+
+    def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
+        """Names whose value in the target stays; conflicts among them are noted."""
+        told = fates(step.run, self.known[step.source], self.archive.sent(self.target.ref, step.source))
+        told = {name: fate for name, fate in told.items() if (name in BEGUN) == of_state}
+        stay = kept(told, self.prefer)
+        if conflicts := {name for name in stay if told[name] is Fate.CONFLICT}:
+            self.kept[step.source] = self.kept.get(step.source, frozenset()) | conflicts
+        return stay
+
+    # Endings
+
+    def _ending(self, step: Step) -> _Ending:
+        there = self.known.get(step.source)
+        if there is None:
+            return _Ending(step.run, None)
+        stay = self._kept(step, of_state=True)
+        moves = step.run.status != there.status or (there.status not in TERMINAL and _is_later(step.run, there))
+        turns = step.run.hidden != there.hidden and HIDDEN not in stay
+        return _Ending(
+            tell=replace(step.run, hidden=False) if moves and STATUS not in stay else None,
+            hidden=step.run.hidden if turns else None,
+            stay=stay,
+        )
+
+    async def _tell(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending]) -> Sequence[Step]:
+        told = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}
+        if not told:
+            return steps
+        telling = [step for step in steps if step.source in told]
+        finish = self.target.finish_runs(telling[0].run.experiment, list(told.values()))
+        told_of = await self._without_lacking(steps, telling, finish)
+        return await self._visible(told_of, {step.source for step in telling})
+
+    async def _visible(self, steps: Sequence[Step], told: Collection[RunId]) -> Sequence[Step]:
+        """Those whose end can be read, where the target takes its time; the others are left to the next call."""
+        if not self.late:
+            return steps
+        missing = set(await self.target.without_end([step.run for step in steps if step.source in told]))
+        for step in steps:
+            if step.run.id in missing:
+                self.fail(step.source, "its end was sent and does not show yet")
+        return [step for step in steps if step.run.id not in missing]
+
+    async def _hide(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending], *, hidden: bool) -> Sequence[Step]:
+        turning = [step for step in steps if endings[step.source].hidden is hidden]
+        if not turning:
+            return steps
+        ids = [step.run.id for step in turning]
+        return await self._without_lacking(
+            steps, turning, self.target.hide_runs(turning[0].run.experiment, ids, hidden=hidden)
+        )
+
+    async def _without_lacking(
+        self, steps: Sequence[Step], asked: Sequence[Step], request: Awaitable[Mapping[RunId, Outcome]]
+    ) -> Sequence[Step]:
+        arrived = {step.source for step in await self._arrived(request, asked)}
+        lacking = {step.source for step in asked} - arrived
+        return [step for step in steps if step.source not in lacking]
+
+    # Receipts
+
+    def _is(self, run: RunId, item: str, digest: bytes) -> bool:
+        receipt = self.archive.receipt(self.target.ref, run, item)
+        return receipt is not None and receipt.state is State.SENT and receipt.digest == digest
+
+    def _mark(self, item: str, steps: Sequence[Step], state: State) -> None:
+        """A run that kept a value of the target gets a digest that no later call takes for its own."""
+        of = run_digest if item == CREATE else ending_digest
+        digests = {
+            step.source: digest("kept", of(step.run)) if step.source in self.kept else of(step.run) for step in steps
+        }
+        self.archive.mark_runs(self.target.ref, item, digests, state)
+
+    def _remember(self, steps: Sequence[Step], stay: Mapping[RunId, frozenset[str]], *, state: bool) -> None:
+        values = {}
+        for step in steps:
+            before = self.archive.sent(self.target.ref, step.source)
+            values[step.source] = sent_now(step.run, before, stay.get(step.source, frozenset()), state=state)
+            if state:  # points went before
+                values[step.source] |= {f"metric {series.key.name}": True for series, _ in step.series}
+        self.archive.put_sent(self.target.ref, values)
+
+    async def _arrived(self, request: Awaitable[Mapping[RunId, Outcome]], steps: Sequence[Step]) -> list[Step]:
+        """What a bulk request brought; the per-run boundary for what it did not."""
+        try:
+            outcomes = await request
+        except ServiceError as error:
+            outcomes = dict.fromkeys((step.run.id for step in steps), error)
+        for step in steps:
+            outcome = outcomes.get(step.run.id)
+            if outcome is not None:
+                self.fail(step.source, outcome.reason if isinstance(outcome, Refused) else str(outcome))
+        return [step for step in steps if outcomes.get(step.run.id) is None]
+
+
+def _is_later(run: Run, there: Run) -> bool:
+    """True where events would tell the target something of a run that is under way in both."""
+    told = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
+    return any(told)
+
+
+def run_digest(run: Run) -> bytes:
+    """Names what `put_runs` writes. Lineage is left out: it tells our version, and may not change once written."""
+    properties = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY}
+    sent = (run.parent, run.experiment, run.display_name, run.description, properties, run.tags, run.parameters)
+    return digest(*sent, run.inputs, run.outputs, run.input_datasets, run.output_datasets)
+
+
+def ending_digest(run: Run) -> bytes:
+    """Names what `finish_runs` writes."""
+    return digest(run.status, run.start, run.end, run.error, run.hidden)
+
+
+def digest(*values: object) -> bytes:
+    """Equal for equal values, in 16 bytes."""
+    return hashlib.blake2b(repr(values).encode(), digest_size=16).digest()

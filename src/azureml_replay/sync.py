@@ -1,0 +1,112 @@
+"""Which side wins where both workspaces may have changed since something was sent: FIDELITY's table (pure).
+
+It holds for what people edit: tags, description, display name, status, archived or not. Of points only more can come;
+files are told apart by size and checksum (send_files.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
+from typing import TypeAlias
+
+from azureml_replay.compare import CARRIED, compare_runs
+from azureml_replay.model import Run
+
+Editable: TypeAlias = Mapping[str, str | bool | None]
+"""By the name that a finding shows: `tag owner`, `description`, …. A name that is not there has no value."""
+
+STATUS, HIDDEN = "status", "hidden"
+BEGUN: Editable = {STATUS: "Running", HIDDEN: False}
+"""As `put_runs` leaves a run that `finish_runs` has not reached."""
+GONE_REASON = "disappeared at the source: what was sent stays"
+_NOTHING = object()
+
+
+class Prefer(Enum):
+    """Which side keeps its value where both changed."""
+
+    TARGET = "target"
+    SOURCE = "source"
+
+
+class Fate(Enum):
+    """What becomes of one value. The text is the kind of finding that it makes."""
+
+    SEND = "differs"
+    EDITED = "edited in target"
+    """The target changed, the source did not: the edit stays."""
+    CONFLICT = "conflict"
+    """Both changed, and not alike."""
+    GONE = "gone"
+    """The source has it no more, the target still has what was sent: nothing is ever deleted."""
+
+
+def editable(run: Run) -> dict[str, str | bool | None]:
+    """What people can edit of a run; a tag without value is a value."""
+    texts = {"display name": run.display_name, "description": run.description}
+    given = {name: text for name, text in texts.items() if text is not None}
+    return {STATUS: run.status, HIDDEN: run.hidden, **given, **{f"tag {key}": value for key, value in run.tags.items()}}
+
+
+def fates(wanted: Run, found: Run, sent: Editable | None) -> dict[str, Fate]:
+    """By name, of all that differs between the source's run as planned and the target's.
+
+    `sent` is what was sent last; None where nobody knows: then what the target has already is not overwritten.
+    """
+    ours, theirs = editable(wanted), editable(found)
+    told = {name: _fate(name, ours, theirs, sent) for name in {**ours, **theirs}}
+    return {name: fate for name, fate in told.items() if fate is not None}
+
+
+def _fate(name: str, wanted: Editable, found: Editable, sent: Editable | None) -> Fate | None:
+    ours, theirs = wanted.get(name, _NOTHING), found.get(name, _NOTHING)
+    if ours == theirs:
+        return None
+    if sent is None and name not in BEGUN:
+        before: object = _NOTHING
+    else:
+        before = (BEGUN if sent is None else sent).get(name, _NOTHING)
+    if ours is _NOTHING:
+        return Fate.GONE if theirs == before else Fate.EDITED
+    if ours == before:
+        return Fate.EDITED
+    return Fate.SEND if theirs == before else Fate.CONFLICT
+
+
+def kept(told: Mapping[str, Fate], prefer: Prefer) -> frozenset[str]:
+    """Names whose value in the target stays."""
+    stay = {Fate.EDITED, Fate.GONE} | ({Fate.CONFLICT} if prefer is Prefer.TARGET else set())
+    return frozenset(name for name, fate in told.items() if fate in stay)
+
+
+def without(run: Run, names: frozenset[str]) -> Run:
+    """The run without these values: what an update does not name, it leaves as it is."""
+    return replace(
+        run,
+        tags={key: value for key, value in run.tags.items() if f"tag {key}" not in names},
+        display_name=None if "display name" in names else run.display_name,
+        description=None if "description" in names else run.description,
+    )
+
+
+_STATE = frozenset({"parent", "experiment", "status", "start", "end", "hidden", "error code", "error message"})
+_UPDATED = tuple(field for field in CARRIED if field.name not in _STATE)
+
+
+def brings(update: Run, found: Run) -> bool:
+    """True where an update would change the target: what only the target has is no reason to send."""
+    return any(finding.kind != "extra" for finding in compare_runs(update, found, fields=_UPDATED))
+
+
+def sent_now(
+    wanted: Run, before: Editable | None, stay: frozenset[str], *, state: bool
+) -> dict[str, str | bool | None]:
+    """What was sent last, after a write that left the values of `stay` as they were.
+
+    `state`: of status and archived, which are written last; else of all the other values.
+    """
+    old = BEGUN if before is None else before
+    sent = {name: value for name, value in editable(wanted).items() if name not in stay and (name in BEGUN) == state}
+    return {**old, **sent}

@@ -1,0 +1,74 @@
+"""Who changed what differs: findings told apart by what was sent last (sync.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import file_item
+from azureml_replay.compare import alike, shown
+from azureml_replay.model import Finding, Omission, Run, RunId, StoredFile, WorkspaceRef
+from azureml_replay.plan import Step
+from azureml_replay.sync import GONE_REASON, Editable, Fate, fates
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The findings of one run, and what it lost at the source since it was sent."""
+
+    findings: Sequence[Finding]
+    gone: Sequence[Omission]
+
+
+def judged(
+    archive: Archive,
+    target: WorkspaceRef,
+    step: Step,
+    actual: Run,
+    findings: Sequence[Finding],
+    *,
+    wanted: Mapping[str, StoredFile],
+    there: Mapping[str, StoredFile],
+) -> Judged:
+    """`wanted` and `there` are the run's files by path. Findings stay as they are where nobody knows what was sent."""
+    sent = archive.sent(target, step.source)
+    if sent is None or not findings:
+        return Judged(findings, ())
+    told = {shown(name): fate for name, fate in fates(step.run, actual, sent).items()}
+    told |= {shown(f"file {path}"): fate for path, fate in _files(archive, target, step.source, wanted, there)}
+    found: list[Finding] = []
+    gone: list[Omission] = []
+    for finding in findings:
+        fate = _fate(finding, told, sent)
+        if fate is Fate.GONE:
+            gone.append(Omission(step.source, finding.what, GONE_REASON))
+        else:
+            found.append(replace(finding, kind=fate.value) if fate in (Fate.EDITED, Fate.CONFLICT) else finding)
+    return Judged(found, gone)
+
+
+def _fate(finding: Finding, told: Mapping[str, Fate], sent: Editable) -> Fate | None:
+    if finding.kind == "extra" and finding.what.startswith("metric ") and finding.what in sent:
+        return Fate.GONE
+    return told.get(finding.what)
+
+
+def _files(
+    archive: Archive,
+    target: WorkspaceRef,
+    run: RunId,
+    wanted: Mapping[str, StoredFile],
+    there: Mapping[str, StoredFile],
+) -> Iterator[tuple[str, Fate]]:
+    """Files that the target has. One that lacks there is a finding whoever removed it."""
+    receipts = archive.receipts(target, run)
+    for path, found in there.items():
+        sent = archive.sent_file(target, run, path) if file_item(path) in receipts else None
+        if sent is None:
+            continue
+        theirs, ours = alike(sent, found), path in wanted and alike(sent, wanted[path])
+        if path not in wanted:
+            yield path, Fate.GONE if theirs else Fate.EDITED
+        elif not theirs:
+            yield path, Fate.EDITED if ours else Fate.CONFLICT

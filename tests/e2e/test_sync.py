@@ -1,0 +1,198 @@
+"""A second migration: what changed on which side since the first, row by row of FIDELITY's table."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.migrate import Migrated, MigrateOptions
+from azureml_replay.replay import ReplayOptions
+from azureml_replay.sync import GONE_REASON, Prefer
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.world import Document
+from e2e.library import migrated
+from e2e.tampering import FILE, OTHER_BYTES, Change, Held, change, file_bytes, fill, in_run
+
+LATER = "2030-01-01T00:00:00+00:00"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What each side does after a first migration, and what the target has after the second."""
+
+    source: Change | None
+    target: Change | None
+    read: Callable[[Document], object]
+    """Of the target's root."""
+    then: object
+    finding: tuple[str, str] | None = None
+    """What and kind; the second migration finds nothing else."""
+    gone: str | None = None
+    writes: bool = False
+    """Whether the second migration writes to a run of the target."""
+
+
+def edit(**fields: object) -> Change:
+    """As a PATCH would: the service notes when."""
+    return in_run(lambda run: {**fields, "lastModifiedUtc": LATER})
+
+
+def tag(**tags: str | None) -> Change:
+    """Added or changed on the root."""
+    return in_run(lambda run: {"tags": run["tags"] | tags, "lastModifiedUtc": LATER})
+
+
+def untag(*names: str) -> Change:
+    """Removed from the root."""
+    return in_run(
+        lambda run: {"tags": {k: v for k, v in run["tags"].items() if k not in names}, "lastModifiedUtc": LATER}
+    )
+
+
+def team(run: Document) -> object:
+    """The root's tag."""
+    return run["tags"].get("team")
+
+
+CASES = {
+    "nobody changed anything": Case(None, None, team, "blue"),
+    "a tag in the source": Case(tag(team="red"), None, team, "red", writes=True),
+    "a new tag in the source": Case(tag(new="1"), None, lambda run: run["tags"]["new"], "1", writes=True),
+    "a tag in the target": Case(None, tag(team="green"), team, "green", ("tag team", "edited in target")),
+    "a tag in both": Case(tag(team="red"), tag(team="green"), team, "green", ("tag team", "conflict")),
+    "a tag in both, alike": Case(tag(team="red"), tag(team="red"), team, "red"),
+    "a tag gone at the source": Case(untag("team"), None, team, "blue", gone="tag team"),
+    "a tag gone at the source, changed in the target": Case(
+        untag("team"), tag(team="green"), team, "green", ("tag team", "edited in target")
+    ),
+    "a tag gone in the target": Case(None, untag("team"), team, None, ("tag team", "edited in target")),
+    "a tag changed in the source, gone in the target": Case(
+        tag(team="red"), untag("team"), team, None, ("tag team", "conflict")
+    ),
+    "another tag in the source, one in the target": Case(
+        tag(new="1"), tag(team="green"), team, "green", ("tag team", "edited in target"), writes=True
+    ),
+    "the description in the source": Case(
+        edit(description="new"), None, lambda run: run["description"], "new", writes=True
+    ),
+    "the description in both": Case(
+        edit(description="new"),
+        edit(description="mine"),
+        lambda run: run["description"],
+        "mine",
+        ("description", "conflict"),
+    ),
+    "the display name in the source": Case(
+        edit(displayName="new"), None, lambda run: run["displayName"], "new", writes=True
+    ),
+    "archived in the source": Case(edit(hidden=True), None, lambda run: run["hidden"], True, writes=True),
+    "archived in the target": Case(
+        None, edit(hidden=True), lambda run: run["hidden"], True, ("hidden", "edited in target")
+    ),
+    "archived in the target, a tag in the source": Case(
+        tag(team="red"), edit(hidden=True), lambda run: run["hidden"], True, ("hidden", "edited in target"), writes=True
+    ),
+}
+
+
+def twice(
+    case: Case, sandbox: Sandbox, folder: Path, prefer: Prefer = Prefer.TARGET
+) -> tuple[WorkspaceFile, WorkspaceFile, Migrated, int]:
+    """Migrated, changed, migrated again; and how many requests of the second wrote runs."""
+    source, target = sandbox.add_workspace(), sandbox.add_workspace()
+    change(sandbox, source, fill)
+    first = asyncio.run(migrated(source, target, folder))
+    assert first.verdict.findings == 0
+    for side, how in ((source, case.source), (target, case.target)):
+        if how is not None:
+            change(sandbox, side, how)
+    sandbox.reset_requests()
+    options = MigrateOptions(replay=ReplayOptions(prefer=prefer))
+    done = asyncio.run(migrated(source, target, folder, options=options))
+    routes = sandbox.requests()["routes"]
+    # the file replay/job.json holds the source's tags too, and may go
+    writes = [one for one in routes if one["effect"] == "write" and re.search(r"batch/(runs|events)$", one["route"])]
+    return source, target, done, len(writes)
+
+
+def root_of(sandbox: Sandbox, workspace: WorkspaceFile, run: str = "root") -> Document:
+    """As it is stored."""
+    found: list[Document] = []
+    change(sandbox, workspace, lambda held: found.append(held.run(run)))
+    return found[0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_who_wins(name: str, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """The value, the finding, and nothing written where nothing is to be sent."""
+    case = CASES[name]
+
+    _, target, done, writes = twice(case, calm, tmp_path / "archive")
+
+    assert case.read(root_of(calm, target)) == case.then
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        (ref,) = archive.targets()
+        assert [(one.what, one.kind) for one in archive.findings(ref)] == ([case.finding] if case.finding else [])
+    assert done.verdict.findings == (case.finding is not None)
+    assert done.verdict.reasons == ({GONE_REASON: 1} if case.gone else {})
+    assert bool(writes) == case.writes
+    assert done.replayed.kept == ((("root", case.finding[0]),) if case.finding and "conflict" in case.finding else ())
+
+
+def test_prefer_source_ends_a_conflict_later_too(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """The conflict stays open from call to call, and is sent once the source is preferred; then all is equal."""
+    case = Case(tag(team="red"), tag(team="green"), team, "red")
+    source, target, done, _ = twice(case, calm, tmp_path / "archive")
+    again = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    options = MigrateOptions(replay=ReplayOptions(prefer=Prefer.SOURCE))
+    ended = asyncio.run(migrated(source, target, tmp_path / "archive", options=options))
+
+    assert [one.replayed.kept for one in (done, again, ended)] == [(("root", "tag team"),)] * 2 + [()]
+    assert team(root_of(calm, target)) == "red"
+    assert (ended.replayed.runs, ended.verdict.findings) == (1, 0)
+
+
+def rewritten(data: bytes) -> Change:
+    """The root's file with other bytes, noted."""
+
+    def changed(held: Held) -> None:
+        file_bytes(data)(held)
+        edit()(held)
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("theirs", "prefer", "then", "finding"),
+    [
+        (None, Prefer.TARGET, OTHER_BYTES, None),
+        (b"mine", Prefer.TARGET, b"mine", "conflict"),
+        (b"mine", Prefer.SOURCE, OTHER_BYTES, None),
+    ],
+    ids=["source only", "both", "both, source preferred"],
+)
+def test_a_file_that_changed(
+    theirs: bytes | None, prefer: Prefer, then: bytes, finding: str | None, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """As a value: the target's edit stays, unless the source is preferred."""
+    case = Case(rewritten(OTHER_BYTES), file_bytes(theirs) if theirs else None, team, "blue")
+
+    _, target, done, _ = twice(case, calm, tmp_path / "archive", prefer)
+
+    change(calm, target, lambda held: _holds(held, then))
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        (ref,) = archive.targets()
+        kinds = {one.kind for one in archive.findings(ref) if one.what == f"file {FILE}"}
+    assert kinds == ({finding} if finding else set())
+    assert done.replayed.kept == ((("root", f"file {FILE}"),) if finding else ())
+
+
+def _holds(held: Held, data: bytes) -> None:
+    assert held.blob(FILE).download_blob().readall() == data
