@@ -60,8 +60,7 @@ class Supply:
         found = await self.source.stored_file(artifact.location)
         if found is not None and artifact.stored is not None and found.etag == artifact.stored.etag:
             return False
-        gone = None if found else gone_now(refused.status)
-        self.archive.retake(artifact.location, found, gone)
+        self.archive.retake(artifact.location, found, None if found else gone_now())
         return True
 
     def _reached(self, artifact: Artifact) -> Source:
@@ -70,9 +69,9 @@ class Supply:
         return self.source
 
 
-def gone_now(status: int = 404) -> str:
-    """Why a file has no bytes."""
-    return f"{status} from storage at {str(now())[:19]}Z; listed, not stored"
+def gone_now() -> str:
+    """Why a file has no bytes, where storage was asked for it."""
+    return f"404 from storage at {str(now())[:19]}Z; listed, not stored"
 
 
 async def md5_of(workspace: Source, location: Location) -> bytes:

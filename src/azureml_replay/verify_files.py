@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import compare_files
 from azureml_replay.errors import NotFound
-from azureml_replay.file_plan import FileChoice, placed
+from azureml_replay.file_plan import FileChoice, placed, target_path
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.plan import Step
@@ -27,7 +27,7 @@ class Expected:
     origins: Mapping[str, Artifact]
     """What it is in the source; ours have none."""
     left_out: frozenset[str] = frozenset()
-    """Paths that may be there from an earlier call, and are not looked at."""
+    """Paths that may be there from an earlier call, or lost their bytes on the way: not looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +79,13 @@ class FileCheck:
         for path, artifact in placed(self.archive.artifacts(step.source), choice):
             if artifact.stored is not None:
                 files[path], origins[path] = self.archive.described(artifact.stored), artifact
-        left_out = set[str]()
+        left_out = {target_path(artifact.path) for artifact in self.archive.lost_files(step.source)}
         if choice.narrowed:
-            left_out = {path for path, _ in placed(self.archive.artifacts(step.source))} - files.keys()
+            left_out |= {path for path, _ in placed(self.archive.artifacts(step.source))}
         for made in own_files(self.archive, step):
             md5 = hashlib.md5(made.data, usedforsecurity=False).digest()
             files[made.path] = StoredFile(location=Location("", made.path), size_bytes=len(made.data), md5=md5)
-        return Expected(files, origins, frozenset(left_out))
+        return Expected(files, origins, frozenset(left_out - files.keys()))
 
     async def _index(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         try:

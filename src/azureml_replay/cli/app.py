@@ -13,13 +13,13 @@ from azureml_replay.cli.options import (
     ArchiveArgument,
     ArchiveOption,
     DeepOption,
-    NoArtifactsOption,
     OptionalSource,
     ParallelOption,
     RedactOption,
     SourceOption,
     TargetOption,
     extract_flags,
+    file_flags,
     replay_flags,
     selection_flags,
     takes,
@@ -33,6 +33,7 @@ from azureml_replay.terminal import Terminal
 
 if TYPE_CHECKING:
     from azureml_replay.extract import ExtractOptions
+    from azureml_replay.file_plan import FileChoice
     from azureml_replay.migrate import Migrated
     from azureml_replay.replay import Replayed, ReplayOptions
     from azureml_replay.synthetic.options import SyntheticReplayOptions
@@ -111,18 +112,16 @@ def plan(
     selection: Selection,
     terminal: Terminal,
     mode: ModeOption = Mode.DIRECT,
-    no_artifacts: NoArtifactsOption = False,
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
-    from azureml_replay.file_plan import FileChoice
     from azureml_replay.plan import PlanOptions
 
     if mode is Mode.SYNTHETIC:
         synthetic.show(archive, None, selection, jobs.shape, terminal=terminal)
         return Exit.OK
-    synthetic.only_synthetic(jobs, artifacts=not no_artifacts)
-    planned = calls.plan(archive, selection, PlanOptions(files=FileChoice(artifacts=not no_artifacts)))
+    synthetic.only_synthetic(jobs)
+    planned = calls.plan(archive, selection, PlanOptions(files=jobs.shape.files))
     terminal.result(planned, results.planned(planned))
     return Exit.OK
 
@@ -154,7 +153,7 @@ def replay(
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
     if mode is Mode.DIRECT:
-        synthetic.only_synthetic(jobs, artifacts=options.plan.files.artifacts)
+        synthetic.only_synthetic(jobs)
     elif dry_run or debug_hierarchy:
         shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
@@ -172,26 +171,25 @@ def replay(
 
 
 @app.command()
-@takes(selection=selection_flags, terminal=terminal_flags)
+@takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags)
 def verify(
     *,
     archive: ArchiveArgument,
     target: TargetOption,
+    choice: FileChoice,
     selection: Selection,
     terminal: Terminal,
     source: OptionalSource = None,
     deep: DeepOption = False,
-    no_artifacts: NoArtifactsOption = False,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read the target back and compare every value. Ends with 0 where all is equal, with 5 where it is not."""
     from azureml_replay.cli import calls
-    from azureml_replay.file_plan import FileChoice
     from azureml_replay.plan import PlanOptions
 
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
-    options = PlanOptions(files=FileChoice(artifacts=not no_artifacts))
+    options = PlanOptions(files=choice)
     verdict = _done(
         calls.verify(archive, workspace, origin, selection, options, deep=deep, width=parallel, terminal=terminal)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,6 +21,7 @@ from azureml_replay.terminal import Terminal, terminal
 
 if TYPE_CHECKING:
     from azureml_replay.extract import ExtractOptions
+    from azureml_replay.file_plan import FileChoice
     from azureml_replay.replay import ReplayOptions
 
 Item = TypeVar("Item")
@@ -38,10 +40,17 @@ RedactOption: TypeAlias = Annotated[
 ]
 ParallelOption: TypeAlias = Annotated[int, typer.Option(min=1, metavar="N", help="Runs worked on at once.")]
 NoArtifactsOption: TypeAlias = Annotated[bool, typer.Option("--no-artifacts", help="Leave files out.")]
+FilesOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--files", metavar="GLOB", help="Only files whose path in the run matches.")
+]
+MaxFileSizeOption: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="N", help="Larger files stay behind; bytes, or 500MB, 2GB.")
+]
 DeepOption: TypeAlias = Annotated[
     bool, typer.Option("--deep", help="Also read the bytes of every file, where a checksum lacks on the source too.")
 ]
 Many: TypeAlias = list[str] | None
+_SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
 
 
 class Level(StrEnum):
@@ -149,24 +158,45 @@ def extract_flags(
     )
 
 
+def file_flags(
+    *, files: FilesOption = None, max_file_size: MaxFileSizeOption = None, no_artifacts: NoArtifactsOption = False
+) -> FileChoice:
+    """Which files are carried; the others are omissions."""
+    from azureml_replay.file_plan import FileChoice
+
+    globs = _given("--files", files, str)
+    return FileChoice(artifacts=not no_artifacts, most_bytes=_bytes(max_file_size), globs=globs)
+
+
+def _bytes(text: str | None) -> int | None:
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise UserError(f"--max-file-size {text}: expected bytes, or a number with KB, MB, GB or TB")
+    power: int = " KMGT".index(found[2].upper() or " ")
+    return int(found[1]) << 10 * power
+
+
 def replay_flags(
     ids: Annotated[RunIds, typer.Option(help="Runs keep their ids, or all get new ones.")] = RunIds.SAME,
     on_conflict: Annotated[
         Conflict,
         typer.Option(help="A job whose id is taken by others: left alone with exit 2 or 0, or given new ids."),
     ] = Conflict.FAIL,
+    files: FilesOption = None,
+    max_file_size: MaxFileSizeOption = None,
     no_artifacts: NoArtifactsOption = False,
     prefer: Annotated[
         Prefer, typer.Option(help="Whose value stays where both workspaces changed it since it was sent.")
     ] = Prefer.TARGET,
 ) -> ReplayOptions:
     """How runs are to arrive."""
-    from azureml_replay.file_plan import FileChoice
     from azureml_replay.plan import PlanOptions
     from azureml_replay.replay import OnConflict, ReplayOptions
 
     return ReplayOptions(
-        plan=PlanOptions(files=FileChoice(artifacts=not no_artifacts)),
+        plan=PlanOptions(files=file_flags(files=files, max_file_size=max_file_size, no_artifacts=no_artifacts)),
         new_ids=ids is RunIds.NEW,
         on_conflict=OnConflict(on_conflict.value),
         prefer=prefer,

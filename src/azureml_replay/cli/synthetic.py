@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.cli.options import Many, NoArtifactsOption
+from azureml_replay.cli.options import FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
 from azureml_replay.errors import UserError
 from azureml_replay.synthetic.places import DEFAULT_ENVIRONMENT
 from azureml_replay.terminal import Terminal, amount, tree
@@ -48,7 +47,6 @@ class Edges(StrEnum):
 ModeOption = Annotated[
     Mode, typer.Option(help="direct writes the runs as they were; synthetic submits jobs that log them again.")
 ]
-_SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
 
 
 def job_flags(
@@ -74,14 +72,11 @@ def job_flags(
     ] = None,
     replay_automl_trial_sampling: Annotated[Sampling, typer.Option(help="synthetic: which of them.")] = Sampling.BEST,
     seed: Annotated[int, typer.Option(metavar="N", help="synthetic: of random; equal seeds take equal trials.")] = 0,
-    max_file_size: Annotated[
-        str | None, typer.Option(metavar="N", help="synthetic: larger files stay behind; bytes, or 500MB, 2GB.")
-    ] = None,
-    files: Annotated[Many, typer.Option(metavar="GLOB", help="synthetic: only files whose path matches.")] = None,
+    max_file_size: MaxFileSizeOption = None,
+    files: FilesOption = None,
     no_artifacts: NoArtifactsOption = False,
 ) -> SyntheticReplayOptions:
     """What the jobs are to be, and where they run."""
-    from azureml_replay.file_plan import FileChoice
     from azureml_replay.synthetic.grow import SyntheticOptions
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
     from azureml_replay.synthetic.trials import TrialChoice
@@ -92,19 +87,18 @@ def job_flags(
         top_metric=replay_automl_top_metric,
         seed=seed,
     )
-    chosen = FileChoice(artifacts=not no_artifacts, most_bytes=_bytes(max_file_size), globs=tuple(files or ()))
+    chosen = file_flags(files=files, max_file_size=max_file_size, no_artifacts=no_artifacts)
     grown = SyntheticOptions(trials=trials if expand_automl_trials else None, edges=edges.value)
     shape = Shape(tree=grown, files=chosen)
     return SyntheticReplayOptions(shape=shape, compute=compute, environment=environment, wait=not no_wait)
 
 
-def only_synthetic(options: SyntheticReplayOptions, *, artifacts: bool) -> None:
+def only_synthetic(options: SyntheticReplayOptions) -> None:
     """Raises UserError where a flag was given that direct replay would not obey."""
-    from azureml_replay.file_plan import FileChoice
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
 
-    if options != SyntheticReplayOptions(shape=Shape(files=FileChoice(artifacts=artifacts))):
-        raise UserError("a flag of --mode synthetic was given (compute, edges, trials, files …): add --mode synthetic")
+    if options != SyntheticReplayOptions(shape=Shape(files=options.shape.files)):
+        raise UserError("a flag of --mode synthetic was given (compute, edges, trials …): add --mode synthetic")
 
 
 def show(
@@ -163,13 +157,3 @@ def told_sums(sums: DryRun, price_per_hour: float | None) -> Iterator[str]:
     if price_per_hour is not None:
         cost = sums.cost(price_per_hour)
         yield f"about {cost:,.2f} for {sums.compute_hours:,.1f} hours of one node (a guess: a minute a container)"
-
-
-def _bytes(text: str | None) -> int | None:
-    if text is None:
-        return None
-    found = _SIZE.fullmatch(text.strip())
-    if not found:
-        raise UserError(f"--max-file-size {text}: expected bytes, or a number with KB, MB, GB or TB")
-    power: int = " KMGT".index(found[2].upper() or " ")
-    return int(found[1]) << 10 * power
