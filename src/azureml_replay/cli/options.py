@@ -179,6 +179,7 @@ def _bytes(text: str | None) -> int | None:
 
 
 def replay_flags(
+    *,
     ids: Annotated[RunIds, typer.Option(help="Runs keep their ids, or all get new ones.")] = RunIds.SAME,
     on_conflict: Annotated[
         Conflict,
