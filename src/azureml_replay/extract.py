@@ -14,10 +14,10 @@ from azureml_replay.bring_metrics import MetricBringer, Metrics, more_than
 from azureml_replay.download import Download
 from azureml_replay.errors import NotFound, ServiceError
 from azureml_replay.limits import RUNS_PER_REQUEST
+from azureml_replay.list_runs import RunLists
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import (
     Artifact,
-    Experiment,
     Location,
     Omission,
     Points,
@@ -83,10 +83,11 @@ async def extract(
     """
     storage = StorageListing(source, archive, progress)
     metrics = MetricBringer(source, archive, progress, options.metrics)
-    extraction = _Extraction(source, archive, options, progress, storage, metrics)
+    lists = RunLists(source, archive, progress)
+    extraction = _Extraction(source, archive, options, progress, lists, storage, metrics)
     archive.put_studio(source.ref, source.studio)
     extraction.expect_what_was_left_out()
-    await extraction.list_runs(width)
+    await extraction.lists.all(width)
     choice = chosen(archive.listing(), selection)
     listed = sum(row.depth == 0 for row in archive.listing())
     archive.select(choice.runs(archive.listing()))
@@ -116,6 +117,7 @@ class _Extraction:
     archive: Archive
     options: ExtractOptions
     progress: Progress
+    lists: RunLists
     storage: StorageListing
     metrics: MetricBringer
     gone: str = field(default_factory=gone_now)
@@ -132,58 +134,6 @@ class _Extraction:
         for reason in more_than(self.options.metrics):
             self.archive.expect_again(reason)
 
-    async def list_runs(self, width: int) -> None:
-        """Every experiment, run and ARM job, checked against each other."""
-        await for_each(self._experiments(), self._list_experiment, width)
-        async for jobs in self.source.jobs():
-            self.archive.put_jobs(jobs)
-        asked = set[RunId]()
-        while missing := list(islice((job for job in self.archive.jobs_missing_runs() if job not in asked), width)):
-            asked.update(missing)
-            await for_each(missing, self._list_from_job, width)
-            await self._list_unlisted()
-        self.archive.arrange()
-
-    async def _experiments(self) -> AsyncIterator[Experiment]:
-        async for page in self.source.experiments():
-            self.archive.put_experiments(page)
-            self.progress.expect("experiments", len(page))
-            for experiment in page:
-                yield experiment
-
-    async def _list_unlisted(self) -> None:
-        """Experiments that a run names and the service's list left out, as it may archived ones: with all they hold."""
-        for name in list(self.archive.experiments_missing()):
-            experiment = await self.source.experiment(name)
-            if experiment is None:
-                reason = "runs name it, the workspace has none of that name"
-                self.archive.put_omissions([Omission(RunId(""), f"experiment {name}", reason)])
-                continue
-            self.archive.put_experiments([experiment])
-            self.progress.expect("experiments", 1)
-            await self._list_experiment(experiment)
-
-    async def _list_experiment(self, experiment: Experiment) -> None:
-        async for page in self.source.runs(experiment):
-            self.archive.put_listed(page)
-            self.progress.done("runs listed", len(page))
-        self.progress.done("experiments")
-
-    async def _list_from_job(self, name: RunId) -> None:
-        """A job that ARM lists and no experiment listed: its run and all below it, one by one."""
-        run = await self.source.run(name)
-        if run is None:
-            self.archive.put_omissions([Omission(name, "run", "ARM lists the job, run history does not know it")])
-            return
-        self.archive.put_listed([run])
-        await self._list_below(run.id)
-
-    async def _list_below(self, parent: RunId) -> None:
-        async for page in self.source.children(parent):
-            self.archive.put_listed(page)
-            for child in page:
-                await self._list_below(child.id)
-
     async def bring_owners(self) -> None:
         """A reused step's files lie with another run: that one comes along, or is an omission."""
         for run in list(self.archive.pending()):
@@ -193,7 +143,7 @@ class _Extraction:
             found = await self.source.run(owner)
             if found is not None:
                 self.archive.put_listed([found])
-                await self._list_unlisted()
+                await self.lists.unlisted_experiments()
                 self.archive.arrange()
                 self.archive.select([found.id])
 

@@ -49,6 +49,11 @@ class Probe:
     """Of `Limits`: what the target was seen to take beyond what is documented (`doctor` alone tries)."""
 
     @property
+    def vital(self) -> tuple[str, ...]:
+        """What is lost and cannot be done without."""
+        return tuple(name for name in VITAL if name in self.lost)
+
+    @property
     def limits(self) -> Limits:
         """What a run of this target can hold."""
         return replace(DOCUMENTED, **self.lifted)
@@ -83,11 +88,11 @@ async def probed(archive: Archive, target: Target) -> Probe:
     probe = known_probe(archive, target)
     if probe is None:
         probe = await _probe(target, frozenset(one.name for one in archive.experiments()))
-        archive.put_probe(target.ref, probe.to_json())
-    vital = [name for name in VITAL if name in probe.lost]
-    if vital:
+        if not probe.vital:  # else the next call looks again: it may have been a bad day
+            archive.put_probe(target.ref, probe.to_json())
+    if probe.vital:
         raise UserError(
-            f"{target.ref} does not keep what direct replay needs ({', '.join(vital)}), "
+            f"{target.ref} does not keep what direct replay needs ({', '.join(probe.vital)}), "
             f"as the throw-away run {probe.run} showed; nothing was replayed"
         )
     return probe
@@ -104,9 +109,11 @@ async def _probe(target: Target, planned: frozenset[str]) -> Probe:
     before = await names_held(target, planned)
     thrown = ThrowAway(target)
     await thrown.create()
-    await thrown.append()
-    await thrown.put_file()
-    late = await thrown.finish()
+    try:
+        await thrown.append()
+        await thrown.put_file()
+    finally:
+        late = await thrown.finish()  # hidden also where something was refused
     return replace(await thrown.read(), experiments=before, late=late)
 
 

@@ -37,7 +37,7 @@ class Supply:
             return HeldFile(path=path, stored=self.archive.described(stored), pieces=held.pieces)
         source = self._reached(artifact)
         url = await source.readable_url(artifact.location)
-        return CopyFile(path=path, source=url, stored=stored, read=partial(_read, source, stored))
+        return CopyFile(path=path, source=url, stored=stored, read=partial(read_piece, source, stored))
 
     async def md5(self, artifact: Artifact) -> bytes:
         """Of the file's bytes: as the storage told it, else by reading them. Raises IntegrityError."""
@@ -82,7 +82,7 @@ async def md5_of(workspace: Source, location: Location) -> bytes:
     return digest.digest()
 
 
-async def _read(source: Source, stored: StoredFile, start: int, stop: int) -> bytes:
+async def read_piece(source: Source, stored: StoredFile, start: int, stop: int) -> bytes:
     """Some of a file's bytes as they were when it was listed. Raises Rejected (412) where it is another now."""
     pieces = [piece async for piece in source.read(stored.location, start=start, stop=stop, etag=stored.etag)]
     data = pieces[0] if len(pieces) == 1 else b"".join(pieces)

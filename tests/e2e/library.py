@@ -11,9 +11,11 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.examining import examined as subject
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.azure.workspace import connect
-from azureml_replay.config import workspace_config
+from azureml_replay.config import WorkspaceConfig, workspace_config
+from azureml_replay.doctor import Diagnosis, diagnosed
 from azureml_replay.migrate import Migrated, MigrateOptions, migrate
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import WorkspaceFile
@@ -103,3 +105,22 @@ async def migrated(
         ]
         archive = stack.enter_context(Archive.create(folder, configs[0].ref))
         return await migrate(ends[0], ends[1], archive, selection, options=options, width=width)
+
+
+async def examined(source: WorkspaceFile | None, target: WorkspaceFile | None, folder: Path | None = None) -> Diagnosis:
+    """One `doctor`; with a folder, kept in its archive."""
+    async with AsyncExitStack() as stack:
+        subjects = [
+            None if one is None else await stack.enter_async_context(subject(configured(one), clock=FastClock()))
+            for one in (source, target)
+        ]
+        kept = None
+        if folder is not None:
+            assert source is not None, "a new archive is of a source"
+            kept = stack.enter_context(Archive.create(folder, configured(source).ref))
+        return await diagnosed(subjects[0], subjects[1], kept)
+
+
+def configured(workspace: WorkspaceFile) -> WorkspaceConfig:
+    """As the command line reads its file."""
+    return workspace_config(str(workspace.path))

@@ -48,6 +48,7 @@ def test_answers_have_the_documented_form(
         "verify": ["kept", *ends],
         "status": ["kept"],
         "migrate": ["--archive", "kept", *ends],
+        "doctor": ends,
         "map": ["kept"],
         "export": ["kept", "--format", "jsonl", "--output", "tables"],
     }

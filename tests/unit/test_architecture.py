@@ -27,6 +27,7 @@ PURE = (
     "errors.py",
     "lineage.py",
     "sync.py",
+    "roles.py",
     "fidelity.py",
     "file_plan.py",
     *(
@@ -63,6 +64,11 @@ VERBS = (
     "listing",
     "supply",
     "download",
+    "list_runs",
+    "doctor",
+    "examine_reads",
+    "examine_writes",
+    "examine_limits",
 )
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "azureml_sandbox": ("azureml_replay",),

@@ -25,6 +25,7 @@ RELEASED: list[str] = [
     "f6fc41197cecefa0",
     "50c4c526910f019f",
     "4dd354a8e3c3d3b4",
+    "48558f3fa670f583",
 ]
 """Digest of every migration, without comments and spaces. A released one never changes: append another."""
 

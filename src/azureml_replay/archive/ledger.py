@@ -221,6 +221,20 @@ class Ledger(Database):
         told: Json = loads(row[0]) if row and row[0] else None
         return told
 
+    def put_examination(self, workspace: WorkspaceRef, side: str, rows: Json) -> None:
+        """What `doctor` saw of a workspace; takes the place of what it saw before. Repeatable."""
+        with self._transaction():
+            clean = dumps(redact.redact(rows)[0]).decode()
+            row = (workspace.arm_id.lower(), side, str(now()), clean)
+            self._execute("insert or replace into examination values (?, ?, ?, ?)", row)
+
+    def examination(self, workspace: WorkspaceRef, side: str) -> Json | None:
+        """What `put_examination` kept, None where it never did."""
+        sql = "select rows from examination where arm_id = ? and side = ?"
+        row = self._one(sql, (workspace.arm_id.lower(), side))
+        seen: Json = loads(row[0]) if row else None
+        return seen
+
     def progress(self, target: WorkspaceRef) -> TargetProgress:
         """Counted now, from the ledger alone."""
         number = self._target(target)

@@ -162,6 +162,13 @@ MIGRATIONS = (
       primary key (target, run, path)
     ) without rowid;
     """,
+    """
+    create table examination (
+      arm_id text not null, side text not null check (side in ('source', 'target')),
+      at text not null, rows text not null,
+      primary key (arm_id, side)
+    ) without rowid;
+    """,
 )
 """Never edit one that was released: append."""
 

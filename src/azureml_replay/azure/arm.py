@@ -12,6 +12,7 @@ from azureml_replay.azure.http import Sender, Service
 from azureml_replay.azure.pages import pages
 from azureml_replay.config import Cloud
 from azureml_replay.errors import Rejected, UserError
+from azureml_replay.examination import JobSeen, StoreSeen
 from azureml_replay.model import Job, WorkspaceRef
 
 API_VERSION = "2024-04-01"
@@ -38,13 +39,18 @@ class Arm:
         self._ref = ref
         self._service = Service("arm", cloud.arm_scope)
 
+    async def workspace(self) -> decode.Document:
+        """Its resource. Raises Rejected."""
+        document: decode.Document = await self._get(self._url(""))
+        return document
+
     async def places(self) -> Places:
         """Where the data plane and Studio are: through the workspace's own discovery URL.
 
         Raises UserError where the workspace is not there or this login may not see it.
         """
         try:
-            workspace = await self._get(self._url(""))
+            workspace = await self.workspace()
         except Rejected as error:
             reasons = {404: "there is no such workspace", 401: "this login is refused", 403: "this login has no role"}
             reason = reasons.get(error.status, "the workspace cannot be read")
@@ -57,13 +63,8 @@ class Arm:
 
     async def jobs(self) -> AsyncIterator[Sequence[Job]]:
         """Root jobs, archived ones too, by pages."""
-
-        async def ask(before: decode.Page | None) -> decode.Page:
-            url = before.link if before and before.link else self._url("/jobs", "&listViewType=All")
-            return decode.page(await self._get(url))
-
         graphs: dict[str, decode.Document | None] = {}
-        async for page in pages(ask):
+        async for page in self._listed("/jobs", "&listViewType=All"):
             for item in page.items:
                 await self._learn_graphs(decode.nested_components(item), graphs)
             yield [decode.job(item, graphs) for item in page.items]
@@ -86,11 +87,28 @@ class Arm:
         document = await self._get(self._url(f"/datastores/{quote(name, safe='')}"))
         return decode_storage.datastore(document, self._cloud.storage_suffix)
 
+    async def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:
+        """All, by pages."""
+        async for page in self._listed("/datastores"):
+            yield [decode_storage.store_seen(item) for item in page.items]
+
+    async def jobs_seen(self) -> AsyncIterator[Sequence[JobSeen]]:
+        """Root jobs, archived ones too, by pages, without their graphs."""
+        async for page in self._listed("/jobs", "&listViewType=All"):
+            yield [decode.job_seen(item) for item in page.items]
+
     async def secret(self, name: str) -> decode_storage.Secret:
         """A datastore's key or SAS; an empty one where it has none. Raises Rejected without the role to see it."""
         url = self._url(f"/datastores/{quote(name, safe='')}/listSecrets")
         answer = await self._sender.send(self._service, "POST", url, repeatable=True)
         return decode_storage.secret(answer.json())
+
+    def _listed(self, below: str, query: str = "") -> AsyncIterator[decode.Page]:
+        async def ask(before: decode.Page | None) -> decode.Page:
+            url = before.link if before and before.link else self._url(below, query)
+            return decode.page(await self._get(url))
+
+        return pages(ask)
 
     def _url(self, below: str, query: str = "") -> str:
         return f"{self._cloud.arm}{quote(self._ref.arm_id)}{below}?api-version={API_VERSION}{query}"

@@ -6,6 +6,7 @@ from the swagger alone. What cannot be read raises Rejected.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -22,6 +23,7 @@ from azureml_replay.azure.known import (
     KNOWN_RUNDATA,
 )
 from azureml_replay.errors import Rejected
+from azureml_replay.examination import JobSeen
 from azureml_replay.model import (
     ARTIFACT_STORE,
     NESTED_COMPONENTS,
@@ -290,6 +292,29 @@ def job_state(document: Document) -> JobState:
     properties = document["properties"]
     status = properties.get("status") or "NotStarted"
     return JobState(name=document["name"], status=status, properties=properties.get("properties") or {})
+
+
+@readable
+def job_seen(document: Document) -> JobSeen:
+    """What `doctor` compares with run history."""
+    properties = document.get("properties") or {}
+    archived = bool(properties.get("isArchived"))
+    return JobSeen(RunId(document["name"]), properties.get("experimentName") or "", archived)
+
+
+@readable
+def storage_account(workspace: Document) -> str:
+    """The resource id of the account that a workspace was made with."""
+    return workspace["properties"].get("storageAccount") or ""
+
+
+def object_id(token: str) -> str:
+    """Who a token is for; empty where it is no JWT or does not say."""
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    except (IndexError, ValueError):
+        return ""
+    return str(claims.get("oid") or "")
 
 
 def job_experiment(found: Job) -> str | None:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from azureml_replay.azure.decode import Document, readable
 from azureml_replay.azure.known import KNOWN_BLOB, KNOWN_BLOB_PROPERTIES
 from azureml_replay.errors import Rejected
+from azureml_replay.examination import StoreSeen
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workspace import SecretUrl
 
@@ -66,6 +67,18 @@ def datastore(document: Document, suffix: str) -> Datastore:
     account, endpoint = properties["accountName"], properties.get("endpoint") or suffix
     url = f"{properties.get('protocol') or 'https'}://{account}.blob.{endpoint}"
     return Datastore(document["name"], account, container, url)
+
+
+@readable
+def store_seen(document: Document) -> StoreSeen:
+    """A datastore as ARM lists it, whatever it holds."""
+    properties = document["properties"]
+    return StoreSeen(
+        name=document["name"],
+        kind=properties.get("datastoreType") or "",
+        credential=(properties.get("credentials") or {}).get("credentialsType") or "None",
+        holds_blobs=bool(properties.get("containerName") or properties.get("filesystem")),
+    )
 
 
 @readable

@@ -18,6 +18,12 @@ def last_values(document: Document) -> tuple[Mapping[RunId, Sequence[Points]], s
     return {RunId(run["info"]["run_id"]): _values(run) for run in found}, document.get("next_page_token") or None
 
 
+@readable
+def metric_names(document: Document) -> Sequence[str]:
+    """Of an answer of `runs/get`."""
+    return [metric["key"] for metric in (document["run"].get("data") or {}).get("metrics") or ()]
+
+
 def _values(run: Document) -> list[Points]:
     return [_point(metric) for metric in (run.get("data") or {}).get("metrics") or ()]
 

@@ -47,9 +47,9 @@ def experiment_query(token: str | None) -> Body:
     return _given({"viewType": "All", "continuationToken": token})
 
 
-def run_query(token: str | None) -> Body:
+def run_query(token: str | None, top: int) -> Body:
     """The swagger has no view type here."""
-    return _given({"top": RUNS_PER_PAGE, "continuationToken": token})
+    return _given({"top": top, "continuationToken": token})
 
 
 def rundata(run: RunId) -> Body:

@@ -53,11 +53,11 @@ class History:
         except NotFound:
             return None
 
-    async def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
+    async def runs(self, experiment: Experiment, size: int = encode.RUNS_PER_PAGE) -> AsyncIterator[Sequence[Run]]:
         """All runs of an experiment, by pages. Where the query is not spoken: ARM's jobs, and below them `children`."""
 
         async def ask(before: decode.Page | None) -> decode.Page:
-            body = encode.run_query(before.token if before else None)
+            body = encode.run_query(before.token if before else None, size)
             return decode.page(await self._post(f"/experimentids/{quote(experiment.id, safe='')}/runs:query", body))
 
         try:
@@ -129,6 +129,16 @@ class History:
         left = [run for run in runs if outcomes[run.id] is None and encode.beyond_events(run)]
         outcomes.update(await in_halves(left, lambda some: self._patch(experiment, encode.finish_states(some), some)))
         return outcomes
+
+    async def answers_in_bulk(self, runs: Sequence[RunId]) -> bool:
+        """False where `batchrundata` is not spoken."""
+        try:
+            await self._post("/batchrundata", encode.batch_rundata(runs))
+        except Rejected as error:
+            if error.status not in NOT_SPOKEN:
+                raise
+            return False
+        return True
 
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
         """Which of the runs do not show the status that they were given."""

@@ -204,11 +204,13 @@ class Sender:
         return Answer(method, without_query(url), _status(response), response.http_response.headers, body, repeatable)
 
     async def token(self, scope: str) -> AccessToken:
-        """A second token, for the requests that carry one. Raises UserError where the login fails."""
+        """For the requests that carry one of their own. Raises UserError where the login fails, Unavailable."""
         try:
             return await self._credential.get_token(scope)
         except ClientAuthenticationError as error:
             raise UserError(f"login failed: {login_problem(error.message)}: {LOGIN_HELP}") from error
+        except AzureError as error:
+            raise Unavailable(f"the login does not answer: {first_line(str(error))}") from error
 
     def _gate(self, service: Service) -> Gate:
         if service.name not in self._gates:

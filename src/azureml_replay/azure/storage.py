@@ -14,7 +14,7 @@ from azureml_replay.azure import decode_storage, encode, sas
 from azureml_replay.azure.arm import Arm
 from azureml_replay.azure.decode_storage import Datastore, Secret, signed
 from azureml_replay.azure.http import Answer, Sender, Service
-from azureml_replay.errors import NotFound, Rejected
+from azureml_replay.errors import Forbidden, NotFound, Rejected
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workspace import SecretUrl
 
@@ -60,12 +60,14 @@ class Storage:
         self._delegated: dict[str, tuple[UserDelegationKey, datetime]] = {}
         self._turn = asyncio.Lock()
 
-    async def listed(self, datastore: str, prefix: str) -> AsyncIterator[Sequence[StoredFile]]:
-        """The blobs below a prefix, by pages, in name order."""
+    async def listed(
+        self, datastore: str, prefix: str, most: int = BLOBS_PER_PAGE
+    ) -> AsyncIterator[Sequence[StoredFile]]:
+        """The blobs below a prefix, by pages of at most `most`, in name order."""
         marker = ""
         while True:
             door = await self._container(datastore)
-            query = f"restype=container&comp=list&include=metadata&maxresults={BLOBS_PER_PAGE}"
+            query = f"restype=container&comp=list&include=metadata&maxresults={most}"
             query += f"&prefix={quote(prefix, safe='')}&marker={quote(marker, safe='')}"
             page = decode_storage.blobs((await self.ask(door, "GET", query=query)).body, datastore)
             yield page.files
@@ -171,6 +173,20 @@ class Storage:
         return await self.sender.send(
             door.service, method, url, headers={**always, **(headers or {})}, data=data, raw=raw, repeatable=True
         )
+
+    async def opened_by(self, datastore: str) -> str:
+        """`account key`, `SAS`, or `this login` where it has neither or the account takes neither.
+
+        Raises Forbidden where the login may not see what the datastore has.
+        """
+        try:
+            await self._arm.secret(datastore)
+        except Forbidden:
+            raise
+        except Rejected:
+            pass  # a datastore without credentials has nothing to list (400)
+        access = await self._access(datastore)
+        return "account key" if access.secret.key else "SAS" if access.sas else "this login"
 
     async def _container(self, datastore: str) -> Door:
         access = await self._access(datastore)

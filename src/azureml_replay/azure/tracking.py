@@ -21,8 +21,14 @@ class Tracking:
     def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:
         """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
         self._sender = sender
-        self._search = f"{api}/mlflow/v2.0{quote(arm_id)}/api/2.0/mlflow/runs/search"
+        self._runs = f"{api}/mlflow/v2.0{quote(arm_id)}/api/2.0/mlflow/runs"
         self._service = Service("mlflow", scope)
+
+    async def metric_names(self, run: RunId) -> Sequence[str]:
+        """Of one run. Raises NotFound where MLflow shows none of that id."""
+        url = f"{self._runs}/get?run_id={encode.quoted(run)}"
+        answer = await self._sender.send(self._service, "GET", url, repeatable=True)
+        return decode_tracking.metric_names(answer.json())
 
     async def last_values(self, experiments: Sequence[str]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
         """By pages of runs, archived ones too; `experiments` are ids.
@@ -34,7 +40,9 @@ class Tracking:
             token: str | None = None
             while True:
                 body = encode.run_search(some, token)
-                answer = await self._sender.send(self._service, "POST", self._search, json=body, repeatable=True)
+                answer = await self._sender.send(
+                    self._service, "POST", f"{self._runs}/search", json=body, repeatable=True
+                )
                 values, following = decode_tracking.last_values(answer.json())
                 yield values
                 if not following:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Self
 
 from azure.core.credentials_async import AsyncTokenCredential
 
@@ -68,13 +69,30 @@ async def connect(
     `parallel` is the most requests in flight at one service; `on_throttle` hears one line when a service is throttling.
     `transport` and `credential` are seams. Raises UserError (no such workspace, login, role), Unavailable.
     """
+    opened = sender(
+        config, parallel=parallel, transport=transport, credential=credential, clock=clock, on_throttle=on_throttle
+    )
+    async with opened as sending:
+        yield await AzureWorkspace.opened(config, sending)
+
+
+@asynccontextmanager
+async def sender(
+    config: WorkspaceConfig,
+    *,
+    parallel: int = 32,
+    transport: Transport | None = None,
+    credential: AsyncTokenCredential | None = None,
+    clock: Clock = WALL_CLOCK,
+    on_throttle: Callable[[str], None] = logger.warning,
+) -> AsyncIterator[Sender]:
+    """What `connect` asks through. Nothing is asked yet. Raises UserError where the login lacks what it needs."""
     async with AsyncExitStack() as stack:
         wire = transport if transport is not None else await stack.enter_async_context(open_transport())
         login = credential if credential is not None else credential_for(config, wire)
         if credential is None:
             await stack.enter_async_context(login)
-        sender = Sender(wire, login, parallel=parallel, clock=clock, on_throttle=on_throttle)
-        yield await AzureWorkspace.opened(config, sender)
+        yield Sender(wire, login, parallel=parallel, clock=clock, on_throttle=on_throttle)
 
 
 class AzureWorkspace:
@@ -96,7 +114,7 @@ class AzureWorkspace:
         self.submitter = AzureSubmitter(sender, config, api, storage=self._storage, files=self._files)
 
     @classmethod
-    async def opened(cls, config: WorkspaceConfig, sender: Sender) -> AzureWorkspace:
+    async def opened(cls, config: WorkspaceConfig, sender: Sender) -> Self:
         """Asks the workspace where its data plane is. Raises as `connect`."""
         arm = Arm(sender, config.cloud, config.ref)
         return cls(config, sender, arm, await arm.places())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from azureml_replay.cli import results, synthetic, take_out
+from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.options import (
     ArchiveArgument,
     ArchiveOption,
@@ -275,5 +276,6 @@ def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
     return Exit.USER if done.conflicts and options.on_conflict is not OnConflict.SKIP else Exit.OK
 
 
+app.command()(doctor)
 app.command("map")(take_out.map_)
 app.command("export")(take_out.export)

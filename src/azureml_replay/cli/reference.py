@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from azureml_replay.cli.app import app
 from azureml_replay.cli.json_schema import json_schema
+from azureml_replay.doctor import Diagnosis
 from azureml_replay.export import Exported
 from azureml_replay.extract import Extracted
 from azureml_replay.mapping import Mapped
@@ -39,6 +40,7 @@ ANSWERS: Mapping[str, Any] = {
     "verify": Verdict,
     "status": Status,
     "migrate": Migrated,
+    "doctor": Diagnosis,
     "map": tuple[Mapped, ...],
     "export": Exported,
 }

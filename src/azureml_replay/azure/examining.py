@@ -1,0 +1,91 @@
+"""A workspace under examination: each step of reaching it on its own, and the questions that only `doctor` asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from azureml_replay.azure import decode
+from azureml_replay.azure.arm import Arm
+from azureml_replay.azure.clock import WALL_CLOCK, Clock
+from azureml_replay.azure.http import Sender
+from azureml_replay.azure.workspace import AzureWorkspace, logger, sender
+from azureml_replay.config import WorkspaceConfig
+from azureml_replay.examination import JobSeen, StoreSeen
+from azureml_replay.model import Experiment, RunId
+
+WIDTH = 8
+"""Questions at once: an examination is no load."""
+
+
+class ExaminedWorkspace(AzureWorkspace):
+    """See `examination.Examined`."""
+
+    def jobs_seen(self) -> AsyncIterator[Sequence[JobSeen]]:
+        """ARM's jobs, by pages."""
+        return self._arm.jobs_seen()
+
+    async def small_pages(self, experiment: Experiment, size: int) -> AsyncIterator[Sequence[RunId]]:
+        """The ids of an experiment's runs, by small pages."""
+        async for page in self._history.runs(experiment, size):
+            yield [run.id for run in page]
+
+    async def answers_in_bulk(self, runs: Sequence[RunId]) -> bool:
+        """False where `batchrundata` is not spoken."""
+        return await self._history.answers_in_bulk(runs)
+
+    async def mlflow_metrics(self, run: RunId) -> Sequence[str]:
+        """Names of the metrics that MLflow shows for a run."""
+        return await self._tracking.metric_names(run)
+
+    async def ingested(self, run: RunId) -> bool | None:
+        """What `metricsingest/wait` says; None where it is not spoken."""
+        return await self._history.ingested(run)
+
+    def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:
+        """All, by pages."""
+        return self._arm.datastores()
+
+    async def first_blob(self, datastore: str) -> bool:
+        """Whether the container holds anything."""
+        async for page in self._storage.listed(datastore, "", most=1):
+            return bool(page)
+        return False
+
+    async def opened_by(self, datastore: str) -> str:
+        """What opens the container."""
+        return await self._storage.opened_by(datastore)
+
+
+class AzureSubject:
+    """See `examination.Subject`."""
+
+    def __init__(self, config: WorkspaceConfig, sender: Sender) -> None:
+        """Nothing is asked yet."""
+        self.ref = config.ref
+        self.host = ""
+        self._config, self._sender = config, sender
+        self._arm = Arm(sender, config.cloud, config.ref)
+
+    async def login(self) -> str:
+        """The object id of who is logged in."""
+        return decode.object_id((await self._sender.token(self._config.cloud.arm_scope)).token)
+
+    async def workspace(self) -> str:
+        """The resource id of its storage account."""
+        return decode.storage_account(await self._arm.workspace())
+
+    async def enter(self) -> ExaminedWorkspace:
+        """By its discovery document."""
+        places = await self._arm.places()
+        self.host = places.api
+        return ExaminedWorkspace(self._config, self._sender, self._arm, places)
+
+
+@asynccontextmanager
+async def examined(
+    config: WorkspaceConfig, *, clock: Clock = WALL_CLOCK, on_throttle: Callable[[str], None] = logger.warning
+) -> AsyncIterator[AzureSubject]:
+    """Asks nothing yet. Raises UserError where the chosen login lacks what it needs."""
+    async with sender(config, parallel=WIDTH, clock=clock, on_throttle=on_throttle) as sending:
+        yield AzureSubject(config, sending)

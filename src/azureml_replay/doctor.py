@@ -1,0 +1,108 @@
+"""Is everything there that a migration needs? Asked before the first run is carried, with what to do where not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+
+from azureml_replay import roles
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import Exit
+from azureml_replay.examination import Examined, Outcome, Row, Seen, Sheet, Subject
+from azureml_replay.examine_reads import ReadExamination
+from azureml_replay.examine_writes import WriteExamination
+from azureml_replay.probe import Probe
+from azureml_replay.progress import SILENT, Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What was seen, row by row."""
+
+    rows: tuple[Row, ...]
+    probe: Probe | None
+    """What the target keeps, where a throw-away run could be written."""
+
+    @property
+    def exit(self) -> Exit:
+        """What can be mended goes first: it may be why somebody did not answer."""
+        if any(row.outcome is Outcome.MISSING for row in self.rows):
+            return Exit.USER
+        return Exit.SERVICE if any(row.unreachable for row in self.rows) else Exit.OK
+
+
+async def doctor(
+    source: Subject | None,
+    target: Subject | None,
+    *,
+    planned: frozenset[str] = frozenset(),
+    progress: Progress = SILENT,
+) -> Diagnosis:
+    """Examines what is given: reads both, writes one or two throw-away runs to the target and hides them.
+
+    `planned` names experiments that a replay would write. Repeatable: every call writes throw-away runs of its own.
+    Raises nothing of a service: that is what the rows are for.
+    """
+    rows: list[Row] = []
+    reading = None
+    if source is not None:
+        sheet, reading = await _read(source, "source", progress)
+        rows += sheet.rows
+    probe = None
+    if target is not None:
+        sheet, writing = await _read(target, "target", progress)
+        if writing is not None:
+            progress.say(f"target {target.ref}: writing a throw-away run")
+            probe = await WriteExamination(sheet, writing, reading, planned).all()
+        rows += sheet.rows
+    return Diagnosis(rows=tuple(rows), probe=probe)
+
+
+async def diagnosed(
+    source: Subject | None, target: Subject | None, archive: Archive | None, progress: Progress = SILENT
+) -> Diagnosis:
+    """As `doctor`, and kept in the archive: replay and verify then go by what this target was seen to do."""
+    planned = frozenset(one.name for one in archive.experiments()) if archive else frozenset[str]()
+    found = await doctor(source, target, planned=planned, progress=progress)
+    if archive is None:
+        return found
+    for side, subject in (("source", source), ("target", target)):
+        if subject is not None:
+            rows = [asdict(row) for row in found.rows if row.side == side]
+            archive.put_examination(subject.ref, side, rows)
+    if target is not None and found.probe is not None:
+        known = archive.probe(target.ref)
+        # What the target held before our first write stays what it was then: later names may be ours.
+        before = Probe.from_json(known).experiments if known is not None else found.probe.experiments
+        archive.put_probe(target.ref, replace(found.probe, experiments=before).to_json())
+    return found
+
+
+async def _read(subject: Subject, side: str, progress: Progress) -> tuple[Sheet, Examined | None]:
+    progress.say(f"{side} {subject.ref}: login, workspace, lists, storage")
+    sheet = Sheet(side, subject.ref)
+    workspace = await _enter(subject, sheet)
+    if workspace is not None:
+        await ReadExamination(sheet, workspace).all()
+    return sheet, workspace
+
+
+async def _enter(subject: Subject, sheet: Sheet) -> Examined | None:
+    """Login, workspace, data plane: each needs the one before."""
+    found: list[Examined] = []
+
+    async def login() -> Seen:
+        sheet.who = await subject.login()
+        return Seen(f"as {sheet.who}" if sheet.who else "logged in")
+
+    async def workspace() -> Seen:
+        sheet.storage = await subject.workspace()
+        return Seen(str(subject.ref))
+
+    async def hosts() -> Seen:
+        found.append(await subject.enter())
+        return Seen(subject.host)
+
+    check = sheet.check
+    if not (await check("login", None, login) and await check("workspace", roles.WORKSPACE, workspace)):
+        return None
+    return found[0] if await check("hosts", None, hosts) else None

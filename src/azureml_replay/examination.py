@@ -1,0 +1,211 @@
+"""What `doctor` writes down, and what it needs of a workspace beside `Target`. `azure/examining.py` implements that."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from azureml_replay.errors import Forbidden, Rejected, ServiceError, Unavailable, UserError
+from azureml_replay.model import Experiment, RunId, WorkspaceRef
+from azureml_replay.roles import Right, lacking
+from azureml_replay.workspace import Target
+
+PROBES = {
+    "login": "a token for the workspace's tenant",
+    "workspace": "ARM shows the workspace",
+    "hosts": "the data plane that discovery names answers",
+    "experiments": "they can be listed",
+    "jobs": "ARM's jobs can be listed",
+    "runs": "the runs of an experiment can be listed",
+    "runs and jobs": "every job of ARM's is among the runs",
+    "archived experiments": "the list of experiments has them",
+    "hidden runs": "archived jobs are among the runs",
+    "children": "the children of a listed run are among the runs",
+    "paging": "small pages of runs go on to the same runs",
+    "bulk details": "batchrundata answers",
+    "metrics": "names and rows can be read",
+    "metric names": "MLflow knows no metric that `list` does not name",
+    "file index": "the files of a run can be listed",
+    "datastores": "each can be opened",
+    "storage keys": "listSecrets answers, and the account takes what it gives",
+    "artifact store": "the files of runs can be listed",
+    "signing": "another storage account can be let in to read",
+    "client ids": "a run can be made under an id of ours",
+    "points": "rows keep step, time and value",
+    "files": "a file can be written to a run",
+    "copy": "the target's storage reads the source's",
+    "ends": "events end a run at once, with its own times",
+    "fields": "what a run keeps of what is written",
+    "added keys": "tags and properties of the service's own",
+    "settling": "metricsingest/wait says when rows can be read",
+    "repeated points": "what a second sending of the same rows does",
+    "later points": "a run that has ended says that it has changed",
+    "batch sizes": "1,000 rows, 100 runs in a request",
+    "limits": "what the target takes beyond the documented limits",
+}
+"""Name -> what it asks. `docs/concepts/assumptions.md` says which assumption each of them tests."""
+
+
+class Outcome(StrEnum):
+    """What a probe came to."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """Works, with a loss or a detour that the text names."""
+    MISSING = "missing"
+    """Somebody has to mend it first."""
+    UNKNOWN = "unknown"
+    """Nothing there to look at, or nobody answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one probe saw, and what to do about it."""
+
+    text: str
+    outcome: Outcome = Outcome.OK
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the examination."""
+
+    side: str
+    """`source` or `target`."""
+    probe: str
+    """Of `PROBES`."""
+    outcome: Outcome
+    seen: str
+    todo: str = ""
+    """For whatever is not fine; may be a command."""
+    unreachable: bool = False
+    """Nobody answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSeen:
+    """A datastore, as ARM lists it."""
+
+    name: str
+    kind: str
+    """`AzureBlob`, `AzureDataLakeGen2`, `AzureFile`, …"""
+    credential: str
+    """`AccountKey`, `Sas`, `None`, …"""
+    holds_blobs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobSeen:
+    """A job, as ARM lists it."""
+
+    name: RunId
+    experiment: str
+    archived: bool
+
+
+class Examined(Target, Protocol):
+    """A workspace that the login reaches, with the questions that only `doctor` asks."""
+
+    def jobs_seen(self) -> AsyncIterator[Sequence[JobSeen]]:
+        """ARM's jobs, by pages."""
+        ...
+
+    def small_pages(self, experiment: Experiment, size: int) -> AsyncIterator[Sequence[RunId]]:
+        """The ids of an experiment's runs, `size` to a page where the service heeds that."""
+        ...
+
+    async def answers_in_bulk(self, runs: Sequence[RunId]) -> bool:
+        """False where `batchrundata` is not spoken. Ids that nobody has are no error."""
+        ...
+
+    async def mlflow_metrics(self, run: RunId) -> Sequence[str]:
+        """Names of the metrics that MLflow shows for a run."""
+        ...
+
+    async def ingested(self, run: RunId) -> bool | None:
+        """What `metricsingest/wait` says; None where it is not spoken."""
+        ...
+
+    def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:
+        """All, by pages."""
+        ...
+
+    async def first_blob(self, datastore: str) -> bool:
+        """Whether the container holds anything. Raises Forbidden, NotFound."""
+        ...
+
+    async def opened_by(self, datastore: str) -> str:
+        """What opens the container: `account key`, `SAS` or `this login`. Raises Forbidden where secrets are hidden."""
+        ...
+
+
+class Subject(Protocol):
+    """A workspace, before anybody knows whether it can be reached."""
+
+    ref: WorkspaceRef
+
+    async def login(self) -> str:
+        """The object id of who is logged in, empty where the token does not say. Raises UserError."""
+        ...
+
+    async def workspace(self) -> str:
+        """The resource id of its storage account. Raises Forbidden, NotFound."""
+        ...
+
+    async def enter(self) -> Examined:
+        """By its discovery document."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """Of the data plane, once entered."""
+        ...
+
+
+@dataclass(slots=True)
+class Sheet:
+    """The rows of one side, as they are written."""
+
+    side: str
+    ref: WorkspaceRef
+    who: str = ""
+    """Object id of the login."""
+    storage: str = ""
+    """Resource id of the workspace's storage account."""
+    rows: list[Row] = field(default_factory=list)
+
+    def note(self, probe: str, seen: Seen) -> None:
+        """Writes one row."""
+        assert probe in PROBES, probe  # noqa: S101 - a probe that no document explains
+        self.rows.append(Row(side=self.side, probe=probe, outcome=seen.outcome, seen=seen.text, todo=seen.todo))
+
+    async def check(self, probe: str, right: Right | None, ask: Callable[[], Awaitable[Seen]]) -> bool:
+        """Asks and writes the row, whatever comes. False where it is missing or nobody answered."""
+        try:
+            seen = await ask()
+        except Unavailable as error:
+            todo = "open the way to that host (private endpoint, firewall, proxy), or try later"
+            row = Row(
+                side=self.side, probe=probe, outcome=Outcome.UNKNOWN, seen=str(error), todo=todo, unreachable=True
+            )
+            self.rows.append(row)
+            return False
+        except Forbidden as error:
+            seen = self.forbidden(error, right)
+        except (Rejected, UserError) as error:
+            seen = Seen(str(error), Outcome.MISSING, "replay cannot do without it")
+        except ServiceError as error:
+            seen = Seen(str(error), Outcome.UNKNOWN, "try again")
+        self.note(probe, seen)
+        return seen.outcome is not Outcome.MISSING
+
+    def forbidden(self, error: Forbidden, expected: Right | None, outcome: Outcome = Outcome.MISSING) -> Seen:
+        """The action that lacks, and the command that grants a role with it."""
+        right = lacking(str(error.args[0]), expected)
+        if right is None:
+            return Seen(str(error), outcome, "ask for access")
+        scope = (self.storage or "RESOURCE-ID-OF-THE-STORAGE-ACCOUNT") if right.on_storage else self.ref.arm_id
+        return Seen(f"refused: {right.action}", outcome, right.command(self.who or "OBJECT-ID-OF-THE-LOGIN", scope))

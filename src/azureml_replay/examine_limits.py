@@ -1,0 +1,82 @@
+"""Which of the documented limits a target lifts: tried on a throw-away run of its own, one limit a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from azureml_replay.errors import Rejected
+from azureml_replay.limits import DOCUMENTED
+from azureml_replay.model import Points, Run, RunId, Series, SeriesKey
+from azureml_replay.probe import EXPERIMENT, ROWS, throw_away_run
+from azureml_replay.workspace import Target
+
+FACTOR = 2
+"""How far beyond a limit is tried; what was kept is what may be relied upon, not more."""
+
+
+@dataclass(slots=True)
+class LimitTrial:
+    """Writes one run; hides it at the end."""
+
+    target: Target
+
+    async def lifted(self) -> Mapping[str, int]:
+        """By the names of `Limits`: how much was kept. Raises Forbidden, Unavailable."""
+        run = replace(throw_away_run(), error=None, status="Completed")
+        await self.target.put_runs(EXPERIMENT, [run])
+        kept: dict[str, int] = {}
+        for limit, grown in _grown(run).items():
+            if await self._kept(grown):
+                kept[limit] = FACTOR * getattr(DOCUMENTED, limit)
+        if await self._names_kept(run.id):
+            kept["metric_names"] = FACTOR * DOCUMENTED.metric_names
+        await self.target.finish_runs(EXPERIMENT, [run])
+        return kept
+
+    async def _kept(self, grown: Run) -> bool:
+        outcome = (await self.target.put_runs(EXPERIMENT, [grown])).get(grown.id)
+        if outcome is not None:
+            return False
+        found = (await self.target.details([grown.id])).get(grown.id)
+        return found is not None and _same(grown, found.run)
+
+    async def _names_kept(self, run: RunId) -> bool:
+        names = [f"m{at}" for at in range(FACTOR * DOCUMENTED.metric_names)]
+        row = (0, ROWS.times[0], (1.0,))
+        batch = [Points.of(Series(key=SeriesKey(name), columns=((name, "Double"),)), [row]) for name in names]
+        try:
+            refused = await self.target.append_points(run, batch)
+        except Rejected:
+            return False
+        await self.target.settle(run)
+        return not refused and {series.key.name for series in await self.target.series(run)} >= set(names)
+
+
+def _grown(run: Run) -> Mapping[str, Run]:
+    """The run with one thing beyond each limit."""
+    limits = DOCUMENTED
+    long_key, long_value = "k" * FACTOR * limits.key, "v" * FACTOR * limits.value
+    many = {f"k{at}": "v" for at in range(FACTOR * limits.tags)}
+    return {
+        "display_name": replace(run, display_name="n" * FACTOR * limits.display_name),
+        "description": replace(run, description="d" * FACTOR * limits.description),
+        "key": replace(run, tags={long_key: ""}, properties={long_key: ""}),
+        "value": replace(run, tags={"long": long_value}, properties={"long": long_value}),
+        "parameters": replace(run, parameters={f"p{at}": "1" for at in range(FACTOR * limits.parameters)}),
+        "tags": replace(run, tags=many),
+        "properties": replace(run, properties=many),
+    }
+
+
+def _same(wrote: Run, read: Run) -> bool:
+    """Beyond what the service adds."""
+    texts = (wrote.display_name, wrote.description) == (read.display_name, read.description)
+    return texts and all(
+        wanted.items() <= found.items()
+        for wanted, found in (
+            (wrote.tags, read.tags),
+            (wrote.properties, read.properties),
+            (wrote.parameters, read.parameters),
+        )
+    )

@@ -1,0 +1,186 @@
+"""The write side of `doctor`: the throw-away run of `probe.py`, and what only a thorough examination asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from azureml_replay import roles
+from azureml_replay.errors import Rejected, ServiceError, UserError
+from azureml_replay.examination import Examined, Outcome, Seen, Sheet
+from azureml_replay.examine_limits import LimitTrial
+from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
+from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
+from azureml_replay.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, names_held
+from azureml_replay.supply import read_piece
+from azureml_replay.workspace import CopyFile, Refused, Source
+
+REPLAY_STOPS = "replay stops before its first write to this target"
+PLANNED = "nothing: it becomes a planned omission of every run that has one"
+
+
+@dataclass(slots=True)
+class WriteExamination:
+    """The target's. Everything that it writes lies in the experiment `azureml-replay-probe` and is hidden."""
+
+    sheet: Sheet
+    target: Examined
+    source: Source | None
+    planned: frozenset[str]
+    thrown: ThrowAway = field(init=False)
+    probe: Probe | None = None
+
+    def __post_init__(self) -> None:
+        self.thrown = ThrowAway(self.target)
+
+    async def all(self) -> Probe | None:
+        """None where no run could be made, or what it holds could not be read."""
+        before = await names_held(self.target, self.planned)
+        steps: tuple[tuple[str, roles.Right, Callable[[], Awaitable[Seen]]], ...] = (
+            ("points", roles.PUT_RUNS, self._points),
+            ("batch sizes", roles.PUT_RUNS, self._batch_sizes),
+            ("files", roles.PUT_ARTIFACTS, self._files),
+            ("copy", roles.PUT_ARTIFACTS, self._copy),
+            ("ends", roles.PUT_RUNS, self._ends),
+            ("settling", roles.RUNS, self._settling),
+            ("fields", roles.RUNS, self._fields),
+        )
+        if not await self.sheet.check("client ids", roles.PUT_RUNS, self._create):
+            return None
+        fine = {probe: await self.sheet.check(probe, right, ask) for probe, right, ask in steps}
+        if self.probe is None:
+            return None
+        await self.sheet.check("repeated points", roles.PUT_RUNS, self._repeated_points)
+        await self.sheet.check("archived experiments", roles.PUT_EXPERIMENTS, self._archived_experiments)
+        await self.sheet.check("limits", roles.PUT_RUNS, self._limits)
+        written = fine["points"] and fine["files"] and fine["ends"]  # else what lacks is a role, not the target's way
+        return replace(self.probe, experiments=before) if written else None
+
+    async def _create(self) -> Seen:
+        await self.thrown.create()
+        return Seen(f"throw-away run {self.thrown.run.id}")
+
+    async def _points(self) -> Seen:
+        await self.thrown.append()
+        return Seen("rows were taken")
+
+    async def _files(self) -> Seen:
+        await self.thrown.put_file()
+        return Seen("a file was taken")
+
+    async def _batch_sizes(self) -> Seen:
+        """Of several series, none of which the throw-away run is held against."""
+        names = [f"batch{at}" for at in range(ROWS_PER_REQUEST // ROWS_PER_SERIES_AND_REQUEST)]
+        rows = [(step, ROWS.times[0], (0.0,)) for step in range(ROWS_PER_SERIES_AND_REQUEST)]
+        batch = [Points.of(Series(key=SeriesKey(name), columns=((name, "Double"),)), rows) for name in names]
+        try:
+            refused = await self.target.append_points(self.thrown.run.id, batch)
+        except Rejected as error:
+            if error.status in (401, 403):
+                raise
+            return Seen(str(error.args[0]), Outcome.WARNING, "report it: runs with many points will fail")
+        if refused:
+            return Seen(next(iter(refused.values())).reason, Outcome.WARNING, "report it: such rows will be refused")
+        return Seen(f"{ROWS_PER_REQUEST:,} rows in one request")
+
+    async def _copy(self) -> Seen:
+        if self.source is None:
+            return Seen("no source given", Outcome.UNKNOWN, "give --source")
+        file = await self._smallest()
+        if file is None:
+            return Seen("the source has no file to copy", Outcome.UNKNOWN)
+        copy = CopyFile(path="outputs/copied", source=await self.source.readable_url(file.location), stored=file)
+        size = f"{file.size_bytes:,} bytes"
+        if await self._put(copy) is None:
+            return Seen(f"{size} went from storage to storage")
+        refused = await self._put(replace(copy, read=partial(read_piece, self.source, file)))
+        if refused is None:
+            todo = "nothing: files go through this machine; let the target's storage reach the source's to be faster"
+            return Seen("the target's storage may not read the source's", Outcome.WARNING, todo)
+        return Seen(f"refused: {refused.reason}", Outcome.MISSING, "a run's files would be refused so")
+
+    async def _put(self, file: CopyFile) -> Refused | None:
+        outcome = (await self.target.put_files(EXPERIMENT, self.thrown.run.id, [file])).get(file.path)
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        return outcome
+
+    async def _smallest(self) -> StoredFile | None:
+        assert self.source is not None  # noqa: S101 - asked after `_copy` has looked
+        async for page in self.source.stored():
+            if page:
+                return min(page, key=lambda file: (file.size_bytes == 0, file.size_bytes))
+        return None
+
+    async def _ends(self) -> Seen:
+        if await self.thrown.finish():
+            todo = "nothing: replay waits for the ends that it sends"
+            return Seen("the end showed some time after it was sent", Outcome.WARNING, todo)
+        return Seen("the end showed at once")
+
+    async def _settling(self) -> Seen:
+        said = await self.target.ingested(self.thrown.run.id)
+        if said is None:
+            return Seen("metricsingest/wait is not spoken", Outcome.WARNING, "nothing: five seconds pass instead")
+        return Seen("the service says when rows can be read")
+
+    async def _fields(self) -> Seen:
+        self.probe = probe = await self.thrown.read()
+        late = any(row.probe == "ends" and row.outcome is Outcome.WARNING for row in self.sheet.rows)
+        self.probe = replace(probe, late=late)
+        if probe.added:
+            self.sheet.note("added keys", Seen(f"not held against other runs: {', '.join(probe.added)}"))
+        else:
+            self.sheet.note("added keys", Seen("none"))
+        lost = ", ".join(name.replace("_", " ") for name in probe.lost)
+        if set(probe.lost) & set(VITAL):
+            return Seen(f"does not keep: {lost}", Outcome.MISSING, REPLAY_STOPS)
+        if probe.lost:
+            return Seen(f"does not keep: {lost}", Outcome.WARNING, PLANNED)
+        return Seen(f"keeps all of: id, status, points, files, {', '.join(OPTIONAL).replace('_', ' ')}")
+
+    async def _repeated_points(self) -> Seen:
+        """The run has ended by now; the same rows, under the same metric ids."""
+        run = self.thrown.run.id
+        modified = await self._modified()
+        try:
+            await self.thrown.append()
+        except UserError as error:
+            return Seen(str(error), Outcome.WARNING, "points that come to a run later cannot be brought")
+        await self.target.settle(run)
+        rows = await self.thrown.rows()
+        changed = await self._modified() != modified
+        self.sheet.note("later points", _later(changed=changed))
+        twice = len(rows) == 2 * len(ROWS)
+        return Seen(f"the same rows sent again are there {'twice' if twice else 'once'}; nothing relies on it")
+
+    async def _modified(self) -> object:
+        found = (await self.target.details([self.thrown.run.id])).get(self.thrown.run.id)
+        return found and found.run.modified
+
+    async def _archived_experiments(self) -> Seen:
+        """Archives the probe's own experiment for a moment."""
+        await self.target.put_experiment(Experiment(id="", name=EXPERIMENT, archived=self.thrown.run.end))
+        try:
+            listed = {one.name async for page in self.target.experiments() for one in page}
+        finally:
+            await self.target.put_experiment(Experiment(id="", name=EXPERIMENT))
+        if EXPERIMENT in listed:
+            return Seen("an archived experiment is listed")
+        return Seen("an archived experiment is not listed", Outcome.WARNING, "nothing: verify asks for it by its name")
+
+    async def _limits(self) -> Seen:
+        lifted = await LimitTrial(self.target).lifted()
+        assert self.probe is not None  # noqa: S101 - asked after `_fields`
+        self.probe = replace(self.probe, lifted=lifted)
+        if not lifted:
+            return Seen("those that are documented hold")
+        return Seen("takes more than documented: " + ", ".join(f"{name} {most:,}" for name, most in lifted.items()))
+
+
+def _later(*, changed: bool) -> Seen:
+    if changed:
+        return Seen("points that come after the end change lastModifiedUtc")
+    todo = "points that come to a run after its end are not noticed: extract into a new archive to have them"
+    return Seen("points that come after the end leave lastModifiedUtc as it was", Outcome.WARNING, todo)

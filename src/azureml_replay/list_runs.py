@@ -1,0 +1,94 @@
+"""Everything that a workspace lists, held against its other lists: what one of them leaves out is asked for.
+
+Which lists are complete is an assumption (docs/concepts/assumptions.md); none of them is believed alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import islice
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.model import Experiment, Omission, RunId
+from azureml_replay.progress import Progress
+from azureml_replay.selection import is_type
+from azureml_replay.workers import for_each
+from azureml_replay.workspace import Source
+
+PARENT_TYPES = ("pipeline", "sweep", "automl")
+"""Runs of these types have children, unless they failed before they made any."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLists:
+    """Fills the archive's listing. Repeatable."""
+
+    source: Source
+    archive: Archive
+    progress: Progress
+
+    async def all(self, width: int) -> None:
+        """Every experiment, run and ARM job, checked against each other."""
+        await for_each(self._experiments(), self._list_experiment, width)
+        async for jobs in self.source.jobs():
+            self.archive.put_jobs(jobs)
+        asked = set[RunId]()
+        while missing := list(islice((job for job in self.archive.jobs_missing_runs() if job not in asked), width)):
+            asked.update(missing)
+            await for_each(missing, self._list_from_job, width)
+            await self.unlisted_experiments()
+        self.archive.arrange()
+        await self._list_missing_children(width)
+
+    async def _experiments(self) -> AsyncIterator[Experiment]:
+        async for page in self.source.experiments():
+            self.archive.put_experiments(page)
+            self.progress.expect("experiments", len(page))
+            for experiment in page:
+                yield experiment
+
+    async def _list_missing_children(self, width: int) -> None:
+        """A list of runs may leave children out: runs that should have some are asked, and all if any had."""
+        parents = {row.parent for row in self.archive.listing() if row.parent}
+        childless = (row for row in self.archive.listing() if row.id not in parents)
+        expecting = [row.id for row in childless if any(is_type(row.kind, parent) for parent in PARENT_TYPES)]
+        before = self.archive.totals().runs
+        await for_each(expecting, self._list_below, width)
+        if self.archive.totals().runs > before:
+            asked = parents.union(expecting)
+            await for_each([row.id for row in self.archive.listing() if row.id not in asked], self._list_below, width)
+            self.archive.arrange()
+
+    async def unlisted_experiments(self) -> None:
+        """Experiments that a run names and the service's list left out, as it may archived ones: with all they hold."""
+        for name in list(self.archive.experiments_missing()):
+            experiment = await self.source.experiment(name)
+            if experiment is None:
+                reason = "runs name it, the workspace has none of that name"
+                self.archive.put_omissions([Omission(RunId(""), f"experiment {name}", reason)])
+                continue
+            self.archive.put_experiments([experiment])
+            self.progress.expect("experiments", 1)
+            await self._list_experiment(experiment)
+
+    async def _list_experiment(self, experiment: Experiment) -> None:
+        async for page in self.source.runs(experiment):
+            self.archive.put_listed(page)
+            self.progress.done("runs listed", len(page))
+        self.progress.done("experiments")
+
+    async def _list_from_job(self, name: RunId) -> None:
+        """A job that ARM lists and no experiment listed: its run and all below it, one by one."""
+        run = await self.source.run(name)
+        if run is None:
+            self.archive.put_omissions([Omission(name, "run", "ARM lists the job, run history does not know it")])
+            return
+        self.archive.put_listed([run])
+        await self._list_below(run.id)
+
+    async def _list_below(self, parent: RunId) -> None:
+        async for page in self.source.children(parent):
+            self.archive.put_listed(page)
+            for child in page:
+                await self._list_below(child.id)
