@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from azureml_replay.compare import CARRIED, compare_runs
-from azureml_replay.model import Run
+from azureml_replay.model import TERMINAL, Run
 
 Editable: TypeAlias = Mapping[str, str | bool | None]
 """By the name that a finding shows: `tag owner`, `description`, …. A name that is not there has no value."""
@@ -64,6 +64,8 @@ def _fate(name: str, wanted: Editable, found: Editable, sent: Editable | None) -
     ours, theirs = wanted.get(name, _NOTHING), found.get(name, _NOTHING)
     if ours == theirs:
         return None
+    if name == STATUS and theirs not in TERMINAL:
+        return Fate.SEND  # no edit: the end that was sent has not come, or does not show yet
     if sent is None and name not in BEGUN:
         before: object = _NOTHING
     else:
