@@ -138,7 +138,7 @@ class _Extraction:
         """A reused step's files lie with another run: that one comes along, or is an omission."""
         for run in list(self.archive.pending()):
             owner = RunId(run.container.removeprefix("dcid."))
-            if run.own_container or self.archive.run(owner):
+            if run.own_container or self.archive.wants(owner):
                 continue
             found = await self.source.run(owner)
             if found is not None:
@@ -208,7 +208,7 @@ class _Extraction:
                 files = await self._bring_files(run)
             else:
                 self.archive.put_omissions([Omission(run.id, "files", FILES_LEFT_OUT)])
-        elif self.archive.run(RunId(run.container.removeprefix("dcid."))) is None:
+        elif not self.archive.wants(RunId(run.container.removeprefix("dcid."))):
             reason = "its owner is gone from the source"
             self.archive.put_omissions([Omission(run.id, f"container {run.container}", reason)])
         self.archive.complete(run.id)

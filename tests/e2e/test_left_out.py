@@ -13,6 +13,7 @@ from azureml_replay.selection import Selection
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample import sample
 from azureml_sandbox.sample_shape import Wanted
+from e2e.tampering import change, fill
 
 
 async def extracted(source: WorkspaceFile, folder: Path, options: ExtractOptions) -> tuple[Extracted, Archive]:
@@ -66,6 +67,24 @@ async def test_last_values_cost_no_request_a_run_and_the_history_comes_later(
     assert (later.runs, later.points) == (20, full.points)
     assert "history left out by --metrics last" not in [omission.reason for omission in archive.omissions()]
     assert rows_of(archive) == rows_of(whole)
+
+
+async def test_an_owner_that_comes_after_its_reused_step_is_not_said_to_be_gone(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Newer jobs come first: an older owner is listed by then, and not extracted. One that is gone is said."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    for name, owner in (("again", "root"), ("alone", "nobody")):
+        reused = {"runId": name, "parentRunId": None, "rootRunId": name, "dataContainerId": f"dcid.{owner}"}
+        change(calm, source, lambda held, more=reused: held.world.runs.put(held.guid, held.run("root") | more))
+
+    done, archive = await extracted(source, tmp_path / "archive", ExtractOptions())
+
+    assert (done.runs, done.failed) == (4, ())
+    assert [(omission.run, omission.what, omission.reason) for omission in archive.omissions()] == [
+        ("alone", "container dcid.nobody", "its owner is gone from the source")
+    ]
 
 
 def rows_of(archive: Archive) -> dict[tuple[str, str], list[tuple[int | None, str]]]:

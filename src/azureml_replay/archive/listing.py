@@ -195,6 +195,10 @@ class Listing(Documents):
             self._execute(f"delete from run_version where run in {unwanted}")  # noqa: S608
             self._execute("delete from run where not selected and generation = 0")
 
+    def wants(self, run: RunId) -> bool:
+        """True for a selected run, extracted or not."""
+        return self._one("select 1 from run where id = ? and selected", (run,)) is not None
+
     def pending(self) -> Iterator[Run]:
         """Wanted runs that lack extraction, as last listed; in the order of `listing`."""
         sql = """
