@@ -102,6 +102,8 @@ class AssetReference:
     type: str | None
 
 
+UNREADABLE = "unreadable "
+"""How a key begins among the unknown ones whose value has a form that nobody foresaw: its document is archived."""
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 """States in which the service changes a run no more (clients.md 3.2; NotResponding and Paused may still move)."""
 

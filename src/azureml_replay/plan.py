@@ -21,6 +21,7 @@ from azureml_replay.fitting import (
 from azureml_replay.ids import Ids, rewritten, same
 from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import (
+    UNREADABLE,
     Artifact,
     Job,
     Json,
@@ -186,6 +187,9 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
         fitting.omit(f"parent {run.parent}", "the source has no such run")
     if not run.own_container:
         fitting.omit(f"container {run.container}", SHARED)
+    for key in details.run.unknown:
+        if key.startswith(UNREADABLE):
+            fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
     over = fit_series(logged, fitting, options.limits)
     _say_what_names_the_source(run.id, logged, fitting, options.ids)
     as_read = replace(details.run, parent=run.parent if depth else None, document=None)

@@ -18,7 +18,7 @@ from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.redact import redact
 from azureml_replay.azure import decode
-from azureml_replay.compare import _shown, compare_runs, identity
+from azureml_replay.compare import compare_runs, identity, shown
 from azureml_replay.migrate import MigrateOptions
 from azureml_replay.model import Instant, Points, Run
 from azureml_replay.plan import PlanOptions, plan
@@ -148,7 +148,7 @@ def migrate_and_compare(sandbox: Sandbox, folder: Path, history: History) -> Non
     with Archive.open(folder, write=False) as archive:
         assert [finding for there in archive.targets() for finding in archive.findings(there)] == []
         for step in plan(archive, Selection(), PlanOptions()):
-            listed = {_shown(one.what.removeprefix("text ")) for one in step.omissions if "metric" not in one.what}
+            listed = {shown(one.what.removeprefix("text ")) for one in step.omissions if "metric" not in one.what}
             differing = {one.what for one in compare_runs(before[step.source], after[step.source], ignored=ADDED)}
             assert differing == listed
             if step.source == "r0":

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from azureml_replay import lineage
 from azureml_replay.azure import decode, decode_metrics, encode
-from azureml_replay.compare import _shown, compare_runs, identity
+from azureml_replay.compare import compare_runs, identity, shown
 from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.plan import PlanOptions, Step, plan_unit
 from azureml_sandbox import instants, metric_rows, run_document, run_events
@@ -123,7 +123,7 @@ def test_a_run_arrives_whole_or_without_what_was_planned(root: Run, child: Run) 
         assert list(compare_runs(step.run, back)) == []
         added = {lineage.TAG, lineage.PROPERTY}
         differing = {finding.what for finding in compare_runs(original, back, ignored=added)}
-        listed = {_shown(omission.what.removeprefix("text ")) for omission in step.omissions}
+        listed = {shown(omission.what.removeprefix("text ")) for omission in step.omissions}
         event(f"omissions: {bool(listed)}")
         assert differing == listed
 

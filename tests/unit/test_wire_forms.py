@@ -242,7 +242,7 @@ def test_times_that_nobody_set_are_none() -> None:
     assert (run.start, run.end) == (None, None)
 
 
-@pytest.mark.parametrize("document", [{}, {"runId": "r", "startTimeUtc": "soon"}, {"runId": "r", "createdBy": 5}, None])
+@pytest.mark.parametrize("document", [{}, {"runId": 5}, None])
 def test_what_cannot_be_read_is_refused_not_a_crash(document: Any) -> None:
     """A ServiceError, which the boundary of a run records."""
     with pytest.raises(Rejected, match="cannot read the run"):

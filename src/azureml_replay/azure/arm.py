@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 from azureml_replay.azure import decode, decode_storage
 from azureml_replay.azure.http import Sender, Service
 from azureml_replay.azure.pages import pages
+from azureml_replay.azure.wire import Document
 from azureml_replay.config import Cloud
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.examination import JobSeen, StoreSeen
@@ -39,9 +40,9 @@ class Arm:
         self._ref = ref
         self._service = Service("arm", cloud.arm_scope)
 
-    async def workspace(self) -> decode.Document:
+    async def workspace(self) -> Document:
         """Its resource. Raises Rejected."""
-        document: decode.Document = await self._get(self._url(""))
+        document: Document = await self._get(self._url(""))
         return document
 
     async def places(self) -> Places:
@@ -63,13 +64,13 @@ class Arm:
 
     async def jobs(self) -> AsyncIterator[Sequence[Job]]:
         """Root jobs, archived ones too, by pages."""
-        graphs: dict[str, decode.Document | None] = {}
+        graphs: dict[str, Document | None] = {}
         async for page in self._listed("/jobs", "&listViewType=All"):
             for item in page.items:
                 await self._learn_graphs(decode.nested_components(item), graphs)
             yield [decode.job(item, graphs) for item in page.items]
 
-    async def _learn_graphs(self, components: Iterable[str], graphs: dict[str, decode.Document | None]) -> None:
+    async def _learn_graphs(self, components: Iterable[str], graphs: dict[str, Document | None]) -> None:
         """The graphs of nested pipelines lie in their components (responses.md 1.2): each is asked for once."""
         for component in components:
             if component in graphs:

@@ -7,10 +7,9 @@ from the swagger alone. What cannot be read raises Rejected.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any
 
 import orjson
 
@@ -22,15 +21,15 @@ from azureml_replay.azure.known import (
     KNOWN_RUN,
     KNOWN_RUNDATA,
 )
-from azureml_replay.errors import Rejected
+from azureml_replay.azure.wire import Document, Reader, beyond, instant, mapping, pairs, readable, unknown, words
 from azureml_replay.examination import JobSeen
 from azureml_replay.model import (
     ARTIFACT_STORE,
     NESTED_COMPONENTS,
+    UNREADABLE,
     Artifact,
     AssetReference,
     Experiment,
-    Instant,
     Job,
     Json,
     Location,
@@ -40,27 +39,8 @@ from azureml_replay.model import (
 )
 from azureml_replay.synthetic.seam import JobState
 
-Document: TypeAlias = Mapping[str, Any]
-Params = ParamSpec("Params")
-Result = TypeVar("Result")
-
-NOT_SET = "0001-01-01T00:00:00"
-"""How .NET writes a time that nobody set (responses.md 9)."""
 RUN_FILES = "ExperimentRun"
 """The artifact origin of runs, and the folder of the artifact store where their containers lie."""
-
-
-def readable(decoder: Callable[Params, Result]) -> Callable[Params, Result]:
-    """A document that `decoder` cannot read raises Rejected, which names what was looked for."""
-
-    @wraps(decoder)
-    def checked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
-        try:
-            return decoder(*args, **kwargs)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Rejected(f"cannot read the {decoder.__name__} that the service answered: {error!r}") from error
-
-    return checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +124,6 @@ def page(document: Document) -> Page:
     return Page(document["value"], document.get("continuationToken"), document.get("nextLink"))
 
 
-def instant(text: str | None) -> Instant | None:
-    """A time stamp; None for one that is not set. Raises ValueError."""
-    return None if text is None or text.startswith(NOT_SET) else Instant.parse(text)
-
-
 @readable
 def experiment(document: Document) -> Experiment:
     """Known from the swagger alone."""
@@ -171,34 +146,38 @@ def experiment_id(run_document: Document) -> str:
 @readable
 def run(document: Document, experiment_name: str) -> Run:
     """Recorded in pipe-child-run-download.json and others; `inputs` and `outputs` come with `details` only."""
-    error = document.get("error")
-    return Run(
-        id=RunId(document["runId"]),
-        parent=RunId(document["parentRunId"]) if document.get("parentRunId") else None,
+    read = Reader(document)
+    found = Run(
+        id=RunId(words(document["runId"])),
+        parent=read("parentRunId", lambda value: RunId(words(value)) if value else None, None),
         experiment=experiment_name,
-        status=document.get("status") or "",
-        start=instant(document.get("startTimeUtc")),
-        end=instant(document.get("endTimeUtc")),
-        display_name=document.get("displayName"),
-        description=document.get("description"),
-        tags=document.get("tags") or {},
-        properties=document.get("properties") or {},
-        parameters=document.get("parameters") or {},
-        inputs=_assets(document.get("inputs")),
-        outputs=_assets(document.get("outputs")),
+        status=read("status", words, ""),
+        start=read("startTimeUtc", instant, None),
+        end=read("endTimeUtc", instant, None),
+        display_name=read("displayName", words, None),
+        description=read("description", words, None),
+        tags=read("tags", pairs, {}),
+        properties=read("properties", pairs, {}),
+        parameters=read("parameters", mapping, {}),
+        inputs=read("inputs", _assets, {}),
+        outputs=read("outputs", _assets, {}),
         input_datasets=document.get("inputDatasets") or None,
         output_datasets=document.get("outputDatasets") or None,
         hidden=bool(document.get("hidden")),
-        error=error.get("error", error) if error else None,
-        created=instant(document.get("createdUtc")),
-        modified=instant(document.get("lastModifiedUtc")),
-        creator=(document.get("createdBy") or {}).get("userName"),
-        kind=document.get("runType"),
+        error=read("error", _inner_error, None),
+        created=read("createdUtc", instant, None),
+        modified=read("lastModifiedUtc", instant, None),
+        creator=read("createdBy", lambda value: value.get("userName"), None),
+        kind=read("runType", words, None),
         warnings=document.get("warnings") or None,
-        container=document.get("dataContainerId") or "",
+        container=read("dataContainerId", words, ""),
         document=document,
-        unknown=unknown(document, KNOWN_RUN),
     )
+    return replace(found, unknown=(*unknown(document, KNOWN_RUN), *(UNREADABLE + key for key in read.unreadable)))
+
+
+def _inner_error(document: Document) -> Json:
+    return document.get("error", document) if document else None
 
 
 READ_OF_RUNDATA = frozenset({"runMetadata", "runDefinition", "jobSpecification"})
@@ -255,18 +234,26 @@ def job(document: Document, graphs: Mapping[str, Document | None] | None = None)
     """Recorded in job-list-get-2024-04-01.json. With the components of its nested pipelines, under a name of ours."""
     nested = _all_nested(document, graphs or {})
     whole = {**document, NESTED_COMPONENTS: nested} if nested else document
-    new = *unknown(document, KNOWN_JOB), *unknown(document.get("properties") or {}, KNOWN_JOB_PROPERTIES, "properties ")
+    new = (
+        *unknown(document, KNOWN_JOB),
+        *unknown(_keyed(document.get("properties")), KNOWN_JOB_PROPERTIES, "properties "),
+    )
     return Job(RunId(document["name"]), whole, new)
 
 
 def nested_components(document: Document) -> list[str]:
     """ARM ids of the pipeline components that the nodes of a job, or of a component, stand for."""
-    properties = document.get("properties") or {}
-    nodes = properties.get("jobs") or (properties.get("componentSpec") or {}).get("jobs") or {}
+    properties = _keyed(document.get("properties"))
+    nodes = _keyed(properties.get("jobs") or _keyed(properties.get("componentSpec")).get("jobs"))
     found = [
         node.get("componentId") for node in nodes.values() if isinstance(node, dict) and node.get("type") == "pipeline"
     ]
     return [one for one in found if isinstance(one, str) and one.startswith("/subscriptions/")]
+
+
+def _keyed(value: object) -> Document:
+    """A document of a form that nobody foresaw has no nodes."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _all_nested(document: Document, graphs: Mapping[str, Document | None]) -> dict[str, Json]:
@@ -320,8 +307,8 @@ def object_id(token: str) -> str:
 def job_experiment(found: Job) -> str | None:
     """The experiment's name, which a Run does not carry; None for a step, which has no `properties`."""
     document: Any = found.document
-    name: str | None = (document.get("properties") or {}).get("experimentName")
-    return name
+    name = _keyed(document.get("properties")).get("experimentName")
+    return name if isinstance(name, str) else None
 
 
 @readable
@@ -374,8 +361,8 @@ def api_url(discovery: Document) -> str:
     return url.rstrip("/")
 
 
-def _assets(document: Document | None) -> Mapping[str, AssetReference]:
-    found = (document or {}).items()
+def _assets(document: Document) -> Mapping[str, AssetReference]:
+    found = document.items()
     return {name: AssetReference(item.get("assetId") or "", item.get("type")) for name, item in found if item}
 
 
@@ -383,13 +370,3 @@ def _with_unknown(found: Run, document: Document) -> Run:
     """The run, which also says what the answer around it has that is new."""
     new = unknown(document, KNOWN_RUNDATA, "rundata ")
     return replace(found, unknown=(*found.unknown, *new)) if new else found
-
-
-def beyond(document: Document, read: frozenset[str]) -> dict[str, Json]:
-    """What has a value and is not read into a field."""
-    return {key: value for key, value in document.items() if key not in read and value not in (None, {}, [])}
-
-
-def unknown(document: Document, known: frozenset[str], where: str = "") -> tuple[str, ...]:
-    """Keys that nobody thought about yet; `where` is put before each."""
-    return tuple(sorted(where + key for key in document if key not in known))

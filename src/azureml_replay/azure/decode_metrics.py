@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from azureml_replay.azure.decode import Document, Problem, beyond, instant, problem_of, readable, unknown
+from azureml_replay.azure.decode import Problem, problem_of
 from azureml_replay.azure.known import (
     KNOWN_DEFINITION,
     KNOWN_METRIC,
@@ -15,6 +15,7 @@ from azureml_replay.azure.known import (
     KNOWN_METRIC_PROPERTIES,
     KNOWN_METRIC_ROW,
 )
+from azureml_replay.azure.wire import Document, beyond, instant, readable, unknown
 from azureml_replay.model import Json, Points, Row, Series, SeriesKey, Value
 
 NUMBERS_AS_TEXT = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}

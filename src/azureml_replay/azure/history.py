@@ -11,6 +11,7 @@ from azureml_replay.azure.arm import Arm
 from azureml_replay.azure.http import NOT_SPOKEN, Answer, Sender, Service
 from azureml_replay.azure.pages import pages
 from azureml_replay.azure.split import in_halves
+from azureml_replay.azure.wire import Document
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.model import TERMINAL, Experiment, Instant, Run, RunDetails, RunId
 from azureml_replay.workers import map_bounded
@@ -178,7 +179,7 @@ class History:
         written, errors = decode.batch_runs(answer.json())
         return {run.id: _written(run.id, written, errors, answer) for run in runs}
 
-    async def _rundata(self, runs: Sequence[RunId]) -> Mapping[RunId, decode.Document]:
+    async def _rundata(self, runs: Sequence[RunId]) -> Mapping[RunId, Document]:
         try:
             found, failed = decode.batch_results(await self._post("/batchrundata", encode.batch_rundata(runs)))
         except Rejected as error:
@@ -190,14 +191,14 @@ class History:
                 raise Unavailable(f"run {run} cannot be read: {problem.message}", code=problem.code)
         return {RunId(run): item for run, item in found.items()}
 
-    async def _rundata_singly(self, runs: Sequence[RunId]) -> Mapping[RunId, decode.Document]:
+    async def _rundata_singly(self, runs: Sequence[RunId]) -> Mapping[RunId, Document]:
         found = await map_bounded(runs, self._rundata_of, RUNS_AT_ONCE)
         return {run: item for run, item in zip(runs, found, strict=True) if item is not None}
 
-    async def _rundata_of(self, run: RunId) -> decode.Document | None:
+    async def _rundata_of(self, run: RunId) -> Document | None:
         """One run's, None where it is gone; where `rundata` is not spoken either, from `details`."""
         try:
-            answer: decode.Document = await self._post("/rundata", encode.rundata(run))
+            answer: Document = await self._post("/rundata", encode.rundata(run))
         except Rejected as error:
             if decode.Problem(error.code, "").absent:
                 return None
@@ -206,7 +207,7 @@ class History:
             return await self._details_of(run)
         return answer
 
-    async def _details_of(self, run: RunId) -> decode.Document | None:
+    async def _details_of(self, run: RunId) -> Document | None:
         """The run with the inputs, outputs and definition that only `details` adds (responses.md 4.3)."""
         try:
             document = await self._get(f"/runs/{quote(run, safe='')}")
@@ -250,7 +251,7 @@ class History:
         self._names.update((experiment.id, experiment.name) for experiment in experiments)
         return experiments
 
-    async def _name(self, run: decode.Document) -> str:
+    async def _name(self, run: Document) -> str:
         found = decode.experiment_id(run)
         if found and found not in self._names:
             self._remembered([decode.experiment(await self._get(f"/experimentids/{quote(found, safe='')}"))])

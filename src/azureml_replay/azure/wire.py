@@ -1,0 +1,87 @@
+"""How any document of the wire is read: what is absent, unreadable, new. Pure; knows no key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+import orjson
+
+from azureml_replay.errors import Rejected
+from azureml_replay.model import Instant, Json
+
+Document: TypeAlias = Mapping[str, Any]
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+NOT_SET = "0001-01-01T00:00:00"
+"""How .NET writes a time that nobody set (responses.md 9)."""
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+
+
+def readable(decoder: Callable[Params, Result]) -> Callable[Params, Result]:
+    """A document that `decoder` cannot read raises Rejected, which names what was looked for."""
+
+    @wraps(decoder)
+    def checked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+        try:
+            return decoder(*args, **kwargs)
+        except _UNREADABLE as error:
+            raise Rejected(f"cannot read the {decoder.__name__} that the service answered: {error!r}") from error
+
+    return checked
+
+
+class Reader:
+    """Reads values of one document. One that has a form nobody foresaw stops nothing: it is noted, and left out."""
+
+    def __init__(self, document: Document) -> None:
+        """Nothing is read yet."""
+        self._document = document
+        self.unreadable: list[str] = []
+
+    def __call__(self, key: str, read: Callable[[Any], Result], otherwise: Result) -> Result:
+        """What `read` makes of the value; `otherwise` for null, an absent key, and what it cannot read."""
+        value = self._document.get(key)
+        if value is None:
+            return otherwise
+        try:
+            return read(value)
+        except _UNREADABLE:
+            self.unreadable.append(key)
+            return otherwise
+
+
+def instant(text: str | None) -> Instant | None:
+    """A time stamp; None for one that is not set. Raises ValueError."""
+    return None if text is None or text.startswith(NOT_SET) else Instant.parse(text)
+
+
+def words(value: Any) -> str:  # noqa: ANN401 whatever stands there
+    """A text. Raises TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError(f"not a text: {value!r}")
+    return value
+
+
+def pairs(value: Any) -> dict[str, str | None]:  # noqa: ANN401 whatever stands there
+    """Texts by key, as the service keeps them: a number that was sent was answered as its text (responses.md 4.5)."""
+    return {
+        key: one if one is None or isinstance(one, str) else orjson.dumps(one).decode() for key, one in value.items()
+    }
+
+
+def mapping(value: Any) -> Document:  # noqa: ANN401 whatever stands there
+    """Anything by key. Raises AttributeError for what has no keys."""
+    return dict(value.items())
+
+
+def beyond(document: Document, read: frozenset[str]) -> dict[str, Json]:
+    """What has a value and is not read into a field."""
+    return {key: value for key, value in document.items() if key not in read and value not in (None, {}, [])}
+
+
+def unknown(document: Document, known: frozenset[str], where: str = "") -> tuple[str, ...]:
+    """Keys that nobody thought about yet; `where` is put before each."""
+    return tuple(sorted(where + key for key in document if key not in known))
