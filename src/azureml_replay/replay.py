@@ -14,7 +14,7 @@ from itertools import groupby, islice
 
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CREATE, State
+from azureml_replay.archive.ledger import CREATE, UNDONE, WHOLE, State
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.ids import Ids, new_id
 from azureml_replay.limits import RUNS_PER_REQUEST
@@ -32,8 +32,6 @@ from azureml_replay.sync import Prefer
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Source, Target
 
-WHOLE = "whole"
-"""The receipt of a run all of whose items are sent: what it was, so that a later call need not look at each."""
 WINDOW = 1_000
 """Steps held at once: about 5 KB each, so 5 MB."""
 
@@ -168,6 +166,9 @@ class _Replaying:
         if self.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self._renamed(steps, window[-1].unit)
         steps = [step for step in steps if step.unit not in self.conflicts]
+        for step in steps:
+            if self.archive.receipt(self.target.ref, step.source, UNDONE):
+                self.archive.forget(self.target.ref, step.source, [UNDONE])
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(_batches(level)), self._create, self.width)
         await for_each(self._sound(steps), self._fill, self.width)

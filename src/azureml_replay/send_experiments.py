@@ -15,10 +15,15 @@ OWNER = RunId("")
 """Experiments belong to no run: their receipts stand under the empty id."""
 
 
+def experiment_item(name: str) -> str:
+    """The receipt's name of an experiment."""
+    return f"experiment {name}"
+
+
 async def send_experiments(archive: Archive, target: Target, selection: Selection, *, existing: frozenset[str]) -> None:
     """Repeatable. An experiment that the target had before us keeps its own description, tags and state."""
     for experiment in planned_experiments(archive, selection):
-        item, digest = f"experiment {experiment.name}", _digest(experiment)
+        item, digest = experiment_item(experiment.name), _digest(experiment)
         receipt = archive.receipt(target.ref, OWNER, item)
         if receipt and receipt.state is State.SENT and receipt.digest == digest:
             continue
@@ -59,5 +64,5 @@ def _digest(experiment: Experiment) -> bytes:
 
 def sent_to(archive: Archive, target: WorkspaceRef, experiment: Experiment) -> bool:
     """True where the ledger says that it is there."""
-    receipt = archive.receipt(target, OWNER, f"experiment {experiment.name}")
+    receipt = archive.receipt(target, OWNER, experiment_item(experiment.name))
     return receipt is not None and receipt.state is State.SENT

@@ -51,6 +51,7 @@ def test_answers_have_the_documented_form(
         "doctor": ends,
         "map": ["kept"],
         "export": ["kept", "--format", "jsonl", "--output", "tables"],
+        "undo": ["kept", "--target", target.path, "--yes"],
     }
 
     for line, arguments in given.items():

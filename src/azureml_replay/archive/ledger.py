@@ -15,6 +15,11 @@ CREATE = "create"
 FINISH = "finish"
 """Items of a run; a chunk of points and a file are named by the functions below. `progress` counts by these names."""
 
+WHOLE = "whole"
+"""The receipt of a run all of whose items are sent: what it was, so that a later call need not look at each."""
+UNDONE, JOB_UNDONE = "undone", "job undone"
+"""A run, or the job that stands for it, that `undo` took back; dropped before anything of it is sent anew."""
+
 
 def points_item(seq: int | str) -> str:
     """The receipt's name of a chunk; of the empty text: how all these names begin."""

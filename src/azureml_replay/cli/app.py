@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from azureml_replay.cli import results, synthetic, take_out
+from azureml_replay.cli import results, synthetic, take_out, undo
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.options import (
     ArchiveArgument,
@@ -277,5 +277,6 @@ def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
 
 
 app.command()(doctor)
+app.command("undo")(undo.undo)
 app.command("map")(take_out.map_)
 app.command("export")(take_out.export)

@@ -24,6 +24,7 @@ from azureml_replay.replay import Replayed
 from azureml_replay.status import Status
 from azureml_replay.synthetic.dry_run import DryRun
 from azureml_replay.synthetic.run import SyntheticReplayed
+from azureml_replay.undo import Undone
 from azureml_replay.verify import Verdict
 
 WIDTH = 100
@@ -41,6 +42,7 @@ ANSWERS: Mapping[str, Any] = {
     "status": Status,
     "migrate": Migrated,
     "doctor": Diagnosis,
+    "undo": Undone,
     "map": tuple[Mapped, ...],
     "export": Exported,
 }

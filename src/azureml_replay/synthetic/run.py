@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.archive.ledger import JOB_UNDONE
+from azureml_replay.errors import Rejected, ServiceError, UserError
 from azureml_replay.model import RunId
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -142,11 +143,24 @@ class _Running:
         """The per-run boundary."""
         tree, shape = planned
         try:
-            self.jobs[tree.root] = await self.submitting.job_of(tree, shape)
+            job = await self.submitting.job_of(tree, shape)
+            await self._show_again(tree.root, RunId(job))
+            self.jobs[tree.root] = job
         except ServiceError as error:
             self._fail(tree.root, str(error))
         else:
             self.progress.done("jobs submitted")
+
+    async def _show_again(self, root: RunId, job: RunId) -> None:
+        """A job that `undo` archived."""
+        if self.archive.receipt(self.target.ref, root, JOB_UNDONE) is None:
+            return
+        found = (await self.target.details([job])).get(job)
+        if found is not None and found.run.hidden:
+            outcome = (await self.target.hide_runs(found.run.experiment, [job], hidden=False))[job]
+            if outcome is not None:
+                raise outcome if isinstance(outcome, ServiceError) else Rejected(outcome.reason, status=outcome.status)
+        self.archive.forget(self.target.ref, root, [JOB_UNDONE])
 
     async def settle(self, planned: tuple[Tree, Shape]) -> None:
         """The parents' values, the verdict, and the staged files, which stay while anything is missing."""

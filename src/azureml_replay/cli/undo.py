@@ -1,0 +1,93 @@
+"""The command that takes back what an archive's replay wrote."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from azureml_replay.cli.options import ArchiveArgument, ParallelOption, TargetOption, takes, terminal_flags
+from azureml_replay.config import WorkspaceConfig, workspace_config
+from azureml_replay.errors import Exit, UserError
+from azureml_replay.terminal import Terminal
+
+if TYPE_CHECKING:
+    from azureml_replay.undo import Undoable, Undone
+
+SHOWN = 20
+"""Lines of one list; `--json` has all."""
+
+
+@takes(terminal=terminal_flags)
+def undo(
+    *,
+    archive: ArchiveArgument,
+    target: TargetOption,
+    terminal: Terminal,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    parallel: ParallelOption = 32,
+) -> Exit:
+    """Hide the runs that this archive's replay wrote and remove their files. A later replay brings them back."""
+    import asyncio
+
+    workspace = workspace_config(target)
+    _ask(archive, workspace, yes=yes, terminal=terminal)
+    done = asyncio.run(_undo(archive, workspace, width=parallel, terminal=terminal))
+    terminal.result(done, lines(done))
+    return Exit.SERVICE if done.failed else Exit.OK
+
+
+def _ask(folder: Path, target: WorkspaceConfig, *, yes: bool, terminal: Terminal) -> None:
+    """Raises UserError where nobody can answer, typer.Abort where the answer is no."""
+    from azureml_replay.archive.archive import Archive
+    from azureml_replay.undo import undoable
+
+    with Archive.open(folder, write=False) as opened:
+        there = undoable(opened, target.ref)
+    if yes or not (there.runs or there.jobs):
+        return
+    if not sys.stdin.isatty():
+        raise UserError(f"undo would {_would(there)} in {target.ref}: nobody can be asked here, give --yes")
+    if not typer.confirm(f"{_would(there)} in {target.ref}?".capitalize(), err=True):
+        raise UserError("nothing was changed")
+    terminal.say("")
+
+
+def _would(there: Undoable) -> str:
+    jobs = f", archive {there.jobs:,} jobs" if there.jobs else ""
+    return f"hide {there.runs:,} runs, remove up to {there.files:,} files{jobs}"
+
+
+async def _undo(folder: Path, target: WorkspaceConfig, *, width: int, terminal: Terminal) -> Undone:
+    from azureml_replay.archive.archive import Archive
+    from azureml_replay.cli.calls import connected
+    from azureml_replay.undo import undo as taking_back
+
+    with Archive.open(folder) as opened, terminal.progress() as progress:
+        async with connected(target, width, progress) as writing:
+            opened.log_command(sys.argv)
+            return await taking_back(opened, writing, width=width, progress=progress)
+
+
+def lines(done: Undone) -> Iterator[str]:
+    """What went, what stays and why."""
+    jobs = f", {done.jobs:,} jobs archived" if done.jobs else ""
+    yield f"undone: {done.runs:,} runs hidden, {done.files:,} files removed{jobs}"
+    if done.experiments:
+        yield f"{len(done.experiments):,} experiments that are empty now were archived: {', '.join(done.experiments)}"
+    if done.runs:
+        yield "metric points cannot be deleted: they stay with the hidden runs, and a later replay does not double them"
+    if done.jobs:
+        yield "what the jobs' steps logged and wrote stays with them"
+    for run, why in done.left[:SHOWN]:
+        yield f"left alone: {run}: {why}"
+    for run, why in done.failed[:SHOWN]:
+        yield f"failed: {run}: {why}"
+    more = max(0, len(done.left) - SHOWN) + max(0, len(done.failed) - SHOWN)
+    if more:
+        yield f"and {more:,} more (--json lists all)"
+    if done.failed:
+        yield f"{len(done.failed):,} failed: run the same command again to continue"

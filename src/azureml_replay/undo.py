@@ -1,0 +1,278 @@
+"""Takes back what an archive's replay wrote into a workspace: runs are hidden, their files removed.
+
+Nothing else is touched: a run must say of itself that it is ours and still be as it was sent, and so must a file. The
+service has no way to delete a run or its points; a later replay shows the runs again and sends their files, not their
+points. May be killed and repeated at any moment: the ledger says first that a thing may be gone, the wire comes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from azureml_replay import lineage
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.database import now
+from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WHOLE, State, file_item
+from azureml_replay.compare import alike
+from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
+from azureml_replay.listing import StorageListing, path_in_run
+from azureml_replay.model import Experiment, Run, RunId, WorkspaceRef
+from azureml_replay.probe import Probe
+from azureml_replay.progress import SILENT, Progress
+from azureml_replay.replay import ids_in
+from azureml_replay.send_experiments import OWNER, experiment_item
+from azureml_replay.sync import HIDDEN, editable
+from azureml_replay.synthetic.options import SHAPE, job_of
+from azureml_replay.workers import for_each
+from azureml_replay.workspace import Refused, Target
+
+_FILES = file_item("")
+_NONE = object()
+"""Where a value is not there: an empty one is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undoable:
+    """What the ledger says is there to take back."""
+
+    runs: int
+    files: int
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """What one call of `undo` did."""
+
+    runs: int
+    """Hidden now."""
+    files: int
+    """Removed now."""
+    jobs: int
+    """Of synthetic replay, archived now; what their steps logged and wrote stays with them."""
+    experiments: tuple[str, ...]
+    """Archived now: replay made them, and no run in them is left to be seen."""
+    left: tuple[tuple[RunId, str], ...]
+    """Runs of the source and why what stands for them, or a file of it, was left alone."""
+    failed: tuple[tuple[RunId, str], ...]
+
+
+def undoable(archive: Archive, target: WorkspaceRef) -> Undoable:
+    """From the ledger alone. Raises UserError where this archive never wrote into the target."""
+    if not archive.created(target, CREATE) and not archive.created(target, SHAPE):
+        raise UserError(f"archive {archive.folder} wrote nothing into {target}: name the target it was replayed into")
+    runs = _left(archive, target, CREATE, UNDONE)
+    return Undoable(
+        runs=len(runs),
+        files=sum(item.startswith(_FILES) for run in runs for item in archive.receipts(target, run)),
+        jobs=len(_left(archive, target, SHAPE, JOB_UNDONE)),
+    )
+
+
+def _left(archive: Archive, target: WorkspaceRef, item: str, undone: str) -> list[RunId]:
+    done = set(archive.created(target, undone))
+    return [run for run in archive.created(target, item) if run not in done]
+
+
+async def undo(archive: Archive, target: Target, *, width: int = 32, progress: Progress = SILENT) -> Undone:
+    """Hide the runs that the archive's ledger names, remove their files, archive jobs and experiments left empty.
+
+    Repeatable. Raises Unavailable, Rejected where nothing can be read; a single run that fails is named in the result.
+    """
+    undoing = _Undoing(archive, target, progress, StorageListing(target, archive, progress))
+    runs = _left(archive, target.ref, CREATE, UNDONE)
+    progress.expect("runs hidden", len(runs))
+    if runs:
+        await undoing.storage.begin(len(runs), archive.totals().runs)
+        await for_each(_batches(runs), undoing.take_back, width)
+        undoing.storage.end()
+    await for_each(_left(archive, target.ref, SHAPE, JOB_UNDONE), undoing.take_back_job, width)
+    await undoing.archive_empty(width)
+    return undoing.result()
+
+
+@dataclass(slots=True)
+class _Undoing:
+    archive: Archive
+    target: Target
+    progress: Progress
+    storage: StorageListing
+    runs: int = 0
+    files: int = 0
+    jobs: int = 0
+    experiments: list[str] = field(default_factory=list)
+    left: list[tuple[RunId, str]] = field(default_factory=list)
+    failed: list[tuple[RunId, str]] = field(default_factory=list)
+
+    def result(self) -> Undone:
+        return Undone(
+            runs=self.runs,
+            files=self.files,
+            jobs=self.jobs,
+            experiments=tuple(sorted(self.experiments)),
+            left=tuple(sorted(self.left)),
+            failed=tuple(sorted(self.failed)),
+        )
+
+    # Runs
+
+    async def take_back(self, batch: Sequence[RunId]) -> None:
+        """At most a request's worth of runs."""
+        known_as = ids_in(self.archive, self.target.ref)
+        held = await self.target.details([known_as(run) for run in batch])
+        found = {run: held[known_as(run)].run for run in batch if known_as(run) in held}
+        ours = {run: there for run, there in found.items() if self._may_go(run, there)}
+        for some in _by_experiment(ours):
+            await self._hide(some)
+
+    def _may_go(self, run: RunId, there: Run) -> bool:
+        """Ours by its own word, and as it was sent: what has become somebody's work is left alone."""
+        if not lineage.is_ours(there, self.archive.source, run, properties_kept=self._keeps_properties()):
+            self.left.append((run, f"run {there.id} of the target is not ours"))
+            return False
+        edits = self._edits(run, there)
+        if edits:
+            self.left.append((run, f"run {there.id} was edited in the target since: {', '.join(edits)}"))
+        return not edits
+
+    def _edits(self, run: RunId, there: Run) -> list[str]:
+        """Names of values that are neither what was sent last nor what the source has. Hidden already is no edit."""
+        sent, source = self.archive.sent(self.target.ref, run), self.archive.run(run)
+        if sent is None:
+            return []
+        ours, theirs = editable(source) if source else {}, editable(there)
+        probe = self._probe()
+        ignored = {HIDDEN, *(f"tag {key}" for key in (probe.added if probe else ()))}
+        names = {*theirs, *(name for name in sent if not name.startswith("metric "))} - ignored
+        return sorted(
+            name for name in names if theirs.get(name, _NONE) not in (sent.get(name, _NONE), ours.get(name, _NONE))
+        )
+
+    async def _hide(self, runs: Mapping[RunId, Run]) -> None:
+        """Runs of one experiment: the ledger first, then the wire, then the files of each."""
+        going = {run: await self._going(run, there) for run, there in runs.items()}
+        for run, there in runs.items():
+            self._expect_gone(run, there, going[run])
+        ids = {there.id: run for run, there in runs.items()}
+        experiment = next(iter(runs.values())).experiment
+        outcomes = await self.target.hide_runs(experiment, list(ids), hidden=True)
+        for there_id, outcome in outcomes.items():
+            run = ids[there_id]
+            if outcome is not None:
+                self._fail(run, outcome.reason if isinstance(outcome, Refused) else str(outcome))
+            else:
+                await self._remove(run, there_id, going[run])
+
+    async def _going(self, run: RunId, there: Run) -> list[str]:
+        """Paths of files that are as they were sent; one that is not there may have an entry in the index still."""
+        target = self.target.ref
+        items = [item for item in self.archive.receipts(target, run) if item.startswith(_FILES)]
+        if not items:
+            return []
+        stored = {path_in_run(file, there.container): file async for file in self.storage.files(there.container)}
+        paths = []
+        for path in (item.removeprefix(_FILES) for item in items):
+            sent, found = self.archive.sent_file(target, run, path), stored.get(path)
+            if sent is None or found is None or alike(sent, found):
+                paths.append(path)
+            else:
+                self.left.append((run, f"file {path} was changed in the target since"))
+        return paths
+
+    def _expect_gone(self, run: RunId, there: Run, paths: Iterable[str]) -> None:
+        """From now on a replay sends the files and shows the run again, whatever of this call comes to pass."""
+        target, sent = self.target.ref, self.archive.sent(self.target.ref, run)
+        self.archive.put_sent(target, {run: {**(editable(there) if sent is None else sent), HIDDEN: True}})
+        self.archive.forget(target, run, [WHOLE, FINISH])
+        self.archive.mark(target, run, map(file_item, paths), State.SENDING)
+
+    async def _remove(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:
+        """The per-run boundary."""
+        try:
+            await self._remove_files(run, there, paths)
+        except ServiceError as error:
+            self._fail(run, str(error))
+            return
+        self.runs += 1
+        self.archive.mark(self.target.ref, run, [UNDONE], State.SENT)
+        self.progress.done("runs hidden")
+
+    async def _remove_files(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:
+        going = iter(paths)
+        while batch := list(islice(going, FILES_PER_REQUEST)):
+            outcomes = await self.target.remove_files(there, batch)
+            gone = [path for path, outcome in outcomes.items() if outcome is None]
+            self.archive.forget(self.target.ref, run, map(file_item, gone))
+            self.files += len(gone)
+            self.progress.done("files removed", len(gone))
+            for path, outcome in outcomes.items():
+                if isinstance(outcome, ServiceError):
+                    raise outcome
+                if outcome is not None:
+                    self.left.append((run, f"file {path}: {outcome.reason}"))
+
+    # Jobs
+
+    async def take_back_job(self, root: RunId) -> None:
+        """The job that stands for a root run: archived, with all that is below it."""
+        name = job_of(self.archive, self.target.ref, root)
+        details = (await self.target.details([name])).get(name) if name else None
+        if name is None or details is None:
+            return
+        if not lineage.is_our_job(details.run, self.archive.source, root):
+            self.left.append((root, f"job {name} of the target is not ours"))
+            return
+        self.archive.mark(self.target.ref, root, [JOB_UNDONE], State.SENDING)
+        outcome = (await self.target.hide_runs(details.run.experiment, [name], hidden=True)).get(name)
+        if outcome is not None:
+            self._fail(root, outcome.reason if isinstance(outcome, Refused) else str(outcome))
+            return
+        self.archive.mark(self.target.ref, root, [JOB_UNDONE], State.SENT)
+        self.jobs += 1
+        self.progress.done("jobs archived")
+
+    # Experiments
+
+    async def archive_empty(self, width: int) -> None:
+        """Experiments that replay made and in which every run is hidden now."""
+        probe = self._probe()
+        theirs = set(probe.experiments) if probe else set[str]()
+        made = [one for one in self.archive.experiments() if one.name not in theirs]
+        names = {one.name for one in made if self.archive.receipt(self.target.ref, OWNER, experiment_item(one.name))}
+        held = [one async for page in self.target.experiments() for one in page if one.name in names]
+        await for_each(held, self._archive_if_empty, width)
+
+    async def _archive_if_empty(self, experiment: Experiment) -> None:
+        async for page in self.target.runs(experiment):
+            if any(not run.hidden for run in page):
+                return
+        self.archive.forget(self.target.ref, OWNER, [experiment_item(experiment.name)])
+        if experiment.archived is None:
+            await self.target.put_experiment(replace(experiment, archived=now()))
+            self.experiments.append(experiment.name)
+
+    def _fail(self, run: RunId, why: str) -> None:
+        self.failed.append((run, why))
+        self.progress.say(f"run {run} was not taken back: {why}")
+
+    def _probe(self) -> Probe | None:
+        known = self.archive.probe(self.target.ref)
+        return Probe.from_json(known) if known is not None else None
+
+    def _keeps_properties(self) -> bool:
+        probe = self._probe()
+        return probe is None or "properties" not in probe.lost
+
+
+def _batches(runs: Iterable[RunId]) -> Iterator[list[RunId]]:
+    waiting = iter(runs)
+    while batch := list(islice(waiting, RUNS_PER_REQUEST)):
+        yield batch
+
+
+def _by_experiment(runs: Mapping[RunId, Run]) -> Iterator[dict[RunId, Run]]:
+    for name in {run.experiment for run in runs.values()}:
+        yield {source: run for source, run in runs.items() if run.experiment == name}

@@ -1,0 +1,217 @@
+"""Taking back a replay: runs hidden, files gone, nothing else touched; and everything back by a later replay."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.workspace import connect
+from azureml_replay.config import workspace_config
+from azureml_replay.undo import Undone, undo
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from e2e.histories import small
+from e2e.library import DiesAt, FastClock, PowerCut, migrated
+from e2e.tampering import change, fill, in_run
+from e2e.test_synthetic import extracted, replayed
+from e2e.witness import Seen, look
+
+PROBE = "azureml-replay-probe"
+
+
+def command(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """`azureml-replay undo` as a process, without a terminal."""
+    line = [str(Path(sys.executable).with_name("azureml-replay")), "undo", *map(str, arguments)]
+    options = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, "timeout": 120} | options
+    return subprocess.run(line, check=False, env=dict(os.environ), **options)
+
+
+async def undone(target: WorkspaceFile, folder: Path, cut: DiesAt | None = None) -> Undone:
+    """One call of the library."""
+    async with AsyncExitStack() as stack:
+        wire: Any = await stack.enter_async_context(open_transport())
+        through = cut.over(wire) if cut else wire
+        config = workspace_config(str(target.path))
+        there = await stack.enter_async_context(connect(config, transport=through, clock=FastClock()))
+        archive = stack.enter_context(Archive.open(folder))
+        return await undo(archive, there, width=4)
+
+
+def of_others(seen: Seen, ours: set[str]) -> Seen:
+    """What is neither ours nor the throw-away run's."""
+    runs = {run: told for run, told in seen.runs.items() if run not in ours and told["experiment"] != PROBE}
+    return Seen(
+        experiments={},
+        runs=runs,
+        points={key: rows for key, rows in seen.points.items() if key[0] in runs},
+        files={key: digest for key, digest in seen.files.items() if key[0] in runs},
+        jobs={},
+    )
+
+
+def test_undone_and_brought_back_by_the_command(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path, monkeypatch
+) -> None:
+    """Hidden without files; what others have in the same workspace is as before, byte by byte; then all is back."""
+    monkeypatch.chdir(tmp_path)
+    small(workspace)  # bystanders, in an experiment of the same name
+    asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
+    before, ours = look(workspace), set(look(small_history, files=False).runs)
+
+    done = command("archive", "--target", workspace.path, "--yes", "--json")
+    again = command("archive", "--target", workspace.path, "--json")
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["runs"], told["left"], told["failed"], told["experiments"]) == (3, [], [], [])
+    assert told["files"] == 4
+    assert json.loads(again.stdout)["runs"] == 0
+    hidden = look(workspace)
+    assert {hidden.runs[run]["stage"] for run in ours} == {"deleted"}
+    assert not [key for key in hidden.files if key[0] in ours]
+    assert of_others(hidden, ours) == of_others(before, ours)
+
+    back = asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
+
+    assert (back.verdict.findings, back.replayed.points, back.replayed.failed) == (0, 0, ())
+    assert look(workspace) == before
+
+
+@pytest.mark.parametrize("delivered", [False, True], ids=["before-delivery", "after-delivery"])
+def test_cut_at_every_request_it_continues(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path, delivered: bool
+) -> None:
+    """Each time a little further; the end is the same, and so is what a replay then brings back."""
+    asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
+    at, left = 0, True
+    while left:
+        at += 1
+        with suppress(PowerCut):
+            asyncio.run(undone(workspace, tmp_path / "archive", DiesAt(at, delivered=delivered)))
+            left = False
+
+    ours = set(look(small_history, files=False).runs)
+    seen = look(workspace)
+    assert at > 5, "an undo takes more requests than that: the cuts did not reach its end"
+    assert {seen.runs[run]["stage"] for run in ours} == {"deleted"}
+    assert not [key for key in seen.files if key[0] in ours]
+    assert seen.experiments["small"]["stage"] == "deleted"
+
+    back = asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
+
+    assert (back.verdict.findings, back.verdict.points, back.replayed.points) == (0, 330, 0)
+    assert look(workspace).experiments["small"]["stage"] == "active"
+
+
+def test_killed_by_the_system_it_continues(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path, monkeypatch
+) -> None:
+    """SIGKILL at the first write that is under way; the same command then ends it."""
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
+    calm.set_faults([{"match": {"path": "metadata:delete$"}, "do": "delay", "delay_ms": 60_000}])
+    line = [str(Path(sys.executable).with_name("azureml-replay")), "undo", "archive", "--yes"]
+    calm.reset_requests()
+    process = subprocess.Popen([*line, "--target", str(workspace.path)], stderr=subprocess.DEVNULL)
+    while not any(one["route"].endswith("blob DELETE") for one in calm.requests()["routes"]):
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    calm.set_faults()
+
+    done = command("archive", "--target", workspace.path, "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert "undone: 3 runs hidden" in done.stdout
+    assert {run["stage"] for run in look(workspace).runs.values()} == {"deleted"}
+
+
+def test_what_was_edited_since_is_left_alone(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """A run with an edit keeps all it has; a file with other bytes stays in a run that is hidden."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+    change(calm, workspace, in_run(lambda run: {"tags": run["tags"] | {"mine": "1"}}))
+    change(calm, workspace, lambda held: held.blob("logs/a.txt", "child").upload_blob(b"more", overwrite=True))
+    before = look(workspace)
+
+    done = asyncio.run(undone(workspace, tmp_path / "archive"))
+
+    after = look(workspace)
+    assert done.left == (
+        ("child", "file logs/a.txt was changed in the target since"),
+        ("root", "run root was edited in the target since: tag mine"),
+    )
+    assert (done.runs, done.files, done.experiments) == (1, 0, ())
+    assert after.runs["root"] == before.runs["root"]
+    assert after.runs["child"]["stage"] == "deleted"
+    assert after.files == before.files
+
+
+def test_a_run_that_is_not_ours_stays(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """Whatever the ledger says: the run itself must say that it came from there."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+    for run in ("root", "child"):
+        change(calm, workspace, in_run(lambda _: {"properties": {}}, run))
+    before = look(workspace)
+
+    done = asyncio.run(undone(workspace, tmp_path / "archive"))
+
+    assert [why for _, why in done.left] == [f"run {run} of the target is not ours" for run in ("child", "root")]
+    assert replace(look(workspace), jobs={}) == replace(before, jobs={})
+
+
+def test_nobody_to_ask_is_an_error(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path, monkeypatch
+) -> None:
+    """Without a terminal and without --yes nothing is done; nor where the archive wrote nothing."""
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
+    calm.reset_requests()
+
+    refused = command("archive", "--target", workspace.path)
+    other = command("archive", "--target", calm.add_workspace().path, "--yes")
+
+    assert (refused.returncode, other.returncode) == (2, 2)
+    assert "give --yes" in refused.stderr
+    assert "wrote nothing into" in other.stderr
+    assert calm.requests()["writes"] == 0
+
+
+def test_a_job_that_replayed_is_archived_and_shown_again(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """The job that stands for a root run; what its steps wrote stays, and a later replay submits nothing."""
+    asyncio.run(extracted(small_history, tmp_path / "archive"))
+    asyncio.run(replayed(small_history, workspace, tmp_path / "archive"))
+    before = look(workspace)
+    (job,) = before.jobs
+
+    done = [asyncio.run(undone(workspace, tmp_path / "archive")) for _ in range(2)]
+
+    assert [(one.jobs, one.left, one.failed) for one in done] == [(1, (), ()), (0, (), ())]
+    hidden = look(workspace)
+    assert hidden.runs[job]["stage"] == "deleted"
+    assert hidden.files == before.files
+
+    again = asyncio.run(replayed(small_history, workspace, tmp_path / "archive"))
+
+    assert (again.submitted, again.failed) == (0, ())
+    assert look(workspace) == before
