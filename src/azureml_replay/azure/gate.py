@@ -8,6 +8,9 @@ from collections.abc import Callable
 from azureml_replay.azure.clock import Clock
 from azureml_replay.azure.limit import Limit, Sent
 
+CLOCK_TICK_S = 1e-6
+"""What a datetime can tell apart: to wait for less would never end on a clock that only waiting moves."""
+
 
 class Gate:
     """Lets as many requests through as the limit says, none while a stated wait lasts. First come, first served."""
@@ -31,7 +34,7 @@ class Gate:
             while True:
                 now_s = self._now_s()
                 early_s = max(self.limit.paused_until_s, self._next_s) - now_s
-                if early_s > 0:
+                if early_s >= CLOCK_TICK_S:
                     await self._clock.sleep(early_s)
                 elif self._in_flight >= self.limit.width(now_s):
                     self._room.clear()
