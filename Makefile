@@ -3,10 +3,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+WEB := src/azureml_replay/report/web
+PAGE := src/azureml_replay/report/bundle/made-from
 
-.PHONY: setup demo test test-all bench docs lint types clean
+.PHONY: setup browser demo test test-all bench docs lint types clean
 
-setup: $(STAMP)
+setup: $(STAMP) $(PAGE) browser
+
+$(PAGE): $(WEB)/package.json $(WEB)/package-lock.json $(WEB)/build.mjs $(wildcard $(WEB)/src/*) | $(STAMP)
+	$(BIN)/python build_report.py
+	@touch $@
+
+# The report's tests need a browser; without one they are skipped, and say so.
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "no chromium here: the tests of the report will be skipped (Debian: apt-get install chromium)"
 
 $(STAMP): pyproject.toml constraints.txt src/azureml_sandbox/azurite/package.json
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -15,6 +15,8 @@ from azureml_replay.archive import redact
 from azureml_replay.model import Experiment, Finding, Points, Row, Run, RunId, Series, StoredFile, Value
 
 Identity: TypeAlias = "tuple[int | None, int | None, tuple[str, ...]]"
+Pair: TypeAlias = "tuple[Row | None, Row | None]"
+"""Expected and actual."""
 TEXT_LENGTH = 120
 """Characters of a value that a finding shows."""
 NAMED_ROWS = 5
@@ -210,12 +212,21 @@ def compare_series(run: RunId, expected: Series, actual: Series) -> Iterator[Fin
 def compare_points(
     expected: Iterable[Row], actual: Iterable[Row], series: Series, *, run: RunId, named: int = NAMED_ROWS
 ) -> Iterator[Finding]:
-    """The first differing rows by step, and how many more there are.
+    """The first differing rows by step, and how many more there are."""
+    return row_findings(differing_rows(expected, actual, series), series, run=run, named=named)
+
+
+def differing_rows(expected: Iterable[Row], actual: Iterable[Row], series: Series) -> list[Pair]:
+    """What differs, by step: expected and actual of one moment, or one of them None.
 
     Memory grows with what differs and with how far equal rows lie apart, not with the length of the series.
     """
     absent, extra = _difference(expected, actual, [kind for _, kind in series.columns])
-    found = sorted(_paired(absent, extra), key=lambda pair: _place(pair[0] or pair[1]))
+    return sorted(_paired(absent, extra), key=lambda pair: _place(pair[0] or pair[1]))
+
+
+def row_findings(found: Sequence[Pair], series: Series, *, run: RunId, named: int = NAMED_ROWS) -> Iterator[Finding]:
+    """The first of `differing_rows`, and how many more there are."""
     for wanted, there in found[:named]:
         step, time, _ = wanted or there  # type: ignore[misc]  # one of the two is a row
         where = f"step {step}" if step is not None else f"at tick {time}"
@@ -246,21 +257,18 @@ def _difference(expected: Iterable[Row], actual: Iterable[Row], types: Sequence[
     return absent, extra
 
 
-_Pair: TypeAlias = "tuple[Row | None, Row | None]"
-
-
-def _paired(absent: Sequence[Row], extra: Sequence[Row]) -> list[_Pair]:
+def _paired(absent: Sequence[Row], extra: Sequence[Row]) -> list[Pair]:
     """Rows of one step and time are one row that differs, else rows of one step; the others stand alone."""
     same_moment, absent, extra = _matched(absent, extra, 2)
     same_step, absent, extra = _matched(absent, extra, 1)
     return [*same_moment, *same_step, *((row, None) for row in absent), *((None, row) for row in extra)]
 
 
-def _matched(absent: Iterable[Row], extra: Iterable[Row], width: int) -> tuple[list[_Pair], list[Row], list[Row]]:
+def _matched(absent: Iterable[Row], extra: Iterable[Row], width: int) -> tuple[list[Pair], list[Row], list[Row]]:
     waiting: dict[tuple[object, ...], deque[Row]] = defaultdict(deque)
     for row in extra:
         waiting[row[:width]].append(row)
-    pairs: list[_Pair] = []
+    pairs: list[Pair] = []
     alone = []
     for row in absent:
         partners = waiting[row[:width]]

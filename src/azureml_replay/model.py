@@ -337,3 +337,21 @@ class Finding:
     """
     expected: str
     actual: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """What a target holds of a series that is not as expected, thinned to what can be drawn."""
+
+    series: Series
+    """As expected."""
+    rows: int
+    """That the target holds; `held` are those of them that were kept."""
+    differing: int
+    """Rows that differ, are absent or extra; of these, too, only those below were kept, the first one always."""
+    held: Points
+    expected: Points
+    """One side of the rows that differ; `actual` is the other, row by row."""
+    actual: Points
+    absent: Points
+    extra: Points

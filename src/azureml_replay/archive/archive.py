@@ -23,10 +23,13 @@ from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock
 from azureml_replay.archive.objects import Objects
+from azureml_replay.archive.overview import Overview
 from azureml_replay.archive.reading import Reading
 from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS
 from azureml_replay.archive.sent import SentValues
+from azureml_replay.archive.sessions import Sessions
 from azureml_replay.archive.studio import Studio
+from azureml_replay.archive.target_rows import TargetRows
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.model import WorkspaceRef
 
@@ -34,7 +37,7 @@ _OURS = ("archive.", "artifacts")
 """How the names of an archive's own files begin."""
 
 
-class Archive(Listing, Content, Objects, Reading, SentValues, Imports, Studio):
+class Archive(Listing, Content, Objects, Reading, SentValues, TargetRows, Overview, Sessions, Imports, Studio):
     """See the parts: what was listed, what runs hold, their bytes, reading it, and the ledger of what was sent."""
 
     source: WorkspaceRef

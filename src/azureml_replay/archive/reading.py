@@ -178,7 +178,8 @@ class Reading(Database):
     def omissions(self) -> Iterator[Omission]:
         """What the archive itself lacks: redacted, gone, or refused; of selected runs, experiments and jobs."""
         sql = f"""
-            select run, origin, what, reason from ({_OMISSIONS}) where (run, origin, what, reason) > (?, ?, ?, ?)
+            select run, origin, what, reason from ({SELECTED_OMISSIONS})
+            where (run, origin, what, reason) > (?, ?, ?, ?)
             order by run, origin, what, reason limit ?
         """  # noqa: S608
         return (Omission(RunId(run), what, why) for run, _, what, why in self._pages(sql, (), ("", "", "", "")))
@@ -220,15 +221,16 @@ class Reading(Database):
             points=self._count(f"series c {here}", "ifnull(sum(c.rows), 0)"),
             files=self._count(f"artifact c {here}"),
             bytes=self._count(f"artifact c {here}", "ifnull(sum(size_bytes), 0)"),
-            omissions=self._count(f"({_OMISSIONS})"),
+            omissions=self._count(f"({SELECTED_OMISSIONS})"),
         )
 
     def _count(self, what: str, expression: str = "count(*)") -> int:
         return int(self._one(f"select {expression} from {what}")[0])  # noqa: S608  # the words above
 
 
-_OMISSIONS = """
+SELECTED_OMISSIONS = """
     select o.run, origin, what, reason from omission o left join run on run.id = o.run
     where case when origin in ('extract', 'document') then selected and run.generation = o.generation
                when origin = 'job' then ifnull(selected, 1) else 1 end
 """
+"""Of selected runs as they are now, and of what belongs to no run."""

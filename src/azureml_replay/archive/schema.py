@@ -169,6 +169,18 @@ MIGRATIONS = (
       primary key (arm_id, side)
     ) without rowid;
     """,
+    """
+    create table session (
+      id integer primary key, command text not null, began text not null, ended text not null,
+      outcome text not null, parts text not null, traffic text not null
+    );
+    create table target_points (
+      target integer not null, run text not null, number integer not null,
+      name text not null, namespace text, columns text not null, ux_type text, schema_id text,
+      rows integer not null, differing integer not null, digest blob not null, data blob not null,
+      primary key (target, run, number)
+    );
+    """,
 )
 """Never edit one that was released: append."""
 

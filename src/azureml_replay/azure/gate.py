@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from azureml_replay.azure.clock import Clock
 from azureml_replay.azure.limit import Limit, Sent
+from azureml_replay.traffic import ServiceTraffic
 
 CLOCK_TICK_S = 1e-6
 """What a datetime can tell apart: to wait for less would never end on a clock that only waiting moves."""
@@ -22,6 +23,9 @@ class Gate:
         self._clock = clock
         self._on_throttle = on_throttle
         self._in_flight = 0
+        self._began_s = self._now_s()
+        self.traffic = ServiceTraffic()
+        self.traffic.width(0, limit.width(self._began_s))
         self._next_s = 0.0
         """When a paced service may be asked again."""
         self._turn = asyncio.Lock()
@@ -46,6 +50,7 @@ class Gate:
         """Gives the place back and says how it went; `wait_s` where the service asked for a wait."""
         self._in_flight -= 1
         now_s = self._now_s()
+        self.traffic.answered(throttled=throttled)
         if throttled:
             self._learn(self.limit.after_refusal(sent, self._in_flight, now_s, wait_s=wait_s), now_s)
         else:
@@ -60,6 +65,7 @@ class Gate:
     def _learn(self, limit: Limit, now_s: float) -> None:
         before, self.limit = self.limit, limit
         self._room.set()
+        self.traffic.width(round((now_s - self._began_s) * 1_000), limit.width(now_s))
         if limit.paused_until_s > before.paused_until_s:
             self._next_s = 0.0
             wait_s = limit.paused_until_s - now_s

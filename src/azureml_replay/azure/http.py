@@ -24,6 +24,7 @@ from azureml_replay.azure.gate import Gate
 from azureml_replay.azure.limit import Limit, stated_wait_s
 from azureml_replay.azure.retry import Fate, Tries, fate_of_error, fate_of_status
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+from azureml_replay.traffic import ServiceTraffic
 
 NOT_SPOKEN = frozenset({404, 405, 501})
 """How a service says that it does not know a route."""
@@ -202,6 +203,10 @@ class Sender:
         if _status(response) >= 400:
             raise _refusal(request, response, body, repeatable=repeatable)
         return Answer(method, without_query(url), _status(response), response.http_response.headers, body, repeatable)
+
+    def traffic(self) -> dict[str, ServiceTraffic]:
+        """What was asked so far, by service."""
+        return {name: gate.traffic for name, gate in self._gates.items()}
 
     async def token(self, scope: str) -> AccessToken:
         """For the requests that carry one of their own. Raises UserError where the login fails, Unavailable."""

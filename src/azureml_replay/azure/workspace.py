@@ -42,6 +42,7 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
+from azureml_replay.traffic import ServiceTraffic
 from azureml_replay.workspace import Outcome, PutFile, Refused, SecretUrl
 
 SETTLE_PAUSE_S = 5.0
@@ -102,6 +103,7 @@ class AzureWorkspace:
         """`places` are what discovery told."""
         self.ref = config.ref
         self.studio, api = places.studio, places.api
+        self._sender = sender
         arm_id, scope = config.ref.arm_id, config.cloud.arm_scope
         self._clock = sender.clock
         self._arm = arm
@@ -118,6 +120,10 @@ class AzureWorkspace:
         """Asks the workspace where its data plane is. Raises as `connect`."""
         arm = Arm(sender, config.cloud, config.ref)
         return cls(config, sender, arm, await arm.places())
+
+    def traffic(self) -> Mapping[str, ServiceTraffic]:
+        """What was asked of it so far, by service."""
+        return self._sender.traffic()
 
     def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         """All experiments, archived ones too, by pages."""

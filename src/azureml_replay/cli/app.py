@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from azureml_replay.cli import report as reporting
 from azureml_replay.cli import results, synthetic, take_out, undo
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.options import (
@@ -222,9 +224,12 @@ def migrate(
     terminal: Terminal,
     redact: RedactOption = None,
     deep: DeepOption = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Default: report.html in the archive's folder.")
+    ] = None,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
-    """Extract, replay and verify in one go. Again to continue, or to bring what is new."""
+    """Extract, replay, verify and report in one go. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
     from azureml_replay.migrate import MigrateOptions
 
@@ -244,6 +249,7 @@ def migrate(
         )
     )
     terminal.result(done, results.verified(done.verdict), good=not done.verdict.findings)
+    reporting.at_the_end(archive, report, workspace.ref, terminal)
     return _migrated(done, replaying)
 
 
@@ -277,6 +283,7 @@ def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
 
 
 app.command()(doctor)
+app.command()(reporting.report)
 app.command("undo")(undo.undo)
 app.command("map")(take_out.map_)
 app.command("export")(take_out.export)

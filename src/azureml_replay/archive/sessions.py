@@ -1,0 +1,44 @@
+"""How commands went: when, what they moved, how often the services asked for patience."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from azureml_replay.archive.database import Database
+from azureml_replay.archive.records import dumps, loads
+from azureml_replay.model import Instant
+from azureml_replay.sessions import Part, Session
+from azureml_replay.traffic import ServiceTraffic
+
+
+class Sessions(Database):
+    """The part of an archive that every command writes at its end."""
+
+    def put_session(self, session: Session) -> None:
+        """Adds one. NOT repeatable: appends."""
+        parts = dumps([asdict(part) for part in session.parts]).decode()
+        traffic = dumps({name: asdict(told) for name, told in session.traffic.items()}).decode()
+        row = (session.command, str(session.began), str(session.ended), session.outcome, parts, traffic)
+        with self._transaction():
+            self._execute(
+                "insert into session (command, began, ended, outcome, parts, traffic) values (?, ?, ?, ?, ?, ?)", row
+            )
+
+    def sessions(self, newest: int = 100) -> list[Session]:
+        """The newest ones, the oldest of them first."""
+        rows = self._all(
+            "select command, began, ended, outcome, parts, traffic from session order by id desc limit ?", (newest,)
+        )
+        return [_session(*row) for row in reversed(rows)]
+
+
+def _session(command: str, began: str, ended: str, *rest: str) -> Session:
+    outcome, parts, traffic = rest
+    return Session(
+        command=command,
+        began=Instant.parse(began),
+        ended=Instant.parse(ended),
+        outcome=outcome,
+        parts=tuple(Part(**part) for part in loads(parts)),
+        traffic={name: ServiceTraffic(**told) for name, told in loads(traffic).items()},
+    )

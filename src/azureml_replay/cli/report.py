@@ -1,0 +1,85 @@
+"""`azureml-replay report`, and the report at the end of `migrate`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.config import workspace_config
+from azureml_replay.errors import Exit, UserError
+from azureml_replay.model import WorkspaceRef
+from azureml_replay.terminal import Terminal, amount
+
+if TYPE_CHECKING:
+    from azureml_replay.report import Reported
+
+NAME = "report.html"
+"""In the archive's folder: only its owner may enter it, as befits what it shows."""
+
+
+@takes(terminal=terminal_flags)
+def report(
+    *,
+    archive: ArchiveArgument,
+    terminal: Terminal,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="PATH", help="The page, or with --shards the folder.")
+    ] = Path(NAME),
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="WS", help="Which target, where the archive has several.")
+    ] = None,
+    shards: Annotated[
+        bool, typer.Option("--shards", help="A folder that holds the details of every run, however many.")
+    ] = False,
+    max_size: Annotated[
+        str, typer.Option(metavar="N", help="How much of one file details may fill: bytes, or with kB, MB, GB.")
+    ] = "30MB",
+) -> Exit:
+    """Write what was found as one page that opens from disk, offline."""
+    from azureml_replay.archive.archive import Archive
+    from azureml_replay.report import report as reporting
+
+    there = workspace_config(target).ref if target is not None else None
+    if shards and output == Path(NAME):
+        output = Path("report")
+    with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
+        done = reporting(opened, output, target=there, shards=shards, max_bytes=_bytes(max_size), progress=progress)
+    terminal.result(done, told(done))
+    return Exit.OK
+
+
+def told(done: Reported) -> Iterator[str]:
+    """Where it lies, and what it lacks."""
+    yield f"report: {done.path} ({amount('bytes', done.bytes)})"
+    yield done.verdict
+    if done.left_out:
+        yield f"{done.left_out:,} of {done.runs:,} runs without details, which did not fit: --shards or --max-size"
+
+
+def at_the_end(archive: Path, output: Path | None, target: WorkspaceRef, terminal: Terminal) -> None:
+    """What `migrate` ends with. A page that is not built is said, and no failure of the migration."""
+    from azureml_replay.archive.archive import Archive
+    from azureml_replay.report import NotBuilt
+    from azureml_replay.report import report as reporting
+
+    try:
+        with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
+            done = reporting(opened, output or archive / NAME, target=target, progress=progress)
+    except NotBuilt as problem:
+        terminal.say(f"no report: {problem}")
+        return
+    terminal.say(f"report: {done.path} ({amount('bytes', done.bytes)})")
+
+
+def _bytes(text: str) -> int:
+    """Powers of ten, as sizes are shown."""
+    found = re.fullmatch(r"(\d+)\s*(?:([kmg]?)b?)?", text.strip(), re.IGNORECASE)
+    if not found:
+        raise UserError(f"--max-size {text}: expected bytes, or a number with kB, MB or GB")
+    size: int = int(found[1]) * 1_000 ** " kmg".index((found[2] or " ").lower())
+    return size

@@ -1,0 +1,72 @@
+"""Every command that moves something leaves in the archive how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.database import now
+from azureml_replay.sessions import Part, Session
+from azureml_replay.traffic import ServiceTraffic
+
+Done = TypeVar("Done")
+COUNTS = ("runs", "points", "files", "bytes", "findings", "omissions")
+"""Fields of a verb's answer that are kept."""
+
+
+class Connected(Protocol):
+    """A workspace that was reached."""
+
+    def traffic(self) -> Mapping[str, ServiceTraffic]:
+        """What was asked of it, by service."""
+        ...
+
+
+@dataclass(slots=True)
+class Watch:
+    """Times the verbs of one command."""
+
+    parts: list[Part] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def did(self, verb: str, done: Done) -> Done:
+        """A verb ended now, and the next one begins."""
+        seconds, self.began = time.monotonic() - self.began, time.monotonic()
+        counts = {name: count for name in COUNTS if isinstance(count := getattr(done, name, None), int)}
+        self.parts.append(Part(verb=verb, seconds=round(seconds, 3), counts=counts))
+        return done
+
+
+@contextmanager
+def recorded(archive: Archive, command: str, **ends: Connected | None) -> Iterator[Watch]:
+    """Keeps the command line before, and afterwards how it went, also where it was interrupted or failed."""
+    archive.log_command(sys.argv)
+    reached = {side: end for side, end in ends.items() if end is not None}
+    began, watch = now(), Watch()
+
+    def keep(outcome: str) -> None:
+        traffic = {f"{side} {name}": told for side, end in reached.items() for name, told in end.traffic().items()}
+        archive.put_session(
+            Session(
+                command=command,
+                began=began,
+                ended=now(),
+                outcome=outcome,
+                parts=tuple(watch.parts),
+                traffic=traffic,
+            )
+        )
+
+    try:
+        yield watch
+    except BaseException as problem:
+        stopped = isinstance(problem, KeyboardInterrupt | asyncio.CancelledError)
+        keep("interrupted" if stopped else type(problem).__name__)
+        raise
+    keep("done")

@@ -1,0 +1,156 @@
+"""One run, everything that the page shows of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.lineage import TAG, lineage_of
+from azureml_replay.model import (
+    TICKS_PER_SECOND,
+    Artifact,
+    AssetReference,
+    Finding,
+    Instant,
+    Json,
+    Run,
+    RunId,
+    WorkspaceRef,
+)
+from azureml_replay.report.blocks import Numbers, to_json
+from azureml_replay.report.curves import State, metrics_of
+from azureml_replay.report.facts import Detail, File, Pair
+from azureml_replay.studio import run_url
+from azureml_replay.terminal import duration
+
+_TICK = re.compile(r"(?<=\bat )tick (\d{1,18})\b")
+FILES_SHOWN = 1_000
+"""Of one run: the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Reads runs one at a time."""
+
+    archive: Archive
+    target: WorkspaceRef | None
+    verified: frozenset[str]
+    studio: Mapping[WorkspaceRef, str | None]
+
+    def of(self, run_id: RunId, numbers: Numbers) -> Detail:
+        """Raises IntegrityError where the archive is damaged."""
+        run = self.archive.run(run_id)
+        findings = self.archive.findings_of(self.target, run_id) if self.target else []
+        omissions = tuple((one.what, one.reason) for one in self.archive.omissions_of(self.target, run_id))
+        told = tuple((one.what, one.kind, _timed(one.expected), _timed(one.actual)) for one in findings)
+        if run is None:
+            return Detail(id=run_id, facts=(), links=(), findings=told, omissions=omissions)
+        there = self._there(run_id)
+        metrics = metrics_of(self.archive, run_id, self._state(run_id, findings), numbers)
+        return Detail(
+            id=run_id,
+            facts=tuple(_facts(run, there)),
+            links=tuple(self._links(run_id, there)),
+            description=run.description or "",
+            error=_text(run.error) if run.error else "",
+            parameters=_pairs(run.parameters),
+            tags=_pairs(run.tags),
+            properties=_pairs(run.properties),
+            assets=(*_assets("input", run.inputs), *_assets("output", run.outputs), *_datasets(run)),
+            lineage=self._lineage(run) if there else (),
+            curves=tuple(metrics.curves),
+            singles=tuple(metrics.singles),
+            tables=tuple(metrics.tables),
+            files=tuple(_file(one) for one in islice(self.archive.artifacts(run_id), FILES_SHOWN)),
+            files_of=self._files(run_id),
+            findings=told,
+            omissions=omissions,
+        )
+
+    def _there(self, run: RunId) -> RunId | None:
+        """The run of the target, where it was written or read."""
+        if self.target is None:
+            return None
+        written = self.archive.target_id(self.target, run) or run
+        return written if run in self.verified or self.archive.receipts(self.target, run) else None
+
+    def _state(self, run: RunId, findings: Iterable[Finding]) -> State:
+        if self.target is None or run not in self.verified:
+            return State(verified=False)
+        named = tuple(one.what for one in findings if one.what == "run" or one.what.startswith("metric "))
+        return State(True, tuple(self.archive.target_points(self.target, run)), named)
+
+    def _links(self, run: RunId, there: RunId | None) -> Iterable[Pair]:
+        for side, workspace, name in (("source", self.archive.source, run), ("target", self.target, there)):
+            address = self.studio.get(workspace) if workspace else None
+            if workspace and name and address and address.startswith("https://"):
+                yield side, run_url(address, workspace, name)
+
+    def _lineage(self, run: Run) -> tuple[Pair, ...]:
+        facts = lineage_of(run, self.archive.source)
+        return (f"tag {TAG}", run.id), *((key, _text(value)) for key, value in facts.items())
+
+    def _files(self, run: RunId) -> int:
+        carried, _ = self.archive.artifact_totals(run)
+        return carried + sum(1 for _ in self.archive.lost_files(run))
+
+
+def _facts(run: Run, there: RunId | None) -> Iterable[Pair]:
+    start = run.start or run.created
+    lasted = duration((run.end.ticks - start.ticks) / TICKS_PER_SECOND) if start and run.end else ""
+    yield from (
+        (what, value)
+        for what, value in (
+            ("Id", run.id),
+            ("Id in the target", there if there and there != run.id else ""),
+            ("Experiment", run.experiment),
+            ("Status", run.status + (", archived in Studio" if run.hidden else "")),
+            ("Type", run.kind or ""),
+            ("Parent", run.parent or ""),
+            ("Created", str(run.created or "")),
+            ("Started", str(run.start or "")),
+            ("Ended", str(run.end or "")),
+            ("Took", lasted),
+            ("Creator", run.creator or ""),
+            ("Files and metrics of", "" if run.own_container else run.container.removeprefix("dcid.")),
+        )
+        if value
+    )
+
+
+def _pairs(values: Mapping[str, Json] | Mapping[str, str | None]) -> tuple[Pair, ...]:
+    return tuple((key, _text(values[key])) for key in sorted(values))
+
+
+def _timed(text: str) -> str:
+    """A row's moment as a time: verify names it in ticks, to the last one."""
+    return _TICK.sub(lambda found: str(Instant(int(found[1]))).removesuffix("+00:00"), text)
+
+
+def _text(value: Json) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else to_json(value).decode().strip()
+
+
+def _assets(side: str, assets: Mapping[str, AssetReference]) -> Iterable[Pair]:
+    for name, asset in sorted(assets.items()):
+        kind = f" ({asset.type})" if asset.type else ""
+        yield f"{side} {name}{kind}", asset.asset_id
+
+
+def _datasets(run: Run) -> Iterable[Pair]:
+    for side, datasets in (("input", run.input_datasets), ("output", run.output_datasets)):
+        if datasets:
+            yield f"{side} datasets", _text(datasets)
+
+
+def _file(artifact: Artifact) -> File:
+    stored = artifact.stored
+    if stored is None:
+        return File(path=artifact.path, bytes=None, md5="", note="listed, but no bytes were found")
+    note = "" if artifact.indexed else "in the storage only, the index does not list it"
+    return File(path=artifact.path, bytes=stored.size_bytes, md5=stored.md5.hex() if stored.md5 else "", note=note)

@@ -1,0 +1,162 @@
+"""What stands on top of the page: the verdict in a sentence and in figures, and how the commands went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from azureml_replay import __version__
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.database import now
+from azureml_replay.model import TICKS_PER_SECOND, WorkspaceRef
+from azureml_replay.report.facts import Command, Head, Row, Verdict
+from azureml_replay.report.tree import Known
+from azureml_replay.sessions import Session
+
+LOOSE_SHOWN = 500
+"""Findings and omissions that belong to no run: the others are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much went into this file."""
+
+    left_out: int
+    max_bytes: int
+    sharded: bool
+    blocks: int
+
+
+@dataclass(slots=True)
+class Sums:
+    """Of all rows."""
+
+    runs: int = 0
+    points: int = 0
+    files: int = 0
+    bytes: int = 0
+    findings: int = 0
+    omissions: int = 0
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, rows: Iterable[Row], known: Known) -> Sums:
+        """Findings and omissions that belong to no run count, too."""
+        sums = cls(findings=known.findings.total(), omissions=known.omissions.total())
+        for row in rows:
+            sums.runs += 1
+            sums.points += row.points
+            sums.files += row.files
+            sums.bytes += row.bytes
+            sums.verdicts[row.verdict] += 1
+        return sums
+
+
+def head(archive: Archive, target: WorkspaceRef | None, rows: Sequence[Row], known: Known, extent: Extent) -> Head:
+    """Everything on top."""
+    sums = Sums.of(rows, known)
+    loose = Loose.of(archive, target, known, {row.id for row in rows})
+    sessions = archive.sessions()
+    busiest = next((one for one in reversed(sessions) if one.traffic), None)
+    good, sentence = verdict(sums, target)
+    return Head(
+        version=__version__,
+        made=str(now()),
+        source=(str(archive.source), archive.studio(archive.source) or ""),
+        target=(str(target), archive.studio(target) or "") if target else None,
+        good=good,
+        sentence=sentence,
+        figures=_figures(sums, target),
+        counts=tuple(sums.verdicts[one] for one in Verdict),
+        reasons=tuple(known.reasons.most_common()),
+        loose_findings=loose.findings[:LOOSE_SHOWN],
+        loose_omissions=loose.omissions[:LOOSE_SHOWN],
+        loose_of=(len(loose.findings), len(loose.omissions)),
+        unknown=tuple(archive.unknown_keys()),
+        commands=tuple(map(_command, sessions)),
+        widths=_widths(busiest) if busiest else (),
+        widths_of=f"{busiest.command}, {busiest.began}" if busiest else "",
+        left_out=extent.left_out,
+        max_bytes=extent.max_bytes,
+        sharded=extent.sharded,
+        blocks=extent.blocks,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """What belongs to no run of the tree."""
+
+    findings: tuple[tuple[str, str, str, str], ...]
+    omissions: tuple[tuple[str, str, str], ...]
+
+    @classmethod
+    def of(cls, archive: Archive, target: WorkspaceRef | None, known: Known, ours: set[str]) -> Loose:
+        """Of experiments, jobs without a run, runs that are not selected, and the workspace."""
+        findings = [one for one in archive.findings(target) if one.run not in ours] if target else []
+        planned = archive.planned_omissions(target) if target else ()
+        every = chain(archive.omissions(), planned) if known.omissions.keys() - ours else ()
+        return cls(
+            tuple((one.what, one.kind, one.expected, one.actual) for one in findings),
+            tuple((one.run, one.what, one.reason) for one in every if one.run not in ours),
+        )
+
+
+def verdict(sums: Sums, target: WorkspaceRef | None) -> tuple[str, str]:
+    """`yes`, `no` or `open`, and the sentence."""
+    runs, omitted = counted(sums.runs, "run"), counted(sums.omissions, "omission")
+    if target is None:
+        return "open", f"{runs} archived; nothing has been written to a target yet. {omitted}."
+    open_runs = sums.verdicts[Verdict.UNVERIFIED] + sums.verdicts[Verdict.MISSING]
+    left = f" {counted(open_runs, 'run')} not verified yet." if open_runs else ""
+    if sums.findings:
+        where = counted(sums.verdicts[Verdict.DIFFERS], "run")
+        return "no", f"Not equal: {counted(sums.findings, 'finding')} in {where} of {sums.runs:,}.{left}"
+    if open_runs:
+        return "open", f"Not proven yet:{left} No finding in the others."
+    planned = f"but for {omitted}, as planned" if sums.omissions else "nothing was left out"
+    points, files = counted(sums.points, "point"), counted(sums.files, "file")
+    return "yes", f"All equal: {runs}, {points} and {files} were read back and compared, {planned}."
+
+
+def counted(number: int, one: str) -> str:
+    """`1 run`, `2,000 runs`."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
+def _figures(sums: Sums, target: WorkspaceRef | None) -> tuple[tuple[str, float, str], ...]:
+    held = (
+        ("runs", sums.runs, ""),
+        ("points", sums.points, "rows of metrics"),
+        ("files", sums.files, ""),
+        ("bytes", sums.bytes, "of the files"),
+    )
+    if target is None:
+        return (*held, ("omissions", sums.omissions, "what the archive lacks"))
+    return (
+        *held,
+        ("equal", sums.verdicts[Verdict.EQUAL], "runs, in everything"),
+        ("omitted as planned", sums.omissions, f"in {counted(sums.verdicts[Verdict.OMISSIONS], 'run')} else equal"),
+        ("findings", sums.findings, f"in {counted(sums.verdicts[Verdict.DIFFERS], 'run')}"),
+    )
+
+
+def _command(one: Session) -> Command:
+    return Command(
+        command=one.command,
+        began=str(one.began),
+        outcome=one.outcome,
+        seconds=round((one.ended.ticks - one.began.ticks) / TICKS_PER_SECOND, 1),
+        parts=tuple((part.verb, part.seconds, dict(part.counts)) for part in one.parts),
+        requests=sum(told.requests for told in one.traffic.values()),
+        refused=sum(told.refused for told in one.traffic.values()),
+    )
+
+
+def _widths(one: Session) -> tuple[tuple[str, int, int, tuple[tuple[int, int], ...]], ...]:
+    return tuple(
+        (name, told.requests, told.refused, tuple((at, width) for at, width in told.widths))
+        for name, told in sorted(one.traffic.items())
+    )

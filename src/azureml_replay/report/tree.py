@@ -1,0 +1,143 @@
+"""The tree of runs, worst first: every run one row, parents right before their children."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.model import TICKS_PER_SECOND, Instant, Run, RunId, WorkspaceRef
+from azureml_replay.progress import Progress
+from azureml_replay.report.facts import Index, Row, Verdict
+from azureml_replay.selection import TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger counts by run; a key that is no run's belongs to an experiment or to the workspace."""
+
+    findings: Counter[str]
+    omissions: Counter[str]
+    reasons: Counter[str]
+    """Omissions by reason."""
+    verified: frozenset[str]
+
+    @classmethod
+    def of(cls, archive: Archive, target: WorkspaceRef | None) -> Known:
+        """Without a target there are only the archive's own omissions."""
+        omissions, reasons = Counter[str](), Counter[str]()
+        for omission in chain(archive.omissions(), archive.planned_omissions(target) if target else ()):
+            omissions[omission.run] += 1
+            reasons[omission.reason] += 1
+        if target is None:
+            return cls(Counter(), omissions, reasons, frozenset())
+        findings = Counter[str](finding.run for finding in archive.findings(target))
+        return cls(findings, omissions, reasons, frozenset(one.run for one in archive.verifications(target)))
+
+
+WORDS = {kind: word for word, kinds in TYPES.items() for kind in kinds if kind}
+"""`runType` in lower case -> the word that `--type` takes."""
+
+
+def rows(archive: Archive, target: WorkspaceRef | None, known: Known, progress: Progress) -> list[Row]:
+    """Every selected run, about 1 KB each, in the order of the page."""
+    found: dict[str, Row] = {}
+    for run, extracted in archive.overview():
+        row = _row(run)
+        row.findings, row.omissions = known.findings[run.id], known.omissions[run.id]
+        row.verdict = _verdict(row, extracted=extracted, verified=run.id in known.verified, target=target)
+        found[run.id] = row
+        progress.done("runs read")
+    for run_id, holding in archive.holdings():
+        row = found[run_id]
+        row.series, row.points, row.files, row.bytes = holding.series, holding.points, holding.files, holding.bytes
+    return list(_in_order(found))
+
+
+def _row(run: Run) -> Row:
+    start, end = run.start or run.created, run.end
+    return Row(
+        id=run.id,
+        name=run.display_name or "",
+        parent=run.parent,
+        experiment=run.experiment,
+        status=run.status,
+        kind=WORDS.get((run.kind or "").lower(), run.kind or "mlflow"),
+        start=_seconds(start),
+        seconds=(end.ticks - start.ticks) / TICKS_PER_SECOND if start and end else None,
+    )
+
+
+def _seconds(moment: Instant | None) -> float | None:
+    return round(moment.ticks / TICKS_PER_SECOND, 3) if moment else None
+
+
+def _verdict(row: Row, *, extracted: bool, verified: bool, target: WorkspaceRef | None) -> Verdict:
+    if row.findings:
+        return Verdict.DIFFERS
+    if not extracted:
+        return Verdict.MISSING
+    if target is None:
+        return Verdict.ARCHIVED
+    if not verified:
+        return Verdict.UNVERIFIED
+    return Verdict.OMISSIONS if row.omissions else Verdict.EQUAL
+
+
+def _in_order(found: dict[str, Row]) -> Iterator[Row]:
+    """Families with the worst run first; siblings too. What is equally bad keeps the archive's order."""
+    children: dict[str | None, list[Row]] = {}
+    for row in found.values():
+        above = row.parent if row.parent in found and row.parent != row.id else None
+        row.parent = above
+        children.setdefault(above, []).append(row)
+    worst = {row.id: row.verdict for row in found.values()}
+    for row in reversed(found.values()):  # children come after their parents
+        if row.parent is not None:
+            worst[row.parent] = min(worst[row.parent], worst[row.id])
+    waiting = [*_worst_first(children.get(None, ()), worst)]
+    while waiting:
+        row = waiting.pop()
+        yield row
+        waiting += _worst_first(children.get(row.id, ()), worst)
+
+
+def _worst_first(siblings: Iterable[Row], worst: dict[str, Verdict]) -> list[Row]:
+    """Reversed: the last one is taken first."""
+    return sorted(siblings, key=lambda row: worst[row.id])[::-1]
+
+
+def index(ordered: list[Row]) -> Index:
+    """By columns, with each name written once."""
+    experiments, statuses, kinds = (
+        sorted({getattr(row, name) for row in ordered}) for name in ("experiment", "status", "kind")
+    )
+    places = {row.id: at for at, row in enumerate(ordered)}
+    of = [{name: at for at, name in enumerate(names)} for names in (experiments, statuses, kinds)]
+    return Index(
+        experiments=experiments,
+        statuses=statuses,
+        kinds=kinds,
+        id=[row.id for row in ordered],
+        name=["" if row.name == row.id else row.name for row in ordered],
+        parent=[-1 if row.parent is None else places[row.parent] for row in ordered],
+        experiment=[of[0][row.experiment] for row in ordered],
+        status=[of[1][row.status] for row in ordered],
+        kind=[of[2][row.kind] for row in ordered],
+        start=[row.start for row in ordered],
+        seconds=[row.seconds for row in ordered],
+        series=[row.series for row in ordered],
+        points=[row.points for row in ordered],
+        files=[row.files for row in ordered],
+        findings=[row.findings for row in ordered],
+        omissions=[row.omissions for row in ordered],
+        verdict=[int(row.verdict) for row in ordered],
+        place=[-1] * len(ordered),
+    )
+
+
+def by_priority(ordered: list[Row]) -> list[RunId]:
+    """Whose detail comes first where not all fit: what differs, and so on; in the order of the page."""
+    return [RunId(row.id) for row in sorted(ordered, key=lambda row: row.verdict)]

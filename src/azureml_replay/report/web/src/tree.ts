@@ -1,0 +1,203 @@
+// The tree on the screen: a treegrid that draws the rows in view, and a keyboard for it.
+import { clean, h } from "./dom";
+import { isEmpty, NO_FILTER, type Filter, type Rows } from "./rows";
+import { VERDICTS } from "./types";
+import { count, moment, seconds } from "./words";
+
+const HEIGHT = 26; // as in style.css
+const SPARE = 12; // rows drawn beyond each edge: a wheel's turn
+const COLUMNS = ["Run", "Verdict", "Findings", "Omitted", "Status", "Type", "Started (UTC)", "Took", "Metrics", "Files"];
+
+export class Tree {
+  readonly element: HTMLElement;
+  selected = -1;
+  private readonly rows: Rows;
+  private readonly body: HTMLElement;
+  private filter: Filter = NO_FILTER;
+  private shown: number[] = [];
+  private drawn = "";
+
+  constructor(
+    rows: Rows,
+    private readonly opened: (at: number) => void,
+    private readonly told: (matching: number, total: number) => void,
+  ) {
+    this.rows = rows;
+    const heading = h(
+      "div",
+      { role: "row", class: "row heading", "aria-rowindex": 1 },
+      ...COLUMNS.map((name, at) => h("span", { role: "columnheader", class: `c${at}` }, name)),
+    );
+    this.body = h("div", { role: "rowgroup", class: "rows" });
+    this.element = h(
+      "div",
+      {
+        class: "tree",
+        role: "treegrid",
+        tabindex: 0,
+        "aria-label": "Runs",
+        "aria-readonly": "true",
+        keydown: (event) => this.key(event as KeyboardEvent),
+        click: (event) => this.click(event),
+      },
+      h("div", { role: "rowgroup", class: "headings" }, heading),
+      this.body,
+    );
+    this.element.addEventListener("scroll", () => this.draw(), { passive: true });
+    new ResizeObserver(() => this.draw()).observe(this.element);
+  }
+
+  show(filter: Filter): void {
+    this.filter = filter;
+    this.arrange();
+    this.element.scrollTop = 0;
+    this.draw();
+  }
+
+  foldAll(folded: boolean): void {
+    this.rows.folded.fill(folded ? 1 : 0);
+    this.arrange();
+    this.draw();
+  }
+
+  /** Unfolds what hides it, scrolls to it, opens it. */
+  go(at: number): void {
+    this.rows.unfoldTo(at);
+    this.arrange();
+    this.select(at);
+  }
+
+  private arrange(): void {
+    const { shown, matching } = this.rows.visible(this.filter);
+    this.shown = shown;
+    this.drawn = "";
+    this.body.style.height = `${shown.length * HEIGHT}px`;
+    this.element.setAttribute("aria-rowcount", String(shown.length + 1));
+    this.told(matching, this.rows.length);
+  }
+
+  private select(at: number): void {
+    this.selected = at;
+    const row = this.shown.indexOf(at);
+    const top = row * HEIGHT;
+    const { scrollTop, clientHeight } = this.element;
+    if (top < scrollTop) this.element.scrollTop = top;
+    else if (top + 2 * HEIGHT > scrollTop + clientHeight) this.element.scrollTop = top + 2 * HEIGHT - clientHeight;
+    this.drawn = "";
+    this.draw();
+    this.opened(at);
+  }
+
+  private draw(): void {
+    const { scrollTop, clientHeight } = this.element;
+    const first = Math.max(0, Math.floor(scrollTop / HEIGHT) - SPARE);
+    const last = Math.min(this.shown.length, Math.ceil((scrollTop + clientHeight) / HEIGHT) + SPARE);
+    const now = `${first} ${last}`;
+    if (now === this.drawn) return;
+    this.drawn = now;
+    const elements: HTMLElement[] = [];
+    for (let row = first; row < last; row++) elements.push(this.line(row));
+    this.body.replaceChildren(...elements);
+    const active = this.shown.includes(this.selected) ? `run${this.selected}` : "";
+    if (active && document.getElementById(active)) this.element.setAttribute("aria-activedescendant", active);
+    else this.element.removeAttribute("aria-activedescendant");
+  }
+
+  private line(row: number): HTMLElement {
+    const at = this.shown[row];
+    const { index } = this.rows;
+    const verdict = VERDICTS[index.verdict[at]];
+    const status = index.statuses[index.status[at]];
+    const parent = this.rows.isParent(at);
+    const open = parent && this.isOpen(at);
+    const below = this.rows.findings[at] - index.findings[at];
+    const name = clean(this.rows.name(at));
+    const dim = !isEmpty(this.filter) && !this.rows.matches(at, this.filter);
+    const line = h(
+      "div",
+      {
+        role: "row",
+        id: `run${at}`,
+        class: `row${dim ? " dim" : ""}`,
+        "data-row": row,
+        "aria-rowindex": row + 2,
+        "aria-level": this.rows.level[at] + 1,
+        "aria-selected": at === this.selected ? "true" : "false",
+        "aria-expanded": parent ? String(open) : undefined,
+      },
+      h(
+        "span",
+        { role: "gridcell", class: "c0", title: `${name}\n${clean(index.id[at])}\n${clean(index.experiments[index.experiment[at]])}` },
+        h("span", { class: "fold", "aria-hidden": "true" }, parent ? (open ? "▾" : "▸") : ""),
+        h("bdi", {}, name),
+      ),
+      h("span", { role: "gridcell", class: `c1 ${verdict.css}` }, `${verdict.glyph} ${verdict.word}`),
+      h(
+        "span",
+        { role: "gridcell", class: "c2 bad" },
+        index.findings[at] ? count(index.findings[at]) : "",
+        below > 0 && !open && h("small", { title: "in runs below" }, ` ▾${count(below)}`),
+      ),
+      h("span", { role: "gridcell", class: "c3" }, index.omissions[at] ? count(index.omissions[at]) : ""),
+      h("span", { role: "gridcell", class: `c4${status === "Failed" ? " failed" : ""}` }, status),
+      h("span", { role: "gridcell", class: "c5" }, index.kinds[index.kind[at]]),
+      h("span", { role: "gridcell", class: "c6" }, moment(index.start[at])),
+      h("span", { role: "gridcell", class: "c7" }, seconds(index.seconds[at])),
+      h("span", { role: "gridcell", class: "c8" }, index.series[at] ? count(index.series[at]) : ""),
+      h("span", { role: "gridcell", class: "c9" }, index.files[at] ? count(index.files[at]) : ""),
+    );
+    line.style.top = `${row * HEIGHT}px`;
+    (line.firstElementChild as HTMLElement).style.paddingInlineStart = `${8 + 16 * Math.min(this.rows.level[at], 12)}px`;
+    return line;
+  }
+
+  private isOpen(at: number): boolean {
+    return !isEmpty(this.filter) || !this.rows.folded[at];
+  }
+
+  private fold(at: number, folded: boolean): void {
+    this.rows.folded[at] = folded ? 1 : 0;
+    this.arrange();
+    this.draw();
+  }
+
+  private click(event: Event): void {
+    const target = event.target as HTMLElement;
+    const row = target.closest<HTMLElement>("[data-row]");
+    if (!row) return;
+    const at = this.shown[Number(row.dataset.row)];
+    if (target.classList.contains("fold") && this.rows.isParent(at)) this.fold(at, !this.rows.folded[at]);
+    else this.select(at);
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.shown.length === 0) return;
+    const row = this.shown.indexOf(this.selected);
+    const page = Math.max(1, Math.floor(this.element.clientHeight / HEIGHT) - 2);
+    const moves: Record<string, number> = {
+      ArrowDown: row + 1,
+      ArrowUp: Math.max(0, row - 1),
+      PageDown: row + page,
+      PageUp: Math.max(0, row - page),
+      Home: 0,
+      End: this.shown.length - 1,
+    };
+    if (event.key in moves) this.select(this.shown[Math.min(this.shown.length - 1, moves[event.key])]);
+    else if (event.key === "ArrowRight" && row >= 0) this.right(this.selected);
+    else if (event.key === "ArrowLeft" && row >= 0) this.left(this.selected);
+    else if (event.key === "Enter" && row >= 0) document.getElementById("detail")?.focus();
+    else return;
+    event.preventDefault();
+  }
+
+  private right(at: number): void {
+    if (!this.rows.isParent(at)) return;
+    if (this.isOpen(at)) this.select(this.shown[this.shown.indexOf(at) + 1]);
+    else this.fold(at, false);
+  }
+
+  private left(at: number): void {
+    if (this.rows.isParent(at) && isEmpty(this.filter) && !this.rows.folded[at]) this.fold(at, true);
+    else if (this.rows.index.parent[at] >= 0) this.select(this.rows.index.parent[at]);
+  }
+}

@@ -1,0 +1,186 @@
+"""Archive -> report: one file up to a size, what differs first; or a folder that holds everything."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import UserError
+from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.progress import SILENT, Progress
+from azureml_replay.report import html
+from azureml_replay.report.blocks import RUNS_PER_BLOCK, Numbers, block
+from azureml_replay.report.detail import Details
+from azureml_replay.report.facts import Index
+from azureml_replay.report.head import Extent, head
+from azureml_replay.report.tree import Known, by_priority, index, rows
+
+MAX_BYTES = 30_000_000
+"""A browser opens 30 MB from disk as fast as 3 (174 ms to the tree); mail and tickets take about as much."""
+BUNDLE = Path(__file__).parent / "bundle"
+BUNDLED = ("report.js", "report.css", "LICENCES")
+NOT_BUILT = "the report's page is not built: run `make setup` in the clone, or install a wheel, which carries it"
+COPIED_AT_ONCE = 1 << 20
+
+
+class NotBuilt(UserError):
+    """A clone without its page."""
+
+    def __init__(self) -> None:
+        """The same for everybody."""
+        super().__init__(NOT_BUILT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What was written."""
+
+    path: Path
+    """The page to open."""
+    runs: int
+    left_out: int
+    """Runs of which only the row in the tree fitted: a larger `max_bytes` or `shards` holds them."""
+    findings: int
+    bytes: int
+    verdict: str
+    """The sentence on top."""
+
+
+def report(
+    archive: Archive,
+    output: Path,
+    *,
+    target: WorkspaceRef | None = None,
+    shards: bool = False,
+    max_bytes: int = MAX_BYTES,
+    progress: Progress = SILENT,
+) -> Reported:
+    """Write the page of an archive for one of its targets; the only one it has, where none is named. Repeatable.
+
+    `shards`: `output` is a folder, with `index.html` and the details of every run beside it. Otherwise a file, of which
+    details of runs fill at most `max_bytes`. Reads the archive only, also while another process writes to it. Raises
+    UserError (which target, no room, page not built), IntegrityError (archive damaged).
+    """
+    bundle = _bundle()
+    there = _target(archive, target)
+    known = Known.of(archive, there)
+    ordered = rows(archive, there, known, progress)
+    tree = index(ordered)
+    studio = {ref: archive.studio(ref) for ref in (archive.source, there) if ref}
+    details = Details(archive, there, known.verified, studio)
+    page = output / "index.html" if shards else output
+    with _writing(page) as file, tempfile.TemporaryFile("w+", dir=page.parent, encoding="ascii") as held:
+        put = _to_folder(output) if shards else _to_file(held, max_bytes)
+        blocks = _put_blocks(details, by_priority(ordered), tree, put, progress)
+        left_out = sum(place < 0 for place in tree.place)
+        extent = Extent(left_out=left_out, max_bytes=max_bytes, sharded=shards, blocks=blocks)
+        top = head(archive, there, ordered, known, extent)
+        file.write(html.opening(bundle, top))
+        held.seek(0)
+        while piece := held.read(COPIED_AT_ONCE):
+            file.write(piece)
+        file.write(html.closing(bundle, top, tree))
+    size = page.stat().st_size + sum(one.stat().st_size for one in _shards(output) if shards)
+    return Reported(
+        path=page,
+        runs=len(ordered),
+        left_out=left_out,
+        findings=known.findings.total(),
+        bytes=size,
+        verdict=top.sentence,
+    )
+
+
+Put = Callable[[int, str], bool]
+"""Takes a block, or says that it has no room."""
+
+
+def _put_blocks(details: Details, order: list[RunId], tree: Index, put: Put, progress: Progress) -> int:
+    """Blocks in the order of priority until there is no room; marks in the tree where each run lies."""
+    places = {run: at for at, run in enumerate(tree.id)}
+    progress.expect("runs written", len(order))
+    waiting = iter(order)
+    number = 0
+    while runs := list(islice(waiting, RUNS_PER_BLOCK)):
+        numbers = Numbers()
+        text = block([details.of(run, numbers) for run in runs], numbers)
+        if not put(number, text):
+            break
+        for at, run in enumerate(runs):
+            tree.place[places[run]] = number * 64 + at
+        number += 1
+        progress.done("runs written", len(runs))
+    return number
+
+
+def _to_file(held: IO[str], max_bytes: int) -> Put:
+    def put(number: int, text: str) -> bool:
+        if held.tell() + len(text) > max_bytes:
+            return False
+        held.write(html.data(f"block{number}", text))
+        return True
+
+    return put
+
+
+def _to_folder(folder: Path) -> Put:
+    shards = folder / "shards"
+    shards.mkdir(parents=True, exist_ok=True)
+    for former in _shards(folder):
+        former.unlink()
+
+    def put(number: int, text: str) -> bool:
+        (shards / f"c{number}.js").write_text(html.shard(number, text), encoding="ascii")
+        return True
+
+    return put
+
+
+def _shards(folder: Path) -> Iterable[Path]:
+    return (folder / "shards").glob("c*.js")
+
+
+@contextmanager
+def _writing(page: Path) -> Iterator[IO[str]]:
+    """The old page stays until the new one is whole."""
+    page.parent.mkdir(parents=True, exist_ok=True)
+    if page.is_dir():
+        raise UserError(f"{page} is a folder: name a file, or give --shards for a folder")
+    part = page.with_name(f"{page.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
+            yield file
+        part.replace(page)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _target(archive: Archive, wanted: WorkspaceRef | None) -> WorkspaceRef | None:
+    known = archive.targets()
+    if wanted is not None:
+        found = next((ref for ref in known if ref.same_as(wanted)), None)
+        if found is None:
+            raise UserError(f"nothing of this archive was written to {wanted}{_of(known)}")
+        return found
+    if len(known) > 1:
+        raise UserError(f"name one with --target{_of(known)}")
+    return known[0] if known else None
+
+
+def _of(known: list[WorkspaceRef]) -> str:
+    return f": its targets are {', '.join(map(str, known))}" if known else ": it has no target yet"
+
+
+def _bundle() -> html.Bundle:
+    try:
+        return html.Bundle(
+            *(BUNDLE.joinpath(name).read_text("utf-8") for name in ("report.js", "report.css", "LICENCES"))
+        )
+    except FileNotFoundError:
+        raise NotBuilt from None
