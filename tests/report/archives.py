@@ -1,0 +1,134 @@
+"""Small archives, written as extract, replay and verify leave them, with a planted difference and hostile names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.compare import differing_rows, row_findings
+from azureml_replay.differing import thinned
+from azureml_replay.model import (
+    Artifact,
+    Finding,
+    Instant,
+    Location,
+    Omission,
+    Points,
+    Row,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    SeriesKey,
+    StoredFile,
+    WorkspaceRef,
+)
+
+SOURCE = WorkspaceRef("sub-1", "group", "old")
+TARGET = WorkspaceRef("sub-2", "group", "new")
+BEGIN = Instant.parse("2024-05-06T07:08:09.1234567Z").ticks
+SECOND = 10_000_000
+PLANTED = RunId("planted")
+HOSTILE = (
+    "</script><script>document.title='owned'</script>",
+    "<img src=x onerror=\"document.title='owned'\">",
+    "line\u2028separator\u2029and \u202ereversed\u202c",
+    "\x1b]0;owned\x07\x1b[31mred",
+    "--><svg onload=document.title='owned'>",
+    "\ud800 half a pair",
+    "javascript:document.title='owned'",
+)
+
+
+def scalar(name: str) -> Series:
+    """One number a row."""
+    return Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type="azureml.v1.scalar")
+
+
+def curve(count: int, *, lift_from: int | None = None) -> list[Row]:
+    """Falling; from a row on 2 % higher, where asked."""
+    values = [math.exp(-at / count * 3) for at in range(count)]
+    lifted = [value * (1.02 if lift_from is not None and at >= lift_from else 1) for at, value in enumerate(values)]
+    return [(at, BEGIN + at * SECOND, (value,)) for at, value in enumerate(lifted)]
+
+
+def a_run(name: str, parent: str | None = None, **more: object) -> Run:
+    """Finished after a minute."""
+    fields: dict[str, object] = {
+        "id": RunId(name),
+        "parent": RunId(parent) if parent else None,
+        "experiment": "trees",
+        "status": "Completed",
+        "start": Instant(BEGIN),
+        "end": Instant(BEGIN + 60 * SECOND),
+        "created": Instant(BEGIN),
+        "kind": "azureml.scriptrun",
+        "container": f"dcid.{name}",
+    }
+    return Run(**(fields | more))  # type: ignore[arg-type]
+
+
+def put(archive: Archive, runs: Sequence[Run], logged: dict[str, list[tuple[Series, list[Row]]]] | None = None) -> None:
+    """Extracted."""
+    archive.put_listed(runs)
+    archive.arrange()
+    archive.select([run.id for run in runs])
+    for run in runs:
+        archive.begin(run.id)
+        archive.put_details(RunDetails(run=run))
+        for series, rows in (logged or {}).get(run.id, []):
+            archive.put_chunk(run.id, [Points.of(series, rows)])
+        place = Location("workspaceartifactstore", f"ExperimentRun/dcid.{run.id}/outputs/model.bin")
+        file = StoredFile(location=place, size_bytes=1_234, md5=bytes(range(16)))
+        archive.put_artifacts(run.id, [Artifact(path="outputs/model.bin", location=place, indexed=True, stored=file)])
+        archive.complete(run.id)
+
+
+def differ(archive: Archive, run: RunId, series: Series, actual: list[Row]) -> None:
+    """As verify does where the target holds `actual`."""
+    expected = [row for piece in archive.points(run, series.key) for row in piece.rows()]
+    pairs = differing_rows(expected, actual, series)
+    archive.put_target_points(TARGET, run, [thinned(series, actual, pairs)])
+    archive.put_findings(TARGET, run, list(row_findings(pairs, series, run=run)))
+
+
+def migrated(folder: Path) -> Path:
+    """A pipeline of which one step differs by 2 % in the second half of a curve, hostile runs, and 40 equal ones."""
+    runs = [
+        a_run("pipeline", kind="azureml.PipelineRun", display_name="the pipeline", created=Instant(BEGIN + SECOND)),
+        a_run(PLANTED, "pipeline", kind="azureml.StepRun", display_name="train", tags={"team": "blue"}),
+        a_run("sibling", "pipeline", kind="azureml.StepRun", status="Failed", display_name="score"),
+        *(_hostile(at, text) for at, text in enumerate(HOSTILE)),
+        *(a_run(f"plain-{at:02d}", experiment="forest") for at in range(40)),
+    ]
+    with Archive.create(folder, SOURCE) as archive:
+        put(archive, runs, {PLANTED: [(scalar("loss"), curve(5_000)), (scalar("acc"), curve(30))]})
+        archive.put_studio(SOURCE, "https://studio.example")
+        differ(archive, PLANTED, scalar("loss"), curve(5_000, lift_from=2_500))
+        archive.put_findings(
+            TARGET, RunId("hostile-0"), [Finding(RunId("hostile-0"), f"tag {HOSTILE[0]}", "differs", *HOSTILE[1:3])]
+        )
+        left = [Omission(RunId("sibling"), "property CancelUri", "points at the source")]
+        archive.put_planned_omissions(TARGET, RunId("sibling"), left)
+        for run in runs:
+            archive.verified(TARGET, run.id, {"points": 0, "files": 1})
+    return folder
+
+
+def _hostile(at: int, text: str) -> Run:
+    """The text wherever a text may stand."""
+    pairs = {text: text}
+    indexed = text.replace("\ud800", "")  # columns that SQLite keeps as text: JSON from a service cannot hold it either
+    return a_run(
+        f"hostile-{at}",
+        display_name=text,
+        experiment=indexed,
+        description=text,
+        tags=pairs,
+        properties=pairs,
+        parameters=pairs,
+        creator=indexed,
+        error={"code": text, "message": text},
+    )
