@@ -33,9 +33,9 @@ class Opened:
     asked: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Started once; its profile is new and goes with it."""
+    """Started once a module; its profile is new and goes with it. Playwright's loop must end before others begin."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
     if not (BUNDLE / "report.js").exists():

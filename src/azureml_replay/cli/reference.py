@@ -21,6 +21,7 @@ from azureml_replay.mapping import Mapped
 from azureml_replay.migrate import Migrated
 from azureml_replay.plan import PlanSummary
 from azureml_replay.replay import Replayed
+from azureml_replay.report import Reported
 from azureml_replay.status import Status
 from azureml_replay.synthetic.dry_run import DryRun
 from azureml_replay.synthetic.run import SyntheticReplayed
@@ -45,6 +46,7 @@ ANSWERS: Mapping[str, Any] = {
     "undo": Undone,
     "map": tuple[Mapped, ...],
     "export": Exported,
+    "report": Reported,
 }
 """The type of what each command line answers."""
 
