@@ -27,6 +27,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.progress import SILENT, Progress
+from azureml_replay.recheck import Recheck
 from azureml_replay.selection import Selection, chosen
 from azureml_replay.supply import gone_now
 from azureml_replay.workers import for_each
@@ -44,6 +45,8 @@ class ExtractOptions:
     """The list of files; their bytes stay where they are and are copied server to server by replay."""
     download: bool = False
     """The bytes too: then replay and verify need the source no more."""
+    check_all: bool = False
+    """Every run is read again, changed or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,8 @@ class Extracted:
     """Files whose bytes came into the archive now."""
     kept_bytes: int
     """Over the wire: content that was here already does not come again."""
+    gone: int
+    """Runs that disappeared at the source: archive and targets keep what they have."""
     active: int
     """Runs left to a later call because their unit has not ended."""
     failed: tuple[tuple[RunId, str], ...]
@@ -87,14 +92,17 @@ async def extract(
     extraction = _Extraction(source, archive, options, progress, lists, storage, metrics)
     archive.put_studio(source.ref, source.studio)
     extraction.expect_what_was_left_out()
+    archive.begin_listing()
     await extraction.lists.all(width)
     choice = chosen(archive.listing(), selection)
     listed = sum(row.depth == 0 for row in archive.listing())
+    total = sum(1 for _ in archive.listing())
     archive.select(choice.runs(archive.listing()))
     archive.put_omissions([Omission(row.id, "run", "cut by --depth") for row in archive.listing() if choice.cuts(row)])
     archive.forget_unselected()
     await extraction.bring_owners()
-    await extraction.bring(width)
+    gone = await extraction.recheck(total)
+    await extraction.bring(width, total, without=gone)
     download = Download(source, archive, progress)
     if options.artifacts and options.download:
         await download.bring(width)
@@ -104,6 +112,7 @@ async def extract(
         runs=extraction.runs,
         points=extraction.points,
         files=extraction.files,
+        gone=len(gone),
         active=choice.active_runs,
         kept=download.files,
         kept_bytes=download.bytes,
@@ -129,6 +138,8 @@ class _Extraction:
 
     def expect_what_was_left_out(self) -> None:
         """Runs that an earlier call brought without metrics or files are brought again by one that wants them."""
+        if self.options.check_all:
+            self.archive.expect_again()
         if self.options.artifacts:
             self.archive.expect_again(FILES_LEFT_OUT)
         for reason in more_than(self.options.metrics):
@@ -147,12 +158,24 @@ class _Extraction:
                 self.archive.arrange()
                 self.archive.select([found.id])
 
-    async def bring(self, width: int) -> None:
-        """Details, metrics and file lists of every chosen run that the archive lacks."""
-        pending = [run.id for run in self.archive.pending()]
+    async def recheck(self, total: int) -> frozenset[RunId]:
+        """Finds what changed without the lists telling; the runs that disappeared. `total` runs are listed."""
+        looking = Recheck(self.source, self.archive, self.progress)
+        gone = await looking.disappeared()
+        resting = sum(1 for _ in self.archive.at_rest())
+        if resting and self.options.artifacts:
+            await self.storage.begin(resting + sum(1 for _ in self.archive.pending()), total)
+            await looking.files(self.storage)
+        if resting and self.options.metrics is not Metrics.NONE:
+            await looking.points()
+        return gone
+
+    async def bring(self, width: int, total: int, *, without: frozenset[RunId]) -> None:
+        """Details, metrics and file lists of every chosen run that the archive lacks; those `without` are gone."""
+        pending = [run.id for run in self.archive.pending() if run.id not in without]
         self.progress.expect("runs extracted", len(pending))
-        if pending and self.options.artifacts:
-            await self.storage.begin(len(pending), self.archive.totals().runs)
+        if pending and self.options.artifacts and not self.storage.whole:
+            await self.storage.begin(len(pending), total)
         await for_each(self._with_last(pending), self._bring_run, width)
         self.storage.end()
 

@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.listing import GONE
+from azureml_replay.extract import ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.replay import ReplayOptions
+from azureml_replay.selection import Selection
 from azureml_replay.sync import GONE_REASON, Prefer
 from azureml_sandbox.running import Sandbox, WorkspaceFile
-from azureml_sandbox.world import Document
+from azureml_sandbox.world import RUN_ORIGIN, Document
 from e2e.library import migrated
-from e2e.tampering import FILE, OTHER_BYTES, Change, Held, change, file_bytes, fill, in_run
+from e2e.tampering import BYTES, FILE, OTHER_BYTES, Change, Held, change, file_bytes, fill, in_run, row
 
 LATER = "2030-01-01T00:00:00+00:00"
 
@@ -196,3 +199,102 @@ def test_a_file_that_changed(
 
 def _holds(held: Held, data: bytes) -> None:
     assert held.blob(FILE).download_blob().readall() == data
+
+
+def late_point(held: Held) -> None:
+    """Logged after the end; the run's document stays as it is."""
+    series, _ = held.rows()
+    held.world.metrics.append(held.guid, series, [row(9, 0.125)])
+
+
+def late_file(held: Held) -> None:
+    """Uploaded after the end; the run's document stays as it is."""
+    held.world.artifacts.register(held.guid, (RUN_ORIGIN, "dcid.child"), "outputs/late.txt")
+    held.blob("outputs/late.txt", "child").upload_blob(b"late")
+
+
+def test_points_and_files_that_came_after_the_end_are_brought(calm: Sandbox, azure_env, tmp_path: Path) -> None:
+    """The runs' documents do not tell; what was there is neither read nor sent again."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    asyncio.run(migrated(source, target, tmp_path / "archive"))
+    before = root_of(calm, source)
+
+    change(calm, source, late_point)
+    point = asyncio.run(migrated(source, target, tmp_path / "archive"))
+    change(calm, source, late_file)
+    file = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    assert root_of(calm, source) == before
+    assert (point.extracted.runs, point.replayed.points, point.replayed.files) == (1, 1, 0)
+    assert (file.extracted.runs, file.replayed.points, file.replayed.files) == (1, 0, 1)
+    assert (file.verdict.findings, file.verdict.points) == (0, 12)
+
+
+def test_nothing_new_is_cheap(calm: Sandbox, azure_env, tmp_path: Path) -> None:
+    """No write; of the source only lists: not one request for a run."""
+    source, _, done, _ = twice(CASES["nobody changed anything"], calm, tmp_path / "archive")
+
+    asked = [one["route"] for one in calm.requests()["routes"] if one["workspace"] == source.workspace_name]
+    assert calm.requests()["writes"] == 0
+    assert (done.extracted.runs, done.replayed.runs) == (0, 0)
+    assert [route for route in asked if "runs:query" in route]
+    assert not [route for route in asked if re.search(r"\{run_id\}|batchrundata|/metric/|/artifact/", route)]
+
+
+def test_check_all_reads_every_run_and_sends_nothing(calm: Sandbox, azure_env, tmp_path: Path) -> None:
+    """Where even that is not to be believed."""
+    source, target, _, _ = twice(CASES["nobody changed anything"], calm, tmp_path / "archive")
+    calm.reset_requests()
+    options = MigrateOptions(extract=ExtractOptions(check_all=True))
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive", options=options))
+
+    assert (done.extracted.runs, done.extracted.points) == (2, 11)
+    assert (done.replayed.runs, done.replayed.points, done.replayed.files, calm.requests()["writes"]) == (0, 0, 0, 0)
+
+
+def test_a_run_that_disappeared_is_kept_and_said(calm: Sandbox, azure_env, tmp_path: Path) -> None:
+    """In the archive and in the target, counted as an omission with its reason, however often."""
+    gone = Case(lambda held: held.world.runs.delete(held.guid, "child"), None, team, "blue")
+
+    source, target, done, _ = twice(gone, calm, tmp_path / "archive")
+    again = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    for one in (done, again):
+        assert (one.extracted.gone, one.extracted.failed, one.verdict.runs, one.verdict.findings) == (1, (), 2, 0)
+        assert one.verdict.reasons == {GONE[0]: 1}
+    assert root_of(calm, target, "child")["status"] == "Failed"
+
+
+def test_a_file_that_disappeared_is_kept_and_said(calm: Sandbox, azure_env, tmp_path: Path) -> None:
+    """The target's stays, and is no finding."""
+
+    def remove(held: Held) -> None:
+        held.world.artifacts.delete(held.guid, (RUN_ORIGIN, "dcid.root"), FILE)
+        held.blob(FILE).delete_blob()
+
+    _, target, done, _ = twice(Case(remove, None, team, "blue"), calm, tmp_path / "archive")
+
+    assert (done.extracted.runs, done.verdict.findings) == (1, 0)
+    assert done.verdict.reasons == {GONE_REASON: 1}
+    change(calm, target, lambda held: _holds(held, BYTES))
+
+
+def test_a_running_run_is_written_as_it_is_and_finished_later(calm: Sandbox, azure_env, tmp_path: Path) -> None:
+    """`--include-active` freezes it; what it logs and how it ends comes by a later call, once."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    change(calm, source, in_run(lambda run: {"status": "Running", "endTimeUtc": None}))
+    waiting = asyncio.run(migrated(source, target, tmp_path / "archive"))
+    active = Selection(include_active=True)
+    first = asyncio.run(migrated(source, target, tmp_path / "archive", selection=active))
+    frozen = root_of(calm, target)
+    change(calm, source, late_point)
+    change(calm, source, edit(status="Completed", endTimeUtc=LATER))
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    assert (waiting.extracted.active, waiting.verdict.runs) == (1, 0)
+    assert (frozen["status"], first.verdict.runs, first.verdict.findings) == ("Running", 2, 0)
+    assert (root_of(calm, target)["status"], done.replayed.points, done.verdict.findings) == ("Completed", 1, 0)

@@ -60,6 +60,7 @@ VERBS = (
     "send_runs",
     "verify_sync",
     "undo",
+    "recheck",
     "probe",
     "listing",
     "supply",

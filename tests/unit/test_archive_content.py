@@ -287,10 +287,10 @@ def test_a_run_can_be_extracted_again_without_being_listed_again(archive: Archiv
 
 @pytest.mark.parametrize(
     ("change", "again"),
-    [({}, False), ({"tags": {"x": "1"}}, False), ({"modified": Instant(9)}, True), ({"status": "Failed"}, True)],
+    [({}, False), ({"tags": {"x": "1"}}, True), ({"modified": Instant(9)}, True), ({"status": "Failed"}, True)],
 )
 def test_listed_again_only_changed_runs_need_extraction(archive: Archive, change: dict[str, Any], again: bool) -> None:
-    """`modified` and `status` tell; and what was selected stays so."""
+    """`modified`, `status` and `tags` tell; and what was selected stays so."""
     extract(archive_with(archive, "r1"), run("r1"))
 
     archive.put_listed([replace(run("r1"), **change)])

@@ -19,7 +19,7 @@ from azureml_replay.archive.records import (
     unpack,
 )
 from azureml_replay.archive.redact import redact
-from azureml_replay.model import TERMINAL, Experiment, Job, Listed, Run, RunDetails, RunId
+from azureml_replay.model import TERMINAL, Experiment, Job, Listed, Omission, Run, RunDetails, RunId
 
 
 class Listing(Documents):
@@ -49,7 +49,9 @@ class Listing(Documents):
     def put_listed(self, runs: Sequence[Run]) -> None:
         """A page of the listing. A run whose extracted content is still good stays as it is. Repeatable."""
         with self._transaction():
+            self._execute("create temp table if not exists seen (id text primary key) without rowid")
             for run in runs:
+                self._execute("insert or ignore into temp.seen values (?)", (run.id,))
                 self._list(run)
 
     def expect_again(self, reason: str | None = None) -> None:
@@ -65,9 +67,9 @@ class Listing(Documents):
             )
 
     def _list(self, run: Run) -> None:
-        known = self._one("select generation, state, status, modified from run where id = ?", (run.id,))
-        modified = run.modified and str(run.modified)
-        if known and known[1:] == ("extracted", run.status, modified) and _at_rest(run):
+        known = self._one("select generation, state, status, modified, tags from run where id = ?", (run.id,))
+        modified, tags = run.modified and str(run.modified), dumps(redact(run.tags, self._globs)[0]).decode()
+        if known and known[1:] == ("extracted", run.status, modified, tags) and _at_rest(run):
             return
         record = self._write_version(RunDetails(run=run), 1 + (known[0] if known else 0))
         born = run.created.ticks if run.created else 0
@@ -186,6 +188,47 @@ class Listing(Documents):
                 self._execute("update run set selected = 1 where id = ?", (run,))
                 self._execute("delete from omission where run = ? and origin = 'workspace'", (run,))
 
+    def begin_listing(self) -> None:
+        """From now on `unseen` is about what is listed anew."""
+        with self._transaction():
+            self._execute("create temp table if not exists seen (id text primary key) without rowid")
+            self._execute("delete from temp.seen")
+
+    def unseen(self) -> Iterator[RunId]:
+        """Wanted runs that were not listed since `begin_listing`, by id."""
+        sql = """
+            select id from run where selected and id > ? and not exists (select 1 from temp.seen s where s.id = run.id)
+            order by id limit ?
+        """
+        return (RunId(run) for (run,) in self._pages(sql, (), ("",)))
+
+    def note_gone(self, runs: Iterable[RunId]) -> None:
+        """Takes the place of what was noted before: runs that the source has no more. Repeatable."""
+        with self._transaction():
+            self._execute("delete from omission where origin = 'workspace' and reason in (?, ?)", GONE)
+            for run in runs:
+                (generation,) = self._one("select generation from run where id = ?", (run,)) or (0,)
+                self._omit("workspace", 0, [Omission(run, "run", GONE[0] if generation else GONE[1])])
+
+    def at_rest(self) -> Iterator[RunId]:
+        """Wanted runs that are extracted and were not seen to change, by id."""
+        sql = "select id from run where selected and state = 'extracted' and id > ? order by id limit ?"
+        return (RunId(run) for (run,) in self._pages(sql, (), ("",)))
+
+    def is_at_rest(self, run: RunId) -> bool:
+        """True for one of `at_rest`."""
+        return self._one("select 1 from run where id = ? and selected and state = 'extracted'", (run,)) is not None
+
+    def bring_again(self, run: RunId) -> None:
+        """The run is to be extracted anew, from the document that is here. Repeatable."""
+        with self._transaction():
+            self._execute("update run set state = 'listed' where id = ?", (run,))
+            self._execute(
+                "insert or ignore into run_version select v.run, v.generation + 1, unknown, record, record_bytes "
+                "from run_version v join run on run.id = v.run and run.generation = v.generation where v.run = ?",
+                (run,),
+            )
+
     def forget_unselected(self) -> None:
         """Drops what was listed and never wanted, with its job."""
         with self._transaction():
@@ -211,6 +254,8 @@ class Listing(Documents):
             yield details_of(run, unpack(record, f"run {run}")).run
 
 
+GONE = ("disappeared at the source: archive and targets keep it", "disappeared at the source before it was brought")
+"""Why a run is not at the source; the second where it is not here either."""
 _FIRST = (-(2**63), "", -1, -(2**63), "")
 """Before every run in the order of `run_unit`."""
 

@@ -146,6 +146,9 @@ def extract_flags(
         Artifacts, typer.Option(help="The list of files, their bytes too, or nothing.")
     ] = Artifacts.LIST,
     no_artifacts: NoArtifactsOption = False,
+    check_all: Annotated[
+        bool, typer.Option("--check-all", help="Read every run of the source again, changed or not.")
+    ] = False,
 ) -> ExtractOptions:
     """What to bring beside the runs."""
     from azureml_replay.bring_metrics import Metrics
@@ -155,6 +158,7 @@ def extract_flags(
         metrics=Metrics(metrics.value),
         artifacts=artifacts is not Artifacts.NONE and not no_artifacts,
         download=artifacts is Artifacts.DOWNLOAD,
+        check_all=check_all,
     )
 
 

@@ -37,6 +37,8 @@ def extracted(done: Extracted) -> Iterator[str]:
     yield f"extracted: {_count(done.units, 'job')} chosen; {_carried(done)} came now"
     if done.kept:
         yield f"{_count(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now"
+    if done.gone:
+        yield f"{_count(done.gone, 'run')} disappeared at the source: archive and targets keep what they have"
     if done.active:
         yield f"{_count(done.active, 'run')} still active: their jobs wait for a later call"
     yield from _failures(done.failed)

@@ -1,0 +1,105 @@
+"""What changed at a source without its lists telling: runs that disappeared, points and files that came after the end.
+
+A list of runs is believed where a run changed; that an unchanged `lastModifiedUtc` means unchanged points and files is
+not (docs/concepts/sync.md). So runs at rest are held against two things that are cheap to read in bulk: the storage's
+listing (5,000 files a request) and the last values of whole experiments (hundreds of runs a request).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import Rejected
+from azureml_replay.limits import RUNS_PER_REQUEST
+from azureml_replay.listing import StorageListing
+from azureml_replay.model import ARTIFACT_STORE, TICKS_PER_SECOND, Points, Row, RunId
+from azureml_replay.progress import Progress
+from azureml_replay.workspace import Source
+
+_NOT_SPOKEN = frozenset({404, 405, 501})
+_MILLISECOND = TICKS_PER_SECOND // 1_000
+"""MLflow's times are no finer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Marks runs of the archive that are to be brought again. Repeatable."""
+
+    source: Source
+    archive: Archive
+    progress: Progress
+
+    async def disappeared(self) -> frozenset[RunId]:
+        """Wanted runs that no list named and the source does not know any more; noted, and nothing is deleted."""
+        unseen = self.archive.unseen()
+        gone: list[RunId] = []
+        while batch := list(islice(unseen, RUNS_PER_REQUEST)):
+            found = await self.source.details(batch)
+            self.archive.put_listed([details.run for details in found.values()])
+            gone += [run for run in batch if run not in found]
+        self.archive.note_gone(gone)
+        return frozenset(gone)
+
+    async def files(self, storage: StorageListing) -> None:
+        """Runs at rest whose files of the artifact store are other ones now, by path and ETag."""
+        for run in self.archive.at_rest():
+            there = {file.location.path: file.etag async for file in storage.files(f"dcid.{run}")}
+            if there != self._files(run):
+                self.archive.bring_again(run)
+
+    def _files(self, run: RunId) -> dict[str, str | None]:
+        stored = [one.stored for one in self.archive.artifacts(run) if one.stored is not None]
+        below = f"/dcid.{run}/"
+        return {
+            file.location.path: file.etag
+            for file in stored
+            if file.location.datastore == ARTIFACT_STORE and below in file.location.path
+        }
+
+    async def points(self) -> None:
+        """Runs at rest that have logged a value since, as MLflow's search shows the last of each name."""
+        resting = {row.experiment for row in self.archive.listing() if row.extracted}
+        searched = [one for one in self.archive.experiments() if one.name in resting]
+        try:
+            async for page in self.source.last_values(searched):
+                self._compare(page)
+        except Rejected as error:
+            if error.status not in _NOT_SPOKEN:
+                raise
+            self.progress.say(
+                f"points that came after a run's end cannot be looked for ({error}): --check-all reads all"
+            )
+
+    def _compare(self, page: Mapping[RunId, Sequence[Points]]) -> None:
+        for run, last in page.items():
+            if last and self.archive.is_at_rest(run) and not self._has(run, last):
+                self.archive.bring_again(run)
+
+    def _has(self, run: RunId, last: Sequence[Points]) -> bool:
+        lacking = {points.series.key.name: row for points in last for row in points.rows()}
+        for _, pieces in self.archive.chunks(run):
+            for piece in pieces:
+                row = lacking.get(piece.series.key.name)
+                if row is not None and _holds(piece, row):
+                    del lacking[piece.series.key.name]
+            if not lacking:
+                return True
+        return not lacking
+
+
+def _holds(piece: Points, row: Row) -> bool:
+    """True where one of the rows is this one, as far as MLflow tells: no step is 0, times are cut to milliseconds."""
+    step, ticks, (value,) = row
+    if value == value and all(value not in column for column in piece.values):  # noqa: PLR0124 not for NaN
+        return False  # ten times as fast as row by row
+    return any(
+        (there or 0) == step and abs((time or 0) - (ticks or 0)) < _MILLISECOND and _same(value, values)
+        for there, time, values in piece.rows()
+    )
+
+
+def _same(value: object, values: Sequence[object]) -> bool:
+    return any(value == one or (value != value and one != one) for one in values)  # noqa: PLR0124 NaN is NaN
