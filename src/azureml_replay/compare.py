@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
 from azureml_replay.archive import redact
+from azureml_replay.error_parts import beside_error, error_part
 from azureml_replay.model import Experiment, Finding, Points, Row, Run, RunId, Series, StoredFile, Value
 
 Identity: TypeAlias = "tuple[int | None, int | None, tuple[str, ...]]"
@@ -105,10 +106,8 @@ class Field(NamedTuple):
     of: Callable[[Run], object]
     """The value, or a mapping that is compared key by key."""
     by_key: bool = False
-
-
-def _error_part(part: str) -> Callable[[Run], object]:
-    return lambda run: run.error.get(part) if isinstance(run.error, Mapping) else None
+    more: bool = False
+    """Of a mapping: what a service says beyond what it was told is no difference."""
 
 
 CARRIED = (
@@ -127,10 +126,11 @@ CARRIED = (
     Field("input datasets", lambda run: run.input_datasets or None),
     Field("output datasets", lambda run: run.output_datasets or None),
     Field("hidden", lambda run: run.hidden),
-    Field("error code", _error_part("code")),
-    Field("error message", _error_part("message")),
+    Field("error code", error_part("code")),
+    Field("error message", error_part("message")),
+    Field("error", beside_error, by_key=True, more=True),
 )
-"""Every field of `Run` up to `error`; a test holds this table against the dataclass."""
+"""Every field of `Run` up to `error_origin`; a test holds this table against the dataclass."""
 
 
 def compare_runs(
@@ -143,7 +143,9 @@ def compare_runs(
     for field in fields:
         wanted, found = field.of(expected), field.of(actual)
         if field.by_key:
-            yield from _by_key(expected.id, field.name, _mapping(wanted), _mapping(found), ignored)
+            there = _mapping(found)
+            allowed = there.keys() if field.more else ignored
+            yield from _by_key(expected.id, field.name, _mapping(wanted), there, allowed)
         elif not _same(wanted, found):
             yield _finding(expected.id, field.name, wanted, found)
 

@@ -83,7 +83,11 @@ _CREATE_RUN = (
 _RUN_SERVER = (
     Row("createdUtc", Fate.LINEAGE, "no client can set it"),
     Row("createdBy", Fate.LINEAGE, "the user's name; the ids beside it are in the archived document"),
-    Row("error", Fate.CARRIED, "by Error event, the whole inner error; verify compares code and message"),
+    Row(
+        "error",
+        Fate.CARRIED,
+        "by Error event, the whole envelope; verify compares each part that has a value, time by value",
+    ),
     Row("token", Fate.REDACTED, "lets its holder write to the source for three weeks"),
     Row("warnings", Fate.FILE, "only an event can write them, and an event told twice would write them twice"),
     Row("rootRunId", Fate.SERVER, "follows from the parents"),

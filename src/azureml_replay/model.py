@@ -112,7 +112,7 @@ TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 class Run:
     """What happened: one run of a workspace, or one that a target is to hold.
 
-    Fields up to `error` can be written to a target; those after it are the server's own or lineage.
+    Fields up to `error_origin` can be written to a target; those after it are the server's own or lineage.
     """
 
     id: RunId
@@ -134,6 +134,8 @@ class Run:
     """Archived, in the words of Studio."""
     error: Json = None
     """The inner error object: `code`, `message`, …; written by an Error event only (clients.md 3.3)."""
+    error_origin: Json = None
+    """What stands beside it: `time`, `componentName`, `correlation`, `environment`, `location`; None without any."""
 
     created: Instant | None = None
     modified: Instant | None = None

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import identity
+from azureml_replay.error_parts import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import AssetReference, Instant, Json, Points, Run, RunId, Series, SeriesKey
@@ -27,7 +28,10 @@ _FILE = NewFile(path="outputs/probe.txt", data=b"azureml-replay", content_type="
 
 VITAL = ("id", "status", "points", "files")
 """Without these there is nothing to replay into."""
-OPTIONAL = ("start", "end", "display_name", "description", "tags", "properties", "parameters", "hidden", "error")
+OPTIONAL = (
+    *("start", "end", "display_name", "description", "tags", "properties", "parameters", "hidden"),
+    *("error", "error_origin"),
+)
 """Where one is lost, it becomes a planned omission of every run that has it."""
 
 
@@ -141,6 +145,7 @@ def throw_away_run() -> Run:
         outputs=dict[str, AssetReference](),
         hidden=True,
         error={"code": "UserError", "message": "a message"},
+        error_origin={"time": str(_END), "componentName": "azureml-replay", "environment": "e", "location": "l"},
     )
 
 
@@ -226,6 +231,8 @@ def _kept(name: str, wrote: Run, read: Run) -> bool:
         return all(actual.get(key) == value for key, value in expected.items())  # the service adds its own
     if name == "error":
         return isinstance(actual, dict) and actual.get("message") == expected["message"]
+    if name == "error_origin":
+        return all(beside_error(read).get(key) == value for key, value in beside_error(wrote).items())
     return bool(expected == actual)
 
 

@@ -216,7 +216,7 @@ def run_digest(run: Run) -> bytes:
 
 def ending_digest(run: Run) -> bytes:
     """Names what `finish_runs` writes."""
-    return digest(run.status, run.start, run.end, run.error, run.hidden)
+    return digest(run.status, run.start, run.end, run.error, run.error_origin, run.hidden)
 
 
 def digest(*values: object) -> bytes:

@@ -80,7 +80,8 @@ def fill(held: Held) -> None:
     }
     child = finished(empty_run("child", home["experimentId"], BEGIN + 5, root), "Failed", BEGIN + 7, BEGIN + 10**8)
     error = errors.error_root({"code": "UserError", "message": "it broke"})
-    for run in (root, child | {"error": {"error": error}}):
+    noticed = {"time": "2023-04-05T06:07:09.1234567+00:00", "componentName": "run-history"}
+    for run in (root, child | {"error": {"error": error, **noticed}}):
         held.world.runs.put(held.guid, run)
     for name, at in (("loss", 0), ("accuracy", 1)):
         rows = [row(step, 1 / (step + 3 + at), name) for step in range(5)]
@@ -112,6 +113,11 @@ def change(sandbox: Sandbox, workspace: WorkspaceFile, how: Change) -> None:
 def in_run(change: Callable[[Document], Document], run: str = "root") -> Change:
     """The run's document, changed."""
     return lambda held: held.world.runs.put(held.guid, held.run(run) | change(held.run(run)))
+
+
+def in_error(change: Callable[[Document], Document]) -> Change:
+    """What the child's error says, and when and where."""
+    return in_run(lambda run: {"error": run["error"] | change(run["error"])}, "child")
 
 
 def in_pairs(key: str, added: Document, dropped: str = "") -> Change:

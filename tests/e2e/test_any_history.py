@@ -74,8 +74,15 @@ def document(run: Run, home: str, parent: Document | None) -> Document:
         "inputDatasets": run.input_datasets or [],
         "outputDatasets": run.output_datasets or [],
         "hidden": run.hidden,
-        "error": {"error": errors.error_root(dict(run.error)) | run.error} if isinstance(run.error, dict) else None,
+        "error": envelope(run),
     }
+
+
+def envelope(run: Run) -> Document | None:
+    """What, when and where."""
+    if not isinstance(run.error, dict) or not isinstance(run.error_origin, dict | None):
+        return None
+    return {"error": errors.error_root(dict(run.error)) | run.error, **(run.error_origin or {})}
 
 
 def held_series(points: Points) -> tuple[Held_Series, list[Document]]:

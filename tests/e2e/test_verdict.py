@@ -32,6 +32,7 @@ from e2e.tampering import (
     extra_run,
     file_bytes,
     fill,
+    in_error,
     in_home,
     in_pairs,
     in_row,
@@ -129,12 +130,20 @@ CASES = {
     "description": Case(in_run(lambda run: {"description": ""}), of_root("description", EDITED)),
     "hidden": Case(in_run(lambda run: {"hidden": True}), of_root("hidden", EDITED)),
     "error message": Case(
-        in_run(lambda run: {"error": {"error": run["error"]["error"] | {"message": "it broke!"}}}, "child"),
+        in_error(lambda error: {"error": error["error"] | {"message": "it broke!"}}),
         {("child", "error message", "differs")},
+    ),
+    "when an error was noticed": Case(
+        in_error(lambda error: {"time": "2023-04-05T06:07:09.1234568+00:00"}),
+        {("child", "error time", "differs")},
+    ),
+    "where an error was noticed": Case(
+        in_error(lambda error: {"componentName": None}),
+        {("child", "error componentName", "absent")},
     ),
     "no error": Case(
         in_run(lambda run: {"error": None}, "child"),
-        {("child", "error message", "absent"), ("child", "error code", "absent")},
+        {("child", f"error {part}", "absent") for part in ("message", "code", "time", "componentName")},
     ),
     "a file's byte": Case(
         file_bytes(OTHER_BYTES), of_root(f"file {FILE}", EDITED) | of_root(f"file {FILE}: bytes"), deep=True

@@ -43,6 +43,9 @@ ASSETS = st.dictionaries(KEY, st.builds(AssetReference, SHORT, st.none() | SHORT
 DATASETS = st.none() | st.lists(st.fixed_dictionaries({"identifier": JSON}), min_size=1, max_size=2)
 MANY_DATASETS = st.integers(18, 205).map(lambda count: [{"identifier": {"savedId": str(at)}} for at in range(count)])
 ERRORS = st.none() | st.fixed_dictionaries({"code": st.none() | SHORT, "message": st.none() | TEXT})
+ORIGINS = st.none() | st.fixed_dictionaries(
+    {}, optional={"time": TIMES.filter(bool).map(str), "componentName": SHORT, "correlation": st.just({"request": "r"})}
+)
 
 
 @st.composite
@@ -65,7 +68,8 @@ def runs(draw: st.DrawFn, name: str, parent: str | None) -> Run:
         input_datasets=draw(DATASETS | MANY_DATASETS),
         output_datasets=draw(DATASETS | MANY_DATASETS),
         hidden=draw(st.booleans()),
-        error=draw(ERRORS),
+        error=(error := draw(ERRORS)),
+        error_origin=draw(ORIGINS) if error else None,
         container=f"dcid.{name}",
     )
 
@@ -131,7 +135,8 @@ def test_a_run_arrives_whole_or_without_what_was_planned(root: Run, child: Run) 
 @given(runs("orphan", "gone"))
 def test_a_parent_that_is_gone_is_listed(run: Run) -> None:
     """The run becomes a root."""
-    bare = replace(run, tags={}, properties={}, parameters={}, error=None, display_name=None, description=None)
+    nothing: dict[str, Any] = {"error": None, "error_origin": None}
+    bare = replace(run, **nothing, tags={}, properties={}, parameters={}, display_name=None, description=None)
     bare = replace(bare, input_datasets=None, output_datasets=None)
 
     (step,) = plan_unit(Family([bare]), bare.id, PlanOptions())

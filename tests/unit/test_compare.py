@@ -184,6 +184,7 @@ FULL = Run(
     output_datasets=[{"id": 2}],
     hidden=True,
     error={"code": "UserError", "message": "no", "innerError": {"code": "x"}},
+    error_origin={"time": "2024-01-02T03:04:05.6+00:00", "componentName": "run-history"},
 )
 CHANGES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"parent": None}, [("parent", "absent")]),
@@ -202,7 +203,13 @@ CHANGES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"input_datasets": []}, [("input datasets", "absent")]),
     ({"output_datasets": [{"id": 3}]}, [("output datasets", "differs")]),
     ({"hidden": False}, [("hidden", "differs")]),
-    ({"error": {"code": "ServiceError"}}, [("error code", "differs"), ("error message", "absent")]),
+    (
+        {"error": {"code": "ServiceError", "innerError": {"code": "x", "innerError": None}}},
+        [("error code", "differs"), ("error message", "absent")],
+    ),
+    ({"error": {"code": "UserError", "message": "no"}}, [("error innerError", "absent")]),
+    ({"error_origin": {"componentName": "mfe"}}, [("error time", "absent"), ("error componentName", "differs")]),
+    ({"error_origin": {"time": "2024-01-02T03:04:05.6Z", "componentName": "run-history", "location": "x"}}, []),
 ]
 
 
@@ -216,7 +223,7 @@ def test_each_carried_field_is_compared(change: dict[str, Any], expected: list[t
 def test_the_changes_above_cover_every_field_that_a_run_carries() -> None:
     names = [field.name for field in fields(Run)]
 
-    assert {name for change, _ in CHANGES for name in change} == set(names[1 : names.index("error") + 1])
+    assert {name for change, _ in CHANGES for name in change} == set(names[1 : names.index("error_origin") + 1])
 
 
 def test_equal_runs_have_no_findings_whatever_the_server_owns() -> None:

@@ -130,7 +130,10 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "inputDatasets": st.lists(st.dictionaries(TEXT, JSON, max_size=2), max_size=2),
         "outputDatasets": st.lists(st.dictionaries(TEXT, JSON, max_size=2), max_size=2),
         "hidden": st.booleans(),
-        "error": st.none() | st.fixed_dictionaries({"error": st.fixed_dictionaries({"code": TEXT, "message": TEXT})}),
+        "error": st.none()
+        | st.fixed_dictionaries(
+            {"error": st.fixed_dictionaries({"code": TEXT, "message": TEXT}), "componentName": st.none() | TEXT}
+        ),
         "runType": st.none() | TEXT,
     }
     never = dict.fromkeys(keys("Run", Fate.NEVER_SENT, Fate.REDACTED), POINTS_AT_THE_SOURCE)
@@ -185,6 +188,7 @@ def full(status: str = "Failed") -> Run:
         output_datasets=[{}],
         hidden=True,
         error={"code": "UserError", "message": "boom"},
+        error_origin={"time": str(Instant(3)), "componentName": "run-history"},
         created=Instant(0),
         creator="Ada",
         kind="azureml.scriptrun",
@@ -199,9 +203,9 @@ def test_every_carried_key_goes_out(status: str) -> None:
 
 
 def test_every_field_that_is_written_is_compared() -> None:
-    """Changed alone, each field of Run up to `error` shows in what verify looks at."""
+    """Changed alone, each field of Run up to `error_origin` shows in what verify looks at."""
     names = [field.name for field in fields(Run)]
-    writable = names[1 : names.index("error") + 1]
+    writable = names[1 : names.index("error_origin") + 1]
     empty = Run(id=RunId("r"))
 
     for name in writable:
@@ -227,6 +231,7 @@ DECODED_FROM = {
     "output_datasets": "outputDatasets",
     "hidden": "hidden",
     "error": "error",
+    "error_origin": "error",
 }
 
 

@@ -179,12 +179,13 @@ def run_ended(status: str, **fields: Any) -> Run:
 
 def test_a_run_is_ended_by_events_with_its_own_times() -> None:
     """Start, error, end, in this order."""
-    failed = run_ended("Failed", error={"code": "UserError", "message": "boom"})
+    beside = {"time": "2024-01-02T03:04:05.1234567+00:00", "componentName": "run-history", "location": "westus"}
+    failed = run_ended("Failed", error={"code": "UserError", "message": "boom"}, error_origin=beside)
     events = encode.finish_events([failed], now=Instant(99))["events"]
 
     assert [event["name"].rpartition(".")[2] for event in events] == ["Start", "Error", "Failed"]
     assert events[0]["data"] == {"RunId": "r1", "StartTime": "1970-01-01T00:00:00.000001+00:00"}
-    assert events[1]["data"]["ErrorResponse"] == {"error": failed.error}
+    assert events[1]["data"]["ErrorResponse"] == {"error": failed.error, **beside}
     assert events[2]["data"] == {"RunId": "r1", "EndTime": "1970-01-01T00:00:00.000002+00:00"}
 
 

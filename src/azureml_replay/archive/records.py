@@ -100,6 +100,7 @@ def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str,
         "input_datasets": run.input_datasets,
         "output_datasets": run.output_datasets,
         "error": run.error,
+        "error_origin": run.error_origin,
         "warnings": run.warnings,
     }
     parts = {

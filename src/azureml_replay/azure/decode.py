@@ -21,7 +21,18 @@ from azureml_replay.azure.known import (
     KNOWN_RUN,
     KNOWN_RUNDATA,
 )
-from azureml_replay.azure.wire import Document, Reader, beyond, instant, mapping, pairs, readable, unknown, words
+from azureml_replay.azure.wire import (
+    NOT_SET,
+    Document,
+    Reader,
+    beyond,
+    instant,
+    mapping,
+    pairs,
+    readable,
+    unknown,
+    words,
+)
 from azureml_replay.examination import JobSeen
 from azureml_replay.model import (
     ARTIFACT_STORE,
@@ -165,6 +176,7 @@ def run(document: Document, experiment_name: str) -> Run:
         output_datasets=document.get("outputDatasets") or None,
         hidden=bool(document.get("hidden")),
         error=read("error", _inner_error, None),
+        error_origin=_error_origin(document.get("error")),
         created=read("createdUtc", instant, None),
         modified=read("lastModifiedUtc", instant, None),
         creator=read("createdBy", lambda value: value.get("userName"), None),
@@ -178,6 +190,16 @@ def run(document: Document, experiment_name: str) -> Run:
 
 def _inner_error(document: Document) -> Json:
     return document.get("error", document) if document else None
+
+
+def _error_origin(envelope: Json) -> Json:
+    """What says when and where; a time that nobody set says nothing."""
+    if not isinstance(envelope, Mapping) or "error" not in envelope:
+        return None
+    said = beyond(envelope, frozenset({"error"}))
+    if str(said.get("time", "")).startswith(NOT_SET):
+        del said["time"]
+    return said or None
 
 
 READ_OF_RUNDATA = frozenset({"runMetadata", "runDefinition", "jobSpecification"})

@@ -190,10 +190,15 @@ def _events(run: Run, now: Instant) -> list[Body]:
     start, end = run.start or now, run.end or now
     found = [_event("Start", run, start, {"StartTime": _time(run.start)})] if run.start else []
     if run.error:
-        found.append(_event("Error", run, end, {"ErrorResponse": {"error": run.error}}))
+        found.append(_event("Error", run, end, {"ErrorResponse": _error_response(run)}))
     if _end_can_be_told(run):
         found.append(_event(run.status, run, end, {"EndTime": _time(run.end)}))
     return found
+
+
+def _error_response(run: Run) -> Body:
+    """The whole envelope (swagger, ErrorResponse): when and where the error was noticed stands beside it."""
+    return {**(run.error_origin if isinstance(run.error_origin, Mapping) else {}), "error": run.error}
 
 
 def _end_can_be_told(run: Run) -> bool:

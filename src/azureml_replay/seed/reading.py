@@ -77,6 +77,7 @@ def run_of(record: Record, *, parent: str | None, experiment: str, step: bool) -
         output_datasets=record.get("output_datasets"),
         hidden=bool(record.get("hidden")),
         error=record.get("error"),
+        error_origin=record.get("error_origin"),
         created=_time(record, "created_at"),
         modified=_time(record, "last_modified_at"),
         creator=_person(record.get("created_by")),

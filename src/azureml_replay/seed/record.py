@@ -28,8 +28,8 @@ FIELDS = (
 )
 """The original's, in its order."""
 ADDED = (
-    *("run_type", "hidden", "error", "container", "run_parameters", "run_inputs", "run_outputs", "output_datasets"),
-    *("artifacts", "metric_history"),
+    *("run_type", "hidden", "error", "error_origin", "container", "run_parameters", "run_inputs", "run_outputs"),
+    *("output_datasets", "artifacts", "metric_history"),
 )
 """Ours. The last two are streamed: they may be longer than memory."""
 
@@ -135,6 +135,7 @@ def _identity(told: _Told, source: WorkspaceRef) -> Record:
         "run_type": run.kind,
         "hidden": run.hidden,
         "error": run.error,
+        "error_origin": run.error_origin,
         "container": run.container,
     }
 
