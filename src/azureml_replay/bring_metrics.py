@@ -28,6 +28,9 @@ LEFT_OUT = {
 }
 """What a run then lacks, and why; a later call that wants more brings it again."""
 
+NAMED_BY_MLFLOW = ("metrics that MLflow does not show", "the metric service names none, MLflow names scalars")
+"""Where `metric/v2.0 …/list` is not spoken: nobody knows whether a run has others."""
+
 
 def more_than(wanted: Metrics) -> Iterator[str]:
     """Reasons for which a run lacks what `wanted` would bring."""
@@ -62,6 +65,8 @@ class MetricBringer:
     async def _bring_all(self, run: RunId) -> int:
         """Series in the service's order, short ones packed together; at most one chunk is held."""
         listed = await self.source.series(run)
+        if self.source.named_by_mlflow:
+            self.archive.put_omissions([Omission(run, *NAMED_BY_MLFLOW)])
         full: list[Series] = []
         pieces: list[Points] = []
         held = total = 0

@@ -156,9 +156,11 @@ class ReadExamination:
         return Seen("no run with metrics to look at", NOTHING)
 
     async def _metric_names(self) -> Seen:
-        compared = 0
+        compared, metrics = 0, "nothing: scalars come by MLflow's names; that others may lack is said for every run"
         for run in self._logging():
             named = {series.key.name for series in await self.workspace.series(run.id)}
+            if self.workspace.named_by_mlflow:
+                return Seen("the metric service names none, MLflow does", Outcome.WARNING, metrics)
             lacking = sorted(set(await self._of_mlflow(run.id)) - named)
             if lacking:
                 seen = f"MLflow shows the metric {lacking[0]} of {run.id}, the metric service does not list it"

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from uuid import uuid4
 
+from azureml_replay import roles
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import identity
 from azureml_replay.error_parts import beside_error
@@ -162,22 +163,22 @@ class ThrowAway:
     async def create(self) -> None:
         """Under an id of ours."""
         outcome = (await self.target.put_runs(EXPERIMENT, [self.run])).get(self.run.id)
-        self._expect(outcome, "runs with ids of the client's choice")
+        self._expect(outcome, "runs with ids of the client's choice", roles.PUT_RUNS)
 
     async def append(self) -> None:
         """Two points."""
         refused = await self.target.append_points(self.run.id, [ROWS])
-        self._expect(refused.get(0), "metric rows with times and steps of their own")
+        self._expect(refused.get(0), "metric rows with times and steps of their own", roles.PUT_RUNS)
 
     async def put_file(self) -> None:
         """A few bytes."""
         outcome = (await self.target.put_files(EXPERIMENT, self.run.id, [_FILE])).get(_FILE.path)
-        self._expect(outcome, "files of runs")
+        self._expect(outcome, "files of runs", roles.PUT_BLOBS)
 
     async def finish(self) -> bool:
         """Ends and hides it. True where the end showed only after some time."""
         outcome = (await self.target.finish_runs(EXPERIMENT, [self.run])).get(self.run.id)
-        self._expect(outcome, "ends of runs with times of their own")
+        self._expect(outcome, "ends of runs with times of their own", roles.PUT_RUNS)
         found = (await self.target.details([self.run.id])).get(self.run.id)
         if found is None or found.run.status == self.run.status:
             return False
@@ -216,11 +217,11 @@ class ThrowAway:
         md5 = hashlib.md5(_FILE.data, usedforsecurity=False).digest()
         return _FILE.path in listed and any(file.md5 == md5 for file in stored)
 
-    def _expect(self, outcome: Outcome, what: str) -> None:
+    def _expect(self, outcome: Outcome, what: str, right: roles.Right) -> None:
         if isinstance(outcome, ServiceError):
             raise outcome
         if isinstance(outcome, Refused) and outcome.status in (401, 403):
-            raise Forbidden(outcome.reason, status=outcome.status)
+            raise Forbidden(f"{outcome.reason} (needs {right.action})", status=outcome.status)
         if isinstance(outcome, Refused):
             raise UserError(f"{self.target.ref} refuses {what}: {outcome.reason}")
 

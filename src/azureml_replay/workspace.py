@@ -64,6 +64,11 @@ class Source(Protocol):
         """What a run logged, without the rows. `schema_id` is None here: only the rows' answer has it."""
         ...
 
+    @property
+    def named_by_mlflow(self) -> bool:
+        """True once `series` had only MLflow to ask: what MLflow does not show of a run is then not named."""
+        ...
+
     def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
         """The rows of one series, in the service's order; each Points carries the full Series. NotFound: none."""
         ...

@@ -509,7 +509,7 @@ class TestTrouble:
         """Run by run where it knows no queries; nothing is missing."""
         runs = history()
         await begin(target, *runs)
-        missing = ["experiments:query$", "runs:query$", "/batchrundata$", "/metricsingest/wait$"]
+        missing = ["experiments:query$", "runs:query$", "/batchrundata$", "/rundata$", "/metricsingest/wait$"]
         calm.set_faults([{"match": {"path": path}, "do": "status", "status": 501} for path in missing])
 
         assert {run.id for run in runs} == set(await everything(target))

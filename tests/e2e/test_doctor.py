@@ -71,6 +71,17 @@ def test_a_service_that_behaves_otherwise_is_told_as_such(
     assert found.exit is (Exit.USER if outcome is Outcome.MISSING else Exit.OK)
 
 
+def test_metrics_that_only_mlflow_names_are_told(
+    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str]
+) -> None:
+    calm.set_faults(strict=["no-metric-list"])
+
+    found = asyncio.run(examined(small_history, None))
+
+    (row,) = rows(found, "metric names", "source")
+    assert (row.outcome, found.exit) == (Outcome.WARNING, Exit.OK)
+
+
 @pytest.mark.parametrize(
     ("action", "probe", "role"),
     [
@@ -153,6 +164,19 @@ def test_storage_that_neither_key_nor_login_opens(
     assert (row.outcome, found.exit) == (Outcome.MISSING, Exit.USER)
     assert '--role "Storage Blob Data Reader" --scope /subscriptions/' in row.todo
     assert "/providers/Microsoft.Storage/storageAccounts/" in row.todo
+
+
+def test_files_that_storage_does_not_let_in(calm: Sandbox, azure_env: dict[str, str]) -> None:
+    """The role is the storage's, not the workspace's."""
+    target = calm.add_workspace()
+    match = {"service": "blob", "method": "PUT", "workspace": target.workspace_name}
+    calm.set_faults([{"match": match, "do": "status", "status": 403}])
+
+    found = asyncio.run(examined(None, target))
+
+    (row,) = rows(found, "files")
+    assert (row.outcome, row.seen) == (Outcome.MISSING, f"refused: {BLOBS}/containers/blobs/write")
+    assert '--role "Storage Blob Data Contributor" --scope /subscriptions/' in row.todo
 
 
 @pytest.mark.parametrize("service", ["arm", "history"])

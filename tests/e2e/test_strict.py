@@ -62,6 +62,19 @@ def test_a_detour_loses_nothing(
     assert points_of_ours(target) == look(small_history, files=False).points
 
 
+def test_metrics_that_only_mlflow_names_come_and_the_doubt_is_said(
+    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Whether a run has others nobody can tell: an omission of every run."""
+    calm.set_faults(strict=["no-metric-list"])
+    target = calm.add_workspace()
+
+    done = arrives(small_history, target, tmp_path / "archive")
+
+    assert points_of_ours(target) == look(small_history, files=False).points
+    assert done.verdict.reasons["the metric service names none, MLflow names scalars"] == 3
+
+
 def test_lost_metric_ids_double_no_point(
     small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:

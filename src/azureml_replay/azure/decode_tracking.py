@@ -24,6 +24,11 @@ def metric_names(document: Document) -> Sequence[str]:
     return [metric["key"] for metric in (document["run"].get("data") or {}).get("metrics") or ()]
 
 
+def scalar(name: str) -> Series:
+    """A metric as MLflow logs it."""
+    return Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type=SCALAR)
+
+
 def _values(run: Document) -> list[Points]:
     return [_point(metric) for metric in (run.get("data") or {}).get("metrics") or ()]
 
@@ -31,6 +36,6 @@ def _values(run: Document) -> list[Points]:
 def _point(metric: Document) -> Points:
     """Numbers travel as text too: step and milliseconds always, a value where it is NaN or infinite."""
     name = metric["key"]
-    series = Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type=SCALAR)
+    series = scalar(name)
     ticks = int(metric["timestamp"]) * (TICKS_PER_SECOND // 1_000)
     return Points.of(series, [(int(metric.get("step") or 0), ticks, (float(metric["value"]),))])

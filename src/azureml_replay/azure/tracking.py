@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from azureml_replay.azure import decode_tracking, encode
 from azureml_replay.azure.http import Sender, Service
-from azureml_replay.errors import Unavailable
-from azureml_replay.model import Points, RunId
+from azureml_replay.errors import NotFound, Unavailable
+from azureml_replay.model import Points, RunId, Series
 
 EXPERIMENTS_PER_SEARCH = 100
 """No limit is documented; an experiment's id is 36 characters."""
@@ -29,6 +29,14 @@ class Tracking:
         url = f"{self._runs}/get?run_id={encode.quoted(run)}"
         answer = await self._sender.send(self._service, "GET", url, repeatable=True)
         return decode_tracking.metric_names(answer.json())
+
+    async def series(self, run: RunId) -> Sequence[Series]:
+        """Scalars of one run by their names; none where MLflow shows no such run."""
+        try:
+            names = await self.metric_names(run)
+        except NotFound:
+            return []
+        return [decode_tracking.scalar(name) for name in names]
 
     async def last_values(self, experiments: Sequence[str]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
         """By pages of runs, archived ones too; `experiments` are ids.

@@ -20,14 +20,14 @@ from azureml_replay.azure.credentials import credential_for
 from azureml_replay.azure.decode import RUN_FILES
 from azureml_replay.azure.files import Files
 from azureml_replay.azure.history import History
-from azureml_replay.azure.http import Sender, Transport
+from azureml_replay.azure.http import NOT_SPOKEN, Sender, Transport
 from azureml_replay.azure.metrics import Metrics
 from azureml_replay.azure.storage import Storage
 from azureml_replay.azure.submission import AzureSubmitter
 from azureml_replay.azure.tracking import Tracking
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.config import WorkspaceConfig
-from azureml_replay.errors import Unavailable
+from azureml_replay.errors import Rejected, Unavailable
 from azureml_replay.model import (
     ARTIFACT_STORE,
     Artifact,
@@ -105,6 +105,7 @@ class AzureWorkspace:
         self.studio, api = places.studio, places.api
         self._sender = sender
         arm_id, scope = config.ref.arm_id, config.cloud.arm_scope
+        self.named_by_mlflow = False
         self._clock = sender.clock
         self._arm = arm
         self._history = History(sender, api, arm, arm_id, scope)
@@ -154,8 +155,14 @@ class AzureWorkspace:
         return await self._history.details(runs)
 
     async def series(self, run: RunId) -> Sequence[Series]:
-        """What a run logged, without the rows."""
-        return await self._metrics.series(run)
+        """What a run logged, without the rows; where the metric service has no such list, what MLflow shows."""
+        try:
+            return await self._metrics.series(run)
+        except Rejected as error:
+            if error.status not in NOT_SPOKEN:
+                raise
+        self.named_by_mlflow = True
+        return await self._tracking.series(run)
 
     def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
         """The rows of one series. Raises NotFound for an unknown one."""

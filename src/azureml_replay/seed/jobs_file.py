@@ -98,6 +98,11 @@ class JobsFile:
         """Without definitions: a jobs.json keeps their values apart."""
         return {name: RunDetails(run=self._run(name)) for name in runs if name in self._index.places}
 
+    @property
+    def named_by_mlflow(self) -> bool:
+        """A file names what it holds."""
+        return False
+
     async def series(self, run: RunId) -> Sequence[Series]:
         """What the entry holds; tells what it lacks."""
         record = self._record(run)
