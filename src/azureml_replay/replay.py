@@ -25,7 +25,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import send_experiments
 from azureml_replay.send_files import FileSender
-from azureml_replay.send_points import PointSender
+from azureml_replay.send_points import Intents, PointSender
 from azureml_replay.send_runs import RunSender, digest, ending_digest, run_digest
 from azureml_replay.supply import Supply
 from azureml_replay.sync import Prefer
@@ -102,7 +102,8 @@ async def replay(
             _rename(archive, target.ref, root)
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
     files = FileSender(archive, Supply(archive, source), target, progress, options.prefer)
-    replaying = _Replaying(archive, target, options, progress, width, files, late=probe.late)
+    points = PointSender(archive, target, progress, Intents(archive, target.ref))
+    replaying = _Replaying(archive, target, options, progress, width, points, files, late=probe.late)
     steps = plan(archive, selection, options.plan)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
@@ -128,6 +129,7 @@ class _Replaying:
     options: ReplayOptions
     progress: Progress
     width: int
+    points: PointSender
     files: FileSender
     late: bool
     """Ends that were sent show some time later: they are waited for."""
@@ -245,8 +247,7 @@ class _Replaying:
     async def _fill(self, step: Step) -> None:
         """Points, then files, of one run: the per-run boundary."""
         try:
-            sender = PointSender(self.archive, self.target, self.progress)
-            points = await sender.send(step, ask=step.source in self.runs.known)
+            points = await self.points.send(step, ask=step.source in self.runs.known)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
             sent = await self.files.send(step, self.options.plan.files)
             self.files_sent += sent.files

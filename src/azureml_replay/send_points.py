@@ -6,16 +6,17 @@ blindly: after an interruption the target is asked, and only what it lacks is se
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, points_item
 from azureml_replay.compare import Identity, identity
 from azureml_replay.errors import NotFound, Rejected, Uncertain
 from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
-from azureml_replay.model import Points, RunId, Series, SeriesKey
+from azureml_replay.model import Points, RunId, Series, SeriesKey, WorkspaceRef
 from azureml_replay.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace import Target
@@ -50,12 +51,31 @@ def _next(piece: Points, left: int, count: int) -> Points:
 
 
 @dataclass(slots=True)
+class Intents:
+    """Intents of runs that are sent side by side: those that come while the disk is waited for go down together."""
+
+    archive: Archive
+    target: WorkspaceRef
+    waiting: dict[tuple[RunId, str], bytes] = field(default_factory=dict)
+
+    async def mark(self, run: RunId, item: str, digest: bytes) -> None:
+        """On the disk when this returns."""
+        self.waiting[run, item] = digest
+        await asyncio.sleep(0)  # whoever is ready too adds theirs first
+        if (run, item) in self.waiting:
+            self.archive.mark_sending(self.target, self.waiting)
+            self.waiting.clear()
+
+
+@dataclass(slots=True)
 class PointSender:
     """Sends the chunks of one run at a time."""
 
     archive: Archive
     target: Target
     progress: Progress
+    intents: Intents
+    """Shared by all runs."""
 
     async def send(self, step: Step, *, ask: bool) -> int:
         """Everything the target lacks; the number of rows sent. Raises Rejected for rows that it refuses.
@@ -73,9 +93,9 @@ class PointSender:
             pieces: Sequence[Points] = [piece for piece in chunk if piece.series.key not in step.overflow_series]
             if ask or rechunked or item in receipts:
                 pieces = await self._missing(step, pieces, seq)
-            self.archive.mark(self.target.ref, step.source, {item: digests[seq]}, State.SENDING)
+            await self.intents.mark(step.source, item, digests[seq])
             sent += await self._append_all(step, pieces, seq)
-            self.archive.mark(self.target.ref, step.source, {item: digests[seq]}, State.SENT)
+            self.archive.mark(self.target.ref, step.source, {item: digests[seq]}, State.SENT, durable=False)
         return sent
 
     async def _append_all(self, step: Step, pieces: Sequence[Points], seq: int) -> int:

