@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -50,11 +52,22 @@ def sample(  # noqa: PLR0917 - typer names them all
     artifacts: Annotated[
         int, typer.Option(min=0, help="Files of a run; they need a running server.")
     ] = _USUAL.artifacts,
-    hostile: Annotated[bool, typer.Option("--hostile", help="Add a run for every known oddity.")] = False,
+    hostile: Annotated[
+        bool, typer.Option("--hostile", help="Add a run for every known oddity, and of every kind.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: counts, and what is odd with each hostile run.")
+    ] = False,
 ) -> None:
-    """Write a history of any size, without limits; runs that are there already are left alone."""
+    """Write a history of any size, without limits; runs that are there already are left alone.
+
+    With --json, `hostile` lists run, oddity and what a target with the documented limits cannot have of it.
+    """
     wanted = Wanted(runs, seed, experiments, children, series, points, artifacts)
     done = sampling.sample(folder, workspace, wanted, hostile=hostile)
+    if as_json:
+        typer.echo(json.dumps(asdict(done), indent=2, ensure_ascii=False))
+        return
     typer.echo(f"{done.runs} runs into {workspace}, {done.points} metric rows, {done.files} files")
     if done.there:
         typer.echo(f"{done.there} runs were there already")

@@ -36,7 +36,8 @@ def series(metric: Mapping[str, Any], container: str) -> Series:
         name,
         metric.get("namespace") or "",
         {column: _type(column, kind) for column, kind in columns.items()},
-        {"uxMetricType": properties.get("uxMetricType"), "dataLocation": properties.get("dataLocation")},
+        # What a client says of dataLocation is not kept: MetricProperties of run-history.json has uxMetricType only.
+        {"uxMetricType": properties.get("uxMetricType"), "dataLocation": None},
         metric.get("standardSchemaId"),
     )
 

@@ -6,16 +6,17 @@ world, files through the server.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from azureml_sandbox import instants, state
 from azureml_sandbox.blobs import Blobs
-from azureml_sandbox.hostile import hostile_experiments, hostile_runs
+from azureml_sandbox.hostile import FAMILIES, hostile_experiments, hostile_runs
 from azureml_sandbox.opened import opened
 from azureml_sandbox.sample_jobs import job_document
 from azureml_sandbox.sample_runs import SampledFile, SampledRun, experiment, index_entry, sampled_run, user
@@ -36,26 +37,33 @@ class Sampled:
     files: int = 0
     there: int = 0
     """Runs that an earlier sample of this seed had written."""
+    hostile: list[dict[str, Any]] = field(default_factory=list)
+    """`{"run", "oddity", "omissions"}` of each hostile run; what `omissions` may hold: `hostile/values.py`."""
 
 
-def sample(folder: Path, workspace: str, wanted: Wanted, *, hostile: bool = False) -> Sampled:
+def sample(folder: Path, workspace: str, wanted: Wanted, *, hostile: bool | Collection[str] = False) -> Sampled:
     """Write a history into a workspace; runs that are there already are left alone.
+
+    `hostile` adds oddities: all of them, or those of some `hostile.FAMILIES`.
 
     Problem where the sandbox or the workspace is not there, and where there are files to write and no server runs.
     """
-    done = Sampled()
+    done, families = Sampled(), FAMILIES if hostile is True else hostile or ()
     with opened(folder, workspace) as (world, target):
         writer = _Writer(world, target, done)
-        files = wanted.artifacts > 0 or hostile
+        files = wanted.artifacts > 0 or bool(families)
         if files:
             state.running(folder)
-        for home in [*experiments(wanted), *(hostile_experiments(wanted.seed) if hostile else ())]:
+        for home in [*experiments(wanted), *(hostile_experiments(wanted.seed) if families else ())]:
             writer.home(home)
         runs = regular_runs(wanted, target)
         while batch := list(islice(runs, WRITTEN_TOGETHER)):
             writer.write(batch)
-        if hostile:
-            writer.write(list(hostile_runs(wanted.seed, target)))
+        odd = list(hostile_runs(wanted.seed, target, families))
+        writer.write(odd)
+        done.hostile = [
+            {"run": each.run["runId"], "oddity": each.oddity, "omissions": list(each.omissions)} for each in odd
+        ]
         if files:
             _send(Blobs.of(folder, target), writer.blobs)
     return done
@@ -129,7 +137,15 @@ def _send(blobs: Blobs, files: Iterable[tuple[str, str, SampledFile]]) -> None:
 
     def send(item: tuple[str, str, SampledFile]) -> None:
         datastore, name, file = item
-        blobs.put(datastore, name, file.data or b"", append=file.append, digested=file.digested)
+        blobs.put(
+            datastore,
+            name,
+            file.data or b"",
+            append=file.append,
+            digested=file.digested,
+            content_type=file.content_type,
+            metadata=file.metadata,
+        )
 
     with closing(blobs), ThreadPoolExecutor(_SENDERS) as pool:
         for _ in pool.map(send, files):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from azureml_sandbox import errors, instants, run_document
 from azureml_sandbox.rewriting import stable_guid
@@ -40,6 +40,8 @@ class SampledFile:
     blob: str | None = None
     """Its name in the datastore, where it is not the run's own place."""
     indexed: bool = True
+    content_type: str = "application/octet-stream"
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class SampledRun:
     """Of a root that ARM saw submitted."""
     series: Sequence[tuple[Series, Sequence[Document]]] = ()
     files: Sequence[SampledFile] = ()
+    oddity: str = ""
+    """What is odd with it, in a sentence."""
+    omissions: Sequence[str] = ()
+    """What no target can have of it (`hostile.values`)."""
 
 
 def sampled_run(node: Node, experiment_id: str, wanted: Wanted, parent: Document | None) -> SampledRun:

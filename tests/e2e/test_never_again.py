@@ -138,7 +138,7 @@ def done(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         point_at(sandbox, patch)
         source, target = sandbox.add_workspace(), sandbox.add_workspace()
         wanted = Wanted(runs=24, experiments=1, series=1, points=3, artifacts=2)
-        sample(sandbox.folder, source.workspace_name, wanted, hostile=True)
+        sample(sandbox.folder, source.workspace_name, wanted, hostile=("values", "files"))
         made = crafted(source)
         folder = configured(tmp_path_factory.mktemp("again"), source=source, target=target)
         (folder / "tmp").mkdir()

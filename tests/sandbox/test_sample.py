@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -9,8 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from azureml_sandbox.blobs import Blobs
+from azureml_sandbox.cli import app
 from azureml_sandbox.hostile import hostile_runs
 from azureml_sandbox.opened import opened
 from azureml_sandbox.running import Sandbox, WorkspaceFile
@@ -190,6 +193,77 @@ def test_mlflow_reads_not_finite_numbers(
     assert math.copysign(1, values[3]) == -1
 
 
+def test_a_hostile_workspace_has_every_kind_of_run() -> None:
+    """Job types, nodes, tasks of AutoML, distributions, trackers; few enough to be quick."""
+    runs = list(hostile_runs(0, HOME))
+    jobs = [made.job["properties"] for made in runs if made.job is not None]
+    nodes = [node for job in jobs for node in (job.get("jobs") or {}).values()]
+    traits = {trait for made in runs for trait in made.run["runTypeV2"]["traits"]}
+
+    assert len(ids(runs)) == len(runs) < 120
+    assert {job["jobType"] for job in jobs} == {"Command", "Pipeline", "Sweep", "AutoML", "Spark"}
+    assert {node.get("type", "import") for node in nodes} == {
+        *("command", "parallel", "spark", "sweep", "automl", "import", "data_transfer", "pipeline"),
+        *("if_else", "do_while", "parallel_for"),
+    }
+    assert {node["task"] for node in nodes if node.get("type") == "data_transfer"} == {
+        "copy_data",
+        "import_data",
+        "export_data",
+    }
+    assert len({job["taskDetails"]["taskType"] for job in jobs if job["jobType"] == "AutoML"}) == 10
+    assert {(job.get("distribution") or {}).get("distributionType") for job in jobs} == {
+        *(None, "Mpi", "PyTorch", "TensorFlow", "Ray")
+    }
+    assert {"mlflow", "local", "hyperdrive", "automl", "somethingNew"} <= traits
+    assert any(made.run["runType"] == "azureml.promptflow.FlowRun" for made in runs)
+    assert any(made.run["runId"].startswith("HD_") and made.run["parentRunId"] for made in runs)
+    assert any(job["jobType"] == "Pipeline" and job["jobs"] is None for job in jobs)
+    known = {made.run["runId"] for made in runs}
+    assert [made.run["runId"] for made in runs if (made.run["parentRunId"] or made.run["runId"]) not in known] == [
+        "hostile-0-orphan"
+    ]
+
+
+def test_a_reused_step_s_owner_may_lie_in_another_experiment() -> None:
+    runs = {made.run["runId"]: made.run for made in hostile_runs(0, HOME)}
+    step = runs["hostile-0-step-reused-from-afar"]
+    owner = runs[step["properties"]["azureml.reusedrunid"]]
+
+    assert step["dataContainerId"] == owner["dataContainerId"]
+    assert step["experimentId"] != owner["experimentId"]
+
+
+def test_what_is_odd_is_told(sandbox: Sandbox, workspace: WorkspaceFile) -> None:
+    """With --json: run, oddity, and what must be an omission; what no limit and no loss forbids is none."""
+    arguments = ["sample", str(sandbox.folder), "--workspace", workspace.workspace_name, "--runs", "1"]
+
+    ran = CliRunner().invoke(app, [*arguments, "--hostile", "--json"])
+
+    told = json.loads(ran.stdout)
+    odd = {each["run"]: each for each in told["hostile"]}
+    assert told["runs"] == 1 + len(odd)
+    assert odd["hostile-0-many-tags"] == {
+        "run": "hostile-0-many-tags",
+        "oddity": "75, of which 50 fit.",
+        "omissions": ["tags"],
+    }
+    assert odd["hostile-0-disagreeing"]["omissions"] == ["file outputs/listed_but_gone.bin"]
+    assert odd["hostile-0-odd-names"]["omissions"] == []
+
+
+def test_index_and_storage_may_name_different_places(sandbox: Sandbox, workspace: WorkspaceFile) -> None:
+    """The index one in another datastore, and the run's own place has other bytes."""
+    sample(sandbox.folder, workspace.workspace_name, replace(SMALL, runs=0), hostile=("more",))
+
+    with opened(sandbox.folder, workspace.workspace_name) as (world, home):
+        files = Blobs.of(sandbox.folder, home)
+        (entry,) = entries(world, home, found(world, home, "hostile-7-two-places"))
+        assert entry["dataPath"]["dataStoreName"] == BLOB_STORE
+        assert files.read(BLOB_STORE, entry["dataPath"]["relativePath"]) == b'{"place": "index"}'
+        assert files.read(ARTIFACT_STORE, entry["artifactId"]) == b'{"place": "storage"}'
+
+
 def test_hostile_runs_break_the_service_s_limits() -> None:
     """What a copier has to survive: each limit of the run document is exceeded at least once."""
     runs = [made.run for made in hostile_runs(0, HOME)]
@@ -202,6 +276,13 @@ def test_hostile_runs_break_the_service_s_limits() -> None:
     assert max(len(run["displayName"] or "") for run in runs) > 256
     assert max(len(run["description"] or "") for run in runs) > 5_000
     assert max(series.values()) > 50
+    every = [(each, row) for made in hostile_runs(0, HOME) for each, rows in made.series for row in rows]
+    assert max(len(each.name) for each, _ in every) > 255
+    assert max(len(each.columns) for each, _ in every) > 15
+    assert max(len(cell) for _, row in every for cell in row["data"].values() if isinstance(cell, str)) > 255
+    assert max(len(run["error"]["error"]["message"]) for run in runs if run["error"]) > 3_000
+    assert max(len(run["inputDatasets"]) for run in runs) > 200
+    assert max(len(run["outputDatasets"]) for run in runs) > 20
 
 
 @pytest.mark.parametrize(

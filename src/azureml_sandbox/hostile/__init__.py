@@ -1,0 +1,41 @@
+"""A workspace with every oddity that the service is known to answer, or that its documents allow: `sample --hostile`.
+
+One run an oddity, named after it. Each says in `oddity` what is odd, and in `omissions` what a target with the
+documented limits cannot have of it; everything else of it can be carried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from azureml_sandbox.hostile.automl import odd_automl
+from azureml_sandbox.hostile.files import odd_files
+from azureml_sandbox.hostile.kinds import odd_kinds
+from azureml_sandbox.hostile.make import archived_home, home, other_home
+from azureml_sandbox.hostile.more import more_oddities
+from azureml_sandbox.hostile.pipelines import odd_pipelines
+from azureml_sandbox.hostile.values import odd_values
+from azureml_sandbox.sample_runs import SampledRun
+from azureml_sandbox.world import Document, Workspace
+
+FAMILIES = ("values", "files", "more", "kinds")
+"""Odd documents and metrics, odd files, more of both, and a run of every kind."""
+
+
+def hostile_experiments(seed: int) -> Sequence[Document]:
+    """One to hold them, one that is archived, one that holds the owner of a reused step."""
+    return [home(seed), archived_home(seed), other_home(seed)]
+
+
+def hostile_runs(seed: int, workspace: Workspace, families: Collection[str] = FAMILIES) -> Iterator[SampledRun]:
+    """All of them, parents first."""
+    if "values" in families:
+        yield from odd_values(seed, workspace)
+    if "files" in families:
+        yield from odd_files(seed)
+    if "more" in families:
+        yield from more_oddities(seed, workspace)
+    if "kinds" in families:
+        yield from odd_kinds(seed, workspace)
+        yield from odd_pipelines(seed, workspace)
+        yield from odd_automl(seed, workspace)
