@@ -55,7 +55,7 @@ _CREATE_RUN = (
     Row("inputDatasets", Fate.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
     Row("outputDatasets", Fate.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
     Row("hidden", Fate.CARRIED, "Studio's word is archived"),
-    Row("runType", Fate.LINEAGE, "sent, Studio would open pages of services that never saw this run"),
+    Row("runType", Fate.LINEAGE, "sent (`--keep-run-type`), Studio opens pages of services that never saw this run"),
     Row("runDefinition", Fate.FILE, "as `rundata` answers it"),
     Row("jobSpecification", Fate.FILE, "as `rundata` answers it"),
     Row("actionUris", Fate.NEVER_SENT, "points at the source"),

@@ -142,6 +142,10 @@ class Run:
     creator: str | None = None
     kind: str | None = None
     """`runType`: azureml.PipelineRun, azureml.StepRun, azureml.scriptrun, …; None for runs that MLflow made."""
+    traits: tuple[str, ...] = ()
+    """Of `runTypeV2`: with the type they choose Studio's pages."""
+    typed: bool = False
+    """A target is to take the run for what it was: `put_runs` writes type and traits too (`--keep-run-type`)."""
     warnings: Json = None
     """A list of `source`, `message`. Only an event writes them, and one told twice writes twice: carried by a file."""
     container: str = ""

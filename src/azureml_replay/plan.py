@@ -96,6 +96,8 @@ class PlanOptions:
     limits: Limits = DOCUMENTED
     ids: Ids = same
     """What each run is to be called in the target."""
+    keep_run_type: bool = False
+    """New runs are written with the type that they have in the source, not with a neutral one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +194,7 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
     over = fit_series(logged, fitting, options.limits)
     _say_what_names_the_source(run.id, logged, fitting, options.ids)
-    as_read = replace(details.run, parent=run.parent if depth else None, document=None)
+    as_read = replace(details.run, parent=run.parent if depth else None, document=None, typed=options.keep_run_type)
     fitted = fit_run(as_read, recorded.source, fitting, options.limits)
     files, size = _files(recorded, run.id, fitting, options.files)
     return Step(

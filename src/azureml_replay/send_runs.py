@@ -16,7 +16,7 @@ from azureml_replay.archive.ledger import CREATE, FINISH, State
 from azureml_replay.errors import ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.plan import Step
-from azureml_replay.sync import BEGUN, HIDDEN, STATUS, Fate, Prefer, brings, fates, kept, sent_now, without
+from azureml_replay.sync import BEGUN, HIDDEN, RUN_TYPE, STATUS, Fate, Prefer, brings, fates, kept, sent_now, without
 from azureml_replay.workspace import Outcome, Refused, Target
 
 
@@ -184,6 +184,8 @@ class RunSender:
         for step in steps:
             before = self.archive.sent(self.target.ref, step.source)
             values[step.source] = sent_now(step.run, before, stay.get(step.source, frozenset()), state=state)
+            if step.run.typed and step.source not in self.known and not state:
+                values[step.source][RUN_TYPE] = step.run.kind
             if state:  # points went before
                 values[step.source] |= {f"metric {series.key.name}": True for series, _ in step.series}
         self.archive.put_sent(self.target.ref, values)

@@ -20,6 +20,10 @@ Editable: TypeAlias = Mapping[str, str | bool | None]
 STATUS, HIDDEN = "status", "hidden"
 BEGUN: Editable = {STATUS: "Running", HIDDEN: False}
 """As `put_runs` leaves a run that `finish_runs` has not reached."""
+RUN_TYPE = "run type"
+"""Among what was sent, where `--keep-run-type` was: nobody can edit it."""
+NOT_EDITABLE = (RUN_TYPE, "metric ")
+"""How names begin that stand among what was sent and are no values of `editable`."""
 GONE_REASON = "disappeared at the source: what was sent stays"
 _NOTHING = object()
 

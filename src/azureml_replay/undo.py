@@ -24,7 +24,7 @@ from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import ids_in
 from azureml_replay.send_experiments import OWNER, experiment_item
-from azureml_replay.sync import HIDDEN, editable
+from azureml_replay.sync import HIDDEN, NOT_EDITABLE, editable
 from azureml_replay.synthetic.options import SHAPE, job_of
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Refused, Target
@@ -146,7 +146,7 @@ class _Undoing:
         ours, theirs = editable(source) if source else {}, editable(there)
         probe = self._probe()
         ignored = {HIDDEN, *(f"tag {key}" for key in (probe.added if probe else ()))}
-        names = {*theirs, *(name for name in sent if not name.startswith("metric "))} - ignored
+        names = {*theirs, *(name for name in sent if not name.startswith(NOT_EDITABLE))} - ignored
         return sorted(
             name for name in names if theirs.get(name, _NONE) not in (sent.get(name, _NONE), ours.get(name, _NONE))
         )

@@ -10,7 +10,7 @@ from azureml_replay.archive.ledger import file_item
 from azureml_replay.compare import alike, shown
 from azureml_replay.model import Finding, Omission, Run, RunId, StoredFile, WorkspaceRef
 from azureml_replay.plan import Step
-from azureml_replay.sync import GONE_REASON, Editable, Fate, fates
+from azureml_replay.sync import GONE_REASON, RUN_TYPE, Editable, Fate, fates
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,12 @@ def judged(
 ) -> Judged:
     """`wanted` and `there` are the run's files by path. Findings stay as they are where nobody knows what was sent."""
     sent = archive.sent(target, step.source)
-    if sent is None or not findings:
+    if sent is None:
+        return Judged(findings, ())
+    if sent.get(RUN_TYPE, actual.kind) != actual.kind:
+        told_type = Finding(step.source, RUN_TYPE, "differs", str(sent[RUN_TYPE]), shown(actual.kind))
+        findings = [*findings, told_type]
+    if not findings:
         return Judged(findings, ())
     told = {shown(name): fate for name, fate in fates(step.run, actual, sent).items()}
     told |= {shown(f"file {path}"): fate for path, fate in _files(archive, target, step.source, wanted, there)}

@@ -14,6 +14,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.listing import GONE
 from azureml_replay.extract import ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
+from azureml_replay.plan import PlanOptions
 from azureml_replay.replay import ReplayOptions
 from azureml_replay.selection import Selection
 from azureml_replay.sync import GONE_REASON, Prefer
@@ -298,3 +299,23 @@ def test_a_running_run_is_written_as_it_is_and_finished_later(calm: Sandbox, azu
     assert (waiting.extracted.active, waiting.verdict.runs) == (1, 0)
     assert (frozen["status"], first.verdict.runs, first.verdict.findings) == ("Running", 2, 0)
     assert (root_of(calm, target)["status"], done.replayed.points, done.verdict.findings) == ("Completed", 1, 0)
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["neutral", "kept"])
+def test_a_new_run_keeps_its_type_where_asked(keep: bool, calm: Sandbox, azure_env, tmp_path: Path) -> None:
+    """With its traits, and verified; else the type is in the lineage alone."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    change(calm, source, in_run(lambda run: {"runTypeV2": {**(run["runTypeV2"] or {}), "traits": ["automl", "x"]}}))
+    options = MigrateOptions(replay=ReplayOptions(plan=PlanOptions(keep_run_type=keep)))
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive", options=options))
+
+    root = root_of(calm, target)
+    kept = (root["runType"], (root["runTypeV2"] or {}).get("traits") or [])
+    assert (kept == ("azureml.scriptrun", ["automl", "x"])) == keep
+    assert done.verdict.findings == 0
+
+    change(calm, target, in_run(lambda _: {"runType": "other"}))
+    again = asyncio.run(migrated(source, target, tmp_path / "archive"))
+    assert again.verdict.findings == keep

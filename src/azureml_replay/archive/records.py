@@ -122,6 +122,7 @@ def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str,
         "modified": _stamp(run.modified),
         "creator": run.creator,
         "kind": run.kind,
+        "traits": list(run.traits),
         "container": run.container,
         "unknown": list(run.unknown),
     }
@@ -135,7 +136,8 @@ def details_of(run: str, record: dict[str, Any]) -> RunDetails:
     times: dict[str, Any] = {name: moment(record.pop(name)) for name in ("start", "end", "created", "modified")}
     definition, specification = record.pop("definition"), record.pop("specification")
     unknown, more = tuple(record.pop("unknown")), record.pop("more", {})
-    whole = Run(id=RunId(run), unknown=unknown, **times, **fields, **record)
+    traits = tuple(record.pop("traits", ()))
+    whole = Run(id=RunId(run), unknown=unknown, traits=traits, **times, **fields, **record)
     return RunDetails(run=whole, definition=definition, specification=specification, more=more)
 
 

@@ -181,6 +181,7 @@ def run(document: Document, experiment_name: str) -> Run:
         modified=read("lastModifiedUtc", instant, None),
         creator=read("createdBy", lambda value: value.get("userName"), None),
         kind=read("runType", words, None),
+        traits=read("runTypeV2", lambda value: tuple(map(words, value.get("traits") or ())), ()),
         warnings=document.get("warnings") or None,
         container=read("dataContainerId", words, ""),
         document=document,

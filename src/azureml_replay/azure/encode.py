@@ -88,7 +88,18 @@ def modify_experiment(wanted: Experiment) -> Body:
 def create_runs(runs: Sequence[Run]) -> Body:
     """Runs under way, with all that they carry. Visible until `finish_runs`: events move what has not ended."""
     moving = {"status": "Running", "hidden": False, "options": {"generateDataContainerIdIfNotSpecified": True}}
-    return {"runs": [{**_carried(run), **_given({"startTimeUtc": _time(run.start)}), **moving} for run in runs]}
+    return {
+        "runs": [
+            {**_carried(run), **_given({"startTimeUtc": _time(run.start), **_type(run)}), **moving} for run in runs
+        ]
+    }
+
+
+def _type(run: Run) -> Body:
+    """A neutral one unless told otherwise: Studio's pages of other types ask services that never saw the run."""
+    if not run.typed:
+        return {}
+    return {"runType": run.kind, "runTypeV2": {"traits": list(run.traits)} if run.traits else None}
 
 
 def update_runs(runs: Sequence[Run]) -> Body:

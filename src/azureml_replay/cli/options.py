@@ -195,13 +195,19 @@ def replay_flags(
     prefer: Annotated[
         Prefer, typer.Option(help="Whose value stays where both workspaces changed it since it was sent.")
     ] = Prefer.TARGET,
+    keep_run_type: Annotated[
+        bool, typer.Option("--keep-run-type", help="New runs get their own type: Studio may open pages that fail.")
+    ] = False,
 ) -> ReplayOptions:
     """How runs are to arrive."""
     from azureml_replay.plan import PlanOptions
     from azureml_replay.replay import OnConflict, ReplayOptions
 
     return ReplayOptions(
-        plan=PlanOptions(files=file_flags(files=files, max_file_size=max_file_size, no_artifacts=no_artifacts)),
+        plan=PlanOptions(
+            files=file_flags(files=files, max_file_size=max_file_size, no_artifacts=no_artifacts),
+            keep_run_type=keep_run_type,
+        ),
         new_ids=ids is RunIds.NEW,
         on_conflict=OnConflict(on_conflict.value),
         prefer=prefer,
