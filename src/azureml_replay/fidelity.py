@@ -48,7 +48,7 @@ _CREATE_RUN = (
     Row("displayName", Fate.CARRIED, "the same, unprefixed; too long: overflow"),
     Row("description", Fate.CARRIED, "the same; too long: overflow"),
     Row("tags", Fate.CARRIED, "each key, null values too; beyond limits: overflow; `original_job_id` is added"),
-    Row("properties", Fate.CARRIED, "each key but `CancelUri` (acts on the source); beyond limits: overflow"),
+    Row("properties", Fate.CARRIED, "each key but `CancelUri` (acts on the source) and `mlflow.artifactUri` (below)"),
     Row("parameters", Fate.CARRIED, "each key, any JSON; beyond limits: overflow"),
     Row("inputs", Fate.CARRIED, "each reference as it is: it names the source's asset"),
     Row("outputs", Fate.CARRIED, "each reference as it is: it names the source's asset"),
@@ -252,6 +252,9 @@ Every value that the source answers for a run ends up in one of these ways. The 
 are kept whole in the archive, whatever becomes of their values in the target; only what is redacted is gone from them.
 """
 _MORE = """
+The property, or tag, `mlflow.artifactUri` says where MLflow finds a run's files. It names the workspace, and the
+service makes it: the target is not sent the source's, and verify finds one that leads there.
+
 Beside this table, a run's files are carried from its storage, byte for byte, whether the index lists them or not.
 What the target's limits refuse goes whole into the run's file `replay/overflow.json` and is listed as an omission.
 A text that looks like a secret is redacted wherever it stands, and listed as an omission. Keys that this table does

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from azureml_replay import lineage
@@ -11,6 +11,12 @@ from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey, 
 
 NEVER_SENT = {"CancelUri": "points at the source"}
 """Properties that would act on the source workspace (FIDELITY, Runs)."""
+PLACES = frozenset({"mlflow.artifactUri"})
+"""Properties and tags that name a workspace: where MLflow looks for a run's files. The service makes its own.
+
+Recorded: the answer to `runs/create` has it, and no client sends it; runs of jobs have none, and MLflow finds their
+files all the same (mlflow-patch-history.json, and the 63 runs of jobs).
+"""
 SYSTEM_KEYS = ("_aml_system_", "_azureml", "azureml.", "mlflow.")
 """Tags and properties that the platform wrote: the user's own are served first where room is short."""
 OWN_FOLDER = "replay/"
@@ -70,13 +76,13 @@ def _fit_error(error: Json, most: int, fitting: Fitting) -> Json:
 
 
 def _fit_tags(run: Run, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
-    own = {key: value for key, value in run.tags.items() if key != lineage.TAG}
+    own = {key: value for key, value in run.tags.items() if key != lineage.TAG and key not in PLACES}
     kept = _fit_pairs("tag", own, limits.tags - 1, fitting, limits)
     return {lineage.TAG: run.id, **kept}
 
 
 def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
-    own = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY}
+    own = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY and key not in PLACES}
     for key in NEVER_SENT.keys() & own.keys():
         del own[key]
         fitting.omit(f"property {key}", NEVER_SENT[key])
@@ -118,6 +124,18 @@ def _fit_datasets(kind: str, datasets: Json, most: int, fitting: Fitting) -> Jso
         return datasets
     fitting.over(kind, "datasets", datasets[most:], f"more than {most} of them")
     return datasets[:most]
+
+
+def led_back(run: Run, source: WorkspaceRef) -> Iterator[tuple[str, str]]:
+    """What of a target's run names the source as the place of its files: `property mlflow.artifactUri`, and its value.
+
+    Older versions of ours sent it, and properties are immutable.
+    """
+    for kind, pairs in (("property", run.properties), ("tag", run.tags)):
+        for key in PLACES & pairs.keys():
+            value = pairs[key] or ""
+            if f"{source.arm_id}/".lower() in f"{value}/".lower():
+                yield f"{kind} {key}", value
 
 
 def fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits: Limits) -> frozenset[SeriesKey]:

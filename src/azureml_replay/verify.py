@@ -13,6 +13,7 @@ from itertools import islice
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import compare_experiments, compare_runs
+from azureml_replay.fitting import PLACES, led_back
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing
 from azureml_replay.model import (
@@ -172,7 +173,9 @@ class _Verifying:
         elif kept:
             for fact, wanted, found in lineage.differences(step.run, actual):
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
-        ignored = {lineage.PROPERTY, *(self.probe.added if self.probe else ())}
+        for place, value in led_back(actual, self.archive.source):
+            yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
+        ignored = {lineage.PROPERTY, *PLACES, *(self.probe.added if self.probe else ())}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
         for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
             yield replace(finding, run=step.source)

@@ -87,7 +87,8 @@ def _migrated(sandbox: Sandbox, folder: Path, fill: Callable[[WorkspaceFile, Pat
     for seen in (there, here):
         for _, told in _all(seen):
             for properties in (told["properties"], told["details"]["properties"]):
-                properties.pop(ARTIFACT_URI, None)  # names a workspace: that it is the source's is no promise
+                place = properties.pop(ARTIFACT_URI, "")
+                assert seen is there or source.workspace_name not in place
     return Looked(there, here, {run: _without_lineage(told) for run, told in _all(here)})
 
 

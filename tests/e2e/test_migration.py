@@ -77,6 +77,16 @@ def test_official_clients_see_every_point_and_every_byte(migrated) -> None:
     assert len(there.files) > 20
 
 
+def test_mlflow_is_led_to_the_targets_own_files(migrated) -> None:
+    """Where it looks for a run's files names the target, also where a property of the run named the source."""
+    source, target, *_ = migrated
+
+    there, here = look(source, files=False).places, look(target, files=False).places
+
+    assert set(there.values()) == {source.workspace_name}
+    assert set(here.values()) == {target.workspace_name}
+
+
 def test_azure_ai_ml_lists_the_same_jobs(migrated) -> None:
     """Name, display name, experiment, status and type of every root job."""
     source, target, *_ = migrated

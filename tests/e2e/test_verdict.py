@@ -232,6 +232,19 @@ def test_one_thing_changed_is_named(
     assert counted == len(case.named)
 
 
+def test_a_place_in_the_source_is_named(
+    source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """What would lead MLflow to the source's files is found; the target's own place, which no plan names, is not."""
+    target = calm.add_workspace()
+    asyncio.run(migrated(source, target, tmp_path / "archive"))
+    for workspace, expected in ((target, set()), (source, of_root("property mlflow.artifactUri"))):
+        place = f"azureml://host/mlflow/v2.0{workspace_config(str(workspace.path)).ref.arm_id}/experiments/0/runs/root"
+        change(calm, target, in_pairs("properties", {"mlflow.artifactUri": place}))
+
+        assert asyncio.run(findings(source, target, tmp_path / "archive", deep=False)) == (len(expected), expected)
+
+
 def test_an_experiment_that_the_target_had_keeps_its_own(
     source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:

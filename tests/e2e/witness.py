@@ -33,6 +33,8 @@ class Seen:
     """(run, path) -> sha256 of the bytes."""
     jobs: dict[str, tuple[str, str, str, str]]
     """azure-ai-ml: name -> display name, experiment, status, type."""
+    places: dict[str, str]
+    """MLflow: run -> the workspace that its `artifact_uri` names."""
 
 
 def ml_client(workspace: WorkspaceFile) -> MLClient:
@@ -69,6 +71,7 @@ def look(workspace: WorkspaceFile, *, files: bool = True) -> Seen:
             for path, digest in _files(client, run.info.run_id).items()
         },
         jobs={job.name: _job(job) for job in ml_client(workspace).jobs.list(list_view_type=ListViewType.ALL)},
+        places={run.info.run_id: run.info.artifact_uri.split("/workspaces/")[1].split("/")[0] for run in runs},
     )
 
 

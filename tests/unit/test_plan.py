@@ -262,6 +262,16 @@ def test_a_summary_counts_what_the_steps_say() -> None:
     assert summary.reasons == {"points at the source": 1}
 
 
+def test_what_names_the_source_as_the_place_of_files_stays_behind() -> None:
+    """The target's service makes its own: neither property nor tag goes, and it is no omission."""
+    place = {"mlflow.artifactUri": "azureml://host/mlflow/v2.0/subscriptions/s/…/runs/r1/artifacts"}
+
+    step = step_of(a_run(properties={**place, "a": "b"}, tags={**place, "c": "d"}))
+
+    assert (step.run.properties.keys(), step.run.tags.keys()) == ({lineage.PROPERTY, "a"}, {lineage.TAG, "c"})
+    assert step.omissions == ()
+
+
 def test_where_each_run_has_its_own_container_a_reused_step_has_its_owners_content() -> None:
     """Points and files of the owner, no omission; an owner that the archive lacks stays one."""
     held = [RunDetails(run=a_run("owner")), RunDetails(run=a_run("again", container="dcid.owner"))]
