@@ -1,5 +1,5 @@
 """python -m azureml_sandbox."""
 
-from azureml_sandbox.cli import main
+from azureml_sandbox.command import main
 
 main()
