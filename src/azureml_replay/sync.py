@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TypeAlias
 
 from azureml_replay.compare import CARRIED, compare_runs
@@ -28,7 +28,7 @@ GONE_REASON = "disappeared at the source: what was sent stays"
 _NOTHING = object()
 
 
-class Prefer(Enum):
+class Prefer(StrEnum):
     """Which side keeps its value where both changed."""
 
     TARGET = "target"
