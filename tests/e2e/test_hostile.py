@@ -1,0 +1,60 @@
+"""A workspace with every oddity of the sample: each omission was to be expected, none is more, and nothing fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.migrate import MigrateOptions
+from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.selection import Selection
+from azureml_sandbox.running import Sandbox
+from azureml_sandbox.sample import sample
+from azureml_sandbox.sample_shape import Wanted
+from e2e.library import migrated
+
+OVERFLOW = "; kept in replay/overflow.json"
+EXPECTED = {
+    ("step-reused", "container", "shared with another run, carried once with its owner"): 1,
+    ("orphan", "parent", "the source has no such run"): 1,
+    ("disagreeing", "file", "listed, not stored"): 1,
+    ("many-parameters", "parameter", "more than 200 of them" + OVERFLOW): 55,
+    ("many-metrics", "metric", "more than 50 metric names" + OVERFLOW): 10,
+    ("long-texts", "text", "longer than 256 characters" + OVERFLOW): 1,
+    ("long-texts", "text", "longer than 5000 characters" + OVERFLOW): 1,
+    ("many-properties", "property", "value longer than 1000 characters" + OVERFLOW): 1,
+    ("many-properties", "property", "more than 49 of them" + OVERFLOW): 26,
+    ("many-tags", "tag", "more than 49 of them" + OVERFLOW): 26,
+    ("system-tags", "tag", "value longer than 1000 characters" + OVERFLOW): 1,
+    ("rich-metrics", "metric", "no target takes it; kept in the archive"): 1,
+}
+"""By run, what and why: FIDELITY's rules, counted by hand."""
+WHOLE = ("null-tags", "running", "archived", "not-finite", "odd-names", "elsewhere", "step-that-ran")
+"""Odd, and carried without an omission."""
+
+
+def test_every_omission_of_a_hostile_workspace_is_expected(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Extracted, replayed, and every value and byte compared; what the plan said is what verify counted."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    shape = Wanted(runs=4, children=3, experiments=1, seed=0, series=1, points=3, artifacts=1)
+    sample(calm.folder, source.workspace_name, shape, hostile=True)
+    chosen, options = Selection(include_active=True), MigrateOptions(deep=True)
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive", selection=chosen, options=options))
+
+    assert (done.extracted.failed, done.replayed.failed, done.replayed.conflicts) == ((), (), ())
+    told: Counter[tuple[str, str, str]] = Counter()
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        assert [finding for there in archive.targets() for finding in archive.findings(there)] == []
+        planned = [one for step in plan(archive, Selection(), PlanOptions()) for one in step.omissions]
+        for one in [*planned, *archive.omissions()]:
+            reason = one.reason.rpartition("; ")[2] if "404" in one.reason else one.reason
+            told[one.run.removeprefix("hostile-0-"), one.what.split()[0], reason] += 1
+    assert done.verdict.omissions == told.total()
+    named = {run for run, _, _ in EXPECTED} | set(WHOLE)
+    assert {key: count for key, count in told.items() if key[0] in named} == EXPECTED
+    assert not any(run.startswith("sample") for run, _, _ in told), "the ordinary runs have none"
