@@ -57,8 +57,8 @@ class PointCheck:
             there.add(points)
             shape = points.series
         found = [*compare_series(step.source, series, shape)] if shape is not None else []
-        if wanted == there:
-            return found, []
+        if wanted == there or (shape is not None and len(shape.columns) != len(series.columns)):
+            return found, []  # rows of other columns differ all: the finding of the columns says so
         expected = (row for points in self.archive.points(step.source, series.key) for row in points.rows())
         actual = [row async for points in self._rows(step.run.id, series) for row in points.rows()]
         pairs = differing_rows(expected, actual, series)

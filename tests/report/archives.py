@@ -70,7 +70,12 @@ def a_run(name: str, parent: str | None = None, **more: object) -> Run:
     return Run(**(fields | more))  # type: ignore[arg-type]
 
 
-def put(archive: Archive, runs: Sequence[Run], logged: dict[str, list[tuple[Series, list[Row]]]] | None = None) -> None:
+def put(
+    archive: Archive,
+    runs: Sequence[Run],
+    logged: dict[str, list[tuple[Series, list[Row]]]] | None = None,
+    files: Sequence[str] = ("outputs/model.bin",),
+) -> None:
     """Extracted."""
     archive.put_listed(runs)
     archive.arrange()
@@ -80,10 +85,14 @@ def put(archive: Archive, runs: Sequence[Run], logged: dict[str, list[tuple[Seri
         archive.put_details(RunDetails(run=run))
         for series, rows in (logged or {}).get(run.id, []):
             archive.put_chunk(run.id, [Points.of(series, rows)])
-        place = Location("workspaceartifactstore", f"ExperimentRun/dcid.{run.id}/outputs/model.bin")
-        file = StoredFile(location=place, size_bytes=1_234, md5=bytes(range(16)))
-        archive.put_artifacts(run.id, [Artifact(path="outputs/model.bin", location=place, indexed=True, stored=file)])
+        archive.put_artifacts(run.id, [_file(run.id, path) for path in files])
         archive.complete(run.id)
+
+
+def _file(run: RunId, path: str) -> Artifact:
+    place = Location("workspaceartifactstore", f"ExperimentRun/dcid.{run}/{path}")
+    stored = StoredFile(location=place, size_bytes=1_234, md5=bytes(range(16)))
+    return Artifact(path=path, location=place, indexed=True, stored=stored)
 
 
 def differ(archive: Archive, run: RunId, series: Series, actual: list[Row]) -> None:

@@ -11,6 +11,7 @@ from azureml_replay.differing import as_number
 from azureml_replay.model import TICKS_PER_SECOND, Differing, Instant, Points, RunId, Series, Value
 from azureml_replay.report.blocks import Numbers
 from azureml_replay.report.facts import Curve, Line, Single, Table
+from azureml_replay.report.images import images
 
 NUMBERS = ("Double", "Integer")
 TABLE_ROWS = 200
@@ -85,7 +86,7 @@ def metrics_of(archive: Archive, run: RunId, state: State, numbers: Numbers) -> 
         if not one.rows:
             continue
         if not is_curve(one.series):
-            found.tables.append(_table(one, state))
+            found.tables.append(_table(archive, run, one, state))
         elif one.rows == 1:
             found.singles.append(_single(one, state))
         else:
@@ -234,7 +235,8 @@ def _single(one: Gathered, state: State) -> Single:
     )
 
 
-def _table(one: Gathered, state: State) -> Table:
+def _table(archive: Archive, run: RunId, one: Gathered, state: State) -> Table:
+    files = [at for at, (_, kind) in enumerate(one.series.columns) if kind == "Artifact"]
     return Table(
         name=name_of(one.series),
         kind=one.series.ux_type or "",
@@ -242,6 +244,7 @@ def _table(one: Gathered, state: State) -> Table:
         rows=tuple(tuple(map(shown, row)) for row in one.cells),
         of=one.rows,
         state=state.of(one.series),
+        images=tuple(images(archive, run, (row[at] for row in one.cells for at in files))),
     )
 
 

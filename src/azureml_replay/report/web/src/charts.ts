@@ -21,6 +21,7 @@ let printing = false;
 
 export const onTheme = (redraw: () => void): void => dark.addEventListener("change", redraw);
 export const setPrinting = (value: boolean): void => void (printing = value);
+export const isPrinting = (): boolean => printing;
 const palette = (): Palette => (dark.matches && !printing ? DARK : LIGHT);
 
 const STATES: Record<Curve["state"], string> = {
@@ -50,7 +51,7 @@ export function figure(curve: Curve, from: Block): HTMLElement {
   const element = h(
     "figure",
     { class: `chart ${curve.state}` },
-    h("figcaption", {}, h("b", {}, curve.name), h("span", { class: `state ${curve.state}` }, STATES[curve.state])),
+    h("figcaption", {}, h("b", {}, curve.name), curve.target && legend(), h("span", { class: `state ${curve.state}` }, STATES[curve.state])),
     first(curve),
     readout,
     canvas,
@@ -87,6 +88,15 @@ export function drawAll(): void {
 export function forget(): void {
   pending.forEach((_, element) => watcher.unobserve(element));
   pending.clear();
+}
+
+function legend(): HTMLElement {
+  const key = (side: "source" | "target"): HTMLElement => {
+    const stroke = h("i", { class: side });
+    stroke.style.color = palette()[side];
+    return h("span", {}, stroke, side);
+  };
+  return h("span", { class: "legend" }, key("source"), key("target"));
 }
 
 function first(curve: Curve): HTMLElement | null {

@@ -1,8 +1,8 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { bar } from "./bar";
-import { drawAll, forget, onTheme, setPrinting } from "./charts";
-import { block, json } from "./data";
+import { drawAll, forget, isPrinting, onTheme, setPrinting } from "./charts";
+import { block, json, type Block } from "./data";
 import { detail, heading } from "./detail";
 import { h, table, type Child } from "./dom";
 import { Rows } from "./rows";
@@ -19,17 +19,24 @@ async function start(): Promise<void> {
   const rows = new Rows(index);
   const right = h("article", { id: "detail", tabindex: -1, "aria-label": "The chosen run" });
   let latest = -1;
+  let drawn: [number, Block | null] = [-1, null];
   let timer = 0;
 
   async function open(at: number): Promise<void> {
     latest = at;
     const place = index.place[at];
     const found = place < 0 ? null : await block(Math.floor(place / 64), head.sharded);
-    if (latest !== at) return;
+    if (latest === at) render(at, found);
+  }
+
+  function render(at: number, found: Block | null): void {
+    const place = index.place[at];
+    drawn = [at, found];
     forget();
     const body: Child[] = found ? detail(found.details[place % 64], found) : [leftOut(head)];
     right.replaceChildren(heading(rows, at), ...body.filter((part): part is HTMLElement => part instanceof Node));
     right.scrollTop = 0;
+    if (isPrinting()) drawAll();
   }
 
   const soon = (at: number): void => {
@@ -61,7 +68,7 @@ async function start(): Promise<void> {
       above.search.focus();
     } else if (event.key === "n" && head.counts[0] > 0) next();
   });
-  const redraw = (): void => void (latest >= 0 && open(latest));
+  const redraw = (): void => void (drawn[0] >= 0 && render(...drawn)); // at once: paper does not wait
   onTheme(redraw);
   let width = window.innerWidth;
   let resized = 0;
@@ -73,8 +80,8 @@ async function start(): Promise<void> {
   });
   window.addEventListener("beforeprint", () => {
     setPrinting(true);
+    redraw();
     list.replaceChildren(...paper(rows));
-    drawAll();
   });
   window.addEventListener("afterprint", () => {
     setPrinting(false);
