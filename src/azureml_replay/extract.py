@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.bring_code import CodeBringer
 from azureml_replay.bring_metrics import MetricBringer, Metrics, more_than
 from azureml_replay.download import Download
 from azureml_replay.errors import NotFound, ServiceError
@@ -43,6 +44,8 @@ class ExtractOptions:
     metrics: Metrics = Metrics.FULL
     artifacts: bool = True
     """The list of files; their bytes stay where they are and are copied server to server by replay."""
+    code: bool = False
+    """What jobs were submitted with."""
     download: bool = False
     """The bytes too: then replay and verify need the source no more."""
     check_all: bool = False
@@ -106,6 +109,9 @@ async def extract(
     download = Download(source, archive, progress)
     if options.artifacts and options.download:
         await download.bring(width)
+    code = CodeBringer(source, archive, progress)
+    if options.code:
+        await code.bring()
     return Extracted(
         listed=listed,
         units=len(choice.units),
@@ -116,7 +122,7 @@ async def extract(
         active=choice.active_runs,
         kept=download.files,
         kept_bytes=download.bytes,
-        failed=(*extraction.failed, *download.failed),
+        failed=(*extraction.failed, *download.failed, *code.failed),
     )
 
 

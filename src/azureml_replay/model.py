@@ -319,6 +319,21 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeReference:
+    """The code that a run was submitted with; at least one of both."""
+
+    asset: str | None = None
+    """ARM id of a code version."""
+    snapshot: str | None = None
+    """Of the content service."""
+
+    @property
+    def key(self) -> str:
+        """Equal for equal code, as far as ids tell."""
+        return self.asset or self.snapshot or ""
+
+
+@dataclass(frozen=True, slots=True)
 class Omission:
     """Something of the source that the target will not have."""
 

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from azureml_replay.code import code_of
 from azureml_replay.file_plan import ALL_FILES, TWICE, UNINDEXED_FOLDER, FileChoice
 from azureml_replay.fitting import (
+    CODE_FILE,
     JOB_FILE,
     OVERFLOW_FILE,
     Fitting,
@@ -23,6 +25,7 @@ from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import (
     UNREADABLE,
     Artifact,
+    CodeReference,
     Job,
     Json,
     Listed,
@@ -79,6 +82,10 @@ class Recorded(Protocol):
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         """A run's files, by path."""
+        ...
+
+    def code(self, reference: CodeReference) -> object:
+        """What holds it; a text says why nothing does; None where nobody asked for it."""
         ...
 
     def stored_twice(self, run: RunId) -> Iterator[str]:
@@ -197,6 +204,7 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
     as_read = replace(details.run, parent=run.parent if depth else None, document=None, typed=options.keep_run_type)
     fitted = fit_run(as_read, recorded.source, fitting, options.limits)
     files, size = _files(recorded, run.id, fitting, options.files)
+    code = tuple(_code(recorded, details.run, job, fitting))
     return Step(
         source=run.id,
         unit=root,
@@ -205,7 +213,7 @@ def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, de
         series=tuple((series, rows) for series, rows in logged if series.key not in over),
         files=files,
         bytes=size,
-        own_files=tuple(_own_files(details, job, overflow=bool(over or fitting.overflow))),
+        own_files=(*_own_files(details, job, overflow=bool(over or fitting.overflow)), *code),
         overflow=fitting.overflow,
         overflow_series=over,
         omissions=tuple(fitting.omissions),
@@ -247,6 +255,16 @@ def _chosen(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice
         else:
             files, size = files + 1, size + artifact.stored.size_bytes
     return files, size
+
+
+def _code(recorded: Recorded, run: Run, job: Job | None, fitting: Fitting) -> Iterator[str]:
+    """The path of the code's zip, where the archive was asked to hold it."""
+    reference = code_of(run, job)
+    held = recorded.code(reference) if reference else None
+    if isinstance(held, str):
+        fitting.omit("code snapshot", f"code snapshot: {held}")
+    elif held is not None:
+        yield CODE_FILE
 
 
 def _own_files(details: RunDetails, job: Job | None, *, overflow: bool) -> Iterator[str]:

@@ -11,10 +11,11 @@ import orjson
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
+from azureml_replay.code import code_of
 from azureml_replay.compare import alike
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.file_plan import FileChoice, placed
-from azureml_replay.fitting import JOB_FILE
+from azureml_replay.fitting import CODE_FILE, JOB_FILE
 from azureml_replay.limits import FILES_PER_REQUEST
 from azureml_replay.listing import RUN_FOLDER
 from azureml_replay.model import ARTIFACT_STORE, Artifact, Json, Location, Points, RunId, SeriesKey, StoredFile
@@ -22,7 +23,7 @@ from azureml_replay.plan import Step, job_document
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, Supply
 from azureml_replay.sync import Prefer
-from azureml_replay.workspace import CopyFile, NewFile, PutFile, Refused, Target
+from azureml_replay.workspace import CopyFile, HeldFile, NewFile, PutFile, Refused, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class FileSender:
                 files += 1
                 size += artifact.stored.size_bytes if artifact.stored else 0
             rest = {}
-        return FilesSent(files + len(made), size + sum(len(file.data) for file in made))
+        return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made))
 
     async def _stays(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[str, Receipt]) -> bool:
         """True where the target's file is neither what was sent last nor what the source has now (sync.py)."""
@@ -123,7 +124,7 @@ class FileSender:
         items = {file_item(path): digest for path, (_, digest) in files.items()}
         self.archive.mark(self.target.ref, step.source, items, State.SENDING, durable=False)
         outcomes = await self.target.put_files(step.run.experiment, step.run.id, [file for file, _ in files.values()])
-        sent = {path: _as_sent(file) for path, (file, _) in files.items() if outcomes.get(path) is None}
+        sent = {path: as_stored(file) for path, (file, _) in files.items() if outcomes.get(path) is None}
         self.archive.put_sent_files(self.target.ref, step.source, sent)
         arrived = {file_item(path): items[file_item(path)] for path in files if outcomes.get(path) is None}
         self.archive.mark(self.target.ref, step.source, arrived, State.SENT, durable=False)
@@ -148,18 +149,35 @@ def place_of(run: RunId, path: str) -> Location:
     return Location(ARTIFACT_STORE, f"{RUN_FOLDER}dcid.{run}/{path}")
 
 
-def _as_sent(file: PutFile) -> StoredFile:
+def as_stored(file: PutFile) -> StoredFile:
+    """As a storage is to describe it."""
     if isinstance(file, NewFile):
         md5 = hashlib.md5(file.data, usedforsecurity=False).digest()
         return StoredFile(location=Location("", file.path), size_bytes=len(file.data), md5=md5)
     return file.stored
 
 
-def own_files(archive: Archive, step: Step) -> Iterator[NewFile]:
-    """The files that we make for a run: the job as it was submitted, and what the target's limits refused."""
+def own_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
+    """The files that we make for a run: the job as it was submitted, its code, and what the target's limits refused."""
     for path in step.own_files:
+        if path == CODE_FILE:
+            yield _code_file(archive, step)
+            continue
         document = job_document(archive, step.source) if path == JOB_FILE else _overflow(archive, step)
         yield NewFile(path=path, data=orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+
+
+def _code_file(archive: Archive, step: Step) -> HeldFile:
+    """Raises LookupError where the plan was made from another archive."""
+    run = archive.run(step.source)
+    reference = code_of(run, archive.job(step.source)) if run else None
+    held = archive.code(reference) if reference else None
+    if held is None or isinstance(held, str):
+        raise LookupError(f"the archive holds no code of run {step.source}")
+    stored = StoredFile(
+        location=Location("", CODE_FILE), size_bytes=held.size_bytes, md5=held.md5, content_type="application/zip"
+    )
+    return HeldFile(path=CODE_FILE, stored=stored, pieces=held.pieces)
 
 
 def _overflow(archive: Archive, step: Step) -> Json:
@@ -194,7 +212,9 @@ def file_digest(stored: StoredFile) -> bytes:
     return hashlib.blake2b(f"{stored.etag}|{stored.size_bytes}|{stored.md5!r}".encode(), digest_size=16).digest()
 
 
-def _digest_of(file: NewFile) -> bytes:
+def _digest_of(file: NewFile | HeldFile) -> bytes:
+    if isinstance(file, HeldFile):
+        return file_digest(file.stored)
     return hashlib.blake2b(file.data, digest_size=16).digest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +12,7 @@ from azureml_replay.file_plan import FileChoice, placed, target_path
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.plan import Step
-from azureml_replay.send_files import own_files
+from azureml_replay.send_files import as_stored, own_files
 from azureml_replay.supply import Supply, md5_of
 from azureml_replay.workspace import Target
 
@@ -83,8 +82,7 @@ class FileCheck:
         if choice.narrowed:
             left_out |= {path for path, _ in placed(self.archive.artifacts(step.source))}
         for made in own_files(self.archive, step):
-            md5 = hashlib.md5(made.data, usedforsecurity=False).digest()
-            files[made.path] = StoredFile(location=Location("", made.path), size_bytes=len(made.data), md5=md5)
+            files[made.path] = as_stored(made)
         return Expected(files, origins, frozenset(left_out - files.keys()))
 
     async def _index(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 from azureml_replay.errors import ServiceError
 from azureml_replay.model import (
     Artifact,
+    CodeReference,
     Experiment,
     Job,
     Location,
@@ -96,6 +97,10 @@ class Source(Protocol):
 
         Raises NotFound; Rejected (412) where it is another than `etag` names, or changes meanwhile.
         """
+        ...
+
+    def code(self, reference: CodeReference) -> AsyncIterator[tuple[str, bytes]]:
+        """Path and bytes of each file of a code snapshot, 4 MiB at most at a time, path by path. Raises Rejected."""
         ...
 
     async def readable_url(self, location: Location) -> SecretUrl:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.model import (
     NESTED_COMPONENTS,
     Artifact,
+    CodeReference,
     Job,
     Json,
     Listed,
@@ -81,6 +82,9 @@ class Family:
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         return iter(())
+
+    def code(self, reference: CodeReference) -> None:
+        """Nobody asked for it."""
 
     def stored_twice(self, run: RunId) -> Iterator[str]:
         return iter(())

@@ -11,6 +11,7 @@ from azureml_replay.file_plan import FileChoice, target_path
 from azureml_replay.fitting import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.model import (
     Artifact,
+    CodeReference,
     Instant,
     Job,
     Listed,
@@ -71,6 +72,9 @@ class Memory:
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         return iter(self.stored.get(run, []))
+
+    def code(self, reference: CodeReference) -> None:
+        """Nobody asked for it."""
 
     def stored_twice(self, run: RunId) -> Iterator[str]:
         paths = [artifact.path for artifact in self.artifacts(run)]

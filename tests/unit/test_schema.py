@@ -27,6 +27,7 @@ RELEASED: list[str] = [
     "4dd354a8e3c3d3b4",
     "48558f3fa670f583",
     "a00e16b0cba0911f",
+    "b5cf6b71509fe303",
 ]
 """Digest of every migration, without comments and spaces. A released one never changes: append another."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -166,8 +166,18 @@ class Objects(Documents):
             with self._transaction():
                 self._believe(incoming.stored, None, incoming.size_bytes)
 
-    def keep(self, incoming: Incoming) -> Held:
-        """The file is whole: it gets its name, and then it is believed. Raises Unavailable for bytes unlike told."""
+    def taken(self, stored: StoredFile, file: Path) -> Incoming:
+        """A file that lies in `artifacts/partial/` whole."""
+        found = Incoming(stored, file, file.open("r+b"))
+        while data := found.writing.read(PIECE_BYTES):
+            found.count(data)
+        return found
+
+    def keep(self, incoming: Incoming, believe: Callable[[Held], None] | None = None) -> Held:
+        """The file is whole: it gets its name, and then it is believed, by `believe` where it is no artifact's.
+
+        Raises Unavailable for bytes unlike told.
+        """
         stored = incoming.stored
         if incoming.size_bytes != stored.size_bytes:
             self._forget(stored)
@@ -184,7 +194,10 @@ class Objects(Documents):
         with self._transaction():
             row = (held.sha256, held.size_bytes, held.md5)
             self._execute("insert or ignore into object values (?, ?, ?)", row)
-            self._believe(stored, held.sha256, held.size_bytes)
+            if believe is None:
+                self._believe(stored, held.sha256, held.size_bytes)
+            else:
+                believe(held)
         return held
 
     def reuse(self, stored: StoredFile, held: Held) -> None:
@@ -209,8 +222,9 @@ class Objects(Documents):
     def sweep(self) -> None:
         """Removes files that no row believes in: what a kill left, and what nothing refers to any more."""
         with self._transaction():
+            referred = "select sha256 from content union select sha256 from code"
             self._execute(
-                "delete from object where not exists (select 1 from content c where c.sha256 = object.sha256)"
+                f"delete from object where not exists (select 1 from ({referred}) r where r.sha256 = object.sha256)"  # noqa: S608
             )
         folder = self.folder / "artifacts"
         going = self._all("select datastore, path, etag from content where sha256 is null")

@@ -181,6 +181,9 @@ MIGRATIONS = (
       primary key (target, run, number)
     );
     """,
+    """
+    create table code (reference text primary key, sha256 blob, reason text) without rowid;
+    """,
 )
 """Never edit one that was released: append."""
 

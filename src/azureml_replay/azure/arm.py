@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -82,6 +82,11 @@ class Arm:
                 continue
             graphs[component] = document
             await self._learn_graphs(decode.nested_components(document), graphs)
+
+    async def resource(self, arm_id: str) -> Mapping[str, Any]:
+        """Any resource's document, by its id. Raises NotFound, Rejected."""
+        document: Mapping[str, Any] = await self._get(f"{self._cloud.arm}{quote(arm_id)}?api-version={API_VERSION}")
+        return document
 
     async def datastore(self, name: str) -> decode_storage.Datastore:
         """Where a datastore lies. Raises NotFound, or Rejected where it holds no blobs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -145,6 +146,32 @@ def uncommitted(body: bytes) -> frozenset[str]:
     """An answer of Get Block List: the names of blocks that no block list has taken in."""
     root = ET.fromstring(body)  # noqa: S314 see the import
     return frozenset(name.text or "" for name in root.iterfind("UncommittedBlocks/Block/Name"))
+
+
+@readable
+def code_uri(document: Document) -> str:
+    """Of a code version: `https://account.blob…/container/folder`, or `azureml://…/datastores/name/paths/folder`."""
+    uri: str = document["properties"]["codeUri"]
+    return uri
+
+
+def datastore_path(uri: str) -> Location | None:
+    """Of an `azureml:` URI; None for others."""
+    found = re.search(r"/datastores/([^/]+)/paths/(.*)", uri) if uri.startswith("azureml:") else None
+    return Location(found[1], found[2]) if found else None
+
+
+@readable
+def snapshot_files(document: Document, above: str = "") -> list[tuple[str, SecretUrl]]:
+    """A snapshot's tree as its files: path and signed URL."""
+    found = []
+    for name, child in (document.get("children") or {}).items():
+        path = f"{above}{name}"
+        if child.get("type") == "Directory":
+            found += snapshot_files(child, f"{path}/")
+        else:
+            found.append((path, SecretUrl(child["sasUrl"])))
+    return found
 
 
 @readable

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from azure.storage.blob import UserDelegationKey
@@ -88,12 +89,27 @@ class Storage:
         self, location: Location, *, start: int = 0, stop: int | None = None, etag: str | None = None
     ) -> AsyncIterator[bytes]:
         """A blob's bytes, range by range, all of one version: Rejected (412) where it changes meanwhile."""
+        async for data in self._ranges(partial(self._blob, location), start=start, stop=stop, etag=etag):
+            yield data
+
+    async def read_signed(self, url: str) -> AsyncIterator[bytes]:
+        """The same of a blob at a signed URL that a service handed out."""
+
+        async def door() -> Door:
+            return self.door(url)
+
+        async for data in self._ranges(door):
+            yield data
+
+    async def _ranges(
+        self, door: Callable[[], Awaitable[Door]], *, start: int = 0, stop: int | None = None, etag: str | None = None
+    ) -> AsyncIterator[bytes]:
         offset, pinned = start, {"If-Match": f'"{etag}"'} if etag else {}
         while stop is None or offset < stop:
             until = offset + RANGE_BYTES if stop is None else min(offset + RANGE_BYTES, stop)
             wanted = {"x-ms-range": f"bytes={offset}-{until - 1}", "Accept-Encoding": "identity"}
             try:
-                answer = await self.ask(await self._blob(location), "GET", headers={**wanted, **pinned}, raw=True)
+                answer = await self.ask(await door(), "GET", headers={**wanted, **pinned}, raw=True)
             except Rejected as error:
                 if error.status == 416 and offset == 0:
                     return  # an empty blob has no first byte (responses.md 7)
@@ -211,15 +227,18 @@ class Storage:
             return found
 
     async def _opened(self, datastore: str, now: datetime) -> Access:
-        store = await self._arm.datastore(datastore)
+        name, _, container = datastore.partition("/")
+        store = await self._arm.datastore(name)
+        store = replace(store, container=container) if container else store
         try:
-            secret = await self._arm.secret(datastore)
+            secret = await self._arm.secret(name)
         except Rejected:
             secret = Secret()  # no right to see it: one's own login may open the container, as azure-ai-ml tries too
         if secret.key:
             signature = sas.container_sas(store, secret.key, now)
             access = Access(store, secret, signature, now + sas.LIFETIME - SIGNED_FOR_LESS)
         else:
+            secret = Secret() if container else secret  # a SAS opens no other container than its own
             access = Access(store, secret, secret.sas, now + SERVICE_SAS_LIFETIME / 2)
         return access if await self._takes(access) else Access(store, Secret(), None, access.until)
 
@@ -245,6 +264,11 @@ class Storage:
             key = sas.delegated_key(decode_storage.delegation_key(answer.body))
             found = self._delegated[store.account] = (key, now + sas.LIFETIME - SIGNED_FOR_LESS)
         return found[0]
+
+
+def beside(datastore: str, container: str) -> str:
+    """Names another container of a datastore's account: its key opens that too, and so may one's own login."""
+    return f"{datastore}/{container}"
 
 
 def blob_url(store: Datastore, path: str) -> str:

@@ -16,6 +16,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azureml_replay.azure.arm import Arm, Places
 from azureml_replay.azure.artifacts import Artifacts
 from azureml_replay.azure.clock import WALL_CLOCK, Clock
+from azureml_replay.azure.code import Code
 from azureml_replay.azure.credentials import credential_for
 from azureml_replay.azure.decode import RUN_FILES
 from azureml_replay.azure.files import Files
@@ -31,6 +32,7 @@ from azureml_replay.errors import Rejected, Unavailable
 from azureml_replay.model import (
     ARTIFACT_STORE,
     Artifact,
+    CodeReference,
     Experiment,
     Instant,
     Job,
@@ -114,6 +116,7 @@ class AzureWorkspace:
         self._artifacts = Artifacts(sender, api, arm_id, scope)
         self._storage = Storage(sender, arm, config.cloud.storage_scope)
         self._files = Files(self._artifacts, self._storage)
+        self._code = Code(arm, self._storage, api, arm_id, scope)
         self.submitter = AzureSubmitter(sender, config, api, storage=self._storage, files=self._files)
 
     @classmethod
@@ -191,6 +194,10 @@ class AzureWorkspace:
     ) -> AsyncIterator[bytes]:
         """A blob's bytes, 4 MiB at a time."""
         return self._storage.read(location, start=start, stop=stop, etag=etag)
+
+    def code(self, reference: CodeReference) -> AsyncIterator[tuple[str, bytes]]:
+        """Files of a code snapshot."""
+        return self._code.pieces(reference)
 
     async def readable_url(self, location: Location) -> SecretUrl:
         """A URL to read the blob at, for some hours."""

@@ -149,6 +149,7 @@ def extract_flags(
     check_all: Annotated[
         bool, typer.Option("--check-all", help="Read every run of the source again, changed or not.")
     ] = False,
+    code: Annotated[bool, typer.Option("--code", help="Also the code that jobs were submitted with.")] = False,
 ) -> ExtractOptions:
     """What to bring beside the runs."""
     from azureml_replay.bring_metrics import Metrics
@@ -159,6 +160,7 @@ def extract_flags(
         artifacts=artifacts is not Artifacts.NONE and not no_artifacts,
         download=artifacts is Artifacts.DOWNLOAD,
         check_all=check_all,
+        code=code,
     )
 
 

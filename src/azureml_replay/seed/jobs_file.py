@@ -17,6 +17,7 @@ from azureml_replay.extract import Extracted, ExtractOptions, extract
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.model import (
     Artifact,
+    CodeReference,
     Experiment,
     Job,
     Location,
@@ -160,6 +161,11 @@ class JobsFile:
         """Raises NotFound: the file holds no bytes."""
         raise NotFound(f"{self._index.path} holds no files: {location.path}")
         yield b""  # what makes this a generator
+
+    async def code(self, reference: CodeReference) -> AsyncIterator[tuple[str, bytes]]:
+        """Raises NotFound: the file holds no code."""
+        raise NotFound(f"{self._index.path} holds no code: {reference.key}")
+        yield "", b""  # what makes this a generator
 
     async def readable_url(self, location: Location) -> SecretUrl:
         """Raises NotFound: the file holds no bytes."""

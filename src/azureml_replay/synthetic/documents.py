@@ -11,7 +11,7 @@ from azureml_replay.model import Omission, Points
 from azureml_replay.plan import Step
 from azureml_replay.send_files import own_files, rows_as_json
 from azureml_replay.synthetic.batches import is_holdable, is_scalar
-from azureml_replay.workspace import NewFile
+from azureml_replay.workspace import HeldFile, NewFile
 
 METRICS_FILE = "replay/metrics.json"
 ERROR_FILE = "replay/error.json"
@@ -19,12 +19,19 @@ ERROR_FILE = "replay/error.json"
 
 def documents(archive: Archive, step: Step) -> Iterator[NewFile]:
     """Below `replay/`, as in direct mode; the error and what MLflow cannot hold as a metric besides."""
-    yield from own_files(archive, step)
+    for file in own_files(archive, step):
+        yield file if isinstance(file, NewFile) else _whole(file)
     if step.run.error:
         yield NewFile(path=ERROR_FILE, data=orjson.dumps(step.run.error, option=orjson.OPT_INDENT_2))
     rich = [rows_as_json(points) for points in _rich(archive, step)]
     if rich:
         yield NewFile(path=METRICS_FILE, data=orjson.dumps(rich, option=orjson.OPT_INDENT_2))
+
+
+def _whole(file: HeldFile) -> NewFile:
+    """In memory: the service takes code of 300 MB at most."""
+    data = b"".join(file.pieces(file.stored.size_bytes + 1))
+    return NewFile(path=file.path, data=data, content_type=file.stored.content_type or "")
 
 
 def metric_omissions(archive: Archive, step: Step, *, artifacts: bool) -> Sequence[Omission]:

@@ -1,0 +1,45 @@
+"""Code snapshots, kept as objects: one zip for each content, however many runs were submitted with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from azureml_replay.archive.objects import Held, Objects
+from azureml_replay.model import CodeReference, Location, StoredFile
+
+
+class Codes(Objects):
+    """The part of an archive that holds code."""
+
+    def code(self, reference: CodeReference) -> Held | str | None:
+        """The zip; or why there is none; None where nobody asked for it."""
+        row = self._one("select sha256, reason from code where reference = ?", (reference.key,))
+        if row is None:
+            return None
+        if row[0] is None:
+            return str(row[1])
+        found = self._one("select sha256, size_bytes, md5 from object where sha256 = ?", (row[0],))
+        return found and self._object(*found)
+
+    def code_file(self, reference: CodeReference) -> Path:
+        """Where the zip is to be written before `keep_code`."""
+        file = self._partial(Location("code", reference.key), "")
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        return file
+
+    def keep_code(self, reference: CodeReference, file: Path) -> None:
+        """The zip gets its name, and then it is believed. Repeatable."""
+        stored = StoredFile(location=Location("code", reference.key), size_bytes=file.stat().st_size)
+        with self.taken(stored, file) as incoming:
+            self.keep(incoming, lambda held: self._put_code(reference, held.sha256, None))
+
+    def lack_code(self, reference: CodeReference, reason: str) -> None:
+        """It cannot be had. Repeatable: a later call may say otherwise."""
+        with self._transaction():
+            self._put_code(reference, None, reason)
+
+    def _put_code(self, reference: CodeReference, sha256: bytes | None, reason: str | None) -> None:
+        self._execute("insert or replace into code values (?, ?, ?)", (reference.key, sha256, reason))

@@ -1,0 +1,75 @@
+"""Code snapshots -> archive: `--code`. Each once, as a zip whose bytes depend on the files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.code import code_of
+from azureml_replay.errors import Rejected, ServiceError
+from azureml_replay.model import CodeReference, RunId
+from azureml_replay.progress import Progress
+from azureml_replay.workers import for_each
+from azureml_replay.workspace import Source
+
+SNAPSHOTS_AT_ONCE = 4
+
+
+@dataclass(slots=True)
+class CodeBringer:
+    """Brings what runs of the archive were submitted with."""
+
+    source: Source
+    archive: Archive
+    progress: Progress
+    failed: list[tuple[RunId, str]] = field(default_factory=list)
+
+    async def bring(self) -> None:
+        """What the archive lacks. A snapshot that cannot be had is remembered with its reason."""
+        await for_each(self._lacking(), self._bring_one, SNAPSHOTS_AT_ONCE)
+
+    def _lacking(self) -> Iterator[tuple[RunId, CodeReference]]:
+        asked = set[str]()
+        for root in self.archive.units():
+            for run in self.archive.unit(root):
+                reference = code_of(run, self.archive.job(run.id))
+                if reference is None or reference.key in asked:
+                    continue
+                asked.add(reference.key)
+                if self.archive.code(reference) is None:
+                    yield run.id, reference
+
+    async def _bring_one(self, lacking: tuple[RunId, CodeReference]) -> None:
+        """The boundary of one snapshot."""
+        run, reference = lacking
+        file = self.archive.code_file(reference)
+        try:
+            await self._write(file, reference)
+        except Rejected as error:
+            self.archive.lack_code(reference, f"{error.args[0]} ({error.status})")
+        except ServiceError as error:
+            self.failed.append((run, f"code: {error}"))
+            self.progress.say(f"code of run {run} not kept: {error}")
+        else:
+            self.archive.keep_code(reference, file)
+            self.progress.done("code snapshots kept")
+
+    async def _write(self, file: Path, reference: CodeReference) -> None:
+        """Stored, not deflated: zlib's versions differ in their bytes. No time: the service keeps none."""
+        with file.open("wb") as writing, ZipFile(writing, "w", ZIP_STORED) as zipped:
+            entry, name = None, None
+            try:
+                async for path, data in self.source.code(reference):
+                    if path != name or entry is None:
+                        if entry is not None:
+                            entry.close()
+                        info, name = ZipInfo(path), path
+                        info.create_system, info.external_attr = 3, 0o100644 << 16
+                        entry = zipped.open(info, "w", force_zip64=True)
+                    entry.write(data)
+            finally:
+                if entry is not None:
+                    entry.close()

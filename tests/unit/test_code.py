@@ -1,0 +1,116 @@
+"""Code snapshots: which a run has, how each is found, and that equal files make equal bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import orjson
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.objects import Held
+from azureml_replay.azure.arm import Arm
+from azureml_replay.azure.code import Code
+from azureml_replay.azure.http import Sender
+from azureml_replay.azure.storage import Storage
+from azureml_replay.bring_code import CodeBringer
+from azureml_replay.code import code_of
+from azureml_replay.config import AZURE
+from azureml_replay.model import CodeReference, Job, Run, RunDetails, RunId, WorkspaceRef
+from azureml_replay.progress import SILENT
+from unit.scripted import Patient, Said, Scripted, Tokens
+
+REF = WorkspaceRef("s", "g", "w")
+ASSET = f"{REF.arm_id}/codes/c/versions/1"
+TREE = {
+    "name": "",
+    "type": "Directory",
+    "children": {
+        "train.py": {"name": "train.py", "type": "File", "sasUrl": "https://a.blob.core.windows.net/c/1?sig=x"},
+        "lib": {
+            "name": "lib",
+            "type": "Directory",
+            "children": {"a b.py": {"type": "File", "sasUrl": "https://a.blob.core.windows.net/c/2?sig=y"}},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("properties", "document", "expected"),
+    [
+        ({}, None, None),
+        ({"ContentSnapshotId": "7"}, None, CodeReference(snapshot="7")),
+        ({}, {"codeId": ASSET}, CodeReference(asset=ASSET)),
+        ({"ContentSnapshotId": "7"}, {"trial": {"codeId": ASSET}}, CodeReference(asset=ASSET, snapshot="7")),
+        ({}, {"codeId": None}, None),
+        ({}, {"codeId": "azureml:elsewhere:1"}, None),
+    ],
+)
+def test_what_a_run_was_submitted_with(
+    properties: dict[str, Any], document: Any, expected: CodeReference | None
+) -> None:
+    job = Job(RunId("r"), {"properties": document}) if document else None
+
+    assert code_of(Run(id=RunId("r"), properties=properties), job) == expected
+
+
+class Snapshots:
+    """A source whose runs have code, answered from a script."""
+
+    def __init__(self, *script: Said) -> None:
+        self.transport = Scripted(*script)
+        sender = Sender(self.transport, Tokens(), parallel=1, clock=Patient())
+        arm = Arm(sender, AZURE, REF)
+        self._code = Code(arm, Storage(sender, arm, "scope"), "https://api.example", REF.arm_id, "scope")
+
+    def code(self, reference: CodeReference) -> Any:
+        return self._code.pieces(reference)
+
+
+def whole(data: bytes) -> Said:
+    return Said(206, data, {"ETag": '"1"', "Content-Range": f"bytes 0-{len(data) - 1}/{len(data)}"})
+
+
+async def brought(folder: Path, *script: Said) -> tuple[Held | str | None, Snapshots]:
+    """`--code` of one run that has a snapshot."""
+    run, source = Run(id=RunId("r"), status="Completed", properties={"ContentSnapshotId": "7"}), Snapshots(*script)
+    with Archive.create(folder, REF) as archive:
+        archive.put_listed([run])
+        archive.arrange()
+        archive.select([run.id])
+        archive.begin(run.id)
+        archive.put_details(RunDetails(run=run))
+        archive.complete(run.id)
+        await CodeBringer(source, archive, SILENT).bring()  # type: ignore[arg-type]  # all that it asks for
+        archive.sweep()
+        archive.check()
+        return archive.code(CodeReference(snapshot="7")), source
+
+
+async def test_a_snapshot_becomes_a_zip_whose_bytes_depend_on_its_files_alone(tmp_path: Path) -> None:
+    """As recorded: a tree with signed URLs; in the order of paths."""
+    script = Said(200, orjson.dumps(TREE)), whole(b"import a"), whole(b"print()")
+
+    first, source = await brought(tmp_path / "1", *script)
+    second, _ = await brought(tmp_path / "2", *script)
+
+    assert isinstance(first, Held)
+    assert isinstance(second, Held)
+    assert first.sha256 == second.sha256
+    with ZipFile(first.file) as zipped:
+        assert {name: zipped.read(name) for name in zipped.namelist()} == {
+            "lib/a b.py": b"import a",
+            "train.py": b"print()",
+        }
+        assert zipped.namelist() == ["lib/a b.py", "train.py"]
+    assert orjson.loads(source.transport.requests[0].content) == {"snapshotOrAssetId": "7"}
+
+
+async def test_a_snapshot_that_nobody_has_is_an_omission(tmp_path: Path) -> None:
+    """With what the content service said."""
+    gone = Said(404, orjson.dumps({"error": {"code": "NotFound", "message": "no such snapshot"}}))
+
+    assert (await brought(tmp_path / "1", gone, gone))[0] == "no such snapshot (404)"
