@@ -95,6 +95,8 @@ class StoreSeen:
     credential: str
     """`AccountKey`, `Sas`, `None`, …"""
     holds_blobs: bool
+    account: str = ""
+    """The storage account's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,9 @@ class Sheet:
         assert probe in PROBES, probe  # noqa: S101 - a probe that no document explains
         self.rows.append(Row(side=self.side, probe=probe, outcome=seen.outcome, seen=seen.text, todo=seen.todo))
 
-    async def check(self, probe: str, right: Right | None, ask: Callable[[], Awaitable[Seen]]) -> bool:
+    async def check(
+        self, probe: str, right: Right | None, ask: Callable[[], Awaitable[Seen]], store: StoreSeen | None = None
+    ) -> bool:
         """Asks and writes the row, whatever comes. False where it is missing or nobody answered."""
         try:
             seen = await ask()
@@ -194,18 +198,33 @@ class Sheet:
             self.rows.append(row)
             return False
         except Forbidden as error:
-            seen = self.forbidden(error, right)
-        except (Rejected, UserError) as error:
+            seen = self.forbidden(error, right, store=store)
+        except UserError as error:
+            seen = Seen(str(error), Outcome.MISSING)  # its message says what to do
+        except Rejected as error:
             seen = Seen(str(error), Outcome.MISSING, "replay cannot do without it")
         except ServiceError as error:
             seen = Seen(str(error), Outcome.UNKNOWN, "try again")
         self.note(probe, seen)
         return seen.outcome is not Outcome.MISSING
 
-    def forbidden(self, error: Forbidden, expected: Right | None, outcome: Outcome = Outcome.MISSING) -> Seen:
+    def forbidden(
+        self,
+        error: Forbidden,
+        expected: Right | None,
+        outcome: Outcome = Outcome.MISSING,
+        store: StoreSeen | None = None,
+    ) -> Seen:
         """The action that lacks, and the command that grants a role with it."""
-        right = lacking(str(error.args[0]), expected)
+        right, about = lacking(str(error.args[0]), expected), f"{store.name}: " if store else ""
         if right is None:
-            return Seen(str(error), outcome, "ask for access")
-        scope = (self.storage or "RESOURCE-ID-OF-THE-STORAGE-ACCOUNT") if right.on_storage else self.ref.arm_id
-        return Seen(f"refused: {right.action}", outcome, right.command(self.who or "OBJECT-ID-OF-THE-LOGIN", scope))
+            return Seen(f"{about}{error}", outcome, "ask for access")
+        scope = self._account(store) if right.on_storage else self.ref.arm_id
+        command = right.command(self.who or "OBJECT-ID-OF-THE-LOGIN", scope)
+        return Seen(f"{about}refused: {right.action}", outcome, command)
+
+    def _account(self, store: StoreSeen | None) -> str:
+        """Only the workspace's own account is known by its resource id."""
+        if self.storage and (store is None or self.storage.rpartition("/")[2] == store.account):
+            return self.storage
+        return f"RESOURCE-ID-OF-STORAGE-ACCOUNT-{store.account}" if store else "RESOURCE-ID-OF-THE-STORAGE-ACCOUNT"

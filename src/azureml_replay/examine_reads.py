@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay import roles
@@ -200,8 +200,8 @@ class ReadExamination:
             return
         for store in stores:
             await self._store(store)
-        await self.sheet.check("artifact store", roles.BLOBS, self._artifact_store)
-        if self.sheet.side == "source":  # a target is written to, nobody copies from it
+        readable = await self.sheet.check("artifact store", roles.BLOBS, self._artifact_store)
+        if readable and self.sheet.side == "source":  # a target is written to, nobody copies from it
             await self.sheet.check("signing", roles.SIGN, self._signing)
 
     async def _store(self, store: StoreSeen) -> None:
@@ -215,14 +215,14 @@ class ReadExamination:
             return Seen(f"{store.name} ({store.kind}) can be read")
 
         self.sheet.note("storage keys", await self._key(store))
-        await self.sheet.check("datastores", roles.BLOBS, opened)
+        await self.sheet.check("datastores", roles.BLOBS, opened, store)
 
     async def _key(self, store: StoreSeen) -> Seen:
         try:
             by = await self.workspace.opened_by(store.name)
         except Forbidden as error:
-            refused = self.sheet.forbidden(error, roles.SECRETS, Outcome.WARNING)
-            return Seen(f"{store.name}: {refused.text}; this login opens it instead", refused.outcome, refused.todo)
+            refused = self.sheet.forbidden(error, roles.SECRETS, Outcome.WARNING, store)
+            return replace(refused, text=f"{refused.text}; this login opens it instead")
         if by == "this login" and store.credential not in ("None", ""):
             seen = f"{store.name}: the account takes no keys; this login opens it instead"
             return Seen(seen, Outcome.OK)

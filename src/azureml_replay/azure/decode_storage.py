@@ -79,6 +79,7 @@ def store_seen(document: Document) -> StoreSeen:
         kind=properties.get("datastoreType") or "",
         credential=(properties.get("credentials") or {}).get("credentialsType") or "None",
         holds_blobs=bool(properties.get("containerName") or properties.get("filesystem")),
+        account=properties.get("accountName") or "",
     )
 
 
