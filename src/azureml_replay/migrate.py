@@ -9,7 +9,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.extract import Extracted, ExtractOptions, extract
 from azureml_replay.plan import PlanSummary, plan, summarize
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.replay import Replayed, ReplayOptions, replay
+from azureml_replay.replay import Replayed, ReplayOptions, as_kept, ready, replay
 from azureml_replay.selection import Selection
 from azureml_replay.verify import Verdict, verify
 from azureml_replay.workspace import Source, Target
@@ -51,7 +51,9 @@ async def migrate(
     """Bring what `selection` names from `source` to `target`, and prove it. Repeatable, as its parts are."""
     extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
     told(extracted)
-    told(summarize(plan(archive, selection, options.replay.plan), archive.omissions(), archive.unknown()))
+    await ready(archive, target)  # what the target will not keep belongs into the plan
+    kept = as_kept(archive, target.ref, options.replay.plan)
+    told(summarize(plan(archive, selection, kept), archive.omissions(), archive.unknown()))
     replayed = await replay(archive, source, target, selection, options=options.replay, width=width, progress=progress)
     told(replayed)
     verdict = await verify(

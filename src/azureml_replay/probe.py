@@ -17,7 +17,7 @@ from azureml_replay.compare import identity
 from azureml_replay.error_parts import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.limits import DOCUMENTED, Limits
-from azureml_replay.model import AssetReference, Instant, Json, Points, Run, RunId, Series, SeriesKey
+from azureml_replay.model import AssetReference, Instant, Json, Points, Run, RunId, Series, SeriesKey, WorkspaceRef
 from azureml_replay.workspace import NewFile, Outcome, Refused, Target
 
 EXPERIMENT = "azureml-replay-probe"
@@ -90,7 +90,7 @@ class Probe:
 
 async def probed(archive: Archive, target: Target) -> Probe:
     """The target's probe: from the archive, or made now. Raises UserError where the target can't be replayed into."""
-    probe = known_probe(archive, target)
+    probe = known_probe(archive, target.ref)
     if probe is None:
         probe = await _probe(target, frozenset(one.name for one in archive.experiments()))
         if not probe.vital:  # else the next call looks again: it may have been a bad day
@@ -103,9 +103,9 @@ async def probed(archive: Archive, target: Target) -> Probe:
     return probe
 
 
-def known_probe(archive: Archive, target: Target) -> Probe | None:
+def known_probe(archive: Archive, target: WorkspaceRef) -> Probe | None:
     """What an earlier replay or `doctor` found out about the target."""
-    known = archive.probe(target.ref)
+    known = archive.probe(target)
     return Probe.from_json(known) if known is not None else None
 
 

@@ -20,7 +20,7 @@ from azureml_replay.ids import Ids, new_id
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.plan import PlanOptions, Step, plan, plan_unit, planned_units
-from azureml_replay.probe import probed
+from azureml_replay.probe import Probe, known_probe, probed
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import send_experiments
@@ -90,13 +90,9 @@ async def replay(
     UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file. A run that
     fails is recorded and left to the next call.
     """
-    if archive.source.same_as(target.ref):
-        raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
+    probe = await ready(archive, target)
     archive.put_studio(target.ref, target.studio)
-    probe = await probed(archive, target)
-    known_as = ids_in(archive, target.ref)
-    kept = replace(options.plan, lost=frozenset(probe.lost), limits=probe.limits, ids=known_as)
-    options = replace(options, plan=kept)
+    options = replace(options, plan=as_kept(archive, target.ref, options.plan))
     if options.new_ids:
         for root in planned_units(archive, selection):
             _rename(archive, target.ref, root)
@@ -109,6 +105,19 @@ async def replay(
         await replaying.send(window)
     await send_experiments(archive, target, selection, existing=frozenset(probe.experiments))
     return replaying.result()
+
+
+async def ready(archive: Archive, target: Target) -> Probe:
+    """What the target keeps: known, or found out now. Raises UserError where it is the source or cannot take runs."""
+    if archive.source.same_as(target.ref):
+        raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
+    return await probed(archive, target)
+
+
+def as_kept(archive: Archive, target: WorkspaceRef, options: PlanOptions) -> PlanOptions:
+    """The options of a plan for this target: by what it was seen to keep, so far as anybody has looked."""
+    options, probe = replace(options, ids=ids_in(archive, target)), known_probe(archive, target)
+    return options if probe is None else replace(options, lost=frozenset(probe.lost), limits=probe.limits)
 
 
 def ids_in(archive: Archive, target: WorkspaceRef) -> Ids:

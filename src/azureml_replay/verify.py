@@ -26,7 +26,7 @@ from azureml_replay.model import (
 from azureml_replay.plan import PlanOptions, Step, plan
 from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.replay import ids_in
+from azureml_replay.replay import as_kept
 from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import OWNER, experiment_omissions, planned_experiments
 from azureml_replay.supply import Supply
@@ -124,10 +124,7 @@ class _Verifying:
 
     async def _steps(self, selection: Selection) -> AsyncIterator[tuple[Step, Run | None]]:
         """Steps with what the target holds of each, asked for in bulk."""
-        lost = frozenset(self.probe.lost) if self.probe else frozenset[str]()
-        limits = self.probe.limits if self.probe else self.options.limits
-        options = replace(self.options, lost=lost, limits=limits, ids=ids_in(self.archive, self.target.ref))
-        steps = plan(self.archive, selection, options)
+        steps = plan(self.archive, selection, as_kept(self.archive, self.target.ref, self.options))
         while batch := list(islice(steps, RUNS_PER_REQUEST)):
             found = await self.target.details([step.run.id for step in batch])
             for step in batch:

@@ -9,10 +9,15 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
+from azureml_replay.plan import PlanOptions, plan, summarize
 from azureml_replay.probe import EXPERIMENT
+from azureml_replay.replay import as_kept
+from azureml_replay.selection import Selection
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import migrated
 from e2e.witness import look
+
+DROPPED = "this target does not keep it, as the throw-away run showed"
 
 
 def test_one_hidden_run_per_target(
@@ -59,5 +64,9 @@ def test_what_a_target_does_not_keep_is_planned_as_an_omission(
         with Archive.open(tmp_path / folder, write=False) as archive:
             (ref,) = archive.targets()
             said = [omission.what for omission in archive.planned_omissions(ref)]
+            for wanted in (ref, None):
+                options = as_kept(archive, wanted, PlanOptions()) if wanted else PlanOptions()
+                planned = summarize(plan(archive, Selection(), options))
+                assert planned.reasons.get(DROPPED, 0) == (3 * len(lost) if wanted else 0)
         assert set(said) == lost
         assert len(said) == 3 * len(lost)

@@ -115,16 +115,20 @@ def plan(
     selection: Selection,
     terminal: Terminal,
     mode: ModeOption = Mode.DIRECT,
+    target: Annotated[
+        str | None, typer.Option(metavar="WS", help="Plan for this workspace, by what replay or doctor saw it keep.")
+    ] = None,
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
     from azureml_replay.plan import PlanOptions
 
+    workspace = workspace_config(target) if target is not None else None
     if mode is Mode.SYNTHETIC:
-        synthetic.show(archive, None, selection, jobs.shape, terminal=terminal)
+        synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
         return Exit.OK
     synthetic.only_synthetic(jobs)
-    planned = calls.plan(archive, selection, PlanOptions(files=jobs.shape.files))
+    planned = calls.plan(archive, selection, PlanOptions(files=jobs.shape.files), workspace)
     terminal.result(planned, results.planned(planned))
     return Exit.OK
 
@@ -165,7 +169,7 @@ def replay(
         submitted = _done(calls.submit(archive, workspace, origin, selection, jobs, width=parallel, terminal=terminal))
         return _submitted(submitted, terminal)
     if dry_run:
-        planned = calls.plan(archive, selection, options.plan)
+        planned = calls.plan(archive, selection, options.plan, workspace)
         terminal.result(planned, results.planned(planned))
         return Exit.OK
     done = _done(calls.replay(archive, workspace, origin, selection, options, width=parallel, terminal=terminal))

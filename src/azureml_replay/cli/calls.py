@@ -66,9 +66,13 @@ async def extract(
                 return watch.did("extract", done)
 
 
-def plan(folder: Path, selection: Selection, options: PlanOptions) -> PlanSummary:
-    """No network, nothing written."""
+def plan(
+    folder: Path, selection: Selection, options: PlanOptions, target: WorkspaceConfig | None = None
+) -> PlanSummary:
+    """No network, nothing written. With `target`, by what replay or doctor saw it keep."""
     with Archive.open(folder, write=False) as archive:
+        if target is not None:
+            options = replaying.as_kept(archive, target.ref, options)
         return planning.summarize(planning.plan(archive, selection, options), archive.omissions(), archive.unknown())
 
 
