@@ -10,15 +10,13 @@ import json
 import math
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from benchmarks.measure import table, written
+from benchmarks.measure import table, watched, written
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.model import (
@@ -52,12 +50,13 @@ def main() -> None:
             sizes.append({"points_of_series": length, "bytes_per_point": bytes_per_point(Path(folder), length)})
     print(table(["points of a series", "bytes a point"], [list(one.values()) for one in sizes]))
     for runs in flags.runs or [1_000]:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            filled_s = fill(Path(folder), runs)
+        with tempfile.TemporaryDirectory(prefix="bench-") as made:
+            folder = (flags.keep or Path(made)) / str(runs)
+            if not folder.exists():
+                fill(folder, runs)
             for command in ("status", "plan"):
-                wall_s, cpu_s, peak_mb = command_of(command, Path(folder))
+                wall_s, cpu_s, peak_mb = command_of(command, folder)
                 commands.append({"command": command, "runs": runs, "wall": wall_s, "cpu": cpu_s, "peak_mb": peak_mb})
-            commands.append({"command": "(filling)", "runs": runs, "wall": filled_s, "cpu": filled_s, "peak_mb": 0.0})
     print("\n" + table(["command", "runs", "wall s", "cpu s", "peak MB"], [list(one.values()) for one in commands]))
     print(f"\nwritten to {written('archive', {'sizes': sizes, 'commands': commands}, flags.output)}")
 
@@ -65,6 +64,7 @@ def main() -> None:
 def _flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.archive", description=__doc__)
     parser.add_argument("--runs", type=int, action="append")
+    parser.add_argument("--keep", type=Path, help="where the archives stay, for the next time")
     parser.add_argument("--output", type=Path)
     return parser.parse_args()
 
@@ -81,9 +81,8 @@ def _size(folder: Path, runs: int, length: int) -> int:
     return (folder / "archive.db").stat().st_size
 
 
-def fill(folder: Path, runs: int, *, series: int = 3, points: int = 10, files: int = 2) -> float:
-    """A whole archive, as an extraction leaves it; seconds."""
-    started = time.perf_counter()
+def fill(folder: Path, runs: int, *, series: int = 3, points: int = 10, files: int = 2) -> None:
+    """A whole archive, as an extraction leaves it."""
     with Archive.create(folder, SOURCE) as archive:
         archive.put_experiments([Experiment(id=f"e{number}", name=f"experiment-{number}") for number in range(3)])
         listed = [_run(number) for number in range(runs)]
@@ -93,7 +92,6 @@ def fill(folder: Path, runs: int, *, series: int = 3, points: int = 10, files: i
         archive.select([run.id for run in listed])
         for run in listed:
             _bring(archive, run, series, points, files)
-    return time.perf_counter() - started
 
 
 def _run(number: int) -> Run:
@@ -160,13 +158,10 @@ def command_of(command: str, folder: Path) -> tuple[float, float, float]:
     """Wall seconds, processor seconds and peak memory of one command."""
     started = time.perf_counter()
     argv = [sys.executable, "-m", "azureml_replay", command, str(folder), "--json", "--quiet"]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE)
-    said: Any = json.loads(process.stdout.read() if process.stdout else b"null")
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode or not said:
-        raise SystemExit(f"{command} ended with {process.returncode}")
-    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    ended, took = watched(argv)
+    if ended.returncode or not json.loads(ended.stdout):
+        raise SystemExit(f"{command} ended with {ended.returncode}")
+    return time.perf_counter() - started, took["cpu_s"], took["peak_mb"]
 
 
 if __name__ == "__main__":

@@ -66,27 +66,35 @@ def measured(sandbox: Sandbox, *command: str) -> Measured:
     before, load = _cpu_of(sandbox), os.getloadavg()[0]
     argv = [sys.executable, "-m", "azureml_replay", *command, "--json", "--quiet"]
     started = time.perf_counter()
-    process = subprocess.Popen(argv, env=environment(sandbox), stdout=subprocess.PIPE, cwd=sandbox.folder)
-    said = process.stdout.read() if process.stdout else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    ended, took = watched(argv, environment(sandbox), sandbox.folder)
     wall_s = time.perf_counter() - started
     after, asked = _cpu_of(sandbox), sandbox.requests()
     return Measured(
         command=" ".join(command),
-        exit_code=process.returncode,
+        exit_code=ended.returncode,
         wall_s=wall_s,
-        client_cpu_s=usage.ru_utime + usage.ru_stime,
+        client_cpu_s=took["cpu_s"],
         sandbox_cpu_s=after[0] - before[0],
         storage_cpu_s=after[1] - before[1],
-        peak_mb=usage.ru_maxrss / 1024,
+        peak_mb=took["peak_mb"],
         requests=asked["total"],
         most_in_flight=asked["most_in_flight"],
         refused=sum(row["count"] for row in asked["routes"] if row["status"] in (429, 503)),
         routes=dict(by_route(asked)),
-        result=json.loads(said) if said.strip() else None,
+        result=json.loads(ended.stdout) if ended.stdout.strip() else None,
         load=load,
     )
+
+
+def watched(
+    argv: list[str], env: dict[str, str] | None = None, folder: Path | None = None
+) -> tuple[subprocess.CompletedProcess[bytes], dict[str, float]]:
+    """One process to its end, and its `cpu_s` and `peak_mb`. What it says goes on to our stderr."""
+    through = [sys.executable, str(Path(__file__).with_name("child.py")), *argv]
+    ended = subprocess.run(through, env=env, cwd=folder, capture_output=True, check=False)
+    *said, took = ended.stderr.decode(errors="replace").splitlines()
+    sys.stderr.writelines(f"{line}\n" for line in said)
+    return ended, json.loads(took)
 
 
 def by_route(asked: dict[str, Any]) -> Counter[str]:
