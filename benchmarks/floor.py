@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.blocks import COPIED_BLOCK_BYTES
 from azureml_replay.azure.encode import RUNS_PER_PAGE
-from azureml_replay.azure.files import BLOCK_BYTES, WHOLE_COPY_BYTES
+from azureml_replay.azure.files import WHOLE_COPY_BYTES
 from azureml_replay.limits import (
     FILES_PER_REQUEST,
     ROWS_PER_REQUEST,
@@ -125,7 +126,7 @@ def _write(into: Counter[str], run: RunFacts) -> None:
         if size <= WHOLE_COPY_BYTES:
             into[COPY] += 1
         else:
-            into[COPY_BLOCK] += _requests(size, BLOCK_BYTES)
+            into[COPY_BLOCK] += _requests(size, COPIED_BLOCK_BYTES)
             into[BLOCK_LIST] += 1
 
 

@@ -153,9 +153,9 @@ class _Extraction:
 
     async def bring_owners(self) -> None:
         """A reused step's files lie with another run: that one comes along, or is an omission."""
-        for run in list(self.archive.pending()):
-            owner = RunId(run.container.removeprefix("dcid."))
-            if run.own_container or self.archive.wants(owner):
+        borrowed = dict.fromkeys(run.container for run in self.archive.pending() if not run.own_container)
+        for owner in (RunId(container.removeprefix("dcid.")) for container in borrowed):
+            if self.archive.wants(owner):
                 continue
             found = await self.source.run(owner)
             if found is not None:
@@ -170,7 +170,7 @@ class _Extraction:
         gone = await looking.disappeared()
         resting = sum(1 for _ in self.archive.at_rest())
         if resting and self.options.artifacts:
-            await self.storage.begin(resting + sum(1 for _ in self.archive.pending()), total)
+            await self.storage.begin(resting + sum(1 for _ in self.archive.pending_ids()), total)
             await looking.files(self.storage)
         if resting and self.options.metrics is not Metrics.NONE:
             await looking.points()
@@ -178,7 +178,7 @@ class _Extraction:
 
     async def bring(self, width: int, total: int, *, without: frozenset[RunId]) -> None:
         """Details, metrics and file lists of every chosen run that the archive lacks; those `without` are gone."""
-        pending = [run.id for run in self.archive.pending() if run.id not in without]
+        pending = [run for run in self.archive.pending_ids() if run not in without]
         self.progress.expect("runs extracted", len(pending))
         if pending and self.options.artifacts and not self.storage.whole:
             await self.storage.begin(len(pending), total)

@@ -56,8 +56,8 @@ class Recorded(Protocol):
         """Roots, newest first."""
         ...
 
-    def unit(self, root: RunId) -> Iterator[Run]:
-        """Its runs, parents first."""
+    def unit_details(self, root: RunId) -> Iterator[RunDetails]:
+        """Its runs with inputs, outputs and definitions, parents first."""
         ...
 
     def details(self, run: RunId) -> RunDetails | None:
@@ -157,10 +157,11 @@ def planned_units(recorded: Recorded, selection: Selection) -> Iterator[RunId]:
 def plan_unit(recorded: Recorded, root: RunId, options: PlanOptions) -> Iterator[Step]:
     """The steps of one unit, parents first. Nothing is held but the ids of runs that have children."""
     depths: dict[RunId, int] = {}
-    for run in recorded.unit(root):
+    for details in recorded.unit_details(root):
+        run = details.run
         depth = depths[run.parent] + 1 if run.parent in depths else 0
         depths[run.id] = depth
-        yield _step(recorded, run, options, root=root, depth=depth)
+        yield _step(recorded, details, options, root=root, depth=depth)
 
 
 def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
@@ -174,7 +175,7 @@ def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
     there = recorded.details(RunId(details.run.container.removeprefix("dcid.")))
     if there is None:
         return step
-    lent = _step(recorded, there.run, options, root=step.unit, depth=0)
+    lent = _step(recorded, there, options, root=step.unit, depth=0)
     own = [omission for omission in step.omissions if omission.reason != SHARED]
     lost = [replace(one, run=step.source) for one in lent.omissions if one.what.startswith(("file ", "metric "))]
     return replace(
@@ -188,8 +189,8 @@ def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
     )
 
 
-def _step(recorded: Recorded, run: Run, options: PlanOptions, *, root: RunId, depth: int) -> Step:
-    details, job = recorded.details(run.id) or RunDetails(run=run), recorded.job(run.id)
+def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root: RunId, depth: int) -> Step:
+    run, job = details.run, recorded.job(details.run.id)
     logged = list(recorded.series(run.id))
     fitting = Fitting(run.id)
     if run.parent and not depth:

@@ -59,6 +59,9 @@ class Family:
             above = {run.id for run in level}
             level = [run for run in self.runs if run.parent in above]
 
+    def unit_details(self, root: RunId) -> Iterator[RunDetails]:
+        return (self.details(run.id) or RunDetails(run=run) for run in self.unit(root))
+
     def details(self, run: RunId) -> RunDetails:
         found = next(one for one in self.runs if one.id == run)
         return RunDetails(run=found, definition=self.definitions.get(run))

@@ -55,6 +55,9 @@ class Memory:
             above = {run.id for run in level}
             level = [one.run for one in self.held if one.run.parent in above]
 
+    def unit_details(self, root: RunId) -> Iterator[RunDetails]:
+        return (self.details(run.id) or RunDetails(run=run) for run in self.unit(root))
+
     def details(self, run: RunId) -> RunDetails | None:
         return next((one for one in self.held if one.run.id == run), None)
 

@@ -242,6 +242,15 @@ class Listing(Documents):
         """True for a selected run, extracted or not."""
         return self._one("select 1 from run where id = ? and selected", (run,)) is not None
 
+    def pending_ids(self) -> Iterator[RunId]:
+        """Of `pending`, the ids alone; runs may be completed meanwhile."""
+        sql = """
+            select age, unit, depth, born, id from run
+            where selected and state = 'listed' and (age, unit, depth, born, id) > (?, ?, ?, ?, ?)
+            order by age, unit, depth, born, id limit ?
+        """
+        return (RunId(row[-1]) for row in self._pages(sql, (), _FIRST))
+
     def pending(self) -> Iterator[Run]:
         """Wanted runs that lack extraction, as last listed; in the order of `listing`."""
         sql = """

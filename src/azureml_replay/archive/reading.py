@@ -50,6 +50,10 @@ class Reading(Database):
 
     def unit(self, root: RunId) -> Iterator[Run]:
         """The selected, extracted runs of a unit: parents first, siblings in the order of their creation."""
+        return (details.run for details in self.unit_details(root))
+
+    def unit_details(self, root: RunId) -> Iterator[RunDetails]:
+        """`unit`, with what only `details` has."""
         sql = """
             select depth, born, id, record from run join run_version v on v.run = id and v.generation = run.generation
             where age = ? and unit = ? and selected and run.generation > 0 and (depth, born, id) > (?, ?, ?)
@@ -57,7 +61,7 @@ class Reading(Database):
         """
         (age,) = self._one("select age from run where id = ?", (root,)) or (0,)
         for *_, run, record in self._pages(sql, (age, root), (-1, -(2**63), ""), _RUNS_PER_PAGE):
-            yield details_of(run, unpack(record, f"run {run}")).run
+            yield details_of(run, unpack(record, f"run {run}"))
 
     def lacking(self, root: RunId) -> Iterator[RunId]:
         """Selected runs of a unit that were never extracted."""

@@ -1,0 +1,126 @@
+"""Requests of each verb, route by route, against the fewest that the history needs (benchmarks/floor.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from benchmarks import floor
+from benchmarks.floor import Floors, Pages, RunFacts, floors, of_archive
+from benchmarks.measure import by_route
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.workspace import connect
+from azureml_replay.extract import extract
+from azureml_replay.probe import probed
+from azureml_replay.replay import replay
+from azureml_replay.selection import Selection
+from azureml_replay.verify import verify
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.sample import sample
+from azureml_sandbox.sample_shape import Wanted
+from e2e.library import FastClock, configured
+
+SAMPLE = Wanted(runs=104, experiments=1, series=2, points=260, artifacts=2)
+"""More runs than a batch holds, trees of three levels, series longer than a request may hold of one name."""
+ONCE = {
+    **dict.fromkeys(("GET ", "GET /discovery", "POST /{tenant}/oauth2/v2.0/token"), 2),
+    **dict.fromkeys(("GET /datastores/{name}", "POST /datastores/{name}/listSecrets", "GET blob list"), 2),
+    "GET /history/v1.0/experimentids/{experiment_id}": 2,
+    "GET /history/v1.0/runs/{run_id}/children": 1,
+}
+"""At most so often in a command, whatever the history's size: login, workspace, whether its storage opens, names of
+experiments, and the children of the one pipeline that the sample cut short: it should have some."""
+
+
+async def counted(
+    calm: Sandbox, source: WorkspaceFile, target: WorkspaceFile, folder: Path
+) -> tuple[Floors, dict[str, Counter[str]]]:
+    """The floors, and the requests of each verb; the throw-away run of a new target is made before."""
+    asked: dict[str, Counter[str]] = {}
+    async with AsyncExitStack() as stack:
+        reading, writing = [
+            await stack.enter_async_context(connect(configured(one), parallel=8, clock=FastClock()))
+            for one in (source, target)
+        ]
+        archive = stack.enter_context(Archive.create(folder, reading.ref))
+        calm.reset_requests()
+        await extract(reading, archive, Selection(), width=8)
+        asked["extract"] = by_route(calm.requests())
+        await probed(archive, writing)
+        calm.reset_requests()
+        await replay(archive, reading, writing, Selection(), width=8)
+        asked["replay"] = by_route(calm.requests())
+        calm.reset_requests()
+        assert (await verify(archive, writing, Selection(), width=8)).findings == 0
+        asked["verify"] = by_route(calm.requests())
+        return of_archive(archive), asked
+
+
+@pytest.fixture(scope="module")
+def verbs(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Floors, dict[str, Counter[str]]]:
+    """One migration of the sample."""
+    from environment import point_at
+
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(sandbox, patch)
+        source, target = sandbox.add_workspace(), sandbox.add_workspace()
+        sample(sandbox.folder, source.workspace_name, SAMPLE)
+        return asyncio.run(counted(sandbox, source, target, tmp_path_factory.mktemp("floor") / "archive"))
+
+
+@pytest.mark.parametrize("verb", ["extract", "replay", "verify"])
+def test_no_request_more_than_the_history_needs(verbs: tuple[Floors, dict[str, Counter[str]]], verb: str) -> None:
+    """Route by route exactly the floor; beside it only what a command asks once."""
+    least, asked = verbs
+
+    assert asked[verb] - getattr(least, verb) - Counter(ONCE) == Counter()
+    there = Counter({floor.EXPERIMENT: 1})  # `Default`, which every workspace has, is left as it is
+    assert getattr(least, verb) - asked[verb] - there == Counter()  # or the floor counts what nobody needs
+
+
+def test_verify_asks_as_much_as_extract(verbs: tuple[Floors, dict[str, Counter[str]]]) -> None:
+    """Both read a workspace: verify needs no list of jobs, and lists our own files too."""
+    _, asked = verbs
+
+    assert asked["verify"].total() <= asked["extract"].total()
+
+
+def test_the_floor_counts_by_hand() -> None:
+    """Two experiments, a root with a child, 2,001 rows in three series, 51 files and one of 300 MiB."""
+    root = RunFacts(
+        experiment="a",
+        level=0,
+        submitted=True,
+        rows=(1_000, 1_000, 1),
+        files=(*([1] * 51), 300 * 2**20),
+        indexed=52,
+        own_files=1,
+    )
+    found = floors(["a", "b"], [root, RunFacts(experiment="a", level=1, submitted=False)], Pages(index=50))
+
+    assert found.extract == {
+        floor.EXPERIMENTS: 1,
+        floor.RUNS: 2,
+        floor.DETAILS: 1,
+        floor.BLOBS: 1,
+        floor.JOBS: 1,
+        floor.SERIES: 2,
+        floor.ROWS: 3,
+        floor.INDEX: 2 + 1,
+    }
+    assert found.replay == {
+        floor.DETAILS: 1,
+        floor.EXPERIMENT: 2,
+        floor.CREATE: 2,
+        floor.FINISH: 1,
+        floor.APPEND: 4,
+        floor.ENTRIES: 2,
+        floor.UPLOAD: 1,
+        floor.COPY: 51,
+        floor.COPY_BLOCK: 3,
+        floor.BLOCK_LIST: 1,
+    }
