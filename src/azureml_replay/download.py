@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.objects import PIECE_BYTES
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, gone_now
-from azureml_replay.workers import for_each
+from azureml_replay.workers import Handful, for_each
 from azureml_replay.workspace import Source
 
-FILES_AT_ONCE = 8
-"""Each holds a piece of 4 MiB."""
+FILES_AT_ONCE = 32
+HANDFUL_BYTES = 16 * 1024 * 1024
+"""Of files on their way at once; each takes as much as it has, at most the 4 MiB that storage is asked for."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,7 @@ class Download:
     bytes: int = 0
     """Brought over the wire; equal content that was here already is not."""
     failed: list[tuple[RunId, str]] = field(default_factory=list)
+    _handful: Handful = field(default_factory=lambda: Handful(HANDFUL_BYTES))
     _turns: WeakValueDictionary[Location, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def bring(self, width: int) -> None:
@@ -79,6 +82,10 @@ class Download:
         if alike is not None:
             self.archive.reuse(stored, alike)
             return
+        async with self._handful.of(min(stored.size_bytes, PIECE_BYTES)):
+            await self._receive(stored)
+
+    async def _receive(self, stored: StoredFile) -> None:
         with self.archive.incoming(stored) as incoming:
             begun = incoming.size_bytes
             if begun < stored.size_bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -57,3 +57,26 @@ async def _iterate(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerato
     else:
         for item in items:
             yield item
+
+
+class Handful:
+    """Bounds the bytes of files that are in memory at once."""
+
+    def __init__(self, size_bytes: int) -> None:
+        """Empty."""
+        self._whole = self._left = size_bytes
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def of(self, size_bytes: int) -> AsyncIterator[None]:
+        """Waits until there is room for so much."""
+        taken = min(size_bytes, self._whole)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._left >= taken)
+            self._left -= taken
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._left += taken
+                self._changed.notify_all()

@@ -5,55 +5,30 @@ A block's name tells its content, so that what storage kept of an interrupted up
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import TypeAlias
 
 from azureml_replay.azure import decode_storage, encode
 from azureml_replay.azure.storage import Door, Storage
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Location, StoredFile
-from azureml_replay.workers import for_each
+from azureml_replay.workers import Handful, for_each
 from azureml_replay.workspace import CopyFile, HeldFile
 
 COPIED_BLOCK_BYTES = 100 * 1024 * 1024
 """Of a copy that storage makes itself: 50,000 blocks are allowed, so 4.8 TB."""
-BLOCK_BYTES = 4 * 1024 * 1024
-"""Of bytes that pass through us; larger where a file would need more than 50,000 blocks (from 195 GiB on)."""
+BLOCK_BYTES = 2 * 1024 * 1024
+"""Of bytes that pass through us; larger where a file would need more than 50,000 blocks (from 97 GiB on)."""
 MOST_BLOCKS = 50_000
 BLOCKS_AT_ONCE = 4
-HANDFUL_BYTES = 16 * 1024 * 1024
-"""Bytes of files that are in memory at once, whatever the width: 16 MiB keep every tested storage busy."""
+HANDFUL_BYTES = 8 * 1024 * 1024
+"""Of files in memory at once, whatever the width: 46 MiB above idle at width 8; 16 with blocks of 4 took 84."""
 
 Block: TypeAlias = tuple[str, int, int]
 """Name, first byte, byte after the last."""
 Send: TypeAlias = Callable[[Block], Awaitable[None]]
-
-
-class Handful:
-    """Bounds the bytes of files that are in memory at once."""
-
-    def __init__(self, size_bytes: int) -> None:
-        """Empty."""
-        self._whole = self._left = size_bytes
-        self._changed = asyncio.Condition()
-
-    @asynccontextmanager
-    async def of(self, size_bytes: int) -> AsyncIterator[None]:
-        """Waits until there is room for so much."""
-        taken = min(size_bytes, self._whole)
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._left >= taken)
-            self._left -= taken
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._left += taken
-                self._changed.notify_all()
 
 
 class Blocks:
