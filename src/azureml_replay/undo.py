@@ -30,6 +30,8 @@ from azureml_replay.workers import for_each
 from azureml_replay.workspace import Refused, Target
 
 _FILES = file_item("")
+RUNS_AT_ONCE = 8
+"""Of one request's runs, whose files are removed."""
 _NONE = object()
 """Where a value is not there: an empty one is."""
 
@@ -160,11 +162,10 @@ class _Undoing:
         experiment = next(iter(runs.values())).experiment
         outcomes = await self.target.hide_runs(experiment, list(ids), hidden=True)
         for there_id, outcome in outcomes.items():
-            run = ids[there_id]
             if outcome is not None:
-                self._fail(run, outcome.reason if isinstance(outcome, Refused) else str(outcome))
-            else:
-                await self._remove(run, there_id, going[run])
+                self._fail(ids[there_id], outcome.reason if isinstance(outcome, Refused) else str(outcome))
+        hidden = [there_id for there_id, outcome in outcomes.items() if outcome is None]
+        await for_each(hidden, lambda there: self._remove(ids[there], there, going[ids[there]]), RUNS_AT_ONCE)
 
     async def _going(self, run: RunId, there: Run) -> list[str]:
         """Paths of files that are as they were sent; one that is not there may have an entry in the index still."""

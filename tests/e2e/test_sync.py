@@ -105,6 +105,18 @@ CASES = {
 }
 
 
+ALWAYS = (
+    "nobody changed anything",
+    "a tag in the source",
+    "a tag in the target",
+    "a tag in both",
+    "a tag gone at the source",
+    "another tag in the source, one in the target",
+    "archived in the source",
+)
+"""One for each row of the table; the others are `make test-all`'s, and without a workspace unit/test_sync.py's."""
+
+
 def twice(
     case: Case, sandbox: Sandbox, folder: Path, prefer: Prefer = Prefer.TARGET
 ) -> tuple[WorkspaceFile, WorkspaceFile, Migrated, int]:
@@ -132,7 +144,9 @@ def root_of(sandbox: Sandbox, workspace: WorkspaceFile, run: str = "root") -> Do
     return found[0]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow) for name in CASES]
+)
 def test_who_wins(name: str, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
     """The value, the finding, and nothing written where nothing is to be sent."""
     case = CASES[name]

@@ -88,7 +88,11 @@ def test_undone_and_brought_back_by_the_command(
     assert look(workspace) == before
 
 
-@pytest.mark.parametrize("delivered", [False, True], ids=["before-delivery", "after-delivery"])
+@pytest.mark.parametrize(
+    "delivered",
+    [pytest.param(False, marks=pytest.mark.slow), True],
+    ids=["before-delivery", "after-delivery"],
+)
 def test_cut_at_every_request_it_continues(
     small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path, delivered: bool
 ) -> None:
