@@ -42,7 +42,7 @@ def typed(page: Path) -> tuple[Line, ...]:
 def desk(page: Path) -> frozenset[str]:
     """What a reader has when the page begins: `archive` (history/, extracted), `migrated` (also replayed)."""
     found = _DESK.search(page.read_text())
-    return frozenset(word.strip() for word in found[1].split(",")) if found else frozenset()
+    return frozenset(word.strip() for word in found[1].split(",")) - {"nothing yet"} if found else frozenset()
 
 
 def name(page: Path) -> str:

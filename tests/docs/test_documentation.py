@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from docs.pages import PAGES, ROOT, Line, blocks, desk, name, typed
 
+LIBRARY = ROOT / "docs" / "reference" / "library.md"
 NOT_RUN = {
     r"az ": "Azure's own command line: there is no Azure here",
     r"pip install ": "the package is installed from a wheel by test_package",
@@ -69,6 +71,9 @@ def test_every_command_line_runs(
     for line in typed(page):
         if not left_out(line):
             shell(line.text, tmp_path, env, line.ends_with)
+    for program in blocks(page, "python"):
+        (tmp_path / "program.py").write_text(program)
+        shell("python program.py", tmp_path, env)
     for query in (query for block in blocks(page, "sql") for query in block.split(";") if query.strip()):
         assert duckdb.connect(config={"file_search_path": str(tmp_path)}).execute(query).fetchall(), query
 
@@ -79,9 +84,11 @@ def left_out(line: Line) -> bool:
 
 
 def shell(text: str, folder: Path, env: dict[str, str], expected: int = 0) -> None:
-    """One line, typed into bash."""
+    """One line, typed into a shell that remembers the variables of the lines before."""
+    variables = f"{folder}.variables"
+    session = f"[ -f {variables} ] && . {variables}\n{text}\nended=$?\nexport -p > {variables}\nexit $ended"
     done = subprocess.run(
-        ["bash", "-c", text], cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=240
+        ["bash", "-c", session], cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=240
     )
 
     assert done.returncode == expected, f"$ {text}\n{done.stdout}{done.stderr}"
@@ -107,3 +114,11 @@ def test_commands_stand_in_console_blocks() -> None:
     ]
 
     assert found == []
+
+
+@pytest.mark.parametrize("name", re.findall(r"^\| `(azureml_replay\.[\w.]+)`", LIBRARY.read_text(), re.MULTILINE))
+def test_what_the_library_promises_is_there(name: str) -> None:
+    """Importable, and told in a docstring of its own."""
+    module, _, attribute = name.rpartition(".")
+
+    assert getattr(importlib.import_module(module), attribute).__doc__
