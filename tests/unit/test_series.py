@@ -34,6 +34,20 @@ def piece(draw: Any, number: int) -> Points:
     )
 
 
+def test_a_chunk_of_the_first_version_is_read() -> None:
+    """As an archive of that time holds it: two steps and none, times ten million ticks apart, three doubles."""
+    chunk = bytes.fromhex(
+        "017801636464400046108719ca077360b2ff41a22c2c0c8c4c08d50c6015703e4c29588005ac1e625459a4498b354343c3b469336600"
+        "8d87990fd708663c60f860df500f003cff095b"
+    )
+    of = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
+    times = [16_752_384_000_000_000 + at * 10_000_000 for at in range(3)]
+
+    assert [exactly(one) for one in series.decode(chunk, lambda _: of)] == [
+        exactly(Points(of, [0, 1, None], times, ([0.5, -0.0, math.inf],)))
+    ]
+
+
 def bits(value: Any) -> tuple[type, Any]:
     """Equal for equal bits of the same type: True is not 1, NaN is NaN."""
     return type(value), struct.pack("<d", value) if isinstance(value, float) else value
