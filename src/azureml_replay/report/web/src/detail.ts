@@ -69,7 +69,7 @@ function section(title: string, size: number, body: Child, counting = true): HTM
 export function findings(rows: [string, string, string, string][]): HTMLElement {
   return table(
     "Findings",
-    ["What", "", "Source, as planned", "Target"],
+    ["What", "How", "Source, as planned", "Target"],
     rows.map(([what, kind, expected, actual]) => [
       what,
       h("span", { class: "bad" }, `✕ ${kind}`),

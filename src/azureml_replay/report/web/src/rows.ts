@@ -16,8 +16,9 @@ export class Rows {
   readonly level: Int32Array;
   /** One past the last row of each family: parents stand right before their children. */
   readonly end: Int32Array;
-  /** Findings of a run and all below it. */
+  /** Of a run and all below it. */
   readonly findings: Int32Array;
+  readonly omissions: Int32Array;
   readonly folded: Uint8Array;
   readonly place = new Map<string, number>();
   private readonly haystack: string[];
@@ -27,6 +28,7 @@ export class Rows {
     this.level = new Int32Array(length);
     this.end = new Int32Array(length);
     this.findings = Int32Array.from(index.findings);
+    this.omissions = Int32Array.from(index.omissions);
     this.folded = new Uint8Array(length).fill(1);
     this.haystack = index.id.map((id, at) => `${index.name[at]}\n${id}`.toLowerCase());
     for (let at = 0; at < length; at++) {
@@ -39,6 +41,7 @@ export class Rows {
       if (parent < 0) continue;
       this.end[parent] = Math.max(this.end[parent], this.end[at]);
       this.findings[parent] += this.findings[at];
+      this.omissions[parent] += this.omissions[at];
     }
   }
 

@@ -84,7 +84,7 @@ function more(head: Head): HTMLElement {
       "div",
       { class: "columns" },
       head.reasons.length > 0 &&
-        part("Omissions by reason", table("Omissions by reason", ["Runs' items", "Why"], head.reasons.map(([why, size]) => [count(size), why]), "counts")),
+        part("Omissions by reason", table("Omissions by reason", ["Items", "Why"], head.reasons.map(([why, size]) => [count(size), why]), "counts")),
       head.commands.length > 0 &&
         wide("Commands", table("Commands", ["Command", "Began (UTC)", "Took", "What", "Requests", "Refused"], head.commands.flatMap(commandRows), "commands")),
       busy.length > 0 &&
@@ -114,7 +114,7 @@ function wide(title: string, ...body: Child[]): HTMLElement {
 }
 
 function part(title: string, ...body: Child[]): HTMLElement {
-  return h("section", {}, h("h3", {}, title), ...body);
+  return h("section", {}, h("h2", {}, title), ...body);
 }
 
 function key(name: string, requests: number, refused: number, at: number): HTMLElement {

@@ -1,5 +1,5 @@
 // The tree on the screen: a treegrid that draws the rows in view, and a keyboard for it.
-import { clean, h } from "./dom";
+import { clean, h, type Child } from "./dom";
 import { isEmpty, NO_FILTER, type Filter, type Rows } from "./rows";
 import { VERDICTS } from "./types";
 import { count, moment, seconds } from "./words";
@@ -110,7 +110,8 @@ export class Tree {
     const status = index.statuses[index.status[at]];
     const parent = this.rows.isParent(at);
     const open = parent && this.isOpen(at);
-    const below = this.rows.findings[at] - index.findings[at];
+    const below = (all: Int32Array, own: number[]): Child =>
+      !open && all[at] > own[at] && h("small", { title: "in runs below" }, ` ▾${count(all[at] - own[at])}`);
     const name = clean(this.rows.name(at));
     const dim = !isEmpty(this.filter) && !this.rows.matches(at, this.filter);
     const line = h(
@@ -136,9 +137,14 @@ export class Tree {
         "span",
         { role: "gridcell", class: "c2 bad" },
         index.findings[at] ? count(index.findings[at]) : "",
-        below > 0 && !open && h("small", { title: "in runs below" }, ` ▾${count(below)}`),
+        below(this.rows.findings, index.findings),
       ),
-      h("span", { role: "gridcell", class: "c3" }, index.omissions[at] ? count(index.omissions[at]) : ""),
+      h(
+        "span",
+        { role: "gridcell", class: "c3 part" },
+        index.omissions[at] ? count(index.omissions[at]) : "",
+        below(this.rows.omissions, index.omissions),
+      ),
       h("span", { role: "gridcell", class: `c4${status === "Failed" ? " failed" : ""}` }, status),
       h("span", { role: "gridcell", class: "c5" }, index.kinds[index.kind[at]]),
       h("span", { role: "gridcell", class: "c6" }, moment(index.start[at])),
