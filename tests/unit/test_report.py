@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
@@ -29,7 +29,7 @@ def values(line: Line, numbers: Numbers) -> list[float]:
     planes = numbers.planes()
     half = len(planes) // 2
     codes = [planes[at] << 8 | planes[half + at] for at in range(line.at, line.at + line.n)]
-    return [math.nan if code > 4092 else line.low * (1 - code / 4092) + line.high * code / 4092 for code in codes]
+    return [math.nan if code > 4092 else line.low * (1 - code / 4092) + line.high * (code / 4092) for code in codes]
 
 
 def places(line: Line) -> list[int]:
@@ -42,6 +42,8 @@ def places(line: Line) -> list[int]:
 
 
 @given(st.lists(st.floats(), min_size=1, max_size=50))
+@example([0.0, 5e-324])
+@example([-1.7e308, 1.7e308, 0.0])
 def test_a_line_is_within_a_4092th_of_its_height(logged: list[float]) -> None:
     """Every finite value; infinities and NaN are gaps."""
     numbers = Numbers()

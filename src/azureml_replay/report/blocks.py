@@ -40,8 +40,8 @@ class Numbers:
         real = [value for value in values if math.isfinite(value)]
         low, high = min(real, default=0.0), max(real, default=0.0)
         at = len(self._codes)
-        if len(real) == len(values) and 0 < high - low < math.inf:
-            scale = TOP / (high - low)
+        scale = TOP / (high - low) if high > low else math.inf
+        if len(real) == len(values) and 0 < scale < math.inf:
             self._codes.extend([int((value - low) * scale + 0.5) for value in values])
         else:
             half = high / 2 - low / 2  # halves: the difference of two doubles may be infinite
