@@ -32,6 +32,7 @@ SHAPES = {
     "small": Shape(SMALL, "many small runs: 3 series of 10 points, 2 files, trees of up to 3 levels"),
     "curves": Shape(Wanted(runs=0, series=10, points=20, artifacts=0), "ten series of twenty points, no files"),
     "bare": Shape(Wanted(runs=0, children=0, series=3, points=10, artifacts=0), "roots only, no files"),
+    "empty": Shape(Wanted(runs=0, series=0, points=0, artifacts=0), "runs alone: what their number costs in memory"),
     "long": Shape(Wanted(runs=10, children=0, series=2, points=50_000, artifacts=0), "a million points in 20 series"),
     "deep": Shape(replace(SMALL, children=9), "wide trees of three levels: 91 runs each"),
     "files": Shape(Wanted(runs=40, children=0, series=0, points=0, artifacts=500), "20,000 files of about 1 KB"),
