@@ -144,11 +144,23 @@ def test_a_burst_of_refusals_is_one_cut() -> None:
     for at in range(100):
         assert limit.width(1.0) == (0 if at else 100)
         if at < 40:
-            limit = limit.after_refusal(Sent(level=90, within=True), 99 - at, 1.0)
+            limit = limit.after_refusal(Sent(level=90, within=True), 99 - at, 1.0, wait_s=20.0)
         else:
             limit = limit.after_answer(Sent(level=60, within=True), 99 - at, 1.0)
 
     assert (limit.width(1.0), limit.cuts) == (60, 1)
+
+
+def test_one_request_that_takes_long_does_not_stop_the_others() -> None:
+    """Storage is busy once, without a wait, while a copy runs for minutes: a quarter goes on, then three quarters."""
+    limit = Limit(ceiling=32, proven=32, growth=Growth.NONE, probe_s=9.0)
+    limit = limit.after_refusal(Sent(level=32, within=True), 31, 1.0)
+    widths = []
+    for _ in range(31):
+        limit = limit.after_answer(Sent(level=8, within=True), 7, 1.0)
+        widths.append(limit.width(1.0))
+
+    assert widths == [8] * 30 + [24]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 3)), max_size=200), st.integers(1, 64))

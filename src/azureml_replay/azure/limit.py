@@ -1,9 +1,10 @@
 """How many requests a service may be asked at once, how fast, and how long to wait: values and arithmetic, no I/O.
 
-A service refuses for one of two reasons and does not say which. So after a refusal nothing is sent until all that is
-in flight has come back, which takes one answer's time, and then it is counted. Too many at once: a part was refused,
-and the width becomes what was answered. Too many a second: nearly all was refused, all wait as long as the service
-asks, and from then on requests keep a distance. Measured live by benchmarks/throttle.py (docs/performance.md).
+A service refuses for one of two reasons and does not say which. So after a refusal nothing is sent (little, where no
+wait was stated) until what is in flight has come back, which takes one answer's time, and then it is counted. Too many
+at once: a part was refused, and the width becomes what was answered. Too many a second: nearly all was refused, all
+wait as long as the service asks, and from then on requests keep a distance. Measured live by benchmarks/throttle.py
+(docs/performance.md).
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was in flight at a refusal, as it comes back; nothing else is sent meanwhile."""
+    """What was in flight at a refusal, as it comes back."""
 
+    left: int
     answered: int = 0
     refused: int = 0
     wait_s: float = 0.0
@@ -99,7 +101,8 @@ class Limit:
     def width(self, now_s: float) -> int:
         """Requests that may be in flight."""
         if self.round is not None:
-            return 0
+            # Where no wait is stated there is none to save: a copy of 256 MiB in flight shall not stop all others.
+            return 0 if self.round.wait_s else max(1, min(self.ceiling, self.proven // 4))
         match self.growth:
             case Growth.DOUBLE:
                 wanted = max(FIRST_WIDTH, 2 * self.proven)
@@ -137,14 +140,16 @@ class Limit:
         """It was refused for now; `wait_s` where the service asks for a wait."""
         if self.round is None and self.growth is Growth.NONE and not sent.within:
             return replace(self, probe_s=now_s + PROBE_S)  # the one more that was tried: the others go on
-        before = self.round or Round()
-        seen = Round(before.answered, before.refused + 1, max(before.wait_s, wait_s or 0.0))
+        before = self.round or Round(left=in_flight + 1)
+        seen = replace(before, refused=before.refused + 1, wait_s=max(before.wait_s, wait_s or 0.0))
         return replace(self, round=seen).counted(in_flight, now_s)
 
     def counted(self, in_flight: int, now_s: float) -> Limit:
-        """The verdict, once all that was in flight at a refusal has come back, or never will."""
-        if self.round is None or in_flight:
+        """One more has come back or never will; the verdict, once as many have as were in flight at the refusal."""
+        if self.round is None:
             return self
+        if in_flight and self.round.left > 1:
+            return replace(self, round=replace(self.round, left=self.round.left - 1))
         seen, known = self.round, replace(self, round=None, cuts=self.cuts + 1)
         if seen.wait_s and seen.refused >= NEARLY_ALL * (seen.answered + seen.refused):
             return known.stopped(now_s, seen.wait_s)
