@@ -63,7 +63,11 @@ _CREATE_RUN = (
     Row("cancelUri", Fate.NEVER_SENT, "points at the source"),
     Row("completeUri", Fate.NEVER_SENT, "points at the source"),
     Row("diagnosticsUri", Fate.NEVER_SENT, "points at the source"),
-    Row("dataContainerId", Fate.SERVER, "the target makes `dcid.{run}`; a container shared with another run: omission"),
+    Row(
+        "dataContainerId",
+        Fate.CARRIED,
+        "a reused step's: that of the run that ran, else omission; `dcid.{run}` is made",
+    ),
     Row("options", Fate.SERVER, "an instruction at creation, never answered: ours asks for a container"),
     Row("runTypeV2", Fate.ARCHIVE, "as `runType`: orchestrator and traits choose Studio's pages"),
     Row("isVirtual", Fate.ARCHIVE, "a virtual run lets a child speak for it; written, each run speaks for itself"),
@@ -252,6 +256,10 @@ Every value that the source answers for a run ends up in one of these ways. The 
 are kept whole in the archive, whatever becomes of their values in the target; only what is redacted is gone from them.
 """
 _MORE = """
+A reused step names the container of the step that ran, and so does its copy: the target shows its files and points, which
+are carried once. What we make for it lies there too, below `replay/reused/` and its id. Where the target does not keep a
+container that it is told, or the archive lacks the step that ran, the step shows none of them: an omission.
+
 The property, or tag, `mlflow.artifactUri` says where MLflow finds a run's files. It names the workspace, and the
 service makes it: the target is not sent the source's, and verify finds one that leads there.
 

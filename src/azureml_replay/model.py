@@ -104,6 +104,8 @@ class AssetReference:
 
 UNREADABLE = "unreadable "
 """How a key begins among the unknown ones whose value has a form that nobody foresaw: its document is archived."""
+CONTAINER_PREFIX = "dcid."
+"""Before a run's id: the name of its container."""
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 """States in which the service changes a run no more (clients.md 3.2; NotResponding and Paused may still move)."""
 
@@ -132,6 +134,8 @@ class Run:
     output_datasets: Json = None
     hidden: bool = False
     """Archived, in the words of Studio."""
+    container: str = ""
+    """Where metrics and files live; `dcid.{id}`, but another run's for a reused step (responses.md 4.1)."""
     error: Json = None
     """The inner error object: `code`, `message`, …; written by an Error event only (clients.md 3.3)."""
     error_origin: Json = None
@@ -148,8 +152,6 @@ class Run:
     """A target is to take the run for what it was: `put_runs` writes type and traits too (`--keep-run-type`)."""
     warnings: Json = None
     """A list of `source`, `message`. Only an event writes them, and one told twice writes twice: carried by a file."""
-    container: str = ""
-    """Where metrics and files live; `dcid.{id}`, but another run's for a reused step (responses.md 4.1)."""
     document: Json = None
     """The whole wire document; redacted once it comes out of an archive."""
     unknown: tuple[str, ...] = ()
@@ -157,7 +159,12 @@ class Run:
     @property
     def own_container(self) -> bool:
         """False for a reused step, whose files and points are carried once, with their owner."""
-        return self.container in ("", f"dcid.{self.id}")
+        return self.container in ("", CONTAINER_PREFIX + self.id)
+
+    @property
+    def lender(self) -> RunId | None:
+        """The run whose container this one shows; None where it has its own."""
+        return None if self.own_container else RunId(self.container.removeprefix(CONTAINER_PREFIX))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

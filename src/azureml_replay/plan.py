@@ -21,6 +21,7 @@ from azureml_replay.fitting import (
     without_lost,
 )
 from azureml_replay.ids import Ids, rewritten, same
+from azureml_replay.lending import Lender, Lent, always, own_path
 from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import (
     UNREADABLE,
@@ -103,6 +104,8 @@ class PlanOptions:
     limits: Limits = DOCUMENTED
     ids: Ids = same
     """What each run is to be called in the target."""
+    lent: Lent = always
+    """Which reused steps show the container of the step that ran; the others leave it to that one: an omission."""
     keep_run_type: bool = False
     """New runs are written with the type that they have in the source, not with a neutral one."""
 
@@ -129,11 +132,17 @@ class Step:
     omissions: tuple[Omission, ...] = ()
     owner: RunId | None = None
     """The run whose points and files these are, where `reusing` gave a reused step those of their owner."""
+    lender: Lender | None = None
+    """The run whose container this one shows, where the target takes that: then it has no points and files to send."""
 
     @property
     def contents(self) -> RunId:
         """Whose points and files the archive holds for this step."""
         return self.owner or self.source
+
+    def own_path(self, path: str) -> str:
+        """Where one of `own_files` goes."""
+        return own_path(self.run.id, path) if self.lender else path
 
     @property
     def points(self) -> int:
@@ -170,9 +179,8 @@ def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
     As it is, where it reuses nothing or the archive lacks the owner.
     """
     details = recorded.details(step.source)
-    if details is None or details.run.own_container:
-        return step
-    there = recorded.details(RunId(details.run.container.removeprefix("dcid.")))
+    lender = details.run.lender if details else None
+    there = recorded.details(lender) if lender else None
     if there is None:
         return step
     lent = _step(recorded, there, options, root=step.unit, depth=0)
@@ -180,6 +188,8 @@ def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
     lost = [replace(one, run=step.source) for one in lent.omissions if one.what.startswith(("file ", "metric "))]
     return replace(
         step,
+        run=replace(step.run, container=""),
+        lender=None,
         owner=there.run.id,
         series=lent.series,
         overflow_series=lent.overflow_series,
@@ -195,7 +205,8 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
     fitting = Fitting(run.id)
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
-    if not run.own_container:
+    lender = _lender(recorded, run, options)
+    if not run.own_container and lender is None:
         fitting.omit(f"container {run.container}", SHARED)
     for key in details.run.unknown:
         if key.startswith(UNREADABLE):
@@ -204,13 +215,14 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
     _say_what_names_the_source(run.id, logged, fitting, options.ids)
     as_read = replace(details.run, parent=run.parent if depth else None, document=None, typed=options.keep_run_type)
     fitted = fit_run(as_read, recorded.source, fitting, options.limits)
+    named = replace(rewritten(fitted, options.ids), container=lender.container if lender else "")
     files, size = _files(recorded, run.id, fitting, options.files)
     code = tuple(_code(recorded, details.run, job, fitting))
     return Step(
         source=run.id,
         unit=root,
         depth=depth,
-        run=without_lost(rewritten(fitted, options.ids), fitting, options.lost),
+        run=without_lost(named, fitting, options.lost),
         series=tuple((series, rows) for series, rows in logged if series.key not in over),
         files=files,
         bytes=size,
@@ -218,7 +230,13 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
         overflow=fitting.overflow,
         overflow_series=over,
         omissions=tuple(fitting.omissions),
+        lender=None if "container" in options.lost else lender,
     )
+
+
+def _lender(recorded: Recorded, run: Run, options: PlanOptions) -> Lender | None:
+    there = recorded.details(run.lender) if run.lender and options.lent(run.id, run.lender) else None
+    return Lender(there.run.id, options.ids(there.run.id), there.run.experiment) if there else None
 
 
 def _say_what_names_the_source(run: RunId, logged: Iterable[tuple[Series, int]], fitting: Fitting, ids: Ids) -> None:

@@ -17,7 +17,18 @@ from azureml_replay.compare import identity
 from azureml_replay.error_parts import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.limits import DOCUMENTED, Limits
-from azureml_replay.model import AssetReference, Instant, Json, Points, Run, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import (
+    CONTAINER_PREFIX,
+    AssetReference,
+    Instant,
+    Json,
+    Points,
+    Run,
+    RunId,
+    Series,
+    SeriesKey,
+    WorkspaceRef,
+)
 from azureml_replay.workspace import NewFile, Outcome, Refused, Target
 
 EXPERIMENT = "azureml-replay-probe"
@@ -31,7 +42,7 @@ VITAL = ("id", "status", "points", "files")
 """Without these there is nothing to replay into."""
 OPTIONAL = (
     *("start", "end", "display_name", "description", "tags", "properties", "parameters", "hidden"),
-    *("error", "error_origin"),
+    *("error", "error_origin", "container"),
 )
 """Where one is lost, it becomes a planned omission of every run that has it."""
 
@@ -160,10 +171,16 @@ class ThrowAway:
     target: Target
     run: Run = field(default_factory=throw_away_run)
 
+    @property
+    def borrower(self) -> Run:
+        """A second run, that shows the container of the first as a reused step does."""
+        return replace(self.run, id=RunId(f"{self.run.id}-reused"), container=f"{CONTAINER_PREFIX}{self.run.id}")
+
     async def create(self) -> None:
-        """Under an id of ours."""
+        """Under an id of ours; then one that shows its container, which a target may refuse."""
         outcome = (await self.target.put_runs(EXPERIMENT, [self.run])).get(self.run.id)
         self._expect(outcome, "runs with ids of the client's choice", roles.PUT_RUNS)
+        await self.target.put_runs(EXPERIMENT, [self.borrower])
 
     async def append(self) -> None:
         """Two points."""
@@ -177,7 +194,7 @@ class ThrowAway:
 
     async def finish(self) -> bool:
         """Ends and hides it. True where the end showed only after some time."""
-        outcome = (await self.target.finish_runs(EXPERIMENT, [self.run])).get(self.run.id)
+        outcome = (await self.target.finish_runs(EXPERIMENT, [self.run, self.borrower])).get(self.run.id)
         self._expect(outcome, "ends of runs with times of their own", roles.PUT_RUNS)
         found = (await self.target.details([self.run.id])).get(self.run.id)
         if found is None or found.run.status == self.run.status:
@@ -187,10 +204,12 @@ class ThrowAway:
     async def read(self) -> Probe:
         """What is there of it."""
         await self.target.settle(self.run.id)
-        found = (await self.target.details([self.run.id])).get(self.run.id)
+        details = await self.target.details([self.run.id, self.borrower.id])
+        found, lent = details.get(self.run.id), details.get(self.borrower.id)
         if found is None:
             return Probe(run=self.run.id, lost=("id",), experiments=(), added=())
-        lost = [name for name in ("status", *OPTIONAL) if not _kept(name, self.run, found.run)]
+        told = replace(found.run, container=lent.run.container if lent else "")
+        lost = [name for name in ("status", *OPTIONAL) if not _kept(name, self.borrower, told)]
         lost += [] if await self._points_kept() else ["points"]
         lost += [] if await self._file_kept(found.run) else ["files"]
         added = (found.run.tags.keys() - self.run.tags.keys()) | (

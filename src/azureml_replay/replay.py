@@ -15,6 +15,7 @@ from itertools import groupby, islice
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CREATE, UNDONE, WHOLE, State
+from azureml_replay.borrowers import Borrowers, presumed
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.ids import Ids, new_id
 from azureml_replay.limits import RUNS_PER_REQUEST
@@ -101,6 +102,11 @@ async def replay(
     points = PointSender(archive, target, progress, Intents(archive, target.ref))
     replaying = _Replaying(archive, target, options, progress, width, points, files, late=probe.late)
     steps = plan(archive, selection, options.plan)
+    borrowers = Borrowers(archive, target.ref)
+    while window := list(islice(steps, WINDOW)):
+        await replaying.send(borrowers.ready(window))
+    replaying.options = replace(options, plan=replace(options.plan, lent=borrowers.settled))
+    steps = borrowers.steps(replaying.options.plan)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
     await send_experiments(archive, target, selection, existing=frozenset(probe.experiments))
@@ -116,7 +122,8 @@ async def ready(archive: Archive, target: Target) -> Probe:
 
 def as_kept(archive: Archive, target: WorkspaceRef, options: PlanOptions) -> PlanOptions:
     """The options of a plan for this target: by what it was seen to keep, so far as anybody has looked."""
-    options, probe = replace(options, ids=ids_in(archive, target)), known_probe(archive, target)
+    probe = known_probe(archive, target)
+    options = replace(options, ids=ids_in(archive, target), lent=presumed(archive, target))
     return options if probe is None else replace(options, lost=frozenset(probe.lost), limits=probe.limits)
 
 

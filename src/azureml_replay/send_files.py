@@ -123,7 +123,8 @@ class FileSender:
         """What was refused because of the source's file; raises for everything else."""
         items = {file_item(path): digest for path, (_, digest) in files.items()}
         self.archive.mark(self.target.ref, step.source, items, State.SENDING, durable=False)
-        outcomes = await self.target.put_files(step.run.experiment, step.run.id, [file for file, _ in files.values()])
+        home, run = (step.lender.experiment, step.lender.there) if step.lender else (step.run.experiment, step.run.id)
+        outcomes = await self.target.put_files(home, run, [file for file, _ in files.values()])
         sent = {path: as_stored(file) for path, (file, _) in files.items() if outcomes.get(path) is None}
         self.archive.put_sent_files(self.target.ref, step.source, sent)
         arrived = {file_item(path): items[file_item(path)] for path in files if outcomes.get(path) is None}
@@ -164,7 +165,9 @@ def own_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
             yield _code_file(archive, step)
             continue
         document = job_document(archive, step.source) if path == JOB_FILE else _overflow(archive, step)
-        yield NewFile(path=path, data=orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+        yield NewFile(
+            path=step.own_path(path), data=orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        )
 
 
 def _code_file(archive: Archive, step: Step) -> HeldFile:
@@ -177,7 +180,7 @@ def _code_file(archive: Archive, step: Step) -> HeldFile:
     stored = StoredFile(
         location=Location("", CODE_FILE), size_bytes=held.size_bytes, md5=held.md5, content_type="application/zip"
     )
-    return HeldFile(path=CODE_FILE, stored=stored, pieces=held.pieces)
+    return HeldFile(path=step.own_path(CODE_FILE), stored=stored, pieces=held.pieces)
 
 
 def _overflow(archive: Archive, step: Step) -> Json:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CREATE, FINISH, State
+from azureml_replay.archive.ledger import CONTAINER, CREATE, FINISH, State
 from azureml_replay.errors import ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.plan import Step
@@ -79,15 +79,18 @@ class RunSender:
     async def _put(self, steps: Sequence[Step]) -> None:
         if not steps:
             return
+        self._lend(steps, State.SENDING)  # first: without it, what has been created has a container of its own
         self._mark(CREATE, steps, State.SENDING)
         put = self.target.put_runs(steps[0].run.experiment, [step.run for step in steps])
         arrived = await self._arrived(put, steps)
+        self._lend(arrived, State.SENT)
         self._remember(arrived, {}, state=False)
         self._mark(CREATE, arrived, State.SENT)
         self.count += len(arrived)
 
     async def _update(self, steps: Sequence[Step]) -> None:
         """Sends what the source changed, where that changes anything and overwrites nobody's edit."""
+        self._lend([one for one in steps if self.known[one.source].container == one.run.container], State.SENT)
         stay = {step.source: self._kept(step, of_state=False) for step in steps}
         updates = {step.source: self._merged(step, stay[step.source]) for step in steps}
         changing = [step for step in steps if brings(updates[step.source], self.known[step.source])]
@@ -179,6 +182,11 @@ class RunSender:
         }
         self.archive.mark_runs(self.target.ref, item, digests, state)
 
+    def _lend(self, steps: Sequence[Step], state: State) -> None:
+        lent = {step.source: digest(step.run.container) for step in steps if step.run.container}
+        if lent:
+            self.archive.mark_runs(self.target.ref, CONTAINER, lent, state)
+
     def _remember(self, steps: Sequence[Step], stay: Mapping[RunId, frozenset[str]], *, state: bool) -> None:
         values = {}
         for step in steps:
@@ -213,7 +221,8 @@ def run_digest(run: Run) -> bytes:
     """Names what `put_runs` writes. Lineage is left out: it tells our version, and may not change once written."""
     properties = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY}
     sent = (run.parent, run.experiment, run.display_name, run.description, properties, run.tags, run.parameters)
-    return digest(*sent, run.inputs, run.outputs, run.input_datasets, run.output_datasets)
+    shared = (run.container,) if run.container else ()
+    return digest(*sent, run.inputs, run.outputs, run.input_datasets, run.output_datasets, *shared)
 
 
 def ending_digest(run: Run) -> bytes:

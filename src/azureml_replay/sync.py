@@ -97,7 +97,9 @@ def without(run: Run, names: frozenset[str]) -> Run:
     )
 
 
-_STATE = frozenset({"parent", "experiment", "status", "start", "end", "hidden", "error code", "error message", "error"})
+_STATE = frozenset(
+    {"parent", "experiment", "status", "start", "end", "hidden", "container", "error code", "error message", "error"}
+)
 _UPDATED = tuple(field for field in CARRIED if field.name not in _STATE)
 
 

@@ -165,7 +165,8 @@ class _Undoing:
             if outcome is not None:
                 self._fail(ids[there_id], outcome.reason if isinstance(outcome, Refused) else str(outcome))
         hidden = [there_id for there_id, outcome in outcomes.items() if outcome is None]
-        await for_each(hidden, lambda there: self._remove(ids[there], there, going[ids[there]]), RUNS_AT_ONCE)
+        holders = {there.id: there.lender or there.id for there in runs.values()}
+        await for_each(hidden, lambda there: self._remove(ids[there], holders[there], going[ids[there]]), RUNS_AT_ONCE)
 
     async def _going(self, run: RunId, there: Run) -> list[str]:
         """Paths of files that are as they were sent; one that is not there may have an entry in the index still."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import compare_files
 from azureml_replay.errors import NotFound
 from azureml_replay.file_plan import FileChoice, placed, target_path
+from azureml_replay.lending import FOLDER, own_path
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.plan import Step
@@ -54,11 +55,12 @@ class FileCheck:
 
     async def check(self, step: Step, actual: Run, *, choice: FileChoice) -> FilesChecked:
         """Those that were chosen, and those that we make. Raises Unavailable, Rejected."""
-        stored = {path_in_run(file, actual.container): file async for file in self.storage.files(actual.container)}
-        indexed = {artifact.path: artifact.location async for page in self._index(actual) for artifact in page}
+        holder = replace(actual, container=step.lender.container) if step.lender else actual
+        stored = {path_in_run(file, holder.container): file async for file in self.storage.files(holder.container)}
+        indexed = {artifact.path: artifact.location async for page in self._index(holder) for artifact in page}
         expected = self._expected(step, choice)
-        stored = {path: file for path, file in stored.items() if path not in expected.left_out}
-        indexed = {path: place for path, place in indexed.items() if path not in expected.left_out}
+        stored = {path: file for path, file in stored.items() if _is_of(step, path) and path not in expected.left_out}
+        indexed = {path: at for path, at in indexed.items() if _is_of(step, path) and path not in expected.left_out}
         findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
         findings += _compare_index(step.source, expected, indexed, stored)
         if self.deep is not None:
@@ -104,6 +106,11 @@ class FileCheck:
             if there != wanted:
                 found.append(Finding(run, f"file {path}: bytes", "differs", wanted.hex(), there.hex()))
         return found
+
+
+def _is_of(step: Step, path: str) -> bool:
+    """In a container that reused steps show too: theirs is a folder by their id, the rest is its own run's."""
+    return path.startswith(own_path(step.run.id, "")) if step.lender else not path.startswith(FOLDER)
 
 
 def _compare_index(

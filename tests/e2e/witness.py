@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class Seen:
     """(run, path) -> sha256 of the bytes."""
     jobs: dict[str, tuple[str, str, str, str]]
     """azure-ai-ml: name -> display name, experiment, status, type."""
-    places: dict[str, str]
+    places: dict[str, str] = field(default_factory=dict)
     """MLflow: run -> the workspace that its `artifact_uri` names."""
 
 

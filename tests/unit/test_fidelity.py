@@ -192,7 +192,7 @@ def full(status: str = "Failed") -> Run:
         created=Instant(0),
         creator="Ada",
         kind="azureml.scriptrun",
-        container="dcid.r",
+        container="dcid.owner",
     )
 
 
@@ -230,6 +230,7 @@ DECODED_FROM = {
     "input_datasets": "inputDatasets",
     "output_datasets": "outputDatasets",
     "hidden": "hidden",
+    "container": "dataContainerId",
     "error": "error",
     "error_origin": "error",
 }
@@ -270,8 +271,9 @@ def test_experiments_go_out_with_the_keys_that_are_carried() -> None:
 
 def test_a_plan_puts_the_definition_and_warnings_into_a_file() -> None:
     """`runDefinition` and `jobSpecification` come with rundata; each alone is reason enough for the file."""
-    warned = replace(full(), warnings=[{"source": "compute", "message": "low on memory"}])
-    defined = Family([full()], definitions={"r": {"script": "train.py"}})
+    plain = replace(full(), container="")
+    warned = replace(plain, warnings=[{"source": "compute", "message": "low on memory"}])
+    defined = Family([plain], definitions={"r": {"script": "train.py"}})
 
     assert keys("Run", Fate.FILE) == {"runDefinition", "jobSpecification", "warnings"}
     for family in (defined, Family([warned])):

@@ -212,6 +212,21 @@ def test_names_and_texts_that_the_service_refuses_overflow_beforehand() -> None:
     ]
 
 
+def test_a_reused_step_shows_the_container_of_the_step_that_ran() -> None:
+    """Under that one's id in the target; there is nothing to send, and our own file goes into a folder by its id."""
+    again = RunDetails(run=a_run("again", container="dcid.owner"), definition={"script": "train.py"})
+    memory = Memory([RunDetails(run=a_run("owner")), again])
+    options = PlanOptions(ids=lambda run: RunId(f"new-{run}"))
+
+    step = next(step for step in plan(memory, Selection(), options) if step.source == "again")
+
+    assert (step.run.container, step.omissions, step.points, step.files) == ("dcid.new-owner", (), 0, 0)
+    assert [step.own_path(path) for path in step.own_files] == ["replay/reused/new-again/job.json"]
+    for less in (replace(options, lent=lambda run, lender: False), replace(options, lost=frozenset({"container"}))):
+        left = next(step for step in plan(memory, Selection(), less) if step.source == "again")
+        assert (left.run.container, left.lender, len(left.omissions)) == ("", None, 1)
+
+
 def test_a_reused_step_leaves_files_and_points_to_their_owner() -> None:
     """They are carried once."""
     step = step_of(a_run(container="dcid.other"))

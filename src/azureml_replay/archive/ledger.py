@@ -15,6 +15,8 @@ CREATE = "create"
 FINISH = "finish"
 """Items of a run; a chunk of points and a file are named by the functions below. `progress` counts by these names."""
 
+CONTAINER = "container"
+"""A run was created with the container of another one; those that have a receipt of `CREATE` alone were not."""
 WHOLE = "whole"
 """The receipt of a run all of whose items are sent: what it was, so that a later call need not look at each."""
 UNDONE, JOB_UNDONE = "undone", "job undone"

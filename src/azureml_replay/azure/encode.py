@@ -90,7 +90,12 @@ def create_runs(runs: Sequence[Run]) -> Body:
     moving = {"status": "Running", "hidden": False, "options": {"generateDataContainerIdIfNotSpecified": True}}
     return {
         "runs": [
-            {**_carried(run), **_given({"startTimeUtc": _time(run.start), **_type(run)}), **moving} for run in runs
+            {
+                **_carried(run),
+                **_given({"startTimeUtc": _time(run.start), "dataContainerId": run.container or None, **_type(run)}),
+                **moving,
+            }
+            for run in runs
         ]
     }
 

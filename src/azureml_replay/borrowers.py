@@ -1,0 +1,57 @@
+"""Reused steps wait for the run whose container they show: it may be older, and jobs go newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import CONTAINER, CREATE, State
+from azureml_replay.lending import Lent
+from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.plan import PlanOptions, Step, plan_unit
+
+
+def presumed(archive: Archive, target: WorkspaceRef) -> Lent:
+    """What was created without another's container keeps its own; what was not created yet will have it."""
+
+    def lent(run: RunId, _: RunId) -> bool:
+        created, borrowed = (archive.receipt(target, run, item) for item in (CREATE, CONTAINER))
+        return borrowed is not None or created is None
+
+    return lent
+
+
+@dataclass(slots=True)
+class Borrowers:
+    """The steps of one replay that came before their lenders, and what is below them."""
+
+    archive: Archive
+    target: WorkspaceRef
+    held: dict[RunId, set[RunId]] = field(default_factory=dict)
+    """By unit."""
+
+    def ready(self, steps: Sequence[Step]) -> list[Step]:
+        """Those that may go; the others are remembered."""
+        return [step for step in steps if not self._hold(step)]
+
+    def steps(self, options: PlanOptions) -> Iterator[Step]:
+        """Those remembered, planned anew: parents first, their lenders under the ids that they have by now."""
+        for unit, runs in self.held.items():
+            yield from (step for step in plan_unit(self.archive, unit, options) if step.source in runs)
+
+    def settled(self, run: RunId, lender: RunId) -> bool:
+        """As `presumed`, once nothing more will come: a lender that is not there lends nothing."""
+        return presumed(self.archive, self.target)(run, lender) and self._is_there(lender)
+
+    def _hold(self, step: Step) -> bool:
+        held = self.held.get(step.unit, set())
+        below = step.run.parent and self.archive.source_id(self.target, step.run.parent) in held
+        if below or (step.lender and not self._is_there(step.lender.source)):
+            self.held.setdefault(step.unit, held).add(step.source)
+            return True
+        return False
+
+    def _is_there(self, lender: RunId) -> bool:
+        receipt = self.archive.receipt(self.target, lender, CREATE)
+        return receipt is not None and receipt.state is State.SENT
