@@ -256,9 +256,9 @@ Every value that the source answers for a run ends up in one of these ways. The 
 are kept whole in the archive, whatever becomes of their values in the target; only what is redacted is gone from them.
 """
 _MORE = """
-A reused step names the container of the step that ran, and so does its copy: the target shows its files and points, which
-are carried once. What we make for it lies there too, below `replay/reused/` and its id. Where the target does not keep a
-container that it is told, or the archive lacks the step that ran, the step shows none of them: an omission.
+A reused step names the container of the step that ran, and so does its copy: the target shows the files and points of
+that, carried once. What we make for it lies there too, below `replay/reused/` and its id. Where the target does not
+keep a container that it is told, or the archive lacks the step that ran, the step shows none of them: an omission.
 
 The property, or tag, `mlflow.artifactUri` says where MLflow finds a run's files. It names the workspace, and the
 service makes it: the target is not sent the source's, and verify finds one that leads there.

@@ -20,7 +20,7 @@ from e2e.witness import look
 DROPPED = "this target does not keep it, as the throw-away run showed"
 
 
-def test_one_hidden_run_per_target(
+def test_two_hidden_runs_per_target(
     small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
     """A second migration from the same archive writes none."""
@@ -30,7 +30,7 @@ def test_one_hidden_run_per_target(
         asyncio.run(migrated(small_history, target, tmp_path / "archive"))
 
     probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
-    assert [told["stage"] for told in probes] == ["deleted"]
+    assert [told["stage"] for told in probes] == ["deleted"] * 2
 
 
 def test_a_target_that_refuses_our_ids_is_left_alone(
