@@ -42,7 +42,7 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
     writes = {each["workspace"] for each in calm.requests()["routes"] if each["effect"] == "write"}
     assert writes == {target.workspace_name}
     told = look(target, files=False).runs.values()
-    assert [each["stage"] for each in told if each["experiment"] == EXPERIMENT] == ["deleted", "deleted"]
+    assert [each["stage"] for each in told if each["experiment"] == EXPERIMENT] == ["deleted"] * 3
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_replay_goes_by_what_doctor_found(
         assert {omission.what for omission in archive.planned_omissions(ref)} == {"properties"}
         assert "small" not in Probe.from_json(archive.probe(ref)).experiments
     probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
-    assert len(probes) == 4, "two of each examination, none of replay's"
+    assert len(probes) == 6, "three of each examination, none of replay's"
     assert asyncio.run(migrated(small_history, target, tmp_path / "archive")).verdict.findings == 0
 
 
