@@ -89,6 +89,19 @@ def test_verify_asks_as_much_as_extract(verbs: tuple[Floors, dict[str, Counter[s
     assert asked["verify"].total() <= asked["extract"].total()
 
 
+def test_a_family_larger_than_a_window_is_asked_about_once(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """121 runs of one family in windows of 30: two requests tell which ids are taken, not two for every window."""
+    monkeypatch.setattr("azureml_replay.replay.WINDOW", 30)
+    source, target = calm.add_workspace(), calm.add_workspace()
+    wanted = Wanted(runs=121, children=120, experiments=1, seed=1, series=0, points=0, artifacts=0)
+    sample(calm.folder, source.workspace_name, wanted)
+    _, asked = asyncio.run(counted(calm, source, target, tmp_path / "archive"))
+
+    assert asked["replay"][floor.DETAILS] == 2
+
+
 def test_the_floor_counts_by_hand() -> None:
     """Two experiments, a root with a child, 2,001 rows in three series, 51 files and one of 300 MiB."""
     root = RunFacts(
