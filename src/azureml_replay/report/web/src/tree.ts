@@ -15,7 +15,8 @@ export class Tree {
   private readonly body: HTMLElement;
   private filter: Filter = NO_FILTER;
   private shown: number[] = [];
-  private drawn = "";
+  /** The rows that are drawn: first, and one past the last; none once they no longer hold. */
+  private drawn: [number, number] = [0, 0];
 
   constructor(
     rows: Rows,
@@ -70,7 +71,7 @@ export class Tree {
   private arrange(): void {
     const { shown, matching } = this.rows.visible(this.filter);
     this.shown = shown;
-    this.drawn = "";
+    this.drawn = [0, 0];
     this.body.style.height = `${shown.length * HEIGHT}px`;
     this.element.setAttribute("aria-rowcount", String(shown.length + 1));
     this.told(matching, this.rows.length);
@@ -83,7 +84,7 @@ export class Tree {
     const { scrollTop, clientHeight } = this.element;
     if (top < scrollTop) this.element.scrollTop = top;
     else if (top + 2 * HEIGHT > scrollTop + clientHeight) this.element.scrollTop = top + 2 * HEIGHT - clientHeight;
-    this.drawn = "";
+    this.drawn = [0, 0];
     this.draw();
     this.opened(at);
   }
@@ -92,15 +93,23 @@ export class Tree {
     const { scrollTop, clientHeight } = this.element;
     const first = Math.max(0, Math.floor(scrollTop / HEIGHT) - SPARE);
     const last = Math.min(this.shown.length, Math.ceil((scrollTop + clientHeight) / HEIGHT) + SPARE);
-    const now = `${first} ${last}`;
-    if (now === this.drawn) return;
-    this.drawn = now;
-    const elements: HTMLElement[] = [];
-    for (let row = first; row < last; row++) elements.push(this.line(row));
-    this.body.replaceChildren(...elements);
+    const [from, to] = this.drawn;
+    if (first === from && last === to) return;
+    if (from === to || first >= to || last <= from) this.body.replaceChildren(...this.lines(first, last));
+    else {
+      for (let row = from; row < Math.min(first, to); row++) this.body.firstElementChild!.remove();
+      for (let row = to; row > Math.max(last, from); row--) this.body.lastElementChild!.remove();
+      this.body.prepend(...this.lines(first, from));
+      this.body.append(...this.lines(to, last));
+    }
+    this.drawn = [first, last];
     const active = this.shown.includes(this.selected) ? `run${this.selected}` : "";
     if (active && document.getElementById(active)) this.element.setAttribute("aria-activedescendant", active);
     else this.element.removeAttribute("aria-activedescendant");
+  }
+
+  private lines(first: number, last: number): HTMLElement[] {
+    return Array.from({ length: Math.max(0, last - first) }, (_, at) => this.line(first + at));
   }
 
   private line(row: number): HTMLElement {
