@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from azureml_replay import verify_points
 from azureml_replay.archive.archive import Archive
-from azureml_replay.model import RunId
+from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.workspace import connect
+from azureml_replay.config import WorkspaceConfig
+from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.report.blocks import Numbers
+from azureml_replay.report.curves import State, metrics_of
 from azureml_replay.report.write import BUNDLE, NOT_BUILT
+from azureml_replay.selection import Selection
+from azureml_replay.verify import verify
 from azureml_sandbox.running import Sandbox
+from e2e.library import FastClock
 from e2e.tampering import change, fill, in_rows, row
 from e2e.test_migration import replay
 from environment import point_at
@@ -115,3 +125,27 @@ def test_bad_input_is_one_line(changed, tmp_path: Path, monkeypatch, flags: tupl
     assert said in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_curves_beyond_the_bound_are_said_to_be_lost(changed, monkeypatch, azure_env) -> None:
+    """The finding stays; the page says that the target's rows were not kept, and draws no guess."""
+    archive, *_ = changed
+    monkeypatch.setattr(verify_points, "KEPT_BYTES", -1)
+
+    with Archive.open(archive) as held:
+        (target,) = held.targets()
+        asyncio.run(_verified(held, target))
+        kept = list(held.target_points(target, RunId("root")))
+        named = tuple(one.what for one in held.findings_of(target, RunId("root")))
+        found = metrics_of(held, RunId("root"), State(True, kept, named), Numbers())
+
+    assert kept == []
+    assert {curve.name: (curve.state, curve.target) for curve in found.curves} == {
+        "loss": ("lost", None),
+        "accuracy": ("equal", None),
+    }
+
+
+async def _verified(archive: Archive, target: WorkspaceRef) -> None:
+    async with open_transport() as wire, connect(WorkspaceConfig(target), transport=wire, clock=FastClock()) as there:
+        assert (await verify(archive, there, Selection())).findings == 3

@@ -40,5 +40,9 @@ def _session(command: str, began: str, ended: str, *rest: str) -> Session:
         ended=Instant.parse(ended),
         outcome=outcome,
         parts=tuple(Part(**part) for part in loads(parts)),
-        traffic={name: ServiceTraffic(**told) for name, told in loads(traffic).items()},
+        traffic={name: _traffic(**told) for name, told in loads(traffic).items()},
     )
+
+
+def _traffic(requests: int, refused: int, widths: list[list[int]]) -> ServiceTraffic:
+    return ServiceTraffic(requests, refused, [(at_ms, width) for at_ms, width in widths])
