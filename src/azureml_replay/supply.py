@@ -6,7 +6,7 @@ What became of a file since it was listed is written into the archive, so that w
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from azureml_replay.archive.archive import Archive
@@ -26,6 +26,8 @@ class Supply:
     archive: Archive
     source: Source | None
     """None: every byte that is asked for must be in the archive."""
+    sound: set[bytes] = field(default_factory=set)
+    """Objects of the archive that `md5` has read, by SHA-256: runs share them."""
 
     async def file(self, artifact: Artifact, path: str) -> CopyFile | HeldFile:
         """What a target is to put at `path`. Raises UserError without a source, NotFound for a file without bytes."""
@@ -40,14 +42,19 @@ class Supply:
         return CopyFile(path=path, source=url, stored=stored, read=partial(read_piece, source, stored))
 
     async def md5(self, artifact: Artifact) -> bytes:
-        """Of the file's bytes: as the storage told it, else by reading them. Raises IntegrityError."""
+        """Of the archive's bytes, where it holds them; as the storage told it, else by reading them there.
+
+        Raises IntegrityError for an object that is damaged or gone.
+        """
         stored = artifact.stored
+        held = self.archive.held(stored) if stored else None
+        if held:
+            if held.sha256 not in self.sound:
+                held.verify()
+                self.sound.add(held.sha256)
+            return held.md5
         if stored is not None and stored.md5 is not None:
             return stored.md5
-        held = stored and self.archive.held(stored)
-        if held:
-            held.verify()
-            return held.md5
         return await md5_of(self._reached(artifact), artifact.location)
 
     async def look_again(self, artifact: Artifact, refused: Refused) -> bool:

@@ -99,9 +99,8 @@ class FileCheck:
     ) -> list[Finding]:
         found: list[Finding] = []
         for path in sorted(expected.files.keys() & stored.keys()):
-            wanted = expected.files[path].md5
-            if wanted is None:
-                wanted = await supply.md5(expected.origins[path])
+            origin = expected.origins.get(path)
+            wanted = await supply.md5(origin) if origin else expected.files[path].md5 or b""
             there = await md5_of(self.target, stored[path].location)
             if there != wanted:
                 found.append(Finding(run, f"file {path}: bytes", "differs", wanted.hex(), there.hex()))

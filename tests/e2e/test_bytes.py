@@ -17,8 +17,9 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure import storage
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.azure.workspace import AzureWorkspace, connect
+from azureml_replay.cli import run
 from azureml_replay.config import workspace_config
-from azureml_replay.errors import IntegrityError
+from azureml_replay.errors import Exit, IntegrityError
 from azureml_replay.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.replay import Replayed, replay
@@ -173,6 +174,32 @@ async def test_a_damaged_file_ends_the_command_and_is_not_written(
             await sent(folder, target)
 
         change(calm, target, lambda held, path=path: _absent(held.blob(path)))
+
+
+def test_a_damaged_object_ends_commands_with_4(
+    source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    """`verify --deep` reads what the archive holds too; each says in one line which object it is, and what to do."""
+    monkeypatch.chdir(tmp_path)
+    target, later = calm.add_workspace(), calm.add_workspace()
+    assert run(["extract", "--source", str(source.path), "--archive", "kept", "--artifacts", "download"]) == Exit.OK
+    assert run(["replay", "kept", "--target", str(target.path)]) == Exit.OK
+    assert run(["verify", "kept", "--target", str(target.path), "--deep"]) == Exit.OK
+    with Archive.open(Path("kept")) as archive:
+        damaged = _object(archive, FILE)
+    _flip(damaged)
+    capsys.readouterr()
+
+    for line in (
+        ["verify", "kept", "--target", str(target.path), "--deep"],
+        ["replay", "kept", "--target", str(later.path)],
+    ):
+        code = run([*line, "--quiet"])
+        said = capsys.readouterr()
+        assert (code, said.out, said.err.count("\n")) == (Exit.INTEGRITY, "", 1), said
+        assert damaged.name in said.err
+        assert "is damaged" in said.err
+        assert "restore a copy of the archive" in said.err
 
 
 def _object(archive: Archive, path: str) -> Path:

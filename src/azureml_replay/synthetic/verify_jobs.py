@@ -167,7 +167,7 @@ class JobCheck:
         for file in laid:
             if file.to not in there:
                 continue
-            mine = file.md5 or (await supply.md5(file.artifact) if file.artifact else b"")
+            mine = await supply.md5(file.artifact) if file.artifact else file.md5 or b""
             theirs = await md5_of(self.target, there[file.to].location)
             if mine != theirs:
                 differing.append(Finding(wanted.source, f"file {file.to}: bytes", "differs", mine.hex(), theirs.hex()))
