@@ -33,6 +33,8 @@ class Totals:
     files: int
     bytes: int
     """Of the files whose size is known."""
+    files_kept: int
+    """Files whose bytes are in the archive."""
     omissions: int
 
 
@@ -225,6 +227,10 @@ class Reading(Database):
             points=self._count(f"series c {here}", "ifnull(sum(c.rows), 0)"),
             files=self._count(f"artifact c {here}"),
             bytes=self._count(f"artifact c {here}", "ifnull(sum(size_bytes), 0)"),
+            files_kept=self._count(
+                "artifact c join content k on k.datastore = c.datastore and k.path = c.location "
+                f"and k.etag = ifnull(c.etag, '') and k.sha256 is not null {here}"
+            ),
             omissions=self._count(f"({SELECTED_OMISSIONS})"),
         )
 

@@ -89,7 +89,9 @@ def verified(verdict: Verdict) -> Iterator[str]:
 
 def shown_status(now: Status) -> Iterator[str]:
     """From the ledger alone."""
-    yield from tree(Branch(f"source {now.source}", (*_figures(now.totals), *_unknown(now.unknown))))
+    kept = Branch(f"files_kept: {now.totals.files_kept:,} of {now.totals.files:,}")
+    figures = [kept if one.label.startswith("files_kept:") else one for one in _figures(now.totals)]
+    yield from tree(Branch(f"source {now.source}", (*figures, *_unknown(now.unknown))))
     for target in now.targets:
         yield from tree(Branch(f"target {target.target}", _figures(target.progress)))
 
