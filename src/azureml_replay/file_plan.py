@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
+from typing import Any
 
 from azureml_replay.fitting import MOVED_FOLDER, OWN_FOLDER
-from azureml_replay.model import Artifact
+from azureml_replay.model import Artifact, Json
 
 UNINDEXED_FOLDER = OWN_FOLDER + "unindexed/"
 TWICE = "the index names another place for this path"
@@ -25,6 +27,21 @@ class FileChoice:
     globs: tuple[str, ...] = ()
     """Paths as the source shows them; none: all."""
 
+    @classmethod
+    def from_json(cls, told: Json) -> FileChoice:
+        """As `dataclasses.asdict` gave it. Raises KeyError, TypeError for anything else."""
+        fields: Any = told
+        return cls(**{**fields, "globs": tuple(fields["globs"])})
+
+    def flags(self) -> str:
+        """As the command line says it, `--files '*.txt' --max-file-size 2GB`; empty where nothing is left out."""
+        given = [] if self.artifacts else ["--no-artifacts"]
+        for glob in self.globs:
+            given += ["--files", glob]
+        if self.most_bytes is not None:
+            given += ["--max-file-size", _shown(self.most_bytes)]
+        return shlex.join(given)
+
     @property
     def narrowed(self) -> bool:
         """Each file must be looked at."""
@@ -37,6 +54,15 @@ class FileChoice:
         if self.most_bytes is not None and size_bytes > self.most_bytes:
             return "left out by --max-file-size"
         return None
+
+
+def _shown(size_bytes: int) -> str:
+    """In the largest unit that leaves no rest: units are powers of 1,024 there."""
+    for power, unit in enumerate(("TB", "GB", "MB", "KB")):
+        whole, rest = divmod(size_bytes, 1 << 10 * (4 - power))
+        if whole and not rest:
+            return f"{whole}{unit}"
+    return str(size_bytes)
 
 
 ALL_FILES = FileChoice()

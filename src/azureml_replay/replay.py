@@ -8,7 +8,7 @@ asked about, never guessed about. Everything but appended points may be repeated
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from itertools import groupby, islice
 
@@ -93,6 +93,7 @@ async def replay(
     """
     probe = await ready(archive, target)
     archive.put_studio(target.ref, target.studio)
+    archive.put_file_choice(target.ref, asdict(options.plan.files))
     options = replace(options, plan=as_kept(archive, target.ref, options.plan))
     if options.new_ids:
         for root in planned_units(archive, selection):

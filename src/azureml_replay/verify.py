@@ -13,6 +13,7 @@ from itertools import islice
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import compare_experiments, compare_runs
+from azureml_replay.file_plan import ALL_FILES, FileChoice
 from azureml_replay.fitting import PLACES, led_back
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing
@@ -70,8 +71,10 @@ async def verify(
     """Compare everything that the archive's plan says with what the target holds. Writes to the archive only.
 
     `deep` reads the bytes of every file on the target; where the source told no checksum, those that the archive holds,
-    or else the source's: then it needs `source`. Raises Unavailable, Rejected, IntegrityError, UserError.
+    or else the source's: then it needs `source`. Where `options` leave no file out, those are compared that the last
+    replay into this target was to carry. Raises Unavailable, Rejected, IntegrityError, UserError.
     """
+    options = replace(options, files=_as_replayed(archive, target, options.files, progress))
     known = archive.probe(target.ref)
     probe = Probe.from_json(known) if known is not None else None
     storage = StorageListing(target, archive, progress)
@@ -82,6 +85,16 @@ async def verify(
     progress.expect("runs verified", total)
     await verifying.all(selection, width, total)
     return verifying.verdict()
+
+
+def _as_replayed(archive: Archive, target: Target, given: FileChoice, progress: Progress) -> FileChoice:
+    kept = archive.file_choice(target.ref)
+    if given != ALL_FILES or kept is None:
+        return given
+    choice = FileChoice.from_json(kept)
+    if choice != ALL_FILES:
+        progress.say(f"files as replayed: {choice.flags()}")
+    return choice
 
 
 @dataclass(slots=True)

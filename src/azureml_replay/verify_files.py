@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import compare_files
 from azureml_replay.errors import NotFound
-from azureml_replay.file_plan import FileChoice, placed, target_path
+from azureml_replay.file_plan import ALL_FILES, FileChoice, placed, target_path
 from azureml_replay.lending import FOLDER, own_path
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
@@ -81,7 +81,7 @@ class FileCheck:
             if artifact.stored is not None:
                 files[path], origins[path] = self.archive.described(artifact.stored), artifact
         left_out = {target_path(artifact.path) for artifact in self.archive.lost_files(step.source)}
-        if choice.narrowed:
+        if choice != ALL_FILES:
             left_out |= {path for path, _ in placed(self.archive.artifacts(step.source))}
         for made in own_files(self.archive, step):
             files[made.path] = as_stored(made)

@@ -245,6 +245,18 @@ class Ledger(Database):
         told: Json = loads(row[0]) if row and row[0] else None
         return told
 
+    def put_file_choice(self, target: WorkspaceRef, told: Json) -> None:
+        """Which files the last replay into a target was to carry. Repeatable."""
+        with self._transaction():
+            row = (dumps(told).decode(), self._owner(target))
+            self._execute("update target set files = ? where id = ?", row)
+
+    def file_choice(self, target: WorkspaceRef) -> Json | None:
+        """What `put_file_choice` kept, None where it never did."""
+        row = self._one("select files from target where id = ?", (self._target(target),))
+        told: Json = loads(row[0]) if row and row[0] else None
+        return told
+
     def put_examination(self, workspace: WorkspaceRef, side: str, rows: Json) -> None:
         """What `doctor` saw of a workspace; takes the place of what it saw before. Repeatable."""
         with self._transaction():

@@ -184,6 +184,9 @@ MIGRATIONS = (
     """
     create table code (reference text primary key, sha256 blob, reason text) without rowid;
     """,
+    """
+    alter table target add column files text;
+    """,
 )
 """Never edit one that was released: append."""
 

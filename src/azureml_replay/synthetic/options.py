@@ -77,8 +77,8 @@ def shape_of(archive: Archive, target: WorkspaceRef, root: RunId) -> Shape | Non
         return None
     told = orjson.loads(receipt.detail)
     trials = TrialChoice(**told["trials"]) if told["trials"] else None
-    files = FileChoice(**{**told["files"], "globs": tuple(told["files"]["globs"])})
-    return Shape(tree=SyntheticOptions(trials=trials, edges=told["edges"]), files=files)
+    tree = SyntheticOptions(trials=trials, edges=told["edges"])
+    return Shape(tree=tree, files=FileChoice.from_json(told["files"]))
 
 
 def job_of(archive: Archive, target: WorkspaceRef, run: RunId) -> RunId | None:
