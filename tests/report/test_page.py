@@ -188,6 +188,7 @@ def test_dark_and_paper(written: Reported, opened: Open) -> None:
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
 
     assert page.is_hidden(".tree")
+    assert page.is_visible(".more h2")
     assert page.locator(".paper tbody tr").count() == 3
     assert page.is_visible("#detail .chart.differs")
 

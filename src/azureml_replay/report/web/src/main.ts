@@ -6,7 +6,7 @@ import { block, json, type Block } from "./data";
 import { detail, heading } from "./detail";
 import { h, table, type Child } from "./dom";
 import { Rows } from "./rows";
-import { top } from "./top";
+import { top, unfold } from "./top";
 import { Tree } from "./tree";
 import { VERDICTS, type Head, type Index } from "./types";
 import { count, counted } from "./words";
@@ -80,6 +80,7 @@ async function start(): Promise<void> {
   });
   window.addEventListener("beforeprint", () => {
     setPrinting(true);
+    unfold();
     redraw();
     list.replaceChildren(...paper(rows));
   });

@@ -65,6 +65,14 @@ function figure([what, size, note]: [string, number, string]): HTMLElement {
   );
 }
 
+/** Paper folds nothing. The event comes by itself, but later than the paper. */
+export function unfold(): void {
+  const details = document.querySelector<HTMLDetailsElement>("details.more");
+  if (!details || details.open) return;
+  details.open = true;
+  details.dispatchEvent(new Event("toggle"));
+}
+
 function more(head: Head): HTMLElement {
   const chart = h("div", { class: "canvas", role: "img", "aria-label": "Requests at a time, by service, over time" });
   const busy = head.widths.filter(([, , , changes]) => changes.length > 0).sort((a, b) => b[1] - a[1]).slice(0, 6);
@@ -119,7 +127,7 @@ function part(title: string, ...body: Child[]): HTMLElement {
 
 function key(name: string, requests: number, refused: number, at: number): HTMLElement {
   const dot = h("i", {});
-  dot.style.background = strokeOf(at);
+  dot.style.color = strokeOf(at);
   return h("span", {}, dot, `${name}: ${counted(requests, "request")}, ${count(refused)} refused`);
 }
 
