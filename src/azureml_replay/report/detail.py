@@ -151,6 +151,6 @@ def _datasets(run: Run) -> Iterable[Pair]:
 def _file(artifact: Artifact) -> File:
     stored = artifact.stored
     if stored is None:
-        return File(path=artifact.path, bytes=None, md5="", note="listed, but no bytes were found")
+        return File(path=artifact.path, bytes=None, md5="", note=artifact.gone or "listed, but no bytes were found")
     note = "" if artifact.indexed else "in the storage only, the index does not list it"
     return File(path=artifact.path, bytes=stored.size_bytes, md5=stored.md5.hex() if stored.md5 else "", note=note)
