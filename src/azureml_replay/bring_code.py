@@ -8,6 +8,7 @@ from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.objects import Held
 from azureml_replay.code import code_of
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.model import CodeReference, RunId
@@ -28,7 +29,10 @@ class CodeBringer:
     failed: list[tuple[RunId, str]] = field(default_factory=list)
 
     async def bring(self) -> None:
-        """What the archive lacks. A snapshot that cannot be had is remembered with its reason."""
+        """What the archive lacks, also of runs that did not change, and what could not be had before.
+
+        A snapshot that cannot be had is remembered with its reason.
+        """
         await for_each(self._lacking(), self._bring_one, SNAPSHOTS_AT_ONCE)
 
     def _lacking(self) -> Iterator[tuple[RunId, CodeReference]]:
@@ -39,7 +43,7 @@ class CodeBringer:
                 if reference is None or reference.key in asked:
                     continue
                 asked.add(reference.key)
-                if self.archive.code(reference) is None:
+                if not isinstance(self.archive.code(reference), Held):
                     yield run.id, reference
 
     async def _bring_one(self, lacking: tuple[RunId, CodeReference]) -> None:

@@ -41,6 +41,7 @@ from azureml_replay.model import (
 from azureml_replay.selection import Selection, chosen
 
 SHARED = "shared with another run, carried once with its owner"
+NO_CODE = "code: left out (no --code)"
 LOST = "listed by the artifact index, but its bytes were not found"
 
 
@@ -277,12 +278,16 @@ def _chosen(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice
 
 
 def _code(recorded: Recorded, run: Run, job: Job | None, fitting: Fitting) -> Iterator[str]:
-    """The path of the code's zip, where the archive was asked to hold it."""
+    """The path of the code's zip, where the archive holds it."""
     reference = code_of(run, job)
-    held = recorded.code(reference) if reference else None
-    if isinstance(held, str):
-        fitting.omit("code snapshot", f"code snapshot: {held}")
-    elif held is not None:
+    if reference is None:
+        return
+    held = recorded.code(reference)
+    if held is None:
+        fitting.omit("code snapshot", NO_CODE)
+    elif isinstance(held, str):
+        fitting.omit("code snapshot", f"code could not be read: {held}")
+    else:
         yield CODE_FILE
 
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
+from azureml_replay.archive.objects import PIECE_BYTES
 from azureml_replay.errors import NotFound, Rejected, UserError
 from azureml_replay.model import Artifact, Location, StoredFile
 from azureml_replay.workspace import CopyFile, HeldFile, Refused, Source
@@ -27,7 +28,7 @@ class Supply:
     source: Source | None
     """None: every byte that is asked for must be in the archive."""
     sound: set[bytes] = field(default_factory=set)
-    """Objects of the archive that `md5` has read, by SHA-256: runs share them."""
+    """Objects of the archive that were read, by SHA-256 or, of ours, MD5: runs share them."""
 
     async def file(self, artifact: Artifact, path: str) -> CopyFile | HeldFile:
         """What a target is to put at `path`. Raises UserError without a source, NotFound for a file without bytes."""
@@ -56,6 +57,14 @@ class Supply:
         if stored is not None and stored.md5 is not None:
             return stored.md5
         return await md5_of(self._reached(artifact), artifact.location)
+
+    def check(self, made: HeldFile) -> None:
+        """Reads a file that the archive holds and no storage described. Raises IntegrityError."""
+        digest = made.stored.md5 or b""
+        if digest not in self.sound:
+            for _ in made.pieces(PIECE_BYTES):
+                pass
+            self.sound.add(digest)
 
     async def look_again(self, artifact: Artifact, refused: Refused) -> bool:
         """After a refusal: True where the source's file is gone or another now, which the archive then says too.

@@ -15,7 +15,7 @@ from azureml_replay.model import Artifact, Finding, Location, Run, RunId, Stored
 from azureml_replay.plan import Step
 from azureml_replay.send_files import as_stored, own_files
 from azureml_replay.supply import Supply, md5_of
-from azureml_replay.workspace import Target
+from azureml_replay.workspace import HeldFile, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,8 @@ class FileCheck:
             left_out |= {path for path, _ in placed(self.archive.artifacts(step.source))}
         for made in own_files(self.archive, step):
             files[made.path] = as_stored(made)
+            if self.deep is not None and isinstance(made, HeldFile):
+                self.deep.check(made)
         return Expected(files, origins, frozenset(left_out - files.keys()))
 
     async def _index(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.migrate import MigrateOptions
-from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.model import Run
+from azureml_replay.plan import NO_CODE, PlanOptions, plan
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.sample import sample
@@ -60,6 +61,12 @@ def meant(what: str) -> str:
     return file[1] if file else next((key for start, key in MEANT.items() if what.startswith(start)), what)
 
 
+def has_code(archive: Archive, run: Run) -> bool:
+    """A snapshot, or a job that names a registered folder."""
+    job = archive.job(run.id)
+    return "ContentSnapshotId" in run.properties or (job is not None and "/codes/" in str(job.document))
+
+
 def test_every_omission_of_a_hostile_workspace_is_expected(
     calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -77,11 +84,14 @@ def test_every_omission_of_a_hostile_workspace_is_expected(
     with Archive.open(tmp_path / "archive", write=False) as archive:
         assert [finding for there in archive.targets() for finding in archive.findings(there)] == []
         planned = [one for step in plan(archive, Selection(), PlanOptions()) for one in step.omissions]
-        for one in [*planned, *archive.omissions()]:
+        code = {one.run for one in planned if one.reason == NO_CODE}
+        assert code == {run.id for root in archive.units() for run in archive.unit(root) if has_code(archive, run)}
+        assert code, "some of its jobs have code"
+        for one in [*(one for one in planned if one.reason != NO_CODE), *archive.omissions()]:
             reason = one.reason.rpartition("; ")[2] if "404" in one.reason else one.reason
             omitted[one.run].add(meant(one.what))
             told[one.run.removeprefix("hostile-0-"), one.what.split()[0], reason] += 1
-    assert done.verdict.omissions == told.total()
+    assert done.verdict.omissions == told.total() + len(code)
     named = {run for run, _, _ in EXPECTED} | set(WHOLE)
     assert {key: count for key, count in told.items() if key[0] in named} == EXPECTED
     assert not any(run.startswith("sample") for run, _, _ in told), "the ordinary runs have none"

@@ -114,3 +114,18 @@ async def test_a_snapshot_that_nobody_has_is_an_omission(tmp_path: Path) -> None
     gone = Said(404, orjson.dumps({"error": {"code": "NotFound", "message": "no such snapshot"}}))
 
     assert (await brought(tmp_path / "1", gone, gone))[0] == "no such snapshot (404)"
+
+
+async def test_a_snapshot_that_could_not_be_read_is_asked_for_again(tmp_path: Path) -> None:
+    """By the next call that wants code; one that is here is not."""
+    gone = Said(404, orjson.dumps({"error": {"code": "NotFound", "message": "no such snapshot"}}))
+    script = Said(200, orjson.dumps(TREE)), whole(b"import a"), whole(b"print()")
+
+    first, _ = await brought(tmp_path / "1", gone, gone)
+    second, _ = await brought(tmp_path / "1", *script)
+    third, source = await brought(tmp_path / "1")
+
+    assert first == "no such snapshot (404)"
+    assert isinstance(second, Held)
+    assert third == second
+    assert source.transport.requests == []
