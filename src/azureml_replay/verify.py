@@ -153,6 +153,8 @@ class _Verifying:
         found = Judged([Finding(step.source, "run", "absent", step.run.id, "")], ())
         if actual is not None:
             found = await self._judge(step, actual)
+        else:
+            self.archive.put_target_points(self.target.ref, step.source, ())
         omissions = (*step.omissions, *found.gone)
         self.archive.put_findings(self.target.ref, step.source, found.findings)
         self.archive.put_planned_omissions(self.target.ref, step.source, omissions)

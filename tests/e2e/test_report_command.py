@@ -42,13 +42,13 @@ def changed(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory):
         first = (folder / "archive" / "report.html").exists()
         change(sandbox, target, in_rows(lambda rows: [*rows[:2], *rows[3:4], row(4, 9.5), row(77, 1.0)]))
         verified = replay("verify", folder / "archive", "--target", target.path)
-        yield folder / "archive", moved, verified, first
+        yield folder / "archive", moved, verified, first, target
 
 
 @built
 def test_migrate_ends_with_a_report(changed) -> None:
     """In the archive's folder, and said."""
-    archive, moved, _, first = changed
+    archive, moved, _, first, _ = changed
 
     assert moved.returncode == 0, moved.stderr
     assert first
@@ -57,7 +57,7 @@ def test_migrate_ends_with_a_report(changed) -> None:
 
 def test_verify_keeps_what_the_target_holds_of_a_curve_that_differs(changed) -> None:
     """Its rows, and those that differ, are absent or extra; of curves that are equal nothing."""
-    archive, _, verified, _ = changed
+    archive, _, verified, *_ = changed
     assert verified.returncode == 5, verified.stderr
 
     with Archive.open(archive, write=False) as held:
@@ -146,6 +146,21 @@ def test_curves_beyond_the_bound_are_said_to_be_lost(changed, monkeypatch, azure
     }
 
 
-async def _verified(archive: Archive, target: WorkspaceRef) -> None:
+def test_of_a_run_that_is_gone_no_curve_is_kept(changed, sandbox: Sandbox, azure_env) -> None:
+    """What an earlier verify kept of it goes: the page would draw what is no longer there."""
+    archive, *_, there = changed
+
+    with Archive.open(archive) as held:
+        (target,) = held.targets()
+        asyncio.run(_verified(held, target, findings=3))
+        before = list(held.target_points(target, RunId("root")))
+        change(sandbox, there, lambda held: held.world.runs.delete(held.guid, "root"))
+        asyncio.run(_verified(held, target, findings=1))
+        after = list(held.target_points(target, RunId("root")))
+
+    assert (len(before), after) == (1, [])
+
+
+async def _verified(archive: Archive, target: WorkspaceRef, findings: int = 3) -> None:
     async with open_transport() as wire, connect(WorkspaceConfig(target), transport=wire, clock=FastClock()) as there:
-        assert (await verify(archive, there, Selection())).findings == 3
+        assert (await verify(archive, there, Selection())).findings == findings
