@@ -16,6 +16,8 @@ from azureml_replay.selection import is_type
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Source
 
+LISTED_AT_ONCE = 16
+"""Experiments whose pages are read side by side: a page of 200 runs is 5 MB while it is decoded."""
 PARENT_TYPES = ("pipeline", "sweep", "automl")
 """Runs of these types have children, unless they failed before they made any."""
 
@@ -30,7 +32,7 @@ class RunLists:
 
     async def all(self, width: int) -> None:
         """Every experiment, run and ARM job, checked against each other."""
-        await for_each(self._experiments(), self._list_experiment, width)
+        await for_each(self._experiments(), self._list_experiment, min(width, LISTED_AT_ONCE))
         async for jobs in self.source.jobs():
             self.archive.put_jobs(jobs)
         asked = set[RunId]()

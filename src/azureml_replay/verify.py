@@ -16,6 +16,7 @@ from azureml_replay.compare import compare_experiments, compare_runs
 from azureml_replay.file_plan import ALL_FILES, FileChoice
 from azureml_replay.fitting import PLACES, led_back
 from azureml_replay.limits import RUNS_PER_REQUEST
+from azureml_replay.list_runs import LISTED_AT_ONCE
 from azureml_replay.listing import StorageListing
 from azureml_replay.model import (
     Experiment,
@@ -210,7 +211,7 @@ class _Verifying:
                 findings += compare_experiments(experiment, found)
             omissions += experiment_omissions(experiment, existing)
         listed = [held[name] for name in sorted(held) if self.archive.experiment(name) is not None]
-        await for_each(listed, lambda one: self._extra_runs(one, findings), width)
+        await for_each(listed, lambda one: self._extra_runs(one, findings), min(width, LISTED_AT_ONCE))
         self.archive.put_findings(self.target.ref, OWNER, findings)
         self.archive.put_planned_omissions(self.target.ref, OWNER, omissions)
         self._omit(omissions)

@@ -34,8 +34,8 @@ from azureml_replay.workspace import CopyFile
 Body: TypeAlias = dict[str, Any]
 
 NEVER_SENT_PROPERTIES = frozenset({"CancelUri"})
-RUNS_PER_PAGE = 500
-"""Of `runs:query`: an assumption; without `top` the swagger promises all items at once."""
+RUNS_PER_PAGE = 200
+"""Of `runs:query`: an assumption; without `top` the swagger promises all items at once. 500 held 12 MB a page."""
 RUNS_PER_SEARCH = 1_000
 """Of MLflow's `runs/search`: what its own client asks for; a service caps it (FIDELITY, Limits)."""
 EVENT = "Microsoft.MachineLearning.Run."
