@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.reading import HISTORY_LEFT_OUT
 from azureml_replay.errors import NotFound
 from azureml_replay.model import ROWS_PER_CHUNK, Omission, Points, RunId, Series
 from azureml_replay.progress import Progress
@@ -24,7 +25,7 @@ class Metrics(Enum):
 
 LEFT_OUT = {
     Metrics.NONE: ("metrics", "left out by --metrics none"),
-    Metrics.LAST: ("metrics beyond the last value of each", "history left out by --metrics last"),
+    Metrics.LAST: ("metrics beyond the last value of each", HISTORY_LEFT_OUT),
 }
 """What a run then lacks, and why; a later call that wants more brings it again."""
 
@@ -48,12 +49,22 @@ class MetricBringer:
     level: Metrics
 
     async def bring(self, run: RunId, last: Sequence[Points]) -> int:
-        """How many rows came. `last` are the last values, where only they are wanted."""
+        """How many rows came. `last` are the last values, where only they are wanted. An archive gets no poorer."""
+        if self._has_more(run):
+            return await self._bring_all(run)
         if self.level in LEFT_OUT:
             self.archive.put_omissions([Omission(run, *LEFT_OUT[self.level])])
         if self.level is Metrics.LAST:
             return self._put_last(run, last)
         return await self._bring_all(run) if self.level is Metrics.FULL else 0
+
+    def _has_more(self, run: RunId) -> bool:
+        """What is wanted now would take rows out of the archive: the run then comes whole."""
+        levels = list(Metrics)
+        less = levels[levels.index(self.level) :]
+        return self.archive.generation(run) > 0 and not any(
+            self.archive.lacks(run, LEFT_OUT[level][1]) for level in less if level in LEFT_OUT
+        )
 
     def _put_last(self, run: RunId, last: Iterable[Points]) -> int:
         pieces = list(last)

@@ -42,6 +42,7 @@ from azureml_replay.selection import Selection, chosen
 
 SHARED = "shared with another run, carried once with its owner"
 NO_CODE = "code: left out (no --code)"
+LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
 LOST = "listed by the artifact index, but its bytes were not found"
 
 
@@ -90,6 +91,10 @@ class Recorded(Protocol):
         """What holds it; a text says why nothing does; None where nobody asked for it."""
         ...
 
+    def only_last(self, run: RunId) -> bool:
+        """Whether its rows are the last of each name as MLflow tells them, and not its history."""
+        ...
+
     def stored_twice(self, run: RunId) -> Iterator[str]:
         """Paths for which index and storage name different places, both with bytes."""
         ...
@@ -107,6 +112,8 @@ class PlanOptions:
     """What each run is to be called in the target."""
     lent: Lent = always
     """Which reused steps show the container of the step that ran; the others leave it to that one: an omission."""
+    last_values: bool = False
+    """Rows of which MLflow's last value is all that is known are sent as well: by jobs, which nothing is added to."""
     keep_run_type: bool = False
     """New runs are written with the type that they have in the source, not with a neutral one."""
 
@@ -130,6 +137,8 @@ class Step:
     """What the limits refused, by kind and name."""
     overflow_series: frozenset[SeriesKey] = frozenset()
     """Series that the target's limits refuse: their rows go into `replay/overflow.json`."""
+    waiting: frozenset[SeriesKey] = frozenset()
+    """Series that are not sent before their history is here."""
     omissions: tuple[Omission, ...] = ()
     owner: RunId | None = None
     """The run whose points and files these are, where `reusing` gave a reused step those of their owner."""
@@ -202,8 +211,9 @@ def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
 
 def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root: RunId, depth: int) -> Step:
     run, job = details.run, recorded.job(details.run.id)
-    logged = list(recorded.series(run.id))
     fitting = Fitting(run.id)
+    waiting = _waiting(recorded, run.id, fitting, options)
+    logged = [(series, rows) for series, rows in recorded.series(run.id) if series.key not in waiting]
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
     lender = _lender(recorded, run, options)
@@ -230,9 +240,23 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
         own_files=(*_own_files(details, job, overflow=bool(over or fitting.overflow)), *code),
         overflow=fitting.overflow,
         overflow_series=over,
+        waiting=waiting,
         omissions=tuple(fitting.omissions),
         lender=None if "container" in options.lost else lender,
     )
+
+
+def _waiting(recorded: Recorded, run: RunId, fitting: Fitting, options: PlanOptions) -> frozenset[SeriesKey]:
+    """MLflow's last value cannot be told from the row that it stands for, nor be taken for it.
+
+    Its time is cut to milliseconds, its step is 0 where there is none: sent before its history, it is there twice.
+    """
+    if options.last_values or not recorded.only_last(run):
+        return frozenset()
+    keys = dict.fromkeys(series.key for series, _ in recorded.series(run))
+    for key in keys:
+        fitting.omit(f"metric {key.name}", LAST_ONLY)
+    return frozenset(keys)
 
 
 def _lender(recorded: Recorded, run: Run, options: PlanOptions) -> Lender | None:

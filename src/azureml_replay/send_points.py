@@ -82,6 +82,8 @@ class PointSender:
 
         `ask` where the run was there before this archive wrote it: another archive of the source may have sent rows.
         """
+        if not step.series:
+            return 0
         receipts = self.archive.receipts(self.target.ref, step.source)
         digests = self.archive.chunk_digests(step.source)
         rechunked = _rechunked(receipts, digests)

@@ -41,7 +41,7 @@ class PointCheck:
     async def _differences(self, step: Step) -> tuple[list[Finding], list[Differing]]:
         expected = {series.key: series for series, _ in step.series}
         actual = {series.key for series in await self.target.series(step.run.id)}
-        unplanned = sorted(key.name for key in actual - expected.keys())
+        unplanned = sorted(key.name for key in actual - expected.keys() - step.waiting)
         found = [Finding(step.source, f"metric {name}", "extra", "", "rows") for name in unplanned]
         kept = []
         for series in expected.values():

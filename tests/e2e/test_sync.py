@@ -12,9 +12,11 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.listing import GONE
+from azureml_replay.archive.reading import HISTORY_LEFT_OUT
+from azureml_replay.bring_metrics import Metrics
 from azureml_replay.extract import ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
-from azureml_replay.plan import PlanOptions
+from azureml_replay.plan import LAST_ONLY, PlanOptions, plan
 from azureml_replay.replay import ReplayOptions
 from azureml_replay.selection import Selection
 from azureml_replay.sync import GONE_REASON, Prefer
@@ -244,6 +246,36 @@ def test_points_and_files_that_came_after_the_end_are_brought(calm: Sandbox, azu
     assert (point.extracted.runs, point.replayed.points, point.replayed.files) == (1, 1, 0)
     assert (file.extracted.runs, file.replayed.points, file.replayed.files) == (1, 0, 1)
     assert (file.verdict.findings, file.verdict.points) == (0, 12)
+
+
+def test_last_values_wait_for_their_history_and_no_row_is_twice(calm: Sandbox, azure_env, tmp_path: Path) -> None:
+    """MLflow cuts times to milliseconds and calls no step 0: such a row is sent once, whole; a history stays one."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    bare, folder = MigrateOptions(extract=ExtractOptions(metrics=Metrics.LAST)), tmp_path / "archive"
+    first = asyncio.run(migrated(source, target, folder, options=bare))
+    with Archive.open(folder, write=False) as archive:
+        jobs = sum(step.points for step in plan(archive, Selection(), PlanOptions(last_values=True)))
+
+    second = asyncio.run(migrated(source, target, folder))
+    change(calm, source, tag(team="red"))
+    edited = asyncio.run(migrated(source, target, folder, options=bare))
+    change(calm, source, late_point)
+    late = asyncio.run(migrated(source, target, folder, options=bare))
+    other = asyncio.run(migrated(source, target, tmp_path / "other", options=bare))
+
+    assert (first.extracted.points, first.replayed.points, jobs) == (3, 0, 3)
+    assert first.verdict.reasons == {HISTORY_LEFT_OUT: 2, LAST_ONLY: 3}
+    assert (second.extracted.points, second.replayed.points, second.verdict.reasons) == (11, 11, {})
+    assert (edited.extracted.runs, edited.extracted.points, edited.replayed.points) == (1, 11, 0)
+    assert (late.extracted.points, late.replayed.points, late.verdict.points) == (12, 1, 12)
+    assert other.replayed.points == 0
+    assert [done.verdict.findings for done in (first, second, edited, late, other)] == [0] * 5
+    change(calm, target, lambda held: _rows_are(held, loss=6, accuracy=5, stepless=1))
+
+
+def _rows_are(held: Held, **counts: int) -> None:
+    assert {name: len(held.rows(name)[1]) for name in counts} == counts
 
 
 def test_nothing_new_is_cheap(calm: Sandbox, azure_env, tmp_path: Path) -> None:

@@ -89,6 +89,9 @@ class Family:
     def code(self, reference: CodeReference) -> None:
         """Nobody asked for it."""
 
+    def only_last(self, run: RunId) -> bool:
+        return False
+
     def stored_twice(self, run: RunId) -> Iterator[str]:
         return iter(())
 

@@ -79,6 +79,9 @@ class Memory:
     def code(self, reference: CodeReference) -> None:
         """Nobody asked for it."""
 
+    def only_last(self, run: RunId) -> bool:
+        return False
+
     def stored_twice(self, run: RunId) -> Iterator[str]:
         paths = [artifact.path for artifact in self.artifacts(run)]
         return iter(sorted({path for path in paths if paths.count(path) > 1}))

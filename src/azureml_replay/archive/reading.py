@@ -13,6 +13,9 @@ from azureml_replay.archive.records import ARTIFACT_COLUMNS, artifact_of, detail
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Artifact, Omission, Points, Run, RunDetails, RunId, Series, SeriesKey
 
+HISTORY_LEFT_OUT = "history left out by --metrics last"
+"""The reason of a run that has only the last row of each name."""
+
 _RUNS_PER_PAGE = 100
 _CHUNKS_PER_PAGE = 8
 """A full chunk is about 100 KB."""
@@ -180,6 +183,18 @@ class Reading(Database):
             (run,),
         )
         return row[0], row[1]
+
+    def lacks(self, run: RunId, reason: str) -> bool:
+        """True where the extraction of a run left something out for `reason`."""
+        sql = """
+            select 1 from omission o join run on run.id = o.run and run.generation = o.generation
+            where o.run = ? and origin = 'extract' and reason = ?
+        """
+        return self._one(sql, (run, reason)) is not None
+
+    def only_last(self, run: RunId) -> bool:
+        """True where a run's rows are the last of each name as MLflow tells them, and not its metrics' history."""
+        return self.lacks(run, HISTORY_LEFT_OUT)
 
     def omissions(self) -> Iterator[Omission]:
         """What the archive itself lacks: redacted, gone, or refused; of selected runs, experiments and jobs."""

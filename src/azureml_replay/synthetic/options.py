@@ -50,7 +50,8 @@ def planned_trees(
     for root in planned_units(archive, selection):
         shape = shape_of(archive, target, root) or given
         if shape is not None:
-            options = PlanOptions(files=FileChoice(artifacts=shape.files.artifacts), limits=shape.tree.limits)
+            files = FileChoice(artifacts=shape.files.artifacts)
+            options = PlanOptions(files=files, limits=shape.tree.limits, last_values=True)
             planned = (reusing(archive, step, options) for step in plan_unit(archive, root, options))
             steps = (counted(archive, step, shape.files) for step in planned)
             yield grow(steps, archive, shape.tree), shape
