@@ -275,8 +275,11 @@ class _Extraction:
             return  # a run that never wrote a file has no container in the index
 
     async def _with_bytes(self, artifact: Artifact, stored: dict[Location, StoredFile]) -> Artifact:
-        """Takes the blob out of `stored`; a file of another datastore is asked for on its own."""
+        """Takes the blob out of `stored`; a file of another datastore is asked for on its own.
+
+        A source that is no storage says itself why a file has none.
+        """
         found = stored.pop(artifact.location, None)
         if found is None:
             found = await self.source.stored_file(artifact.location)
-        return replace(artifact, stored=found, gone=None if found else self.gone)
+        return replace(artifact, stored=found, gone=None if found else artifact.gone or self.gone)

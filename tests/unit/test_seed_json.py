@@ -55,7 +55,11 @@ CELLS: list[Row] = [(1, 5, (-math.inf, "NaN", 2**60)), (1, 5, (None, None, None)
 HERE = "ExperimentRun/dcid.child/"
 FILES = [
     Artifact(
-        path="outputs/a#?%41.txt", location=Location("workspaceartifactstore", HERE + "x"), indexed=True, stored=None
+        path="outputs/a#?%41.txt",
+        location=Location("workspaceartifactstore", HERE + "x"),
+        indexed=True,
+        stored=None,
+        gone="404 from storage at 2026-01-02T03:04:05Z; listed, not stored",
     ),
     Artifact(
         path="user_logs/é.txt",
@@ -200,6 +204,21 @@ async def test_written_and_read_again_nothing_is_lost(tmp_path: Path) -> None:
         assert job.document["properties"]["settings"] == {"a": 1}  # type: ignore[index,call-overload]
         assert list(again.omissions()) == []
         again.close()
+
+
+async def test_why_a_file_has_no_bytes_is_not_made_up(tmp_path: Path) -> None:
+    """An entry of a version that kept no reason: nobody asked a storage when it was imported."""
+    with a_family(tmp_path / "archive") as archive:
+        write_jobs(archive, tmp_path / "jobs.json")
+    jobs = json.loads((tmp_path / "jobs.json").read_text())
+    for file in (file for job in jobs for file in job["artifacts"]):
+        file.pop("gone", None)
+    (tmp_path / "jobs.json").write_text(json.dumps(jobs))
+
+    with await imported(tmp_path / "jobs.json", tmp_path / "again") as again:
+        reasons = {artifact.path: artifact.gone for artifact in again.artifacts(CHILD.id)}
+
+    assert reasons == {FILES[0].path: "jobs.json lists no bytes for it", FILES[1].path: None, FILES[2].path: None}
 
 
 @given(st.lists(st.tuples(st.none() | st.integers(-(2**40), 2**40), st.floats()), max_size=30))

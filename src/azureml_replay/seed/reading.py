@@ -44,6 +44,8 @@ _STATUS = {re.sub("_", "", status).lower(): status for status in STATUSES} | {
 """Of ARM, of azure-ai-ml (`JobStatus.CANCEL_REQUESTED`) and of MLflow."""
 _KINDS = {"pipeline": "azureml.PipelineRun", "sweep": "hyperdrive", "automl": "automl", "command": "azureml.scriptrun"}
 _JOB_TYPES = {"pipeline": "Pipeline", "sweep": "Sweep", "automl": "AutoML", "command": "Command", "spark": "Spark"}
+NO_BYTES = "jobs.json lists no bytes for it"
+"""Why an entry's file has none, where the archive that it was written from knew no reason."""
 _NUMBERS_AS_TEXT = {"NaN", "Infinity", "-Infinity"}
 _PLAIN = ("command", "environment_id", "code_id", "compute_id")
 """Fields that azure-ai-ml spells as ARM does; the original wrote the others as its classes' insides."""
@@ -133,9 +135,9 @@ def artifacts_of(record: Record) -> Iterator[Artifact]:
     for file in record.get("artifacts") or ():
         try:
             place = Location(file["datastore"], file["location"])
-            yield Artifact(
-                path=file["path"], location=place, indexed=bool(file["indexed"]), stored=_stored(file, place)
-            )
+            stored = _stored(file, place)
+            gone = None if stored else file.get("gone") or NO_BYTES
+            yield Artifact(path=file["path"], location=place, indexed=bool(file["indexed"]), stored=stored, gone=gone)
         except (KeyError, TypeError, ValueError) as error:
             raise _wrong(record, "artifacts", f"a file without {error}") from None
 

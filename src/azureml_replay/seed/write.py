@@ -207,6 +207,8 @@ def _file(artifact: Artifact) -> dict[str, Json]:
     stored, place = artifact.stored, artifact.location
     known: dict[str, Json] = {"path": artifact.path, "datastore": place.datastore, "location": place.path}
     known["indexed"] = artifact.indexed
+    if artifact.gone is not None:
+        known["gone"] = artifact.gone
     if stored is not None:
         known["size_bytes"] = stored.size_bytes
         known["md5"] = stored.md5.hex() if stored.md5 is not None else None
