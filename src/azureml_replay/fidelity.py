@@ -19,7 +19,7 @@ class Fate(Enum):
     FILE = "file", "the target has it in the run's file `replay/job.json`, secrets redacted; verify compares the file"
     LISTED = "listed", "kept in the archive, and listed as an omission where it has a value: no target takes it"
     ARCHIVE = "archive", "not sent, though it could be: most would be false there, or lead to pages that cannot work"
-    NEVER_SENT = "never sent", "it acts on the source"
+    NEVER_SENT = "never sent", "it acts on the source: one omission a run names those that have a value"
     SERVER = "server-owned", "no client can write it: the target makes its own"
     REDACTED = "redacted", "taken out before anything is written, and listed as an omission"
     NO_VALUE = "no value", "of the answer, not of the run: how to ask for the next page"
@@ -48,7 +48,11 @@ _CREATE_RUN = (
     Row("displayName", Fate.CARRIED, "the same, unprefixed; too long: overflow"),
     Row("description", Fate.CARRIED, "the same; too long: overflow"),
     Row("tags", Fate.CARRIED, "each key, null values too; beyond limits: overflow; `original_job_id` is added"),
-    Row("properties", Fate.CARRIED, "each key but `CancelUri` (acts on the source) and `mlflow.artifactUri` (below)"),
+    Row(
+        "properties",
+        Fate.CARRIED,
+        "each key but `CancelUri` (acts on the source: never sent) and `mlflow.artifactUri` (below)",
+    ),
     Row("parameters", Fate.CARRIED, "each key, any JSON; beyond limits: overflow"),
     Row("inputs", Fate.CARRIED, "each reference as it is: it names the source's asset"),
     Row("outputs", Fate.CARRIED, "each reference as it is: it names the source's asset"),

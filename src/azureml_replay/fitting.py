@@ -6,11 +6,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from azureml_replay import lineage
+from azureml_replay.fidelity import Fate, keys
 from azureml_replay.limits import Limits
 from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey, WorkspaceRef
 
-NEVER_SENT = {"CancelUri": "points at the source"}
-"""Properties that would act on the source workspace (FIDELITY, Runs)."""
+ACTING = keys("Run", Fate.NEVER_SENT)
+ACTING_PROPERTIES = frozenset({"CancelUri"})
+POINTS_AT_THE_SOURCE = "points at the source"
+"""Why those keys of a run and those properties stay behind: they would act on the source (FIDELITY, Runs)."""
 PLACES = frozenset({"mlflow.artifactUri"})
 """Properties and tags that name a workspace: where MLflow looks for a run's files. The service makes its own.
 
@@ -42,6 +45,15 @@ class Fitting:
     def omit(self, what: str, reason: str) -> None:
         """The target will not have it."""
         self.omissions.append(Omission(self.run, what, reason))
+
+
+def say_what_acts(run: Run, fitting: Fitting) -> None:
+    """One omission a run, that names each key and property with a value; needs the run's document."""
+    document = run.document if isinstance(run.document, Mapping) else {}
+    acting = [key for key in sorted(ACTING) if document.get(key)]
+    acting += [f"property {key}" for key in sorted(ACTING_PROPERTIES) if run.properties.get(key)]
+    if acting:
+        fitting.omit(", ".join(acting), POINTS_AT_THE_SOURCE)
 
 
 def fit_run(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> Run:
@@ -84,9 +96,7 @@ def _fit_tags(run: Run, fitting: Fitting, limits: Limits) -> dict[str, str | Non
 
 def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
     own = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY and key not in PLACES}
-    for key in NEVER_SENT.keys() & own.keys():
-        del own[key]
-        fitting.omit(f"property {key}", NEVER_SENT[key])
+    own = {key: value for key, value in own.items() if key not in ACTING_PROPERTIES}
     kept = _fit_pairs("property", own, limits.properties - 1, fitting, limits)
     facts = lineage.lineage_of(run, source)
     if len(lineage.encode(facts)) > limits.value and "before" in facts:

@@ -18,6 +18,7 @@ from azureml_replay.fitting import (
     Fitting,
     fit_run,
     fit_series,
+    say_what_acts,
     without_lost,
 )
 from azureml_replay.ids import Ids, rewritten, same
@@ -222,6 +223,7 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
     for key in details.run.unknown:
         if key.startswith(UNREADABLE):
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
+    say_what_acts(details.run, fitting)
     over = fit_series(logged, fitting, options.limits)
     _say_what_names_the_source(run.id, logged, fitting, options.ids)
     as_read = replace(details.run, parent=run.parent if depth else None, document=None, typed=options.keep_run_type)

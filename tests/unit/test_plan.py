@@ -183,6 +183,16 @@ def test_properties_that_act_on_the_source_are_never_sent() -> None:
     assert [(o.what, o.reason) for o in step.omissions] == [("property CancelUri", "points at the source")]
 
 
+def test_keys_that_act_on_the_source_are_one_omission_of_their_run() -> None:
+    """Those with a value, by name; what was answered empty is no loss."""
+    document = {"cancelUri": "https://source/Cancel", "services": {"ssh": {}}, "actionUris": {}, "diagnosticsUri": ""}
+    step = step_of(a_run(document=document, properties={"CancelUri": "x"}))
+
+    assert [(o.what, o.reason) for o in step.omissions] == [
+        ("cancelUri, services, property CancelUri", "points at the source")
+    ]
+
+
 def test_metrics_beyond_the_fifty_names_overflow() -> None:
     """The first fifty in the service's order are metrics; the rest go into the file."""
     logged = [(scalar(f"m{at:02}"), 3) for at in range(52)]
