@@ -9,6 +9,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.model import StoredFile
 from azureml_replay.progress import Progress
+from azureml_replay.roles import BLOBS, lacking
 from azureml_replay.workspace import Source
 
 RUN_FOLDER = "ExperimentRun/"
@@ -55,10 +56,9 @@ class StorageListing:
             async for page in self.workspace.stored(container):
                 yield page
         except Rejected as error:
-            raise UserError(
-                f"the storage of {self.workspace.ref} can't be listed ({error}): "
-                "give the role Storage Blob Data Reader, or leave files out"
-            ) from error
+            right = lacking(str(error.args[0]), BLOBS if error.status in (401, 403) else None)
+            todo = f"{right.wanting}, or leave files out" if right else "leave files out, or mend its datastore"
+            raise UserError(f"the storage of {self.workspace.ref} can't be listed ({error}): {todo}") from error
 
 
 def path_in_run(file: StoredFile, container: str) -> str:

@@ -36,6 +36,15 @@ class Right:
         """Granted on the storage account, not on the workspace."""
         return self.action.startswith("Microsoft.Storage/")
 
+    @property
+    def wanting(self) -> str:
+        """What to tell whoever lacks it."""
+        where = "the storage account" if self.on_storage else "the workspace"
+        return (
+            f"this login lacks {self.action}: ask for the role {self.role} on {where}, which grants it "
+            "(`azureml-replay doctor` gives the command)"
+        )
+
     def command(self, who: str, scope: str) -> str:
         """Ready to paste. `who` is an object id, `scope` a resource id."""
         return f'az role assignment create --assignee {who} --role "{self.role}" --scope {scope}'

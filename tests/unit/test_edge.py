@@ -11,7 +11,9 @@ import pytest
 
 from azureml_replay import logs
 from azureml_replay.cli.edge import explain
-from azureml_replay.errors import Exit, IntegrityError, Unavailable, UserError
+from azureml_replay.errors import Exit, Forbidden, IntegrityError, Unavailable, UserError
+
+ML = "Microsoft.MachineLearningServices/workspaces"
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,12 @@ from azureml_replay.errors import Exit, IntegrityError, Unavailable, UserError
     [
         (UserError("mend this"), Exit.USER, "mend this"),
         (Unavailable("throttled", method="GET", url="https://x/y", status=429), Exit.SERVICE, "run the same command"),
+        (
+            Forbidden(f"no permissions for {ML}/metadata/artifacts/write actions", method="POST", url="https://x/y"),
+            Exit.USER,
+            f"this login lacks {ML}/metadata/artifacts/write: ask for the role AzureML Data Scientist on the workspace",
+        ),
+        (Forbidden("no", method="GET", url="https://x/y", status=403), Exit.USER, "no (GET https://x/y: 403): this"),
         (IntegrityError("chunk 3 is damaged"), Exit.INTEGRITY, "restore a copy"),
         (KeyboardInterrupt(), Exit.INTERRUPTED, "to continue"),
         (OSError(errno.ENOSPC, "No space left", "/x/archive.db"), Exit.USER, "/x/archive.db: the disk is full"),

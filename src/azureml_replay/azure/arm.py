@@ -15,6 +15,7 @@ from azureml_replay.config import Cloud
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.examination import JobSeen, StoreSeen
 from azureml_replay.model import Job, WorkspaceRef
+from azureml_replay.roles import WORKSPACE, lacking
 
 API_VERSION = "2024-04-01"
 """The newest that was recorded; the fields of a job follow the version asked for (responses.md 1.2)."""
@@ -53,7 +54,12 @@ class Arm:
         try:
             workspace = await self.workspace()
         except Rejected as error:
-            reasons = {404: "there is no such workspace", 401: "this login is refused", 403: "this login has no role"}
+            right = lacking(str(error.args[0]), WORKSPACE)
+            reasons = {
+                404: "there is no such workspace",
+                401: "this login is refused",
+                403: right.wanting if right else "this login has no role",
+            }
             reason = reasons.get(error.status, "the workspace cannot be read")
             raise UserError(f"{self._ref}: {reason}: {error.args[0]}") from error
         discovery = await self._sender.send(

@@ -6,7 +6,7 @@ import errno
 
 import typer
 
-from azureml_replay import logs
+from azureml_replay import logs, roles
 from azureml_replay.errors import Exit, Forbidden, IntegrityError, ReplayError, ServiceError
 
 UsageError = typer.BadParameter.__bases__[0]
@@ -41,6 +41,10 @@ def _foreseen(error: ReplayError) -> str:
     if isinstance(error, ServiceError) and error.exit is Exit.SERVICE:
         return f"{error}: {AGAIN}"
     if isinstance(error, Forbidden):
+        right = roles.lacking(str(error.args[0]), None)
+        where = f"; refused: {error.method} {error.url}" if error.method else ""
+        if right is not None:
+            return f"{right.wanting}, then {AGAIN}{where}"
         return f"{error}: this login may not do that; `azureml-replay doctor` names the role that it lacks"
     if isinstance(error, IntegrityError):
         return f"{error}: restore a copy of the archive, or extract into a new folder"
