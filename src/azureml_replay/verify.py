@@ -25,7 +25,7 @@ from azureml_replay.model import (
     Run,
     RunId,
 )
-from azureml_replay.plan import PlanOptions, Step, plan
+from azureml_replay.plan import PlanOptions, Step, plan, planned_units
 from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import as_kept
@@ -56,6 +56,13 @@ class Verdict:
     """Omissions by reason."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`: what they say was not compared."""
+    unread: int = 0
+    """Chosen runs that the archive does not hold yet: the verdict says nothing of them."""
+
+    @property
+    def proves(self) -> bool:
+        """Something was compared, nothing is missing from the comparison, and all of it is equal."""
+        return self.runs > 0 and not self.unread and not self.findings
 
 
 async def verify(
@@ -85,7 +92,15 @@ async def verify(
     total = archive.totals().extracted
     progress.expect("runs verified", total)
     await verifying.all(selection, width, total)
-    return verifying.verdict()
+    return replace(verifying.verdict(), unread=unread(archive, selection))
+
+
+def unread(archive: Archive, selection: Selection) -> int:
+    """Chosen runs of which the archive holds nothing: their extraction failed or was interrupted."""
+    lacking = archive.unread()
+    if not lacking or selection.everything:
+        return sum(lacking.values())
+    return sum(lacking.get(unit, 0) for unit in planned_units(archive, selection))
 
 
 def _as_replayed(archive: Archive, target: Target, given: FileChoice, progress: Progress) -> FileChoice:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from azureml_replay.replay import Replayed, ReplayOptions
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.run import SyntheticReplayed
+    from azureml_replay.verify import Verdict
 
 Result = TypeVar("Result")
 
@@ -200,8 +201,8 @@ def verify(
     verdict = _done(
         calls.verify(archive, workspace, origin, selection, options, deep=deep, width=parallel, terminal=terminal)
     )
-    terminal.result(verdict, results.verified(verdict), good=not verdict.findings)
-    return Exit.FINDINGS if verdict.findings else Exit.OK
+    terminal.result(verdict, results.verified(verdict), good=verdict.proves)
+    return _verified(verdict)
 
 
 @app.command()
@@ -252,7 +253,8 @@ def migrate(
             terminal=terminal,
         )
     )
-    terminal.result(done, results.verified(done.verdict), good=not done.verdict.findings)
+    good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
+    terminal.result(done, results.migrated(done), good=good)
     reporting.at_the_end(archive, report, workspace.ref, terminal)
     return _migrated(done, replaying)
 
@@ -266,16 +268,22 @@ def _done(call: Coroutine[Any, Any, Result]) -> Result:
 def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
     if done.extracted.failed:
         return Exit.SERVICE
-    return _replayed(done.replayed, options) or (Exit.FINDINGS if done.verdict.findings else Exit.OK)
+    return _replayed(done.replayed, options) or _verified(done.verdict)
+
+
+def _verified(verdict: Verdict) -> Exit:
+    if verdict.findings:
+        return Exit.FINDINGS
+    return Exit.SERVICE if verdict.unread else Exit.OK
 
 
 def _submitted(done: SyntheticReplayed, terminal: Terminal) -> Exit:
     verdict = done.verdict
     lines = [*synthetic.replayed(done), *(results.verified(verdict) if verdict else ())]
-    terminal.result(done, lines, good=bool(verdict and not verdict.findings and not done.failed))
+    terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))
     if done.failed:
         return Exit.SERVICE
-    return Exit.FINDINGS if verdict and verdict.findings else Exit.OK
+    return _verified(verdict) if verdict else Exit.OK
 
 
 def _replayed(done: Replayed, options: ReplayOptions) -> Exit:

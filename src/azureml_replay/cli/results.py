@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from azureml_replay import roles
 from azureml_replay.model import RunId
 from azureml_replay.terminal import Branch, amount, tree
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from azureml_replay.extract import Extracted
+    from azureml_replay.migrate import Migrated
     from azureml_replay.plan import PlanSummary
     from azureml_replay.replay import Replayed
     from azureml_replay.status import Status
@@ -76,15 +78,36 @@ def replayed(done: Replayed) -> Iterator[str]:
 
 def verified(verdict: Verdict) -> Iterator[str]:
     """The verdict in one sentence, then what qualifies it."""
-    outcome = "all equal" if not verdict.findings else _count(verdict.findings, "finding")
-    compared = f"{_count(verdict.runs, 'run')}, {_count(verdict.points, 'point')}, {_count(verdict.files, 'file')}"
-    yield f"{compared}: {outcome}; {_count(verdict.omissions, 'omission')}, as planned"
+    yield f"{_compared(verdict)}; {_count(verdict.omissions, 'omission')}, as planned"
+    if verdict.unread:
+        yield f"{_count(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
     if verdict.unverifiable:
         yield f"{_count(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
     for reason, count in _by_size(verdict.reasons):
         yield f"  {count:,} x {reason}"
     for branch in _unknown(verdict.unknown):
         yield from tree(branch)
+
+
+def migrated(done: Migrated) -> Iterator[str]:
+    """The verdict, and what failed before it."""
+    yield from verified(done.verdict)
+    for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
+        if failed:
+            run, why = failed[0]
+            yield f"{_count(len(failed), 'run')} could not be {verb}: {run}: {why}"
+
+
+def _compared(verdict: Verdict) -> str:
+    """Nobody is told of equality where nothing was looked at."""
+    if not verdict.runs and not verdict.findings:
+        return "nothing was compared: the archive holds no run that was chosen"
+    of = f"{verdict.runs:,} of " if verdict.unread else ""
+    outcome = "these are equal" if verdict.unread else "all equal"
+    if verdict.findings:
+        outcome = _count(verdict.findings, "finding")
+    contents = f"{_count(verdict.points, 'point')}, {_count(verdict.files, 'file')}"
+    return f"{of}{_count(verdict.runs + verdict.unread, 'run')}, {contents}: {outcome}"
 
 
 def shown_status(now: Status) -> Iterator[str]:
@@ -129,6 +152,8 @@ def _failures(failed: Sequence[tuple[RunId, str]]) -> Iterator[str]:
     for run, why in failed[:SHOWN]:
         yield f"failed: {run}: {why}"
     yield from _more(failed)
+    lacking = {right for _, why in failed if (right := roles.lacking(why, None))}
+    yield from sorted(right.wanting for right in lacking)
     if failed:
         yield f"{_count(len(failed), 'run')} failed: run the same command again to continue"
 

@@ -7,7 +7,7 @@ no job is put twice.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import JOB_UNDONE
@@ -32,7 +32,7 @@ from azureml_replay.synthetic.submit import Submit
 from azureml_replay.synthetic.tree import Tree
 from azureml_replay.synthetic.verify_jobs import JobCheck
 from azureml_replay.synthetic.wait import wait
-from azureml_replay.verify import Verdict
+from azureml_replay.verify import Verdict, unread
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Source, Target
 
@@ -88,7 +88,7 @@ async def replay_synthetic(
         return running.result(None)
     await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
     await for_each(running.trees(selection, options.shape), running.settle, width)
-    return running.result(running.check.verdict())
+    return running.result(replace(running.check.verdict(), unread=unread(archive, selection)))
 
 
 async def verify_synthetic(
@@ -113,7 +113,7 @@ async def verify_synthetic(
         progress.done("jobs verified")
 
     await for_each(planned_trees(archive, target.ref, selection, None), one, width)
-    return check.verdict()
+    return replace(check.verdict(), unread=unread(archive, selection))
 
 
 @dataclass(slots=True)

@@ -1,0 +1,59 @@
+"""What commands tell: a verdict says what it covers, and a failure what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from azureml_replay.cli import results
+from azureml_replay.extract import Extracted
+from azureml_replay.migrate import Migrated
+from azureml_replay.model import RunId
+from azureml_replay.replay import Replayed
+from azureml_replay.verify import Verdict
+
+EQUAL = Verdict(runs=2, points=6, files=1, bytes=9, unverifiable=0, omissions=0, findings=0, reasons={})
+REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), failed=())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "proves", "said"),
+    [
+        (EQUAL, True, "2 runs, 6 points, 1 file: all equal; 0 omissions, as planned"),
+        (replace(EQUAL, findings=1), False, "2 runs, 6 points, 1 file: 1 finding; 0 omissions, as planned"),
+        (replace(EQUAL, unread=3), False, "2 of 5 runs, 6 points, 1 file: these are equal; 0 omissions, as planned"),
+        (replace(EQUAL, runs=0), False, "nothing was compared: the archive holds no run that was chosen; 0 omissions"),
+    ],
+)
+def test_a_verdict_covers_what_was_compared(verdict: Verdict, proves: bool, said: str) -> None:
+    """Over nothing, or over a part, it is no success."""
+    assert verdict.proves == proves
+    assert next(results.verified(verdict)).startswith(said)
+
+
+def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
+    """One line for each verb, with the first reason."""
+    extracted = Extracted(
+        **dict.fromkeys(("listed", "units", "runs", "points", "files", "active", "gone", "kept", "kept_bytes"), 0),
+        failed=((RunId("r1"), "no such list"), (RunId("r2"), "no such list")),
+    )
+    done = Migrated(extracted=extracted, replayed=REPLAYED, verdict=replace(EQUAL, runs=0, unread=2))
+
+    assert list(results.migrated(done)) == [
+        "nothing was compared: the archive holds no run that was chosen; 0 omissions, as planned",
+        "2 chosen runs not extracted, so not compared: extract again to continue",
+        "2 runs could not be extracted: r1: no such list",
+    ]
+
+
+def test_runs_that_failed_for_a_role_name_it_once() -> None:
+    """The service's words are long: who lacks what stands on a line of its own."""
+    action = "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/write"
+    why = f"does not have permissions for {action} actions"
+    done = replace(REPLAYED, failed=((RunId("r1"), why), (RunId("r2"), why)))
+
+    told = list(results.replayed(done))
+
+    assert told[-1] == "2 runs failed: run the same command again to continue"
+    assert [line for line in told if line.startswith(f"this login lacks {action}: ask for the role")] == [told[-2]]
