@@ -7,27 +7,48 @@ from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
 from azure.ai.ml.entities._assets import Code
 
-from azureml_replay.extract import ExtractOptions
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.objects import Held as HeldObject
+from azureml_replay.azure.workspace import connect
+from azureml_replay.extract import ExtractOptions, extract
 from azureml_replay.migrate import MigrateOptions
+from azureml_replay.model import CodeReference
 from azureml_replay.plan import NO_CODE
-from azureml_sandbox.running import Sandbox
-from e2e.library import migrated
+from azureml_replay.selection import Selection
+from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, verify_synthetic
+from azureml_replay.verify import Verdict
+from azureml_sandbox.running import Sandbox, WorkspaceFile
+from e2e.library import FastClock, configured, migrated
 from e2e.tampering import Held, change, fill, in_run
-from e2e.witness import ml_client
+from e2e.witness import look, ml_client
+from environment import point_at
+
+FILES = {"train.py": b"print('hello')\n", "lib/empty.py": b"", "lib/a b.py": b"x = 1\n"}
 
 
-def test_code_arrives_as_a_zip_and_is_verified(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
-    """By the snapshot that the run names. Left out, it is said; a later call brings it; one more brings nothing."""
-    source, target, folder = calm.add_workspace(), calm.add_workspace(), tmp_path / "code"
-    (folder / "lib").mkdir(parents=True)
-    files = {"train.py": b"print('hello')\n", "lib/empty.py": b"", "lib/a b.py": b"x = 1\n"}
-    for path, data in files.items():
+@pytest.fixture(scope="module")
+def coded(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> WorkspaceFile:
+    """A root that was submitted with code, and its child; changed by no test."""
+    source, folder = sandbox.add_workspace(), tmp_path_factory.mktemp("code")
+    (folder / "lib").mkdir()
+    for path, data in FILES.items():
         (folder / path).write_bytes(data)
-    asset = ml_client(source)._code.create_or_update(Code(path=str(folder)))
-    change(calm, source, fill)
-    change(calm, source, in_run(lambda run: {"properties": run["properties"] | {"ContentSnapshotId": asset.name}}))
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(sandbox, patch)
+        asset = ml_client(source)._code.create_or_update(Code(path=str(folder)))
+    change(sandbox, source, fill)
+    change(sandbox, source, in_run(lambda run: {"properties": run["properties"] | {"ContentSnapshotId": asset.name}}))
+    return source
+
+
+def test_code_arrives_as_a_zip_and_is_verified(
+    coded: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """By the snapshot that the run names. Left out, it is said; a later call brings it; one more brings nothing."""
+    source, target = coded, calm.add_workspace()
     options = MigrateOptions(extract=ExtractOptions(code=True), deep=True)
 
     without = asyncio.run(migrated(source, target, tmp_path / "archive"))
@@ -42,6 +63,34 @@ def test_code_arrives_as_a_zip_and_is_verified(calm: Sandbox, azure_env: dict[st
 
     def looks_alike(held: Held) -> None:
         with ZipFile(BytesIO(held.blob("replay/code.zip").download_blob().readall())) as zipped:
-            assert {name: zipped.read(name) for name in zipped.namelist()} == files
+            assert {name: zipped.read(name) for name in zipped.namelist()} == FILES
 
     change(calm, target, looks_alike)
+
+
+async def submitted(source: WorkspaceFile, target: WorkspaceFile, folder: Path) -> tuple[SyntheticReplayed, Verdict]:
+    """`extract --code`, then `replay --mode synthetic` and a deep verify."""
+    ends = [configured(one) for one in (source, target)]
+    async with connect(ends[0], clock=FastClock()) as reading, connect(ends[1], clock=FastClock()) as writing:
+        with Archive.create(folder, ends[0].ref) as archive:
+            await extract(reading, archive, Selection(), options=ExtractOptions(code=True))
+            done = await replay_synthetic(archive, reading, writing, Selection())
+            return done, await verify_synthetic(archive, writing, Selection(), source=reading, deep=True)
+
+
+def test_a_job_logs_it_as_one_of_its_outputs(
+    coded: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """`--mode synthetic`: the zip is staged, put into the job's outputs by its step, and compared byte by byte."""
+    target = calm.add_workspace()
+
+    done, verdict = asyncio.run(submitted(coded, target, tmp_path / "archive"))
+
+    assert (done.failed, done.completed, verdict.findings) == ((), 1, 0)
+    assert NO_CODE not in verdict.reasons
+    files = [digest for (_, path), digest in look(target).files.items() if path == "outputs/replay/code.zip"]
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        run = next(run for root in archive.units() for run in archive.unit(root) if run.id == "root")
+        held = archive.code(CodeReference(snapshot=run.properties["ContentSnapshotId"]))
+        assert isinstance(held, HeldObject)
+        assert files == [held.sha256.hex()]

@@ -19,7 +19,7 @@ from azureml_replay.synthetic.batches import holdable, is_scalar, metric, parts,
 from azureml_replay.synthetic.manifest import FILES_FILE, layout, manifest, point_parts
 from azureml_replay.synthetic.places import Places, place_of, refusal
 from azureml_replay.synthetic.tree import Node
-from azureml_replay.workspace import NewFile
+from azureml_replay.workspace import HeldFile, NewFile
 
 RUN = RunId("original")
 
@@ -156,6 +156,21 @@ def test_places_are_never_shared(paths: list[str]) -> None:
     assert len(set(taken)) == len(taken)
     folders = {str(folder) for place in taken for folder in PurePosixPath(place).parents}
     assert not folders & set(taken)
+
+
+def test_bytes_that_the_archive_holds_are_read_when_they_are_staged() -> None:
+    """A zip of code may have 300 MB: laying it out reads none of it."""
+    place = StoredFile(location=Location("", "replay/code.zip"), size_bytes=300 << 20, md5=b"m" * 16)
+    held = HeldFile(path="replay/code.zip", stored=place, pieces=_not_now)
+
+    (file, _) = layout(Contents({}, {}), step(Contents({}, {})), [held], FileChoice()).files
+
+    assert (file.to, file.size_bytes, file.md5) == ("outputs/replay/code.zip", 300 << 20, b"m" * 16)
+    assert file.made == HeldFile(path=file.staged, stored=place, pieces=_not_now)
+
+
+def _not_now(_: int) -> Iterator[bytes]:
+    raise AssertionError("read too early")
 
 
 def test_what_lies_in_a_folder() -> None:

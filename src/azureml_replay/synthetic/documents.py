@@ -17,21 +17,14 @@ METRICS_FILE = "replay/metrics.json"
 ERROR_FILE = "replay/error.json"
 
 
-def documents(archive: Archive, step: Step) -> Iterator[NewFile]:
+def documents(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
     """Below `replay/`, as in direct mode; the error and what MLflow cannot hold as a metric besides."""
-    for file in own_files(archive, step):
-        yield file if isinstance(file, NewFile) else _whole(file)
+    yield from own_files(archive, step)
     if step.run.error:
         yield NewFile(path=ERROR_FILE, data=orjson.dumps(step.run.error, option=orjson.OPT_INDENT_2))
     rich = [rows_as_json(points) for points in _rich(archive, step)]
     if rich:
         yield NewFile(path=METRICS_FILE, data=orjson.dumps(rich, option=orjson.OPT_INDENT_2))
-
-
-def _whole(file: HeldFile) -> NewFile:
-    """In memory: the service takes code of 300 MB at most."""
-    data = b"".join(file.pieces(file.stored.size_bytes + 1))
-    return NewFile(path=file.path, data=data, content_type=file.stored.content_type or "")
 
 
 def metric_omissions(archive: Archive, step: Step, *, artifacts: bool) -> Sequence[Omission]:

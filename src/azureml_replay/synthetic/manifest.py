@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import orjson
@@ -18,7 +18,7 @@ from azureml_replay.plan import Step
 from azureml_replay.synthetic.batches import holdable, is_scalar, parts, requests
 from azureml_replay.synthetic.places import Places, place_of, refusal
 from azureml_replay.synthetic.tree import Node, Tree
-from azureml_replay.workspace import NewFile
+from azureml_replay.workspace import HeldFile, NewFile
 
 REPORTS = "outputs/replay/"
 FILES_FILE = REPORTS + "files.json"
@@ -50,8 +50,8 @@ class LaidFile:
     md5: bytes | None
     artifact: Artifact | None = None
     """Where it comes from; None for a file that we make."""
-    data: bytes = b""
-    """Of a file that we make."""
+    made: NewFile | HeldFile | None = None
+    """A file that we make, as it is to be staged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,15 @@ class _Laying:
     files: list[LaidFile] = field(default_factory=list)
     omissions: list[Omission] = field(default_factory=list)
 
-    def make(self, path: str, data: bytes) -> None:
-        self._made(self.places.take(path), data)
+    def make(self, document: NewFile | HeldFile) -> None:
+        """Bytes that the archive holds stay there until they are staged."""
+        to = self.places.take(f"outputs/{document.path}")
+        if isinstance(document, NewFile):
+            self._made(to, document.data)
+            return
+        staged, stored = self._next(), document.stored
+        made = replace(document, path=staged)
+        self.files.append(LaidFile(staged=staged, to=to, size_bytes=stored.size_bytes, md5=stored.md5, made=made))
 
     def lay(self, artifact: Artifact, choice: FileChoice) -> None:
         if artifact.stored is None:
@@ -94,13 +101,15 @@ class _Laying:
 
     def _made(self, to: str, data: bytes) -> None:
         md5 = hashlib.md5(data, usedforsecurity=False).digest()
-        self.files.append(LaidFile(staged=self._next(), to=to, size_bytes=len(data), md5=md5, data=data))
+        staged = self._next()
+        made = NewFile(path=staged, data=data)
+        self.files.append(LaidFile(staged=staged, to=to, size_bytes=len(data), md5=md5, made=made))
 
     def _next(self) -> str:
         return f"files/{len(self.files):06d}"
 
 
-def layout(contents: Contents, step: Step, documents: Iterable[NewFile], choice: FileChoice) -> Layout:
+def layout(contents: Contents, step: Step, documents: Iterable[NewFile | HeldFile], choice: FileChoice) -> Layout:
     """Everything that will lie in the job's outputs. `documents` are those that we make, below `replay/`."""
     laying = _Laying(step.source)
     if not choice.artifacts:
@@ -108,7 +117,7 @@ def layout(contents: Contents, step: Step, documents: Iterable[NewFile], choice:
     for name in (FILES_FILE, *WRITTEN_BY_STEP):
         laying.places.take(name)
     for document in documents:
-        laying.make(f"outputs/{document.path}", document.data)
+        laying.make(document)
     for artifact, _ in in_order(contents.artifacts(step.contents)):
         laying.lay(artifact, choice)
     laying.list_all()

@@ -120,9 +120,11 @@ class Stage:
         return True
 
     async def _file(self, file: LaidFile) -> PutFile:
-        if file.artifact is None or file.artifact.stored is None:
-            return NewFile(path=file.staged, data=file.data)
-        return await self.supply.file(file.artifact, file.staged)
+        if file.artifact is not None:
+            return await self.supply.file(file.artifact, file.staged)
+        if file.made is None:
+            raise LookupError(f"nobody makes {file.to}")
+        return file.made
 
     async def _put(self, path: str, file: PutFile, there: Mapping[str, StoredFile]) -> None:
         size, md5 = _content(file)

@@ -23,7 +23,7 @@ from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.stage import laid_out
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.verify import Verdict
-from azureml_replay.workspace import Target
+from azureml_replay.workspace import HeldFile, Target
 
 
 @dataclass(slots=True)
@@ -167,6 +167,8 @@ class JobCheck:
         for file in laid:
             if file.to not in there:
                 continue
+            if isinstance(file.made, HeldFile):
+                supply.check(file.made)
             mine = await supply.md5(file.artifact) if file.artifact else file.md5 or b""
             theirs = await md5_of(self.target, there[file.to].location)
             if mine != theirs:
