@@ -171,6 +171,19 @@ def test_a_place_that_cannot_be_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [True, False])
+def test_an_archive_of_an_older_version_is_brought_forward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: bool
+) -> None:
+    """Also by who only reads: an auditor has no source to extract from."""
+    with monkeypatch.context() as former:
+        former.setattr("azureml_replay.archive.archive.FORMAT_VERSION", 1)
+        Archive.create(tmp_path / "archive", SOURCE).close()
+
+    with Archive.open(tmp_path / "archive", write=write) as archive:
+        assert (archive.source, archive.studio(SOURCE)) == (SOURCE, None)
+
+
+@pytest.mark.parametrize("write", [True, False])
 def test_an_archive_of_a_newer_version_is_refused(tmp_path: Path, write: bool) -> None:
     with Archive.create(tmp_path / "a", SOURCE) as archive:
         archive._execute("update archive set format_version = 99")

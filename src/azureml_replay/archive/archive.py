@@ -73,16 +73,21 @@ class Archive(Listing, Content, Codes, Reading, SentValues, TargetRows, Overview
     def open(cls, folder: Path, *, write: bool = True) -> Archive:
         """The archive that is there. Without `write` nothing is written, and another process may write meanwhile.
 
-        Raises UserError where there is none, it is in use, or of a newer version; IntegrityError where it is damaged.
+        One of an older version is brought forward first, whichever way it is opened. Raises UserError where there is
+        none, it is in use, or of a newer version; IntegrityError where it is damaged.
         """
         _check_header(folder)
         archive = cls(folder, write=write)
         try:
-            archive._read_setup()
+            older = archive._read_setup()
         except BaseException:
             archive.close()
             raise
-        return archive
+        if not older or write:
+            return archive
+        archive.close()
+        cls.open(folder).close()
+        return cls.open(folder, write=False)
 
     @property
     def id(self) -> str:
@@ -129,7 +134,8 @@ class Archive(Listing, Content, Codes, Reading, SentValues, TargetRows, Overview
                 self._execute("insert into archive values (1, 1, ?, ?, ?, ?, ?)", (*names, str(now()), __version__))
         self._read_setup()
 
-    def _read_setup(self) -> None:
+    def _read_setup(self) -> bool:
+        """Whether the archive is of an older version that is still to be brought forward."""
         row = self._setup()
         if row is None:
             raise UserError(
@@ -142,8 +148,9 @@ class Archive(Listing, Content, Codes, Reading, SentValues, TargetRows, Overview
                 "upgrade azureml-job-replayer"
             )
         self.source = WorkspaceRef(*names)
-        if version < FORMAT_VERSION:
+        if version < FORMAT_VERSION and self._write:
             self._bring_forward(version)
+        return version < FORMAT_VERSION
 
     def _setup(self) -> tuple[int, str, str, str] | None:
         if self._one("pragma application_id")[0] != APPLICATION_ID:
@@ -156,8 +163,6 @@ class Archive(Listing, Content, Codes, Reading, SentValues, TargetRows, Overview
         return row
 
     def _bring_forward(self, version: int) -> None:
-        if not self._write:
-            raise UserError(f"archive {self.folder} has the older format {version}: run `azureml-replay extract` on it")
         for number in range(version + 1, FORMAT_VERSION + 1):
             with self._transaction(durable=True):
                 self._migrate(number)
