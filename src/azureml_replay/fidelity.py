@@ -173,7 +173,11 @@ _RUNDATA = (
 )
 _ARTIFACT = (
     Row("path", Fate.CARRIED, "the same; below `replay/` it moves to `replay/source/`"),
-    Row("dataPath", Fate.CARRIED, "where the bytes are copied from; the target's own entry points at the copy"),
+    Row(
+        "dataPath",
+        Fate.CARRIED,
+        "where the bytes are copied from; the target's entry points at the copy, with `--attach` at a place both reach",
+    ),
     Row("origin", Fate.SERVER, "`ExperimentRun` for runs"),
     Row("container", Fate.SERVER, "the target's own container of the run"),
     Row("artifactId", Fate.SERVER, "origin, container and path"),

@@ -57,6 +57,8 @@ class ReplayOptions:
     on_conflict: OnConflict = OnConflict.FAIL
     prefer: Prefer = Prefer.TARGET
     """Whose value stays where both sides changed it."""
+    attach: bool = False
+    """Files of other datastores are registered where they lie, so far as the target reaches the same place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ async def replay(
         for root in planned_units(archive, selection):
             _rename(archive, target.ref, root)
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
-    files = FileSender(archive, Supply(archive, source), target, progress, options.prefer)
+    files = FileSender(archive, Supply(archive, source), target, progress, options.prefer, options.attach)
     points = PointSender(archive, target, progress, Intents(archive, target.ref))
     replaying = _Replaying(archive, target, options, progress, width, points, files, late=probe.late)
     steps = plan(archive, selection, options.plan)

@@ -11,6 +11,7 @@ import orjson
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
+from azureml_replay.attach import attached
 from azureml_replay.code import code_of
 from azureml_replay.compare import alike
 from azureml_replay.errors import Rejected, ServiceError
@@ -47,6 +48,8 @@ class FileSender:
     target: Target
     progress: Progress
     prefer: Prefer = Prefer.TARGET
+    attach: bool = False
+    """What lies in a datastore that the target has too stays there, and is registered."""
     kept: dict[RunId, list[str]] = field(default_factory=dict)
     """By run: files that changed on both sides, where the target's stayed."""
 
@@ -71,12 +74,27 @@ class FileSender:
         # Ours go with the first of the source's: 1.0 requests for entries a run, not 1.28 (benchmarks/verbs.py, small).
         rest: Sending = {file.path: (file, _digest_of(file)) for file in made}
         while (batch := dict(islice(left, FILES_PER_REQUEST - len(rest)))) or rest:
+            there = await self._attached(step, batch) if self.attach else {}
+            batch = {path: one for path, one in batch.items() if path not in there}
             going = {path: one for path, one in batch.items() if not await self._stays(step, path, one, receipts)}
+            files += len(there)
             for artifact in await self._bring(step, going, choice, rest):
                 files += 1
                 size += artifact.stored.size_bytes if artifact.stored else 0
             rest = {}
         return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made))
+
+    async def _attached(self, step: Step, batch: Mapping[str, Artifact]) -> dict[str, StoredFile]:
+        """Those of which no byte has to move; with their receipts."""
+        there: dict[str, StoredFile] = {}
+        for path, artifact in batch.items():
+            if artifact.stored is not None and await attached(self.target, step, path, artifact):
+                there[path] = artifact.stored
+        self.archive.put_sent_files(self.target.ref, step.source, there)
+        items = {file_item(path): file_digest(stored) for path, stored in there.items()}
+        self.archive.mark(self.target.ref, step.source, items, State.SENT, durable=False)
+        self.progress.done("files sent", len(there))
+        return there
 
     async def _stays(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[str, Receipt]) -> bool:
         """True where the target's file is neither what was sent last nor what the source has now (sync.py)."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import compare_files
-from azureml_replay.errors import NotFound
+from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.file_plan import ALL_FILES, FileChoice, placed, target_path
 from azureml_replay.lending import FOLDER, own_path
 from azureml_replay.listing import StorageListing, path_in_run
-from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
+from azureml_replay.model import ARTIFACT_STORE, Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.plan import Step
 from azureml_replay.send_files import as_stored, own_files
 from azureml_replay.supply import Supply, md5_of
@@ -61,6 +61,7 @@ class FileCheck:
         expected = self._expected(step, choice)
         stored = {path: file for path, file in stored.items() if _is_of(step, path) and path not in expected.left_out}
         indexed = {path: at for path, at in indexed.items() if _is_of(step, path) and path not in expected.left_out}
+        stored |= await self._attached(expected, indexed, stored)
         findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
         findings += _compare_index(step.source, expected, indexed, stored)
         if self.deep is not None:
@@ -73,6 +74,25 @@ class FileCheck:
             wanted=expected.files,
             there=stored,
         )
+
+    async def _attached(
+        self, expected: Expected, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
+    ) -> dict[str, StoredFile]:
+        """Files whose entries lead to where the source's do (attach.py): as that datastore of the target shows them."""
+        found: dict[str, StoredFile] = {}
+        for path, artifact in expected.origins.items():
+            if (
+                path in stored
+                or artifact.location.datastore == ARTIFACT_STORE
+                or indexed.get(path) != artifact.location
+            ):
+                continue
+            try:
+                there = await self.target.stored_file(artifact.location)
+            except Rejected:
+                there = None  # the target has no such datastore: the file is absent
+            found |= {path: there} if there is not None else {}
+        return found
 
     def _expected(self, step: Step, choice: FileChoice) -> Expected:
         files: dict[str, StoredFile] = {}

@@ -209,6 +209,10 @@ class Target(Source, Protocol):
         """Index entries and bytes, at most `FILES_PER_REQUEST`. Repeatable: a path holds what was put last."""
         ...
 
+    async def attach_file(self, run: RunId, path: str, place: Location) -> bool:
+        """An index entry that leads to where a file lies already; False where the path is taken. Repeatable."""
+        ...
+
     async def remove_files(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
         """Index entries and bytes below the run's own container, at most `FILES_PER_REQUEST`. Repeatable.
 

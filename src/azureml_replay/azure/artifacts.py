@@ -9,7 +9,8 @@ from urllib.parse import quote
 from azureml_replay.azure import decode, encode
 from azureml_replay.azure.http import Sender, Service
 from azureml_replay.azure.pages import pages
-from azureml_replay.model import Artifact, Run, RunId
+from azureml_replay.errors import Rejected
+from azureml_replay.model import Artifact, Location, Run, RunId
 
 
 class Artifacts:
@@ -20,6 +21,7 @@ class Artifacts:
         self._sender = sender
         self._history = f"{api}/history/v1.0{quote(arm_id)}"
         self._generic = f"{api}/artifact/v2.0{quote(arm_id)}/artifacts/{decode.RUN_FILES}"
+        self._register = f"{api}/artifact/v2.0{quote(arm_id)}/artifacts/register"
         self._service = Service("artifact", scope)
 
     async def listed(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
@@ -41,6 +43,17 @@ class Artifacts:
         body = encode.artifact_paths(paths)
         answer = await self._sender.send(self._service, "POST", url, json=body, repeatable=True)
         return decode.write_urls(answer.json())
+
+    async def register(self, run: RunId, path: str, place: Location) -> bool:
+        """An entry for bytes that lie somewhere already (responses.md 7); False where the path is taken. Repeatable."""
+        body = encode.registration(run, path, place)
+        try:
+            await self._sender.send(self._service, "POST", self._register, json=body, repeatable=True)
+        except Rejected as error:
+            if error.status == 409:
+                return False
+            raise
+        return True
 
     async def write_url(self, run: RunId, path: str) -> str:
         """Where a file that has an entry can be written again."""

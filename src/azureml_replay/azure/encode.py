@@ -17,10 +17,12 @@ from urllib.parse import quote
 from uuid import UUID
 
 from azureml_replay.model import (
+    CONTAINER_PREFIX,
     TERMINAL,
     AssetReference,
     Experiment,
     Instant,
+    Location,
     Points,
     Row,
     Run,
@@ -148,6 +150,12 @@ def finish_states(runs: Sequence[Run]) -> Body:
 def artifact_paths(paths: Sequence[str]) -> Body:
     """For `batch/metadata`."""
     return {"paths": [{"path": path} for path in paths]}
+
+
+def registration(run: RunId, path: str, place: Location) -> Body:
+    """For `artifacts/register`, as promptflow sends it (responses.md 7)."""
+    data_path = {"dataStoreName": place.datastore, "relativePath": place.path}
+    return {"origin": "ExperimentRun", "container": f"{CONTAINER_PREFIX}{run}", "path": path, "dataPath": data_path}
 
 
 def metric_batch(run: RunId, batch: Sequence[Points]) -> tuple[Body, Mapping[str, int]]:

@@ -241,6 +241,10 @@ class AzureWorkspace:
         """Index entries and bytes. Repeatable: a path holds what was put last."""
         return await self._files.put(experiment, run, files)
 
+    async def attach_file(self, run: RunId, path: str, place: Location) -> bool:
+        """An index entry that leads to `place`; False where the path is taken. Repeatable."""
+        return await self._artifacts.register(run, path, place)
+
     async def remove_files(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
         """Index entries and bytes. Repeatable: one that is gone is gone."""
         return await self._files.remove(run, paths)

@@ -197,6 +197,9 @@ def replay_flags(
     prefer: Annotated[
         Prefer, typer.Option(help="Whose value stays where both workspaces changed it since it was sent.")
     ] = Prefer.TARGET,
+    attach: Annotated[
+        bool, typer.Option("--attach", help="Files of datastores that the target has too: registered, not copied.")
+    ] = False,
     keep_run_type: Annotated[
         bool, typer.Option("--keep-run-type", help="New runs get their own type: Studio may open pages that fail.")
     ] = False,
@@ -213,6 +216,7 @@ def replay_flags(
         new_ids=ids is RunIds.NEW,
         on_conflict=OnConflict(on_conflict.value),
         prefer=prefer,
+        attach=attach,
     )
 
 
