@@ -7,45 +7,98 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
 from rich.text import Text
 
-from azureml_replay.terminal import amount, safe
+from azureml_replay.layout import Signs, signs_of
+from azureml_replay.progress import Loads
+from azureml_replay.terminal import amount, columns, duration, safe
+from azureml_replay.traffic import in_words
+
+FRAME = 4
+"""Columns that a frame takes."""
+FIGURES = 56
+"""Columns that what stands beside a bar may take: `runs extracted`, `12,000/100,000  1,234/s  26 s left`."""
+PER_S = 4
+"""Drawings a second: few enough for a slow line, and nobody reads faster."""
 
 
 def frame(stream: IO[str], lines: Iterable[str], *, good: bool) -> None:
     """A box that says at a glance how it went; without colour where `NO_COLOR` is set, which rich respects."""
     text = Text("\n".join(map(safe, lines)))
-    Console(file=stream).print(Panel(text, expand=False, border_style="green" if good else "red"))
+    console = Console(file=stream, width=columns(stream))
+    console.print(Panel(text, expand=False, border_style="green" if good else "red"))
+
+
+class KnownBar(BarColumn):
+    """A bar where the total is known; a pulse tells nothing that the count does not."""
+
+    def render(self, task: Task) -> RenderableType:  # type: ignore[override]  # rich names one renderable
+        """Nothing without a total, or beyond it."""
+        return super().render(task) if task.total and task.completed <= task.total else Text()
 
 
 class Count(ProgressColumn):
-    """`1,200/1,500  34/s`."""
+    """`1,200/1,500  34/s  9 s left`."""
 
     def render(self, task: Task) -> Text:
         """In the unit that the description names."""
         what = task.description
-        total = f"/{amount(what, int(task.total))}" if task.total and task.total >= task.completed else ""
-        speed = f"  {amount(what, round(task.speed))}/s" if task.speed else ""
-        return Text(f"{amount(what, int(task.completed))}{total}{speed}")
+        counted = amount(what, int(task.completed))
+        if task.total and task.total >= task.completed:
+            counted += f"/{amount(what, int(task.total))}"
+        parts = [counted]
+        if task.speed and not task.finished:
+            parts.append(f"{amount(what, round(task.speed))}/s")
+        if task.total and task.time_remaining:
+            parts.append(f"{duration(task.time_remaining)} left")
+        return Text("  ".join(parts))
+
+
+class Name(ProgressColumn):
+    """What is counted."""
+
+    def render(self, task: Task) -> Text:
+        """Its own words are ours."""
+        return Text(task.description)
+
+
+class Bars(Progress):
+    """Bars, and below them a line that says how the services bear it."""
+
+    def __init__(self, console: Console) -> None:
+        """On `console`; bars are as long as there is room beside figures."""
+        self.sides: dict[str, Loads] = {}
+        self.signs: Signs = signs_of(console.encoding)
+        room = console.width - FIGURES
+        bar = [KnownBar(bar_width=min(40, room))] if room >= 4 else []
+        super().__init__(Name(), *bar, Count(), console=console, refresh_per_second=PER_S)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The table, then the words."""
+        yield from super().get_renderables()
+        if not self.finished and (words := list(in_words(self.sides))):
+            yield Text(safe(self.signs.between.join(words)), style="dim")
 
 
 @contextmanager
-def bars(stream: IO[str]) -> Iterator[Progress]:
-    """Rich's live bars. `NO_COLOR` is rich's own to respect."""
-    console = Console(file=stream, markup=False, highlight=False, emoji=False)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), Count(), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=console) as live:
-        yield live
+def drawn_progress(stream: IO[str]) -> Iterator[BarProgress]:
+    """Live bars while it lasts. `NO_COLOR` is rich's own to respect."""
+    console = Console(file=stream, markup=False, highlight=False, emoji=False, width=columns(stream))
+    with Bars(console) as live:
+        try:
+            yield BarProgress(live)
+        finally:
+            live.sides.clear()  # what stays on the screen is what was done
 
 
 @dataclass(slots=True)
 class BarProgress:
     """Progress as one bar for each kind."""
 
-    live: Progress
+    live: Bars
     tasks: dict[str, TaskID] = field(default_factory=dict)
     expected: dict[str, int] = field(default_factory=dict)
 
@@ -61,6 +114,20 @@ class BarProgress:
     def say(self, text: str) -> None:
         """A line above the bars."""
         self.live.console.print(safe(text), soft_wrap=True)
+
+    def slowed(self, text: str) -> None:
+        """Nothing: the line below the bars says it as long as it lasts."""
+
+    def watch(self, side: str, loads: Loads) -> None:
+        """The line below the bars says how the services of `side` bear it."""
+        self.live.sides[side] = loads
+
+    def finished(self) -> None:
+        """The bars of a verb that has ended leave: its sums were said."""
+        for task in self.tasks.values():
+            self.live.remove_task(task)
+        self.tasks.clear()
+        self.expected.clear()
 
     def _task(self, what: str) -> TaskID:
         if what not in self.tasks:

@@ -9,6 +9,7 @@
     - Unavailable      429 or 5xx after the last attempt, no connection: continue later              exit 3
     - Uncertain        a write that may not be repeated was sent and its answer was lost: ask first   exit 3
   + IntegrityError     what was read is not what was written                                         exit 4
+  + Interrupted        somebody stopped the command; the message says what is safe                   exit 130
 """
 
 from __future__ import annotations
@@ -81,3 +82,9 @@ class IntegrityError(ReplayError):
     """What was read is not what was written."""
 
     exit = Exit.INTEGRITY
+
+
+class Interrupted(ReplayError):
+    """Somebody stopped the command. The message says what is safe."""
+
+    exit = Exit.INTERRUPTED

@@ -51,11 +51,13 @@ async def migrate(
     """Bring what `selection` names from `source` to `target`, and prove it. Repeatable, as its parts are."""
     extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
     told(extracted)
+    progress.finished()
     await ready(archive, target)  # what the target will not keep belongs into the plan
     kept = as_kept(archive, target.ref, options.replay.plan)
     told(summarize(plan(archive, selection, kept), archive.omissions(), archive.unknown()))
     replayed = await replay(archive, source, target, selection, options=options.replay, width=width, progress=progress)
     told(replayed)
+    progress.finished()
     verdict = await verify(
         archive,
         target,

@@ -351,6 +351,8 @@ class PlanSummary:
     bytes: int = 0
     own_files: int = 0
     omissions: int = 0
+    overflow: int = 0
+    """Of the omissions: what the target's limits refuse, which lies whole in `replay/overflow.json` of its run."""
     experiments: dict[str, int] = field(default_factory=dict)
     """Runs by experiment."""
     statuses: dict[str, int] = field(default_factory=dict)
@@ -369,6 +371,7 @@ class PlanSummary:
         self.own_files += len(step.own_files)
         self.experiments[step.run.experiment] = self.experiments.get(step.run.experiment, 0) + 1
         self.statuses[step.run.status] = self.statuses.get(step.run.status, 0) + 1
+        self.overflow += len(step.overflow_series) + sum(map(len, step.overflow.values()))
         self.omit(step.omissions)
 
     def omit(self, omissions: Iterable[Omission]) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from azureml_replay.traffic import Load
+
+Loads = Callable[[], Mapping[str, Load]]
+"""How the services of one workspace are asked right now, by name. Called from any thread, many times a second."""
 
 
 class Progress(Protocol):
@@ -17,7 +23,19 @@ class Progress(Protocol):
         ...
 
     def say(self, text: str) -> None:
-        """One line worth reading now: a throttled service, a run that failed."""
+        """One line worth reading now: a run that failed."""
+        ...
+
+    def slowed(self, text: str) -> None:
+        """A service asks for patience: a line where `watch` shows nothing meanwhile."""
+        ...
+
+    def watch(self, side: str, loads: Loads) -> None:
+        """From now on `loads` tells how the services of `side` (`source`, `target`) bear it."""
+        ...
+
+    def finished(self) -> None:
+        """All that was told so far belongs to a verb that has ended."""
         ...
 
 
@@ -31,6 +49,15 @@ class Silent:
         """Nothing."""
 
     def say(self, text: str) -> None:
+        """Nothing."""
+
+    def slowed(self, text: str) -> None:
+        """Nothing."""
+
+    def watch(self, side: str, loads: Loads) -> None:
+        """Nothing."""
+
+    def finished(self) -> None:
         """Nothing."""
 
 

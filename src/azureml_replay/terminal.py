@@ -15,11 +15,16 @@ from typing import IO
 
 import orjson
 
+from azureml_replay.layout import UNICODE, Branch, Signs, laid, signs_of
 from azureml_replay.model import Instant
-from azureml_replay.progress import SILENT, Progress
+from azureml_replay.progress import SILENT, Loads, Progress
+from azureml_replay.traffic import in_words
 
+Line = str | Branch
 Clock = Callable[[], float]
 """Seconds, from any start."""
+CURSOR_BACK = b"\x1b[?25h\n"
+"""Shows the cursor that live bars hide."""
 LINE_EVERY_S = 5.0
 """How often a pipe or a log of a build server is told."""
 
@@ -40,7 +45,7 @@ class Terminal:
     json: bool = False
     quiet: bool = False
 
-    def result(self, document: object, lines: Iterable[str], *, good: bool | None = None) -> None:
+    def result(self, document: object, lines: Iterable[Line], *, good: bool | None = None) -> None:
         """The command's answer: JSON of `document`, or the lines; in a green or red frame where `good` is said.
 
         A reader that left (`| head`) is no error.
@@ -48,12 +53,12 @@ class Terminal:
         try:
             if self.json:
                 self.results.write(as_json(document) + "\n")
-            elif good is not None and self.results.isatty():
-                from azureml_replay.drawing import frame  # noqa: PLC0415 - rich takes 60 ms to import
+            elif good is not None and drawable(self.results):
+                from azureml_replay.drawing import FRAME, frame  # noqa: PLC0415 - rich takes 60 ms to import
 
-                frame(self.results, lines, good=good)
+                frame(self.results, laid_on(self.results, lines, less=FRAME), good=good)
             else:
-                self.results.writelines(safe(line) + "\n" for line in lines)
+                self.results.writelines(safe(line) + "\n" for line in laid_on(self.results, lines))
             self.results.flush()
         except BrokenPipeError:
             # Otherwise Python complains again when it flushes at exit.
@@ -73,15 +78,41 @@ class Terminal:
         """Bars on a terminal, a line now and then elsewhere, nothing with `--quiet`."""
         if self.quiet:
             yield SILENT
-        elif self.messages.isatty() and os.environ.get("TERM") != "dumb":
-            from azureml_replay.drawing import BarProgress, bars  # noqa: PLC0415 - rich takes 60 ms to import
+        elif drawable(self.messages):
+            from azureml_replay.drawing import drawn_progress  # noqa: PLC0415 - rich takes 60 ms to import
 
-            with bars(self.messages) as live:
-                yield BarProgress(live)
+            with drawn_progress(self.messages) as drawn:
+                yield drawn
         else:
-            lines = LineProgress(self.say)
+            lines = LineProgress(self.say, signs=signs_of(self.messages.encoding))
             yield lines
             lines.close()
+
+    def laid(self, lines: Iterable[Line]) -> Iterator[str]:
+        """As they are to be said among the messages."""
+        return laid_on(self.messages, lines)
+
+
+def drawable(stream: IO[str]) -> bool:
+    """A terminal that obeys control codes."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def laid_on(stream: IO[str], lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
+    """Trees drawn to a terminal's width, `less` so many columns; a pipe gets whole lines, which can be searched."""
+    width = columns(stream) - less if stream.isatty() else None
+    return laid(lines, signs_of(stream.encoding), width)
+
+
+def columns(stream: IO[str]) -> int:
+    """Of a terminal: `COLUMNS`, what it says itself, or 80."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
 
 
 def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
@@ -138,7 +169,9 @@ class LineProgress:
 
     tell: Callable[[str], None]
     clock: Clock = time.monotonic
+    signs: Signs = UNICODE
     tallies: dict[str, Tally] = field(default_factory=dict)
+    sides: dict[str, Loads] = field(default_factory=dict)
     told: float | None = None
     changed: bool = False
 
@@ -160,6 +193,20 @@ class LineProgress:
         """At once."""
         self.tell(text)
 
+    def slowed(self, text: str) -> None:
+        """At once: while nothing is finished, no line says it."""
+        self.tell(text)
+
+    def watch(self, side: str, loads: Loads) -> None:
+        """Its lines say how the services of `side` bear it."""
+        self.sides[side] = loads
+
+    def finished(self) -> None:
+        """A last line, and a new beginning."""
+        self.close()
+        self.tallies.clear()
+        self.told = None
+
     def close(self) -> None:
         """Tells what the last line does not yet say."""
         if self.changed:
@@ -172,7 +219,8 @@ class LineProgress:
 
     def _line(self, now: float) -> None:
         self.told, self.changed = now, False
-        self.tell(" · ".join(tally.text(what, now) for what, tally in self.tallies.items()))
+        words = [tally.text(what, now) for what, tally in self.tallies.items()]
+        self.tell(self.signs.between.join([*words, *in_words(self.sides)]))
 
 
 def amount(what: str, count: int) -> str:
@@ -191,21 +239,3 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A line of a tree with the lines below it."""
-
-    label: str
-    below: tuple[Branch, ...] = ()
-
-
-def tree(branch: Branch) -> Iterator[str]:
-    """The lines of a tree, drawn with the guides that `pstree` and cargo use."""
-    yield branch.label
-    for at, child in enumerate(branch.below):
-        last = at == len(branch.below) - 1
-        for row, line in enumerate(tree(child)):
-            head = ("└── " if last else "├── ") if row == 0 else ("    " if last else "│   ")
-            yield head + line

@@ -6,7 +6,7 @@ remembers of what it sent is believed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -56,6 +56,10 @@ class Verdict:
     """Omissions by reason."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`: what they say was not compared."""
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """Findings by kind."""
+    first: Sequence[Finding] = ()
+    """Some of each kind; the archive has all."""
     unread: int = 0
     """Chosen runs that the archive does not hold yet: the verdict says nothing of them."""
 
@@ -63,6 +67,31 @@ class Verdict:
     def proves(self) -> bool:
         """Something was compared, nothing is missing from the comparison, and all of it is equal."""
         return self.runs > 0 and not self.unread and not self.findings
+
+
+NAMED = 3
+"""Findings of a kind that a verdict names: enough to see what it is about."""
+
+
+@dataclass(slots=True)
+class FindingTally:
+    """Findings as they come: all counted, the first of each kind kept."""
+
+    kinds: dict[str, int] = field(default_factory=dict)
+    first: list[Finding] = field(default_factory=list)
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Some more."""
+        for finding in findings:
+            seen = self.kinds.get(finding.kind, 0)
+            self.kinds[finding.kind] = seen + 1
+            if seen < NAMED:
+                self.first.append(finding)
+
+    @property
+    def count(self) -> int:
+        """Of all kinds."""
+        return sum(self.kinds.values())
 
 
 async def verify(
@@ -128,7 +157,7 @@ class _Verifying:
     files: int = 0
     bytes: int = 0
     unverifiable: int = 0
-    findings: int = 0
+    found: FindingTally = field(default_factory=FindingTally)
     reasons: dict[str, int] = field(default_factory=dict)
 
     def verdict(self) -> Verdict:
@@ -139,9 +168,11 @@ class _Verifying:
             bytes=self.bytes,
             unverifiable=self.unverifiable,
             omissions=sum(self.reasons.values()),
-            findings=self.findings,
+            findings=self.found.count,
             reasons=dict(self.reasons),
             unknown=self.archive.unknown(),
+            kinds=dict(self.found.kinds),
+            first=tuple(self.found.first),
         )
 
     async def all(self, selection: Selection, width: int, total: int) -> None:
@@ -178,7 +209,7 @@ class _Verifying:
         self._omit(omissions)
         self.runs += 1
         self.points += step.points if actual is not None else 0
-        self.findings += len(found.findings)
+        self.found.add(found.findings)
         self.progress.done("runs verified")
 
     async def _judge(self, step: Step, actual: Run) -> Judged:
@@ -230,7 +261,7 @@ class _Verifying:
         self.archive.put_findings(self.target.ref, OWNER, findings)
         self.archive.put_planned_omissions(self.target.ref, OWNER, omissions)
         self._omit(omissions)
-        self.findings += len(findings)
+        self.found.add(findings)
 
     async def _extra_runs(self, experiment: Experiment, findings: list[Finding]) -> None:
         """A run below one of ours that the source does not have."""

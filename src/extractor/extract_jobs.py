@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import calls, main
 from azureml_replay.cli.app import WIDTH
+from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.options import NoArtifactsOption, ParallelOption, SourceOption, takes, terminal_flags
 from azureml_replay.cli.seed import advising, archive_beside, refuse_imported, seed_selection, tell
 from azureml_replay.config import workspace_config
@@ -50,7 +50,7 @@ def extract_jobs(
         width=parallel,
         terminal=advising(terminal, SLOW.format(parallel)),
     )
-    done = asyncio.run(extracting)
+    done = finish(extracting, folder)
     with Archive.open(folder) as archive:
         written = write_jobs(archive, output, None if selection.everything else set(planned_units(archive, selection)))
     terminal.result((done, written), _result(written, output))

@@ -16,6 +16,7 @@ import typer
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import calls, main
 from azureml_replay.cli.app import WIDTH
+from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.options import OptionalSource, ParallelOption, TargetOption, takes, terminal_flags
 from azureml_replay.cli.seed import (
     advising,
@@ -28,6 +29,7 @@ from azureml_replay.cli.seed import (
 from azureml_replay.cli.synthetic import failures, job_flags, submitted, told_sums
 from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.errors import Exit
+from azureml_replay.layout import Branch
 from azureml_replay.model import RunId
 from azureml_replay.seed import symptoms
 from azureml_replay.seed.index import JobsIndex
@@ -35,7 +37,7 @@ from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree import Tree
-from azureml_replay.terminal import Branch, Terminal, tree
+from azureml_replay.terminal import Terminal
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
@@ -80,8 +82,9 @@ def build_pipeline(
         return Exit.OK
     options = replace(options, shape=shape)
     speaking = advising(terminal, SLOW.format(parallel))
-    done = asyncio.run(
-        _replay(index, origin, workspace, limit=limit, options=options, width=parallel, terminal=speaking)
+    done = finish(
+        _replay(index, origin, workspace, limit=limit, options=options, width=parallel, terminal=speaking),
+        archive_beside(input_),
     )
     verdict = done.verdict
     terminal.result(done, _result(done), good=bool(verdict and not verdict.findings))
@@ -119,7 +122,7 @@ def _show(archive: Archive, planned: Iterator[Tree], terminal: Terminal, draw: C
         sums.add(one)
         runs.update(node.source for node in one.walk())
         if not terminal.json:
-            terminal.result(None, tree(draw(one)))
+            terminal.result(None, [draw(one)])
     for lacking in archive.omissions():
         if lacking.run in runs:
             sums.reasons[lacking.reason] = sums.reasons.get(lacking.reason, 0) + 1

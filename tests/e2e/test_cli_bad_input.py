@@ -128,14 +128,23 @@ def test_escape_sequences_of_the_input_are_not_repeated(tmp_path: Path) -> None:
     assert "\x1b" not in run(tmp_path, "extract", "--source", "\x1b[2Jx", "--archive", "kept").err
 
 
-def test_help_says_what_to_type_first(tmp_path: Path) -> None:
-    """Without arguments too; the commands that are not there yet are not offered."""
-    for arguments in ([], ["--help"]):
-        ended = run(tmp_path, *arguments)
+def test_without_arguments_the_first_commands_are_told(tmp_path: Path) -> None:
+    """Each of them is understood, flags and all, before it asks for files that are not there yet."""
+    ended = run(tmp_path, env={**NO_WORKSPACE_NEEDED, "COLUMNS": "80"})
 
-        assert ended.code == 0
-        assert "Begin with: azureml-replay extract --source config.json" in ended.out
-        assert "doctor" not in ended.out
+    assert (ended.code, ended.err) == (0, "")
+    first = [line.split() for line in ended.out.splitlines() if line.startswith("  azureml-replay ")]
+    assert [words[1] for words in first] == ["doctor", "extract", "plan", "migrate"]
+    assert "azureml-replay --help" in ended.out
+    for words in first:
+        refused(run(tmp_path, *words[1:]), 2, "source.json: no such file" if "--source" in words else "not an archive")
+
+
+def test_help_says_what_to_type_first(tmp_path: Path) -> None:
+    ended = run(tmp_path, "--help")
+
+    assert ended.code == 0
+    assert "Begin with: azureml-replay extract --source config.json" in ended.out
 
 
 def test_a_traceback_is_shown_on_demand_only(tmp_path: Path) -> None:
@@ -310,18 +319,61 @@ def slow(sandbox: Sandbox) -> Iterator[Sandbox]:
     sandbox.set_faults()
 
 
+@dataclass
+class Stopped:
+    """A command that waits for the slow resource manager, and is sent signals."""
+
+    folder: Path
+    env: Mapping[str, str]
+    slow: Sandbox
+
+    def after(self, *numbers: signal.Signals, command: list[str | Path]) -> Ended:
+        before = self.slow.requests()["total"]
+        # Where the tests run in a shell's background job, SIGINT is ignored, and children inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with subprocess.Popen(
+            [sys.executable, "-m", "azureml_replay", *command],
+            cwd=self.folder,
+            env=dict(self.env),
+            stdout=-1,
+            stderr=-1,
+            text=True,
+        ) as running:
+            while self.slow.requests()["total"] == before and running.poll() is None:
+                pass
+            for number in numbers:
+                running.send_signal(number)
+            out, err = running.communicate(timeout=60)
+        return Ended(running.returncode, out, err)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_says_how_to_continue(
+def test_an_interruption_says_what_is_safe_and_how_to_continue(
     tmp_path: Path, workspace: WorkspaceFile, env: dict[str, str], slow: Sandbox, number: signal.Signals
 ) -> None:
-    command = [sys.executable, "-m", "azureml_replay", "extract", "--source", workspace.path, "--archive", "kept"]
-    before = slow.requests()["total"]
-    # Where the tests run in a shell's background job, SIGINT is ignored, and children inherit that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=-1, stderr=-1, text=True) as running:
-        while slow.requests()["total"] == before and running.poll() is None:
-            pass
-        running.send_signal(number)
-        out, err = running.communicate(timeout=60)
+    """The command line is quoted, and holds no secret."""
+    command = ["extract", "--source", workspace.path, "--archive", "kept here", "--tag", "k=https://h/p?sig=a1b2c3d4e5"]
+    ended = Stopped(tmp_path, env, slow).after(number, command=command)
 
-    refused(Ended(running.returncode, out, err), 130, "interrupted: run the same command again to continue")
+    assert (ended.code, ended.out) == (130, "")
+    said = ended.err.splitlines()
+    assert said[0] == "interrupted: nothing was written yet"
+    assert said[1].startswith(f"to continue: azureml-replay extract --source {workspace.path} --archive 'kept here'")
+    assert "a1b2c3d4e5" not in ended.err
+
+
+def test_what_is_safe_is_read_from_the_ledger(kept: Path, env: dict[str, str], slow: Sandbox) -> None:
+    source = kept.parent / "again.json"
+    with sqlite3.connect(kept / "archive.db") as database:
+        runs = database.execute("select count(*) from run").fetchone()[0]
+    workspace = next(line for line in run(kept.parent, "status", kept).out.splitlines() if line.startswith("source "))
+    source.write_text(json.dumps(dict(zip(KEYS, workspace.removeprefix("source ").split("/"), strict=True))))
+
+    ended = Stopped(kept.parent, env, slow).after(
+        signal.SIGINT, command=["extract", "--source", source, "--archive", kept]
+    )
+
+    assert f"interrupted: {kept} keeps {runs} of {runs} listed runs" in ended.err
+
+
+KEYS = ("subscription_id", "resource_group", "workspace_name")

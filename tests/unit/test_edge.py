@@ -28,7 +28,7 @@ ML = "Microsoft.MachineLearningServices/workspaces"
         ),
         (Forbidden("no", method="GET", url="https://x/y", status=403), Exit.USER, "no (GET https://x/y: 403): this"),
         (IntegrityError("chunk 3 is damaged"), Exit.INTEGRITY, "restore a copy"),
-        (KeyboardInterrupt(), Exit.INTERRUPTED, "to continue"),
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted"),
         (OSError(errno.ENOSPC, "No space left", "/x/archive.db"), Exit.USER, "/x/archive.db: the disk is full"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), Exit.USER, "/x: Permission denied"),
         (OSError(errno.ECONNRESET, "reset"), Exit.BUG, "a bug of ours"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
 def test_a_verdict_covers_what_was_compared(verdict: Verdict, proves: bool, said: str) -> None:
     """Over nothing, or over a part, it is no success."""
     assert verdict.proves == proves
-    assert next(results.verified(verdict)).startswith(said)
+    assert next(results.verified(verdict, Path("history"))).startswith(said)
 
 
 def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
@@ -40,7 +41,7 @@ def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
     )
     done = Migrated(extracted=extracted, replayed=REPLAYED, verdict=replace(EQUAL, runs=0, unread=2))
 
-    assert list(results.migrated(done)) == [
+    assert list(results.migrated(done, Path("history"))) == [
         "nothing was compared: the archive holds no run that was chosen; 0 omissions, as planned",
         "2 chosen runs not extracted, so not compared: extract again to continue",
         "2 runs could not be extracted: r1: no such list",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from azureml_replay.file_plan import FileChoice
+from azureml_replay.layout import tree as lines
 from azureml_replay.plan import PlanOptions
 from azureml_replay.synthetic.dry_run import SECONDS_PER_CONTAINER, DryRun, drawn, hierarchy
 from azureml_replay.synthetic.grow import SyntheticOptions
 from azureml_replay.synthetic.tree import Tree
 from azureml_replay.synthetic.trials import TrialChoice
-from azureml_replay.terminal import tree as lines
 from unit.families import Family, a_pipeline, a_run, output
 
 

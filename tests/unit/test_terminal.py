@@ -1,30 +1,38 @@
 """What people see: nothing of the source's text can move their cursor, and a pipe gets plain lines."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
 import pty
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.drawing import BarProgress, bars
-from azureml_replay.model import Instant, RunId
+from azureml_replay.cli.results import planned, verified
+from azureml_replay.drawing import drawn_progress
+from azureml_replay.layout import ASCII, Branch, signs_of, tree
+from azureml_replay.model import Finding, Instant, RunId
 from azureml_replay.plan import PlanSummary
 from azureml_replay.progress import Silent
 from azureml_replay.terminal import (
     LINE_EVERY_S,
-    Branch,
     LineProgress,
     Terminal,
     amount,
     as_json,
     duration,
+    laid_on,
     safe,
-    tree,
 )
+from azureml_replay.traffic import Load, in_words
+from azureml_replay.verify import Verdict
 
 
 def buffers(**settings: bool) -> tuple[Terminal, io.StringIO, io.StringIO]:
@@ -129,32 +137,218 @@ def drawn(master: int) -> Iterator[str]:
         return  # the other side is closed: Linux says EIO
 
 
-@pytest.mark.parametrize("no_color", [False, True])
-def test_a_terminal_gets_bars(monkeypatch: pytest.MonkeyPatch, no_color: bool) -> None:
-    """Counts and names are shown; with NO_COLOR no colour; markup and escapes of a message are not obeyed."""
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    """A terminal of 100 columns, with colours."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w", encoding="utf-8") as stream:
+        yield Screen(stream, master)
+
+
+class Screen:
+    """What is written to `stream` can be read once it is closed."""
+
+    def __init__(self, stream: TextIO, master: int) -> None:
+        self.stream, self.master = stream, master
+
+    def seen(self) -> str:
+        self.stream.close()
+        return "".join(drawn(self.master))
+
+
+def coloured(text: str) -> bool:
+    return re.search(r"\x1b\[[\d;]*[39]\d", text) is not None
+
+
+BUSY = Load(in_flight=12, width=12, ceiling=32, per_s=None, wait_s=0, retries=14)
+WAITING = Load(in_flight=0, width=4, ceiling=32, per_s=None, wait_s=20, retries=0)
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+def test_a_terminal_gets_bars(screen: Screen, monkeypatch: pytest.MonkeyPatch, no_color: bool) -> None:
+    """Counts and names are shown; with NO_COLOR no colour; markup and escapes of a message are not obeyed."""
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
-    master, slave = pty.openpty()
-    with os.fdopen(slave, "w") as screen, bars(screen) as live:
-        progress = BarProgress(live)
+    with drawn_progress(screen.stream) as progress:
         progress.expect("runs", 1_500)
         progress.done("runs", 1_200)
         progress.say("run [bold]\x1b[2Jx[/bold] failed")
 
-    seen = "".join(drawn(master))
+    seen = screen.seen()
 
     assert "1,200/1,500" in seen
     assert "run [bold][2Jx[/bold] failed" in seen
-    assert ("\x1b[38;5" in seen or "\x1b[32m" in seen or "\x1b[36m" in seen) is not no_color
+    assert coloured(seen) is not no_color
+
+
+def test_below_the_bars_stands_what_holds_the_work_up(screen: Screen) -> None:
+    """As long as it lasts: in the end only what was done is left."""
+    with drawn_progress(screen.stream) as progress:
+        progress.done("runs", 7)
+        progress.watch("source", lambda: {"metric": BUSY, "history": WAITING})
+        progress.live.refresh()
+
+    during, _, after = screen.seen().rpartition("14 retries")
+
+    assert "metric 12 of 32 requests at a time · history waits 20 s as it asks · " in during
+    assert "runs" in after
+    assert "requests at a time" not in after
+
+
+def test_the_bars_of_a_verb_that_ended_leave(screen: Screen) -> None:
+    with drawn_progress(screen.stream) as progress:
+        progress.done("runs extracted", 7)
+        progress.live.refresh()
+        progress.say("extracted: 7 runs")
+        progress.finished()
+        progress.done("runs replayed", 2)
+
+    before, _, after = screen.seen().rpartition("extracted: 7 runs")
+
+    assert "runs extracted" in before
+    assert "runs replayed" in after
+    assert "runs extracted" not in re.split(r"[\r\n]+", after)[-2]
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_bars_fit_a_narrow_terminal(screen: Screen, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Names and counts stay; no line is longer than the terminal."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    with drawn_progress(screen.stream) as progress:
+        progress.expect("points extracted", 100_000)
+        progress.done("points extracted", 12_000)
+
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", screen.seen()))
+
+    assert any("points extracted" in line and "12,000/100,000" in line for line in lines)
+    assert max(map(len, lines)) <= width
+
+
+def test_services_are_told_of_by_side_where_there_are_two() -> None:
+    """Who holds the work up, and the busiest; who is idle and fine is not worth a word."""
+    idle = Load(in_flight=0, width=4, ceiling=32, per_s=None, wait_s=0, retries=1)
+    paced = Load(in_flight=3, width=8, ceiling=32, per_s=25.0, wait_s=0, retries=0)
+    counting = Load(in_flight=3, width=0, ceiling=32, per_s=None, wait_s=0, retries=0)
+
+    assert list(in_words({"source": lambda: {"arm": idle}})) == ["1 retry"]
+    assert list(in_words({"source": lambda: {"arm": paced, "metric": counting}, "target": lambda: {"arm": BUSY}})) == [
+        "source arm 25 requests a second",
+        "source metric asks for patience",
+        "target arm 12 of 32 requests at a time",
+        "14 retries",
+    ]
+
+
+def test_a_pipe_is_told_what_holds_the_work_up() -> None:
+    """In its lines, and at once when a service asks for patience."""
+    lines: list[str] = []
+    progress = LineProgress(lines.append, clock=lambda: 1.0)
+    progress.watch("source", lambda: {"metric": BUSY})
+
+    progress.slowed("metric is throttling")
+    progress.done("runs", 0)
+    progress.finished()
+    progress.close()
+
+    assert lines == ["metric is throttling", "runs 0 · metric 12 of 32 requests at a time · 14 retries"]
 
 
 def test_a_tree() -> None:
     branch = Branch("plan", (Branch("a", (Branch("a1"), Branch("a2"))), Branch("b", (Branch("b1"),))))
 
     assert list(tree(branch)) == ["plan", "├── a", "│   ├── a1", "│   └── a2", "└── b", "    └── b1"]
+
+
+def test_a_long_label_wraps_with_its_indent() -> None:
+    """A pipe gets it whole."""
+    branch = Branch("plan", (Branch("a", (Branch("12 x kept in a file because it is long"),)), Branch("b")))
+
+    assert list(tree(branch, width=24)) == [
+        "plan",
+        "├── a",
+        "│   └── 12 x kept in a",
+        "│         file because",
+        "│         it is long",
+        "└── b",
+    ]
+    assert "│   └── 12 x kept in a file because it is long" in list(laid_on(io.StringIO(), [branch]))
+
+
+def test_guides_are_signs_that_the_stream_can_write() -> None:
+    """A Windows console of code page 1252, and a terminal of the C locale."""
+    for encoding in ("cp1252", "ascii", "cp437"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        assert list(laid_on(stream, [Branch("a", (Branch("b"), Branch("c")))])) == ["a", "|-- b", "`-- c"]
+    assert signs_of("UTF-8") is signs_of(None) is not ASCII
+
+
+def test_a_frame_is_drawn_with_what_the_stream_can_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w", encoding="cp1252") as stream:
+        Terminal(stream, io.StringIO()).result({}, [Branch("a", (Branch("b"),))], good=True)
+
+    assert "`-- b" in "".join(drawn(master))  # nothing was refused, and nothing escaped
+
+
+@pytest.mark.parametrize(("variable", "framed"), [("xterm", True), ("dumb", False)])
+def test_a_dumb_terminal_gets_plain_lines(screen: Screen, monkeypatch: pytest.MonkeyPatch, variable: str, framed: bool):
+    monkeypatch.setenv("TERM", variable)
+    speaking = Terminal(screen.stream, screen.stream)
+
+    with speaking.progress() as progress:
+        progress.done("runs")
+    speaking.result({}, ["all equal"], good=True)
+
+    assert ("\x1b" in screen.seen()) is framed
+
+
+def test_a_plan_says_what_will_be_omitted_the_most_frequent_first() -> None:
+    plan = PlanSummary(units=1, runs=2, omissions=5, overflow=1, reasons={"rare": 1, "frequent": 4})
+
+    lines = list(laid_on(io.StringIO(), planned(plan)))
+
+    assert lines[-3:] == [
+        "└── 5 omissions (1 whole in replay/overflow.json of their run)",
+        "    ├── 4 x frequent",
+        "    └── 1 x rare",
+    ]
+    assert list(laid_on(io.StringIO(), planned(PlanSummary())))[-1] == "└── nothing will be omitted"
+
+
+def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
+    """The words alone say how it went: colour adds nothing."""
+    found = Finding(RunId("a"), "tag owner", "differs", "x", "y" * 200)
+    lost = Finding(RunId("b"), "run", "absent", "", "")
+    verdict = Verdict(
+        runs=2,
+        points=3,
+        files=1,
+        bytes=2_000,
+        unverifiable=0,
+        omissions=1,
+        findings=5,
+        reasons={"points at the source": 1},
+        kinds={"differs": 4, "absent": 1},
+        first=(found, lost),
+    )
+
+    assert list(laid_on(io.StringIO(), verified(verdict, Path("my history")))) == [
+        "2 runs, 3 points, 1 file: 5 findings; 1 omission, as planned",
+        "the files hold 2.0 kB",
+        "4 differing",
+        f"├── run a: tag owner: expected x, found {'y' * 77}...",
+        "└── and 3 more",
+        "1 absent in the target",
+        "└── run b: run",
+        "omitted as planned",
+        "└── 1 x points at the source",
+        "each of them: azureml-replay report 'my history'",
+    ]
 
 
 def test_amounts_and_durations() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from azureml_replay.azure.clock import Clock
 from azureml_replay.azure.limit import Limit, Sent
-from azureml_replay.traffic import ServiceTraffic
+from azureml_replay.traffic import Load, ServiceTraffic
 
 CLOCK_TICK_S = 1e-6
 """What a datetime can tell apart: to wait for less would never end on a clock that only waiting moves."""
@@ -26,6 +26,7 @@ class Gate:
         self._began_s = self._now_s()
         self.traffic = ServiceTraffic()
         self.traffic.width(0, limit.width(self._began_s))
+        self._retries = 0
         self._next_s = 0.0
         """When a paced service may be asked again."""
         self._turn = asyncio.Lock()
@@ -61,6 +62,22 @@ class Gate:
         self._in_flight -= 1
         now_s = self._now_s()
         self._learn(self.limit.counted(self._in_flight, now_s), now_s)
+
+    def again(self) -> None:
+        """An attempt has to be made again."""
+        self._retries += 1
+
+    def load(self) -> Load:
+        """As it is now. A look from another thread may be a moment old."""
+        limit, now_s = self.limit, self._now_s()
+        return Load(
+            in_flight=self._in_flight,
+            width=limit.width(now_s),
+            ceiling=limit.ceiling,
+            per_s=limit.per_s(now_s),
+            wait_s=max(0.0, limit.paused_until_s - now_s),
+            retries=self._retries,
+        )
 
     def _learn(self, limit: Limit, now_s: float) -> None:
         before, self.limit = self.limit, limit

@@ -24,7 +24,7 @@ from azureml_replay.azure.gate import Gate
 from azureml_replay.azure.limit import Limit, stated_wait_s
 from azureml_replay.azure.retry import Fate, Tries, fate_of_error, fate_of_status
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
-from azureml_replay.traffic import ServiceTraffic
+from azureml_replay.traffic import Load, ServiceTraffic
 
 NOT_SPOKEN = frozenset({404, 405, 501})
 """How a service says that it does not know a route."""
@@ -97,6 +97,7 @@ class RetryRule(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                     raise outcome
                 return outcome
             tries = tries.after(fate)
+            request.context["gate"].again()
             await self._clock.sleep(wait_s)
 
     async def _attempt(self, request: Request) -> Response | AzureError:
@@ -207,6 +208,10 @@ class Sender:
     def traffic(self) -> dict[str, ServiceTraffic]:
         """What was asked so far, by service."""
         return {name: gate.traffic for name, gate in self._gates.items()}
+
+    def loads(self) -> dict[str, Load]:
+        """How each service is asked right now. From any thread."""
+        return {name: gate.load() for name, gate in list(self._gates.items())}
 
     async def token(self, scope: str) -> AccessToken:
         """For the requests that carry one of their own. Raises UserError where the login fails, Unavailable."""

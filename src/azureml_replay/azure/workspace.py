@@ -44,7 +44,7 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
-from azureml_replay.traffic import ServiceTraffic
+from azureml_replay.traffic import Load, ServiceTraffic
 from azureml_replay.workspace import Outcome, PutFile, Refused, SecretUrl
 
 SETTLE_PAUSE_S = 5.0
@@ -128,6 +128,10 @@ class AzureWorkspace:
     def traffic(self) -> Mapping[str, ServiceTraffic]:
         """What was asked of it so far, by service."""
         return self._sender.traffic()
+
+    def loads(self) -> Mapping[str, Load]:
+        """How each service is asked right now. From any thread."""
+        return self._sender.loads()
 
     def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         """All experiments, archived ones too, by pages."""

@@ -11,7 +11,9 @@ from types import FrameType
 import typer
 
 from azureml_replay.cli.app import app
+from azureml_replay.cli.command_line import quoted
 from azureml_replay.cli.edge import explain
+from azureml_replay.cli.start import start
 from azureml_replay.errors import Exit
 from azureml_replay.terminal import terminal
 
@@ -26,22 +28,29 @@ def main(commands: typer.Typer = app, name: str = "azureml-replay") -> None:
 
 def run(arguments: Sequence[str], commands: typer.Typer = app, name: str = "azureml-replay") -> int:
     """One command. Nothing is raised: the second of the two places that catch everything (ARCHITECTURE 12.6)."""
+    line = [*name.split(), *arguments]
+    if not arguments and commands is app:
+        terminal().result(None, start())
+        return Exit.OK
     try:
-        code = commands(arguments or ["--help"], prog_name=name, standalone_mode=False)
+        code = commands(list(arguments) or ["--help"], prog_name=name, standalone_mode=False)
     except SystemExit as ended:  # how a shell's completion is answered
         return ended.code if isinstance(ended.code, int) else Exit.OK
     except BaseException as error:  # noqa: BLE001 - the edge
-        return _explained(error, debug="--debug" in arguments)
+        return _explained(error, line)
     if code == Exit.INTERRUPTED:  # typer swallows Ctrl-C and answers with this number
-        return _explained(KeyboardInterrupt(), debug=False)
+        return _explained(KeyboardInterrupt(), line)
     return int(code or Exit.OK)
 
 
-def _explained(error: BaseException, *, debug: bool) -> Exit:
+def _explained(error: BaseException, line: Sequence[str]) -> Exit:
     text, code = explain(error)
-    if debug:
+    if "--debug" in line and code != Exit.INTERRUPTED:
         traceback.print_exception(error)
-    terminal().error(f"error: {text}" if code != Exit.INTERRUPTED else text)
+    speaking = terminal()
+    speaking.error(f"error: {text}" if code != Exit.INTERRUPTED else text)
+    if code == Exit.INTERRUPTED:
+        speaking.error(f"to continue: {quoted(line)}")
     return code
 
 

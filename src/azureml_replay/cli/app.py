@@ -100,7 +100,9 @@ def extract(
 
     workspace = workspace_config(source)
     globs = tuple(redact or ())
-    done = _done(calls.extract(workspace, archive, selection, options, redact=globs, width=parallel, terminal=terminal))
+    done = _done(
+        calls.extract(workspace, archive, selection, options, redact=globs, width=parallel, terminal=terminal), archive
+    )
     terminal.result(done, results.extracted(done))
     if not done.failed:
         terminal.say(f"Next: azureml-replay plan {archive}")
@@ -167,13 +169,16 @@ def replay(
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
         return Exit.OK
     else:
-        submitted = _done(calls.submit(archive, workspace, origin, selection, jobs, width=parallel, terminal=terminal))
-        return _submitted(submitted, terminal)
+        call = calls.submit(archive, workspace, origin, selection, jobs, width=parallel, terminal=terminal)
+        submitted = _done(call, archive)
+        return _submitted(submitted, archive, terminal)
     if dry_run:
         planned = calls.plan(archive, selection, options.plan, workspace)
         terminal.result(planned, results.planned(planned))
         return Exit.OK
-    done = _done(calls.replay(archive, workspace, origin, selection, options, width=parallel, terminal=terminal))
+    done = _done(
+        calls.replay(archive, workspace, origin, selection, options, width=parallel, terminal=terminal), archive
+    )
     terminal.result(done, results.replayed(done))
     return _replayed(done, options)
 
@@ -199,9 +204,10 @@ def verify(
     origin = workspace_config(source) if source is not None else None
     options = PlanOptions(files=choice)
     verdict = _done(
-        calls.verify(archive, workspace, origin, selection, options, deep=deep, width=parallel, terminal=terminal)
+        calls.verify(archive, workspace, origin, selection, options, deep=deep, width=parallel, terminal=terminal),
+        archive,
     )
-    terminal.result(verdict, results.verified(verdict), good=verdict.proves)
+    terminal.result(verdict, results.verified(verdict, archive), good=verdict.proves)
     return _verified(verdict)
 
 
@@ -251,18 +257,19 @@ def migrate(
             redact=tuple(redact or ()),
             width=parallel,
             terminal=terminal,
-        )
+        ),
+        archive,
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
-    terminal.result(done, results.migrated(done), good=good)
+    terminal.result(done, results.migrated(done, archive), good=good)
     reporting.at_the_end(archive, report, workspace.ref, terminal)
     return _migrated(done, replaying)
 
 
-def _done(call: Coroutine[Any, Any, Result]) -> Result:
-    import asyncio
+def _done(call: Coroutine[Any, Any, Result], archive: Path) -> Result:
+    from azureml_replay.cli.interrupts import finish
 
-    return asyncio.run(call)
+    return finish(call, archive)
 
 
 def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
@@ -277,9 +284,9 @@ def _verified(verdict: Verdict) -> Exit:
     return Exit.SERVICE if verdict.unread else Exit.OK
 
 
-def _submitted(done: SyntheticReplayed, terminal: Terminal) -> Exit:
+def _submitted(done: SyntheticReplayed, archive: Path, terminal: Terminal) -> Exit:
     verdict = done.verdict
-    lines = [*synthetic.replayed(done), *(results.verified(verdict) if verdict else ())]
+    lines = [*synthetic.replayed(done), *(results.verified(verdict, archive) if verdict else ())]
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))
     if done.failed:
         return Exit.SERVICE

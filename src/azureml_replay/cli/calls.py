@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def connected(config: WorkspaceConfig, width: int, progress: Progress) -> AsyncIterator[AzureWorkspace]:
-    """The workspace, after its name and the login were seen to work."""
+async def connected(
+    config: WorkspaceConfig, width: int, progress: Progress, *, side: str = "target"
+) -> AsyncIterator[AzureWorkspace]:
+    """The workspace, after its name and the login were seen to work. `side` names it where there are two."""
     from azureml_replay.azure.workspace import connect
 
-    async with connect(config, parallel=width, on_throttle=progress.say) as workspace:
+    async with connect(config, parallel=width, on_throttle=progress.slowed) as workspace:
+        progress.watch(side, workspace.loads)
         yield workspace
 
 
@@ -55,7 +58,7 @@ async def extract(
 ) -> Extracted:
     """The workspace first: where it cannot be reached, no archive is begun."""
     with terminal.progress() as progress:
-        async with connected(source, width, progress) as origin:
+        async with connected(source, width, progress, side="source") as origin:
             with (
                 Archive.create(folder, source.ref, redact=redact) as archive,
                 recorded(archive, "extract", source=origin) as watch,
@@ -180,7 +183,7 @@ async def migrate(
     """Both workspaces first: where one cannot be reached, no archive is begun."""
     async with AsyncExitStack() as stack:
         progress = stack.enter_context(terminal.progress())
-        reading = await stack.enter_async_context(connected(source, width, progress))
+        reading = await stack.enter_async_context(connected(source, width, progress, side="source"))
         writing = await stack.enter_async_context(connected(target, width, progress))
         archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact))
         watch = stack.enter_context(recorded(archive, "migrate", source=reading, target=writing))
@@ -188,7 +191,7 @@ async def migrate(
         def told(done: Extracted | PlanSummary | Replayed) -> None:
             if not isinstance(done, PlanSummary):
                 watch.did("extract" if isinstance(done, Extracted) else "replay", done)
-            for line in results.told(done):
+            for line in terminal.laid(results.told(done)):
                 progress.say(line)
 
         done = await migrating.migrate(
@@ -207,7 +210,7 @@ async def reading(
     if not needed or not archive.lacks_bytes()[0]:
         yield None
         return
-    async with connected(origin, width, progress) as reading:
+    async with connected(origin, width, progress, side="source") as reading:
         yield reading
 
 

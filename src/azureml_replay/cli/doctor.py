@@ -33,12 +33,12 @@ def doctor(
     ] = None,
 ) -> Exit:
     """Look for what a migration would stumble over, and say what to do. Writes hidden throw-away runs to the target."""
-    import asyncio
+    from azureml_replay.cli.interrupts import finish
 
     if source is None and target is None:
         raise UserError("nothing to examine: give --source, --target or both")
     configs = [workspace_config(name) if name is not None else None for name in (source, target)]
-    found = asyncio.run(_examined(configs[0], configs[1], archive, terminal))
+    found = finish(_examined(configs[0], configs[1], archive, terminal), archive)
     terminal.result(found, _lines(found), good=found.exit is Exit.OK)
     return found.exit
 
@@ -70,7 +70,7 @@ async def _subject(config: WorkspaceConfig | None, progress: Progress) -> AsyncI
         return
     from azureml_replay.azure.examining import examined
 
-    async with examined(config, on_throttle=progress.say) as subject:
+    async with examined(config, on_throttle=progress.slowed) as subject:
         yield subject
 
 

@@ -19,7 +19,7 @@ _PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, e
 def explain(error: BaseException) -> tuple[str, Exit]:
     """What to tell, and what to end with. Anything that nobody foresaw is a bug of ours, logged with its traceback."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return f"interrupted: {AGAIN}", Exit.INTERRUPTED
+        return "interrupted", Exit.INTERRUPTED
     if isinstance(error, UsageError):
         return _usage(error), Exit.USER
     if isinstance(error, ReplayError):

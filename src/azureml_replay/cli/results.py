@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay import roles
-from azureml_replay.model import RunId
-from azureml_replay.terminal import Branch, amount, tree
+from azureml_replay.cli.command_line import quoted
+from azureml_replay.layout import Branch
+from azureml_replay.model import Finding, RunId
+from azureml_replay.terminal import Line, amount
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -20,11 +23,17 @@ if TYPE_CHECKING:
     from azureml_replay.status import Status
     from azureml_replay.verify import Verdict
 
+KINDS = {"differs": "differing", "absent": "absent in the target", "extra": "extra in the target"}
+"""In the words of a sentence; the others are already."""
+VALUE = 80
+"""Characters of a value that a verdict shows: two lines of a narrow terminal."""
+FEW = 8
+"""Reasons in a verdict, which shall be short; `plan` and the report have all."""
 SHOWN = 20
 """Lines of one list; the rest is counted, and all of it is in `--json`."""
 
 
-def told(done: Extracted | PlanSummary | Replayed) -> Iterator[str]:
+def told(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
     """The lines of one of migrate's parts."""
     from azureml_replay.extract import Extracted
     from azureml_replay.plan import PlanSummary
@@ -46,22 +55,35 @@ def extracted(done: Extracted) -> Iterator[str]:
     yield from _failures(done.failed)
 
 
-def planned(plan: PlanSummary) -> Iterator[str]:
-    """A tree of counts."""
-    yield from tree(
-        Branch(
-            f"plan: {_count(plan.units, 'job')}, {_count(plan.runs, 'run')}",
-            (
-                Branch(_count(plan.points, "metric point")),
-                Branch(f"{_count(plan.files, 'file')}, {amount('bytes', plan.bytes)}"),
-                Branch(f"{_count(plan.own_files, 'file')} of our own (replay/...)"),
-                _counted(_count(len(plan.experiments), "experiment"), plan.experiments),
-                _counted(_count(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
-                _counted(_count(plan.omissions, "omission"), plan.reasons),
-                *_unknown(plan.unknown),
-            ),
-        )
+def planned(plan: PlanSummary) -> Iterator[Line]:
+    """A tree of counts; what the target will not have stands last, where the eye ends."""
+    yield Branch(
+        f"plan: {_count(plan.units, 'job')}, {_count(plan.runs, 'run')}",
+        (
+            Branch(_count(plan.points, "metric point")),
+            Branch(f"{_count(plan.files, 'file')}, {amount('bytes', plan.bytes)}"),
+            Branch(f"{_count(plan.own_files, 'file')} of our own (replay/...)"),
+            _counted(_count(len(plan.experiments), "experiment"), plan.experiments),
+            _counted(_count(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
+            *_unknown(plan.unknown),
+            left_out(plan.omissions, plan.reasons, plan.overflow),
+        ),
     )
+
+
+def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0) -> Branch:
+    """What is omitted, by reason, the most frequent first."""
+    if not omissions:
+        return Branch("nothing will be omitted")
+    kept = f" ({overflow:,} whole in replay/overflow.json of their run)" if overflow else ""
+    return Branch(f"{_count(omissions, 'omission')}{kept}", reasons_of(reasons))
+
+
+def reasons_of(reasons: Mapping[str, int], most: int = SHOWN) -> tuple[Branch, ...]:
+    """`12 x points at the source`, the most frequent first."""
+    rows = [Branch(f"{count:,} x {reason}") for reason, count in by_size(reasons)]
+    rest = len(rows) - most
+    return (*rows[:most], *([Branch(f"and {_count(rest, 'reason')} more")] if rest > 0 else []))
 
 
 def replayed(done: Replayed) -> Iterator[str]:
@@ -76,22 +98,27 @@ def replayed(done: Replayed) -> Iterator[str]:
     yield from _failures(done.failed)
 
 
-def verified(verdict: Verdict) -> Iterator[str]:
-    """The verdict in one sentence, then what qualifies it."""
+def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
+    """The verdict in one sentence, then what qualifies it, and where all of it can be seen."""
     yield f"{_compared(verdict)}; {_count(verdict.omissions, 'omission')}, as planned"
     if verdict.unread:
         yield f"{_count(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
+    if verdict.bytes:
+        yield f"the files hold {amount('bytes', verdict.bytes)}"
+    for kind, count in by_size(verdict.kinds):
+        yield _findings(kind, count, [one for one in verdict.first if one.kind == kind])
     if verdict.unverifiable:
         yield f"{_count(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
-    for reason, count in _by_size(verdict.reasons):
-        yield f"  {count:,} x {reason}"
-    for branch in _unknown(verdict.unknown):
-        yield from tree(branch)
+    if verdict.reasons:
+        yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
+    yield from _unknown(verdict.unknown)
+    if verdict.findings or verdict.omissions:
+        yield f"each of them: {quoted(['azureml-replay', 'report', str(archive)])}"
 
 
-def migrated(done: Migrated) -> Iterator[str]:
+def migrated(done: Migrated, archive: Path) -> Iterator[Line]:
     """The verdict, and what failed before it."""
-    yield from verified(done.verdict)
+    yield from verified(done.verdict, archive)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]
@@ -110,13 +137,32 @@ def _compared(verdict: Verdict) -> str:
     return f"{of}{_count(verdict.runs + verdict.unread, 'run')}, {contents}: {outcome}"
 
 
-def shown_status(now: Status) -> Iterator[str]:
+def _findings(kind: str, count: int, first: Sequence[Finding]) -> Branch:
+    rows = [Branch(told_finding(one)) for one in first]
+    rest = count - len(rows)
+    return Branch(f"{count:,} {KINDS.get(kind, kind)}", (*rows, *([Branch(f"and {rest:,} more")] if rest else [])))
+
+
+def told_finding(finding: Finding) -> str:
+    """`run a: tag owner: expected 'x', found 'y'`; long values are cut, the report has them whole."""
+    whose = f"run {finding.run}: " if finding.run else ""
+    values = [
+        f"{word} {_cut(value)}" for word, value in (("expected", finding.expected), ("found", finding.actual)) if value
+    ]
+    return f"{whose}{finding.what}" + (f": {', '.join(values)}" if values else "")
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= VALUE else value[: VALUE - 3] + "..."
+
+
+def shown_status(now: Status) -> Iterator[Line]:
     """From the ledger alone."""
     kept = Branch(f"files_kept: {now.totals.files_kept:,} of {now.totals.files:,}")
     figures = [kept if one.label.startswith("files_kept:") else one for one in _figures(now.totals)]
-    yield from tree(Branch(f"source {now.source}", (*figures, *_unknown(now.unknown))))
+    yield Branch(f"source {now.source}", (*figures, *_unknown(now.unknown)))
     for target in now.targets:
-        yield from tree(Branch(f"target {target.target}", _figures(target.progress)))
+        yield Branch(f"target {target.target}", _figures(target.progress))
 
 
 def _figures(counts: DataclassInstance) -> tuple[Branch, ...]:
@@ -133,7 +179,7 @@ def _count(number: int, one: str, many: str | None = None) -> str:
 
 
 def _counted(label: str, counts: Mapping[str, int]) -> Branch:
-    rows = [Branch(f"{name or '(none)'}: {count:,}") for name, count in _by_size(counts)]
+    rows = [Branch(f"{name or '(none)'}: {count:,}") for name, count in by_size(counts)]
     rest = len(rows) - SHOWN
     return Branch(label, tuple(rows[:SHOWN] + ([Branch(f"and {rest:,} more")] if rest > 0 else [])))
 
@@ -144,7 +190,7 @@ def _unknown(keys: Mapping[str, int]) -> tuple[Branch, ...]:
     return (_counted(told, keys),) if keys else ()
 
 
-def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 

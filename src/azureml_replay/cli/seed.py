@@ -72,7 +72,7 @@ async def fill_from_file(
         if source is None or not reach or index.ours:
             await import_jobs(index, archive, None, width=width, progress=progress)
             return
-        async with calls.connected(source, width, progress) as workspace:
+        async with calls.connected(source, width, progress, side="source") as workspace:
             await import_jobs(index, archive, workspace, width=width, progress=progress)
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from azureml_replay.cli.options import FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
+from azureml_replay.cli.results import left_out
 from azureml_replay.errors import UserError
 from azureml_replay.synthetic.places import DEFAULT_ENVIRONMENT
-from azureml_replay.terminal import Terminal, amount, tree
+from azureml_replay.terminal import Line, Terminal, amount
 
 if TYPE_CHECKING:
     from azureml_replay.config import WorkspaceConfig
@@ -124,7 +125,7 @@ def show(
         for one, _ in planned_trees(archive, target.ref if target else archive.source, selection, shape):
             sums.add(one)
             if not terminal.json:
-                terminal.result(None, tree(hierarchy(one) if originals else drawn(one)))
+                terminal.result(None, [hierarchy(one) if originals else drawn(one)])
     terminal.result(sums, told_sums(sums, price_per_hour))
 
 
@@ -147,13 +148,13 @@ def submitted(done: SyntheticReplayed) -> Iterator[str]:
         yield f"{done.parents:,} parents' runs were completed from here: their jobs' tokens could not"
 
 
-def told_sums(sums: DryRun, price_per_hour: float | None) -> Iterator[str]:
+def told_sums(sums: DryRun, price_per_hour: float | None) -> Iterator[Line]:
     """What a dry run counted; its cost where a price is given."""
     yield f"{sums.jobs:,} jobs to submit for {sums.runs:,} runs; {sums.containers:,} container starts"
     size = amount("bytes", sums.bytes)
     yield f"{sums.points:,} points, {sums.parameters:,} parameters, {sums.files:,} files with {size}"
-    for reason, count in sorted(sums.reasons.items(), key=lambda pair: (-pair[1], pair[0])):
-        yield f"  {count:,} x {reason}"
+    omissions = sum(sums.reasons.values())
+    yield left_out(omissions, sums.reasons)
     if price_per_hour is not None:
         cost = sums.cost(price_per_hour)
         yield f"about {cost:,.2f} for {sums.compute_hours:,.1f} hours of one node (a guess: a minute a container)"

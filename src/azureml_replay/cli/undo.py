@@ -31,11 +31,11 @@ def undo(
     parallel: ParallelOption = 32,
 ) -> Exit:
     """Hide the runs that this archive's replay wrote and remove their files. A later replay brings them back."""
-    import asyncio
+    from azureml_replay.cli.interrupts import finish
 
     workspace = workspace_config(target)
     _ask(archive, workspace, yes=yes, terminal=terminal)
-    done = asyncio.run(_undo(archive, workspace, width=parallel, terminal=terminal))
+    done = finish(_undo(archive, workspace, width=parallel, terminal=terminal), archive)
     terminal.result(done, lines(done))
     return Exit.SERVICE if done.failed else Exit.OK
 

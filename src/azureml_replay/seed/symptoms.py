@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from azureml_replay.progress import Progress
+from azureml_replay.progress import Loads, Progress
 from azureml_replay.selection import Selection
 
 SLOW_AFTER_S = 60.0
@@ -86,3 +86,15 @@ class Watched:
     def say(self, text: str) -> None:
         """As the inner one."""
         self.inner.say(text)
+
+    def slowed(self, text: str) -> None:
+        """As the inner one."""
+        self.inner.slowed(text)
+
+    def watch(self, side: str, loads: Loads) -> None:
+        """As the inner one."""
+        self.inner.watch(side, loads)
+
+    def finished(self) -> None:
+        """As the inner one."""
+        self.inner.finished()

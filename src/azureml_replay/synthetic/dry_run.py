@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from azureml_replay.layout import Branch
 from azureml_replay.synthetic.tree import RUN, Node, Tree
-from azureml_replay.terminal import Branch, amount
+from azureml_replay.terminal import amount
 
 SECONDS_PER_CONTAINER = 60
 """Of compute that one leaf takes: tens of seconds to start on a warm node, and the step itself (synthetic.md 8; a guess

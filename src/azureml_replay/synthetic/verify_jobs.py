@@ -22,7 +22,7 @@ from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile
 from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.stage import laid_out
 from azureml_replay.synthetic.tree import Node, Tree
-from azureml_replay.verify import Verdict
+from azureml_replay.verify import FindingTally, Verdict
 from azureml_replay.workspace import HeldFile, Target
 
 
@@ -39,7 +39,7 @@ class JobCheck:
     files: int = 0
     bytes: int = 0
     unverifiable: int = 0
-    findings: int = 0
+    found: FindingTally = field(default_factory=FindingTally)
     reasons: dict[str, int] = field(default_factory=dict)
 
     def verdict(self) -> Verdict:
@@ -51,8 +51,10 @@ class JobCheck:
             bytes=self.bytes,
             unverifiable=self.unverifiable,
             omissions=sum(self.reasons.values()),
-            findings=self.findings,
+            findings=self.found.count,
             reasons=dict(self.reasons),
+            kinds=dict(self.found.kinds),
+            first=tuple(self.found.first),
         )
 
     async def check(self, tree: Tree, job: str | None, choice: FileChoice) -> int:
@@ -81,7 +83,7 @@ class JobCheck:
         self.archive.put_findings(self.target.ref, run, findings)
         self.archive.put_planned_omissions(self.target.ref, run, once)
         self.archive.verified(self.target.ref, run)
-        self.findings += len(findings)
+        self.found.add(findings)
         for omission in once:
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 

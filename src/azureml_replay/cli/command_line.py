@@ -1,0 +1,16 @@
+"""Command lines to paste: quoted as this system's shell wants them, without secrets."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Sequence
+
+from azureml_replay.archive import redact
+
+
+def quoted(arguments: Sequence[str]) -> str:
+    """One line. A secret in it becomes stars, and has to be given again."""
+    clean = redact.arguments(arguments)
+    return subprocess.list2cmdline(clean) if os.name == "nt" else shlex.join(clean)
