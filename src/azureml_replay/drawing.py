@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO
+from typing import TextIO
 
 from rich.console import Console, RenderableType
 from rich.panel import Panel
@@ -25,7 +25,7 @@ PER_S = 4
 """Drawings a second: few enough for a slow line, and nobody reads faster."""
 
 
-def frame(stream: IO[str], lines: Iterable[str], *, good: bool) -> None:
+def frame(stream: TextIO, lines: Iterable[str], *, good: bool) -> None:
     """A box that says at a glance how it went; without colour where `NO_COLOR` is set, which rich respects."""
     text = Text("\n".join(map(safe, lines)))
     console = Console(file=stream, width=columns(stream))
@@ -84,7 +84,7 @@ class Bars(Progress):
 
 
 @contextmanager
-def drawn_progress(stream: IO[str]) -> Iterator[BarProgress]:
+def drawn_progress(stream: TextIO) -> Iterator[BarProgress]:
     """Live bars while it lasts. `NO_COLOR` is rich's own to respect."""
     console = Console(file=stream, markup=False, highlight=False, emoji=False, width=columns(stream))
     with Bars(console) as live:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import IO
+from typing import TextIO
 
 import orjson
 
@@ -40,8 +40,8 @@ def safe(text: str) -> str:
 class Terminal:
     """Where a command speaks."""
 
-    results: IO[str]
-    messages: IO[str]
+    results: TextIO
+    messages: TextIO
     json: bool = False
     quiet: bool = False
 
@@ -93,18 +93,18 @@ class Terminal:
         return laid_on(self.messages, lines)
 
 
-def drawable(stream: IO[str]) -> bool:
+def drawable(stream: TextIO) -> bool:
     """A terminal that obeys control codes."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def laid_on(stream: IO[str], lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
+def laid_on(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
     """Trees drawn to a terminal's width, `less` so many columns; a pipe gets whole lines, which can be searched."""
     width = columns(stream) - less if stream.isatty() else None
     return laid(lines, signs_of(stream.encoding), width)
 
 
-def columns(stream: IO[str]) -> int:
+def columns(stream: TextIO) -> int:
     """Of a terminal: `COLUMNS`, what it says itself, or 80."""
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told):
