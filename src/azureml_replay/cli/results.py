@@ -103,7 +103,7 @@ def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
     yield f"{_compared(verdict)}; {_count(verdict.omissions, 'omission')}, as planned"
     if verdict.unread:
         yield f"{_count(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
-    if verdict.bytes:
+    if verdict.runs and verdict.bytes:
         yield f"the files hold {amount('bytes', verdict.bytes)}"
     for kind, count in by_size(verdict.kinds):
         yield _findings(kind, count, [one for one in verdict.first if one.kind == kind])
