@@ -16,10 +16,10 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WHOLE, State, file_item
 from azureml_replay.compare import alike
-from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.errors import NotFound, ServiceError, UserError
 from azureml_replay.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing, path_in_run
-from azureml_replay.model import Experiment, Run, RunId, WorkspaceRef
+from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId, WorkspaceRef
 from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import ids_in
@@ -175,14 +175,26 @@ class _Undoing:
         if not items:
             return []
         stored = {path_in_run(file, there.container): file async for file in self.storage.files(there.container)}
+        asked = [item.removeprefix(_FILES) for item in items]
+        attached = await self._attached(there) if any(path not in stored for path in asked) else frozenset()
         paths = []
-        for path in (item.removeprefix(_FILES) for item in items):
+        for path in asked:
             sent, found = self.archive.sent_file(target, run, path), stored.get(path)
-            if sent is None or found is None or alike(sent, found):
+            if path in attached:
+                self.left.append((run, f"file {path} is registered where it lies: its entry stays with the hidden run"))
+            elif sent is None or found is None or alike(sent, found):
                 paths.append(path)
             else:
                 self.left.append((run, f"file {path} was changed in the target since"))
         return paths
+
+    async def _attached(self, there: Run) -> frozenset[str]:
+        """Paths whose entries lead to other datastores: removing one for good would remove the source's own bytes."""
+        try:
+            pages = [page async for page in self.target.artifacts(there)]
+        except NotFound:
+            return frozenset()  # a run without files has no container in the index
+        return frozenset(file.path for page in pages for file in page if file.location.datastore != ARTIFACT_STORE)
 
     def _expect_gone(self, run: RunId, there: Run, paths: Iterable[str]) -> None:
         """From now on a replay sends the files and shows the run again, whatever of this call comes to pass."""

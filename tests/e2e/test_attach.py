@@ -69,7 +69,7 @@ def test_what_both_reach_is_registered_and_all_else_is_copied(
     two: tuple[WorkspaceFile, WorkspaceFile], calm: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Verify reads the place that the entry names; a later call sends nothing; another file at that place is
-    found; undo takes the entry away and leaves the source's file."""
+    found; undo leaves the entry and the source's file."""
     source, target = two
     monkeypatch.chdir(tmp_path)
     ends = ["--source", str(source.path), "--target", str(target.path), "--quiet"]
@@ -87,7 +87,7 @@ def test_what_both_reach_is_registered_and_all_else_is_copied(
     assert run(["verify", "kept", *ends]) == 5
 
     assert run(["undo", "kept", "--target", str(target.path), "--yes", "--quiet"]) == 0
-    assert places(calm, target) == {}
+    assert places(calm, target) == {"outputs/lake.bin": "shared"}, "removed for good, its bytes would be gone"
     left: list[bytes | None] = []
     change(calm, source, lambda held: left.append(held.blobs.read(BLOB_STORE, "data/outputs/lake.bin")))
     assert left == [b"seen by BOTH"]
