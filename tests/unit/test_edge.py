@@ -32,7 +32,11 @@ ML = "Microsoft.MachineLearningServices/workspaces"
         (OSError(errno.ENOSPC, "No space left", "/x/archive.db"), Exit.USER, "/x/archive.db: the disk is full"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), Exit.USER, "/x: Permission denied"),
         (OSError(errno.ECONNRESET, "reset"), Exit.BUG, "a bug of ours"),
-        (ZeroDivisionError("division"), Exit.BUG, "a bug of ours, please report it: ZeroDivisionError: division"),
+        (
+            ZeroDivisionError("division"),
+            Exit.BUG,
+            "please report it, with what --debug shows: ZeroDivisionError: division",
+        ),
     ],
 )
 def test_every_outcome_has_its_code(error: BaseException, code: Exit, said: str) -> None:
@@ -82,6 +86,16 @@ def test_a_log_that_cannot_be_written_is_told_once(tmp_path: Path, said: list[st
 
     assert len(said) == 1
     assert "no log file" in said[0]
+
+
+def test_a_bug_names_no_log_that_could_not_be_written(tmp_path: Path, said: list[str]) -> None:
+    (tmp_path / "new").write_text("a file where the folder should be")
+
+    text, _ = explain(ZeroDivisionError("division"))
+
+    assert "a.log" not in text
+    assert "--debug" in text
+    assert len(said) == 1
 
 
 def test_secrets_are_cut_by_shape() -> None:

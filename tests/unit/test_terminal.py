@@ -323,7 +323,7 @@ def test_a_plan_says_what_will_be_omitted_the_most_frequent_first() -> None:
 def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
     """The words alone say how it went: colour adds nothing."""
     found = Finding(RunId("a"), "tag owner", "differs", "x", "y" * 200)
-    lost = Finding(RunId("b"), "run", "absent", "", "")
+    lost = Finding(RunId("b"), "run", "absent", "b", "")
     verdict = Verdict(
         runs=2,
         points=3,
@@ -344,7 +344,7 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         f"├── run a: tag owner: expected x, found {'y' * 77}...",
         "└── and 3 more",
         "1 absent in the target",
-        "└── run b: run",
+        "└── run b",
         "omitted as planned",
         "└── 1 x points at the source",
         "each of them: azureml-replay report 'my history'",

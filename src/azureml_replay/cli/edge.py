@@ -60,5 +60,6 @@ def _of_the_disk(error: OSError) -> str:
 
 def _bug(error: BaseException) -> str:
     logs.LOGGER.error("a bug of ours", exc_info=error)
-    where = f", with {logs.file()}" if logs.file() else ""
+    log = logs.file()
+    where = f", with {log}" if log and log.exists() else ", with what --debug shows"
     return f"a bug of ours, please report it{where}: {type(error).__name__}: {error}"

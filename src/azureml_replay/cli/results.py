@@ -145,6 +145,8 @@ def _findings(kind: str, count: int, first: Sequence[Finding]) -> Branch:
 
 def told_finding(finding: Finding) -> str:
     """`run a: tag owner: expected 'x', found 'y'`; long values are cut, the report has them whole."""
+    if finding.what == "run":
+        return f"run {finding.run}"  # absent as a whole: its id would be told three times
     whose = f"run {finding.run}: " if finding.run else ""
     values = [
         f"{word} {_cut(value)}" for word, value in (("expected", finding.expected), ("found", finding.actual)) if value
