@@ -59,6 +59,10 @@ class Blobs:
         """Of all blobs that begin so."""
         return iter(self._containers[datastore].list_blob_names(name_starts_with=prefix))
 
+    def sizes(self, datastore: str, prefix: str) -> Iterator[tuple[str, int]]:
+        """Names and bytes of all blobs that begin so."""
+        return ((blob.name, blob.size) for blob in self._containers[datastore].list_blobs(name_starts_with=prefix))
+
     def put(
         self,
         datastore: str,

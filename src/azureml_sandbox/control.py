@@ -48,7 +48,7 @@ class Control:
     async def _obey(self, request: Request) -> Response:
         match request.method, request.url.path:
             case "GET", "/sandbox/health":
-                return JSONResponse({"status": "ready"})
+                return JSONResponse({"status": "ready", "storage": self._storage.address})
             case "GET", "/sandbox/requests":
                 return JSONResponse(self._traffic.document())
             case "POST", "/sandbox/requests/reset":

@@ -25,11 +25,12 @@ from typing import Any
 from azureml_sandbox.traffic import Asked
 
 SOURCES = ("change-source", "remove-source")
-ACTS = ("throttle", "status", "html502", "reset", "reset-after", "truncate", "delay", *SOURCES)
+ACTS = ("throttle", "status", "html502", "reset", "reset-after", "truncate", "delay", "refuse-copy", *SOURCES)
 """`status` wants the key `status`, `delay` the key `delay_ms`. `reset` cuts the connection before the request is
 handled, `reset-after` when it was and its answer is due, `truncate` in the middle of the answer's body.
 `change-source` gives the blob that is about to be read or copied from one more byte, and so another ETag;
-`remove-source` takes it away."""
+`remove-source` takes it away. `refuse-copy` answers a copy as where the source's firewall shuts out the target's
+storage; what is no copy is not hit."""
 
 STRICT: Mapping[str, str] = {
     "refuse-client-ids": "no run is made under an id of the client's choice",

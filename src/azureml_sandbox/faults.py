@@ -19,6 +19,8 @@ _BUSY = Refused(
     "Received too many requests in a short amount of time. Retry again after 20 seconds.",
     ("UserError", "QuotaExceeded", "TooManyRequests"),
 )
+_OUT_OF_REACH = Refused(403, "This request is not authorized to perform this operation.", ("CannotVerifyCopySource",))
+"""Status and code of copies from an account behind a firewall (azure-storage-azcopy issues 755 and 1673)."""
 _WORDS = {
     500: ("ServiceError", "InternalServerError"),
     503: ("ServiceError", "ServiceUnavailable"),
@@ -105,6 +107,8 @@ def _instead(rule: Rule, asked: Asked, answer: ASGIApp) -> ASGIApp:
         return refuse(asked, Refused(rule.status, "Declared trouble.", words))
     if rule.do == "html502":
         return HTMLResponse(BAD_GATEWAY, 502)
+    if rule.do == "refuse-copy":
+        return refuse(asked, _OUT_OF_REACH) if asked.route.endswith(" copy") else answer
     if rule.do in SOURCES:
         return _disturbed(rule.do, answer)
     return _cut(rule.do, answer)

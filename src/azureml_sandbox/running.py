@@ -81,6 +81,12 @@ class Sandbox:
         self._ask("POST", "/sandbox/workspaces", {"name": name} | ({"tenant_id": tenant_id} if tenant_id else {}))
         return self.workspace(name)
 
+    @property
+    def storage(self) -> str:
+        """Azurite's own `host:port`, plain HTTP, for measuring what it bears without us before it."""
+        health: dict[str, str] = json.loads(self._ask("GET", "/sandbox/health"))
+        return health["storage"]
+
     def requests(self) -> dict[str, Any]:
         """`{"total", "writes", "bytes", "most_in_flight", "routes": [...]}` since the last reset."""
         counted: dict[str, Any] = json.loads(self._ask("GET", "/sandbox/requests"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import requests
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError
 from azure.identity import EnvironmentCredential
-from azure.storage.blob import BlobBlock, BlobClient
+from azure.storage.blob import BlobBlock, BlobClient, StorageErrorCode
 
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from sandbox.accounts import ARTIFACTS, Account
@@ -177,3 +178,18 @@ def test_a_source_may_vanish_just_before_it_is_read(account: Account, other: Acc
 
     assert (copied[1], read) == ("CannotVerifyCopySource", (404, "BlobNotFound"))
     assert not blob(account).exists()
+
+
+def test_copies_may_be_refused_as_by_a_firewall(account: Account, other: Account, calm: Sandbox) -> None:
+    """Whole ones and blocks, whatever the rule matches; what is no copy is not hit."""
+    blob(account, "firewalled", b"x")
+    source = account.sas_url("firewalled")
+    calm.set_faults([{"do": "refuse-copy"}])
+
+    target, refusal = blob(other), (403, StorageErrorCode.CANNOT_VERIFY_COPY_SOURCE)
+    for attempt in (partial(target.start_copy_from_url, requires_sync=True), partial(target.stage_block_from_url, "a")):
+        with pytest.raises(HttpResponseError) as raised:
+            attempt(source)
+        assert (raised.value.status_code, raised.value.error_code) == refusal
+    blob(other).upload_blob(b"y", overwrite=True)
+    assert blob(other).download_blob().readall() == b"y"
