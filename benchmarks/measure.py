@@ -62,9 +62,14 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
 
 def measured(sandbox: Sandbox, *command: str) -> Measured:
     """Runs `azureml-replay` with these arguments, `--json --quiet` added, and waits for its end."""
+    return measured_program(sandbox, "-m", "azureml_replay", *command, "--json", "--quiet")
+
+
+def measured_program(sandbox: Sandbox, *command: str) -> Measured:
+    """Any Python program that prints JSON or nothing, led to the sandbox."""
     sandbox.reset_requests()
     before, load = _cpu_of(sandbox), os.getloadavg()[0]
-    argv = [sys.executable, "-m", "azureml_replay", *command, "--json", "--quiet"]
+    argv = [sys.executable, *command]
     started = time.perf_counter()
     ended, took = watched(argv, environment(sandbox), sandbox.folder)
     wall_s = time.perf_counter() - started

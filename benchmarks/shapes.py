@@ -25,7 +25,8 @@ class Shape:
     """Its `runs` are the default; 0 where the size must be given."""
     about: str
     large_files: int = 0
-    """Of 256 MiB each, in the first run."""
+    """In the first run."""
+    large_mib: int = 256
 
 
 SHAPES = {
@@ -47,12 +48,12 @@ def fill(folder: Path, workspace: str, shape: Shape, runs: int | None) -> None:
         raise SystemExit("say how many runs: --runs N")
     sample(folder, workspace, wanted)
     if shape.large_files:
-        _large(folder, workspace, next(iter(nodes(wanted))).run_id, shape.large_files)
+        _large(folder, workspace, next(iter(nodes(wanted))).run_id, shape)
 
 
-def _large(folder: Path, workspace: str, run: str, count: int) -> None:
+def _large(folder: Path, workspace: str, run: str, shape: Shape) -> None:
     """In storage only, not in the index: they are carried all the same."""
-    content = os.urandom(MIB) * 256
+    content = os.urandom(MIB) * shape.large_mib
     with opened(folder, workspace) as (_, target), closing(Blobs.of(folder, target)) as blobs:
-        for number in range(count):
+        for number in range(shape.large_files):
             blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.{run}/outputs/{number}.bin", content)
