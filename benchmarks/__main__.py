@@ -12,6 +12,7 @@ SCRIPTS = (
     ("verbs", "--shape", "small", "--runs", "100", "--runs", "1000", "--width", "8", "--width", "32"),
     ("verbs", "--shape", "curves", "--runs", "300", "--latency-ms", "0", "--width", "32"),
     ("throttle",),
+    ("files", "--small", "1000", "--large", "1"),
 )
 
 if __name__ == "__main__":

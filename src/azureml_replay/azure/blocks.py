@@ -23,8 +23,10 @@ BLOCK_BYTES = 2 * 1024 * 1024
 """Of bytes that pass through us; larger where a file would need more than 50,000 blocks (from 97 GiB on)."""
 MOST_BLOCKS = 50_000
 BLOCKS_AT_ONCE = 4
-HANDFUL_BYTES = 8 * 1024 * 1024
-"""Of files in memory at once, whatever the width: 46 MiB above idle at width 8; 16 with blocks of 4 took 84."""
+HANDFUL_BYTES = 12 * 1024 * 1024
+"""Of files in memory at once, whatever the width. Above idle at width 8, and seconds of 192 MiB through us on a busy
+machine: 8 MiB took 32 and 11.4, 12 took 45 and 9.1, 16 took 53 and 9.1; 16 with blocks of 4 took 84
+(benchmarks/files.py)."""
 
 Block: TypeAlias = tuple[str, int, int]
 """Name, first byte, byte after the last."""
