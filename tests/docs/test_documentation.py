@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -52,7 +53,17 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     return os.environ | sandbox.env | {"PATH": path, "NO_COLOR": "1"}
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=name)
+FIRST_READ = {"README.md", "docs/tutorial.md", "docs/guides/first-migration.md", "docs/guides/tables.md"}
+"""`make test` follows these; the other pages are `make test-all`'s: a minute and a half."""
+
+
+def followed() -> Iterator[object]:
+    """Every page on which something is typed."""
+    for page in filter(typed, PAGES):
+        yield pytest.param(page, id=name(page), marks=[] if name(page) in FIRST_READ else [pytest.mark.slow])
+
+
+@pytest.mark.parametrize("page", followed())
 def test_every_command_line_runs(
     page: Path, small_history: WorkspaceFile, sandbox: Sandbox, archive: Path, tmp_path: Path
 ) -> None:

@@ -234,7 +234,7 @@ def test_a_failing_listing_writes_no_file_and_ends_with_3(sampled, calm: Sandbox
     (folder / "data").mkdir()
     (folder / "data" / "jobs.json").write_text("[]\n")
     match = {"path": "runs:query", "workspace": sampled.workspace_name}
-    calm.set_faults([{"match": match, "after": 1, "do": "status", "status": 403}])
+    calm.set_faults([{"match": match, "after": 1, "do": "status", "status": 400}])
 
     failed = extract(folder, "--output", "data/jobs.json")
 

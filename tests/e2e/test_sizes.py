@@ -17,7 +17,7 @@ from e2e.witness import ml_client
 
 @pytest.mark.parametrize(
     ("children", "runs", "experiments"),
-    [(120, 230, 12), pytest.param(300, 3000, 40, marks=[pytest.mark.slow, pytest.mark.timeout(900)])],
+    [(105, 120, 6), pytest.param(300, 3000, 40, marks=[pytest.mark.slow, pytest.mark.timeout(900)])],
 )
 def test_everything_arrives_whatever_the_page_sizes(
     calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, children: int, runs: int, experiments: int
