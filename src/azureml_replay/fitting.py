@@ -56,11 +56,26 @@ def say_what_acts(run: Run, fitting: Fitting) -> None:
         fitting.omit(", ".join(acting), POINTS_AT_THE_SOURCE)
 
 
-def fit_run(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> Run:
-    """The run as the target can hold it, lineage included."""
+def fit_run(
+    run: Run,
+    source: WorkspaceRef,
+    fitting: Fitting,
+    limits: Limits,
+    *,
+    parent: RunId | None,
+    typed: bool,
+    container: str,
+) -> Run:
+    """The run as the target can hold it, lineage included.
+
+    One copy for all that changes: of its 26 fields it takes 11 us, and four of them were a quarter of planning.
+    """
     return replace(
         run,
-        container="",
+        parent=parent,
+        typed=typed,
+        container=container,
+        document=None,
         display_name=_fit_text("display name", run.display_name, limits.display_name, fitting),
         description=_fit_text("description", run.description, limits.description, fitting),
         tags=_fit_tags(run, fitting, limits),
@@ -99,9 +114,11 @@ def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Li
     own = {key: value for key, value in own.items() if key not in ACTING_PROPERTIES}
     kept = _fit_pairs("property", own, limits.properties - 1, fitting, limits)
     facts = lineage.lineage_of(run, source)
-    if len(lineage.encode(facts)) > limits.value and "before" in facts:
+    told = lineage.encode(facts)
+    if len(told) > limits.value and "before" in facts:
         fitting.over("lineage", "before", facts.pop("before"), f"longer than {limits.value} characters")
-    return {lineage.PROPERTY: lineage.encode(facts), **kept}
+        told = lineage.encode(facts)
+    return {lineage.PROPERTY: told, **kept}
 
 
 def _fit_pairs(

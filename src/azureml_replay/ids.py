@@ -50,6 +50,8 @@ def new_id(source: WorkspaceRef, run: RunId, target: WorkspaceRef) -> RunId:
 
 def rewritten(run: Run, ids: Ids) -> Run:
     """The run under its new id, below its parent's new id, with its references rewritten."""
+    if ids is same:
+        return run
     return replace(
         run,
         id=ids(run.id),

@@ -19,7 +19,9 @@ TICKS_PER_SECOND = 10_000_000
 _SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_UTC = datetime(1970, 1, 1)  # noqa: DTZ001 the same without its zone, which is written by hand
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?\d*(Z|[+-]\d\d:\d\d)?\Z")
+_SECONDS_PER_DAY = 86_400
+_IN_UTC = (None, "Z", "+00:00")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?\d*(Z|[+-]\d\d:\d\d)?\Z")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,9 +40,12 @@ class Instant:
         found = _TIME.match(text)
         if not found:
             raise ValueError(f"not a time stamp: {text!r}")
-        day, clock, fraction, zone = found.groups()
-        moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in (None, 'Z') else zone}")
-        seconds = (moment - _EPOCH) // _SECOND
+        to_the_second, fraction, zone = found.groups()
+        if zone in _IN_UTC:
+            since = datetime.fromisoformat(to_the_second) - _EPOCH_UTC  # no zone to reckon with: a third of the time
+        else:
+            since = datetime.fromisoformat(to_the_second + zone) - _EPOCH
+        seconds = since.days * _SECONDS_PER_DAY + since.seconds
         return cls(seconds * TICKS_PER_SECOND + int((fraction or "").ljust(7, "0")))
 
     @classmethod
@@ -323,6 +328,19 @@ class Artifact:
     """What else the index says of it, its `tags` among it: not carried."""
     unknown: tuple[str, ...] = ()
     """Wire keys of the index that decoding did not know: kept in `more` where they have a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileTotals:
+    """The files of a run in figures."""
+
+    files: int
+    """That have bytes."""
+    bytes: int
+    lost: int
+    """That the index lists and the storage does not hold."""
+    twice: int
+    """More than one for a path: index and storage name different places, both with bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from azureml_replay.model import (
     UNREADABLE,
     Artifact,
     CodeReference,
+    FileTotals,
     Job,
     Json,
     Listed,
@@ -76,8 +77,8 @@ class Recorded(Protocol):
         """What was logged, with the number of rows."""
         ...
 
-    def artifact_totals(self, run: RunId) -> tuple[int, int]:
-        """Files and bytes that can be carried."""
+    def artifact_totals(self, run: RunId) -> FileTotals:
+        """What there is to carry, in figures."""
         ...
 
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
@@ -226,16 +227,22 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
     say_what_acts(details.run, fitting)
     over = fit_series(logged, fitting, options.limits)
     _say_what_names_the_source(run.id, logged, fitting, options.ids)
-    as_read = replace(details.run, parent=run.parent if depth else None, document=None, typed=options.keep_run_type)
-    fitted = fit_run(as_read, recorded.source, fitting, options.limits)
-    named = replace(rewritten(fitted, options.ids), container=lender.container if lender else "")
+    fitted = fit_run(
+        run,
+        recorded.source,
+        fitting,
+        options.limits,
+        parent=run.parent if depth else None,
+        typed=options.keep_run_type,
+        container=lender.container if lender else "",
+    )
     files, size = _files(recorded, run.id, fitting, options.files)
     code = tuple(_code(recorded, details.run, job, fitting))
     return Step(
         source=run.id,
         unit=root,
         depth=depth,
-        run=without_lost(named, fitting, options.lost),
+        run=without_lost(rewritten(fitted, options.ids), fitting, options.lost),
         series=tuple((series, rows) for series, rows in logged if series.key not in over),
         files=files,
         bytes=size,
@@ -276,17 +283,16 @@ def _say_what_names_the_source(run: RunId, logged: Iterable[tuple[Series, int]],
 
 
 def _files(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:
-    files, size = recorded.artifact_totals(run)
-    lost = list(recorded.lost_files(run))
+    totals = recorded.artifact_totals(run)
     if not choice.artifacts:
-        if files or lost:
-            fitting.omit(f"{files + len(lost)} files", "left out by --no-artifacts")
+        if totals.files or totals.lost:
+            fitting.omit(f"{totals.files + totals.lost} files", "left out by --no-artifacts")
         return 0, 0
-    for artifact in lost:
+    for artifact in recorded.lost_files(run) if totals.lost else ():
         fitting.omit(f"file {artifact.path}", artifact.gone or LOST)
-    for path in recorded.stored_twice(run) if files > 1 else ():
+    for path in recorded.stored_twice(run) if totals.twice else ():
         fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")
-    return _chosen(recorded, run, fitting, choice) if choice.narrowed else (files, size)
+    return _chosen(recorded, run, fitting, choice) if choice.narrowed else (totals.files, totals.bytes)
 
 
 def _chosen(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:

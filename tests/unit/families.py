@@ -9,6 +9,7 @@ from azureml_replay.model import (
     NESTED_COMPONENTS,
     Artifact,
     CodeReference,
+    FileTotals,
     Job,
     Json,
     Listed,
@@ -77,8 +78,8 @@ class Family:
     def points(self, run: RunId, key: SeriesKey) -> Iterator[Points]:
         yield Points.of(scalar(key.name), [(at, at, (value,)) for at, value in enumerate(self.logged[run, key.name])])
 
-    def artifact_totals(self, run: RunId) -> tuple[int, int]:
-        return self.files.get(run, (0, 0))
+    def artifact_totals(self, run: RunId) -> FileTotals:
+        return FileTotals(*self.files.get(run, (0, 0)), lost=0, twice=0)
 
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
         return iter(())

@@ -19,6 +19,7 @@ from azureml_replay.model import (
     Artifact,
     AssetReference,
     Experiment,
+    FileTotals,
     Instant,
     Job,
     Location,
@@ -216,7 +217,7 @@ def test_files_come_out_by_path_with_both_places_of_one_path(archive: Archive) -
     extract(archive_with(archive, "r1"), run("r1"), files=files)
 
     assert list(archive.artifacts(R1)) == [files[3], files[2], files[1], files[0]]
-    assert archive.artifact_totals(R1) == (3, 10)
+    assert archive.artifact_totals(R1) == FileTotals(files=3, bytes=10, lost=1, twice=1)
     assert list(archive.lost_files(R1)) == [files[2]]
 
 

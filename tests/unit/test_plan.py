@@ -12,6 +12,7 @@ from azureml_replay.fitting import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.model import (
     Artifact,
     CodeReference,
+    FileTotals,
     Instant,
     Job,
     Listed,
@@ -67,8 +68,10 @@ class Memory:
     def series(self, run: RunId) -> Sequence[tuple[Series, int]]:
         return self.logged.get(run, [])
 
-    def artifact_totals(self, run: RunId) -> tuple[int, int]:
-        return self.files.get(run, (0, 0))
+    def artifact_totals(self, run: RunId) -> FileTotals:
+        held = [file.path for file in self.stored.get(run, []) if file.stored]
+        twice = len(held) - len(set(held))
+        return FileTotals(*self.files.get(run, (0, 0)), lost=len(self.lost.get(run, [])), twice=twice)
 
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
         return iter(self.lost.get(run, []))

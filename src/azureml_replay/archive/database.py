@@ -75,7 +75,10 @@ class Database:
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:  # noqa: ANN401  # sqlite3 rows are untyped
         """The first row, or None."""
-        return self._guarded(lambda: self._db.execute(sql, values).fetchone())
+        try:
+            return self._db.execute(sql, values).fetchone()
+        except sqlite3.Error as problem:
+            raise self._explained(problem) from problem
 
     def _pages(self, sql: str, values: Sequence[Any], after: Sequence[Any], size: int = PAGE) -> Iterator[Any]:
         """Rows in the order of their first columns, which are the key: `sql` ends in `> (?, …) order by … limit ?`."""

@@ -11,7 +11,7 @@ from azureml_replay.archive.content import digest
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import ARTIFACT_COLUMNS, artifact_of, details_of, series_of, unpack
 from azureml_replay.errors import IntegrityError
-from azureml_replay.model import Artifact, Omission, Points, Run, RunDetails, RunId, Series, SeriesKey
+from azureml_replay.model import Artifact, FileTotals, Omission, Points, Run, RunDetails, RunId, Series, SeriesKey
 
 HISTORY_LEFT_OUT = "history left out by --metrics last"
 """The reason of a run that has only the last row of each name."""
@@ -61,11 +61,11 @@ class Reading(Database):
         """`unit`, with what only `details` has."""
         sql = """
             select depth, born, id, record from run join run_version v on v.run = id and v.generation = run.generation
-            where age = ? and unit = ? and selected and run.generation > 0 and (depth, born, id) > (?, ?, ?)
+            where age = (select age from run where id = ?) and unit = ?
+              and selected and run.generation > 0 and (depth, born, id) > (?, ?, ?)
             order by depth, born, id limit ?
         """
-        (age,) = self._one("select age from run where id = ?", (root,)) or (0,)
-        for *_, run, record in self._pages(sql, (age, root), (-1, -(2**63), ""), _RUNS_PER_PAGE):
+        for *_, run, record in self._pages(sql, (root, root), (-1, -(2**63), ""), _RUNS_PER_PAGE):
             yield details_of(run, unpack(record, f"run {run}"))
 
     def lacking(self, root: RunId) -> Iterator[RunId]:
@@ -175,14 +175,15 @@ class Reading(Database):
         """
         return (path for (path,) in self._pages(sql, (run,), ("",)))
 
-    def artifact_totals(self, run: RunId) -> tuple[int, int]:
-        """How many files of an extracted run there are to carry, and their bytes."""
+    def artifact_totals(self, run: RunId) -> FileTotals:
+        """The files of an extracted run in figures: one question where lists would be three, mostly empty."""
         row: Any = self._one(
-            "select count(size_bytes), ifnull(sum(size_bytes), 0) from artifact a "
+            "select count(size_bytes), ifnull(sum(size_bytes), 0), count(*) - count(size_bytes), "
+            "count(size_bytes) - count(distinct iif(size_bytes is null, null, path)) from artifact a "
             "join run on run.id = a.run and run.generation = a.generation where a.run = ?",
             (run,),
         )
-        return row[0], row[1]
+        return FileTotals(*row)
 
     def lacks(self, run: RunId, reason: str) -> bool:
         """True where the extraction of a run left something out for `reason`."""

@@ -94,8 +94,8 @@ class Details:
         return (f"tag {TAG}", run.id), *((key, _text(value)) for key, value in facts.items())
 
     def _files(self, run: RunId) -> int:
-        carried, _ = self.archive.artifact_totals(run)
-        return carried + sum(1 for _ in self.archive.lost_files(run))
+        totals = self.archive.artifact_totals(run)
+        return totals.files + totals.lost
 
 
 def _facts(run: Run, there: RunId | None) -> Iterable[Pair]:
