@@ -485,6 +485,19 @@ class TestFiles:
         with pytest.raises(Rejected):
             await target.stored_file(Location("nostore", "x"))
 
+    async def test_a_file_that_was_attached_is_not_written_over(self, target: AzureWorkspace) -> None:
+        """Its entry leads to a place that may be the source's own."""
+        place = Location("workspaceblobstore", "data/a #b")
+        await begin(target)
+        assert await target.attach_file(RUN, "outputs/a", place)
+        assert not await target.attach_file(RUN, "outputs/a", place)
+
+        (outcome,) = (await target.put_files(EXPERIMENT, RUN, [NewFile(path="outputs/a", data=b"ours")])).values()
+
+        assert isinstance(outcome, Refused)
+        assert "leads to another place" in outcome.reason
+        assert await target.stored_file(place) is None
+
 
 class TestTrouble:
     """A service on a bad day."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from azureml_replay.azure import decode, encode
 from azureml_replay.azure.artifacts import Artifacts
@@ -50,7 +50,7 @@ class Files:
         try:
             if url is not None and await self._written(self._storage.door(url), file, at):
                 return None
-            again = await self._door_to_existing(run, file.path)
+            again = await self._door_to_existing(run, file.path, at)
             if again is None or not await self._written(again, file, at):
                 await self.write(await self._storage.writable(at), file, at)
         except Rejected as error:
@@ -69,12 +69,18 @@ class Files:
             raise
         return True
 
-    async def _door_to_existing(self, run: RunId, path: str) -> Door | None:
-        """To a file that is there already: its entry hands out no new URL, and the first one may only create."""
+    async def _door_to_existing(self, run: RunId, path: str, at: Location) -> Door | None:
+        """To a file that is there already: its entry hands out no new URL, and the first one may only create.
+
+        Raises Rejected where the entry leads elsewhere: what was attached may be the source's own file.
+        """
         try:
-            return self._storage.door(await self._artifacts.write_url(run, path))
+            url = await self._artifacts.write_url(run, path)
         except Rejected:
             return None
+        if not unquote(urlsplit(url).path).endswith(f"/{at.path}"):
+            raise Rejected("its index entry leads to another place, which is left alone")
+        return self._storage.door(url)
 
     async def remove(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
         """By path: what became of each. Bytes first: an entry that leads nowhere can still be found and removed."""
