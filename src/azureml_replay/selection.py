@@ -124,7 +124,9 @@ def _check_include(include: Iterable[str], units: Mapping[RunId, _Unit], parents
             raise UserError(f"--include {name}: a child of {parents[name]}: name that one, it comes with all its runs")
         if name not in units:
             near = get_close_matches(name, units, n=3, cutoff=0.6)
-            hint = f": did you mean {' or '.join(near)}?" if near else ""
+            hint = (
+                f": did you mean {' or '.join(near)}?" if near else ": give the id that Studio shows for the whole job"
+            )
             raise UserError(f"--include {name}: no such root run{hint}")
 
 

@@ -103,8 +103,8 @@ def test_the_first_ctrl_c_closes_everything() -> None:
         somebody.ctrl_c()
         somebody.until(b"CLOSING")
 
-        assert b"\x1b[?25h" in somebody.rest()
         assert somebody.process.wait(60) == 130
+        assert b"\x1b[?25h" in somebody.rest()
 
 
 def test_the_second_ctrl_c_does_not_wait() -> None:
@@ -115,5 +115,5 @@ def test_the_second_ctrl_c_does_not_wait() -> None:
         somebody.until(b"CLOSING")
         somebody.ctrl_c()
 
-        assert b"\x1b[?25h" in somebody.rest()
         assert somebody.process.wait(60) == 130
+        assert b"\x1b[?25h" in somebody.rest()
