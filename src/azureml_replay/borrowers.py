@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
@@ -40,9 +40,10 @@ class Borrowers:
         for unit, runs in self.held.items():
             yield from (step for step in plan_unit(self.archive, unit, options) if step.source in runs)
 
-    def settled(self, run: RunId, lender: RunId) -> bool:
-        """As `presumed`, once nothing more will come: a lender that is not there lends nothing."""
-        return presumed(self.archive, self.target)(run, lender) and self._is_there(lender)
+    def settled_but(self, may_come: Callable[[RunId], bool]) -> Lent:
+        """As `presumed`, once nothing more is sent: a lender that is not there, nor `may_come` later, lends nothing."""
+        known = presumed(self.archive, self.target)
+        return lambda run, lender: known(run, lender) and (self._is_there(lender) or may_come(lender))
 
     def _hold(self, step: Step) -> bool:
         held = self.held.get(step.unit, set())

@@ -108,7 +108,7 @@ async def replay(
     borrowers = Borrowers(archive, target.ref)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(borrowers.ready(window))
-    replaying.options = replace(options, plan=replace(options.plan, lent=borrowers.settled))
+    replaying.options = replace(options, plan=replace(options.plan, lent=borrowers.settled_but(replaying.may_come)))
     steps = borrowers.steps(replaying.options.plan)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
@@ -178,6 +178,12 @@ class _Replaying:
 
     def _kept(self, run: RunId) -> Sequence[str]:
         return sorted(self.runs.kept.get(run, ())) + sorted(self.files.kept.get(run, ()))
+
+    def may_come(self, run: RunId) -> bool:
+        """Not there now, and a later call may bring it: it failed, or another run has its id."""
+        if self.options.on_conflict is OnConflict.SKIP:
+            return run in self.failed
+        return run in self.failed or self.archive.unit_of(run) in self.conflicts
 
     async def send(self, window: Sequence[Step]) -> None:
         """One window: ids, runs, contents, endings."""
@@ -261,6 +267,8 @@ class _Replaying:
         for step in batch:
             if step.run.parent and self.archive.source_id(self.target.ref, step.run.parent) in self.failed:
                 self._fail(step.source, f"its parent {step.run.parent} failed")
+            elif step.lender and self.may_come(step.lender.source):
+                self._fail(step.source, f"it shows the files of {step.lender.source}, which is not there yet")
         await self.runs.create(self._sound(batch))
 
     async def _finish(self, batch: Sequence[Step]) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.migrate import Migrated
+from azureml_replay.migrate import Migrated, MigrateOptions
+from azureml_replay.replay import OnConflict, ReplayOptions
 from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.sample_runs import empty_run, experiment, finished
 from e2e.library import DiesAt, PowerCut, migrated
-from e2e.tampering import FILE, Held, change, fill, in_run
+from e2e.tampering import BEGIN, FILE, Held, change, fill, in_run
 from e2e.test_undo import undone
 from e2e.test_verdict import findings
 from e2e.witness import look
@@ -117,3 +119,26 @@ def test_undo_removes_what_was_made_for_a_reused_step(
 
     assert (done.left, done.failed) == ((), ())
     assert not [path for run, path in look(target).files if run in ("root", "again", "below", "alone")]
+
+
+def test_a_step_waits_for_the_one_that_ran(
+    source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path
+) -> None:
+    """Where another run has the owner's id nothing is made without its files: once it may come, all come whole."""
+    change(calm, target, theirs)
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    assert (done.replayed.conflicts, {run for run, _ in done.replayed.failed}) == (("root",), {"again", "below"})
+    rename = MigrateOptions(replay=ReplayOptions(on_conflict=OnConflict.RENAME), deep=True)
+    later = asyncio.run(migrated(source, target, tmp_path / "archive", options=rename))
+    assert (later.replayed.conflicts, later.replayed.failed, later.verdict.findings) == ((), (), 0)
+    assert {"again", "below"} < {run for run, path in look(target).files if path == FILE}
+
+
+def theirs(held: Held) -> None:
+    """A finished run of somebody else's, whose id is the owner's."""
+    home = experiment("theirs")
+    held.world.experiments.put(held.guid, home)
+    run = finished(empty_run("root", home["experimentId"], BEGIN), "Completed", BEGIN + 1, BEGIN + 2)
+    held.world.runs.put(held.guid, run)

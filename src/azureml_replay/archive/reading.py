@@ -68,6 +68,11 @@ class Reading(Database):
         for *_, run, record in self._pages(sql, (root, root), (-1, -(2**63), ""), _RUNS_PER_PAGE):
             yield details_of(run, unpack(record, f"run {run}"))
 
+    def unit_of(self, run: RunId) -> RunId | None:
+        """The root of a run's unit; None for a run that the archive does not list."""
+        row = self._one("select unit from run where id = ?", (run,))
+        return row and RunId(row[0])
+
     def lacking(self, root: RunId) -> Iterator[RunId]:
         """Selected runs of a unit that were never extracted."""
         sql = "select id from run where unit = ? and selected and generation = 0 and id > ? order by id limit ?"
