@@ -121,6 +121,9 @@ def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Li
     return {lineage.PROPERTY: told, **kept}
 
 
+PLURAL = {"tag": "tags", "property": "properties"}
+
+
 def _fit_pairs(
     kind: str, pairs: Mapping[str, str | None], most: int, fitting: Fitting, limits: Limits
 ) -> dict[str, str | None]:
@@ -133,7 +136,7 @@ def _fit_pairs(
         elif value is not None and len(value) > limits.value:
             fitting.over(kind, key, value, f"value longer than {limits.value} characters")
         elif len(kept) >= most:
-            fitting.over(kind, key, value, f"more than {most} of them")
+            fitting.over(kind, key, value, f"more than {most} {PLURAL[kind]}")
         else:
             kept[key] = value
     return kept
@@ -142,7 +145,7 @@ def _fit_pairs(
 def _fit_parameters(run: Run, fitting: Fitting, limits: Limits) -> dict[str, Json]:
     kept = dict(list(run.parameters.items())[: limits.parameters])
     for key, value in list(run.parameters.items())[limits.parameters :]:
-        fitting.over("parameter", key, value, f"more than {limits.parameters} of them")
+        fitting.over("parameter", key, value, f"more than {limits.parameters} parameters")
     return kept
 
 
@@ -150,7 +153,7 @@ def _fit_datasets(kind: str, datasets: Json, most: int, fitting: Fitting) -> Jso
     """The first ones: one too many, and the service refuses the whole run."""
     if not isinstance(datasets, list) or len(datasets) <= most:
         return datasets
-    fitting.over(kind, "datasets", datasets[most:], f"more than {most} of them")
+    fitting.over(kind, "datasets", datasets[most:], f"more than {most} of a run")
     return datasets[:most]
 
 
