@@ -29,7 +29,7 @@ from azureml_replay.model import (
 )
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.recheck import Recheck
-from azureml_replay.selection import Selection, chosen
+from azureml_replay.selection import Selection, choose
 from azureml_replay.supply import gone_now
 from azureml_replay.workers import for_each
 from azureml_replay.workspace import Source
@@ -97,7 +97,7 @@ async def extract(
     extraction.expect_what_was_left_out()
     archive.begin_listing()
     await extraction.lists.all(width)
-    choice = chosen(archive.listing(), selection)
+    choice = choose(archive.listing(), selection)
     listed = sum(row.depth == 0 for row in archive.listing())
     total = sum(1 for _ in archive.listing())
     archive.select(choice.runs(archive.listing()))
@@ -114,7 +114,7 @@ async def extract(
         await code.bring()
     return Extracted(
         listed=listed,
-        units=len(choice.units),
+        units=choice.count,
         runs=extraction.runs,
         points=extraction.points,
         files=extraction.files,

@@ -108,10 +108,12 @@ async def replay(
     borrowers = Borrowers(archive, target.ref)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(borrowers.ready(window))
+        del window  # or two are held while the next one is made: 10 MB
     replaying.options = replace(options, plan=replace(options.plan, lent=borrowers.settled_but(replaying.may_come)))
     steps = borrowers.steps(replaying.options.plan)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
+        del window
     await send_experiments(archive, target, selection, existing=frozenset(probe.experiments))
     return replaying.result()
 

@@ -5,6 +5,7 @@ All filters are and-ed, on one and the same run; several values of one filter ar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -61,6 +62,11 @@ class Choice:
     depth: int | None
     chosen: frozenset[RunId]
 
+    @property
+    def count(self) -> int:
+        """Of units."""
+        return len(self.units)
+
     def takes(self, row: Listed) -> bool:
         """The run is in a chosen unit and not below the depth."""
         return row.unit in self.chosen and not self._below(row)
@@ -75,6 +81,49 @@ class Choice:
 
     def _below(self, row: Listed) -> bool:
         return self.depth is not None and row.depth > self.depth
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The outcome of the selection of everything: as `Choice`, but only what is left out is held.
+
+    The names of 100,000 roots would be 35 MB, a third of what an extraction takes in all.
+    """
+
+    count: int
+    active: Mapping[RunId, int]
+    """Units that wait, and how many of their runs have not finished."""
+
+    @property
+    def active_runs(self) -> int:
+        """The unfinished runs of those units."""
+        return sum(self.active.values())
+
+    def takes(self, row: Listed) -> bool:
+        """The run's unit does not wait."""
+        return row.unit not in self.active
+
+    def cuts(self, _: Listed) -> bool:
+        """Never: no depth was given."""
+        return False
+
+    def runs(self, listing: Iterable[Listed]) -> Iterator[RunId]:
+        """Ids of the runs that are taken, in the listing's order."""
+        return (row.id for row in listing if self.takes(row))
+
+
+def choose(listing: Iterable[Listed], selection: Selection) -> Choice | Finished:
+    """As `chosen`; memory grows with the units only where the selection tells them apart."""
+    return _finished(listing, selection) if selection.everything else chosen(listing, selection)
+
+
+def _finished(listing: Iterable[Listed], selection: Selection) -> Finished:
+    roots, active = 0, Counter[RunId]()
+    for row in listing:
+        roots += row.id == row.unit
+        if row.status not in TERMINAL and not selection.include_active:
+            active[row.unit] += 1
+    return Finished(roots - len(active), active)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from azureml_replay.errors import UserError
 from azureml_replay.model import TERMINAL, Instant, Listed, RunId
-from azureml_replay.selection import STATUSES, Selection, chosen, is_type, known_status, known_type, moment
+from azureml_replay.selection import STATUSES, Selection, choose, chosen, is_type, known_status, known_type, moment
 
 
 def row(name: str, unit: str | None = None, **values: object) -> Listed:
@@ -148,6 +148,18 @@ def test_nothing_is_lost_without_filters(listing: list[Listed]) -> None:
 
     assert choice.active_units == len(waiting)
     assert set(choice.units) | waiting == {line.unit for line in listing}
+
+
+@given(listings, st.booleans())
+def test_everything_is_chosen_without_holding_it(listing: list[Listed], include_active: bool) -> None:
+    """The selection of everything takes the same runs whether the units are held or those left out."""
+    whole = [line for line in listing if any(other.id == line.unit for other in listing)]
+    selection = Selection(include_active=include_active)
+    held, choice = chosen(whole, selection), choose(whole, selection)
+
+    assert list(choice.runs(whole)) == list(held.runs(whole))
+    assert (choice.count, choice.active_runs) == (held.count, held.active_runs)
+    assert not any(map(choice.cuts, whole))
 
 
 def test_words_for_statuses() -> None:
