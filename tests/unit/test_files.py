@@ -16,8 +16,8 @@ from azureml_replay.workspace import NewFile, Outcome, Refused
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 REF = WorkspaceRef("s", "g", "w")
-FIRST = "https://account.blob.core.windows.net/c/f?first"
-SECOND = "https://account.blob.core.windows.net/c/f?second"
+FIRST = "https://account.blob.core.windows.net/c/ExperimentRun/dcid.r/f?first"
+SECOND = "https://account.blob.core.windows.net/c/ExperimentRun/dcid.r/f?second"
 ENTRY = Said(200, orjson.dumps({"artifactContentInformation": {"f": {"contentUri": FIRST}}}))
 ANOTHER = Said(200, orjson.dumps({"contentUri": SECOND}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -29,7 +30,7 @@ def main(commands: typer.Typer = app, name: str = "azureml-replay") -> None:
 def run(arguments: Sequence[str], commands: typer.Typer = app, name: str = "azureml-replay") -> int:
     """One command. Nothing is raised: the second of the two places that catch everything (ARCHITECTURE 12.6)."""
     line = [*name.split(), *arguments]
-    if not arguments and commands is app:
+    if not arguments and commands is app and not _completing(name):
         terminal().result(None, start())
         return Exit.OK
     try:
@@ -41,6 +42,11 @@ def run(arguments: Sequence[str], commands: typer.Typer = app, name: str = "azur
     if code == Exit.INTERRUPTED:  # typer swallows Ctrl-C and answers with this number
         return _explained(KeyboardInterrupt(), line)
     return int(code or Exit.OK)
+
+
+def _completing(name: str) -> bool:
+    """A shell asks by this variable, and gives no arguments."""
+    return f"_{name.replace('-', '_').upper()}_COMPLETE" in os.environ
 
 
 def _explained(error: BaseException, line: Sequence[str]) -> Exit:
