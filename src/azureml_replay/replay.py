@@ -37,6 +37,9 @@ WINDOW = 1_000
 """Steps held at once: about 5 KB each, so 5 MB."""
 
 
+INTENDED_AHEAD = 25
+
+
 class OnConflict(Enum):
     """What becomes of a unit one of whose ids belongs to a run of the target that is not ours."""
 
@@ -202,7 +205,7 @@ class _Replaying:
                 self.archive.forget(self.target.ref, step.source, [UNDONE])
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(_batches(level)), self._create, self.width)
-        await for_each(self._sound(steps), self._fill, self.width)
+        await for_each(self._intended(self._sound(steps)), self._fill, self.width)
         await for_each(list(_batches(self._sound(steps))), self._finish, self.width)
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
@@ -280,6 +283,17 @@ class _Replaying:
         self.progress.done("runs replayed", len(there))
 
     # Contents
+
+    def _intended(self, steps: Iterable[Step]) -> Iterator[Step]:
+        """The steps; before each handful the intents to send its points, or waiting for the disk is a replay's pace.
+
+        At 5.6 ms a wait it was 1.3 s of the 4.7 that 300 runs took. A replay that is killed may leave intents of so
+        many runs: they are asked about.
+        """
+        waiting = iter(steps)
+        while batch := list(islice(waiting, INTENDED_AHEAD)):
+            self.points.intents.mark_ahead(step.source for step in batch if step.series)
+            yield from batch
 
     async def _fill(self, step: Step) -> None:
         """Points, then files, of one run: the per-run boundary."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
@@ -57,9 +57,26 @@ class Intents:
     archive: Archive
     target: WorkspaceRef
     waiting: dict[tuple[RunId, str], bytes] = field(default_factory=dict)
+    ahead: set[tuple[RunId, str]] = field(default_factory=set)
+    """On the disk, and not sent by this process yet: the target need not be asked."""
+
+    def mark_ahead(self, runs: Iterable[RunId]) -> None:
+        """Everything of runs of which nothing was ever sent, in one wait for the disk."""
+        items = {
+            (run, points_item(seq)): digest
+            for run in runs
+            if not any(item.startswith(points_item("")) for item in self.archive.receipts(self.target, run))
+            for seq, digest in self.archive.chunk_digests(run).items()
+        }
+        if items:
+            self.archive.mark_sending(self.target, items)
+            self.ahead.update(items)
 
     async def mark(self, run: RunId, item: str, digest: bytes) -> None:
         """On the disk when this returns."""
+        if (run, item) in self.ahead:
+            self.ahead.remove((run, item))
+            return
         self.waiting[run, item] = digest
         await asyncio.sleep(0)  # whoever is ready too adds theirs first
         if (run, item) in self.waiting:
@@ -85,6 +102,7 @@ class PointSender:
         if not step.series:
             return 0
         receipts = self.archive.receipts(self.target.ref, step.source)
+        receipts = {item: one for item, one in receipts.items() if (step.source, item) not in self.intents.ahead}
         digests = self.archive.chunk_digests(step.source)
         rechunked = _rechunked(receipts, digests)
         sent = 0
