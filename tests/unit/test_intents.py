@@ -1,0 +1,42 @@
+"""Intents to send points are on the disk before the wire, many runs' at once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import State, points_item
+from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.send_points import Intents
+
+SOURCE, TARGET = (WorkspaceRef("sub", "group", name) for name in ("source", "target"))
+LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
+NEW, BEGUN = RunId("new"), RunId("begun")
+
+
+def test_intents_ahead_are_on_the_disk_for_runs_of_which_nothing_was_sent(tmp_path: Path) -> None:
+    """Another process sees them, so that after a kill it asks; a run with receipts keeps those; none is told twice."""
+    with Archive.create(tmp_path / "archive", SOURCE) as archive:
+        for name in (NEW, BEGUN):
+            archive.put_listed([Run(id=name, experiment="e", status="Completed")])
+            archive.begin(name)
+            archive.put_details(RunDetails(run=Run(id=name, experiment="e", status="Completed")))
+            archive.put_chunk(name, [Points.of(LOSS, [(0, 100, (0.5,))])])
+            archive.complete(name)
+        archive.mark(TARGET, BEGUN, {points_item(0): b"earlier"}, State.SENDING)
+        intents = Intents(archive, TARGET)
+
+        intents.mark_ahead([NEW, BEGUN])
+
+        with Archive.open(tmp_path / "archive", write=False) as other:
+            ahead, earlier = (other.receipt(TARGET, run, points_item(0)) for run in (NEW, BEGUN))
+            digest = other.chunk_digests(NEW)[0]
+        assert ahead
+        assert (ahead.state, ahead.digest) == (State.SENDING, digest)
+        assert earlier
+        assert earlier.digest == b"earlier"
+        assert intents.ahead == {(NEW, points_item(0))}
+        asyncio.run(intents.mark(NEW, points_item(0), digest))
+        assert not intents.ahead
+        assert not intents.waiting
