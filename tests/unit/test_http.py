@@ -134,6 +134,31 @@ async def test_the_wait_in_the_message_is_kept_by_everybody_at_that_service() ->
     assert lines == ["history is throttling: waiting 20 s as it asks"]
 
 
+async def test_one_services_trouble_slows_no_other() -> None:
+    """While history waits as it asked, metrics are asked as often as anybody likes."""
+
+    class Stopped(Patient):
+        """Nobody moves its hands: who waits, waits."""
+
+        begun = asyncio.Event()
+
+        async def sleep(self, seconds: float) -> None:
+            self.waits.append(seconds)
+            self.begun.set()
+            await asyncio.Event().wait()
+
+    transport, clock = Scripted(BUSY, *[Said(200)] * 20), Stopped()
+    sending = sender(transport, clock)
+    waiting = asyncio.create_task(sending.send(ASKED, "GET", URL, repeatable=True))
+    await clock.begun.wait()
+
+    for _ in range(20):
+        await sending.send(Service("metric", "scope"), "GET", URL, repeatable=True)
+
+    assert (len(transport.requests), waiting.done(), len(clock.waits)) == (21, False, 1)
+    waiting.cancel()
+
+
 async def test_endless_throttling_is_unavailable_not_a_hang() -> None:
     """A quarter of an hour of patience."""
     outcome, _, clock = await asked(*[BUSY] * 1000)
