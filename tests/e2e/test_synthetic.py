@@ -392,6 +392,8 @@ def test_chosen_files_come_and_the_others_are_omissions(
     ("flags", "words"),
     [
         (["--compute", "x"], "--mode synthetic"),
+        (["--mode", "synthetic", "--attach"], "--attach is for direct replay"),
+        (["--mode", "synthetic", "--ids", "new"], "--ids new is for direct replay"),
         (["--mode", "synthetic", "--compute", "no-such"], "--compute no-such"),
         (["--mode", "synthetic", "--environment", "mine:1"], "--environment mine:1"),
         (["--mode", "synthetic", "--environment", "python"], "--environment python"),

@@ -162,6 +162,8 @@ def replay(
 
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
+    if mode is Mode.SYNTHETIC:
+        synthetic.only_direct(options)
     if mode is Mode.DIRECT:
         synthetic.only_synthetic(jobs)
     elif dry_run or debug_hierarchy:

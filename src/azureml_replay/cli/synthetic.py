@@ -17,6 +17,7 @@ from azureml_replay.terminal import Line, Terminal, amount
 
 if TYPE_CHECKING:
     from azureml_replay.config import WorkspaceConfig
+    from azureml_replay.replay import ReplayOptions
     from azureml_replay.selection import Selection
     from azureml_replay.synthetic.dry_run import DryRun
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
@@ -92,6 +93,14 @@ def job_flags(
     grown = SyntheticOptions(trials=trials if expand_automl_trials else None, edges=edges.value)
     shape = Shape(tree=grown, files=chosen)
     return SyntheticReplayOptions(shape=shape, compute=compute, environment=environment, wait=not no_wait)
+
+
+def only_direct(options: ReplayOptions) -> None:
+    """Raises UserError where a flag was given that synthetic replay would not obey."""
+    flags = {"--attach": options.attach, "--keep-run-type": options.plan.keep_run_type, "--ids new": options.new_ids}
+    for flag, given in flags.items():
+        if given:
+            raise UserError(f"{flag} is for direct replay: leave it out, or leave out --mode synthetic")
 
 
 def only_synthetic(options: SyntheticReplayOptions) -> None:
