@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
-from azureml_replay.model import Experiment, Omission, RunId, WorkspaceRef
+from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.selection import Selection, chosen
 from azureml_replay.workspace import Target
 
@@ -60,9 +60,3 @@ def experiment_omissions(experiment: Experiment, existing: frozenset[str]) -> It
 def _digest(experiment: Experiment) -> bytes:
     carried = (experiment.name, experiment.description, sorted(experiment.tags.items()), experiment.archived)
     return hashlib.blake2b(repr(carried).encode(), digest_size=16).digest()
-
-
-def sent_to(archive: Archive, target: WorkspaceRef, experiment: Experiment) -> bool:
-    """True where the ledger says that it is there."""
-    receipt = archive.receipt(target, OWNER, experiment_item(experiment.name))
-    return receipt is not None and receipt.state is State.SENT

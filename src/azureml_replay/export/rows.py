@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 from math import isfinite
 from typing import TypeAlias
 
-import orjson
-
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.records import dumps
 from azureml_replay.model import Instant, Json, Run, RunId, Value
 
 
@@ -107,10 +106,8 @@ def columns(table: type[Row]) -> tuple[str, ...]:
 
 def rows_of(archive: Archive, root: RunId, run: Run) -> Iterator[tuple[str, Row]]:
     """Every row of one run, with its table's name. Holds one chunk of points at most. Raises IntegrityError."""
-    details = archive.details(run.id)
-    whole = details.run if details else run
-    yield "runs", _run(root, whole)
-    for table, pairs in (("parameters", whole.parameters), ("tags", whole.tags), ("properties", whole.properties)):
+    yield "runs", _run(root, run)
+    for table, pairs in (("parameters", run.parameters), ("tags", run.tags), ("properties", run.properties)):
         for key, value in pairs.items():
             yield table, PairRow(run=run.id, key=key, value=_text(value))
     yield from (("points", row) for row in _points(archive, run.id))
@@ -145,7 +142,7 @@ def _run(root: RunId, run: Run) -> RunRow:
         end=_stamp(run.end),
         creator=run.creator,
         archived=run.hidden,
-        error=None if run.error is None else orjson.dumps(run.error).decode(),
+        error=_text(run.error),
     )
 
 
@@ -189,7 +186,7 @@ def _exact(value: Value) -> str | None:
 
 
 def _text(value: Json) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+    return value if value is None or isinstance(value, str) else dumps(value).decode().strip()
 
 
 def _stamp(moment: Instant | None) -> str | None:

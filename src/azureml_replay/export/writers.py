@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, get_type_hints
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, get_type_hints
 
-import orjson
-
+from azureml_replay.archive.records import dumps
 from azureml_replay.errors import UserError
 from azureml_replay.export.rows import TABLES, Row, columns
 
 if TYPE_CHECKING:
     import pyarrow
 
+Cell: TypeAlias = "str | int | float | bool | None"
 ROWS_PER_GROUP = 50_000
 """Rows of one Parquet group: about 5 MB of Python objects, and groups large enough to be scanned fast."""
 
@@ -45,7 +45,7 @@ class JsonLines:
 
     def write(self, table: str, row: Row) -> None:
         """One more line."""
-        self._files[table].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        self._files[table].write(dumps(_cells(row)).strip() + b"\n")
 
     def __enter__(self) -> Self:
         return self
@@ -73,12 +73,12 @@ class Parquet:
             )
             for name, schema in self._schemas.items()
         }
-        self._held: dict[str, list[dict[str, object]]] = {name: [] for name in TABLES}
+        self._held: dict[str, list[dict[str, Cell]]] = {name: [] for name in TABLES}
 
     def write(self, table: str, row: Row) -> None:
         """One more row; a full group goes to the file."""
         held = self._held[table]
-        held.append({name: getattr(row, name) for name in columns(type(row))})
+        held.append(_cells(row))
         if len(held) >= ROWS_PER_GROUP:
             self._flush(table)
 
@@ -96,6 +96,10 @@ class Parquet:
             if error is None:
                 for table in TABLES:
                     self._flush(table)
+
+
+def _cells(row: Row) -> dict[str, Cell]:
+    return {name: getattr(row, name) for name in columns(type(row))}
 
 
 def _schema(pa: Any, row: type[Row]) -> pyarrow.Schema:  # noqa: ANN401 - the module, imported late
