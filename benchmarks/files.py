@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.floor import ENTRIES, of_archive
+from benchmarks.floor import ENTRIES, Way, of_archive
 from benchmarks.measure import Measured, measured, measured_program, table, written
 from benchmarks.raw_files import Work
 from benchmarks.shapes import SHAPES, Shape, fill
@@ -110,7 +110,7 @@ class Bench:
         took = measured(self.sandbox, "replay", str(archive), "--target", target, *more, *width)
         files = self.files()
         with Archive.open(archive, write=False) as held:
-            floor = dict(of_archive(held).replay)
+            floor = {} if what == STILL else dict(of_archive(held, way=Way(what)).replay)
         return Trial(what, "replay", len(files), sum(size for _, size in files), took, floor)
 
     def extracted(self, name: str, *more: str) -> Path:
@@ -245,7 +245,7 @@ def _against(one: Trial, trials: list[Trial], who: str) -> object:
 def _requests(trials: list[Trial]) -> str:
     rows: list[list[object]] = []
     for one in trials:
-        if one.floor and one.what != STILL:
+        if one.floor:
             least, asked = sum(one.floor.values()), one.measured.requests
             entries = [side.get(ENTRIES, 0) for side in (one.measured.routes, one.floor)]
             rows.append([one.what, one.files, asked, least, asked / least, *entries])

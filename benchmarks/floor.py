@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.blocks import COPIED_BLOCK_BYTES
+from azureml_replay.azure.blocks import BLOCK_BYTES, COPIED_BLOCK_BYTES
 from azureml_replay.azure.encode import RUNS_PER_PAGE
 from azureml_replay.azure.files import WHOLE_COPY_BYTES
 from azureml_replay.limits import (
@@ -41,6 +42,19 @@ COPY = "PUT blob PUT copy"
 UPLOAD = "PUT blob PUT"
 COPY_BLOCK = "PUT blob PUT block copy"
 BLOCK_LIST = "PUT blob PUT blocklist"
+READ = "GET blob GET"
+BLOCK = "PUT blob PUT block"
+
+
+class Way(Enum):
+    """How the bytes of files come into a target."""
+
+    COPY = "copy"
+    """Storage fetches them."""
+    RELAY = "relay"
+    """Through us, because storage cannot."""
+    UPLOAD = "upload"
+    """From the archive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +99,7 @@ class Floors:
     verify: Counter[str] = field(default_factory=Counter)
 
 
-def floors(experiments: Iterable[str], runs: Iterable[RunFacts], pages: Pages = Pages()) -> Floors:
+def floors(experiments: Iterable[str], runs: Iterable[RunFacts], pages: Pages = Pages(), way: Way = Way.COPY) -> Floors:
     """One pass; memory grows with experiments and levels only."""
     found = Floors()
     names, jobs, blobs, own = list(experiments), 0, 0, 0
@@ -93,7 +107,7 @@ def floors(experiments: Iterable[str], runs: Iterable[RunFacts], pages: Pages = 
     for run in runs:
         _read(found.extract, run, pages, own_files=0)
         _read(found.verify, run, pages, own_files=run.own_files)
-        _write(found.replay, run)
+        _write(found.replay, run, way)
         by_experiment[run.experiment] += 1
         by_level[run.experiment, run.level] += 1
         hidden[run.experiment] += run.hidden
@@ -117,17 +131,34 @@ def _read(into: Counter[str], run: RunFacts, pages: Pages, *, own_files: int) ->
     into[INDEX] += _pages(run.indexed + own_files, pages.index)
 
 
-def _write(into: Counter[str], run: RunFacts) -> None:
+def _write(into: Counter[str], run: RunFacts, way: Way) -> None:
     longest = max(run.rows, default=0)
     into[APPEND] += max(_requests(sum(run.rows), ROWS_PER_REQUEST), _requests(longest, ROWS_PER_SERIES_AND_REQUEST))
     into[ENTRIES] += _requests(len(run.files) + run.own_files, FILES_PER_REQUEST)
     into[UPLOAD] += run.own_files
     for size in run.files:
-        if size <= WHOLE_COPY_BYTES:
-            into[COPY] += 1
+        if way is Way.COPY:
+            _copy(into, size)
         else:
-            into[COPY_BLOCK] += _requests(size, COPIED_BLOCK_BYTES)
-            into[BLOCK_LIST] += 1
+            _pass_through(into, size, read=way is Way.RELAY)
+
+
+def _copy(into: Counter[str], size: int) -> None:
+    if size <= WHOLE_COPY_BYTES:
+        into[COPY] += 1
+        return
+    into[COPY_BLOCK] += _requests(size, COPIED_BLOCK_BYTES)
+    into[BLOCK_LIST] += 1
+
+
+def _pass_through(into: Counter[str], size: int, *, read: bool) -> None:
+    """Blocks of the size that keeps memory small: larger ones would be fewer, and four times the memory."""
+    if size <= BLOCK_BYTES:
+        into[UPLOAD] += 1
+    else:
+        into[BLOCK] += _requests(size, BLOCK_BYTES)
+        into[BLOCK_LIST] += 1
+    into[READ] += read * max(1, _requests(size, BLOCK_BYTES))
 
 
 def _requests(items: int, at_once: int) -> int:
@@ -155,6 +186,6 @@ def facts(archive: Archive) -> Iterator[RunFacts]:
         )
 
 
-def of_archive(archive: Archive, pages: Pages = Pages()) -> Floors:
+def of_archive(archive: Archive, pages: Pages = Pages(), way: Way = Way.COPY) -> Floors:
     """The floors of all that was extracted."""
-    return floors((one.name for one in archive.experiments()), facts(archive), pages)
+    return floors((one.name for one in archive.experiments()), facts(archive), pages, way)

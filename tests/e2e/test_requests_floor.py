@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks import floor
-from benchmarks.floor import Floors, Pages, RunFacts, floors, of_archive
+from benchmarks.floor import Floors, Pages, RunFacts, Way, floors, of_archive
 from benchmarks.measure import by_route
 
 from azureml_replay.archive.archive import Archive
@@ -137,3 +137,18 @@ def test_the_floor_counts_by_hand() -> None:
         floor.COPY_BLOCK: 3,
         floor.BLOCK_LIST: 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [
+        (Way.RELAY, {floor.READ: 152, floor.BLOCK: 151, floor.BLOCK_LIST: 2, floor.UPLOAD: 1}),
+        (Way.UPLOAD, {floor.BLOCK: 151, floor.BLOCK_LIST: 2, floor.UPLOAD: 1}),
+    ],
+)
+def test_bytes_that_pass_through_us_count_by_blocks(way: Way, expected: dict[str, int]) -> None:
+    """A file of 1 byte, one of 2 MiB and a byte, one of 298 MiB: 1 read and 1 upload, 2 blocks, 149 blocks."""
+    run = RunFacts(experiment="a", level=0, submitted=True, files=(1, 2 * 2**20 + 1, 298 * 2**20))
+    found = floors(["a"], [run], way=way).replay
+
+    assert {route: count for route, count in found.items() if "blob" in route and count} == expected
