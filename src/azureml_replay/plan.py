@@ -5,101 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
-from azureml_replay.code import code_of
-from azureml_replay.file_plan import ALL_FILES, TWICE, UNINDEXED_FOLDER, FileChoice
-from azureml_replay.fitting import (
-    CODE_FILE,
-    JOB_FILE,
-    OVERFLOW_FILE,
-    Fitting,
-    fit_run,
-    fit_series,
-    say_what_acts,
-    without_lost,
-)
+from azureml_replay.file_plan import ALL_FILES, FileChoice
+from azureml_replay.fitting import Fitting, fit_run, fit_series, say_what_acts, without_lost
 from azureml_replay.ids import Ids, rewritten, same
 from azureml_replay.lending import Lender, Lent, always, own_path
 from azureml_replay.limits import DOCUMENTED, Limits
-from azureml_replay.model import (
-    UNREADABLE,
-    Artifact,
-    CodeReference,
-    FileTotals,
-    Job,
-    Json,
-    Listed,
-    Omission,
-    Run,
-    RunDetails,
-    RunId,
-    Series,
-    SeriesKey,
-    WorkspaceRef,
-)
+from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunDetails, RunId, Series, SeriesKey
+from azureml_replay.own_files import code_file, own_files
+from azureml_replay.planned_files import planned_files
+from azureml_replay.recorded import Recorded
 from azureml_replay.selection import Selection, chosen
 
 SHARED = "shared with another run, carried once with its owner"
-NO_CODE = "code: left out (no --code)"
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
-LOST = "listed by the artifact index, but its bytes were not found"
-
-
-class Recorded(Protocol):
-    """What planning reads of an archive."""
-
-    source: WorkspaceRef
-
-    def listing(self) -> Iterable[Listed]:
-        """Light rows of every run."""
-        ...
-
-    def units(self) -> Iterator[RunId]:
-        """Roots, newest first."""
-        ...
-
-    def unit_details(self, root: RunId) -> Iterator[RunDetails]:
-        """Its runs with inputs, outputs and definitions, parents first."""
-        ...
-
-    def details(self, run: RunId) -> RunDetails | None:
-        """The run with inputs and outputs, its definition and specification."""
-        ...
-
-    def job(self, run: RunId) -> Job | None:
-        """ARM's document, for root jobs."""
-        ...
-
-    def series(self, run: RunId) -> Sequence[tuple[Series, int]]:
-        """What was logged, with the number of rows."""
-        ...
-
-    def artifact_totals(self, run: RunId) -> FileTotals:
-        """What there is to carry, in figures."""
-        ...
-
-    def lost_files(self, run: RunId) -> Iterator[Artifact]:
-        """Files that the index lists and the storage does not hold."""
-        ...
-
-    def artifacts(self, run: RunId) -> Iterator[Artifact]:
-        """A run's files, by path."""
-        ...
-
-    def code(self, reference: CodeReference) -> object:
-        """What holds it; a text says why nothing does; None where nobody asked for it."""
-        ...
-
-    def only_last(self, run: RunId) -> bool:
-        """Whether its rows are the last of each name as MLflow tells them, and not its history."""
-        ...
-
-    def stored_twice(self, run: RunId) -> Iterator[str]:
-        """Paths for which index and storage name different places, both with bytes."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,8 +157,8 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
         typed=options.keep_run_type,
         container=lender.container if lender else "",
     )
-    files, size = _files(recorded, run.id, fitting, options.files)
-    code = tuple(_code(recorded, details.run, job, fitting))
+    files, size = planned_files(recorded, run.id, fitting, options.files)
+    code = tuple(code_file(recorded, details.run, job, fitting))
     return Step(
         source=run.id,
         unit=root,
@@ -246,7 +167,7 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
         series=tuple((series, rows) for series, rows in logged if series.key not in over),
         files=files,
         bytes=size,
-        own_files=(*_own_files(details, job, overflow=bool(over or fitting.overflow)), *code),
+        own_files=(*own_files(details, job, overflow=bool(over or fitting.overflow)), *code),
         overflow=fitting.overflow,
         overflow_series=over,
         waiting=waiting,
@@ -280,119 +201,3 @@ def _say_what_names_the_source(run: RunId, logged: Iterable[tuple[Series, int]],
     for series, _ in logged:
         if any(kind == "Artifact" for _, kind in series.columns):
             fitting.omit(f"metric {series.key.name}: its link to a file", "names the run by its id in the source")
-
-
-def _files(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:
-    totals = recorded.artifact_totals(run)
-    if not choice.artifacts:
-        if totals.files or totals.lost:
-            fitting.omit(f"{totals.files + totals.lost} files", "left out by --no-artifacts")
-        return 0, 0
-    for artifact in recorded.lost_files(run) if totals.lost else ():
-        fitting.omit(f"file {artifact.path}", artifact.gone or LOST)
-    for path in recorded.stored_twice(run) if totals.twice else ():
-        fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")
-    return _chosen(recorded, run, fitting, choice) if choice.narrowed else (totals.files, totals.bytes)
-
-
-def _chosen(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:
-    """Each file is looked at: only where a choice was made."""
-    files = size = 0
-    for artifact in recorded.artifacts(run):
-        if artifact.stored is None:
-            continue
-        reason = choice.refusal(artifact.path, artifact.stored.size_bytes)
-        if reason:
-            fitting.omit(f"file {artifact.path}", reason)
-        else:
-            files, size = files + 1, size + artifact.stored.size_bytes
-    return files, size
-
-
-def _code(recorded: Recorded, run: Run, job: Job | None, fitting: Fitting) -> Iterator[str]:
-    """The path of the code's zip, where the archive holds it."""
-    reference = code_of(run, job)
-    if reference is None:
-        return
-    held = recorded.code(reference)
-    if held is None:
-        fitting.omit("code snapshot", NO_CODE)
-    elif isinstance(held, str):
-        fitting.omit("code snapshot", f"code could not be read: {held}")
-    else:
-        yield CODE_FILE
-
-
-def _own_files(details: RunDetails, job: Job | None, *, overflow: bool) -> Iterator[str]:
-    told = (details.definition, details.specification, details.run.warnings, details.more or None)
-    if job is not None or any(part is not None for part in told):
-        yield JOB_FILE
-    if overflow:
-        yield OVERFLOW_FILE
-
-
-def job_document(recorded: Recorded, run: RunId) -> Json:
-    """What `replay/job.json` holds: ARM's document for a root job, and run history's definition of any run.
-
-    With what a run can be given by no repeatable request: its warnings, and what is not known yet.
-    """
-    details, job = recorded.details(run), recorded.job(run)
-    said = {"warnings": details.run.warnings, "more": details.more} if details else {}
-    return {
-        "job": job.document if job else None,
-        "definition": details.definition if details else None,
-        "specification": details.specification if details else None,
-        **{name: value for name, value in said.items() if value},
-    }
-
-
-@dataclass(slots=True)
-class PlanSummary:
-    """A plan in figures; `add` takes its steps as they come."""
-
-    units: int = 0
-    runs: int = 0
-    points: int = 0
-    files: int = 0
-    bytes: int = 0
-    own_files: int = 0
-    omissions: int = 0
-    overflow: int = 0
-    """Of the omissions: what the target's limits refuse, which lies whole in `replay/overflow.json` of its run."""
-    experiments: dict[str, int] = field(default_factory=dict)
-    """Runs by experiment."""
-    statuses: dict[str, int] = field(default_factory=dict)
-    reasons: dict[str, int] = field(default_factory=dict)
-    """Omissions by reason."""
-    unknown: Mapping[str, int] = field(default_factory=dict)
-    """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
-
-    def add(self, step: Step) -> None:
-        """One more step."""
-        self.units += step.depth == 0 and step.source == step.unit
-        self.runs += 1
-        self.points += step.points
-        self.files += step.files
-        self.bytes += step.bytes
-        self.own_files += len(step.own_files)
-        self.experiments[step.run.experiment] = self.experiments.get(step.run.experiment, 0) + 1
-        self.statuses[step.run.status] = self.statuses.get(step.run.status, 0) + 1
-        self.overflow += len(step.overflow_series) + sum(map(len, step.overflow.values()))
-        self.omit(step.omissions)
-
-    def omit(self, omissions: Iterable[Omission]) -> None:
-        """What the target will not have."""
-        for omission in omissions:
-            self.omissions += 1
-            self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
-
-
-def summarize(
-    steps: Iterable[Step], extraction: Iterable[Omission] = (), unknown: Mapping[str, int] | None = None
-) -> PlanSummary:
-    """Counts a plan as it streams by, and what the extraction could not bring or did not know."""
-    summary = PlanSummary(unknown=unknown or {})
-    for step in steps:
-        summary.add(step)
-    summary.omit(extraction)
-    return summary

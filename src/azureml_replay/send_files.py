@@ -20,7 +20,8 @@ from azureml_replay.fitting import CODE_FILE, JOB_FILE
 from azureml_replay.limits import FILES_PER_REQUEST
 from azureml_replay.listing import RUN_FOLDER
 from azureml_replay.model import ARTIFACT_STORE, Artifact, Json, Location, Points, RunId, SeriesKey, StoredFile
-from azureml_replay.plan import Step, job_document
+from azureml_replay.own_files import job_document
+from azureml_replay.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, Supply
 from azureml_replay.sync import Prefer

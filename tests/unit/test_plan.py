@@ -24,7 +24,8 @@ from azureml_replay.model import (
     SeriesKey,
     WorkspaceRef,
 )
-from azureml_replay.plan import PlanOptions, Step, plan, reusing, summarize
+from azureml_replay.plan import PlanOptions, Step, plan, reusing
+from azureml_replay.plan_summary import summarize
 from azureml_replay.selection import Selection
 
 SOURCE = WorkspaceRef("sub", "group", "old")

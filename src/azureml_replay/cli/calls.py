@@ -20,7 +20,8 @@ from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import UserError
 from azureml_replay.extract import Extracted, ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
-from azureml_replay.plan import PlanOptions, PlanSummary
+from azureml_replay.plan import PlanOptions
+from azureml_replay.plan_summary import PlanSummary, summarize
 from azureml_replay.progress import Progress
 from azureml_replay.replay import Replayed, ReplayOptions
 from azureml_replay.selection import Selection
@@ -76,7 +77,7 @@ def plan(
     with Archive.open(folder, write=False) as archive:
         if target is not None:
             options = replaying.as_kept(archive, target.ref, options)
-        return planning.summarize(planning.plan(archive, selection, options), archive.omissions(), archive.unknown())
+        return summarize(planning.plan(archive, selection, options), archive.omissions(), archive.unknown())
 
 
 async def replay(

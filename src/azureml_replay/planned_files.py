@@ -1,0 +1,38 @@
+"""Which of a run's files go, and why the others stay behind (pure)."""
+
+from __future__ import annotations
+
+from azureml_replay.file_plan import TWICE, UNINDEXED_FOLDER, FileChoice
+from azureml_replay.fitting import Fitting
+from azureml_replay.model import RunId
+from azureml_replay.recorded import Recorded
+
+LOST = "listed by the artifact index, but its bytes were not found"
+
+
+def planned_files(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:
+    """How many there are to send, and their bytes."""
+    totals = recorded.artifact_totals(run)
+    if not choice.artifacts:
+        if totals.files or totals.lost:
+            fitting.omit(f"{totals.files + totals.lost} files", "left out by --no-artifacts")
+        return 0, 0
+    for artifact in recorded.lost_files(run) if totals.lost else ():
+        fitting.omit(f"file {artifact.path}", artifact.gone or LOST)
+    for path in recorded.stored_twice(run) if totals.twice else ():
+        fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")
+    return _chosen(recorded, run, fitting, choice) if choice.narrowed else (totals.files, totals.bytes)
+
+
+def _chosen(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:
+    """Each file is looked at: only where a choice was made."""
+    files = size = 0
+    for artifact in recorded.artifacts(run):
+        if artifact.stored is None:
+            continue
+        reason = choice.refusal(artifact.path, artifact.stored.size_bytes)
+        if reason:
+            fitting.omit(f"file {artifact.path}", reason)
+        else:
+            files, size = files + 1, size + artifact.stored.size_bytes
+    return files, size
