@@ -172,7 +172,7 @@ _RUNDATA = (
     Row("systemSettings", Fate.FILE, "recorded as null; not in the interface file"),
 )
 _ARTIFACT = (
-    Row("path", Fate.CARRIED, "the same; below `replay/` it moves to `replay/source/`"),
+    Row("path", Fate.CARRIED, "same; below `replay/`: to `replay/source/`; longer than a blob may be called: omission"),
     Row(
         "dataPath",
         Fate.CARRIED,

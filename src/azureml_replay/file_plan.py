@@ -10,10 +10,14 @@ from itertools import groupby
 from typing import Any
 
 from azureml_replay.fitting import MOVED_FOLDER, OWN_FOLDER
-from azureml_replay.model import Artifact, Json
+from azureml_replay.limits import DOCUMENTED, Limits
+from azureml_replay.model import CONTAINER_PREFIX, RUN_FOLDER, Artifact, Json, RunId
 
 UNINDEXED_FOLDER = OWN_FOLDER + "unindexed/"
 TWICE = "the index names another place for this path"
+TOO_LONG = f"the target's storage holds no name of more than {DOCUMENTED.blob_name:,} characters"
+LONGEST_MOVE = len(UNINDEXED_FOLDER)
+"""Characters by which a path may grow on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +83,29 @@ def in_order(artifacts: Iterable[Artifact]) -> Iterator[tuple[Artifact, bool]]:
             yield artifact, number > 0
 
 
-def placed(artifacts: Iterable[Artifact], choice: FileChoice = ALL_FILES) -> Iterator[tuple[str, Artifact]]:
-    """What is carried of a run's files, given by path: each with its path in the target."""
-    if not choice.artifacts:
-        return
+def room_of(run: RunId, limits: Limits = DOCUMENTED) -> int:
+    """Characters that a path may have in the container of a run of the target, by its id there."""
+    return min(limits.artifact_path, limits.blob_name - len(f"{RUN_FOLDER}{CONTAINER_PREFIX}{run}/"))
+
+
+def characters(path: str) -> int:
+    """As a storage counts them: UTF-16 units."""
+    return len(path.encode("utf-16-le", errors="surrogatepass")) // 2
+
+
+def planned(artifacts: Iterable[Artifact], choice: FileChoice, room: int) -> Iterator[tuple[str, Artifact, str | None]]:
+    """A run's files that have bytes, given by path: each with its path in the target, and why it is left out, if so."""
     for artifact, twice in in_order(artifacts):
-        if artifact.stored and not choice.refusal(artifact.path, artifact.stored.size_bytes):
-            yield target_path(artifact.path, twice=twice), artifact
+        if artifact.stored is not None:
+            path = target_path(artifact.path, twice=twice)
+            reason = choice.refusal(artifact.path, artifact.stored.size_bytes)
+            yield path, artifact, reason or (TOO_LONG if characters(path) > room else None)
+
+
+def placed(artifacts: Iterable[Artifact], choice: FileChoice, room: int) -> Iterator[tuple[str, Artifact]]:
+    """What is carried of a run's files, given by path: each with its path in the target."""
+    if choice.artifacts:
+        yield from ((path, artifact) for path, artifact, reason in planned(artifacts, choice, room) if reason is None)
 
 
 def target_path(path: str, *, twice: bool = False) -> str:

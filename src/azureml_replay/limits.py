@@ -41,7 +41,10 @@ class Limits:
     input_datasets: int = 200
     output_datasets: int = 20
     artifact_path: int = 5_000
+    """Of a file as the run shows it."""
     blob_name: int = 1_024
+    """Of a file as the storage holds it, folders before it included; UTF-16 units: 512 emoji are what it takes, and
+    more is a 400 (azure-storage-cpp#291)."""
 
 
 DOCUMENTED = Limits()

@@ -121,6 +121,8 @@ class AssetReference:
 UNREADABLE = "unreadable "
 """How a key begins among the unknown ones whose value has a form that nobody foresaw: its document is archived."""
 CONTAINER_PREFIX = "dcid."
+RUN_FOLDER = "ExperimentRun/"
+"""Of the artifact store: containers of runs lie below it."""
 """Before a run's id: the name of its container."""
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 """States in which the service changes a run no more (clients.md 3.2; NotResponding and Paused may still move)."""
@@ -352,6 +354,8 @@ class FileTotals:
     """That the index lists and the storage does not hold."""
     twice: int
     """More than one for a path: index and storage name different places, both with bytes."""
+    longest: int = 0
+    """UTF-8 bytes of the longest path of those that have bytes: at least as many as its characters for a storage."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from azureml_replay.file_plan import ALL_FILES, FileChoice
+from azureml_replay.file_plan import ALL_FILES, FileChoice, room_of
 from azureml_replay.fitting import Fitting, fit_run, fit_series, say_what_acts, without_lost
 from azureml_replay.ids import Ids, rewritten, same
 from azureml_replay.lending import Lender, Lent, always, own_path
@@ -54,6 +54,8 @@ class Step:
     """What its metrics will be, with the number of rows; empty where another run owns the container."""
     files: int
     bytes: int
+    room: int
+    """Characters that a file's path may have in the target."""
     own_files: tuple[str, ...] = ()
     """Paths of the files that we make; `own_document` gives what is in them."""
     overflow: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
@@ -157,7 +159,8 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
         typed=options.keep_run_type,
         container=lender.container if lender else "",
     )
-    files, size = planned_files(recorded, run.id, fitting, options.files)
+    room = room_of(options.ids(run.id), options.limits)
+    files, size = planned_files(recorded, run.id, fitting, options.files, room)
     code = tuple(code_file(recorded, details.run, job, fitting))
     return Step(
         source=run.id,
@@ -167,6 +170,7 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
         series=tuple((series, rows) for series, rows in logged if series.key not in over),
         files=files,
         bytes=size,
+        room=room,
         own_files=(*own_files(details, job, overflow=bool(over or fitting.overflow)), *code),
         overflow=fitting.overflow,
         overflow_series=over,

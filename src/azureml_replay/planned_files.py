@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azureml_replay.file_plan import TWICE, UNINDEXED_FOLDER, FileChoice
+from azureml_replay.file_plan import LONGEST_MOVE, TWICE, UNINDEXED_FOLDER, FileChoice, planned
 from azureml_replay.fitting import Fitting
 from azureml_replay.model import RunId
 from azureml_replay.recorded import Recorded
@@ -10,8 +10,8 @@ from azureml_replay.recorded import Recorded
 LOST = "listed by the artifact index, but its bytes were not found"
 
 
-def planned_files(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:
-    """How many there are to send, and their bytes."""
+def planned_files(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice, room: int) -> tuple[int, int]:
+    """How many there are to send, and their bytes. `room`: the characters that a path may have."""
     totals = recorded.artifact_totals(run)
     if not choice.artifacts:
         if totals.files or totals.lost:
@@ -21,18 +21,17 @@ def planned_files(recorded: Recorded, run: RunId, fitting: Fitting, choice: File
         fitting.omit(f"file {artifact.path}", artifact.gone or LOST)
     for path in recorded.stored_twice(run) if totals.twice else ():
         fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")
-    return _chosen(recorded, run, fitting, choice) if choice.narrowed else (totals.files, totals.bytes)
+    if choice.narrowed or totals.longest + LONGEST_MOVE > room:
+        return _chosen(recorded, run, fitting, choice, room)
+    return totals.files, totals.bytes
 
 
-def _chosen(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice) -> tuple[int, int]:
-    """Each file is looked at: only where a choice was made."""
+def _chosen(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice, room: int) -> tuple[int, int]:
+    """Each file is looked at: only where a choice was made, or a name may be too long."""
     files = size = 0
-    for artifact in recorded.artifacts(run):
-        if artifact.stored is None:
-            continue
-        reason = choice.refusal(artifact.path, artifact.stored.size_bytes)
+    for _, artifact, reason in planned(recorded.artifacts(run), choice, room):
         if reason:
             fitting.omit(f"file {artifact.path}", reason)
-        else:
+        elif artifact.stored is not None:
             files, size = files + 1, size + artifact.stored.size_bytes
     return files, size

@@ -18,8 +18,17 @@ from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.file_plan import FileChoice, placed
 from azureml_replay.fitting import CODE_FILE, JOB_FILE
 from azureml_replay.limits import FILES_PER_REQUEST
-from azureml_replay.listing import RUN_FOLDER
-from azureml_replay.model import ARTIFACT_STORE, Artifact, Json, Location, Points, RunId, SeriesKey, StoredFile
+from azureml_replay.model import (
+    ARTIFACT_STORE,
+    RUN_FOLDER,
+    Artifact,
+    Json,
+    Location,
+    Points,
+    RunId,
+    SeriesKey,
+    StoredFile,
+)
 from azureml_replay.own_files import job_document
 from azureml_replay.plan import Step
 from azureml_replay.progress import Progress
@@ -63,7 +72,7 @@ class FileSender:
         files = size = 0
         left = (
             (path, artifact)
-            for path, artifact in placed(self.archive.artifacts(step.source), choice)
+            for path, artifact in placed(self.archive.artifacts(step.source), choice, step.room)
             if not _arrived(receipts, path, artifact)
         )
         self.kept.pop(step.source, None)
@@ -120,7 +129,7 @@ class FileSender:
             if not places:
                 return sent
             made = {}
-            now = placed(self.archive.artifacts(step.source), choice)
+            now = placed(self.archive.artifacts(step.source), choice, step.room)
             batch = {path: artifact for path, artifact in now if artifact.location in places}
         raise Rejected(f"file {next(iter(batch), '')} of run {step.source} changes all the time")
 

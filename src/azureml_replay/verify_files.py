@@ -97,12 +97,12 @@ class FileCheck:
     def _expected(self, step: Step, choice: FileChoice) -> Expected:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Artifact] = {}
-        for path, artifact in placed(self.archive.artifacts(step.source), choice):
+        for path, artifact in placed(self.archive.artifacts(step.source), choice, step.room):
             if artifact.stored is not None:
                 files[path], origins[path] = self.archive.described(artifact.stored), artifact
         left_out = {target_path(artifact.path) for artifact in self.archive.lost_files(step.source)}
         if choice != ALL_FILES:
-            left_out |= {path for path, _ in placed(self.archive.artifacts(step.source))}
+            left_out |= {path for path, _ in placed(self.archive.artifacts(step.source), ALL_FILES, step.room)}
         for made in own_files(self.archive, step):
             files[made.path] = as_stored(made)
             if self.deep is not None and isinstance(made, HeldFile):

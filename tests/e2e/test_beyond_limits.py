@@ -14,11 +14,13 @@ from azureml_replay.archive.documents import KEPT
 from azureml_replay.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import Sandbox
-from azureml_sandbox.world import scalar
+from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar
 from e2e.library import migrated
 from e2e.tampering import BYTES, FILE, Held, change, fill, row
 
 LONG = "a text of more than two hundred and fifty-five characters, " * 5
+ROOM = 1_024 - len("ExperimentRun/dcid.root/")
+LONGEST, MOVED = "outputs/".ljust(ROOM, "x"), "replay/".ljust(ROOM, "x")
 WARNINGS = [{"source": "compute", "message": "one node was lost"}]
 
 
@@ -31,6 +33,9 @@ def odd(held: Held) -> None:
     held.world.metrics.append(held.guid, scalar("dcid.root", "n" * 300), [row(0, 0.5, "n" * 300)])
     located = replace(scalar("dcid.child", "located"), properties={"uxMetricType": "x", "dataLocation": "aml://y"})
     held.world.metrics.append(held.guid, located, [row(0, 0.5, "located")])
+    for path in (LONGEST, MOVED):
+        held.world.artifacts.register(held.guid, (RUN_ORIGIN, "dcid.root"), path)
+        held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/{path}", path.encode())
 
 
 def test_each_arrives_or_is_listed(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
@@ -49,6 +54,7 @@ def test_each_arrives_or_is_listed(calm: Sandbox, azure_env: dict[str, str], tmp
         ("root", "metric words", f"a text longer than 255 characters{overflow}"),
         ("root", f"metric {'n' * 300}", f"a name longer than 255 characters{overflow}"),
         ("child", "metric located: dataLocation", KEPT),
+        ("root", f"file {MOVED}", "the target's storage holds no name of more than 1,024 characters"),
     }
     assert done.verdict.omissions == len(told)
     files: dict[str, bytes] = {}
@@ -57,10 +63,10 @@ def test_each_arrives_or_is_listed(calm: Sandbox, azure_env: dict[str, str], tmp
     (named, words) = orjson.loads(files["replay/overflow.json"])["metrics"]
     assert [cells for _, _, cells in words["rows"]] == [[LONG], ["short"]]
     assert (named["name"], named["rows"][0][2]) == ("n" * 300, ["0.5"])
-    assert files[FILE] == BYTES
+    assert (files[FILE], files[LONGEST]) == (BYTES, LONGEST.encode())
 
 
 def ours(held: Held) -> dict[str, Any]:
     """Bytes of the root's files by path."""
-    paths = ("replay/job.json", "replay/overflow.json", FILE)
+    paths = ("replay/job.json", "replay/overflow.json", FILE, LONGEST)
     return {path: held.blob(path).download_blob().readall() for path in paths}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay import lineage
-from azureml_replay.file_plan import FileChoice, target_path
+from azureml_replay.file_plan import FileChoice, placed, target_path
 from azureml_replay.fitting import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.model import (
     Artifact,
@@ -22,6 +22,7 @@ from azureml_replay.model import (
     RunId,
     Series,
     SeriesKey,
+    StoredFile,
     WorkspaceRef,
 )
 from azureml_replay.plan import PlanOptions, Step, plan, reusing
@@ -72,7 +73,8 @@ class Memory:
     def artifact_totals(self, run: RunId) -> FileTotals:
         held = [file.path for file in self.stored.get(run, []) if file.stored]
         twice = len(held) - len(set(held))
-        return FileTotals(*self.files.get(run, (0, 0)), lost=len(self.lost.get(run, [])), twice=twice)
+        longest = max((len(path.encode()) for path in held), default=0)
+        return FileTotals(*self.files.get(run, (0, 0)), lost=len(self.lost.get(run, [])), twice=twice, longest=longest)
 
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
         return iter(self.lost.get(run, []))
@@ -282,6 +284,24 @@ def test_a_file_without_bytes_is_an_omission() -> None:
     step = step_of(a_run(), files={RunId("r1"): (2, 10)}, lost={RunId("r1"): [lost]})
 
     assert (step.files, [omission.what for omission in step.omissions]) == (2, ["file logs/x.txt"])
+
+
+def test_a_name_that_no_storage_holds_is_an_omission() -> None:
+    """What moves below `replay/source/` grows; an emoji takes two of the 1,024 characters that a name has."""
+    room = 1_024 - len("ExperimentRun/dcid.r1/")
+    fits = ["replay/".ljust(room - len("source/"), "x"), "o".ljust(room - 1, "x"), "e" + "🚀" * ((room - 1) // 2)]
+    paths = [*fits, fits[0] + "x", "o".ljust(room + 1, "x"), fits[2] + "🚀"]
+    places = [Location("store", path) for path in paths]
+    files = [
+        Artifact(path=at.path, location=at, indexed=True, stored=StoredFile(location=at, size_bytes=5)) for at in places
+    ]
+
+    step = step_of(a_run(), files={RunId("r1"): (6, 30)}, stored={RunId("r1"): files})
+
+    assert (step.files, step.bytes) == (3, 15)
+    assert [omission.what for omission in step.omissions] == [f"file {path}" for path in paths[3:]]
+    carried = [artifact.path for _, artifact in placed(files, FileChoice(), step.room)]
+    assert carried == fits
 
 
 def test_our_own_folder_makes_room() -> None:

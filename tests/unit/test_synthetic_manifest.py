@@ -46,7 +46,7 @@ def scalar(name: str) -> Series:
 def step(contents: Contents) -> Step:
     series = tuple((scalar(name), len(rows)) for name, rows in contents.rows.items())
     run = Run(id=RUN, tags={"a": "b"}, description="told", parameters={"n": 3, "s": "x"})
-    return Step(source=RUN, unit=RUN, depth=0, run=run, series=series, files=len(contents.files), bytes=0)
+    return Step(source=RUN, unit=RUN, depth=0, run=run, series=series, files=len(contents.files), bytes=0, room=900)
 
 
 def curve(length: int) -> list[Row]:

@@ -184,7 +184,8 @@ class Reading(Database):
         """The files of an extracted run in figures: one question where lists would be three, mostly empty."""
         row: Any = self._one(
             "select count(size_bytes), ifnull(sum(size_bytes), 0), count(*) - count(size_bytes), "
-            "count(size_bytes) - count(distinct iif(size_bytes is null, null, path)) from artifact a "
+            "count(size_bytes) - count(distinct iif(size_bytes is null, null, path)), "
+            "ifnull(max(iif(size_bytes is null, 0, length(cast(path as blob)))), 0) from artifact a "
             "join run on run.id = a.run and run.generation = a.generation where a.run = ?",
             (run,),
         )
