@@ -66,7 +66,8 @@ def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = exporting.export(opened, output, exporting.Format(form.value), progress=progress)
     counted = ", ".join(f"{count:,} {table}" for table, count in done.rows.items())
-    terminal.result(done, [f"exported: {counted}; in {done.output}"])
+    escaped = rf"texts with half of a surrogate pair, written as \ud800 as Parquet cannot hold it: {done.escaped:,}"
+    terminal.result(done, [f"exported: {counted}; in {done.output}", *([escaped] if done.escaped else [])])
     return Exit.OK
 
 

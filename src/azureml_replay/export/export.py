@@ -33,6 +33,8 @@ class Exported:
     output: Path
     rows: dict[str, int]
     """By table; of `seed-json`, jobs, points and files."""
+    escaped: int = 0
+    """Texts of `parquet` in which half of a surrogate pair is written as `\\ud800`: UTF-8 has no form for it."""
 
 
 WRITERS: dict[Format, Callable[[Path], Writer]] = {Format.JSONL: JsonLines, Format.PARQUET: Parquet}
@@ -50,7 +52,8 @@ def export(archive: Archive, output: Path, form: Format, *, progress: Progress =
         written = write_jobs(archive, output)
         return Exported(output=output, rows={"jobs": written.jobs, "points": written.points, "files": written.files})
     with _appearing(output) as folder, WRITERS[form](folder) as writer:
-        return Exported(output=output, rows=_write(archive, writer, progress))
+        rows = _write(archive, writer, progress)
+    return Exported(output=output, rows=rows, escaped=writer.escaped)
 
 
 def _write(archive: Archive, writer: Writer, progress: Progress) -> dict[str, int]:

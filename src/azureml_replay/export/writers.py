@@ -24,6 +24,9 @@ ROWS_PER_GROUP = 50_000
 class Writer(Protocol):
     """Takes rows, by table; closes its files at the end."""
 
+    escaped: int
+    """Texts that the format cannot hold as they are: half of a surrogate pair in them is written as `\\ud800`."""
+
     def write(self, table: str, row: Row) -> None:
         """One more row."""
         ...
@@ -37,6 +40,9 @@ class Writer(Protocol):
 
 class JsonLines:
     """`runs.jsonl` and so on: an object a line, UTF-8."""
+
+    escaped = 0
+    """JSON has its own escape for half of a surrogate pair: every text is read back as it was."""
 
     def __init__(self, folder: Path) -> None:
         """Makes an empty file for every table."""
@@ -55,7 +61,7 @@ class JsonLines:
 
 
 class Parquet:
-    """`runs.parquet` and so on, zstd."""
+    """`runs.parquet` and so on, zstd. Its texts are UTF-8, which has no form for half of a surrogate pair."""
 
     def __init__(self, folder: Path) -> None:
         """Makes the files. Raises UserError where pyarrow is not installed."""
@@ -64,6 +70,7 @@ class Parquet:
             from pyarrow import parquet  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise UserError("Parquet needs pyarrow: pip install 'azureml-job-replayer[parquet]'") from error
+        self.escaped = 0
         self._table = pa.Table
         self._stack = ExitStack()
         self._schemas = {name: _schema(pa, row) for name, row in TABLES.items()}
@@ -83,10 +90,20 @@ class Parquet:
             self._flush(table)
 
     def _flush(self, table: str) -> None:
-        rows = self._held[table]
-        if rows:
-            self._files[table].write_table(self._table.from_pylist(rows, schema=self._schemas[table]))
-            rows.clear()
+        rows, schema = self._held[table], self._schemas[table]
+        if not rows:
+            return
+        try:
+            group = self._table.from_pylist(rows, schema=schema)
+        except UnicodeEncodeError:  # looking at every text beforehand would cost every archive
+            group = self._table.from_pylist([self._escape(row) for row in rows], schema=schema)
+        self._files[table].write_table(group)
+        rows.clear()
+
+    def _escape(self, row: Mapping[str, Cell]) -> dict[str, Cell]:
+        written = {name: _in_utf8(cell) for name, cell in row.items()}
+        self.escaped += sum(written[name] != cell for name, cell in row.items())
+        return written
 
     def __enter__(self) -> Self:
         return self
@@ -100,6 +117,10 @@ class Parquet:
 
 def _cells(row: Row) -> dict[str, Cell]:
     return {name: getattr(row, name) for name in columns(type(row))}
+
+
+def _in_utf8(cell: Cell) -> Cell:
+    return cell.encode(errors="backslashreplace").decode() if isinstance(cell, str) else cell
 
 
 def _schema(pa: Any, row: type[Row]) -> pyarrow.Schema:  # noqa: ANN401 - the module, imported late
