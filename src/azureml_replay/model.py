@@ -286,6 +286,10 @@ class Points:
             self.series, self.steps[start:stop], self.times[start:stop], tuple(c[start:stop] for c in self.values)
         )
 
+    def and_then(self, later: Points) -> Points:
+        """These rows and then those, of the same series, as a new value."""
+        return Points.of(self.series, [*self.rows(), *later.rows()])
+
     @classmethod
     def of(cls, series: Series, rows: Sequence[Row]) -> Points:
         """From rows, each as wide as the series has columns."""

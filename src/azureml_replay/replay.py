@@ -18,6 +18,7 @@ from azureml_replay.archive.ledger import CREATE, UNDONE, WHOLE, State
 from azureml_replay.borrowers import Borrowers, presumed
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.ids import Ids, new_id
+from azureml_replay.intents import Intents
 from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.plan import PlanOptions, Step, plan, plan_unit, planned_units
@@ -26,7 +27,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import send_experiments
 from azureml_replay.send_files import FileSender
-from azureml_replay.send_points import Intents, PointSender
+from azureml_replay.send_points import PointSender
 from azureml_replay.send_runs import RunSender, digest, ending_digest, run_digest
 from azureml_replay.supply import Supply
 from azureml_replay.sync import Prefer

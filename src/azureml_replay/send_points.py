@@ -6,87 +6,28 @@ blindly: after an interruption the target is asked, and only what it lacks is se
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, points_item
-from azureml_replay.compare import Identity, identity
-from azureml_replay.errors import NotFound, Rejected, Uncertain
-from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
-from azureml_replay.model import Points, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.errors import Rejected, Uncertain
+from azureml_replay.intents import Intents
+from azureml_replay.missing_points import Missing
+from azureml_replay.model import Points
+from azureml_replay.open_chunks import OpenChunks
 from azureml_replay.plan import Step
 from azureml_replay.progress import Progress
+from azureml_replay.request_rows import requests
 from azureml_replay.workspace import Target
 
 ATTEMPTS = 5
 """How often one chunk is asked for and completed before the run is left to the next call."""
 
 
-def requests(pieces: Sequence[Points]) -> Iterator[list[Points]]:
-    """Pieces cut so that each list is one request: at most 250 rows of a series, 1,000 in all (pure).
-
-    As few as can be: the larger of rows / 1,000 and the longest series / 250, both rounded up. To keep that promise
-    each request first takes what the requests after it could not, then fills up from the longest.
-    """
-    left = {at: len(piece) for at, piece in enumerate(pieces) if len(piece)}
-    while left:
-        most, rows = max(left.values()), sum(left.values())
-        after = max(-(-rows // ROWS_PER_REQUEST), -(-most // ROWS_PER_SERIES_AND_REQUEST)) - 1
-        take = {at: max(0, rows - after * ROWS_PER_SERIES_AND_REQUEST) for at, rows in left.items()}
-        room = ROWS_PER_REQUEST - sum(take.values())
-        for at in sorted(left, key=lambda at: -left[at]):
-            more = min(ROWS_PER_SERIES_AND_REQUEST - take[at], left[at] - take[at], room)
-            take[at] += more
-            room -= more
-        yield [_next(pieces[at], left[at], count) for at, count in take.items() if count]
-        left = {at: rows - take[at] for at, rows in left.items() if rows > take[at]}
-
-
-def _next(piece: Points, left: int, count: int) -> Points:
-    start = len(piece) - left
-    return piece.slice(start, start + count)
-
-
-@dataclass(slots=True)
-class Intents:
-    """Intents of runs that are sent side by side: those that come while the disk is waited for go down together."""
-
-    archive: Archive
-    target: WorkspaceRef
-    waiting: dict[tuple[RunId, str], bytes] = field(default_factory=dict)
-    ahead: set[tuple[RunId, str]] = field(default_factory=set)
-    """On the disk, and not sent by this process yet: the target need not be asked."""
-
-    def mark_ahead(self, runs: Iterable[RunId]) -> None:
-        """Everything of runs of which nothing was ever sent, in one wait for the disk."""
-        items = {
-            (run, points_item(seq)): digest
-            for run in runs
-            if not any(item.startswith(points_item("")) for item in self.archive.receipts(self.target, run))
-            for seq, digest in self.archive.chunk_digests(run).items()
-        }
-        if items:
-            self.archive.mark_sending(self.target, items)
-            self.ahead.update(items)
-
-    async def mark(self, run: RunId, item: str, digest: bytes) -> None:
-        """On the disk when this returns."""
-        if (run, item) in self.ahead:
-            self.ahead.remove((run, item))
-            return
-        self.waiting[run, item] = digest
-        await asyncio.sleep(0)  # whoever is ready too adds theirs first
-        if (run, item) in self.waiting:
-            self.archive.mark_sending(self.target, self.waiting)
-            self.waiting.clear()
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PointSender:
-    """Sends the chunks of one run at a time."""
+    """Sends the rows of runs."""
 
     archive: Archive
     target: Target
@@ -101,93 +42,115 @@ class PointSender:
         """
         if not step.series:
             return 0
+        digests = self.archive.chunk_digests(step.source)
         receipts = self.archive.receipts(self.target.ref, step.source)
         receipts = {item: one for item, one in receipts.items() if (step.source, item) not in self.intents.ahead}
-        digests = self.archive.chunk_digests(step.source)
-        rechunked = _rechunked(receipts, digests)
-        sent = 0
-        for seq, chunk in self.archive.chunks(step.source):
-            item = points_item(seq)
-            if _is_sent(receipts.get(item), digests[seq]):
-                continue
-            pieces: Sequence[Points] = [piece for piece in chunk if piece.series.key not in step.overflow_series]
-            if ask or rechunked or item in receipts:
-                pieces = await self._missing(step, pieces, seq)
-            await self.intents.mark(step.source, item, digests[seq])
-            sent += await self._append_all(step, pieces, seq)
-            self.archive.mark(self.target.ref, step.source, {item: digests[seq]}, State.SENT, durable=False)
-        return sent
+        due = [seq for seq, digest in digests.items() if not _is_sent(receipts.get(points_item(seq)), digest)]
+        ask = ask or _rechunked(receipts, digests)
+        doubtful = [seq for seq in due if ask or points_item(seq) in receipts]
+        sending = _Sending(self, step, digests)
+        begun = await sending.begun(doubtful)
+        for seq in begun:
+            await sending.complete(seq)
+        await sending.send_new([seq for seq in due if seq not in begun])
+        return sending.rows
 
-    async def _append_all(self, step: Step, pieces: Sequence[Points], seq: int) -> int:
-        """Requests one after the other; where an answer is lost, ask and go on with what lacks."""
-        sent = 0
-        for _ in range(ATTEMPTS):
+
+@dataclass(slots=True)
+class _Sending:
+    """The rows of one run."""
+
+    by: PointSender
+    step: Step
+    digests: Mapping[int, bytes]
+    """Of its chunks."""
+    rows: int = 0
+    """Sent so far."""
+
+    async def begun(self, doubtful: Sequence[int]) -> Sequence[int]:
+        """Chunks of which rows may have arrived; where it is one, asking what it lacks tells."""
+        if len(doubtful) <= 1:
+            return doubtful
+        untouched = await self._missing.untouched(doubtful)
+        return [seq for seq in doubtful if seq not in untouched]
+
+    async def send_new(self, seqs: Sequence[int]) -> None:
+        """Chunks of which nothing was ever sent, together; where an answer is lost, those begun are asked about."""
+        while seqs:
+            chunks = OpenChunks(self.by.archive, self.step.source, seqs, self.step.overflow_series)
+            begun: set[int] = set()
             try:
-                for batch in requests(pieces):
-                    await self._append(step.run.id, batch)
-                    rows = sum(map(len, batch))
-                    sent += rows
-                    self.progress.done("points sent", rows)
+                await self._send_together(chunks, begun)
             except Uncertain:
-                pieces = await self._missing(step, pieces, seq)
-            else:
-                return sent
-        raise Uncertain(f"run {step.run.id}: the answer to appended points was lost {ATTEMPTS} times")
+                for seq in sorted(begun):
+                    if chunks.left[seq]:
+                        await self.complete(seq)
+            seqs = [seq for seq in seqs if seq not in begun]
 
-    async def _append(self, run: RunId, batch: Sequence[Points]) -> None:
-        refused = await self.target.append_points(run, batch)
+    async def _send_together(self, chunks: OpenChunks, begun: set[int]) -> None:
+        """`begun` takes up the chunks of which something may have been sent. Raises Uncertain."""
+        empty = [seq for seq, rows in chunks.left.items() if not rows]
+        begun.update(empty)
+        self._settle(empty)
+        for shares in requests(chunks.lengths()):
+            parts = chunks.take(shares)
+            seqs = {seq for seq, _ in parts}
+            await self._intend(seqs - begun)
+            begun |= seqs
+            await self._append([points for _, points in parts])
+            for seq, points in parts:
+                chunks.left[seq] -= len(points)
+            self._settle([seq for seq in seqs if not chunks.left[seq]])
+
+    async def complete(self, seq: int) -> None:
+        """One chunk of which some rows may have arrived: the target is asked, and gets what it lacks."""
+        for _ in range(ATTEMPTS):
+            pieces = await self._missing.of(seq)
+            await self._intend([seq])
+            try:
+                for shares in requests([len(piece) for piece in pieces]):
+                    await self._append([pieces[at].slice(start, stop) for at, start, stop in shares])
+            except Uncertain:
+                continue
+            self._settle([seq])
+            return
+        raise Uncertain(f"run {self.step.run.id}: the answer to appended points was lost {ATTEMPTS} times")
+
+    @property
+    def _missing(self) -> Missing:
+        return Missing(self.by.archive, self.by.target, self.step)
+
+    async def _append(self, rows: Sequence[Points]) -> None:
+        """One request."""
+        run, batch = self.step.run.id, list(_joined(rows))
+        refused = await self.by.target.append_points(run, batch)
         for at, refusal in refused.items():
             raise Rejected(f"metric {batch[at].series.key.name} of run {run}: {refusal.reason}", status=refusal.status)
+        count = sum(map(len, batch))
+        self.rows += count
+        self.by.progress.done("points sent", count)
 
-    async def _missing(self, step: Step, pieces: Sequence[Points], seq: int) -> list[Points]:
-        """What of `pieces` the target does not hold. Holds one chunk's rows, however long the series is."""
-        await self.target.settle(step.run.id)
-        lacking: dict[SeriesKey, Counter[Identity]] = {piece.series.key: Counter() for piece in pieces}
-        for piece in pieces:
-            lacking[piece.series.key].update(_identities(piece))
-        for piece in self._before(step.source, seq):
-            _count(lacking, piece, +1)
-        for series in {piece.series.key: piece.series for piece in pieces}.values():
-            await self._take_off(step.run.id, series, lacking)
-        return [kept for piece in pieces if (kept := _keep(piece, lacking[piece.series.key])) is not None]
+    async def _intend(self, seqs: Collection[int]) -> None:
+        await self.by.intents.mark(self.step.source, {points_item(seq): self.digests[seq] for seq in seqs})
 
-    def _before(self, run: RunId, seq: int) -> Iterator[Points]:
-        """Rows of other chunks that are in the target already: equal rows there are theirs, not this chunk's."""
-        receipts, digests = self.archive.receipts(self.target.ref, run), self.archive.chunk_digests(run)
-        for other, chunk in self.archive.chunks(run):
-            if other != seq and _is_sent(receipts.get(points_item(other)), digests[other]):
-                yield from chunk
-
-    async def _take_off(self, run: RunId, series: Series, lacking: dict[SeriesKey, Counter[Identity]]) -> None:
-        try:
-            async for points in self.target.points(run, series):
-                _count(lacking, points, -1)
-        except NotFound:
-            return  # nothing of this series has arrived
+    def _settle(self, seqs: Collection[int]) -> None:
+        if seqs:
+            items = {points_item(seq): self.digests[seq] for seq in seqs}
+            self.by.archive.mark(self.by.target.ref, self.step.source, items, State.SENT, durable=False)
 
 
-def _count(lacking: dict[SeriesKey, Counter[Identity]], piece: Points, sign: int) -> None:
-    """Only rows that are asked about are counted: memory stays one chunk's."""
-    wanted = lacking.get(piece.series.key)
-    if wanted is None:
-        return
-    for found in _identities(piece):
-        if found in wanted:
-            wanted[found] += sign
-
-
-def _identities(piece: Points) -> Iterator[Identity]:
-    types = [kind for _, kind in piece.series.columns]
-    return (identity(row, types) for row in piece.rows())
-
-
-def _keep(piece: Points, lacking: Counter[Identity]) -> Points | None:
-    rows = []
-    for row, found in zip(piece.rows(), _identities(piece), strict=True):
-        if lacking[found] > 0:
-            lacking[found] -= 1
-            rows.append(row)
-    return Points.of(piece.series, rows) if rows else None
+def _joined(rows: Sequence[Points]) -> Iterator[Points]:
+    """Rows of one series that come from two chunks are one item of a request."""
+    waiting: Points | None = None
+    for points in rows:
+        if waiting and waiting.series == points.series:
+            waiting = waiting.and_then(points)
+            continue
+        if waiting:
+            yield waiting
+        waiting = points
+    if waiting:
+        yield waiting
 
 
 def _is_sent(receipt: Receipt | None, digest: bytes) -> bool:

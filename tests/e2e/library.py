@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,9 +44,9 @@ class PowerCut(BaseException):
 class DiesAt:
     """A transport that counts requests and cuts the power at one of them, before or after it was delivered."""
 
-    def __init__(self, left: int, *, delivered: bool) -> None:
-        """`left` 0 never cuts: `count` then tells how many there are."""
-        self.left, self.delivered, self.count = left, delivered, 0
+    def __init__(self, left: int, *, delivered: bool, where: str = "") -> None:
+        """`left` 0 never cuts: `count` then tells how many there are. Only URLs that `where` matches count."""
+        self.left, self.delivered, self.count, self.where = left, delivered, 0, where
         self.inner: Transport | None = None
 
     def over(self, inner: Transport) -> DiesAt:
@@ -56,9 +57,11 @@ class DiesAt:
     async def send(self, request: HttpRequest, **options: object) -> AsyncHttpResponse:
         """As the inner transport, until the cut."""
         assert self.inner is not None
-        self.count += 1
-        if self.count > self.left > 0:
+        if self.count >= self.left > 0:
             raise PowerCut
+        if not re.search(self.where, request.url):
+            return await self.inner.send(request, **options)
+        self.count += 1
         if self.count == self.left and not self.delivered:
             raise PowerCut
         response = await self.inner.send(request, **options)

@@ -102,6 +102,19 @@ def test_a_family_larger_than_a_window_is_asked_about_once(
     assert asked["replay"][floor.DETAILS] == 2
 
 
+def test_rows_of_long_curves_share_requests(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six curves of 1,300 rows in chunks of 300: 8 requests, where each curve by itself would take 6."""
+    for reader in ("azure.metrics", "bring_metrics"):
+        monkeypatch.setattr(f"azureml_replay.{reader}.ROWS_PER_CHUNK", 300)
+    source, target = calm.add_workspace(), calm.add_workspace()
+    sample(calm.folder, source.workspace_name, Wanted(runs=1, children=0, series=6, points=1_300, artifacts=0))
+    least, asked = asyncio.run(counted(calm, source, target, tmp_path / "archive"))
+
+    assert asked["replay"][floor.APPEND] == least.replay[floor.APPEND] == 8
+
+
 def test_the_floor_counts_by_hand() -> None:
     """Two experiments, a root with a child, 2,001 rows in three series, 51 files and one of 300 MiB."""
     root = RunFacts(

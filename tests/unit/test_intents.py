@@ -7,8 +7,8 @@ from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State, points_item
+from azureml_replay.intents import Intents
 from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey, WorkspaceRef
-from azureml_replay.send_points import Intents
 
 SOURCE, TARGET = (WorkspaceRef("sub", "group", name) for name in ("source", "target"))
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
@@ -37,6 +37,25 @@ def test_intents_ahead_are_on_the_disk_for_runs_of_which_nothing_was_sent(tmp_pa
         assert earlier
         assert earlier.digest == b"earlier"
         assert intents.ahead == {(NEW, points_item(0))}
-        asyncio.run(intents.mark(NEW, points_item(0), digest))
+        asyncio.run(intents.mark(NEW, {points_item(0): digest}))
         assert not intents.ahead
         assert not intents.waiting
+
+
+def test_runs_of_many_chunks_are_marked_as_they_are_begun(tmp_path: Path) -> None:
+    """After a kill only those begun are asked about."""
+    with Archive.create(tmp_path / "archive", SOURCE) as archive:
+        archive.put_listed([Run(id=NEW, experiment="e", status="Completed")])
+        archive.begin(NEW)
+        archive.put_details(RunDetails(run=Run(id=NEW, experiment="e", status="Completed")))
+        for number in range(3):
+            archive.put_chunk(NEW, [Points.of(LOSS, [(number, 100, (0.5,))])])
+        archive.complete(NEW)
+        intents, digests = Intents(archive, TARGET), archive.chunk_digests(NEW)
+
+        intents.mark_ahead([NEW])
+        assert archive.receipts(TARGET, NEW) == {}
+
+        asyncio.run(intents.mark(NEW, {points_item(seq): digests[seq] for seq in (0, 2)}))
+        with Archive.open(tmp_path / "archive", write=False) as other:
+            assert list(other.receipts(TARGET, NEW)) == [points_item(0), points_item(2)]

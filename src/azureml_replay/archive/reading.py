@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,6 +116,17 @@ class Reading(Database):
         """Number and pieces of every chunk, in the order they were put. Raises IntegrityError."""
         return self._chunks(run, -(2**63), 2**63 - 1)
 
+    def chunk(self, run: RunId, seq: int) -> Sequence[Points]:
+        """The pieces of one chunk. Raises IntegrityError; LookupError where there is none of that number."""
+        sql = """
+            select digest, data from chunk c join run on run.id = c.run and run.generation = c.generation
+            where c.run = ? and seq = ?
+        """
+        row = self._one(sql, (run, seq))
+        if row is None:
+            raise LookupError(f"run {run} has no chunk {seq}")
+        return self._pieces(run, self._series(run), seq, *row)
+
     def points(self, run: RunId, key: SeriesKey) -> Iterator[Points]:
         """The rows of one name, piece by piece. Raises IntegrityError."""
         numbers = [number for number, (series, _) in self._series(run).items() if series.key == key]
@@ -145,12 +156,17 @@ class Reading(Database):
             where c.run = ? and last_series >= ? and first_series <= ? and seq > ? order by seq limit ?
         """
         for seq, expected, data in self._pages(sql, (run, first, last), (-1,), _CHUNKS_PER_PAGE):
-            if digest(data) != expected:
-                raise IntegrityError(f"archive {self.folder}: chunk {seq} of run {run} is damaged: its digest differs")
-            try:
-                yield seq, codec.decode(data, lambda number: known[number][0])
-            except (codec.Undecodable, KeyError) as problem:
-                raise IntegrityError(f"archive {self.folder}: chunk {seq} of run {run}: {problem}") from problem
+            yield seq, self._pieces(run, known, seq, expected, data)
+
+    def _pieces(
+        self, run: RunId, known: Mapping[int, tuple[Series, int]], seq: int, expected: bytes, data: bytes
+    ) -> Sequence[Points]:
+        if digest(data) != expected:
+            raise IntegrityError(f"archive {self.folder}: chunk {seq} of run {run} is damaged: its digest differs")
+        try:
+            return codec.decode(data, lambda number: known[number][0])
+        except (codec.Undecodable, KeyError) as problem:
+            raise IntegrityError(f"archive {self.folder}: chunk {seq} of run {run}: {problem}") from problem
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         """The files of an extracted run, by path."""

@@ -1,0 +1,130 @@
+"""Which rows of a run a target lacks: asked where it is not known what arrived."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.ledger import State, points_item
+from azureml_replay.compare import Identity, identity
+from azureml_replay.errors import NotFound
+from azureml_replay.model import Points, Series, SeriesKey
+from azureml_replay.plan import Step
+from azureml_replay.workspace import Target
+
+Lacking = dict[SeriesKey, Counter[Identity]]
+"""By series: how many more rows of each kind the archive has than the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Asks about one run. Repeatable."""
+
+    archive: Archive
+    target: Target
+    step: Step
+
+    async def untouched(self, seqs: Sequence[int]) -> set[int]:
+        """Chunks none of whose rows arrived, as no row of the target lies within their times.
+
+        Every series is read once. One chunk after the other, a million rows that stopped halfway would take 25,000
+        pages; so it is 500 and those of the chunks that were begun.
+        """
+        await self.target.settle(self.step.run.id)
+        spans: dict[SeriesKey, list[_Span]] = {}
+        wanted: dict[SeriesKey, Series] = {}
+        for seq in seqs:
+            for piece in self._pieces(seq):
+                spans.setdefault(piece.series.key, []).append(_Span.of(seq, piece))
+                wanted[piece.series.key] = piece.series
+        touched: set[int] = set()
+        for key, series in wanted.items():
+            async for points in self._there(series):
+                times = sorted(map(_time, points.times))
+                touched.update(span.seq for span in spans[key] if span.holds_any(times))
+        return set(seqs) - touched
+
+    async def of(self, seq: int) -> list[Points]:
+        """What of a chunk the target does not hold. Holds one chunk's rows, however long the series is."""
+        await self.target.settle(self.step.run.id)
+        pieces = self._pieces(seq)
+        lacking: Lacking = {piece.series.key: Counter() for piece in pieces}
+        for piece in pieces:
+            lacking[piece.series.key].update(_identities(piece))
+        for piece in self._sent_before(seq):
+            _count(lacking, piece, +1)
+        for series in {piece.series.key: piece.series for piece in pieces}.values():
+            async for points in self._there(series):
+                _count(lacking, points, -1)
+        return [kept for piece in pieces if (kept := _keep(piece, lacking[piece.series.key])) is not None]
+
+    def _sent_before(self, seq: int) -> Iterator[Points]:
+        """Rows of other chunks that are in the target already: equal rows there are theirs, not this chunk's."""
+        run = self.step.source
+        receipts, digests = self.archive.receipts(self.target.ref, run), self.archive.chunk_digests(run)
+        for other, digest in digests.items():
+            receipt = receipts.get(points_item(other))
+            if other != seq and receipt and receipt.state is State.SENT and receipt.digest == digest:
+                yield from self.archive.chunk(run, other)
+
+    def _pieces(self, seq: int) -> list[Points]:
+        chunk = self.archive.chunk(self.step.source, seq)
+        return [piece for piece in chunk if piece.series.key not in self.step.overflow_series]
+
+    async def _there(self, series: Series) -> AsyncIterator[Points]:
+        try:
+            async for points in self.target.points(self.step.run.id, series):
+                yield points
+        except NotFound:
+            return  # nothing of this series has arrived
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The times of a chunk's rows of one series."""
+
+    seq: int
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, seq: int, points: Points) -> _Span:
+        times = list(map(_time, points.times))
+        return cls(seq, min(times, default=0), max(times, default=0))
+
+    def holds_any(self, times: Sequence[int]) -> bool:
+        """Of times that are sorted."""
+        at = bisect_left(times, self.first)
+        return at < len(times) and times[at] <= self.last
+
+
+def _time(ticks: int | None) -> int:
+    """A row without one lies before all others."""
+    return -1 if ticks is None else ticks
+
+
+def _count(lacking: Lacking, piece: Points, sign: int) -> None:
+    """Only rows that are asked about are counted: memory stays one chunk's."""
+    wanted = lacking.get(piece.series.key)
+    if wanted is None:
+        return
+    for found in _identities(piece):
+        if found in wanted:
+            wanted[found] += sign
+
+
+def _identities(piece: Points) -> Iterator[Identity]:
+    types = [kind for _, kind in piece.series.columns]
+    return (identity(row, types) for row in piece.rows())
+
+
+def _keep(piece: Points, lacking: Counter[Identity]) -> Points | None:
+    rows = []
+    for row, found in zip(piece.rows(), _identities(piece), strict=True):
+        if lacking[found] > 0:
+            lacking[found] -= 1
+            rows.append(row)
+    return Points.of(piece.series, rows) if rows else None

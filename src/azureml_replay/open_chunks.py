@@ -1,0 +1,68 @@
+"""Rows of a run as its archive holds them, taken from several places at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.model import Points, RunId, SeriesKey
+from azureml_replay.request_rows import Share
+
+MOST_OPEN = 5
+"""Requests take rows from four places; where one goes on to the next chunk, both are open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where some rows of a series lie."""
+
+    seq: int
+    """Of the chunk."""
+    piece: int
+    rows: int
+
+
+@dataclass(slots=True)
+class OpenChunks:
+    """Chosen chunks of a run. At most `MOST_OPEN` are in memory, the last ones used. Raises IntegrityError."""
+
+    archive: Archive
+    run: RunId
+    seqs: Iterable[int]
+    without: Collection[SeriesKey]
+    """Series that stay behind."""
+    left: dict[int, int] = field(default_factory=dict)
+    """By chunk: rows that are still to be taken."""
+    _parts: dict[SeriesKey, list[Part]] = field(default_factory=dict)
+    _open: dict[int, Sequence[Points]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for seq in self.seqs:
+            self.left[seq] = 0
+            for at, piece in enumerate(self._pieces(seq)):
+                if piece.series.key not in self.without:
+                    self._parts.setdefault(piece.series.key, []).append(Part(seq, at, len(piece)))
+                    self.left[seq] += len(piece)
+
+    def lengths(self) -> list[int]:
+        """Rows of each series, in the order in which they were logged first."""
+        return [sum(part.rows for part in parts) for parts in self._parts.values()]
+
+    def take(self, shares: Iterable[Share]) -> list[tuple[int, Points]]:
+        """The rows of each share by the chunk in which they lie, none of them empty."""
+        lines = list(self._parts.values())
+        return [taken for at, start, stop in shares for taken in self._rows(lines[at], start, stop)]
+
+    def _rows(self, parts: Iterable[Part], start: int, stop: int) -> Iterator[tuple[int, Points]]:
+        for part in parts:
+            if start < part.rows and stop > 0:
+                yield part.seq, self._pieces(part.seq)[part.piece].slice(max(start, 0), min(stop, part.rows))
+            start, stop = start - part.rows, stop - part.rows
+
+    def _pieces(self, seq: int) -> Sequence[Points]:
+        pieces = self._open.pop(seq, None) or self.archive.chunk(self.run, seq)
+        self._open[seq] = pieces
+        if len(self._open) > MOST_OPEN:
+            del self._open[next(iter(self._open))]
+        return pieces

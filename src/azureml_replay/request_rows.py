@@ -1,0 +1,79 @@
+"""Which rows of a run go into which request: as few requests as there can be, from four places at a time (pure).
+
+The service takes 250 rows of a series and 1,000 in all. Sent series by series, long ones would take four times the
+requests that they need; taken from all series at once, every chunk of the archive would be open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
+from typing import TypeAlias
+
+from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
+
+Share: TypeAlias = tuple[int, int, int]
+"""Of which series, by its place in the line, the first row and the one after the last."""
+
+
+def requests(lengths: Sequence[int]) -> Iterator[list[Share]]:
+    """For each request what it takes of series of these lengths: each at most once, and in the order of its rows.
+
+    The number of requests n is the larger of rows / 1,000 and the longest / 250, rounded up. McNaughton's rule reaches
+    it: all rows in one line, cut into lanes of 250 n rows; each request takes the next 250 of every lane. A series that
+    goes on in the next lane has its end at the end of the one and its beginning at the beginning of the other: as none
+    is longer than a lane, the two never meet.
+    """
+    count = max(
+        -(-sum(lengths) // ROWS_PER_REQUEST),
+        -(-max(lengths, default=0) // ROWS_PER_SERIES_AND_REQUEST),
+    )
+    lanes = _lanes(lengths, count * ROWS_PER_SERIES_AND_REQUEST)
+    for handfuls in zip_longest(*map(_handfuls, lanes), fillvalue=()):
+        yield list(_joined(sorted(chain.from_iterable(handfuls))))
+
+
+def _lanes(lengths: Sequence[int], rows_of_lane: int) -> list[list[Share]]:
+    lanes: list[list[Share]] = [[]]
+    room = rows_of_lane
+    for at, rows in enumerate(lengths):
+        here = min(rows, room)
+        if here:
+            lanes[-1].append((at, rows - here, rows))
+        room -= here
+        if rows > here:
+            lanes.append([(at, 0, rows - here)])
+            room = rows_of_lane - (rows - here)
+    return lanes
+
+
+def _handfuls(lane: Sequence[Share]) -> Iterator[list[Share]]:
+    """A lane, 250 rows at a time."""
+    handful: list[Share] = []
+    room = ROWS_PER_SERIES_AND_REQUEST
+    for at, start, stop in lane:
+        taken = start
+        while taken < stop:
+            upto = min(stop, taken + room)
+            handful.append((at, taken, upto))
+            room -= upto - taken
+            taken = upto
+            if not room:
+                yield handful
+                handful, room = [], ROWS_PER_SERIES_AND_REQUEST
+    if handful:
+        yield handful
+
+
+def _joined(shares: Sequence[Share]) -> Iterator[Share]:
+    """A series whose beginning and end are in one request is one share."""
+    waiting: Share | None = None
+    for share in shares:
+        if waiting and waiting[0] == share[0] and waiting[2] == share[1]:
+            waiting = (waiting[0], waiting[1], share[2])
+            continue
+        if waiting:
+            yield waiting
+        waiting = share
+    if waiting:
+        yield waiting
