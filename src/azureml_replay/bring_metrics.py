@@ -85,6 +85,8 @@ class MetricBringer:
             whole = series
             async for points in self._points(run, series):
                 whole = points.series
+                if not len(points):
+                    continue
                 if held + len(points) > ROWS_PER_CHUNK:
                     self.archive.put_chunk(run, pieces)
                     pieces, held = [], 0

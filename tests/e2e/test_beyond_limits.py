@@ -11,6 +11,7 @@ import orjson
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import KEPT
+from azureml_replay.model import RunId
 from azureml_replay.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import Sandbox
@@ -33,6 +34,11 @@ def odd(held: Held) -> None:
     held.world.metrics.append(held.guid, scalar("dcid.root", "n" * 300), [row(0, 0.5, "n" * 300)])
     located = replace(scalar("dcid.child", "located"), properties={"uxMetricType": "x", "dataLocation": "aml://y"})
     held.world.metrics.append(held.guid, located, [row(0, 0.5, "located")])
+    held.world.metrics.append(held.guid, scalar("dcid.root", "timed"), [row(0, 0.5, "timed"), row(1, 0.25, "timed")])
+    stored = "update metric_row set document = ? where document like '%timed-1%'"
+    held.world.metrics._database.sql.execute(stored, (orjson.dumps(untimed()).decode(),))
+    lone = row(0, 0.25, "lone") | {"step": "first"}
+    held.world.metrics.append(held.guid, scalar("dcid.root", "lone"), [lone])
     for path in (LONGEST, MOVED):
         held.world.artifacts.register(held.guid, (RUN_ORIGIN, "dcid.root"), path)
         held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/{path}", path.encode())
@@ -48,14 +54,18 @@ def test_each_arrives_or_is_listed(calm: Sandbox, azure_env: dict[str, str], tmp
     assert (done.extracted.failed, done.replayed.failed, done.verdict.findings) == ((), (), 0)
     with Archive.open(tmp_path / "archive", write=False) as archive:
         planned = [one for step in plan(archive, Selection(), PlanOptions()) for one in step.omissions]
+        (timed,) = [series for series, _ in archive.series(RunId("root")) if series.key.name == "timed"]
         told = {(one.run, one.what, one.reason) for one in [*planned, *archive.omissions()]}
     overflow = "; kept in replay/overflow.json"
     assert told == {
         ("root", "metric words", f"a text longer than 255 characters{overflow}"),
         ("root", f"metric {'n' * 300}", f"a name longer than 255 characters{overflow}"),
         ("child", "metric located: dataLocation", KEPT),
+        ("root", "metric timed: unreadable row timed-1", KEPT),
+        ("root", "metric lone: unreadable row lone-0", KEPT),
         ("root", f"file {MOVED}", "the target's storage holds no name of more than 1,024 characters"),
     }
+    assert timed.more["unreadable row timed-1"] == untimed()
     assert done.verdict.omissions == len(told)
     files: dict[str, bytes] = {}
     change(calm, target, lambda held: files.update(ours(held)))
@@ -64,6 +74,11 @@ def test_each_arrives_or_is_listed(calm: Sandbox, azure_env: dict[str, str], tmp
     assert [cells for _, _, cells in words["rows"]] == [[LONG], ["short"]]
     assert (named["name"], named["rows"][0][2]) == ("n" * 300, ["0.5"])
     assert (files[FILE], files[LONGEST]) == (BYTES, LONGEST.encode())
+
+
+def untimed() -> dict[str, Any]:
+    """A row whose time no clock tells."""
+    return row(1, 0.25, "timed") | {"createdUtc": "yesterday"}
 
 
 def ours(held: Held) -> dict[str, Any]:

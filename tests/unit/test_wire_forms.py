@@ -70,6 +70,18 @@ def test_a_series_survives_the_wire_to_the_bit(sent: Points) -> None:
     assert list(map(bits, back.rows)) == list(map(bits, sent.rows()))
 
 
+def test_a_row_of_an_unforeseen_form_is_kept_beside_the_others() -> None:
+    """Whole and under a name of its own, whatever is odd about it."""
+    good = {"createdUtc": "2023-04-05T06:07:08+00:00", "step": 1, "data": {"m": 0.5}, "metricId": "a"}
+    odd = [good | {"createdUtc": "x"}, good | {"step": 1.5, "metricId": None}, {"data": [1]}, "row", {"data": 1}]
+    page = decode_metrics.rows({"name": "m", "columns": {"m": "Double"}, "value": [*odd, good | {"new": 1}]})
+
+    assert [(step, values) for step, _, values in page.rows] == [(1, (0.5,))]
+    assert list(page.series.more.values()) == odd
+    assert "unreadable row a" in page.series.more
+    assert page.series.unknown == ("row new",)
+
+
 def test_numbers_that_json_lacks_go_as_text() -> None:
     """As every client of the service sends them."""
     series = Series(key=SeriesKey("m"), columns=(("m", "Double"),))

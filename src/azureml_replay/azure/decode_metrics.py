@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -15,7 +16,7 @@ from azureml_replay.azure.known import (
     KNOWN_METRIC_PROPERTIES,
     KNOWN_METRIC_ROW,
 )
-from azureml_replay.azure.wire import Document, beyond, instant, readable, unknown
+from azureml_replay.azure.wire import UNREADABLE, Document, beyond, instant, readable, unknown
 from azureml_replay.model import Json, Points, Row, Series, SeriesKey, Value
 
 NUMBERS_AS_TEXT = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
@@ -67,25 +68,40 @@ class RowsPage:
 
 @readable
 def rows(document: Document) -> RowsPage:
-    """A MetricV2. Column order is the wire's."""
+    """A MetricV2. Column order is the wire's. A row that has a form nobody foresaw is kept beside the others, whole."""
+    columns = tuple((document.get("columns") or {}).items())
+    readers = [(name, _reader(kind)) for name, kind in columns]
+    found: list[Row] = []
+    unreadable: dict[str, Json] = {}
+    for item in document.get("value") or ():
+        try:
+            found.append(_row(item, readers))
+        except UNREADABLE:
+            unreadable[_named(item)] = item
     series = Series(
         key=SeriesKey(document["name"], document.get("namespace")),
-        columns=tuple((document.get("columns") or {}).items()),
+        columns=columns,
         ux_type=(document.get("properties") or {}).get("uxMetricType"),
         schema_id=document.get("standardSchemaId"),
-        more=_beyond_series(document, KNOWN_METRIC),
-        unknown=(*_unknown_of_series(document, KNOWN_METRIC), *_unknown_of_rows(document)),
+        more={**_beyond_series(document, KNOWN_METRIC), **unreadable},
+        unknown=(*_unknown_of_series(document, KNOWN_METRIC), *_unknown_of_rows(document, unreadable.values())),
     )
-    readers = [(name, _reader(kind)) for name, kind in series.columns]
-    found = [_row(item, readers) for item in document.get("value") or ()]
     return RowsPage(series, found, document.get("continuationToken"))
 
 
-def _unknown_of_rows(document: Document) -> list[str]:
+def _named(item: object) -> str:
+    """A row that cannot be read, by its id: no two have one name. Without an id by all that it is."""
+    told = item.get("metricId") if isinstance(item, Mapping) else None
+    return f"unreadable row {told or json.dumps(item)}"
+
+
+def _unknown_of_rows(document: Document, unreadable: Collection[Json]) -> list[str]:
     """Keys of rows, and cells under names that are no columns."""
     columns = (document.get("columns") or {}).keys()
     new: set[str] = set()
     for item in document.get("value") or ():
+        if unreadable and item in unreadable:
+            continue
         if item.keys() - KNOWN_METRIC_ROW:
             new.update(unknown(item, KNOWN_METRIC_ROW, "row "))
         data = item.get("data") or {}
@@ -114,8 +130,10 @@ def _refused(item: Document) -> tuple[SeriesKey, str | None, Problem]:
 
 def _row(item: Document, readers: Sequence[tuple[str, Callable[[object], Value]]]) -> Row:
     data: Mapping[str, object] = item.get("data") or {}
-    time = instant(item.get("createdUtc"))
-    return item.get("step"), time.ticks if time else None, tuple(read(data.get(name)) for name, read in readers)
+    time, step = instant(item.get("createdUtc")), item.get("step")
+    if step is not None and type(step) is not int:
+        raise TypeError(f"not a step: {step!r}")
+    return step, time.ticks if time else None, tuple(read(data.get(name)) for name, read in readers)
 
 
 def _reader(kind: str) -> Callable[[object], Value]:

@@ -37,7 +37,10 @@ class Metrics:
             return []
 
     async def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
-        """The rows, in chunks of `ROWS_PER_CHUNK` whatever the pages. Raises NotFound for an unknown one."""
+        """The rows, in chunks of `ROWS_PER_CHUNK` whatever the pages. Raises NotFound for an unknown one.
+
+        The last chunk is empty where the answers hold something else than rows that can be read.
+        """
         waiting: list[Row] = []
         token, described = None, series
         while True:
@@ -52,7 +55,7 @@ class Metrics:
             if page.token == token:
                 raise Unavailable(f"the rows of {series.key.name} do not end: a page leads to itself")
             token = page.token
-        if waiting:
+        if waiting or described.more or described.unknown:
             yield Points.of(described, waiting)
 
     async def append(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:

@@ -17,7 +17,8 @@ Result = TypeVar("Result")
 
 NOT_SET = "0001-01-01T00:00:00"
 """How .NET writes a time that nobody set (responses.md 9)."""
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+"""What reading a value of an unforeseen form ends in."""
 
 
 def readable(decoder: Callable[Params, Result]) -> Callable[Params, Result]:
@@ -27,7 +28,7 @@ def readable(decoder: Callable[Params, Result]) -> Callable[Params, Result]:
     def checked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
         try:
             return decoder(*args, **kwargs)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise Rejected(f"cannot read the {decoder.__name__} that the service answered: {error!r}") from error
 
     return checked
@@ -48,7 +49,7 @@ class Reader:
             return otherwise
         try:
             return read(value)
-        except _UNREADABLE:
+        except UNREADABLE:
             self.unreadable.append(key)
             return otherwise
 
