@@ -206,7 +206,7 @@ def _made(
         raise errors.invalid(f"Origin {origin} is not one of {', '.join(sorted(_ORIGINS))}.")
     if len(path) > limits.ARTIFACT_PATH:
         raise errors.over_limit("ArtifactPath/Length", limits.ARTIFACT_PATH)
-    if len(relative_path or f"{origin}/{container}/{path}") > limits.BLOB_NAME:
+    if limits.characters(relative_path or f"{origin}/{container}/{path}") > limits.BLOB_NAME:
         raise errors.over_limit("ArtifactDataPath.RelativePath/Length", limits.BLOB_NAME)
     index, guid = call.world.artifacts, call.workspace.guid
     if index.get(guid, address, path) is not None:

@@ -32,7 +32,7 @@ METRIC_NAME = METRIC_TEXT = 255
 
 ARTIFACT_PATH = 5_000
 BLOB_NAME = 1_024
-"""Azure Storage: the whole name of a blob, `ExperimentRun/dcid.{run}/` included."""
+"""Azure Storage: the whole name of a blob, `ExperimentRun/dcid.{run}/` included, in `characters`."""
 
 RUNS_IN_PAGE = 100
 RUNS_IN_PAGE_AT_MOST = 1_000
@@ -43,3 +43,8 @@ ARTIFACTS_IN_PAGE = 500
 JOBS_IN_PAGE = 100
 ASSETS_IN_PAGE = 40
 """Page sizes are assumptions: only ARM's lists were recorded with more than one page (components: 40 or 50)."""
+
+
+def characters(name: str) -> int:
+    """How long a blob's name is for the storage: UTF-16 units (azure-storage-cpp#291)."""
+    return len(name.encode("utf-16-le", errors="replace")) // 2

@@ -53,6 +53,21 @@ def test_every_name_comes_back_as_it_was_given(account: Account, way: str) -> No
 
 
 @WAYS
+@pytest.mark.parametrize("character", ["x", "🚀"])
+def test_a_name_has_1024_characters_at_most(account: Account, way: str, character: str) -> None:
+    """The service counts UTF-16 units; it asks for no upload to refuse: nothing is found under a longer name."""
+    longest = character * (1_024 // len(character.encode("utf-16-le")) * 2)
+    container = account.client(way).get_container_client(ARTIFACTS)
+    container.get_blob_client(longest).upload_blob(b"fits")
+
+    for ask in (lambda blob: blob.upload_blob(b""), lambda blob: blob.exists(), lambda blob: blob.delete_blob()):
+        with pytest.raises(HttpResponseError) as refused:
+            ask(container.get_blob_client(longest + character))
+        assert (refused.value.status_code, refused.value.error_code) == (400, "OutOfRangeInput")
+    assert container.download_blob(longest).readall() == b"fits"
+
+
+@WAYS
 def test_metadata_keeps_its_case(account: Account, way: str) -> None:
     blob = account.client(way).get_blob_client(ARTIFACTS, "b")
 
