@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from azureml_replay.model import (
     Location,
     Omission,
     Points,
+    Row,
     Run,
     RunDetails,
     RunId,
@@ -66,6 +67,11 @@ def extract(archive: Archive, one: Run, *pieces: Points, files: tuple[Artifact, 
     archive.put_chunk(one.id, pieces)
     archive.put_artifacts(one.id, files)
     archive.complete(one.id)
+
+
+def told(pieces: Iterable[Points]) -> list[tuple[Series, list[Row]]]:
+    """What pieces say, however their columns are held."""
+    return [(piece.series, list(piece.rows())) for piece in pieces]
 
 
 def losses(*values: float) -> Points:
@@ -175,10 +181,12 @@ def test_points_come_out_by_chunk_and_by_name(archive: Archive) -> None:
     archive.put_chunk(R1, [losses(3.0)])
     archive.complete(R1)
 
-    assert list(archive.chunks(R1)) == [(0, [losses(1.0, 2.0), acc]), (1, [losses(3.0)])]
+    chunks = [(seq, told(pieces)) for seq, pieces in archive.chunks(R1)]
+    assert chunks == [(0, told([losses(1.0, 2.0), acc])), (1, told([losses(3.0)]))]
+    assert [told(archive.chunk(R1, seq)) for seq in (0, 1)] == [pieces for _, pieces in chunks]
     assert archive.series(R1) == [(LOSS, 3), (ACC, 2)]
-    assert list(archive.points(R1, LOSS.key)) == [losses(1.0, 2.0), losses(3.0)]
-    assert list(archive.points(R1, ACC.key)) == [acc]
+    assert told(archive.points(R1, LOSS.key)) == told([losses(1.0, 2.0), losses(3.0)])
+    assert told(archive.points(R1, ACC.key)) == told([acc])
     assert list(archive.points(R1, SeriesKey("acc"))) == []
     assert archive.chunk_digests(R1).keys() == {0, 1}
 
@@ -254,11 +262,11 @@ def test_old_content_stays_readable_until_the_new_is_complete(archive: Archive) 
     archive.put_details(RunDetails(run=new))
     archive.put_omissions([Omission(R1, "file b", "gone")])
     archive.put_chunk(R1, [losses(2.0)])
-    assert (archive.run(R1), list(archive.points(R1, LOSS.key))) == (old, [losses(1.0)])
+    assert (archive.run(R1), told(archive.points(R1, LOSS.key))) == (old, told([losses(1.0)]))
     assert (archive.totals().points, list(archive.omissions())) == (1, [])
 
     archive.complete(R1)
-    assert (archive.run(R1), list(archive.points(R1, LOSS.key))) == (new, [losses(2.0)])
+    assert (archive.run(R1), told(archive.points(R1, LOSS.key))) == (new, told([losses(2.0)]))
     assert list(archive.omissions()) == [Omission(R1, "file b", "gone")]
     assert archive._one("select count(*) from chunk") == (1,)
     assert list(archive.pending()) == []
@@ -271,7 +279,7 @@ def test_what_an_interrupted_extraction_staged_is_dropped_by_the_next(archive: A
 
     extract(archive, run("r1"), losses(1.0))
 
-    assert list(archive.points(R1, LOSS.key)) == [losses(1.0)]
+    assert told(archive.points(R1, LOSS.key)) == told([losses(1.0)])
     assert archive.series(R1) == [(LOSS, 1)]
     assert list(archive.omissions()) == []
 
