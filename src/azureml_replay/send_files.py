@@ -9,6 +9,7 @@ from itertools import islice
 
 import orjson
 
+from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
 from azureml_replay.attach import attached
@@ -194,7 +195,7 @@ def own_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
             continue
         document = job_document(archive, step.source) if path == JOB_FILE else _overflow(archive, step)
         yield NewFile(
-            path=step.own_path(path), data=orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+            path=step.own_path(path), data=json_text.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
         )
 
 

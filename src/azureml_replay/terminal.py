@@ -15,6 +15,7 @@ from typing import TextIO
 
 import orjson
 
+from azureml_replay import json_text
 from azureml_replay.layout import UNICODE, Branch, Signs, laid, signs_of
 from azureml_replay.model import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
@@ -127,7 +128,7 @@ def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
 def as_json(document: object) -> str:
     """One line. Dataclasses become objects, sets lists, moments the service's own stamps, anything else its text."""
     options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
-    return orjson.dumps(document, default=_plain, option=options).decode()
+    return json_text.dumps(document, default=_plain, option=options).decode()
 
 
 def _plain(value: object) -> object:

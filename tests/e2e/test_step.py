@@ -151,6 +151,17 @@ def test_every_value_arrives(job: Job) -> None:
     assert list((job.work.parent / "out").iterdir())
 
 
+def test_a_text_that_is_no_unicode_takes_nothing_along(job: Job) -> None:
+    """A service that refuses half of a surrogate pair is told of, in words that any terminal and file can hold."""
+    job.manifest["tags"] = {"\ud800": "x", "kept": "y"}
+
+    done = job.execute()
+
+    assert (done.returncode, "missing: tag \\ud800" in done.stdout) == (1, True), done.stdout + done.stderr
+    assert [one["what"] for one in json.loads((job.work / "outputs/replay/refused.json").read_text())] == ["tag \ud800"]
+    assert job.tags()["kept"] == "y"
+
+
 def test_a_step_that_is_started_again_doubles_nothing(job: Job) -> None:
     """The platform restarts a preempted step: what was logged stays once."""
     curve = [float(step) for step in range(700)]

@@ -29,6 +29,7 @@ PURE = (
     "ids.py",
     "compare.py",
     "errors.py",
+    "json_text.py",
     "lineage.py",
     "sync.py",
     "roles.py",

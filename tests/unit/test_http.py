@@ -266,3 +266,12 @@ async def test_the_log_holds_neither_query_nor_token_nor_body(caplog: pytest.Log
     assert "https://api.example/history 200" in caplog.text
     for secret in ("signature", "token-1", "value-in-body"):
         assert secret not in caplog.text
+
+
+async def test_any_text_of_an_archive_can_be_sent() -> None:
+    """Half of a surrogate pair goes as its escape: what to make of it is for the service to say."""
+    transport = Scripted(Said(200, b"{}"))
+
+    await sender(transport, Patient()).send(ASKED, "POST", URL, json={"tag": "\ud800"}, repeatable=True)
+
+    assert transport.requests[0].content == b'{"tag": "\\ud800"}'

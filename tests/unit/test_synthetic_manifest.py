@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -16,7 +17,7 @@ from azureml_replay.file_plan import FileChoice
 from azureml_replay.model import Artifact, Location, Omission, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.plan import Step
 from azureml_replay.synthetic.batches import holdable, is_scalar, metric, parts, requests
-from azureml_replay.synthetic.manifest import FILES_FILE, layout, manifest, point_parts
+from azureml_replay.synthetic.manifest import FILES_FILE, encoded, layout, manifest, point_parts
 from azureml_replay.synthetic.places import Places, place_of, refusal
 from azureml_replay.synthetic.tree import Node
 from azureml_replay.workspace import HeldFile, NewFile
@@ -231,6 +232,21 @@ def test_the_manifest_says_all_that_the_step_logs() -> None:
     }
     ((data, rows),) = point_parts(contents, one)
     assert (rows, len(json.loads(data))) == (3, 3)
+
+
+def test_every_text_and_number_of_python_is_staged() -> None:
+    """The original tool's jobs.json may hold any: half of a surrogate pair, whole numbers beyond 64 bits."""
+    contents = Contents({}, {"\ud800": curve(1)})
+    one = step(contents)
+    one = replace(one, run=replace(one.run, parameters={"big": [2**70], "broken": "\udfff"}))
+    node = Node(key="self", kind="self", source=RUN, display_name="\ud800", step=one, tags={"\ud800": "b"})
+
+    told = json.loads(encoded(manifest(node, None, layout(contents, one, [], FileChoice()), [], 1)))
+
+    assert told["parameters"] == {"big": f"[{2**70}]", "broken": "\udfff"}
+    assert "\ud800" in told["tags"]
+    ((data, _),) = point_parts(contents, one)
+    assert json.loads(data)[0]["key"] == "\ud800"
 
 
 def test_a_part_is_a_file_of_whole_requests() -> None:

@@ -17,7 +17,7 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, Async
 from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from azureml_replay import __version__
+from azureml_replay import __version__, json_text
 from azureml_replay.azure.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.decode import problem
 from azureml_replay.azure.gate import Gate
@@ -191,7 +191,7 @@ class Sender:
         """
         always = {"User-Agent": USER_AGENT}
         if json is not None:
-            always["Content-Type"], data = "application/json", orjson.dumps(json)
+            always["Content-Type"], data = "application/json", json_text.dumps(json)
         request = HttpRequest(method, url, headers={**always, **(headers or {})}, content=data)
         options: dict[str, Any] = {"gate": self._gate(service), "repeatable": repeatable}
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 import math
 import struct
 from array import array
@@ -13,8 +12,7 @@ from dataclasses import asdict, is_dataclass
 from itertools import pairwise
 from typing import Any
 
-import orjson
-
+from azureml_replay import json_text
 from azureml_replay.report.facts import Detail, Line
 from azureml_replay.thinning import thin
 
@@ -80,11 +78,8 @@ def packed(data: bytes) -> str:
 
 
 def to_json(value: object) -> bytes:
-    """Also for what orjson refuses: half of a surrogate pair, as a hostile name may hold."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value, default=_plain).encode()
+    """Dataclasses become objects; a hostile name may hold half of a surrogate pair."""
+    return json_text.dumps(value, default=_plain)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # as json asks

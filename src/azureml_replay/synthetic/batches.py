@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
-import orjson
-
+from azureml_replay import json_text
 from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.model import Points, Row, Series
 
@@ -63,7 +62,7 @@ def parts(batches: Iterable[Sequence[Metric]]) -> Iterator[tuple[bytes, int]]:
     """Staged files, whose lines are requests, and how many points each holds."""
     waiting = iter(batches)
     while some := list(islice(waiting, REQUESTS_PER_PART)):
-        yield b"\n".join(map(orjson.dumps, some)) + b"\n", sum(map(len, some))
+        yield b"\n".join(map(json_text.dumps, some)) + b"\n", sum(map(len, some))
 
 
 def holdable(name: str, pieces: Iterable[Points]) -> Iterator[Metric]:

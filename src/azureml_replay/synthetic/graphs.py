@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import orjson
-
+from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.model import RunId, WorkspaceRef
@@ -50,10 +50,10 @@ class Graphs:
 
 def renamed(body: Body, known: Mapping[str, str]) -> Body:
     """With the workspace's ids of nested graphs in place of ours."""
-    text = orjson.dumps(body).decode()
+    text = json_text.dumps(body).decode()
     for ours, theirs in known.items():
         text = text.replace(f'"{ours}"', f'"{theirs}"')
-    found: Body = orjson.loads(text)
+    found: Body = json.loads(text)
     return found
 
 

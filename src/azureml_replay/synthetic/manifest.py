@@ -1,6 +1,6 @@
 """What a node's folder holds: what the step logs, and which staged file goes where (pure).
 
-`stage.py` writes it, the step obeys it, `verify_synthetic.py` expects what it says.
+`stage.py` writes it, the step obeys it, `verify_jobs.py` expects what it says.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Protocol
 
 import orjson
 
+from azureml_replay import json_text
 from azureml_replay.file_plan import FileChoice, in_order
 from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
 from azureml_replay.plan import Step
@@ -148,7 +149,7 @@ def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, point_f
 def parameters(step: Step) -> dict[str, str]:
     """As MLflow shows them: a text stays what it is, the others become JSON."""
     return {
-        key: value if isinstance(value, str) else orjson.dumps(value).decode()
+        key: value if isinstance(value, str) else json_text.dumps(value).decode()
         for key, value in step.run.parameters.items()
     }
 
@@ -169,7 +170,7 @@ def parent_tags(tree: Tree) -> dict[str, Mapping[str, str]]:
 
 def encoded(document: Json) -> bytes:
     """As it is staged."""
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    return json_text.dumps(document, option=orjson.OPT_INDENT_2)
 
 
 def _entry(file: LaidFile) -> dict[str, Json]:

@@ -6,6 +6,7 @@ Ends with 1 where anything is missing in the end; what and why is in `outputs/re
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -104,7 +105,7 @@ def _batch(tracking: Tracking, run: str, kind: str, batch: list[dict[str, str]])
 
 def _report(name: str, told: object) -> None:
     REPORTS.mkdir(parents=True, exist_ok=True)
-    (REPORTS / name).write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+    (REPORTS / name).write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
 def _mark(out: Path, run: str) -> None:
@@ -114,4 +115,6 @@ def _mark(out: Path, run: str) -> None:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names are anybody's: none ends a step by how it is spelt
     sys.exit(main(sys.argv[1:], os.environ))
