@@ -16,6 +16,7 @@ from azureml_replay.synthetic.graph import Place, submission
 from azureml_replay.synthetic.grow import SyntheticOptions
 from azureml_replay.synthetic.names import SLUG, fallback_name, slug, unique
 from azureml_replay.synthetic.ports import UP_PORTS
+from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.synthetic.tree import RUN, Tree
 from azureml_replay.synthetic.trials import TrialChoice
 from unit.families import SOURCE, Family, a_pipeline, a_run, keys, node, output
@@ -168,6 +169,15 @@ def test_a_replay_of_a_replay_points_at_the_run_it_was_made_from() -> None:
     assert tree.tags["original_job_id"] == "r1-again"
     assert tree.tags["original.original_status"] == "Completed"
     assert json.loads(tree.properties[lineage.PROPERTY])["before"]["run"] == "r1"
+
+
+def test_how_far_an_earlier_replay_was_is_no_progress_of_this_one() -> None:
+    """The tag that a step keeps of its points: carried along as it is, no point would be logged again."""
+    tree = Family([a_run("p", tags={PROGRESS: "1200"}), a_run("c", "p", tags={PROGRESS: "3"})]).tree()
+
+    assert PROGRESS not in tree.tags
+    assert PROGRESS not in node(tree, "c").tags
+    assert tree.tags[f"original.{PROGRESS}"] == "1200"
 
 
 def test_tags_that_steer_a_run_do_not_steer_the_new_one() -> None:

@@ -13,9 +13,12 @@ from azureml_replay.fitting import OVERFLOW_FILE, SYSTEM_KEYS, Fitting
 from azureml_replay.limits import Limits
 from azureml_replay.model import Json, Run, RunId
 from azureml_replay.plan import Step
+from azureml_replay.synthetic.step.points import PROGRESS
 
 SELF_TAG = {"replay_role": "self"}
 """On the leaf that logs a parent's own values: it carries the parent's `original_job_id`, and is not the parent."""
+_READ_BY_US = frozenset({*SELF_TAG, PROGRESS})
+"""What an earlier replay wrote, and this one would believe: a step that reads of 1,200 points logged logs none."""
 _PLATFORM_TAGS = 8
 """Left free: azureml.nodeid, azureml.pipeline, _aml_system_ComputeTargetStatus, mlflow.source.type and .name (recorded
 on steps, responses.md 4.1), mlflow.note.content, and two for the step's own progress and SELF_TAG."""
@@ -90,7 +93,7 @@ def _cut(key: str, value: str, fitting: Fitting, limits: Limits) -> str:
 def _theirs(run: Run, ours: Mapping[str, str]) -> Iterator[tuple[str, str, str, str | None]]:
     """Kind and key in the source, name here, value; in the order in which they are given room."""
     own = {key: value for key, value in run.tags.items() if key != lineage.TAG}
-    steering = {key for key in own if key.startswith(SYSTEM_KEYS) or key in ours or key in SELF_TAG}
+    steering = {key for key in own if key.startswith(SYSTEM_KEYS) or key in ours or key in _READ_BY_US}
     yield from (("tag", key, key, value) for key, value in own.items() if key not in steering)
     yield from (("tag", key, _RENAMED + key, value) for key, value in own.items() if key in steering)
     yield from (
