@@ -17,6 +17,7 @@ from azureml_replay.file_plan import FileChoice
 from azureml_replay.model import Artifact, Location, Omission, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.plan import Step
 from azureml_replay.synthetic.batches import holdable, is_scalar, metric, parts, requests
+from azureml_replay.synthetic.expected import as_kept
 from azureml_replay.synthetic.manifest import FILES_FILE, encoded, layout, manifest, point_parts
 from azureml_replay.synthetic.places import Places, place_of, refusal
 from azureml_replay.synthetic.tree import Node
@@ -84,6 +85,16 @@ def test_a_point_on_the_wire(value: float, wire: float | str) -> None:
 
     assert point == {"key": "m", "value": wire, "timestamp": 1_700_000_000_000_000, "step": 3}
     assert str(point["value"]) == str(wire)
+
+
+def test_what_mlflow_keeps_of_a_row_is_compared_to_the_bit() -> None:
+    """-0.0 is not 0.0, whoever lost the sign."""
+    rows: list[Row] = [(None, 10_000, (-0.0,)), (1, 29_999, (7,)), (2, None, (1.0,))]
+
+    assert [(step, time, str(value)) for step, time, (value,) in as_kept(rows)] == [
+        (0, 10_000, "-0.0"),
+        (1, 20_000, "7.0"),
+    ]
 
 
 def test_no_step_is_not_sent_as_one() -> None:

@@ -76,9 +76,9 @@ def differences(wanted: Expected, run: Run, parent: Run | None) -> Iterator[Find
 def as_kept(rows: Iterable[Row]) -> Iterator[Row]:
     """Rows as MLflow keeps them: no step is step 0, times are whole milliseconds, values are doubles."""
     for row in rows:
-        if is_holdable(row):
-            step, ticks, (value, *_) = row
-            yield step or 0, (ticks or 0) // TICKS_PER_MS * TICKS_PER_MS, (float(value or 0),)
+        step, ticks, (value, *_) = row
+        if is_holdable(row) and ticks is not None and isinstance(value, int | float):
+            yield step or 0, ticks // TICKS_PER_MS * TICKS_PER_MS, (float(value),)
 
 
 def _description(run: Run) -> str | None:
