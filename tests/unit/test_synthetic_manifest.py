@@ -7,16 +7,30 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azureml_replay.archive.archive import Archive
 from azureml_replay.file_plan import FileChoice
-from azureml_replay.model import Artifact, Location, Omission, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
-from azureml_replay.plan import Step
+from azureml_replay.model import (
+    Artifact,
+    Location,
+    Omission,
+    Points,
+    Row,
+    Run,
+    RunId,
+    Series,
+    SeriesKey,
+    StoredFile,
+    WorkspaceRef,
+)
+from azureml_replay.plan import PlanOptions, Step, plan_unit
 from azureml_replay.synthetic.batches import holdable, is_scalar, metric, parts, requests
+from azureml_replay.synthetic.documents import METRICS_FILE, documents
 from azureml_replay.synthetic.expected import as_kept
 from azureml_replay.synthetic.manifest import FILES_FILE, encoded, layout, manifest, point_parts
 from azureml_replay.synthetic.places import Places, place_of, refusal
@@ -258,6 +272,28 @@ def test_every_text_and_number_of_python_is_staged() -> None:
     assert "\ud800" in told["tags"]
     ((data, _),) = point_parts(contents, one)
     assert json.loads(data)[0]["key"] == "\ud800"
+
+
+def test_a_name_whose_columns_change_midway_is_logged_once_and_as_what_it_was(tmp_path: Path) -> None:
+    """Doubles and whole numbers are points, each once; the row of two columns goes into the file, and nowhere else."""
+    shapes = [("loss", "Double")], [("loss", "Double"), ("lr", "Double")], [("loss", "Integer")]
+    rows: list[tuple[float, ...]] = [(0.5,), (0.25, 0.1), (3,)]
+    with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
+        archive.put_listed([Run(id=RUN, container=f"dcid.{RUN}")])
+        archive.select([RUN])
+        archive.begin(RUN)
+        for at, (columns, row) in enumerate(zip(shapes, rows, strict=True)):
+            shape = Series(key=SeriesKey("loss"), columns=tuple(columns))
+            archive.put_chunk(RUN, [Points.of(shape, [(at, 10_000, row)])])
+        archive.complete(RUN)
+        (one,) = plan_unit(archive, RUN, PlanOptions())
+
+        ((data, count),) = point_parts(archive, one)
+        (rich,) = [file for file in documents(archive, one) if file.path == METRICS_FILE]
+
+    assert (count, [(point["step"], point["value"]) for point in json.loads(data)]) == (2, [(0, 0.5), (2, 3.0)])
+    assert isinstance(rich, NewFile)
+    assert [series["rows"] for series in json.loads(rich.data)] == [[[1, 10_000, ["0.25", "0.1"]]]]
 
 
 def test_a_part_is_a_file_of_whole_requests() -> None:

@@ -37,9 +37,9 @@ def metric_omissions(archive: Archive, step: Step, *, artifacts: bool) -> Sequen
 
 def _rich(archive: Archive, step: Step) -> Iterator[Points]:
     """Tables, images, texts and the like whole; of scalars the rows that are no number with a time."""
-    for series, _ in step.series:
-        for points in archive.points(step.contents, series.key):
-            if not is_scalar(series):
+    for key in dict.fromkeys(series.key for series, _ in step.series):
+        for points in archive.points(step.contents, key):
+            if not is_scalar(points.series):
                 yield points
             elif left := [row for row in points.rows() if not is_holdable(row)]:
                 yield Points.of(points.series, left)

@@ -16,7 +16,7 @@ from azureml_replay import json_text
 from azureml_replay.file_plan import FileChoice, in_order
 from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
 from azureml_replay.plan import Step
-from azureml_replay.synthetic.batches import holdable, is_scalar, parts, requests
+from azureml_replay.synthetic.batches import Metric, holdable, is_scalar, parts, requests
 from azureml_replay.synthetic.places import Places, place_of, refusal
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.workspace import HeldFile, NewFile
@@ -125,10 +125,24 @@ def layout(contents: Contents, step: Step, documents: Iterable[NewFile | HeldFil
     return Layout(files=tuple(laying.files), omissions=tuple(laying.omissions))
 
 
+def scalars(contents: Contents, step: Step) -> Iterator[tuple[str, Iterator[Points]]]:
+    """Each name under which MLflow can hold something, once, with its rows.
+
+    What a run logged under the same name with other columns is not among them: `documents.py` puts it into a file.
+    """
+    for name in dict.fromkeys(series.key.name for series, _ in step.series if is_scalar(series)):
+        pieces = contents.points(step.contents, SeriesKey(name))
+        yield name, (points for points in pieces if is_scalar(points.series))
+
+
+def point_requests(contents: Contents, step: Step) -> Iterator[Sequence[Metric]]:
+    """A run's points as requests; equal every time, so that a count of points says how far a run is."""
+    return requests(holdable(name, pieces) for name, pieces in scalars(contents, step))
+
+
 def point_parts(contents: Contents, step: Step) -> Iterator[tuple[bytes, int]]:
     """The staged files of a run's points, each with their number."""
-    names = [series.key.name for series, _ in step.series if is_scalar(series)]
-    return parts(requests(holdable(name, contents.points(step.contents, SeriesKey(name))) for name in names))
+    return parts(point_requests(contents, step))
 
 
 def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, point_files: Sequence[str], rows: int) -> Json:

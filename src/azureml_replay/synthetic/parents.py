@@ -11,11 +11,11 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Uncertain
-from azureml_replay.model import Run, RunId, SeriesKey
+from azureml_replay.model import Run, RunId
 from azureml_replay.plan import Step
-from azureml_replay.synthetic.batches import Metric, holdable, is_scalar, requests
+from azureml_replay.synthetic.batches import Metric
 from azureml_replay.synthetic.found import Found
-from azureml_replay.synthetic.manifest import DESCRIPTION_TAG, parameters, parent_tags, step_of
+from azureml_replay.synthetic.manifest import DESCRIPTION_TAG, parameters, parent_tags, point_requests, step_of
 from azureml_replay.synthetic.seam import Submitter
 from azureml_replay.synthetic.step.points import PROGRESS, Progress
 from azureml_replay.synthetic.tree import Tree
@@ -59,9 +59,7 @@ class Parents:
     async def _points(self, run: Run, step: Step) -> int:
         """From where the step stopped: each request says, beside its points, how many there are then."""
         done, seen, sent = Progress.of(run.tags.get(PROGRESS) or "").done, 0, 0
-        names = [series.key.name for series, _ in step.series if is_scalar(series)]
-        rows = (holdable(name, self.archive.points(step.contents, SeriesKey(name))) for name in names)
-        for batch in requests(rows):
+        for batch in point_requests(self.archive, step):
             left = batch[max(0, done - seen) :]
             seen += len(batch)
             if left:

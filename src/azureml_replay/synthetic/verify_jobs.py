@@ -14,11 +14,10 @@ from azureml_replay.listing import path_in_run
 from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.plan import Step
 from azureml_replay.supply import Supply, md5_of
-from azureml_replay.synthetic.batches import is_scalar
 from azureml_replay.synthetic.documents import metric_omissions
 from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
-from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile
+from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile, scalars
 from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.stage import laid_out
 from azureml_replay.synthetic.tree import Node, Tree
@@ -118,15 +117,11 @@ class JobCheck:
     async def _points_now(self, wanted: Expected, step: Step, run: Run) -> list[Finding]:
         there = {series.key.name: series for series in await self.target.series(run.id)}
         differing, sent = list[Finding](), 0
-        for series, _ in step.series:
-            if not is_scalar(series):
-                continue
-            mine = list(
-                as_kept(row for points in self.archive.points(step.contents, series.key) for row in points.rows())
-            )
-            actual = there.pop(series.key.name, None)
+        for name, pieces in scalars(self.archive, step):
+            mine = list(as_kept(row for points in pieces for row in points.rows()))
+            actual = there.pop(name, None)
             theirs = [row for points in await self._rows(run, actual) for row in points.rows()] if actual else []
-            shape = Series(key=SeriesKey(wanted.what + series.key.name), columns=((series.key.name, "Double"),))
+            shape = Series(key=SeriesKey(wanted.what + name), columns=((name, "Double"),))
             differing += compare_points(mine, as_kept(theirs), shape, run=wanted.source)
             sent += len(mine)
         differing += [Finding(wanted.source, f"{wanted.what}metric {name}", "extra", "", "rows") for name in there]
@@ -150,11 +145,7 @@ class JobCheck:
         mine = {path: file for path, file in stored.items() if path.startswith("outputs/")}
         ours = {path: file for path, file in mine.items() if path not in WRITTEN_BY_STEP}
         laid = laid_out(self.archive, node, choice).files
-        expected = {
-            file.to: StoredFile(location=Location("", file.to), size_bytes=file.size_bytes, md5=file.md5)
-            for file in laid
-        }
-        differing, unverifiable = compare_files(wanted.source, expected.items(), ours)
+        differing, unverifiable = compare_files(wanted.source, ((file.to, _stored(file)) for file in laid), ours)
         if self.deep is not None:
             differing += await self._bytes(wanted, laid, ours, self.deep)
         self.files += len(laid)
