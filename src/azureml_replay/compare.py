@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
 from azureml_replay.archive import redact
 from azureml_replay.error_parts import beside_error, error_part
-from azureml_replay.model import Experiment, Finding, Points, Row, Run, RunId, Series, StoredFile, Value
+from azureml_replay.model import Experiment, Finding, Row, Run, RunId, Series, StoredFile, Value
 
 Identity: TypeAlias = "tuple[int | None, int | None, tuple[str, ...]]"
 Pair: TypeAlias = "tuple[Row | None, Row | None]"
@@ -71,31 +70,6 @@ def missing(expected: Iterable[Row], actual: Iterable[Row], types: Sequence[str]
             left[key] -= 1
             lacking.append(row)
     return lacking[::-1]
-
-
-class SeriesDigest:
-    """Equal for equal multisets of rows, whatever their order: two series of a million rows in 24 bytes each."""
-
-    def __init__(self) -> None:
-        self._count = self._sum = 0
-
-    def add(self, points: Points) -> None:
-        """Rows of the series, in any order and division."""
-        types = [kind for _, kind in points.series.columns]
-        for row in points.rows():
-            told = blake2b(repr(identity(row, types)).encode(), digest_size=16).digest()
-            self._sum = (self._sum + int.from_bytes(told)) % (1 << 128)
-        self._count += len(points)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SeriesDigest) and (self._count, self._sum) == (other._count, other._sum)
-
-    __hash__ = None  # type: ignore[assignment]  # it changes with every row
-
-    @property
-    def count(self) -> int:
-        """Rows added."""
-        return self._count
 
 
 class Field(NamedTuple):

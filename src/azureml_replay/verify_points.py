@@ -1,4 +1,4 @@
-"""One run's metrics, target against archive: by digests as both stream; only a difference is looked at row by row."""
+"""One run's metrics, target against archive, as both stream; only where they differ they are looked at row by row."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.compare import SeriesDigest, compare_series, differing_rows, row_findings
+from azureml_replay.compare import compare_series, differing_rows, row_findings
 from azureml_replay.differing import thinned
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Differing, Finding, Points, RunId, Series
 from azureml_replay.plan import Step
+from azureml_replay.series_comparison import SeriesComparison
 from azureml_replay.workspace import Target
 
 KEPT_BYTES = 64 << 20
@@ -51,15 +52,13 @@ class PointCheck:
         return found, kept
 
     async def _series(self, step: Step, series: Series) -> tuple[list[Finding], list[Differing]]:
-        wanted, there = SeriesDigest(), SeriesDigest()
-        for points in self.archive.points(step.source, series.key):
-            wanted.add(points)
+        comparison = SeriesComparison(self.archive.points(step.source, series.key))
         shape: Series | None = None
         async for points in self._rows(step.run.id, series):
-            there.add(points)
+            comparison.add(points)
             shape = points.series
         found = [*compare_series(step.source, series, shape)] if shape is not None else []
-        if wanted == there or (shape is not None and len(shape.columns) != len(series.columns)):
+        if comparison.equal() or (shape is not None and len(shape.columns) != len(series.columns)):
             return found, []  # rows of other columns differ all: the finding of the columns says so
         expected = (row for points in self.archive.points(step.source, series.key) for row in points.rows())
         actual = [row async for points in self._rows(step.run.id, series) for row in points.rows()]

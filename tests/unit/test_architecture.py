@@ -28,6 +28,8 @@ PURE = (
     "fitting.py",
     "ids.py",
     "compare.py",
+    "series_comparison.py",
+    "request_rows.py",
     "errors.py",
     "json_text.py",
     "lineage.py",

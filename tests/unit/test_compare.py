@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from azureml_replay import compare
 from azureml_replay.compare import (
-    SeriesDigest,
     compare_files,
     compare_points,
     compare_runs,
@@ -26,7 +25,6 @@ from azureml_replay.model import (
     Finding,
     Instant,
     Location,
-    Points,
     Row,
     Run,
     RunId,
@@ -98,30 +96,6 @@ def test_what_is_missing_keeps_its_order(expected: list[Row], actual: list[Row])
     lacking, rest = ids(missing(expected, actual)), iter(ids(expected))
 
     assert all(any(row == other for other in rest) for row in lacking)
-
-
-@given(
-    st.lists(ROW, max_size=10).flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))), st.integers(0, 10)
-)
-def test_digests_are_equal_for_the_same_rows_in_any_order_and_division(pair: Any, cut: int) -> None:
-    rows, shuffled = pair
-    whole, parts = SeriesDigest(), SeriesDigest()
-
-    whole.add(Points.of(LOSS, rows))
-    parts.add(Points.of(LOSS, shuffled[:cut]))
-    parts.add(Points.of(LOSS, shuffled[cut:]))
-
-    assert whole == parts
-    assert parts.count == len(rows)
-
-
-@given(ROWS, ROWS)
-def test_digests_differ_where_rows_do(a: list[Row], b: list[Row]) -> None:
-    one, other = SeriesDigest(), SeriesDigest()
-    one.add(Points.of(LOSS, a))
-    other.add(Points.of(LOSS, b))
-
-    assert (one == other) is (sorted(map(repr, ids(a))) == sorted(map(repr, ids(b))))
 
 
 @given(ROWS, ROWS)
