@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from azureml_replay.archive.archive import Archive
+from azureml_replay.cli import run
 from azureml_replay.file_plan import FileChoice
 from azureml_replay.layout import tree as lines
+from azureml_replay.model import Artifact, Location, Points, RunId, Series, SeriesKey, StoredFile, WorkspaceRef
 from azureml_replay.plan import PlanOptions
 from azureml_replay.synthetic.dry_run import SECONDS_PER_CONTAINER, DryRun, drawn, hierarchy
 from azureml_replay.synthetic.grow import SyntheticOptions
@@ -83,3 +89,31 @@ def test_the_hierarchy_shows_the_originals() -> None:
         "├── s_0 [Completed, automl_trial]",
         "└── s_1 (left out: a trial that --replay-automl-max-trials leaves out)",
     ]
+
+
+def test_what_jobs_will_not_have_is_told_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files whose names lead elsewhere or nowhere, and metrics that become a file."""
+    monkeypatch.chdir(tmp_path)
+    one = RunId("r1")
+    table = Series(key=SeriesKey("table"), columns=(("x", "Double"), ("y", "Double")))
+    places = [Location("store", path) for path in ("outputs/../x", "outputs//x", "outputs/fits")]
+    with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
+        archive.put_listed([a_run("r1")])
+        archive.select([one])
+        archive.begin(one)
+        archive.put_chunk(one, [Points.of(table, [(0, 10_000, (1.0, 2.0))])])
+        stored = [StoredFile(location=place, size_bytes=1) for place in places]
+        archive.put_artifacts(
+            one, [Artifact(path=f.location.path, location=f.location, indexed=True, stored=f) for f in stored]
+        )
+        archive.complete(one)
+
+    assert run(["plan", "archive", "--mode", "synthetic", "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["reasons"] == {
+        "its name would lead out of its folder": 1,
+        "no file system holds an empty part of a path": 1,
+        "as a file: outputs/replay/metrics.json": 1,
+    }

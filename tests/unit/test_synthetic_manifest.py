@@ -38,6 +38,7 @@ from azureml_replay.synthetic.tree import Node
 from azureml_replay.workspace import HeldFile, NewFile
 
 RUN = RunId("original")
+ROOM = 900
 
 
 class Contents:
@@ -63,6 +64,10 @@ def step(contents: Contents) -> Step:
     series = tuple((scalar(name), len(rows)) for name, rows in contents.rows.items())
     run = Run(id=RUN, tags={"a": "b"}, description="told", parameters={"n": 3, "s": "x"})
     return Step(source=RUN, unit=RUN, depth=0, run=run, series=series, files=len(contents.files), bytes=0, room=900)
+
+
+def leaf(contents: Contents, key: str = "train") -> Node:
+    return Node(key=key, kind="leaf", source=RUN, display_name="x", step=step(contents))
 
 
 def curve(length: int) -> list[Row]:
@@ -163,13 +168,13 @@ def test_where_files_go(path: str, place: str) -> None:
 )
 def test_names_that_cannot_be(path: str) -> None:
     """What leads out of the folder, or what no file system holds."""
-    assert refusal(path)
+    assert refusal(path, ROOM)
 
 
 @pytest.mark.parametrize("path", ["a#b?c%41", "a..b/..c", "déjà vu.txt", "a\\b", "x" * 240])
 def test_odd_names_that_can_be(path: str) -> None:
     """Two dots inside of a name lead nowhere."""
-    assert refusal(path) is None
+    assert refusal(path, ROOM) is None
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "a_2", "outputs"]), min_size=1, max_size=4).map("/".join)))
@@ -184,12 +189,26 @@ def test_places_are_never_shared(paths: list[str]) -> None:
     assert not folders & set(taken)
 
 
+@pytest.mark.parametrize(("key", "longest"), [("train", 64), ("self", len(RUN) + 16)])
+def test_a_name_that_no_storage_holds_is_left_out(key: str, longest: int) -> None:
+    """A step's run has an id of the service's, a command job the original's or a longer one; a folder comes before."""
+    room = 1_024 - len(f"ExperimentRun/dcid.{'x' * longest}/outputs/other/") - len("_1234567")
+    folders = "f" * 200 + "/" + "f" * 200 + "/" + "f" * 200 + "/" + "f" * 200 + "/"
+    fits = folders.ljust(room, "x")
+    contents = Contents({fits: 1, fits + "x": 1}, {})
+
+    laid = layout(contents, leaf(contents, key), [], FileChoice())
+
+    assert [file.artifact.path for file in laid.files if file.artifact] == [fits]
+    assert [omission.what for omission in laid.omissions] == [f"file {fits}x"]
+
+
 def test_bytes_that_the_archive_holds_are_read_when_they_are_staged() -> None:
     """A zip of code may have 300 MB: laying it out reads none of it."""
     place = StoredFile(location=Location("", "replay/code.zip"), size_bytes=300 << 20, md5=b"m" * 16)
     held = HeldFile(path="replay/code.zip", stored=place, pieces=_not_now)
 
-    (file, _) = layout(Contents({}, {}), step(Contents({}, {})), [held], FileChoice()).files
+    (file, _) = layout(Contents({}, {}), leaf(Contents({}, {})), [held], FileChoice()).files
 
     assert (file.to, file.size_bytes, file.md5) == ("outputs/replay/code.zip", 300 << 20, b"m" * 16)
     assert file.made == HeldFile(path=file.staged, stored=place, pieces=_not_now)
@@ -204,7 +223,7 @@ def test_what_lies_in_a_folder() -> None:
     contents = Contents({"outputs/replay/job.json": 1, "user_logs/x": 2, "../y": 3}, {})
     made = [NewFile(path="replay/job.json", data=b"{}")]
 
-    laid = layout(contents, step(contents), made, FileChoice())
+    laid = layout(contents, leaf(contents), made, FileChoice())
 
     assert {file.to: file.artifact.path if file.artifact else None for file in laid.files} == {
         "outputs/replay/job.json": None,
@@ -228,7 +247,7 @@ def test_what_is_left_out_is_an_omission(choice: FileChoice, left: set[str]) -> 
     """`--max-file-size` and `--files`."""
     contents = Contents({"outputs/big": 11, "outputs/small": 10, "model/small": 1}, {})
 
-    laid = layout(contents, step(contents), [], choice)
+    laid = layout(contents, leaf(contents), [], choice)
 
     assert {omission.what for omission in laid.omissions} == {f"file {path}" for path in left}
     assert {file.artifact.path for file in laid.files if file.artifact} == contents.files.keys() - left
@@ -239,7 +258,7 @@ def test_the_manifest_says_all_that_the_step_logs() -> None:
     contents = Contents({"outputs/x": 1}, {"loss": curve(3)})
     one = step(contents)
     node = Node(key="self", kind="self", source=RUN, display_name="x", step=one, tags={"a": "b"})
-    laid = layout(contents, one, [], FileChoice())
+    laid = layout(contents, node, [], FileChoice())
 
     told = manifest(node, {"role": "group"}, laid, ["points-0000.jsonl"], 3)
 
@@ -266,7 +285,7 @@ def test_every_text_and_number_of_python_is_staged() -> None:
     one = replace(one, run=replace(one.run, parameters={"big": [2**70], "broken": "\udfff"}))
     node = Node(key="self", kind="self", source=RUN, display_name="\ud800", step=one, tags={"\ud800": "b"})
 
-    told = json.loads(encoded(manifest(node, None, layout(contents, one, [], FileChoice()), [], 1)))
+    told = json.loads(encoded(manifest(node, None, layout(contents, node, [], FileChoice()), [], 1)))
 
     assert told["parameters"] == {"big": f"[{2**70}]", "broken": "\udfff"}
     assert "\ud800" in told["tags"]

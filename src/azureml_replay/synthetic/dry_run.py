@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.layout import Branch
+from azureml_replay.model import Omission
 from azureml_replay.synthetic.tree import RUN, Node, Tree
 from azureml_replay.terminal import amount
 
@@ -56,7 +57,11 @@ class DryRun:
         self.graphs += sum(node.kind == "group" for node in tree.walk())
         for leaf in tree.leaves():
             self._add_leaf(leaf)
-        for omission in tree.all_omissions():
+        self.omit(tree.all_omissions())
+
+    def omit(self, omissions: Iterable[Omission]) -> None:
+        """What jobs will not have; that a leaf's files and metrics are among them tells `stage.left_behind`."""
+        for omission in dict.fromkeys(omissions):
             self.left_out += omission.what == RUN
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 

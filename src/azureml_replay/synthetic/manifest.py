@@ -13,12 +13,13 @@ from typing import Protocol
 import orjson
 
 from azureml_replay import json_text
-from azureml_replay.file_plan import FileChoice, in_order
+from azureml_replay.file_plan import FileChoice, in_order, room_of
+from azureml_replay.limits import DOCUMENTED
 from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
 from azureml_replay.plan import Step
 from azureml_replay.synthetic.batches import Metric, holdable, is_scalar, parts, requests
 from azureml_replay.synthetic.places import Places, place_of, refusal
-from azureml_replay.synthetic.tree import Node, Tree
+from azureml_replay.synthetic.tree import SELF, Node, Tree
 from azureml_replay.workspace import HeldFile, NewFile
 
 REPORTS = "outputs/replay/"
@@ -26,6 +27,8 @@ FILES_FILE = REPORTS + "files.json"
 WRITTEN_BY_STEP = (REPORTS + "refused.json", REPORTS + "parent.json")
 DESCRIPTION_TAG = "mlflow.note.content"
 MANIFEST = "manifest.json"
+RUN_ID_OF_A_STEP = 64
+"""Characters, at most: the service chooses 36 (recorded)."""
 
 
 class Contents(Protocol):
@@ -66,6 +69,7 @@ class Layout:
 @dataclass(slots=True)
 class _Laying:
     run: RunId
+    room: int
     places: Places = field(default_factory=Places)
     files: list[LaidFile] = field(default_factory=list)
     omissions: list[Omission] = field(default_factory=list)
@@ -84,7 +88,7 @@ class _Laying:
         if artifact.stored is None:
             return  # the plan's own omission
         stored = artifact.stored
-        reason = choice.refusal(artifact.path, stored.size_bytes) or refusal(artifact.path)
+        reason = choice.refusal(artifact.path, stored.size_bytes) or refusal(artifact.path, self.room)
         if reason:
             self.omissions.append(Omission(self.run, f"file {artifact.path}", reason))
             return
@@ -110,9 +114,10 @@ class _Laying:
         return f"files/{len(self.files):06d}"
 
 
-def layout(contents: Contents, step: Step, documents: Iterable[NewFile | HeldFile], choice: FileChoice) -> Layout:
-    """Everything that will lie in the job's outputs. `documents` are those that we make, below `replay/`."""
-    laying = _Laying(step.source)
+def layout(contents: Contents, node: Node, documents: Iterable[NewFile | HeldFile], choice: FileChoice) -> Layout:
+    """Everything that will lie in the outputs of a leaf's job. `documents` are those that we make, below `replay/`."""
+    step = step_of(node)
+    laying = _Laying(step.source, room_in(node))
     if not choice.artifacts:
         return Layout(files=(), omissions=())
     for name in (FILES_FILE, *WRITTEN_BY_STEP):
@@ -190,3 +195,13 @@ def encoded(document: Json) -> bytes:
 def _entry(file: LaidFile) -> dict[str, Json]:
     md5 = file.md5.hex() if file.md5 else None
     return {"from": file.staged, "to": file.to, "size": file.size_bytes, "md5": md5}
+
+
+def room_in(node: Node) -> int:
+    """Characters of a path below the run that will stand for a leaf: a command job's has a name made of the original's.
+
+    `submit.names` adds 10 characters where that is taken, and a number where jobs failed.
+    """
+    is_job = node.kind == "leaf" and node.key == SELF
+    longest = min(DOCUMENTED.run_id, len(node.source) + 16) if is_job else RUN_ID_OF_A_STEP
+    return room_of(RunId("x" * longest))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 
@@ -20,6 +21,8 @@ from azureml_replay.synthetic.trials import TrialChoice
 
 JOB = "job"
 """The receipt's item, of a source run: its detail names the job, or the run, that stands for it in the target."""
+ANY_LENGTH = sys.maxsize
+"""Of names, for planning: a job has its files at other places, and `places.py` knows how long they may be there."""
 SHAPE = "job shape"
 """The receipt's item, of the root run: its detail says which shape was submitted."""
 
@@ -51,7 +54,8 @@ def planned_trees(
         shape = shape_of(archive, target, root) or given
         if shape is not None:
             files = FileChoice(artifacts=shape.files.artifacts)
-            options = PlanOptions(files=files, limits=shape.tree.limits, last_values=True)
+            limits = replace(shape.tree.limits, artifact_path=ANY_LENGTH, blob_name=ANY_LENGTH)
+            options = PlanOptions(files=files, limits=limits, last_values=True)
             planned = (reusing(archive, step, options) for step in plan_unit(archive, root, options))
             steps = (counted(archive, step, shape.files) for step in planned)
             yield grow(steps, archive, shape.tree), shape

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from azureml_replay.file_plan import TOO_LONG, characters
+
 DEFAULT_ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/26"
 """Curated: an image that is there, Python 3.10, no build (synthetic.md 9). Pinned, because `latest` moves."""
 
 LOGS = ("logs", "azureml-logs", "user_logs", "system_logs")
 """Families that the service writes itself: a job cannot put its own there."""
-LONGEST_PATH = 900
-"""Characters: a blob's name has 1,024 at most, and `ExperimentRun/dcid.{run}/` comes before it."""
+_SUFFIX = 8
+"""Characters that a collision may add."""
 LONGEST_NAME_BYTES = 255
 """Of one part of a path, on every usual file system."""
 
@@ -51,13 +53,13 @@ def place_of(path: str) -> str:
     return f"outputs/original_logs/{path}" if family in LOGS else f"outputs/other/{path}"
 
 
-def refusal(path: str) -> str | None:
-    """Why a file system cannot hold a path as it is, or None."""
+def refusal(path: str, room: int) -> str | None:
+    """Why a job cannot have a file of this path, or None. `room`: characters of a path below its run."""
     parts = path.split("/")
     if any(part in (".", "..") for part in parts):
         return "its name would lead out of its folder"
     if any(not part for part in parts) or "\0" in path:
         return "no file system holds an empty part of a path"
-    if len(path) > LONGEST_PATH or any(len(part.encode(errors="replace")) > LONGEST_NAME_BYTES - 8 for part in parts):
+    if any(len(part.encode(errors="replace")) > LONGEST_NAME_BYTES - _SUFFIX for part in parts):
         return "its name is too long for a file of a job"
-    return None
+    return TOO_LONG if characters(place_of(path)) > room - _SUFFIX else None

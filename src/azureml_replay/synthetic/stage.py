@@ -7,17 +7,17 @@ job's only input is that folder: no signature of either side is in an input, a t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected
 from azureml_replay.file_plan import FileChoice
-from azureml_replay.model import StoredFile
+from azureml_replay.model import Omission, StoredFile
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, Supply
-from azureml_replay.synthetic.documents import documents
+from azureml_replay.synthetic.documents import documents, metric_omissions
 from azureml_replay.synthetic.manifest import (
     MANIFEST,
     LaidFile,
@@ -49,8 +49,13 @@ def uri_of(archive: Archive, tree: Tree) -> str:
 
 def laid_out(archive: Archive, node: Node, choice: FileChoice) -> Layout:
     """The files of one node's job; staging sends them, verifying expects them."""
-    step = step_of(node)
-    return layout(archive, step, documents(archive, step) if choice.artifacts else (), choice)
+    return layout(archive, node, documents(archive, step_of(node)) if choice.artifacts else (), choice)
+
+
+def left_behind(archive: Archive, node: Node, choice: FileChoice) -> Sequence[Omission]:
+    """What a leaf's job will not have as it was: files, and metrics that MLflow cannot hold."""
+    laid = laid_out(archive, node, choice)
+    return [*laid.omissions, *metric_omissions(archive, step_of(node), artifacts=choice.artifacts)]
 
 
 @dataclass(slots=True)

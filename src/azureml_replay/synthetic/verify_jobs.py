@@ -14,12 +14,11 @@ from azureml_replay.listing import path_in_run
 from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.plan import Step
 from azureml_replay.supply import Supply, md5_of
-from azureml_replay.synthetic.documents import metric_omissions
 from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
 from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile, scalars
 from azureml_replay.synthetic.options import JOB, job_of
-from azureml_replay.synthetic.stage import laid_out
+from azureml_replay.synthetic.stage import laid_out, left_behind
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.verify import FindingTally, Verdict
 from azureml_replay.workspace import HeldFile, Target
@@ -87,10 +86,7 @@ class JobCheck:
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 
     def _omitted(self, wanted: Expected, choice: FileChoice) -> Iterable[Omission]:
-        if wanted.laid is None or wanted.step is None:
-            return []
-        laid = laid_out(self.archive, wanted.laid, choice)
-        return [*laid.omissions, *metric_omissions(self.archive, wanted.step, artifacts=choice.artifacts)]
+        return left_behind(self.archive, wanted.laid, choice) if wanted.laid is not None else []
 
     async def _of_run(self, wanted: Expected, held: Found, choice: FileChoice) -> list[Finding]:
         run = held.runs.get(wanted.key)
