@@ -205,6 +205,17 @@ def test_one_refused_point_loses_no_other_and_fails_the_step(job: Job) -> None:
     assert job.execute().returncode == 1, "a second start forgot what the first could not log"
 
 
+def test_points_that_are_missing_are_counted_apart_from_what_was_refused(job: Job) -> None:
+    """A tag that the service refuses stands for no point."""
+    job.points(loss=[1.0, 2.0, 3.0])
+    job.manifest |= {"rows": 5, "tags": {"\ud800": "x"}}
+
+    assert job.execute().returncode == 1
+
+    told = json.loads((job.work / "outputs/replay/refused.json").read_text())
+    assert [one["what"] for one in told] == ["tag \ud800", "2 points"]
+
+
 def test_values_of_a_parent_go_to_its_run_too(job: Job) -> None:
     """A `self` leaf writes both runs; the parent is read from the run's own tag."""
     job.points(loss=[1.0, 2.0])

@@ -196,7 +196,7 @@ def _unpacked(tags: Mapping[str, str | None], key: str) -> dict[int, str]:
     values = _PACKED.findall(tags.get(key) or "")
     if len(numbers) != len(values):
         return {}
-    return {int(number): value for number, value in zip(numbers, values, strict=True) if number.isdigit()}
+    return {int(number): value for number, value in zip(numbers, values, strict=True) if number.isdecimal()}
 
 
 def sampled(trials: Sequence[Trial], choice: TrialChoice) -> list[Trial]:

@@ -79,7 +79,7 @@ def _log(tracking: Tracking, run: str, manifest: Mapping[str, Any], folder: Path
     refusals = points.refusals
     refusals += _pairs(tracking, run, "params", manifest["parameters"])
     refusals += _pairs(tracking, run, "tags", manifest["tags"])
-    lacking = manifest["rows"] - sent - len(points.refusals)
+    lacking = manifest["rows"] - sent - points.refused
     if lacking > 0:
         refusals.append(Refusal(f"{lacking} points", "not in the staged files"))
     print(f"run {run}: {sent} points, {len(refusals)} things refused ({PROGRESS})", flush=True)

@@ -50,6 +50,11 @@ class Points:
         self._progress = Progress(0)
         self.refusals: list[Refusal] = []
 
+    @property
+    def refused(self) -> int:
+        """Points that the service would not take, now or when the step ran before."""
+        return self._progress.refused
+
     def send(self, files: Sequence[Path]) -> int:
         """All points of these files, whose lines are requests. Returns how many are there now.
 

@@ -128,7 +128,7 @@ def _told(error: urllib.error.HTTPError) -> Exception:
     message = f"{error.code} {text[:500]}"
     if error.code == 429:
         stated = error.headers.get("Retry-After") or (_STATED_WAIT.search(text) or [None, None])[1]
-        return _Busy(message, float(stated) if stated and stated.isdigit() else None)
+        return _Busy(message, float(stated) if stated and stated.isdecimal() else None)
     return Unknown(message) if error.code == 408 or error.code >= 500 else Refused(message)
 
 
