@@ -121,9 +121,9 @@ class AssetReference:
 UNREADABLE = "unreadable "
 """How a key begins among the unknown ones whose value has a form that nobody foresaw: its document is archived."""
 CONTAINER_PREFIX = "dcid."
+"""Before a run's id: the name of its container."""
 RUN_FOLDER = "ExperimentRun/"
 """Of the artifact store: containers of runs lie below it."""
-"""Before a run's id: the name of its container."""
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 """States in which the service changes a run no more (clients.md 3.2; NotResponding and Paused may still move)."""
 
@@ -351,12 +351,12 @@ class Artifact:
 class FileTotals:
     """The files of a run in figures."""
 
-    files: int
+    files: int = 0
     """That have bytes."""
-    bytes: int
-    lost: int
+    bytes: int = 0
+    lost: int = 0
     """That the index lists and the storage does not hold."""
-    twice: int
+    twice: int = 0
     """More than one for a path: index and storage name different places, both with bytes."""
     longest: int = 0
     """UTF-8 bytes of the longest path of those that have bytes: at least as many as its characters for a storage."""

@@ -4,35 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from azureml_replay.code import code_of
 from azureml_replay.fitting import CODE_FILE, JOB_FILE, OVERFLOW_FILE, Fitting
-from azureml_replay.model import Job, Json, Run, RunDetails, RunId
-from azureml_replay.recorded import Recorded
+from azureml_replay.model import Json, RunId
+from azureml_replay.recorded import History, Recorded
 
 NO_CODE = "code: left out (no --code)"
 
 
-def code_file(recorded: Recorded, run: Run, job: Job | None, fitting: Fitting) -> Iterator[str]:
-    """The path of the code's zip, where the archive holds it."""
-    reference = code_of(run, job)
-    if reference is None:
-        return
-    held = recorded.code(reference)
-    if held is None:
-        fitting.omit("code snapshot", NO_CODE)
-    elif isinstance(held, str):
-        fitting.omit("code snapshot", f"code could not be read: {held}")
-    else:
-        yield CODE_FILE
-
-
-def own_files(details: RunDetails, job: Job | None, *, overflow: bool) -> Iterator[str]:
-    """The paths of the others."""
+def own_files(history: History, fitting: Fitting, *, overflow: bool) -> Iterator[str]:
+    """Their paths."""
+    details = history.details
     told = (details.definition, details.specification, details.run.warnings, details.more or None)
-    if job is not None or any(part is not None for part in told):
+    if history.job is not None or any(part is not None for part in told):
         yield JOB_FILE
     if overflow:
         yield OVERFLOW_FILE
+    if history.code is True:
+        yield CODE_FILE
+    elif history.code is not None:
+        fitting.omit("code snapshot", f"code could not be read: {history.code}" if history.code else NO_CODE)
 
 
 def job_document(recorded: Recorded, run: RunId) -> Json:

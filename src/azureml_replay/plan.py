@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
 
 from azureml_replay.file_plan import ALL_FILES, FileChoice, room_of
 from azureml_replay.fitting import Fitting, fit_run, fit_series, say_what_acts, without_lost
 from azureml_replay.ids import Ids, rewritten, same
 from azureml_replay.lending import Lender, Lent, always, own_path
 from azureml_replay.limits import DOCUMENTED, Limits
-from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunDetails, RunId, Series, SeriesKey
-from azureml_replay.own_files import code_file, own_files
+from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
+from azureml_replay.own_files import own_files
 from azureml_replay.planned_files import planned_files
-from azureml_replay.recorded import Recorded
+from azureml_replay.recorded import History, Recorded
 from azureml_replay.selection import Selection, chosen
 
 SHARED = "shared with another run, carried once with its owner"
@@ -87,8 +89,8 @@ class Step:
 
 def plan(recorded: Recorded, selection: Selection, options: PlanOptions) -> Iterator[Step]:
     """Every step, unit by unit, newest first, parents before children. Raises UserError for an unknown `--include`."""
-    for root in planned_units(recorded, selection):
-        yield from plan_unit(recorded, root, options)
+    roots = None if selection.everything else planned_units(recorded, selection)
+    yield from _steps(recorded, recorded.histories(roots), options)
 
 
 def planned_units(recorded: Recorded, selection: Selection) -> Iterator[RunId]:
@@ -99,13 +101,19 @@ def planned_units(recorded: Recorded, selection: Selection) -> Iterator[RunId]:
 
 
 def plan_unit(recorded: Recorded, root: RunId, options: PlanOptions) -> Iterator[Step]:
-    """The steps of one unit, parents first. Nothing is held but the ids of runs that have children."""
-    depths: dict[RunId, int] = {}
-    for details in recorded.unit_details(root):
-        run = details.run
-        depth = depths[run.parent] + 1 if run.parent in depths else 0
-        depths[run.id] = depth
-        yield _step(recorded, details, options, root=root, depth=depth)
+    """The steps of one unit, parents first."""
+    return _steps(recorded, recorded.histories([root]), options)
+
+
+def _steps(recorded: Recorded, histories: Iterable[History], options: PlanOptions) -> Iterator[Step]:
+    """Nothing is held but the ids of one unit."""
+    for unit, of_unit in groupby(histories, key=attrgetter("unit")):
+        depths: dict[RunId, int] = {}
+        for history in of_unit:
+            run = history.details.run
+            depth = depths[run.parent] + 1 if run.parent in depths else 0
+            depths[run.id] = depth
+            yield _step(recorded, history, options, root=unit, depth=depth)
 
 
 def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
@@ -115,7 +123,7 @@ def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
     """
     details = recorded.details(step.source)
     lender = details.run.lender if details else None
-    there = recorded.details(lender) if lender else None
+    there = recorded.history(lender) if lender else None
     if there is None:
         return step
     lent = _step(recorded, there, options, root=step.unit, depth=0)
@@ -125,7 +133,7 @@ def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
         step,
         run=replace(step.run, container=""),
         lender=None,
-        owner=there.run.id,
+        owner=lender,
         series=lent.series,
         overflow_series=lent.overflow_series,
         files=lent.files,
@@ -134,20 +142,20 @@ def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
     )
 
 
-def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root: RunId, depth: int) -> Step:
-    run, job = details.run, recorded.job(details.run.id)
+def _step(recorded: Recorded, history: History, options: PlanOptions, *, root: RunId, depth: int) -> Step:
+    run = history.details.run
     fitting = Fitting(run.id)
-    waiting = _waiting(recorded, run.id, fitting, options)
-    logged = [(series, rows) for series, rows in recorded.series(run.id) if series.key not in waiting]
+    waiting = _waiting(history, fitting, options)
+    logged = [(series, rows) for series, rows in history.series if series.key not in waiting]
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
-    lender = _lender(recorded, run, options)
+    lender = _lender(history, options)
     if not run.own_container and lender is None:
         fitting.omit(f"container {run.container}", SHARED)
-    for key in details.run.unknown:
+    for key in run.unknown:
         if key.startswith(UNREADABLE):
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
-    say_what_acts(details.run, fitting)
+    say_what_acts(run, fitting)
     over = fit_series(logged, fitting, options.limits)
     _say_what_names_the_source(run.id, logged, fitting, options.ids)
     fitted = fit_run(
@@ -160,8 +168,8 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
         container=lender.container if lender else "",
     )
     room = room_of(options.ids(run.id), options.limits)
-    files, size = planned_files(recorded, run.id, fitting, options.files, room)
-    code = tuple(code_file(recorded, details.run, job, fitting))
+    files, size = planned_files(recorded, history, fitting, options.files, room)
+    own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))
     return Step(
         source=run.id,
         unit=root,
@@ -171,7 +179,7 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
         files=files,
         bytes=size,
         room=room,
-        own_files=(*own_files(details, job, overflow=bool(over or fitting.overflow)), *code),
+        own_files=own,
         overflow=fitting.overflow,
         overflow_series=over,
         waiting=waiting,
@@ -180,22 +188,24 @@ def _step(recorded: Recorded, details: RunDetails, options: PlanOptions, *, root
     )
 
 
-def _waiting(recorded: Recorded, run: RunId, fitting: Fitting, options: PlanOptions) -> frozenset[SeriesKey]:
+def _waiting(history: History, fitting: Fitting, options: PlanOptions) -> frozenset[SeriesKey]:
     """MLflow's last value cannot be told from the row that it stands for, nor be taken for it.
 
     Its time is cut to milliseconds, its step is 0 where there is none: sent before its history, it is there twice.
     """
-    if options.last_values or not recorded.only_last(run):
+    if options.last_values or not history.only_last:
         return frozenset()
-    keys = dict.fromkeys(series.key for series, _ in recorded.series(run))
+    keys = dict.fromkeys(series.key for series, _ in history.series)
     for key in keys:
         fitting.omit(f"metric {key.name}", LAST_ONLY)
     return frozenset(keys)
 
 
-def _lender(recorded: Recorded, run: Run, options: PlanOptions) -> Lender | None:
-    there = recorded.details(run.lender) if run.lender and options.lent(run.id, run.lender) else None
-    return Lender(there.run.id, options.ids(there.run.id), there.run.experiment) if there else None
+def _lender(history: History, options: PlanOptions) -> Lender | None:
+    run, experiment = history.details.run, history.lender_experiment
+    if run.lender is None or experiment is None or not options.lent(run.id, run.lender):
+        return None
+    return Lender(run.lender, options.ids(run.lender), experiment)
 
 
 def _say_what_names_the_source(run: RunId, logged: Iterable[tuple[Series, int]], fitting: Fitting, ids: Ids) -> None:

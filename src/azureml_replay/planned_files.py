@@ -5,14 +5,16 @@ from __future__ import annotations
 from azureml_replay.file_plan import LONGEST_MOVE, TWICE, UNINDEXED_FOLDER, FileChoice, planned
 from azureml_replay.fitting import Fitting
 from azureml_replay.model import RunId
-from azureml_replay.recorded import Recorded
+from azureml_replay.recorded import History, Recorded
 
 LOST = "listed by the artifact index, but its bytes were not found"
 
 
-def planned_files(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice, room: int) -> tuple[int, int]:
+def planned_files(
+    recorded: Recorded, history: History, fitting: Fitting, choice: FileChoice, room: int
+) -> tuple[int, int]:
     """How many there are to send, and their bytes. `room`: the characters that a path may have."""
-    totals = recorded.artifact_totals(run)
+    run, totals = history.details.run.id, history.files
     if not choice.artifacts:
         if totals.files or totals.lost:
             fitting.omit(f"{totals.files + totals.lost} files", "left out by --no-artifacts")

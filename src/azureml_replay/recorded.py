@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from azureml_replay.model import (
-    Artifact,
-    CodeReference,
-    FileTotals,
-    Job,
-    Listed,
-    RunDetails,
-    RunId,
-    Series,
-    WorkspaceRef,
-)
+from azureml_replay.model import Artifact, FileTotals, Job, Listed, RunDetails, RunId, Series, WorkspaceRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A run with all that planning needs to know of it. Archives give many at once: asked one by one they cost more."""
+
+    unit: RunId
+    details: RunDetails
+    """The run with inputs and outputs, its definition and specification."""
+    job: Job | None = None
+    """ARM's document, for root jobs."""
+    series: Sequence[tuple[Series, int]] = ()
+    """What was logged, with the number of rows."""
+    files: FileTotals
+    """What there is to carry, in figures."""
+    code: bool | str | None = None
+    """Whether its code is here; a text says why it could not be had. None for a run that was submitted with none."""
+    only_last: bool = False
+    """Its rows are the last of each name as MLflow tells them, and not its metrics' history."""
+    lender_experiment: str | None = None
+    """Of the run whose container this one shows; None also where the archive lacks that run."""
 
 
 class Recorded(Protocol):
@@ -31,8 +43,12 @@ class Recorded(Protocol):
         """Roots, newest first."""
         ...
 
-    def unit_details(self, root: RunId) -> Iterator[RunDetails]:
-        """Its runs with inputs, outputs and definitions, parents first."""
+    def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
+        """The runs of these units, or of all, newest first; of each unit parents first."""
+        ...
+
+    def history(self, run: RunId) -> History | None:
+        """One of them."""
         ...
 
     def details(self, run: RunId) -> RunDetails | None:
@@ -43,28 +59,12 @@ class Recorded(Protocol):
         """ARM's document, for root jobs."""
         ...
 
-    def series(self, run: RunId) -> Sequence[tuple[Series, int]]:
-        """What was logged, with the number of rows."""
-        ...
-
-    def artifact_totals(self, run: RunId) -> FileTotals:
-        """What there is to carry, in figures."""
-        ...
-
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
         """Files that the index lists and the storage does not hold."""
         ...
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         """A run's files, by path."""
-        ...
-
-    def code(self, reference: CodeReference) -> object:
-        """What holds it; a text says why nothing does; None where nobody asked for it."""
-        ...
-
-    def only_last(self, run: RunId) -> bool:
-        """Whether its rows are the last of each name as MLflow tells them, and not its history."""
         ...
 
     def stored_twice(self, run: RunId) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from azureml_replay.code import code_of
 from azureml_replay.model import (
     NESTED_COMPONENTS,
     Artifact,
-    CodeReference,
     FileTotals,
     Job,
     Json,
@@ -22,6 +22,7 @@ from azureml_replay.model import (
     WorkspaceRef,
 )
 from azureml_replay.plan import PlanOptions, plan_unit
+from azureml_replay.recorded import History
 from azureml_replay.synthetic.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.tree import Node, Tree
 
@@ -60,8 +61,20 @@ class Family:
             above = {run.id for run in level}
             level = [run for run in self.runs if run.parent in above]
 
-    def unit_details(self, root: RunId) -> Iterator[RunDetails]:
-        return (self.details(run.id) or RunDetails(run=run) for run in self.unit(root))
+    def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
+        return (self.history(run.id) for root in roots or self.units() for run in self.unit(root))
+
+    def history(self, run: RunId) -> History:
+        details, job = self.details(run), self.job(run)
+        return History(
+            unit=self.runs[0].id,
+            details=details,
+            job=job,
+            series=self.series(run),
+            files=FileTotals(*self.files.get(run, (0, 0))),
+            code=False if code_of(details.run, job) else None,
+            lender_experiment=next((one.experiment for one in self.runs if one.id == details.run.lender), None),
+        )
 
     def details(self, run: RunId) -> RunDetails:
         found = next(one for one in self.runs if one.id == run)
@@ -78,20 +91,11 @@ class Family:
     def points(self, run: RunId, key: SeriesKey) -> Iterator[Points]:
         yield Points.of(scalar(key.name), [(at, at, (value,)) for at, value in enumerate(self.logged[run, key.name])])
 
-    def artifact_totals(self, run: RunId) -> FileTotals:
-        return FileTotals(*self.files.get(run, (0, 0)), lost=0, twice=0)
-
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
         return iter(())
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         return iter(())
-
-    def code(self, reference: CodeReference) -> None:
-        """Nobody asked for it."""
-
-    def only_last(self, run: RunId) -> bool:
-        return False
 
     def stored_twice(self, run: RunId) -> Iterator[str]:
         return iter(())

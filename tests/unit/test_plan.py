@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from azureml_replay import lineage
+from azureml_replay.code import code_of
 from azureml_replay.file_plan import FileChoice, placed, target_path
 from azureml_replay.fitting import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.model import (
     Artifact,
-    CodeReference,
     FileTotals,
     Instant,
     Job,
@@ -27,6 +27,7 @@ from azureml_replay.model import (
 )
 from azureml_replay.plan import PlanOptions, Step, plan, reusing
 from azureml_replay.plan_summary import summarize
+from azureml_replay.recorded import History
 from azureml_replay.selection import Selection
 
 SOURCE = WorkspaceRef("sub", "group", "old")
@@ -58,8 +59,25 @@ class Memory:
             above = {run.id for run in level}
             level = [one.run for one in self.held if one.run.parent in above]
 
-    def unit_details(self, root: RunId) -> Iterator[RunDetails]:
-        return (self.details(run.id) or RunDetails(run=run) for run in self.unit(root))
+    def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
+        units = self.units() if roots is None else roots
+        return (self._history(root, run.id) for root in units for run in self.unit(root))
+
+    def history(self, run: RunId) -> History | None:
+        return self._history(run, run) if self.details(run) else None
+
+    def _history(self, unit: RunId, run: RunId) -> History:
+        details = next(one for one in self.held if one.run.id == run)
+        job, lender = self.jobs.get(run), details.run.lender and self.details(details.run.lender)
+        return History(
+            unit=unit,
+            details=details,
+            job=job,
+            series=self.logged.get(run, []),
+            files=self._totals(run),
+            code=False if code_of(details.run, job) else None,
+            lender_experiment=lender.run.experiment if lender else None,
+        )
 
     def details(self, run: RunId) -> RunDetails | None:
         return next((one for one in self.held if one.run.id == run), None)
@@ -67,10 +85,7 @@ class Memory:
     def job(self, run: RunId) -> Job | None:
         return self.jobs.get(run)
 
-    def series(self, run: RunId) -> Sequence[tuple[Series, int]]:
-        return self.logged.get(run, [])
-
-    def artifact_totals(self, run: RunId) -> FileTotals:
+    def _totals(self, run: RunId) -> FileTotals:
         held = [file.path for file in self.stored.get(run, []) if file.stored]
         twice = len(held) - len(set(held))
         longest = max((len(path.encode()) for path in held), default=0)
@@ -81,12 +96,6 @@ class Memory:
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         return iter(self.stored.get(run, []))
-
-    def code(self, reference: CodeReference) -> None:
-        """Nobody asked for it."""
-
-    def only_last(self, run: RunId) -> bool:
-        return False
 
     def stored_twice(self, run: RunId) -> Iterator[str]:
         paths = [artifact.path for artifact in self.artifacts(run)]

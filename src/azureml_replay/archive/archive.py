@@ -17,14 +17,13 @@ from typing import Self
 
 from azureml_replay import __version__
 from azureml_replay.archive import redact
-from azureml_replay.archive.codes import Codes
 from azureml_replay.archive.content import Content
 from azureml_replay.archive.database import now
+from azureml_replay.archive.histories import Histories
 from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock
 from azureml_replay.archive.overview import Overview
-from azureml_replay.archive.reading import Reading
 from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS
 from azureml_replay.archive.sent import SentValues
 from azureml_replay.archive.sessions import Sessions
@@ -37,7 +36,7 @@ _OURS = ("archive.", "artifacts")
 """How the names of an archive's own files begin."""
 
 
-class Archive(Listing, Content, Codes, Reading, SentValues, TargetRows, Overview, Sessions, Imports, Studio):
+class Archive(Listing, Content, Histories, SentValues, TargetRows, Overview, Sessions, Imports, Studio):
     """See the parts: what was listed, what runs hold, their bytes, reading it, and the ledger of what was sent."""
 
     source: WorkspaceRef

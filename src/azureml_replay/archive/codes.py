@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from azureml_replay.archive.objects import Held, Objects
@@ -21,6 +22,15 @@ class Codes(Objects):
             return str(row[1])
         found = self._one("select sha256, size_bytes, md5 from object where sha256 = ?", (row[0],))
         return found and self._object(*found)
+
+    def _codes(self, references: Sequence[CodeReference]) -> dict[str, bool | str]:
+        """Whether the zip is here, or why it is not, by key; what nobody asked for is left out."""
+        rows = self._among(
+            "select reference, reason, o.sha256 is not null from code c left join object o on o.sha256 = c.sha256 "
+            "where reference in",
+            [reference.key for reference in references],
+        )
+        return {key: reason or bool(here) for key, reason, here in rows}
 
     def code_file(self, reference: CodeReference) -> Path:
         """Where the zip is to be written before `keep_code`."""

@@ -11,9 +11,9 @@ from azureml_replay.archive.records import (
     dumps,
     experiment_of,
     experiment_record,
+    job_of,
     loads,
     moment,
-    names_of,
     optional,
     pack,
     unpack,
@@ -101,7 +101,7 @@ class Listing(Documents):
     def job(self, run: RunId) -> Job | None:
         """The job as submitted; None where ARM listed none of that name."""
         row = self._one("select record, unknown from job where name = ?", (run,))
-        return row and Job(run, unpack(row[0], f"job {run}"), names_of(row[1]))
+        return row and job_of(run, *row)
 
     def jobs_missing_runs(self) -> Iterator[RunId]:
         """Jobs that no listed run has: the two listings of the service disagree."""

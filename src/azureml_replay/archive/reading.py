@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from azureml_replay.archive import series as codec
 from azureml_replay.archive.content import digest
@@ -55,10 +54,6 @@ class Reading(Database):
 
     def unit(self, root: RunId) -> Iterator[Run]:
         """The selected, extracted runs of a unit: parents first, siblings in the order of their creation."""
-        return (details.run for details in self.unit_details(root))
-
-    def unit_details(self, root: RunId) -> Iterator[RunDetails]:
-        """`unit`, with what only `details` has."""
         sql = """
             select depth, born, id, record from run join run_version v on v.run = id and v.generation = run.generation
             where age = (select age from run where id = ?) and unit = ?
@@ -66,7 +61,7 @@ class Reading(Database):
             order by depth, born, id limit ?
         """
         for *_, run, record in self._pages(sql, (root, root), (-1, -(2**63), ""), _RUNS_PER_PAGE):
-            yield details_of(run, unpack(record, f"run {run}"))
+            yield details_of(run, unpack(record, f"run {run}")).run
 
     def unit_of(self, run: RunId) -> RunId | None:
         """The root of a run's unit; None for a run that the archive does not list."""
@@ -94,23 +89,34 @@ class Reading(Database):
 
     def series(self, run: RunId) -> list[tuple[Series, int]]:
         """What an extracted run logged, and how many rows of each are here."""
-        return [(self._counted(run, one), rows) for one, rows in self._series(run).values()]
+        return self._counted(run, self._series(run))
 
-    def _counted(self, run: RunId, series: Series) -> Series:
+    def _counted(self, run: RunId, series: Mapping[int, tuple[Series, int]]) -> list[tuple[Series, int]]:
         """An archive of format 2 did not count texts: they are looked at now."""
-        if series.longest_text is not None:
-            return series
+        return [
+            (one if one.longest_text is not None else self._with_longest_text(run, one), rows)
+            for one, rows in series.values()
+        ]
+
+    def _with_longest_text(self, run: RunId, series: Series) -> Series:
         pieces = (piece for piece in self.points(run, series.key) if piece.series == series)
         return replace(series, longest_text=max(map(codec.longest_text, pieces), default=0))
 
     def _series(self, run: RunId) -> dict[int, tuple[Series, int]]:
-        rows = self._all(
-            "select number, s.rows, name, namespace, columns, ux_type, schema_id, more, unknown, longest_text "
-            "from series s "
-            "join run on run.id = s.run and run.generation = s.generation where s.run = ? order by number",
-            (run,),
+        return self._series_of([run]).get(run, {})
+
+    def _series_of(self, runs: Sequence[RunId]) -> dict[RunId, dict[int, tuple[Series, int]]]:
+        """By run and number; runs without any are left out."""
+        rows = self._among(
+            "select s.run, number, s.rows, name, namespace, columns, ux_type, schema_id, more, unknown, longest_text "
+            "from series s join run on run.id = s.run and run.generation = s.generation where s.run in",
+            runs,
+            "order by s.run, number",
         )
-        return {number: (series_of(*row), count) for number, count, *row in rows}
+        found: dict[RunId, dict[int, tuple[Series, int]]] = {}
+        for run, number, count, *row in rows:
+            found.setdefault(run, {})[number] = series_of(*row), count
+        return found
 
     def chunks(self, run: RunId) -> Iterator[tuple[int, Sequence[Points]]]:
         """Number and pieces of every chunk, in the order they were put. Raises IntegrityError."""
@@ -198,26 +204,32 @@ class Reading(Database):
 
     def artifact_totals(self, run: RunId) -> FileTotals:
         """The files of an extracted run in figures: one question where lists would be three, mostly empty."""
-        row: Any = self._one(
-            "select count(size_bytes), ifnull(sum(size_bytes), 0), count(*) - count(size_bytes), "
+        return self._file_totals([run]).get(run, FileTotals())
+
+    def _file_totals(self, runs: Sequence[RunId]) -> dict[RunId, FileTotals]:
+        """Runs without files are left out."""
+        rows = self._among(
+            "select a.run, count(size_bytes), ifnull(sum(size_bytes), 0), count(*) - count(size_bytes), "
             "count(size_bytes) - count(distinct iif(size_bytes is null, null, path)), "
             "ifnull(max(iif(size_bytes is null, 0, length(cast(path as blob)))), 0) from artifact a "
-            "join run on run.id = a.run and run.generation = a.generation where a.run = ?",
-            (run,),
+            "join run on run.id = a.run and run.generation = a.generation where a.run in",
+            runs,
+            "group by a.run",
         )
-        return FileTotals(*row)
+        return {RunId(run): FileTotals(*totals) for run, *totals in rows}
 
     def lacks(self, run: RunId, reason: str) -> bool:
         """True where the extraction of a run left something out for `reason`."""
-        sql = """
-            select 1 from omission o join run on run.id = o.run and run.generation = o.generation
-            where o.run = ? and origin = 'extract' and reason = ?
-        """
-        return self._one(sql, (run, reason)) is not None
+        return run in self._lack([run], reason)
 
-    def only_last(self, run: RunId) -> bool:
-        """True where a run's rows are the last of each name as MLflow tells them, and not its metrics' history."""
-        return self.lacks(run, HISTORY_LEFT_OUT)
+    def _lack(self, runs: Sequence[RunId], reason: str) -> set[RunId]:
+        rows = self._among(
+            "select o.run from omission o join run on run.id = o.run and run.generation = o.generation where o.run in",
+            runs,
+            "and origin = 'extract' and reason = ?",
+            (reason,),
+        )
+        return {RunId(run) for (run,) in rows}
 
     def omissions(self) -> Iterator[Omission]:
         """What the archive itself lacks: redacted, gone, or refused; of selected runs, experiments and jobs."""

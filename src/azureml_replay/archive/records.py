@@ -17,6 +17,7 @@ from azureml_replay.model import (
     AssetReference,
     Experiment,
     Instant,
+    Job,
     Json,
     Location,
     Run,
@@ -161,6 +162,11 @@ def experiment_of(name: str, identity: str, record: dict[str, Any]) -> Experimen
     """The experiment of `experiment_record`."""
     archived, unknown, fields = moment(record["archived"]), tuple(record["unknown"]), record["fields"]
     return Experiment(id=identity, name=name, archived=archived, unknown=unknown, document=record["document"], **fields)
+
+
+def job_of(name: RunId, record: bytes, unknown: str | None) -> Job:
+    """A job from its row."""
+    return Job(name, unpack(record, f"job {name}"), names_of(unknown))
 
 
 def series_row(series: Series) -> tuple[str, str | None, str, str | None, str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
@@ -31,6 +31,10 @@ _GIT = ("mlflow.source.git.", "azureml.git.")
 
 class Histories(Recorded, Protocol):
     """What growing reads of an archive: what planning reads, and the points that rank trials."""
+
+    def series(self, run: RunId) -> Sequence[tuple[Series, int]]:
+        """What was logged, with the number of rows."""
+        ...
 
     def points(self, run: RunId, key: SeriesKey) -> Iterator[Points]:
         """The rows of one name, piece by piece."""

@@ -1,0 +1,114 @@
+"""Runs with all that planning needs to know of them: a hundred take as many questions as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from azureml_replay.archive.codes import Codes
+from azureml_replay.archive.reading import HISTORY_LEFT_OUT, Reading
+from azureml_replay.archive.records import details_of, job_of, unpack
+from azureml_replay.code import code_of
+from azureml_replay.model import FileTotals, RunId
+from azureml_replay.recorded import History
+
+RUNS_TOGETHER = 100
+BYTES_TOGETHER = 1_000_000
+"""Of documents as text: a recorded run has 3.6 KB, but the graph of one job may be a megabyte by itself."""
+
+
+class _Row(NamedTuple):
+    depth: int
+    born: int
+    id: RunId
+    unit: RunId
+    record: bytes
+    record_bytes: int
+    job: bytes | None
+    job_unknown: str | None
+    job_bytes: int
+
+
+_COLUMNS = "depth, born, id, unit, v.record, v.record_bytes, job.record, job.unknown, ifnull(job.record_bytes, 0)"
+_FROM = "run join run_version v on v.run = id and v.generation = run.generation left join job on job.name = id"
+_WANTED = "selected and run.generation > 0"
+_BEFORE_ALL = (-1, -(2**63), "")
+
+
+class Histories(Codes, Reading):
+    """The part of an archive that plans are made from."""
+
+    def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
+        """The selected, extracted runs of these units, or of all, newest first.
+
+        Of each unit parents come first, siblings in the order of their creation.
+        """
+        rows = self._rows() if roots is None else (row for root in roots for row in self._rows_of(root))
+        return (history for together in _together(rows) for history in self._histories(together))
+
+    def history(self, run: RunId) -> History | None:
+        """A run as extracted, None where it is not."""
+        sql = f"select {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
+        return next(self._histories([_Row(*row) for row in self._all(sql, (run,))]), None)
+
+    def _rows(self) -> Iterator[_Row]:
+        sql = f"""
+            select age, unit, {_COLUMNS} from {_FROM}
+            where {_WANTED} and (age, unit, depth, born, id) > (?, ?, ?, ?, ?)
+            order by age, unit, depth, born, id limit ?
+        """  # noqa: S608  # our own words
+        rows = self._pages(sql, (), (-(2**63), "", *_BEFORE_ALL), RUNS_TOGETHER)
+        return (_Row(*row) for _, _, *row in rows)
+
+    def _rows_of(self, root: RunId) -> Iterator[_Row]:
+        sql = f"""
+            select {_COLUMNS} from {_FROM}
+            where age = (select age from run where id = ?) and unit = ?
+              and {_WANTED} and (depth, born, id) > (?, ?, ?)
+            order by depth, born, id limit ?
+        """  # noqa: S608  # our own words
+        return (_Row(*row) for row in self._pages(sql, (root, root), _BEFORE_ALL, RUNS_TOGETHER))
+
+    def _histories(self, rows: Sequence[_Row]) -> Iterator[History]:
+        runs = [row.id for row in rows]
+        details = [details_of(row.id, unpack(row.record, f"run {row.id}")) for row in rows]
+        jobs = [None if row.job is None else job_of(row.id, row.job, row.job_unknown) for row in rows]
+        references = [code_of(one.run, job) for one, job in zip(details, jobs, strict=True)]
+        codes = self._codes([reference for reference in references if reference])
+        series, files = self._series_of(runs), self._file_totals(runs)
+        only_last = self._lack(runs, HISTORY_LEFT_OUT)
+        experiments = self._experiments_of([one.run.lender for one in details if one.run.lender])
+        for row, one, job, reference in zip(rows, details, jobs, references, strict=True):
+            yield History(
+                unit=row.unit,
+                details=one,
+                job=job,
+                series=self._counted(row.id, series.get(row.id, {})),
+                files=files.get(row.id, FileTotals()),
+                code=codes.get(reference.key, False) if reference else None,
+                only_last=row.id in only_last,
+                lender_experiment=experiments.get(one.run.lender) if one.run.lender else None,
+            )
+
+    def _experiments_of(self, runs: Sequence[RunId]) -> dict[RunId, str]:
+        """Of runs as extracted."""
+        rows = self._among(
+            "select v.run, record from run_version v join run on run.id = v.run and run.generation = v.generation "
+            "where v.run in",
+            runs,
+        )
+        return {RunId(run): unpack(record, f"run {run}")["experiment"] for run, record in rows}
+
+
+def _together(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    """So many as are asked about at once."""
+    held: list[_Row] = []
+    size = 0
+    for row in rows:
+        held.append(row)
+        size += row.record_bytes + row.job_bytes
+        if len(held) == RUNS_TOGETHER or size > BYTES_TOGETHER:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held

@@ -1,0 +1,121 @@
+"""What plans are made from comes out of an archive many runs at a time, each as if it had been asked for alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from azureml_replay.archive import histories
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.reading import HISTORY_LEFT_OUT
+from azureml_replay.model import (
+    Artifact,
+    CodeReference,
+    FileTotals,
+    Instant,
+    Job,
+    Location,
+    Omission,
+    Points,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    SeriesKey,
+    StoredFile,
+    WorkspaceRef,
+)
+from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.selection import Selection
+
+SOURCE = WorkspaceRef("sub", "group", "source")
+FAMILIES = 60
+CHILDREN = 4
+LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar", longest_text=0)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """300 runs: every root is a job, one child has a file, another the last values, a third shows its container."""
+    with Archive.create(tmp_path_factory.mktemp("histories") / "archive", SOURCE) as made:
+        runs = [run for family in range(FAMILIES) for run in _family(family)]
+        made.put_listed(runs)
+        made.arrange()
+        made.select([run.id for run in runs])
+        made.put_jobs([Job(run.id, {"name": run.id}) for run in runs if run.parent is None])
+        made.lack_code(CodeReference(snapshot="snapshot-1"), "gone")
+        for run in runs:
+            _extract(made, run)
+        yield made
+
+
+def _family(number: int) -> Iterator[Run]:
+    root = RunId(f"root-{number:03}")
+    experiment, code = f"e{number % 3}", {"ContentSnapshotId": f"snapshot-{number}"}
+    yield Run(id=root, experiment=experiment, created=Instant(1_000 * number), properties=code)
+    for child in range(CHILDREN):
+        lent = f"dcid.child-{number:03}-0" if child == 2 else ""
+        name, later = RunId(f"child-{number:03}-{child}"), Instant(1_000 * number + child)
+        yield Run(id=name, parent=root, experiment=experiment, created=later, container=lent)
+
+
+def _extract(archive: Archive, run: Run) -> None:
+    place = Location("store", f"{run.id}/a.txt")
+    file = Artifact(path="a.txt", location=place, indexed=True, stored=StoredFile(location=place, size_bytes=7))
+    archive.begin(run.id)
+    archive.put_details(RunDetails(run=run))
+    archive.put_series(run.id, [LOSS])
+    archive.put_chunk(run.id, [Points.of(LOSS, [(0, 0, (1.0,))])])
+    archive.put_artifacts(run.id, [file] if run.id.endswith("-0") else [])
+    archive.put_omissions([Omission(run.id, "metrics", HISTORY_LEFT_OUT)] if run.id.endswith("-1") else [])
+    archive.complete(run.id)
+
+
+def questions(archive: Archive, selection: Selection) -> tuple[int, int]:
+    """How many a plan of everything that is selected asks, and for how many runs."""
+    asked: list[str] = []
+    archive._db.set_trace_callback(asked.append)
+    runs = sum(1 for _ in plan(archive, selection, PlanOptions()))
+    archive._db.set_trace_callback(None)
+    return len(asked), runs
+
+
+def test_a_plan_asks_by_pages_and_not_by_runs(archive: Archive) -> None:
+    """Six for a hundred runs (they and their jobs; code, series, files, omissions, lenders); the last finds no more."""
+    assert questions(archive, Selection()) == (6 * 3 + 1, FAMILIES * (1 + CHILDREN))
+
+
+def test_what_is_selected_is_asked_about_by_pages_too(archive: Archive) -> None:
+    """And once for each unit, which gives its runs; the last one is for the listing."""
+    assert questions(archive, Selection(limit=40)) == (5 * 2 + 40 + 1, 40 * (1 + CHILDREN))
+
+
+@pytest.mark.parametrize("together", [(1, 10**6), (3, 10**6), (100, 1)])
+def test_together_as_alone(archive: Archive, monkeypatch: pytest.MonkeyPatch, together: tuple[int, int]) -> None:
+    """Wherever a page ends, by number or by bytes: the same runs in the same order, and of each the same."""
+    whole = list(archive.histories())
+    monkeypatch.setattr(histories, "RUNS_TOGETHER", together[0])
+    monkeypatch.setattr(histories, "BYTES_TOGETHER", together[1])
+
+    assert list(archive.histories()) == whole
+    assert list(archive.histories(archive.units())) == whole
+    assert [archive.history(one.details.run.id) for one in whole] == whole
+
+
+def test_of_each_run_what_is_its_own(archive: Archive) -> None:
+    """Of the second family, whose code could not be had, and of the third."""
+    by_run = {one.details.run.id: one for one in archive.histories()}
+    root, filed, last, lent = (by_run[RunId(name)] for name in _names(1))
+
+    assert [one.unit for one in (root, filed, last, lent)] == ["root-001"] * 4
+    assert (root.job, filed.job) == (Job(root.unit, {"name": "root-001"}), None)
+    assert (root.code, by_run[RunId("root-002")].code, filed.code) == ("gone", False, None)
+    assert (filed.files, root.files) == (FileTotals(files=1, bytes=7, longest=5), FileTotals())
+    assert (last.only_last, root.only_last, last.series) == (True, False, [(LOSS, 1)])
+    assert (lent.lender_experiment, last.lender_experiment) == ("e1", None)
+    assert archive.history(RunId("nobody")) is None
+
+
+def _names(family: int) -> Sequence[str]:
+    return (f"root-{family:03}", *(f"child-{family:03}-{child}" for child in range(3)))
