@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import IntegrityError
-from azureml_replay.model import Json
+from azureml_replay.model import Json, WorkspaceRef
 from azureml_replay.synthetic.graph import Place, Submission, step_component, submission
+from azureml_replay.synthetic.graphs import Graphs
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.synthetic.validation import problems_of
 from unit.families import Family, a_pipeline, a_run, output
@@ -213,3 +218,31 @@ def test_a_description_travels_only_where_there_is_one() -> None:
 
     assert "description" not in sent(tree).body["properties"]
     assert sent(replace(tree, description="")).body["properties"]["description"] == ""
+
+
+@dataclass
+class Workspace:
+    """Takes components; a request lasts a turn of the loop."""
+
+    registrations: list[str] = field(default_factory=list)
+
+    async def registered(self, path: str) -> dict[str, Any] | None:
+        await asyncio.sleep(0)
+        return {} if path in self.registrations else None
+
+    async def register(self, path: str, body: Mapping[str, Any]) -> str:
+        await asyncio.sleep(0)
+        self.registrations.append(path)
+        return f"{PLACE.workspace}/{path}"
+
+
+async def test_trees_that_are_submitted_side_by_side_register_a_shape_once(tmp_path: Path) -> None:
+    """Eight are under way at a time, and pipelines of one history tend to look alike."""
+    graph, there = sent(thousand()).graphs[0], Workspace()
+    with Archive.create(tmp_path / "archive", WorkspaceRef("s", "g", "source")) as archive:
+        graphs = Graphs(archive, WorkspaceRef("s", "g", "w"), there)  # type: ignore[arg-type]  # two methods are asked
+
+        ids = await asyncio.gather(*(graphs.id_of(graph, {}) for _ in range(8)))
+
+    assert len(there.registrations) == 1
+    assert set(ids) == {graph.id}

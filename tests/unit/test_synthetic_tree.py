@@ -13,7 +13,7 @@ from azureml_replay import lineage
 from azureml_replay.fitting import OVERFLOW_FILE
 from azureml_replay.model import Instant, Json, Omission, RunId, WorkspaceRef
 from azureml_replay.synthetic.graph import Place, submission
-from azureml_replay.synthetic.grow import SyntheticOptions
+from azureml_replay.synthetic.grow import NO_NODE, SyntheticOptions
 from azureml_replay.synthetic.names import SLUG, fallback_name, slug, unique
 from azureml_replay.synthetic.ports import UP_PORTS
 from azureml_replay.synthetic.step.points import PROGRESS
@@ -265,13 +265,17 @@ def test_nodes_that_look_alike_are_told_apart_by_their_component() -> None:
 
 
 def test_runs_that_could_be_several_nodes_have_no_edges() -> None:
-    """An edge that may be wrong is none."""
+    """An edge that may be wrong is none, and said to be missing."""
     jobs: Json = {name: {"display_name": "same", "inputs": {"x": {"value": output("a")}}} for name in ("a", "b")}
     family = Family(
         [a_run("p"), *(a_run(f"c{at}", "p", display_name="same") for at in range(2))], graphs={"p": {"jobs": jobs}}
     )
 
-    assert waits(family.tree()) == {}
+    tree = family.tree()
+
+    assert waits(tree) == {}
+    assert tree.omissions == tuple(Omission(RunId(f"c{at}"), "edges", NO_NODE) for at in range(2))
+    assert family.tree(SyntheticOptions(edges="none")).omissions == ()
 
 
 def test_a_loops_rounds_stand_for_its_body() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,11 +27,14 @@ class Graphs:
     submitter: Submitter
     _known: dict[str, str] = field(default_factory=dict)
     """Our id -> the workspace's, as far as this process has asked."""
+    _asking: dict[str, asyncio.Lock] = field(default_factory=dict)
+    """By our id: trees that are submitted side by side may hold the same graph."""
 
     async def id_of(self, graph: Graph, inner: Mapping[str, str]) -> str:
         """The workspace's id of a graph. `inner`: those of the graphs it holds. Repeatable."""
-        if graph.id not in self._known:
-            self._known[graph.id] = await self._remembered(graph) or await self._register(graph, inner)
+        async with self._asking.setdefault(graph.id, asyncio.Lock()):
+            if graph.id not in self._known:
+                self._known[graph.id] = await self._remembered(graph) or await self._register(graph, inner)
         return self._known[graph.id]
 
     async def _remembered(self, graph: Graph) -> str | None:

@@ -23,6 +23,7 @@ from azureml_replay.synthetic.trials import Goal, TrialChoice
 
 NO_FLAG = "a child of an AutoML or sweep job: --expand-automl-trials replays it"
 NOT_CHOSEN = "a trial that --replay-automl-max-trials leaves out"
+NO_NODE = "which node of the original graph it was cannot be told: it waits for nobody, and nobody for it"
 BELOW = "below a run that is left out"
 Children: TypeAlias = "Mapping[RunId, tuple[Step, Mapping[str, str]]]"
 """By id, in the plan's order: the step, and the tags that tell its role."""
@@ -121,6 +122,8 @@ class _Growth:
     ) -> tuple[Node, ...]:
         """The `self` of a group, then its children."""
         known = nodes_of(level.graph, [child.run for child, _ in children.values()]) if level.graph else {}
+        if level.graph is not None and self.options.edges == "shape" and any(level.graph.bindings()):
+            self.omissions += [Omission(run, "edges", NO_NODE) for run in children if run not in known]
         shown = [known.get(run) or _called(child, whole.source) for run, (child, _) in children.items()]
         found = [_self(whole, level.face)]
         for name, (run, (child, roles)) in zip(unique(shown, taken=[SELF]), children.items(), strict=True):
