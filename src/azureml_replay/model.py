@@ -238,13 +238,17 @@ class SeriesKey:
     namespace: str | None = None
 
 
+NUMBERS = frozenset({"Double", "Int"})
+"""Types of columns that hold numbers: run-history.json, `MetricValueType`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """All rows of one name, without the rows."""
 
     key: SeriesKey
     columns: tuple[tuple[str, str], ...]
-    """Column name and wire type (`Double`, `Integer`, `String`, `Boolean`, `Artifact`), in the service's order."""
+    """Column name and wire type (`Double`, `Int`, `String`, `Bool`, `Artifact`), in the service's order."""
     ux_type: str | None = None
     """How Studio draws it: `azureml.v1.scalar`, `azureml.v1.table`, `azureml.v2.image`, …"""
     schema_id: str | None = None

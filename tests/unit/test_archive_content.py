@@ -38,7 +38,7 @@ from azureml_replay.model import (
 SOURCE = WorkspaceRef("sub", "group", "source")
 R1 = RunId("r1")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar")
-ACC = Series(key=SeriesKey("acc", "eval"), columns=(("acc", "Double"), ("n", "Integer")))
+ACC = Series(key=SeriesKey("acc", "eval"), columns=(("acc", "Double"), ("n", "Int")))
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_values_are_one_when_their_bits_are(a: Any, b: Any, equal: bool) -> None
 def test_a_whole_number_in_a_double_column_is_the_double_it_stands_for() -> None:
     """Services write a double of 2^53 + 1 either way."""
     assert identity((1, 1, (2**53 + 1,)), ["Double"]) == identity((1, 1, (float(2**53),)), ["Double"])
-    assert identity((1, 1, (2**53 + 1,)), ["Integer"]) != identity((1, 1, (2**53,)), ["Integer"])
+    assert identity((1, 1, (2**53 + 1,)), ["Int"]) != identity((1, 1, (2**53,)), ["Int"])
 
 
 def test_no_step_is_not_step_zero() -> None:
@@ -128,7 +128,7 @@ def test_a_moved_time_is_a_difference() -> None:
 
 
 def test_series_are_compared_by_columns_and_drawing() -> None:
-    other = replace(LOSS, columns=(("loss", "Integer"),), ux_type="azureml.v1.scalar")
+    other = replace(LOSS, columns=(("loss", "Int"),), ux_type="azureml.v1.scalar")
 
     assert list(compare_series(R1, LOSS, LOSS)) == []
     assert [(f.what, f.kind) for f in compare_series(R1, LOSS, other)] == [

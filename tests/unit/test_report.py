@@ -115,9 +115,19 @@ def test_rows_without_a_step_are_drawn_over_time(tmp_path: Path) -> None:
     assert found.first == (str(Instant(BEGIN + 3 * SECOND)), "3.0", "9.0")
 
 
+def test_whole_numbers_are_a_curve(tmp_path: Path) -> None:
+    """The service's word for their column is `Int` (run-history.json)."""
+    whole = Series(key=SeriesKey("epoch"), columns=(("epoch", "Int"),))
+    with Archive.create(tmp_path / "archive", SOURCE) as archive:
+        put(archive, [a_run("r")], {"r": [(whole, [(at, BEGIN, (at * 10,)) for at in range(3)])]})
+        (found,) = of(archive, "r", Numbers())
+
+    assert (found.name, found.axis, found.last, places(found.source)) == ("epoch", "step", "20.0", [0, 1, 2])
+
+
 def test_what_is_no_curve_is_a_table_or_a_single_value(tmp_path: Path) -> None:
     """Every bit of a single value; texts and several columns in their order."""
-    table = Series(key=SeriesKey("best"), columns=(("k", "Integer"), ("name", "String")), ux_type="azureml.v1.table")
+    table = Series(key=SeriesKey("best"), columns=(("k", "Int"), ("name", "String")), ux_type="azureml.v1.table")
     with Archive.create(tmp_path / "archive", SOURCE) as archive:
         rows: list[Row] = [(0, BEGIN, (2**63, "a")), (1, BEGIN, (None, "<b>"))]
         put(archive, [a_run("r")], {"r": [(scalar("one"), [(3, BEGIN, (1e-320,))]), (table, rows)]})

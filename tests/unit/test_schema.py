@@ -36,7 +36,7 @@ RELEASED: list[str] = [
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     one = Series(key=SeriesKey("loss"), columns=(("a", "Double"), ("b", "String")))
-    other = Series(key=SeriesKey("other"), columns=(("c", "Integer"),))
+    other = Series(key=SeriesKey("other"), columns=(("c", "Int"),))
     with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
         archive.put_listed([Run(id=RunId("r1"), properties={"kept": "True"})])
         archive.select([RunId("r1")])

@@ -43,7 +43,7 @@ from azureml_replay.seed.write import Written, write_jobs
 
 SOURCE = WorkspaceRef("sub", "group", "source")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar", schema_id="s1")
-TABLE = Series(key=SeriesKey("table", "space"), columns=(("a", "Double"), ("b", "String"), ("c", "Integer")))
+TABLE = Series(key=SeriesKey("table", "space"), columns=(("a", "Double"), ("b", "String"), ("c", "Int")))
 EMPTY = Series(key=SeriesKey("empty"), columns=(("empty", "Double"),))
 ROWS: list[Row] = [
     (0, 16_000_000_000_000_001, (0.1,)),

@@ -137,6 +137,11 @@ def test_rich_metrics_are_no_points(series: Series) -> None:
     assert not is_scalar(series)
 
 
+def test_whole_numbers_are_points() -> None:
+    """The service's word for their column is `Int` (run-history.json)."""
+    assert is_scalar(Series(key=SeriesKey("m"), columns=(("m", "Int"),), ux_type="azureml.v1.scalar"))
+
+
 def test_rows_that_are_no_double_with_a_time_are_no_points() -> None:
     """An empty cell, a truth value, a number beyond the doubles, no time."""
     rows: list[Row] = [(1, 1, (None,)), (2, 1, (True,)), (3, 1, (2**53 + 1,)), (4, None, (1.0,)), (5, 20_000, (2**53,))]
@@ -295,7 +300,7 @@ def test_every_text_and_number_of_python_is_staged() -> None:
 
 def test_a_name_whose_columns_change_midway_is_logged_once_and_as_what_it_was(tmp_path: Path) -> None:
     """Doubles and whole numbers are points, each once; the row of two columns goes into the file, and nowhere else."""
-    shapes = [("loss", "Double")], [("loss", "Double"), ("lr", "Double")], [("loss", "Integer")]
+    shapes = [("loss", "Double")], [("loss", "Double"), ("lr", "Double")], [("loss", "Int")]
     rows: list[tuple[float, ...]] = [(0.5,), (0.25, 0.1), (3,)]
     with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
         archive.put_listed([Run(id=RUN, container=f"dcid.{RUN}")])

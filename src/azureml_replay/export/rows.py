@@ -46,7 +46,7 @@ class PointRow:
     time: str | None
     column: str
     type: str
-    """The service's: `Double`, `Integer`, `String`, `Boolean`, `Artifact`."""
+    """The service's: `Double`, `Int`, `String`, `Bool`, `Artifact`."""
     value: float | None
     """Of numbers. In JSON lines null where it is no finite one: `text` has it."""
     text: str | None

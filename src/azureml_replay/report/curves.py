@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.differing import as_number
-from azureml_replay.model import TICKS_PER_SECOND, Differing, Instant, Points, RunId, Series, Value
+from azureml_replay.model import NUMBERS, TICKS_PER_SECOND, Differing, Instant, Points, RunId, Series, Value
 from azureml_replay.report.blocks import Numbers
 from azureml_replay.report.facts import Curve, Line, Single, Table
 from azureml_replay.report.images import images
 
-NUMBERS = ("Double", "Integer")
 TABLE_ROWS = 200
 BUCKETS_EQUAL, BUCKETS_DIFFERING = 100, 300
 """Of the x axis: where something differs, the chart may be looked at closely."""

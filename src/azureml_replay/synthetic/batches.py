@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from azureml_replay import json_text
 from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
-from azureml_replay.model import Points, Row, Series
+from azureml_replay.model import NUMBERS, Points, Row, Series
 
 TICKS_PER_MS = 10_000
 REQUESTS_PER_PART = 64
@@ -23,7 +23,7 @@ def is_scalar(series: Series) -> bool:
     """True for what MLflow can hold: one number a row. The others become a file."""
     (_, kind), *more = series.columns or (("", ""),)
     plain = series.ux_type in (None, "azureml.v1.scalar")
-    return plain and not more and not series.key.namespace and kind in ("Double", "Integer")
+    return plain and not more and not series.key.namespace and kind in NUMBERS
 
 
 def is_holdable(row: Row) -> bool:
