@@ -205,7 +205,8 @@ class _Verifying:
         omissions = (*step.omissions, *found.gone)
         self.archive.put_findings(self.target.ref, step.source, found.findings)
         self.archive.put_planned_omissions(self.target.ref, step.source, omissions)
-        self.archive.verified(self.target.ref, step.source, {"points": step.points, "files": step.files})
+        counts = {"points": step.points, "files": step.files, "unverifiable": found.unverifiable}
+        self.archive.verified(self.target.ref, step.source, counts)
         self._omit(omissions)
         self.runs += 1
         self.points += step.points if actual is not None else 0
@@ -217,7 +218,8 @@ class _Verifying:
         self._count(files)
         findings = [*self._compare_run(step, actual), *await self.points_of.findings(step), *files.findings]
         wanted, there = files.wanted, files.there if self.options.files.artifacts else {}
-        return judged(self.archive, self.target.ref, step, actual, findings, wanted=wanted, there=there)
+        found = judged(self.archive, self.target.ref, step, actual, findings, wanted=wanted, there=there)
+        return replace(found, unverifiable=files.unverifiable)
 
     def _count(self, checked: FilesChecked) -> None:
         self.files += checked.files

@@ -19,6 +19,8 @@ class Judged:
 
     findings: Sequence[Finding]
     gone: Sequence[Omission]
+    unverifiable: int = 0
+    """Files of equal size without a checksum on either side."""
 
 
 def judged(

@@ -53,6 +53,7 @@ def test_migrate_ends_with_a_report(changed) -> None:
     assert moved.returncode == 0, moved.stderr
     assert first
     assert f"report: {archive / 'report.html'} (" in moved.stderr
+    assert "1 file without a checksum: only --deep can compare them." in (archive / "report.html").read_text()
 
 
 def test_verify_keeps_what_the_target_holds_of_a_curve_that_differs(changed) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
@@ -75,8 +76,9 @@ def put(
     runs: Sequence[Run],
     logged: dict[str, list[tuple[Series, list[Row]]]] | None = None,
     files: Sequence[str] = ("outputs/model.bin",),
+    unlisted: Sequence[str] = (),
 ) -> None:
-    """Extracted."""
+    """Extracted. `unlisted` files lie in the storage, and the index knows nothing of them."""
     archive.put_listed(runs)
     archive.arrange()
     archive.select([run.id for run in runs])
@@ -85,7 +87,8 @@ def put(
         archive.put_details(RunDetails(run=run))
         for series, rows in (logged or {}).get(run.id, []):
             archive.put_chunk(run.id, [Points.of(series, rows)])
-        archive.put_artifacts(run.id, [_file(run.id, path) for path in files])
+        listed = [_file(run.id, path) for path in files]
+        archive.put_artifacts(run.id, [*listed, *(replace(_file(run.id, path), indexed=False) for path in unlisted)])
         archive.complete(run.id)
 
 

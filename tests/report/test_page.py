@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.report import Reported, report
-from report.archives import HOSTILE, PLANTED, migrated
+from report.archives import HOSTILE, PLANTED, SOURCE, a_run, migrated, put
 from report.conftest import Opened
 
 Open = Callable[..., Opened]
@@ -204,6 +204,19 @@ def test_a_file_that_is_too_small_says_what_it_lacks(archive: Path, opened: Open
     page.wait_for_selector("#detail .note")
     assert "not in this file" in page.inner_text("#detail")
     assert page.locator(".rows [role=row]").count() > 10
+
+
+def test_a_file_that_the_index_does_not_list_is_said_beside_its_checksum(tmp_path: Path, opened: Open) -> None:
+    """Both are known of it."""
+    with Archive.create(tmp_path / "archive", SOURCE) as held:
+        put(held, [a_run("r")], unlisted=("outputs/stray.bin",))
+        page = opened(report(held, tmp_path / "r.html").path).page
+
+    page.wait_for_selector("#detail table.files")
+    listed, stray = page.locator("#detail table.files tbody tr").all_inner_texts()
+    assert "000102030405060708090a0b0c0d0e0f" in listed
+    assert "000102030405060708090a0b0c0d0e0f in the storage only, the index does not list it" in stray
+    assert "index" not in listed
 
 
 def test_a_folder_holds_everything(archive: Path, opened: Open) -> None:

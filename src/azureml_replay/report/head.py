@@ -39,12 +39,13 @@ class Sums:
     bytes: int = 0
     findings: int = 0
     omissions: int = 0
+    unverifiable: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, rows: Iterable[Row], known: Known) -> Sums:
         """Findings and omissions that belong to no run count, too."""
-        sums = cls(findings=known.findings.total(), omissions=known.omissions.total())
+        sums = cls(findings=known.findings.total(), omissions=known.omissions.total(), unverifiable=known.unverifiable)
         for row in rows:
             sums.runs += 1
             sums.points += row.points
@@ -118,7 +119,9 @@ def verdict(sums: Sums, target: WorkspaceRef | None) -> tuple[str, str]:
         return "open", f"Not proven yet:{left} No finding in the others."
     planned = f"but for {omitted}, as planned" if sums.omissions else "nothing was left out"
     points, files = counted(sums.points, "point"), counted(sums.files, "file")
-    return "yes", f"All equal: {runs}, {points} and {files} were read back and compared, {planned}."
+    by_size = f" {counted(sums.unverifiable, 'file')} without a checksum: only --deep can compare them."
+    whole = f"All equal: {runs}, {points} and {files} were read back and compared, {planned}."
+    return "yes", whole + (by_size if sums.unverifiable else "")
 
 
 def counted(number: int, one: str) -> str:

@@ -23,6 +23,8 @@ class Known:
     reasons: Counter[str]
     """Omissions by reason."""
     verified: frozenset[str]
+    unverifiable: int = 0
+    """Files of verified runs that have no checksum to compare: sizes alone are equal."""
 
     @classmethod
     def of(cls, archive: Archive, target: WorkspaceRef | None) -> Known:
@@ -34,7 +36,8 @@ class Known:
         if target is None:
             return cls(Counter(), omissions, reasons, frozenset())
         findings = Counter[str](finding.run for finding in archive.findings(target))
-        return cls(findings, omissions, reasons, frozenset(one.run for one in archive.verifications(target)))
+        compared = {one.run: one.counts.get("unverifiable", 0) for one in archive.verifications(target)}
+        return cls(findings, omissions, reasons, frozenset(compared), sum(compared.values()))
 
 
 WORDS = {kind: word for word, kinds in TYPES.items() for kind in kinds if kind}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -60,14 +61,16 @@ class JobCheck:
         held = await found(self.target, tree, job) if job else Found()
         findings: dict[RunId, list[Finding]] = {}
         omissions: dict[RunId, list[Omission]] = {}
+        counts: dict[RunId, Counter[str]] = {}
         for omission in tree.all_omissions():
             omissions.setdefault(omission.run, []).append(omission)
         for wanted in expected_of(tree):
             self._remember(wanted, held.runs.get(wanted.key))
-            findings.setdefault(wanted.source, []).extend(await self._of_run(wanted, held, choice))
+            counted = counts.setdefault(wanted.source, Counter())
+            findings.setdefault(wanted.source, []).extend(await self._of_run(wanted, held, choice, counted))
             omissions.setdefault(wanted.source, []).extend(self._omitted(wanted, choice))
         for run in {*findings, *omissions}:
-            self._record(run, findings.get(run, []), omissions.get(run, []))
+            self._record(run, findings.get(run, []), omissions.get(run, []), counts.get(run, Counter()))
         return sum(map(len, findings.values()))
 
     def _remember(self, wanted: Expected, run: Run | None) -> None:
@@ -76,41 +79,48 @@ class JobCheck:
         if run is not None and known != run.id and (wanted.laid is None or wanted.laid.kind == "leaf"):
             self.archive.mark(self.target.ref, wanted.source, [JOB], State.SENT, run.id)
 
-    def _record(self, run: RunId, findings: list[Finding], omissions: list[Omission]) -> None:
+    def _record(
+        self, run: RunId, findings: list[Finding], omissions: list[Omission], counted: Mapping[str, int]
+    ) -> None:
         once = list(dict.fromkeys(omissions))
         self.archive.put_findings(self.target.ref, run, findings)
         self.archive.put_planned_omissions(self.target.ref, run, once)
-        self.archive.verified(self.target.ref, run)
+        self.archive.verified(self.target.ref, run, counted)
         self.found.add(findings)
+        self.points += counted.get("points", 0)
+        self.files += counted.get("files", 0)
+        self.unverifiable += counted.get("unverifiable", 0)
         for omission in once:
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 
     def _omitted(self, wanted: Expected, choice: FileChoice) -> Iterable[Omission]:
         return left_behind(self.archive, wanted.laid, choice) if wanted.laid is not None else []
 
-    async def _of_run(self, wanted: Expected, held: Found, choice: FileChoice) -> list[Finding]:
+    async def _of_run(self, wanted: Expected, held: Found, choice: FileChoice, counted: Counter[str]) -> list[Finding]:
+        """`counted` takes what was compared."""
         run = held.runs.get(wanted.key)
         if run is None:
             return [Finding(wanted.source, f"{wanted.what}run", "absent", wanted.display_name, "")]
         self.runs += 1
         differing = list(differences(wanted, run, held.parent(wanted.key)))
         if wanted.step is not None:
-            differing += await self._points(wanted, wanted.step, run)
+            differing += await self._points(wanted, wanted.step, run, counted)
         if wanted.laid is not None:
-            differing += await self._files(wanted, wanted.laid, run, choice)
+            differing += await self._files(wanted, wanted.laid, run, choice, counted)
         return differing
 
     # Points
 
-    async def _points(self, wanted: Expected, step: Step, run: Run) -> list[Finding]:
+    async def _points(self, wanted: Expected, step: Step, run: Run, counted: Counter[str]) -> list[Finding]:
         """Twice where they differ: what was logged a moment ago may show up late."""
-        differing = await self._points_now(wanted, step, run)
+        differing, sent = await self._points_now(wanted, step, run)
         if differing:
             await self.target.settle(run.id)
-            differing = await self._points_now(wanted, step, run)
+            differing, sent = await self._points_now(wanted, step, run)
+        counted["points"] += 0 if differing else sent
         return differing
 
-    async def _points_now(self, wanted: Expected, step: Step, run: Run) -> list[Finding]:
+    async def _points_now(self, wanted: Expected, step: Step, run: Run) -> tuple[list[Finding], int]:
         there = {series.key.name: series for series in await self.target.series(run.id)}
         differing, sent = list[Finding](), 0
         for name, pieces in scalars(self.archive, step):
@@ -121,8 +131,7 @@ class JobCheck:
             differing += compare_points(mine, as_kept(theirs), shape, run=wanted.source)
             sent += len(mine)
         differing += [Finding(wanted.source, f"{wanted.what}metric {name}", "extra", "", "rows") for name in there]
-        self.points += 0 if differing else sent
-        return differing
+        return differing, sent
 
     async def _rows(self, run: Run, series: Series) -> list[Points]:
         try:
@@ -132,7 +141,9 @@ class JobCheck:
 
     # Files
 
-    async def _files(self, wanted: Expected, node: Node, run: Run, choice: FileChoice) -> list[Finding]:
+    async def _files(
+        self, wanted: Expected, node: Node, run: Run, choice: FileChoice, counted: Counter[str]
+    ) -> list[Finding]:
         """What lies below `outputs/` in the run's container; its logs are the replaying job's own."""
         stored: dict[str, StoredFile] = {}
         container = run.container or f"dcid.{run.id}"
@@ -144,9 +155,9 @@ class JobCheck:
         differing, unverifiable = compare_files(wanted.source, ((file.to, _stored(file)) for file in laid), ours)
         if self.deep is not None:
             differing += await self._bytes(wanted, laid, ours, self.deep)
-        self.files += len(laid)
+        counted["files"] += len(laid)
+        counted["unverifiable"] += 0 if self.deep is not None else unverifiable
         self.bytes += sum(file.size_bytes for file in laid)
-        self.unverifiable += 0 if self.deep is not None else unverifiable
         return [replace(finding, what=wanted.what + finding.what) for finding in differing]
 
     async def _bytes(

@@ -31,6 +31,7 @@ export function block(number: number, sharded: boolean): Promise<Block> {
   if (!found) {
     found = (sharded ? shard(number) : Promise.resolve(textOf(`block${number}`))).then(decoded);
     blocks.set(number, found);
+    found.catch(() => blocks.delete(number)); // the next click asks again
     if (blocks.size > 8) blocks.delete(blocks.keys().next().value as number);
   }
   return found;

@@ -113,7 +113,13 @@ function files(one: Detail): HTMLElement {
   const rows = one.files.map((file) => [
     file.path,
     file.bytes === null ? h("span", { class: "bad" }, "–") : h("span", { title: `${count(file.bytes)} bytes` }, bytes(file.bytes)),
-    file.md5 === "" ? h("span", { class: "muted" }, file.note || "none known") : h("code", {}, file.md5),
+    h(
+      "span",
+      {},
+      file.md5 !== "" && h("code", {}, file.md5),
+      file.md5 !== "" && file.note !== "" && " ",
+      (file.note !== "" || file.md5 === "") && h("span", { class: "muted" }, file.note || "none known"),
+    ),
   ]);
   const more = one.files_of - one.files.length;
   return h(
