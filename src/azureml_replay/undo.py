@@ -16,7 +16,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WHOLE, State, file_item
 from azureml_replay.compare import alike
-from azureml_replay.errors import NotFound, ServiceError, UserError
+from azureml_replay.errors import NotFound, Rejected, ServiceError, UserError
 from azureml_replay.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId, WorkspaceRef
@@ -25,9 +25,11 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import ids_in
 from azureml_replay.send_experiments import OWNER, experiment_item
 from azureml_replay.sync import HIDDEN, NOT_EDITABLE, editable
-from azureml_replay.synthetic.options import SHAPE, job_of
+from azureml_replay.synthetic.options import SHAPE, jobs_put
+from azureml_replay.synthetic.seam import SyntheticTarget
+from azureml_replay.synthetic.stage import clear
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Refused, Target
+from azureml_replay.workspace import Refused
 
 _FILES = file_item("")
 RUNS_AT_ONCE = 8
@@ -79,7 +81,7 @@ def _left(archive: Archive, target: WorkspaceRef, item: str, undone: str) -> lis
     return [run for run in archive.created(target, item) if run not in done]
 
 
-async def undo(archive: Archive, target: Target, *, width: int = 32, progress: Progress = SILENT) -> Undone:
+async def undo(archive: Archive, target: SyntheticTarget, *, width: int = 32, progress: Progress = SILENT) -> Undone:
     """Hide the runs that the archive's ledger names, remove their files, archive jobs and experiments left empty.
 
     Repeatable. Raises Unavailable, Rejected where nothing can be read; a single run that fails is named in the result.
@@ -99,7 +101,7 @@ async def undo(archive: Archive, target: Target, *, width: int = 32, progress: P
 @dataclass(slots=True)
 class _Undoing:
     archive: Archive
-    target: Target
+    target: SyntheticTarget
     progress: Progress
     storage: StorageListing
     runs: int = 0
@@ -231,22 +233,36 @@ class _Undoing:
     # Jobs
 
     async def take_back_job(self, root: RunId) -> None:
-        """The job that stands for a root run: archived, with all that is below it."""
-        name = job_of(self.archive, self.target.ref, root)
-        details = (await self.target.details([name])).get(name) if name else None
-        if name is None or details is None:
-            return
-        if not lineage.is_our_job(details.run, self.archive.source, root):
-            self.left.append((root, f"job {name} of the target is not ours"))
-            return
+        """The jobs that stand for a root run, with all that is below them, and what is staged for them."""
         self.archive.mark(self.target.ref, root, [JOB_UNDONE], State.SENDING)
+        try:
+            jobs = jobs_put(self.archive, self.target.ref, root)
+            theirs = [name for name in jobs if not await self._archive_job(root, name)]
+            await clear(self.archive, self.target.submitter, root)
+        except ServiceError as error:
+            self._fail(root, str(error))
+            return
+        self.left += [(root, f"job {name} of the target is not ours") for name in theirs]
+        if theirs:
+            self.archive.forget(self.target.ref, root, [JOB_UNDONE])
+        else:
+            self.archive.mark(self.target.ref, root, [JOB_UNDONE], State.SENT)
+
+    async def _archive_job(self, root: RunId, name: RunId) -> bool:
+        """False where somebody else's job has the name. Raises Rejected, Unavailable."""
+        details = (await self.target.details([name])).get(name)
+        if details is None:
+            return True
+        if not lineage.is_our_job(details.run, self.archive.source, root):
+            return False
+        if details.run.hidden:
+            return True
         outcome = (await self.target.hide_runs(details.run.experiment, [name], hidden=True)).get(name)
         if outcome is not None:
-            self._fail(root, outcome.reason if isinstance(outcome, Refused) else str(outcome))
-            return
-        self.archive.mark(self.target.ref, root, [JOB_UNDONE], State.SENT)
+            raise outcome if isinstance(outcome, ServiceError) else Rejected(outcome.reason, status=outcome.status)
         self.jobs += 1
         self.progress.done("jobs archived")
+        return True
 
     # Experiments
 

@@ -24,7 +24,7 @@ from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.histories import small
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
 from e2e.tampering import change, fill, in_run
-from e2e.test_synthetic import extracted, replayed
+from e2e.test_synthetic import extracted, replayed, staged
 from e2e.witness import Seen, look
 
 PROBE = "azureml-replay-probe"
@@ -219,3 +219,28 @@ def test_a_job_that_replayed_is_archived_and_shown_again(
 
     assert (again.submitted, again.failed) == (0, ())
     assert look(workspace) == before
+
+
+def test_jobs_that_failed_are_archived_too_and_nothing_stays_staged(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """Every call that finds a failed job puts another one: the ledger knows them all. Replayed again, a new one."""
+    asyncio.run(extracted(small_history, tmp_path / "archive"))
+    calm.set_faults([{"match": {"path": "/runs/log-batch$"}, "do": "status", "status": 400}])
+    failed = [asyncio.run(replayed(small_history, workspace, tmp_path / "archive")) for _ in range(2)]
+    calm.set_faults()
+    before = asyncio.run(staged(workspace))
+
+    done = [asyncio.run(undone(workspace, tmp_path / "archive")) for _ in range(2)]
+    seen = look(workspace, files=False)
+    after = asyncio.run(staged(workspace))
+    again = asyncio.run(replayed(small_history, workspace, tmp_path / "archive"))
+
+    assert [one.submitted for one in failed] == [1, 1]
+    assert [(one.jobs, one.left, one.failed) for one in done] == [(2, (), ()), (0, (), ())]
+    assert len(before) > 0
+    assert after == {}
+    assert {seen.runs[job]["stage"] for job in seen.jobs} == {"deleted"}
+    assert len(seen.jobs) == 2
+    assert again.verdict is not None
+    assert (again.submitted, again.failed, again.verdict.findings) == (1, (), 0)

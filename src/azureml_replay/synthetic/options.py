@@ -23,6 +23,8 @@ JOB = "job"
 """The receipt's item, of a source run: its detail names the job, or the run, that stands for it in the target."""
 ANY_LENGTH = sys.maxsize
 """Of names, for planning: a job has its files at other places, and `places.py` knows how long they may be there."""
+PUT = "job put/"
+"""Before a job's name: the receipt's item, of the root run, of every job that was put for it, the failed ones too."""
 SHAPE = "job shape"
 """The receipt's item, of the root run: its detail says which shape was submitted."""
 
@@ -91,6 +93,13 @@ def job_of(archive: Archive, target: WorkspaceRef, run: RunId) -> RunId | None:
     receipt = archive.receipt(target, run, JOB)
     sent = receipt is not None and receipt.state is State.SENT
     return RunId(receipt.detail) if receipt and sent and receipt.detail else None
+
+
+def jobs_put(archive: Archive, target: WorkspaceRef, root: RunId) -> list[RunId]:
+    """Every job that this archive put for a root run, or was about to; archives of earlier versions know the last."""
+    put = [RunId(item.removeprefix(PUT)) for item in archive.receipts(target, root) if item.startswith(PUT)]
+    last = job_of(archive, target, root)
+    return put or ([last] if last else [])
 
 
 def remember(archive: Archive, target: WorkspaceRef, root: RunId, shape: Shape) -> None:

@@ -27,7 +27,7 @@ from azureml_replay.synthetic.options import (
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.register import place_for
 from azureml_replay.synthetic.seam import SyntheticTarget
-from azureml_replay.synthetic.stage import Stage
+from azureml_replay.synthetic.stage import Stage, clear
 from azureml_replay.synthetic.submit import Submit
 from azureml_replay.synthetic.tree import Tree
 from azureml_replay.synthetic.verify_jobs import JobCheck
@@ -174,7 +174,7 @@ class _Running:
                 self.parents += completed
             differing = await self.check.check(tree, job, shape.files)
             if job is not None and not differing:
-                await self.stage.clear(tree)
+                await clear(self.archive, self.target.submitter, tree.root)
         except ServiceError as error:
             self._fail(tree.root, str(error))
             return

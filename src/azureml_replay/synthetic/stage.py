@@ -14,7 +14,7 @@ from urllib.parse import quote
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected
 from azureml_replay.file_plan import FileChoice
-from azureml_replay.model import Omission, StoredFile
+from azureml_replay.model import Omission, RunId, StoredFile
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, Supply
 from azureml_replay.synthetic.documents import documents, metric_omissions
@@ -37,14 +37,20 @@ from azureml_replay.workspace import NewFile, PutFile, Refused
 FILES_AT_ONCE = 16
 
 
-def folder_of(archive: Archive, tree: Tree) -> str:
+def folder_of(archive: Archive, root: RunId) -> str:
     """Below the staging store's container, with a slash at the end."""
-    return f"azureml-replay/{archive.id}/{quote(tree.root, safe='')}/"
+    return f"azureml-replay/{archive.id}/{quote(root, safe='')}/"
 
 
-def uri_of(archive: Archive, tree: Tree) -> str:
+def uri_of(archive: Archive, root: RunId) -> str:
     """As a job's input names it."""
-    return f"azureml://datastores/{STAGING_STORE}/paths/{folder_of(archive, tree)}"
+    return f"azureml://datastores/{STAGING_STORE}/paths/{folder_of(archive, root)}"
+
+
+async def clear(archive: Archive, submitter: Submitter, root: RunId) -> None:
+    """Removes all that was staged for a root run. Repeatable."""
+    async for page in submitter.staged(folder_of(archive, root)):
+        await for_each([file.location.path for file in page], submitter.unstage, FILES_AT_ONCE)
 
 
 def laid_out(archive: Archive, node: Node, choice: FileChoice) -> Layout:
@@ -78,18 +84,13 @@ class Stage:
 
     async def _fill_all(self, tree: Tree, choice: FileChoice) -> bool:
         """False where a file of the source was not as it was listed: the archive says so now, lay all out anew."""
-        folder, parents = folder_of(self.archive, tree), parent_tags(tree)
+        folder, parents = folder_of(self.archive, tree.root), parent_tags(tree)
         there = {file.location.path: file async for page in self.submitter.staged(folder) for file in page}
         for leaf in tree.leaves():
             laid = laid_out(self.archive, leaf, choice)
             if not await self._fill_leaf(leaf, laid, f"{folder}{leaf.key}/", parents.get(leaf.key), there):
                 return False
         return True
-
-    async def clear(self, tree: Tree) -> None:
-        """Removes all that was staged for a tree. Repeatable."""
-        async for page in self.submitter.staged(folder_of(self.archive, tree)):
-            await for_each([file.location.path for file in page], self.submitter.unstage, FILES_AT_ONCE)
 
     async def _fill_leaf(
         self,

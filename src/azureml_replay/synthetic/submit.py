@@ -15,7 +15,7 @@ from azureml_replay.limits import DOCUMENTED
 from azureml_replay.model import Run, RunId, WorkspaceRef
 from azureml_replay.synthetic.graph import Place, submission
 from azureml_replay.synthetic.graphs import Graphs, renamed
-from azureml_replay.synthetic.options import JOB, Shape, remember
+from azureml_replay.synthetic.options import JOB, PUT, Shape, remember
 from azureml_replay.synthetic.seam import JobState, Submitter
 from azureml_replay.synthetic.stage import Stage, uri_of
 from azureml_replay.synthetic.tree import Tree
@@ -48,28 +48,26 @@ class Submit:
                 await self._put(tree, name)
                 return name
             if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:
-                self._remember(tree, name)
+                self.archive.mark(self.workspace, tree.root, [JOB], State.SENT, name)
                 return name
         raise AssertionError("names never end")
 
     async def _put(self, tree: Tree, name: str) -> None:
         """Asked before, and asked again where the answer was lost: a PUT on a taken name is an update."""
-        bodies = submission(tree, self.place, uri_of(self.archive, tree))
+        bodies = submission(tree, self.place, uri_of(self.archive, tree.root))
         known: dict[str, str] = {}
         for graph in bodies.graphs:
             known[graph.id] = await self.graphs.id_of(graph, known)
-        self.archive.mark(self.workspace, tree.root, [JOB], State.SENDING, name)
+        items = [JOB, PUT + name]
+        self.archive.mark(self.workspace, tree.root, items, State.SENDING, name)
         mark = lineage.job_mark(self.archive.source, tree.root)
         try:
             await self.submitter.put_job(name, marked(renamed(bodies.body, known), mark))
         except Uncertain:
             if await self.submitter.job(name) is None:
                 raise
-        self._remember(tree, name)
+        self.archive.mark(self.workspace, tree.root, items, State.SENT, name)
         self.submitted += 1
-
-    def _remember(self, tree: Tree, name: str) -> None:
-        self.archive.mark(self.workspace, tree.root, [JOB], State.SENT, name)
 
 
 def names(tree: Tree) -> Iterator[str]:
