@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 
 from azureml_replay import series_comparison
 from azureml_replay.compare import identity
-from azureml_replay.model import Points, Row, Series, SeriesKey
+from azureml_replay.model import Points, Row, Series, SeriesKey, Value
 from azureml_replay.series_comparison import SeriesComparison, SeriesDigest
 
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
 ANY = Series(key=SeriesKey("any"), columns=(("any", "Object"),))
-DOUBLE = st.sampled_from([0.0, -0.0, 1.0, math.nan, math.inf, -math.inf, 0.1])
-VALUE = DOUBLE | st.sampled_from([0, 1, True, None, "", "1", 2**60 + 1, float(2**60)])
+DOUBLES = (0.0, -0.0, 1.0, math.nan, math.inf, -math.inf, 0.1)
+VALUES = (*DOUBLES, 0, 1, True, False, None, "", "1", "None", 2**60 + 1, float(2**60))
+DOUBLE, VALUE = st.sampled_from(DOUBLES), st.sampled_from(VALUES)
 STEP, TIME = st.none() | st.integers(0, 2), st.none() | st.integers(0, 1)
 ROWS = st.lists(st.tuples(STEP, TIME, st.tuples(DOUBLE)), max_size=12)
 MIXED = st.lists(st.tuples(STEP, TIME, st.tuples(VALUE)), max_size=6)
@@ -75,6 +77,18 @@ def test_streams_are_equal_where_they_hold_the_same_rows(
     actual = data.draw(st.one_of(st.just(expected), st.permutations(expected), drawn))
 
     assert compared(series, pieces(series, expected, cuts), pieces(series, actual, others)) is (
+        kinds(series, expected) == kinds(series, actual)
+    )
+
+
+@pytest.mark.parametrize(("one", "other"), product(VALUES, VALUES))
+@pytest.mark.parametrize("series", [LOSS, ANY], ids=["Double", "Object"])
+def test_values_that_look_alike_are_told_apart(series: Series, one: Value, other: Value) -> None:
+    """Every pair, as the only row: 0 and -0, 1 and true, nothing and "None"."""
+    expected: list[Row] = [(None, None, (one,))]
+    actual: list[Row] = [(None, None, (other,))]
+
+    assert compared(series, pieces(series, expected, []), pieces(series, actual, [])) is (
         kinds(series, expected) == kinds(series, actual)
     )
 
