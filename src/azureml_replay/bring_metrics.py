@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT
 from azureml_replay.errors import NotFound
-from azureml_replay.model import ROWS_PER_CHUNK, Omission, Points, RunId, Series
+from azureml_replay.model import ROWS_PER_CHUNK, Omission, Points, RunId, Series, SeriesKey
 from azureml_replay.progress import Progress
+from azureml_replay.workers import side_by_side
 from azureml_replay.workspace import Source
 
 
@@ -47,6 +49,8 @@ class MetricBringer:
     archive: Archive
     progress: Progress
     level: Metrics
+    room: asyncio.Semaphore
+    """For series that are read at once, of all runs: each holds a chunk or two."""
 
     async def bring(self, run: RunId, last: Sequence[Points]) -> int:
         """How many rows came. `last` are the last values, where only they are wanted. An archive gets no poorer."""
@@ -74,31 +78,15 @@ class MetricBringer:
         return len(pieces)
 
     async def _bring_all(self, run: RunId) -> int:
-        """Series in the service's order, short ones packed together; at most one chunk is held."""
+        """Series in the service's order, short ones packed together."""
         listed = await self.source.series(run)
         if self.source.named_by_mlflow:
             self.archive.put_omissions([Omission(run, *NAMED_BY_MLFLOW)])
-        full: list[Series] = []
-        pieces: list[Points] = []
-        held = total = 0
-        for series in listed:
-            whole = series
-            async for points in self._points(run, series):
-                whole = points.series
-                if not len(points):
-                    continue
-                if held + len(points) > ROWS_PER_CHUNK:
-                    self.archive.put_chunk(run, pieces)
-                    pieces, held = [], 0
-                pieces.append(points)
-                held += len(points)
-                total += len(points)
-                self.progress.done("points extracted", len(points))
-            full.append(whole)
-        if pieces:
-            self.archive.put_chunk(run, pieces)
-        self.archive.put_series(run, full)
-        return total
+        packing = _Packing(self.archive, run, self.progress)
+        await side_by_side(listed, lambda series: self._points(run, series), packing.take, self.room)
+        packing.put()
+        self.archive.put_series(run, [packing.whole.get(series.key, series) for series in listed])
+        return packing.total
 
     async def _points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
         try:
@@ -107,3 +95,35 @@ class MetricBringer:
         except NotFound:
             name = series.key.name
             self.archive.put_omissions([Omission(run, f"metric {name}", "listed, but its rows were not found")])
+
+
+@dataclass(slots=True)
+class _Packing:
+    """Rows of a run on their way into chunks; at most one is held."""
+
+    archive: Archive
+    run: RunId
+    progress: Progress
+    pieces: list[Points] = field(default_factory=list)
+    held: int = 0
+    total: int = 0
+    whole: dict[SeriesKey, Series] = field(default_factory=dict)
+    """As they came with their rows, which tell more of them than the list."""
+
+    def take(self, series: Series, points: Points) -> None:
+        """The next rows."""
+        self.whole[series.key] = points.series
+        if not len(points):
+            return
+        if self.held + len(points) > ROWS_PER_CHUNK:
+            self.put()
+        self.pieces.append(points)
+        self.held += len(points)
+        self.total += len(points)
+        self.progress.done("points extracted", len(points))
+
+    def put(self) -> None:
+        """What is held, as a chunk."""
+        if self.pieces:
+            self.archive.put_chunk(self.run, self.pieces)
+        self.pieces, self.held = [], 0

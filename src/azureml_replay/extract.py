@@ -5,6 +5,7 @@ A run counts once `Archive.complete` has flipped it, after its last chunk and fi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -90,7 +91,7 @@ async def extract(
     UserError for a role that is missing; a single run that fails is recorded and left to the next call.
     """
     storage = StorageListing(source, archive, progress)
-    metrics = MetricBringer(source, archive, progress, options.metrics)
+    metrics = MetricBringer(source, archive, progress, options.metrics, asyncio.Semaphore(width))
     lists = RunLists(source, archive, progress)
     extraction = _Extraction(source, archive, options, progress, lists, storage, metrics)
     archive.put_studio(source.ref, source.studio)

@@ -6,6 +6,7 @@ remembers of what it sent is believed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -115,7 +116,7 @@ async def verify(
     known = archive.probe(target.ref)
     probe = Probe.from_json(known) if known is not None else None
     storage = StorageListing(target, archive, progress)
-    points_of = PointCheck(archive, target)
+    points_of = PointCheck(archive, target, asyncio.Semaphore(width))
     files_of = FileCheck(archive, target, storage, Supply(archive, source) if deep else None)
     verifying = _Verifying(archive, target, points_of, files_of, options, progress, probe, storage)
     total = archive.totals().extracted

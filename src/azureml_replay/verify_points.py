@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from azureml_replay.errors import NotFound
 from azureml_replay.model import Differing, Finding, Points, RunId, Series
 from azureml_replay.plan import Step
 from azureml_replay.series_comparison import SeriesComparison
+from azureml_replay.workers import side_by_side
 from azureml_replay.workspace import Target
 
 KEPT_BYTES = 64 << 20
@@ -24,6 +26,8 @@ class PointCheck:
 
     archive: Archive
     target: Target
+    room: asyncio.Semaphore
+    """For series that are read at once, of all runs: each holds a few chunks."""
 
     async def findings(self, step: Step) -> list[Finding]:
         """What differs once the target has settled: rows that were appended a moment ago may show up late."""
@@ -44,11 +48,16 @@ class PointCheck:
         actual = {series.key for series in await self.target.series(step.run.id)}
         unplanned = sorted(key.name for key in actual - expected.keys() - step.waiting)
         found = [Finding(step.source, f"metric {name}", "extra", "", "rows") for name in unplanned]
-        kept = []
-        for series in expected.values():
-            differences, rows = await self._series(step, series)
-            found += differences
-            kept += rows
+        kept: list[Differing] = []
+
+        async def compared(series: Series) -> AsyncIterator[tuple[list[Finding], list[Differing]]]:
+            yield await self._series(step, series)
+
+        def take(_: Series, compared: tuple[list[Finding], list[Differing]]) -> None:
+            found.extend(compared[0])
+            kept.extend(compared[1])
+
+        await side_by_side(expected.values(), compared, take, self.room)
         return found, kept
 
     async def _series(self, step: Step, series: Series) -> tuple[list[Finding], list[Differing]]:

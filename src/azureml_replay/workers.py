@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from enum import Enum
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -57,6 +59,54 @@ async def _iterate(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerato
     else:
         for item in items:
             yield item
+
+
+async def side_by_side(
+    items: Iterable[Item],
+    read: Callable[[Item], AsyncIterator[Result]],
+    take: Callable[[Item, Result], None],
+    room: asyncio.Semaphore,
+) -> None:
+    """`take` gets all that `read` gives of each item, in the order of `items`.
+
+    Where `room`, which others share, is left over, later items are read meanwhile; one result of each waits at most.
+    The first exception cancels the others and is raised as it is.
+    """
+    coming = iter(items)
+    reading: deque[tuple[Item, asyncio.Queue[Result | _End]]] = deque()
+    async with room:
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    while (not reading or not room.locked()) and (item := next(coming, _End.END)) is not _End.END:
+                        if reading:
+                            await room.acquire()
+                        reading.append((item, asyncio.Queue(maxsize=1)))
+                        group.create_task(_pump(read(item), reading[-1][1]))
+                    if not reading:
+                        return
+                    item, results = reading[0]
+                    if (result := await results.get()) is not _End.END:
+                        take(item, result)
+                        continue
+                    reading.popleft()
+                    if reading:
+                        room.release()  # what was read ahead has the place of the first now
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        finally:
+            for _ in range(len(reading) - 1):
+                room.release()
+
+
+class _End(Enum):
+    END = "end"
+
+
+async def _pump(results: AsyncIterator[Result], into: asyncio.Queue[Result | _End]) -> None:
+    async for result in results:
+        await into.put(result)
+    await into.put(_End.END)
 
 
 class Handful:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from azureml_replay.workers import for_each, map_bounded
+from azureml_replay.workers import for_each, map_bounded, side_by_side
 
 
 async def test_never_more_than_the_width_at_once() -> None:
@@ -98,3 +98,78 @@ async def test_results_come_in_the_order_of_the_items() -> None:
 
     assert await map_bounded(range(10), work, 4) == [item * item for item in range(10)]
     assert await map_bounded([], work, 4) == []
+
+
+async def counted(item: int) -> AsyncIterator[int]:
+    """As many results as the item's number."""
+    for number in range(item):
+        await asyncio.sleep(0)
+        yield number
+
+
+async def test_results_come_in_the_order_of_the_items_while_others_are_read() -> None:
+    """One stream that stands still does not hold up the reading of the next, but what they give waits for it."""
+    taken: list[tuple[int, int]] = []
+    read: list[int] = []
+    gate = asyncio.Event()
+
+    async def reading(item: int) -> AsyncIterator[int]:
+        if item == 3:
+            await gate.wait()
+        async for number in counted(item):
+            read.append(item)
+            yield number
+
+    running = asyncio.create_task(
+        side_by_side([3, 0, 2, 4, 1], reading, lambda *one: taken.append(one), asyncio.Semaphore(4))
+    )
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (taken, sorted(read)) == ([], [2, 2, 4, 4])  # one result each waits, the next is held at the door
+    gate.set()
+    await running
+
+    assert taken == [(item, number) for item in (3, 0, 2, 4, 1) for number in range(item)]
+
+
+async def test_streams_of_all_readers_share_the_room() -> None:
+    """Two lists of ten read at once: never more than four streams are open, and all are read to their end."""
+    now = most = 0
+    room = asyncio.Semaphore(4)
+
+    async def reading(item: int) -> AsyncIterator[int]:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        async for number in counted(item):
+            yield number
+        now -= 1
+
+    taken: list[int] = []
+    await asyncio.gather(
+        *(side_by_side(range(10), reading, lambda item, _: taken.append(item), room) for _ in range(2))
+    )
+
+    assert most == 4
+    assert len(taken) == 2 * sum(range(10))
+    assert room._value == 4
+
+
+async def test_a_stream_that_fails_ends_the_others_and_gives_back_their_room() -> None:
+    """Its exception is raised as it is."""
+    room, ended = asyncio.Semaphore(3), []
+
+    async def reading(item: int) -> AsyncIterator[int]:
+        try:
+            if item == 1:
+                raise ValueError("the second")
+            await asyncio.sleep(60)
+            yield item
+        finally:
+            ended.append(item)
+
+    with pytest.raises(ValueError, match="the second"):
+        await side_by_side(range(5), reading, lambda *_: None, room)
+
+    assert sorted(ended) == [0, 1, 2]
+    assert room._value == 3
