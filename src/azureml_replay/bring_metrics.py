@@ -78,20 +78,24 @@ class MetricBringer:
         return len(pieces)
 
     async def _bring_all(self, run: RunId) -> int:
-        """Series in the service's order, short ones packed together."""
+        """Every row."""
         listed = await self.source.series(run)
         if self.source.named_by_mlflow:
             self.archive.put_omissions([Omission(run, *NAMED_BY_MLFLOW)])
-        packing = _Packing(self.archive, run, self.progress)
-        await side_by_side(listed, lambda series: self._points(run, series), packing.take, self.room)
+        packing = _Packing(self.archive, run, listed, self.progress)
+        await side_by_side(listed, lambda series: self._rest(run, series, packing), packing.take, self.room)
         packing.put()
-        self.archive.put_series(run, [packing.whole.get(series.key, series) for series in listed])
-        return packing.total
+        self.archive.put_series(run, packing.described.values())
+        return packing.rows
 
-    async def _points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
+    async def _rest(self, run: RunId, series: Series, packing: _Packing) -> AsyncIterator[Points]:
+        """What is left of a series beside the full chunks, which go down as they come."""
         try:
             async for points in self.source.points(run, series):
-                yield points
+                if len(points) < ROWS_PER_CHUNK:
+                    yield points
+                else:
+                    packing.put_alone(points)
         except NotFound:
             name = series.key.name
             self.archive.put_omissions([Omission(run, f"metric {name}", "listed, but its rows were not found")])
@@ -99,31 +103,45 @@ class MetricBringer:
 
 @dataclass(slots=True)
 class _Packing:
-    """Rows of a run on their way into chunks; at most one is held."""
+    """Rows of a run on their way into chunks: full ones by themselves, the others together, one held at most.
+
+    So the chunks are the same ones whichever series is read first.
+    """
 
     archive: Archive
     run: RunId
+    listed: Sequence[Series]
     progress: Progress
-    pieces: list[Points] = field(default_factory=list)
-    held: int = 0
-    total: int = 0
-    whole: dict[SeriesKey, Series] = field(default_factory=dict)
-    """As they came with their rows, which tell more of them than the list."""
+    rows: int = 0
+    described: dict[SeriesKey, Series] = field(default_factory=dict)
+    """Series as they came with their rows, which tell more of them than the list."""
+    held: list[Points] = field(default_factory=list)
+    numbered: bool = False
 
-    def take(self, series: Series, points: Points) -> None:
-        """The next rows."""
-        self.whole[series.key] = points.series
+    def take(self, _: Series, points: Points) -> None:
+        """Some rows that do not fill a chunk, or none."""
+        self._count(points)
         if not len(points):
             return
-        if self.held + len(points) > ROWS_PER_CHUNK:
+        if sum(map(len, self.held)) + len(points) > ROWS_PER_CHUNK:
             self.put()
-        self.pieces.append(points)
-        self.held += len(points)
-        self.total += len(points)
-        self.progress.done("points extracted", len(points))
+        self.held.append(points)
 
     def put(self) -> None:
-        """What is held, as a chunk."""
-        if self.pieces:
-            self.archive.put_chunk(self.run, self.pieces)
-        self.pieces, self.held = [], 0
+        """What is held."""
+        if self.held:
+            self.archive.put_chunk(self.run, self.held)
+        self.held = []
+
+    def put_alone(self, points: Points) -> None:
+        """Rows that fill a chunk. Series have their numbers in the service's order, whichever comes first."""
+        if not self.numbered:
+            self.archive.put_series(self.run, self.listed)
+            self.numbered = True
+        self._count(points)
+        self.archive.put_chunk(self.run, [points])
+
+    def _count(self, points: Points) -> None:
+        self.described[points.series.key] = points.series
+        self.rows += len(points)
+        self.progress.done("points extracted", len(points))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import Receipt, State, points_item
+from azureml_replay.archive.ledger import State, points_item
 from azureml_replay.errors import Rejected, Uncertain
 from azureml_replay.intents import Intents
 from azureml_replay.missing_points import Missing
@@ -19,6 +19,7 @@ from azureml_replay.open_chunks import OpenChunks
 from azureml_replay.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.request_rows import requests
+from azureml_replay.standing import Standing
 from azureml_replay.workspace import Target
 
 ATTEMPTS = 5
@@ -45,14 +46,13 @@ class PointSender:
         digests = self.archive.chunk_digests(step.source)
         receipts = self.archive.receipts(self.target.ref, step.source)
         receipts = {item: one for item, one in receipts.items() if (step.source, item) not in self.intents.ahead}
-        due = [seq for seq, digest in digests.items() if not _is_sent(receipts.get(points_item(seq)), digest)]
-        ask = ask or _rechunked(receipts, digests)
-        doubtful = [seq for seq in due if ask or points_item(seq) in receipts]
+        standing = Standing.of(receipts, digests)
         sending = _Sending(self, step, digests)
-        begun = await sending.begun(doubtful)
+        sending.settle(standing.moved)
+        begun = await sending.begun(standing.due if ask or standing.strange else standing.begun)
         for seq in begun:
             await sending.complete(seq)
-        await sending.send_new([seq for seq in due if seq not in begun])
+        await sending.send_new([seq for seq in standing.due if seq not in begun])
         return sending.rows
 
 
@@ -91,7 +91,7 @@ class _Sending:
         """`begun` takes up the chunks of which something may have been sent. Raises Uncertain."""
         empty = [seq for seq, rows in chunks.left.items() if not rows]
         begun.update(empty)
-        self._settle(empty)
+        self.settle(empty)
         for shares in requests(chunks.lengths()):
             parts = chunks.take(shares)
             seqs = {seq for seq, _ in parts}
@@ -100,7 +100,7 @@ class _Sending:
             await self._append([points for _, points in parts])
             for seq, points in parts:
                 chunks.left[seq] -= len(points)
-            self._settle([seq for seq in seqs if not chunks.left[seq]])
+            self.settle([seq for seq in seqs if not chunks.left[seq]])
 
     async def complete(self, seq: int) -> None:
         """One chunk of which some rows may have arrived: the target is asked, and gets what it lacks."""
@@ -112,7 +112,7 @@ class _Sending:
                     await self._append([pieces[at].slice(start, stop) for at, start, stop in shares])
             except Uncertain:
                 continue
-            self._settle([seq])
+            self.settle([seq])
             return
         raise Uncertain(f"run {self.step.run.id}: the answer to appended points was lost {ATTEMPTS} times")
 
@@ -133,7 +133,8 @@ class _Sending:
     async def _intend(self, seqs: Collection[int]) -> None:
         await self.by.intents.mark(self.step.source, {points_item(seq): self.digests[seq] for seq in seqs})
 
-    def _settle(self, seqs: Collection[int]) -> None:
+    def settle(self, seqs: Collection[int]) -> None:
+        """All rows of these chunks are there."""
         if seqs:
             items = {points_item(seq): self.digests[seq] for seq in seqs}
             self.by.archive.mark(self.by.target.ref, self.step.source, items, State.SENT, durable=False)
@@ -151,15 +152,3 @@ def _joined(rows: Sequence[Points]) -> Iterator[Points]:
         waiting = points
     if waiting:
         yield waiting
-
-
-def _is_sent(receipt: Receipt | None, digest: bytes) -> bool:
-    return receipt is not None and receipt.state is State.SENT and receipt.digest == digest
-
-
-def _rechunked(receipts: Mapping[str, Receipt], digests: Mapping[int, bytes]) -> bool:
-    """True where rows went out under other chunks: the run was extracted again since and has changed."""
-    now = {points_item(seq): digest for seq, digest in digests.items()}
-    return any(
-        item.startswith(points_item("")) and receipt.digest != now.get(item) for item, receipt in receipts.items()
-    )

@@ -110,6 +110,26 @@ async def migrated(
         return await migrate(ends[0], ends[1], archive, selection, options=options, width=width)
 
 
+def cut_and_continue(
+    source: WorkspaceFile, target: WorkspaceFile, folder: Path, cut: DiesAt, size: tuple[int, int]
+) -> bool:
+    """Dies once, then runs undisturbed and must end equal, byte for byte, with so many runs and points.
+
+    Says whether it came to die.
+    """
+    was_cut = False
+    try:
+        asyncio.run(migrated(source, target, folder, cut=cut))
+    except PowerCut:
+        was_cut = True
+
+    done = asyncio.run(migrated(source, target, folder))
+
+    assert (done.verdict.findings, done.replayed.failed) == (0, ()), (cut.left, cut.delivered)
+    assert (done.verdict.runs, done.verdict.points) == size, (cut.left, cut.delivered)
+    return was_cut
+
+
 async def examined(source: WorkspaceFile | None, target: WorkspaceFile | None, folder: Path | None = None) -> Diagnosis:
     """One `doctor`; with a folder, kept in its archive."""
     async with AsyncExitStack() as stack:

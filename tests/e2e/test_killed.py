@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from itertools import count, takewhile
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,9 @@ import pytest
 from azureml_replay.extract import ExtractOptions
 from azureml_replay.migrate import MigrateOptions
 from azureml_sandbox.running import Sandbox, WorkspaceFile
-from azureml_sandbox.sample import sample
 from azureml_sandbox.sample_shape import Wanted
 from azureml_sandbox.world import scalar
-from e2e.library import DiesAt, PowerCut, migrated
+from e2e.library import DiesAt, PowerCut, cut_and_continue, migrated
 from e2e.tampering import Held, change, fill, row
 
 LAG_MS = 150
@@ -47,26 +46,6 @@ def test_cut_at_every_request_with_lagging_ingestion(
     assert last > 60, "a migration of three runs takes more requests than that: the cuts did not reach its end"
 
 
-def cut_and_continue(
-    source: WorkspaceFile, target: WorkspaceFile, folder: Path, cut: DiesAt, size: tuple[int, int]
-) -> bool:
-    """Dies once, then runs undisturbed and must end equal, byte for byte, with so many runs and points.
-
-    Says whether it came to die.
-    """
-    was_cut = False
-    try:
-        asyncio.run(migrated(source, target, folder, cut=cut))
-    except PowerCut:
-        was_cut = True
-
-    done = asyncio.run(migrated(source, target, folder))
-
-    assert (done.verdict.findings, done.replayed.failed) == (0, ()), (cut.left, cut.delivered)
-    assert (done.verdict.runs, done.verdict.points) == size, (cut.left, cut.delivered)
-    return was_cut
-
-
 def test_sigkill_of_the_real_process_at_random_moments(
     small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch
 ) -> None:
@@ -89,60 +68,6 @@ def test_sigkill_of_the_real_process_at_random_moments(
     assert killed > 0, "every attempt ended before its kill: the moments no longer hit"
     assert ended.returncode == 0, ended.stderr
     assert "3 runs, 330 points, 4 files: all equal" in ended.stdout
-
-
-@pytest.fixture
-def long_history(calm: Sandbox, azure_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> WorkspaceFile:
-    """One run whose three curves lie in nine chunks, so that each request takes rows of several."""
-    for reader in ("azure.metrics", "bring_metrics"):
-        monkeypatch.setattr(f"azureml_replay.{reader}.ROWS_PER_CHUNK", 300)
-    source = calm.add_workspace()
-    sample(calm.folder, source.workspace_name, LONG)
-    return source
-
-
-@pytest.mark.parametrize("delivered", [False, True], ids=["before-delivery", "after-delivery"])
-def test_cut_while_chunks_of_several_curves_are_open(
-    long_history: WorkspaceFile, calm: Sandbox, tmp_path: Path, delivered: bool
-) -> None:
-    """At each request for rows: what was begun is asked about, the rest sent. The first is a throw-away run's."""
-    cuts = (DiesAt(at, delivered=delivered, where=APPEND) for at in count(1))
-    died = takewhile(
-        lambda cut: cut_and_continue(
-            long_history, calm.add_workspace(), tmp_path / str(cut.left), cut, (1, 3 * LONG.points)
-        ),
-        cuts,
-    )
-
-    assert len(list(died)) == 1 + 3
-
-
-def test_answers_lost_while_chunks_of_several_curves_are_open(
-    long_history: WorkspaceFile, calm: Sandbox, tmp_path: Path
-) -> None:
-    """Every second request for rows arrives and its answer does not: nothing is lost, nothing twice."""
-    target = calm.add_workspace()
-    match = {"workspace": target.workspace_name, "service": "metric", "path": "/batch$"}
-    calm.set_faults([{"match": match, "do": "reset-after", "every": 2}])
-
-    done = asyncio.run(migrated(long_history, target, tmp_path / "archive"))
-
-    assert (done.verdict.findings, done.verdict.points, done.replayed.failed) == (0, 3 * LONG.points, ())
-
-
-def test_chunks_that_never_left_are_not_asked_about_one_by_one(
-    long_history: WorkspaceFile, calm: Sandbox, tmp_path: Path
-) -> None:
-    """After the first request each curve is read once as a whole, and once for the chunk of it that was begun."""
-    target = calm.add_workspace()
-    with pytest.raises(PowerCut):
-        asyncio.run(migrated(long_history, target, tmp_path / "archive", cut=DiesAt(2, delivered=True, where=APPEND)))
-    calm.reset_requests()
-
-    asyncio.run(migrated(long_history, target, tmp_path / "archive"))
-
-    read = [row for row in calm.requests()["routes"] if row["workspace"] == target.workspace_name]
-    assert sum(row["count"] for row in read if row["route"].endswith("/full")) == 3 + 3 + 3  # and verify
 
 
 def test_a_run_that_has_grown_says_beforehand_what_it_sends(

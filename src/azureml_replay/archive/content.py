@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -65,7 +65,7 @@ class Content(Documents):
         with self._transaction():
             self._write_version(details, self._staged(details.run.id))
 
-    def put_series(self, run: RunId, series: Sequence[Series]) -> None:
+    def put_series(self, run: RunId, series: Iterable[Series]) -> None:
         """What the run logged, and what is said of it beside; `put_chunk` brings the rows. Repeatable."""
         with self._transaction():
             staged = self._staged(run)

@@ -146,14 +146,11 @@ class Reading(Database):
         return int(row[0]) if row else 0
 
     def chunk_digests(self, run: RunId) -> dict[int, bytes]:
-        """By number: tells whether a chunk is still the one that was sent."""
-        return dict(
-            self._all(
-                "select seq, digest from chunk c join run on run.id = c.run and run.generation = c.generation "
-                "where c.run = ?",
-                (run,),
-            )
-        )
+        """By number: of its rows and of whose they are. Tells whether they were sent, also under another number."""
+        here = "join run on run.id = x.run and run.generation = x.generation where x.run = ?"
+        names = self._all(f"select name, namespace, columns from series x {here} order by number", (run,))  # noqa: S608
+        chunks = self._all(f"select seq, digest, first_series, last_series from chunk x {here}", (run,))  # noqa: S608
+        return {seq: digest(told + repr(names[first : last + 1]).encode()) for seq, told, first, last in chunks}
 
     def _chunks(self, run: RunId, first: int, last: int) -> Iterator[tuple[int, Sequence[Points]]]:
         known = self._series(run)

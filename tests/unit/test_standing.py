@@ -1,0 +1,38 @@
+"""What of a run's rows is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from azureml_replay.archive.ledger import Receipt, State, points_item
+from azureml_replay.model import Instant
+from azureml_replay.standing import Standing
+
+S, B = State.SENT, State.SENDING
+
+
+def standing(told: dict[int, tuple[State, bytes]], chunks: list[bytes]) -> Standing:
+    """Of receipts by number, and of the chunks that the archive has now."""
+    receipts = {points_item(seq): Receipt(points_item(seq), *one, None, Instant(0)) for seq, one in told.items()}
+    return Standing.of({"create": Receipt("create", S, b"a", None, Instant(0)), **receipts}, dict(enumerate(chunks)))
+
+
+@pytest.mark.parametrize(
+    ("told", "chunks", "expected"),
+    [
+        ({}, [b"a", b"b"], Standing([], [0, 1], [], False)),
+        ({0: (S, b"a"), 1: (B, b"b")}, [b"a", b"b", b"c"], Standing([], [1, 2], [1], False)),
+        ({0: (S, b"a"), 1: (S, b"b")}, [b"a", b"new", b"b"], Standing([2], [1], [], False)),
+        ({0: (S, b"a"), 1: (S, b"old")}, [b"a", b"new"], Standing([], [1], [], True)),
+        ({0: (B, b"old")}, [b"new"], Standing([], [0], [], True)),
+        ({0: (S, b"a"), 1: (S, b"b")}, [b"a"], Standing([], [], [], True)),
+        ({0: (S, b"a")}, [b"a", b"a"], Standing([], [1], [], False)),
+        ({0: (S, b"a"), 1: (B, b"a")}, [b"a", b"a"], Standing([], [1], [1], False)),
+    ],
+    ids=["nothing", "begun", "shifted", "changed", "changed while sent", "fewer", "twice", "twice, one begun"],
+)
+def test_chunks_are_known_by_what_they_hold(
+    told: dict[int, tuple[State, bytes]], chunks: list[bytes], expected: Standing
+) -> None:
+    """Equal ones are counted; what went out and is nowhere now makes the run strange."""
+    assert standing(told, chunks) == expected
