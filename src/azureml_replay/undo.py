@@ -77,7 +77,7 @@ def undoable(archive: Archive, target: WorkspaceRef) -> Undoable:
 
 
 def _left(archive: Archive, target: WorkspaceRef, item: str, undone: str) -> list[RunId]:
-    done = set(archive.created(target, undone))
+    done = set(archive.created(target, undone, sent=True))
     return [run for run in archive.created(target, item) if run not in done]
 
 

@@ -231,12 +231,15 @@ def test_jobs_that_failed_are_archived_too_and_nothing_stays_staged(
     calm.set_faults()
     before = asyncio.run(staged(workspace))
 
+    calm.set_faults([{"match": {"path": "/batch/runs$"}, "do": "status", "status": 400, "times": 1}])
+    refused = asyncio.run(undone(workspace, tmp_path / "archive"))
     done = [asyncio.run(undone(workspace, tmp_path / "archive")) for _ in range(2)]
     seen = look(workspace, files=False)
     after = asyncio.run(staged(workspace))
     again = asyncio.run(replayed(small_history, workspace, tmp_path / "archive"))
 
     assert [one.submitted for one in failed] == [1, 1]
+    assert (refused.jobs, len(refused.failed)) == (0, 1)
     assert [(one.jobs, one.left, one.failed) for one in done] == [(2, (), ()), (0, (), ())]
     assert len(before) > 0
     assert after == {}

@@ -46,7 +46,8 @@ class SentValues(Ledger):
             rows = ((owner, run, item) for item in items)
             self._executemany("delete from receipt where target = ? and run = ? and item = ?", rows)
 
-    def created(self, target: WorkspaceRef, item: str) -> list[RunId]:
-        """Runs that have a receipt of `item`, or the intent to send it; by run."""
-        sql = "select run from receipt where target = ? and item = ? and run > ? order by run limit ?"
+    def created(self, target: WorkspaceRef, item: str, *, sent: bool = False) -> list[RunId]:
+        """Runs that have a receipt of `item`, or without `sent` the intent to send it; by run."""
+        only = " and state = 'sent'" if sent else ""
+        sql = f"select run from receipt where target = ? and item = ?{only} and run > ? order by run limit ?"  # noqa: S608
         return [RunId(run) for (run,) in self._pages(sql, (self._target(target), item), ("",))]
