@@ -104,7 +104,7 @@ async def register(call: Call) -> Response:
         raise errors.invalid("origin, container and path are required.")
     _may_write(call, container)
     place = part(given, "dataPath", "object") or {}
-    store, relative = place.get("dataStoreName"), place.get("relativePath")
+    store, relative = part(place, "dataStoreName", "string"), part(place, "relativePath", "string")
     if store is None:
         return answer(_made(call, (origin, container), path))
     _account_and_container(call, store)
@@ -120,12 +120,12 @@ async def by_ids(call: Call) -> Response:
     """POST batch/metadata {artifactIds:[origin/container/path]}: entries, read SAS, and errors for what is missing."""
     found: dict[str, Document] = {}
     refused: dict[str, Document] = {}
-    for artifact_id in part(await body(call), "artifactIds", "array") or []:
-        origin, _, rest = str(artifact_id).partition("/")
+    for artifact_id in map(str, part(await body(call), "artifactIds", "array") or []):
+        origin, _, rest = artifact_id.partition("/")
         container, _, path = rest.partition("/")
         entry_ = call.world.artifacts.get(call.workspace.guid, (origin, container), path)
         if entry_ is None:
-            refused[artifact_id] = _refusal(call, errors.not_found("Artifact", str(artifact_id)))
+            refused[artifact_id] = _refusal(call, errors.not_found("Artifact", artifact_id))
         else:
             found[artifact_id] = entry_
     return answer(

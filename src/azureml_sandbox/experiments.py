@@ -58,7 +58,7 @@ async def query(call: Call) -> Response:
     asked = await body(call)
     if asked.get("filter") or asked.get("orderBy"):
         raise errors.invalid("filter and orderBy of experiments cannot be understood here.")
-    view = _VIEWS.get(asked.get("viewType") or "Default")
+    view = _VIEWS.get(part(asked, "viewType", "string") or "Default")
     if view is None:
         raise errors.invalid(f"viewType {asked['viewType']} is not known.")
     if "active-experiments-only" in strict(call):

@@ -31,6 +31,8 @@ def series(metric: Mapping[str, Any], container: str) -> Series:
     _within("MetricV2Dto.Name/Length", len(name), limits.METRIC_NAME)
     _within("MetricV2Dto.Columns/Count", len(columns), limits.METRIC_COLUMNS)
     properties = metric.get("properties") or {"uxMetricType": SCALAR}
+    if not isinstance(properties, dict) or not isinstance(metric.get("namespace") or "", str):
+        raise errors.invalid("MetricV2Dto.Properties must be an object, MetricV2Dto.Namespace a string.")
     return Series(
         container,
         name,

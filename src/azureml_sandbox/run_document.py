@@ -153,7 +153,7 @@ def moved(run: Document, status: object) -> Document:
     """The run in another status. Refused (400) for a status that is none, or out of a terminal one."""
     if status is None or status == run.get("status"):
         return run
-    if status not in STATUSES:
+    if not isinstance(status, str) or status not in STATUSES:
         raise errors.invalid(f"Status {status} is not a run status.")
     if run.get("status") in TERMINAL:
         raise errors.invalid(f"Run {run['runId']} is {run['status']}, it cannot become {status}.")

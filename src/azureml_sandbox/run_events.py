@@ -80,6 +80,8 @@ def _failed(run: Document, event: Mapping[str, Any], _name: str) -> Document:
     root = response.get("error") if isinstance(response, dict) else None
     if not isinstance(response, dict) or not isinstance(root, dict):
         raise errors.invalid("An Error event needs an ErrorResponse with an error.")
+    if not isinstance(root.get("message") or "", str):
+        raise errors.invalid("The message of an error must be a string.")
     if len(root.get("message") or "") > limits.ERROR_MESSAGE:
         raise errors.over_limit("ErrorResponse.Error.Message", limits.ERROR_MESSAGE)
     return run | {"error": _UNSET_SOURCE | response | {"error": errors.error_root(root)}}
@@ -88,6 +90,8 @@ def _failed(run: Document, event: Mapping[str, Any], _name: str) -> Document:
 def _queued_because(run: Document, event: Mapping[str, Any], _name: str) -> Document:
     data = _data(event)
     information = data.get("queueinginfo", data)
+    if not isinstance(information, dict):
+        raise errors.invalid("QueueingInfo must be an object.")
     return run | {
         "queueingInfo": {
             "code": information.get("code"),

@@ -492,6 +492,44 @@ def test_a_body_that_is_no_json_is_refused(plane: Plane) -> None:
     assert error(plane.session.post(url, data=b"{", timeout=30))["code"] == "ValidationError"
 
 
+RUN = "/experiments/train/runs/r1"
+EVENT = "Microsoft.MachineLearning.Run."
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "path", "body"),
+    [
+        ("history", "PATCH", RUN, {"status": ["x"]}),
+        (
+            "history",
+            "POST",
+            f"{RUN}/events",
+            {"name": f"{EVENT}Error", "data": {"errorResponse": {"error": {"message": 5}}}},
+        ),
+        ("history", "POST", f"{RUN}/events", {"name": f"{EVENT}QueueingInfo", "data": {"queueingInfo": 5}}),
+        ("history", "POST", "/experiments:query", {"viewType": ["x"]}),
+        ("metric", "POST", "/runs/r1/batch", {"values": [{"name": "m", "columns": {"m": "Double"}, "properties": 5}]}),
+        ("metric", "POST", "/runs/r1/batch", {"values": [{"name": "m", "columns": {"m": "Double"}, "namespace": [5]}]}),
+        (
+            "artifact",
+            "POST",
+            "/artifacts/register",
+            {
+                "origin": "ExperimentRun",
+                "container": "dcid.r1",
+                "path": "p",
+                "dataPath": {"dataStoreName": "workspaceblobstore", "relativePath": 5},
+            },
+        ),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(plane: Plane, service: str, method: str, path: str, body: Any) -> None:
+    """The client's mistake, and not the service's: 500 would be asked again."""
+    plane.put("r1")
+
+    assert error(plane(service, method, path, body=body))["code"] == "ValidationError"
+
+
 def test_experiments_are_listed_by_view(plane: Plane) -> None:
     """Active ones unless asked otherwise."""
     archived = plane.post("/experiments/old")["experimentId"]
