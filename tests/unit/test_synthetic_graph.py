@@ -17,8 +17,10 @@ from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Json, WorkspaceRef
 from azureml_replay.synthetic.graph import Place, Submission, step_component, submission
 from azureml_replay.synthetic.graphs import Graphs
+from azureml_replay.synthetic.register import place_for
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.synthetic.validation import problems_of
+from azureml_replay.workspace import PutFile
 from unit.families import Family, a_pipeline, a_run, output
 
 PLACE = Place(
@@ -230,6 +232,12 @@ class Workspace:
         await asyncio.sleep(0)
         return {} if path in self.registrations else None
 
+    async def blob_url(self, path: str) -> str:
+        return f"https://store/{path}"
+
+    async def stage(self, path: str, file: PutFile) -> None:
+        """Nobody looks."""
+
     async def register(self, path: str, body: Mapping[str, Any]) -> str:
         await asyncio.sleep(0)
         self.registrations.append(path)
@@ -246,3 +254,17 @@ async def test_trees_that_are_submitted_side_by_side_register_a_shape_once(tmp_p
 
     assert len(there.registrations) == 1
     assert set(ids) == {graph.id}
+
+
+async def test_another_step_component_has_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registered version never changes: one with other ports, or another command, must not be taken for it."""
+    there, where = Workspace(), WorkspaceRef("s", "g", "w")
+    asking = {"compute": "serverless", "environment": "azureml://registries/azureml/environments/e/versions/1"}
+    first = await place_for(there, where, **asking)  # type: ignore[arg-type]  # four methods are asked
+    assert await place_for(there, where, **asking) == first  # type: ignore[arg-type]
+
+    monkeypatch.setattr("azureml_replay.synthetic.graph.UP_PORTS", 17)
+    later = await place_for(there, where, **asking)  # type: ignore[arg-type]
+
+    assert later.component != first.component
+    assert len(there.registrations) == 3, "the code and two components"

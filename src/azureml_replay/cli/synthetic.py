@@ -127,15 +127,17 @@ def show(
     """
     from azureml_replay.archive.archive import Archive
     from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
+    from azureml_replay.synthetic.manifest import step_of
     from azureml_replay.synthetic.options import planned_trees
-    from azureml_replay.synthetic.stage import left_behind
+    from azureml_replay.synthetic.stage import laid_out, left_behind
 
     sums = DryRun()
     with Archive.open(folder, write=False) as archive:
         for one, as_submitted in planned_trees(archive, target.ref if target else archive.source, selection, shape):
             sums.add(one)
             for leaf in one.leaves():
-                sums.omit(left_behind(archive, leaf, as_submitted.files))
+                laid = laid_out(archive, leaf, as_submitted.files)
+                sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
             if not terminal.json:
                 terminal.result(None, [hierarchy(one) if originals else drawn(one)])
     terminal.result(sums, told_sums(sums, price_per_hour))

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
+from azureml_replay import json_text
 from azureml_replay.errors import UserError
 from azureml_replay.model import WorkspaceRef
 from azureml_replay.synthetic import shipped
-from azureml_replay.synthetic.graph import COMMAND, Place, step_component
+from azureml_replay.synthetic.graph import Place, step_component
 from azureml_replay.synthetic.seam import STAGING_STORE, Submitter
 from azureml_replay.workspace import NewFile
 
@@ -32,7 +35,8 @@ async def place_for(submitter: Submitter, workspace: WorkspaceRef, *, compute: s
         code=f"{workspace.arm_id}/codes/{NAME}/versions/{version}",
         environment=await _environment(submitter, workspace, environment),
     )
-    digest = _digest(version, where.environment, COMMAND)
+    whole = step_component(NAME, "", where, "")  # its code is named by its own digest
+    digest = _digest(json_text.dumps(whole, option=orjson.OPT_SORT_KEYS).decode())
     path = f"components/{NAME}/versions/{digest}"
     if await submitter.registered(path) is None:
         await _register_code(submitter, version)

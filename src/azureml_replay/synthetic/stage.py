@@ -15,6 +15,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected
 from azureml_replay.file_plan import FileChoice
 from azureml_replay.model import Omission, RunId, StoredFile
+from azureml_replay.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, Supply
 from azureml_replay.synthetic.documents import documents, metric_omissions
@@ -58,10 +59,9 @@ def laid_out(archive: Archive, node: Node, choice: FileChoice) -> Layout:
     return layout(archive, node, documents(archive, step_of(node)) if choice.artifacts else (), choice)
 
 
-def left_behind(archive: Archive, node: Node, choice: FileChoice) -> Sequence[Omission]:
-    """What a leaf's job will not have as it was: files, and metrics that MLflow cannot hold."""
-    laid = laid_out(archive, node, choice)
-    return [*laid.omissions, *metric_omissions(archive, step_of(node), artifacts=choice.artifacts)]
+def left_behind(archive: Archive, step: Step, laid: Layout, choice: FileChoice) -> Sequence[Omission]:
+    """What the job of a leaf will not have as it was: files, and metrics that MLflow cannot hold."""
+    return [*laid.omissions, *metric_omissions(archive, step, artifacts=choice.artifacts)]
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
@@ -17,10 +17,10 @@ from azureml_replay.plan import Step
 from azureml_replay.supply import Supply, md5_of
 from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
-from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile, scalars
+from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.stage import laid_out, left_behind
-from azureml_replay.synthetic.tree import Node, Tree
+from azureml_replay.synthetic.tree import Tree
 from azureml_replay.verify import FindingTally, Verdict
 from azureml_replay.workspace import HeldFile, Target
 
@@ -67,8 +67,11 @@ class JobCheck:
         for wanted in expected_of(tree):
             self._remember(wanted, held.runs.get(wanted.key))
             counted = counts.setdefault(wanted.source, Counter())
-            findings.setdefault(wanted.source, []).extend(await self._of_run(wanted, held, choice, counted))
-            omissions.setdefault(wanted.source, []).extend(self._omitted(wanted, choice))
+            laid = laid_out(self.archive, wanted.laid, choice) if wanted.laid is not None else None
+            findings.setdefault(wanted.source, []).extend(await self._of_run(wanted, held, laid, counted))
+            if laid is not None and wanted.step is not None:
+                omitted = left_behind(self.archive, wanted.step, laid, choice)
+                omissions.setdefault(wanted.source, []).extend(omitted)
         for run in {*findings, *omissions}:
             self._record(run, findings.get(run, []), omissions.get(run, []), counts.get(run, Counter()))
         return sum(map(len, findings.values()))
@@ -93,10 +96,7 @@ class JobCheck:
         for omission in once:
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 
-    def _omitted(self, wanted: Expected, choice: FileChoice) -> Iterable[Omission]:
-        return left_behind(self.archive, wanted.laid, choice) if wanted.laid is not None else []
-
-    async def _of_run(self, wanted: Expected, held: Found, choice: FileChoice, counted: Counter[str]) -> list[Finding]:
+    async def _of_run(self, wanted: Expected, held: Found, laid: Layout | None, counted: Counter[str]) -> list[Finding]:
         """`counted` takes what was compared."""
         run = held.runs.get(wanted.key)
         if run is None:
@@ -105,8 +105,8 @@ class JobCheck:
         differing = list(differences(wanted, run, held.parent(wanted.key)))
         if wanted.step is not None:
             differing += await self._points(wanted, wanted.step, run, counted)
-        if wanted.laid is not None:
-            differing += await self._files(wanted, wanted.laid, run, choice, counted)
+        if laid is not None:
+            differing += await self._files(wanted, laid.files, run, counted)
         return differing
 
     # Points
@@ -142,7 +142,7 @@ class JobCheck:
     # Files
 
     async def _files(
-        self, wanted: Expected, node: Node, run: Run, choice: FileChoice, counted: Counter[str]
+        self, wanted: Expected, laid: Sequence[LaidFile], run: Run, counted: Counter[str]
     ) -> list[Finding]:
         """What lies below `outputs/` in the run's container; its logs are the replaying job's own."""
         stored: dict[str, StoredFile] = {}
@@ -151,7 +151,6 @@ class JobCheck:
             stored |= {path_in_run(file, container): file for file in page}
         mine = {path: file for path, file in stored.items() if path.startswith("outputs/")}
         ours = {path: file for path, file in mine.items() if path not in WRITTEN_BY_STEP}
-        laid = laid_out(self.archive, node, choice).files
         differing, unverifiable = compare_files(wanted.source, ((file.to, _stored(file)) for file in laid), ours)
         if self.deep is not None:
             differing += await self._bytes(wanted, laid, ours, self.deep)
