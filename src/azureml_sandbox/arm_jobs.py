@@ -18,6 +18,7 @@ from starlette.responses import Response
 from azureml_sandbox import errors, limits
 from azureml_sandbox.arm_wire import linked, put_on, skip_token, version
 from azureml_sandbox.errors import Refused
+from azureml_sandbox.job_documents import services
 from azureml_sandbox.route import Call, Spoken
 from azureml_sandbox.run_history import strict
 from azureml_sandbox.wire import arm_answer
@@ -154,7 +155,7 @@ def _command(call: Call, run: Document) -> Document:
         "displayName": run.get("displayName") or run["runId"],
         "status": run["status"],
         "experimentName": experiment["name"] if experiment is not None else None,
-        "services": _services(call.workspace, run["runId"]),
+        "services": services(call.workspace, run["runId"]),
         "computeId": f"{call.workspace.arm_id}/computes/{compute}" if compute else None,
         "isArchived": bool(run.get("hidden")),
         "identity": None,
@@ -185,23 +186,6 @@ def _command(call: Call, run: Document) -> Document:
         "environmentVariables": None,
         "parameters": {},
         "queueSettings": {"jobTier": "Null"},
-    }
-
-
-def _services(workspace: Workspace, name: str) -> Document:
-    """The tracking endpoint ends with a bare `?`, Studio's has lower-case `resourcegroups` (both recorded)."""
-    short = (
-        f"/subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
-        f"/workspaces/{workspace.name}"
-    )
-    endpoints = {
-        "Tracking": f"azureml://{workspace.region}.api.azureml.ms/mlflow/v1.0{workspace.arm_id}?",
-        "Studio": f"https://ml.azure.com/runs/{name}?wsid={short}",
-    }
-    unset = dict.fromkeys(("status", "errorMessage", "properties", "nodes"))
-    return {
-        kind: {"jobServiceType": kind, "port": None, "endpoint": endpoint, **unset}
-        for kind, endpoint in endpoints.items()
     }
 
 

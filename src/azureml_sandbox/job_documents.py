@@ -68,7 +68,7 @@ def _command(given: Document, name: str) -> Document:
         "command": given["command"],
         "environmentId": given.get("environmentId"),
         "inputs": _inputs(given),
-        "outputs": _outputs(given) | _default_output(name),
+        "outputs": _outputs(given) | default_output(name),
         "distribution": given.get("distribution"),
         "autologgerSettings": None,
         "limits": {"timeout": None} | limits if limits else None,
@@ -111,7 +111,7 @@ def _sweep(given: Document, name: str) -> Document:
             "resources": resources(trial.get("resources")),
         },
         "inputs": _inputs(given),
-        "outputs": _outputs(given) | _default_output(name),
+        "outputs": _outputs(given) | default_output(name),
         "queueSettings": given.get("queueSettings"),
     }
 
@@ -130,7 +130,8 @@ def _port(port: Document, kind: str, mode: str) -> Document:
     return filled | {key: value for key, value in port.items() if value is not None}
 
 
-def _default_output(name: str) -> Document:
+def default_output(name: str) -> Document:
+    """What every job's outputs gain (recorded)."""
     return {
         "default": {
             "description": None,

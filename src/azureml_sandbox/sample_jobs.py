@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from azureml_sandbox.job_documents import default_output, services
 from azureml_sandbox.sample_shape import Type
 from azureml_sandbox.world import Document, Workspace
 
@@ -21,16 +22,13 @@ def job_document(workspace: Workspace, run: Document, kind: Type, experiment: st
         "id": f"{workspace.arm_id}/jobs/{name}",
         "name": name,
         "type": "Microsoft.MachineLearningServices/workspaces/jobs",
-        "properties": _common(workspace, run, experiment, compute) | special(compute),
+        "properties": _common(workspace, run, kind, experiment, compute) | special(compute),
         "systemData": {"createdAt": run["createdUtc"], "createdBy": "Sample", "createdByType": "Application"},
     }
 
 
-def _common(workspace: Workspace, run: Document, experiment: str, compute: str) -> Document:
+def _common(workspace: Workspace, run: Document, kind: Type, experiment: str, compute: str) -> Document:
     name = run["runId"]
-    place = f"/subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
-    tracking = f"azureml://{workspace.region}.api.azureml.ms/mlflow/v1.0{workspace.arm_id}?"
-    studio = f"https://ml.azure.com/runs/{name}?wsid={place}/workspaces/{workspace.name}"
     return {
         "description": run["description"],
         "tags": run["tags"],
@@ -38,29 +36,15 @@ def _common(workspace: Workspace, run: Document, experiment: str, compute: str) 
         "displayName": run["displayName"],
         "status": run["status"],
         "experimentName": experiment,
-        "services": {"Tracking": _service("Tracking", tracking), "Studio": _service("Studio", studio)},
+        "services": services(workspace, name, tracked=kind != "sweep"),
         "computeId": compute,
         "isArchived": run["hidden"],
         "identity": None,
         "componentId": None,
         "notificationSetting": None,
         "inputs": {"lr": _LITERAL},
-        "outputs": {
-            "default": {
-                "description": None,
-                "uri": f"azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.{name}",
-                "assetName": None,
-                "assetVersion": None,
-                "mode": "ReadWriteMount",
-                "jobOutputType": "uri_folder",
-            }
-        },
+        "outputs": default_output(name),
     }
-
-
-def _service(kind: str, endpoint: str) -> Document:
-    unset = dict.fromkeys(("port", "status", "errorMessage", "properties", "nodes"))
-    return {"jobServiceType": kind, "endpoint": endpoint, **unset}
 
 
 def _resources() -> Document:

@@ -45,6 +45,14 @@ def test_a_larger_sample_begins_with_the_smaller_one() -> None:
     assert large[:60] == small
 
 
+def test_sweeps_have_no_tracking_service() -> None:
+    """As none of 45 recorded ones had."""
+    jobs = [one.job["properties"] for one in regular_runs(replace(SMALL, runs=300), HOME) if one.job is not None]
+
+    assert {job["jobType"] for job in jobs if "Tracking" not in job["services"]} == {"Sweep"}
+    assert {job["jobType"] for job in jobs if "Tracking" in job["services"]} >= {"Command", "Pipeline"}
+
+
 @pytest.mark.parametrize("wanted", [SMALL, replace(SMALL, runs=1), replace(SMALL, runs=0), replace(SMALL, children=0)])
 def test_as_many_as_asked_for(wanted: Wanted) -> None:
     """Runs, metrics, rows and files."""
