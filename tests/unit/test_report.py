@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import math
+import random
 import struct
 from pathlib import Path
 
@@ -170,6 +171,16 @@ def test_which_target_must_be_clear(tmp_path: Path) -> None:
             report(archive, tmp_path / "r.html", target=third)
 
     assert not (tmp_path / "r.html").exists()
+
+
+def test_runs_that_are_too_large_keep_no_others_out(tmp_path: Path) -> None:
+    """The first fifty do not fit, the last one does."""
+    noise = [random.Random(at).randbytes(2_000).hex() for at in range(50)]
+    with Archive.create(tmp_path / "archive", SOURCE) as archive:
+        put(archive, [*(a_run(f"large-{at:02d}", description=text) for at, text in enumerate(noise)), a_run("small")])
+        done = report(archive, tmp_path / "r.html", max_bytes=50_000)
+
+    assert (done.runs, done.left_out) == (51, 50)
 
 
 def test_a_page_that_was_never_built_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

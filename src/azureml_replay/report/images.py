@@ -20,7 +20,9 @@ def images(archive: Archive, run: RunId, values: Iterable[Value]) -> Iterator[st
     wanted = {_path(value) for value in values if isinstance(value, str)}
     shown = 0
     for artifact in archive.artifacts(run) if wanted else ():
-        if artifact.path not in wanted or artifact.stored is None or shown == PICTURES_SHOWN:
+        if shown == PICTURES_SHOWN:
+            return
+        if artifact.path not in wanted or artifact.stored is None:
             continue
         held = archive.held(artifact.stored)
         if held is None or held.size_bytes > PICTURE_BYTES:

@@ -23,6 +23,8 @@ from azureml_replay.report.tree import Known, by_priority, index, rows
 
 MAX_BYTES = 30_000_000
 """A browser opens 30 MB from disk as fast as 3 (174 ms to the tree); mail and tickets take about as much."""
+MISSES = 3
+"""Blocks without room after which no other is tried: one of many pictures keeps no others out, and a full page ends."""
 BUNDLE = Path(__file__).parent / "bundle"
 BUNDLED = ("report.js", "report.css", "LICENCES")
 NOT_BUILT = "the report's page is not built: run `make setup` in the clone, or install a wheel, which carries it"
@@ -102,16 +104,19 @@ Put = Callable[[int, str], bool]
 
 
 def _put_blocks(details: Details, order: list[RunId], tree: Index, put: Put, progress: Progress) -> int:
-    """Blocks in the order of priority until there is no room; marks in the tree where each run lies."""
+    """Blocks in the order of priority while there is room; marks in the tree where each run lies."""
     places = {run: at for at, run in enumerate(tree.id)}
     progress.expect("runs written", len(order))
     waiting = iter(order)
-    number = 0
+    number = misses = 0
     while runs := list(islice(waiting, RUNS_PER_BLOCK)):
         numbers = Numbers()
         text = block([details.of(run, numbers) for run in runs], numbers)
         if not put(number, text):
-            break
+            misses += 1
+            if misses == MISSES:
+                break
+            continue
         for at, run in enumerate(runs):
             tree.place[places[run]] = number * 64 + at
         number += 1
