@@ -183,6 +183,38 @@ def test_runs_that_are_too_large_keep_no_others_out(tmp_path: Path) -> None:
     assert (done.runs, done.left_out) == (51, 50)
 
 
+class PowerCut(Exception):
+    """In the middle of writing."""
+
+
+class Dying:
+    """Progress that ends the process, so to speak, once a block of runs is written."""
+
+    def __getattr__(self, name: str) -> object:
+        return self.die if name == "done" else lambda *_: None
+
+    def die(self, what: str, _count: int = 1) -> None:
+        if what == "runs written":
+            raise PowerCut
+
+
+def test_a_folder_stays_as_it_was_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    """Page and details belong together."""
+    output = tmp_path / "report"
+    with Archive.open(migrated(tmp_path / "archive")) as archive:
+        report(archive, output, shards=True)
+        (output / "shards" / "notes.txt").write_text("somebody else's")
+        report(archive, output, shards=True)
+        before = {path.relative_to(output): path.read_bytes() for path in output.rglob("*") if path.is_file()}
+        with pytest.raises(PowerCut):
+            report(archive, output, shards=True, progress=Dying())  # type: ignore[arg-type]  # it answers to all names
+        with pytest.raises(UserError, match="is a file: name a folder"):
+            report(archive, output / "index.html", shards=True)
+
+    assert {path.relative_to(output): path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
+    assert {str(path) for path in before} == {"index.html", "shards/c0.js", "shards/notes.txt"}
+
+
 def test_a_page_that_was_never_built_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to do, before anything is written."""
     monkeypatch.setattr(writing, "BUNDLE", tmp_path / "nowhere")

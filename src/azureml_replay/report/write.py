@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -70,6 +70,8 @@ def report(
     UserError (which target, no room, page not built), IntegrityError (archive damaged).
     """
     bundle = _bundle()
+    if shards and output.is_file():
+        raise UserError(f"{output} is a file: name a folder, or leave --shards out")
     there = _target(archive, target)
     known = Known.of(archive, there)
     ordered = rows(archive, there, known, progress)
@@ -77,8 +79,10 @@ def report(
     studio = {ref: archive.studio(ref) for ref in (archive.source, there) if ref}
     details = Details(archive, there, known.verified, studio)
     page = output / "index.html" if shards else output
-    with _writing(page) as file, tempfile.TemporaryFile("w+", dir=page.parent, encoding="ascii") as held:
-        put = _to_folder(output) if shards else _to_file(held, max_bytes)
+    with ExitStack() as stack:
+        file = stack.enter_context(_writing(page))
+        held = stack.enter_context(tempfile.TemporaryFile("w+", dir=page.parent, encoding="ascii"))
+        put = _to_folder(stack.enter_context(_new_shards(output))) if shards else _to_file(held, max_bytes)
         blocks = _put_blocks(details, by_priority(ordered), tree, put, progress)
         left_out = sum(place < 0 for place in tree.place)
         extent = Extent(left_out=left_out, max_bytes=max_bytes, sharded=shards, blocks=blocks)
@@ -134,12 +138,21 @@ def _to_file(held: IO[str], max_bytes: int) -> Put:
     return put
 
 
-def _to_folder(folder: Path) -> Put:
-    shards = folder / "shards"
-    shards.mkdir(parents=True, exist_ok=True)
-    for former in _shards(folder):
-        former.unlink()
+@contextmanager
+def _new_shards(folder: Path) -> Iterator[Path]:
+    """Where the new ones are written; they take the place of the old ones at the end. Nothing else is touched."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".shards.", dir=folder) as part:
+        yield Path(part)
+        shards = folder / "shards"
+        shards.mkdir(exist_ok=True)
+        for former in _shards(folder):
+            former.unlink()
+        for made in Path(part).iterdir():
+            made.replace(shards / made.name)
 
+
+def _to_folder(shards: Path) -> Put:
     def put(number: int, text: str) -> bool:
         (shards / f"c{number}.js").write_text(html.shard(number, text), encoding="ascii")
         return True
