@@ -10,8 +10,8 @@ from azureml_replay.fidelity import Fate, keys
 from azureml_replay.limits import Limits
 from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey, WorkspaceRef
 
-ACTING = keys("Run", Fate.NEVER_SENT)
-ACTING_PROPERTIES = frozenset({"CancelUri"})
+ACTING = tuple(sorted(keys("Run", Fate.NEVER_SENT)))
+ACTING_PROPERTIES = ("CancelUri",)
 POINTS_AT_THE_SOURCE = "points at the source"
 """Why those keys of a run and those properties stay behind: they would act on the source (FIDELITY, Runs)."""
 PLACES = frozenset({"mlflow.artifactUri"})
@@ -50,8 +50,8 @@ class Fitting:
 def say_what_acts(run: Run, fitting: Fitting) -> None:
     """One omission a run, that names each key and property with a value; needs the run's document."""
     document = run.document if isinstance(run.document, Mapping) else {}
-    acting = [key for key in sorted(ACTING) if document.get(key)]
-    acting += [f"property {key}" for key in sorted(ACTING_PROPERTIES) if run.properties.get(key)]
+    acting = [key for key in ACTING if document.get(key)]
+    acting += [f"property {key}" for key in ACTING_PROPERTIES if run.properties.get(key)]
     if acting:
         fitting.omit(", ".join(acting), POINTS_AT_THE_SOURCE)
 
@@ -66,24 +66,38 @@ def fit_run(
     typed: bool,
     container: str,
 ) -> Run:
-    """The run as the target can hold it, lineage included.
+    """The run as the target can hold it, lineage included; its document stays behind.
 
-    One copy for all that changes: of its 26 fields it takes 15 µs, and four of them were a quarter of planning.
+    Field by field: `replace` takes 4.5 µs more, of the 85 that a run is planned in.
     """
-    return replace(
-        run,
+    return Run(
+        id=run.id,
         parent=parent,
-        typed=typed,
-        container=container,
-        document=None,
+        experiment=run.experiment,
+        status=run.status,
+        start=run.start,
+        end=run.end,
         display_name=_fit_text("display name", run.display_name, limits.display_name, fitting),
         description=_fit_text("description", run.description, limits.description, fitting),
         tags=_fit_tags(run, fitting, limits),
         properties=_fit_properties(run, source, fitting, limits),
         parameters=_fit_parameters(run, fitting, limits),
+        inputs=run.inputs,
+        outputs=run.outputs,
         input_datasets=_fit_datasets("input", run.input_datasets, limits.input_datasets, fitting),
         output_datasets=_fit_datasets("output", run.output_datasets, limits.output_datasets, fitting),
+        hidden=run.hidden,
+        container=container,
         error=_fit_error(run.error, limits.error_message, fitting),
+        error_origin=run.error_origin,
+        created=run.created,
+        modified=run.modified,
+        creator=run.creator,
+        kind=run.kind,
+        traits=run.traits,
+        typed=typed,
+        warnings=run.warnings,
+        unknown=run.unknown,
     )
 
 
@@ -110,8 +124,7 @@ def _fit_tags(run: Run, fitting: Fitting, limits: Limits) -> dict[str, str | Non
 
 
 def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
-    own = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY and key not in PLACES}
-    own = {key: value for key, value in own.items() if key not in ACTING_PROPERTIES}
+    own = {key: value for key, value in run.properties.items() if key not in _NOT_OWN}
     kept = _fit_pairs("property", own, limits.properties - 1, fitting, limits)
     facts = lineage.lineage_of(run, source)
     told = lineage.encode(facts)
@@ -121,6 +134,7 @@ def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Li
     return {lineage.PROPERTY: told, **kept}
 
 
+_NOT_OWN = frozenset({lineage.PROPERTY, *PLACES, *ACTING_PROPERTIES})
 PLURAL = {"tag": "tags", "property": "properties"}
 
 
@@ -143,10 +157,10 @@ def _fit_pairs(
 
 
 def _fit_parameters(run: Run, fitting: Fitting, limits: Limits) -> dict[str, Json]:
-    kept = dict(list(run.parameters.items())[: limits.parameters])
-    for key, value in list(run.parameters.items())[limits.parameters :]:
+    pairs = list(run.parameters.items())
+    for key, value in pairs[limits.parameters :]:
         fitting.over("parameter", key, value, f"more than {limits.parameters} parameters")
-    return kept
+    return dict(pairs[: limits.parameters])
 
 
 def _fit_datasets(kind: str, datasets: Json, most: int, fitting: Fitting) -> Json:

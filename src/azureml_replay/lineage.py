@@ -12,12 +12,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from azureml_replay import __version__
 from azureml_replay.model import Run, RunId, WorkspaceRef
 
 TAG = "original_job_id"
 PROPERTY = "azureml_replay"
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)  # json.dumps makes one a call: 5.7 µs, not 4.2
 JOB_PROPERTY = "azureml_replay_job"
 """On a job that synthetic replay submitted: it stands for the original, and is not its history written anew.
 Its value is `job_mark`: one that was carried along from a source says nothing of the run that carries it."""
@@ -39,7 +40,10 @@ def lineage_of(run: Run, source: WorkspaceRef) -> dict[str, Any]:
 
 def encode(facts: dict[str, Any]) -> str:
     """Compact JSON: the service stores 1,000 characters."""
-    return _ENCODER.encode(facts)
+    try:
+        return orjson.dumps(facts).decode()  # 0.5 µs, json takes 5
+    except TypeError:  # half of a surrogate pair; a number beyond 64 bits in what somebody else wrote
+        return json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
 
 
 def job_mark(source: WorkspaceRef, original: RunId) -> str:

@@ -14,8 +14,8 @@ NO_CODE = "code: left out (no --code)"
 def own_files(history: History, fitting: Fitting, *, overflow: bool) -> Iterator[str]:
     """Their paths."""
     details = history.details
-    told = (details.definition, details.specification, details.run.warnings, details.more or None)
-    if history.job is not None or any(part is not None for part in told):
+    told = history.job, details.definition, details.specification, details.run.warnings, details.more or None
+    if told != (None,) * 5:
         yield JOB_FILE
     if overflow:
         yield OVERFLOW_FILE

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
@@ -146,7 +146,7 @@ def _step(recorded: Recorded, history: History, options: PlanOptions, *, root: R
     run = history.details.run
     fitting = Fitting(run.id)
     waiting = _waiting(history, fitting, options)
-    logged = [(series, rows) for series, rows in history.series if series.key not in waiting]
+    logged = _without(waiting, history.series)
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
     lender = _lender(history, options)
@@ -175,7 +175,7 @@ def _step(recorded: Recorded, history: History, options: PlanOptions, *, root: R
         unit=root,
         depth=depth,
         run=without_lost(rewritten(fitted, options.ids), fitting, options.lost),
-        series=tuple((series, rows) for series, rows in logged if series.key not in over),
+        series=_without(over, logged),
         files=files,
         bytes=size,
         room=room,
@@ -199,6 +199,10 @@ def _waiting(history: History, fitting: Fitting, options: PlanOptions) -> frozen
     for key in keys:
         fitting.omit(f"metric {key.name}", LAST_ONLY)
     return frozenset(keys)
+
+
+def _without(keys: frozenset[SeriesKey], logged: Sequence[tuple[Series, int]]) -> tuple[tuple[Series, int], ...]:
+    return tuple((series, rows) for series, rows in logged if series.key not in keys) if keys else tuple(logged)
 
 
 def _lender(history: History, options: PlanOptions) -> Lender | None:

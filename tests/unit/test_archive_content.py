@@ -92,8 +92,9 @@ RUN = st.builds(
     Run, id=st.just(R1), parent=st.none() | TEXT.map(RunId), experiment=TEXT, status=TEXT, start=TIME, end=TIME,
     display_name=st.none() | TEXT, description=st.none() | TEXT, tags=TAGS, properties=TAGS,
     parameters=st.dictionaries(NAME, JSON, max_size=3), inputs=ASSETS, outputs=ASSETS, input_datasets=JSON,
-    output_datasets=JSON, hidden=st.booleans(), error=JSON, created=TIME, modified=TIME, creator=st.none() | TEXT,
-    kind=st.none() | TEXT, container=TEXT, document=JSON, warnings=JSON, unknown=st.lists(TEXT, max_size=2).map(tuple),
+    output_datasets=JSON, hidden=st.booleans(), error=JSON, error_origin=JSON, created=TIME, modified=TIME,
+    creator=st.none() | TEXT, kind=st.none() | TEXT, traits=st.lists(TEXT, max_size=2).map(tuple),
+    container=TEXT, document=JSON, warnings=JSON, unknown=st.lists(TEXT, max_size=2).map(tuple),
 )  # fmt: skip
 
 

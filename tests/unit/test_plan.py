@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+
+import pytest
 
 from azureml_replay import lineage
 from azureml_replay.code import code_of
@@ -12,6 +14,7 @@ from azureml_replay.file_plan import FileChoice, placed, target_path
 from azureml_replay.fitting import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.model import (
     Artifact,
+    AssetReference,
     FileTotals,
     Instant,
     Job,
@@ -117,6 +120,43 @@ def step_of(run: Run, options: PlanOptions | None = None, **memory: object) -> S
 def scalar(name: str) -> Series:
     """A series of one number a row."""
     return Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type="azureml.v1.scalar")
+
+
+def test_a_run_that_fits_goes_with_every_field() -> None:
+    """But its document, its container and a parent that the source has not; with where it comes from."""
+    moments = {name: Instant(at) for at, name in enumerate(("start", "end", "created", "modified"), start=1)}
+    texts = {name: name for name in ("display_name", "description", "creator", "kind")}
+    pairs = {name: {"key": "value"} for name in ("tags", "properties", "parameters", "error", "error_origin")}
+    lists = {name: [{"of": name}] for name in ("input_datasets", "output_datasets", "warnings", "document")}
+    assets = {name: {"data": AssetReference(name, None)} for name in ("inputs", "outputs")}
+    flags = {"parent": RunId("gone"), "hidden": True, "typed": True, "traits": ("a",), "unknown": ("b",)}
+    run = a_run(**moments, **texts, **pairs, **lists, **assets, **flags)
+    empty = [one.name for one in fields(Run) if getattr(run, one.name) == getattr(Run(id=RunId("")), one.name)]
+    said = json.dumps(lineage.lineage_of(run, SOURCE), separators=(",", ":"))
+
+    planned = step_of(run, PlanOptions(keep_run_type=True)).run
+
+    assert empty == []
+    assert planned == replace(
+        run,
+        parent=None,
+        document=None,
+        container="",
+        tags={lineage.TAG: "r1", "key": "value"},
+        properties={lineage.PROPERTY: said, "key": "value"},
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["".join(map(chr, range(0x180))), "\u2028\U0001f600/", "half \ud800", str(2**70)],
+    ids=["ascii", "more", "half", "large"],
+)
+def test_lineage_is_spelt_as_json_of_the_standard_library_does(text: str) -> None:
+    """Whichever encoder makes it: the property is compared, and cannot be written twice."""
+    facts = {"run": text, "before": {"run": None, "number": int(text) if text.isdecimal() else 1}}
+
+    assert lineage.encode(facts) == json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
 
 
 def test_parents_come_before_children_and_keep_their_ids() -> None:

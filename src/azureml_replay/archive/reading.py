@@ -111,7 +111,7 @@ class Reading(Database):
             "select s.run, number, s.rows, name, namespace, columns, ux_type, schema_id, more, unknown, longest_text "
             "from series s join run on run.id = s.run and run.generation = s.generation where s.run in",
             runs,
-            "order by s.run, number",
+            "order by s.run, s.generation, number",
         )
         found: dict[RunId, dict[int, tuple[Series, int]]] = {}
         for run, number, count, *row in rows:
@@ -239,24 +239,20 @@ class Reading(Database):
 
     def unknown_keys(self) -> Iterator[tuple[str, str, int]]:
         """Of what (`run`, `metric`, …), which wire key decoding did not know, and how many times."""
-        here = "join run on run.id = x.run and run.generation = x.generation"
-        yield from self._all(
-            f"""
-            select 'experiment', value, count(*) from experiment, json_each(experiment.unknown) group by value
-            union all
-            select 'job', value, count(*) from job, json_each(job.unknown) group by value
-            union all
-            select 'run', value, count(*) from run_version x {here}, json_each(x.unknown) where selected group by value
-            union all
-            select 'metric', value, count(*) from series x {here}, json_each(x.unknown) where selected group by value
-            union all
-            select 'file', value, count(*) from artifact x {here}, json_each(x.unknown) where selected group by value
-            union all
-            select 'stored file', value, count(*)
-            from artifact x {here}, json_each(x.stored_unknown) where selected group by value
-            order by 1, 2
-            """  # noqa: S608  # our own words
+        here = "join run on run.id = x.run and run.generation = x.generation and selected"
+        parts = (
+            ("experiment", "experiment x", "x.unknown"),
+            ("job", "job x", "x.unknown"),
+            ("run", f"run_version x {here}", "x.unknown"),
+            ("metric", f"series x {here}", "x.unknown"),
+            ("file", f"artifact x {here}", "x.unknown"),
+            ("stored file", f"artifact x {here}", "x.stored_unknown"),
         )
+        counted = (
+            f"select '{of}', value, count(*) from {rows}, json_each({keys}) where {keys} is not null group by value"  # noqa: S608  # our own words
+            for of, rows, keys in parts  # without `is not null` it takes five times as long to find nothing
+        )
+        yield from self._all(f"{' union all '.join(counted)} order by 1, 2")
 
     def unknown(self) -> dict[str, int]:
         """The same by name: `run novelty`."""

@@ -131,15 +131,39 @@ def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str,
     return {**facts, **cleaned}, paths
 
 
-def details_of(run: str, record: dict[str, Any]) -> RunDetails:
-    """The run of `details_record`."""
-    fields = dict(record.pop("fields"))
-    fields["inputs"], fields["outputs"] = _read_references(fields["inputs"]), _read_references(fields["outputs"])
-    times: dict[str, Any] = {name: moment(record.pop(name)) for name in ("start", "end", "created", "modified")}
-    definition, specification = record.pop("definition"), record.pop("specification")
-    unknown, more = tuple(record.pop("unknown")), record.pop("more", {})
-    traits = tuple(record.pop("traits", ()))
-    whole = Run(id=RunId(run), unknown=unknown, traits=traits, **times, **fields, **record)
+def details_of(run: str, record: Mapping[str, Any]) -> RunDetails:
+    """The run of `details_record`. Field by field: names that come from data instead take a call 10 µs more."""
+    fields = record["fields"]
+    whole = Run(
+        id=RunId(run),
+        parent=record["parent"],
+        experiment=record["experiment"],
+        status=record["status"],
+        start=moment(record["start"]),
+        end=moment(record["end"]),
+        display_name=fields["display_name"],
+        description=fields["description"],
+        tags=fields["tags"],
+        properties=fields["properties"],
+        parameters=fields["parameters"],
+        inputs=_read_references(fields["inputs"]),
+        outputs=_read_references(fields["outputs"]),
+        input_datasets=fields["input_datasets"],
+        output_datasets=fields["output_datasets"],
+        hidden=record["hidden"],
+        container=record["container"],
+        error=fields["error"],
+        error_origin=fields.get("error_origin"),
+        created=moment(record["created"]),
+        modified=moment(record["modified"]),
+        creator=record["creator"],
+        kind=record["kind"],
+        traits=tuple(record.get("traits", ())),
+        warnings=fields.get("warnings"),
+        document=record["document"],
+        unknown=tuple(record["unknown"]),
+    )
+    definition, specification, more = record["definition"], record["specification"], record.get("more", {})
     return RunDetails(run=whole, definition=definition, specification=specification, more=more)
 
 
