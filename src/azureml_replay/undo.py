@@ -72,7 +72,7 @@ def undoable(archive: Archive, target: WorkspaceRef) -> Undoable:
     return Undoable(
         runs=len(runs),
         files=sum(item.startswith(_FILES) for run in runs for item in archive.receipts(target, run)),
-        jobs=len(_left(archive, target, SHAPE, JOB_UNDONE)),
+        jobs=sum(len(jobs_put(archive, target, root)) for root in _left(archive, target, SHAPE, JOB_UNDONE)),
     )
 
 

@@ -32,8 +32,10 @@ from azureml_replay.selection import Selection
 from azureml_replay.synthetic.found import ROOT, Found
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.parents import Parents
-from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic
+from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.terminal import as_json
+from azureml_replay.undo import undoable
+from azureml_replay.verify import Verdict
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
 from e2e.witness import look, ml_client, tracking_uri
@@ -130,6 +132,31 @@ def test_run_again_it_writes_nothing(
         assert (again.submitted, again.files, again.completed, again.verdict.findings) == (0, 0, 1, 0)
 
     assert [route for route in calm.requests()["routes"] if route["effect"] == "write"] == []
+
+
+def test_a_job_that_another_archive_put_is_followed_and_verified(
+    small_history: WorkspaceFile,
+    workspace: WorkspaceFile,
+    calm: Sandbox,
+    azure_env: dict[str, str],
+    mine: Path,
+    tmp_path: Path,
+) -> None:
+    """Two archives of one source: the second submits nothing, and its later `verify` compares that job all the same."""
+    other = shutil.copytree(mine, tmp_path / "other")
+    asyncio.run(replayed(small_history, workspace, other))
+
+    async def verified() -> Verdict:
+        async with opened(workspace) as target:
+            with Archive.open(mine) as archive:
+                assert undoable(archive, target.ref).jobs == 0, "it is the other's to take back"
+                return await verify_synthetic(archive, target, Selection())
+
+    again = asyncio.run(replayed(small_history, workspace, mine))
+
+    assert (again.submitted, again.failed) == (0, ())
+    assert again.verdict is not None
+    assert (again.verdict.findings, asyncio.run(verified()).runs) == (0, again.verdict.runs)
 
 
 def test_a_name_that_others_have_is_left_alone(

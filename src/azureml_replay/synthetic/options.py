@@ -96,10 +96,8 @@ def job_of(archive: Archive, target: WorkspaceRef, run: RunId) -> RunId | None:
 
 
 def jobs_put(archive: Archive, target: WorkspaceRef, root: RunId) -> list[RunId]:
-    """Every job that this archive put for a root run, or was about to; archives of earlier versions know the last."""
-    put = [RunId(item.removeprefix(PUT)) for item in archive.receipts(target, root) if item.startswith(PUT)]
-    last = job_of(archive, target, root)
-    return put or ([last] if last else [])
+    """Every job that this archive put for a root run, or was about to; not one that another archive put."""
+    return [RunId(item.removeprefix(PUT)) for item in archive.receipts(target, root) if item.startswith(PUT)]
 
 
 def remember(archive: Archive, target: WorkspaceRef, root: RunId, shape: Shape) -> None:

@@ -48,6 +48,7 @@ class Submit:
                 await self._put(tree, name)
                 return name
             if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:
+                remember(self.archive, self.workspace, tree.root, shape)  # another archive may have put it
                 self.archive.mark(self.workspace, tree.root, [JOB], State.SENT, name)
                 return name
         raise AssertionError("names never end")
