@@ -85,7 +85,7 @@ class MetricBringer:
         packing = _Packing(self.archive, run, listed, self.progress)
         await side_by_side(listed, lambda series: self._rest(run, series, packing), packing.take, self.room)
         packing.put()
-        self.archive.put_series(run, packing.described.values())
+        self.archive.put_series(run, [packing.described.get(series.key, series) for series in listed])
         return packing.rows
 
     async def _rest(self, run: RunId, series: Series, packing: _Packing) -> AsyncIterator[Points]:
