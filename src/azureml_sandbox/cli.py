@@ -30,11 +30,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
-    """Run the command; a Problem is one line on stderr and exit code 2."""
+    """Run the command; a Problem, or a place that cannot be written, is one line on stderr and exit code 2."""
     try:
         app()
     except Problem as problem:
         typer.echo(f"azureml-sandbox: {problem}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        typer.echo(f"azureml-sandbox: {error.filename}: {error.strerror}: name another DIR", err=True)
         sys.exit(2)
 
 

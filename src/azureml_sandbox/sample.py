@@ -6,13 +6,13 @@ world, files through the server.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from azureml_sandbox import instants, state
 from azureml_sandbox.blobs import Blobs
@@ -26,6 +26,9 @@ from azureml_sandbox.world import Document, Workspace, World
 WRITTEN_TOGETHER = 500
 """Runs in one transaction: the server, which writes to the same file, waits for a second at most."""
 _SENDERS = 8
+
+Placed: TypeAlias = tuple[str, str, SampledFile]
+"""Datastore, name and content of a blob."""
 
 
 @dataclass(slots=True)
@@ -56,17 +59,20 @@ def sample(folder: Path, workspace: str, wanted: Wanted, *, hostile: bool | Coll
             state.running(folder)
         for home in [*experiments(wanted), *(hostile_experiments(wanted.seed) if families else ())]:
             writer.home(home)
-        runs = regular_runs(wanted, target)
-        while batch := list(islice(runs, WRITTEN_TOGETHER)):
-            writer.write(batch)
-        odd = list(hostile_runs(wanted.seed, target, families))
-        writer.write(odd)
+        with closing(Blobs.of(folder, target)) if files else nullcontext() as blobs:
+            for batch in _batches(regular_runs(wanted, target)):
+                _send(blobs, writer.write(batch))
+            odd = list(hostile_runs(wanted.seed, target, families))
+            _send(blobs, writer.write(odd))
         done.hostile = [
             {"run": each.run["runId"], "oddity": each.oddity, "omissions": list(each.omissions)} for each in odd
         ]
-        if files:
-            _send(Blobs.of(folder, target), writer.blobs)
     return done
+
+
+def _batches(runs: Iterator[SampledRun]) -> Iterator[list[SampledRun]]:
+    while batch := list(islice(runs, WRITTEN_TOGETHER)):
+        yield batch
 
 
 def experiments(wanted: Wanted) -> Sequence[Document]:
@@ -96,24 +102,21 @@ class _Writer:
         self._world, self._workspace, self._guid = world, workspace, workspace.guid
         self._user = user(workspace)
         self._done = done
-        self.blobs: list[tuple[str, str, SampledFile]] = []
-        """Datastore, name and content of what remains to be sent."""
 
-    def write(self, runs: Sequence[SampledRun]) -> None:
-        """Put those that are not there, in one transaction."""
+    def write(self, runs: Sequence[SampledRun]) -> list[Placed]:
+        """Put those that are not there, in one transaction; what remains to be sent."""
         known = self._world.runs.many(self._guid, (each.run["runId"] for each in runs))
         fresh = [each for each in runs if each.run["runId"] not in known]
         self._done.there += len(runs) - len(fresh)
         with self._world.transaction():
-            for each in fresh:
-                self._put(each)
+            return [placed for each in fresh for placed in self._put(each)]
 
     def home(self, experiment: Document) -> None:
         """Make an experiment that is not there."""
         if self._world.experiments.get(self._guid, experiment["experimentId"]) is None:
             self._world.experiments.put(self._guid, experiment)
 
-    def _put(self, sampled: SampledRun) -> None:
+    def _put(self, sampled: SampledRun) -> list[Placed]:
         by = {"createdBy": self._user, "lastModifiedBy": self._user, "userId": self._user["userObjectId"]}
         run = sampled.run | by
         self._world.runs.put(self._guid, run)
@@ -122,20 +125,24 @@ class _Writer:
         for series, rows in sampled.series:
             self._world.metrics.append(self._guid, series, rows)
             self._done.points += len(rows)
+        placed: list[Placed] = []
         for file in sampled.files:
             entry = index_entry(run, file)
             if file.indexed:
                 self._world.artifacts.put(self._guid, entry)
             if file.data is not None:
-                self.blobs.append((file.datastore, entry["dataPath"]["relativePath"], file))
+                placed.append((file.datastore, entry["dataPath"]["relativePath"], file))
         self._done.runs += 1
         self._done.files += len(sampled.files)
+        return placed
 
 
-def _send(blobs: Blobs, files: Iterable[tuple[str, str, SampledFile]]) -> None:
+def _send(blobs: Blobs | None, files: Sequence[Placed]) -> None:
     """Write blobs, several at a time."""
+    if blobs is None or not files:
+        return
 
-    def send(item: tuple[str, str, SampledFile]) -> None:
+    def send(item: Placed) -> None:
         datastore, name, file = item
         blobs.put(
             datastore,
@@ -147,6 +154,6 @@ def _send(blobs: Blobs, files: Iterable[tuple[str, str, SampledFile]]) -> None:
             metadata=file.metadata,
         )
 
-    with closing(blobs), ThreadPoolExecutor(_SENDERS) as pool:
+    with ThreadPoolExecutor(_SENDERS) as pool:
         for _ in pool.map(send, files):
             pass

@@ -221,6 +221,16 @@ def test_bad_input_is_one_line(tmp_path: Path, flags: list[str], words: str) -> 
     assert words in refusal("serve", str(tmp_path / "d"), *flags)
 
 
+@pytest.mark.parametrize("flags", [[], ["--background"]])
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path, flags: list[str]) -> None:
+    """A folder below a file."""
+    (tmp_path / "file").touch()
+    refused = command("serve", str(tmp_path / "file" / "d"), *flags)
+
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
+    assert "Not a directory" in refused.stderr
+
+
 def test_a_malformed_faults_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "faults.json").write_text("{")
 

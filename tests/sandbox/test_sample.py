@@ -143,6 +143,25 @@ def test_a_second_sample_of_a_seed_adds_what_is_new(sandbox: Sandbox, workspace:
         assert [series.rows for series in world.metrics.of_container(home.guid, first["dataContainerId"])] == [4, 4]
 
 
+def test_files_go_with_the_runs_that_have_them(
+    sandbox: Sandbox, workspace: WorkspaceFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A history of any size: what waits to be sent is a batch's, not the whole history's."""
+    monkeypatch.setattr("azureml_sandbox.sample.WRITTEN_TOGETHER", 20)
+    there: list[int] = []
+    put = Blobs.put
+
+    def noting(self: Blobs, *arguments: Any, **options: Any) -> None:
+        with opened(sandbox.folder, workspace.workspace_name) as (world, home):
+            there.append(len(world.runs.many(home.guid, (made.run["runId"] for made in regular_runs(SMALL, home)))))
+        put(self, *arguments, **options)
+
+    monkeypatch.setattr(Blobs, "put", noting)
+    sample(sandbox.folder, workspace.workspace_name, SMALL)
+
+    assert sorted(set(there)) == [20, 40, 60]
+
+
 def test_index_and_storage_agree(sandbox: Sandbox, workspace: WorkspaceFile) -> None:
     """Every file is indexed and stored, and nothing else is."""
     sample(sandbox.folder, workspace.workspace_name, SMALL)
