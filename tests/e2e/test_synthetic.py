@@ -27,6 +27,7 @@ from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.config import workspace_config
 from azureml_replay.extract import extract
+from azureml_replay.lineage import PROPERTY
 from azureml_replay.model import RunId
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.found import ROOT, Found
@@ -36,6 +37,7 @@ from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, ve
 from azureml_replay.terminal import as_json
 from azureml_replay.undo import undoable
 from azureml_replay.verify import Verdict
+from azureml_sandbox.opened import opened as world_of
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
 from e2e.witness import look, ml_client, tracking_uri
@@ -444,7 +446,7 @@ def test_bad_flags(
 def test_verify_names_what_was_changed_in_the_target(
     small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, mine: Path, monkeypatch
 ) -> None:
-    """A tag, a point too many, a parameter's absence, a file, a display name: each is found, and nothing else."""
+    """A tag, a point too many, a file, the job's property and experiment: each is found, and nothing else."""
     monkeypatch.chdir(mine.parent)
     asyncio.run(replayed(small_history, workspace, mine))
     mlflow.set_tracking_uri(tracking_uri(workspace))
@@ -454,6 +456,12 @@ def test_verify_names_what_was_changed_in_the_target(
     client.log_metric(runs["child 1"], "acc", 7.0, timestamp=1, step=99)
     (mine.parent / "more.txt").write_text("more")
     client.log_artifact(runs["child 1"], str(mine.parent / "more.txt"), "outputs")
+    (job,) = look(workspace, files=False).jobs
+    with world_of(calm.folder, workspace.workspace_name) as (world, there):
+        run, elsewhere = world.runs.get(there.guid, job), world.experiments.obtain(there.guid, "elsewhere")
+        assert run is not None
+        changed = {"experimentId": elsewhere["experimentId"], "properties": run["properties"] | {PROPERTY: "{}"}}
+        world.runs.put(there.guid, run | changed)
 
     verdict = command("verify", mine, "--target", workspace.path)
 
@@ -461,4 +469,10 @@ def test_verify_names_what_was_changed_in_the_target(
     with Archive.open(mine, write=False) as archive:
         (target,) = [one for one in archive.targets() if one.name == workspace.workspace_name]
         found = {(finding.what, finding.kind) for finding in archive.findings(target)}
-    assert found == {("tag k", "differs"), ("metric acc step 99", "extra"), ("file outputs/more.txt", "extra")}
+    assert found == {
+        ("tag k", "differs"),
+        ("metric acc step 99", "extra"),
+        ("file outputs/more.txt", "extra"),
+        ("experiment", "differs"),
+        (f"property {PROPERTY}", "differs"),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from azureml_replay.archive import redact
 from azureml_replay.model import Finding, Row, Run, RunId
@@ -27,6 +27,9 @@ class Expected:
     """Whose points and parameters it holds; None where the original logged none."""
     laid: Node | None = None
     """Whose files it holds."""
+    experiment: str | None = None
+    """Of the job itself, as the next one is: what is below it is where it is."""
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def what(self) -> str:
@@ -45,9 +48,12 @@ def expected_of(tree: Tree) -> Iterator[Expected]:
             description=tree.description,
             tags=tree.tags,
             step=selves.get(ROOT),
+            experiment=tree.experiment,
+            properties=tree.properties,
         )
     for node in tree.walk():
         step = selves.get(node.key) if node.kind == "group" else node.step
+        is_job = tree.kind == "command"
         yield Expected(
             key=node.key,
             source=node.source,
@@ -56,6 +62,8 @@ def expected_of(tree: Tree) -> Iterator[Expected]:
             tags=node.tags,
             step=step,
             laid=None if node.kind == "group" else node,
+            experiment=tree.experiment if is_job else None,
+            properties=tree.properties if is_job else {},
         )
 
 
@@ -64,10 +72,13 @@ def differences(wanted: Expected, run: Run, parent: Run | None) -> Iterator[Find
     yield from _differ(wanted, "status", "Completed", run.status)
     if wanted.key != ROOT and parent is not None:
         yield from _differ(wanted, "parent", parent.id, run.parent)
+    if wanted.experiment is not None:
+        yield from _differ(wanted, "experiment", wanted.experiment, run.experiment)
     yield from _differ(wanted, "display name", wanted.display_name, run.display_name)
     if wanted.description:
         yield from _differ(wanted, "description", wanted.description, _description(run))
     yield from _pairs(wanted, "tag", wanted.tags, run.tags)
+    yield from _pairs(wanted, "property", wanted.properties, run.properties)
     if wanted.step is not None:
         actual = {key: value if isinstance(value, str) else str(value) for key, value in run.parameters.items()}
         yield from _pairs(wanted, "parameter", parameters(wanted.step), actual)
