@@ -30,6 +30,7 @@ from azureml_replay.azure.wire import (
     mapping,
     pairs,
     readable,
+    unicode_text,
     unknown,
     words,
 )
@@ -140,7 +141,7 @@ def experiment(document: Document) -> Experiment:
     """Known from the swagger alone."""
     return Experiment(
         id=document["experimentId"],
-        name=document["name"],
+        name=unicode_text(document["name"]),
         description=document.get("description"),
         tags=document.get("tags") or {},
         archived=instant(document.get("archivedTime")),
@@ -159,10 +160,10 @@ def run(document: Document, experiment_name: str) -> Run:
     """Recorded in pipe-child-run-download.json and others; `inputs` and `outputs` come with `details` only."""
     read = Reader(document)
     found = Run(
-        id=RunId(words(document["runId"])),
-        parent=read("parentRunId", lambda value: RunId(words(value)) if value else None, None),
+        id=RunId(unicode_text(document["runId"])),
+        parent=read("parentRunId", lambda value: RunId(unicode_text(value)) if value else None, None),
         experiment=experiment_name,
-        status=read("status", words, ""),
+        status=read("status", unicode_text, ""),
         start=read("startTimeUtc", instant, None),
         end=read("endTimeUtc", instant, None),
         display_name=read("displayName", words, None),
@@ -179,14 +180,20 @@ def run(document: Document, experiment_name: str) -> Run:
         error_origin=_error_origin(document.get("error")),
         created=read("createdUtc", instant, None),
         modified=read("lastModifiedUtc", instant, None),
-        creator=read("createdBy", lambda value: value.get("userName"), None),
-        kind=read("runType", words, None),
+        creator=read(
+            "createdBy", lambda value: unicode_text(value["userName"]) if value.get("userName") else None, None
+        ),
+        kind=read("runType", unicode_text, None),
         traits=read("runTypeV2", lambda value: tuple(map(words, value.get("traits") or ())), ()),
         warnings=document.get("warnings") or None,
-        container=read("dataContainerId", words, ""),
+        container=read("dataContainerId", unicode_text, ""),
         document=document,
     )
     return replace(found, unknown=(*unknown(document, KNOWN_RUN), *(UNREADABLE + key for key in read.unreadable)))
+
+
+def _user_name(document: Document) -> str | None:
+    return unicode_text(document["userName"]) if document.get("userName") else None
 
 
 def _inner_error(document: Document) -> Json:
@@ -341,8 +348,11 @@ def artifact(document: Document) -> Artifact:
     store, below = at.get("dataStoreName"), at.get("relativePath")
     default = f"{document['origin']}/{document['container']}/{document['path']}"
     location = Location(store, below) if store and below is not None else Location(ARTIFACT_STORE, default)
+    unicode_text(location.path)
     more, new = beyond(document, READ_OF_ARTIFACT), unknown(document, KNOWN_ARTIFACT)
-    return Artifact(path=document["path"], location=location, indexed=True, stored=None, more=more, unknown=new)
+    return Artifact(
+        path=unicode_text(document["path"]), location=location, indexed=True, stored=None, more=more, unknown=new
+    )
 
 
 @readable

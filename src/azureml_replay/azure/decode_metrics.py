@@ -16,7 +16,7 @@ from azureml_replay.azure.known import (
     KNOWN_METRIC_PROPERTIES,
     KNOWN_METRIC_ROW,
 )
-from azureml_replay.azure.wire import UNREADABLE, Document, beyond, instant, readable, unknown
+from azureml_replay.azure.wire import UNREADABLE, Document, beyond, instant, readable, unicode_text, unknown
 from azureml_replay.model import Json, Points, Row, Series, SeriesKey, Value
 
 NUMBERS_AS_TEXT = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
@@ -28,12 +28,17 @@ def definition(document: Document) -> Series:
     """One entry of `list`: a series without its rows. No `standardSchemaId` here."""
     key = document["metricKey"]
     return Series(
-        key=SeriesKey(key["name"], key.get("namespace")),
+        key=_key(key),
         columns=tuple((document.get("columns") or {}).items()),
         ux_type=(document.get("properties") or {}).get("uxMetricType"),
         more={**beyond(key, READ_OF_KEY), **_beyond_series(document, KNOWN_DEFINITION)},
         unknown=(*unknown(key, KNOWN_METRIC_KEY, "metricKey "), *_unknown_of_series(document, KNOWN_DEFINITION)),
     )
+
+
+def _key(document: Document) -> SeriesKey:
+    space = document.get("namespace")
+    return SeriesKey(unicode_text(document["name"]), None if space is None else unicode_text(space))
 
 
 READ_OF_KEY = KNOWN_METRIC_KEY - {"labels"}
@@ -79,7 +84,7 @@ def rows(document: Document) -> RowsPage:
         except UNREADABLE:
             unreadable[_named(item)] = item
     series = Series(
-        key=SeriesKey(document["name"], document.get("namespace")),
+        key=_key(document),
         columns=columns,
         ux_type=(document.get("properties") or {}).get("uxMetricType"),
         schema_id=document.get("standardSchemaId"),

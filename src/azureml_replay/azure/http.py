@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
-import orjson
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
@@ -63,14 +62,14 @@ class Answer:
     body: bytes
     repeatable: bool
 
-    def json(self) -> Any:  # noqa: ANN401 decode.py gives it a type
-        """The body; None for an empty one.
+    def json(self, *, long_numbers: bool = True) -> Any:  # noqa: ANN401 decode.py gives it a type
+        """The body; None for an empty one. Without `long_numbers` whole numbers beyond 64 bits are not looked for.
 
         Where it is no JSON (a proxy's page), raises Unavailable, or Uncertain if the request is not repeatable.
         """
         try:
-            return orjson.loads(self.body) if self.body.strip() else None
-        except orjson.JSONDecodeError as error:
+            return json_text.loads(self.body, long_numbers=long_numbers) if self.body.strip() else None
+        except ValueError as error:
             kind = Unavailable if self.repeatable else Uncertain
             raise kind("the answer is not JSON", method=self.method, url=self.url, status=self.status) from error
 

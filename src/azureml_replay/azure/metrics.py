@@ -73,4 +73,5 @@ class Metrics:
         return f"{self._base}/runs/{quote(run, safe='')}/{what}"
 
     async def _post(self, run: RunId, what: str, body: encode.Body) -> Any:  # noqa: ANN401 decode.py gives it a type
-        return (await self._sender.send(self._service, "POST", self._url(run, what), json=body, repeatable=True)).json()
+        answer = await self._sender.send(self._service, "POST", self._url(run, what), json=body, repeatable=True)
+        return answer.json(long_numbers=False)  # a cell is a Double or an Int of 64 bits

@@ -66,6 +66,13 @@ def words(value: Any) -> str:  # noqa: ANN401 whatever stands there
     return value
 
 
+def unicode_text(value: Any) -> str:  # noqa: ANN401 whatever stands there
+    """A text that can be looked up and stand in a URL. Raises TypeError, and ValueError for half a surrogate pair."""
+    found = words(value)
+    found.encode()
+    return found
+
+
 def pairs(value: Any) -> dict[str, str | None]:  # noqa: ANN401 whatever stands there
     """Texts by key, as the service keeps them: a number that was sent was answered as its text (responses.md 4.5)."""
     return {
