@@ -30,7 +30,7 @@ class OpenChunks:
     archive: Archive
     run: RunId
     seqs: Iterable[int]
-    without: Collection[SeriesKey]
+    without: Collection[SeriesKey] = ()
     """Series that stay behind."""
     left: dict[int, int] = field(default_factory=dict)
     """By chunk: rows that are still to be taken."""
@@ -48,6 +48,10 @@ class OpenChunks:
     def lengths(self) -> list[int]:
         """Rows of each series, in the order in which they were logged first."""
         return [sum(part.rows for part in parts) for parts in self._parts.values()]
+
+    def points(self, key: SeriesKey) -> Iterator[Points]:
+        """All rows of one name, piece by piece."""
+        return (self._pieces(part.seq)[part.piece] for part in self._parts.get(key, ()))
 
     def take(self, shares: Iterable[Share]) -> list[tuple[int, Points]]:
         """The rows of each share by the chunk in which they lie, none of them empty."""
