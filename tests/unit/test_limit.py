@@ -103,12 +103,13 @@ def test_the_width_follows_the_service_both_ways(wait_s: float | None) -> None:
     assert wasted(shown) <= 0.02
 
 
-def test_a_rate_is_found_and_kept() -> None:
+@pytest.mark.parametrize("ceiling", [8, 32, 128])
+def test_a_rate_is_found_and_kept(ceiling: int) -> None:
     """25 a second after a burst of 250, with a wait of 20 s: few are refused, and most of the rate is used."""
-    shown = simulated(bucket(250, 25), ceiling=32, seconds=300, wait_s=20.0)
+    shown = simulated(bucket(250, 25), ceiling=ceiling, seconds=300, wait_s=20.0)
 
-    assert wasted(shown) <= 0.03
-    assert wasted(shown[:70]) <= 0.06
+    assert wasted(shown) <= 0.02
+    assert wasted(shown[:70]) <= 0.04
     assert sum(one.answered for one in shown) >= 0.75 * (250 + 25 * 300)
 
 
@@ -130,12 +131,12 @@ def test_a_rate_that_is_lifted_is_noticed() -> None:
 
 
 def test_a_service_that_refuses_nothing_is_used_to_the_ceiling() -> None:
-    """Slow start: each round of answers doubles the width."""
+    """Slow start: each round of answers doubles the width, up to 16 at once and to the double each half second."""
     shown = simulated(above(lambda _: 10_000), ceiling=64, seconds=2)
 
     assert Limit(ceiling=64).width(0) == FIRST_WIDTH
-    assert shown[0].width == shown[1].width == 64
-    assert shown[0].answered > 64 * 12
+    assert (shown[0].width, shown[1].width) == (32, 64)
+    assert shown[1].answered > 64 * 15
 
 
 def test_a_burst_of_refusals_is_one_cut() -> None:
