@@ -44,7 +44,7 @@ test: lint types
 test-all: lint types
 	$(BIN)/python -m pytest -m "slow or not slow"
 
-# Small sizes, about five minutes; each script takes others: `python -m benchmarks.verbs --help`.
+# Small sizes, about ten minutes; each script takes others: `python -m benchmarks.verbs --help`.
 bench: setup
 	$(BIN)/python -m benchmarks
 

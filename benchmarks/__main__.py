@@ -11,6 +11,7 @@ SCRIPTS = (
     ("ceiling",),
     ("verbs", "--shape", "small", "--runs", "100", "--runs", "1000", "--width", "8", "--width", "32"),
     ("verbs", "--shape", "curves", "--runs", "300", "--latency-ms", "0", "--width", "32"),
+    ("verbs", "--shape", "long", "--width", "8"),
     ("throttle",),
     ("files", "--small", "1000", "--large", "1"),
 )
