@@ -34,9 +34,9 @@ class Instant:
 
     @classmethod
     def parse(cls, text: str) -> Instant:
-        """Reads .NET round-trip stamps: 0 to 7 decimals, `Z`, an offset, or no zone (then UTC).
+        """Reads .NET round-trip stamps: decimals, `Z`, an offset, or no zone (then UTC).
 
-        Raises ValueError on anything else.
+        Decimals beyond the seventh are less than a tick, and cut. Raises ValueError on anything else.
         """
         found = _TIME.match(text)
         if not found:
