@@ -1,4 +1,4 @@
-"""What is missing, and what differs. Pure: replay sends what `missing` says, verify prints it.
+"""What is missing, and what differs. Pure; `missing_points.py` counts in the same way while a target answers.
 
 Two rows are one when step, time and bits are equal (FIDELITY, Metrics); ids that the service makes are not looked at.
 """

@@ -53,7 +53,7 @@ class PointCheck:
         if not expected:
             return found, kept
         # Read name by name, the chunk of ten short ones would be decoded ten times: a fifth of what a run takes.
-        chunks = OpenChunks(self.archive, step.source, self.archive.chunk_digests(step.source))
+        chunks = OpenChunks(self.archive, step.source, self.archive.chunk_numbers(step.source))
 
         async def compared(series: Series) -> AsyncIterator[tuple[list[Finding], list[Differing]]]:
             yield await self._series(step, series, chunks)

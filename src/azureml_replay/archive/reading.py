@@ -122,6 +122,11 @@ class Reading(Database):
         """Number and pieces of every chunk, in the order they were put. Raises IntegrityError."""
         return self._chunks(run, -(2**63), 2**63 - 1)
 
+    def chunk_numbers(self, run: RunId) -> list[int]:
+        """In the order in which chunks were put."""
+        sql = "select seq from chunk c join run on run.id = c.run and run.generation = c.generation where c.run = ?"
+        return [seq for (seq,) in self._all(f"{sql} order by seq", (run,))]
+
     def chunk(self, run: RunId, seq: int) -> Sequence[Points]:
         """The pieces of one chunk. Raises IntegrityError; LookupError where there is none of that number."""
         sql = """

@@ -180,9 +180,7 @@ def run(document: Document, experiment_name: str) -> Run:
         error_origin=_error_origin(document.get("error")),
         created=read("createdUtc", instant, None),
         modified=read("lastModifiedUtc", instant, None),
-        creator=read(
-            "createdBy", lambda value: unicode_text(value["userName"]) if value.get("userName") else None, None
-        ),
+        creator=read("createdBy", _user_name, None),
         kind=read("runType", unicode_text, None),
         traits=read("runTypeV2", lambda value: tuple(map(words, value.get("traits") or ())), ()),
         warnings=document.get("warnings") or None,
@@ -344,15 +342,14 @@ def job_experiment(found: Job) -> str | None:
 @readable
 def artifact(document: Document) -> Artifact:
     """One entry of the index. Without a `dataPath` the bytes lie in the artifact store, where runs put them."""
-    at = document.get("dataPath") or {}
+    at, path = document.get("dataPath") or {}, unicode_text(document["path"])
     store, below = at.get("dataStoreName"), at.get("relativePath")
-    default = f"{document['origin']}/{document['container']}/{document['path']}"
-    location = Location(store, below) if store and below is not None else Location(ARTIFACT_STORE, default)
-    unicode_text(location.path)
+    if store and below is not None:
+        location = Location(store, unicode_text(below))
+    else:
+        location = Location(ARTIFACT_STORE, unicode_text(f"{document['origin']}/{document['container']}/{path}"))
     more, new = beyond(document, READ_OF_ARTIFACT), unknown(document, KNOWN_ARTIFACT)
-    return Artifact(
-        path=unicode_text(document["path"]), location=location, indexed=True, stored=None, more=more, unknown=new
-    )
+    return Artifact(path=path, location=location, indexed=True, stored=None, more=more, unknown=new)
 
 
 @readable
