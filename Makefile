@@ -38,9 +38,8 @@ types: setup
 	$(BIN)/mypy
 	$(BIN)/python build_report.py --types
 
-# Three workers for two cores: tests wait a third of their time. 7.1 minutes; with two, 8.4.
 test: lint types
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-all: lint types
 	$(BIN)/python -m pytest -m "slow or not slow"
