@@ -15,14 +15,14 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.blocks import BLOCK_BYTES, COPIED_BLOCK_BYTES
 from azureml_replay.azure.encode import RUNS_PER_PAGE
 from azureml_replay.azure.files import WHOLE_COPY_BYTES
-from azureml_replay.limits import (
+from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.selection import Selection
+from azureml_replay.workspace.limits import (
     FILES_PER_REQUEST,
     ROWS_PER_REQUEST,
     ROWS_PER_SERIES_AND_REQUEST,
     RUNS_PER_REQUEST,
 )
-from azureml_replay.plan import PlanOptions, plan
-from azureml_replay.selection import Selection
 
 EXPERIMENTS = "POST /history/v1.0/experiments:query"
 RUNS = "POST /history/v1.0/experimentids/{experiment_id}/runs:query"

@@ -37,7 +37,7 @@ from azureml_replay.model import (
 )
 from azureml_replay.report import report
 from azureml_replay.sessions import Part, Session
-from azureml_replay.traffic import ServiceTraffic
+from azureml_replay.workspace.traffic import ServiceTraffic
 
 SOURCE = WorkspaceRef("00000000-0000-0000-0000-000000000001", "research", "forecasts-old")
 TARGET = WorkspaceRef("00000000-0000-0000-0000-000000000002", "research", "forecasts")

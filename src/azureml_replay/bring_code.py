@@ -14,7 +14,7 @@ from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.model import CodeReference, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Source
+from azureml_replay.workspace.source import Source
 
 SNAPSHOTS_AT_ONCE = 4
 

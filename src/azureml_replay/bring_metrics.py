@@ -13,7 +13,7 @@ from azureml_replay.errors import NotFound
 from azureml_replay.model import ROWS_PER_CHUNK, Omission, Points, RunId, Series, SeriesKey
 from azureml_replay.progress import Progress
 from azureml_replay.workers import side_by_side
-from azureml_replay.workspace import Source
+from azureml_replay.workspace.source import Source
 
 
 class Metrics(Enum):

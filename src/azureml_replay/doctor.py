@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from azureml_replay import roles
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Exit
 from azureml_replay.examination import Examined, Outcome, Row, Seen, Sheet, Subject
@@ -12,6 +11,7 @@ from azureml_replay.examine_reads import ReadExamination
 from azureml_replay.examine_writes import WriteExamination
 from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
+from azureml_replay.workspace import rights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +103,6 @@ async def _enter(subject: Subject, sheet: Sheet) -> Examined | None:
         return Seen(subject.host)
 
     check = sheet.check
-    if not (await check("login", None, login) and await check("workspace", roles.WORKSPACE, workspace)):
+    if not (await check("login", None, login) and await check("workspace", rights.WORKSPACE, workspace)):
         return None
     return found[0] if await check("hosts", None, hosts) else None

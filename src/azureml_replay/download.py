@@ -13,7 +13,7 @@ from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, gone_now
 from azureml_replay.workers import Handful, for_each
-from azureml_replay.workspace import Source
+from azureml_replay.workspace.source import Source
 
 FILES_AT_ONCE = 32
 HANDFUL_BYTES = 16 * 1024 * 1024

@@ -15,7 +15,7 @@ from rich.text import Text
 from azureml_replay.layout import Signs, signs_of
 from azureml_replay.progress import Loads
 from azureml_replay.terminal import amount, columns, duration, safe
-from azureml_replay.traffic import in_words
+from azureml_replay.workspace.traffic import in_words
 
 FRAME = 4
 """Columns that a frame takes."""

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from azureml_replay.errors import Forbidden, Rejected, ServiceError, Unavailable, UserError
 from azureml_replay.model import Experiment, RunId, WorkspaceRef
-from azureml_replay.roles import Right, lacking
-from azureml_replay.workspace import Target
+from azureml_replay.workspace.rights import Right, lacking
+from azureml_replay.workspace.source import Target
 
 PROBES = {
     "login": "a token for the workspace's tenant",

@@ -6,11 +6,11 @@ from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from azureml_replay import roles
 from azureml_replay.errors import Forbidden, NotFound
 from azureml_replay.examination import Examined, JobSeen, Outcome, Seen, Sheet, StoreSeen
-from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.model import Experiment, Run, RunId
+from azureml_replay.workspace import rights
+from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 
 JOBS = 200
 """Of ARM's jobs are looked at: two pages, whatever the workspace holds."""
@@ -37,18 +37,18 @@ class ReadExamination:
     async def all(self) -> None:
         """Every probe, in the order in which they build on each other."""
         check = self.sheet.check
-        listed = await check("experiments", roles.EXPERIMENTS, self._experiments)
-        await check("jobs", roles.JOBS, self._jobs)
-        if listed and await check("runs", roles.RUNS, self._runs):
+        listed = await check("experiments", rights.EXPERIMENTS, self._experiments)
+        await check("jobs", rights.JOBS, self._jobs)
+        if listed and await check("runs", rights.RUNS, self._runs):
             self.sheet.note("archived experiments", self._archived_experiments())
             self.sheet.note("runs and jobs", self._runs_and_jobs())
             self.sheet.note("hidden runs", self._hidden_runs())
-            await check("children", roles.RUNS, self._children)
-            await check("paging", roles.RUNS, self._paging)
-            await check("bulk details", roles.RUNS, self._bulk_details)
-            await check("metrics", roles.RUNS, self._metrics)
-            await check("metric names", roles.RUNS, self._metric_names)
-            await check("file index", roles.RUNS, self._file_index)
+            await check("children", rights.RUNS, self._children)
+            await check("paging", rights.RUNS, self._paging)
+            await check("bulk details", rights.RUNS, self._bulk_details)
+            await check("metrics", rights.RUNS, self._metrics)
+            await check("metric names", rights.RUNS, self._metric_names)
+            await check("file index", rights.RUNS, self._file_index)
         await self._stores()
 
     async def _experiments(self) -> Seen:
@@ -196,13 +196,13 @@ class ReadExamination:
                 stores.extend(page)
             return Seen(f"{len(stores)} datastores")
 
-        if not await self.sheet.check("datastores", roles.DATASTORES, listed):
+        if not await self.sheet.check("datastores", rights.DATASTORES, listed):
             return
         for store in stores:
             await self._store(store)
-        readable = await self.sheet.check("artifact store", roles.BLOBS, self._artifact_store)
+        readable = await self.sheet.check("artifact store", rights.BLOBS, self._artifact_store)
         if readable and self.sheet.side == "source":  # a target is written to, nobody copies from it
-            await self.sheet.check("signing", roles.SIGN, self._signing)
+            await self.sheet.check("signing", rights.SIGN, self._signing)
 
     async def _store(self, store: StoreSeen) -> None:
         if not store.holds_blobs:
@@ -215,13 +215,13 @@ class ReadExamination:
             return Seen(f"{store.name} ({store.kind}) can be read")
 
         self.sheet.note("storage keys", await self._key(store))
-        await self.sheet.check("datastores", roles.BLOBS, opened, store)
+        await self.sheet.check("datastores", rights.BLOBS, opened, store)
 
     async def _key(self, store: StoreSeen) -> Seen:
         try:
             by = await self.workspace.opened_by(store.name)
         except Forbidden as error:
-            refused = self.sheet.forbidden(error, roles.SECRETS, Outcome.WARNING, store)
+            refused = self.sheet.forbidden(error, rights.SECRETS, Outcome.WARNING, store)
             return replace(refused, text=f"{refused.text}; this login opens it instead")
         if by == "this login" and store.credential not in ("None", ""):
             seen = f"{store.name}: the account takes no keys; this login opens it instead"

@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from azureml_replay import roles
 from azureml_replay.errors import Rejected, ServiceError, UserError
 from azureml_replay.examination import Examined, Outcome, Seen, Sheet
 from azureml_replay.examine_limits import LimitTrial
-from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
 from azureml_replay.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, names_held
 from azureml_replay.supply import read_piece
-from azureml_replay.workspace import CopyFile, Refused, Source
+from azureml_replay.workspace import rights
+from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
+from azureml_replay.workspace.source import CopyFile, Refused, Source
 
 REPLAY_STOPS = "replay stops before its first write to this target"
 PLANNED = "nothing: it becomes a planned omission of every run that has one"
@@ -37,23 +37,23 @@ class WriteExamination:
     async def all(self) -> Probe | None:
         """None where no run could be made, or what it holds could not be read."""
         before = await names_held(self.target, self.planned)
-        steps: tuple[tuple[str, roles.Right, Callable[[], Awaitable[Seen]]], ...] = (
-            ("points", roles.PUT_RUNS, self._points),
-            ("batch sizes", roles.PUT_RUNS, self._batch_sizes),
-            ("files", roles.PUT_ARTIFACTS, self._files),
-            ("copy", roles.PUT_ARTIFACTS, self._copy),
-            ("ends", roles.PUT_RUNS, self._ends),
-            ("settling", roles.RUNS, self._settling),
-            ("fields", roles.RUNS, self._fields),
+        steps: tuple[tuple[str, rights.Right, Callable[[], Awaitable[Seen]]], ...] = (
+            ("points", rights.PUT_RUNS, self._points),
+            ("batch sizes", rights.PUT_RUNS, self._batch_sizes),
+            ("files", rights.PUT_ARTIFACTS, self._files),
+            ("copy", rights.PUT_ARTIFACTS, self._copy),
+            ("ends", rights.PUT_RUNS, self._ends),
+            ("settling", rights.RUNS, self._settling),
+            ("fields", rights.RUNS, self._fields),
         )
-        if not await self.sheet.check("client ids", roles.PUT_RUNS, self._create):
+        if not await self.sheet.check("client ids", rights.PUT_RUNS, self._create):
             return None
         fine = {probe: await self.sheet.check(probe, right, ask) for probe, right, ask in steps}
         if self.probe is None:
             return None
-        await self.sheet.check("repeated points", roles.PUT_RUNS, self._repeated_points)
-        await self.sheet.check("archived experiments", roles.PUT_EXPERIMENTS, self._archived_experiments)
-        await self.sheet.check("limits", roles.PUT_RUNS, self._limits)
+        await self.sheet.check("repeated points", rights.PUT_RUNS, self._repeated_points)
+        await self.sheet.check("archived experiments", rights.PUT_EXPERIMENTS, self._archived_experiments)
+        await self.sheet.check("limits", rights.PUT_RUNS, self._limits)
         written = fine["points"] and fine["files"] and fine["ends"]  # else what lacks is a role, not the target's way
         return replace(self.probe, experiments=before) if written else None
 

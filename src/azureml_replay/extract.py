@@ -15,7 +15,6 @@ from azureml_replay.bring_code import CodeBringer
 from azureml_replay.bring_metrics import MetricBringer, Metrics, more_than
 from azureml_replay.download import Download
 from azureml_replay.errors import NotFound, ServiceError
-from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.list_runs import RunLists
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import (
@@ -33,7 +32,8 @@ from azureml_replay.recheck import Recheck
 from azureml_replay.selection import Selection, choose
 from azureml_replay.supply import gone_now
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Source
+from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.source import Source
 
 FILES_LEFT_OUT = "left out by --no-artifacts"
 

@@ -10,8 +10,8 @@ from itertools import groupby
 from typing import Any
 
 from azureml_replay.fitting import MOVED_FOLDER, OWN_FOLDER
-from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import CONTAINER_PREFIX, RUN_FOLDER, Artifact, Json, RunId
+from azureml_replay.workspace.limits import DOCUMENTED, Limits
 
 UNINDEXED_FOLDER = OWN_FOLDER + "unindexed/"
 TWICE = "the index names another place for this path"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay import lineage
 from azureml_replay.fidelity import Fate, keys
-from azureml_replay.limits import Limits
 from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.workspace.limits import Limits
 
 ACTING = tuple(sorted(keys("Run", Fate.NEVER_SENT)))
 ACTING_PROPERTIES = ("CancelUri",)

@@ -14,7 +14,7 @@ from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.selection import is_type
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Source
+from azureml_replay.workspace.source import Source
 
 LISTED_AT_ONCE = 16
 """Experiments whose pages are read side by side: a page of 200 runs is 5 MB while it is decoded."""

@@ -9,8 +9,8 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.model import RUN_FOLDER, StoredFile
 from azureml_replay.progress import Progress
-from azureml_replay.roles import BLOBS, lacking
-from azureml_replay.workspace import Source
+from azureml_replay.workspace.rights import BLOBS, lacking
+from azureml_replay.workspace.source import Source
 
 RUNS_PER_PAGE = 125
 """A page holds 5,000 blobs, about 250 runs of 20 files; half of that, as pages may come shorter."""

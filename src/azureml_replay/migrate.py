@@ -13,7 +13,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import Replayed, ReplayOptions, as_kept, ready, replay
 from azureml_replay.selection import Selection
 from azureml_replay.verify import Verdict, verify
-from azureml_replay.workspace import Source, Target
+from azureml_replay.workspace.source import Source, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from uuid import uuid4
 
-from azureml_replay import roles
 from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import identity
 from azureml_replay.error_parts import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
-from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import (
     CONTAINER_PREFIX,
     AssetReference,
@@ -29,7 +27,9 @@ from azureml_replay.model import (
     SeriesKey,
     WorkspaceRef,
 )
-from azureml_replay.workspace import NewFile, Outcome, Refused, Target
+from azureml_replay.workspace import rights
+from azureml_replay.workspace.limits import DOCUMENTED, Limits
+from azureml_replay.workspace.source import NewFile, Outcome, Refused, Target
 
 EXPERIMENT = "azureml-replay-probe"
 _START = Instant.parse("2020-02-29T12:34:56.1234567+00:00")
@@ -179,23 +179,23 @@ class ThrowAway:
     async def create(self) -> None:
         """Under an id of ours; then one that shows its container, which a target may refuse."""
         outcome = (await self.target.put_runs(EXPERIMENT, [self.run])).get(self.run.id)
-        self._expect(outcome, "runs with ids of the client's choice", roles.PUT_RUNS)
+        self._expect(outcome, "runs with ids of the client's choice", rights.PUT_RUNS)
         await self.target.put_runs(EXPERIMENT, [self.borrower])
 
     async def append(self) -> None:
         """Two points."""
         refused = await self.target.append_points(self.run.id, [ROWS])
-        self._expect(refused.get(0), "metric rows with times and steps of their own", roles.PUT_RUNS)
+        self._expect(refused.get(0), "metric rows with times and steps of their own", rights.PUT_RUNS)
 
     async def put_file(self) -> None:
         """A few bytes."""
         outcome = (await self.target.put_files(EXPERIMENT, self.run.id, [_FILE])).get(_FILE.path)
-        self._expect(outcome, "files of runs", roles.PUT_BLOBS)
+        self._expect(outcome, "files of runs", rights.PUT_BLOBS)
 
     async def finish(self) -> bool:
         """Ends and hides it. True where the end showed only after some time."""
         outcome = (await self.target.finish_runs(EXPERIMENT, [self.run, self.borrower])).get(self.run.id)
-        self._expect(outcome, "ends of runs with times of their own", roles.PUT_RUNS)
+        self._expect(outcome, "ends of runs with times of their own", rights.PUT_RUNS)
         found = (await self.target.details([self.run.id])).get(self.run.id)
         if found is None or found.run.status == self.run.status:
             return False
@@ -236,7 +236,7 @@ class ThrowAway:
         md5 = hashlib.md5(_FILE.data, usedforsecurity=False).digest()
         return _FILE.path in listed and any(file.md5 == md5 for file in stored)
 
-    def _expect(self, outcome: Outcome, what: str, right: roles.Right) -> None:
+    def _expect(self, outcome: Outcome, what: str, right: rights.Right) -> None:
         if isinstance(outcome, ServiceError):
             raise outcome
         if isinstance(outcome, Refused) and outcome.status in (401, 403):

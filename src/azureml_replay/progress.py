@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from azureml_replay.traffic import Load
+from azureml_replay.workspace.traffic import Load
 
 Loads = Callable[[], Mapping[str, Load]]
 """How the services of one workspace are asked right now, by name. Called from any thread, many times a second."""

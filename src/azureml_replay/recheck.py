@@ -13,11 +13,11 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected
-from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing
 from azureml_replay.model import ARTIFACT_STORE, TICKS_PER_SECOND, Points, Row, RunId
 from azureml_replay.progress import Progress
-from azureml_replay.workspace import Source
+from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.source import Source
 
 _NOT_SPOKEN = frozenset({404, 405, 501})
 _MILLISECOND = TICKS_PER_SECOND // 1_000

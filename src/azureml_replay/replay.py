@@ -19,7 +19,6 @@ from azureml_replay.borrowers import Borrowers, presumed
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.ids import Ids, new_id
 from azureml_replay.intents import Intents
-from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.plan import PlanOptions, Step, plan, plan_unit, planned_units
 from azureml_replay.probe import Probe, known_probe, probed
@@ -32,7 +31,8 @@ from azureml_replay.send_runs import RunSender, digest, ending_digest, run_diges
 from azureml_replay.supply import Supply
 from azureml_replay.sync import Prefer
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Source, Target
+from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.source import Source, Target
 
 WINDOW = 1_000
 """Steps held at once: about 5 KB each, so 5 MB."""

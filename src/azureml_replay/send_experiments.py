@@ -9,7 +9,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.selection import Selection, chosen
-from azureml_replay.workspace import Target
+from azureml_replay.workspace.source import Target
 
 OWNER = RunId("")
 """Experiments belong to no run: their receipts stand under the empty id."""

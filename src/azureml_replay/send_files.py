@@ -18,7 +18,6 @@ from azureml_replay.compare import alike
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.file_plan import FileChoice, placed
 from azureml_replay.fitting import CODE_FILE, JOB_FILE
-from azureml_replay.limits import FILES_PER_REQUEST
 from azureml_replay.model import (
     ARTIFACT_STORE,
     RUN_FOLDER,
@@ -35,7 +34,8 @@ from azureml_replay.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, Supply
 from azureml_replay.sync import Prefer
-from azureml_replay.workspace import CopyFile, HeldFile, NewFile, PutFile, Refused, Target
+from azureml_replay.workspace.limits import FILES_PER_REQUEST
+from azureml_replay.workspace.source import CopyFile, HeldFile, NewFile, PutFile, Refused, Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from azureml_replay.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.request_rows import requests
 from azureml_replay.standing import Standing
-from azureml_replay.workspace import Target
+from azureml_replay.workspace.source import Target
 
 ATTEMPTS = 5
 """How often one chunk is asked for and completed before the run is left to the next call."""

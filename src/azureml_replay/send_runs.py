@@ -17,7 +17,7 @@ from azureml_replay.errors import ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.plan import Step
 from azureml_replay.sync import BEGUN, HIDDEN, RUN_TYPE, STATUS, Fate, Prefer, brings, fates, kept, sent_now, without
-from azureml_replay.workspace import Outcome, Refused, Target
+from azureml_replay.workspace.source import Outcome, Refused, Target
 
 
 @dataclass(frozen=True, slots=True)

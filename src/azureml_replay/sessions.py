@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azureml_replay.model import Instant
-from azureml_replay.traffic import ServiceTraffic
+from azureml_replay.workspace.traffic import ServiceTraffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from azureml_replay import json_text
 from azureml_replay.layout import UNICODE, Branch, Signs, laid, signs_of
 from azureml_replay.model import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
-from azureml_replay.traffic import in_words
+from azureml_replay.workspace.traffic import in_words
 
 Line = str | Branch
 Clock = Callable[[], float]

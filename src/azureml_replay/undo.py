@@ -17,7 +17,6 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WHOLE, State, file_item
 from azureml_replay.compare import alike
 from azureml_replay.errors import NotFound, Rejected, ServiceError, UserError
-from azureml_replay.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId, WorkspaceRef
 from azureml_replay.probe import Probe
@@ -26,10 +25,11 @@ from azureml_replay.replay import ids_in
 from azureml_replay.send_experiments import OWNER, experiment_item
 from azureml_replay.sync import HIDDEN, NOT_EDITABLE, editable
 from azureml_replay.synthetic.options import SHAPE, jobs_put
-from azureml_replay.synthetic.seam import SyntheticTarget
 from azureml_replay.synthetic.stage import clear
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Refused
+from azureml_replay.workspace.jobs import SyntheticTarget
+from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
+from azureml_replay.workspace.source import Refused
 
 _FILES = file_item("")
 RUNS_AT_ONCE = 8

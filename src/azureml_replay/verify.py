@@ -16,7 +16,6 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.compare import compare_experiments, compare_runs
 from azureml_replay.file_plan import ALL_FILES, FileChoice
 from azureml_replay.fitting import PLACES, led_back
-from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.list_runs import LISTED_AT_ONCE
 from azureml_replay.listing import StorageListing
 from azureml_replay.model import (
@@ -37,7 +36,8 @@ from azureml_replay.verify_files import FileCheck, FilesChecked
 from azureml_replay.verify_points import PointCheck
 from azureml_replay.verify_sync import Judged, judged
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Source, Target
+from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.source import Source, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from azureml_replay.model import ARTIFACT_STORE, Artifact, Finding, Location, Ru
 from azureml_replay.plan import Step
 from azureml_replay.send_files import as_stored, own_files
 from azureml_replay.supply import Supply, md5_of
-from azureml_replay.workspace import HeldFile, Target
+from azureml_replay.workspace.source import HeldFile, Target
 
 
 @dataclass(frozen=True, slots=True)

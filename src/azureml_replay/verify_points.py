@@ -15,7 +15,7 @@ from azureml_replay.open_chunks import OpenChunks
 from azureml_replay.plan import Step
 from azureml_replay.series_comparison import SeriesComparison
 from azureml_replay.workers import side_by_side
-from azureml_replay.workspace import Target
+from azureml_replay.workspace.source import Target
 
 KEPT_BYTES = 64 << 20
 """What an archive keeps of one target's curves: some 8,000 series of which every row differs, 10 KB each."""

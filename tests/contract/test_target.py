@@ -29,7 +29,7 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.workspace import CopyFile, NewFile, Refused, SecretUrl
+from azureml_replay.workspace.source import CopyFile, NewFile, Refused, SecretUrl
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from unit.scripted import Patient
 

@@ -17,7 +17,7 @@ from azureml_replay.config import workspace_config
 from azureml_replay.migrate import Migrated, MigrateOptions, migrate
 from azureml_replay.model import Location
 from azureml_replay.selection import Selection
-from azureml_replay.workspace import SecretUrl
+from azureml_replay.workspace.source import SecretUrl
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut
 from e2e.tampering import Held, change, fill

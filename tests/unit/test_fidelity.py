@@ -19,10 +19,10 @@ from azureml_replay import lineage
 from azureml_replay.azure import decode, decode_metrics, encode
 from azureml_replay.compare import CARRIED
 from azureml_replay.fidelity import TABLE, Fate, keys, page
-from azureml_replay.limits import DOCUMENTED
 from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey, WorkspaceRef
 from azureml_replay.own_files import job_document
 from azureml_replay.plan import PlanOptions, plan_unit
+from azureml_replay.workspace.limits import DOCUMENTED
 from unit.families import Family
 
 ROOT = Path(__file__).parents[2]

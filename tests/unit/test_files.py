@@ -12,7 +12,7 @@ from azureml_replay.azure.http import Sender
 from azureml_replay.azure.storage import Storage
 from azureml_replay.config import AZURE
 from azureml_replay.model import RunId, WorkspaceRef
-from azureml_replay.workspace import NewFile, Outcome, Refused
+from azureml_replay.workspace.source import NewFile, Outcome, Refused
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 REF = WorkspaceRef("s", "g", "w")

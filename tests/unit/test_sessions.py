@@ -9,8 +9,8 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.sessions import recorded
 from azureml_replay.errors import Unavailable
-from azureml_replay.traffic import WIDTHS_KEPT, ServiceTraffic
 from azureml_replay.verify import Verdict
+from azureml_replay.workspace.traffic import WIDTHS_KEPT, ServiceTraffic
 from report.archives import SOURCE
 
 VERDICT = Verdict(runs=2, points=3, files=4, bytes=5, unverifiable=0, omissions=6, findings=7, reasons={})

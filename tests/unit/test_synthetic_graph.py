@@ -20,7 +20,7 @@ from azureml_replay.synthetic.graphs import Graphs
 from azureml_replay.synthetic.register import place_for
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.synthetic.validation import problems_of
-from azureml_replay.workspace import PutFile
+from azureml_replay.workspace.source import PutFile
 from unit.families import Family, a_pipeline, a_run, output
 
 PLACE = Place(

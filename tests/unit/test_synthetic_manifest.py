@@ -35,7 +35,7 @@ from azureml_replay.synthetic.expected import as_kept
 from azureml_replay.synthetic.manifest import FILES_FILE, encoded, layout, manifest, point_parts
 from azureml_replay.synthetic.places import Places, place_of, refusal
 from azureml_replay.synthetic.tree import Node
-from azureml_replay.workspace import HeldFile, NewFile
+from azureml_replay.workspace.source import HeldFile, NewFile
 
 RUN = RunId("original")
 ROOM = 900

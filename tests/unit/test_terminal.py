@@ -31,8 +31,8 @@ from azureml_replay.terminal import (
     laid_on,
     safe,
 )
-from azureml_replay.traffic import Load, in_words
 from azureml_replay.verify import Verdict
+from azureml_replay.workspace.traffic import Load, in_words
 
 
 def buffers(**settings: bool) -> tuple[Terminal, io.StringIO, io.StringIO]:

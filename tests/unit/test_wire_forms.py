@@ -25,7 +25,7 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.workspace import CopyFile, SecretUrl
+from azureml_replay.workspace.source import CopyFile, SecretUrl
 
 TICKS = st.integers(0, 4_000_000_000 * 10_000_000)
 STEPS = st.none() | st.integers(-(2**63), 2**63 - 1)

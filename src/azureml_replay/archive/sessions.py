@@ -8,7 +8,7 @@ from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.model import Instant
 from azureml_replay.sessions import Part, Session
-from azureml_replay.traffic import ServiceTraffic
+from azureml_replay.workspace.traffic import ServiceTraffic
 
 
 class Sessions(Database):

@@ -15,7 +15,7 @@ from azureml_replay.config import Cloud
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.examination import JobSeen, StoreSeen
 from azureml_replay.model import Job, WorkspaceRef
-from azureml_replay.roles import WORKSPACE, lacking
+from azureml_replay.workspace.rights import WORKSPACE, lacking
 
 API_VERSION = "2024-04-01"
 """The newest that was recorded; the fields of a job follow the version asked for (responses.md 1.2)."""

@@ -12,7 +12,7 @@ from azureml_replay.azure.http import Service
 from azureml_replay.azure.storage import Storage, beside
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.model import CodeReference, Location
-from azureml_replay.workspace import SecretUrl
+from azureml_replay.workspace.source import SecretUrl
 
 logger = logging.getLogger("azureml_replay")
 

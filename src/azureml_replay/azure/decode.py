@@ -49,7 +49,7 @@ from azureml_replay.model import (
     RunDetails,
     RunId,
 )
-from azureml_replay.synthetic.seam import JobState
+from azureml_replay.workspace.jobs import JobState
 
 RUN_FILES = "ExperimentRun"
 """The artifact origin of runs, and the folder of the artifact store where their containers lie."""

@@ -14,7 +14,7 @@ from azureml_replay.azure.wire import Document, readable
 from azureml_replay.errors import Rejected
 from azureml_replay.examination import StoreSeen
 from azureml_replay.model import Location, StoredFile
-from azureml_replay.workspace import SecretUrl
+from azureml_replay.workspace.source import SecretUrl
 
 NO_KEYS = "KeyBasedAuthenticationNotPermitted"
 """Storage's error code where shared keys are disabled; SAS that a key signed are refused so too (documented)."""

@@ -31,7 +31,7 @@ from azureml_replay.model import (
     Value,
     stamp,
 )
-from azureml_replay.workspace import CopyFile
+from azureml_replay.workspace.source import CopyFile
 
 Body: TypeAlias = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from azureml_replay.azure.clock import Clock
 from azureml_replay.azure.limit import Limit, Sent
-from azureml_replay.traffic import Load, ServiceTraffic
+from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 CLOCK_TICK_S = 1e-6
 """What a datetime can tell apart: to wait for less would never end on a clock that only waiting moves."""

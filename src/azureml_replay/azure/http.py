@@ -23,7 +23,7 @@ from azureml_replay.azure.gate import Gate
 from azureml_replay.azure.limit import Limit, stated_wait_s
 from azureml_replay.azure.retry import Fate, Tries, fate_of_error, fate_of_status
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
-from azureml_replay.traffic import Load, ServiceTraffic
+from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 NOT_SPOKEN = frozenset({404, 405, 501})
 """How a service says that it does not know a route."""

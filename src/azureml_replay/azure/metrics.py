@@ -11,7 +11,7 @@ from azureml_replay.azure.http import Sender, Service
 from azureml_replay.azure.pages import pages
 from azureml_replay.errors import NotFound, Unavailable
 from azureml_replay.model import ROWS_PER_CHUNK, Points, Row, RunId, Series
-from azureml_replay.workspace import Refused
+from azureml_replay.workspace.source import Refused
 
 
 class Metrics:

@@ -15,8 +15,8 @@ from azureml_replay.azure.storage import Storage
 from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Location, RunId, StoredFile
-from azureml_replay.synthetic.seam import STAGING_STORE, JobState
-from azureml_replay.workspace import PutFile
+from azureml_replay.workspace.jobs import STAGING_STORE, JobState
+from azureml_replay.workspace.source import PutFile
 
 ASSET_VERSION = "2024-01-01-preview"
 """As azure-ai-ml 1.35 sends pipelines and components (synthetic.md 2 and 3)."""

@@ -44,8 +44,8 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
-from azureml_replay.traffic import Load, ServiceTraffic
-from azureml_replay.workspace import Outcome, PutFile, Refused, SecretUrl
+from azureml_replay.workspace.source import Outcome, PutFile, Refused, SecretUrl
+from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 SETTLE_PAUSE_S = 5.0
 """Where the service cannot say whether it has settled: an assumption. The caller reads twice all the same."""

@@ -6,8 +6,9 @@ import errno
 
 import typer
 
-from azureml_replay import logs, roles
+from azureml_replay import logs
 from azureml_replay.errors import Exit, Forbidden, IntegrityError, ReplayError, ServiceError
+from azureml_replay.workspace import rights
 
 UsageError = typer.BadParameter.__bases__[0]
 """Typer carries its own click and exports this class of it only through its child."""
@@ -41,7 +42,7 @@ def _foreseen(error: ReplayError) -> str:
     if isinstance(error, ServiceError) and error.exit is Exit.SERVICE:
         return f"{error}: {AGAIN}"
     if isinstance(error, Forbidden):
-        right = roles.lacking(str(error.args[0]), None)
+        right = rights.lacking(str(error.args[0]), None)
         where = f"; refused: {error.method} {error.url}" if error.method else ""
         if right is not None:
             return f"{right.wanting}, then {AGAIN}{where}"

@@ -7,11 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azureml_replay import roles
 from azureml_replay.cli.command_line import quoted
 from azureml_replay.layout import Branch
 from azureml_replay.model import Finding, RunId
 from azureml_replay.terminal import Line, amount
+from azureml_replay.workspace import rights
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -200,7 +200,7 @@ def _failures(failed: Sequence[tuple[RunId, str]]) -> Iterator[str]:
     for run, why in failed[:SHOWN]:
         yield f"failed: {run}: {why}"
     yield from _more(failed)
-    lacking = {right for _, why in failed if (right := roles.lacking(why, None))}
+    lacking = {right for _, why in failed if (right := rights.lacking(why, None))}
     yield from sorted(right.wanting for right in lacking)
     if failed:
         yield f"{_count(len(failed), 'run')} failed: run the same command again to continue"

@@ -23,8 +23,8 @@ from azureml_replay.model import (
 from azureml_replay.report.blocks import Numbers, to_json
 from azureml_replay.report.curves import State, metrics_of
 from azureml_replay.report.facts import Detail, File, Pair
-from azureml_replay.studio import run_url
 from azureml_replay.terminal import duration
+from azureml_replay.workspace.links import run_url
 
 _TICK = re.compile(r"(?<=\bat )tick (\d{1,18})\b")
 FILES_SHOWN = 1_000

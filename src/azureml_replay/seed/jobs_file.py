@@ -14,7 +14,6 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.imports import Imported
 from azureml_replay.errors import NotFound
 from azureml_replay.extract import Extracted, ExtractOptions, extract
-from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.model import (
     Artifact,
     CodeReference,
@@ -37,7 +36,8 @@ from azureml_replay.seed.index import JobsIndex
 from azureml_replay.seed.record import Record
 from azureml_replay.seed.scan import entry_at
 from azureml_replay.selection import Selection
-from azureml_replay.workspace import SecretUrl, Source
+from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.source import SecretUrl, Source
 
 Item = TypeVar("Item")
 ENTRIES_HELD = 128

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from azureml_replay import json_text
-from azureml_replay.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.model import NUMBERS, Points, Row, Series
+from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 
 TICKS_PER_MS = 10_000
 REQUESTS_PER_PART = 64

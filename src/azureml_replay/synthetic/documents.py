@@ -12,7 +12,7 @@ from azureml_replay.model import Omission, Points
 from azureml_replay.plan import Step
 from azureml_replay.send_files import own_files, rows_as_json
 from azureml_replay.synthetic.batches import is_holdable, is_scalar
-from azureml_replay.workspace import HeldFile, NewFile
+from azureml_replay.workspace.source import HeldFile, NewFile
 
 METRICS_FILE = "replay/metrics.json"
 ERROR_FILE = "replay/error.json"

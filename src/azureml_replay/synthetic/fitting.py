@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from azureml_replay import lineage
 from azureml_replay.fitting import OVERFLOW_FILE, SYSTEM_KEYS, Fitting
-from azureml_replay.limits import Limits
 from azureml_replay.model import Json, Run, RunId
 from azureml_replay.plan import Step
 from azureml_replay.synthetic.step.points import PROGRESS
+from azureml_replay.workspace.limits import Limits
 
 SELF_TAG = {"replay_role": "self"}
 """On the leaf that logs a parent's own values: it carries the parent's `original_job_id`, and is not the parent."""

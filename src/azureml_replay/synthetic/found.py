@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay import lineage
-from azureml_replay.limits import RUNS_PER_REQUEST
 from azureml_replay.model import Run, RunId
 from azureml_replay.synthetic.fitting import SELF_TAG
 from azureml_replay.synthetic.tree import Node, Tree
-from azureml_replay.workspace import Source
+from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.source import Source
 
 ROOT = ""
 """The key of the root job's run."""

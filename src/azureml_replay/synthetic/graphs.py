@@ -12,7 +12,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.synthetic.graph import Body, Graph
-from azureml_replay.synthetic.seam import Submitter
+from azureml_replay.workspace.jobs import Submitter
 
 OWNER = RunId("")
 """Receipts that belong to no run."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from azureml_replay import lineage
-from azureml_replay.limits import DOCUMENTED, Limits
 from azureml_replay.model import Omission, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.plan import Step
 from azureml_replay.recorded import Recorded
@@ -20,6 +19,7 @@ from azureml_replay.synthetic.names import fallback_name, job_name, unique
 from azureml_replay.synthetic.ports import UP_PORTS
 from azureml_replay.synthetic.tree import RUN, SELF, Edges, Node, Tree
 from azureml_replay.synthetic.trials import Goal, TrialChoice
+from azureml_replay.workspace.limits import DOCUMENTED, Limits
 
 NO_FLAG = "a child of an AutoML or sweep job: --expand-automl-trials replays it"
 NOT_CHOSEN = "a trial that --replay-automl-max-trials leaves out"

@@ -16,9 +16,9 @@ from azureml_replay.plan import Step
 from azureml_replay.synthetic.batches import Metric
 from azureml_replay.synthetic.found import Found
 from azureml_replay.synthetic.manifest import DESCRIPTION_TAG, parameters, parent_tags, point_requests, step_of
-from azureml_replay.synthetic.seam import Submitter
 from azureml_replay.synthetic.step.points import PROGRESS, Progress
 from azureml_replay.synthetic.tree import Tree
+from azureml_replay.workspace.jobs import Submitter
 
 PER_REQUEST = 100
 """Parameters or tags."""

@@ -15,8 +15,8 @@ from azureml_replay.errors import UserError
 from azureml_replay.model import WorkspaceRef
 from azureml_replay.synthetic import shipped
 from azureml_replay.synthetic.graph import Place, step_component
-from azureml_replay.synthetic.seam import STAGING_STORE, Submitter
-from azureml_replay.workspace import NewFile
+from azureml_replay.workspace.jobs import STAGING_STORE, Submitter
+from azureml_replay.workspace.source import NewFile
 
 SERVERLESS = "serverless"
 NAME = "azureml_replay_step"

@@ -26,7 +26,6 @@ from azureml_replay.synthetic.options import (
 )
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.register import place_for
-from azureml_replay.synthetic.seam import SyntheticTarget
 from azureml_replay.synthetic.stage import Stage, clear
 from azureml_replay.synthetic.submit import Submit
 from azureml_replay.synthetic.tree import Tree
@@ -34,7 +33,8 @@ from azureml_replay.synthetic.verify_jobs import JobCheck
 from azureml_replay.synthetic.wait import wait
 from azureml_replay.verify import Verdict, unread
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import Source, Target
+from azureml_replay.workspace.jobs import SyntheticTarget
+from azureml_replay.workspace.source import Source, Target
 
 SUBMITTED_AT_ONCE = 8
 """At most: ARM refills ten writes a second and principal."""

@@ -30,10 +30,10 @@ from azureml_replay.synthetic.manifest import (
     point_parts,
     step_of,
 )
-from azureml_replay.synthetic.seam import STAGING_STORE, Submitter
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.workers import for_each
-from azureml_replay.workspace import NewFile, PutFile, Refused
+from azureml_replay.workspace.jobs import STAGING_STORE, Submitter
+from azureml_replay.workspace.source import NewFile, PutFile, Refused
 
 FILES_AT_ONCE = 16
 

@@ -11,14 +11,14 @@ from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.errors import Uncertain
-from azureml_replay.limits import DOCUMENTED
 from azureml_replay.model import Run, RunId, WorkspaceRef
 from azureml_replay.synthetic.graph import Place, submission
 from azureml_replay.synthetic.graphs import Graphs, renamed
 from azureml_replay.synthetic.options import JOB, PUT, Shape, remember
-from azureml_replay.synthetic.seam import JobState, Submitter
 from azureml_replay.synthetic.stage import Stage, uri_of
 from azureml_replay.synthetic.tree import Tree
+from azureml_replay.workspace.jobs import JobState, Submitter
+from azureml_replay.workspace.limits import DOCUMENTED
 
 ENDED_BADLY = frozenset({"Failed", "Canceled"})
 

@@ -22,7 +22,7 @@ from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.stage import laid_out, left_behind
 from azureml_replay.synthetic.tree import Tree
 from azureml_replay.verify import FindingTally, Verdict
-from azureml_replay.workspace import HeldFile, Target
+from azureml_replay.workspace.source import HeldFile, Target
 
 
 @dataclass(slots=True)

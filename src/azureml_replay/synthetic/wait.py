@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from azureml_replay.errors import Unavailable
 from azureml_replay.model import TERMINAL, RunId
 from azureml_replay.progress import Progress
-from azureml_replay.synthetic.seam import Submitter
 from azureml_replay.workers import for_each
+from azureml_replay.workspace.jobs import Submitter
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 READS_PER_S = 5.0

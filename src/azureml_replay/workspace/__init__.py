@@ -1,0 +1,1 @@
+"""The one seam for reading and writing a workspace: values and protocols, no I/O."""
