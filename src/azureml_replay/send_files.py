@@ -14,7 +14,8 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
 from azureml_replay.attach import attached
 from azureml_replay.code import code_of
-from azureml_replay.compare import alike
+from azureml_replay.comparison.runs import alike
+from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.file_plan import FileChoice, placed
 from azureml_replay.fitting import CODE_FILE, JOB_FILE
@@ -33,7 +34,6 @@ from azureml_replay.own_files import job_document
 from azureml_replay.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, Supply
-from azureml_replay.sync import Prefer
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.source import CopyFile, HeldFile, NewFile, PutFile, Refused, Target
 

@@ -13,10 +13,22 @@ from dataclasses import dataclass, field, replace
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CONTAINER, CREATE, FINISH, State
+from azureml_replay.comparison.three_way import (
+    BEGUN,
+    HIDDEN,
+    RUN_TYPE,
+    STATUS,
+    Fate,
+    Prefer,
+    brings,
+    fates,
+    kept,
+    sent_now,
+    without,
+)
 from azureml_replay.errors import ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.plan import Step
-from azureml_replay.sync import BEGUN, HIDDEN, RUN_TYPE, STATUS, Fate, Prefer, brings, fates, kept, sent_now, without
 from azureml_replay.workspace.source import Outcome, Refused, Target
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 
 from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
-from azureml_replay.compare import compare_experiments, compare_runs
+from azureml_replay.comparison.runs import compare_experiments, compare_runs
 from azureml_replay.file_plan import ALL_FILES, FileChoice
 from azureml_replay.fitting import PLACES, led_back
 from azureml_replay.list_runs import LISTED_AT_ONCE

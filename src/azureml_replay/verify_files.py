@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.compare import compare_files
+from azureml_replay.comparison.runs import compare_files
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.file_plan import ALL_FILES, FileChoice, placed, target_path
 from azureml_replay.lending import FOLDER, own_path

@@ -14,12 +14,12 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.listing import GONE
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT
 from azureml_replay.bring_metrics import Metrics
+from azureml_replay.comparison.three_way import GONE_REASON, Prefer
 from azureml_replay.extract import ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.plan import LAST_ONLY, PlanOptions, plan
 from azureml_replay.replay import ReplayOptions
 from azureml_replay.selection import Selection
-from azureml_replay.sync import GONE_REASON, Prefer
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, Document
 from e2e.library import migrated

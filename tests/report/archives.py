@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.compare import differing_rows, row_findings
-from azureml_replay.differing import thinned
+from azureml_replay.comparison.excerpt import thinned
+from azureml_replay.comparison.runs import differing_rows, row_findings
 from azureml_replay.model import (
     Artifact,
     Finding,

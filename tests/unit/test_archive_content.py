@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import KEPT, REDACTED, UNREAD
-from azureml_replay.archive.redact import names_secret
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
     Artifact,
@@ -34,6 +33,7 @@ from azureml_replay.model import (
     StoredFile,
     WorkspaceRef,
 )
+from azureml_replay.redact import names_secret
 
 SOURCE = WorkspaceRef("sub", "group", "source")
 R1 = RunId("r1")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay import compare
-from azureml_replay.compare import (
+from azureml_replay.comparison import runs
+from azureml_replay.comparison.runs import (
     compare_files,
     compare_points,
     compare_runs,
@@ -40,7 +40,7 @@ ROW: st.SearchStrategy[Row] = st.tuples(st.none() | st.integers(0, 3), st.intege
 ROWS = st.lists(ROW, max_size=12)
 
 
-def ids(rows: list[Row]) -> list[compare.Identity]:
+def ids(rows: list[Row]) -> list[runs.Identity]:
     return [identity(row) for row in rows]
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from azureml_replay import lineage
 from azureml_replay.azure import decode, decode_metrics, encode
-from azureml_replay.compare import CARRIED
+from azureml_replay.comparison.runs import CARRIED
 from azureml_replay.fidelity import TABLE, Fate, keys, page
 from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey, WorkspaceRef
 from azureml_replay.own_files import job_document

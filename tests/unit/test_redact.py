@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.archive.redact import STARS, arguments, names_secret, redact, text
+from azureml_replay.redact import STARS, arguments, names_secret, redact, text
 
 NUMBERED = [str(number) for number in range(13)]
 """Names of cases made at run time: workers of a parallel run must agree on them."""

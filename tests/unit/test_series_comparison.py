@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay import series_comparison
-from azureml_replay.compare import identity
+from azureml_replay.comparison import series as series_comparison
+from azureml_replay.comparison.runs import identity
+from azureml_replay.comparison.series import SeriesComparison, SeriesDigest
 from azureml_replay.model import Points, Row, Series, SeriesKey, Value
-from azureml_replay.series_comparison import SeriesComparison, SeriesDigest
 
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
 ANY = Series(key=SeriesKey("any"), columns=(("any", "Object"),))

@@ -10,8 +10,19 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CREATE, State
+from azureml_replay.comparison.three_way import (
+    BEGUN,
+    Editable,
+    Fate,
+    Prefer,
+    brings,
+    editable,
+    fates,
+    kept,
+    sent_now,
+    without,
+)
 from azureml_replay.model import Location, Run, RunId, StoredFile, WorkspaceRef
-from azureml_replay.sync import BEGUN, Editable, Fate, Prefer, brings, editable, fates, kept, sent_now, without
 
 RUN = Run(id=RunId("r"), status="Completed", description="d", tags={"t": "sent", "null": None})
 SENT = editable(RUN)

@@ -15,8 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from azureml_replay import __version__
-from azureml_replay.archive import redact
+from azureml_replay import __version__, redact
 from azureml_replay.archive.content import Content
 from azureml_replay.archive.database import now
 from azureml_replay.archive.histories import Histories

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
 
-from azureml_replay.archive import redact
+from azureml_replay import redact
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import details_record, optional, pack
 from azureml_replay.model import Json, Omission, RunDetails, RunId, StoredFile

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from azureml_replay.archive import redact
+from azureml_replay import redact
 from azureml_replay.archive.database import Database, now
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.model import Finding, Instant, Json, Omission, RunId, WorkspaceRef

@@ -18,8 +18,8 @@ from azureml_replay.archive.records import (
     pack,
     unpack,
 )
-from azureml_replay.archive.redact import redact
 from azureml_replay.model import TERMINAL, Experiment, Job, Listed, Omission, Run, RunDetails, RunId
+from azureml_replay.redact import redact
 
 
 class Listing(Documents):

@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 
-from azureml_replay.archive.redact import redact
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import (
     Artifact,
@@ -27,6 +26,7 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
+from azureml_replay.redact import redact
 
 _WRITTEN_BY_STDLIB = b" "
 """First byte of a text that orjson cannot hold exactly: whole numbers beyond 64 bits, lone surrogates."""

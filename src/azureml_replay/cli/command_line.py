@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 
-from azureml_replay.archive import redact
+from azureml_replay import redact
 
 
 def quoted(arguments: Sequence[str]) -> str:

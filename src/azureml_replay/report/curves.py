@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.differing import as_number
+from azureml_replay.comparison.excerpt import as_number
 from azureml_replay.model import NUMBERS, TICKS_PER_SECOND, Differing, Instant, Points, RunId, Series, Value
 from azureml_replay.report.blocks import Numbers
 from azureml_replay.report.facts import Curve, Line, Single, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from azureml_replay.archive import redact
+from azureml_replay import redact
 from azureml_replay.model import Finding, Row, Run, RunId
 from azureml_replay.plan import Step
 from azureml_replay.synthetic.batches import TICKS_PER_MS, is_holdable

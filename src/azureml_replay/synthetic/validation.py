@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from azureml_replay.archive.redact import redact
+from azureml_replay.redact import redact
 from azureml_replay.synthetic.edges import cyclic
 from azureml_replay.synthetic.names import SLUG
 from azureml_replay.synthetic.ports import OUT

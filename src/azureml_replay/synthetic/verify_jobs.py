@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
-from azureml_replay.compare import compare_files, compare_points
+from azureml_replay.comparison.runs import compare_files, compare_points
 from azureml_replay.errors import NotFound
 from azureml_replay.file_plan import FileChoice
 from azureml_replay.listing import path_in_run

@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import Enum, StrEnum
 from typing import TypeAlias
 
-from azureml_replay.compare import CARRIED, compare_runs
+from azureml_replay.comparison.runs import CARRIED, compare_runs
 from azureml_replay.model import TERMINAL, Run
 
 Editable: TypeAlias = Mapping[str, str | bool | None]

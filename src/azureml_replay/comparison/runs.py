@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
-from azureml_replay.archive import redact
-from azureml_replay.error_parts import beside_error, error_part
+from azureml_replay import redact
+from azureml_replay.comparison.error_parts import beside_error, error_part
 from azureml_replay.model import Experiment, Finding, Row, Run, RunId, Series, StoredFile, Value
 
 Identity: TypeAlias = "tuple[int | None, int | None, tuple[str, ...]]"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from azureml_replay.compare import Pair
+from azureml_replay.comparison.runs import Pair
+from azureml_replay.comparison.thinning import thin
 from azureml_replay.model import Differing, Points, Row, Series, Value
-from azureml_replay.thinning import thin
 
 BUCKETS = 300
 """Of the x axis: a chart is about that many pixels wide. Three rows a bucket stay at most, so 900 of a million."""
