@@ -15,7 +15,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.blocks import BLOCK_BYTES, COPIED_BLOCK_BYTES
 from azureml_replay.azure.encode import RUNS_PER_PAGE
 from azureml_replay.azure.files import WHOLE_COPY_BYTES
-from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.limits import (
     FILES_PER_REQUEST,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CONTAINER, CREATE, State
-from azureml_replay.lending import Lent
 from azureml_replay.model import RunId, WorkspaceRef
-from azureml_replay.plan import PlanOptions, Step, plan_unit
+from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
+from azureml_replay.planning.reuse import Lent
 
 
 def presumed(archive: Archive, target: WorkspaceRef) -> Lent:

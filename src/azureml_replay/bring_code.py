@@ -9,9 +9,9 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held
-from azureml_replay.code import code_of
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.model import CodeReference, RunId
+from azureml_replay.planning.code import code_of
 from azureml_replay.progress import Progress
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.source import Source

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.extract import Extracted, ExtractOptions, extract
-from azureml_replay.plan import plan
-from azureml_replay.plan_summary import PlanSummary, summarize
+from azureml_replay.planning.plan import plan
+from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import Replayed, ReplayOptions, as_kept, ready, replay
 from azureml_replay.selection import Selection

@@ -12,7 +12,7 @@ from azureml_replay.archive.ledger import State, points_item
 from azureml_replay.comparison.runs import Identity, identity
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Points, Series, SeriesKey
-from azureml_replay.plan import Step
+from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.source import Target
 
 Lacking = dict[SeriesKey, Counter[Identity]]

@@ -12,16 +12,16 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from itertools import groupby, islice
 
-from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CREATE, UNDONE, WHOLE, State
 from azureml_replay.borrowers import Borrowers, presumed
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.errors import ServiceError, UserError
-from azureml_replay.ids import Ids, new_id
 from azureml_replay.intents import Intents
 from azureml_replay.model import RunId, WorkspaceRef
-from azureml_replay.plan import PlanOptions, Step, plan, plan_unit, planned_units
+from azureml_replay.planning import lineage
+from azureml_replay.planning.ids import Ids, new_id
+from azureml_replay.planning.plan import PlanOptions, Step, plan, plan_unit, planned_units
 from azureml_replay.probe import Probe, known_probe, probed
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection

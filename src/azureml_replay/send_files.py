@@ -13,12 +13,9 @@ from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
 from azureml_replay.attach import attached
-from azureml_replay.code import code_of
 from azureml_replay.comparison.runs import alike
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.errors import Rejected, ServiceError
-from azureml_replay.file_plan import FileChoice, placed
-from azureml_replay.fitting import CODE_FILE, JOB_FILE
 from azureml_replay.model import (
     ARTIFACT_STORE,
     RUN_FOLDER,
@@ -30,8 +27,11 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.own_files import job_document
-from azureml_replay.plan import Step
+from azureml_replay.planning.code import code_of
+from azureml_replay.planning.files import FileChoice, placed
+from azureml_replay.planning.fit import CODE_FILE, JOB_FILE
+from azureml_replay.planning.made_files import job_document
+from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.supply import TAKEN_AGAIN, Supply
 from azureml_replay.workspace.limits import FILES_PER_REQUEST

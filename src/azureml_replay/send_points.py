@@ -16,7 +16,7 @@ from azureml_replay.intents import Intents
 from azureml_replay.missing_points import Missing
 from azureml_replay.model import Points
 from azureml_replay.open_chunks import OpenChunks
-from azureml_replay.plan import Step
+from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.request_rows import requests
 from azureml_replay.standing import Standing

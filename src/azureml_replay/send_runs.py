@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CONTAINER, CREATE, FINISH, State
 from azureml_replay.comparison.three_way import (
@@ -28,7 +27,8 @@ from azureml_replay.comparison.three_way import (
 )
 from azureml_replay.errors import ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
-from azureml_replay.plan import Step
+from azureml_replay.planning import lineage
+from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.source import Outcome, Refused, Target
 
 

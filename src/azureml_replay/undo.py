@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WHOLE, State, file_item
@@ -20,6 +19,7 @@ from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
 from azureml_replay.errors import NotFound, Rejected, ServiceError, UserError
 from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId, WorkspaceRef
+from azureml_replay.planning import lineage
 from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import ids_in

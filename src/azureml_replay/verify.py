@@ -11,11 +11,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.runs import compare_experiments, compare_runs
-from azureml_replay.file_plan import ALL_FILES, FileChoice
-from azureml_replay.fitting import PLACES, led_back
 from azureml_replay.list_runs import LISTED_AT_ONCE
 from azureml_replay.listing import StorageListing
 from azureml_replay.model import (
@@ -25,7 +22,10 @@ from azureml_replay.model import (
     Run,
     RunId,
 )
-from azureml_replay.plan import PlanOptions, Step, plan, planned_units
+from azureml_replay.planning import lineage
+from azureml_replay.planning.files import ALL_FILES, FileChoice
+from azureml_replay.planning.fit import PLACES, led_back
+from azureml_replay.planning.plan import PlanOptions, Step, plan, planned_units
 from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import as_kept

@@ -13,7 +13,7 @@ from azureml_replay.comparison.series import SeriesComparison
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Differing, Finding, Points, RunId, Series
 from azureml_replay.open_chunks import OpenChunks
-from azureml_replay.plan import Step
+from azureml_replay.planning.plan import Step
 from azureml_replay.workers import side_by_side
 from azureml_replay.workspace.source import Target
 

@@ -10,7 +10,7 @@ from azureml_replay.archive.ledger import file_item
 from azureml_replay.comparison.runs import alike, shown
 from azureml_replay.comparison.three_way import GONE_REASON, RUN_TYPE, Editable, Fate, fates
 from azureml_replay.model import Finding, Omission, Run, RunId, StoredFile, WorkspaceRef
-from azureml_replay.plan import Step
+from azureml_replay.planning.plan import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from azureml_replay.cli.seed import advising, archive_beside, refuse_imported, s
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.extract import Extracted, ExtractOptions
-from azureml_replay.plan import planned_units
+from azureml_replay.planning.plan import planned_units
 from azureml_replay.seed import symptoms
 from azureml_replay.seed.write import Written, write_jobs
 from azureml_replay.selection import Selection

@@ -9,7 +9,7 @@ from typing import Any
 
 from azure.storage.blob import ContentSettings
 
-from azureml_replay.lineage import PROPERTY
+from azureml_replay.planning.lineage import PROPERTY
 from azureml_sandbox import errors, instants
 from azureml_sandbox.blobs import Blobs
 from azureml_sandbox.opened import opened

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure import decode
 from azureml_replay.comparison.runs import compare_runs, identity, shown
 from azureml_replay.migrate import MigrateOptions
 from azureml_replay.model import Instant, Points, Run
-from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.planning import lineage
+from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.redact import redact
 from azureml_replay.selection import Selection
 from azureml_sandbox import errors, instants

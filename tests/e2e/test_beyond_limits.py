@@ -12,7 +12,7 @@ import orjson
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import KEPT
 from azureml_replay.model import RunId
-from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar

@@ -16,7 +16,7 @@ from azureml_replay.azure.workspace import connect
 from azureml_replay.extract import ExtractOptions, extract
 from azureml_replay.migrate import MigrateOptions
 from azureml_replay.model import CodeReference
-from azureml_replay.own_files import NO_CODE
+from azureml_replay.planning.made_files import NO_CODE
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.verify import Verdict

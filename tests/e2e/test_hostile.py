@@ -10,8 +10,8 @@ from pathlib import Path
 from azureml_replay.archive.archive import Archive
 from azureml_replay.migrate import MigrateOptions
 from azureml_replay.model import Omission, Run
-from azureml_replay.own_files import NO_CODE
-from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.planning.made_files import NO_CODE
+from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.sample import sample

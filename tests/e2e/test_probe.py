@@ -9,8 +9,8 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
-from azureml_replay.plan import PlanOptions, plan
-from azureml_replay.plan_summary import summarize
+from azureml_replay.planning.plan import PlanOptions, plan
+from azureml_replay.planning.summary import summarize
 from azureml_replay.probe import EXPERIMENT
 from azureml_replay.replay import as_kept
 from azureml_replay.selection import Selection

@@ -17,7 +17,7 @@ from azureml_replay.bring_metrics import Metrics
 from azureml_replay.comparison.three_way import GONE_REASON, Prefer
 from azureml_replay.extract import ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
-from azureml_replay.plan import LAST_ONLY, PlanOptions, plan
+from azureml_replay.planning.plan import LAST_ONLY, PlanOptions, plan
 from azureml_replay.replay import ReplayOptions
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import Sandbox, WorkspaceFile

@@ -14,7 +14,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.config import workspace_config
-from azureml_replay.lineage import PROPERTY
+from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.selection import Selection
 from azureml_replay.verify import verify
 from azureml_sandbox import instants

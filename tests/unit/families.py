@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from azureml_replay.code import code_of
 from azureml_replay.model import (
     NESTED_COMPONENTS,
     Artifact,
@@ -21,8 +20,9 @@ from azureml_replay.model import (
     SeriesKey,
     WorkspaceRef,
 )
-from azureml_replay.plan import PlanOptions, plan_unit
-from azureml_replay.recorded import History
+from azureml_replay.planning.code import code_of
+from azureml_replay.planning.history import History
+from azureml_replay.planning.plan import PlanOptions, plan_unit
 from azureml_replay.synthetic.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.tree import Node, Tree
 

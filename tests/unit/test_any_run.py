@@ -10,11 +10,11 @@ import orjson
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from azureml_replay import lineage
 from azureml_replay.azure import decode, decode_metrics, encode
 from azureml_replay.comparison.runs import compare_runs, identity, shown
 from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey
-from azureml_replay.plan import PlanOptions, Step, plan_unit
+from azureml_replay.planning import lineage
+from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
 from azureml_sandbox import instants, metric_rows, run_document, run_events
 from unit.families import Family
 

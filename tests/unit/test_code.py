@@ -16,9 +16,9 @@ from azureml_replay.azure.code import Code
 from azureml_replay.azure.http import Sender
 from azureml_replay.azure.storage import Storage
 from azureml_replay.bring_code import CodeBringer
-from azureml_replay.code import code_of
 from azureml_replay.config import AZURE
 from azureml_replay.model import CodeReference, Job, Run, RunDetails, RunId, WorkspaceRef
+from azureml_replay.planning.code import code_of
 from azureml_replay.progress import SILENT
 from unit.scripted import Patient, Said, Scripted, Tokens
 

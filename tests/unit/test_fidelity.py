@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay import lineage
 from azureml_replay.azure import decode, decode_metrics, encode
 from azureml_replay.comparison.runs import CARRIED
 from azureml_replay.fidelity import TABLE, Fate, keys, page
 from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey, WorkspaceRef
-from azureml_replay.own_files import job_document
-from azureml_replay.plan import PlanOptions, plan_unit
+from azureml_replay.planning import lineage
+from azureml_replay.planning.made_files import job_document
+from azureml_replay.planning.plan import PlanOptions, plan_unit
 from azureml_replay.workspace.limits import DOCUMENTED
 from unit.families import Family
 

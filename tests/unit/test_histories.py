@@ -26,7 +26,7 @@ from azureml_replay.model import (
     StoredFile,
     WorkspaceRef,
 )
-from azureml_replay.plan import PlanOptions, plan
+from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
 
 SOURCE = WorkspaceRef("sub", "group", "source")

@@ -8,10 +8,6 @@ from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
-from azureml_replay import lineage
-from azureml_replay.code import code_of
-from azureml_replay.file_plan import FileChoice, placed, target_path
-from azureml_replay.fitting import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.model import (
     Artifact,
     AssetReference,
@@ -28,9 +24,13 @@ from azureml_replay.model import (
     StoredFile,
     WorkspaceRef,
 )
-from azureml_replay.plan import PlanOptions, Step, plan, reusing
-from azureml_replay.plan_summary import summarize
-from azureml_replay.recorded import History
+from azureml_replay.planning import lineage
+from azureml_replay.planning.code import code_of
+from azureml_replay.planning.files import FileChoice, placed, target_path
+from azureml_replay.planning.fit import JOB_FILE, OVERFLOW_FILE
+from azureml_replay.planning.history import History
+from azureml_replay.planning.plan import PlanOptions, Step, plan, reusing
+from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
 
 SOURCE = WorkspaceRef("sub", "group", "old")

@@ -9,10 +9,10 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import run
-from azureml_replay.file_plan import FileChoice
 from azureml_replay.layout import tree as lines
 from azureml_replay.model import Artifact, Location, Points, RunId, Series, SeriesKey, StoredFile, WorkspaceRef
-from azureml_replay.plan import PlanOptions
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.plan import PlanOptions
 from azureml_replay.synthetic.dry_run import SECONDS_PER_CONTAINER, DryRun, drawn, hierarchy
 from azureml_replay.synthetic.grow import SyntheticOptions
 from azureml_replay.synthetic.tree import Tree

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.file_plan import FileChoice
 from azureml_replay.model import (
     Artifact,
     Location,
@@ -28,7 +27,8 @@ from azureml_replay.model import (
     StoredFile,
     WorkspaceRef,
 )
-from azureml_replay.plan import PlanOptions, Step, plan_unit
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
 from azureml_replay.synthetic.batches import holdable, is_scalar, metric, parts, requests
 from azureml_replay.synthetic.documents import METRICS_FILE, documents
 from azureml_replay.synthetic.expected import as_kept

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay import lineage
-from azureml_replay.fitting import OVERFLOW_FILE
 from azureml_replay.model import Instant, Json, Omission, RunId, WorkspaceRef
+from azureml_replay.planning import lineage
+from azureml_replay.planning.fit import OVERFLOW_FILE
 from azureml_replay.synthetic.graph import Place, submission
 from azureml_replay.synthetic.grow import NO_NODE, SyntheticOptions
 from azureml_replay.synthetic.names import SLUG, fallback_name, slug, unique

@@ -19,7 +19,7 @@ from azureml_replay.cli.results import planned, verified
 from azureml_replay.drawing import drawn_progress
 from azureml_replay.layout import ASCII, Branch, signs_of, tree
 from azureml_replay.model import Finding, Instant, RunId
-from azureml_replay.plan_summary import PlanSummary
+from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Silent
 from azureml_replay.terminal import (
     LINE_EVERY_S,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from azureml_replay.azure import decode
 from azureml_replay.model import RunId
-from azureml_replay.plan import PlanOptions, plan_unit
+from azureml_replay.planning.plan import PlanOptions, plan_unit
 from unit.families import Family
 
 ANY = st.recursive(

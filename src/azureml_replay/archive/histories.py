@@ -8,9 +8,9 @@ from typing import NamedTuple
 from azureml_replay.archive.codes import Codes
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT, Reading
 from azureml_replay.archive.records import details_of, job_of, unpack
-from azureml_replay.code import code_of
 from azureml_replay.model import FileTotals, RunId
-from azureml_replay.recorded import History
+from azureml_replay.planning.code import code_of
+from azureml_replay.planning.history import History
 
 RUNS_TOGETHER = 100
 BYTES_TOGETHER = 1_000_000

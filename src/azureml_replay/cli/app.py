@@ -36,8 +36,8 @@ from azureml_replay.terminal import Terminal
 
 if TYPE_CHECKING:
     from azureml_replay.extract import ExtractOptions
-    from azureml_replay.file_plan import FileChoice
     from azureml_replay.migrate import Migrated
+    from azureml_replay.planning.files import FileChoice
     from azureml_replay.replay import Replayed, ReplayOptions
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.run import SyntheticReplayed
@@ -124,7 +124,7 @@ def plan(
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
-    from azureml_replay.plan import PlanOptions
+    from azureml_replay.planning.plan import PlanOptions
 
     workspace = workspace_config(target) if target is not None else None
     if mode is Mode.SYNTHETIC:
@@ -200,7 +200,7 @@ def verify(
 ) -> Exit:
     """Read the target back and compare every value. Ends with 0 where all is equal, with 5 where it is not."""
     from azureml_replay.cli import calls
-    from azureml_replay.plan import PlanOptions
+    from azureml_replay.planning.plan import PlanOptions
 
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from azureml_replay import extract as extracting
 from azureml_replay import migrate as migrating
-from azureml_replay import plan as planning
 from azureml_replay import replay as replaying
 from azureml_replay import status as reporting
 from azureml_replay import verify as verifying
@@ -20,8 +19,9 @@ from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import UserError
 from azureml_replay.extract import Extracted, ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
-from azureml_replay.plan import PlanOptions
-from azureml_replay.plan_summary import PlanSummary, summarize
+from azureml_replay.planning import plan as planning
+from azureml_replay.planning.plan import PlanOptions
+from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import Progress
 from azureml_replay.replay import Replayed, ReplayOptions
 from azureml_replay.selection import Selection

@@ -21,7 +21,7 @@ from azureml_replay.terminal import Terminal, terminal
 
 if TYPE_CHECKING:
     from azureml_replay.extract import ExtractOptions
-    from azureml_replay.file_plan import FileChoice
+    from azureml_replay.planning.files import FileChoice
     from azureml_replay.replay import ReplayOptions
 
 Item = TypeVar("Item")
@@ -168,7 +168,7 @@ def file_flags(
     *, files: FilesOption = None, max_file_size: MaxFileSizeOption = None, no_artifacts: NoArtifactsOption = False
 ) -> FileChoice:
     """Which files are carried; the others are omissions."""
-    from azureml_replay.file_plan import FileChoice
+    from azureml_replay.planning.files import FileChoice
 
     globs = _given("--files", files, str)
     return FileChoice(artifacts=not no_artifacts, most_bytes=_bytes(max_file_size), globs=globs)
@@ -205,7 +205,7 @@ def replay_flags(
     ] = False,
 ) -> ReplayOptions:
     """How runs are to arrive."""
-    from azureml_replay.plan import PlanOptions
+    from azureml_replay.planning.plan import PlanOptions
     from azureml_replay.replay import OnConflict, ReplayOptions
 
     return ReplayOptions(

@@ -19,7 +19,7 @@ from azureml_replay.export import Exported
 from azureml_replay.extract import Extracted
 from azureml_replay.mapping import Mapped
 from azureml_replay.migrate import Migrated
-from azureml_replay.plan_summary import PlanSummary
+from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.replay import Replayed
 from azureml_replay.report import Reported
 from azureml_replay.status import Status

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from azureml_replay.extract import Extracted
     from azureml_replay.migrate import Migrated
-    from azureml_replay.plan_summary import PlanSummary
+    from azureml_replay.planning.summary import PlanSummary
     from azureml_replay.replay import Replayed
     from azureml_replay.status import Status
     from azureml_replay.verify import Verdict
@@ -36,7 +36,7 @@ SHOWN = 20
 def told(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
     """The lines of one of migrate's parts."""
     from azureml_replay.extract import Extracted
-    from azureml_replay.plan_summary import PlanSummary
+    from azureml_replay.planning.summary import PlanSummary
 
     if isinstance(done, Extracted):
         return extracted(done)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.lineage import TAG, lineage_of
 from azureml_replay.model import (
     TICKS_PER_SECOND,
     Artifact,
@@ -20,6 +19,7 @@ from azureml_replay.model import (
     RunId,
     WorkspaceRef,
 )
+from azureml_replay.planning.lineage import TAG, lineage_of
 from azureml_replay.report.blocks import Numbers, to_json
 from azureml_replay.report.curves import State, metrics_of
 from azureml_replay.report.facts import Detail, File, Pair

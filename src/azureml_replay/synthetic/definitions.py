@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from azureml_replay.model import NESTED_COMPONENTS, Json, RunId
-from azureml_replay.recorded import Recorded
+from azureml_replay.planning.history import Recorded
 
 Document: TypeAlias = "Mapping[str, Json]"
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from azureml_replay import lineage
-from azureml_replay.fitting import OVERFLOW_FILE, SYSTEM_KEYS, Fitting
 from azureml_replay.model import Json, Run, RunId
-from azureml_replay.plan import Step
+from azureml_replay.planning import lineage
+from azureml_replay.planning.fit import OVERFLOW_FILE, SYSTEM_KEYS, Fitting
+from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.workspace.limits import Limits
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from azureml_replay import lineage
 from azureml_replay.model import Run, RunId
+from azureml_replay.planning import lineage
 from azureml_replay.synthetic.fitting import SELF_TAG
 from azureml_replay.synthetic.tree import Node, Tree
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
-from azureml_replay import lineage
 from azureml_replay.model import Omission, Points, Run, RunId, Series, SeriesKey
-from azureml_replay.plan import Step
-from azureml_replay.recorded import Recorded
+from azureml_replay.planning import lineage
+from azureml_replay.planning.history import Recorded
+from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic import trials
 from azureml_replay.synthetic.definitions import Document, definitions_of, nested_graphs, pick, plain
 from azureml_replay.synthetic.edges import Level, graph_in, nodes_of, turns

@@ -13,9 +13,9 @@ from typing import Protocol
 import orjson
 
 from azureml_replay import json_text
-from azureml_replay.file_plan import FileChoice, in_order, room_of
 from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
-from azureml_replay.plan import Step
+from azureml_replay.planning.files import FileChoice, in_order, room_of
+from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.batches import Metric, holdable, is_scalar, parts, requests
 from azureml_replay.synthetic.places import Places, place_of, refusal
 from azureml_replay.synthetic.tree import SELF, Node, Tree

@@ -10,9 +10,9 @@ import orjson
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
-from azureml_replay.file_plan import FileChoice
 from azureml_replay.model import RunId, WorkspaceRef
-from azureml_replay.plan import PlanOptions, Step, plan_unit, planned_units, reusing
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.plan import PlanOptions, Step, plan_unit, planned_units, reusing
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.places import DEFAULT_ENVIRONMENT

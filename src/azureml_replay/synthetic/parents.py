@@ -12,7 +12,7 @@ from itertools import islice
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Uncertain
 from azureml_replay.model import Run, RunId
-from azureml_replay.plan import Step
+from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.batches import Metric
 from azureml_replay.synthetic.found import Found
 from azureml_replay.synthetic.manifest import DESCRIPTION_TAG, parameters, parent_tags, point_requests, step_of

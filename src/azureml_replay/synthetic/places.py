@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from azureml_replay.file_plan import TOO_LONG, characters
+from azureml_replay.planning.files import TOO_LONG, characters
 
 DEFAULT_ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/26"
 """Curated: an image that is there, Python 3.10, no build (synthetic.md 9). Pinned, because `latest` moves."""

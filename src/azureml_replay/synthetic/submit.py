@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from azureml_replay import lineage
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.errors import Uncertain
 from azureml_replay.model import Run, RunId, WorkspaceRef
+from azureml_replay.planning import lineage
 from azureml_replay.synthetic.graph import Place, submission
 from azureml_replay.synthetic.graphs import Graphs, renamed
 from azureml_replay.synthetic.options import JOB, PUT, Shape, remember

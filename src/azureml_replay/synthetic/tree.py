@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from azureml_replay.model import Omission, RunId
-from azureml_replay.plan import Step
+from azureml_replay.planning.plan import Step
 
 NodeKind = Literal["leaf", "self", "group"]
 JobKind = Literal["pipeline", "command"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.model import Omission
-from azureml_replay.plan import Step
+from azureml_replay.planning.plan import Step
 
 
 @dataclass(slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from azureml_replay.fitting import CODE_FILE, JOB_FILE, OVERFLOW_FILE, Fitting
 from azureml_replay.model import Json, RunId
-from azureml_replay.recorded import History, Recorded
+from azureml_replay.planning.fit import CODE_FILE, JOB_FILE, OVERFLOW_FILE, Fitting
+from azureml_replay.planning.history import History, Recorded
 
 NO_CODE = "code: left out (no --code)"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from azureml_replay.file_plan import LONGEST_MOVE, TWICE, UNINDEXED_FOLDER, FileChoice, planned
-from azureml_replay.fitting import Fitting
 from azureml_replay.model import RunId
-from azureml_replay.recorded import History, Recorded
+from azureml_replay.planning.files import LONGEST_MOVE, TWICE, UNINDEXED_FOLDER, FileChoice, planned
+from azureml_replay.planning.fit import Fitting
+from azureml_replay.planning.history import History, Recorded
 
 LOST = "listed by the artifact index, but its bytes were not found"
 

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
-from azureml_replay.fitting import MOVED_FOLDER, OWN_FOLDER
 from azureml_replay.model import CONTAINER_PREFIX, RUN_FOLDER, Artifact, Json, RunId
+from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 
 UNINDEXED_FOLDER = OWN_FOLDER + "unindexed/"

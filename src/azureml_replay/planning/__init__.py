@@ -1,0 +1,1 @@
+"""What should be there: the archive's histories as steps of a target (pure)."""
