@@ -9,9 +9,9 @@ from weakref import WeakValueDictionary
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import PIECE_BYTES
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
+from azureml_replay.files.bytes import TAKEN_AGAIN, gone_now
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.progress import Progress
-from azureml_replay.supply import TAKEN_AGAIN, gone_now
 from azureml_replay.workers import Handful, for_each
 from azureml_replay.workspace.source import Source
 

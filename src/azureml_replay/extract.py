@@ -15,8 +15,9 @@ from azureml_replay.bring_code import CodeBringer
 from azureml_replay.bring_metrics import MetricBringer, Metrics, more_than
 from azureml_replay.download import Download
 from azureml_replay.errors import NotFound, ServiceError
+from azureml_replay.files.bytes import gone_now
+from azureml_replay.files.stored import StorageListing, path_in_run
 from azureml_replay.list_runs import RunLists
-from azureml_replay.listing import StorageListing, path_in_run
 from azureml_replay.model import (
     Artifact,
     Location,
@@ -30,7 +31,6 @@ from azureml_replay.model import (
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.recheck import Recheck
 from azureml_replay.selection import Selection, choose
-from azureml_replay.supply import gone_now
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source

@@ -13,7 +13,7 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected
-from azureml_replay.listing import StorageListing
+from azureml_replay.files.stored import StorageListing
 from azureml_replay.model import ARTIFACT_STORE, TICKS_PER_SECOND, Points, Row, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST

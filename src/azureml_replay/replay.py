@@ -17,6 +17,7 @@ from azureml_replay.archive.ledger import CREATE, UNDONE, WHOLE, State
 from azureml_replay.borrowers import Borrowers, presumed
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.files.bytes import Supply
 from azureml_replay.intents import Intents
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.planning import lineage
@@ -29,7 +30,6 @@ from azureml_replay.send_experiments import send_experiments
 from azureml_replay.send_files import FileSender
 from azureml_replay.send_points import PointSender
 from azureml_replay.send_runs import RunSender, digest, ending_digest, run_digest
-from azureml_replay.supply import Supply
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source, Target

@@ -16,6 +16,7 @@ from azureml_replay.attach import attached
 from azureml_replay.comparison.runs import alike
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.errors import Rejected, ServiceError
+from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
 from azureml_replay.model import (
     ARTIFACT_STORE,
     RUN_FOLDER,
@@ -33,7 +34,6 @@ from azureml_replay.planning.fit import CODE_FILE, JOB_FILE
 from azureml_replay.planning.made_files import job_document
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
-from azureml_replay.supply import TAKEN_AGAIN, Supply
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.source import CopyFile, HeldFile, NewFile, PutFile, Refused, Target
 

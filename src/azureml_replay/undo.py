@@ -17,7 +17,7 @@ from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WH
 from azureml_replay.comparison.runs import alike
 from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
 from azureml_replay.errors import NotFound, Rejected, ServiceError, UserError
-from azureml_replay.listing import StorageListing, path_in_run
+from azureml_replay.files.stored import StorageListing, path_in_run
 from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId, WorkspaceRef
 from azureml_replay.planning import lineage
 from azureml_replay.probe import Probe

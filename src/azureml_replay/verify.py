@@ -13,8 +13,9 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.runs import compare_experiments, compare_runs
+from azureml_replay.files.bytes import Supply
+from azureml_replay.files.stored import StorageListing
 from azureml_replay.list_runs import LISTED_AT_ONCE
-from azureml_replay.listing import StorageListing
 from azureml_replay.model import (
     Experiment,
     Finding,
@@ -31,7 +32,6 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import as_kept
 from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import OWNER, experiment_omissions, planned_experiments
-from azureml_replay.supply import Supply
 from azureml_replay.verify_files import FileCheck, FilesChecked
 from azureml_replay.verify_points import PointCheck
 from azureml_replay.verify_sync import Judged, judged

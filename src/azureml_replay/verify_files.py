@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.runs import compare_files
 from azureml_replay.errors import NotFound, Rejected
-from azureml_replay.listing import StorageListing, path_in_run
+from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.stored import StorageListing, path_in_run
 from azureml_replay.model import ARTIFACT_STORE, Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES, FileChoice, placed, target_path
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
 from azureml_replay.send_files import as_stored, own_files
-from azureml_replay.supply import Supply, md5_of
 from azureml_replay.workspace.source import HeldFile, Target
 
 

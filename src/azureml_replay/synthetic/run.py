@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import JOB_UNDONE
 from azureml_replay.errors import Rejected, ServiceError, UserError
+from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.supply import Supply
 from azureml_replay.synthetic.found import found
 from azureml_replay.synthetic.graphs import Graphs
 from azureml_replay.synthetic.options import (

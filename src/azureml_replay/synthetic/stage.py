@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected
+from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
 from azureml_replay.model import Omission, RunId, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
-from azureml_replay.supply import TAKEN_AGAIN, Supply
 from azureml_replay.synthetic.documents import documents, metric_omissions
 from azureml_replay.synthetic.manifest import (
     MANIFEST,

@@ -10,11 +10,11 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.comparison.runs import compare_files, compare_points
 from azureml_replay.errors import NotFound
-from azureml_replay.listing import path_in_run
+from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.stored import path_in_run
 from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step
-from azureml_replay.supply import Supply, md5_of
 from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
 from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars

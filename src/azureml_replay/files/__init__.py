@@ -1,0 +1,1 @@
+"""The files of runs: which there are, their bytes, and those that we make."""
