@@ -9,8 +9,8 @@ from azureml_replay.errors import Exit
 from azureml_replay.examination import Examined, Outcome, Row, Seen, Sheet, Subject
 from azureml_replay.examine_reads import ReadExamination
 from azureml_replay.examine_writes import WriteExamination
-from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
+from azureml_replay.target.probe import Probe
 from azureml_replay.workspace import rights
 
 

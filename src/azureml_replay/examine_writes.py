@@ -11,7 +11,7 @@ from azureml_replay.examination import Examined, Outcome, Seen, Sheet
 from azureml_replay.examine_limits import LimitTrial
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
-from azureml_replay.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, names_held
+from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, names_held
 from azureml_replay.workspace import rights
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.workspace.source import CopyFile, Refused, Source

@@ -23,13 +23,13 @@ from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.planning import lineage
 from azureml_replay.planning.ids import Ids, new_id
 from azureml_replay.planning.plan import PlanOptions, Step, plan, plan_unit, planned_units
-from azureml_replay.probe import Probe, known_probe, probed
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import send_experiments
 from azureml_replay.send_files import FileSender
 from azureml_replay.send_points import PointSender
 from azureml_replay.send_runs import RunSender, digest, ending_digest, run_digest
+from azureml_replay.target.probe import Probe, known_probe, probed
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source, Target

@@ -20,12 +20,12 @@ from azureml_replay.errors import NotFound, Rejected, ServiceError, UserError
 from azureml_replay.files.stored import StorageListing, path_in_run
 from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId, WorkspaceRef
 from azureml_replay.planning import lineage
-from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import ids_in
 from azureml_replay.send_experiments import OWNER, experiment_item
 from azureml_replay.synthetic.options import SHAPE, jobs_put
 from azureml_replay.synthetic.stage import clear
+from azureml_replay.target.probe import Probe
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST

@@ -27,11 +27,11 @@ from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.fit import PLACES, led_back
 from azureml_replay.planning.plan import PlanOptions, Step, plan, planned_units
-from azureml_replay.probe import Probe
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.replay import as_kept
 from azureml_replay.selection import Selection
 from azureml_replay.send_experiments import OWNER, experiment_omissions, planned_experiments
+from azureml_replay.target.probe import Probe
 from azureml_replay.verify_files import FileCheck, FilesChecked
 from azureml_replay.verify_points import PointCheck
 from azureml_replay.verify_sync import Judged, judged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azureml_replay.model import RunId
-from azureml_replay.probe import Probe
+from azureml_replay.target.probe import Probe
 from azureml_replay.workspace.limits import DOCUMENTED
 
 KEPT = Probe(run=RunId("p"), lost=("start",), experiments=("old",), added=("key",), late=True, lifted={"value": 2_000})

@@ -1,0 +1,1 @@
+"""How a target is treated: what it was seen to keep."""
