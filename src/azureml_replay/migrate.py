@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.extract import Extracted, ExtractOptions, extract
+from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.planning.plan import plan
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import SILENT, Progress

@@ -13,9 +13,9 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.runs import compare_experiments, compare_runs
+from azureml_replay.extraction.listing import LISTED_AT_ONCE
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.stored import StorageListing
-from azureml_replay.list_runs import LISTED_AT_ONCE
 from azureml_replay.model import (
     Experiment,
     Finding,

@@ -16,7 +16,7 @@ from azureml_replay.cli.options import NoArtifactsOption, ParallelOption, Source
 from azureml_replay.cli.seed import advising, archive_beside, refuse_imported, seed_selection, tell
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
-from azureml_replay.extract import Extracted, ExtractOptions
+from azureml_replay.extraction.extract import Extracted, ExtractOptions
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.seed import symptoms
 from azureml_replay.seed.write import Written, write_jobs

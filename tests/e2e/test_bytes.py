@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from azureml_replay import download
 from azureml_replay.archive import objects
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure import storage
@@ -20,7 +19,8 @@ from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.cli import run
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit, IntegrityError
-from azureml_replay.extract import Extracted, ExtractOptions, extract
+from azureml_replay.extraction import download
+from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.replay import Replayed, replay
 from azureml_replay.selection import Selection

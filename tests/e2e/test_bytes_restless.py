@@ -14,7 +14,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.config import workspace_config
-from azureml_replay.extract import ExtractOptions, extract
+from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import PlanOptions

@@ -13,7 +13,7 @@ from azure.ai.ml.entities._assets import Code
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held as HeldObject
 from azureml_replay.azure.workspace import connect
-from azureml_replay.extract import ExtractOptions, extract
+from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.migrate import MigrateOptions
 from azureml_replay.model import CodeReference
 from azureml_replay.planning.made_files import NO_CODE

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from azureml_replay.extract import ExtractOptions
+from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.migrate import MigrateOptions
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample_shape import Wanted

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect
-from azureml_replay.bring_metrics import Metrics
 from azureml_replay.config import workspace_config
-from azureml_replay.extract import Extracted, ExtractOptions, extract
+from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
+from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample import sample

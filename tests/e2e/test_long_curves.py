@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.extract import ExtractOptions
+from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.migrate import MigrateOptions
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample import sample

@@ -14,7 +14,7 @@ from benchmarks.measure import by_route
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect
-from azureml_replay.extract import extract
+from azureml_replay.extraction.extract import extract
 from azureml_replay.replay import replay
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import probed

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.errors import Forbidden
-from azureml_replay.extract import extract
+from azureml_replay.extraction.extract import extract
 from azureml_replay.migrate import Migrated
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.selection import Selection

@@ -13,9 +13,9 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.listing import GONE
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT
-from azureml_replay.bring_metrics import Metrics
 from azureml_replay.comparison.three_way import GONE_REASON, Prefer
-from azureml_replay.extract import ExtractOptions
+from azureml_replay.extraction.extract import ExtractOptions
+from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.planning.plan import LAST_ONLY, PlanOptions, plan
 from azureml_replay.replay import ReplayOptions

@@ -15,8 +15,8 @@ from azureml_replay.azure.arm import Arm
 from azureml_replay.azure.code import Code
 from azureml_replay.azure.http import Sender
 from azureml_replay.azure.storage import Storage
-from azureml_replay.bring_code import CodeBringer
 from azureml_replay.config import AZURE
+from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.model import CodeReference, Job, Run, RunDetails, RunId, WorkspaceRef
 from azureml_replay.planning.code import code_of
 from azureml_replay.progress import SILENT

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.cli import results
-from azureml_replay.extract import Extracted
+from azureml_replay.extraction.extract import Extracted
 from azureml_replay.migrate import Migrated
 from azureml_replay.model import RunId
 from azureml_replay.replay import Replayed

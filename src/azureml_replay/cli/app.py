@@ -35,7 +35,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.terminal import Terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.extract import ExtractOptions
+    from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.migrate import Migrated
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.replay import Replayed, ReplayOptions

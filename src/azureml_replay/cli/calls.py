@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azureml_replay import extract as extracting
 from azureml_replay import migrate as migrating
 from azureml_replay import replay as replaying
 from azureml_replay import status as reporting
@@ -17,7 +16,8 @@ from azureml_replay.cli import results
 from azureml_replay.cli.sessions import recorded
 from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import UserError
-from azureml_replay.extract import Extracted, ExtractOptions
+from azureml_replay.extraction import extract as extracting
+from azureml_replay.extraction.extract import Extracted, ExtractOptions
 from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.planning import plan as planning
 from azureml_replay.planning.plan import PlanOptions

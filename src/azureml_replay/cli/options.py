@@ -20,7 +20,7 @@ from azureml_replay.selection import Selection, known_status, known_type, moment
 from azureml_replay.terminal import Terminal, terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.extract import ExtractOptions
+    from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.replay import ReplayOptions
 
@@ -152,8 +152,8 @@ def extract_flags(
     code: Annotated[bool, typer.Option("--code", help="Also the code that jobs were submitted with.")] = False,
 ) -> ExtractOptions:
     """What to bring beside the runs."""
-    from azureml_replay.bring_metrics import Metrics
-    from azureml_replay.extract import ExtractOptions
+    from azureml_replay.extraction.extract import ExtractOptions
+    from azureml_replay.extraction.metrics import Metrics
 
     return ExtractOptions(
         metrics=Metrics(metrics.value),

@@ -16,7 +16,7 @@ from azureml_replay.cli.app import app
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.doctor import Diagnosis
 from azureml_replay.export import Exported
-from azureml_replay.extract import Extracted
+from azureml_replay.extraction.extract import Extracted
 from azureml_replay.mapping import Mapped
 from azureml_replay.migrate import Migrated
 from azureml_replay.planning.summary import PlanSummary

@@ -16,7 +16,7 @@ from azureml_replay.workspace import rights
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from azureml_replay.extract import Extracted
+    from azureml_replay.extraction.extract import Extracted
     from azureml_replay.migrate import Migrated
     from azureml_replay.planning.summary import PlanSummary
     from azureml_replay.replay import Replayed
@@ -35,7 +35,7 @@ SHOWN = 20
 
 def told(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
     """The lines of one of migrate's parts."""
-    from azureml_replay.extract import Extracted
+    from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.summary import PlanSummary
 
     if isinstance(done, Extracted):

@@ -13,7 +13,7 @@ from typing import TypeVar
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.imports import Imported
 from azureml_replay.errors import NotFound
-from azureml_replay.extract import Extracted, ExtractOptions, extract
+from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import (
     Artifact,
     CodeReference,

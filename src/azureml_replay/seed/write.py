@@ -15,7 +15,7 @@ from typing import IO
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
-from azureml_replay.extract import FILES_LEFT_OUT
+from azureml_replay.extraction.extract import FILES_LEFT_OUT
 from azureml_replay.model import (
     Artifact,
     Instant,

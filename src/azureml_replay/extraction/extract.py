@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.bring_code import CodeBringer
-from azureml_replay.bring_metrics import MetricBringer, Metrics, more_than
-from azureml_replay.download import Download
 from azureml_replay.errors import NotFound, ServiceError
+from azureml_replay.extraction.changes import Recheck
+from azureml_replay.extraction.code import CodeBringer
+from azureml_replay.extraction.download import Download
+from azureml_replay.extraction.listing import RunLists
+from azureml_replay.extraction.metrics import MetricBringer, Metrics, more_than
 from azureml_replay.files.bytes import gone_now
 from azureml_replay.files.stored import StorageListing, path_in_run
-from azureml_replay.list_runs import RunLists
 from azureml_replay.model import (
     Artifact,
     Location,
@@ -29,7 +30,6 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.recheck import Recheck
 from azureml_replay.selection import Selection, choose
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
