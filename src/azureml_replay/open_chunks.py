@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.direct.requests import Share
 from azureml_replay.model import Points, RunId, SeriesKey
-from azureml_replay.request_rows import Share
 
 MOST_OPEN = 5
 """Requests take rows from four places; where one goes on to the next chunk, both are open."""

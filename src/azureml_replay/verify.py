@@ -13,6 +13,8 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.runs import compare_experiments, compare_runs
+from azureml_replay.direct.experiments import OWNER, experiment_omissions, planned_experiments
+from azureml_replay.direct.replay import as_kept
 from azureml_replay.extraction.listing import LISTED_AT_ONCE
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.stored import StorageListing
@@ -28,9 +30,7 @@ from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.fit import PLACES, led_back
 from azureml_replay.planning.plan import PlanOptions, Step, plan, planned_units
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.replay import as_kept
 from azureml_replay.selection import Selection
-from azureml_replay.send_experiments import OWNER, experiment_omissions, planned_experiments
 from azureml_replay.target.probe import Probe
 from azureml_replay.verify_files import FileCheck, FilesChecked
 from azureml_replay.verify_points import PointCheck

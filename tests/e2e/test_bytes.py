@@ -18,11 +18,11 @@ from azureml_replay.azure.transport import open_transport
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.cli import run
 from azureml_replay.config import workspace_config
+from azureml_replay.direct.replay import Replayed, replay
 from azureml_replay.errors import Exit, IntegrityError
 from azureml_replay.extraction import download
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import RunId
-from azureml_replay.replay import Replayed, replay
 from azureml_replay.selection import Selection
 from azureml_replay.verify import Verdict, verify
 from azureml_sandbox.running import Sandbox, WorkspaceFile

@@ -14,11 +14,11 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.config import workspace_config
+from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import PlanOptions
-from azureml_replay.replay import Replayed, ReplayOptions, replay
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.run import replay_synthetic
 from azureml_replay.verify import Verdict, verify

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.direct.replay import as_kept
 from azureml_replay.errors import UserError
 from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.planning.summary import summarize
-from azureml_replay.replay import as_kept
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import EXPERIMENT
 from azureml_sandbox.running import Sandbox, WorkspaceFile

@@ -14,8 +14,8 @@ from benchmarks.measure import by_route
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect
+from azureml_replay.direct.replay import replay
 from azureml_replay.extraction.extract import extract
-from azureml_replay.replay import replay
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import probed
 from azureml_replay.verify import verify
@@ -93,7 +93,7 @@ def test_a_family_larger_than_a_window_is_asked_about_once(
     calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """121 runs of one family in windows of 30: two requests tell which ids are taken, not two for every window."""
-    monkeypatch.setattr("azureml_replay.replay.WINDOW", 30)
+    monkeypatch.setattr("azureml_replay.direct.replay.WINDOW", 30)
     source, target = calm.add_workspace(), calm.add_workspace()
     wanted = Wanted(runs=121, children=120, experiments=1, seed=1, series=0, points=0, artifacts=0)
     sample(calm.folder, source.workspace_name, wanted)

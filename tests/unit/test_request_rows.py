@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from azureml_replay.request_rows import requests
+from azureml_replay.direct.requests import requests
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 
 LENGTHS = st.one_of(st.integers(0, 3_000), st.sampled_from([1, 249, 250, 251, 500, 1_000]))

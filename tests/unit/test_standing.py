@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from azureml_replay.archive.ledger import Receipt, State, points_item
+from azureml_replay.direct.standing import Standing
 from azureml_replay.model import Instant
-from azureml_replay.standing import Standing
 
 S, B = State.SENT, State.SENDING
 

@@ -35,10 +35,10 @@ from azureml_replay.selection import Selection
 from azureml_replay.terminal import Terminal
 
 if TYPE_CHECKING:
+    from azureml_replay.direct.replay import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.migrate import Migrated
     from azureml_replay.planning.files import FileChoice
-    from azureml_replay.replay import Replayed, ReplayOptions
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.run import SyntheticReplayed
     from azureml_replay.verify import Verdict
@@ -296,7 +296,7 @@ def _submitted(done: SyntheticReplayed, archive: Path, terminal: Terminal) -> Ex
 
 
 def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
-    from azureml_replay.replay import OnConflict
+    from azureml_replay.direct.replay import OnConflict
 
     if done.failed:
         return Exit.SERVICE

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay import migrate as migrating
-from azureml_replay import replay as replaying
 from azureml_replay import status as reporting
 from azureml_replay import verify as verifying
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import results
 from azureml_replay.cli.sessions import recorded
 from azureml_replay.config import WorkspaceConfig
+from azureml_replay.direct import replay as replaying
+from azureml_replay.direct.replay import Replayed, ReplayOptions
 from azureml_replay.errors import UserError
 from azureml_replay.extraction import extract as extracting
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
@@ -23,7 +24,6 @@ from azureml_replay.planning import plan as planning
 from azureml_replay.planning.plan import PlanOptions
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import Progress
-from azureml_replay.replay import Replayed, ReplayOptions
 from azureml_replay.selection import Selection
 from azureml_replay.status import Status
 from azureml_replay.synthetic.options import SyntheticReplayOptions, submitted

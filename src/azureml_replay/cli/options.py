@@ -20,9 +20,9 @@ from azureml_replay.selection import Selection, known_status, known_type, moment
 from azureml_replay.terminal import Terminal, terminal
 
 if TYPE_CHECKING:
+    from azureml_replay.direct.replay import ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.planning.files import FileChoice
-    from azureml_replay.replay import ReplayOptions
 
 Item = TypeVar("Item")
 
@@ -205,8 +205,8 @@ def replay_flags(
     ] = False,
 ) -> ReplayOptions:
     """How runs are to arrive."""
+    from azureml_replay.direct.replay import OnConflict, ReplayOptions
     from azureml_replay.planning.plan import PlanOptions
-    from azureml_replay.replay import OnConflict, ReplayOptions
 
     return ReplayOptions(
         plan=PlanOptions(

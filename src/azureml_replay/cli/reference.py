@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 
 from azureml_replay.cli.app import app
 from azureml_replay.cli.json_schema import json_schema
+from azureml_replay.direct.replay import Replayed
 from azureml_replay.doctor import Diagnosis
 from azureml_replay.export import Exported
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.mapping import Mapped
 from azureml_replay.migrate import Migrated
 from azureml_replay.planning.summary import PlanSummary
-from azureml_replay.replay import Replayed
 from azureml_replay.report import Reported
 from azureml_replay.status import Status
 from azureml_replay.synthetic.dry_run import DryRun

@@ -16,10 +16,10 @@ from azureml_replay.workspace import rights
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from azureml_replay.direct.replay import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.migrate import Migrated
     from azureml_replay.planning.summary import PlanSummary
-    from azureml_replay.replay import Replayed
     from azureml_replay.status import Status
     from azureml_replay.verify import Verdict
 

@@ -17,7 +17,7 @@ from azureml_replay.terminal import Line, Terminal, amount
 
 if TYPE_CHECKING:
     from azureml_replay.config import WorkspaceConfig
-    from azureml_replay.replay import ReplayOptions
+    from azureml_replay.direct.replay import ReplayOptions
     from azureml_replay.selection import Selection
     from azureml_replay.synthetic.dry_run import DryRun
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions

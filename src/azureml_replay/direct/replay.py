@@ -14,21 +14,21 @@ from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CREATE, UNDONE, WHOLE, State
-from azureml_replay.borrowers import Borrowers, presumed
 from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.direct.experiments import send_experiments
+from azureml_replay.direct.files import FileSender
+from azureml_replay.direct.intents import Intents
+from azureml_replay.direct.points import PointSender
+from azureml_replay.direct.reused import Borrowers, presumed
+from azureml_replay.direct.runs import RunSender, digest, ending_digest, run_digest
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.files.bytes import Supply
-from azureml_replay.intents import Intents
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.planning import lineage
 from azureml_replay.planning.ids import Ids, new_id
 from azureml_replay.planning.plan import PlanOptions, Step, plan, plan_unit, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.send_experiments import send_experiments
-from azureml_replay.send_files import FileSender
-from azureml_replay.send_points import PointSender
-from azureml_replay.send_runs import RunSender, digest, ending_digest, run_digest
 from azureml_replay.target.probe import Probe, known_probe, probed
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State, points_item
+from azureml_replay.direct.intents import Intents
+from azureml_replay.direct.missing import Missing
+from azureml_replay.direct.requests import requests
+from azureml_replay.direct.standing import Standing
 from azureml_replay.errors import Rejected, Uncertain
-from azureml_replay.intents import Intents
-from azureml_replay.missing_points import Missing
 from azureml_replay.model import Points
 from azureml_replay.open_chunks import OpenChunks
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
-from azureml_replay.request_rows import requests
-from azureml_replay.standing import Standing
 from azureml_replay.workspace.source import Target
 
 ATTEMPTS = 5

@@ -1,0 +1,1 @@
+"""Replay into run history itself: no compute."""
