@@ -12,7 +12,7 @@ from azureml_replay.planning.plan import plan
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.verify import Verdict, verify
+from azureml_replay.verification.verify import Verdict, verify
 from azureml_replay.workspace.source import Source, Target
 
 

@@ -21,7 +21,7 @@ from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import PlanOptions
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.run import replay_synthetic
-from azureml_replay.verify import Verdict, verify
+from azureml_replay.verification.verify import Verdict, verify
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.world import ARTIFACT_STORE
 from e2e.library import DiesAt, FastClock

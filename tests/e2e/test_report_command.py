@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from azureml_replay import verify_points
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.azure.workspace import connect
@@ -18,7 +17,8 @@ from azureml_replay.report.blocks import Numbers
 from azureml_replay.report.curves import State, metrics_of
 from azureml_replay.report.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
-from azureml_replay.verify import verify
+from azureml_replay.verification import points
+from azureml_replay.verification.verify import verify
 from azureml_sandbox.running import Sandbox
 from e2e.library import FastClock
 from e2e.tampering import change, fill, in_rows, row

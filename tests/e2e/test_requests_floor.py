@@ -18,7 +18,7 @@ from azureml_replay.direct.replay import replay
 from azureml_replay.extraction.extract import extract
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import probed
-from azureml_replay.verify import verify
+from azureml_replay.verification.verify import verify
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample import sample
 from azureml_sandbox.sample_shape import Wanted

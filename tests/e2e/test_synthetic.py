@@ -36,7 +36,7 @@ from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.terminal import as_json
 from azureml_replay.undo import undoable
-from azureml_replay.verify import Verdict
+from azureml_replay.verification.verify import Verdict
 from azureml_sandbox.opened import opened as world_of
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut, migrated

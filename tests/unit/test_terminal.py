@@ -31,7 +31,7 @@ from azureml_replay.terminal import (
     laid_on,
     safe,
 )
-from azureml_replay.verify import Verdict
+from azureml_replay.verification.verify import Verdict
 from azureml_replay.workspace.traffic import Load, in_words
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from azureml_replay import migrate as migrating
 from azureml_replay import status as reporting
-from azureml_replay import verify as verifying
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import results
 from azureml_replay.cli.sessions import recorded
@@ -29,7 +28,8 @@ from azureml_replay.status import Status
 from azureml_replay.synthetic.options import SyntheticReplayOptions, submitted
 from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.terminal import Terminal
-from azureml_replay.verify import Verdict
+from azureml_replay.verification import verify as verifying
+from azureml_replay.verification.verify import Verdict
 
 if TYPE_CHECKING:
     from azureml_replay.azure.workspace import AzureWorkspace

@@ -26,7 +26,7 @@ from azureml_replay.status import Status
 from azureml_replay.synthetic.dry_run import DryRun
 from azureml_replay.synthetic.run import SyntheticReplayed
 from azureml_replay.undo import Undone
-from azureml_replay.verify import Verdict
+from azureml_replay.verification.verify import Verdict
 
 WIDTH = 100
 """Columns of the help on the page."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azureml_replay.migrate import Migrated
     from azureml_replay.planning.summary import PlanSummary
     from azureml_replay.status import Status
-    from azureml_replay.verify import Verdict
+    from azureml_replay.verification.verify import Verdict
 
 KINDS = {"differs": "differing", "absent": "absent in the target", "extra": "extra in the target"}
 """In the words of a sentence; the others are already."""

@@ -31,7 +31,7 @@ from azureml_replay.synthetic.submit import Submit
 from azureml_replay.synthetic.tree import Tree
 from azureml_replay.synthetic.verify_jobs import JobCheck
 from azureml_replay.synthetic.wait import wait
-from azureml_replay.verify import Verdict, unread
+from azureml_replay.verification.verify import Verdict, unread
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.source import Source, Target

@@ -21,7 +21,7 @@ from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile, Layout,
 from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.stage import laid_out, left_behind
 from azureml_replay.synthetic.tree import Tree
-from azureml_replay.verify import FindingTally, Verdict
+from azureml_replay.verification.verify import FindingTally, Verdict
 from azureml_replay.workspace.source import HeldFile, Target
 
 

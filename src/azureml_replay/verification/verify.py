@@ -32,9 +32,9 @@ from azureml_replay.planning.plan import PlanOptions, Step, plan, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import Probe
-from azureml_replay.verify_files import FileCheck, FilesChecked
-from azureml_replay.verify_points import PointCheck
-from azureml_replay.verify_sync import Judged, judged
+from azureml_replay.verification.attribution import Judged, judged
+from azureml_replay.verification.files import FileCheck, FilesChecked
+from azureml_replay.verification.points import PointCheck
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source, Target
