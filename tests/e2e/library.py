@@ -16,7 +16,7 @@ from azureml_replay.azure.examining import examined as subject
 from azureml_replay.azure.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.config import WorkspaceConfig, workspace_config
-from azureml_replay.doctor import Diagnosis, diagnosed
+from azureml_replay.diagnosis.doctor import Diagnosis, diagnosed
 from azureml_replay.migrate import Migrated, MigrateOptions, migrate
 from azureml_replay.selection import Selection
 from azureml_sandbox.running import WorkspaceFile

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.doctor import Diagnosis
+from azureml_replay.diagnosis.doctor import Diagnosis
+from azureml_replay.diagnosis.sheet import PROBES, Outcome, Row
 from azureml_replay.errors import Exit, UserError
-from azureml_replay.examination import PROBES, Outcome, Row
 from azureml_replay.target.probe import EXPERIMENT, Probe
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import configured, examined, migrated

@@ -12,8 +12,8 @@ from azureml_replay.azure.http import Sender, Service
 from azureml_replay.azure.pages import pages
 from azureml_replay.azure.wire import Document
 from azureml_replay.config import Cloud
+from azureml_replay.diagnosis.sheet import JobSeen, StoreSeen
 from azureml_replay.errors import Rejected, UserError
-from azureml_replay.examination import JobSeen, StoreSeen
 from azureml_replay.model import Job, WorkspaceRef
 from azureml_replay.workspace.rights import WORKSPACE, lacking
 

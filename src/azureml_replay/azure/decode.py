@@ -34,7 +34,7 @@ from azureml_replay.azure.wire import (
     unknown,
     words,
 )
-from azureml_replay.examination import JobSeen
+from azureml_replay.diagnosis.sheet import JobSeen
 from azureml_replay.model import (
     ARTIFACT_STORE,
     NESTED_COMPONENTS,

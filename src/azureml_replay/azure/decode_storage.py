@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from azureml_replay.azure.known import KNOWN_BLOB, KNOWN_BLOB_PROPERTIES
 from azureml_replay.azure.wire import Document, readable
+from azureml_replay.diagnosis.sheet import StoreSeen
 from azureml_replay.errors import Rejected
-from azureml_replay.examination import StoreSeen
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workspace.source import SecretUrl
 

@@ -11,7 +11,7 @@ from azureml_replay.azure.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.http import Sender
 from azureml_replay.azure.workspace import AzureWorkspace, logger, sender
 from azureml_replay.config import WorkspaceConfig
-from azureml_replay.examination import JobSeen, StoreSeen
+from azureml_replay.diagnosis.sheet import JobSeen, StoreSeen
 from azureml_replay.model import Experiment, RunId
 
 WIDTH = 8

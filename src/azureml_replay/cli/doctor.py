@@ -18,8 +18,8 @@ from azureml_replay.terminal import Terminal
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.doctor import Diagnosis
-    from azureml_replay.examination import Row, Subject
+    from azureml_replay.diagnosis.doctor import Diagnosis
+    from azureml_replay.diagnosis.sheet import Row, Subject
 
 
 @takes(terminal=terminal_flags)
@@ -46,7 +46,7 @@ def doctor(
 async def _examined(
     source: WorkspaceConfig | None, target: WorkspaceConfig | None, folder: Path | None, terminal: Terminal
 ) -> Diagnosis:
-    from azureml_replay.doctor import diagnosed
+    from azureml_replay.diagnosis.doctor import diagnosed
 
     with terminal.progress() as progress:
         async with AsyncExitStack() as stack:
@@ -76,7 +76,7 @@ async def _subject(config: WorkspaceConfig | None, progress: Progress) -> AsyncI
 
 def _lines(found: Diagnosis) -> Iterator[str]:
     """A table; what to do stands under the row that is not fine, as it may be a command to paste."""
-    from azureml_replay.examination import Outcome
+    from azureml_replay.diagnosis.sheet import Outcome
 
     width = max(len(row.probe) for row in found.rows)
     for side in dict.fromkeys(row.side for row in found.rows):
@@ -90,7 +90,7 @@ def _lines(found: Diagnosis) -> Iterator[str]:
 
 
 def _verdict(rows: Sequence[Row]) -> str:
-    from azureml_replay.examination import Outcome
+    from azureml_replay.diagnosis.sheet import Outcome
 
     counts = {outcome: sum(row.outcome is outcome for row in rows) for outcome in Outcome}
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from azureml_replay.cli.app import app
 from azureml_replay.cli.json_schema import json_schema
+from azureml_replay.diagnosis.doctor import Diagnosis
 from azureml_replay.direct.replay import Replayed
-from azureml_replay.doctor import Diagnosis
 from azureml_replay.export import Exported
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.mapping import Mapped

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from azureml_replay.diagnosis.limits import LimitTrial
+from azureml_replay.diagnosis.sheet import Examined, Outcome, Seen, Sheet
 from azureml_replay.errors import Rejected, ServiceError, UserError
-from azureml_replay.examination import Examined, Outcome, Seen, Sheet
-from azureml_replay.examine_limits import LimitTrial
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, names_held

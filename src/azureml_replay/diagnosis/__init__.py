@@ -1,0 +1,1 @@
+"""What a migration would stumble over, looked for beforehand."""
