@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from azureml_replay import logs
+from azureml_replay.terminal import log_file
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from environment import point_at
 
@@ -23,7 +23,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def logs_end() -> Iterator[None]:
     """A command that a test ran in this process logs no longer."""
     yield
-    logs.stop()
+    log_file.stop()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from azureml_replay.planning.plan import planned_units
 from azureml_replay.seed import symptoms
 from azureml_replay.seed.write import Written, write_jobs
 from azureml_replay.selection import Selection
-from azureml_replay.terminal import Terminal
+from azureml_replay.terminal.terminal import Terminal
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 SLOW = "this takes long: a larger --parallel works on more runs at once (now {}), --no-artifacts lists no files"

@@ -29,7 +29,6 @@ from azureml_replay.cli.seed import (
 from azureml_replay.cli.synthetic import failures, job_flags, submitted, told_sums
 from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.errors import Exit
-from azureml_replay.layout import Branch
 from azureml_replay.model import RunId
 from azureml_replay.seed import symptoms
 from azureml_replay.seed.index import JobsIndex
@@ -37,7 +36,8 @@ from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree import Tree
-from azureml_replay.terminal import Terminal
+from azureml_replay.terminal.layout import Branch
+from azureml_replay.terminal.terminal import Terminal
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"

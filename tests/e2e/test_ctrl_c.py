@@ -15,7 +15,7 @@ STUBBORN = """
 import asyncio, os, sys
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.errors import Interrupted
-from azureml_replay.terminal import terminal
+from azureml_replay.terminal.terminal import terminal
 
 async def work():
     with terminal().progress() as progress:

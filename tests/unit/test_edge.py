@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from azureml_replay import logs
 from azureml_replay.cli.edge import explain
 from azureml_replay.errors import Exit, Forbidden, IntegrityError, Unavailable, UserError
+from azureml_replay.terminal import log_file
 
 ML = "Microsoft.MachineLearningServices/workspaces"
 
@@ -51,7 +51,7 @@ def said(tmp_path: Path) -> Iterator[list[str]]:
     """What is told while this process logs to `tmp_path`."""
     root, told = logging.getLogger(), list[str]()
     before, level = list(root.handlers), root.level
-    logs.start(tmp_path / "new" / "a.log", verbose=False, tell=told.append)
+    log_file.start(tmp_path / "new" / "a.log", verbose=False, tell=told.append)
     yield told
     for handler in set(root.handlers) - set(before):
         root.removeHandler(handler)
@@ -81,8 +81,8 @@ def test_a_log_that_cannot_be_written_is_told_once(tmp_path: Path, said: list[st
     """The command goes on."""
     (tmp_path / "new").write_text("a file where the folder should be")
 
-    logs.LOGGER.error("one")
-    logs.LOGGER.error("two")
+    log_file.LOGGER.error("one")
+    log_file.LOGGER.error("two")
 
     assert len(said) == 1
     assert "no log file" in said[0]
@@ -101,6 +101,6 @@ def test_a_bug_names_no_log_that_could_not_be_written(tmp_path: Path, said: list
 def test_secrets_are_cut_by_shape() -> None:
     token = ".".join(["eyJ" + "a" * 20, "b" * 20, "c" * 20])
 
-    assert logs.redacted(f"token {token}, AccountKey=abc; https://h/p?sig=1 left") == (
+    assert log_file.redacted(f"token {token}, AccountKey=abc; https://h/p?sig=1 left") == (
         "token ***, AccountKey=***; https://h/p?*** left"
     )

@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.cli.results import planned, verified
-from azureml_replay.drawing import drawn_progress
-from azureml_replay.layout import ASCII, Branch, signs_of, tree
 from azureml_replay.model import Finding, Instant, RunId
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Silent
-from azureml_replay.terminal import (
+from azureml_replay.terminal.bars import drawn_progress
+from azureml_replay.terminal.layout import ASCII, Branch, signs_of, tree
+from azureml_replay.terminal.terminal import (
     LINE_EVERY_S,
     LineProgress,
     Terminal,

@@ -16,7 +16,7 @@ from azureml_replay.cli.command_line import quoted
 from azureml_replay.cli.edge import explain
 from azureml_replay.cli.start import start
 from azureml_replay.errors import Exit
-from azureml_replay.terminal import terminal
+from azureml_replay.terminal.terminal import terminal
 
 __all__ = ["main"]
 

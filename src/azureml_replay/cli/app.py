@@ -32,7 +32,7 @@ from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
-from azureml_replay.terminal import Terminal
+from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
     from azureml_replay.direct.replay import Replayed, ReplayOptions

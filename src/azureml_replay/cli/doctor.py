@@ -14,7 +14,7 @@ from azureml_replay.cli.options import WS, takes, terminal_flags
 from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.progress import Progress
-from azureml_replay.terminal import Terminal
+from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive

@@ -6,8 +6,8 @@ import errno
 
 import typer
 
-from azureml_replay import logs
 from azureml_replay.errors import Exit, Forbidden, IntegrityError, ReplayError, ServiceError
+from azureml_replay.terminal import log_file
 from azureml_replay.workspace import rights
 
 UsageError = typer.BadParameter.__bases__[0]
@@ -60,7 +60,7 @@ def _of_the_disk(error: OSError) -> str:
 
 
 def _bug(error: BaseException) -> str:
-    logs.LOGGER.error("a bug of ours", exc_info=error)
-    log = logs.file()
+    log_file.LOGGER.error("a bug of ours", exc_info=error)
+    log = log_file.file()
     where = f", with {log}" if log and log.exists() else ", with what --debug shows"
     return f"a bug of ours, please report it{where}: {type(error).__name__}: {error}"

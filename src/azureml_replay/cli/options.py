@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
-from azureml_replay import logs
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.errors import UserError
 from azureml_replay.model import Instant
 from azureml_replay.selection import Selection, known_status, known_type, moment
-from azureml_replay.terminal import Terminal, terminal
+from azureml_replay.terminal import log_file as logs
+from azureml_replay.terminal.terminal import Terminal, terminal
 
 if TYPE_CHECKING:
     from azureml_replay.direct.replay import ReplayOptions

@@ -13,7 +13,7 @@ from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.model import WorkspaceRef
-from azureml_replay.terminal import Terminal, amount
+from azureml_replay.terminal.terminal import Terminal, amount
 
 if TYPE_CHECKING:
     from azureml_replay.report import Reported

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay.cli.command_line import quoted
-from azureml_replay.layout import Branch
 from azureml_replay.model import Finding, RunId
-from azureml_replay.terminal import Line, amount
+from azureml_replay.terminal.layout import Branch
+from azureml_replay.terminal.terminal import Line, amount
 from azureml_replay.workspace import rights
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from azureml_replay import logs
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import calls
 from azureml_replay.cli.options import Many, selection_flags
@@ -22,7 +21,8 @@ from azureml_replay.seed.index import JobsIndex
 from azureml_replay.seed.jobs_file import import_jobs
 from azureml_replay.seed.symptoms import Watched
 from azureml_replay.selection import Selection
-from azureml_replay.terminal import Terminal
+from azureml_replay.terminal import log_file
+from azureml_replay.terminal.terminal import Terminal
 
 
 def archive_beside(jobs: Path) -> Path:
@@ -120,5 +120,5 @@ def advising(terminal: Terminal, advice: str) -> Advising:
 def tell(terminal: Terminal, lines: Iterable[str]) -> None:
     """On the terminal and in the log."""
     for line in lines:
-        logs.LOGGER.info(line)
+        log_file.LOGGER.info(line)
         terminal.say(line)

@@ -13,7 +13,7 @@ from azureml_replay.cli.options import FilesOption, MaxFileSizeOption, NoArtifac
 from azureml_replay.cli.results import left_out
 from azureml_replay.errors import UserError
 from azureml_replay.synthetic.places import DEFAULT_ENVIRONMENT
-from azureml_replay.terminal import Line, Terminal, amount
+from azureml_replay.terminal.terminal import Line, Terminal, amount
 
 if TYPE_CHECKING:
     from azureml_replay.config import WorkspaceConfig

@@ -15,7 +15,7 @@ import typer
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
-from azureml_replay.terminal import Terminal
+from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
     from azureml_replay.mapping import Mapped

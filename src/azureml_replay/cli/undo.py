@@ -12,7 +12,7 @@ import typer
 from azureml_replay.cli.options import ArchiveArgument, ParallelOption, TargetOption, takes, terminal_flags
 from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.errors import Exit, UserError
-from azureml_replay.terminal import Terminal
+from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
     from azureml_replay.undo import Undoable, Undone

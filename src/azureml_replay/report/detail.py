@@ -23,7 +23,7 @@ from azureml_replay.planning.lineage import TAG, lineage_of
 from azureml_replay.report.blocks import Numbers, to_json
 from azureml_replay.report.curves import State, metrics_of
 from azureml_replay.report.facts import Detail, File, Pair
-from azureml_replay.terminal import duration
+from azureml_replay.terminal.terminal import duration
 from azureml_replay.workspace.links import run_url
 
 _TICK = re.compile(r"(?<=\bat )tick (\d{1,18})\b")

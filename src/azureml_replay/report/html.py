@@ -9,7 +9,7 @@ from html import escape
 
 from azureml_replay.report.blocks import packed, to_json
 from azureml_replay.report.facts import Head, Index
-from azureml_replay.terminal import safe
+from azureml_replay.terminal.terminal import safe
 
 
 @dataclass(frozen=True, slots=True)

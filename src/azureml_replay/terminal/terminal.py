@@ -16,9 +16,9 @@ from typing import TextIO
 import orjson
 
 from azureml_replay import json_text
-from azureml_replay.layout import UNICODE, Branch, Signs, laid, signs_of
 from azureml_replay.model import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
+from azureml_replay.terminal.layout import UNICODE, Branch, Signs, laid, signs_of
 from azureml_replay.workspace.traffic import in_words
 
 Line = str | Branch
@@ -55,7 +55,7 @@ class Terminal:
             if self.json:
                 self.results.write(as_json(document) + "\n")
             elif good is not None and drawable(self.results):
-                from azureml_replay.drawing import FRAME, frame  # noqa: PLC0415 - rich takes 60 ms to import
+                from azureml_replay.terminal.bars import FRAME, frame  # noqa: PLC0415 - rich takes 60 ms to import
 
                 frame(self.results, laid_on(self.results, lines, less=FRAME), good=good)
             else:
@@ -80,7 +80,7 @@ class Terminal:
         if self.quiet:
             yield SILENT
         elif drawable(self.messages):
-            from azureml_replay.drawing import drawn_progress  # noqa: PLC0415 - rich takes 60 ms to import
+            from azureml_replay.terminal.bars import drawn_progress  # noqa: PLC0415 - rich takes 60 ms to import
 
             with drawn_progress(self.messages) as drawn:
                 yield drawn

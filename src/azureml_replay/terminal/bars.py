@@ -12,9 +12,9 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
 from rich.text import Text
 
-from azureml_replay.layout import Signs, signs_of
 from azureml_replay.progress import Loads
-from azureml_replay.terminal import amount, columns, duration, safe
+from azureml_replay.terminal.layout import Signs, signs_of
+from azureml_replay.terminal.terminal import amount, columns, duration, safe
 from azureml_replay.workspace.traffic import in_words
 
 FRAME = 4
