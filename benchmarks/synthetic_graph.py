@@ -13,7 +13,7 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from azureml_replay.synthetic.graph import submission
+from azureml_replay.synthetic.bodies.graph import submission
 from unit.test_synthetic_graph import PLACE, URI, thousand
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId, Workspa
 from azureml_replay.planning import lineage
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import SHAPE, jobs_put
-from azureml_replay.synthetic.stage import clear
+from azureml_replay.synthetic.staging.stage import clear
 from azureml_replay.target.probe import Probe
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget

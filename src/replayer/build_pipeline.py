@@ -32,10 +32,10 @@ from azureml_replay.errors import Exit
 from azureml_replay.model import RunId
 from azureml_replay.seed import symptoms
 from azureml_replay.seed.index import JobsIndex
-from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
-from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic
-from azureml_replay.synthetic.tree import Tree
+from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
+from azureml_replay.synthetic.tree.nodes import Tree
+from azureml_replay.synthetic.tree.summary import DryRun, drawn, hierarchy
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 

@@ -20,7 +20,7 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import PlanOptions
 from azureml_replay.selection import Selection
-from azureml_replay.synthetic.run import replay_synthetic
+from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.verification.verify import Verdict, verify
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.world import ARTIFACT_STORE

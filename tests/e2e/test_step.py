@@ -17,7 +17,7 @@ from azure.identity import DefaultAzureCredential
 from mlflow import MlflowClient
 
 import azureml_replay
-from azureml_replay.synthetic.batches import parts, requests
+from azureml_replay.synthetic.staging.batches import parts, requests
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.witness import tracking_uri
 
@@ -109,7 +109,7 @@ runpy.run_module("azureml_replay.synthetic.step", run_name="__main__", alter_sys
 
 def _unpack(folder: Path) -> None:
     """What is shipped, and nothing else."""
-    from azureml_replay.synthetic.shipped import code
+    from azureml_replay.synthetic.bodies.shipped import code
 
     for path, data in code().items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

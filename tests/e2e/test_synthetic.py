@@ -33,7 +33,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.synthetic.found import ROOT, Found
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.parents import Parents
-from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, verify_synthetic
+from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.terminal.terminal import as_json
 from azureml_replay.undo import undoable
 from azureml_replay.verification.verify import Verdict

@@ -15,11 +15,11 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Json, WorkspaceRef
-from azureml_replay.synthetic.graph import Place, Submission, step_component, submission
-from azureml_replay.synthetic.graphs import Graphs
-from azureml_replay.synthetic.register import place_for
-from azureml_replay.synthetic.tree import Node, Tree
-from azureml_replay.synthetic.validation import problems_of
+from azureml_replay.synthetic.bodies.graph import Place, Submission, step_component, submission
+from azureml_replay.synthetic.bodies.known_graphs import Graphs
+from azureml_replay.synthetic.bodies.register import place_for
+from azureml_replay.synthetic.bodies.validation import problems_of
+from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.workspace.source import PutFile
 from unit.families import Family, a_pipeline, a_run, output
 
@@ -263,7 +263,7 @@ async def test_another_step_component_has_another_version(monkeypatch: pytest.Mo
     first = await place_for(there, where, **asking)  # type: ignore[arg-type]  # four methods are asked
     assert await place_for(there, where, **asking) == first  # type: ignore[arg-type]
 
-    monkeypatch.setattr("azureml_replay.synthetic.graph.UP_PORTS", 17)
+    monkeypatch.setattr("azureml_replay.synthetic.bodies.graph.UP_PORTS", 17)
     later = await place_for(there, where, **asking)  # type: ignore[arg-type]
 
     assert later.component != first.component

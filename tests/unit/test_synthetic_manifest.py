@@ -29,12 +29,12 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
-from azureml_replay.synthetic.batches import holdable, is_scalar, metric, parts, requests
-from azureml_replay.synthetic.documents import METRICS_FILE, documents
 from azureml_replay.synthetic.expected import as_kept
-from azureml_replay.synthetic.manifest import FILES_FILE, encoded, layout, manifest, point_parts
-from azureml_replay.synthetic.places import Places, place_of, refusal
-from azureml_replay.synthetic.tree import Node
+from azureml_replay.synthetic.staging.batches import holdable, is_scalar, metric, parts, requests
+from azureml_replay.synthetic.staging.documents import METRICS_FILE, documents
+from azureml_replay.synthetic.staging.manifest import FILES_FILE, encoded, layout, manifest, point_parts
+from azureml_replay.synthetic.staging.paths import Places, place_of, refusal
+from azureml_replay.synthetic.tree.nodes import Node
 from azureml_replay.workspace.source import HeldFile, NewFile
 
 RUN = RunId("original")

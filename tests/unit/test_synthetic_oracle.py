@@ -16,9 +16,9 @@ from azure.ai.ml.entities import (
     PipelineJobSettings,
 )
 
-from azureml_replay.synthetic.graph import COMMAND, Place, Submission, step_component, submission
-from azureml_replay.synthetic.ports import UP_PORTS
-from azureml_replay.synthetic.tree import Tree
+from azureml_replay.synthetic.bodies.graph import COMMAND, Place, Submission, step_component, submission
+from azureml_replay.synthetic.tree.nodes import Tree
+from azureml_replay.synthetic.tree.ports import UP_PORTS
 from unit.families import Family, a_run, output
 from unit.sdk import WORKSPACE, client
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from azureml_replay.model import Instant, Json, Omission, RunId, WorkspaceRef
 from azureml_replay.planning import lineage
 from azureml_replay.planning.fit import OVERFLOW_FILE
-from azureml_replay.synthetic.graph import Place, submission
-from azureml_replay.synthetic.grow import NO_NODE, SyntheticOptions
-from azureml_replay.synthetic.names import SLUG, fallback_name, slug, unique
-from azureml_replay.synthetic.ports import UP_PORTS
+from azureml_replay.synthetic.bodies.graph import Place, submission
 from azureml_replay.synthetic.step.points import PROGRESS
-from azureml_replay.synthetic.tree import RUN, Tree
-from azureml_replay.synthetic.trials import TrialChoice
+from azureml_replay.synthetic.tree.grow import NO_NODE, SyntheticOptions
+from azureml_replay.synthetic.tree.names import SLUG, fallback_name, slug, unique
+from azureml_replay.synthetic.tree.nodes import RUN, Tree
+from azureml_replay.synthetic.tree.ports import UP_PORTS
+from azureml_replay.synthetic.tree.trials import TrialChoice
 from unit.families import SOURCE, Family, a_pipeline, a_run, keys, node, output
 
 PLACE = Place(workspace="/w", compute="serverless", datastore="d", code="/c", environment="/e", component="/s")
@@ -405,7 +405,7 @@ def test_every_run_has_its_place_or_its_omission_and_the_job_could_be_sent(famil
 
 def test_no_steps_are_no_tree() -> None:
     """A unit has a root."""
-    from azureml_replay.synthetic.grow import grow
+    from azureml_replay.synthetic.tree.grow import grow
 
     with pytest.raises(ValueError, match="not enough values"):
         grow([], Family([]), SyntheticOptions())

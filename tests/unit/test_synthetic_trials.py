@@ -7,10 +7,10 @@ import json
 import pytest
 
 from azureml_replay.model import Json, Omission, RunId
-from azureml_replay.synthetic.dry_run import DryRun
-from azureml_replay.synthetic.grow import BELOW, NO_FLAG, NOT_CHOSEN, SyntheticOptions
-from azureml_replay.synthetic.tree import Tree
-from azureml_replay.synthetic.trials import Sampling, TrialChoice, less_is_better
+from azureml_replay.synthetic.tree.grow import BELOW, NO_FLAG, NOT_CHOSEN, SyntheticOptions
+from azureml_replay.synthetic.tree.nodes import Tree
+from azureml_replay.synthetic.tree.summary import DryRun
+from azureml_replay.synthetic.tree.trials import Sampling, TrialChoice, less_is_better
 from unit.families import Family, a_run, keys, node
 
 AUTOML = {"runTemplate": "AutoML", "azureml.runsource": "automl", "primary_metric": "accuracy"}

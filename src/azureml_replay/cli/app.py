@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from azureml_replay.migrate import Migrated
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.synthetic.options import SyntheticReplayOptions
-    from azureml_replay.synthetic.run import SyntheticReplayed
+    from azureml_replay.synthetic.replay import SyntheticReplayed
     from azureml_replay.verification.verify import Verdict
 
 Result = TypeVar("Result")

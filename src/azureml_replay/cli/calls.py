@@ -26,7 +26,7 @@ from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.status import Status
 from azureml_replay.synthetic.options import SyntheticReplayOptions, submitted
-from azureml_replay.synthetic.run import SyntheticReplayed, replay_synthetic, verify_synthetic
+from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.verification import verify as verifying
 from azureml_replay.verification.verify import Verdict

@@ -23,8 +23,8 @@ from azureml_replay.migrate import Migrated
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.report import Reported
 from azureml_replay.status import Status
-from azureml_replay.synthetic.dry_run import DryRun
-from azureml_replay.synthetic.run import SyntheticReplayed
+from azureml_replay.synthetic.replay import SyntheticReplayed
+from azureml_replay.synthetic.tree.summary import DryRun
 from azureml_replay.undo import Undone
 from azureml_replay.verification.verify import Verdict
 

@@ -12,16 +12,16 @@ import typer
 from azureml_replay.cli.options import FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
 from azureml_replay.cli.results import left_out
 from azureml_replay.errors import UserError
-from azureml_replay.synthetic.places import DEFAULT_ENVIRONMENT
+from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.terminal.terminal import Line, Terminal, amount
 
 if TYPE_CHECKING:
     from azureml_replay.config import WorkspaceConfig
     from azureml_replay.direct.replay import ReplayOptions
     from azureml_replay.selection import Selection
-    from azureml_replay.synthetic.dry_run import DryRun
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
-    from azureml_replay.synthetic.run import SyntheticReplayed
+    from azureml_replay.synthetic.replay import SyntheticReplayed
+    from azureml_replay.synthetic.tree.summary import DryRun
 
 
 class Mode(StrEnum):
@@ -79,9 +79,9 @@ def job_flags(
     no_artifacts: NoArtifactsOption = False,
 ) -> SyntheticReplayOptions:
     """What the jobs are to be, and where they run."""
-    from azureml_replay.synthetic.grow import SyntheticOptions
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
-    from azureml_replay.synthetic.trials import TrialChoice
+    from azureml_replay.synthetic.tree.grow import SyntheticOptions
+    from azureml_replay.synthetic.tree.trials import TrialChoice
 
     trials = TrialChoice(
         sampling=replay_automl_trial_sampling.value,
@@ -126,10 +126,10 @@ def show(
     With `target`, jobs that were submitted there keep the shape they have.
     """
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.synthetic.dry_run import DryRun, drawn, hierarchy
-    from azureml_replay.synthetic.manifest import step_of
     from azureml_replay.synthetic.options import planned_trees
-    from azureml_replay.synthetic.stage import laid_out, left_behind
+    from azureml_replay.synthetic.staging.manifest import step_of
+    from azureml_replay.synthetic.staging.stage import laid_out, left_behind
+    from azureml_replay.synthetic.tree.summary import DryRun, drawn, hierarchy
 
     sums = DryRun()
     with Archive.open(folder, write=False) as archive:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from azureml_replay import redact
 from azureml_replay.model import Finding, Row, Run, RunId
 from azureml_replay.planning.plan import Step
-from azureml_replay.synthetic.batches import TICKS_PER_MS, is_holdable
 from azureml_replay.synthetic.found import ROOT
-from azureml_replay.synthetic.manifest import DESCRIPTION_TAG, parameters
-from azureml_replay.synthetic.tree import SELF, Node, Tree
+from azureml_replay.synthetic.staging.batches import TICKS_PER_MS, is_holdable
+from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, parameters
+from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from itertools import islice
 
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
-from azureml_replay.synthetic.fitting import SELF_TAG
-from azureml_replay.synthetic.tree import Node, Tree
+from azureml_replay.synthetic.tree.fit import SELF_TAG
+from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
 

@@ -14,10 +14,10 @@ from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import PlanOptions, Step, plan_unit, planned_units, reusing
 from azureml_replay.selection import Selection
-from azureml_replay.synthetic.grow import SyntheticOptions, grow
-from azureml_replay.synthetic.places import DEFAULT_ENVIRONMENT
-from azureml_replay.synthetic.tree import Tree
-from azureml_replay.synthetic.trials import TrialChoice
+from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
+from azureml_replay.synthetic.tree.grow import SyntheticOptions, grow
+from azureml_replay.synthetic.tree.nodes import Tree
+from azureml_replay.synthetic.tree.trials import TrialChoice
 
 JOB = "job"
 """The receipt's item, of a source run: its detail names the job, or the run, that stands for it in the target."""

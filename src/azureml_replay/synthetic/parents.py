@@ -13,11 +13,11 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Uncertain
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning.plan import Step
-from azureml_replay.synthetic.batches import Metric
 from azureml_replay.synthetic.found import Found
-from azureml_replay.synthetic.manifest import DESCRIPTION_TAG, parameters, parent_tags, point_requests, step_of
+from azureml_replay.synthetic.staging.batches import Metric
+from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, parameters, parent_tags, point_requests, step_of
 from azureml_replay.synthetic.step.points import PROGRESS, Progress
-from azureml_replay.synthetic.tree import Tree
+from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.workspace.jobs import Submitter
 
 PER_REQUEST = 100

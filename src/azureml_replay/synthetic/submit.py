@@ -12,11 +12,11 @@ from azureml_replay.archive.ledger import State
 from azureml_replay.errors import Uncertain
 from azureml_replay.model import Run, RunId, WorkspaceRef
 from azureml_replay.planning import lineage
-from azureml_replay.synthetic.graph import Place, submission
-from azureml_replay.synthetic.graphs import Graphs, renamed
+from azureml_replay.synthetic.bodies.graph import Place, submission
+from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
 from azureml_replay.synthetic.options import JOB, PUT, Shape, remember
-from azureml_replay.synthetic.stage import Stage, uri_of
-from azureml_replay.synthetic.tree import Tree
+from azureml_replay.synthetic.staging.stage import Stage, uri_of
+from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.workspace.jobs import JobState, Submitter
 from azureml_replay.workspace.limits import DOCUMENTED
 

@@ -17,10 +17,10 @@ from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
-from azureml_replay.synthetic.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.options import JOB, job_of
-from azureml_replay.synthetic.stage import laid_out, left_behind
-from azureml_replay.synthetic.tree import Tree
+from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
+from azureml_replay.synthetic.staging.stage import laid_out, left_behind
+from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.verification.verify import FindingTally, Verdict
 from azureml_replay.workspace.source import HeldFile, Target
 

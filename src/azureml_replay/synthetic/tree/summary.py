@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.model import Omission
-from azureml_replay.synthetic.tree import RUN, Node, Tree
+from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import amount
 

@@ -14,10 +14,10 @@ import orjson
 
 from azureml_replay import json_text
 from azureml_replay.errors import IntegrityError
-from azureml_replay.synthetic.ports import KEY, OUT, ROOT, UP_PORTS, Ports
-from azureml_replay.synthetic.shipped import MODULE
-from azureml_replay.synthetic.tree import Node, Tree
-from azureml_replay.synthetic.validation import problems_of
+from azureml_replay.synthetic.bodies.shipped import MODULE
+from azureml_replay.synthetic.bodies.validation import problems_of
+from azureml_replay.synthetic.tree.nodes import Node, Tree
+from azureml_replay.synthetic.tree.ports import KEY, OUT, ROOT, UP_PORTS, Ports
 
 Body: TypeAlias = "dict[str, Any]"
 

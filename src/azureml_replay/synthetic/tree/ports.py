@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from azureml_replay.synthetic.edges import siblings
-from azureml_replay.synthetic.tree import Node, Tree
+from azureml_replay.synthetic.tree.edges import siblings
+from azureml_replay.synthetic.tree.nodes import Node, Tree
 
 ROOT, KEY, OUT = "root", "key", "out"
 """Ports of the step component: the staged folder, the leaf's place in it, and what the next ones wait for."""

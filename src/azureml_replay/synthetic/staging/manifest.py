@@ -16,9 +16,9 @@ from azureml_replay import json_text
 from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
 from azureml_replay.planning.files import FileChoice, in_order, room_of
 from azureml_replay.planning.plan import Step
-from azureml_replay.synthetic.batches import Metric, holdable, is_scalar, parts, requests
-from azureml_replay.synthetic.places import Places, place_of, refusal
-from azureml_replay.synthetic.tree import SELF, Node, Tree
+from azureml_replay.synthetic.staging.batches import Metric, holdable, is_scalar, parts, requests
+from azureml_replay.synthetic.staging.paths import Places, place_of, refusal
+from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.source import HeldFile, NewFile
 

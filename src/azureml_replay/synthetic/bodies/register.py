@@ -13,8 +13,8 @@ import orjson
 from azureml_replay import json_text
 from azureml_replay.errors import UserError
 from azureml_replay.model import WorkspaceRef
-from azureml_replay.synthetic import shipped
-from azureml_replay.synthetic.graph import Place, step_component
+from azureml_replay.synthetic.bodies import shipped
+from azureml_replay.synthetic.bodies.graph import Place, step_component
 from azureml_replay.workspace.jobs import STAGING_STORE, Submitter
 from azureml_replay.workspace.source import NewFile
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from azureml_replay.model import Run
-from azureml_replay.synthetic.definitions import Document, parsed, pick, plain
+from azureml_replay.synthetic.tree.definitions import Document, parsed, pick, plain
 
 Sampling = Literal["best", "first", "random"]
 ParentKind = Literal["automl", "sweep"]

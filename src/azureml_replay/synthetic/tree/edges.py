@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.model import Json, Run, RunId
-from azureml_replay.synthetic.definitions import Document, pick, texts
+from azureml_replay.synthetic.tree.definitions import Document, pick, texts
 
 _NODE_OUTPUT = re.compile(r"\$\{\{\s*parent\.jobs\.([^.}\s]+)\.outputs\.([^.}\s]+)\s*\}\}")
 _PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([^.}\s]+)\s*\}\}")

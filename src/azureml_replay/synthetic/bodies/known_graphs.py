@@ -11,7 +11,7 @@ from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.model import RunId, WorkspaceRef
-from azureml_replay.synthetic.graph import Body, Graph
+from azureml_replay.synthetic.bodies.graph import Body, Graph
 from azureml_replay.workspace.jobs import Submitter
 
 OWNER = RunId("")

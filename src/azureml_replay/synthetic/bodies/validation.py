@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from azureml_replay.redact import redact
-from azureml_replay.synthetic.edges import cyclic
-from azureml_replay.synthetic.names import SLUG
-from azureml_replay.synthetic.ports import OUT
+from azureml_replay.synthetic.tree.edges import cyclic
+from azureml_replay.synthetic.tree.names import SLUG
+from azureml_replay.synthetic.tree.ports import OUT
 
 Body: TypeAlias = "Mapping[str, Any]"
 

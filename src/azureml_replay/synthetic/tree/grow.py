@@ -11,14 +11,14 @@ from azureml_replay.model import Omission, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.planning.history import Recorded
 from azureml_replay.planning.plan import Step
-from azureml_replay.synthetic import trials
-from azureml_replay.synthetic.definitions import Document, definitions_of, nested_graphs, pick, plain
-from azureml_replay.synthetic.edges import Level, graph_in, nodes_of, turns
-from azureml_replay.synthetic.fitting import SELF_TAG, fitted
-from azureml_replay.synthetic.names import fallback_name, job_name, unique
-from azureml_replay.synthetic.ports import UP_PORTS
-from azureml_replay.synthetic.tree import RUN, SELF, Edges, Node, Tree
-from azureml_replay.synthetic.trials import Goal, TrialChoice
+from azureml_replay.synthetic.tree import trials
+from azureml_replay.synthetic.tree.definitions import Document, definitions_of, nested_graphs, pick, plain
+from azureml_replay.synthetic.tree.edges import Level, graph_in, nodes_of, turns
+from azureml_replay.synthetic.tree.fit import SELF_TAG, fitted
+from azureml_replay.synthetic.tree.names import fallback_name, job_name, unique
+from azureml_replay.synthetic.tree.nodes import RUN, SELF, Edges, Node, Tree
+from azureml_replay.synthetic.tree.ports import UP_PORTS
+from azureml_replay.synthetic.tree.trials import Goal, TrialChoice
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 
 NO_FLAG = "a child of an AutoML or sweep job: --expand-automl-trials replays it"

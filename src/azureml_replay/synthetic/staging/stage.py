@@ -18,8 +18,8 @@ from azureml_replay.model import Omission, RunId, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
-from azureml_replay.synthetic.documents import documents, metric_omissions
-from azureml_replay.synthetic.manifest import (
+from azureml_replay.synthetic.staging.documents import documents, metric_omissions
+from azureml_replay.synthetic.staging.manifest import (
     MANIFEST,
     LaidFile,
     Layout,
@@ -30,7 +30,7 @@ from azureml_replay.synthetic.manifest import (
     point_parts,
     step_of,
 )
-from azureml_replay.synthetic.tree import Node, Tree
+from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import STAGING_STORE, Submitter
 from azureml_replay.workspace.source import NewFile, PutFile, Refused

@@ -16,8 +16,9 @@ from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.synthetic.bodies.known_graphs import Graphs
+from azureml_replay.synthetic.bodies.register import place_for
 from azureml_replay.synthetic.found import found
-from azureml_replay.synthetic.graphs import Graphs
 from azureml_replay.synthetic.options import (
     Shape,
     SyntheticReplayOptions,
@@ -25,11 +26,10 @@ from azureml_replay.synthetic.options import (
     planned_trees,
 )
 from azureml_replay.synthetic.parents import Parents
-from azureml_replay.synthetic.register import place_for
-from azureml_replay.synthetic.stage import Stage, clear
+from azureml_replay.synthetic.staging.stage import Stage, clear
 from azureml_replay.synthetic.submit import Submit
-from azureml_replay.synthetic.tree import Tree
-from azureml_replay.synthetic.verify_jobs import JobCheck
+from azureml_replay.synthetic.tree.nodes import Tree
+from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
 from azureml_replay.verification.verify import Verdict, unread
 from azureml_replay.workers import for_each

@@ -1,0 +1,1 @@
+"""Trees as the bodies of ARM requests."""

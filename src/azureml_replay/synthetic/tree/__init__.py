@@ -1,0 +1,1 @@
+"""Jobs as trees of nodes: what is to be submitted (pure)."""
