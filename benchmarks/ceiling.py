@@ -21,8 +21,8 @@ import aiohttp
 from azure.core.credentials import AccessToken
 from benchmarks.measure import table, written
 
-from azureml_replay.azure.http import Sender, Service
-from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.sending.sender import Sender, Service
+from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.workers import for_each
 
 HEAD = ["client", "width", "requests/s", "client ms/req", "of a core"]

@@ -27,7 +27,7 @@ from benchmarks.raw_files import Work
 from benchmarks.shapes import SHAPES, Shape, fill
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.blocks import BLOCK_BYTES
+from azureml_replay.azure.storage.blocks import BLOCK_BYTES
 from azureml_sandbox.blobs import Blobs
 from azureml_sandbox.delegation import delegated_sas
 from azureml_sandbox.opened import opened

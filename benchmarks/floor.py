@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.blocks import BLOCK_BYTES, COPIED_BLOCK_BYTES
-from azureml_replay.azure.encode import RUNS_PER_PAGE
-from azureml_replay.azure.files import WHOLE_COPY_BYTES
+from azureml_replay.azure.storage.blocks import BLOCK_BYTES, COPIED_BLOCK_BYTES
+from azureml_replay.azure.storage.files import WHOLE_COPY_BYTES
+from azureml_replay.azure.wire.encode import RUNS_PER_PAGE
 from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.limits import (

@@ -23,8 +23,8 @@ from typing import Any
 from benchmarks.measure import environment, table, written
 from benchmarks.shapes import SHAPES, fill
 
+from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.workspace import AzureWorkspace, connect
-from azureml_replay.config import workspace_config
 from azureml_replay.model import RunId
 from azureml_replay.workers import for_each
 from azureml_sandbox.running import Sandbox

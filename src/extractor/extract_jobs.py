@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli import calls, main
 from azureml_replay.cli.app import WIDTH
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.options import NoArtifactsOption, ParallelOption, SourceOption, takes, terminal_flags
 from azureml_replay.cli.seed import advising, archive_beside, refuse_imported, seed_selection, tell
-from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
 from azureml_replay.planning.plan import planned_units

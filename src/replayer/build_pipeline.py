@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import calls, main
 from azureml_replay.cli.app import WIDTH
 from azureml_replay.cli.interrupts import finish
@@ -27,7 +28,6 @@ from azureml_replay.cli.seed import (
     was_extracted,
 )
 from azureml_replay.cli.synthetic import failures, job_flags, submitted, told_sums
-from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.model import RunId
 from azureml_replay.seed import symptoms

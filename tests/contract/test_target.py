@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from azureml_replay.azure import blocks as azure_blocks
-from azureml_replay.azure import files as azure_files
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.storage import blocks as azure_blocks
+from azureml_replay.azure.storage import files as azure_files
 from azureml_replay.azure.workspace import AzureWorkspace, connect
-from azureml_replay.config import workspace_config
 from azureml_replay.errors import NotFound, Rejected, Uncertain, UserError
 from azureml_replay.model import (
     ARTIFACT_STORE,

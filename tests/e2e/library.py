@@ -12,10 +12,10 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.examining import examined as subject
-from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.config import WorkspaceConfig, workspace_config
+from azureml_replay.azure.examined import examined as subject
+from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
-from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.diagnosis.doctor import Diagnosis, diagnosed
 from azureml_replay.migrate import Migrated, MigrateOptions, migrate
 from azureml_replay.selection import Selection

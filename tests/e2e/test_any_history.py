@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure import decode
+from azureml_replay.azure.wire import decode
 from azureml_replay.comparison.runs import compare_runs, identity, shown
 from azureml_replay.migrate import MigrateOptions
 from azureml_replay.model import Instant, Points, Run

@@ -13,11 +13,11 @@ import pytest
 
 from azureml_replay.archive import objects
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure import storage
-from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.sending.transport import open_transport
+from azureml_replay.azure.storage import storage
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.cli import run
-from azureml_replay.config import workspace_config
 from azureml_replay.direct.replay import Replayed, replay
 from azureml_replay.errors import Exit, IntegrityError
 from azureml_replay.extraction import download

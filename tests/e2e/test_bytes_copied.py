@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure import blocks, files
-from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.sending.transport import open_transport
+from azureml_replay.azure.storage import blocks, files
 from azureml_replay.azure.workspace import AzureWorkspace, connect
-from azureml_replay.config import workspace_config
 from azureml_replay.migrate import Migrated, MigrateOptions, migrate
 from azureml_replay.model import Location
 from azureml_replay.selection import Selection

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.workspace import connect
-from azureml_replay.config import workspace_config
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.selection import Selection

@@ -45,7 +45,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.config import workspace_config
+from azureml_replay.azure.config import workspace_config
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.synthetic.options import job_of
 from azureml_sandbox.running import Sandbox, WorkspaceFile

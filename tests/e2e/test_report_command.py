@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
-from azureml_replay.config import WorkspaceConfig
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.report.blocks import Numbers
 from azureml_replay.report.curves import State, metrics_of

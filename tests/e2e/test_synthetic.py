@@ -22,10 +22,10 @@ import pytest
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.cli.json_schema import json_schema
-from azureml_replay.config import workspace_config
 from azureml_replay.extraction.extract import extract
 from azureml_replay.model import RunId
 from azureml_replay.planning.lineage import PROPERTY

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
-from azureml_replay.config import workspace_config
 from azureml_replay.undo import Undone, undo
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.histories import small

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.transport import open_transport
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
-from azureml_replay.config import workspace_config
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.selection import Selection
 from azureml_replay.verification.verify import verify

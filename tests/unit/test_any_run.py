@@ -10,7 +10,7 @@ import orjson
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from azureml_replay.azure import decode, decode_metrics, encode
+from azureml_replay.azure.wire import decode, decode_metrics, encode
 from azureml_replay.comparison.runs import compare_runs, identity, shown
 from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage

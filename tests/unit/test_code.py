@@ -11,11 +11,11 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held
-from azureml_replay.azure.arm import Arm
 from azureml_replay.azure.code import Code
-from azureml_replay.azure.http import Sender
-from azureml_replay.azure.storage import Storage
-from azureml_replay.config import AZURE
+from azureml_replay.azure.config import AZURE
+from azureml_replay.azure.sending.sender import Sender
+from azureml_replay.azure.services.arm import Arm
+from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.model import CodeReference, Job, Run, RunDetails, RunId, WorkspaceRef
 from azureml_replay.planning.code import code_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.config import AZURE, CLOUDS, CredentialChoice, without_comments, workspace_config
+from azureml_replay.azure.config import AZURE, CLOUDS, CredentialChoice, without_comments, workspace_config
 from azureml_replay.errors import UserError
 from azureml_replay.model import WorkspaceRef
 

@@ -14,8 +14,8 @@ from azure.identity.aio import (
     WorkloadIdentityCredential,
 )
 
-from azureml_replay.azure.credentials import credential_for
-from azureml_replay.config import CredentialChoice, CredentialKind, WorkspaceConfig
+from azureml_replay.azure.config import CredentialChoice, CredentialKind, WorkspaceConfig
+from azureml_replay.azure.sending.credentials import credential_for
 from azureml_replay.errors import UserError
 from azureml_replay.model import WorkspaceRef
 from unit.scripted import Scripted

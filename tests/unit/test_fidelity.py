@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.azure import decode, decode_metrics, encode
+from azureml_replay.azure.wire import decode, decode_metrics, encode
+from azureml_replay.azure.wire.fidelity import TABLE, Fate, keys, page
 from azureml_replay.comparison.runs import CARRIED
-from azureml_replay.fidelity import TABLE, Fate, keys, page
 from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey, WorkspaceRef
 from azureml_replay.planning import lineage
 from azureml_replay.planning.made_files import job_document
@@ -304,7 +304,9 @@ def test_what_is_listed_stands_beside_what_is_read() -> None:
 
 
 def test_the_documentation_is_current() -> None:
-    """`python -m azureml_replay.fidelity > docs/concepts/fidelity.md` was run after the last change."""
-    printed = subprocess.run([sys.executable, "-m", "azureml_replay.fidelity"], capture_output=True, check=True)
+    """`python -m azureml_replay.azure.wire.fidelity > docs/concepts/fidelity.md` was run after the last change."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "azureml_replay.azure.wire.fidelity"], capture_output=True, check=True
+    )
 
     assert (ROOT / "docs" / "concepts" / "fidelity.md").read_text() == printed.stdout.decode() == page().strip() + "\n"

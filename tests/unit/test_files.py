@@ -5,12 +5,12 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from azureml_replay.azure.arm import Arm
-from azureml_replay.azure.artifacts import Artifacts
-from azureml_replay.azure.files import Files
-from azureml_replay.azure.http import Sender
-from azureml_replay.azure.storage import Storage
-from azureml_replay.config import AZURE
+from azureml_replay.azure.config import AZURE
+from azureml_replay.azure.sending.sender import Sender
+from azureml_replay.azure.services.arm import Arm
+from azureml_replay.azure.services.artifacts import Artifacts
+from azureml_replay.azure.storage.files import Files
+from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.workspace.source import NewFile, Outcome, Refused
 from unit.scripted import Patient, Said, Scripted, Tokens

@@ -16,8 +16,8 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
-from azureml_replay.azure.http import Answer, Sender, Service
-from azureml_replay.azure.retry import FAILURES, PATIENCE_S
+from azureml_replay.azure.sending.retry import FAILURES, PATIENCE_S
+from azureml_replay.azure.sending.sender import Answer, Sender, Service
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
 from unit.scripted import Patient, Said, Scripted, Tokens
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay import json_text
-from azureml_replay.azure import decode, decode_metrics
-from azureml_replay.azure.http import Answer
+from azureml_replay.azure.sending.sender import Answer
+from azureml_replay.azure.wire import decode, decode_metrics
 from azureml_replay.errors import Rejected, Unavailable
 
 HALF = "cut \ud83d"

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.azure.limit import FIRST_WIDTH, LONGEST_BACKOFF_S, Growth, Limit, Sent, backoff_s, stated_wait_s
+from azureml_replay.azure.sending.limit import (
+    FIRST_WIDTH,
+    LONGEST_BACKOFF_S,
+    Growth,
+    Limit,
+    Sent,
+    backoff_s,
+    stated_wait_s,
+)
 
 Refuses = Callable[[float, int], bool]
 """Whether a service refuses a request that arrives at a moment, with so many in flight, itself among them."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from azureml_replay.azure.arm import Arm
-from azureml_replay.azure.decode import Page
-from azureml_replay.azure.history import History
-from azureml_replay.azure.http import Sender
-from azureml_replay.azure.metrics import Metrics
-from azureml_replay.azure.pages import pages
-from azureml_replay.config import AZURE
+from azureml_replay.azure.config import AZURE
+from azureml_replay.azure.sending.sender import Sender
+from azureml_replay.azure.services.arm import Arm
+from azureml_replay.azure.services.history import History
+from azureml_replay.azure.services.metrics import Metrics
+from azureml_replay.azure.services.pages import pages
+from azureml_replay.azure.wire.decode import Page
 from azureml_replay.errors import NotFound, Rejected, Unavailable
 from azureml_replay.model import Run, RunId, Series, SeriesKey, WorkspaceRef
 from unit.scripted import Patient, Said, Scripted, Tokens

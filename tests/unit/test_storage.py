@@ -7,11 +7,11 @@ import base64
 import orjson
 import pytest
 
-from azureml_replay.azure.arm import Arm
-from azureml_replay.azure.decode_storage import NO_KEYS
-from azureml_replay.azure.http import Sender
-from azureml_replay.azure.storage import Storage
-from azureml_replay.config import AZURE
+from azureml_replay.azure.config import AZURE
+from azureml_replay.azure.sending.sender import Sender
+from azureml_replay.azure.services.arm import Arm
+from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.azure.wire.decode_storage import NO_KEYS
 from azureml_replay.model import Location, WorkspaceRef
 from unit.scripted import Patient, Said, Scripted, Tokens
 

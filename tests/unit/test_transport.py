@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from azureml_replay.azure.transport import ExactSession, open_transport
+from azureml_replay.azure.sending.transport import ExactSession, open_transport
 from azureml_replay.errors import UserError
 
 

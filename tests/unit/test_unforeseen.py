@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.azure import decode
+from azureml_replay.azure.wire import decode
 from azureml_replay.model import RunId
 from azureml_replay.planning.plan import PlanOptions, plan_unit
 from unit.families import Family

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.azure import decode, decode_metrics, decode_storage, encode
+from azureml_replay.azure.wire import decode, decode_metrics, decode_storage, encode
 from azureml_replay.errors import Rejected
 from azureml_replay.model import (
     AssetReference,

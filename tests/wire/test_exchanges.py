@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from azureml_replay.azure import decode, decode_metrics, decode_storage
+from azureml_replay.azure.wire import decode, decode_metrics, decode_storage
 from azureml_replay.model import Location
 from wire.kinds import FOLDER
 

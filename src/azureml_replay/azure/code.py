@@ -6,10 +6,10 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote, urlsplit
 
-from azureml_replay.azure import decode_storage
-from azureml_replay.azure.arm import Arm
-from azureml_replay.azure.http import Service
-from azureml_replay.azure.storage import Storage, beside
+from azureml_replay.azure.sending.sender import Service
+from azureml_replay.azure.services.arm import Arm
+from azureml_replay.azure.storage.storage import Storage, beside
+from azureml_replay.azure.wire import decode_storage
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.model import CodeReference, Location
 from azureml_replay.workspace.source import SecretUrl

@@ -13,21 +13,21 @@ from typing import Self
 
 from azure.core.credentials_async import AsyncTokenCredential
 
-from azureml_replay.azure.arm import Arm, Places
-from azureml_replay.azure.artifacts import Artifacts
-from azureml_replay.azure.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.code import Code
-from azureml_replay.azure.credentials import credential_for
-from azureml_replay.azure.decode import RUN_FILES
-from azureml_replay.azure.files import Files
-from azureml_replay.azure.history import History
-from azureml_replay.azure.http import NOT_SPOKEN, Sender, Transport
-from azureml_replay.azure.metrics import Metrics
-from azureml_replay.azure.storage import Storage
-from azureml_replay.azure.submission import AzureSubmitter
-from azureml_replay.azure.tracking import Tracking
-from azureml_replay.azure.transport import open_transport
-from azureml_replay.config import WorkspaceConfig
+from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.azure.jobs import AzureSubmitter
+from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
+from azureml_replay.azure.sending.credentials import credential_for
+from azureml_replay.azure.sending.sender import NOT_SPOKEN, Sender, Transport
+from azureml_replay.azure.sending.transport import open_transport
+from azureml_replay.azure.services.arm import Arm, Places
+from azureml_replay.azure.services.artifacts import Artifacts
+from azureml_replay.azure.services.history import History
+from azureml_replay.azure.services.metrics import Metrics
+from azureml_replay.azure.services.mlflow import Tracking
+from azureml_replay.azure.storage.files import Files
+from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.azure.wire.decode import RUN_FILES
 from azureml_replay.errors import Rejected, Unavailable
 from azureml_replay.model import (
     ARTIFACT_STORE,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli import report as reporting
 from azureml_replay.cli import results, synthetic, take_out, undo
 from azureml_replay.cli.doctor import doctor
@@ -29,7 +30,6 @@ from azureml_replay.cli.options import (
     terminal_flags,
 )
 from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
-from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal

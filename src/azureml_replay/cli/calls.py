@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from azureml_replay import migrate as migrating
 from azureml_replay import status as reporting
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import results
 from azureml_replay.cli.sessions import recorded
-from azureml_replay.config import WorkspaceConfig
 from azureml_replay.direct import replay as replaying
 from azureml_replay.direct.replay import Replayed, ReplayOptions
 from azureml_replay.errors import UserError

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli.options import WS, takes, terminal_flags
-from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.progress import Progress
 from azureml_replay.terminal.terminal import Terminal
@@ -68,7 +68,7 @@ async def _subject(config: WorkspaceConfig | None, progress: Progress) -> AsyncI
     if config is None:
         yield None
         return
-    from azureml_replay.azure.examining import examined
+    from azureml_replay.azure.examined import examined
 
     async with examined(config, on_throttle=progress.slowed) as subject:
         yield subject

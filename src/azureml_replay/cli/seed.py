@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import calls
 from azureml_replay.cli.options import Many, selection_flags
-from azureml_replay.config import WorkspaceConfig
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.progress import Progress

@@ -16,7 +16,7 @@ from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.terminal.terminal import Line, Terminal, amount
 
 if TYPE_CHECKING:
-    from azureml_replay.config import WorkspaceConfig
+    from azureml_replay.azure.config import WorkspaceConfig
     from azureml_replay.direct.replay import ReplayOptions
     from azureml_replay.selection import Selection
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
-from azureml_replay.config import workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
 

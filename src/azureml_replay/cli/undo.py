@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli.options import ArchiveArgument, ParallelOption, TargetOption, takes, terminal_flags
-from azureml_replay.config import WorkspaceConfig, workspace_config
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from azureml_replay.fidelity import Fate, keys
+from azureml_replay.azure.wire.fidelity import Fate, keys
 from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey, WorkspaceRef
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits

@@ -15,8 +15,8 @@ from azure.identity.aio import (
     WorkloadIdentityCredential,
 )
 
-from azureml_replay.azure.http import Transport
-from azureml_replay.config import WorkspaceConfig
+from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.azure.sending.sender import Transport
 from azureml_replay.errors import UserError
 
 _PATIENCE = {"retry_connect": 0}

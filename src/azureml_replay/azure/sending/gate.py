@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from azureml_replay.azure.clock import Clock
-from azureml_replay.azure.limit import Limit, Sent
+from azureml_replay.azure.sending.clock import Clock
+from azureml_replay.azure.sending.limit import Limit, Sent
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 CLOCK_TICK_S = 1e-6

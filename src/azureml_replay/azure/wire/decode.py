@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from azureml_replay.azure.known import (
+from azureml_replay.azure.wire.known import (
     KNOWN_ARTIFACT,
     KNOWN_EXPERIMENT,
     KNOWN_JOB,
@@ -21,7 +21,7 @@ from azureml_replay.azure.known import (
     KNOWN_RUN,
     KNOWN_RUNDATA,
 )
-from azureml_replay.azure.wire import (
+from azureml_replay.azure.wire.reader import (
     NOT_SET,
     Document,
     Reader,

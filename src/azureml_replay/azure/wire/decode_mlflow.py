@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from azureml_replay.azure.wire import Document, readable
+from azureml_replay.azure.wire.reader import Document, readable
 from azureml_replay.model import TICKS_PER_SECOND, Points, RunId, Series, SeriesKey
 
 SCALAR = "azureml.v1.scalar"

@@ -8,7 +8,7 @@ from enum import Enum
 import aiohttp
 from azure.core.exceptions import AzureError
 
-from azureml_replay.azure.limit import backoff_s
+from azureml_replay.azure.sending.limit import backoff_s
 
 FAILURES = 6
 """Attempts at a request that fails: a quarter of a minute in all. A longer outage is for a later run."""

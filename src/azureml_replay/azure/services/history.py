@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from azureml_replay.azure import decode, encode
-from azureml_replay.azure.arm import Arm
-from azureml_replay.azure.http import NOT_SPOKEN, Answer, Sender, Service
-from azureml_replay.azure.pages import pages
-from azureml_replay.azure.split import in_halves
-from azureml_replay.azure.wire import Document
+from azureml_replay.azure.sending.sender import NOT_SPOKEN, Answer, Sender, Service
+from azureml_replay.azure.services.arm import Arm
+from azureml_replay.azure.services.halves import in_halves
+from azureml_replay.azure.services.pages import pages
+from azureml_replay.azure.wire import decode, encode
+from azureml_replay.azure.wire.reader import Document
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.model import TERMINAL, Experiment, Instant, Run, RunDetails, RunId
 from azureml_replay.workers import map_bounded

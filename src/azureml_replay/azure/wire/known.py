@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azureml_replay.fidelity import JOB_TYPES, TABLE, keys
+from azureml_replay.azure.wire.fidelity import JOB_TYPES, TABLE, keys
 
 KNOWN_RUN = keys("Run")
 KNOWN_EXPERIMENT = keys("Experiment")

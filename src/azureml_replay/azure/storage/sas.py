@@ -13,7 +13,7 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
-from azureml_replay.azure.decode_storage import Datastore, signed
+from azureml_replay.azure.wire.decode_storage import Datastore, signed
 from azureml_replay.workspace.source import SecretUrl
 
 LIFETIME = timedelta(hours=6)

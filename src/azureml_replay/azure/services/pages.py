@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from azureml_replay.azure.decode import Page
+from azureml_replay.azure.wire.decode import Page
 from azureml_replay.errors import Unavailable
 
 

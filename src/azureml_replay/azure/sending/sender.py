@@ -17,11 +17,11 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from azureml_replay import __version__, json_text
-from azureml_replay.azure.clock import WALL_CLOCK, Clock
-from azureml_replay.azure.decode import problem
-from azureml_replay.azure.gate import Gate
-from azureml_replay.azure.limit import Limit, stated_wait_s
-from azureml_replay.azure.retry import Fate, Tries, fate_of_error, fate_of_status
+from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
+from azureml_replay.azure.sending.gate import Gate
+from azureml_replay.azure.sending.limit import Limit, stated_wait_s
+from azureml_replay.azure.sending.retry import Fate, Tries, fate_of_error, fate_of_status
+from azureml_replay.azure.wire.decode import problem
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 

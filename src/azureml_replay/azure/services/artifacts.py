@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from azureml_replay.azure import decode, encode
-from azureml_replay.azure.http import Sender, Service
-from azureml_replay.azure.pages import pages
+from azureml_replay.azure.sending.sender import Sender, Service
+from azureml_replay.azure.services.pages import pages
+from azureml_replay.azure.wire import decode, encode
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Artifact, Location, Run, RunId
 

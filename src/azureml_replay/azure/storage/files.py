@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
-from azureml_replay.azure import decode, encode
-from azureml_replay.azure.artifacts import Artifacts
-from azureml_replay.azure.blocks import Blocks, block_bytes
-from azureml_replay.azure.http import NOT_SPOKEN
-from azureml_replay.azure.storage import Door, Storage
+from azureml_replay.azure.sending.sender import NOT_SPOKEN
+from azureml_replay.azure.services.artifacts import Artifacts
+from azureml_replay.azure.storage.blocks import Blocks, block_bytes
+from azureml_replay.azure.storage.storage import Door, Storage
+from azureml_replay.azure.wire import decode, encode
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
 from azureml_replay.model import ARTIFACT_STORE, Location, RunId
 from azureml_replay.workers import map_bounded

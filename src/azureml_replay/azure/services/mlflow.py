@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import islice
 from urllib.parse import quote
 
-from azureml_replay.azure import decode_tracking, encode
-from azureml_replay.azure.http import Sender, Service
+from azureml_replay.azure.sending.sender import Sender, Service
+from azureml_replay.azure.wire import decode_mlflow, encode
 from azureml_replay.errors import NotFound, Unavailable
 from azureml_replay.model import Points, RunId, Series
 
@@ -28,7 +28,7 @@ class Tracking:
         """Of one run. Raises NotFound where MLflow shows none of that id."""
         url = f"{self._runs}/get?run_id={encode.quoted(run)}"
         answer = await self._sender.send(self._service, "GET", url, repeatable=True)
-        return decode_tracking.metric_names(answer.json())
+        return decode_mlflow.metric_names(answer.json())
 
     async def series(self, run: RunId) -> Sequence[Series]:
         """Scalars of one run by their names; none where MLflow shows no such run."""
@@ -36,7 +36,7 @@ class Tracking:
             names = await self.metric_names(run)
         except NotFound:
             return []
-        return [decode_tracking.scalar(name) for name in names]
+        return [decode_mlflow.scalar(name) for name in names]
 
     async def last_values(self, experiments: Sequence[str]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
         """By pages of runs, archived ones too; `experiments` are ids.
@@ -51,7 +51,7 @@ class Tracking:
                 answer = await self._sender.send(
                     self._service, "POST", f"{self._runs}/search", json=body, repeatable=True
                 )
-                values, following = decode_tracking.last_values(answer.json())
+                values, following = decode_mlflow.last_values(answer.json())
                 yield values
                 if not following:
                     break

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from azureml_replay.azure.decode import Problem, problem_of
-from azureml_replay.azure.known import (
+from azureml_replay.azure.wire.decode import Problem, problem_of
+from azureml_replay.azure.wire.known import (
     KNOWN_DEFINITION,
     KNOWN_METRIC,
     KNOWN_METRIC_KEY,
     KNOWN_METRIC_PROPERTIES,
     KNOWN_METRIC_ROW,
 )
-from azureml_replay.azure.wire import UNREADABLE, Document, beyond, instant, readable, unicode_text, unknown
+from azureml_replay.azure.wire.reader import UNREADABLE, Document, beyond, instant, readable, unicode_text, unknown
 from azureml_replay.model import Json, Points, Row, Series, SeriesKey, Value
 
 NUMBERS_AS_TEXT = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from azureml_replay.azure import decode
-from azureml_replay.azure.arm import Arm
-from azureml_replay.azure.clock import WALL_CLOCK, Clock
-from azureml_replay.azure.http import Sender
+from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
+from azureml_replay.azure.sending.sender import Sender
+from azureml_replay.azure.services.arm import Arm
+from azureml_replay.azure.wire import decode
 from azureml_replay.azure.workspace import AzureWorkspace, logger, sender
-from azureml_replay.config import WorkspaceConfig
 from azureml_replay.diagnosis.sheet import JobSeen, StoreSeen
 from azureml_replay.model import Experiment, RunId
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from azureml_replay.azure import decode, decode_storage
-from azureml_replay.azure.http import Sender, Service
-from azureml_replay.azure.pages import pages
-from azureml_replay.azure.wire import Document
-from azureml_replay.config import Cloud
+from azureml_replay.azure.config import Cloud
+from azureml_replay.azure.sending.sender import Sender, Service
+from azureml_replay.azure.services.pages import pages
+from azureml_replay.azure.wire import decode, decode_storage
+from azureml_replay.azure.wire.reader import Document
 from azureml_replay.diagnosis.sheet import JobSeen, StoreSeen
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.model import Job, WorkspaceRef

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from azureml_replay.azure.known import KNOWN_BLOB, KNOWN_BLOB_PROPERTIES
-from azureml_replay.azure.wire import Document, readable
+from azureml_replay.azure.wire.known import KNOWN_BLOB, KNOWN_BLOB_PROPERTIES
+from azureml_replay.azure.wire.reader import Document, readable
 from azureml_replay.diagnosis.sheet import StoreSeen
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Location, StoredFile

@@ -1,7 +1,7 @@
 """What becomes of every value that the service can answer, key by key: one table, for people and for the code (pure).
 
 Keys are those of the official interface files (run-history.json, mfe 2024-04-01) and those that only recordings show.
-`python -m azureml_replay.fidelity` writes the table as `docs/concepts/fidelity.md`.
+`python -m azureml_replay.azure.wire.fidelity` writes the table as `docs/concepts/fidelity.md`.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def keys(wire_type: str, *fates: Fate) -> frozenset[str]:
 
 _HEAD = """# What becomes of every value
 
-Made by `python -m azureml_replay.fidelity > docs/concepts/fidelity.md`; tests hold it against the official interface
+Made by `python -m azureml_replay.azure.wire.fidelity > docs/concepts/fidelity.md`; tests hold it against the official interface
 files, key by key, and against what the tool sends. It tells of direct replay, which writes runs into the target's
 history.
 

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import TypeAlias
 
-from azureml_replay.azure import decode_storage, encode
-from azureml_replay.azure.storage import Door, Storage
+from azureml_replay.azure.storage.storage import Door, Storage
+from azureml_replay.azure.wire import decode_storage, encode
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workers import Handful, for_each

@@ -11,10 +11,11 @@ from urllib.parse import quote, urlsplit
 
 from azure.storage.blob import UserDelegationKey
 
-from azureml_replay.azure import decode_storage, encode, sas
-from azureml_replay.azure.arm import Arm
-from azureml_replay.azure.decode_storage import Datastore, Secret, signed
-from azureml_replay.azure.http import Answer, Sender, Service
+from azureml_replay.azure.sending.sender import Answer, Sender, Service
+from azureml_replay.azure.services.arm import Arm
+from azureml_replay.azure.storage import sas
+from azureml_replay.azure.wire import decode_storage, encode
+from azureml_replay.azure.wire.decode_storage import Datastore, Secret, signed
 from azureml_replay.errors import Forbidden, NotFound, Rejected
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workspace.source import SecretUrl

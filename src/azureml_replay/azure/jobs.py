@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 from azure.core.credentials import AccessToken
 
-from azureml_replay.azure import decode
-from azureml_replay.azure.files import Files
-from azureml_replay.azure.http import Sender, Service
-from azureml_replay.azure.storage import Storage
-from azureml_replay.config import WorkspaceConfig
+from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.azure.sending.sender import Sender, Service
+from azureml_replay.azure.storage.files import Files
+from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.azure.wire import decode
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.workspace.jobs import STAGING_STORE, JobState

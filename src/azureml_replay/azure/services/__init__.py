@@ -1,0 +1,1 @@
+"""The services of a workspace, one file each."""

@@ -1,0 +1,1 @@
+"""Blob storage: lists, blocks, copies, signatures."""
