@@ -17,9 +17,9 @@ from azureml_replay.cli.options import NoArtifactsOption, ParallelOption, Source
 from azureml_replay.cli.seed import advising, archive_beside, refuse_imported, seed_selection, tell
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
+from azureml_replay.jobs_json import symptoms
+from azureml_replay.jobs_json.write import Written, write_jobs
 from azureml_replay.planning.plan import planned_units
-from azureml_replay.seed import symptoms
-from azureml_replay.seed.write import Written, write_jobs
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
 

@@ -29,9 +29,9 @@ from azureml_replay.cli.seed import (
 )
 from azureml_replay.cli.synthetic import failures, job_flags, submitted, told_sums
 from azureml_replay.errors import Exit
+from azureml_replay.jobs_json import symptoms
+from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
-from azureml_replay.seed import symptoms
-from azureml_replay.seed.index import JobsIndex
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree.nodes import Tree

@@ -17,6 +17,12 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.seed import was_extracted
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
+from azureml_replay.jobs_json import entry
+from azureml_replay.jobs_json import scan as scanning
+from azureml_replay.jobs_json.index import JobsIndex
+from azureml_replay.jobs_json.scan import scan
+from azureml_replay.jobs_json.source import import_jobs
+from azureml_replay.jobs_json.write import Written, write_jobs
 from azureml_replay.model import (
     Artifact,
     AssetReference,
@@ -34,12 +40,6 @@ from azureml_replay.model import (
     StoredFile,
     WorkspaceRef,
 )
-from azureml_replay.seed import record as entry
-from azureml_replay.seed import scan as scanning
-from azureml_replay.seed.index import JobsIndex
-from azureml_replay.seed.jobs_file import import_jobs
-from azureml_replay.seed.scan import scan
-from azureml_replay.seed.write import Written, write_jobs
 
 SOURCE = WorkspaceRef("sub", "group", "source")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar", schema_id="s1")

@@ -10,9 +10,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.imports import Imported
 from azureml_replay.cli.seed import archive_beside, refuse_imported, was_extracted
 from azureml_replay.errors import UserError
-from azureml_replay.model import WorkspaceRef
-from azureml_replay.progress import SILENT
-from azureml_replay.seed.symptoms import (
+from azureml_replay.jobs_json.symptoms import (
     SLOW_AFTER_S,
     FileLists,
     Watched,
@@ -21,6 +19,8 @@ from azureml_replay.seed.symptoms import (
     missing_jobs,
     missing_logs,
 )
+from azureml_replay.model import WorkspaceRef
+from azureml_replay.progress import SILENT
 from azureml_replay.selection import Selection
 
 

@@ -15,11 +15,11 @@ from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import calls
 from azureml_replay.cli.options import Many, selection_flags
 from azureml_replay.errors import UserError
+from azureml_replay.jobs_json.index import JobsIndex
+from azureml_replay.jobs_json.source import import_jobs
+from azureml_replay.jobs_json.symptoms import Watched
 from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.progress import Progress
-from azureml_replay.seed.index import JobsIndex
-from azureml_replay.seed.jobs_file import import_jobs
-from azureml_replay.seed.symptoms import Watched
 from azureml_replay.selection import Selection
 from azureml_replay.terminal import log_file
 from azureml_replay.terminal.terminal import Terminal

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from azureml_replay.errors import UserError
-from azureml_replay.seed.record import Record
+from azureml_replay.jobs_json.entry import Record
 
 READ_BYTES = 1 << 20
 EXPECTED = "expected the list of jobs that extract_jobs writes"

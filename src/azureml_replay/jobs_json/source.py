@@ -14,6 +14,10 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.imports import Imported
 from azureml_replay.errors import NotFound
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
+from azureml_replay.jobs_json import parse
+from azureml_replay.jobs_json.entry import Record
+from azureml_replay.jobs_json.index import JobsIndex
+from azureml_replay.jobs_json.scan import entry_at
 from azureml_replay.model import (
     Artifact,
     CodeReference,
@@ -31,10 +35,6 @@ from azureml_replay.model import (
     WorkspaceRef,
 )
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.seed import reading
-from azureml_replay.seed.index import JobsIndex
-from azureml_replay.seed.record import Record
-from azureml_replay.seed.scan import entry_at
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import SecretUrl, Source
@@ -66,7 +66,7 @@ class JobsFile:
     def _run(self, name: RunId) -> Run:
         parent = self._index.parents.get(name)
         step = self._index.types.get(parent or "") == "pipeline"
-        return reading.run_of(self._record(name), parent=parent, experiment=self._index.experiment(name), step=step)
+        return parse.run_of(self._record(name), parent=parent, experiment=self._index.experiment(name), step=step)
 
     async def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         """By the names that the jobs give."""
@@ -93,7 +93,7 @@ class JobsFile:
     async def jobs(self) -> AsyncIterator[Sequence[Job]]:
         """Of every entry that says its type; of steps too."""
         for page in _pages(self._index.places):
-            yield [job for name in page if (job := reading.job_of(self._record(name)))]
+            yield [job for name in page if (job := parse.job_of(self._record(name)))]
 
     async def details(self, runs: Sequence[RunId]) -> Mapping[RunId, RunDetails]:
         """Without definitions: a jobs.json keeps their values apart."""
@@ -107,27 +107,27 @@ class JobsFile:
     async def series(self, run: RunId) -> Sequence[Series]:
         """What the entry holds; tells what it lacks."""
         record = self._record(run)
-        self._omit(list(reading.gaps(record, files_from_source=self._workspace is not None)))
-        return [series for series, _ in reading.series_of(record)]
+        self._omit(list(parse.gaps(record, files_from_source=self._workspace is not None)))
+        return [series for series, _ in parse.series_of(record)]
 
     async def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
         """The rows of one name."""
-        for found, rows in reading.series_of(self._record(run)):
+        for found, rows in parse.series_of(self._record(run)):
             if found == series:
-                for points in reading.points_of(found, rows):
+                for points in parse.points_of(found, rows):
                     yield points
 
     async def last_values(self, experiments: Sequence[Experiment]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
         """Of every run of the experiments."""
         for experiment in experiments:
             for page in _pages(self._index.by_experiment.get(experiment.name, ())):
-                yield {name: [_last(*found) for found in reading.series_of(self._record(name))] for name in page}
+                yield {name: [_last(*found) for found in parse.series_of(self._record(name))] for name in page}
 
     async def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         """Of our own entries; of the original's, where the workspace can be asked."""
         record = self._record(run.id)
-        if reading.is_ours(record):
-            yield [artifact for artifact in reading.artifacts_of(record) if artifact.indexed]
+        if parse.is_ours(record):
+            yield [artifact for artifact in parse.artifacts_of(record) if artifact.indexed]
         elif self._workspace is not None:
             async for page in self._workspace.artifacts(run):
                 yield page
@@ -141,7 +141,7 @@ class JobsFile:
         owners = self._index.places if container is None else [RunId(container.removeprefix("dcid."))]
         for owner in owners:
             if owner in self._index.places:
-                files = (artifact.stored for artifact in reading.artifacts_of(self._record(owner)))
+                files = (artifact.stored for artifact in parse.artifacts_of(self._record(owner)))
                 yield [file for file in files if file and file.location not in self._index.elsewhere]
 
     async def stored_file(self, location: Location) -> StoredFile | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from azureml_replay.errors import UserError
+from azureml_replay.jobs_json.entry import ARM_KEYS, Record
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
     Artifact,
@@ -31,7 +32,6 @@ from azureml_replay.model import (
     StoredFile,
     Value,
 )
-from azureml_replay.seed.record import ARM_KEYS, Record
 from azureml_replay.selection import STATUSES, moment
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)

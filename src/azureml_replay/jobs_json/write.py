@@ -16,6 +16,7 @@ from typing import IO
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
+from azureml_replay.jobs_json.entry import head
 from azureml_replay.model import (
     Artifact,
     Instant,
@@ -30,7 +31,6 @@ from azureml_replay.model import (
     Value,
     WorkspaceRef,
 )
-from azureml_replay.seed.record import head
 
 LOG_FOLDERS = ("logs/", "user_logs/", "system_logs/", "azureml-logs/")
 """Where the service puts a job's logs (the original's families, and the oldest one)."""

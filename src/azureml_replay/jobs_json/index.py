@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from azureml_replay.errors import UserError
+from azureml_replay.jobs_json import parents as kinship
+from azureml_replay.jobs_json import parse
+from azureml_replay.jobs_json.entry import Record
+from azureml_replay.jobs_json.scan import scan
+from azureml_replay.jobs_json.symptoms import FileLists
+from azureml_replay.jobs_json.write import LOG_FOLDERS
 from azureml_replay.model import Location, RunId, StoredFile, WorkspaceRef
-from azureml_replay.seed import kinship, reading
-from azureml_replay.seed.record import Record
-from azureml_replay.seed.scan import scan
-from azureml_replay.seed.symptoms import FileLists
-from azureml_replay.seed.write import LOG_FOLDERS
 
 _WORKSPACE = re.compile(
     r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/[^/]+/workspaces/([^/]+)/jobs/[^/]+\Z", re.IGNORECASE
@@ -46,8 +47,8 @@ class JobsIndex:
         found = _WORKSPACE.match(str(record.get("id") or ""))
         if found:
             self.workspaces.add(WorkspaceRef(*found.groups()))
-        self.ours = self.ours and reading.is_ours(record)
-        for artifact in reading.artifacts_of(record):
+        self.ours = self.ours and parse.is_ours(record)
+        for artifact in parse.artifacts_of(record):
             if artifact.stored and not artifact.location.path.startswith(f"ExperimentRun/dcid.{name}/"):
                 self.elsewhere[artifact.location] = artifact.stored
         self._count_files(record)
@@ -79,7 +80,7 @@ class JobsIndex:
     def experiment(self, name: RunId) -> str:
         """Its own; the root's, where azure-ai-ml gave the id instead of the name, or nothing."""
         own = self.experiments[name]
-        if own and not reading.GUID.match(own):
+        if own and not parse.GUID.match(own):
             return own
         return self.experiments.get(self._root(name), "") or own or "Default"
 
