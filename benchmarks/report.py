@@ -35,7 +35,7 @@ from azureml_replay.model import (
     StoredFile,
     WorkspaceRef,
 )
-from azureml_replay.report import report
+from azureml_replay.report_page import report
 from azureml_replay.sessions import Part, Session
 from azureml_replay.workspace.traffic import ServiceTraffic
 

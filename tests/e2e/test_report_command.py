@@ -13,9 +13,9 @@ from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.model import RunId, WorkspaceRef
-from azureml_replay.report.blocks import Numbers
-from azureml_replay.report.curves import State, metrics_of
-from azureml_replay.report.write import BUNDLE, NOT_BUILT
+from azureml_replay.report_page.blocks import Numbers
+from azureml_replay.report_page.curves import State, metrics_of
+from azureml_replay.report_page.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
 from azureml_replay.verification import points
 from azureml_replay.verification.verify import verify

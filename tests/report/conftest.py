@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from azureml_replay.report.write import BUNDLE
+from azureml_replay.report_page.write import BUNDLE
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (

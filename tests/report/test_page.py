@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.report import Reported, report
+from azureml_replay.report_page import Reported, report
 from report.archives import HOSTILE, PLANTED, SOURCE, a_run, migrated, put
 from report.conftest import Opened
 

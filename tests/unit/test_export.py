@@ -9,7 +9,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import run
-from azureml_replay.export import Format, export
+from azureml_replay.exports import Format, export
 from azureml_replay.model import Run, RunId, WorkspaceRef
 
 BROKEN = {"big": [2**70], "broken": "\ud800", "broken too": "a \udfff b", "emoji": "🚀"}

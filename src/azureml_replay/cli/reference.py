@@ -16,12 +16,12 @@ from azureml_replay.cli.app import app
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.diagnosis.doctor import Diagnosis
 from azureml_replay.direct.replay import Replayed
-from azureml_replay.export import Exported
+from azureml_replay.exports import Exported
+from azureml_replay.exports.run_map import Mapped
 from azureml_replay.extraction.extract import Extracted
-from azureml_replay.mapping import Mapped
 from azureml_replay.migrate import Migrated
 from azureml_replay.planning.summary import PlanSummary
-from azureml_replay.report import Reported
+from azureml_replay.report_page import Reported
 from azureml_replay.status import Status
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.tree.summary import DryRun

@@ -16,7 +16,7 @@ from azureml_replay.model import WorkspaceRef
 from azureml_replay.terminal.terminal import Terminal, amount
 
 if TYPE_CHECKING:
-    from azureml_replay.report import Reported
+    from azureml_replay.report_page import Reported
 
 NAME = "report.html"
 """In the archive's folder: only its owner may enter it, as befits what it shows."""
@@ -42,7 +42,7 @@ def report(
 ) -> Exit:
     """Write what was found as one page that opens from disk, offline."""
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.report import report as reporting
+    from azureml_replay.report_page import report as reporting
 
     there = workspace_config(target).ref if target is not None else None
     if shards and output == Path(NAME):
@@ -64,8 +64,8 @@ def told(done: Reported) -> Iterator[str]:
 def at_the_end(archive: Path, output: Path | None, target: WorkspaceRef, terminal: Terminal) -> None:
     """What `migrate` ends with. A page that is not built is said, and no failure of the migration."""
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.report import NotBuilt
-    from azureml_replay.report import report as reporting
+    from azureml_replay.report_page import NotBuilt
+    from azureml_replay.report_page import report as reporting
 
     try:
         with Archive.open(archive, write=False) as opened, terminal.progress() as progress:

@@ -18,7 +18,7 @@ from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.mapping import Mapped
+    from azureml_replay.exports.run_map import Mapped
 
 
 class Form(StrEnum):
@@ -45,7 +45,7 @@ def map_(
 ) -> Exit:
     """List which run of a target stands for which run of the source, with links to Studio."""
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.mapping import mapped
+    from azureml_replay.exports.run_map import mapped
 
     wanted = workspace_config(target).ref if target is not None else None
     with Archive.open(archive, write=False) as opened:
@@ -60,7 +60,7 @@ def map_(
 @takes(terminal=terminal_flags)
 def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption, terminal: Terminal) -> Exit:
     """Write runs, points, parameters, tags and files as tables that other tools read."""
-    from azureml_replay import export as exporting
+    from azureml_replay import exports as exporting
     from azureml_replay.archive.archive import Archive
 
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
@@ -78,7 +78,7 @@ def _lines(rows: Iterable[Mapped]) -> Iterator[str]:
 
 
 def _csv(rows: Iterable[Mapped]) -> Iterator[str]:
-    from azureml_replay.mapping import Mapped
+    from azureml_replay.exports.run_map import Mapped
 
     yield _csv_line(field.name for field in fields(Mapped))
     yield from (_csv_line(astuple(row)) for row in rows)

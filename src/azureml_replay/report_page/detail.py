@@ -20,9 +20,9 @@ from azureml_replay.model import (
     WorkspaceRef,
 )
 from azureml_replay.planning.lineage import TAG, lineage_of
-from azureml_replay.report.blocks import Numbers, to_json
-from azureml_replay.report.curves import State, metrics_of
-from azureml_replay.report.facts import Detail, File, Pair
+from azureml_replay.report_page.blocks import Numbers, to_json
+from azureml_replay.report_page.curves import State, metrics_of
+from azureml_replay.report_page.facts import Detail, File, Pair
 from azureml_replay.terminal.terminal import duration
 from azureml_replay.workspace.links import run_url
 

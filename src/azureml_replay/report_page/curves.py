@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.excerpt import as_number
 from azureml_replay.model import NUMBERS, TICKS_PER_SECOND, Differing, Instant, Points, RunId, Series, Value
-from azureml_replay.report.blocks import Numbers
-from azureml_replay.report.facts import Curve, Line, Single, Table
-from azureml_replay.report.images import images
+from azureml_replay.report_page.blocks import Numbers
+from azureml_replay.report_page.facts import Curve, Line, Single, Table
+from azureml_replay.report_page.images import images
 
 TABLE_ROWS = 200
 BUCKETS_EQUAL, BUCKETS_DIFFERING = 100, 300

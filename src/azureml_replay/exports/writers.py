@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, get_type_hints
 
 from azureml_replay.archive.records import dumps
 from azureml_replay.errors import UserError
-from azureml_replay.export.rows import TABLES, Row, columns
+from azureml_replay.exports.rows import TABLES, Row, columns
 
 if TYPE_CHECKING:
     import pyarrow

@@ -14,7 +14,7 @@ from typing import Any
 
 from azureml_replay import json_text
 from azureml_replay.comparison.thinning import thin
-from azureml_replay.report.facts import Detail, Line
+from azureml_replay.report_page.facts import Detail, Line
 
 RUNS_PER_BLOCK = 50
 """A click decodes one block: 5 ms for 50 runs of 10 curves of 100 points."""

@@ -7,8 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from html import escape
 
-from azureml_replay.report.blocks import packed, to_json
-from azureml_replay.report.facts import Head, Index
+from azureml_replay.report_page.blocks import packed, to_json
+from azureml_replay.report_page.facts import Head, Index
 from azureml_replay.terminal.terminal import safe
 
 

@@ -11,8 +11,8 @@ from azureml_replay import __version__
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.model import TICKS_PER_SECOND, WorkspaceRef
-from azureml_replay.report.facts import Command, Head, Row, Verdict
-from azureml_replay.report.tree import Known
+from azureml_replay.report_page.facts import Command, Head, Row, Verdict
+from azureml_replay.report_page.tree import Known
 from azureml_replay.sessions import Session
 
 LOOSE_SHOWN = 500
