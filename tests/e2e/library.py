@@ -17,8 +17,8 @@ from azureml_replay.azure.examined import examined as subject
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.diagnosis.doctor import Diagnosis, diagnosed
-from azureml_replay.migrate import Migrated, MigrateOptions, migrate
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import Migrated, MigrateOptions, migrate
 from azureml_sandbox.running import WorkspaceFile
 
 

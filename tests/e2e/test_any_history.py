@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.wire import decode
 from azureml_replay.comparison.runs import compare_runs, identity, shown
-from azureml_replay.migrate import MigrateOptions
 from azureml_replay.model import Instant, Points, Run
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.redact import redact
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox import errors, instants
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.sample_runs import empty_run, experiment

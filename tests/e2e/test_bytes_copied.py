@@ -14,9 +14,9 @@ from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.storage import blocks, files
 from azureml_replay.azure.workspace import AzureWorkspace, connect
-from azureml_replay.migrate import Migrated, MigrateOptions, migrate
 from azureml_replay.model import Location
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import Migrated, MigrateOptions, migrate
 from azureml_replay.workspace.source import SecretUrl
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut

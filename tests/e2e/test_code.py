@@ -14,11 +14,11 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held as HeldObject
 from azureml_replay.azure.workspace import connect
 from azureml_replay.extraction.extract import ExtractOptions, extract
-from azureml_replay.migrate import MigrateOptions
 from azureml_replay.model import CodeReference
 from azureml_replay.planning.made_files import NO_CODE
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
+from azureml_replay.verbs import MigrateOptions
 from azureml_replay.verification.verify import Verdict
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import FastClock, configured, migrated

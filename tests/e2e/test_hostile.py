@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.migrate import MigrateOptions
 from azureml_replay.model import Omission, Run
 from azureml_replay.planning.made_files import NO_CODE
 from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.sample import sample
 from azureml_sandbox.sample_shape import Wanted

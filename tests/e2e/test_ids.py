@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from azureml_replay.direct.replay import OnConflict, ReplayOptions
-from azureml_replay.migrate import Migrated, MigrateOptions
+from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_sandbox.opened import opened
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from e2e.library import migrated

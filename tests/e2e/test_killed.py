@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.extraction.extract import ExtractOptions
-from azureml_replay.migrate import MigrateOptions
+from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample_shape import Wanted
 from azureml_sandbox.world import scalar

@@ -10,7 +10,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.extraction.extract import ExtractOptions
-from azureml_replay.migrate import MigrateOptions
+from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample import sample
 from azureml_sandbox.sample_shape import Wanted, nodes

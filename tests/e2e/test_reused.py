@@ -11,7 +11,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.direct.replay import OnConflict, ReplayOptions
-from azureml_replay.migrate import Migrated, MigrateOptions
+from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample_runs import empty_run, experiment, finished
 from e2e.library import DiesAt, PowerCut, migrated

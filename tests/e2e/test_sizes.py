@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from azureml_replay.migrate import MigrateOptions
+from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.sample import sample
 from azureml_sandbox.sample_shape import Wanted

@@ -15,10 +15,10 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.errors import Forbidden
 from azureml_replay.extraction.extract import extract
-from azureml_replay.migrate import Migrated
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import EXPERIMENT, Probe
+from azureml_replay.verbs import Migrated
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.sample import Wanted, sample
 from e2e.library import FastClock, configured, migrated

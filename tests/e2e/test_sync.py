@@ -17,9 +17,9 @@ from azureml_replay.comparison.three_way import GONE_REASON, Prefer
 from azureml_replay.direct.replay import ReplayOptions
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.extraction.metrics import Metrics
-from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.planning.plan import LAST_ONLY, PlanOptions, plan
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, Document
 from e2e.library import migrated

@@ -35,7 +35,7 @@ from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, plan
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.terminal.terminal import as_json
-from azureml_replay.undo import undoable
+from azureml_replay.undoing import undoable
 from azureml_replay.verification.verify import Verdict
 from azureml_sandbox.opened import opened as world_of
 from azureml_sandbox.running import Sandbox, WorkspaceFile

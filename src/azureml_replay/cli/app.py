@@ -37,10 +37,10 @@ from azureml_replay.terminal.terminal import Terminal
 if TYPE_CHECKING:
     from azureml_replay.direct.replay import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
-    from azureml_replay.migrate import Migrated
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
+    from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verify import Verdict
 
 Result = TypeVar("Result")
@@ -244,7 +244,7 @@ def migrate(
 ) -> Exit:
     """Extract, replay, verify and report in one go. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
-    from azureml_replay.migrate import MigrateOptions
+    from azureml_replay.verbs import MigrateOptions
 
     origin, workspace = workspace_config(source), workspace_config(target)
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azureml_replay import migrate as migrating
-from azureml_replay import status as reporting
+from azureml_replay import state as reporting
+from azureml_replay import verbs as migrating
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import results
@@ -18,16 +18,16 @@ from azureml_replay.direct.replay import Replayed, ReplayOptions
 from azureml_replay.errors import UserError
 from azureml_replay.extraction import extract as extracting
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
-from azureml_replay.migrate import Migrated, MigrateOptions
 from azureml_replay.planning import plan as planning
 from azureml_replay.planning.plan import PlanOptions
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
-from azureml_replay.status import Status
+from azureml_replay.state import Status
 from azureml_replay.synthetic.options import SyntheticReplayOptions, submitted
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_replay.verification import verify as verifying
 from azureml_replay.verification.verify import Verdict
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Exit, Interrupted
-from azureml_replay.status import Status, status
+from azureml_replay.state import Status, status
 from azureml_replay.terminal.terminal import CURSOR_BACK, drawable, terminal
 
 Result = TypeVar("Result")

@@ -19,13 +19,13 @@ from azureml_replay.direct.replay import Replayed
 from azureml_replay.exports import Exported
 from azureml_replay.exports.run_map import Mapped
 from azureml_replay.extraction.extract import Extracted
-from azureml_replay.migrate import Migrated
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.report_page import Reported
-from azureml_replay.status import Status
+from azureml_replay.state import Status
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.tree.summary import DryRun
-from azureml_replay.undo import Undone
+from azureml_replay.undoing import Undone
+from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verify import Verdict
 
 WIDTH = 100

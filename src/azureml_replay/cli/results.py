@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from azureml_replay.direct.replay import Replayed
     from azureml_replay.extraction.extract import Extracted
-    from azureml_replay.migrate import Migrated
     from azureml_replay.planning.summary import PlanSummary
-    from azureml_replay.status import Status
+    from azureml_replay.state import Status
+    from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verify import Verdict
 
 KINDS = {"differs": "differing", "absent": "absent in the target", "extra": "extra in the target"}

@@ -15,7 +15,7 @@ from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.undo import Undoable, Undone
+    from azureml_replay.undoing import Undoable, Undone
 
 SHOWN = 20
 """Lines of one list; `--json` has all."""
@@ -43,7 +43,7 @@ def undo(
 def _ask(folder: Path, target: WorkspaceConfig, *, yes: bool, terminal: Terminal) -> None:
     """Raises UserError where nobody can answer, typer.Abort where the answer is no."""
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.undo import undoable
+    from azureml_replay.undoing import undoable
 
     with Archive.open(folder, write=False) as opened:
         there = undoable(opened, target.ref)
@@ -64,7 +64,7 @@ def _would(there: Undoable) -> str:
 async def _undo(folder: Path, target: WorkspaceConfig, *, width: int, terminal: Terminal) -> Undone:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.cli.calls import connected
-    from azureml_replay.undo import undo as taking_back
+    from azureml_replay.undoing import undo as taking_back
 
     with Archive.open(folder) as opened, terminal.progress() as progress:
         async with connected(target, width, progress) as writing:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.chunk_reader import OpenChunks
 from azureml_replay.archive.ledger import State, points_item
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import Missing
@@ -17,7 +18,6 @@ from azureml_replay.direct.requests import requests
 from azureml_replay.direct.standing import Standing
 from azureml_replay.errors import Rejected, Uncertain
 from azureml_replay.model import Points
-from azureml_replay.open_chunks import OpenChunks
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.source import Target
