@@ -13,8 +13,8 @@ from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli import calls, main
 from azureml_replay.cli.app import WIDTH
 from azureml_replay.cli.interrupts import finish
+from azureml_replay.cli.legacy import advising, archive_beside, refuse_imported, seed_selection, tell
 from azureml_replay.cli.options import NoArtifactsOption, ParallelOption, SourceOption, takes, terminal_flags
-from azureml_replay.cli.seed import advising, archive_beside, refuse_imported, seed_selection, tell
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
 from azureml_replay.jobs_json import symptoms

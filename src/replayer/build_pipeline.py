@@ -18,8 +18,7 @@ from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import calls, main
 from azureml_replay.cli.app import WIDTH
 from azureml_replay.cli.interrupts import finish
-from azureml_replay.cli.options import OptionalSource, ParallelOption, TargetOption, takes, terminal_flags
-from azureml_replay.cli.seed import (
+from azureml_replay.cli.legacy import (
     advising,
     archive_beside,
     fill_from_file,
@@ -27,6 +26,7 @@ from azureml_replay.cli.seed import (
     tell,
     was_extracted,
 )
+from azureml_replay.cli.options import OptionalSource, ParallelOption, TargetOption, takes, terminal_flags
 from azureml_replay.cli.synthetic import failures, job_flags, submitted, told_sums
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from azureml_replay.cli.edge import explain
+from azureml_replay.cli.failures import explain
 from azureml_replay.errors import Exit, Forbidden, IntegrityError, Unavailable, UserError
 from azureml_replay.terminal import log_file
 

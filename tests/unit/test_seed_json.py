@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.cli.seed import was_extracted
+from azureml_replay.cli.legacy import was_extracted
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
 from azureml_replay.jobs_json import entry

@@ -8,7 +8,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.imports import Imported
-from azureml_replay.cli.seed import archive_beside, refuse_imported, was_extracted
+from azureml_replay.cli.legacy import archive_beside, refuse_imported, was_extracted
 from azureml_replay.errors import UserError
 from azureml_replay.jobs_json.symptoms import (
     SLOW_AFTER_S,

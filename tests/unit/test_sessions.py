@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.cli.sessions import recorded
+from azureml_replay.cli.recording import recorded
 from azureml_replay.errors import Unavailable
 from azureml_replay.verification.verify import Verdict
 from azureml_replay.workspace.traffic import WIDTHS_KEPT, ServiceTraffic

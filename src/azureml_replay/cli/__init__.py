@@ -12,9 +12,9 @@ from types import FrameType
 import typer
 
 from azureml_replay.cli.app import app
-from azureml_replay.cli.command_line import quoted
-from azureml_replay.cli.edge import explain
-from azureml_replay.cli.start import start
+from azureml_replay.cli.failures import explain
+from azureml_replay.cli.quoting import quoted
+from azureml_replay.cli.welcome import start
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import terminal
 

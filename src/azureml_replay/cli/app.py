@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from azureml_replay.azure.config import workspace_config
+from azureml_replay.cli import export as take_out
 from azureml_replay.cli import report as reporting
-from azureml_replay.cli import results, synthetic, take_out, undo
+from azureml_replay.cli import results, synthetic, undo
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.options import (
     ArchiveArgument,

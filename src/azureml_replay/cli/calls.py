@@ -12,7 +12,7 @@ from azureml_replay import verbs as migrating
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import results
-from azureml_replay.cli.sessions import recorded
+from azureml_replay.cli.recording import recorded
 from azureml_replay.direct import replay as replaying
 from azureml_replay.direct.replay import Replayed, ReplayOptions
 from azureml_replay.errors import UserError

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azureml_replay.cli.command_line import quoted
+from azureml_replay.cli.quoting import quoted
 from azureml_replay.model import Finding, RunId
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Line, amount
