@@ -14,18 +14,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from azureml_sandbox import discovery, instants, refusals, relay, roles, subscriptions
+from azureml_sandbox import discovery, instants, relay, subscriptions
 from azureml_sandbox.admission import Admission
 from azureml_sandbox.control import Control
-from azureml_sandbox.errors import Refused
 from azureml_sandbox.faults import Faults
-from azureml_sandbox.login import CONTROL_PLANE, HOST, Login, TokenRefused
 from azureml_sandbox.operations import within
+from azureml_sandbox.protocol import refusals, roles
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.login import CONTROL_PLANE, HOST, Login, TokenRefused
+from azureml_sandbox.protocol.route import PREFIX, Call, Spoken
+from azureml_sandbox.protocol.traffic import Asked, Traffic
 from azureml_sandbox.relay import Relay
-from azureml_sandbox.route import PREFIX, Call, Spoken
 from azureml_sandbox.routing import Address, Routes
 from azureml_sandbox.storage import SUFFIX, Storage
-from azureml_sandbox.traffic import Asked, Traffic
 from azureml_sandbox.world import Workspace, World
 
 ARM_HOST = "management.azure.com"

@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from azureml_sandbox import arm_assets, arm_jobs, computes, datastores, submission
 from azureml_sandbox.arm_wire import arm_page, put_on, skipped
-from azureml_sandbox.errors import Refused
-from azureml_sandbox.limits import ASSETS_IN_PAGE
-from azureml_sandbox.route import Call, Handler, Spoken
-from azureml_sandbox.wire import arm_answer
+from azureml_sandbox.protocol.bodies import arm_answer
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.limits import ASSETS_IN_PAGE
+from azureml_sandbox.protocol.route import Call, Handler, Spoken
 from azureml_sandbox.world import Document, Kind, Workspace
 
 _NOT_SET = "0001-01-01T00:00:00Z"

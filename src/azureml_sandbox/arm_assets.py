@@ -13,14 +13,15 @@ from uuid import uuid4
 import yaml  # type: ignore[import-untyped]
 from starlette.responses import Response
 
-from azureml_sandbox import errors, instants
+from azureml_sandbox import instants
 from azureml_sandbox.arm_wire import put_on
 from azureml_sandbox.compute.places import long_uri
-from azureml_sandbox.errors import Refused
+from azureml_sandbox.protocol import errors
+from azureml_sandbox.protocol.bodies import arm_answer, body, part
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.route import Call, Handler, Spoken
 from azureml_sandbox.rewriting import stable_guid
-from azureml_sandbox.route import Call, Handler, Spoken
 from azureml_sandbox.run_history import caller
-from azureml_sandbox.wire import arm_answer, body, part
 from azureml_sandbox.world import Document, Kind
 
 ANONYMOUS = "azureml_anonymous"

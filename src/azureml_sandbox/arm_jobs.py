@@ -15,13 +15,13 @@ from itertools import islice
 
 from starlette.responses import Response
 
-from azureml_sandbox import errors, limits
 from azureml_sandbox.arm_wire import linked, put_on, skip_token, version
-from azureml_sandbox.errors import Refused
 from azureml_sandbox.job_documents import services
-from azureml_sandbox.route import Call, Spoken
+from azureml_sandbox.protocol import errors, limits
+from azureml_sandbox.protocol.bodies import arm_answer
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.route import Call, Spoken
 from azureml_sandbox.run_history import strict
-from azureml_sandbox.wire import arm_answer
 from azureml_sandbox.world import Document, Job, View, Workspace
 
 _TYPE = "Microsoft.MachineLearningServices/workspaces/jobs"

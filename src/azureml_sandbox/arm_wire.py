@@ -8,10 +8,10 @@ from urllib.parse import quote, unquote
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_sandbox import errors
-from azureml_sandbox.errors import Refused
-from azureml_sandbox.route import Call, Effect, Handler, Spoken
-from azureml_sandbox.wire import arm_answer, position, token
+from azureml_sandbox.protocol import errors
+from azureml_sandbox.protocol.bodies import arm_answer, position, token
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.route import Call, Effect, Handler, Spoken
 from azureml_sandbox.world import Document
 
 _SKIP = "$skipToken"

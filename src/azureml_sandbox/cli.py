@@ -13,7 +13,7 @@ import typer
 
 from azureml_sandbox import filling, node, state
 from azureml_sandbox.compute import NODES
-from azureml_sandbox.declared import STRICT, Declared
+from azureml_sandbox.protocol.declared_faults import STRICT, Declared
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.state import Problem
 

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_sandbox import provision
-from azureml_sandbox.declared import Declared
 from azureml_sandbox.faults import Faults
-from azureml_sandbox.login import Login
+from azureml_sandbox.protocol.declared_faults import Declared
+from azureml_sandbox.protocol.login import Login
+from azureml_sandbox.protocol.traffic import Traffic
 from azureml_sandbox.storage import Storage
-from azureml_sandbox.traffic import Traffic
 from azureml_sandbox.world import World
 
 

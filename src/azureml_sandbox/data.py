@@ -9,9 +9,9 @@ import re
 
 from starlette.responses import Response
 
-from azureml_sandbox import errors
-from azureml_sandbox.route import Call, Spoken
-from azureml_sandbox.wire import Table, answer, body, part
+from azureml_sandbox.protocol import errors
+from azureml_sandbox.protocol.bodies import Table, answer, body, part
+from azureml_sandbox.protocol.route import Call, Spoken
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, RUN_ORIGIN, Document
 
 _ASSET = re.compile(

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from azureml_sandbox import errors, wire
 from azureml_sandbox.arm_wire import arm_page, put_on, skipped
-from azureml_sandbox.errors import Refused
-from azureml_sandbox.route import Call, Spoken
+from azureml_sandbox.protocol import bodies, errors
+from azureml_sandbox.protocol.bodies import arm_answer
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.route import Call, Spoken
 from azureml_sandbox.run_history import strict
-from azureml_sandbox.wire import arm_answer
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Workspace
 
 _PAGE = 30
@@ -47,7 +47,7 @@ async def secrets(call: Call) -> Response:
     account = properties["accountName"]
     if account not in call.storage.accounts:
         raise errors.not_found("Storage account", account)
-    asked = await wire.body(call)
+    asked = await bodies.body(call)
     if not asked.get("expirableSecret") or call.path("name") == ARTIFACT_STORE:
         return arm_answer({"secretsType": "AccountKey", "key": call.storage.account_key(account)})
     hours = asked.get("expireAfterHours") or _SAS_HOURS

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from azureml_sandbox import wire
+from azureml_sandbox.protocol import bodies
 
 
 def answer(region: str) -> Response:
     """`history` names the old host: clients use `api`."""
     old = f"https://{region}.experiments.azureml.net"
-    return wire.answer(
+    return bodies.answer(
         {
             "api": f"https://{region}.api.azureml.ms",
             "catalog": "https://catalog.cortanaanalytics.com",

@@ -8,10 +8,10 @@ import time
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from azureml_sandbox.declared import SOURCES, Declared, Rule
-from azureml_sandbox.errors import Refused
-from azureml_sandbox.refusals import BAD_GATEWAY, refuse
-from azureml_sandbox.traffic import Asked
+from azureml_sandbox.protocol.declared_faults import SOURCES, Declared, Rule
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.refusals import BAD_GATEWAY, refuse
+from azureml_sandbox.protocol.traffic import Asked
 
 _UNLIMITED = frozenset({"blob", "login", "discovery"})
 _BUSY = Refused(

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from azureml_sandbox.errors import Refused
+from azureml_sandbox.protocol.errors import Refused
 
 PENDING = Refused(409, "There is currently a pending copy operation.", ("PendingCopyOperation",))
 NONE_PENDING = Refused(409, "There is currently no pending copy operation.", ("NoPendingCopyOperation",))

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from azureml_sandbox.login import Login
+from azureml_sandbox.protocol.login import Login
 from azureml_sandbox.storage import Storage
 from azureml_sandbox.world import Workspace, World
 

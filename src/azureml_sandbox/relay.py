@@ -18,17 +18,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from yarl import URL
 
-from azureml_sandbox import limits, roles
 from azureml_sandbox.admission import WRONG_SIGNATURE, Admission
-from azureml_sandbox.errors import Refused
 from azureml_sandbox.front import METADATA, AsSent
-from azureml_sandbox.login import TokenRefused
 from azureml_sandbox.pending import PendingCopies
-from azureml_sandbox.refusals import refuse, unauthorized
-from azureml_sandbox.route import Effect
+from azureml_sandbox.protocol import limits, roles
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.login import TokenRefused
+from azureml_sandbox.protocol.refusals import refuse, unauthorized
+from azureml_sandbox.protocol.route import Effect
+from azureml_sandbox.protocol.traffic import Asked
 from azureml_sandbox.sharedkey import authorization
 from azureml_sandbox.storage import SUFFIX, Storage
-from azureml_sandbox.traffic import Asked
 
 _OF_THE_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "date"})
 _SKIPPED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from azureml_sandbox import arm, artifacts, data, history, metrics, tracking
-from azureml_sandbox.route import PREFIX, Service, Spoken
+from azureml_sandbox.protocol.route import PREFIX, Service, Spoken
 
 _SERVICES = "|".join(re.escape(prefix).replace(r"\{version\}", r"v[\d.]+") for prefix in PREFIX.values() if prefix)
 _BELOW_WORKSPACE = re.compile(

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from azureml_sandbox import errors, instants, limits
+from azureml_sandbox import instants
+from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.world import Document
 
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})

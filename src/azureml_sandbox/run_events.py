@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from azureml_sandbox import errors, instants, limits
+from azureml_sandbox import instants
+from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.run_document import TERMINAL, moved, time, touched
 from azureml_sandbox.world import Document
 

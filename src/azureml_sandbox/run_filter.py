@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from azureml_sandbox import errors, instants
+from azureml_sandbox import instants
+from azureml_sandbox.protocol import errors
 from azureml_sandbox.world import Column, Comparison, Condition, Either, Every, Operator
 
 _TOKEN = re.compile(r"\s*(\(|\)|'(?:[^']|'')*'|[^\s()']+)")

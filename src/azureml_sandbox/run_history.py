@@ -7,9 +7,10 @@ from typing import Any
 
 import jwt
 
-from azureml_sandbox import errors, instants, limits, run_document
-from azureml_sandbox.login import RUN_CLAIM
-from azureml_sandbox.route import Call
+from azureml_sandbox import instants, run_document
+from azureml_sandbox.protocol import errors, limits
+from azureml_sandbox.protocol.login import RUN_CLAIM
+from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.world import Document
 
 COMPONENT = "run-history"

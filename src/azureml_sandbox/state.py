@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from azureml_sandbox.login import Principal
 from azureml_sandbox.pki import Keys, write_private
+from azureml_sandbox.protocol.login import Principal
 
 
 class Problem(Exception):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from azureml_sandbox import wire
 from azureml_sandbox.arm_wire import no_version
+from azureml_sandbox.protocol import bodies
 from azureml_sandbox.world import Document, World
 
 PATH = "/subscriptions"
@@ -19,7 +19,7 @@ def answer(world: World, tenant_id: str, query: bytes) -> Response:
     if b"api-version=" not in query:
         return no_version()
     seen = sorted({each.subscription_id for each in world.workspaces() if each.tenant_id == tenant_id})
-    return wire.arm_answer(
+    return bodies.arm_answer(
         {"value": [_subscription(each, tenant_id) for each in seen], "count": {"type": "Total", "value": len(seen)}}
     )
 

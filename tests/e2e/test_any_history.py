@@ -23,7 +23,8 @@ from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.redact import redact
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
-from azureml_sandbox import errors, instants
+from azureml_sandbox import instants
+from azureml_sandbox.protocol import errors
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.sample_runs import empty_run, experiment
 from azureml_sandbox.world import Document

@@ -17,7 +17,6 @@ from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.curves import State, metrics_of
 from azureml_replay.report_page.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
-from azureml_replay.verification import points
 from azureml_replay.verification.verify import verify
 from azureml_sandbox.running import Sandbox
 from e2e.library import FastClock

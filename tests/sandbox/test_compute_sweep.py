@@ -13,7 +13,7 @@ from azure.ai.ml.sweep import Choice
 
 from azureml_sandbox.compute import sampling
 from azureml_sandbox.compute.sampling import trials
-from azureml_sandbox.errors import Refused
+from azureml_sandbox.protocol.errors import Refused
 from sandbox.jobs import Jobs, jobs, python
 
 __all__ = ["jobs"]

@@ -10,11 +10,11 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import EnvironmentCredential
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
-from azureml_sandbox.roles import BLOBS, WORKSPACES, action
+from azureml_sandbox.protocol.roles import BLOBS, WORKSPACES, action
+from azureml_sandbox.protocol.traffic import Asked
 from azureml_sandbox.routing import PREFIX, SPOKEN
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.state import Problem
-from azureml_sandbox.traffic import Asked
 from sandbox.accounts import ARTIFACTS, Account
 from sandbox.plane import Plane, error
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from azureml_sandbox.login import Login, Principal
 from azureml_sandbox.pki import Keys
+from azureml_sandbox.protocol.login import Login, Principal
 from azureml_sandbox.running import Sandbox
 from azureml_sandbox.state import Problem
 from sandbox.plane import Plane, error

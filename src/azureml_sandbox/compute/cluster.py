@@ -10,7 +10,7 @@ from pathlib import Path
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.compute.record import Record, failure
 from azureml_sandbox.compute.site import Drive, Site
-from azureml_sandbox.login import Login
+from azureml_sandbox.protocol.login import Login
 from azureml_sandbox.storage import Storage
 from azureml_sandbox.world import Workspace, World
 

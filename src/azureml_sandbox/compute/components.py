@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from azureml_sandbox.errors import Refused
+from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.world import Document, Workspace, World
 
 _ID = re.compile(r"(?:azureml:)?/subscriptions/.+/components/([^/]+)/versions/([^/]+)", re.IGNORECASE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from azureml_sandbox import instants
 from azureml_sandbox.compute.site import Site
-from azureml_sandbox.login import ARM
+from azureml_sandbox.protocol.login import ARM
 from azureml_sandbox.world import Document
 
 TOKEN_S = 21 * 86_400

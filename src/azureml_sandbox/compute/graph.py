@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from azureml_sandbox.compute import expressions
-from azureml_sandbox.errors import Refused
+from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.world import Document
 
 _INVALID = ("UserError", "BadArgument", "ArgumentInvalid", "InvalidPipelineJob")

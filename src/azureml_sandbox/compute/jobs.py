@@ -15,7 +15,7 @@ from azureml_sandbox.compute.ports import input_assets, output_assets
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.compute.site import Drive, Site
 from azureml_sandbox.compute.values import Data, Literal, Value
-from azureml_sandbox.errors import Refused
+from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.world import Document, Workspace, World
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from azureml_sandbox.errors import Refused
+from azureml_sandbox.protocol.errors import Refused
 
 Space = Mapping[str, Sequence[Any]]
 """Name to distribution and arguments: `["uniform", [0.001, 0.1]]`, `["choice", [[2, 5, 7]]]` (doubly nested)."""

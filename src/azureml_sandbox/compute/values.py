@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azureml_sandbox.compute import expressions
-from azureml_sandbox.errors import Refused
+from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.world import BLOB_STORE, Document
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlflow.protos import service_pb2 as mlflow
 
-from azureml_sandbox.route import Call, Effect, Spoken
+from azureml_sandbox.protocol.route import Call, Effect, Spoken
 from azureml_sandbox.tracking import experiments, history, runs, search, writes
 from azureml_sandbox.tracking.messages import GetRunDataStatus, LogBatchAsync
 from azureml_sandbox.tracking.protocol import speaking

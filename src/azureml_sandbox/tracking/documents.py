@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from mlflow.entities import LifecycleStage
 from mlflow.protos.service_pb2 import Experiment, ExperimentTag, Metric, Param, Run, RunInfo, RunStatus, RunTag
 
-from azureml_sandbox import errors, instants
+from azureml_sandbox import instants
+from azureml_sandbox.protocol import errors
 from azureml_sandbox.world import SCALAR, Document, Series, Workspace
 
 RUN_NAME = "mlflow.runName"

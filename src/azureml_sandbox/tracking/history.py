@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mlflow.protos import service_pb2 as mlflow
 
-from azureml_sandbox import instants, wire
-from azureml_sandbox.route import Call
+from azureml_sandbox import instants
+from azureml_sandbox.protocol import bodies
+from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.tracking import documents, runs
 
 PAGE = 999
@@ -20,9 +21,9 @@ def get(call: Call, request: mlflow.GetMetricHistory) -> mlflow.GetMetricHistory
     if series is None or not documents.is_scalar(series):
         return mlflow.GetMetricHistory.Response()
     size = min(request.max_results or PAGE, PAGE)
-    after = wire.number(request.page_token or None)
+    after = bodies.number(request.page_token or None)
     rows = call.world.metrics.rows(guid, series, after=after, limit=size + 1, visible=instants.now())
     answered = mlflow.GetMetricHistory.Response(metrics=[documents.metric(series, row) for _, row in rows[:size]])
     if len(rows) > size:
-        answered.next_page_token = wire.token(rows[size - 1][0])
+        answered.next_page_token = bodies.token(rows[size - 1][0])
     return answered

@@ -19,9 +19,9 @@ from google.protobuf.json_format import (  # type: ignore[import-untyped]  # its
 from mlflow.exceptions import MlflowException
 from starlette.responses import Response
 
-from azureml_sandbox import errors, wire
-from azureml_sandbox.errors import Refused
-from azureml_sandbox.route import Call, Handler
+from azureml_sandbox.protocol import bodies, errors
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.route import Call, Handler
 from azureml_sandbox.world import Document
 
 REQUEST_BYTES = 1_000_000
@@ -37,10 +37,10 @@ def speaking(kind: type[Any], answer: Callable[[Call, Any], Any]) -> Handler:
         try:
             answered = answer(call, await _request(call, kind))
         except Refused as refused:
-            return wire.answer(_refusal(refused, call.workspace.region), refused.status)
+            return bodies.answer(_refusal(refused, call.workspace.region), refused.status)
         except MlflowException as wrong:  # the search parser's
-            return wire.answer(_refusal(errors.invalid(str(wrong)), call.workspace.region), 400)
-        return wire.answer(MessageToDict(answered, preserving_proto_field_name=True))
+            return bodies.answer(_refusal(errors.invalid(str(wrong)), call.workspace.region), 400)
+        return bodies.answer(MessageToDict(answered, preserving_proto_field_name=True))
 
     return answering
 

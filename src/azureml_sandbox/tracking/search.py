@@ -6,7 +6,7 @@ from mlflow.entities import Run as Entity
 from mlflow.protos import service_pb2 as mlflow
 from mlflow.utils.search_utils import SearchUtils
 
-from azureml_sandbox.route import Call
+from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.tracking import documents, experiments, runs
 from azureml_sandbox.world import Document
 

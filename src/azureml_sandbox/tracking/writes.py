@@ -15,8 +15,9 @@ from uuid import uuid4
 
 from mlflow.protos import service_pb2 as mlflow
 
-from azureml_sandbox import errors, instants, limits, run_document, wire
-from azureml_sandbox.route import Call
+from azureml_sandbox import instants, run_document
+from azureml_sandbox.protocol import bodies, errors, limits
+from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.run_history import caller, replaced
 from azureml_sandbox.run_history import run as stored
 from azureml_sandbox.tracking import documents, runs
@@ -66,13 +67,13 @@ def log_batch(call: Call, request: mlflow.LogBatch) -> mlflow.LogBatch.Response:
 def log_batch_async(call: Call, request: LogBatchAsync) -> LogBatchAsync.Response:
     """POST preview runs/log-batch-async: parameters and tags at once; metrics get a tracking id, to be asked for."""
     visible = _log_batch(call, request)
-    return LogBatchAsync.Response(batch_tracking_id=wire.token(visible) if request.metrics else "")
+    return LogBatchAsync.Response(batch_tracking_id=bodies.token(visible) if request.metrics else "")
 
 
 def data_status(call: Call, request: GetRunDataStatus) -> GetRunDataStatus.Response:
     """GET preview runs/get-run-data-status."""
     stored(call, request.run_id)
-    return GetRunDataStatus.Response(is_complete=wire.number(request.batch_tracking_id) <= instants.now())
+    return GetRunDataStatus.Response(is_complete=bodies.number(request.batch_tracking_id) <= instants.now())
 
 
 def _log_batch(call: Call, request: mlflow.LogBatch) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Send
 
-from azureml_sandbox.route import Effect
+from azureml_sandbox.protocol.route import Effect
 
 
 @dataclass(frozen=True, slots=True)

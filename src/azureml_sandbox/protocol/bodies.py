@@ -10,9 +10,9 @@ from typing import Any, Literal
 import orjson
 from starlette.responses import Response
 
-from azureml_sandbox import errors
-from azureml_sandbox.errors import Refused
-from azureml_sandbox.route import Call, Effect, Handler, Service, Spoken
+from azureml_sandbox.protocol import errors
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.route import Call, Effect, Handler, Service, Spoken
 from azureml_sandbox.world import Document
 
 SCOPES = ("", "/experiments/{experiment_name}", "/experimentids/{experiment_id}")

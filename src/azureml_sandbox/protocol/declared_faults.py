@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
-from azureml_sandbox.traffic import Asked
+from azureml_sandbox.protocol.traffic import Asked
 
 SOURCES = ("change-source", "remove-source")
 ACTS = ("throttle", "status", "html502", "reset", "reset-after", "truncate", "delay", "refuse-copy", *SOURCES)

@@ -12,11 +12,11 @@ import re
 
 from starlette.responses import JSONResponse, Response
 
-from azureml_sandbox import errors
-from azureml_sandbox.errors import Refused
-from azureml_sandbox.login import Principal
-from azureml_sandbox.refusals import refuse
-from azureml_sandbox.traffic import Asked
+from azureml_sandbox.protocol import errors
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.login import Principal
+from azureml_sandbox.protocol.refusals import refuse
+from azureml_sandbox.protocol.traffic import Asked
 
 WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices"

@@ -9,10 +9,10 @@ from html import escape
 
 from starlette.responses import JSONResponse, Response
 
-from azureml_sandbox import errors, wire
-from azureml_sandbox.errors import Refused
-from azureml_sandbox.login import HOST, TokenRefused, WrongTenant
-from azureml_sandbox.traffic import Asked
+from azureml_sandbox.protocol import bodies, errors
+from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.login import HOST, TokenRefused, WrongTenant
+from azureml_sandbox.protocol.traffic import Asked
 
 _COMPONENT = {"history": "run-history", "metric": "metric", "artifact": "artifact", "mlflow": "mlflow"}
 
@@ -25,13 +25,13 @@ BAD_GATEWAY = (
 def refuse(asked: Asked, refused: Refused) -> Response:
     """The body that this service writes (responses: ARM's long form, the data plane's, XML of blobs)."""
     if asked.service == "arm":
-        return wire.arm_answer(errors.arm(refused, asked.region), refused.status)
+        return bodies.arm_answer(errors.arm(refused, asked.region), refused.status)
     if asked.service == "blob":
         return blob_error(refused.status, refused.chain[-1], refused.message)
     if asked.service == "login":
         return JSONResponse({"error": "temporarily_unavailable", "error_description": refused.message}, refused.status)
     component = _COMPONENT.get(asked.service, asked.service)
-    return wire.answer(errors.data_plane(refused, asked.region, component), refused.status)
+    return bodies.answer(errors.data_plane(refused, asked.region, component), refused.status)
 
 
 def no_workspace(asked: Asked, group: str, name: str) -> Response:

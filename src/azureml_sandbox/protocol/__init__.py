@@ -1,0 +1,1 @@
+"""What all services share: routes, bodies, errors, limits, logins."""
