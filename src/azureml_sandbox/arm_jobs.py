@@ -16,12 +16,12 @@ from itertools import islice
 from starlette.responses import Response
 
 from azureml_sandbox.arm_wire import linked, put_on, skip_token, version
+from azureml_sandbox.history.shared import strict
 from azureml_sandbox.job_documents import services
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import arm_answer
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.route import Call, Spoken
-from azureml_sandbox.run_history import strict
 from azureml_sandbox.world import Document, Job, View, Workspace
 
 _TYPE = "Microsoft.MachineLearningServices/workspaces/jobs"

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from azureml_sandbox.arm_wire import arm_page, put_on, skipped
+from azureml_sandbox.history.shared import strict
 from azureml_sandbox.protocol import bodies, errors
 from azureml_sandbox.protocol.bodies import arm_answer
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.route import Call, Spoken
-from azureml_sandbox.run_history import strict
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Workspace
 
 _PAGE = 30

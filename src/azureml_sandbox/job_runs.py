@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import uuid4
 
-from azureml_sandbox import run_document
 from azureml_sandbox.computes import CLUSTER, SERVERLESS
+from azureml_sandbox.history import run_document
 from azureml_sandbox.job_documents import compact
 from azureml_sandbox.world import Document, Workspace
 

@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from azureml_sandbox import arm, artifacts, data, history, metrics, tracking
+from azureml_sandbox import arm, tracking
+from azureml_sandbox.artifacts import data
+from azureml_sandbox.artifacts import index as artifacts
+from azureml_sandbox.history import runs
+from azureml_sandbox.metrics import service as metrics
 from azureml_sandbox.protocol.route import PREFIX, Service, Spoken
 
 _SERVICES = "|".join(re.escape(prefix).replace(r"\{version\}", r"v[\d.]+") for prefix in PREFIX.values() if prefix)

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from azureml_sandbox import instants, run_document
+from azureml_sandbox import instants
+from azureml_sandbox.history import run_document
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.rewriting import stable_guid
 from azureml_sandbox.sample_shape import Node, Type, Wanted

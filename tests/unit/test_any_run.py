@@ -15,7 +15,9 @@ from azureml_replay.comparison.runs import compare_runs, identity, shown
 from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
-from azureml_sandbox import instants, metric_rows, run_document, run_events
+from azureml_sandbox import instants
+from azureml_sandbox.history import run_document, run_events
+from azureml_sandbox.metrics import metric_rows
 from unit.families import Family
 
 USER: Mapping[str, Any] = {"userObjectId": "u", "userName": "Ada"}

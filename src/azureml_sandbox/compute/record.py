@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from azureml_sandbox import instants, run_document
+from azureml_sandbox import instants
+from azureml_sandbox.history import run_document
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.world import Document, World
 

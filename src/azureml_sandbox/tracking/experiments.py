@@ -6,10 +6,11 @@ from mlflow.entities import Experiment as Entity
 from mlflow.protos import service_pb2 as mlflow
 from mlflow.utils.search_utils import SearchExperimentsUtils
 
-from azureml_sandbox import instants, run_document
+from azureml_sandbox import instants
+from azureml_sandbox.history import run_document
+from azureml_sandbox.history.shared import experiment_name
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.route import Call
-from azureml_sandbox.run_history import experiment_name
 from azureml_sandbox.tracking import documents
 from azureml_sandbox.world import Document, View
 

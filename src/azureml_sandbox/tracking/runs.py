@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from mlflow.protos import service_pb2 as mlflow
 from mlflow.utils.name_utils import _generate_random_name
 
-from azureml_sandbox import instants, run_document
+from azureml_sandbox import instants
+from azureml_sandbox.history import run_document
+from azureml_sandbox.history.shared import caller, replaced
+from azureml_sandbox.history.shared import run as stored
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.route import Call
-from azureml_sandbox.run_history import caller, replaced
-from azureml_sandbox.run_history import run as stored
 from azureml_sandbox.tracking import documents, experiments
 from azureml_sandbox.world import Document
 

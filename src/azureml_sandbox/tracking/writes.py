@@ -15,11 +15,12 @@ from uuid import uuid4
 
 from mlflow.protos import service_pb2 as mlflow
 
-from azureml_sandbox import instants, run_document
+from azureml_sandbox import instants
+from azureml_sandbox.history import run_document
+from azureml_sandbox.history.shared import caller, replaced
+from azureml_sandbox.history.shared import run as stored
 from azureml_sandbox.protocol import bodies, errors, limits
 from azureml_sandbox.protocol.route import Call
-from azureml_sandbox.run_history import caller, replaced
-from azureml_sandbox.run_history import run as stored
 from azureml_sandbox.tracking import documents, runs
 from azureml_sandbox.tracking.messages import GetRunDataStatus, LogBatchAsync
 from azureml_sandbox.tracking.protocol import within

@@ -7,7 +7,8 @@ from typing import Any
 
 import jwt
 
-from azureml_sandbox import instants, run_document
+from azureml_sandbox import instants
+from azureml_sandbox.history import run_document
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.login import RUN_CLAIM
 from azureml_sandbox.protocol.route import Call

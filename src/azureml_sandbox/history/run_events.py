@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from azureml_sandbox import instants
+from azureml_sandbox.history.run_document import TERMINAL, moved, time, touched
 from azureml_sandbox.protocol import errors, limits
-from azureml_sandbox.run_document import TERMINAL, moved, time, touched
 from azureml_sandbox.world import Document
 
 PREFIX = "Microsoft.MachineLearning.Run."

@@ -7,13 +7,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from azureml_sandbox import experiments, instants, run_document, run_events, run_filter
+from azureml_sandbox import instants
+from azureml_sandbox.history import experiments, run_document, run_events, run_filter
+from azureml_sandbox.history.shared import COMPONENT, caller, plain, put, replaced, run, scope, strict
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import SCOPES, Table, answer, body, body_list, number, page, part
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.login import ARM
 from azureml_sandbox.protocol.route import Call, Spoken
-from azureml_sandbox.run_history import COMPONENT, caller, plain, put, replaced, run, scope, strict
 from azureml_sandbox.world import RUN_ORIGIN, Document, RunQuery
 
 _RUN_TOKEN_S = 21 * 86_400

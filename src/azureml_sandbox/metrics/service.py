@@ -14,12 +14,13 @@ from uuid import uuid4
 
 from starlette.responses import Response
 
-from azureml_sandbox import instants, metric_rows
+from azureml_sandbox import instants
+from azureml_sandbox.history.shared import run, strict
+from azureml_sandbox.metrics import metric_rows
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import Table, answer, body, number, page, part
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.route import Call, Spoken
-from azureml_sandbox.run_history import run, strict
 from azureml_sandbox.world import Document, Series
 
 COMPONENT = "metric"

@@ -6,11 +6,12 @@ from typing import Any
 
 from starlette.responses import Response
 
-from azureml_sandbox import instants, run_document
+from azureml_sandbox import instants
+from azureml_sandbox.history import run_document
+from azureml_sandbox.history.shared import COMPONENT, experiment_name, scope, strict
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import Table, answer, body, number, page, part
 from azureml_sandbox.protocol.route import Call, Spoken
-from azureml_sandbox.run_history import COMPONENT, experiment_name, scope, strict
 from azureml_sandbox.world import Document, RunQuery, View
 
 _VIEWS: dict[str, View] = {

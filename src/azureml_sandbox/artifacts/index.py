@@ -12,11 +12,11 @@ from typing import Any
 
 from starlette.responses import Response
 
+from azureml_sandbox.history.shared import may_write, run
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import SCOPES, Table, answer, body, page, part, position
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.route import Call, Spoken
-from azureml_sandbox.run_history import may_write, run
 from azureml_sandbox.world import RUN_ORIGIN, Document
 
 COMPONENT = "artifact"

@@ -1,0 +1,1 @@
+"""The artifact index, and data assets of runs."""
