@@ -14,11 +14,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from azureml_sandbox import discovery, instants, relay, subscriptions
+from azureml_sandbox import instants, relay
 from azureml_sandbox.admission import Admission
+from azureml_sandbox.arm import discovery, subscriptions
+from azureml_sandbox.arm.operations import within
 from azureml_sandbox.control import Control
 from azureml_sandbox.faults import Faults
-from azureml_sandbox.operations import within
 from azureml_sandbox.protocol import refusals, roles
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.login import CONTROL_PLANE, HOST, Login, TokenRefused

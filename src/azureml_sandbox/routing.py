@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from azureml_sandbox import arm, tracking
+from azureml_sandbox import tracking
+from azureml_sandbox.arm import workspace as arm
 from azureml_sandbox.artifacts import data
 from azureml_sandbox.artifacts import index as artifacts
 from azureml_sandbox.history import runs

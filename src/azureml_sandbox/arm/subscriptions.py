@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from azureml_sandbox.arm_wire import no_version
+from azureml_sandbox.arm.wire import no_version
 from azureml_sandbox.protocol import bodies
 from azureml_sandbox.world import Document, World
 

@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from starlette.responses import Response
 
 from azureml_sandbox import instants
-from azureml_sandbox.arm_wire import put_on
+from azureml_sandbox.arm.wire import put_on
 from azureml_sandbox.compute.places import long_uri
 from azureml_sandbox.history.shared import caller
 from azureml_sandbox.protocol import errors

@@ -13,8 +13,8 @@ from typing import Any
 from starlette.responses import Response
 
 from azureml_sandbox import instants, job_runs
-from azureml_sandbox.arm_jobs import shown
-from azureml_sandbox.arm_wire import put_on, version
+from azureml_sandbox.arm.jobs import shown
+from azureml_sandbox.arm.wire import put_on, version
 from azureml_sandbox.compute.cluster import Cluster
 from azureml_sandbox.compute.jobs import Submitted, understood
 from azureml_sandbox.computes import is_known

@@ -15,7 +15,7 @@ from itertools import islice
 
 from starlette.responses import Response
 
-from azureml_sandbox.arm_wire import linked, put_on, skip_token, version
+from azureml_sandbox.arm.wire import linked, put_on, skip_token, version
 from azureml_sandbox.history.shared import strict
 from azureml_sandbox.job_documents import services
 from azureml_sandbox.protocol import errors, limits

@@ -1,0 +1,1 @@
+"""Azure Resource Manager: the workspace, its jobs, assets, datastores."""
