@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from azureml_sandbox import instants
+from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.history import run_document
 from azureml_sandbox.protocol import errors
-from azureml_sandbox.rewriting import stable_guid
 from azureml_sandbox.world import Document
 
 MADE_UP = "azureml_sandbox.made_up"

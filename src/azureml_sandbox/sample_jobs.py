@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azureml_sandbox.job_documents import default_output, services
+from azureml_sandbox.documents.jobs import default_output, services
 from azureml_sandbox.sample_shape import Type
 from azureml_sandbox.world import Document, Workspace
 

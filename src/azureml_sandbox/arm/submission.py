@@ -12,15 +12,16 @@ from typing import Any
 
 from starlette.responses import Response
 
-from azureml_sandbox import instants, job_runs
+from azureml_sandbox import instants
 from azureml_sandbox.arm.jobs import shown
 from azureml_sandbox.arm.wire import put_on, version
 from azureml_sandbox.compute.cluster import Cluster
 from azureml_sandbox.compute.jobs import Submitted, understood
-from azureml_sandbox.computes import is_known
+from azureml_sandbox.documents import job_runs
+from azureml_sandbox.documents.computes import is_known
+from azureml_sandbox.documents.jobs import job_document
 from azureml_sandbox.history import run_document
 from azureml_sandbox.history.shared import caller, experiment_name, replaced
-from azureml_sandbox.job_documents import job_document
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import arm_answer, body, part
 from azureml_sandbox.protocol.errors import Refused

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from azureml_sandbox import computes
 from azureml_sandbox.arm import assets as arm_assets
 from azureml_sandbox.arm import datastores, submission
 from azureml_sandbox.arm import jobs as arm_jobs
 from azureml_sandbox.arm.wire import arm_page, put_on, skipped
+from azureml_sandbox.documents import computes
 from azureml_sandbox.protocol.bodies import arm_answer
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.limits import ASSETS_IN_PAGE

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from azureml_sandbox import instants, job_runs
+from azureml_sandbox import instants
 from azureml_sandbox.compute import expressions, values
 from azureml_sandbox.compute.command import Work, perform
 from azureml_sandbox.compute.graph import Graph, Node, parent_input, source
@@ -17,7 +17,8 @@ from azureml_sandbox.compute.ports import input_assets, output_assets
 from azureml_sandbox.compute.record import Record, failure
 from azureml_sandbox.compute.site import Drive, Site
 from azureml_sandbox.compute.values import Data, Literal, Value
-from azureml_sandbox.job_documents import compact
+from azureml_sandbox.documents import job_runs
+from azureml_sandbox.documents.jobs import compact
 from azureml_sandbox.world import Document
 
 log = logging.getLogger(__name__)

@@ -15,13 +15,14 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from azureml_sandbox import instants, job_runs
+from azureml_sandbox import instants
 from azureml_sandbox.compute import values
 from azureml_sandbox.compute.command import Work, perform
 from azureml_sandbox.compute.ports import input_assets, output_assets
 from azureml_sandbox.compute.record import Record, failure
 from azureml_sandbox.compute.sampling import trials
 from azureml_sandbox.compute.site import Drive, Site
+from azureml_sandbox.documents import job_runs
 from azureml_sandbox.world import Document
 
 _MOST_TRIALS = 1_000

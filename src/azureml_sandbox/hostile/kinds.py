@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from azureml_sandbox import instants
+from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.hostile.make import home, made, named, scalar
-from azureml_sandbox.rewriting import stable_guid
 from azureml_sandbox.sample_jobs import job_document
 from azureml_sandbox.sample_runs import SampledFile, SampledRun
 from azureml_sandbox.sample_shape import Type

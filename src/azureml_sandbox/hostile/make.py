@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from azureml_sandbox import instants
-from azureml_sandbox.rewriting import stable_guid
+from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.sample_runs import empty_run, experiment, finished, scalar_properties
 from azureml_sandbox.world import Document, Series
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import uuid4
 
-from azureml_sandbox.computes import CLUSTER, SERVERLESS
+from azureml_sandbox.documents.computes import CLUSTER, SERVERLESS
+from azureml_sandbox.documents.jobs import compact
 from azureml_sandbox.history import run_document
-from azureml_sandbox.job_documents import compact
 from azureml_sandbox.world import Document, Workspace
 
 _REMOTE = ["scriptRun", "remote", "AlmostCommonRuntime", "OsType:Linux", "CommonRuntime"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from azureml_sandbox.recordings import Answer, Recording
+from azureml_sandbox.documents.recordings import Answer, Recording
 from azureml_sandbox.world import Document, Workspace
 
 MASKED_NAME = "0" * 21

@@ -1,0 +1,1 @@
+"""Documents of jobs and computes, and recorded ones brought into a workspace."""
