@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from azureml_sandbox.blobs import Blobs
+from azureml_sandbox.fill.sample import sample
+from azureml_sandbox.fill.sample_shape import Wanted, nodes
 from azureml_sandbox.opened import opened
-from azureml_sandbox.sample import sample
-from azureml_sandbox.sample_shape import Wanted, nodes
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN
 
 MIB = 1024 * 1024

@@ -126,7 +126,7 @@ def demo(folder: Dir = Path("sandbox")) -> None:
 @app.command()
 def train(folder: Dir, workspace: Annotated[str, typer.Option(metavar="W", help="The workspace to fill.")]) -> None:
     """Submit jobs as a user would, wait until all have ended, add an AutoML job. The sandbox must be running."""
-    from azureml_sandbox.train import train as run_training  # noqa: PLC0415 - imports scikit-learn
+    from azureml_sandbox.fill.train import train as run_training  # noqa: PLC0415 - imports scikit-learn
 
     run_training(folder, workspace, typer.echo)
 

@@ -59,7 +59,9 @@ def _fill(sandbox: Sandbox, environment: Mapping[str, str], say: Say) -> None:
     say("Training with scikit-learn; azureml-mlflow logs into the source (about 10 s)")
     source = sandbox.workspace("source").path
     _must(
-        [sys.executable, "-m", "azureml_sandbox.trainings", str(source)], environment, sandbox.folder / "trainings.log"
+        [sys.executable, "-m", "azureml_sandbox.fill.notebooks", str(source)],
+        environment,
+        sandbox.folder / "trainings.log",
     )
     say("Submitting jobs with azure-ai-ml: a command, a nested pipeline, a sweep, a failure (about a minute)")
     train = [sys.executable, "-m", "azureml_sandbox", "train", str(sandbox.folder), "--workspace", "source"]

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from azureml_sandbox import load as loading
-from azureml_sandbox import sample as sampling
-from azureml_sandbox.sample_shape import Wanted
+from azureml_sandbox.fill import load as loading
+from azureml_sandbox.fill import sample as sampling
+from azureml_sandbox.fill.sample_shape import Wanted
 
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Where the sandbox's state lies.")]
 Name = Annotated[str, typer.Option("--workspace", metavar="W", help="The workspace to fill.")]

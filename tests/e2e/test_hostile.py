@@ -13,9 +13,9 @@ from azureml_replay.planning.made_files import NO_CODE
 from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
+from azureml_sandbox.fill.sample import sample
+from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.running import Sandbox
-from azureml_sandbox.sample import sample
-from azureml_sandbox.sample_shape import Wanted
 from e2e.library import migrated
 
 OVERFLOW = "; kept in replay/overflow.json"

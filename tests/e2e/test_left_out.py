@@ -10,9 +10,9 @@ from azureml_replay.azure.workspace import connect
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.selection import Selection
+from azureml_sandbox.fill.sample import sample
+from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.running import Sandbox, WorkspaceFile
-from azureml_sandbox.sample import sample
-from azureml_sandbox.sample_shape import Wanted
 from e2e.tampering import change, fill
 
 

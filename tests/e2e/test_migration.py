@@ -32,7 +32,7 @@ def migrated(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory):
         patch.chdir(folder)
         source, target = sandbox.add_workspace(), sandbox.add_workspace()
         subprocess.run(
-            [sys.executable, "-m", "azureml_sandbox.trainings", str(source.path)], check=True, capture_output=True
+            [sys.executable, "-m", "azureml_sandbox.fill.notebooks", str(source.path)], check=True, capture_output=True
         )
         sandbox.reset_requests()
         done = replay(

@@ -12,7 +12,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
-from azureml_sandbox.load import load
+from azureml_sandbox.fill.load import load
 from azureml_sandbox.running import Sandbox
 from e2e.library import migrated
 

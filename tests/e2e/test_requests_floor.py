@@ -19,9 +19,9 @@ from azureml_replay.extraction.extract import extract
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import probed
 from azureml_replay.verification.verify import verify
+from azureml_sandbox.fill.sample import sample
+from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.running import Sandbox, WorkspaceFile
-from azureml_sandbox.sample import sample
-from azureml_sandbox.sample_shape import Wanted
 from e2e.library import FastClock, configured
 
 SAMPLE = Wanted(runs=104, experiments=1, series=2, points=260, artifacts=2)

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from azureml_sandbox.fill.sample import sample
+from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.running import Sandbox, WorkspaceFile
-from azureml_sandbox.sample import sample
-from azureml_sandbox.sample_shape import Wanted
 from e2e.witness import look
 from environment import point_at
 
@@ -59,7 +59,7 @@ def trained(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
         point_at(sandbox, patch)
         source = sandbox.add_workspace()
         subprocess.run(
-            [sys.executable, "-m", "azureml_sandbox.trainings", str(source.path)], check=True, capture_output=True
+            [sys.executable, "-m", "azureml_sandbox.fill.notebooks", str(source.path)], check=True, capture_output=True
         )
         folder = configured(tmp_path_factory.mktemp("trained"), source=source)
         done = extract(folder, "--output", "data/jobs.json")

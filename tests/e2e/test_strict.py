@@ -19,8 +19,8 @@ from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import EXPERIMENT, Probe
 from azureml_replay.verbs import Migrated
+from azureml_sandbox.fill.sample import Wanted, sample
 from azureml_sandbox.running import Sandbox, WorkspaceFile
-from azureml_sandbox.sample import Wanted, sample
 from e2e.library import FastClock, configured, migrated
 from e2e.witness import look, ml_client, tracking_uri
 

@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from azureml_sandbox import instants
-from azureml_sandbox.completion import MADE_UP
+from azureml_sandbox.fill.completion import MADE_UP
+from azureml_sandbox.fill.load import Loaded, load
 from azureml_sandbox.history import run_document
-from azureml_sandbox.load import Loaded, load
 from azureml_sandbox.opened import opened
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.state import Problem

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from azureml_sandbox.blobs import Blobs
 from azureml_sandbox.cli import app
-from azureml_sandbox.hostile import hostile_runs
+from azureml_sandbox.fill.hostile import hostile_runs
+from azureml_sandbox.fill.sample import experiments, regular_runs, sample
+from azureml_sandbox.fill.sample_runs import SampledRun
+from azureml_sandbox.fill.sample_shape import Wanted, nodes
 from azureml_sandbox.opened import opened
 from azureml_sandbox.running import Sandbox, WorkspaceFile
-from azureml_sandbox.sample import experiments, regular_runs, sample
-from azureml_sandbox.sample_runs import SampledRun
-from azureml_sandbox.sample_shape import Wanted, nodes
 from azureml_sandbox.state import Problem
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, RUN_ORIGIN, Document, Workspace, World
 from conftest import point_at
@@ -147,7 +147,7 @@ def test_files_go_with_the_runs_that_have_them(
     sandbox: Sandbox, workspace: WorkspaceFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A history of any size: what waits to be sent is a batch's, not the whole history's."""
-    monkeypatch.setattr("azureml_sandbox.sample.WRITTEN_TOGETHER", 20)
+    monkeypatch.setattr("azureml_sandbox.fill.sample.WRITTEN_TOGETHER", 20)
     there: list[int] = []
     put = Blobs.put
 

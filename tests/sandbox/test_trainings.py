@@ -15,7 +15,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-from azureml_sandbox import state, trainings
+from azureml_sandbox import state
+from azureml_sandbox.fill import notebooks
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from sandbox.plane import Plane
 
@@ -41,22 +42,22 @@ def test_three_experiments_one_of_them_archived(tracking: MlflowClient) -> None:
     active = {each.name for each in tracking.search_experiments()}
     archived = {each.name for each in tracking.search_experiments(view_type=ViewType.DELETED_ONLY)}
 
-    assert active == {"Default", trainings.CLASSIFICATION, trainings.REGRESSION}
-    assert archived == {trainings.ABANDONED}
+    assert active == {"Default", notebooks.CLASSIFICATION, notebooks.REGRESSION}
+    assert archived == {notebooks.ABANDONED}
 
 
 def test_a_grid_is_a_parent_with_three_children(tracking: MlflowClient) -> None:
     """Each with its curve, parameters and files; the parent with the best of them."""
-    runs = _runs(tracking, trainings.CLASSIFICATION)
+    runs = _runs(tracking, notebooks.CLASSIFICATION)
     parent = runs["grid over alpha"]
     children = [run for run in runs.values() if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
 
-    assert {run.data.params["alpha"] for run in children} == {str(alpha) for alpha in trainings.ALPHAS}
+    assert {run.data.params["alpha"] for run in children} == {str(alpha) for alpha in notebooks.ALPHAS}
     assert parent.data.metrics["best_accuracy"] == max(run.data.metrics["accuracy"] for run in children)
     assert parent.data.tags["mlflow.note.content"].startswith("Three penalties")
     for child in children:
         curve = tracking.get_metric_history(child.info.run_id, "loss")
-        assert [point.step for point in curve] == list(range(trainings.EPOCHS))
+        assert [point.step for point in curve] == list(range(notebooks.EPOCHS))
         assert curve[-1].value == child.data.metrics["loss"]
         assert _files(tracking, child) >= {
             "confusion.json",
@@ -70,7 +71,7 @@ def test_a_grid_is_a_parent_with_three_children(tracking: MlflowClient) -> None:
 
 def test_the_model_loads_and_the_empty_file_is_empty(tracking: MlflowClient, tmp_path: Path) -> None:
     """The bytes are whole."""
-    child = _runs(tracking, trainings.CLASSIFICATION)["alpha=0.01"]
+    child = _runs(tracking, notebooks.CLASSIFICATION)["alpha=0.01"]
 
     folder = Path(tracking.download_artifacts(child.info.run_id, "", str(tmp_path)))
 
@@ -82,7 +83,7 @@ def test_the_model_loads_and_the_empty_file_is_empty(tracking: MlflowClient, tmp
 
 def test_runs_ended_in_every_way(tracking: MlflowClient) -> None:
     """Finished, failed with what was logged until then, killed, deleted."""
-    runs = _runs(tracking, trainings.CLASSIFICATION)
+    runs = _runs(tracking, notebooks.CLASSIFICATION)
 
     assert runs["grid over alpha"].info.status == "FINISHED"
     assert runs["learning rate too high"].info.status == "FAILED"
@@ -93,7 +94,7 @@ def test_runs_ended_in_every_way(tracking: MlflowClient) -> None:
 
 def test_a_loss_runs_off_to_infinity_and_nan(tracking: MlflowClient) -> None:
     """Finite first, then infinite, then not a number."""
-    run = _runs(tracking, trainings.REGRESSION)["descent without a brake"]
+    run = _runs(tracking, notebooks.REGRESSION)["descent without a brake"]
     values = [point.value for point in tracking.get_metric_history(run.info.run_id, "loss")]
 
     kinds = dict.fromkeys("nan" if math.isnan(value) else "inf" if math.isinf(value) else "finite" for value in values)
@@ -103,16 +104,16 @@ def test_a_loss_runs_off_to_infinity_and_nan(tracking: MlflowClient) -> None:
 
 def test_names_in_many_scripts_are_kept(tracking: MlflowClient) -> None:
     """Of a run, a parameter, a tag and a file."""
-    run = _runs(tracking, trainings.REGRESSION)[trainings.UNICODE_NAME]
+    run = _runs(tracking, notebooks.REGRESSION)[notebooks.UNICODE_NAME]
 
     assert run.data.params["regularisierung_λ"] == "0.5"
     assert run.data.tags["Autorin"] == "Zoë Å."
-    assert _files(tracking, run) == {trainings.UNICODE_FILE}
+    assert _files(tracking, run) == {notebooks.UNICODE_FILE}
 
 
 def test_rows_without_steps_and_a_table_lie_in_the_metric_service(tracking: MlflowClient, plane: Plane) -> None:
     """MLflow shows the first as step 0 and nothing of the second."""
-    run = _runs(tracking, trainings.REGRESSION)["checked against a hold-out"]
+    run = _runs(tracking, notebooks.REGRESSION)["checked against a hold-out"]
 
     stored = {
         name: plane.document("metric", "POST", f"/runs/{run.info.run_id}/full", body={"metricName": name})
@@ -135,7 +136,7 @@ def test_the_same_seed_gives_the_same_numbers(tracking: MlflowClient, sandbox: S
 
 def _train(sandbox: Sandbox, workspace: WorkspaceFile) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in state.BYPASSES} | sandbox.env
-    command = [sys.executable, "-m", "azureml_sandbox.trainings", str(workspace.path)]
+    command = [sys.executable, "-m", "azureml_sandbox.fill.notebooks", str(workspace.path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azureml_sandbox.documents.jobs import default_output, services
-from azureml_sandbox.sample_shape import Type
+from azureml_sandbox.fill.sample_shape import Type
 from azureml_sandbox.world import Document, Workspace
 
 _ENVIRONMENT = "azureml:AzureML-sklearn-1.0-ubuntu20.04-py38-cpu:1"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from azureml_sandbox import instants, state
 from azureml_sandbox.blobs import Blobs
+from azureml_sandbox.fill.sample_runs import SampledRun, index_entry, user
+from azureml_sandbox.fill.training.automl import EXPERIMENT, automl
 from azureml_sandbox.opened import opened
 from azureml_sandbox.running import Sandbox
-from azureml_sandbox.sample_runs import SampledRun, index_entry, user
 from azureml_sandbox.state import Problem
-from azureml_sandbox.training.automl import EXPERIMENT, automl
 from azureml_sandbox.world import Workspace, World
 
 Say = Callable[[str], None]
@@ -39,7 +39,7 @@ def _submit(sandbox: Sandbox, name: str) -> None:
     """As another process: where clients go is told by the environment."""
     inherited = {key: value for key, value in os.environ.items() if key not in state.BYPASSES}
     log = sandbox.folder / "train.log"
-    command = [sys.executable, "-m", "azureml_sandbox.training.submit", str(sandbox.workspace(name).path)]
+    command = [sys.executable, "-m", "azureml_sandbox.fill.training.submit", str(sandbox.workspace(name).path)]
     with log.open("wb") as errors:
         done = subprocess.run(command, env=inherited | sandbox.env, stderr=errors, check=False)  # noqa: S603 - our own
     if done.returncode:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from azureml_sandbox.hostile.automl import odd_automl
-from azureml_sandbox.hostile.files import odd_files
-from azureml_sandbox.hostile.kinds import odd_kinds
-from azureml_sandbox.hostile.make import archived_home, home, other_home
-from azureml_sandbox.hostile.more import more_oddities
-from azureml_sandbox.hostile.pipelines import odd_pipelines
-from azureml_sandbox.hostile.values import odd_values
-from azureml_sandbox.sample_runs import SampledRun
+from azureml_sandbox.fill.hostile.automl import odd_automl
+from azureml_sandbox.fill.hostile.files import odd_files
+from azureml_sandbox.fill.hostile.kinds import odd_kinds
+from azureml_sandbox.fill.hostile.make import archived_home, home, other_home
+from azureml_sandbox.fill.hostile.more import more_oddities
+from azureml_sandbox.fill.hostile.pipelines import odd_pipelines
+from azureml_sandbox.fill.hostile.values import odd_values
+from azureml_sandbox.fill.sample_runs import SampledRun
 from azureml_sandbox.world import Document, Workspace
 
 FAMILIES = ("values", "files", "more", "kinds")

@@ -16,11 +16,11 @@ from typing import Any, TypeAlias
 
 from azureml_sandbox import instants, state
 from azureml_sandbox.blobs import Blobs
-from azureml_sandbox.hostile import FAMILIES, hostile_experiments, hostile_runs
+from azureml_sandbox.fill.hostile import FAMILIES, hostile_experiments, hostile_runs
+from azureml_sandbox.fill.sample_jobs import job_document
+from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun, experiment, index_entry, sampled_run, user
+from azureml_sandbox.fill.sample_shape import Wanted, nodes
 from azureml_sandbox.opened import opened
-from azureml_sandbox.sample_jobs import job_document
-from azureml_sandbox.sample_runs import SampledFile, SampledRun, experiment, index_entry, sampled_run, user
-from azureml_sandbox.sample_shape import Wanted, nodes
 from azureml_sandbox.world import Document, Workspace, World
 
 WRITTEN_TOGETHER = 500

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from azureml_sandbox import instants
 from azureml_sandbox.documents.rewriting import stable_guid
+from azureml_sandbox.fill.sample_shape import Node, Type, Wanted
 from azureml_sandbox.history import run_document
 from azureml_sandbox.protocol import errors
-from azureml_sandbox.sample_shape import Node, Type, Wanted
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, SCALAR, Document, Series, Workspace
 
 _METRICS = ("loss", "accuracy", "val_loss", "AUC_weighted", "lr")

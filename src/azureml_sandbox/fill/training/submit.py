@@ -1,6 +1,6 @@
 """Submits jobs as a user would, with azure-ai-ml, and waits until all have ended.
 
-    python -m azureml_sandbox.training.submit WORKSPACE.json
+    python -m azureml_sandbox.fill.training.submit WORKSPACE.json
 
 A command, a pipeline with another one inside, a sweep, a job that fails and one that is cancelled. Login is whatever
 DefaultAzureCredential finds in the environment. Prints one line a job: name and status.
@@ -161,7 +161,7 @@ def _sweep() -> Any:  # noqa: ANN401
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m azureml_sandbox.training.submit")
+    parser = argparse.ArgumentParser(prog="python -m azureml_sandbox.fill.training.submit")
     parser.add_argument("workspace", type=Path)
     submit(parser.parse_args().workspace.resolve(), lambda line: print(line, flush=True))  # noqa: T201 - its output
 

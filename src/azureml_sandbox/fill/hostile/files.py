@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from azureml_sandbox.hostile.make import made
-from azureml_sandbox.sample_runs import SampledFile, SampledRun
+from azureml_sandbox.fill.hostile.make import made
+from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun
 from azureml_sandbox.world import BLOB_STORE, RUN_ORIGIN, Document
 
 _BLOB_NAME = 1_024

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from azureml_sandbox import instants
 from azureml_sandbox.documents.recordings import Answer, NotARecording, Recording, http_date
 from azureml_sandbox.documents.rewriting import UNKNOWN_GUID, Rewriting
-from azureml_sandbox.harvested import File, Harvest
+from azureml_sandbox.fill.harvested import File, Harvest
 from azureml_sandbox.history.index_entity import run_of
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Kind, Series
 

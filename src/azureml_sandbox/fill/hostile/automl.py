@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from azureml_sandbox.hostile.kinds import job, v2
-from azureml_sandbox.hostile.make import made, named, scalar
-from azureml_sandbox.sample_runs import SampledFile, SampledRun
+from azureml_sandbox.fill.hostile.kinds import job, v2
+from azureml_sandbox.fill.hostile.make import made, named, scalar
+from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun
 from azureml_sandbox.world import Document, Workspace
 
 _FIRST = 300

@@ -1,6 +1,6 @@
 """Real trainings: what a user's notebooks leave in a workspace, logged through Microsoft's own clients only.
 
-    python -m azureml_sandbox.trainings WORKSPACE.json [--seed 7]
+    python -m azureml_sandbox.fill.notebooks WORKSPACE.json [--seed 7]
 
 WORKSPACE.json is Studio's own file: `subscription_id`, `resource_group`, `workspace_name`. Login is whatever
 DefaultAzureCredential finds in the environment. The seed decides every number; ids, times and durations differ.
@@ -228,7 +228,7 @@ def _point(key: str, value: float, step: int) -> Metric:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m azureml_sandbox.trainings")
+    parser = argparse.ArgumentParser(prog="python -m azureml_sandbox.fill.notebooks")
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()

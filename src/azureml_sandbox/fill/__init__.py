@@ -1,0 +1,1 @@
+"""Histories to fill a workspace with."""
