@@ -19,17 +19,17 @@ from typing import Any, cast
 import uvicorn
 
 from azureml_sandbox import node, provision, state
-from azureml_sandbox.app import App
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.compute.cluster import Cluster
-from azureml_sandbox.control import Control
-from azureml_sandbox.faults import Faults
-from azureml_sandbox.front import Door
+from azureml_sandbox.front.app import App
+from azureml_sandbox.front.control import Control
+from azureml_sandbox.front.faults import Faults
+from azureml_sandbox.front.routes import SPOKEN, Routes
+from azureml_sandbox.front.tunnel import Door
 from azureml_sandbox.pki import Keys
 from azureml_sandbox.protocol.declared_faults import Declared
 from azureml_sandbox.protocol.login import Login, Principal
 from azureml_sandbox.protocol.traffic import Traffic
-from azureml_sandbox.routing import SPOKEN, Routes
 from azureml_sandbox.storage import Storage
 from azureml_sandbox.world import World
 

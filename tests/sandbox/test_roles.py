@@ -10,9 +10,9 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import EnvironmentCredential
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
+from azureml_sandbox.front.routes import PREFIX, SPOKEN
 from azureml_sandbox.protocol.roles import BLOBS, WORKSPACES, action
 from azureml_sandbox.protocol.traffic import Asked
-from azureml_sandbox.routing import PREFIX, SPOKEN
 from azureml_sandbox.running import Sandbox, WorkspaceFile
 from azureml_sandbox.state import Problem
 from sandbox.accounts import ARTIFACTS, Account

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_sandbox import provision
-from azureml_sandbox.faults import Faults
+from azureml_sandbox.front.faults import Faults
 from azureml_sandbox.protocol.declared_faults import Declared
 from azureml_sandbox.protocol.login import Login
 from azureml_sandbox.protocol.traffic import Traffic

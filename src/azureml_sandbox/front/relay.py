@@ -18,9 +18,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from yarl import URL
 
-from azureml_sandbox.admission import WRONG_SIGNATURE, Admission
-from azureml_sandbox.front import METADATA, AsSent
-from azureml_sandbox.pending import PendingCopies
+from azureml_sandbox.front.admission import WRONG_SIGNATURE, Admission
+from azureml_sandbox.front.pending_copies import PendingCopies
+from azureml_sandbox.front.tunnel import METADATA, AsSent
 from azureml_sandbox.protocol import limits, roles
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.login import TokenRefused

@@ -14,19 +14,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from azureml_sandbox import instants, relay
-from azureml_sandbox.admission import Admission
+from azureml_sandbox import instants
 from azureml_sandbox.arm import discovery, subscriptions
 from azureml_sandbox.arm.operations import within
-from azureml_sandbox.control import Control
-from azureml_sandbox.faults import Faults
+from azureml_sandbox.front import relay
+from azureml_sandbox.front.admission import Admission
+from azureml_sandbox.front.control import Control
+from azureml_sandbox.front.faults import Faults
+from azureml_sandbox.front.relay import Relay
+from azureml_sandbox.front.routes import Address, Routes
 from azureml_sandbox.protocol import refusals, roles
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.login import CONTROL_PLANE, HOST, Login, TokenRefused
 from azureml_sandbox.protocol.route import PREFIX, Call, Spoken
 from azureml_sandbox.protocol.traffic import Asked, Traffic
-from azureml_sandbox.relay import Relay
-from azureml_sandbox.routing import Address, Routes
 from azureml_sandbox.storage import SUFFIX, Storage
 from azureml_sandbox.world import Workspace, World
 
