@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from azureml_sandbox import state
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server import state
+from azureml_sandbox.server.sandbox import Sandbox
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 AT_CEILING = 0.9

@@ -7,10 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from azureml_sandbox.blobs import Blobs
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted, nodes
-from azureml_sandbox.opened import opened
+from azureml_sandbox.server.blobs import Blobs
+from azureml_sandbox.server.opened import opened
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN
 
 MIB = 1024 * 1024

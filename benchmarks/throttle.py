@@ -27,7 +27,7 @@ from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.model import RunId
 from azureml_replay.workers import for_each
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 
 SCENES: Mapping[str, list[tuple[float, dict[str, Any]]]] = {
     "width 32": [(20, {"max_in_flight": 32})],

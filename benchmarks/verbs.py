@@ -16,7 +16,7 @@ from benchmarks.measure import Measured, measured, table, written
 from benchmarks.shapes import SHAPES, fill
 
 from azureml_replay.archive.archive import Archive
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 
 HEAD = [
     *("shape", "runs", "width", "verb", "requests", "floor", "ratio", "wall s", "ideal s", "ratio", "runs/s"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from azureml_replay.terminal import log_file
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from environment import point_at
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from azureml_sandbox import state
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server import state
+from azureml_sandbox.server.sandbox import Sandbox
 
 
 def point_at(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:

@@ -11,11 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from azureml_sandbox import filling, node, state
+from azureml_sandbox import filling, node
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.protocol.declared_faults import STRICT, Declared
-from azureml_sandbox.running import Sandbox
-from azureml_sandbox.state import Problem
+from azureml_sandbox.server import state
+from azureml_sandbox.server.sandbox import Sandbox
+from azureml_sandbox.server.state import Problem
 
 app = typer.Typer(
     help="A local workspace that speaks the Azure Machine Learning wire.",
@@ -68,7 +69,7 @@ def serve(  # noqa: PLR0917 - typer names them all
         ready = f"Ready at 127.0.0.1:{state.running(folder).port}"
         typer.echo(f"{ready}; azureml-sandbox env {folder} points clients at it")
         return
-    from azureml_sandbox import serve as server  # noqa: PLC0415 - takes 1.5 s to import, mlflow most of it
+    from azureml_sandbox.server import serve as server  # noqa: PLC0415 - takes 1.5 s to import, mlflow most of it
 
     options = server.Options(
         workspaces=tuple(workspace or ()),

@@ -30,7 +30,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.workspace.source import CopyFile, NewFile, Refused, SecretUrl
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from unit.scripted import Patient
 
 EXPERIMENT = "history/α #1"

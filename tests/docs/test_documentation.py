@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from docs.pages import PAGES, ROOT, Line, blocks, desk, name, typed
 
 LIBRARY = ROOT / "docs" / "reference" / "library.md"

@@ -9,7 +9,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from azureml_sandbox.running import WorkspaceFile
+from azureml_sandbox.server.sandbox import WorkspaceFile
 from e2e.witness import tracking_uri
 
 START_MS = 1_700_000_000_000

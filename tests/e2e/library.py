@@ -19,7 +19,7 @@ from azureml_replay.azure.workspace import connect
 from azureml_replay.diagnosis.doctor import Diagnosis, diagnosed
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import Migrated, MigrateOptions, migrate
-from azureml_sandbox.running import WorkspaceFile
+from azureml_sandbox.server.sandbox import WorkspaceFile
 
 
 class FastClock:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from azureml_sandbox.running import WorkspaceFile
+from azureml_sandbox.server.sandbox import WorkspaceFile
 
 PROGRAMS = Path(__file__).parent / "azureml_core"
 HOME = Path(sys.prefix) / "share" / "azureml-core"

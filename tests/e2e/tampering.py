@@ -11,11 +11,11 @@ from azure.storage.blob import ContentSettings
 
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_sandbox import instants
-from azureml_sandbox.blobs import Blobs
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
-from azureml_sandbox.opened import opened
 from azureml_sandbox.protocol import errors
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.blobs import Blobs
+from azureml_sandbox.server.opened import opened
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, Series, Workspace, World, scalar
 
 HOME = "verdict"

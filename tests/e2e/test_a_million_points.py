@@ -14,7 +14,7 @@ import pytest
 
 from azureml_sandbox import instants
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import Document, scalar
 from e2e.tampering import BEGIN, Held, change
 

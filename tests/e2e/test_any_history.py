@@ -26,7 +26,7 @@ from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox import instants
 from azureml_sandbox.fill.sample_runs import empty_run, experiment
 from azureml_sandbox.protocol import errors
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import Document
 from azureml_sandbox.world import Series as Held_Series
 from e2e.library import migrated

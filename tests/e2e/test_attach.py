@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.cli import run
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import BLOB_STORE
 from e2e.tampering import Change, Held, change, fill, index_of
 

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from azureml_sandbox.fill.load import load
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e import old_sdk
 from e2e.histories import small
 from e2e.test_migration import LINEAGE_TAG, replay

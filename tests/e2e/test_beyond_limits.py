@@ -14,7 +14,7 @@ from azureml_replay.archive.documents import KEPT
 from azureml_replay.model import RunId
 from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar
 from e2e.library import migrated
 from e2e.tampering import BYTES, FILE, Held, change, fill, row

@@ -25,7 +25,7 @@ from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.selection import Selection
 from azureml_replay.verification.verify import Verdict, verify
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut
 from e2e.tampering import FILE, Held, change, fill
 

@@ -10,7 +10,7 @@ import pytest
 
 from azureml_replay.cli import run
 from azureml_replay.errors import Exit
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 
 
 @pytest.fixture

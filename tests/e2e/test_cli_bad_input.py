@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 
 SOURCE = "sub-1/group/ws"
 NO_WORKSPACE_NEEDED = {"PATH": os.environ["PATH"], "HTTPS_PROXY": "http://127.0.0.1:1"}

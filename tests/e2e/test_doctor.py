@@ -17,7 +17,7 @@ from azureml_replay.diagnosis.doctor import Diagnosis
 from azureml_replay.diagnosis.sheet import PROBES, Outcome, Row
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.target.probe import EXPERIMENT, Probe
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import configured, examined, migrated
 from e2e.witness import look
 

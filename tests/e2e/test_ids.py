@@ -11,8 +11,8 @@ from mlflow import MlflowClient
 
 from azureml_replay.direct.replay import OnConflict, ReplayOptions
 from azureml_replay.verbs import Migrated, MigrateOptions
-from azureml_sandbox.opened import opened
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.opened import opened
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
 from e2e.witness import look, tracking_uri
 

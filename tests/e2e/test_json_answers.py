@@ -13,7 +13,7 @@ from azureml_replay.cli.app import app
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.cli.reference import ANSWERS, commands, commands_page, json_page
 from azureml_replay.report_page.write import BUNDLE
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 

@@ -17,7 +17,7 @@ import pytest
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox.fill.sample_shape import Wanted
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import scalar
 from e2e.library import DiesAt, PowerCut, cut_and_continue, migrated
 from e2e.tampering import Held, change, fill, row

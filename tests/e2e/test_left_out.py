@@ -12,7 +12,7 @@ from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.selection import Selection
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.tampering import change, fill
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from e2e.witness import look
 from environment import point_at
 

@@ -50,7 +50,7 @@ from azureml_replay.model import RunId, WorkspaceRef
 from azureml_replay.synthetic.options import job_of
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.test_seed_commands import configured, extract, jobs_of
 from e2e.test_seed_replays import CONFIGS, originals, replay
 from e2e.witness import Seen, look, ml_client, tracking_uri

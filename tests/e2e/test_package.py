@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 
 ROOT = Path(__file__).parents[2]
 OUTSIDE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

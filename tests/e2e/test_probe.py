@@ -14,7 +14,7 @@ from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import EXPERIMENT
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
 from e2e.witness import look
 

@@ -13,7 +13,7 @@ from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox.fill.load import load
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from e2e.library import migrated
 
 RECORDINGS = Path(

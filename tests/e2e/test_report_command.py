@@ -18,7 +18,7 @@ from azureml_replay.report_page.curves import State, metrics_of
 from azureml_replay.report_page.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
 from azureml_replay.verification.verify import verify
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from e2e.library import FastClock
 from e2e.tampering import change, fill, in_rows, row
 from e2e.test_migration import replay

@@ -21,7 +21,7 @@ from azureml_replay.target.probe import probed
 from azureml_replay.verification.verify import verify
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import FastClock, configured
 
 SAMPLE = Wanted(runs=104, experiments=1, series=2, points=260, artifacts=2)

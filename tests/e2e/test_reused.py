@@ -13,7 +13,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.direct.replay import OnConflict, ReplayOptions
 from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, PowerCut, migrated
 from e2e.tampering import BEGIN, FILE, Held, change, fill, in_run
 from e2e.test_undo import undone

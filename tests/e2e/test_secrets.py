@@ -18,8 +18,8 @@ import requests
 from azure.identity import DefaultAzureCredential
 from mlflow import MlflowClient
 
-from azureml_sandbox.opened import opened
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.opened import opened
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.witness import ml_client, tracking_uri
 
 RUN = "with-secrets"

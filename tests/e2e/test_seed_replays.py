@@ -13,7 +13,7 @@ import pytest
 
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.test_seed_commands import command, configured, extract, jobs_of, run
 from e2e.witness import Seen, look
 from environment import point_at

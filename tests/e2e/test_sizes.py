@@ -10,7 +10,7 @@ import pytest
 from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from e2e.library import migrated
 from e2e.witness import ml_client
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from azureml_replay.model import TERMINAL
 from azureml_replay.selection import STATUSES, Selection
 from azureml_sandbox.fill.sample_runs import empty_run, experiment
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
 from e2e.tampering import BEGIN, HOME, Held, change
 

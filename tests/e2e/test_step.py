@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 
 import azureml_replay
 from azureml_replay.synthetic.staging.batches import parts, requests
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.witness import tracking_uri
 
 STEP = Path(azureml_replay.__file__).parent / "synthetic" / "step"

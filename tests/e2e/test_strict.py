@@ -20,7 +20,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.target.probe import EXPERIMENT, Probe
 from azureml_replay.verbs import Migrated
 from azureml_sandbox.fill.sample import Wanted, sample
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import FastClock, configured, migrated
 from e2e.witness import look, ml_client, tracking_uri
 

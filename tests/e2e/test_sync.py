@@ -20,7 +20,7 @@ from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.planning.plan import LAST_ONLY, PlanOptions, plan
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import Migrated, MigrateOptions
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, Document
 from e2e.library import migrated
 from e2e.tampering import BYTES, FILE, OTHER_BYTES, Change, Held, change, file_bytes, fill, in_run, row

@@ -37,8 +37,8 @@ from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic,
 from azureml_replay.terminal.terminal import as_json
 from azureml_replay.undoing import undoable
 from azureml_replay.verification.verify import Verdict
-from azureml_sandbox.opened import opened as world_of
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.opened import opened as world_of
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
 from e2e.witness import look, ml_client, tracking_uri
 from environment import point_at

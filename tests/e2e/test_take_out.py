@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.app import app
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
 from e2e.witness import look
 

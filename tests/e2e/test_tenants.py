@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from uuid import uuid4
 
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
 
 

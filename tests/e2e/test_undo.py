@@ -20,7 +20,7 @@ from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.undoing import Undone, undo
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.histories import small
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
 from e2e.tampering import change, fill, in_run

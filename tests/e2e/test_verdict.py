@@ -18,7 +18,7 @@ from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.selection import Selection
 from azureml_replay.verification.verify import verify
 from azureml_sandbox import instants
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, Document, scalar
 from e2e.library import FastClock, migrated
 from e2e.tampering import (

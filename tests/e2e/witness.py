@@ -18,7 +18,7 @@ from azure.identity import DefaultAzureCredential
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-from azureml_sandbox.running import WorkspaceFile
+from azureml_sandbox.server.sandbox import WorkspaceFile
 
 
 @dataclass(frozen=True)

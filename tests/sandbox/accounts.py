@@ -11,7 +11,7 @@ import requests
 from azure.core.credentials import TokenCredential
 from azure.storage.blob import BlobSasPermissions, BlobServiceClient, generate_blob_sas
 
-from azureml_sandbox.running import WorkspaceFile
+from azureml_sandbox.server.sandbox import WorkspaceFile
 
 ARTIFACTS = "azureml"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from azure.identity import EnvironmentCredential
 
-from azureml_sandbox.running import WorkspaceFile
+from azureml_sandbox.server.sandbox import WorkspaceFile
 from sandbox.plane import Plane
 
 

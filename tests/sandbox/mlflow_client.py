@@ -12,7 +12,7 @@ from azure.ai.ml import MLClient
 from azure.identity import DefaultAzureCredential
 from mlflow import MlflowClient
 
-from azureml_sandbox.running import WorkspaceFile
+from azureml_sandbox.server.sandbox import WorkspaceFile
 
 
 @pytest.fixture

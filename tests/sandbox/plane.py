@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from azureml_sandbox.running import WorkspaceFile
+from azureml_sandbox.server.sandbox import WorkspaceFile
 
 _HOSTS = {"arm": ("https://management.azure.com", "")} | {
     service: ("https://{region}.api.azureml.ms", f"/{service}/{version}")

@@ -13,7 +13,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.identity import EnvironmentCredential
 
 from azureml_sandbox import instants
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import Workspace, World
 from sandbox.plane import Plane
 

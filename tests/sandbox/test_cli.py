@@ -15,8 +15,8 @@ import psutil
 import pytest
 from azure.identity import EnvironmentCredential
 
-from azureml_sandbox import state
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server import state
+from azureml_sandbox.server.sandbox import Sandbox
 from environment import point_at
 from sandbox.accounts import ARTIFACTS, Account, arm
 
@@ -126,7 +126,7 @@ def test_storage_saves_and_leaves_when_the_server_is_killed(served: Path, monkey
 STARTER = """
 import sys
 from pathlib import Path
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 
 sandbox = Sandbox.start(Path(sys.argv[1]))
 print("ready", flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from azure.ai.ml import command
 from azure.ai.ml.entities import Data, Environment
 
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from sandbox.jobs import API, ENVIRONMENT, Jobs, jobs, python
 from sandbox.test_arm import chain
 

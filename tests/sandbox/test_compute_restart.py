@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from azure.identity import EnvironmentCredential
 
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from environment import point_at
 from sandbox.jobs import CLUSTER, Jobs, alive
 from sandbox.plane import Plane

@@ -15,7 +15,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError
 from azure.identity import EnvironmentCredential
 from azure.storage.blob import BlobBlock, BlobClient, StorageErrorCode
 
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from sandbox.accounts import ARTIFACTS, Account
 
 MIB = 1024 * 1024

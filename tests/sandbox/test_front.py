@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from azureml_sandbox import state
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server import state
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from sandbox.accounts import arm_address
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from sandbox.plane import Plane, error
 
 START, END = "2023-04-14T01:37:46.1717002+00:00", "2023-04-14T01:39:50.9300388+00:00"

@@ -20,9 +20,9 @@ from azure.storage.blob import (
     generate_blob_sas,
 )
 
-from azureml_sandbox.blobs import Blobs
-from azureml_sandbox.opened import opened
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.blobs import Blobs
+from azureml_sandbox.server.opened import opened
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from sandbox.accounts import ARTIFACTS, Account
 from sandbox.plane import Plane
 

@@ -13,7 +13,7 @@ from azure.ai.ml import MLClient
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential, DefaultAzureCredential, EnvironmentCredential
 
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from sandbox.accounts import arm_address
 
 ARM = "https://management.azure.com/.default"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from sandbox.plane import Plane, error
 
 TIME = "2024-05-13T08:37:06.7321234+00:00"

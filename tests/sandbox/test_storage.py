@@ -11,7 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, 
 from azure.identity import ClientSecretCredential, EnvironmentCredential
 from azure.storage.blob import BlobClient, BlobSasPermissions, generate_blob_sas
 
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from sandbox.accounts import ARTIFACTS, Account
 
 NAMES = [

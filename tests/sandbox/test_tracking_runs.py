@@ -13,7 +13,7 @@ from mlflow.entities import ViewType
 from mlflow.exceptions import RestException
 from requests import Response
 
-from azureml_sandbox.running import WorkspaceFile
+from azureml_sandbox.server.sandbox import WorkspaceFile
 
 pytest_plugins = ("sandbox.mlflow_client",)
 

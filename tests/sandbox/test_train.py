@@ -15,7 +15,7 @@ import requests
 from azure.ai.ml import MLClient
 from azure.identity import EnvironmentCredential
 
-from azureml_sandbox.running import Sandbox
+from azureml_sandbox.server.sandbox import Sandbox
 from environment import point_at
 from sandbox.plane import Plane
 

@@ -15,9 +15,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-from azureml_sandbox import state
 from azureml_sandbox.fill import notebooks
-from azureml_sandbox.running import Sandbox, WorkspaceFile
+from azureml_sandbox.server import state
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from sandbox.plane import Plane
 
 pytest_plugins = ("sandbox.mlflow_client",)

@@ -12,15 +12,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from azureml_sandbox import instants, state
-from azureml_sandbox.blobs import Blobs
+from azureml_sandbox import instants
 from azureml_sandbox.documents.recordings import Recording, read
 from azureml_sandbox.documents.rewriting import Rewriting, stable_guid
 from azureml_sandbox.fill import completion
 from azureml_sandbox.fill.completion import is_made_up
 from azureml_sandbox.fill.harvest import harvest
 from azureml_sandbox.fill.harvested import RUN_FILE, File, Harvest
-from azureml_sandbox.opened import opened
+from azureml_sandbox.server import state
+from azureml_sandbox.server.blobs import Blobs
+from azureml_sandbox.server.opened import opened
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, Workspace, World
 
 _UNNAMED = "experiment-"

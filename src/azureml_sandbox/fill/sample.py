@@ -14,13 +14,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from azureml_sandbox import instants, state
-from azureml_sandbox.blobs import Blobs
+from azureml_sandbox import instants
 from azureml_sandbox.fill.hostile import FAMILIES, hostile_experiments, hostile_runs
 from azureml_sandbox.fill.sample_jobs import job_document
 from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun, experiment, index_entry, sampled_run, user
 from azureml_sandbox.fill.sample_shape import Wanted, nodes
-from azureml_sandbox.opened import opened
+from azureml_sandbox.server import state
+from azureml_sandbox.server.blobs import Blobs
+from azureml_sandbox.server.opened import opened
 from azureml_sandbox.world import Document, Workspace, World
 
 WRITTEN_TOGETHER = 500

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import uvicorn
 
-from azureml_sandbox import node, provision, state
+from azureml_sandbox import node, provision
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.compute.cluster import Cluster
 from azureml_sandbox.front.app import App
@@ -30,6 +30,7 @@ from azureml_sandbox.pki import Keys
 from azureml_sandbox.protocol.declared_faults import Declared
 from azureml_sandbox.protocol.login import Login, Principal
 from azureml_sandbox.protocol.traffic import Traffic
+from azureml_sandbox.server import state
 from azureml_sandbox.storage import Storage
 from azureml_sandbox.world import World
 
