@@ -28,11 +28,11 @@ from benchmarks.shapes import SHAPES, Shape, fill
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.storage.blocks import BLOCK_BYTES
-from azureml_sandbox.delegation import delegated_sas
 from azureml_sandbox.server.blobs import Blobs
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox
-from azureml_sandbox.storage import SUFFIX, pool
+from azureml_sandbox.storage.delegation import delegated_sas
+from azureml_sandbox.storage.storage import SUFFIX, pool
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN
 
 HEAD = [

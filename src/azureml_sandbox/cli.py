@@ -11,12 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from azureml_sandbox import filling, node
+from azureml_sandbox import filling
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.protocol.declared_faults import STRICT, Declared
 from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.server.state import Problem
+from azureml_sandbox.storage import azurite
 
 app = typer.Typer(
     help="A local workspace that speaks the Azure Machine Learning wire.",
@@ -144,8 +145,8 @@ def stop(folder: Dir) -> None:
 
 def _install() -> None:
     try:
-        node.install(partial(typer.echo, err=True))
-    except node.Unavailable as error:
+        azurite.install(partial(typer.echo, err=True))
+    except azurite.Unavailable as error:
         raise Problem(str(error)) from error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from azureml_sandbox.protocol.login import Login
-from azureml_sandbox.storage import Storage
+from azureml_sandbox.storage.storage import Storage
 from azureml_sandbox.world import Workspace, World
 
 REGIONS = ("westeurope", "eastus2", "northeurope", "southcentralus")

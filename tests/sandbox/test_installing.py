@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from azureml_sandbox import installing
+from azureml_sandbox.storage import installing
 
 FILLS = "import sys, time; open('a', 'wb').write(b'x' * 3_000_000); time.sleep(0.3); sys.exit({code})"
 

@@ -11,7 +11,7 @@ from azureml_sandbox.compute import NODES
 from azureml_sandbox.compute.record import Record, failure
 from azureml_sandbox.compute.site import Drive, Site
 from azureml_sandbox.protocol.login import Login
-from azureml_sandbox.storage import Storage
+from azureml_sandbox.storage.storage import Storage
 from azureml_sandbox.world import Workspace, World
 
 _LOST = "The node was lost while the job ran: the sandbox was stopped."

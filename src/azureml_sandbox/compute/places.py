@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from azureml_sandbox.storage import SUFFIX
+from azureml_sandbox.storage.storage import SUFFIX
 from azureml_sandbox.world import Workspace, World
 
 _DATASTORE = re.compile(

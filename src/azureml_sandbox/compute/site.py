@@ -11,7 +11,7 @@ from pathlib import Path
 from azureml_sandbox.compute.places import Place, place
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.protocol.login import Login
-from azureml_sandbox.storage import Storage
+from azureml_sandbox.storage.storage import Storage
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Workspace, World
 
 Drive = Callable[["Site", Record], Awaitable[str]]

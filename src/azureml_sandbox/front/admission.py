@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from azureml_sandbox.delegation import SERVICE, SERVICE_TENANT
 from azureml_sandbox.protocol import roles
 from azureml_sandbox.protocol.declared_faults import Declared
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.login import STORAGE, Login
-from azureml_sandbox.storage import SUFFIX
+from azureml_sandbox.storage.delegation import SERVICE, SERVICE_TENANT
+from azureml_sandbox.storage.storage import SUFFIX
 from azureml_sandbox.world import Workspace
 
 NO_KEYS = Refused(

@@ -28,7 +28,7 @@ from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.login import CONTROL_PLANE, HOST, Login, TokenRefused
 from azureml_sandbox.protocol.route import PREFIX, Call, Spoken
 from azureml_sandbox.protocol.traffic import Asked, Traffic
-from azureml_sandbox.storage import SUFFIX, Storage
+from azureml_sandbox.storage.storage import SUFFIX, Storage
 from azureml_sandbox.world import Workspace, World
 
 ARM_HOST = "management.azure.com"

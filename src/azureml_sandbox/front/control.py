@@ -14,7 +14,7 @@ from azureml_sandbox.front.faults import Faults
 from azureml_sandbox.protocol.declared_faults import Declared
 from azureml_sandbox.protocol.login import Login
 from azureml_sandbox.protocol.traffic import Traffic
-from azureml_sandbox.storage import Storage
+from azureml_sandbox.storage.storage import Storage
 from azureml_sandbox.world import World
 
 

@@ -27,8 +27,8 @@ from azureml_sandbox.protocol.login import TokenRefused
 from azureml_sandbox.protocol.refusals import refuse, unauthorized
 from azureml_sandbox.protocol.route import Effect
 from azureml_sandbox.protocol.traffic import Asked
-from azureml_sandbox.sharedkey import authorization
-from azureml_sandbox.storage import SUFFIX, Storage
+from azureml_sandbox.storage.sharedkey import authorization
+from azureml_sandbox.storage.storage import SUFFIX, Storage
 
 _OF_THE_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "date"})
 _SKIPPED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")

@@ -20,7 +20,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from azureml_sandbox.storage import SUFFIX
+from azureml_sandbox.storage.storage import SUFFIX
 
 _PUBLIC = re.compile(
     r"(?:management\.azure\.com|login\.microsoftonline\.com|ml\.azure\.com"

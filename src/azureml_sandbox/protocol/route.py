@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 if TYPE_CHECKING:
-    from azureml_sandbox.storage import Storage
+    from azureml_sandbox.storage.storage import Storage
     from azureml_sandbox.world import Workspace, World
 
 Service = Literal["arm", "history", "metric", "artifact", "mlflow", "data", "index", "content"]

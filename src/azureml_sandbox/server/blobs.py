@@ -13,9 +13,9 @@ from pathlib import Path
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobBlock, ContainerClient, ContentSettings
 
-from azureml_sandbox.delegation import delegated_sas
 from azureml_sandbox.server import state
-from azureml_sandbox.storage import SUFFIX, pool
+from azureml_sandbox.storage.delegation import delegated_sas
+from azureml_sandbox.storage.storage import SUFFIX, pool
 from azureml_sandbox.world import Workspace
 
 _BLOCK_BYTES = 4 * 1024 * 1024

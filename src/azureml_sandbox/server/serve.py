@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import uvicorn
 
-from azureml_sandbox import node, provision
+from azureml_sandbox import provision
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.compute.cluster import Cluster
 from azureml_sandbox.front.app import App
@@ -31,7 +31,8 @@ from azureml_sandbox.protocol.declared_faults import Declared
 from azureml_sandbox.protocol.login import Login, Principal
 from azureml_sandbox.protocol.traffic import Traffic
 from azureml_sandbox.server import state
-from azureml_sandbox.storage import Storage
+from azureml_sandbox.storage import azurite
+from azureml_sandbox.storage.storage import Storage
 from azureml_sandbox.world import World
 
 DEFAULT_WORKSPACES = ("source", "target")
@@ -67,9 +68,9 @@ def run(folder: Path, options: Options, say: Callable[[str], None]) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.basicConfig(level=logging.WARNING, handlers=[handler])
         try:
-            node.install(say)
+            azurite.install(say)
             asyncio.run(_serve(folder, options, say))
-        except (provision.Unusable, node.Unavailable) as error:
+        except (provision.Unusable, azurite.Unavailable) as error:
             raise state.Problem(str(error)) from error
 
 

@@ -26,9 +26,9 @@ from azure.storage.blob import (
 )
 from yarl import URL
 
-from azureml_sandbox.delegation import delegated_sas
-from azureml_sandbox.node import Azurite
 from azureml_sandbox.pki import write_private
+from azureml_sandbox.storage.azurite import Azurite
+from azureml_sandbox.storage.delegation import delegated_sas
 
 SUFFIX = ".blob.core.windows.net"
 VERSION = "2025-11-05"

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from azureml_sandbox.delegation import seed
-from azureml_sandbox.installing import watched
+from azureml_sandbox.storage.delegation import seed
+from azureml_sandbox.storage.installing import watched
 
 VERSION = "3.37.0"
 SIZE_MB = 163

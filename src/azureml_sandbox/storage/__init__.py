@@ -1,0 +1,1 @@
+"""Blob storage: Azurite behind the front, with its keys and signatures."""
