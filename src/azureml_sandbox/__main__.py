@@ -1,5 +1,5 @@
 """python -m azureml_sandbox."""
 
-from azureml_sandbox.command import main
+from azureml_sandbox.cli.command import main
 
 main()

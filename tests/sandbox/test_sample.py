@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from azureml_sandbox.cli import app
+from azureml_sandbox.cli.app import app
 from azureml_sandbox.fill.hostile import hostile_runs
 from azureml_sandbox.fill.sample import experiments, regular_runs, sample
 from azureml_sandbox.fill.sample_runs import SampledRun

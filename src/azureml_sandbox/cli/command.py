@@ -12,7 +12,7 @@ NEEDED = (
 def main() -> None:
     """Run the command line. Without the extra's packages: one line on stderr and exit code 2."""
     try:
-        from azureml_sandbox.cli import main as run  # noqa: PLC0415 - what this file is for
+        from azureml_sandbox.cli.app import main as run  # noqa: PLC0415 - what this file is for
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("azureml_sandbox"):
             raise

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from azureml_sandbox import filling
+from azureml_sandbox.cli import fill as filling
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.protocol.declared_faults import STRICT, Declared
 from azureml_sandbox.server import state
