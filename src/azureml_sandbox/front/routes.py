@@ -27,7 +27,7 @@ _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
 SPOKEN: tuple[Spoken, ...] = tuple(
-    route for service in (arm, history, metrics, artifacts, tracking, data) for route in service.ROUTES
+    route for service in (arm, runs, metrics, artifacts, tracking, data) for route in service.ROUTES
 )
 """What all services say they speak."""
 
