@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox
-from azureml_sandbox.server.state import Problem
 
 RECORDINGS = Path("../shared/service/recordings")
 """Recorded answers of the real service, where the reader has them; `AZUREML_REPLAY_RECORDINGS` names another place."""

@@ -10,8 +10,8 @@ import pytest
 import requests
 from azure.identity import EnvironmentCredential
 
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from azureml_sandbox.server.state import Problem
 from sandbox.accounts import ARTIFACTS, Account, arm_address
 
 

@@ -18,9 +18,9 @@ from azureml_sandbox import instants
 from azureml_sandbox.fill.completion import MADE_UP
 from azureml_sandbox.fill.load import Loaded, load
 from azureml_sandbox.history import run_document
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from azureml_sandbox.server.state import Problem
 from azureml_sandbox.world import Workspace
 from conftest import point_at
 

@@ -11,10 +11,10 @@ from azure.identity import EnvironmentCredential
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
 from azureml_sandbox.front.routes import PREFIX, SPOKEN
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.roles import BLOBS, WORKSPACES, action
 from azureml_sandbox.protocol.traffic import Asked
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from azureml_sandbox.server.state import Problem
 from sandbox.accounts import ARTIFACTS, Account
 from sandbox.plane import Plane, error
 

@@ -17,10 +17,10 @@ from azureml_sandbox.fill.hostile import hostile_runs
 from azureml_sandbox.fill.sample import experiments, regular_runs, sample
 from azureml_sandbox.fill.sample_runs import SampledRun
 from azureml_sandbox.fill.sample_shape import Wanted, nodes
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.server.blobs import Blobs
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from azureml_sandbox.server.state import Problem
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, RUN_ORIGIN, Document, Workspace, World
 from conftest import point_at
 

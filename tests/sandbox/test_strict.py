@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from azureml_sandbox.pki import Keys
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.login import Login, Principal
 from azureml_sandbox.server.sandbox import Sandbox
-from azureml_sandbox.server.state import Problem
 from sandbox.plane import Plane, error
 
 END = "2024-01-01T00:00:00.1234567+00:00"

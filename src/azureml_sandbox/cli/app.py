@@ -13,10 +13,10 @@ import typer
 
 from azureml_sandbox.cli import fill as filling
 from azureml_sandbox.compute import NODES
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.declared_faults import STRICT, Declared
 from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox
-from azureml_sandbox.server.state import Problem
 from azureml_sandbox.storage import azurite
 
 app = typer.Typer(

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from azureml_sandbox import instants
-from azureml_sandbox.server.state import Problem
+from azureml_sandbox.problem import Problem
 
 _WORKSPACE = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+"
 _ARM = re.compile(rf"(?i)https://management\.azure\.com{_WORKSPACE}(/.*)?$")

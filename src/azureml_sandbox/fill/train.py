@@ -13,11 +13,11 @@ from pathlib import Path
 from azureml_sandbox import instants
 from azureml_sandbox.fill.sample_runs import SampledRun, index_entry, user
 from azureml_sandbox.fill.training.automl import EXPERIMENT, automl
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
 from azureml_sandbox.server.blobs import Blobs
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox
-from azureml_sandbox.server.state import Problem
 from azureml_sandbox.world import Workspace, World
 
 Say = Callable[[str], None]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from azureml_sandbox.server.state import Problem
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.world import Workspace, World
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
-from azureml_sandbox.server.state import Problem
 
 _START_S, _STOP_S = 60, 10
 

@@ -10,11 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from azureml_sandbox.pki import Keys, write_private
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.login import Principal
-
-
-class Problem(Exception):
-    """What the user can mend; the message is one line with what to do."""
 
 
 @dataclass(frozen=True, slots=True)
