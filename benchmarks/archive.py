@@ -19,10 +19,10 @@ from pathlib import Path
 from benchmarks.measure import table, watched, written
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
     Experiment,
-    Instant,
     Location,
     Points,
     Run,

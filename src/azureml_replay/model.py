@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import NewType, TypeAlias
+
+from azureml_replay.instants import Instant
+from azureml_replay.model import TERMINAL, Run
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 Value: TypeAlias = "float | int | str | bool | None"
@@ -15,60 +15,6 @@ Value: TypeAlias = "float | int | str | bool | None"
 
 RunId = NewType("RunId", str)
 """Also the job's name: the service uses one for both."""
-
-TICKS_PER_SECOND = 10_000_000
-_SECOND = timedelta(seconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_UTC = datetime(1970, 1, 1)  # noqa: DTZ001 the same without its zone, which is written by hand
-_SECONDS_PER_DAY = 86_400
-_IN_UTC = (None, "Z", "+00:00")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?\d*(Z|[+-]\d\d:\d\d)?\Z")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Instant:
-    """A moment as the service stores it."""
-
-    ticks: int
-    """100-nanosecond ticks since the Unix epoch, UTC: datetime would lose the seventh decimal (responses.md 9)."""
-
-    @classmethod
-    def parse(cls, text: str) -> Instant:
-        """Reads .NET round-trip stamps: decimals, `Z`, an offset, or no zone (then UTC).
-
-        Decimals beyond the seventh are less than a tick, and cut. Raises ValueError on anything else.
-        """
-        found = _TIME.match(text)
-        if not found:
-            raise ValueError(f"not a time stamp: {text!r}")
-        to_the_second, fraction, zone = found.groups()
-        if zone in _IN_UTC:
-            since = datetime.fromisoformat(to_the_second) - _EPOCH_UTC  # no zone to reckon with: 4.2 µs, not 5.2
-        else:
-            since = datetime.fromisoformat(to_the_second + zone) - _EPOCH
-        seconds = since.days * _SECONDS_PER_DAY + since.seconds
-        return cls(seconds * TICKS_PER_SECOND + int((fraction or "").ljust(7, "0")))
-
-    @classmethod
-    def of(cls, moment: datetime) -> Instant:
-        """From an aware datetime; microseconds become tens of ticks."""
-        return cls((moment - _EPOCH) // timedelta(microseconds=1) * 10)
-
-    def __str__(self) -> str:
-        """The service's own form: trailing zeros cut, offset `+00:00`."""
-        return stamp(self.ticks)
-
-
-def stamp(ticks: int) -> str:
-    """`str(Instant(ticks))`, for the many rows of metrics."""
-    seconds, rest = divmod(ticks, TICKS_PER_SECOND)
-    fraction = f".{rest:07d}".rstrip("0") if rest else ""
-    return f"{_second(seconds)}{fraction}+00:00"
-
-
-@lru_cache(maxsize=1_000)  # what is logged together has the same second: 0.5 µs a stamp, not 1.5
-def _second(seconds: int) -> str:
-    return (_EPOCH_UTC + seconds * _SECOND).isoformat()  # strftime takes 5 times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,3 +370,7 @@ class Differing:
     actual: Points
     absent: Points
     extra: Points
+
+
+Editable: TypeAlias = Mapping[str, str | bool | None]
+"""By the name that a finding shows: `tag owner`, `description`, …. A name that is not there has no value."""

@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from azureml_replay.errors import UserError
-from azureml_replay.model import TERMINAL, Instant, Listed, RunId
+from azureml_replay.instants import Instant
+from azureml_replay.model import TERMINAL, Listed, RunId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from azureml_replay.model import Instant
+from azureml_replay.instants import Instant
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 

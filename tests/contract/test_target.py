@@ -14,12 +14,12 @@ from azureml_replay.azure.storage import blocks as azure_blocks
 from azureml_replay.azure.storage import files as azure_files
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.errors import NotFound, Rejected, Uncertain, UserError
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     ARTIFACT_STORE,
     ROWS_PER_CHUNK,
     AssetReference,
     Experiment,
-    Instant,
     Location,
     Points,
     Row,

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.wire import decode
 from azureml_replay.comparison.runs import compare_runs, identity, shown
-from azureml_replay.model import Instant, Points, Run
+from azureml_replay.instants import Instant
+from azureml_replay.model import Points, Run
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.redact import redact

@@ -117,7 +117,7 @@ def test_jobs_json_holds_every_point_and_names_every_file(trained) -> None:
 
 
 def milliseconds(stamp: str) -> int:
-    from azureml_replay.model import Instant
+    from azureml_replay.instants import Instant
 
     return Instant.parse(stamp).ticks // 10_000
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from azureml_replay.azure.wire import decode, decode_metrics, encode
 from azureml_replay.comparison.runs import compare_runs, identity, shown
-from azureml_replay.model import AssetReference, Instant, Points, Run, RunId, Series, SeriesKey
+from azureml_replay.instants import Instant
+from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
 from azureml_sandbox import instants

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import KEPT, REDACTED, UNREAD
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
     Artifact,
     AssetReference,
     Experiment,
     FileTotals,
-    Instant,
     Job,
     Location,
     Omission,

@@ -20,18 +20,8 @@ from azureml_replay.comparison.runs import (
     identity,
     missing,
 )
-from azureml_replay.model import (
-    AssetReference,
-    Finding,
-    Instant,
-    Location,
-    Row,
-    Run,
-    RunId,
-    Series,
-    SeriesKey,
-    StoredFile,
-)
+from azureml_replay.instants import Instant
+from azureml_replay.model import AssetReference, Finding, Location, Row, Run, RunId, Series, SeriesKey, StoredFile
 
 R1 = RunId("r1")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from azureml_replay.comparison.three_way import BEGUN, Editable, Fate, fates
-from azureml_replay.model import Run, RunId
+from azureml_replay.comparison.three_way import BEGUN, Fate, fates
+from azureml_replay.model import Editable, Run, RunId
 
 
 @pytest.mark.parametrize("sent", [None, BEGUN, {"status": "Completed", "hidden": False}])

@@ -9,11 +9,11 @@ import pytest
 from azureml_replay.archive import histories
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
     CodeReference,
     FileTotals,
-    Instant,
     Job,
     Location,
     Omission,

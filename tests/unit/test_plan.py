@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
     AssetReference,
     FileTotals,
-    Instant,
     Job,
     Listed,
     Location,

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
-from azureml_replay.model import Instant, Location, Row, RunId, Series, SeriesKey, StoredFile, WorkspaceRef
+from azureml_replay.instants import Instant
+from azureml_replay.model import Location, Row, RunId, Series, SeriesKey, StoredFile, WorkspaceRef
 from azureml_replay.report_page import NotBuilt, report
 from azureml_replay.report_page import write as writing
 from azureml_replay.report_page.blocks import Numbers, block

@@ -17,6 +17,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.legacy import was_extracted
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
+from azureml_replay.instants import Instant
 from azureml_replay.jobs_json import entry
 from azureml_replay.jobs_json import scan as scanning
 from azureml_replay.jobs_json.index import JobsIndex
@@ -26,7 +27,6 @@ from azureml_replay.jobs_json.write import Written, write_jobs
 from azureml_replay.model import (
     Artifact,
     AssetReference,
-    Instant,
     Job,
     Location,
     Omission,

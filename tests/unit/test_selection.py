@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.errors import UserError
-from azureml_replay.model import TERMINAL, Instant, Listed, RunId
+from azureml_replay.instants import Instant
+from azureml_replay.model import TERMINAL, Listed, RunId
 from azureml_replay.selection import STATUSES, Selection, choose, chosen, is_type, known_status, known_type, moment
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from azureml_replay.archive.ledger import Receipt, State, points_item
 from azureml_replay.direct.standing import Standing
-from azureml_replay.model import Instant
+from azureml_replay.instants import Instant
 
 S, B = State.SENT, State.SENDING
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.model import Instant, Json, Omission, RunId, WorkspaceRef
+from azureml_replay.instants import Instant
+from azureml_replay.model import Json, Omission, RunId, WorkspaceRef
 from azureml_replay.planning import lineage
 from azureml_replay.planning.fit import OVERFLOW_FILE
 from azureml_replay.synthetic.bodies.graph import Place, submission

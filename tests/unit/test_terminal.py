@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.cli.results import planned, verified
-from azureml_replay.model import Finding, Instant, RunId
+from azureml_replay.instants import Instant
+from azureml_replay.model import Finding, RunId
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Silent
 from azureml_replay.terminal.bars import drawn_progress

@@ -13,18 +13,8 @@ from hypothesis import strategies as st
 
 from azureml_replay.azure.wire import decode, decode_metrics, decode_storage, encode
 from azureml_replay.errors import Rejected
-from azureml_replay.model import (
-    AssetReference,
-    Instant,
-    Location,
-    Points,
-    Row,
-    Run,
-    RunId,
-    Series,
-    SeriesKey,
-    StoredFile,
-)
+from azureml_replay.instants import Instant
+from azureml_replay.model import AssetReference, Location, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.workspace.source import CopyFile, SecretUrl
 
 TICKS = st.integers(0, 4_000_000_000 * 10_000_000)

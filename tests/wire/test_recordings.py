@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from azureml_replay.azure.wire import decode, decode_metrics, decode_storage
-from azureml_replay.model import Instant
+from azureml_replay.instants import Instant
 
 FOLDER = Path(
     os.environ.get("AZUREML_REPLAY_RECORDINGS", Path(__file__).parents[3] / "shared" / "service" / "recordings")

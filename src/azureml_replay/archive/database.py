@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from azureml_replay.errors import IntegrityError, ReplayError, UserError
-from azureml_replay.model import Instant
+from azureml_replay.instants import Instant
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from azureml_replay.errors import IntegrityError
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
     AssetReference,
     Experiment,
-    Instant,
     Job,
     Json,
     Location,

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from azureml_replay.archive.ledger import Ledger
 from azureml_replay.archive.records import pack, unpack
-from azureml_replay.comparison.three_way import Editable
-from azureml_replay.model import Location, RunId, StoredFile, WorkspaceRef
+from azureml_replay.model import Editable, Location, RunId, StoredFile, WorkspaceRef
 
 
 class SentValues(Ledger):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import dumps, loads
-from azureml_replay.model import Instant
+from azureml_replay.instants import Instant
 from azureml_replay.sessions import Part, Session
 from azureml_replay.workspace.traffic import ServiceTraffic
 

@@ -29,12 +29,12 @@ from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire.decode import RUN_FILES
 from azureml_replay.errors import Rejected, Unavailable
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     ARTIFACT_STORE,
     Artifact,
     CodeReference,
     Experiment,
-    Instant,
     Job,
     Location,
     Points,

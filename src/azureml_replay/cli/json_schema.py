@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from azureml_replay.model import Instant
+from azureml_replay.instants import Instant
 
 _PLAIN: Mapping[object, Mapping[str, str]] = {
     str: {"type": "string"},

@@ -14,7 +14,7 @@ import typer
 
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.errors import UserError
-from azureml_replay.model import Instant
+from azureml_replay.instants import Instant
 from azureml_replay.selection import Selection, known_status, known_type, moment
 from azureml_replay.terminal import log_file as logs
 from azureml_replay.terminal.terminal import Terminal, terminal

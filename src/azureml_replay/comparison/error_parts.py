@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from azureml_replay.model import Instant, Json, Run
+from azureml_replay.instants import Instant
+from azureml_replay.model import Json, Run
 
 
 def error_part(part: str) -> Callable[[Run], object]:

@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum, StrEnum
-from typing import TypeAlias
 
 from azureml_replay.comparison.runs import CARRIED, compare_runs
-from azureml_replay.model import TERMINAL, Run
-
-Editable: TypeAlias = Mapping[str, str | bool | None]
-"""By the name that a finding shows: `tag owner`, `description`, …. A name that is not there has no value."""
+from azureml_replay.model import TERMINAL, Editable, Run
 
 STATUS, HIDDEN = "status", "hidden"
 BEGUN: Editable = {STATUS: "Running", HIDDEN: False}

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.records import dumps
-from azureml_replay.model import Instant, Json, Run, RunId, Value
+from azureml_replay.instants import Instant
+from azureml_replay.model import Json, Run, RunId, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from itertools import islice
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected
 from azureml_replay.files.stored import StorageListing
-from azureml_replay.model import ARTIFACT_STORE, TICKS_PER_SECOND, Points, Row, RunId
+from azureml_replay.instants import TICKS_PER_SECOND
+from azureml_replay.model import ARTIFACT_STORE, Points, Row, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from azureml_replay.model import TICKS_PER_SECOND, AssetReference, Job, Json, Run, RunDetails, RunId, WorkspaceRef
+from azureml_replay.instants import TICKS_PER_SECOND
+from azureml_replay.model import AssetReference, Job, Json, Run, RunDetails, RunId, WorkspaceRef
 
 Record: TypeAlias = "dict[str, Any]"
 

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from azureml_replay.errors import UserError
+from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import ARM_KEYS, Record
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
     Artifact,
     AssetReference,
-    Instant,
     Job,
     Json,
     Location,

@@ -16,10 +16,10 @@ from typing import IO
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
+from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import head
 from azureml_replay.model import (
     Artifact,
-    Instant,
     Job,
     Json,
     Listed,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.excerpt import as_number
-from azureml_replay.model import NUMBERS, TICKS_PER_SECOND, Differing, Instant, Points, RunId, Series, Value
+from azureml_replay.instants import TICKS_PER_SECOND, Instant
+from azureml_replay.model import NUMBERS, Differing, Points, RunId, Series, Value
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.facts import Curve, Line, Single, Table
 from azureml_replay.report_page.images import images

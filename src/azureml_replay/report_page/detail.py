@@ -8,17 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.model import (
-    TICKS_PER_SECOND,
-    Artifact,
-    AssetReference,
-    Finding,
-    Instant,
-    Json,
-    Run,
-    RunId,
-    WorkspaceRef,
-)
+from azureml_replay.instants import TICKS_PER_SECOND, Instant
+from azureml_replay.model import Artifact, AssetReference, Finding, Json, Run, RunId, WorkspaceRef
 from azureml_replay.planning.lineage import TAG, lineage_of
 from azureml_replay.report_page.blocks import Numbers, to_json
 from azureml_replay.report_page.curves import State, metrics_of

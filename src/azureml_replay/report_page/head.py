@@ -10,7 +10,8 @@ from itertools import chain
 from azureml_replay import __version__
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
-from azureml_replay.model import TICKS_PER_SECOND, WorkspaceRef
+from azureml_replay.instants import TICKS_PER_SECOND
+from azureml_replay.model import WorkspaceRef
 from azureml_replay.report_page.facts import Command, Head, Row, Verdict
 from azureml_replay.report_page.tree import Known
 from azureml_replay.sessions import Session

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.model import TICKS_PER_SECOND, Instant, Run, RunId, WorkspaceRef
+from azureml_replay.instants import TICKS_PER_SECOND, Instant
+from azureml_replay.model import Run, RunId, WorkspaceRef
 from azureml_replay.progress import Progress
 from azureml_replay.report_page.facts import Index, Row, Verdict
 from azureml_replay.selection import TYPES

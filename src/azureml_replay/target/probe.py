@@ -15,10 +15,10 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.error_parts import beside_error
 from azureml_replay.comparison.runs import identity
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     CONTAINER_PREFIX,
     AssetReference,
-    Instant,
     Json,
     Points,
     Run,

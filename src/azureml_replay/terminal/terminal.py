@@ -16,7 +16,7 @@ from typing import TextIO
 import orjson
 
 from azureml_replay import json_text
-from azureml_replay.model import Instant
+from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
 from azureml_replay.terminal.layout import UNICODE, Branch, Signs, laid, signs_of
 from azureml_replay.workspace.traffic import in_words

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import file_item
 from azureml_replay.comparison.runs import alike, shown
-from azureml_replay.comparison.three_way import GONE_REASON, RUN_TYPE, Editable, Fate, fates
-from azureml_replay.model import Finding, Omission, Run, RunId, StoredFile, WorkspaceRef
+from azureml_replay.comparison.three_way import GONE_REASON, RUN_TYPE, Fate, fates
+from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile, WorkspaceRef
 from azureml_replay.planning.plan import Step
 
 

@@ -13,7 +13,8 @@ from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, encode
 from azureml_replay.azure.wire.reader import Document
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
-from azureml_replay.model import TERMINAL, Experiment, Instant, Run, RunDetails, RunId
+from azureml_replay.instants import Instant
+from azureml_replay.model import TERMINAL, Experiment, Run, RunDetails, RunId
 from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.source import Outcome, Refused
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from azureml_replay.azure.wire.reader import Document, readable
-from azureml_replay.model import TICKS_PER_SECOND, Points, RunId, Series, SeriesKey
+from azureml_replay.instants import TICKS_PER_SECOND
+from azureml_replay.model import Points, RunId, Series, SeriesKey
 
 SCALAR = "azureml.v1.scalar"
 """What the service makes of a metric that MLflow logged (rh-metrics-lastvalues.json)."""

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 from uuid import UUID
 
+from azureml_replay.instants import Instant, stamp
 from azureml_replay.model import (
     CONTAINER_PREFIX,
     TERMINAL,
     AssetReference,
     Experiment,
-    Instant,
     Location,
     Points,
     Row,
@@ -29,7 +29,6 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
     Value,
-    stamp,
 )
 from azureml_replay.workspace.source import CopyFile
 

@@ -9,7 +9,8 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 import orjson
 
 from azureml_replay.errors import Rejected
-from azureml_replay.model import Instant, Json
+from azureml_replay.instants import Instant
+from azureml_replay.model import Json
 
 Document: TypeAlias = Mapping[str, Any]
 Params = ParamSpec("Params")
