@@ -17,6 +17,7 @@ from hashlib import md5
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.sessions import Part, Session
 from azureml_replay.comparison.excerpt import thinned
 from azureml_replay.comparison.runs import differing_rows, row_findings
 from azureml_replay.instants import Instant
@@ -36,7 +37,6 @@ from azureml_replay.model import (
     WorkspaceRef,
 )
 from azureml_replay.report_page import report
-from azureml_replay.sessions import Part, Session
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 SOURCE = WorkspaceRef("00000000-0000-0000-0000-000000000001", "research", "forecasts-old")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.instants import Instant
-from azureml_replay.sessions import Part, Session
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 
@@ -46,3 +46,27 @@ def _session(command: str, began: str, ended: str, *rest: str) -> Session:
 
 def _traffic(requests: int, refused: int, widths: list[list[int]]) -> ServiceTraffic:
     return ServiceTraffic(requests, refused, [(at_ms, width) for at_ms, width in widths])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One verb: `extract`, `replay`, `verify`; `migrate` has them all."""
+
+    verb: str
+    seconds: float
+    counts: Mapping[str, int]
+    """What it moved or compared: `runs`, `points`, `files`, `bytes`, `findings`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """From its start to its end, however that came."""
+
+    command: str
+    began: Instant
+    ended: Instant
+    outcome: str
+    """`done`, `interrupted`, or the kind of error that ended it."""
+    parts: tuple[Part, ...]
+    traffic: Mapping[str, ServiceTraffic]
+    """By `source SERVICE` and `target SERVICE`."""

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
-from azureml_replay.sessions import Part, Session
+from azureml_replay.archive.sessions import Part, Session
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 Done = TypeVar("Done")

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
-from typing import TypeAlias
 
+from azureml_replay.archive.chunk_reader import Share
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
-
-Share: TypeAlias = tuple[int, int, int]
-"""Of which series, by its place in the line, the first row and the one after the last."""
 
 
 def requests(lengths: Sequence[int]) -> Iterator[list[Share]]:
