@@ -14,7 +14,7 @@ from itertools import islice
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WHOLE, State, file_item
-from azureml_replay.comparison.runs import alike
+from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
 from azureml_replay.direct.experiments import OWNER, experiment_item
 from azureml_replay.direct.replay import ids_in

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.wire import decode
-from azureml_replay.comparison.runs import compare_runs, identity, shown
+from azureml_replay.comparison.rows import identity
+from azureml_replay.comparison.runs import compare_runs
+from azureml_replay.comparison.shown import shown
 from azureml_replay.instants import Instant
 from azureml_replay.model import Points, Run
 from azureml_replay.planning import lineage

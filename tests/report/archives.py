@@ -9,7 +9,7 @@ from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.excerpt import thinned
-from azureml_replay.comparison.runs import differing_rows, row_findings
+from azureml_replay.comparison.rows import differing_rows, row_findings
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.azure.wire import decode, decode_metrics, encode
-from azureml_replay.comparison.runs import compare_runs, identity, shown
+from azureml_replay.comparison.rows import identity
+from azureml_replay.comparison.runs import compare_runs
+from azureml_replay.comparison.shown import shown
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage

@@ -12,14 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.comparison import runs
-from azureml_replay.comparison.runs import (
-    compare_files,
-    compare_points,
-    compare_runs,
-    compare_series,
-    identity,
-    missing,
-)
+from azureml_replay.comparison.files import compare_files
+from azureml_replay.comparison.rows import compare_points, compare_series, identity, missing
+from azureml_replay.comparison.runs import compare_runs
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Finding, Location, Row, Run, RunId, Series, SeriesKey, StoredFile
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.comparison import series as series_comparison
-from azureml_replay.comparison.runs import identity
+from azureml_replay.comparison.rows import identity
 from azureml_replay.comparison.series import SeriesComparison, SeriesDigest
 from azureml_replay.model import Points, Row, Series, SeriesKey, Value
 

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.comparison.thinning import thin
+from azureml_replay.comparison.excerpt import thin
 
 numbers = st.floats(-1e300, 1e300)
 

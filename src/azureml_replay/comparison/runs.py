@@ -1,75 +1,13 @@
-"""What is missing, and what differs. Pure; `missing_points.py` counts in the same way while a target answers.
-
-Two rows are one when step, time and bits are equal (FIDELITY, Metrics); ids that the service makes are not looked at.
-"""
+"""Runs and experiments: what differs between one as it should be in a target and as it is there (pure)."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from azureml_replay import redact
-from azureml_replay.comparison.error_parts import beside_error, error_part
-from azureml_replay.model import Experiment, Finding, Row, Run, RunId, Series, StoredFile, Value
-
-Identity: TypeAlias = "tuple[int | None, int | None, tuple[str, ...]]"
-Pair: TypeAlias = "tuple[Row | None, Row | None]"
-"""Expected and actual."""
-TEXT_LENGTH = 120
-"""Characters of a value that a finding shows."""
-NAMED_ROWS = 5
-"""Differing rows of a series that are named; the others are counted."""
-
-
-def identity(row: Row, types: Sequence[str] = ()) -> Identity:
-    """Equal for equal rows: NaN equals NaN, -0.0 is not 0.0, no step is not step 0, true is not 1, "1" is not 1.
-
-    `types` are the columns' wire types: in a `Double` column a whole number is the double that it stands for.
-    """
-    step, time, values = row
-    kinds = types or ("",) * len(values)
-    return step, time, tuple(_value_identity(value, kind) for value, kind in zip(values, kinds, strict=True))
-
-
-def _value_identity(value: Value, kind: str) -> str:
-    if isinstance(value, str):
-        return f"'{value}"
-    if isinstance(value, bool) or value is None:
-        return str(value)
-    if isinstance(value, int):
-        near = _as_float(value)
-        if near is None or (kind != "Double" and int(near) != value):
-            return str(value)
-        value = near
-    return value.hex()
-
-
-def _as_float(value: int) -> float | None:
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
-def missing(expected: Iterable[Row], actual: Iterable[Row], types: Sequence[str] = ()) -> list[Row]:
-    """The rows of `expected` that `actual` lacks, as often as it lacks them, in their order.
-
-    Memory grows with `expected` alone: `actual` may be the whole series that a chunk was sent into.
-    """
-    rows = [(row, identity(row, types)) for row in expected]
-    left = Counter(key for _, key in rows)
-    for row in actual:
-        key = identity(row, types)
-        if left.get(key):
-            left[key] -= 1
-    lacking = []
-    for row, key in reversed(rows):  # of equal rows the first ones arrived
-        if left[key]:
-            left[key] -= 1
-            lacking.append(row)
-    return lacking[::-1]
+from azureml_replay.comparison.shown import finding_of, shown
+from azureml_replay.instants import Instant
+from azureml_replay.model import Experiment, Finding, Json, Run, RunId
 
 
 class Field(NamedTuple):
@@ -122,7 +60,7 @@ def compare_runs(
             allowed = there.keys() if field.more else ignored
             yield from _by_key(expected.id, field.name, _mapping(wanted), there, allowed)
         elif not _same(wanted, found):
-            yield _finding(expected.id, field.name, wanted, found)
+            yield finding_of(expected.id, field.name, wanted, found)
 
 
 def _by_key(
@@ -151,155 +89,43 @@ def _same(a: object, b: object) -> bool:
     return isinstance(a, bool) == isinstance(b, bool) and a == b
 
 
-def _finding(run: RunId, what: str, expected: object, actual: object) -> Finding:
-    kind = "absent" if actual is None else "extra" if expected is None else "differs"
-    return Finding(run, what, kind, shown(expected), shown(actual))
-
-
-def shown(value: object, key: str = "") -> str:
-    """As a finding shows it: short and without secrets; nothing is empty, so that an empty text can be told from it."""
-    if value is None:
-        return ""
-    whole = redact.STARS if redact.names_secret(key) else redact.text(repr(value) if value == "" else str(value))
-    return whole if len(whole) <= TEXT_LENGTH else f"{whole[: TEXT_LENGTH - 1]}…"
-
-
 def compare_experiments(expected: Experiment, actual: Experiment) -> Iterator[Finding]:
     """What differs between an experiment of the source and the target's of the same name. Belongs to no run."""
     none, what = RunId(""), f"experiment {expected.name}"
     if (expected.description or None) != (actual.description or None):
-        yield _finding(none, shown(f"{what}: description"), expected.description, actual.description)
+        yield finding_of(none, shown(f"{what}: description"), expected.description, actual.description)
     archived = ["archived" if one.archived else "active" for one in (expected, actual)]
     if archived[0] != archived[1]:
         yield Finding(none, shown(f"{what}: state"), "differs", *archived)
     yield from _by_key(none, f"{what}: tag", expected.tags, actual.tags, ())
 
 
-def compare_series(run: RunId, expected: Series, actual: Series) -> Iterator[Finding]:
-    """Columns, their types, how Studio draws them, and which standard schema they follow."""
-    if expected.columns != actual.columns:
-        columns = (", ".join(f"{name} {kind}" for name, kind in one.columns) for one in (expected, actual))
-        yield _finding(run, f"columns of metric {_name(expected)}", *columns)
-    if expected.ux_type and expected.ux_type != actual.ux_type:  # where the source has none, a service chooses one
-        yield _finding(run, f"type of metric {_name(expected)}", expected.ux_type, actual.ux_type)
-    if expected.schema_id != actual.schema_id:
-        yield _finding(run, f"schema of metric {_name(expected)}", expected.schema_id, actual.schema_id)
+def error_part(part: str) -> Callable[[Run], object]:
+    """`code` or `message` of the error itself."""
+    return lambda run: run.error.get(part) if isinstance(run.error, Mapping) else None
 
 
-def compare_points(
-    expected: Iterable[Row], actual: Iterable[Row], series: Series, *, run: RunId, named: int = NAMED_ROWS
-) -> Iterator[Finding]:
-    """The first differing rows by step, and how many more there are."""
-    return row_findings(differing_rows(expected, actual, series), series, run=run, named=named)
+def beside_error(run: Run) -> Mapping[str, object]:
+    """What else has a value, of the error (`innerError`, …) and beside it (`time`, `componentName`, …)."""
+    inner = run.error if isinstance(run.error, Mapping) else {}
+    origin = run.error_origin if isinstance(run.error_origin, Mapping) else {}
+    said = {key: _valued(value) for key, value in inner.items() if key not in ("code", "message")}
+    said |= {key: _moment(value) if key == "time" else _valued(value) for key, value in origin.items()}
+    return {key: value for key, value in said.items() if value is not None}
 
 
-def differing_rows(expected: Iterable[Row], actual: Iterable[Row], series: Series) -> list[Pair]:
-    """What differs, by step: expected and actual of one moment, or one of them None.
-
-    Memory grows with what differs and with how far equal rows lie apart, not with the length of the series.
-    """
-    absent, extra = _difference(expected, actual, [kind for _, kind in series.columns])
-    return sorted(_paired(absent, extra), key=lambda pair: _place(pair[0] or pair[1]))
-
-
-def row_findings(found: Sequence[Pair], series: Series, *, run: RunId, named: int = NAMED_ROWS) -> Iterator[Finding]:
-    """The first of `differing_rows`, and how many more there are."""
-    for wanted, there in found[:named]:
-        step, time, _ = wanted or there  # type: ignore[misc]  # one of the two is a row
-        where = f"step {step}" if step is not None else f"at tick {time}"
-        yield _finding(run, f"metric {_name(series)} {where}", _row_text(wanted), _row_text(there))
-    if len(found) > named:
-        rest = found[named:]
-        lacking, more = sum(b is None for _, b in rest), sum(a is None for a, _ in rest)
-        what = f"metric {_name(series)}: {len(rest)} more rows"
-        yield Finding(run, what, "differs", f"{lacking} of them absent", f"{more} of them extra")
+def _valued(value: Json) -> object:
+    """Without what is empty, at any depth: services write `null`, `[]` and `{}` where nothing was said."""
+    if isinstance(value, Mapping):
+        return {key: told for key, item in value.items() if (told := _valued(item)) is not None} or None
+    if isinstance(value, list | tuple):
+        return [_valued(item) for item in value] or None
+    return value
 
 
-def _difference(expected: Iterable[Row], actual: Iterable[Row], types: Sequence[str]) -> tuple[list[Row], list[Row]]:
-    """What either side has more, each in its order. Walks both at once, so that equal rows cancel early."""
-    waiting: tuple[dict[Identity, list[Row]], dict[Identity, list[Row]]] = ({}, {})
-    for pair in zip_longest(expected, actual):
-        for side, row in enumerate(pair):
-            if row is None:
-                continue
-            key = identity(row, types)
-            here, there = waiting[side], waiting[1 - side]
-            if not there.get(key):
-                here.setdefault(key, []).append(row)
-            else:
-                there[key].pop()
-                if not there[key]:
-                    del there[key]
-    absent, extra = ([row for rows in side.values() for row in rows] for side in waiting)
-    return absent, extra
-
-
-def _paired(absent: Sequence[Row], extra: Sequence[Row]) -> list[Pair]:
-    """Rows of one step and time are one row that differs, else rows of one step; the others stand alone."""
-    same_moment, absent, extra = _matched(absent, extra, 2)
-    same_step, absent, extra = _matched(absent, extra, 1)
-    return [*same_moment, *same_step, *((row, None) for row in absent), *((None, row) for row in extra)]
-
-
-def _matched(absent: Iterable[Row], extra: Iterable[Row], width: int) -> tuple[list[Pair], list[Row], list[Row]]:
-    waiting: dict[tuple[object, ...], deque[Row]] = defaultdict(deque)
-    for row in extra:
-        waiting[row[:width]].append(row)
-    pairs: list[Pair] = []
-    alone = []
-    for row in absent:
-        partners = waiting[row[:width]]
-        if partners:
-            pairs.append((row, partners.popleft()))
-        else:
-            alone.append(row)
-    return pairs, alone, [row for rows in waiting.values() for row in rows]
-
-
-def _place(row: Row | None) -> tuple[bool, int, int]:
-    """By step, rows without one last; then by time."""
-    step, time, _ = row or (None, None, ())
-    return step is None, step or 0, time or 0
-
-
-def _row_text(row: Row | None) -> str | None:
-    if row is None:
-        return None
-    step, time, values = row
-    shown = ", ".join(str(value) for value in values)
-    return f"{shown} at tick {time}" if step is not None else shown
-
-
-def _name(series: Series) -> str:
-    name, namespace = series.key.name, series.key.namespace
-    return shown(f"{namespace}/{name}" if namespace else name)
-
-
-def compare_files(
-    run: RunId, expected: Iterable[tuple[str, StoredFile]], actual: Mapping[str, StoredFile]
-) -> tuple[list[Finding], int]:
-    """What differs, by path, and how many files of equal size could not be compared: no MD5 on one side."""
-    findings: list[Finding] = []
-    unverifiable, seen = 0, set()
-    for path, wanted in expected:
-        seen.add(path)
-        there = actual.get(path)
-        if there is None:
-            findings.append(Finding(run, shown(f"file {path}"), "absent", f"{wanted.size_bytes} bytes", ""))
-        elif not alike(wanted, there):
-            findings.append(Finding(run, shown(f"file {path}"), "differs", _file_text(wanted), _file_text(there)))
-        elif wanted.md5 is None or there.md5 is None:
-            unverifiable += 1
-    more = sorted(actual.keys() - seen)
-    findings += [Finding(run, shown(f"file {path}"), "extra", "", f"{actual[path].size_bytes} bytes") for path in more]
-    return findings, unverifiable
-
-
-def alike(wanted: StoredFile, there: StoredFile) -> bool:
-    """Equal as far as both are known: a file without MD5 is compared by size."""
-    md5s = {wanted.md5, there.md5} - {None}
-    return wanted.size_bytes == there.size_bytes and len(md5s) < 2
-
-
-def _file_text(file: StoredFile) -> str:
-    return f"{file.size_bytes} bytes, MD5 {file.md5.hex() if file.md5 else 'unknown'}"
+def _moment(value: Json) -> object:
+    """By value: a service may write the same time otherwise. What is no time stays a text."""
+    try:
+        return Instant.parse(str(value))
+    except ValueError:
+        return value

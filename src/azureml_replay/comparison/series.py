@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from azureml_replay.comparison.runs import identity
+from azureml_replay.comparison.rows import identity
 from azureml_replay.model import Points
 
 

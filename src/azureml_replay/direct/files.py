@@ -12,7 +12,7 @@ import orjson
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
-from azureml_replay.comparison.runs import alike
+from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.direct.attach import attached
 from azureml_replay.errors import Rejected, ServiceError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State, points_item
-from azureml_replay.comparison.runs import Identity, identity
+from azureml_replay.comparison.rows import Identity, identity
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Points, Series, SeriesKey
 from azureml_replay.planning.plan import Step

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from azureml_replay import json_text
-from azureml_replay.comparison.thinning import thin
+from azureml_replay.comparison.excerpt import thin
 from azureml_replay.report_page.facts import Detail, Line
 
 RUNS_PER_BLOCK = 50

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
-from azureml_replay.comparison.runs import compare_files, compare_points
+from azureml_replay.comparison.files import compare_files
+from azureml_replay.comparison.rows import compare_points
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply, md5_of
 from azureml_replay.files.stored import path_in_run

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 from uuid import uuid4
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.comparison.error_parts import beside_error
-from azureml_replay.comparison.runs import identity
+from azureml_replay.comparison.rows import identity
+from azureml_replay.comparison.runs import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import (

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.comparison.runs import compare_files
+from azureml_replay.comparison.files import compare_files
 from azureml_replay.direct.files import as_stored, own_files
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.files.bytes import Supply, md5_of

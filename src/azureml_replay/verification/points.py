@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
 from azureml_replay.comparison.excerpt import thinned
-from azureml_replay.comparison.runs import compare_series, differing_rows, row_findings
+from azureml_replay.comparison.rows import compare_series, differing_rows, row_findings
 from azureml_replay.comparison.series import SeriesComparison
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Differing, Finding, Points, RunId, Series

@@ -30,7 +30,7 @@ class Blobs:
 
     @classmethod
     def of(cls, folder: Path, workspace: Workspace) -> Blobs:
-        """The account behind this workspace of the sandbox that runs over `folder`. state.Problem where none runs."""
+        """The account behind this workspace of the sandbox that runs over `folder`. Problem where none runs."""
         proxy, accounts = f"http://127.0.0.1:{state.running(folder).port}", pool(folder / "accounts.json")
         containers = {}
         for datastore, container in workspace.containers.items():

@@ -27,6 +27,7 @@ from azureml_sandbox.front.faults import Faults
 from azureml_sandbox.front.routes import SPOKEN, Routes
 from azureml_sandbox.front.tunnel import Door
 from azureml_sandbox.pki import Keys
+from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.declared_faults import Declared
 from azureml_sandbox.protocol.login import Login, Principal
 from azureml_sandbox.protocol.traffic import Traffic
@@ -71,7 +72,7 @@ def run(folder: Path, options: Options, say: Callable[[str], None]) -> None:
             azurite.install(say)
             asyncio.run(_serve(folder, options, say))
         except (provision.Unusable, azurite.Unavailable) as error:
-            raise state.Problem(str(error)) from error
+            raise Problem(str(error)) from error
 
 
 async def _serve(folder: Path, options: Options, say: Callable[[str], None]) -> None:
@@ -160,7 +161,7 @@ def _listen(folder: Path, port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port))
     except (OSError, OverflowError) as error:
-        raise state.Problem(f"--port {port}: {error}; leave it out for a free one") from error
+        raise Problem(f"--port {port}: {error}; leave it out for a free one") from error
 
 
 def _config(app: App, door: Door) -> uvicorn.Config:

@@ -1,0 +1,38 @@
+"""Files: paths, sizes, checksums (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from azureml_replay.comparison.shown import shown
+from azureml_replay.model import Finding, RunId, StoredFile
+
+
+def compare_files(
+    run: RunId, expected: Iterable[tuple[str, StoredFile]], actual: Mapping[str, StoredFile]
+) -> tuple[list[Finding], int]:
+    """What differs, by path, and how many files of equal size could not be compared: no MD5 on one side."""
+    findings: list[Finding] = []
+    unverifiable, seen = 0, set()
+    for path, wanted in expected:
+        seen.add(path)
+        there = actual.get(path)
+        if there is None:
+            findings.append(Finding(run, shown(f"file {path}"), "absent", f"{wanted.size_bytes} bytes", ""))
+        elif not alike(wanted, there):
+            findings.append(Finding(run, shown(f"file {path}"), "differs", _file_text(wanted), _file_text(there)))
+        elif wanted.md5 is None or there.md5 is None:
+            unverifiable += 1
+    more = sorted(actual.keys() - seen)
+    findings += [Finding(run, shown(f"file {path}"), "extra", "", f"{actual[path].size_bytes} bytes") for path in more]
+    return findings, unverifiable
+
+
+def alike(wanted: StoredFile, there: StoredFile) -> bool:
+    """Equal as far as both are known: a file without MD5 is compared by size."""
+    md5s = {wanted.md5, there.md5} - {None}
+    return wanted.size_bytes == there.size_bytes and len(md5s) < 2
+
+
+def _file_text(file: StoredFile) -> str:
+    return f"{file.size_bytes} bytes, MD5 {file.md5.hex() if file.md5 else 'unknown'}"
