@@ -31,8 +31,8 @@ from azureml_replay.model import (
     Series,
     SeriesKey,
     StoredFile,
-    WorkspaceRef,
 )
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE = WorkspaceRef("00000000-0000-0000-0000-000000000000", "bench", "source")
 BEGIN = Instant.parse("2023-02-01T08:00:00Z").ticks

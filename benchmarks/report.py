@@ -34,9 +34,9 @@ from azureml_replay.model import (
     Series,
     SeriesKey,
     StoredFile,
-    WorkspaceRef,
 )
 from azureml_replay.report_page import report
+from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 SOURCE = WorkspaceRef("00000000-0000-0000-0000-000000000001", "research", "forecasts-old")

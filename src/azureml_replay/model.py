@@ -17,30 +17,6 @@ RunId = NewType("RunId", str)
 """Also the job's name: the service uses one for both."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceRef:
-    """Which workspace: the three names that Studio's config.json holds. Compared without case, as ARM does."""
-
-    subscription_id: str
-    resource_group: str
-    name: str
-
-    @property
-    def arm_id(self) -> str:
-        """The resource id, without host, beginning with a slash."""
-        return (
-            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
-        )
-
-    def same_as(self, other: WorkspaceRef) -> bool:
-        """True where both name one workspace, whatever the case."""
-        return self.arm_id.lower() == other.arm_id.lower()
-
-    def __str__(self) -> str:
-        return f"{self.subscription_id}/{self.resource_group}/{self.name}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
     """A named group of runs. A Run on the wire carries only the experiment's id (responses.md 4.1)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import TargetProgress
 from azureml_replay.archive.reading import Totals
-from azureml_replay.model import WorkspaceRef
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

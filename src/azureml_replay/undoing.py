@@ -16,20 +16,22 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WHOLE, State, file_item
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
-from azureml_replay.direct.experiments import OWNER, experiment_item
-from azureml_replay.direct.replay import ids_in
+from azureml_replay.direct.experiments import experiment_item
 from azureml_replay.errors import NotFound, Rejected, ServiceError, UserError
 from azureml_replay.files.stored import StorageListing, path_in_run
-from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId, WorkspaceRef
+from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId
 from azureml_replay.planning import lineage
+from azureml_replay.planning.experiments import OWNER
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import SHAPE, jobs_put
 from azureml_replay.synthetic.staging.stage import clear
 from azureml_replay.target.probe import Probe
+from azureml_replay.target.profile import ids_in
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
-from azureml_replay.workspace.source import Refused
+from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.target import Refused
 
 _FILES = file_item("")
 RUNS_AT_ONCE = 8

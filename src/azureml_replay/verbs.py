@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.direct.replay import Replayed, ReplayOptions, as_kept, ready, replay
+from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.planning.plan import plan
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.verification.verify import Verdict, verify
-from azureml_replay.workspace.source import Source, Target
+from azureml_replay.target.profile import as_kept, ready
+from azureml_replay.verification.verdict import Verdict
+from azureml_replay.verification.verify import verify
+from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

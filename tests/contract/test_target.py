@@ -29,7 +29,8 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.workspace.source import CopyFile, NewFile, Refused, SecretUrl
+from azureml_replay.workspace.put_files import CopyFile, NewFile, SecretUrl
+from azureml_replay.workspace.target import Refused
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from unit.scripted import Patient
 

@@ -17,7 +17,7 @@ from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.model import Location
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import Migrated, MigrateOptions, migrate
-from azureml_replay.workspace.source import SecretUrl
+from azureml_replay.workspace.put_files import SecretUrl
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut
 from e2e.tampering import Held, change, fill

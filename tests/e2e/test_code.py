@@ -19,7 +19,7 @@ from azureml_replay.planning.made_files import NO_CODE
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.verbs import MigrateOptions
-from azureml_replay.verification.verify import Verdict
+from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import FastClock, configured, migrated
 from e2e.tampering import Held, change, fill, in_run

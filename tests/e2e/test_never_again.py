@@ -46,8 +46,9 @@ from mlflow.entities import Metric, Param, RunTag
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.synthetic.options import job_of
+from azureml_replay.workspace.place import WorkspaceRef
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile

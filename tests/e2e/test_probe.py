@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.direct.replay import as_kept
 from azureml_replay.errors import UserError
 from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import EXPERIMENT
+from azureml_replay.target.profile import as_kept
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
 from e2e.witness import look

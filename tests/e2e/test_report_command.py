@@ -12,12 +12,13 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.curves import State, metrics_of
 from azureml_replay.report_page.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
 from azureml_replay.verification.verify import verify
+from azureml_replay.workspace.place import WorkspaceRef
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e.library import FastClock
 from e2e.tampering import change, fill, in_rows, row

@@ -36,7 +36,7 @@ from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
 from azureml_replay.terminal.terminal import as_json
 from azureml_replay.undoing import undoable
-from azureml_replay.verification.verify import Verdict
+from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.opened import opened as world_of
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut, migrated

@@ -24,8 +24,8 @@ from azureml_replay.model import (
     Series,
     SeriesKey,
     StoredFile,
-    WorkspaceRef,
 )
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE = WorkspaceRef("sub-1", "group", "old")
 TARGET = WorkspaceRef("sub-2", "group", "new")

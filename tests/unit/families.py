@@ -18,13 +18,13 @@ from azureml_replay.model import (
     RunId,
     Series,
     SeriesKey,
-    WorkspaceRef,
 )
 from azureml_replay.planning.code import code_of
 from azureml_replay.planning.history import History
 from azureml_replay.planning.plan import PlanOptions, plan_unit
 from azureml_replay.synthetic.tree.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.tree.nodes import Node, Tree
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE = WorkspaceRef("sub", "group", "old")
 

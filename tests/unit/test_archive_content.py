@@ -31,9 +31,9 @@ from azureml_replay.model import (
     Series,
     SeriesKey,
     StoredFile,
-    WorkspaceRef,
 )
 from azureml_replay.redact import names_secret
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE = WorkspaceRef("sub", "group", "source")
 R1 = RunId("r1")

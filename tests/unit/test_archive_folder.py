@@ -14,7 +14,8 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.errors import IntegrityError, UserError
-from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE, OTHER = WorkspaceRef("sub", "group", "source"), WorkspaceRef("sub", "group", "other")
 R1 = RunId("r1")

@@ -9,7 +9,8 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CREATE, FINISH, State, file_item, points_item
-from azureml_replay.model import Finding, Omission, Points, Run, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import Finding, Omission, Points, Run, RunId, Series, SeriesKey
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE, ONE, TWO = (WorkspaceRef("sub", "group", name) for name in ("source", "one", "two"))
 R1, R2 = RunId("r1"), RunId("r2")

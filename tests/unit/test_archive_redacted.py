@@ -18,8 +18,8 @@ from azureml_replay.model import (
     RunDetails,
     RunId,
     StoredFile,
-    WorkspaceRef,
 )
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE = WorkspaceRef("sub", "group", "source")
 R1 = RunId("r1")

@@ -17,9 +17,10 @@ from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.extraction.code import CodeBringer
-from azureml_replay.model import CodeReference, Job, Run, RunDetails, RunId, WorkspaceRef
+from azureml_replay.model import CodeReference, Job, Run, RunDetails, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.progress import SILENT
+from azureml_replay.workspace.place import WorkspaceRef
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 REF = WorkspaceRef("s", "g", "w")

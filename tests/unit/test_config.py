@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from azureml_replay.azure.config import AZURE, CLOUDS, CredentialChoice, without_comments, workspace_config
 from azureml_replay.errors import UserError
-from azureml_replay.model import WorkspaceRef
+from azureml_replay.workspace.place import WorkspaceRef
 
 NAMES = {"subscription_id": "sub-1", "resource_group": "group", "workspace_name": "ws"}
 REF = WorkspaceRef("sub-1", "group", "ws")

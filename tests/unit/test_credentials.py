@@ -17,7 +17,7 @@ from azure.identity.aio import (
 from azureml_replay.azure.config import CredentialChoice, CredentialKind, WorkspaceConfig
 from azureml_replay.azure.sending.credentials import credential_for
 from azureml_replay.errors import UserError
-from azureml_replay.model import WorkspaceRef
+from azureml_replay.workspace.place import WorkspaceRef
 from unit.scripted import Scripted
 
 REF = WorkspaceRef("s", "g", "w")

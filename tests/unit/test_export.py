@@ -10,7 +10,8 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import run
 from azureml_replay.exports import Format, export
-from azureml_replay.model import Run, RunId, WorkspaceRef
+from azureml_replay.model import Run, RunId
+from azureml_replay.workspace.place import WorkspaceRef
 
 BROKEN = {"big": [2**70], "broken": "\ud800", "broken too": "a \udfff b", "emoji": "🚀"}
 

@@ -19,11 +19,12 @@ from azureml_replay.azure.wire import decode, decode_metrics, encode
 from azureml_replay.azure.wire.fidelity import TABLE, Fate, keys, page
 from azureml_replay.comparison.runs import CARRIED
 from azureml_replay.instants import Instant
-from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.planning.made_files import job_document
 from azureml_replay.planning.plan import PlanOptions, plan_unit
 from azureml_replay.workspace.limits import DOCUMENTED
+from azureml_replay.workspace.place import WorkspaceRef
 from unit.families import Family
 
 ROOT = Path(__file__).parents[2]

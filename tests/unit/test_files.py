@@ -11,8 +11,10 @@ from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.services.artifacts import Artifacts
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
-from azureml_replay.model import RunId, WorkspaceRef
-from azureml_replay.workspace.source import NewFile, Outcome, Refused
+from azureml_replay.model import RunId
+from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.put_files import NewFile
+from azureml_replay.workspace.target import Outcome, Refused
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 REF = WorkspaceRef("s", "g", "w")

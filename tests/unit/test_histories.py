@@ -24,10 +24,10 @@ from azureml_replay.model import (
     Series,
     SeriesKey,
     StoredFile,
-    WorkspaceRef,
 )
 from azureml_replay.planning.plan import PlanOptions, plan
 from azureml_replay.selection import Selection
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE = WorkspaceRef("sub", "group", "source")
 FAMILIES = 60

@@ -8,7 +8,8 @@ from pathlib import Path
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State, points_item
 from azureml_replay.direct.intents import Intents
-from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE, TARGET = (WorkspaceRef("sub", "group", name) for name in ("source", "target"))
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))

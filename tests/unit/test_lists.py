@@ -13,7 +13,8 @@ from azureml_replay.azure.services.metrics import Metrics
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire.decode import Page
 from azureml_replay.errors import NotFound, Rejected, Unavailable
-from azureml_replay.model import Run, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import Run, RunId, Series, SeriesKey
+from azureml_replay.workspace.place import WorkspaceRef
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 REF = WorkspaceRef("s", "g", "w")

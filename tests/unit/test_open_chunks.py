@@ -10,7 +10,8 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import MOST_OPEN, OpenChunks
 from azureml_replay.direct.requests import requests
-from azureml_replay.model import Points, Row, Run, RunDetails, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import Points, Row, Run, RunDetails, RunId, Series, SeriesKey
+from azureml_replay.workspace.place import WorkspaceRef
 
 RUN = RunId("r")
 NAMES = ("accuracy", "loss", "rate")

@@ -22,7 +22,6 @@ from azureml_replay.model import (
     Series,
     SeriesKey,
     StoredFile,
-    WorkspaceRef,
 )
 from azureml_replay.planning import lineage
 from azureml_replay.planning.code import code_of
@@ -32,6 +31,7 @@ from azureml_replay.planning.history import History
 from azureml_replay.planning.plan import PlanOptions, Step, plan, reusing
 from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE = WorkspaceRef("sub", "group", "old")
 

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
-from azureml_replay.model import Location, Row, RunId, Series, SeriesKey, StoredFile, WorkspaceRef
+from azureml_replay.model import Location, Row, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.report_page import NotBuilt, report
 from azureml_replay.report_page import write as writing
 from azureml_replay.report_page.blocks import Numbers, block
 from azureml_replay.report_page.curves import State, metrics_of
 from azureml_replay.report_page.facts import Curve, Line
+from azureml_replay.workspace.place import WorkspaceRef
 from report.archives import BEGIN, PLANTED, SECOND, SOURCE, TARGET, a_run, curve, differ, migrated, put, scalar
 
 

@@ -12,7 +12,7 @@ from azureml_replay.direct.replay import Replayed
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.model import RunId
 from azureml_replay.verbs import Migrated
-from azureml_replay.verification.verify import Verdict
+from azureml_replay.verification.verdict import Verdict
 
 EQUAL = Verdict(runs=2, points=6, files=1, bytes=9, unverifiable=0, omissions=0, findings=0, reasons={})
 REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), failed=())

@@ -15,7 +15,8 @@ import pytest
 
 from azureml_replay.archive import schema
 from azureml_replay.archive.archive import Archive
-from azureml_replay.model import Points, Run, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import Points, Run, RunId, Series, SeriesKey
+from azureml_replay.workspace.place import WorkspaceRef
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "concepts" / "archive-format.md").read_text()
 RELEASED: list[str] = [

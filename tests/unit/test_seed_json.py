@@ -38,8 +38,8 @@ from azureml_replay.model import (
     Series,
     SeriesKey,
     StoredFile,
-    WorkspaceRef,
 )
+from azureml_replay.workspace.place import WorkspaceRef
 
 SOURCE = WorkspaceRef("sub", "group", "source")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar", schema_id="s1")

@@ -19,9 +19,9 @@ from azureml_replay.jobs_json.symptoms import (
     missing_jobs,
     missing_logs,
 )
-from azureml_replay.model import WorkspaceRef
 from azureml_replay.progress import SILENT
 from azureml_replay.selection import Selection
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 class Heard:

@@ -9,7 +9,7 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.recording import recorded
 from azureml_replay.errors import Unavailable
-from azureml_replay.verification.verify import Verdict
+from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.traffic import WIDTHS_KEPT, ServiceTraffic
 from report.archives import SOURCE
 

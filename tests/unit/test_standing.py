@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from azureml_replay.archive.ledger import Receipt, State, points_item
-from azureml_replay.direct.standing import Standing
+from azureml_replay.direct.points import Standing
 from azureml_replay.instants import Instant
 
 S, B = State.SENT, State.SENDING

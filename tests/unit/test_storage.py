@@ -12,7 +12,8 @@ from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire.decode_storage import NO_KEYS
-from azureml_replay.model import Location, WorkspaceRef
+from azureml_replay.model import Location
+from azureml_replay.workspace.place import WorkspaceRef
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 STORE = {

@@ -11,7 +11,8 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import CREATE, State
 from azureml_replay.comparison.three_way import BEGUN, Fate, Prefer, brings, editable, fates, kept, sent_now, without
-from azureml_replay.model import Editable, Location, Run, RunId, StoredFile, WorkspaceRef
+from azureml_replay.model import Editable, Location, Run, RunId, StoredFile
+from azureml_replay.workspace.place import WorkspaceRef
 
 RUN = Run(id=RunId("r"), status="Completed", description="d", tags={"t": "sent", "null": None})
 SENT = editable(RUN)

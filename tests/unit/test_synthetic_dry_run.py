@@ -9,7 +9,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import run
-from azureml_replay.model import Artifact, Location, Points, RunId, Series, SeriesKey, StoredFile, WorkspaceRef
+from azureml_replay.model import Artifact, Location, Points, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import PlanOptions
 from azureml_replay.synthetic.tree.grow import SyntheticOptions
@@ -17,6 +17,7 @@ from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.summary import SECONDS_PER_CONTAINER, DryRun, drawn, hierarchy
 from azureml_replay.synthetic.tree.trials import TrialChoice
 from azureml_replay.terminal.layout import tree as lines
+from azureml_replay.workspace.place import WorkspaceRef
 from unit.families import Family, a_pipeline, a_run, output
 
 

@@ -14,13 +14,14 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import IntegrityError
-from azureml_replay.model import Json, WorkspaceRef
+from azureml_replay.model import Json
 from azureml_replay.synthetic.bodies.graph import Place, Submission, step_component, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs
 from azureml_replay.synthetic.bodies.register import place_for
 from azureml_replay.synthetic.bodies.validation import problems_of
 from azureml_replay.synthetic.tree.nodes import Node, Tree
-from azureml_replay.workspace.source import PutFile
+from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.put_files import PutFile
 from unit.families import Family, a_pipeline, a_run, output
 
 PLACE = Place(

@@ -14,19 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.model import (
-    Artifact,
-    Location,
-    Omission,
-    Points,
-    Row,
-    Run,
-    RunId,
-    Series,
-    SeriesKey,
-    StoredFile,
-    WorkspaceRef,
-)
+from azureml_replay.model import Artifact, Location, Omission, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
 from azureml_replay.synthetic.expected import as_kept
@@ -35,7 +23,8 @@ from azureml_replay.synthetic.staging.documents import METRICS_FILE, documents
 from azureml_replay.synthetic.staging.manifest import FILES_FILE, encoded, layout, manifest, point_parts
 from azureml_replay.synthetic.staging.paths import Places, place_of, refusal
 from azureml_replay.synthetic.tree.nodes import Node
-from azureml_replay.workspace.source import HeldFile, NewFile
+from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.put_files import HeldFile, NewFile
 
 RUN = RunId("original")
 ROOM = 900

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.instants import Instant
-from azureml_replay.model import Json, Omission, RunId, WorkspaceRef
+from azureml_replay.model import Json, Omission, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.fit import OVERFLOW_FILE
 from azureml_replay.synthetic.bodies.graph import Place, submission
@@ -20,6 +20,7 @@ from azureml_replay.synthetic.tree.names import SLUG, fallback_name, slug, uniqu
 from azureml_replay.synthetic.tree.nodes import RUN, Tree
 from azureml_replay.synthetic.tree.ports import UP_PORTS
 from azureml_replay.synthetic.tree.trials import TrialChoice
+from azureml_replay.workspace.place import WorkspaceRef
 from unit.families import SOURCE, Family, a_pipeline, a_run, keys, node, output
 
 PLACE = Place(workspace="/w", compute="serverless", datastore="d", code="/c", environment="/e", component="/s")

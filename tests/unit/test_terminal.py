@@ -22,17 +22,9 @@ from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Silent
 from azureml_replay.terminal.bars import drawn_progress
 from azureml_replay.terminal.layout import ASCII, Branch, signs_of, tree
-from azureml_replay.terminal.terminal import (
-    LINE_EVERY_S,
-    LineProgress,
-    Terminal,
-    amount,
-    as_json,
-    duration,
-    laid_on,
-    safe,
-)
-from azureml_replay.verification.verify import Verdict
+from azureml_replay.terminal.terminal import LINE_EVERY_S, LineProgress, Terminal, as_json, laid_on
+from azureml_replay.terminal.text import amount, duration, safe
+from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.traffic import Load, in_words
 
 

@@ -15,7 +15,7 @@ from azureml_replay.azure.wire import decode, decode_metrics, decode_storage, en
 from azureml_replay.errors import Rejected
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Location, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
-from azureml_replay.workspace.source import CopyFile, SecretUrl
+from azureml_replay.workspace.put_files import CopyFile, SecretUrl
 
 TICKS = st.integers(0, 4_000_000_000 * 10_000_000)
 STEPS = st.none() | st.integers(-(2**63), 2**63 - 1)

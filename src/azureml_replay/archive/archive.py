@@ -29,7 +29,7 @@ from azureml_replay.archive.sessions import Sessions
 from azureml_replay.archive.studio import Studio
 from azureml_replay.archive.target_rows import TargetRows
 from azureml_replay.errors import IntegrityError, UserError
-from azureml_replay.model import WorkspaceRef
+from azureml_replay.workspace.place import WorkspaceRef
 
 _OURS = ("archive.", "artifacts")
 """How the names of an archive's own files begin."""

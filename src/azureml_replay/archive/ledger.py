@@ -10,7 +10,8 @@ from azureml_replay import redact
 from azureml_replay.archive.database import Database, now
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.instants import Instant
-from azureml_replay.model import Finding, Json, Omission, RunId, WorkspaceRef
+from azureml_replay.model import Finding, Json, Omission, RunId
+from azureml_replay.workspace.place import WorkspaceRef
 
 CREATE = "create"
 FINISH = "finish"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from azureml_replay.archive.ledger import Ledger
 from azureml_replay.archive.reading import SELECTED_OMISSIONS
 from azureml_replay.archive.records import details_of, moment, unpack
-from azureml_replay.model import Finding, Omission, Run, RunId, WorkspaceRef
+from azureml_replay.model import Finding, Omission, Run, RunId
+from azureml_replay.workspace.place import WorkspaceRef
 
 _RUNS_PER_PAGE = 200
 _FIRST = (-(2**63), "", -1, -(2**63), "")

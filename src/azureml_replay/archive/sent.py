@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from azureml_replay.archive.ledger import Ledger
 from azureml_replay.archive.records import pack, unpack
-from azureml_replay.model import Editable, Location, RunId, StoredFile, WorkspaceRef
+from azureml_replay.model import Editable, Location, RunId, StoredFile
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 class SentValues(Ledger):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azureml_replay.archive.database import Database
-from azureml_replay.model import WorkspaceRef
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 class Studio(Database):

@@ -9,7 +9,8 @@ from azureml_replay.archive.content import digest
 from azureml_replay.archive.ledger import Ledger
 from azureml_replay.archive.records import series_of, series_row
 from azureml_replay.errors import IntegrityError
-from azureml_replay.model import Differing, RunId, WorkspaceRef
+from azureml_replay.model import Differing, RunId
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 class TargetRows(Ledger):

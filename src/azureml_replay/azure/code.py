@@ -12,7 +12,7 @@ from azureml_replay.azure.storage.storage import Storage, beside
 from azureml_replay.azure.wire import decode_storage
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.model import CodeReference, Location
-from azureml_replay.workspace.source import SecretUrl
+from azureml_replay.workspace.put_files import SecretUrl
 
 logger = logging.getLogger("azureml_replay")
 

@@ -13,7 +13,8 @@ from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from azureml_replay.errors import UserError
-from azureml_replay.model import Json, WorkspaceRef
+from azureml_replay.model import Json
+from azureml_replay.workspace.place import WorkspaceRef
 
 CredentialKind: TypeAlias = Literal["default", "cli", "environment", "managed-identity", "workload-identity"]
 

@@ -11,8 +11,8 @@ from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.wire import decode
 from azureml_replay.azure.workspace import AzureWorkspace, logger, sender
-from azureml_replay.diagnosis.sheet import JobSeen, StoreSeen
 from azureml_replay.model import Experiment, RunId
+from azureml_replay.workspace.examined import JobSeen, StoreSeen
 
 WIDTH = 8
 """Questions at once: an examination is no load."""

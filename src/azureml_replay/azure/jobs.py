@@ -16,7 +16,7 @@ from azureml_replay.azure.wire import decode
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.workspace.jobs import STAGING_STORE, JobState
-from azureml_replay.workspace.source import PutFile
+from azureml_replay.workspace.put_files import PutFile
 
 ASSET_VERSION = "2024-01-01-preview"
 """As azure-ai-ml 1.35 sends pipelines and components (synthetic.md 2 and 3)."""

@@ -44,7 +44,8 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
-from azureml_replay.workspace.source import Outcome, PutFile, Refused, SecretUrl
+from azureml_replay.workspace.put_files import PutFile, SecretUrl
+from azureml_replay.workspace.target import Outcome, Refused
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 SETTLE_PAUSE_S = 5.0

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
     from azureml_replay.verbs import Migrated
-    from azureml_replay.verification.verify import Verdict
+    from azureml_replay.verification.verdict import Verdict
 
 Result = TypeVar("Result")
 

@@ -29,7 +29,7 @@ from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic,
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_replay.verification import verify as verifying
-from azureml_replay.verification.verify import Verdict
+from azureml_replay.verification.verdict import Verdict
 
 if TYPE_CHECKING:
     from azureml_replay.azure.workspace import AzureWorkspace

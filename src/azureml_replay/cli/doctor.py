@@ -19,7 +19,8 @@ from azureml_replay.terminal.terminal import Terminal
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.diagnosis.doctor import Diagnosis
-    from azureml_replay.diagnosis.sheet import Row, Subject
+    from azureml_replay.diagnosis.sheet import Row
+    from azureml_replay.workspace.examined import Subject
 
 
 @takes(terminal=terminal_flags)

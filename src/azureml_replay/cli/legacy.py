@@ -18,11 +18,12 @@ from azureml_replay.errors import UserError
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.jobs_json.source import import_jobs
 from azureml_replay.jobs_json.symptoms import Watched
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.terminal import log_file
 from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 def archive_beside(jobs: Path) -> Path:

@@ -26,7 +26,7 @@ from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.tree.summary import DryRun
 from azureml_replay.undoing import Undone
 from azureml_replay.verbs import Migrated
-from azureml_replay.verification.verify import Verdict
+from azureml_replay.verification.verdict import Verdict
 
 WIDTH = 100
 """Columns of the help on the page."""

@@ -12,8 +12,9 @@ import typer
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.errors import Exit, UserError
-from azureml_replay.model import WorkspaceRef
-from azureml_replay.terminal.terminal import Terminal, amount
+from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.terminal.text import amount
+from azureml_replay.workspace.place import WorkspaceRef
 
 if TYPE_CHECKING:
     from azureml_replay.report_page import Reported

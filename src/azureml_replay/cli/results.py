@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from azureml_replay.cli.quoting import quoted
 from azureml_replay.model import Finding, RunId
 from azureml_replay.terminal.layout import Branch
-from azureml_replay.terminal.terminal import Line, amount
+from azureml_replay.terminal.text import Line, amount
 from azureml_replay.workspace import rights
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azureml_replay.planning.summary import PlanSummary
     from azureml_replay.state import Status
     from azureml_replay.verbs import Migrated
-    from azureml_replay.verification.verify import Verdict
+    from azureml_replay.verification.verdict import Verdict
 
 KINDS = {"differs": "differing", "absent": "absent in the target", "extra": "extra in the target"}
 """In the words of a sentence; the others are already."""

@@ -13,7 +13,8 @@ from azureml_replay.cli.options import FilesOption, MaxFileSizeOption, NoArtifac
 from azureml_replay.cli.results import left_out
 from azureml_replay.errors import UserError
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
-from azureml_replay.terminal.terminal import Line, Terminal, amount
+from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.terminal.text import Line, amount
 
 if TYPE_CHECKING:
     from azureml_replay.azure.config import WorkspaceConfig

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.diagnosis.reads import ReadExamination
-from azureml_replay.diagnosis.sheet import Examined, Outcome, Row, Seen, Sheet, Subject
+from azureml_replay.diagnosis.sheet import Outcome, Row, Seen, Sheet
 from azureml_replay.diagnosis.writes import WriteExamination
 from azureml_replay.errors import Exit
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.target.probe import Probe
 from azureml_replay.workspace import rights
+from azureml_replay.workspace.examined import Examined, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

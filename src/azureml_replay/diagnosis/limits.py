@@ -9,7 +9,7 @@ from azureml_replay.errors import Rejected
 from azureml_replay.model import Points, Run, RunId, Series, SeriesKey
 from azureml_replay.target.probe import EXPERIMENT, ROWS, throw_away_run
 from azureml_replay.workspace.limits import DOCUMENTED
-from azureml_replay.workspace.source import Target
+from azureml_replay.workspace.target import Target
 
 FACTOR = 2
 """How far beyond a limit is tried; what was kept is what may be relied upon, not more."""

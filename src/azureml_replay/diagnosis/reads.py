@@ -6,10 +6,11 @@ from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from azureml_replay.diagnosis.sheet import Examined, JobSeen, Outcome, Seen, Sheet, StoreSeen
+from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import Forbidden, NotFound
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.workspace import rights
+from azureml_replay.workspace.examined import Examined, JobSeen, StoreSeen
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 
 JOBS = 200

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 from azureml_replay.errors import Forbidden, Rejected, ServiceError, Unavailable, UserError
-from azureml_replay.model import Experiment, RunId, WorkspaceRef
+from azureml_replay.workspace.examined import StoreSeen
+from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.rights import Right, lacking
-from azureml_replay.workspace.source import Target
 
 PROBES = {
     "login": "a token for the workspace's tenant",
@@ -83,88 +82,6 @@ class Row:
     """For whatever is not fine; may be a command."""
     unreachable: bool = False
     """Nobody answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSeen:
-    """A datastore, as ARM lists it."""
-
-    name: str
-    kind: str
-    """`AzureBlob`, `AzureDataLakeGen2`, `AzureFile`, …"""
-    credential: str
-    """`AccountKey`, `Sas`, `None`, …"""
-    holds_blobs: bool
-    account: str = ""
-    """The storage account's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobSeen:
-    """A job, as ARM lists it."""
-
-    name: RunId
-    experiment: str
-    archived: bool
-
-
-class Examined(Target, Protocol):
-    """A workspace that the login reaches, with the questions that only `doctor` asks."""
-
-    def jobs_seen(self) -> AsyncIterator[Sequence[JobSeen]]:
-        """ARM's jobs, by pages."""
-        ...
-
-    def small_pages(self, experiment: Experiment, size: int) -> AsyncIterator[Sequence[RunId]]:
-        """The ids of an experiment's runs, `size` to a page where the service heeds that."""
-        ...
-
-    async def answers_in_bulk(self, runs: Sequence[RunId]) -> bool:
-        """False where `batchrundata` is not spoken. Ids that nobody has are no error."""
-        ...
-
-    async def mlflow_metrics(self, run: RunId) -> Sequence[str]:
-        """Names of the metrics that MLflow shows for a run."""
-        ...
-
-    async def ingested(self, run: RunId) -> bool | None:
-        """What `metricsingest/wait` says; None where it is not spoken."""
-        ...
-
-    def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:
-        """All, by pages."""
-        ...
-
-    async def first_blob(self, datastore: str) -> bool:
-        """Whether the container holds anything. Raises Forbidden, NotFound."""
-        ...
-
-    async def opened_by(self, datastore: str) -> str:
-        """What opens the container: `account key`, `SAS` or `this login`. Raises Forbidden where secrets are hidden."""
-        ...
-
-
-class Subject(Protocol):
-    """A workspace, before anybody knows whether it can be reached."""
-
-    ref: WorkspaceRef
-
-    async def login(self) -> str:
-        """The object id of who is logged in, empty where the token does not say. Raises UserError."""
-        ...
-
-    async def workspace(self) -> str:
-        """The resource id of its storage account. Raises Forbidden, NotFound."""
-        ...
-
-    async def enter(self) -> Examined:
-        """By its discovery document."""
-        ...
-
-    @property
-    def host(self) -> str:
-        """Of the data plane, once entered."""
-        ...
 
 
 @dataclass(slots=True)

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from azureml_replay.diagnosis.limits import LimitTrial
-from azureml_replay.diagnosis.sheet import Examined, Outcome, Seen, Sheet
+from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import Rejected, ServiceError, UserError
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, names_held
 from azureml_replay.workspace import rights
+from azureml_replay.workspace.examined import Examined
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
-from azureml_replay.workspace.source import CopyFile, Refused, Source
+from azureml_replay.workspace.put_files import CopyFile
+from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Refused
 
 REPLAY_STOPS = "replay stops before its first write to this target"
 PLANNED = "nothing: it becomes a planned omission of every run that has one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from azureml_replay.errors import Rejected
 from azureml_replay.model import ARTIFACT_STORE, Artifact, Location
 from azureml_replay.planning.plan import Step
-from azureml_replay.workspace.source import Target
+from azureml_replay.workspace.target import Target
 
 
 async def attached(target: Target, step: Step, path: str, artifact: Artifact) -> bool:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
-from azureml_replay.model import Experiment, Omission, RunId
-from azureml_replay.selection import Selection, chosen
-from azureml_replay.workspace.source import Target
-
-OWNER = RunId("")
-"""Experiments belong to no run: their receipts stand under the empty id."""
+from azureml_replay.model import Experiment
+from azureml_replay.planning.experiments import OWNER, planned_experiments
+from azureml_replay.selection import Selection
+from azureml_replay.workspace.target import Target
 
 
 def experiment_item(name: str) -> str:
@@ -31,30 +28,6 @@ async def send_experiments(archive: Archive, target: Target, selection: Selectio
         if experiment.name not in existing:
             await target.put_experiment(experiment)
         archive.mark(target.ref, OWNER, {item: digest}, State.SENT)
-
-
-def planned_experiments(archive: Archive, selection: Selection) -> Iterator[Experiment]:
-    """All of the archive's; under a selection those that its runs lie in."""
-    if selection.everything:
-        yield from archive.experiments()
-        return
-    choice = chosen(archive.listing(), selection)
-    names = {row.experiment for row in archive.listing() if choice.takes(row)}
-    yield from (experiment for experiment in archive.experiments() if experiment.name in names)
-
-
-def experiment_omissions(experiment: Experiment, existing: frozenset[str]) -> Iterator[Omission]:
-    """What an experiment of the same name in the target keeps us from carrying."""
-    if experiment.name not in existing:
-        return
-    for what, value in (
-        ("description", experiment.description),
-        ("tags", experiment.tags),
-        ("archived", experiment.archived),
-    ):
-        if value:
-            reason = "the target had an experiment of this name before, which keeps its own"
-            yield Omission(OWNER, f"experiment {experiment.name}: {what}", reason)
 
 
 def _digest(experiment: Experiment) -> bytes:

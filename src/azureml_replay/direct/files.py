@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-import orjson
-
-from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import Receipt, State, file_item
 from azureml_replay.comparison.files import alike
@@ -17,25 +14,21 @@ from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.direct.attach import attached
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
+from azureml_replay.files.made import as_stored, own_files
 from azureml_replay.model import (
     ARTIFACT_STORE,
     RUN_FOLDER,
     Artifact,
-    Json,
     Location,
-    Points,
     RunId,
-    SeriesKey,
     StoredFile,
 )
-from azureml_replay.planning.code import code_of
 from azureml_replay.planning.files import FileChoice, placed
-from azureml_replay.planning.fit import CODE_FILE, JOB_FILE
-from azureml_replay.planning.made_files import job_document
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
-from azureml_replay.workspace.source import CopyFile, HeldFile, NewFile, PutFile, Refused, Target
+from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile, PutFile
+from azureml_replay.workspace.target import Refused, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,66 +170,6 @@ def _rejected(path: str, step: Step, outcome: Refused) -> Rejected:
 def place_of(run: RunId, path: str) -> Location:
     """Where a target keeps a file that was put into a run's own container."""
     return Location(ARTIFACT_STORE, f"{RUN_FOLDER}dcid.{run}/{path}")
-
-
-def as_stored(file: PutFile) -> StoredFile:
-    """As a storage is to describe it."""
-    if isinstance(file, NewFile):
-        md5 = hashlib.md5(file.data, usedforsecurity=False).digest()
-        return StoredFile(location=Location("", file.path), size_bytes=len(file.data), md5=md5)
-    return file.stored
-
-
-def own_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
-    """The files that we make for a run: the job as it was submitted, its code, and what the target's limits refused."""
-    for path in step.own_files:
-        if path == CODE_FILE:
-            yield _code_file(archive, step)
-            continue
-        document = job_document(archive, step.source) if path == JOB_FILE else _overflow(archive, step)
-        yield NewFile(
-            path=step.own_path(path), data=json_text.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-        )
-
-
-def _code_file(archive: Archive, step: Step) -> HeldFile:
-    """Raises LookupError where the plan was made from another archive."""
-    run = archive.run(step.source)
-    reference = code_of(run, archive.job(step.source)) if run else None
-    held = archive.code(reference) if reference else None
-    if held is None or isinstance(held, str):
-        raise LookupError(f"the archive holds no code of run {step.source}")
-    stored = StoredFile(
-        location=Location("", CODE_FILE), size_bytes=held.size_bytes, md5=held.md5, content_type="application/zip"
-    )
-    return HeldFile(path=step.own_path(CODE_FILE), stored=stored, pieces=held.pieces)
-
-
-def _overflow(archive: Archive, step: Step) -> Json:
-    return {**step.overflow, "metrics": _overflow_rows(archive, step)}
-
-
-def _overflow_rows(archive: Archive, step: Step) -> list[Json]:
-    return [
-        rows_as_json(points) for key in _in_order(step.overflow_series) for points in archive.points(step.contents, key)
-    ]
-
-
-def _in_order(keys: Collection[SeriesKey]) -> list[SeriesKey]:
-    return sorted(keys, key=lambda key: (key.name, key.namespace or ""))
-
-
-def rows_as_json(points: Points) -> Json:
-    """Floats as text, so that NaN, infinities and every bit survive JSON."""
-    return {
-        "name": points.series.key.name,
-        "namespace": points.series.key.namespace,
-        "columns": [list(column) for column in points.series.columns],
-        "rows": [
-            [step, ticks, [repr(value) if isinstance(value, float) else value for value in values]]
-            for step, ticks, values in points.rows()
-        ],
-    }
 
 
 def file_digest(stored: StoredFile) -> bytes:

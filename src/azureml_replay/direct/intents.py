@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import points_item
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from azureml_replay.comparison.rows import Identity, identity
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Points, Series, SeriesKey
 from azureml_replay.planning.plan import Step
-from azureml_replay.workspace.source import Target
+from azureml_replay.workspace.target import Target
 
 Lacking = dict[SeriesKey, Counter[Identity]]
 """By series: how many more rows of each kind the archive has than the target."""

@@ -19,20 +19,22 @@ from azureml_replay.direct.experiments import send_experiments
 from azureml_replay.direct.files import FileSender
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender
-from azureml_replay.direct.reused import Borrowers, presumed
+from azureml_replay.direct.reused import Borrowers
 from azureml_replay.direct.runs import RunSender, digest, ending_digest, run_digest
-from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.errors import ServiceError
 from azureml_replay.files.bytes import Supply
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.planning import lineage
-from azureml_replay.planning.ids import Ids, new_id
+from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.plan import PlanOptions, Step, plan, plan_unit, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.probe import Probe, known_probe, probed
+from azureml_replay.target.profile import as_kept, ready
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
-from azureml_replay.workspace.source import Source, Target
+from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Target
 
 WINDOW = 1_000
 """Steps held at once: about 5 KB each, so 5 MB."""
@@ -120,25 +122,6 @@ async def replay(
         del window
     await send_experiments(archive, target, selection, existing=frozenset(probe.experiments))
     return replaying.result()
-
-
-async def ready(archive: Archive, target: Target) -> Probe:
-    """What the target keeps: known, or found out now. Raises UserError where it is the source or cannot take runs."""
-    if archive.source.same_as(target.ref):
-        raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
-    return await probed(archive, target)
-
-
-def as_kept(archive: Archive, target: WorkspaceRef, options: PlanOptions) -> PlanOptions:
-    """The options of a plan for this target: by what it was seen to keep, so far as anybody has looked."""
-    probe = known_probe(archive, target)
-    options = replace(options, ids=ids_in(archive, target), lent=presumed(archive, target))
-    return options if probe is None else replace(options, lost=frozenset(probe.lost), limits=probe.limits)
-
-
-def ids_in(archive: Archive, target: WorkspaceRef) -> Ids:
-    """What each run is called in a target, as the archive knows it."""
-    return lambda run: archive.target_id(target, run) or run
 
 
 def _rename(archive: Archive, target: WorkspaceRef, root: RunId) -> None:

@@ -6,20 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CONTAINER, CREATE, State
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.archive.ledger import CREATE, State
+from azureml_replay.model import RunId
 from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
 from azureml_replay.planning.reuse import Lent
-
-
-def presumed(archive: Archive, target: WorkspaceRef) -> Lent:
-    """What was created without another's container keeps its own; what was not created yet will have it."""
-
-    def lent(run: RunId, _: RunId) -> bool:
-        created, borrowed = (archive.receipt(target, run, item) for item in (CREATE, CONTAINER))
-        return borrowed is not None or created is None
-
-    return lent
+from azureml_replay.target.profile import presumed
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(slots=True)

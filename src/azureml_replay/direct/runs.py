@@ -29,7 +29,7 @@ from azureml_replay.errors import ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
-from azureml_replay.workspace.source import Outcome, Refused, Target
+from azureml_replay.workspace.target import Outcome, Refused, Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.workspace.links import run_url
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,9 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.objects import PIECE_BYTES
 from azureml_replay.errors import NotFound, Rejected, UserError
 from azureml_replay.model import Artifact, Location, StoredFile
-from azureml_replay.workspace.source import CopyFile, HeldFile, Refused, Source
+from azureml_replay.workspace.put_files import CopyFile, HeldFile
+from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Refused
 
 TAKEN_AGAIN = 5
 """Times that a file which changes while it is copied is begun anew in one call."""

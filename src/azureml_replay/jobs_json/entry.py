@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from azureml_replay.instants import TICKS_PER_SECOND
-from azureml_replay.model import AssetReference, Job, Json, Run, RunDetails, RunId, WorkspaceRef
+from azureml_replay.model import AssetReference, Job, Json, Run, RunDetails, RunId
+from azureml_replay.workspace.place import WorkspaceRef
 
 Record: TypeAlias = "dict[str, Any]"
 

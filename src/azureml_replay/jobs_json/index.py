@@ -14,7 +14,8 @@ from azureml_replay.jobs_json.entry import Record
 from azureml_replay.jobs_json.scan import scan
 from azureml_replay.jobs_json.symptoms import FileLists
 from azureml_replay.jobs_json.write import LOG_FOLDERS
-from azureml_replay.model import Location, RunId, StoredFile, WorkspaceRef
+from azureml_replay.model import Location, RunId, StoredFile
+from azureml_replay.workspace.place import WorkspaceRef
 
 _WORKSPACE = re.compile(
     r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/[^/]+/workspaces/([^/]+)/jobs/[^/]+\Z", re.IGNORECASE

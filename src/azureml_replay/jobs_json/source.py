@@ -32,12 +32,13 @@ from azureml_replay.model import (
     RunId,
     Series,
     StoredFile,
-    WorkspaceRef,
 )
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
-from azureml_replay.workspace.source import SecretUrl, Source
+from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.put_files import SecretUrl
+from azureml_replay.workspace.source import Source
 
 Item = TypeVar("Item")
 ENTRIES_HELD = 128

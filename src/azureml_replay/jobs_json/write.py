@@ -18,19 +18,8 @@ from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
 from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import head
-from azureml_replay.model import (
-    Artifact,
-    Job,
-    Json,
-    Listed,
-    Points,
-    Run,
-    RunDetails,
-    RunId,
-    Series,
-    Value,
-    WorkspaceRef,
-)
+from azureml_replay.model import Artifact, Job, Json, Listed, Points, Run, RunDetails, RunId, Series, Value
+from azureml_replay.workspace.place import WorkspaceRef
 
 LOG_FOLDERS = ("logs/", "user_logs/", "system_logs/", "azureml-logs/")
 """Where the service puts a job's logs (the original's families, and the oldest one)."""

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.azure.wire.fidelity import Fate, keys
-from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey, WorkspaceRef
+from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
+from azureml_replay.workspace.place import WorkspaceRef
 
 ACTING = tuple(sorted(keys("Run", Fate.NEVER_SENT)))
 ACTING_PROPERTIES = ("CancelUri",)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from azureml_replay.model import Artifact, FileTotals, Job, Listed, RunDetails, RunId, Series, WorkspaceRef
+from azureml_replay.model import Artifact, FileTotals, Job, Listed, RunDetails, RunId, Series
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from azureml_replay.model import Run, RunId, WorkspaceRef
+from azureml_replay.model import Run, RunId
+from azureml_replay.workspace.place import WorkspaceRef
 
 Ids = Callable[[RunId], RunId]
 """From a run's id in the source to its id in the target; the same where it keeps it."""

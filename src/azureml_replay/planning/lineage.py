@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 
 from azureml_replay import __version__
-from azureml_replay.model import Run, RunId, WorkspaceRef
+from azureml_replay.model import Run, RunId
+from azureml_replay.workspace.place import WorkspaceRef
 
 TAG = "original_job_id"
 PROPERTY = "azureml_replay"

@@ -11,12 +11,11 @@ from itertools import groupby
 from operator import attrgetter
 
 from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
-from azureml_replay.planning.files import ALL_FILES, FileChoice, room_of
+from azureml_replay.planning.files import ALL_FILES, FileChoice, planned_files, room_of
 from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost
 from azureml_replay.planning.history import History, Recorded
 from azureml_replay.planning.ids import Ids, rewritten, same
 from azureml_replay.planning.made_files import own_files
-from azureml_replay.planning.planned_files import planned_files
 from azureml_replay.planning.reuse import Lender, Lent, always, own_path
 from azureml_replay.selection import Selection, chosen
 from azureml_replay.workspace.limits import DOCUMENTED, Limits

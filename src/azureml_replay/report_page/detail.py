@@ -9,13 +9,14 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
-from azureml_replay.model import Artifact, AssetReference, Finding, Json, Run, RunId, WorkspaceRef
+from azureml_replay.model import Artifact, AssetReference, Finding, Json, Run, RunId
 from azureml_replay.planning.lineage import TAG, lineage_of
 from azureml_replay.report_page.blocks import Numbers, to_json
 from azureml_replay.report_page.curves import State, metrics_of
 from azureml_replay.report_page.facts import Detail, File, Pair
-from azureml_replay.terminal.terminal import duration
+from azureml_replay.terminal.text import duration
 from azureml_replay.workspace.links import run_url
+from azureml_replay.workspace.place import WorkspaceRef
 
 _TICK = re.compile(r"(?<=\bat )tick (\d{1,18})\b")
 FILES_SHOWN = 1_000

@@ -12,9 +12,9 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
 from azureml_replay.instants import TICKS_PER_SECOND
-from azureml_replay.model import WorkspaceRef
 from azureml_replay.report_page.facts import Command, Head, Row, Verdict
 from azureml_replay.report_page.tree import Known
+from azureml_replay.workspace.place import WorkspaceRef
 
 LOOSE_SHOWN = 500
 """Findings and omissions that belong to no run: the others are counted."""

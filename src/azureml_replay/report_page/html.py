@@ -9,7 +9,7 @@ from html import escape
 
 from azureml_replay.report_page.blocks import packed, to_json
 from azureml_replay.report_page.facts import Head, Index
-from azureml_replay.terminal.terminal import safe
+from azureml_replay.terminal.text import safe
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from itertools import chain
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
-from azureml_replay.model import Run, RunId, WorkspaceRef
+from azureml_replay.model import Run, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.report_page.facts import Index, Row, Verdict
 from azureml_replay.selection import TYPES
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import IO
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.report_page import html
 from azureml_replay.report_page.blocks import RUNS_PER_BLOCK, Numbers, block
@@ -20,6 +20,7 @@ from azureml_replay.report_page.detail import Details
 from azureml_replay.report_page.facts import Index
 from azureml_replay.report_page.head import Extent, head
 from azureml_replay.report_page.tree import Known, by_priority, index, rows
+from azureml_replay.workspace.place import WorkspaceRef
 
 MAX_BYTES = 30_000_000
 """A browser opens 30 MB from disk as fast as 3 (174 ms to the tree); mail and tickets take about as much."""

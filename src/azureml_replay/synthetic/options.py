@@ -10,7 +10,7 @@ import orjson
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import PlanOptions, Step, plan_unit, planned_units, reusing
 from azureml_replay.selection import Selection
@@ -18,6 +18,7 @@ from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.tree.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.trials import TrialChoice
+from azureml_replay.workspace.place import WorkspaceRef
 
 JOB = "job"
 """The receipt's item, of a source run: its detail names the job, or the run, that stands for it in the target."""

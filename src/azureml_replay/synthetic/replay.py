@@ -31,10 +31,11 @@ from azureml_replay.synthetic.submit import Submit
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
-from azureml_replay.verification.verify import Verdict, unread
+from azureml_replay.verification.verdict import Verdict, unread
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
-from azureml_replay.workspace.source import Source, Target
+from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Target
 
 SUBMITTED_AT_ONCE = 8
 """At most: ARM refills ten writes a second and principal."""

@@ -10,7 +10,7 @@ from typing import Any
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.errors import Uncertain
-from azureml_replay.model import Run, RunId, WorkspaceRef
+from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.synthetic.bodies.graph import Place, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
@@ -19,6 +19,7 @@ from azureml_replay.synthetic.staging.stage import Stage, uri_of
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.workspace.jobs import JobState, Submitter
 from azureml_replay.workspace.limits import DOCUMENTED
+from azureml_replay.workspace.place import WorkspaceRef
 
 ENDED_BADLY = frozenset({"Failed", "Canceled"})
 

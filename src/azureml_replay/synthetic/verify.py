@@ -22,8 +22,9 @@ from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.staging.stage import laid_out, left_behind
 from azureml_replay.synthetic.tree.nodes import Tree
-from azureml_replay.verification.verify import FindingTally, Verdict
-from azureml_replay.workspace.source import HeldFile, Target
+from azureml_replay.verification.verdict import FindingTally, Verdict
+from azureml_replay.workspace.put_files import HeldFile
+from azureml_replay.workspace.target import Target
 
 
 @dataclass(slots=True)

@@ -16,20 +16,12 @@ from azureml_replay.comparison.rows import identity
 from azureml_replay.comparison.runs import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.instants import Instant
-from azureml_replay.model import (
-    CONTAINER_PREFIX,
-    AssetReference,
-    Json,
-    Points,
-    Run,
-    RunId,
-    Series,
-    SeriesKey,
-    WorkspaceRef,
-)
+from azureml_replay.model import CONTAINER_PREFIX, AssetReference, Json, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.workspace import rights
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
-from azureml_replay.workspace.source import NewFile, Outcome, Refused, Target
+from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.put_files import NewFile
+from azureml_replay.workspace.target import Outcome, Refused, Target
 
 EXPERIMENT = "azureml-replay-probe"
 _START = Instant.parse("2020-02-29T12:34:56.1234567+00:00")

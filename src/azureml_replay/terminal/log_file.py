@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from azureml_replay.errors import UserError
-from azureml_replay.terminal.terminal import safe
+from azureml_replay.terminal.text import safe
 
 LOGGER = logging.getLogger("azureml_replay")
 _SIGNED = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+")

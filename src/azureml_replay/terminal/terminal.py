@@ -18,23 +18,16 @@ import orjson
 from azureml_replay import json_text
 from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
-from azureml_replay.terminal.layout import UNICODE, Branch, Signs, laid, signs_of
+from azureml_replay.terminal.layout import UNICODE, Signs, laid, signs_of
+from azureml_replay.terminal.text import Line, amount, columns, duration, safe
 from azureml_replay.workspace.traffic import in_words
 
-Line = str | Branch
 Clock = Callable[[], float]
 """Seconds, from any start."""
 CURSOR_BACK = b"\x1b[?25h\n"
 """Shows the cursor that live bars hide."""
 LINE_EVERY_S = 5.0
 """How often a pipe or a log of a build server is told."""
-
-
-def safe(text: str) -> str:
-    """One line without control characters, escape sequences' ESC, and marks that reorder text."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +96,6 @@ def laid_on(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterator
     """Trees drawn to a terminal's width, `less` so many columns; a pipe gets whole lines, which can be searched."""
     width = columns(stream) - less if stream.isatty() else None
     return laid(lines, signs_of(stream.encoding), width)
-
-
-def columns(stream: TextIO) -> int:
-    """Of a terminal: `COLUMNS`, what it says itself, or 80."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
-        return int(told)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except OSError:
-        return 80
 
 
 def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
@@ -222,21 +204,3 @@ class LineProgress:
         self.told, self.changed = now, False
         words = [tally.text(what, now) for what, tally in self.tallies.items()]
         self.tell(self.signs.between.join([*words, *in_words(self.sides)]))
-
-
-def amount(what: str, count: int) -> str:
-    """`1,234`, or for bytes `1.2 MB` (powers of ten, as Studio shows them)."""
-    if what != "bytes" or count < 1_000:
-        return f"{count:,}" + (" B" if what == "bytes" else "")
-    size, units = count / 1_000, iter("kMGTPE")
-    unit = next(units)
-    while size >= 999.95:
-        size, unit = size / 1_000, next(units)
-    return f"{size:.1f} {unit}B"
-
-
-def duration(seconds: float) -> str:
-    """`26 s`, `4 min`, `3.5 h`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"

@@ -10,8 +10,9 @@ from azureml_replay.archive.ledger import file_item
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.shown import shown
 from azureml_replay.comparison.three_way import GONE_REASON, RUN_TYPE, Fate, fates
-from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile, WorkspaceRef
+from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.files import compare_files
-from azureml_replay.direct.files import as_stored, own_files
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.made import as_stored, own_files
 from azureml_replay.files.stored import StorageListing, path_in_run
 from azureml_replay.model import ARTIFACT_STORE, Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES, FileChoice, placed, target_path
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
-from azureml_replay.workspace.source import HeldFile, Target
+from azureml_replay.workspace.put_files import HeldFile
+from azureml_replay.workspace.target import Target
 
 
 @dataclass(frozen=True, slots=True)

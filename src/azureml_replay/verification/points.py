@@ -15,7 +15,7 @@ from azureml_replay.errors import NotFound
 from azureml_replay.model import Differing, Finding, Points, RunId, Series
 from azureml_replay.planning.plan import Step
 from azureml_replay.workers import side_by_side
-from azureml_replay.workspace.source import Target
+from azureml_replay.workspace.target import Target
 
 KEPT_BYTES = 64 << 20
 """What an archive keeps of one target's curves: some 8,000 series of which every row differs, 10 KB each."""

@@ -7,14 +7,12 @@ remembers of what it sent is believed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.runs import compare_experiments, compare_runs
-from azureml_replay.direct.experiments import OWNER, experiment_omissions, planned_experiments
-from azureml_replay.direct.replay import as_kept
 from azureml_replay.extraction.listing import LISTED_AT_ONCE
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.stored import StorageListing
@@ -26,73 +24,22 @@ from azureml_replay.model import (
     RunId,
 )
 from azureml_replay.planning import lineage
+from azureml_replay.planning.experiments import OWNER, experiment_omissions, planned_experiments
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.fit import PLACES, led_back
-from azureml_replay.planning.plan import PlanOptions, Step, plan, planned_units
+from azureml_replay.planning.plan import PlanOptions, Step, plan
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import Probe
+from azureml_replay.target.profile import as_kept
 from azureml_replay.verification.attribution import Judged, judged
 from azureml_replay.verification.files import FileCheck, FilesChecked
 from azureml_replay.verification.points import PointCheck
+from azureml_replay.verification.verdict import FindingTally, Verdict, unread
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
-from azureml_replay.workspace.source import Source, Target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What was compared and what came of it."""
-
-    runs: int
-    points: int
-    files: int
-    bytes: int
-    unverifiable: int
-    """Files without a checksum on one of the sides; `deep` reads their bytes instead."""
-    omissions: int
-    """As planned: each is listed with its reason."""
-    findings: int
-    reasons: Mapping[str, int]
-    """Omissions by reason."""
-    unknown: Mapping[str, int] = field(default_factory=dict)
-    """Keys of the service that this version does not know, as `run novelty`: what they say was not compared."""
-    kinds: Mapping[str, int] = field(default_factory=dict)
-    """Findings by kind."""
-    first: Sequence[Finding] = ()
-    """Some of each kind; the archive has all."""
-    unread: int = 0
-    """Chosen runs that the archive does not hold yet: the verdict says nothing of them."""
-
-    @property
-    def proves(self) -> bool:
-        """Something was compared, nothing is missing from the comparison, and all of it is equal."""
-        return self.runs > 0 and not self.unread and not self.findings
-
-
-NAMED = 3
-"""Findings of a kind that a verdict names: enough to see what it is about."""
-
-
-@dataclass(slots=True)
-class FindingTally:
-    """Findings as they come: all counted, the first of each kind kept."""
-
-    kinds: dict[str, int] = field(default_factory=dict)
-    first: list[Finding] = field(default_factory=list)
-
-    def add(self, findings: Iterable[Finding]) -> None:
-        """Some more."""
-        for finding in findings:
-            seen = self.kinds.get(finding.kind, 0)
-            self.kinds[finding.kind] = seen + 1
-            if seen < NAMED:
-                self.first.append(finding)
-
-    @property
-    def count(self) -> int:
-        """Of all kinds."""
-        return sum(self.kinds.values())
+from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Target
 
 
 async def verify(
@@ -123,14 +70,6 @@ async def verify(
     progress.expect("runs verified", total)
     await verifying.all(selection, width, total)
     return replace(verifying.verdict(), unread=unread(archive, selection))
-
-
-def unread(archive: Archive, selection: Selection) -> int:
-    """Chosen runs of which the archive holds nothing: their extraction failed or was interrupted."""
-    lacking = archive.unread()
-    if not lacking or selection.everything:
-        return sum(lacking.values())
-    return sum(lacking.get(unit, 0) for unit in planned_units(archive, selection))
 
 
 def _as_replayed(archive: Archive, target: Target, given: FileChoice, progress: Progress) -> FileChoice:

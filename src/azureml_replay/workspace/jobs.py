@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from azureml_replay.model import RunId, StoredFile
-from azureml_replay.workspace.source import PutFile, Target
+from azureml_replay.workspace.put_files import PutFile
+from azureml_replay.workspace.target import Target
 
 STAGING_STORE = "workspaceblobstore"
 """Every workspace has this datastore; jobs mount it with the workspace's own credentials."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
+from azureml_replay.workspace.place import WorkspaceRef
 
 
 def run_url(address: str, workspace: WorkspaceRef, run: RunId) -> str:

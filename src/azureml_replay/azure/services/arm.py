@@ -12,9 +12,10 @@ from azureml_replay.azure.sending.sender import Sender, Service
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, decode_storage
 from azureml_replay.azure.wire.reader import Document
-from azureml_replay.diagnosis.sheet import JobSeen, StoreSeen
 from azureml_replay.errors import Rejected, UserError
-from azureml_replay.model import Job, WorkspaceRef
+from azureml_replay.model import Job
+from azureml_replay.workspace.examined import JobSeen, StoreSeen
+from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.rights import WORKSPACE, lacking
 
 API_VERSION = "2024-04-01"

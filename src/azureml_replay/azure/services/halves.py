@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from azureml_replay.azure.sending.sender import NOT_SPOKEN
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Run, RunId
-from azureml_replay.workspace.source import Outcome, Refused
+from azureml_replay.workspace.target import Outcome, Refused
 
 
 async def in_halves(

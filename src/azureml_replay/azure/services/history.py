@@ -16,7 +16,7 @@ from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.instants import Instant
 from azureml_replay.model import TERMINAL, Experiment, Run, RunDetails, RunId
 from azureml_replay.workers import map_bounded
-from azureml_replay.workspace.source import Outcome, Refused
+from azureml_replay.workspace.target import Outcome, Refused
 
 RUNS_AT_ONCE = 16
 """Where `batchrundata` is not spoken and runs are asked for one by one."""

@@ -11,7 +11,7 @@ from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, decode_metrics, encode
 from azureml_replay.errors import NotFound, Unavailable
 from azureml_replay.model import ROWS_PER_CHUNK, Points, Row, RunId, Series
-from azureml_replay.workspace.source import Refused
+from azureml_replay.workspace.target import Refused
 
 
 class Metrics:

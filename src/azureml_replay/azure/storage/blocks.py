@@ -15,7 +15,7 @@ from azureml_replay.azure.wire import decode_storage, encode
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workers import Handful, for_each
-from azureml_replay.workspace.source import CopyFile, HeldFile
+from azureml_replay.workspace.put_files import CopyFile, HeldFile
 
 COPIED_BLOCK_BYTES = 100 * 1024 * 1024
 """Of a copy that storage makes itself: 50,000 blocks are allowed, so 4.8 TB."""

@@ -14,7 +14,8 @@ from azureml_replay.azure.wire import decode, encode
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
 from azureml_replay.model import ARTIFACT_STORE, Location, RunId
 from azureml_replay.workers import map_bounded
-from azureml_replay.workspace.source import CopyFile, HeldFile, NewFile, Outcome, PutFile, Refused
+from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile, PutFile
+from azureml_replay.workspace.target import Outcome, Refused
 
 WHOLE_COPY_BYTES = 256 * 1024 * 1024
 """The most that storage copies in one synchronous request."""

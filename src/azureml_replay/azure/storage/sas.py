@@ -14,7 +14,7 @@ from azure.storage.blob import (
 )
 
 from azureml_replay.azure.wire.decode_storage import Datastore, signed
-from azureml_replay.workspace.source import SecretUrl
+from azureml_replay.workspace.put_files import SecretUrl
 
 LIFETIME = timedelta(hours=6)
 """Of every signature of ours: a file of many GB is copied in this time."""

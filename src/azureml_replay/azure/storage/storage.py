@@ -18,7 +18,7 @@ from azureml_replay.azure.wire import decode_storage, encode
 from azureml_replay.azure.wire.decode_storage import Datastore, Secret, signed
 from azureml_replay.errors import Forbidden, NotFound, Rejected
 from azureml_replay.model import Location, StoredFile
-from azureml_replay.workspace.source import SecretUrl
+from azureml_replay.workspace.put_files import SecretUrl
 
 RANGE_BYTES = 4 * 1024 * 1024
 BLOBS_PER_PAGE = 5_000

@@ -34,7 +34,6 @@ from azureml_replay.azure.wire.reader import (
     unknown,
     words,
 )
-from azureml_replay.diagnosis.sheet import JobSeen
 from azureml_replay.model import (
     ARTIFACT_STORE,
     NESTED_COMPONENTS,
@@ -49,6 +48,7 @@ from azureml_replay.model import (
     RunDetails,
     RunId,
 )
+from azureml_replay.workspace.examined import JobSeen
 from azureml_replay.workspace.jobs import JobState
 
 RUN_FILES = "ExperimentRun"

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 from azureml_replay.azure.wire.known import KNOWN_BLOB, KNOWN_BLOB_PROPERTIES
 from azureml_replay.azure.wire.reader import Document, readable
-from azureml_replay.diagnosis.sheet import StoreSeen
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Location, StoredFile
-from azureml_replay.workspace.source import SecretUrl
+from azureml_replay.workspace.examined import StoreSeen
+from azureml_replay.workspace.put_files import SecretUrl
 
 NO_KEYS = "KeyBasedAuthenticationNotPermitted"
 """Storage's error code where shared keys are disabled; SAS that a key signed are refused so too (documented)."""

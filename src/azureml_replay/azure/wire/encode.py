@@ -30,7 +30,7 @@ from azureml_replay.model import (
     StoredFile,
     Value,
 )
-from azureml_replay.workspace.source import CopyFile
+from azureml_replay.workspace.put_files import CopyFile
 
 Body: TypeAlias = dict[str, Any]
 

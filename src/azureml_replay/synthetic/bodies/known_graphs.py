@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.synthetic.bodies.graph import Body, Graph
 from azureml_replay.workspace.jobs import Submitter
+from azureml_replay.workspace.place import WorkspaceRef
 
 OWNER = RunId("")
 """Receipts that belong to no run."""

@@ -12,11 +12,11 @@ import orjson
 
 from azureml_replay import json_text
 from azureml_replay.errors import UserError
-from azureml_replay.model import WorkspaceRef
 from azureml_replay.synthetic.bodies import shipped
 from azureml_replay.synthetic.bodies.graph import Place, step_component
 from azureml_replay.workspace.jobs import STAGING_STORE, Submitter
-from azureml_replay.workspace.source import NewFile
+from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.put_files import NewFile
 
 SERVERLESS = "serverless"
 NAME = "azureml_replay_step"

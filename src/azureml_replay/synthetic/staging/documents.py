@@ -8,11 +8,11 @@ import orjson
 
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
-from azureml_replay.direct.files import own_files, rows_as_json
+from azureml_replay.files.made import own_files, rows_as_json
 from azureml_replay.model import Omission, Points
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.staging.batches import is_holdable, is_scalar
-from azureml_replay.workspace.source import HeldFile, NewFile
+from azureml_replay.workspace.put_files import HeldFile, NewFile
 
 METRICS_FILE = "replay/metrics.json"
 ERROR_FILE = "replay/error.json"

@@ -20,7 +20,7 @@ from azureml_replay.synthetic.staging.batches import Metric, holdable, is_scalar
 from azureml_replay.synthetic.staging.paths import Places, place_of, refusal
 from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
 from azureml_replay.workspace.limits import DOCUMENTED
-from azureml_replay.workspace.source import HeldFile, NewFile
+from azureml_replay.workspace.put_files import HeldFile, NewFile
 
 REPORTS = "outputs/replay/"
 FILES_FILE = REPORTS + "files.json"

@@ -33,7 +33,8 @@ from azureml_replay.synthetic.staging.manifest import (
 from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import STAGING_STORE, Submitter
-from azureml_replay.workspace.source import NewFile, PutFile, Refused
+from azureml_replay.workspace.put_files import NewFile, PutFile
+from azureml_replay.workspace.target import Refused
 
 FILES_AT_ONCE = 16
 

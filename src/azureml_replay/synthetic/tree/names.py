@@ -7,8 +7,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from azureml_replay.model import RunId, WorkspaceRef
+from azureml_replay.model import RunId
 from azureml_replay.workspace.limits import DOCUMENTED
+from azureml_replay.workspace.place import WorkspaceRef
 
 SLUG = re.compile(r"[a-z_][a-z0-9_]{0,59}")
 """azure-ai-ml's loaders take `^[a-z_][a-z\\d_]*$` as a node's key (is_valid_node_name); the length is ours."""

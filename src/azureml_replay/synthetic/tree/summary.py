@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from azureml_replay.model import Omission
 from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
 from azureml_replay.terminal.layout import Branch
-from azureml_replay.terminal.terminal import amount
+from azureml_replay.terminal.text import amount
 
 SECONDS_PER_CONTAINER = 60
 """Of compute that one leaf takes: tens of seconds to start on a warm node, and the step itself (synthetic.md 8; a guess

@@ -1,0 +1,83 @@
+"""The files that we make, with their bytes: how a run was defined, what did not fit, its code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+
+import orjson
+
+from azureml_replay import json_text
+from azureml_replay.archive.archive import Archive
+from azureml_replay.model import (
+    Json,
+    Location,
+    Points,
+    SeriesKey,
+    StoredFile,
+)
+from azureml_replay.planning.code import code_of
+from azureml_replay.planning.fit import CODE_FILE, JOB_FILE
+from azureml_replay.planning.made_files import job_document
+from azureml_replay.planning.plan import Step
+from azureml_replay.workspace.put_files import HeldFile, NewFile, PutFile
+
+
+def as_stored(file: PutFile) -> StoredFile:
+    """As a storage is to describe it."""
+    if isinstance(file, NewFile):
+        md5 = hashlib.md5(file.data, usedforsecurity=False).digest()
+        return StoredFile(location=Location("", file.path), size_bytes=len(file.data), md5=md5)
+    return file.stored
+
+
+def own_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
+    """The files that we make for a run: the job as it was submitted, its code, and what the target's limits refused."""
+    for path in step.own_files:
+        if path == CODE_FILE:
+            yield _code_file(archive, step)
+            continue
+        document = job_document(archive, step.source) if path == JOB_FILE else _overflow(archive, step)
+        yield NewFile(
+            path=step.own_path(path), data=json_text.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        )
+
+
+def _code_file(archive: Archive, step: Step) -> HeldFile:
+    """Raises LookupError where the plan was made from another archive."""
+    run = archive.run(step.source)
+    reference = code_of(run, archive.job(step.source)) if run else None
+    held = archive.code(reference) if reference else None
+    if held is None or isinstance(held, str):
+        raise LookupError(f"the archive holds no code of run {step.source}")
+    stored = StoredFile(
+        location=Location("", CODE_FILE), size_bytes=held.size_bytes, md5=held.md5, content_type="application/zip"
+    )
+    return HeldFile(path=step.own_path(CODE_FILE), stored=stored, pieces=held.pieces)
+
+
+def _overflow(archive: Archive, step: Step) -> Json:
+    return {**step.overflow, "metrics": _overflow_rows(archive, step)}
+
+
+def _overflow_rows(archive: Archive, step: Step) -> list[Json]:
+    return [
+        rows_as_json(points) for key in _in_order(step.overflow_series) for points in archive.points(step.contents, key)
+    ]
+
+
+def _in_order(keys: Collection[SeriesKey]) -> list[SeriesKey]:
+    return sorted(keys, key=lambda key: (key.name, key.namespace or ""))
+
+
+def rows_as_json(points: Points) -> Json:
+    """Floats as text, so that NaN, infinities and every bit survive JSON."""
+    return {
+        "name": points.series.key.name,
+        "namespace": points.series.key.namespace,
+        "columns": [list(column) for column in points.series.columns],
+        "rows": [
+            [step, ticks, [repr(value) if isinstance(value, float) else value for value in values]]
+            for step, ticks, values in points.rows()
+        ],
+    }

@@ -1,0 +1,36 @@
+"""The experiments of a plan: which are to be there, and what of them cannot be (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.model import Experiment, Omission, RunId
+from azureml_replay.selection import Selection, chosen
+
+OWNER = RunId("")
+"""Experiments belong to no run: their receipts stand under the empty id."""
+
+
+def planned_experiments(archive: Archive, selection: Selection) -> Iterator[Experiment]:
+    """All of the archive's; under a selection those that its runs lie in."""
+    if selection.everything:
+        yield from archive.experiments()
+        return
+    choice = chosen(archive.listing(), selection)
+    names = {row.experiment for row in archive.listing() if choice.takes(row)}
+    yield from (experiment for experiment in archive.experiments() if experiment.name in names)
+
+
+def experiment_omissions(experiment: Experiment, existing: frozenset[str]) -> Iterator[Omission]:
+    """What an experiment of the same name in the target keeps us from carrying."""
+    if experiment.name not in existing:
+        return
+    for what, value in (
+        ("description", experiment.description),
+        ("tags", experiment.tags),
+        ("archived", experiment.archived),
+    ):
+        if value:
+            reason = "the target had an experiment of this name before, which keeps its own"
+            yield Omission(OWNER, f"experiment {experiment.name}: {what}", reason)

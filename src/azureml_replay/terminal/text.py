@@ -1,0 +1,46 @@
+"""Texts for a terminal: without control characters, with units, as wide as it is."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+from azureml_replay.terminal.layout import Branch
+
+Line = str | Branch
+
+
+def safe(text: str) -> str:
+    """One line without control characters, escape sequences' ESC, and marks that reorder text."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
+
+
+def columns(stream: TextIO) -> int:
+    """Of a terminal: `COLUMNS`, what it says itself, or 80."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+def amount(what: str, count: int) -> str:
+    """`1,234`, or for bytes `1.2 MB` (powers of ten, as Studio shows them)."""
+    if what != "bytes" or count < 1_000:
+        return f"{count:,}" + (" B" if what == "bytes" else "")
+    size, units = count / 1_000, iter("kMGTPE")
+    unit = next(units)
+    while size >= 999.95:
+        size, unit = size / 1_000, next(units)
+    return f"{size:.1f} {unit}B"
+
+
+def duration(seconds: float) -> str:
+    """`26 s`, `4 min`, `3.5 h`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"

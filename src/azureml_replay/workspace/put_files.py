@@ -1,0 +1,59 @@
+"""Files on their way into a workspace (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from azureml_replay.model import (
+    StoredFile,
+)
+
+
+class SecretUrl(str):
+    """A signed URL. Its repr and its format are `***`; only the sender uses its value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyFile:
+    """A file to bring from another workspace's storage, server to server."""
+
+    path: str
+    """In the run, as FIDELITY maps it."""
+    source: SecretUrl
+    stored: StoredFile
+    """Pins the source: a changed ETag is refused."""
+    read: Callable[[int, int], Awaitable[bytes]] | None = None
+    """From a first byte up to, not including, a last one: the way through us, where storage cannot reach storage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldFile:
+    """A file whose bytes are here: they go through us, a piece at a time."""
+
+    path: str
+    stored: StoredFile
+    """Size, MD5, content type and metadata that it is to have."""
+    pieces: Callable[[int], Iterator[bytes]]
+    """All bytes in order, so many at a time. Raises IntegrityError at their end where they are damaged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFile:
+    """A file that we make ourselves: `replay/job.json`, `replay/overflow.json`."""
+
+    path: str
+    data: bytes
+    content_type: str = "application/json"
+
+
+PutFile: TypeAlias = CopyFile | HeldFile | NewFile
