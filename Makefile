@@ -3,15 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-WEB := src/azureml_replay/report/web
-PAGE := src/azureml_replay/report/bundle/made-from
+WEB := src/azureml_replay/report_page/web
+PAGE := src/azureml_replay/report_page/bundle/made-from
 
 .PHONY: setup browser demo test test-all bench docs lint types clean
 
 setup: $(STAMP) $(PAGE) browser
 
 $(PAGE): $(WEB)/package.json $(WEB)/package-lock.json $(WEB)/build.mjs $(wildcard $(WEB)/src/*) | $(STAMP)
-	$(BIN)/python build_report.py
+	$(BIN)/python packaging/bundle_page.py
 	@touch $@
 
 # The report's tests need a browser; without one they are skipped, and say so.
@@ -36,7 +36,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
-	$(BIN)/python build_report.py --types
+	$(BIN)/python packaging/bundle_page.py --types
 
 test: lint types
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile

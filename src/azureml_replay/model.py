@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import NewType, TypeAlias
 
 from azureml_replay.instants import Instant
-from azureml_replay.model import TERMINAL, Run
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 Value: TypeAlias = "float | int | str | bool | None"

@@ -17,6 +17,7 @@ from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.curves import State, metrics_of
 from azureml_replay.report_page.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
+from azureml_replay.verification import points
 from azureml_replay.verification.verify import verify
 from azureml_replay.workspace.place import WorkspaceRef
 from azureml_sandbox.server.sandbox import Sandbox
@@ -131,7 +132,7 @@ def test_bad_input_is_one_line(changed, tmp_path: Path, monkeypatch, flags: tupl
 def test_curves_beyond_the_bound_are_said_to_be_lost(changed, monkeypatch, azure_env) -> None:
     """The finding stays; the page says that the target's rows were not kept, and draws no guess."""
     archive, *_ = changed
-    monkeypatch.setattr(verify_points, "KEPT_BYTES", -1)
+    monkeypatch.setattr(points, "KEPT_BYTES", -1)
 
     with Archive.open(archive) as held:
         (target,) = held.targets()

