@@ -18,7 +18,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Points, Run, RunId, Series, SeriesKey
 from azureml_replay.workspace.place import WorkspaceRef
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "concepts" / "archive-format.md").read_text()
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "concepts" / "archive-format.md").read_text()
 RELEASED: list[str] = [
     "9611e7e531d0d104",
     "1656e0764db1706e",

@@ -27,7 +27,7 @@ from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.place import WorkspaceRef
 from unit.families import Family
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 SWAGGER = ROOT.parent / "shared" / "service" / "swagger"
 HISTORY, ARM = "run-history.json", "mfe-2024-04-01.json"
 ARM_TYPES = ("JobBaseResource", "JobBase", "CommandJob", "PipelineJob", "SweepJob", "AutoMLJob", "SparkJob")

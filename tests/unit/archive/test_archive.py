@@ -27,6 +27,7 @@ WRITER = """
     from azureml_replay.archive.archive import Archive
     from azureml_replay.archive.ledger import State
     from azureml_replay.model import *
+    from azureml_replay.workspace.place import WorkspaceRef
 
     source = WorkspaceRef("sub", "group", "source")
     loss = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
