@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Experiment, Omission, RunId
+from azureml_replay.planning.history import Recorded
 from azureml_replay.selection import Selection, chosen
 
 OWNER = RunId("")
 """Experiments belong to no run: their receipts stand under the empty id."""
 
 
-def planned_experiments(archive: Archive, selection: Selection) -> Iterator[Experiment]:
+def planned_experiments(recorded: Recorded, selection: Selection) -> Iterator[Experiment]:
     """All of the archive's; under a selection those that its runs lie in."""
     if selection.everything:
-        yield from archive.experiments()
+        yield from recorded.experiments()
         return
-    choice = chosen(archive.listing(), selection)
-    names = {row.experiment for row in archive.listing() if choice.takes(row)}
-    yield from (experiment for experiment in archive.experiments() if experiment.name in names)
+    choice = chosen(recorded.listing(), selection)
+    names = {row.experiment for row in recorded.listing() if choice.takes(row)}
+    yield from (experiment for experiment in recorded.experiments() if experiment.name in names)
 
 
 def experiment_omissions(experiment: Experiment, existing: frozenset[str]) -> Iterator[Omission]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from azureml_replay.model import Artifact, FileTotals, Job, Listed, RunDetails, RunId, Series
+from azureml_replay.model import Artifact, Experiment, FileTotals, Job, Listed, RunDetails, RunId, Series
 from azureml_replay.workspace.place import WorkspaceRef
 
 
@@ -42,6 +42,10 @@ class Recorded(Protocol):
 
     def units(self) -> Iterator[RunId]:
         """Roots, newest first."""
+        ...
+
+    def experiments(self) -> Iterable[Experiment]:
+        """All of them, by name."""
         ...
 
     def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
