@@ -13,8 +13,9 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from azureml_replay.synthetic.bodies.graph import submission
 from unit.test_synthetic_graph import PLACE, URI, thousand
+
+from azureml_replay.synthetic.bodies.graph import submission
 
 if __name__ == "__main__":
     start = time.perf_counter()

@@ -1,7 +1,7 @@
 """Bundles the report's page: src/azureml_replay/report_page/web -> bundle/, with esbuild from npm.
 
-`python packaging/bundle_page.py` by hand or by make (`--types`: only asks TypeScript); `hatch_hook.py` calls it for wheels and
-editable installs. Does nothing where nothing has changed: the bundle keeps a digest of its sources.
+`python packaging/bundle_page.py` by hand or by make (`--types`: only asks TypeScript); `hatch_hook.py` calls it for
+wheels and editable installs. Does nothing where nothing has changed: the bundle keeps a digest of its sources.
 """
 
 from __future__ import annotations

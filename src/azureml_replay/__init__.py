@@ -1,3 +1,95 @@
-"""Carry Azure Machine Learning job history from one workspace to another, and prove it."""
+"""Carry Azure Machine Learning job history from one workspace to another, and prove it.
+
+The front door: what `docs/reference/library.md` promises is imported from here, and loaded when it is first used, so
+that `import azureml_replay` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azureml_replay.archive.archive import Archive
+    from azureml_replay.connection import connect, examine
+    from azureml_replay.diagnosis.doctor import doctor
+    from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
+    from azureml_replay.errors import IntegrityError, ReplayError, ServiceError, UserError
+    from azureml_replay.exports.export import export
+    from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
+    from azureml_replay.planning.plan import PlanOptions, plan
+    from azureml_replay.report_page.write import report
+    from azureml_replay.selection import Selection
+    from azureml_replay.state import status
+    from azureml_replay.synthetic.options import SyntheticReplayOptions
+    from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
+    from azureml_replay.undoing import undo
+    from azureml_replay.verbs import Migrated, MigrateOptions, migrate
+    from azureml_replay.verification.verdict import Verdict
+    from azureml_replay.verification.verify import verify
 
 __version__ = "0.1.0"
+__all__ = (
+    "Archive",
+    "ExtractOptions",
+    "Extracted",
+    "IntegrityError",
+    "MigrateOptions",
+    "Migrated",
+    "PlanOptions",
+    "ReplayError",
+    "ReplayOptions",
+    "Replayed",
+    "Selection",
+    "ServiceError",
+    "SyntheticReplayOptions",
+    "SyntheticReplayed",
+    "UserError",
+    "Verdict",
+    "connect",
+    "doctor",
+    "examine",
+    "export",
+    "extract",
+    "migrate",
+    "plan",
+    "replay",
+    "replay_synthetic",
+    "report",
+    "status",
+    "undo",
+    "verify",
+)
+_HOMES = {
+    "archive.archive": ("Archive",),
+    "connection": ("connect", "examine"),
+    "diagnosis.doctor": ("doctor",),
+    "direct.replay": ("ReplayOptions", "Replayed", "replay"),
+    "errors": ("IntegrityError", "ReplayError", "ServiceError", "UserError"),
+    "exports.export": ("export",),
+    "extraction.extract": ("ExtractOptions", "Extracted", "extract"),
+    "planning.plan": ("PlanOptions", "plan"),
+    "report_page.write": ("report",),
+    "selection": ("Selection",),
+    "state": ("status",),
+    "synthetic.options": ("SyntheticReplayOptions",),
+    "synthetic.replay": ("SyntheticReplayed", "replay_synthetic"),
+    "undoing": ("undo",),
+    "verbs": ("MigrateOptions", "Migrated", "migrate"),
+    "verification.verdict": ("Verdict",),
+    "verification.verify": ("verify",),
+}
+"""Module -> what it gives to the front door; the imports above say the same to a type checker."""
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # the imports above tell a type checker
+    for module, names in _HOMES.items():
+        if name in names:
+            found = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = found  # the next use asks nobody
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -45,7 +45,7 @@ async def migrate(
     source: Source,
     target: Target,
     archive: Archive,
-    selection: Selection,
+    selection: Selection = Selection(),
     *,
     options: MigrateOptions = MigrateOptions(),
     width: int = 32,

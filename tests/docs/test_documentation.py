@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+import azureml_replay
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from docs.pages import PAGES, ROOT, Line, blocks, desk, name, typed
 
@@ -127,9 +127,39 @@ def test_commands_stand_in_console_blocks() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("name", re.findall(r"^\| `(azureml_replay\.[\w.]+)`", LIBRARY.read_text(), re.MULTILINE))
-def test_what_the_library_promises_is_there(name: str) -> None:
-    """Importable, and told in a docstring of its own."""
-    module, _, attribute = name.rpartition(".")
+def test_the_library_promises_what_the_front_door_offers() -> None:
+    """The page lists every name and no other; what is a type checker's and what is loaded are the same."""
+    promised = re.findall(r"^\| `(\w+)` \|", LIBRARY.read_text(), re.MULTILINE)
+    loaded = [name for names in azureml_replay._HOMES.values() for name in names]
 
-    assert getattr(importlib.import_module(module), attribute).__doc__
+    assert sorted(promised) == sorted(azureml_replay.__all__) == sorted(loaded)
+    assert "azureml_replay." not in LIBRARY.read_text()
+
+
+@pytest.mark.parametrize("name", azureml_replay.__all__)
+def test_what_the_library_promises_is_there(name: str) -> None:
+    """Told in a docstring of its own."""
+    assert getattr(azureml_replay, name).__doc__
+
+
+def test_the_front_door_loads_nothing_before_it_is_asked() -> None:
+    """`import azureml_replay` costs what one small file costs."""
+    code = "import sys, azureml_replay; print(*(name for name in sys.modules if name.startswith('azureml_replay.')))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert told.strip() == ""
+
+
+def test_a_submodule_takes_no_name_of_the_front_door() -> None:
+    """Whatever was imported before: the names stay functions and classes."""
+    code = """
+import importlib, pathlib, azureml_replay
+home = pathlib.Path(azureml_replay.__file__).parent
+for path in sorted(home.rglob("*.py")):
+    if "step" not in path.parts and "node_modules" not in path.parts and path.name != "__main__.py":
+        importlib.import_module(".".join(path.relative_to(home.parent).with_suffix("").parts).removesuffix(".__init__"))
+print([name for name in azureml_replay.__all__ if not callable(getattr(azureml_replay, name))])
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert told.strip() == "[]"

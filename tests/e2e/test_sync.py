@@ -116,7 +116,9 @@ ALWAYS = (
     "another tag in the source, one in the target",
     "archived in the source",
 )
-"""One for each row of the table; the others are `make test-all`'s, and without a workspace unit/comparison/test_three_way.py's."""
+"""One for each row of the table; the others are `make test-all`'s.
+
+Without a workspace, unit/comparison/test_three_way.py has them all."""
 
 
 def twice(

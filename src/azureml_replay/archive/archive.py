@@ -50,14 +50,14 @@ class Archive(Listing, Content, Histories, SentValues, TargetRows, Overview, Ses
             raise
 
     @classmethod
-    def create(cls, folder: Path, source: WorkspaceRef, *, redact: Sequence[str] = ()) -> Archive:
+    def create(cls, folder: str | os.PathLike[str], source: WorkspaceRef, *, redact: Sequence[str] = ()) -> Archive:
         """A new archive of `source`, or the one that is there. `redact` adds globs that stay with the archive.
 
         Raises UserError for an archive of another workspace or of a newer version, one in use, or a folder that holds
         something else; IntegrityError for a damaged one.
         """
-        _prepare(folder)
-        archive = cls(folder, write=True)
+        _prepare(Path(folder))
+        archive = cls(Path(folder), write=True)
         try:
             archive._found(source)
             archive._check_source(source)
@@ -68,14 +68,14 @@ class Archive(Listing, Content, Histories, SentValues, TargetRows, Overview, Ses
         return archive
 
     @classmethod
-    def open(cls, folder: Path, *, write: bool = True) -> Archive:
+    def open(cls, folder: str | os.PathLike[str], *, write: bool = True) -> Archive:
         """The archive that is there. Without `write` nothing is written, and another process may write meanwhile.
 
         One of an older version is brought forward first, whichever way it is opened. Raises UserError where there is
         none, it is in use, or of a newer version; IntegrityError where it is damaged.
         """
-        _check_header(folder)
-        archive = cls(folder, write=write)
+        _check_header(Path(folder))
+        archive = cls(Path(folder), write=write)
         try:
             older = archive._read_setup()
         except BaseException:

@@ -13,6 +13,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import results
 from azureml_replay.cli.recording import recorded
+from azureml_replay.connection import connect
 from azureml_replay.direct import replay as replaying
 from azureml_replay.direct.replay import Replayed, ReplayOptions
 from azureml_replay.errors import UserError
@@ -41,9 +42,7 @@ async def connected(
     config: WorkspaceConfig, width: int, progress: Progress, *, side: str = "target"
 ) -> AsyncIterator[AzureWorkspace]:
     """The workspace, after its name and the login were seen to work. `side` names it where there are two."""
-    from azureml_replay.azure.workspace import connect
-
-    async with connect(config, parallel=width, on_throttle=progress.slowed) as workspace:
+    async with connect(config, width=width, on_throttle=progress.slowed) as workspace:
         progress.watch(side, workspace.loads)
         yield workspace
 

@@ -69,9 +69,9 @@ async def _subject(config: WorkspaceConfig | None, progress: Progress) -> AsyncI
     if config is None:
         yield None
         return
-    from azureml_replay.azure.examined import examined
+    from azureml_replay.connection import examine
 
-    async with examined(config, on_throttle=progress.slowed) as subject:
+    async with examine(config, on_throttle=progress.slowed) as subject:
         yield subject
 
 

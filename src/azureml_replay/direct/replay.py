@@ -87,7 +87,7 @@ async def replay(
     archive: Archive,
     source: Source | None,
     target: Target,
-    selection: Selection,
+    selection: Selection = Selection(),
     *,
     options: ReplayOptions = ReplayOptions(),
     width: int = 32,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from os import PathLike
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
@@ -40,12 +41,15 @@ class Exported:
 WRITERS: dict[Format, Callable[[Path], Writer]] = {Format.JSONL: JsonLines, Format.PARQUET: Parquet}
 
 
-def export(archive: Archive, output: Path, form: Format, *, progress: Progress = SILENT) -> Exported:
+def export(
+    archive: Archive, output: str | PathLike[str], form: Format | str, *, progress: Progress = SILENT
+) -> Exported:
     """Write every extracted run. `output` appears whole at the end, or not at all.
 
-    A folder with a file a table; for `seed-json` one file. Raises UserError where the place is taken or cannot be
-    written, IntegrityError where the archive is damaged.
+    A folder with a file for each table (`jsonl`, `parquet`), or one file (`seed-json`). Raises UserError where the
+    place is taken or cannot be written, IntegrityError where the archive is damaged.
     """
+    output, form = Path(output), Format(form)
     if output.exists():
         raise UserError(f"--output {output}: exists already: name a new place")
     if form is Format.SEED_JSON:

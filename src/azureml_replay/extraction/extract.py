@@ -79,7 +79,7 @@ class Extracted:
 async def extract(
     source: Source,
     archive: Archive,
-    selection: Selection,
+    selection: Selection = Selection(),
     *,
     options: ExtractOptions = ExtractOptions(),
     width: int = 32,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import IO
 
@@ -57,7 +58,7 @@ class Reported:
 
 def report(
     archive: Archive,
-    output: Path,
+    output: str | PathLike[str],
     *,
     target: WorkspaceRef | None = None,
     shards: bool = False,
@@ -70,6 +71,7 @@ def report(
     details of runs fill at most `max_bytes`. Reads the archive only, also while another process writes to it. Raises
     UserError (which target, no room, page not built), IntegrityError (archive damaged).
     """
+    output = Path(output)
     bundle = _bundle()
     if shards and output.is_file():
         raise UserError(f"{output} is a file: name a folder, or leave --shards out")

@@ -64,7 +64,7 @@ async def replay_synthetic(
     archive: Archive,
     source: Source | None,
     target: SyntheticTarget,
-    selection: Selection,
+    selection: Selection = Selection(),
     *,
     options: SyntheticReplayOptions = SyntheticReplayOptions(),
     width: int = 32,

@@ -45,7 +45,7 @@ from azureml_replay.workspace.target import Target
 async def verify(
     archive: Archive,
     target: Target,
-    selection: Selection,
+    selection: Selection = Selection(),
     *,
     source: Source | None = None,
     deep: bool = False,
