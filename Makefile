@@ -20,7 +20,7 @@ browser:
 	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "no chromium here: the tests of the report will be skipped (Debian: apt-get install chromium)"
 
-$(STAMP): pyproject.toml constraints.txt src/azureml_sandbox/azurite/package.json
+$(STAMP): pyproject.toml constraints.txt src/azureml_sandbox/storage/azurite/package.json
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip==26.3  # 23.2 fails to resolve azure-ai-ml's telemetry pins
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[sandbox,dev]'

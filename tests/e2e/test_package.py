@@ -65,7 +65,11 @@ def test_the_wheel_holds_both_packages_their_types_and_the_seeds_modules(wheel: 
     names = set(zipfile.ZipFile(wheel).namelist())
 
     assert {"azureml_replay/py.typed", "azureml_sandbox/py.typed"} <= names
-    assert {"extractor/extract_jobs.py", "replayer/build_pipeline.py", "azureml_sandbox/azurite/package.json"} <= names
+    assert {
+        "extractor/extract_jobs.py",
+        "replayer/build_pipeline.py",
+        "azureml_sandbox/storage/azurite/package.json",
+    } <= names
     assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]
 
 
