@@ -349,3 +349,7 @@ class Differing:
 
 Editable: TypeAlias = Mapping[str, str | bool | None]
 """By the name that a finding shows: `tag owner`, `description`, …. A name that is not there has no value."""
+
+
+Share: TypeAlias = tuple[int, int, int]
+"""Of which series, by its place in the line, the first row and the one after the last."""

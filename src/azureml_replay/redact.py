@@ -1,4 +1,4 @@
-"""Takes secrets out of documents before they are written: by the name of a value, and by the shape of a text. Pure.
+"""Takes secrets out of documents before they are written: by the name of a value, and by the shape of a text (pure).
 
 Both rules err on the narrow side: a value that was redacted is lost for the target, and listed as an omission.
 """

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.model import Points, RunId, SeriesKey
+from azureml_replay.model import Points, RunId, SeriesKey, Share
 
 MOST_OPEN = 5
 """Requests take rows from four places; where one goes on to the next chunk, both are open."""
@@ -70,7 +69,3 @@ class OpenChunks:
         if len(self._open) > MOST_OPEN:
             del self._open[next(iter(self._open))]
         return pieces
-
-
-Share: TypeAlias = tuple[int, int, int]
-"""Of which series, by its place in the line, the first row and the one after the last."""

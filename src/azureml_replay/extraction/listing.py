@@ -14,10 +14,9 @@ from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.selection import is_type
 from azureml_replay.workers import for_each
+from azureml_replay.workspace.limits import LISTED_AT_ONCE
 from azureml_replay.workspace.source import Source
 
-LISTED_AT_ONCE = 16
-"""Experiments whose pages are read side by side: a page of 200 runs is 5 MB while it is decoded."""
 PARENT_TYPES = ("pipeline", "sweep", "automl")
 """Runs of these types have children, unless they failed before they made any."""
 

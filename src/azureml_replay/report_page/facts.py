@@ -1,4 +1,4 @@
-"""What the page is told, as values: `web/src/types.ts` mirrors them field by field. No I/O here."""
+"""What the page is told, as values: `web/src/types.ts` mirrors them field by field (pure)."""
 
 from __future__ import annotations
 

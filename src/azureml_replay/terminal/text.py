@@ -1,9 +1,6 @@
-"""Texts for a terminal: without control characters, with units, as wide as it is."""
+"""Texts for people: without control characters, amounts with their units (pure)."""
 
 from __future__ import annotations
-
-import os
-from typing import TextIO
 
 from azureml_replay.terminal.layout import Branch
 
@@ -15,17 +12,6 @@ def safe(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
-
-
-def columns(stream: TextIO) -> int:
-    """Of a terminal: `COLUMNS`, what it says itself, or 80."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
-        return int(told)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except OSError:
-        return 80
 
 
 def amount(what: str, count: int) -> str:

@@ -13,7 +13,6 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.runs import compare_experiments, compare_runs
-from azureml_replay.extraction.listing import LISTED_AT_ONCE
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.stored import StorageListing
 from azureml_replay.model import (
@@ -37,7 +36,7 @@ from azureml_replay.verification.files import FileCheck, FilesChecked
 from azureml_replay.verification.points import PointCheck
 from azureml_replay.verification.verdict import FindingTally, Verdict, unread
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 

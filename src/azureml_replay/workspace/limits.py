@@ -48,3 +48,5 @@ class Limits:
 
 
 DOCUMENTED = Limits()
+LISTED_AT_ONCE = 16
+"""Experiments whose pages are read side by side: a page of 200 runs is 5 MB while it is decoded."""

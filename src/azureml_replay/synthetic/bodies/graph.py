@@ -14,12 +14,14 @@ import orjson
 
 from azureml_replay import json_text
 from azureml_replay.errors import IntegrityError
-from azureml_replay.synthetic.bodies.shipped import MODULE
 from azureml_replay.synthetic.bodies.validation import problems_of
 from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.synthetic.tree.ports import KEY, OUT, ROOT, UP_PORTS, Ports
 
 Body: TypeAlias = "dict[str, Any]"
+
+MODULE = "azureml_replay.synthetic.step"
+"""`python -m` of the shipped folder runs this."""
 
 COMMAND = f"python -m {MODULE} --root ${{{{inputs.root}}}} --key ${{{{inputs.key}}}}"
 

@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from importlib.resources import files
 
-MODULE = "azureml_replay.synthetic.step"
-"""`python -m` of the shipped folder runs this."""
+from azureml_replay.synthetic.bodies.graph import MODULE
 
 
 def code() -> Mapping[str, bytes]:

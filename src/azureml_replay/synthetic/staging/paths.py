@@ -1,4 +1,4 @@
-"""Where an original file goes below `./outputs` of a replaying job (pure; FIDELITY, Files, synthetic column)."""
+"""Where an original file goes below `./outputs` of a replaying job (pure): FIDELITY, Files, its synthetic column."""
 
 from __future__ import annotations
 
