@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from azureml_sandbox import instants
-from azureml_sandbox.fill.completion import MADE_UP
 from azureml_sandbox.fill.load import Loaded, load
+from azureml_sandbox.fill.recorded.completion import MADE_UP
 from azureml_sandbox.history import run_document
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.server.opened import opened

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from azureml_sandbox import instants
 from azureml_sandbox.arm.wire import put_on
 from azureml_sandbox.compute.places import long_uri
-from azureml_sandbox.documents.rewriting import stable_guid
-from azureml_sandbox.history.shared import caller
+from azureml_sandbox.guids import stable_guid
+from azureml_sandbox.history.access import caller
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.bodies import arm_answer, body, part
 from azureml_sandbox.protocol.errors import Refused

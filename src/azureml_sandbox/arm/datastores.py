@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from azureml_sandbox.arm.wire import arm_page, put_on, skipped
-from azureml_sandbox.history.shared import strict
+from azureml_sandbox.history.access import strict
 from azureml_sandbox.protocol import bodies, errors
 from azureml_sandbox.protocol.bodies import arm_answer
 from azureml_sandbox.protocol.errors import Refused

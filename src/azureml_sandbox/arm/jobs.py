@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from azureml_sandbox.arm.wire import linked, put_on, skip_token, version
 from azureml_sandbox.documents.jobs import services
-from azureml_sandbox.history.shared import strict
+from azureml_sandbox.history.access import strict
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import arm_answer
 from azureml_sandbox.protocol.errors import Refused

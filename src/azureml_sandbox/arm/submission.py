@@ -21,7 +21,7 @@ from azureml_sandbox.documents import job_runs
 from azureml_sandbox.documents.computes import is_known
 from azureml_sandbox.documents.jobs import job_document
 from azureml_sandbox.history import run_document
-from azureml_sandbox.history.shared import caller, experiment_name, replaced
+from azureml_sandbox.history.access import caller, experiment_name, replaced
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import arm_answer, body, part
 from azureml_sandbox.protocol.errors import Refused

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from azureml_sandbox.arm import assets as arm_assets
-from azureml_sandbox.arm import datastores, submission
-from azureml_sandbox.arm import jobs as arm_jobs
+from azureml_sandbox.arm import assets, datastores, jobs, submission
 from azureml_sandbox.arm.wire import arm_page, put_on, skipped
 from azureml_sandbox.documents import computes
 from azureml_sandbox.protocol.bodies import arm_answer
@@ -151,7 +149,7 @@ def _routes() -> tuple[Spoken, ...]:
         put_on(routes, "GET", f"/{kind}/{{name}}", _container(kind))
         put_on(routes, "GET", f"/{kind}/{{name}}/versions", _versions(kind))
         put_on(routes, "GET", f"/{kind}/{{name}}/versions/{{asset_version}}", _version(kind))
-    return (*routes, *datastores.ROUTES, *arm_jobs.ROUTES, *submission.ROUTES, *arm_assets.ROUTES)
+    return (*routes, *datastores.ROUTES, *jobs.ROUTES, *submission.ROUTES, *assets.ROUTES)
 
 
 ROUTES = _routes()

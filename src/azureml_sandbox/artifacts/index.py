@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from azureml_sandbox.history.shared import may_write, run
+from azureml_sandbox.history.access import may_write, stored_run
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import SCOPES, Table, answer, body, page, part, position
 from azureml_sandbox.protocol.errors import Refused
@@ -155,7 +155,7 @@ async def delete_many(call: Call) -> Response:
 def _address(call: Call) -> Address:
     """Origin and container of the URL: below a run its own; a reused step's container is another run's."""
     if "run_id" in call.request.path_params:
-        return RUN_ORIGIN, run(call)["dataContainerId"]
+        return RUN_ORIGIN, stored_run(call)["dataContainerId"]
     _may_write(call, call.path("container"))
     return call.path("origin"), call.path("container")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from azureml_sandbox.cli import fill as filling
+from azureml_sandbox.cli.fill_commands import load_command, sample_command
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.declared_faults import STRICT, Declared
@@ -70,9 +70,9 @@ def serve(  # noqa: PLR0917 - typer names them all
         ready = f"Ready at 127.0.0.1:{state.running(folder).port}"
         typer.echo(f"{ready}; azureml-sandbox env {folder} points clients at it")
         return
-    from azureml_sandbox.server import serve as server  # noqa: PLC0415 - takes 1.5 s to import, mlflow most of it
+    from azureml_sandbox.server import serving  # noqa: PLC0415 - takes 1.5 s to import, mlflow most of it
 
-    options = server.Options(
+    options = serving.Options(
         workspaces=tuple(workspace or ()),
         tenants=_tenants(tenant or []),
         port=port,
@@ -81,7 +81,7 @@ def serve(  # noqa: PLR0917 - typer names them all
         nodes=nodes,
         leashed=leashed,
     )
-    server.run(folder, options, typer.echo)
+    serving.run(folder, options, typer.echo)
 
 
 @app.command()
@@ -133,8 +133,8 @@ def train(folder: Dir, workspace: Annotated[str, typer.Option(metavar="W", help=
     run_training(folder, workspace, typer.echo)
 
 
-app.command()(filling.load)
-app.command()(filling.sample)
+app.command("load")(load_command)
+app.command("sample")(sample_command)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from azureml_sandbox.compute import environment, expressions, files
+from azureml_sandbox.compute import expressions, files, process_environment
 from azureml_sandbox.compute.places import Place, Unreadable
 from azureml_sandbox.compute.process import execute
 from azureml_sandbox.compute.record import Record, failure
@@ -124,7 +124,7 @@ class _Command:
         command = expressions.command(work.command, quoted, {f"inputs.{name}" for name in work.absent})
         experiment = site.world.experiments.get(site.workspace.guid, self._run["experimentId"])
         assert experiment is not None  # noqa: S101 - its run names it
-        variables = environment.variables(site, self._run, experiment["name"], _ports(paths), work.variables)
+        variables = process_environment.variables(site, self._run, experiment["name"], _ports(paths), work.variables)
         self._index(LOG)
         await self._write(b"")
         try:

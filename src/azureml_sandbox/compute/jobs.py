@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from azureml_sandbox.compute import definitions, expressions, sampling, sweep, values
+from azureml_sandbox.compute import expressions, run_definitions, sampling, sweep, values
 from azureml_sandbox.compute.command import Work, perform
 from azureml_sandbox.compute.components import component
 from azureml_sandbox.compute.graph import graph, invalid_expression
@@ -63,7 +63,7 @@ def _command(given: Document) -> Submitted:
         record.change(inputs=input_assets(site, record.run_id, inputs), outputs=output_assets(site, record, placed))
         return await perform(site, record, replace(work, outputs=placed))
 
-    return Submitted(drive, definitions.command(given))
+    return Submitted(drive, run_definitions.command(given))
 
 
 def _pipeline(world: World, workspace: Workspace, given: Document) -> Submitted:
@@ -85,7 +85,7 @@ def _pipeline(world: World, workspace: Workspace, given: Document) -> Submitted:
         status, _ = await conduct(site, record, level, around)
         return status
 
-    return Submitted(drive, definitions.pipeline(given))
+    return Submitted(drive, run_definitions.pipeline(given))
 
 
 def _sweep(given: Document) -> Submitted:
@@ -108,7 +108,7 @@ def _sweep(given: Document) -> Submitted:
         record.change(inputs=input_assets(site, record.run_id, inputs), outputs=output_assets(site, record, {}))
         return await sweep.conduct(site, record, sweep.Plan(work, given))
 
-    return Submitted(drive, definitions.command(given | trial))
+    return Submitted(drive, run_definitions.command(given | trial))
 
 
 def _defaults(spec: Document) -> dict[str, Value]:

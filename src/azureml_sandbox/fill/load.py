@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from azureml_sandbox import instants
-from azureml_sandbox.documents.recordings import Recording, read
-from azureml_sandbox.documents.rewriting import Rewriting, stable_guid
-from azureml_sandbox.fill import completion
-from azureml_sandbox.fill.completion import is_made_up
-from azureml_sandbox.fill.harvest import harvest
-from azureml_sandbox.fill.harvested import RUN_FILE, File, Harvest
+from azureml_sandbox.fill.recorded import completion
+from azureml_sandbox.fill.recorded.completion import is_made_up
+from azureml_sandbox.fill.recorded.content import RUN_FILE, File, Harvest
+from azureml_sandbox.fill.recorded.harvest import harvest
+from azureml_sandbox.fill.recorded.recordings import Recording, read
+from azureml_sandbox.fill.recorded.rewriting import Rewriting
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.server import state
 from azureml_sandbox.server.blobs import Blobs
 from azureml_sandbox.server.opened import opened

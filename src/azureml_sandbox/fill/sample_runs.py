@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from azureml_sandbox import instants
-from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.fill.sample_shape import Node, Type, Wanted
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.history import run_document
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, SCALAR, Document, Series, Workspace

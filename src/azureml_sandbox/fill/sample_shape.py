@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from azureml_sandbox import instants
-from azureml_sandbox.documents.rewriting import stable_guid
+from azureml_sandbox.guids import stable_guid
 
 Type = Literal["command", "tracked", "pipeline", "step", "nested", "sweep", "automl", "trial"]
 Status = Literal["Completed", "Failed", "Canceled"]

@@ -17,11 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from azureml_sandbox import instants
 from azureml_sandbox.arm import discovery, subscriptions
 from azureml_sandbox.arm.operations import within
-from azureml_sandbox.front import relay
 from azureml_sandbox.front.admission import Admission
 from azureml_sandbox.front.control import Control
 from azureml_sandbox.front.faults import Faults
-from azureml_sandbox.front.relay import Relay
+from azureml_sandbox.front.relay import Relay, blob_operation
 from azureml_sandbox.front.routes import Address, Routes
 from azureml_sandbox.protocol import refusals, roles
 from azureml_sandbox.protocol.errors import Refused
@@ -121,7 +120,7 @@ class App:
     def _blob(self, account: str, scope: Scope, path: str) -> Found:
         workspace = self._owner(account)
         copies = any(name == b"x-ms-copy-source" for name, _ in scope["headers"])
-        route, effect = relay.doing(scope["method"], scope["query_string"].decode("ascii"), copies=copies)
+        route, effect = blob_operation(scope["method"], scope["query_string"].decode("ascii"), copies=copies)
         name, region = (workspace.name, workspace.region) if workspace is not None else ("", "")
         asked = Asked("blob", name, region, scope["method"], route, effect, path)
         if workspace is None:
@@ -176,7 +175,7 @@ class App:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             scope["path_params"] = parameters
             call = Call(Request(scope, receive), workspace, self._world, self._storage, spoken.effect)
-            self._world.late.settle(instants.now())
+            self._world.late_changes.settle(instants.now())
             try:
                 response = await spoken.handler(call)
             except ClientDisconnect:

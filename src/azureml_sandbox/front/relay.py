@@ -27,7 +27,7 @@ from azureml_sandbox.protocol.login import TokenRefused
 from azureml_sandbox.protocol.refusals import refuse, unauthorized
 from azureml_sandbox.protocol.route import Effect
 from azureml_sandbox.protocol.traffic import Asked
-from azureml_sandbox.storage.sharedkey import authorization
+from azureml_sandbox.storage.shared_key import authorization
 from azureml_sandbox.storage.storage import SUFFIX, Storage
 
 _OF_THE_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "date"})
@@ -41,7 +41,7 @@ _TOO_LONG = Refused(400, "One of the request inputs is out of range.", ("OutOfRa
 _OWN_SOURCE = re.compile(rb"http://127\.0\.0\.1:\d+/([a-z0-9]+)/")
 
 
-def doing(method: str, query: str, *, copies: bool) -> tuple[str, Effect]:
+def blob_operation(method: str, query: str, *, copies: bool) -> tuple[str, Effect]:
     """What a request does, and its effect: `blob GET`, `blob list`, `blob PUT block copy`, `container PUT`."""
     asked = parse_qs(query, keep_blank_values=True)
     comp, restype = asked.get("comp", [""])[0], asked.get("restype", [""])[0]

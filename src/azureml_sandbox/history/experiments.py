@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from azureml_sandbox import instants
 from azureml_sandbox.history import run_document
-from azureml_sandbox.history.shared import COMPONENT, experiment_name, scope, strict
+from azureml_sandbox.history.access import COMPONENT, experiment_name, scope, strict
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import Table, answer, body, number, page, part
 from azureml_sandbox.protocol.route import Call, Spoken

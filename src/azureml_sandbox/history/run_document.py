@@ -67,7 +67,15 @@ _COUNTS = {"inputDatasets": limits.INPUT_DATASETS, "outputDatasets": limits.OUTP
 
 
 def new(run_id: str, experiment_id: str, user: Document, at: int, parent: Document | None = None) -> Document:
-    """A run with all 61 keys, nothing done yet. `at` is ticks; `parent` is the parent's document."""
+    """A run with all 61 keys in the recorded order, status NotStarted.
+
+    `at` is its creation in ticks, `user` its creator, `parent` the whole document of its parent.
+    """
+    return _bookkeeping(run_id, user, at, parent) | _description(run_id, experiment_id, parent)
+
+
+def _bookkeeping(run_id: str, user: Document, at: int, parent: Document | None) -> Document:
+    """The first 23 keys, which only the service writes: numbers, guids, creator, revisions, durations."""
     uuid, when = str(uuid4()), instants.text(at)
     return {
         "runNumber": at // instants.SECOND,
@@ -93,6 +101,12 @@ def new(run_id: str, experiment_id: str, user: Document, at: int, parent: Docume
         "duration": None,
         "cancelationReason": None,
         "currentAttemptId": 1,
+    }
+
+
+def _description(run_id: str, experiment_id: str, parent: Document | None) -> Document:
+    """The other 38 keys: ids, status and times, and what clients may write."""
+    return {
         "runId": run_id,
         "parentRunId": parent["runId"] if parent else None,
         "experimentId": experiment_id,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from azureml_sandbox import instants
 from azureml_sandbox.history import experiments, run_document, run_events, run_filter
-from azureml_sandbox.history.shared import COMPONENT, caller, plain, put, replaced, run, scope, strict
+from azureml_sandbox.history.access import COMPONENT, caller, plain, put, replaced, scope, stored_run, strict
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import SCOPES, Table, answer, body, body_list, number, page, part
 from azureml_sandbox.protocol.errors import Refused
@@ -38,7 +38,7 @@ _NO_COST = dict.fromkeys(
 
 async def get_run(call: Call) -> Response:
     """GET {scope}/runs/{id}."""
-    return answer(plain(run(call)))
+    return answer(plain(stored_run(call)))
 
 
 async def put_run(call: Call) -> Response:
@@ -59,7 +59,7 @@ async def add_run(call: Call) -> Response:
 async def modify_run(call: Call) -> Response:
     """PATCH /runs/{id}/modify: as `put_run`, for a run that is there, without a token (recorded)."""
     change = await body(call)
-    return answer(plain(put(call, change, run(call)["runId"])))
+    return answer(plain(put(call, change, stored_run(call)["runId"])))
 
 
 async def put_runs(call: Call) -> Response:
@@ -84,7 +84,7 @@ async def put_runs(call: Call) -> Response:
 async def get_runs(call: Call) -> Response:
     """POST {scope}/runs/runIds."""
     ids = [str(item) for item in part(await body(call), "runIds", "array") or []]
-    done, refused = _each(ids, lambda run_id: plain(run(call, run_id)), call)
+    done, refused = _each(ids, lambda run_id: plain(stored_run(call, run_id)), call)
     return answer({"runs": done, "errors": refused})
 
 
@@ -95,7 +95,7 @@ async def children(call: Call) -> Response:
     if unsupported:
         raise errors.invalid(f"{', '.join(unsupported)} cannot be understood here.")
     size = _size(asked.get("$top"))
-    parent = run(call)["runId"]
+    parent = stored_run(call)["runId"]
     after = number(asked.get("$continuationtoken"))
     found = call.world.runs.children(call.workspace.guid, parent, after=after, limit=size + 1)
     following = found[size - 1][0] if len(found) > size else None
@@ -130,7 +130,7 @@ async def batch_run_data(call: Call) -> Response:
 
 async def details(call: Call) -> Response:
     """GET {scope}/runs/{id}/details: another set of keys, and a fresh SAS for every log file."""
-    found = run(call)
+    found = stored_run(call)
     known = found | {"createdTimeUtc": found["createdUtc"], "logFiles": _log_files(call, found), "jobCost": _NO_COST}
     return answer({key: known.get(key) for key in _DETAILS.split()})
 
@@ -172,18 +172,18 @@ async def delete_tags(call: Call) -> Response:
 async def delete_services(call: Call) -> Response:
     """DELETE {scope}/runs/{id}/services {servicesToDelete}."""
     gone = part(await body(call), "servicesToDelete", "array") or []
-    found = run(call)
+    found = stored_run(call)
     left = {key: value for key, value in (found.get("services") or {}).items() if key not in gone}
     return answer(plain(_store(call, found | {"services": left})))
 
 
 async def cancel(call: Call) -> Response:
     """POST {scope}/runs/{id}/cancel: asked of a run that computes here, at once else; an ended one stays as it is."""
-    found = run(call)
+    found = stored_run(call)
     if found.get("status") in run_document.TERMINAL:
         return answer(plain(found))
     if call.request.app.state.cluster.cancel(call.workspace.guid, found["runId"]):
-        return answer(plain(run(call)))
+        return answer(plain(stored_run(call)))
     reason = call.request.query_params.get("CancelationReason")
     ended = {"endTimeUtc": instants.text(instants.now()), "cancelationReason": reason}
     return answer(plain(_store(call, run_document.moved(found, "Canceled") | ended)))
@@ -191,13 +191,13 @@ async def cancel(call: Call) -> Response:
 
 async def token(call: Call) -> Response:
     """GET {scope}/runs/{id}/token: azureml-mlflow refreshes a job's token here."""
-    run(call)
+    stored_run(call)
     return answer(_run_token(call, "expiryTimeUtc"))
 
 
 async def metrics_ingested(call: Call) -> Response:
     """GET {scope}/runs/{id}/metricsingest/wait: 202 until every row can be read (azureml-core polls it)."""
-    container = run(call)["dataContainerId"]
+    container = stored_run(call)["dataContainerId"]
     settled = call.world.metrics.settled(call.workspace.guid, container, instants.now())
     return Response(status_code=200 if settled else 202)
 
@@ -231,7 +231,7 @@ def _size(top: object) -> int:
 def _run_data(call: Call, asked: object) -> Document:
     if not isinstance(asked, dict) or not isinstance(asked.get("runId"), str):
         raise errors.invalid("runId is required.")
-    found = run(call, asked["runId"])
+    found = stored_run(call, asked["runId"])
     whole = found | {"runDefinition": None, "jobSpecification": None}
     return {
         "runMetadata": whole if asked.get("selectRunMetadata") else None,
@@ -265,7 +265,7 @@ def _subject(told: Any) -> str:  # noqa: ANN401 JSON
 
 def _tell(call: Call, run_id: str, told: Document) -> str:
     heard = _untimed(told) if "ignore-start-times" in strict(call) else told
-    changed = run_events.told(run(call, run_id), heard, caller(call), instants.now())
+    changed = run_events.told(stored_run(call, run_id), heard, caller(call), instants.now())
     replaced(call, changed)
     return run_id
 
@@ -277,7 +277,7 @@ def _untimed(told: Document) -> Document:
 
 
 def _retagged(call: Call, changed: Document, deleted: list[Any]) -> Response:
-    found = run(call)
+    found = stored_run(call)
     left = {key: value for key, value in (found.get("tags") or {}).items() if key not in deleted}
     return answer(plain(_store(call, found | {"tags": run_document.tagged(left, changed)})))
 

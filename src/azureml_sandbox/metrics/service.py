@@ -15,7 +15,7 @@ from uuid import uuid4
 from starlette.responses import Response
 
 from azureml_sandbox import instants
-from azureml_sandbox.history.shared import run, strict
+from azureml_sandbox.history.access import stored_run, strict
 from azureml_sandbox.metrics import metric_rows
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import Table, answer, body, number, page, part
@@ -28,7 +28,7 @@ COMPONENT = "metric"
 
 async def names(call: Call) -> Response:
     """POST runs/{id}/list {metricNamespace, continuationToken}: what was logged, by first logging."""
-    asked, container = await body(call), run(call)["dataContainerId"]
+    asked, container = await body(call), stored_run(call)["dataContainerId"]
     space, skip = part(asked, "metricNamespace", "string"), number(part(asked, "continuationToken", "string"))
     found = [
         item
@@ -44,7 +44,7 @@ async def full(call: Call) -> Response:
     """POST runs/{id}/full {metricName, metricNamespace, startTime, endTime, continuationToken}: every row, in pages."""
     asked, guid, now = await body(call), call.workspace.guid, instants.now()
     name, space = part(asked, "metricName", "string"), part(asked, "metricNamespace", "string") or ""
-    container = run(call)["dataContainerId"]
+    container = stored_run(call)["dataContainerId"]
     readable = call.world.metrics.of_container(guid, container, visible=now)
     series = next((item for item in readable if (item.name, item.namespace) == (name, space)), None)
     if series is None:
@@ -65,7 +65,7 @@ async def full(call: Call) -> Response:
 
 async def last_values(call: Call) -> Response:
     """POST runs/{id}/lastvalues: of each metric the row logged last."""
-    container = run(call)["dataContainerId"]
+    container = stored_run(call)["dataContainerId"]
     found = call.world.metrics.last(call.workspace.guid, container, visible=instants.now())
     return answer({"value": [_metric(series) | {"value": [row]} for series, row in found]})
 
@@ -86,7 +86,7 @@ async def _append(call: Call, lag: int) -> Response:
     given = part(asked, "values", "array")
     if given is None:
         raise errors.invalid("values is required.")
-    container, refused = run(call)["dataContainerId"], list[Document]()
+    container, refused = stored_run(call)["dataContainerId"], list[Document]()
     counts = Counter[object]()
     with call.world.transaction():
         for metric in given:

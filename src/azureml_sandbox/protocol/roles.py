@@ -99,7 +99,7 @@ def _scope(asked: Asked) -> str:
 
 
 def _blob(route: str) -> str | None:
-    """By what `relay.doing` calls a request."""
+    """By what `front.relay.blob_operation` calls a request."""
     what, verb, *_ = route.split(" ")
     if "userdelegationkey" in route:
         return f"{BLOBS}/generateUserDelegationKey/action"

@@ -8,7 +8,7 @@ from mlflow.utils.search_utils import SearchExperimentsUtils
 
 from azureml_sandbox import instants
 from azureml_sandbox.history import run_document
-from azureml_sandbox.history.shared import experiment_name
+from azureml_sandbox.history.access import experiment_name
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.tracking import documents

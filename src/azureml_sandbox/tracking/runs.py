@@ -14,8 +14,7 @@ from mlflow.utils.name_utils import _generate_random_name
 
 from azureml_sandbox import instants
 from azureml_sandbox.history import run_document
-from azureml_sandbox.history.shared import caller, replaced
-from azureml_sandbox.history.shared import run as stored
+from azureml_sandbox.history.access import caller, replaced, stored_run
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.tracking import documents, experiments
@@ -26,7 +25,7 @@ _TRAITS = {"orchestrator": None, "traits": ["mlflow"], "attribution": None, "com
 
 def meant(call: Call, request: mlflow.GetRun) -> Document:
     """The run a message names, by `run_id` or by the older `run_uuid`. Refused (404) where there is none."""
-    return stored(call, request.run_id or request.run_uuid)
+    return stored_run(call, request.run_id or request.run_uuid)
 
 
 def shown(call: Call, document: Document) -> mlflow.Run:
@@ -71,13 +70,13 @@ def update(call: Call, request: mlflow.UpdateRun) -> mlflow.UpdateRun.Response:
 
 def delete(call: Call, request: mlflow.DeleteRun) -> mlflow.DeleteRun.Response:
     """POST runs/delete: hidden."""
-    _modified(call, stored(call, request.run_id), {"hidden": True})
+    _modified(call, stored_run(call, request.run_id), {"hidden": True})
     return mlflow.DeleteRun.Response()
 
 
 def restore(call: Call, request: mlflow.RestoreRun) -> mlflow.RestoreRun.Response:
     """POST runs/restore."""
-    _modified(call, stored(call, request.run_id), {"hidden": False})
+    _modified(call, stored_run(call, request.run_id), {"hidden": False})
     return mlflow.RestoreRun.Response()
 
 
@@ -93,7 +92,7 @@ def artifacts(call: Call, request: mlflow.ListArtifacts) -> mlflow.ListArtifacts
 def _made(call: Call, request: mlflow.CreateRun, experiment: Document) -> Document:
     run_id, user, at = str(uuid.uuid4()), caller(call), instants.now()
     tags = {tag.key: tag.value for tag in request.tags}
-    parent = stored(call, tags[documents.PARENT]) if documents.PARENT in tags else None
+    parent = stored_run(call, tags[documents.PARENT]) if documents.PARENT in tags else None
     started = instants.parse(documents.service_time(request.start_time)) if request.HasField("start_time") else at
     # Recorded: `experiments/0` stays in the URI when "0" was sent. Else clients need the name in it.
     place = request.experiment_id if request.experiment_id == experiments.DEFAULT_ID else experiment["name"]

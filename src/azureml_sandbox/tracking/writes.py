@@ -17,8 +17,7 @@ from mlflow.protos import service_pb2 as mlflow
 
 from azureml_sandbox import instants
 from azureml_sandbox.history import run_document
-from azureml_sandbox.history.shared import caller, replaced
-from azureml_sandbox.history.shared import run as stored
+from azureml_sandbox.history.access import caller, replaced, stored_run
 from azureml_sandbox.protocol import bodies, errors, limits
 from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.tracking import documents, runs
@@ -51,7 +50,7 @@ def set_tag(call: Call, request: mlflow.SetTag) -> mlflow.SetTag.Response:
 
 def delete_tag(call: Call, request: mlflow.DeleteTag) -> mlflow.DeleteTag.Response:
     """POST runs/delete-tag. Refused (404) for a tag that is not there."""
-    document = stored(call, request.run_id)
+    document = stored_run(call, request.run_id)
     if request.key not in document["tags"]:
         raise errors.not_found("Tag", request.key)
     left = {key: value for key, value in document["tags"].items() if key != request.key}
@@ -73,7 +72,7 @@ def log_batch_async(call: Call, request: LogBatchAsync) -> LogBatchAsync.Respons
 
 def data_status(call: Call, request: GetRunDataStatus) -> GetRunDataStatus.Response:
     """GET preview runs/get-run-data-status."""
-    stored(call, request.run_id)
+    stored_run(call, request.run_id)
     return GetRunDataStatus.Response(is_complete=bodies.number(request.batch_tracking_id) <= instants.now())
 
 
@@ -82,7 +81,7 @@ def _log_batch(call: Call, request: mlflow.LogBatch) -> int:
     within("Params/Count", len(request.params), PARAMETERS)
     within("Tags/Count", len(request.tags), TAGS)
     within("Entities/Count", len(request.metrics) + len(request.params) + len(request.tags), ENTITIES)
-    document = stored(call, request.run_id)
+    document = stored_run(call, request.run_id)
     return _log(call, document, metrics=request.metrics, parameters=request.params, tags=request.tags)
 
 

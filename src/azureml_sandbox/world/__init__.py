@@ -26,7 +26,7 @@ from pathlib import Path
 from azureml_sandbox.world.artifacts import ARTIFACT_STORE, RUN_ORIGIN, Artifacts
 from azureml_sandbox.world.database import Database, Document
 from azureml_sandbox.world.experiments import Experiments, View
-from azureml_sandbox.world.late import Late
+from azureml_sandbox.world.late_changes import LateChanges
 from azureml_sandbox.world.metrics import SCALAR, Metrics, Series, scalar
 from azureml_sandbox.world.resources import Assets, Job, Jobs, Kind
 from azureml_sandbox.world.runs import Column, Comparison, Condition, Either, Every, Operator, RunQuery, Runs
@@ -95,7 +95,7 @@ class World:
         self._database = database
         self.experiments = Experiments(database)
         self.runs = Runs(database)
-        self.late = Late(database, self.runs)
+        self.late_changes = LateChanges(database, self.runs)
         self.metrics = Metrics(database)
         self.artifacts = Artifacts(database)
         self.jobs = Jobs(database)

@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterator, Mapping
 
 from azureml_sandbox import instants
-from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.fill.hostile.make import home, made, named, scalar
 from azureml_sandbox.fill.sample_jobs import job_document
 from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun
 from azureml_sandbox.fill.sample_shape import Type
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.world import Document, Workspace
 
 _FIRST = 100

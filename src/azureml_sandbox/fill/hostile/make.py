@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from azureml_sandbox import instants
-from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished, scalar_properties
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.world import Document, Series
 
 BEGIN = instants.parse("2022-11-30T23:59:59.9999999+00:00")

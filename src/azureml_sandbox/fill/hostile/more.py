@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from azureml_sandbox import instants
-from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.fill.hostile.make import BEGIN, Metric, home, made, other_home, rows, scalar
 from azureml_sandbox.fill.hostile.values import TABLE
 from azureml_sandbox.fill.sample_jobs import job_document
 from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun, finished
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.world import BLOB_STORE, Document, Series, Workspace
 

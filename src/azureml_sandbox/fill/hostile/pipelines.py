@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.fill.hostile.kinds import job, v2
 from azureml_sandbox.fill.hostile.make import made, named, scalar
 from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.world import Document, Workspace
 
 _FIRST = 200

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from azureml_sandbox import instants
-from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.fill.hostile.make import BEGIN, archived_home, home, made, rows, scalar
 from azureml_sandbox.fill.sample_jobs import job_document
 from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun, finished
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.world import RUN_ORIGIN, Document, Series, Workspace
 
 TABLE = "azureml.v1.table"

@@ -24,9 +24,9 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from azureml_sandbox import instants
 from azureml_sandbox.documents.jobs import compact
-from azureml_sandbox.documents.rewriting import stable_guid
 from azureml_sandbox.fill.sample_jobs import job_document
 from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun, empty_run, finished, scalar_properties
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.world import RUN_ORIGIN, Document, Series, Workspace
 
 EXPERIMENT = "wine-automl"

@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
-from azureml_sandbox.documents.recordings import Answer, Recording
+from azureml_sandbox.fill.recorded.recordings import Answer, Recording
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.world import Document, Workspace
 
 MASKED_NAME = "0" * 21
@@ -28,11 +29,6 @@ _HOST = re.compile(r"https://([\w-]+)\.blob\.core\.windows\.net/(?:azureml/|azur
 _MASKED = re.compile(r"(?<!0)0{21}(?!0)")
 _ASSET = re.compile(rf"((?:codes|azureml_anonymous/versions)/){MASKED_NAME}")
 _UPLOAD = re.compile(r"((?:LocalUpload|az-ml-artifacts)/)0{21,36}(?=/)")
-
-
-def stable_guid(*parts: object) -> str:
-    """The same guid for the same parts."""
-    return str(uuid5(NAMESPACE_URL, "/".join(map(str, parts))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def scope(call: Call) -> Document | None:
     return found
 
 
-def run(call: Call, run_id: str | None = None) -> Document:
+def stored_run(call: Call, run_id: str | None = None) -> Document:
     """The stored run of the URL (or of this id), within the URL's experiment. Refused (404) where there is none.
 
     For who writes: with all that was told of it, shown yet or not. Refused (403) where the token may not write to it.
@@ -106,7 +106,7 @@ def may_write(call: Call, run_id: str) -> None:
 
 def latest(call: Call, found: Document) -> Document:
     """The run with all that was told of it, shown yet or not."""
-    return call.world.late.ahead(call.workspace.guid, found)
+    return call.world.late_changes.ahead(call.workspace.guid, found)
 
 
 def plain(document: Document) -> Document:
@@ -149,7 +149,7 @@ def _shown(call: Call, before: Document, after: Document) -> Document:
         told = {key: after[key] for key in _TOLD if after[key] != ahead[key]}
         if told:
             lag = int(call.request.app.state.faults.declared.event_lag_ms) * instants.MILLISECOND
-            call.world.late.add(guid, after["runId"], told, instants.now() + lag)
+            call.world.late_changes.add(guid, after["runId"], told, instants.now() + lag)
         after = after | {key: before[key] for key in _TOLD}
     call.world.runs.put(guid, after)
     return after

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from azureml_sandbox import instants
-from azureml_sandbox.documents.rewriting import stable_guid
+from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.history import run_document
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.world import Document

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from azureml_sandbox.fill import load as loading
-from azureml_sandbox.fill import sample as sampling
+from azureml_sandbox.fill.load import load
+from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Where the sandbox's state lies.")]
@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Option("--workspace", metavar="W", help="The workspa
 _USUAL = Wanted(runs=0)
 
 
-def load(
+def load_command(
     folder: Dir,
     recordings: Annotated[list[Path], typer.Argument(metavar="RECORDINGS...", help="Files, or folders of *.json.")],
     workspace: Name,
@@ -30,7 +30,7 @@ def load(
     What had to be made up to complete a run is marked by its property azureml_sandbox.made_up. Loading a file again
     changes nothing.
     """
-    loaded = loading.load(folder, workspace, recordings)
+    loaded = load(folder, workspace, recordings)
     typer.echo(f"{len(loaded.files)} recordings into {workspace}:")
     _show((kind, f"{len(came)}, {len(loaded.new.get(kind, ()))} of them new") for kind, came in loaded.came.items())
     _show_under("Made up:", {kind: len(names) for kind, names in loaded.made_up.items()})
@@ -40,7 +40,7 @@ def load(
         typer.echo(f"Nothing in: {', '.join(empty)}")
 
 
-def sample(  # noqa: PLR0917 - typer names them all
+def sample_command(  # noqa: PLR0917 - typer names them all
     folder: Dir,
     workspace: Name,
     runs: Annotated[int, typer.Option(min=0, help="In all, children included.")],
@@ -64,7 +64,7 @@ def sample(  # noqa: PLR0917 - typer names them all
     With --json, `hostile` lists run, oddity and what a target with the documented limits cannot have of it.
     """
     wanted = Wanted(runs, seed, experiments, children, series, points, artifacts)
-    done = sampling.sample(folder, workspace, wanted, hostile=hostile)
+    done = sample(folder, workspace, wanted, hostile=hostile)
     if as_json:
         typer.echo(json.dumps(asdict(done), indent=2, ensure_ascii=False))
         return

@@ -11,10 +11,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from azureml_sandbox import instants
-from azureml_sandbox.documents.recordings import Answer, NotARecording, Recording, http_date
-from azureml_sandbox.documents.rewriting import UNKNOWN_GUID, Rewriting
-from azureml_sandbox.fill.harvested import File, Harvest
-from azureml_sandbox.history.index_entity import run_of
+from azureml_sandbox.fill.recorded.content import File, Harvest
+from azureml_sandbox.fill.recorded.index_entity import run_of
+from azureml_sandbox.fill.recorded.recordings import Answer, NotARecording, Recording, http_date
+from azureml_sandbox.fill.recorded.rewriting import UNKNOWN_GUID, Rewriting
 from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Kind, Series
 
 _ELSEWHERE = ("inputs", "outputs", "runDefinition", "jobSpecification")

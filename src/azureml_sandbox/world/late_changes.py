@@ -6,7 +6,7 @@ from azureml_sandbox.world.database import Database, Document, dumps, loads
 from azureml_sandbox.world.runs import Runs
 
 
-class Late:
+class LateChanges:
     """What runs will say later, in the order in which it was told."""
 
     def __init__(self, database: Database, runs: Runs) -> None:

@@ -1,0 +1,1 @@
+"""Recorded traffic of the real service: read from files, moved into another workspace, gathered, completed."""
