@@ -1,1 +1,1 @@
-"""A local workspace that speaks the Azure Machine Learning wire."""
+"""A local Azure Machine Learning workspace: a server that Microsoft's own clients talk to as they talk to Azure."""

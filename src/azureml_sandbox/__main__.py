@@ -1,4 +1,4 @@
-"""python -m azureml_sandbox."""
+"""`python -m azureml_sandbox`: the command `azureml-sandbox`."""
 
 from azureml_sandbox.cli.command import main
 

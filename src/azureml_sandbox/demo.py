@@ -15,15 +15,16 @@ from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox
 
 RECORDINGS = Path("../shared/service/recordings")
-"""Recorded answers of the real service, where the reader has them; `AZUREML_REPLAY_RECORDINGS` names another place."""
+"""Recorded answers of the real service, if this machine has them; `AZUREML_REPLAY_RECORDINGS` names another place."""
 
 Say = Callable[[str], None]
 
 
 def demo(folder: Path, say: Say) -> int:
-    """Serve, fill, migrate, say what to look at; the product's exit code.
+    """Start two workspaces, fill one, migrate it, say what to look at; returns the product's exit code.
 
-    May be run again: what is there stays, the migration continues or finds nothing to do. Raises Problem.
+    The demo may be run again: the histories stay, and the migration continues or finds nothing to do. Raises Problem
+    where a step before the migration fails.
     """
     sandbox = _serving(folder, say)
     environment = _environment(sandbox)
@@ -37,7 +38,7 @@ def demo(folder: Path, say: Say) -> int:
 
 
 def _serving(folder: Path, say: Say) -> Sandbox:
-    """The server of the folder, started where it does not run yet. It stays when the demo has ended."""
+    """The folder's server, started if it does not run yet. It goes on running after the demo."""
     if state.last(folder) is not None and state.is_locked(folder):
         say(f"The local workspaces of {folder} are running already")
         return Sandbox(folder)
@@ -51,7 +52,7 @@ def _environment(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _fill(sandbox: Sandbox, environment: Mapping[str, str], say: Say) -> None:
-    """Once: a second demo finds the histories there."""
+    """Fill the source once: a second demo finds the histories there."""
     filled = sandbox.folder / "filled"
     if filled.exists():
         say("The source holds its histories from an earlier demo")
@@ -72,9 +73,9 @@ def _fill(sandbox: Sandbox, environment: Mapping[str, str], say: Say) -> None:
         load = [sys.executable, "-m", "azureml_sandbox", "load", str(sandbox.folder), "--workspace", "source"]
         log = sandbox.folder / "load.log"
         _must([*load, str(recordings)], environment, log)
-        say(f"  what came of each, what was made up to complete it, what was left out and why: {log}")
+        say(f"  {log} lists what was loaded, what was made up to complete it, what was left out and why")
     else:
-        say("No recordings of the real service here: the trainings are the source's whole history")
+        say(f"There are no recordings of the real service in {recordings}: the source holds the trainings only")
     filled.touch()
 
 
@@ -91,13 +92,16 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _must(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-    """What it prints goes into `log`. Raises Problem where it fails."""
+    """Run a command whose output goes into `log`. Raises Problem where it fails."""
     with log.open("wb") as file:
         ended = subprocess.run(  # noqa: S603 - our own commands
             command, env=dict(environment), check=False, stdout=file, stderr=subprocess.STDOUT
         ).returncode
     if ended:
-        raise Problem(f"the source could not be filled: `{' '.join(command[1:4])}` ended with {ended}, see {log}")
+        failed = " ".join(command[1:4])
+        raise Problem(
+            f"the source could not be filled: `{failed}` ended with exit code {ended}; see {log}, then run demo again"
+        )
 
 
 def _afterwards(folder: Path) -> str:

@@ -25,7 +25,10 @@ def now() -> int:
 
 
 def parse(text: str) -> int:
-    """Ticks of an ISO 8601 time; no zone means UTC, decimals after the seventh are cut. ValueError for another form."""
+    """Ticks of an ISO 8601 time; no zone means UTC, decimals after the seventh are cut.
+
+    Raises ValueError for another form.
+    """
     form = _FORM.match(text)
     if form is None:
         raise ValueError(f"{text!r} is not a time")
@@ -36,7 +39,7 @@ def parse(text: str) -> int:
 
 
 def text(ticks: int, zone: str = "+00:00") -> str:
-    """`2023-04-14T01:37:46.1717002+00:00`; workspaces and computes want the zone `Z`."""
+    """Ticks as `2023-04-14T01:37:46.1717002+00:00`; answers about workspaces and computes use the zone `Z`."""
     seconds, rest = divmod(ticks, SECOND)
     whole = (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
     fraction = f".{rest:07}".rstrip("0") if rest else ""
@@ -44,7 +47,7 @@ def text(ticks: int, zone: str = "+00:00") -> str:
 
 
 def span(ticks: int) -> str:
-    """A .NET duration: `00:02:04.7583386`, with days in front where there are any (`1.00:00:00`)."""
+    """Ticks as a .NET duration: `00:02:04.7583386`, with days in front where there are any (`1.00:00:00`)."""
     sign, ticks = ("-", -ticks) if ticks < 0 else ("", ticks)
     seconds, rest = divmod(ticks, SECOND)
     days, seconds = divmod(seconds, 86_400)

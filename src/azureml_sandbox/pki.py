@@ -22,7 +22,7 @@ HOSTS = (
     "*.blob.core.windows.net",
     "localhost",
 )
-"""`*.x` covers one label."""
+"""The host names in the certificate; `*.x` covers one label."""
 
 _LIFETIME = timedelta(days=3650)
 _PRIVATE = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -30,13 +30,13 @@ _PRIVATE = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, seria
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Files of one DIR; made on first use, kept from then on."""
+    """The certificates and keys of one DIR; they are made on first use and kept from then on."""
 
     folder: Path
 
     @property
     def authority(self) -> Path:
-        """What clients are told to trust."""
+        """The certificate that clients are told to trust."""
         return self.folder / "ca.pem"
 
     @property
@@ -48,7 +48,7 @@ class Keys:
         return self.folder / "pki" / "token.pem"
 
     def obtain(self) -> None:
-        """Make what is missing. The authority's own key is thrown away: it can sign nothing else."""
+        """Make the files that are missing. The authority's private key is not kept, so it can sign nothing else."""
         self._served.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (self.authority.exists() and self._served.exists()):
             authority, served = _certificates()
@@ -59,7 +59,7 @@ class Keys:
             write_private(self._token_key, key.private_bytes(*_PRIVATE))
 
     def tls(self) -> ssl.SSLContext:
-        """For the server's side; HTTP/1.1 only."""
+        """The TLS context of the server's side; HTTP/1.1 only."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._served)
         context.set_alpn_protocols(["http/1.1"])

@@ -1,7 +1,7 @@
-"""What a command of the sandbox can't do, in the user's words."""
+"""The error whose message the sandbox's commands show to the user."""
 
 from __future__ import annotations
 
 
 class Problem(Exception):
-    """What the user can mend; the message is one line with what to do."""
+    """Something that the user can mend; the message is one line that says what is wrong and what to do."""

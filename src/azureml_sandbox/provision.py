@@ -1,4 +1,4 @@
-"""New workspaces: everything a workspace of the service comes with, and the WS file that names it."""
+"""New workspaces: their containers, their entry in the world, and the file `<name>.json` that names them to clients."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}\Z")
 
 
 class Unusable(ValueError):
-    """A workspace that cannot be added; the message is one line for whoever asked."""
+    """The workspace cannot be added; the message is one line that says why."""
 
 
 def check(name: str, tenant_id: str | None) -> None:
-    """Unusable for a name the service refuses, or a tenant that is no guid."""
+    """Raises Unusable for a name that the service refuses, or a tenant that is not a guid."""
     if not _NAME.match(name):
         raise Unusable(f"workspace name {name!r}: expected 3 to 33 letters, digits, - or _, a letter or digit first")
     if tenant_id is not None:
@@ -42,7 +42,7 @@ async def add_workspace(
     check(name, tenant_id)
     known = world.workspaces()
     if any(each.name.lower() == name.lower() for each in known):
-        raise Unusable(f"workspace {name} is there already")
+        raise Unusable(f"workspace {name} exists already: choose another name")
     workspace = Workspace(
         name=name,
         subscription_id=str(uuid.uuid4()),
@@ -61,14 +61,14 @@ async def add_workspace(
 
 
 def write_file(folder: Path, workspace: Workspace) -> Path:
-    """`folder/<name>.json`: what Studio's config.json says, and the tenant."""
+    """Write `folder/<name>.json`: the keys of Studio's config.json, and the tenant."""
     file = folder / f"{workspace.name}.json"
     file.write_text(json.dumps(document(workspace), indent=2) + "\n")
     return file
 
 
 def document(workspace: Workspace) -> dict[str, Any]:
-    """The content of a WS file."""
+    """The content of `<name>.json`."""
     return {
         "subscription_id": workspace.subscription_id,
         "resource_group": workspace.resource_group,
@@ -81,4 +81,4 @@ def _free_account(storage: Storage, taken: set[str]) -> str:
     for account in storage.accounts:
         if account not in taken:
             return account
-    raise Unusable(f"all {len(taken)} storage accounts of this sandbox are taken: serve another DIR")
+    raise Unusable(f"all {len(taken)} storage accounts of this sandbox are taken: start another sandbox in another DIR")

@@ -272,7 +272,7 @@ def test_what_is_odd_is_told(sandbox: Sandbox, workspace: WorkspaceFile) -> None
     assert told["runs"] == 1 + len(odd)
     assert odd["hostile-0-many-tags"] == {
         "run": "hostile-0-many-tags",
-        "oddity": "75, of which 50 fit.",
+        "oddity": "75 tags, of which 50 fit.",
         "omissions": ["tags"],
     }
     assert odd["hostile-0-disagreeing"]["omissions"] == ["file outputs/listed_but_gone.bin"]

@@ -1,1 +1,1 @@
-"""Azure Resource Manager: the workspace, its jobs, assets, datastores."""
+"""Azure Resource Manager's routes: the workspace, its jobs, assets, datastores, computes; subscriptions, discovery."""

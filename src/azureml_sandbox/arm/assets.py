@@ -1,4 +1,4 @@
-"""ARM's assets, written: what a submission brings along. Codes, environments, components and data.
+"""ARM's routes that write assets, which a submission brings along: codes, environments, components and data.
 
 Recorded: PUT of each, new (201) and taken (200), the answer's changes, `hash`, the refusal of a changed component;
 `startPendingUpload` from its recorded description. A container's `latestVersion` is the last one written (assumption).
@@ -27,7 +27,7 @@ from azureml_sandbox.world import Document, Kind
 ANONYMOUS = "azureml_anonymous"
 _SAS_HOURS = 8
 _ENVIRONMENT = ("image", "condaFile", "build", "osType")
-"""What makes an environment the one it is."""
+"""The keys that make two environments different."""
 _IMMUTABLE = ("code", "command", "environment", "inputs", "outputs", "type", "jobs")
 
 
@@ -64,7 +64,7 @@ async def code(call: Call) -> Response:
 async def environment(call: Call) -> Response:
     """PUT environments/{name}/versions/{v}: `condaFile` goes in as YAML and comes back as indented JSON (recorded).
 
-    Refused (409) where another environment has the version: azure-ai-ml then takes the next one (its source).
+    Raises Refused (409) where another environment has the version: azure-ai-ml then takes the next one (its source).
     """
     given = await _given(call)
     conda = given.get("condaFile")

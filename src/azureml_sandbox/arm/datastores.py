@@ -36,10 +36,10 @@ async def datastore(call: Call) -> Response:
 
 
 async def secrets(call: Call) -> Response:
-    """POST datastores/{name}/listSecrets: a SAS for who asks for `expirableSecret`, else the account's key.
+    """POST datastores/{name}/listSecrets: a SAS where `expirableSecret` is asked for, else the account's key.
 
-    The artifact store tells its key in any case: azure-ai-ml 1.35 asks for an expirable secret there too, and signs the
-    log URLs of a running job with what it gets, which only a key can do.
+    The artifact store answers its key in any case: azure-ai-ml 1.35 asks for an expirable secret there too, and signs
+    the log URLs of a running job with what it gets, which only a key can do.
     """
     properties = _found(call)["properties"]
     if properties["credentials"]["credentialsType"] == "None":
@@ -88,7 +88,7 @@ def _wanted(document: Document, asked: Mapping[str, str]) -> bool:
 
 
 def _own(workspace: Workspace, name: str, container: str, credentials: str) -> Document:
-    """Null `tags` and `properties` are recorded for datastores that the service made."""
+    """A datastore that the service made; its null `tags` and `properties` are recorded."""
     default = name == BLOB_STORE
     return {
         "id": f"{workspace.arm_id}/datastores/{name}",

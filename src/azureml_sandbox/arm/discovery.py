@@ -8,7 +8,7 @@ from azureml_sandbox.protocol import bodies
 
 
 def answer(region: str) -> Response:
-    """`history` names the old host: clients use `api`."""
+    """The addresses of a region's services; `history` names the old host, clients use `api`."""
     old = f"https://{region}.experiments.azureml.net"
     return bodies.answer(
         {

@@ -1,6 +1,6 @@
-"""ARM's jobs, read: root runs as jobs, newest first, and the odd answer for a pipeline's child.
+"""ARM's routes that read jobs: root runs as jobs, newest first, and the odd answer for a pipeline's child.
 
-`submission.py` writes them.
+`submission.py` has the routes that write jobs.
 
 Recorded: one list of one page, GET of every type, GET of a child (200 without `properties`), 404. A list of several
 pages and its filters were not; pages are as on components' lists, filters as mfe-2024-04-01.json describes them.
@@ -28,7 +28,7 @@ _TYPE = "Microsoft.MachineLearningServices/workspaces/jobs"
 _VIEWS: dict[str, View] = {"ActiveOnly": "ActiveOnly", "ArchivedOnly": "ArchivedOnly", "All": "All"}
 _JOB_TYPES = frozenset({"Command", "Pipeline", "Sweep", "AutoML", "Spark"})
 _SINCE = {"notificationSetting": "2023-02", "queueSettings": "2023-02", "secretsConfiguration": "2023-04"}
-"""Fields that answers to older api-versions do not have."""
+"""Fields that answers do not have before this api-version."""
 
 
 async def jobs(call: Call) -> Response:
@@ -50,7 +50,7 @@ async def job(call: Call) -> Response:
 
 
 def shown(call: Call, name: str) -> Document:
-    """The job of this name as ARM answers it. Refused (404) where there is none."""
+    """The job of this name as ARM answers it. Raises Refused (404) where there is none."""
     guid = call.workspace.guid
     found = call.world.jobs.get(guid, name)
     run = call.world.runs.get(guid, name)
@@ -68,7 +68,7 @@ def shown(call: Call, name: str) -> Document:
 
 
 def _listed(call: Call) -> bool:
-    """Whether ARM shows runs that it never saw submitted; strict variant `history-runs-not-listed`: it does not."""
+    """Whether ARM shows runs that it never saw submitted; not with the strict variant `history-runs-not-listed`."""
     return "history-runs-not-listed" not in strict(call)
 
 

@@ -1,4 +1,4 @@
-"""URLs of operations that take longer: they lie below a location, and name their workspace by its guid (recorded)."""
+"""URLs of long operations: they lie below a location and name their workspace by its guid (recorded)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""ARM's jobs, written: submitted, updated, archived, cancelled.
+"""ARM's routes that write jobs: submit, update, archive, cancel.
 
 Recorded: PUT of a new name (201), PUT of a taken one (200, an update, 11 times), the four refusals below, cancel in
 every form, its operation's polls. Assumptions: a pipeline whose graph differs from the one of that name is refused
-(the service's documented `JobPropertyImmutable`); a compute or an environment that is not there is refused.
+(the service's documented `JobPropertyImmutable`); a compute or an environment that does not exist is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FIXED = ("jobs", "inputs", "outputs", "settings")
 
 
 def cluster(call: Call) -> Cluster:
-    """The sandbox's compute."""
+    """The sandbox's cluster."""
     found: Cluster = call.request.app.state.cluster
     return found
 
@@ -97,7 +97,7 @@ def _accepted(call: Call, operation_id: str, document: object = None) -> Respons
 
 
 def _checked(call: Call, name: str, given: Document) -> Submitted:
-    """What was submitted, understood, before anything is written."""
+    """The submitted job, checked before anything is written."""
     if not limits.RUN_ID.fullmatch(name):
         raise errors.invalid(
             "Run IDs must be less than 256 characters and contain only alphanumeric characters with dashes and"
@@ -111,7 +111,7 @@ def _checked(call: Call, name: str, given: Document) -> Submitted:
 
 
 def _started(call: Call, name: str, given: Document, submitted: Submitted) -> Document:
-    """Write the job and its run, and let it compute."""
+    """Write the job and its run, and start to compute it; returns the job as ARM answers it."""
     at, user, guid = instants.now(), caller(call), call.workspace.guid
     site = cluster(call).site(call.workspace)
     site.home(name)
@@ -139,7 +139,7 @@ _RUNS: dict[str, Callable[[Call, Document, Document], Document]] = {
 
 
 def _updated(call: Call, run: Document, given: Document) -> Document:
-    """A taken name is an update: tags are merged, properties added, the job archived or restored."""
+    """Update the job of a taken name: tags are merged, properties added, the job is archived or restored."""
     name = run["runId"]
     job = call.world.jobs.get(call.workspace.guid, name)
     if job is not None and job.document is not None and given.get("jobType") == "Pipeline":
@@ -164,7 +164,7 @@ def _same_graph(stored: Document, given: Document) -> None:
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401 JSON
-    """Without nulls and the modes that are filled in."""
+    """The value without nulls, and without the modes that the service fills in."""
     if not isinstance(value, dict):
         return value
     filled = {"mode": ("ReadOnlyMount", "ReadWriteMount")}

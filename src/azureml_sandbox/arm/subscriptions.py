@@ -1,4 +1,4 @@
-"""GET https://management.azure.com/subscriptions: what a login may see; azureml-core asks before anything else.
+"""GET https://management.azure.com/subscriptions: the subscriptions of a login; azureml-core asks for them first.
 
 From Microsoft's published reference (Subscriptions - List, 2022-12-01), not recorded.
 """
@@ -15,7 +15,7 @@ PATH = "/subscriptions"
 
 
 def answer(world: World, tenant_id: str, query: bytes) -> Response:
-    """The subscriptions of one tenant, on one page. Refused (400) without `api-version`."""
+    """The subscriptions of one tenant, on one page; a refusal (400) without `api-version`."""
     if b"api-version=" not in query:
         return no_version()
     seen = sorted({each.subscription_id for each in world.workspaces() if each.tenant_id == tenant_id})

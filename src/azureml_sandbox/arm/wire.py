@@ -1,4 +1,4 @@
-"""ARM's manners: `api-version`, its error body, its pages."""
+"""ARM's conventions: `api-version`, its error body, its pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SKIP = "$skipToken"
 
 
 def put_on(routes: list[Spoken], method: str, path: str, handler: Handler, effect: Effect = "read") -> None:
-    """Speak `path`, refusing as ARM does: without `api-version` by the gateway, in its short form."""
+    """Add a route that refuses as ARM does; without `api-version` the gateway refuses, in its short form."""
 
     async def answering(call: Call) -> Response:
         if not call.request.query_params.get("api-version"):
@@ -37,12 +37,15 @@ def version(call: Call) -> str:
 
 
 def skip_token(call: Call) -> str | None:
-    """What the page before left off with."""
+    """The position at which the page before ended; None on the first page."""
     return position(call.request.query_params.get(_SKIP))
 
 
 def skipped(call: Call) -> int:
-    """The number that the page before left off with, 0 on the first page. Refused (400) for a foreign token."""
+    """The position at which the page before ended, as a number; 0 on the first page.
+
+    Raises Refused (400) for a foreign token.
+    """
     left = skip_token(call) or "0"
     if not left.isdecimal():
         raise errors.invalid("The skip token is not valid.")
@@ -50,7 +53,7 @@ def skipped(call: Call) -> int:
 
 
 def arm_page(call: Call, found: Sequence[tuple[int, Document]], size: int) -> Document:
-    """A page of `size` out of one more, if there is more."""
+    """A page of the first `size` entries found; one entry more than `size` means that another page follows."""
     shown = found[:size]
     following = str(shown[-1][0]) if len(found) > size else None
     return linked(call, [document for _, document in shown], following)

@@ -1,6 +1,6 @@
-"""ARM, management.azure.com: the workspace, its computes and assets; jobs and datastores have files of their own.
+"""ARM's routes that read the workspace, its computes and assets; and the list of all of ARM's routes.
 
-Bodies and 404 texts are recorded unless said otherwise. Reads only: `submission.py` and `arm_assets.py` write.
+Bodies and 404 texts are recorded unless said otherwise.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _found(call: Call, kind: Kind, name: str, version: str) -> Document:
 
 
 def _missing(kind: Kind, name: str, version: str) -> Refused:
-    """Each service behind ARM has its own words. Recorded but for codes."""
+    """404 in the words of the service behind ARM; all but that of codes are recorded."""
     match kind:
         case "components":
             return Refused(404, f"Not found component {name}.", ("UserError", "NotFound", "ComponentNotFound"))

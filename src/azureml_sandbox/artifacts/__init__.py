@@ -1,1 +1,1 @@
-"""The artifact index, and data assets of runs."""
+"""The routes for a run's files: the artifact index, and the data service that resolves the assets of outputs."""

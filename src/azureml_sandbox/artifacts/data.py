@@ -1,4 +1,6 @@
-"""Where an output's asset lies: what `jobs.download` asks of `/data/v1.0` after run history gave it asset ids.
+"""The data service, `/data/v1.0`: where the asset of an output lies.
+
+azure-ai-ml's `jobs.download` asks for it after run history gave it asset ids.
 
 Recorded: `batchGetResolvedUris`; `getByAssetId` from its recorded description and dataset-dataplane's swagger.
 """

@@ -1,6 +1,6 @@
-"""Artifacts: the index of a run's files, and SAS URLs to their bytes. The bytes lie in Azurite.
+"""The routes of the artifact index: the list of a run's files, and SAS URLs to their bytes, which lie in Azurite.
 
-Two services speak of the same index: run history below a run (what azureml-mlflow uses), and `/artifact/v2.0` by
+Two services show the same index: run history below a run (what azureml-mlflow uses), and `/artifact/v2.0` by
 origin and container. Recorded: `register`. From run-history.json and artifact.json: the rest. Assumptions: a path
 that is taken is refused; only the index is listed, blobs that nobody registered are not.
 """
@@ -38,7 +38,7 @@ async def infos(call: Call) -> Response:
 
 
 async def info(call: Call) -> Response:
-    """GET …/contentinfo?path=: a read SAS. Refused (404) for a path that is not in the index."""
+    """GET …/contentinfo?path=: a read SAS. Raises Refused (404) for a path that is not in the index."""
     return answer(_info(call, _entry(call), _READ))
 
 
@@ -77,7 +77,7 @@ async def upload(call: Call) -> Response:
 
 
 async def create(call: Call) -> Response:
-    """POST …/batch/metadata {paths:[{path}]}: entries and write SAS; what is refused stands in `errors`."""
+    """POST …/batch/metadata {paths:[{path}]}: entries and write SAS; refused paths are in `errors`."""
     paths = [_given_path(item) for item in part(await body(call), "paths", "array") or []]
     made: dict[str, Document] = {}
     refused: dict[str, Document] = {}
@@ -153,7 +153,7 @@ async def delete_many(call: Call) -> Response:
 
 
 def _address(call: Call) -> Address:
-    """Origin and container of the URL: below a run its own; a reused step's container is another run's."""
+    """Origin and container that the URL is about; a run's own container may be another run's (a reused step's is)."""
     if "run_id" in call.request.path_params:
         return RUN_ORIGIN, stored_run(call)["dataContainerId"]
     _may_write(call, call.path("container"))
@@ -161,7 +161,7 @@ def _address(call: Call) -> Address:
 
 
 def _path(call: Call) -> str:
-    """The path asked for: a query parameter, in azureml-core's older form a part of the URL."""
+    """The file's path: a query parameter, or part of the URL in azureml-core's older form."""
     given = call.request.path_params.get("path") or call.request.query_params.get("path")
     if not given:
         raise errors.invalid("path is required.")
@@ -237,7 +237,7 @@ def _info(call: Call, found: Document, permissions: str) -> Document:
 
 
 def _place(call: Call, found: Document) -> tuple[str, str, str]:
-    """Account, container and blob where the bytes of an entry lie."""
+    """The account, container and blob that hold the bytes of an entry."""
     where: dict[str, Any] = found["dataPath"]
     return *_account_and_container(call, where["dataStoreName"]), where["relativePath"]
 

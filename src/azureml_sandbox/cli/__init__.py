@@ -1,1 +1,1 @@
-"""The command `azureml-sandbox`."""
+"""The command line, `azureml-sandbox`."""

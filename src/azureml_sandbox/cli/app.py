@@ -1,4 +1,4 @@
-"""The command line. Commands only assemble: parse, build, call; what the user can mend is one line and exit code 2."""
+"""The commands of `azureml-sandbox`. They only assemble: parse, build, call. A Problem is one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.storage import azurite
 
 app = typer.Typer(
-    help="A local workspace that speaks the Azure Machine Learning wire.",
+    help="Local Azure Machine Learning workspaces, on which Microsoft's own clients work unmodified.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
-Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Where its state lies.")]
+Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the sandbox's state.")]
 _VARIANTS = "; ".join(f"{name} ({how})" for name, how in STRICT.items())
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
-    """Run the command; a Problem, or a place that cannot be written, is one line on stderr and exit code 2."""
+    """Run the command; a Problem, or a file that cannot be written, is one line on stderr and exit code 2."""
     try:
         app()
     except Problem as problem:
@@ -41,26 +41,35 @@ def main() -> None:
     except OSError as error:
         if error.filename is None:
             raise
-        typer.echo(f"azureml-sandbox: {error.filename}: {error.strerror}: name another DIR", err=True)
+        typer.echo(f"azureml-sandbox: {error.filename}: {error.strerror}: check DIR, or name another one", err=True)
         sys.exit(2)
 
 
 @app.command()
 def serve(  # noqa: PLR0917 - typer names them all
     folder: Dir,
-    workspace: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Add it if missing; repeatable.")] = None,
-    tenant: Annotated[list[str] | None, typer.Option(metavar="NAME=ID", help="Tenant of a workspace.")] = None,
-    port: Annotated[int, typer.Option(help="0 is a free one, the last one if possible.")] = 0,
-    latency_ms: Annotated[float, typer.Option(help="Wait before every answer.")] = 0,
-    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="Declared trouble, JSON.")] = None,
-    strict: Annotated[
-        list[str] | None, typer.Option(metavar="VARIANT[@NAME]", help=f"A stricter service: {_VARIANTS}. Repeatable.")
+    workspace: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Add this workspace if it is missing. Repeatable.")
     ] = None,
-    nodes: Annotated[int, typer.Option(min=1, help="Submitted commands that run at a time.")] = NODES,
-    background: Annotated[bool, typer.Option("--background", help="Return when it is ready.")] = False,
+    tenant: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=ID", help="Add workspace NAME in tenant ID. Repeatable.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="0 is the port of the last time if it is free, else any free one.")] = 0,
+    latency_ms: Annotated[float, typer.Option(help="Milliseconds to wait before every answer.")] = 0,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A JSON file that declares faults to be made.")
+    ] = None,
+    strict: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VARIANT[@NAME]", help=f"Be a stricter service: {_VARIANTS}. Repeatable."),
+    ] = None,
+    nodes: Annotated[int, typer.Option(min=1, help="How many submitted commands run at a time.")] = NODES,
+    background: Annotated[
+        bool, typer.Option("--background", help="Return when the server is ready, and leave it running.")
+    ] = False,
     leashed: Annotated[bool, typer.Option("--leashed", hidden=True)] = False,
 ) -> None:
-    """Serve the workspaces of DIR until stopped; new ones are called source and target."""
+    """Serve the workspaces of DIR until stopped. A new DIR gets two, source and target."""
     if background:
         _install()
         flags = [f"--port={port}", f"--latency-ms={latency_ms}", f"--nodes={nodes}"]
@@ -68,7 +77,7 @@ def serve(  # noqa: PLR0917 - typer names them all
         flags += [f"--strict={each}" for each in strict or []] + ([f"--faults={faults}"] if faults is not None else [])
         Sandbox.start(folder, workspace or [], *flags, leashed=False)
         ready = f"Ready at 127.0.0.1:{state.running(folder).port}"
-        typer.echo(f"{ready}; azureml-sandbox env {folder} points clients at it")
+        typer.echo(f'{ready}; eval "$(azureml-sandbox env {shlex.quote(str(folder))})" points Azure clients at it')
         return
     from azureml_sandbox.server import serving  # noqa: PLC0415 - takes 1.5 s to import, mlflow most of it
 
@@ -86,13 +95,13 @@ def serve(  # noqa: PLR0917 - typer names them all
 
 @app.command()
 def install() -> None:
-    """Install Azurite, the storage emulator; `serve` does it when it is missing."""
+    """Install Azurite, the storage emulator. `serve` does so where it is missing."""
     _install()
 
 
 @app.command()
 def env(folder: Dir, as_json: AsJson = False) -> None:
-    """Print what points any Azure client at the sandbox: eval "$(azureml-sandbox env DIR)"."""
+    """Print the variables that point Azure clients at the sandbox. Type: eval "$(azureml-sandbox env DIR)"."""
     variables = state.environment(folder)
     if as_json:
         typer.echo(json.dumps(variables, indent=2))
@@ -105,10 +114,10 @@ def env(folder: Dir, as_json: AsJson = False) -> None:
 @app.command()
 def requests(
     folder: Dir,
-    reset: Annotated[bool, typer.Option("--reset", help="Count anew after printing.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Set the counts to 0 after printing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What was asked of the sandbox since the last reset."""
+    """Print what was asked of the sandbox since the last reset."""
     sandbox = Sandbox(folder)
     counted = sandbox.requests()
     if reset:
@@ -118,7 +127,7 @@ def requests(
 
 @app.command()
 def demo(folder: Dir = Path("sandbox")) -> None:
-    """Two workspaces, real histories, a whole migration with azureml-replay; says what to look at next."""
+    """Run a whole migration between two local workspaces. The source is filled, and azureml-replay migrates it."""
     from azureml_sandbox.demo import demo as run_demo  # noqa: PLC0415 - only this command needs it
 
     _install()
@@ -127,7 +136,10 @@ def demo(folder: Dir = Path("sandbox")) -> None:
 
 @app.command()
 def train(folder: Dir, workspace: Annotated[str, typer.Option(metavar="W", help="The workspace to fill.")]) -> None:
-    """Submit jobs as a user would, wait until all have ended, add an AutoML job. The sandbox must be running."""
+    """Submit jobs as a user would, and wait until all have ended. An AutoML job is added.
+
+    The sandbox must be running.
+    """
     from azureml_sandbox.fill.train import train as run_training  # noqa: PLC0415 - imports scikit-learn
 
     run_training(folder, workspace, typer.echo)
@@ -139,7 +151,7 @@ app.command("sample")(sample_command)
 
 @app.command()
 def stop(folder: Dir) -> None:
-    """Stop the server of DIR; its state stays."""
+    """Stop the server of DIR. Its state stays."""
     Sandbox(folder).stop()
 
 

@@ -1,4 +1,4 @@
-"""The command's first step: says what is missing where the package was installed without its extra."""
+"""The entry point of `azureml-sandbox`: says what is missing where the package was installed without its extra."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NEEDED = (
 
 
 def main() -> None:
-    """Run the command line. Without the extra's packages: one line on stderr and exit code 2."""
+    """Run the command line; without the extra's packages print one line on stderr and exit with code 2."""
     try:
         from azureml_sandbox.cli.app import main as run  # noqa: PLC0415 - what this file is for
     except ModuleNotFoundError as missing:

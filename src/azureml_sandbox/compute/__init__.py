@@ -1,7 +1,8 @@
-"""What runs submitted jobs: local processes, a few at a time.
+"""The compute of the sandbox: submitted jobs run as local processes, a few at a time.
 
-`jobs.understood` turns a submission into a drive, `Cluster` lets it compute, `Record` tells run history how it goes.
+`jobs.understood` turns a submission into a `Drive`, a coroutine that runs it; `Cluster` runs drives; `Record` writes
+their progress into run history.
 """
 
 NODES = 2
-"""Commands that run at a time, where nothing else is asked for: the cores of a small machine."""
+"""The number of commands that run at a time by default: the cores of a small machine."""

@@ -1,4 +1,4 @@
-"""The compute of a sandbox: a few nodes for all workspaces, each run a task that can be cancelled."""
+"""The cluster of a sandbox: a few nodes for all workspaces, and a task for each run, which can be cancelled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Cluster:
-    """All runs of one sandbox that compute."""
+    """The runs of one sandbox that are being computed."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Cluster:
         self._stopping = False
 
     def site(self, workspace: Workspace) -> Site:
-        """What runs of this workspace may touch."""
+        """What the runs of this workspace may use."""
         return Site(
             workspace=workspace,
             world=self._world,
@@ -52,7 +52,7 @@ class Cluster:
         )
 
     def cancel(self, workspace: str, run_id: str) -> bool:
-        """Ask a run to end; False where it does not compute here."""
+        """Ask a run to end; False where it is not being computed here."""
         task = self._tasks.get((workspace, run_id))
         if task is None:
             return False
@@ -62,7 +62,7 @@ class Cluster:
         return True
 
     def recover(self) -> None:
-        """At the start: what ran when the last server died has failed."""
+        """End the runs that were being computed when the last server died, as Failed. To be called at the start."""
         for left in self._folder.glob("*/*"):
             workspace, run_id = left.parent.name, left.name
             if self._world.runs.get(workspace, run_id) is not None:
@@ -72,7 +72,7 @@ class Cluster:
                     self.site(each).leave(run_id)
 
     async def stop(self) -> None:
-        """End all runs; return when their processes have gone."""
+        """End all runs; return when their processes have ended."""
         self._stopping = True
         tasks = list(self._tasks.values())
         for task in tasks:

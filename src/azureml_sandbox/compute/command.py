@@ -1,4 +1,4 @@
-"""One command as a job: data in, the process, logs and outputs out, its states told as they come."""
+"""One command as a job: its inputs are fetched, its process runs, its logs and outputs are stored."""
 
 from __future__ import annotations
 
@@ -24,22 +24,25 @@ _TAIL = 1_500  # characters of the log in an error's message, which may have 3,0
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be executed."""
+    """A command to execute, with its data."""
 
     command: str
     code_id: str | None = None
     inputs: Mapping[str, Value] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
-    """Optional inputs without value."""
+    """Optional inputs without a value."""
     outputs: Mapping[str, Data] = field(default_factory=dict)
     search: Mapping[str, str] = field(default_factory=dict)
-    """Values of `search_space.*`."""
+    """The values of `search_space.*`."""
     variables: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
 
 
 async def perform(site: Site, record: Record, work: Work) -> str:
-    """From Preparing to the end; the status it ended with. Cancelled, it keeps what was left, and raises."""
+    """Execute a command, from Preparing to its end; returns the final status.
+
+    When cancelled, it stores the files that are there, and raises.
+    """
     executing = _Command(site, record, work)
     try:
         error = await executing.run()
@@ -54,7 +57,7 @@ async def perform(site: Site, record: Record, work: Work) -> str:
 
 
 class _Command:
-    """One command on its way."""
+    """One command while it is executed."""
 
     def __init__(self, site: Site, record: Record, work: Work) -> None:
         self._site, self._record, self._work = site, record, work
@@ -68,7 +71,7 @@ class _Command:
         return self._home / "wd"
 
     async def run(self) -> str | None:
-        """Why it failed; None where it did not."""
+        """Execute the command; returns why it failed, None where it did not."""
         self._record.move("Preparing")
         try:
             paths = await self._prepare()
@@ -83,7 +86,7 @@ class _Command:
         return error
 
     async def _prepare(self) -> dict[str, str]:
-        """Code and inputs on disk, outputs' folders made; what each name of the command stands for."""
+        """Fetch code and inputs, make the outputs' folders; returns the text for each name in the command."""
         for folder in _COLLECTED:
             (self._cwd / folder).mkdir(parents=True, exist_ok=True)
         if self._work.code_id is not None:
@@ -134,11 +137,11 @@ class _Command:
         return None if code == 0 else self._exited(command, code)
 
     def _in_shell(self, name: str, text: str) -> str:
-        """A path as one word, should the sandbox's own folder have a blank in its name; a literal as it was sent."""
+        """A path quoted as one word, since the sandbox's folder may have a blank in its name; a literal as sent."""
         return shlex.quote(text) if text.startswith(str(self._home)) and not name.startswith("search") else text
 
     def _exited(self, command: str, code: int) -> str:
-        """Assumption: the words of `ExecutionFailed` as users know them; no failed command was recorded."""
+        """The error of a failed command. Assumption: `ExecutionFailed` as users know it; none was recorded."""
         program = (command.split() or ["bash"])[0]
         said = self._tail.decode(errors="replace").strip()
         return (
@@ -154,7 +157,7 @@ class _Command:
         )
 
     async def collect(self) -> None:
-        """Upload what the command left: its outputs, and the run's artifacts."""
+        """Upload what the command left: its outputs and the run's artifacts."""
         for name, data in self._work.outputs.items():
             if data.mode != "Direct" and (self._home / "outputs" / name).exists():
                 await files.send(self._site.storage, self._site.place(data.uri), self._home / "outputs" / name)
@@ -172,7 +175,7 @@ class _Command:
 
 
 def _ports(paths: Mapping[str, str]) -> dict[str, str]:
-    """`AZURE_ML_OUTPUT_{name}` is recorded, `AZURE_ML_INPUT_{name}` its counterpart."""
+    """The variables of ports: `AZURE_ML_OUTPUT_{name}` is recorded, `AZURE_ML_INPUT_{name}` is its counterpart."""
     kinds = {"inputs": "AZURE_ML_INPUT", "outputs": "AZURE_ML_OUTPUT"}
     split = {name: name.partition(".") for name in paths}
     return {f"{kinds[kind]}_{port}": paths[name] for name, (kind, _, port) in split.items() if kind in kinds}

@@ -1,4 +1,4 @@
-"""Components that jobs are made of, by the ids that clients use."""
+"""Finds the components that jobs are made of, by the ids that clients use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMED = re.compile(r"azureml:([^:/@]+):([^:/]+)")
 
 
 def component(world: World, workspace: Workspace, component_id: str) -> Document:
-    """The component's ARM document, a pipeline's graph included. Refused (404) in the recorded words."""
+    """The component's ARM document, a pipeline's graph included. Raises Refused (404) in the recorded words."""
     named = _ID.fullmatch(component_id) or _NAMED.fullmatch(component_id)
     found = world.assets.get(workspace.guid, "components", named[1], named[2]) if named else None
     if found is None:

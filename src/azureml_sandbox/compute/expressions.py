@@ -10,12 +10,12 @@ _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 
 
 def names(text: str) -> list[str]:
-    """What the text refers to, in order: `inputs.lr`, `parent.jobs.prepare.outputs.data`."""
+    """The names in the text's expressions, in order: `inputs.lr`, `parent.jobs.prepare.outputs.data`."""
     return _EXPRESSION.findall(text)
 
 
 def only(text: str) -> str | None:
-    """The name, where the text is one expression and nothing else."""
+    """The name, where the text is one expression and nothing else; None where it is not."""
     whole = _EXPRESSION.fullmatch(text.strip())
     return whole[1] if whole else None
 
@@ -26,10 +26,10 @@ def filled(text: str, value: Callable[[str], str]) -> str:
 
 
 def command(text: str, values: Mapping[str, str], absent: Collection[str] = ()) -> str:
-    """A command line: an optional part stays where none of its names is `absent`.
+    """A command line with its values; an optional part stays where none of its names is `absent`.
 
     Raises:
-        KeyError: the name of an expression without value.
+        KeyError: an expression has a name without a value.
     """
     kept = _OPTIONAL.sub(lambda part: "" if set(names(part[1])) & set(absent) else part[1], text)
     return filled(kept, values.__getitem__)

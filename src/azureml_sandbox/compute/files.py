@@ -1,4 +1,4 @@
-"""Files between storage and a job's folders."""
+"""Transfer of files between storage and a job's folders."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _ODD = re.compile(r"[^\w.+=@%-]")
 
 
 async def fetch(storage: Storage, place: Place, folder: Path, *, whole_folder: bool) -> Path:
-    """Download a blob, or everything below a path, into the folder; the local path of what was asked for.
+    """Download a blob, or everything below a path, into the folder; returns its local path.
 
     Raises:
-        Unreadable: nothing lies there, or a blob's name leads out of the folder.
+        Unreadable: there is no such blob, or a blob's name leads out of the folder.
     """
     if place.account not in storage.accounts:
         raise Unreadable(f"{place.account} is not a storage account of this sandbox")
     if not whole_folder:
-        # A command gets this name as text: what a shell would read as more than a name is not passed on.
+        # The name becomes part of a shell command: characters that mean something to a shell are replaced.
         local = folder / _ODD.sub("_", PurePosixPath(place.path).name)
         return await _fetch_one(storage, place, place.path, local)
     names = [blob.name async for blob in storage.list(place.account, place.container, place.below)]
@@ -34,14 +34,14 @@ async def fetch(storage: Storage, place: Place, folder: Path, *, whole_folder: b
 
 
 async def send(storage: Storage, place: Place, source: Path) -> None:
-    """Upload a file to the place itself, or all files of a folder below it; over what is there."""
+    """Upload a file to the place itself, or all files of a folder below it; existing blobs are replaced."""
     for relative, file in found(source):
         path = f"{place.below}{relative}" if relative else place.path
         await storage.put(place.account, place.container, path, await asyncio.to_thread(file.read_bytes))
 
 
 def found(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files below a folder by their relative names, links that lead out of it left out; a file itself by ""."""
+    """The files below a folder with their relative names, without links that lead out of it; a file itself has ""."""
     if folder.is_file():
         yield "", folder
     for file in sorted(folder.rglob("*")):

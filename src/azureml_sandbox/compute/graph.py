@@ -1,7 +1,7 @@
-"""Pipelines as graphs: what was submitted, checked as the service checks it, level by level. Pure.
+"""Submitted pipelines as graphs, checked as the service checks them, level by level. Pure.
 
 Recorded: the two refusals of bindings and the one of a component that is missing. Assumptions: a binding that leads
-nowhere, a required input without value and a cycle are refused with the same chains.
+nowhere, a required input without a value and a cycle are refused with the same chains.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OUTPUT = re.compile(r"parent\.jobs\.([^.]+)\.outputs\.([^.]+)")
 _EXPORT = re.compile(r"parent\.outputs\.([^.]+)")
 
 Find = Callable[[str], Document]
-"""A component's ARM document by its id. Refused (404) where there is none."""
+"""A component's ARM document by its id. Raises Refused (404) where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +30,41 @@ class Node:
 
     name: str
     given: Document
-    """As submitted, below `jobs`."""
+    """The node as submitted, below `jobs`."""
     component: Document
     needs: frozenset[str]
-    """Nodes whose outputs it takes."""
+    """The nodes whose outputs it takes."""
     graph: Graph | None
-    """Its own, where it is a pipeline."""
+    """The graph inside the node, where it is a pipeline."""
 
     @property
     def spec(self) -> Document:
-        """What its component says."""
+        """The specification of its component."""
         found: Document = self.component["properties"]["componentSpec"]
         return found
 
     @property
     def exports(self) -> dict[str, str]:
-        """Its outputs that are outputs of the pipeline around it: own name to that one's."""
+        """Outputs that are outputs of the pipeline around it too: the node's name of each to the pipeline's name."""
         found = {name: _export(port) for name, port in (self.given.get("outputs") or {}).items()}
         return {name: exported for name, exported in found.items() if exported is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """One level of a pipeline, in an order in which every node comes after those it needs."""
+    """One level of a pipeline; every node comes after the nodes that it needs."""
 
     nodes: tuple[Node, ...]
 
 
 def source(binding: str) -> tuple[str, str] | None:
-    """Node and output that an expression names; None for one that names an input of the parent."""
+    """The node and output that an expression names; None where it names an input of the parent."""
     found = _OUTPUT.fullmatch(binding)
     return (found[1], found[2]) if found else None
 
 
 def parent_input(binding: str) -> str | None:
-    """The input of the parent that an expression names."""
+    """The input of the parent that an expression names; None where it names none."""
     found = _INPUT.fullmatch(binding)
     return found[1] if found else None
 
@@ -73,7 +73,7 @@ def graph(jobs: Mapping[str, Document], inputs: Collection[str], outputs: Collec
     """The level made of these nodes, with all levels below it; `inputs` and `outputs` are the parent's names.
 
     Raises:
-        Refused: 404 for a missing component, 400 for a graph that cannot run, 501 for types of nodes not spoken here.
+        Refused: 404 for a missing component, 400 for a graph that cannot run, 501 for a type of node that is not here.
     """
     nodes = {name: _node(name, given, find) for name, given in jobs.items()}
     for node in nodes.values():
@@ -98,7 +98,7 @@ def invalid_expression(message: str) -> Refused:
 def _node(name: str, given: Document, find: Find) -> Node:
     kind = given.get("type") or "command"
     if kind not in {"command", "pipeline"}:
-        raise Refused(501, f"a node of type {kind}", ("SandboxNotImplemented",))
+        raise Refused(501, f"The sandbox does not run nodes of type {kind}.", ("SandboxNotImplemented",))
     component = find(str(given.get("componentId") or ""))
     spec: Document = component["properties"]["componentSpec"]
     below = None

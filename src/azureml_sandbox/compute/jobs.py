@@ -1,4 +1,4 @@
-"""From a submitted job to what computes it: understood before anything is written, refused where it cannot be."""
+"""Turns a submitted job into what computes it. A job that cannot run is refused before anything is written."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Submitted:
 
     drive: Drive
     definition: Document
-    """Its run's `runDefinition`."""
+    """The `runDefinition` of its run."""
 
 
 def understood(world: World, workspace: Workspace, given: Document) -> Submitted:
-    """What computes a job; `given` is the request's `properties`.
+    """The submitted job, checked; `given` is the request's `properties`.
 
     Raises:
-        Refused: 400 or 404 as the service would, 501 for types of jobs that are not spoken here.
+        Refused: 400 or 404 as the service answers, 501 for a type of job that the sandbox cannot run.
     """
     match given.get("jobType"):
         case "Command":
@@ -42,7 +42,7 @@ def understood(world: World, workspace: Workspace, given: Document) -> Submitted
         case "Sweep":
             return _sweep(given)
         case other:
-            raise Refused(501, f"jobType {other}", ("SandboxNotImplemented",))
+            raise Refused(501, f"The sandbox does not run jobs of type {other}.", ("SandboxNotImplemented",))
 
 
 def _command(given: Document) -> Submitted:
@@ -117,13 +117,13 @@ def _defaults(spec: Document) -> dict[str, Value]:
 
 
 def _placed(run_id: str, given: Document) -> dict[str, Data]:
-    """Outputs that were given a place; the others lie where the step that makes them puts them (recorded)."""
+    """The outputs that were given a place; the others lie where the step that makes them puts them (recorded)."""
     asked = {name: port for name, port in (given.get("outputs") or {}).items() if (port or {}).get("uri")}
     return values.outputs(run_id, asked)
 
 
 def check_command(command: str, *declared: Mapping[str, object]) -> None:
-    """Refused (400) where a command names an input, an output or a parameter that was not declared."""
+    """Raises Refused (400) where a command names an input, an output or a parameter that was not declared."""
     kinds = ("inputs", "outputs", "search_space")
     known = {f"{kind}.{name}" for kind, names in zip(kinds, declared, strict=False) for name in names}
     unknown = [name for name in expressions.names(command) if name not in known]
@@ -132,7 +132,7 @@ def check_command(command: str, *declared: Mapping[str, object]) -> None:
 
 
 def required(given: Mapping[str, object], key: str) -> str:
-    """A string that must be there."""
+    """The string under this key. Raises Refused (400) where it is missing or empty."""
     value = given.get(key)
     if not isinstance(value, str) or not value:
         raise Refused(400, f"The {key} field is required.", ("UserError", "BadArgument", "ArgumentBlankOrEmpty"))

@@ -1,9 +1,10 @@
-"""Keeps one submitted command: runs it, passes its end on, and lets none of it outlive whoever started this.
+"""Runs one submitted command and passes its exit code on; nothing of the command outlives the server.
 
     python -I -S keeper.py GRACE_S COMMAND
 
-The standard input is the leash. When it ends, by a cancel, a timeout or the server's own death, everything the command
-started gets SIGTERM, and SIGKILL after the grace. Only the standard library: it starts in 20 ms.
+The server holds the other end of this program's standard input. When the input ends, by a cancel, a timeout or the
+server's own death, everything that the command started gets SIGTERM, and SIGKILL after the grace period in seconds.
+The program imports the standard library only: it starts in 20 ms.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import threading
 
 
 def keep(grace_s: float, command: str) -> int:
-    """The command's exit code; 128 and the number of the signal that ended it, as a shell says it."""
+    """Run the command; returns its exit code, or 128 plus the number of the signal that ended it, as a shell does."""
     child = subprocess.Popen(["/bin/bash", "-c", command], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - what was submitted
     threading.Thread(target=_end_with_the_leash, args=(child, grace_s), daemon=True).start()
     code = child.wait()

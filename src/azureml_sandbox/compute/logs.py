@@ -1,4 +1,4 @@
-"""What a pipeline says while it runs: `logs/azureml/*.txt`, appended (names recorded in `logFiles`)."""
+"""The log files of a running pipeline: `logs/azureml/*.txt`, appended to (names recorded in `logFiles`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SAID, *_EMPTY = (f"logs/azureml/{kind}logs.txt" for kind in ("execution", "stde
 
 
 async def say(site: Site, record: Record, line: str) -> None:
-    """Add a line; all three files are there with the first."""
+    """Append a line to the execution log; the first line makes all three files."""
     container = record.document["dataContainerId"]
     text = f"[{instants.text(instants.now(), 'Z')}] {line}\n"
     for path, data in ((_SAID, text.encode()), *((path, b"") for path in _EMPTY)):

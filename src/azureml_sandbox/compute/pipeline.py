@@ -1,4 +1,4 @@
-"""A pipeline: its nodes as child runs, each when the data it takes is there."""
+"""Runs a pipeline: its nodes are child runs, and each starts when its inputs are there."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _FAILED = failure(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Of the whole pipeline, all levels."""
+    """The settings of the whole pipeline, the same on all levels."""
 
     compute_id: str | None
     keep_going: bool
-    """Whether steps that do not need a failed one go on."""
+    """Whether steps that do not need a failed step go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class Surroundings:
 
     inputs: Mapping[str, Value]
     exports: Mapping[str, Data]
-    """Where outputs go that were given a place."""
+    """The places of those outputs that were given one."""
     settings: Settings
 
 
 async def conduct(site: Site, record: Record, graph: Graph, around: Surroundings) -> tuple[str, dict[str, Data]]:
-    """One level from its start to its end: the status, and where its outputs lie. Cancelled, its steps are too."""
+    """Run one level; returns its final status and where its outputs lie. When cancelled, it cancels its steps."""
     level = _Level(site, record, graph, around)
     try:
         await level.run()
@@ -65,7 +65,7 @@ async def conduct(site: Site, record: Record, graph: Graph, around: Surroundings
 
 
 class _Level:
-    """The nodes of one graph on their way."""
+    """The nodes of one graph while they run."""
 
     def __init__(self, site: Site, record: Record, graph: Graph, around: Surroundings) -> None:
         self._site, self._record, self._graph, self._around = site, record, graph, around
@@ -77,7 +77,7 @@ class _Level:
         self.exported: dict[str, Data] = {}
 
     async def run(self) -> None:
-        """Until every node has ended that can run."""
+        """Run the nodes; return when every node that can run has ended."""
         self._record.start()
         self._make_children()
         await say(self._site, self._record, f"Submitting {len(self._runs)} runs")
@@ -103,7 +103,7 @@ class _Level:
             await say(self._site, self._record, f"{name} ({self._runs[name]}): {self.ended[name]}")
 
     async def end_the_rest(self) -> None:
-        """Cancel what runs, and what will not run any more (assumption: a step that never started is Canceled)."""
+        """Cancel the nodes that run or never will (assumption: a step that never started is Canceled)."""
         running = list(self._tasks)
         for task in running:
             if not task.cancelling():
@@ -116,7 +116,7 @@ class _Level:
             self._site.leave(run_id)
 
     async def tell_stages(self, *, completed: bool) -> None:
-        """The property that appears near the end, and its assets (both recorded)."""
+        """Write the property that appears near the end, and the assets of the outputs (both recorded)."""
         times = {"StartTime": instants.text(self._began), "EndTime": instants.text(instants.now())}
         stages = {"Initialization": None, "Execution": times | {"Status": "Finished" if completed else "Failed"}}
         targets = {self._site.record(run_id).document.get("target") for run_id in self._runs.values()}
@@ -127,7 +127,7 @@ class _Level:
         )
 
     def _make_children(self) -> None:
-        """All at once, before any starts (recorded: one was Queued, one NotStarted)."""
+        """Make all child runs before any starts (recorded: one was Queued, one NotStarted)."""
         parent, world, guid = self._record.document, self._site.world, self._site.workspace.guid
         for node in self._graph.nodes:
             run_id = str(uuid4())
@@ -191,7 +191,7 @@ class _Level:
         return bool(given.get("uri")) or node.exports.get(name) in self._around.exports
 
     def _places(self, node: Node) -> dict[str, Data]:
-        """Where each of its outputs goes: where it is told, or to its own default."""
+        """The place of each output of a node: the one it was given, or its own default."""
         given, declared = node.given.get("outputs") or {}, node.spec.get("outputs") or {}
         own = {name: {"type": port.get("type"), **_own(given.get(name))} for name, port in declared.items()}
         places = values.outputs(self._runs[node.name], own)
@@ -225,5 +225,5 @@ class _Level:
 
 
 def _own(given: Document | None) -> Document:
-    """What a node says of an output's place; a binding to the parent's says nothing."""
+    """The place that a node gives to an output; a binding to the parent's output gives none."""
     return given if given and given.get("type") != "literal" else {}

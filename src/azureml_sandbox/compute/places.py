@@ -1,4 +1,4 @@
-"""Where data lies: from the URIs of the wire to account, container and path."""
+"""Places of data: account, container and path behind the URIs of the wire."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMED = re.compile(r"azureml:([^:/@]+):([^:/]+)")
 
 
 class Unreadable(Exception):
-    """Data that cannot be had; the message says what and why."""
+    """Data that cannot be read; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Place:
 
 
 def place(world: World, workspace: Workspace, uri: str) -> Place:
-    """Where `uri` points: a datastore path in short or long form, a data asset's id, or a blob's URL.
+    """The place of a URI: a datastore path in short or long form, a data asset's id, or a blob's URL.
 
     Raises:
-        Unreadable: the datastore or asset is not there, or the URI has another form.
+        Unreadable: the datastore or asset does not exist, or the URI has another form.
     """
     if named := _ASSET.fullmatch(uri) or _NAMED.fullmatch(uri):
         return place(world, workspace, _asset_uri(world, workspace, named[1], named[2]))
@@ -52,7 +52,7 @@ def place(world: World, workspace: Workspace, uri: str) -> Place:
 
 
 def long_uri(workspace: Workspace, uri: str) -> str:
-    """A datastore's path as it comes back: short goes in, long comes out, `resourcegroups` in lower case (recorded)."""
+    """A datastore path in the long form in which the service answers it, `resourcegroups` in lower case (recorded)."""
     if not uri.startswith("azureml://datastores/"):
         return uri
     group = f"subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"

@@ -1,4 +1,4 @@
-"""Inputs and outputs as run history tells them: each stands as a data asset of its own (form recorded)."""
+"""Inputs and outputs as run history shows them: each is a data asset of its own (form recorded)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def output_assets(site: Site, record: Record, outputs: Mapping[str, Data]) -> Do
 
 
 def _asset(site: Site, name: str, data: Data) -> Document:
-    """Registered under a version without container, so that no list shows it."""
+    """Register the data as an asset version without a container, so that no list shows it."""
     workspace = site.workspace
     document = {
         "id": f"{workspace.arm_id}/data/{name}/versions/1",

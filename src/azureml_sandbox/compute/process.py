@@ -1,4 +1,4 @@
-"""A submitted command as a local process: its output as it comes, its exit code, its end on demand."""
+"""Runs a submitted command as a local process, passes its output on as it comes, ends it on demand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 GRACE_S = 3
-"""Between SIGTERM and SIGKILL. The service's own is not documented; a server has 10 s to stop in."""
+"""Seconds between SIGTERM and SIGKILL. The service's own are not documented; a server has 10 s to stop in."""
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 _TOGETHER_S = 0.1  # output of this time is written at once: an append costs Azurite 5 ms, a line may come every 1 ms
@@ -22,9 +22,10 @@ async def execute(
     write: Callable[[bytes], Awaitable[None]],
     timeout_s: float | None = None,
 ) -> int:
-    """Run `bash -c command` in the folder with these variables and no others; its exit code.
+    """Run `bash -c command` in the folder with these variables and no others; returns its exit code.
 
-    Cancelled, it returns when the process and all it started have gone. `write` gets stdout and stderr as they come.
+    `write` gets stdout and stderr as they come. When cancelled, it raises after the process and all that it started
+    have ended.
 
     Raises:
         TimeoutError: the process was ended because its time was over.

@@ -1,4 +1,4 @@
-"""The variables a job's process sees. Names: what azureml-mlflow and azureml-core read in a job."""
+"""The environment variables of a job's process. Their names are those that azureml-mlflow and azureml-core read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TOKEN_S = 21 * 86_400
 """Three weeks, as the recorded run token."""
 
 _PASSED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "SHELL", "TMPDIR", "TZ", "USER")
-"""Of the server's own variables; PYTHONPATH and credentials are not among them."""
+"""The server's own variables that are passed on; PYTHONPATH and credentials are not among them."""
 
 
 def variables(
     site: Site, run: Document, experiment: str, ports: Mapping[str, str], submitted: Mapping[str, str]
 ) -> dict[str, str]:
-    """All of them; `ports` are inputs and outputs by their own variables' names, `submitted` the job's."""
+    """All variables of a run's process; `ports` are those of inputs and outputs, `submitted` the job's own."""
     workspace, run_id = site.workspace, run["runId"]
     token = site.login.mint(workspace.tenant_id, ARM, TOKEN_S, run_id=run_id)
     expiry = instants.now() // instants.SECOND + TOKEN_S
@@ -54,7 +54,7 @@ def variables(
 
 
 def _machine() -> dict[str, str]:
-    """The server's own Python comes first, as an environment's does on a node."""
+    """The variables of this machine; the server's own Python comes first, as an environment's does on a node."""
     own = {name: os.environ[name] for name in _PASSED if name in os.environ}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {**own, "PATH": path, "PYTHONUNBUFFERED": "1"}

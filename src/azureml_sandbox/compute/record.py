@@ -1,4 +1,4 @@
-"""A run that computes, in run history: its states, times and error, written as they come."""
+"""The entry in run history of a run that is being computed: its status, times and error, written as they change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNSET = dict.fromkeys(("correlation", "environment", "location"))
 
 
 class Record:
-    """One run. Everything is read anew before it is changed: clients write to it too, while it runs."""
+    """One run. The run is read again before each change, because clients write to it too while it runs."""
 
     def __init__(self, world: World, workspace: str, run_id: str) -> None:
         self._world, self._workspace = world, workspace
@@ -21,7 +21,7 @@ class Record:
 
     @property
     def document(self) -> Document:
-        """The run as it stands. KeyError where it is gone."""
+        """The run's present document. Raises KeyError where the run was deleted."""
         found = self._world.runs.get(self._workspace, self.run_id)
         if found is None:
             raise KeyError(self.run_id)
@@ -33,23 +33,26 @@ class Record:
         return self.document.get("status") in run_document.TERMINAL
 
     def change(self, **fields: Any) -> None:  # noqa: ANN401 - a run's own fields
-        """Lay fields over the run; tags and properties are added to those it has."""
+        """Set fields of the run; tags and properties are added to those it has."""
         run = self.document
         merged = {key: {**(run.get(key) or {}), **fields.pop(key)} for key in ("tags", "properties") if key in fields}
         self._put(run | fields | merged)
 
     def move(self, status: str) -> None:
-        """Into another state; a run that has ended stays as it is."""
+        """Set another status; a run that has ended stays as it is."""
         if not self.ended:
             self._put(run_document.moved(self.document, status))
 
     def start(self) -> None:
-        """It runs from now on."""
+        """Set the status Running and the start time."""
         self.move("Running")
         self.change(startTimeUtc=instants.text(instants.now()))
 
     def end(self, status: str, error: Document | None = None) -> None:
-        """It has ended now. A run that never started has a start too: its end (assumption)."""
+        """Set the final status and the end time; a run that has ended stays as it is.
+
+        A run that never started gets its end as its start (assumption).
+        """
         run = self.document
         if self.ended:
             return
@@ -62,7 +65,7 @@ class Record:
 
 
 def failure(message: str, code: str = "UserError", reference: str | None = None) -> Document:
-    """The `error` of a failed run; its form as recorded, its time not set as some of those."""
+    """The `error` of a failed run; its form is recorded, its time is "not set" as in some of the recorded ones."""
     root = errors.error_root(
         {"code": code, "message": message[: limits.ERROR_MESSAGE], "referenceCode": reference, "target": ""}
     )

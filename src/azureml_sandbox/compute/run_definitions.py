@@ -1,4 +1,4 @@
-"""`runDefinition` of runs: the parts of the recorded forms that a submission says something about. Pure."""
+"""The `runDefinition` of runs: those parts of the recorded forms that follow from the submission. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from azureml_sandbox.world import Document
 
 
 def command(given: Document) -> Document:
-    """Of a command: camel case, in the manner of the first SDK."""
+    """The definition of a command's run: camel case, in the manner of the first SDK."""
     return {
         "script": None,
         "command": given["command"],
@@ -23,7 +23,7 @@ def command(given: Document) -> Document:
 
 
 def pipeline(given: Document) -> Document:
-    """Of a pipeline: Pascal case around the graph as it was submitted, and a status that is never told again."""
+    """The definition of a pipeline's run: Pascal case around the submitted graph, and a status that never changes."""
     return {
         "JobType": "Pipeline",
         "PipelineJobType": "AzureML",

@@ -19,9 +19,9 @@ Space = Mapping[str, Sequence[Any]]
 
 
 def check(space: Space, kind: str | None) -> None:
-    """Refused (400) for what cannot be sampled so, 501 for algorithms that are not spoken here."""
+    """Raises Refused: 400 for a distribution that the algorithm cannot sample, 501 for an algorithm not known here."""
     if kind not in {"Random", "Grid"}:
-        raise Refused(501, f"samplingAlgorithmType {kind}", ("SandboxNotImplemented",))
+        raise Refused(501, f"The sandbox does not sample with the algorithm {kind}.", ("SandboxNotImplemented",))
     for name, (distribution, *_) in space.items():
         if distribution not in _DRAW or (kind == "Grid" and distribution != "choice"):
             raise Refused(
@@ -32,7 +32,7 @@ def check(space: Space, kind: str | None) -> None:
 
 
 def trials(space: Space, kind: str, random: Random) -> Iterator[dict[str, Any]]:
-    """The parameters of one trial after the other: every combination of a grid, without end when drawn."""
+    """The parameters of one trial after the other: every combination of a grid, or random ones without end."""
     if kind == "Grid":
         for values in itertools.product(*(arguments[0] for _, arguments in space.values())):
             yield dict(zip(space, values, strict=True))

@@ -1,4 +1,4 @@
-"""What a job of one workspace may touch while it computes."""
+"""What the jobs of one workspace may use while they are computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from azureml_sandbox.storage.storage import Storage
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Workspace, World
 
 Drive = Callable[["Site", Record], Awaitable[str]]
-"""Brings a run from its first state to its last, and returns that; cancelled, it cleans up and raises."""
+"""Computes a run from its first status to its last and returns the last; when cancelled, it cleans up and raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,15 @@ class Site:
     login: Login
     nodes: asyncio.Semaphore
     folder: Path
-    """Of all its jobs. A job's own folder is made before its run and goes after the run's end: what is left at a
-    server's start was interrupted."""
+    """The folder of all its jobs. A job's own folder is made before its run and removed after the run's end: a folder
+    that is left when a server starts belongs to an interrupted job."""
     surroundings: Mapping[str, str]
-    """What leads a process to the sandbox: proxy, certificates."""
+    """The variables that lead a process to the sandbox: proxy, certificates."""
     launch: Callable[[Site, str, Drive], asyncio.Task[str]]
-    """Let a run compute; its folder and its document must be there."""
+    """Starts to compute a run; its folder and its document must exist."""
 
     def record(self, run_id: str) -> Record:
-        """The run as it is written."""
+        """The run's entry in run history."""
         return Record(self.world, self.workspace.guid, run_id)
 
     def home(self, run_id: str) -> Path:
@@ -46,18 +46,18 @@ class Site:
         return home
 
     def leave(self, run_id: str) -> None:
-        """The job has ended."""
+        """Remove the folder of a job that has ended."""
         shutil.rmtree(self.folder / run_id, ignore_errors=True)  # a process may have taken rights away
 
     def place(self, uri: str) -> Place:
-        """Where a URI points. places.Unreadable where it points nowhere."""
+        """The place of a URI. Raises places.Unreadable where it has none."""
         return place(self.world, self.workspace, uri)
 
     def artifact_place(self, container: str, path: str) -> Place:
-        """Where a file of a run's container lies."""
+        """The place of a file in a run's container."""
         blob = f"{RUN_ORIGIN}/{container}/{path}"
         return Place(self.workspace.account, self.workspace.containers[ARTIFACT_STORE], blob)
 
     def asset_id(self, name: str) -> str:
-        """The data asset that stands for a run's input or output (form recorded)."""
+        """The id of the data asset that stands for a run's input or output (form recorded)."""
         return f"azureml://locations/{self.workspace.region}/workspaces/{self.workspace.guid}/data/{name}/versions/1"

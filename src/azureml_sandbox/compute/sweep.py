@@ -1,7 +1,7 @@
-"""A sweep: one command, many parameters, each a child run `{sweep}_{n}`; tags and properties as recorded.
+"""Runs a sweep: trials of one command are child runs `{sweep}_{n}`; tags and properties are as recorded.
 
-Assumptions: how the best trial is told (`best_child_run_id` is what azure-ai-ml reads, `score` beside it); a sweep
-fails where no trial completed; early termination ends no trial, which a policy may always decide.
+Assumptions: the best trial is named by the property `best_child_run_id`, which azure-ai-ml reads, and by `score`; a
+sweep fails where no trial completed; early termination ends no trial, which a policy may always decide.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from azureml_sandbox.documents import job_runs
 from azureml_sandbox.world import Document
 
 _MOST_TRIALS = 1_000
-"""learn.microsoft.com: `max_total_trials` is 1,000 where nothing is said, and at most."""
+"""learn.microsoft.com: `max_total_trials` is at most 1,000, and 1,000 by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a sweep was asked for."""
+    """A sweep as it was submitted."""
 
     work: Work
     given: Document
@@ -39,12 +39,12 @@ class Plan:
 
     @property
     def limits(self) -> Document:
-        """How many, how long."""
+        """The submitted limits: how many trials, how long."""
         found: Document = self.given.get("limits") or {}
         return found
 
     def parameters(self) -> Iterator[dict[str, Any]]:
-        """Of each trial."""
+        """The parameters of each trial."""
         sampling = self.given["samplingAlgorithm"]
         random = Random(sampling.get("seed"))  # noqa: S311 - no secret
         drawn = trials(self.given["searchSpace"], sampling["samplingAlgorithmType"], random)
@@ -52,16 +52,16 @@ class Plan:
 
     @property
     def wide(self) -> int:
-        """Trials at a time."""
+        """The number of trials at a time."""
         return int(self.limits.get("maxConcurrentTrials") or _MOST_TRIALS)
 
 
 async def conduct(site: Site, record: Record, plan: Plan) -> str:
-    """From the first trial to the best. Cancelled, its trials are too."""
+    """Run all trials and name the best; returns the final status. When cancelled, it cancels its trials."""
     running = _Sweep(site, record, plan)
     record.start()
     try:
-        with suppress(TimeoutError):  # what was not tried in time is not tried
+        with suppress(TimeoutError):  # trials that did not start in time never start
             async with asyncio.timeout(values.seconds(plan.limits.get("timeout"))):
                 await running.run()
     finally:
@@ -70,7 +70,7 @@ async def conduct(site: Site, record: Record, plan: Plan) -> str:
 
 
 class _Sweep:
-    """The trials of a sweep on their way."""
+    """The trials of a sweep while they run."""
 
     def __init__(self, site: Site, record: Record, plan: Plan) -> None:
         self._site, self._record, self._plan = site, record, plan
@@ -78,7 +78,7 @@ class _Sweep:
         self._completed: list[str] = []
 
     async def run(self) -> None:
-        """Until every trial has ended."""
+        """Start the trials; return when every one has ended."""
         for number, parameters in enumerate(self._plan.parameters()):
             while len(self._tasks) >= self._plan.wide:
                 await self._next()
@@ -104,7 +104,7 @@ class _Sweep:
             await asyncio.wait(running)
 
     def finish(self) -> str:
-        """Name the best trial; the status the sweep ends with."""
+        """Name the best trial and end the sweep; returns its final status."""
         if not self._completed:
             self._record.end("Failed", failure("None of the trials completed. See the child runs for more details."))
             return "Failed"
@@ -152,5 +152,5 @@ def _drive(work: Work) -> Drive:
 
 
 def _text(value: object) -> str:
-    """A parameter in a command line: strings as they are."""
+    """A parameter as it stands in a command line: a string as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""What goes into a job and comes out of it: literals and data. Pure.
+"""Inputs and outputs of jobs: literals and data. Pure.
 
 The wire spells them twice: `jobInputType` on jobs, `job_input_type` inside `jobs.*` and `componentSpec` (recorded).
 """
@@ -32,7 +32,7 @@ class Data:
     """`uri_file`, `uri_folder`, `mltable`, `mlflow_model`, `custom_model`, `triton_model`."""
     mode: str = "ReadOnlyMount"
     asset: str | None = None
-    """The data asset that it is told as, where that is another run's: a pipeline's output is its step's (recorded)."""
+    """The data asset under which run history shows it; a pipeline's output has that of its step (recorded)."""
 
     @property
     def is_folder(self) -> bool:
@@ -41,7 +41,7 @@ class Data:
 
     @property
     def wire_type(self) -> str:
-        """As run history spells it: `UriFolder`."""
+        """The kind as run history spells it: `UriFolder`."""
         return {"mltable": "MLTable"}.get(self.kind, self.kind.title().replace("_", ""))
 
 
@@ -49,7 +49,7 @@ Value = Literal | Data
 
 
 def given(document: Mapping[str, object]) -> Value:
-    """An input as sent, in either spelling."""
+    """The value of an input as sent, in either spelling."""
     kind = _either(document, "jobInputType", "job_input_type") or "literal"
     if kind == "literal":
         return Literal(str(document.get("value", "")))
@@ -57,18 +57,18 @@ def given(document: Mapping[str, object]) -> Value:
 
 
 def inputs(documents: Document | None) -> dict[str, Value]:
-    """All inputs of a job or node; what has no value is left out."""
+    """The inputs of a job or node that have a value, by name."""
     return {name: given(document) for name, document in (documents or {}).items() if document}
 
 
 def outputs(run_id: str, documents: Mapping[str, Document | None] | None) -> dict[str, Data]:
-    """Where a run's named outputs go; `default` is the run's own container, not one of them."""
+    """The places of a run's outputs by name, without `default`, which is the run's own container."""
     named = {name: document or {} for name, document in (documents or {}).items() if name != "default"}
     return {name: _output(run_id, name, document) for name, document in named.items()}
 
 
 def _output(run_id: str, name: str, document: Document) -> Data:
-    """Without a place of its own it is `azureml/${{name}}/{output}/`, as in a recorded runDefinition."""
+    """The place of one output; by default it is `azureml/${{name}}/{output}/`, as in a recorded runDefinition."""
     kind = _either(document, "jobOutputType", "job_output_type", "type") or "uri_folder"
     uri = str(document.get("uri") or f"azureml://datastores/{BLOB_STORE}/paths/azureml/{run_id}/{name}/")
     known = {"name": run_id, "output_name": name, "default_datastore": BLOB_STORE}
@@ -78,7 +78,7 @@ def _output(run_id: str, name: str, document: Document) -> Data:
 
 
 def seconds(duration: str | None) -> float | None:
-    """Of an ISO 8601 duration (`PT5M`); None without one. Refused (400) for another form."""
+    """The seconds of an ISO 8601 duration (`PT5M`); None without one. Raises Refused (400) for another form."""
     if duration is None:
         return None
     form = _DURATION.fullmatch(duration)

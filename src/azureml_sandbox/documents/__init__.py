@@ -1,1 +1,1 @@
-"""Documents of jobs and computes, and recorded ones brought into a workspace."""
+"""The documents of submitted jobs: ARM's job, the runs in run history, the compute they run on."""

@@ -1,4 +1,4 @@
-"""ARM's computes: the cluster that every workspace of the sandbox has, and those that were loaded."""
+"""ARM's documents of computes: the cluster that every workspace of the sandbox has, and those that were loaded."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _MADE = instants.UNSET
 
 
 def compute(world: World, workspace: Workspace, name: str) -> Document | None:
-    """A compute by name; its form as recorded."""
+    """The document of a compute, in the recorded form; None where there is none of this name."""
     return world.assets.get(workspace.guid, "computes", name) or (_own(workspace) if name == CLUSTER else None)
 
 
 def is_known(world: World, workspace: Workspace, compute_id: str | None) -> bool:
-    """Whether a job may name this compute: none and `serverless` need no resource."""
+    """Whether a job may name this compute; None and `serverless` need no resource."""
     name = (compute_id or SERVERLESS).rpartition("/")[2]
     return name == SERVERLESS or compute(world, workspace, name) is not None
 

@@ -21,7 +21,7 @@ _NODES = compact({"AllocationState": "steady", "PreparingNodeCount": 0, "Running
 
 
 def command_run(run: Document, compute_id: str | None, code_id: str | None) -> Document:
-    """A command job."""
+    """The run of a command job."""
     properties = {"_azureml.ComputeTargetType": "amlctrain"} | _snapshot(code_id) | _FILES
     return _added(run, properties, _status_tag()) | {
         "status": "Starting",
@@ -32,7 +32,7 @@ def command_run(run: Document, compute_id: str | None, code_id: str | None) -> D
 
 
 def pipeline_run(workspace: Workspace, run: Document, given: Document) -> Document:
-    """A pipeline job; `given` is what was submitted."""
+    """The run of a pipeline job; `given` is the `properties` that were submitted."""
     settings = given.get("settings") or {}
     literals = {
         name: str(port.get("value"))
@@ -65,7 +65,7 @@ def pipeline_run(workspace: Workspace, run: Document, given: Document) -> Docume
 
 
 def step_run(workspace: Workspace, run: Document, component: Document, compute_id: str | None) -> Document:
-    """A command node of a pipeline; `component` is its ARM document."""
+    """The run of a command node of a pipeline; `component` is its ARM document."""
     properties = _of_node(run, component) | {"StepType": "PythonScriptStep", "ComputeTargetType": "AmlCompute"}
     properties |= {"_azureml.ComputeTargetType": "amlctrain"} | _FILES
     properties |= _snapshot(component["properties"]["componentSpec"].get("code"))
@@ -82,7 +82,7 @@ def step_run(workspace: Workspace, run: Document, component: Document, compute_i
 
 
 def nested_run(run: Document, component: Document) -> Document:
-    """A pipeline node of a pipeline."""
+    """The run of a pipeline that is a node of another pipeline."""
     return _node(run, _of_node(run, component)) | {
         "name": component["properties"]["componentSpec"].get("name"),
         "runType": "azureml.PipelineRun",
@@ -91,7 +91,7 @@ def nested_run(run: Document, component: Document) -> Document:
 
 
 def sweep_run(run: Document, given: Document) -> Document:
-    """A sweep job, with the tags that the service writes at its start."""
+    """The run of a sweep job, with the tags that the service writes at its start."""
     objective, limits = given["objective"], given.get("limits") or {}
     metric = compact({"name": objective["primaryMetric"], "goal": str(objective["goal"]).lower()})
     sampling = given.get("samplingAlgorithm") or {}
@@ -129,7 +129,7 @@ def sweep_run(run: Document, given: Document) -> Document:
 
 
 def trial_run(run: Document, values: str, compute_id: str | None, code_id: str | None) -> Document:
-    """A trial of a sweep; `values` is the JSON of its parameters."""
+    """The run of a sweep's trial; `values` is the JSON of its parameters."""
     tags = _status_tag() | {"hyperparameters": values, "_aml_system_hyperparameters": values}
     made = command_run(run, compute_id, code_id)
     kind = _kind("Execution", _REMOTE, "HyperDrive", "AmlcTrain")
@@ -137,13 +137,13 @@ def trial_run(run: Document, values: str, compute_id: str | None, code_id: str |
 
 
 def child(parent: Document, run_id: str, display_name: str, at: int) -> Document:
-    """A run below another one, made by who made that."""
+    """A new run below `parent`, with the same creator."""
     made = run_document.new(run_id, parent["experimentId"], parent["createdBy"], at, parent)
     return made | {"displayName": display_name}
 
 
 def target(compute_id: object) -> str:
-    """The name in an ARM id."""
+    """The last name in an ARM id; `serverless` without an id."""
     return str(compute_id or SERVERLESS).rpartition("/")[2]
 
 
@@ -169,7 +169,7 @@ def _node(run: Document, properties: Mapping[str, str]) -> Document:
 
 
 def _added(run: Document, properties: Mapping[str, str], tags: Mapping[str, str]) -> Document:
-    """The submitter's own properties and tags come first, as recorded."""
+    """The run with more properties and tags; the submitter's own come first, as recorded."""
     return run | {"properties": {**run["properties"], **properties}, "tags": {**run["tags"], **tags}}
 
 

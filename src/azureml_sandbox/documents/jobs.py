@@ -1,4 +1,4 @@
-"""Jobs as ARM answers them, from what was submitted. Pure; fields, order and defaults as recorded with api 2023-04."""
+"""ARM's documents of submitted jobs. Pure; fields, order and defaults as recorded with api 2023-04."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNSET_SERVICE = dict.fromkeys(("status", "errorMessage", "properties", "nodes")
 
 
 def job_document(workspace: Workspace, name: str, given: Document, run: Document, experiment: str) -> Document:
-    """The job of a root run; `given` is the request's `properties`."""
+    """The ARM document of a root run's job; `given` is the request's `properties`."""
     special = {"Command": _command, "Pipeline": _pipeline, "Sweep": _sweep}[given["jobType"]]
     return {
         "id": f"{workspace.arm_id}/jobs/{name}",
@@ -44,7 +44,10 @@ def job_document(workspace: Workspace, name: str, given: Document, run: Document
 
 
 def services(workspace: Workspace, name: str, *, tracked: bool = True) -> Document:
-    """The tracking endpoint ends with a bare `?`, Studio's has lower-case `resourcegroups`; sweeps have no tracking."""
+    """The endpoints of a job, as recorded.
+
+    The tracking endpoint ends with a bare `?`, Studio's has lower-case `resourcegroups`; sweeps have no tracking.
+    """
     short = f"/subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
     endpoints = {"Tracking": f"azureml://{workspace.region}.api.azureml.ms/mlflow/v1.0{workspace.arm_id}?"}
     studio = {"Studio": f"https://ml.azure.com/runs/{name}?wsid={short}/workspaces/{workspace.name}"}
@@ -55,7 +58,7 @@ def services(workspace: Workspace, name: str, *, tracked: bool = True) -> Docume
 
 
 def resources(given: Document | None) -> Document:
-    """Filled with defaults even when the request gave none (recorded)."""
+    """The resources of a job, filled with defaults even where the request gave none (recorded)."""
     unset = dict.fromkeys(("maxInstanceCount", "instanceType", "locations", "properties"))
     return {"instanceCount": 1} | unset | {"shmSize": "2g", "dockerArgs": None} | (given or {})
 
@@ -131,7 +134,7 @@ def _port(port: Document, kind: str, mode: str) -> Document:
 
 
 def default_output(name: str) -> Document:
-    """What every job's outputs gain (recorded)."""
+    """The output `default`, which every job gains (recorded)."""
     return {
         "default": {
             "description": None,
@@ -146,5 +149,5 @@ def default_output(name: str) -> Document:
 
 
 def compact(document: Any) -> str:  # noqa: ANN401 JSON
-    """JSON in a tag or property, as the service writes it: no blanks."""
+    """JSON as the service writes it in a tag or property: without blanks."""
     return json.dumps(document, separators=(",", ":"))

@@ -1,1 +1,1 @@
-"""Histories to fill a workspace with."""
+"""Histories that fill a workspace: recorded ones, made-up ones of any size, and trainings by real clients."""

@@ -1,7 +1,7 @@
-"""`azureml-sandbox load`: recorded answers of the service become a workspace's content.
+"""`azureml-sandbox load`: writes recorded answers of the service into a workspace.
 
-Limits are not asked (recorded values break them). Loading a file again changes nothing: ids that the recorder masked
-are made from the file's name and the answer's position, and what is there already is left as it is.
+The service's limits are not checked, because recorded values break them. Loading a file again changes nothing: ids
+that the recorder masked are made from the file's name and the answer's position, and existing content stays as it is.
 """
 
 from __future__ import annotations
@@ -26,29 +26,31 @@ from azureml_sandbox.server.opened import opened
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, Workspace, World
 
 _UNNAMED = "experiment-"
-"""How the name of an experiment begins of which only the id was recorded."""
+"""The beginning of the name of an experiment of which only the id was recorded."""
 
 
 @dataclass(slots=True)
 class Loaded:
-    """What came: ids by kind, whether they were there before or not."""
+    """The outcome of a load, each part by kind of content."""
 
     came: dict[str, set[str]] = field(default_factory=dict)
+    """Ids that the recordings hold, whether they existed before or not."""
     new: dict[str, set[str]] = field(default_factory=dict)
-    """What this call put there or changed."""
+    """Ids that this load wrote or changed."""
     made_up: dict[str, set[str]] = field(default_factory=dict)
+    """Names of what had to be made up to complete the content."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """Reason to number of answers or values."""
+    """Reason to the number of answers or values that were left out for it."""
     files: dict[str, dict[str, set[str]]] = field(default_factory=dict)
-    """Per recording, what it gave."""
+    """Recording to the ids that it holds, by kind."""
 
 
 def load(folder: Path, workspace: str, paths: Iterable[Path]) -> Loaded:
     """Put recordings into a workspace of the sandbox that runs over `folder`.
 
     Raises:
-        Problem: a file that is no recording, no sandbox that runs over the folder, no workspace of this name. Then
-            nothing is loaded.
+        Problem: a file is no recording, no sandbox runs over the folder, or no workspace has this name; nothing is
+            loaded then.
     """
     recordings, loaded = list(read(paths)), Loaded()
     state.running(folder)
@@ -59,7 +61,7 @@ def load(folder: Path, workspace: str, paths: Iterable[Path]) -> Loaded:
 
 
 class _Filling:
-    """One recording on its way into the world."""
+    """Writes one recording into the world."""
 
     def __init__(self, world: World, workspace: Workspace, loaded: Loaded, recording: Recording) -> None:
         self._world, self._workspace, self._guid = world, workspace, workspace.guid
@@ -69,7 +71,7 @@ class _Filling:
         loaded.left_out += self._harvest.left_out
 
     def fill(self, blobs: Blobs) -> None:
-        """Documents in one transaction, then files: an entry without its blob is mended by loading again."""
+        """Write documents in one transaction, then files; loading again mends an entry that lacks its blob."""
         with self._world.transaction():
             self._runs()
             self._jobs()
@@ -91,7 +93,7 @@ class _Filling:
         self._loaded.made_up.setdefault(kind, set()).add(name)
 
     def _runs(self) -> None:
-        """Roots that only ARM told of, recorded runs, and parents that nobody told of."""
+        """Write root runs that only ARM answered, recorded runs, and parents that no recording holds."""
         recorded = self._harvest.runs
         for name, job in self._harvest.jobs.items():
             if name not in recorded:
@@ -133,7 +135,7 @@ class _Filling:
         return self._experiment(hint, job["properties"]["experimentName"])
 
     def _experiment(self, experiment_id: str | None, name: str | None) -> str:
-        """The id it has here: recordings come from many workspaces, where one name has many ids."""
+        """The experiment's id in this workspace: recordings come from many, where one name has many ids."""
         experiments = self._world.experiments
         if name and (found := experiments.named(self._guid, name)):
             self._add("experiments", found["name"], new=False)
@@ -185,7 +187,7 @@ class _Filling:
                 self._invented("containers of assets", f"{kind}/{name}")
 
     def _artifacts(self) -> None:
-        """Entries that were registered, and one for each file of a run's container, as the service indexes them."""
+        """Write registered entries, and one for each file of a run's container, as the service indexes them."""
         for entry in self._harvest.artifacts:
             self._entry(entry)
         for container, path in dict.fromkeys(self._harvest.logs):
@@ -235,7 +237,7 @@ def _index_entry(container: str, path: str, file: File) -> Document:
 
 
 def _container(name: str, version: Document) -> Document:
-    """What holds an asset's versions; answers about versions do not show it."""
+    """The container of an asset's versions, which answers about versions do not show."""
     properties = version["properties"]
     kept: Mapping[str, object] = {key: properties[key] for key in ("dataType",) if key in properties}
     return {

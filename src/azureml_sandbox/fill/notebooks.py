@@ -1,8 +1,8 @@
-"""Real trainings: what a user's notebooks leave in a workspace, logged through Microsoft's own clients only.
+"""Trains like a user's notebooks do and logs into a workspace, through Microsoft's own clients only.
 
     python -m azureml_sandbox.fill.notebooks WORKSPACE.json [--seed 7]
 
-WORKSPACE.json is Studio's own file: `subscription_id`, `resource_group`, `workspace_name`. Login is whatever
+WORKSPACE.json is Studio's own file: `subscription_id`, `resource_group`, `workspace_name`. The login is the one that
 DefaultAzureCredential finds in the environment. The seed decides every number; ids, times and durations differ.
 
 Three experiments: `wine-cultivars` (a grid of three under a parent, a failed run, a killed one, an archived one),
@@ -93,7 +93,7 @@ def _classify(seed: int) -> None:
 
 
 def _trial(alpha: float, split: _Split, seed: int) -> float:
-    """One child with everything a careful user logs; its accuracy."""
+    """Log one child run with everything that a careful user logs; returns its accuracy."""
     with mlflow.start_run(run_name=f"alpha={alpha}", nested=True) as run, tempfile.TemporaryDirectory() as folder:
         model = SGDClassifier(loss="log_loss", alpha=alpha, random_state=seed)
         mlflow.log_params({"alpha": alpha, "loss": model.loss, "epochs": EPOCHS})
@@ -107,7 +107,7 @@ def _trial(alpha: float, split: _Split, seed: int) -> float:
 
 
 def _epochs(model: SGDClassifier, split: _Split, epochs: int) -> list[Metric]:
-    """Train; loss and accuracy of each epoch, accuracy last."""
+    """Train the model; returns loss and accuracy of each epoch, accuracy last."""
     x_train, x_test, y_train, y_test = split
     curve = list[Metric]()
     for epoch in range(epochs):
@@ -118,7 +118,7 @@ def _epochs(model: SGDClassifier, split: _Split, epochs: int) -> list[Metric]:
 
 
 def _leave_files(folder: Path, model: SGDClassifier, losses: Sequence[float], split: _Split) -> None:
-    """A model, a plot, a table, a log and an empty file.
+    """Write a model, a plot, a table, a log and an empty file.
 
     The model is saved and logged as files: `log_model` of MLflow 3 asks for logged models, which azureml-mlflow
     does not know.
@@ -142,7 +142,7 @@ def _leave_files(folder: Path, model: SGDClassifier, losses: Sequence[float], sp
 
 
 def _failing(split: _Split, seed: int) -> None:
-    """Logs three epochs, then raises: MLflow ends the run as FAILED."""
+    """Log three epochs, then raise: MLflow ends the run as FAILED."""
     model = SGDClassifier(loss="log_loss", learning_rate="constant", eta0=1e6, random_state=seed)
     mlflow.log_params({"eta0": model.eta0, "learning_rate": model.learning_rate})
     for point in _epochs(model, split, 3):
@@ -227,7 +227,7 @@ def _point(key: str, value: float, step: int) -> Metric:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m azureml_sandbox.fill.notebooks")
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--seed", type=int, default=7)

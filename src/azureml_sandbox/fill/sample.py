@@ -1,7 +1,7 @@
-"""`azureml-sandbox sample`: histories of any size, equal for equal seeds.
+"""`azureml-sandbox sample`: writes made-up histories of any size, equal for equal seeds.
 
-Every run is finished, and index and storage agree, unless oddities are asked for. Documents go straight into the
-world, files through the server.
+Every run has ended, and index and storage agree, unless oddities are asked for. Documents are written into the world
+directly, files through the server.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Placed: TypeAlias = tuple[str, str, SampledFile]
 
 @dataclass(slots=True)
 class Sampled:
-    """What was written."""
+    """The counts of what was written."""
 
     runs: int = 0
     points: int = 0
@@ -42,15 +42,16 @@ class Sampled:
     there: int = 0
     """Runs that an earlier sample of this seed had written."""
     hostile: list[dict[str, Any]] = field(default_factory=list)
-    """`{"run", "oddity", "omissions"}` of each hostile run; what `omissions` may hold: `hostile/values.py`."""
+    """`{"run", "oddity", "omissions"}` of each hostile run; `hostile.values._OMITTED` says what `omissions` hold."""
 
 
 def sample(folder: Path, workspace: str, wanted: Wanted, *, hostile: bool | Collection[str] = False) -> Sampled:
-    """Write a history into a workspace; runs that are there already are left alone.
+    """Write a history into a workspace. Repeatable: runs that exist already are left alone.
 
     `hostile` adds oddities: all of them, or those of some `hostile.FAMILIES`.
 
-    Problem where the sandbox or the workspace is not there, and where there are files to write and no server runs.
+    Raises:
+        Problem: the sandbox or the workspace does not exist, or there are files to write and no server runs.
     """
     done, families = Sampled(), FAMILIES if hostile is True else hostile or ()
     with opened(folder, workspace) as (world, target):
@@ -77,13 +78,13 @@ def _batches(runs: Iterator[SampledRun]) -> Iterator[list[SampledRun]]:
 
 
 def experiments(wanted: Wanted) -> Sequence[Document]:
-    """The sample's experiments."""
+    """The experiments of a sample."""
     numbers = range(max(1, wanted.experiments))
     return [experiment(f"sample-{wanted.seed}-{number}") for number in numbers]
 
 
 def regular_runs(wanted: Wanted, workspace: Workspace) -> Iterator[SampledRun]:
-    """Runs as they usually are, parents first."""
+    """The runs of a sample without oddities, parents first."""
     written: dict[str, Document] = {}
     homes = experiments(wanted)
     for node in nodes(wanted):
@@ -97,7 +98,7 @@ def regular_runs(wanted: Wanted, workspace: Workspace) -> Iterator[SampledRun]:
 
 
 class _Writer:
-    """Runs on their way into the world."""
+    """Writes runs into the world."""
 
     def __init__(self, world: World, workspace: Workspace, done: Sampled) -> None:
         self._world, self._workspace, self._guid = world, workspace, workspace.guid
@@ -105,7 +106,7 @@ class _Writer:
         self._done = done
 
     def write(self, runs: Sequence[SampledRun]) -> list[Placed]:
-        """Put those that are not there, in one transaction; what remains to be sent."""
+        """Write the runs that do not exist yet, in one transaction; returns the blobs that remain to be written."""
         known = self._world.runs.many(self._guid, (each.run["runId"] for each in runs))
         fresh = [each for each in runs if each.run["runId"] not in known]
         self._done.there += len(runs) - len(fresh)
@@ -113,7 +114,7 @@ class _Writer:
             return [placed for each in fresh for placed in self._put(each)]
 
     def home(self, experiment: Document) -> None:
-        """Make an experiment that is not there."""
+        """Write an experiment that does not exist yet."""
         if self._world.experiments.get(self._guid, experiment["experimentId"]) is None:
             self._world.experiments.put(self._guid, experiment)
 

@@ -1,4 +1,4 @@
-"""Jobs as ARM would answer them for the roots of a sample. Pure; fields and casing as recorded with api 2023-04."""
+"""ARM's documents of the jobs behind a sample's root runs. Pure; fields and casing as recorded with api 2023-04."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _pipeline(compute: str) -> Document:
 
 
 def _sweep(_compute: str) -> Document:
-    """Sweeps have no tracking service (45 of 45 recorded)."""
+    """The fields of a sweep job; sweeps have no tracking service (45 of 45 recorded)."""
     return {
         "jobType": "Sweep",
         "searchSpace": {"lr": ["uniform", [0.001, 0.1]], "conv_size": ["choice", [[2, 5, 7]]]},

@@ -1,4 +1,4 @@
-"""What the runs of a sample hold: documents, metrics and files, in the forms that were recorded. Pure."""
+"""The content of a sample's runs: documents, metrics and files, in the forms that were recorded. Pure."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class SampledFile:
 
     path: str
     data: bytes | None
-    """None: the index has an entry, storage has no blob."""
+    """None: the index has an entry and storage has no blob."""
     append: bool = False
     digested: bool = True
     datastore: str = ARTIFACT_STORE
     blob: str | None = None
-    """Its name in the datastore, where it is not the run's own place."""
+    """The blob's name in the datastore, where it does not lie in the run's own container."""
     indexed: bool = True
     content_type: str = "application/octet-stream"
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -48,17 +48,17 @@ class SampledFile:
 
 @dataclass(frozen=True, slots=True)
 class SampledRun:
-    """A run with everything of it."""
+    """A run with its job, metrics and files."""
 
     run: Document
     job: Document | None = None
-    """Of a root that ARM saw submitted."""
+    """The ARM job of a root run that ARM saw submitted."""
     series: Sequence[tuple[Series, Sequence[Document]]] = ()
     files: Sequence[SampledFile] = ()
     oddity: str = ""
-    """What is odd with it, in a sentence."""
+    """What is odd about it, in a sentence."""
     omissions: Sequence[str] = ()
-    """What no target can have of it (`hostile.values`)."""
+    """What no target can have of it; `hostile.values._OMITTED` says in which form."""
 
 
 def sampled_run(node: Node, experiment_id: str, wanted: Wanted, parent: Document | None) -> SampledRun:
@@ -71,7 +71,7 @@ def sampled_run(node: Node, experiment_id: str, wanted: Wanted, parent: Document
 
 
 def user(workspace: Workspace) -> Document:
-    """Who made the sample: nobody."""
+    """The creator of a sample's runs, who is made up."""
     keys = ("userPuId", "userIdp", "userAltSecId", "userIss", "upn")
     known = {"userObjectId": stable_guid("sample user"), "userTenantId": workspace.tenant_id, "userName": "Sample"}
     return dict.fromkeys(keys) | known
@@ -99,7 +99,7 @@ def empty_run(run_id: str, experiment_id: str, created: int, parent: Document | 
 
 
 def finished(run: Document, status: str, started: int, ended: int) -> Document:
-    """The run after its end, with durations that fit."""
+    """The run after its end, with durations that fit its times (ticks)."""
     times = {"status": status, "startTimeUtc": instants.text(started), "endTimeUtc": instants.text(ended)}
     spent = instants.span(ended - started)
     return run | times | {"duration": spent, "computeDuration": spent, "lastModifiedUtc": instants.text(ended)}
@@ -190,12 +190,12 @@ def _series(node: Node, wanted: Wanted) -> Iterator[tuple[Series, Sequence[Docum
 
 
 def scalar_properties() -> Document:
-    """Of a metric that Studio draws as a curve."""
+    """The properties of a metric that Studio draws as a curve."""
     return {"uxMetricType": SCALAR, "dataLocation": None}
 
 
 def _milliseconds(ticks: int) -> int:
-    """Metric rows were recorded with 3 decimals."""
+    """The ticks cut to milliseconds: the times of metric rows were recorded with 3 decimals."""
     return ticks - ticks % instants.MILLISECOND
 
 
@@ -212,7 +212,7 @@ def _files(node: Node, wanted: Wanted) -> Iterator[SampledFile]:
 
 
 def index_entry(run: Document, file: SampledFile) -> Document:
-    """How the artifact index writes a file."""
+    """The entry of a file in the artifact index."""
     container = run["dataContainerId"]
     artifact_id = f"{RUN_ORIGIN}/{container}/{file.path}"
     return {

@@ -1,4 +1,4 @@
-"""Which runs a sample has: trees of pipelines, sweeps and AutoML runs, at most three levels deep. Pure.
+"""The runs of a sample before they have content: trees of pipelines, sweeps, AutoML, at most three levels deep. Pure.
 
 Everything is drawn from generators seeded with the sample's seed and a position, so that equal seeds give equal
 histories, and a larger sample begins with the smaller one.
@@ -39,14 +39,14 @@ _NOUNS = ("ant", "beach", "circle", "drain", "engine", "fox", "guitar", "hook", 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A sample's size."""
+    """The size of a sample."""
 
     runs: int
-    """In all, children included."""
+    """The number of runs in all, children included."""
     seed: int = 0
     experiments: int = 3
     children: int = 3
-    """Of every run that has any; 0 makes roots only."""
+    """Children of every run that has any; 0 makes root runs only."""
     series: int = 3
     """Metrics of a run."""
     points: int = 10
@@ -73,12 +73,12 @@ class Node:
 
     @property
     def random(self) -> random.Random:
-        """A generator of its own."""
+        """A random generator of its own."""
         return random.Random(f"content/{self.run_id}")  # noqa: S311 nothing secret
 
 
 def nodes(wanted: Wanted) -> Iterator[Node]:
-    """As many as wanted, parents before their children, in the order of creation of the roots."""
+    """The runs of a sample, parents before their children, in the order in which the roots were created."""
     left = wanted.runs
     root = 0
     while left:
@@ -102,7 +102,7 @@ def _tree(wanted: Wanted, root: int) -> Iterator[Node]:
 
 
 def _below(wanted: Wanted, draw: random.Random, parent: Node) -> Iterator[Node]:
-    """Children within their parent's time; the first step of a pipeline is one with steps of its own."""
+    """The runs below a run, within its time; the first step of a pipeline has steps of its own."""
     if parent.type not in ("pipeline", "nested", "sweep", "automl"):
         return
     seconds = (parent.ended - parent.started) // instants.SECOND
@@ -138,7 +138,7 @@ def _node(
     seconds: int,
     parent: Node | None,
 ) -> Node:
-    """Times have 7 decimals; what MLflow made has 3 (both recorded)."""
+    """One run; its times have 7 decimals, or 3 where MLflow made it (both recorded)."""
     grain = instants.MILLISECOND if kind == "tracked" else 1
     created -= created % grain
     started = created + draw.randrange(2 * instants.SECOND) // grain * grain

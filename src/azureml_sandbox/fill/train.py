@@ -1,4 +1,4 @@
-"""`azureml-sandbox train`: jobs that a user submitted, all ended, and an AutoML job beside them."""
+"""`azureml-sandbox train`: submits jobs as a user would, waits for their end, writes an AutoML job beside them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ Say = Callable[[str], None]
 
 
 def train(folder: Path, name: str, say: Say) -> None:
-    """Submit, wait, say how each job ended. Each call adds new ones. Problem where no server runs, or one fails."""
+    """Submit jobs, wait, say how each ended. Not repeatable: each call adds new jobs.
+
+    Raises:
+        Problem: no server runs, or the jobs could not be submitted.
+    """
     state.running(folder)
     with opened(folder, name) as (world, workspace):
         say("Submitting jobs with azure-ai-ml; they run here (about a minute)")
@@ -33,18 +37,18 @@ def train(folder: Path, name: str, say: Say) -> None:
         experiment = world.experiments.obtain(workspace.guid, EXPERIMENT)
         with closing(Blobs.of(folder, workspace)) as blobs:
             _write(world, workspace, automl(workspace, job, experiment["experimentId"], instants.now()), blobs)
-        say(f"{job} Completed (written, not computed)")
+        say(f"{job} Completed (its documents were written, nothing was computed)")
 
 
 def _submit(sandbox: Sandbox, name: str) -> None:
-    """As another process: where clients go is told by the environment."""
+    """Submit in another process, because environment variables lead clients to the sandbox."""
     inherited = {key: value for key, value in os.environ.items() if key not in state.BYPASSES}
     log = sandbox.folder / "train.log"
     command = [sys.executable, "-m", "azureml_sandbox.fill.training.submit", str(sandbox.workspace(name).path)]
     with log.open("wb") as errors:
         done = subprocess.run(command, env=inherited | sandbox.env, stderr=errors, check=False)  # noqa: S603 - our own
     if done.returncode:
-        raise Problem(f"the jobs could not be submitted: see {log}")
+        raise Problem(f"the jobs could not be submitted to workspace {name}: see {log}, then run train again")
 
 
 def _write(world: World, workspace: Workspace, runs: Iterable[SampledRun], blobs: Blobs) -> None:

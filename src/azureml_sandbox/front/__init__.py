@@ -1,1 +1,1 @@
-"""The proxy front: which host a request is for, who may, and what goes wrong on purpose."""
+"""The proxy that clients reach: finds the service behind each host name, checks the caller, makes declared faults."""

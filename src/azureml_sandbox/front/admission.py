@@ -1,7 +1,7 @@
-"""Who is let in at a storage account: account keys, SAS of two kinds, tokens; and what each may do.
+"""Which requests a storage account admits: by account key, by two kinds of SAS, by token; and what each may do.
 
-Azurite checks keys and signatures. It does not check whose token or delegation key it gets, knows no roles, and no
-account without keys: that is done here.
+Azurite checks keys and signatures. This module checks what Azurite does not: whose token or delegation key it is, the
+roles of its owner, and whether the account accepts keys at all.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WRONG_SIGNATURE = Refused(
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The checks, for the accounts of all workspaces."""
+    """The checks for the accounts of all workspaces."""
 
     login: Login
     owner: Callable[[str], Workspace | None]
@@ -40,11 +40,11 @@ class Admission:
     declared: Callable[[], Declared]
 
     def check(self, account: str, action: str | None, query: str, authorization: str) -> None:
-        """Return if this request may do what needs `action` (`roles.BLOBS`…).
+        """Return where this request may do what needs `action` (`roles.BLOBS`…).
 
         Raises:
-            Refused: in storage's words.
-            TokenRefused: the token is for another door.
+            Refused: the request is not admitted; the words are storage's.
+            TokenRefused: the token is not valid here.
         """
         workspace = self.owner(account)
         if workspace is None:
@@ -62,7 +62,7 @@ class Admission:
         return "no-shared-keys" in self.declared().variants(workspace.name)
 
     def _delegated(self, workspace: Workspace, action: str | None, signed: Mapping[str, str]) -> None:
-        """A SAS of the service's own, or of who got a delegation key with a token of this tenant."""
+        """Check a SAS made with a delegation key, the service's own or one that a token of this tenant was given."""
         by = signed["skoid"], signed.get("sktid")
         if by == (SERVICE, SERVICE_TENANT):
             return

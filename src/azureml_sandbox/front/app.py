@@ -1,4 +1,4 @@
-"""The ASGI app behind the front: host by host, token and workspace checked, counted, troubled where declared."""
+"""The ASGI app: it finds who answers a request, checks token and workspace, counts, and makes declared faults."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ log = logging.getLogger("azureml_sandbox")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A request understood: what is counted, and who answers."""
+    """A request with what is counted of it, and who answers it."""
 
     asked: Asked
     answer: ASGIApp
 
 
 class App:
-    """One sandbox. `state.faults` and `state.login` are for handlers (`call.request.app.state`)."""
+    """The app of one sandbox. Handlers use `call.request.app.state`: `faults`, `login`, `disturb`, `cluster`."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class App:
         self._turn = count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Plain HTTP is the control door; what came through a tunnel is for a public host."""
+        """Answer a request: plain HTTP is for the control door, one through a tunnel is for a public host."""
         scope["app"] = self
         headers = Headers(scope=scope)
         if "origin" in headers:
@@ -128,13 +128,13 @@ class App:
         return Found(asked, self._relay.to(asked, account, workspace.tenant_id))
 
     def _owner(self, account: str) -> Workspace | None:
-        """The workspace of an account; asked once, since it never changes."""
+        """The workspace of an account; it is looked up once, since it never changes."""
         if account not in self._owners:
             self._owners = {each.account: each for each in self._world.workspaces()}
         return self._owners.get(account)
 
     def _service(self, host: str, region: str, method: str, path: str, authorization: str | None) -> Found:
-        """ARM and the data plane: token, then workspace, then route, each with its refusal."""
+        """Find who answers for ARM or the data plane: checks token, workspace and route, in this order."""
         address = Address.parse(within(path, self._world) if host == ARM_HOST else path)
         if address is None or (address.service == "arm") != (host == ARM_HOST):
             asked = Asked("none", "", region, method, path, "read", path)
@@ -206,7 +206,7 @@ class App:
 
 
 def _login_route(path: str) -> str:
-    """Without the tenant, which comes first."""
+    """The route of a login request: its path with `{tenant}` in the place of the tenant."""
     return "/{tenant}/" + path.strip("/").partition("/")[2]
 
 

@@ -19,7 +19,7 @@ from azureml_sandbox.world import World
 
 
 class Control:
-    """What the door opens."""
+    """The handlers behind the control door."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Control:
         self._faults, self._traffic = faults, traffic
 
     async def answer(self, request: Request) -> Response:
-        """400 with one line for what cannot be done."""
+        """Carry out one request; 401 without the secret, 400 with one line for what cannot be done."""
         if not hmac.compare_digest(request.headers.get("authorization", ""), f"Bearer {self._secret}"):
             return JSONResponse({"error": "the secret of sandbox.json is missing"}, 401)
         try:
@@ -59,10 +59,10 @@ class Control:
             case "PUT", "/sandbox/faults":
                 self.declare(Declared.read(orjson.loads(await request.body())))
                 return Response(status_code=204)
-        return JSONResponse({"error": f"no such door: {request.method} {request.url.path}"}, 404)
+        return JSONResponse({"error": f"the control door has no {request.method} {request.url.path}"}, 404)
 
     def declare(self, declared: Declared) -> None:
-        """Put declared trouble into force."""
+        """Put declared faults into force."""
         self._faults.declare(declared)
         self._login.limit(declared.token_lifetime_s)
 

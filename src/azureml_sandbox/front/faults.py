@@ -1,4 +1,7 @@
-"""Declared trouble: what the service does on bad days, on demand and never by chance. What there is: `declared.py`."""
+"""Makes declared faults happen: what the service does on bad days, on demand and never by chance.
+
+`protocol/declared_faults.py` says what may be declared.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,13 @@ _WORDS = {
 
 
 class Faults:
-    """The declared trouble and how far it has come. Handlers read `declared`."""
+    """The declared faults, and how many requests each rule has matched. Handlers read `declared`."""
 
     def __init__(self, declared: Declared) -> None:
         self.declare(declared)
 
     def declare(self, declared: Declared) -> None:
-        """Replace what was declared; counts begin anew."""
+        """Replace what was declared; all counts begin at 0."""
         self.declared = declared
         self._counts = [0] * len(declared.rules)
         self._tokens = float(declared.rate.burst) if declared.rate is not None else 0.0
@@ -43,11 +46,11 @@ class Faults:
 
     @property
     def ingestion_lag_ms(self) -> int:
-        """How late metrics show up."""
+        """Milliseconds until metrics become readable."""
         return self.declared.ingestion_lag_ms
 
     def around(self, asked: Asked, in_flight: int, answer: ASGIApp) -> ASGIApp:
-        """The answer, or what is declared instead of it for this one request."""
+        """The answer to this request, or the fault that is declared in its place."""
         if self._too_many(asked, in_flight):
             return _throttle(asked)
         hit = self._hit(asked)
@@ -85,7 +88,7 @@ class Faults:
 
 
 def _throttle(asked: Asked) -> Response:
-    """429 as recorded: no Retry-After, the wait only in the words, and the connection closed."""
+    """429 as recorded: it has no Retry-After, names the wait in its message only, and closes the connection."""
     answer = refuse(asked, _BUSY)
     answer.headers["connection"] = "close"
     return answer
@@ -115,7 +118,7 @@ def _instead(rule: Rule, asked: Asked, answer: ASGIApp) -> ASGIApp:
 
 
 def _disturbed(act: str, answer: ASGIApp) -> ASGIApp:
-    """Something befalls the blob that is to be read, then it is asked for."""
+    """The answer, given after the blob that it reads was changed or removed."""
 
     async def disturbing(scope: Scope, receive: Receive, send: Send) -> None:
         await scope["app"].state.disturb(act, scope)
@@ -138,7 +141,7 @@ def _cut(act: str, answer: ASGIApp) -> ASGIApp:
 
 
 async def _nowhere(_message: Message) -> None:
-    """The answer that never arrives."""
+    """Drop a part of an answer that is not to arrive."""
 
 
 class _Half:

@@ -1,8 +1,8 @@
 """Asynchronous copies that take a while: Azurite's are done when they are answered, the service's often are not.
 
-The copy is made at once and hidden until it is due: its blob says `pending` and has no bytes, nobody writes to it, and
-it can be aborted. What is hidden is forgotten with the process. A listing shows the blob's final size (it is not read
-there by who waits for a copy).
+The copy is made at once and hidden until it is due: its blob says `pending` and has no bytes, nobody can write to it,
+and it can be aborted. The server forgets hidden copies when it stops. A listing shows the blob's final size (clients
+that wait for a copy do not read it there).
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ _HIDDEN = frozenset({b"content-length", b"content-md5", b"content-range", b"x-ms
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One copy on its way."""
+    """One copy that is pending or was aborted."""
 
     due: float
-    """On the monotonic clock."""
+    """When it is done, in seconds of the monotonic clock."""
     copy_id: str = ""
     state: Literal["pending", "aborted"] = "pending"
 
     @property
     def hides(self) -> bool:
-        """Whether its blob still looks as if nothing had come."""
+        """Whether its blob still looks as if it had no bytes."""
         return self.state == "aborted" or time.monotonic() < self.due
 
 
 class PendingCopies:
-    """Of all accounts, by account and path as sent."""
+    """The copies of all accounts, by account and path as sent."""
 
     def __init__(self) -> None:
         self._copies: dict[tuple[str, str], Copy] = {}
 
     def hidden(self, account: str, path: str) -> Copy | None:
-        """The copy that hides this blob; one that is done is forgotten."""
+        """The copy that hides this blob; None where there is none, or where it is done."""
         found = self._copies.get((account, path))
         if found is not None and not found.hides:
             del self._copies[account, path]
@@ -55,7 +55,7 @@ class PendingCopies:
         return found
 
     def starting(self, account: str, path: str, after_s: float, answer: ASGIApp) -> ASGIApp:
-        """The answer to a copy, `pending` where it succeeds."""
+        """The answer to the start of a copy; where the copy succeeds the answer says `pending`."""
 
         def seen(message: Message) -> Message:
             if message["status"] != 202:
@@ -70,10 +70,10 @@ class PendingCopies:
     def answering(
         self, account: str, scope: Scope, answer: ASGIApp, empty: Callable[[], Awaitable[None]]
     ) -> ASGIApp | None:
-        """What is answered instead while the blob is hidden; None where it is not. `empty` takes its bytes away.
+        """The answer while the blob is hidden; None where it is not. `empty` removes the blob's bytes.
 
         Raises:
-            Refused: it may not be written now (409).
+            Refused: the blob may not be written now (409).
         """
         path, asked = scope["raw_path"].decode("ascii"), parse_qs(scope["query_string"].decode("ascii"))
         copy = self.hidden(account, path)

@@ -1,8 +1,8 @@
-"""Requests to `{account}.blob.core.windows.net`, passed on to Azurite: bodies stream, paths stay byte by byte.
+"""Passes requests to `{account}.blob.core.windows.net` on to Azurite: bodies stream, paths stay byte by byte.
 
-Azurite takes the account from the host name, so shared-key and SAS signatures stay good, and checks both; who else is
-let in says `admission.py`. It copies only from its own `host:port`, so a request that names
-a copy source is rewritten to Azurite's path style, source included; a shared key is then checked here and signs anew.
+Azurite takes the account from the host name, so shared-key and SAS signatures stay valid, and Azurite checks both;
+`admission.py` checks the rest. Azurite copies only from its own `host:port`, so a request that names a copy source is
+rewritten to Azurite's path style, source included; its shared key is then checked here, and the request signed again.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ _READ = f"{roles.BLOBS}/containers/blobs/read"
 _NOT_PUBLIC = Refused(409, "Public access is not permitted on this storage account.", ("CannotVerifyCopySource",))
 """A synchronous copy asks for its source's own signature or token, in the same account too (documented)."""
 _TOO_LONG = Refused(400, "One of the request inputs is out of range.", ("OutOfRangeInput",))
-"""Whatever is asked of such a blob (Azurite#398); 513 emoji are too long, too (azure-storage-cpp#291)."""
+"""The answer to any request for a blob whose name is too long (Azurite#398), 513 emoji included
+(azure-storage-cpp#291)."""
 _OWN_SOURCE = re.compile(rb"http://127\.0\.0\.1:\d+/([a-z0-9]+)/")
 
 
 def blob_operation(method: str, query: str, *, copies: bool) -> tuple[str, Effect]:
-    """What a request does, and its effect: `blob GET`, `blob list`, `blob PUT block copy`, `container PUT`."""
+    """A name for what a request does, `blob GET`, `blob list`, `blob PUT block copy`, `container PUT`; its effect."""
     asked = parse_qs(query, keep_blank_values=True)
     comp, restype = asked.get("comp", [""])[0], asked.get("restype", [""])[0]
     if comp == "list":
@@ -53,14 +54,14 @@ def blob_operation(method: str, query: str, *, copies: bool) -> tuple[str, Effec
 
 
 class Relay:
-    """The way to Azurite for clients."""
+    """Passes the requests of clients on to Azurite."""
 
     def __init__(self, storage: Storage, admission: Admission) -> None:
         self._storage, self._admission = storage, admission
         self._pending = PendingCopies()
 
     def to(self, asked: Asked, account: str, tenant_id: str) -> ASGIApp:
-        """Pass one request for this account on, or refuse it in storage's form."""
+        """The answer to one request for this account: Azurite's, or a refusal in storage's form."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             headers = {name.decode(): value.decode(errors="replace") for name, value in scope["headers"]}
@@ -77,7 +78,7 @@ class Relay:
         return answer
 
     async def disturb(self, act: str, scope: Scope) -> None:
-        """Do to the blob that a request reads what `declared.SOURCES` says; nothing where it reads none."""
+        """Change or remove the blob that a request reads (`declared_faults.SOURCES`); no effect where it reads none."""
         headers = {name.decode(): value.decode(errors="replace") for name, value in scope["headers"]}
         own = f"https://{headers['host']}{scope['raw_path'].decode('ascii')}" if scope["method"] == "GET" else ""
         parts = urlsplit(headers.get(_COPY, own))
@@ -87,7 +88,10 @@ class Relay:
             await (self._storage.change if act == "change-source" else self._storage.delete)(account, container, blob)
 
     def _timely(self, account: str, scope: Scope, headers: dict[str, str], answer: ASGIApp) -> ASGIApp:
-        """The answer, or what is due instead while a copy to this blob is pending. Refused (409) where it must wait."""
+        """The answer, or another one while a copy to this blob is pending.
+
+        Raises Refused (409) where the request must wait.
+        """
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
         container, _, blob = unquote(path.removeprefix("/")).partition("/")
         empty = partial(self._storage.put, account, container, blob, b"")
@@ -98,7 +102,7 @@ class Relay:
         return hidden or answer
 
     def _admit(self, asked: Asked, account: str, scope: Scope, headers: dict[str, str]) -> URL:
-        """Where at Azurite the request goes; changes the headers of a copy."""
+        """The URL of the request at Azurite; the headers of a copy are changed in place."""
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
         self._admission.check(account, roles.action(asked), query, headers.get("authorization", ""))
         if limits.characters(unquote(path.removeprefix("/")).partition("/")[2]) > limits.BLOB_NAME:
@@ -108,7 +112,7 @@ class Relay:
         return URL(f"http://{self._storage.address}{path}{'?' if query else ''}{query}", encoded=True)
 
     def _by_path(self, account: str, method: str, path: str, query: str, headers: dict[str, str]) -> str:
-        """The path in Azurite's own style; changes the headers likewise. Refused (403) for a wrong key."""
+        """The path in Azurite's own style; the headers are changed in place. Raises Refused (403) for a wrong key."""
         given = headers.get("authorization", "")
         sign = partial(authorization, account, self._storage.account_key(account), method=method, query=query)
         if given.startswith("SharedKey") and not hmac.compare_digest(given, sign(path=path, headers=headers)):
@@ -167,7 +171,7 @@ def _at_once(query: str, headers: dict[str, str]) -> bool:
 
 
 def _unsigned(got: aiohttp.ClientResponse) -> bool:
-    """Azurite's word for a wrong key when it takes bearer tokens too; the service answers 403 AuthenticationFailed."""
+    """Whether Azurite refused a wrong key: as it takes bearer tokens too it says 400, the service 403."""
     return got.status == 400 and got.headers.get("x-ms-error-code") == "InvalidAuthenticationInfo"
 
 

@@ -1,4 +1,4 @@
-"""From a host and a path as sent to the one route that speaks it."""
+"""Finds the route for a path as sent, among the routes of all services."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 SPOKEN: tuple[Spoken, ...] = tuple(
     route for service in (arm, runs, metrics, artifacts, tracking, data) for route in service.ROUTES
 )
-"""What all services say they speak."""
+"""The routes of all services."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A path taken apart; names are percent-decoded, `rest` is as sent."""
+    """The parts of a path; names are percent-decoded, `rest` is as sent."""
 
     service: Service
     version: str
@@ -45,7 +45,7 @@ class Address:
 
     @classmethod
     def parse(cls, path: str) -> Address | None:
-        """None for what lies in no workspace, or under a service nobody has heard of."""
+        """The address in a path; None where the path names no workspace, or an unknown service."""
         match = _BELOW_WORKSPACE.fullmatch(path)
         if match is None:
             return None
@@ -56,7 +56,7 @@ class Address:
 
 
 class Routes:
-    """All that is spoken, by service and method."""
+    """All routes, by service and method."""
 
     def __init__(self, routes: Iterable[Spoken]) -> None:
         self._routes: defaultdict[tuple[str, str], list[tuple[re.Pattern[str], Spoken]]] = defaultdict(list)
@@ -64,7 +64,7 @@ class Routes:
             self._routes[route.service, route.method].append((_compiled(route), route))
 
     def find(self, method: str, address: Address) -> tuple[Spoken, dict[str, str]] | None:
-        """The route and its path parameters, percent-decoded once; None for what is not spoken.
+        """The route and its path parameters, percent-decoded once; None where no route fits.
 
         A path is matched as sent: an encoded slash is part of a name, never a separator.
         """
@@ -75,7 +75,7 @@ class Routes:
 
 
 def _compiled(route: Spoken) -> re.Pattern[str]:
-    """ARM does not mind the case of a path, the data plane does."""
+    """The pattern of a route's paths; ARM ignores the case of a path, the data plane does not."""
     form = _PARAMETER.sub(lambda found: f"\0{found[1]}\1{found[2] or ''}\0", route.path)
     pieces = form.split("\0")
     for index in range(1, len(pieces), 2):

@@ -1,1 +1,1 @@
-"""Run history: experiments, runs, events, filters."""
+"""The run history service: its routes for experiments and runs, run documents, events, filters."""

@@ -1,4 +1,4 @@
-"""What run handlers share: who calls, which experiment and run are meant, and how a run is written."""
+"""How handlers reach runs: who calls, which experiment and run the request is about, how a run is written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TOLD = (
     "computeDuration",
     "duration",
 )
-"""What events tell, and what follows from it."""
+"""The keys that events set, directly or as a consequence."""
 _DETACHED = ("inputs", "outputs", "runDefinition", "jobSpecification")
 
 
@@ -49,20 +49,20 @@ def caller(call: Call) -> Document:
 
 
 def _claims(call: Call) -> Mapping[str, Any]:
-    """What the token says; it was checked at the door."""
+    """The claims of the token, which `front/app.py` has checked."""
     bearer = call.request.headers["authorization"].partition(" ")[2]
     claims: Mapping[str, Any] = jwt.decode(bearer, options={"verify_signature": False})
     return claims
 
 
 def strict(call: Call) -> frozenset[str]:
-    """The stricter variants of the service (`declared.STRICT`) that hold for this workspace."""
+    """The stricter variants of the service (`declared_faults.STRICT`) that hold for this workspace."""
     variants: frozenset[str] = call.request.app.state.faults.declared.variants(call.workspace.name)
     return variants
 
 
 def scope(call: Call) -> Document | None:
-    """The experiment in the URL, None below the bare workspace. Refused (404) where there is none."""
+    """The experiment that the URL names; None where it names none. Raises Refused (404) where it does not exist."""
     names, experiments = call.request.path_params, call.world.experiments
     if "experiment_name" in names:
         name = call.path("experiment_name")
@@ -79,9 +79,10 @@ def scope(call: Call) -> Document | None:
 
 
 def stored_run(call: Call, run_id: str | None = None) -> Document:
-    """The stored run of the URL (or of this id), within the URL's experiment. Refused (404) where there is none.
+    """The run of the URL, or of this id, within the URL's experiment. Raises Refused (404) where there is none.
 
-    For who writes: with all that was told of it, shown yet or not. Refused (403) where the token may not write to it.
+    A call that writes gets the run with the changes that do not show yet. Raises Refused (403) where its token may not
+    write to the run.
     """
     wanted = call.path("run_id") if run_id is None else run_id
     found = call.world.runs.get(call.workspace.guid, wanted)
@@ -95,7 +96,10 @@ def stored_run(call: Call, run_id: str | None = None) -> Document:
 
 
 def may_write(call: Call, run_id: str) -> None:
-    """Strict variant `refuse-parent-tokens`. Refused (403) where a job's own token would write to a run above it."""
+    """Raises Refused (403) where a job's own token would write to a run above its run.
+
+    Only the strict variant `refuse-parent-tokens` checks this.
+    """
     own = _claims(call).get(RUN_CLAIM) if "refuse-parent-tokens" in strict(call) else None
     while own is not None and own != run_id:
         below = call.world.runs.get(call.workspace.guid, own)
@@ -105,7 +109,7 @@ def may_write(call: Call, run_id: str) -> None:
 
 
 def latest(call: Call, found: Document) -> Document:
-    """The run with all that was told of it, shown yet or not."""
+    """The run with every accepted change, shown yet or not."""
     return call.world.late_changes.ahead(call.workspace.guid, found)
 
 
@@ -115,11 +119,11 @@ def plain(document: Document) -> Document:
 
 
 def put(call: Call, change: Document, run_id: str) -> Document:
-    """Create or modify a run from a `CreateRun` body; the whole stored document.
+    """Create or modify a run from a `CreateRun` body; returns the whole document as it shows now.
 
     Evidence: azureml-core creates child runs so, with ids of its own; recorded for modifying. Assumptions: a new
     run's experiment is made when the URL names an unknown one; below the bare workspace it is the body's
-    `experimentId`, else `Default`; a parent that is not there is refused (404).
+    `experimentId`, else `Default`; a parent that does not exist is refused (404).
     """
     if change.get("runId") not in (None, run_id):
         raise errors.invalid(f"runId {change['runId']} is not the one of the request, {run_id}.")
@@ -136,13 +140,13 @@ def put(call: Call, change: Document, run_id: str) -> Document:
 
 
 def replaced(call: Call, document: Document) -> Document:
-    """Store the document of a run that was changed some other way."""
+    """Store the changed document of a run; returns it as it shows now."""
     stored = call.world.runs.get(call.workspace.guid, document["runId"])
     return _shown(call, stored or document, document)
 
 
 def _shown(call: Call, before: Document, after: Document) -> Document:
-    """Store a change; with the variant `delay-events` what it says of status and end shows up late."""
+    """Store a change; with the variant `delay-events` its status and times show up late."""
     guid = call.workspace.guid
     if "delay-events" in strict(call):
         ahead = latest(call, before)
@@ -156,9 +160,9 @@ def _shown(call: Call, before: Document, after: Document) -> Document:
 
 
 def _heard(call: Call, change: Document) -> Document:
-    """The change as a stricter service would hear it."""
-    deaf = {"ignore-start-times": ("startTimeUtc", "endTimeUtc"), "drop-properties": ("properties",)}
-    ignored = {key for variant, keys in deaf.items() if variant in strict(call) for key in keys}
+    """The change without the keys that a stricter service ignores."""
+    ignoring = {"ignore-start-times": ("startTimeUtc", "endTimeUtc"), "drop-properties": ("properties",)}
+    ignored = {key for variant, keys in ignoring.items() if variant in strict(call) for key in keys}
     return {key: value for key, value in change.items() if key not in ignored}
 
 

@@ -1,4 +1,4 @@
-"""Run history's experiments. All of it is known from run-history.json only; nothing was recorded."""
+"""Run history's routes for experiments. They are known from run-history.json only; nothing was recorded."""
 
 from __future__ import annotations
 

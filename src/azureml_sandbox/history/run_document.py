@@ -1,8 +1,8 @@
-"""What happens to a run's document when it is created, modified, or told of an event. Pure: no I/O, no clock.
+"""How a run's document changes when the run is created, modified or receives an event. Pure: no I/O, no clock.
 
 Evidence: the 61 keys and their order are recorded (63 plain GETs); which keys a client may write is `CreateRun` of
-run-history.json. That PATCH merges tags and properties is said by azure-ai-ml's docstrings, that properties and
-parameters are immutable by run-history.json. Assumptions, each the less kind way: changing the value of an existing
+run-history.json. azure-ai-ml's docstrings say that PATCH merges tags and properties; run-history.json says that
+properties and parameters are immutable. Assumptions, each the less kind way: changing the value of an existing
 property or parameter is refused, and so is leaving a terminal status; null means "not given".
 """
 
@@ -60,7 +60,7 @@ _WRITABLE: dict[str, type] = {
     "inputs": dict,
     "outputs": dict,
 }
-"""What a client may write as it is, beside tags, properties, parameters, status and times."""
+"""The keys that a client may write as they are, beside tags, properties, parameters, status and times."""
 
 _LENGTHS = {"displayName": limits.DISPLAY_NAME, "description": limits.DESCRIPTION}
 _COUNTS = {"inputDatasets": limits.INPUT_DATASETS, "outputDatasets": limits.OUTPUT_DATASETS}
@@ -149,7 +149,10 @@ def _description(run_id: str, experiment_id: str, parent: Document | None) -> Do
 
 
 def modified(run: Document, change: Mapping[str, Any], user: Document, at: int) -> Document:
-    """The run with a `CreateRun` laid over it; keys that cannot be written are ignored. Refused (400) over a limit."""
+    """The run with a `CreateRun` laid over it; keys that cannot be written are ignored.
+
+    Raises Refused (400) over a limit.
+    """
     given = {key: value for key, value in change.items() if value is not None}
     changed = run | {key: _plain(key, given[key]) for key in _WRITABLE if key in given}
     if "tags" in given:
@@ -165,7 +168,7 @@ def modified(run: Document, change: Mapping[str, Any], user: Document, at: int) 
 
 
 def moved(run: Document, status: object) -> Document:
-    """The run in another status. Refused (400) for a status that is none, or out of a terminal one."""
+    """The run in another status. Raises Refused (400) for an unknown status, and where the run's status is terminal."""
     if status is None or status == run.get("status"):
         return run
     if not isinstance(status, str) or status not in STATUSES:
@@ -176,7 +179,7 @@ def moved(run: Document, status: object) -> Document:
 
 
 def touched(run: Document, user: Document, at: int) -> Document:
-    """The run with durations that fit its times, one revision on, modified by `user` at tick `at`."""
+    """The run with durations that fit its times and the next revision, modified by `user` at tick `at`."""
     return (
         run
         | _durations(run)
@@ -189,19 +192,25 @@ def touched(run: Document, user: Document, at: int) -> Document:
 
 
 def tagged(tags: Mapping[str, str | None] | None, given: object) -> dict[str, str | None]:
-    """Tags with others merged in. Refused (400) over a limit."""
+    """The tags with the given ones merged in. Raises Refused (400) over a limit."""
     return _strings("Tags", tags or {}, given, limits.TAGS)
 
 
 def propertied(properties: Mapping[str, str | None] | None, given: object) -> dict[str, str | None]:
-    """Properties with others added. Refused (400) over a limit, or where an existing one would change."""
+    """The properties with the given ones added.
+
+    Raises Refused (400) over a limit, or where an existing one would change.
+    """
     kept = properties or {}
     merged = _strings("Properties", kept, given, limits.PROPERTIES)
     return _kept("properties", kept, merged)
 
 
 def parametrised(parameters: Mapping[str, Any] | None, given: object) -> dict[str, Any]:
-    """Parameters with others added, any JSON. Refused (400) over a limit, or where an existing one would change."""
+    """The parameters, any JSON, with the given ones added.
+
+    Raises Refused (400) over a limit, or where one would change.
+    """
     if not isinstance(given, dict):
         raise errors.invalid("Parameters must be an object.")
     merged = _kept("parameters", parameters or {}, given)
@@ -210,7 +219,7 @@ def parametrised(parameters: Mapping[str, Any] | None, given: object) -> dict[st
 
 
 def time(key: str, given: object) -> str:
-    """A client's time in the service's form, to the tick. Refused (400) for anything else."""
+    """A client's time in the service's form, to the tick. Raises Refused (400) for anything else."""
     try:
         return instants.text(instants.parse(str(given)))
     except ValueError as wrong:
@@ -234,7 +243,7 @@ def _strings(what: str, old: Mapping[str, str | None], given: object, count: int
         _within(f"{what}/Key", len(key), limits.KEY)
         _within(f"{what}/Value", len(value or ""), limits.VALUE)
     merged = {**old, **fresh}
-    # More than the limit may have been loaded; such a run can still be modified, but nothing added.
+    # A loaded run may have more than the limit; it can still be modified, but nothing can be added.
     if len(merged) > len(old):
         _within(f"{what}/Count", len(merged), count)
     return merged

@@ -33,7 +33,7 @@ def subject(event: Mapping[str, Any]) -> str | None:
 
 
 def told(run: Document, event: Mapping[str, Any], user: Document, at: int) -> Document:
-    """The run after the event. Refused (400) for an event of another name or one that its status forbids."""
+    """The run after the event. Raises Refused (400) for an event of another name or one that its status forbids."""
     name = str(event.get("name", "")).removeprefix(PREFIX)
     effect = _EFFECTS.get(name)
     if effect is None:

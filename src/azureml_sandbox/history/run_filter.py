@@ -3,8 +3,8 @@
     (Status eq Completed) and (CreatedUtc ge 2024-01-01T00:00:00Z or Tags/team eq 'vision')
 
 Forms are azureml-core's: values stand bare or in single quotes, `Tags/{key}` and `Properties/{key}` reach into maps,
-`x ne null or x eq null` asks whether the key is there, orders are `StartTimeUtc desc`. What is not understood is
-refused (400), never ignored; traits (`RunTypeV2/Traits/…`) are such a case.
+`x ne null or x eq null` asks whether the key exists, orders are `StartTimeUtc desc`. A filter that is not understood
+is refused (400), never ignored; traits (`RunTypeV2/Traits/…`) are such a case.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MAPS = {"tags": "$.tags", "properties": "$.properties"}
 
 
 def condition(text: str | None) -> Condition:
-    """What a filter asks; no filter asks nothing. Refused (400) where it is not understood."""
+    """The condition of a filter; without a filter every run fits. Raises Refused (400) where it is not understood."""
     if not text:
         return Every()
     tokens = _Tokens(text)
@@ -53,7 +53,10 @@ def condition(text: str | None) -> Condition:
 
 
 def order(text: str | None) -> tuple[Column, bool]:
-    """Column and whether it descends; without an order the oldest comes first. Refused (400) for other columns."""
+    """Column and whether it descends; without an order the oldest comes first.
+
+    Raises Refused (400) for other columns.
+    """
     if not text:
         return "created", False
     name, _, way = text.strip().partition(" ")

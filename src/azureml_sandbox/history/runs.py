@@ -1,4 +1,4 @@
-"""Run history: runs read, written and told of events. `experiments.py` has the experiments of the same service."""
+"""Run history's routes for runs: reading, writing, events. `experiments.py` has the experiments of the same service."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ async def get_run(call: Call) -> Response:
 
 
 async def put_run(call: Call) -> Response:
-    """PATCH {scope}/runs/{id}: create or modify; the answer alone carries a token (recorded)."""
+    """PATCH {scope}/runs/{id}: create or modify; only this answer carries a token (recorded)."""
     document = plain(put(call, await body(call), call.path("run_id")))
     return answer(document | _run_token(call, "tokenExpiryTimeUtc"))
 
 
 async def add_run(call: Call) -> Response:
-    """POST /runs/{id}: create only (the swagger calls it "add"); a run that is there is refused (assumption)."""
+    """POST /runs/{id}: create only (the swagger calls it "add"); a run that exists is refused (assumption)."""
     run_id = call.path("run_id")
     change = await body(call)
     if call.world.runs.get(call.workspace.guid, run_id) is not None:
@@ -57,13 +57,13 @@ async def add_run(call: Call) -> Response:
 
 
 async def modify_run(call: Call) -> Response:
-    """PATCH /runs/{id}/modify: as `put_run`, for a run that is there, without a token (recorded)."""
+    """PATCH /runs/{id}/modify: as `put_run`, for a run that exists, without a token (recorded)."""
     change = await body(call)
     return answer(plain(put(call, change, stored_run(call)["runId"])))
 
 
 async def put_runs(call: Call) -> Response:
-    """PATCH {scope}/batch/runs: each item stands for itself, in order, so that parents may come first.
+    """PATCH {scope}/batch/runs: each item succeeds or fails by itself, in order, so that parents may come first.
 
     200 with `errors` (run-history.json has no 207 here).
     """
@@ -122,7 +122,7 @@ async def run_data(call: Call) -> Response:
 
 
 async def batch_run_data(call: Call) -> Response:
-    """POST /batchrundata: 207 as soon as one of them failed."""
+    """POST /batchrundata: several `rundata` requests; 207 where one of them failed."""
     requests = part(await body(call), "requests", "object") or {}
     done, refused = _each(list(requests), lambda key: _run_data(call, requests[key]), call)
     return answer({"successfulResults": done, "failedResults": refused}, 207 if refused else 200)
@@ -145,7 +145,7 @@ async def event(call: Call) -> Response:
 
 
 async def events(call: Call) -> Response:
-    """POST {scope}/batch/events: each event stands for itself, in order; `successes` are run ids (assumption)."""
+    """POST {scope}/batch/events: each event succeeds or fails by itself; `successes` are run ids (assumption)."""
     done: list[str] = []
     refused: list[Document] = []
     given = part(await body(call), "events", "array") or []
@@ -178,7 +178,10 @@ async def delete_services(call: Call) -> Response:
 
 
 async def cancel(call: Call) -> Response:
-    """POST {scope}/runs/{id}/cancel: asked of a run that computes here, at once else; an ended one stays as it is."""
+    """POST {scope}/runs/{id}/cancel: a run that computes here is asked to end, any other is Canceled at once.
+
+    A run that has ended stays as it is.
+    """
     found = stored_run(call)
     if found.get("status") in run_document.TERMINAL:
         return answer(plain(found))
@@ -271,7 +274,7 @@ def _tell(call: Call, run_id: str, told: Document) -> str:
 
 
 def _untimed(told: Document) -> Document:
-    """The event as a service hears it that goes by its own clock."""
+    """The event as received by a service that goes by its own clock: without the client's times."""
     data = {key: value for key, value in (told.get("data") or {}).items() if key not in ("StartTime", "EndTime")}
     return told | {"timestamp": instants.text(instants.now()), "data": data}
 

@@ -1,1 +1,1 @@
-"""The metrics service."""
+"""The metric service: its routes, and its checks of what clients send."""

@@ -1,7 +1,7 @@
-"""What the metric service accepts as a metric. Pure.
+"""Metrics as clients send them, checked and brought into the stored form. Pure.
 
 `IMetricV2` of run-history.json; azureml-core sends column types in lower case (`double`), answers were recorded in
-Pascal case (`Double`). NaN and infinities travel as strings. Limits: `limits.py`.
+Pascal case (`Double`). NaN and infinities travel as strings. The limits are in `protocol/limits.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STEP = 1 << 63
 
 
 def series(metric: Mapping[str, Any], container: str) -> Series:
-    """What the rows of this metric have in common. Refused (400) where the service would refuse it."""
+    """The series of a metric: what its rows have in common. Raises Refused (400) where the service would refuse it."""
     name, columns = metric.get("name"), metric.get("columns")
     if not isinstance(name, str) or not name:
         raise errors.invalid("MetricV2Dto.Name is required.")
@@ -46,9 +46,9 @@ def series(metric: Mapping[str, Any], container: str) -> Series:
 
 
 def rows(metric: Mapping[str, Any], columns: Mapping[str, str], at: int) -> list[Document]:
-    """The metric's rows as they will be read. Refused (400) where the service would refuse one.
+    """The rows of a metric as they will be read. Raises Refused (400) where the service would refuse one.
 
-    A row without time gets tick `at`, one without id a new id. A client's time is kept to the tick (assumption:
+    A row without a time gets tick `at`, a row without an id a new one. A client's time is kept to the tick (assumption:
     recorded times have 3 decimals, and every recorded writer sends no more).
     """
     given = metric.get("value")
@@ -112,7 +112,7 @@ def _cell(column: str, kind: str, value: object) -> object:
 
 
 def _double(value: object) -> float | str | None:
-    """A double as the service answers it: `1` comes back as 1.0; None for what is none."""
+    """A double as the service answers it: `1` becomes 1.0; None for a value that is no double."""
     if isinstance(value, str):
         return value if value in _NOT_FINITE else None
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""The metric service, `/metric/v2.0`: rows are appended, never replaced, and may be readable later than they are sent.
+"""The routes of the metric service, `/metric/v2.0`: rows are appended, never replaced, and may become readable later.
 
 Recorded: `lastvalues`. From run-history.json: `list`, `full`, `batch`. Seen in promptflow's public source: `batchsync`.
 Assumptions: rows come back in the order of logging; a `metricId` sent twice is two rows; all pages' sizes; a batch
@@ -64,20 +64,20 @@ async def full(call: Call) -> Response:
 
 
 async def last_values(call: Call) -> Response:
-    """POST runs/{id}/lastvalues: of each metric the row logged last."""
+    """POST runs/{id}/lastvalues: each metric with the row logged last."""
     container = stored_run(call)["dataContainerId"]
     found = call.world.metrics.last(call.workspace.guid, container, visible=instants.now())
     return answer({"value": [_metric(series) | {"value": [row]} for series, row in found]})
 
 
 async def append(call: Call) -> Response:
-    """POST runs/{id}/batch {values, reportErrors}: 207 with a row for each metric that was refused."""
+    """POST runs/{id}/batch {values, reportErrors}: 207 with an error for each metric that was refused."""
     lag = int(call.request.app.state.faults.ingestion_lag_ms) * instants.MILLISECOND
     return await _append(call, lag)
 
 
 async def append_at_once(call: Call) -> Response:
-    """POST runs/{id}/batchsync: the same, readable when answered."""
+    """POST runs/{id}/batchsync: as `batch`, but the rows are readable when it answers."""
     return await _append(call, 0)
 
 
@@ -116,7 +116,7 @@ def _append_one(call: Call, metric: Any, container: str, counts: Counter[object]
 
 
 def _fits(call: Call, series: Series, more: int) -> None:
-    """Refused (400) where the run has too many metrics or rows, or the name other columns."""
+    """Raises Refused (400) where the run has too many metrics or rows, or the name other columns."""
     metrics, guid = call.world.metrics, call.workspace.guid
     known = metrics.get(guid, series.container, series.name, series.namespace)
     if known is None:

@@ -1,1 +1,1 @@
-"""What all services share: routes, bodies, errors, limits, logins."""
+"""What all services share: routes, bodies, errors, limits, logins, roles, traffic counts, declared faults."""

@@ -1,4 +1,4 @@
-"""Bodies in, bodies out: JSON as each service writes it, refusals included, pages and their tokens."""
+"""Bodies of requests and answers: JSON as each service writes it, refusals included; pages and their tokens."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class Table:
     def on(
         self, method: str, path: str, handler: Handler, effect: Effect = "read", scopes: Sequence[str] = ("",)
     ) -> None:
-        """Speak `path`, once below each scope."""
+        """Add a route for `path` below each scope."""
         answering = refusing(handler, self._component)
         self.routes += [Spoken(method, self._service, scope + path, answering, effect) for scope in scopes]
 
 
 async def body(call: Call) -> Document:
-    """The request's JSON object; an absent body is an empty one. Refused (400) for anything else."""
+    """The request's JSON object; an absent body is an empty one. Raises Refused (400) for anything else."""
     given = await _json(call)
     if given is None:
         return {}
@@ -69,7 +69,7 @@ async def body(call: Call) -> Document:
 
 
 async def body_list(call: Call) -> list[Any]:
-    """The request's JSON array. Refused (400) for anything else."""
+    """The request's JSON array. Raises Refused (400) for anything else."""
     given = await _json(call)
     if not isinstance(given, list):
         raise errors.invalid("The request body must be a JSON array.")
@@ -87,7 +87,7 @@ async def _json(call: Call) -> object:
 
 
 def part(given: Document, key: str, kind: Literal["object", "array", "string"]) -> Any:  # noqa: ANN401 JSON
-    """One member of a body, None where absent or null. Refused (400) where it is of another kind."""
+    """One member of a body, None where absent or null. Raises Refused (400) where it is of another kind."""
     value = given.get(key)
     if value is not None and not isinstance(value, {"object": dict, "array": list, "string": str}[kind]):
         raise errors.invalid(f"{key} must be of type {kind}.")
@@ -100,7 +100,7 @@ def token(position: str | int) -> str:
 
 
 def position(continuation: str | None) -> str | None:
-    """What `token` hid; None without a token. Refused (400) for a token that is not ours."""
+    """The position inside a token; None without a token. Raises Refused (400) for a token that is not ours."""
     if continuation is None:
         return None
     try:
@@ -110,7 +110,7 @@ def position(continuation: str | None) -> str | None:
 
 
 def number(continuation: str | None) -> int:
-    """A position that is a number; 0 without a token. Refused (400) for a token that is not ours."""
+    """A position that is a number; 0 without a token. Raises Refused (400) for a token that is not ours."""
     hidden = position(continuation)
     if hidden is None:
         return 0
@@ -120,7 +120,7 @@ def number(continuation: str | None) -> int:
 
 
 def page(call: Call, items: Sequence[Document], following: str | int | None, query: str | None = None) -> Document:
-    """A page; with `following` there is more behind that position, on the last page both other keys are absent.
+    """A page; `following` is the position after it, None on the last page, which has neither token nor link.
 
     `query` names the query parameter that takes the token; without it the token goes into a body and there is no
     `nextLink` (absent keys: recorded for children that fit on one page).

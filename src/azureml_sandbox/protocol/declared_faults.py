@@ -1,4 +1,4 @@
-"""What trouble may be declared, as JSON. `faults.py` makes it.
+"""The faults that may be declared, as JSON; `front/faults.py` makes them happen.
 
     {"rules": [{"match": {"service": "metric", "method": "POST", "path": "/batch$", "workspace": "target"},
                 "after": 2, "every": 3, "times": 5, "do": "throttle"}],
@@ -9,9 +9,9 @@
 
 A rule counts the requests it matches, skips the first `after`, then hits each `every`th, `times` times at most.
 Without `match` it matches all, without counts it always hits. The first rule that hits decides; delays add up.
-A variant of the service (`strict`) holds for all workspaces, or for the one that is named behind an `@`.
-What is `denied` is refused with 403 to everybody, since there is one principal only; which route needs which action
-is said in `roles.py`.
+A variant of the service (`strict`) holds for all workspaces, or for the one that is named after an `@`.
+An action that is `denied` is refused with 403 to everybody, since there is one principal only; `roles.py` says which
+route needs which action.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from azureml_sandbox.protocol.traffic import Asked
 
 SOURCES = ("change-source", "remove-source")
 ACTS = ("throttle", "status", "html502", "reset", "reset-after", "truncate", "delay", "refuse-copy", *SOURCES)
-"""`status` wants the key `status`, `delay` the key `delay_ms`. `reset` cuts the connection before the request is
-handled, `reset-after` when it was and its answer is due, `truncate` in the middle of the answer's body.
-`change-source` gives the blob that is about to be read or copied from one more byte, and so another ETag;
-`remove-source` takes it away. `refuse-copy` answers a copy as where the source's firewall shuts out the target's
-storage; what is no copy is not hit."""
+"""`status` needs the key `status`, `delay` the key `delay_ms`. `reset` cuts the connection before the request is
+handled, `reset-after` after it was handled and before it is answered, `truncate` in the middle of the answer's body.
+`change-source` adds one byte to the blob that is about to be read or copied from, which changes its ETag;
+`remove-source` deletes that blob. `refuse-copy` answers a copy as a source does whose firewall shuts out the target's
+storage; it hits copies only."""
 
 STRICT: Mapping[str, str] = {
-    "refuse-client-ids": "no run is made under an id of the client's choice",
-    "ignore-start-times": "runs start and end when the service hears of it",
-    "drop-properties": "properties of runs are not kept",
+    "refuse-client-ids": "clients may not choose the id of a new run",
+    "ignore-start-times": "runs start and end when the service hears of it, whatever the client says",
+    "drop-properties": "properties of runs are not stored",
     "history-runs-not-listed": "ARM lists only jobs that were submitted to it",
-    "lose-metric-ids": "rows of metrics get ids of the service's own",
+    "lose-metric-ids": "the service gives metric rows ids of its own",
     "delay-events": "events, status and end show up late, by event_lag_ms",
-    "active-experiments-only": "experiments:query answers no archived experiment, whatever viewType says",
-    "no-batchrundata": "run history lacks the route batchrundata",
-    "no-metric-list": "the metric service lacks the route list",
-    "refuse-parent-tokens": "a job's own token writes to no run above its own",
-    "no-shared-keys": "storage takes no account keys, datastores have none",
+    "active-experiments-only": "experiments:query never answers archived experiments, whatever viewType says",
+    "no-batchrundata": "run history has no route batchrundata",
+    "no-metric-list": "the metric service has no route list",
+    "refuse-parent-tokens": "a job's own token may not write to the runs above its run",
+    "no-shared-keys": "storage accepts no account keys, and datastores have none",
 }
-"""Variants of the service that behave otherwise, and how."""
+"""Variants of the service: the name, and how the service behaves then."""
 
 _LACKS = {
     "no-batchrundata": "/history/v1.0/batchrundata",
@@ -56,7 +56,7 @@ EVENT_LAG_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which requests; what is not named is not asked."""
+    """The requests that a rule is about; a field that is None fits all."""
 
     service: str | None = None
     method: str | None = None
@@ -67,7 +67,7 @@ class Match:
     workspace: str | None = None
 
     def __call__(self, asked: Asked) -> bool:
-        """Whether this request is meant."""
+        """Whether the rule is about this request."""
         return (
             self.service in (None, asked.service)
             and self.method in (None, asked.method)
@@ -79,7 +79,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind of trouble."""
+    """One kind of fault, and which of the matching requests it hits."""
 
     do: str
     match: Match = field(default_factory=Match)
@@ -90,14 +90,14 @@ class Rule:
     delay_ms: float = 0
 
     def hits(self, count: int) -> bool:
-        """Whether the `count`th request that it matches, from 1 on, is hit."""
+        """Whether the rule hits the `count`th request that it matches; counting starts at 1."""
         turn, rest = divmod(count - self.after, self.every)
         return count > self.after and rest == 0 and (self.times is None or turn <= self.times)
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Requests per second that are let through after a first burst."""
+    """The number of requests per second that are let through after a first burst."""
 
     burst: int
     per_second: float
@@ -105,28 +105,28 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A role that nobody has."""
+    """An action that nobody may perform."""
 
     action: str
-    """Of Azure RBAC, `*` for any letters: `Microsoft.MachineLearningServices/workspaces/jobs/read`."""
+    """An action of Azure RBAC, `*` for any letters: `Microsoft.MachineLearningServices/workspaces/jobs/read`."""
     workspace: str | None = None
-    """None: in none of them."""
+    """None: the action is denied in all workspaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """All trouble of one moment."""
+    """Everything that is declared at one time."""
 
     rules: tuple[Rule, ...] = ()
     max_in_flight: int | None = None
-    """A further request of ARM or the data plane is refused (429)."""
+    """Requests at one time; a further request to ARM or the data plane is refused (429)."""
     rate: Rate | None = None
     ingestion_lag_ms: int = 0
-    """Metrics show up this late."""
+    """Metrics become readable this long after they were sent."""
     event_lag_ms: int = EVENT_LAG_MS
     """With the variant `delay-events`, events, status and end show up this late."""
     pending_copy_ms: int = 0
-    """A copy that may be asynchronous is pending for so long."""
+    """A copy that may be asynchronous stays pending for this long."""
     token_lifetime_s: int | None = None
     strict: frozenset[str] = frozenset()
     """Variants of the service, as declared: `name` or `name@workspace`."""
@@ -134,7 +134,7 @@ class Declared:
 
     @classmethod
     def read(cls, document: object) -> Declared:
-        """From JSON: an object with these names, or a list of rules. ValueError with one line for anything else."""
+        """Read JSON: an object with these keys, or a list of rules. Raises ValueError, one line, for anything else."""
         given = _named(cls, {"rules": document} if isinstance(document, list) else document, "faults")
         rules = tuple(_rule(rule, f"rules[{index}]") for index, rule in enumerate(given.pop("rules", [])))
         if given.get("rate") is not None:
@@ -146,14 +146,14 @@ class Declared:
         return cls(**{**given, "rules": rules, "strict": strict, "denied": denied})
 
     def denies(self, workspace: str, action: str) -> bool:
-        """Whether the principal may not do this there."""
+        """Whether this action is denied in this workspace."""
         return any(
             each.workspace in (None, workspace) and fnmatchcase(action.lower(), each.action.lower())
             for each in self.denied
         )
 
     def variants(self, workspace: str) -> frozenset[str]:
-        """The names of those that hold for this workspace."""
+        """The variants that hold for this workspace."""
         named = (each.partition("@") for each in self.strict)
         return frozenset(name for name, _, only in named if only in ("", workspace))
 

@@ -28,7 +28,7 @@ class Refused(Exception):
 
 
 def run_not_found(run_id: str) -> Refused:
-    """Recorded word for word, the odd `runId=` before the id included."""
+    """404 for a run that does not exist. Recorded word for word, the odd `runId=` before the id included."""
     named = f"runId={run_id}"
     return Refused(
         404,
@@ -40,7 +40,7 @@ def run_not_found(run_id: str) -> Refused:
 
 
 def not_found(what: str, name: str) -> Refused:
-    """In the manner of `run_not_found`; for anything but runs the words are not recorded."""
+    """404 for anything but a run, in the manner of `run_not_found`; these words are not recorded."""
     return Refused(
         404,
         f"{what} {name} was not found",

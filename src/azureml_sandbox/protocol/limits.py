@@ -1,6 +1,6 @@
-"""The service's limits, as it refuses. What `load` and `sample` bring does not pass here.
+"""The service's limits, which the handlers enforce; `load` and `sample` may write beyond them.
 
-Where nothing else is said the source is learn.microsoft.com, "Service limits in Azure Machine Learning".
+The source is learn.microsoft.com, "Service limits in Azure Machine Learning", where nothing else is said.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""login.microsoftonline.com: one made-up principal, tokens signed with this DIR's key, and their check at every door.
+"""login.microsoftonline.com: one made-up principal, tokens signed with this DIR's key, and how they are checked.
 
 Evidence: what azure-identity and msal ask for (`/common/discovery/instance`, `openid-configuration`, the token
 endpoint) was seen on the wire; the texts of the AADSTS errors are Microsoft's published ones.
@@ -60,11 +60,11 @@ class Principal:
 
 
 class TokenRefused(Exception):
-    """A token that does not open this door; the message is for its holder."""
+    """A token that is missing or not accepted here; the message is for its holder."""
 
 
 class WrongTenant(TokenRefused):
-    """A good token of another tenant."""
+    """A valid token of another tenant."""
 
     def __init__(self, issuer: str, tenant_id: str) -> None:
         super().__init__(
@@ -89,16 +89,16 @@ class Login:
         self._checked: dict[str, dict[str, Any]] = {}
 
     def limit(self, lifetime_s: int | None) -> None:
-        """How long tokens live from now on; None is the service's own hour."""
+        """Set how long new tokens live, in seconds; None is the service's own hour."""
         self.lifetime_s = _LIFETIME_S if lifetime_s is None else lifetime_s
 
     def mint(self, tenant_id: str, audience: str, lifetime_s: float | None = None, *, run_id: str | None = None) -> str:
-        """A token of the sandbox's principal; with `run_id` the one that a job's processes get."""
+        """A token of the sandbox's principal; with `run_id` it is the one that this job's processes get."""
         lifetime_s = self.lifetime_s if lifetime_s is None else lifetime_s
         return self._signed(tenant_id, audience, int(time.time()), lifetime_s, run_id)
 
     def _sign(self, tenant_id: str, audience: str, now: int, lifetime_s: float, run_id: str | None) -> str:
-        """Equal for equal claims, so that those of one second are signed once: 0.7 ms."""
+        """A signed token; it is cached, because signing takes 0.7 ms and tokens of one second are equal."""
         claims = {
             "aud": audience,
             "iss": f"https://sts.windows.net/{tenant_id}/",
@@ -115,10 +115,11 @@ class Login:
         return jwt.encode(claims, self._key, "RS256", {"kid": _KEY_ID})
 
     def check(self, authorization: str | None, tenant_id: str | None, audiences: Collection[str]) -> str:
-        """The token's tenant, if the header opens a door of this tenant (any, where None) and these audiences.
+        """The token's tenant, where the token is valid for this tenant (None: any) and one of these audiences.
 
         Raises:
-            TokenRefused: none, not ours, for something else, or expired; WrongTenant where only the tenant differs.
+            TokenRefused: there is no token, or it is not ours, expired, or for another audience; WrongTenant where
+                only the tenant differs.
         """
         claims = self._claims(authorization)
         if claims["exp"] <= time.time():
@@ -145,7 +146,7 @@ class Login:
         return self._checked[token]
 
     async def answer(self, request: Request) -> Response:
-        """Everything that is asked of the login host."""
+        """The answer to any request to the login host."""
         tenant, _, rest = request.url.path.strip("/").partition("/")
         match request.method, rest:
             case "GET", "discovery/instance":
@@ -189,7 +190,7 @@ class Login:
 
 
 def _audience(form: Mapping[str, str]) -> str | None:
-    """`{resource}/.default`; a slash that ends the resource stays (scope `https://x//.default`)."""
+    """The resource of a scope `{resource}/.default`; a slash at its end stays (scope `https://x//.default`)."""
     if "resource" in form:
         return form["resource"]
     scopes = [scope for scope in form.get("scope", "").split() if scope.endswith("/.default")]

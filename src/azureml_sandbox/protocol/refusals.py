@@ -23,7 +23,7 @@ BAD_GATEWAY = (
 
 
 def refuse(asked: Asked, refused: Refused) -> Response:
-    """The body that this service writes (responses: ARM's long form, the data plane's, XML of blobs)."""
+    """The refusal in the form of this service: ARM's long form, the data plane's form, or the XML of blobs."""
     if asked.service == "arm":
         return bodies.arm_answer(errors.arm(refused, asked.region), refused.status)
     if asked.service == "blob":
@@ -47,7 +47,7 @@ def no_workspace(asked: Asked, group: str, name: str) -> Response:
 
 
 def unauthorized(asked: Asked, error: TokenRefused, tenant_id: str) -> Response:
-    """401 for a token that is missing, ended or made for another door."""
+    """401 for a token that is missing, expired or made for another audience."""
     message = str(error)
     if asked.service == "blob":
         uri = f"https://{HOST}/{tenant_id}/oauth2/authorize"
@@ -69,7 +69,7 @@ def no_route() -> Response:
 
 
 def not_spoken(asked: Asked) -> Response:
-    """501: the sandbox says what it does not speak."""
+    """501 for a route that the sandbox does not have; the message names it."""
     message = f"{asked.method} {asked.path}"
     return JSONResponse({"error": {"code": "SandboxNotImplemented", "message": message}}, 501)
 
@@ -84,7 +84,7 @@ def blob_error(status: int, code: str, message: str) -> Response:
 
 
 def arm_headers(region: str, *, remaining: int, write: bool, status: int) -> list[tuple[bytes, bytes]]:
-    """What every recorded ARM answer carries."""
+    """The headers that every recorded ARM answer carries."""
     guid = str(uuid.uuid4())
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     headers = {

@@ -1,9 +1,9 @@
-"""Which Azure RBAC action a route needs, and how the services refuse who lacks it.
+"""The Azure RBAC action that each route needs, and how the services refuse a caller who lacks it.
 
 Evidence: ARM's actions and words, and the words of the data plane, stand in public reports of users; experiments, runs
 and artifacts in learn.microsoft.com's "Manage access to Azure Machine Learning workspaces" (MLflow operations, example
-roles); storage in "Permissions for calling data operations". That reading metrics needs `runs/read`, snapshots
-`metadata/snapshots/read` and data `datasets/registered/read` is an assumption.
+roles); storage in "Permissions for calling data operations". Assumptions: reading metrics needs `runs/read`, reading
+snapshots `metadata/snapshots/read`, reading data `datasets/registered/read`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _DATA_PLANE = (
     (r"/data/", "datasets/registered"),
     (r"/index/", "experiments/runs"),
 )
-"""Route to what the action is about; the first that fits decides."""
+"""Pattern of a route to the subject of its action; the first pattern that fits decides."""
 
 
 def action(asked: Asked) -> str | None:
-    """`Microsoft.MachineLearningServices/workspaces/jobs/read`…; None where none is needed, or none is known."""
+    """`Microsoft.MachineLearningServices/workspaces/jobs/read` or the like; None where none is needed or known."""
     if asked.service == "blob":
         return _blob(asked.route)
     if asked.service == "arm":
@@ -92,14 +92,14 @@ def _arm(asked: Asked) -> str | None:
 
 
 def _scope(asked: Asked) -> str:
-    """The resource that is meant: the last one that the path names."""
+    """The resource that a refusal names: the last one in the path."""
     below = asked.route.split("/")[1:]
     unnamed = next((at for at, part in enumerate(reversed(below)) if part.startswith("{")), len(below))
     return asked.path.rstrip("/").rsplit("/", unnamed)[0] if unnamed else asked.path
 
 
 def _blob(route: str) -> str | None:
-    """By what `front.relay.blob_operation` calls a request."""
+    """The action behind a name that `front.relay.blob_operation` gave to a request."""
     what, verb, *_ = route.split(" ")
     if "userdelegationkey" in route:
         return f"{BLOBS}/generateUserDelegationKey/action"

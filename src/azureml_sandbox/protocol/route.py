@@ -1,4 +1,4 @@
-"""What the sandbox speaks is said in tables of `Spoken`, one per service; `app.py` puts them together."""
+"""The types of routes and calls. Each service lists its routes as `Spoken`; `front/routes.py` puts them together."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ own prefix on the workspace's api host. Evidence: run-history.json, artifact.jso
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, with what a handler may touch. `app.py` has checked token and workspace before."""
+    """One request, with everything that a handler may use. `front/app.py` has checked token and workspace."""
 
     request: Request
     workspace: Workspace
     world: World
     storage: Storage
     effect: Effect = "read"
-    """Of the route that was asked."""
+    """The effect of the route."""
 
     def path(self, name: str) -> str:
         """A part of the path, percent-decoded once."""
@@ -51,9 +51,9 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """One route: what it answers to below the workspace, who answers, and whether it changes the workspace.
+    """One route: its path below the workspace, its handler, and whether it changes the workspace.
 
-    `effect` says what the request does, not what its verb suggests: many reads of the service are POSTs.
+    `effect` says what the request does, not what its method suggests: many reads of the service are POSTs.
     """
 
     method: str

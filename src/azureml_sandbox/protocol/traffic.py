@@ -1,4 +1,4 @@
-"""What was asked of the sandbox since the last reset: requests, writes, bytes, and the most at one time."""
+"""The traffic since the last reset: requests, writes, bytes, and the most requests at one time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from azureml_sandbox.protocol.route import Effect
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request, as routing understood it."""
+    """One request with the service, workspace and route that it is for."""
 
     service: str
     """A `route.Service`, or blob, login, discovery, none."""
@@ -22,14 +22,14 @@ class Asked:
     region: str
     method: str
     route: str
-    """The template it matched, or what a blob request does; for what is not spoken the path itself."""
+    """The template of its route, or what a blob request does; the path itself where no route fits."""
     effect: Effect
     path: str
     """As sent, percent-encoding included, without the query."""
 
 
 class Traffic:
-    """Counts of one server."""
+    """The counts of one server."""
 
     def __init__(self) -> None:
         self._in_flight = 0
@@ -37,29 +37,29 @@ class Traffic:
 
     @property
     def in_flight(self) -> int:
-        """Requests that wait for their answer."""
+        """The number of requests that wait for their answer."""
         return self._in_flight
 
     def reset(self) -> None:
-        """Begin anew; requests under way count where they end."""
+        """Set all counts to 0; a request under way is counted when it ends."""
         self._bytes = 0
         self._most = self._in_flight
         self._routes: Counter[tuple[str, str, str, int, Effect]] = Counter()
 
     def begin(self, asked: Asked, receive: Receive, send: Send) -> Exchange:
-        """Count a request in; the exchange's `receive` and `send` stand in for those given."""
+        """Count a request in; the caller uses the exchange's `receive` and `send` in place of its own."""
         self._in_flight += 1
         self._most = max(self._most, self._in_flight)
         return Exchange(self, asked, receive, send)
 
     def end(self, asked: Asked, status: int, size_bytes: int) -> None:
-        """Count it out. Status 0: the connection was cut before an answer."""
+        """Count a request out. Status 0: the connection was cut before an answer."""
         self._in_flight -= 1
         self._bytes += size_bytes
         self._routes[asked.workspace, asked.method, asked.route, status, asked.effect] += 1
 
     def document(self) -> dict[str, Any]:
-        """`{"total", "writes", "bytes", "most_in_flight", "routes": [...]}`; bytes of bodies, both ways."""
+        """`{"total", "writes", "bytes", "most_in_flight", "routes": [...]}`; bytes are those of bodies, both ways."""
         names = ("workspace", "method", "route", "status", "effect")
         return {
             "total": self._routes.total(),
@@ -96,5 +96,5 @@ class Exchange:
         await self._send(message)
 
     def end(self) -> None:
-        """The answer is out, or never will be."""
+        """Count the request out: its answer was sent, or never will be."""
         self._traffic.end(self._asked, self._status, self._size_bytes)

@@ -1,1 +1,1 @@
-"""The server's process and its state on disk."""
+"""The server's process, its files in DIR, and the ways for other processes to start it, stop it and write beside it."""

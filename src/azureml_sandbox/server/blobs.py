@@ -1,7 +1,7 @@
-"""Blobs written from another process than the server: through its front, to the Azurite that clients reach.
+"""Writes and reads blobs from another process than the server: through its proxy, in the Azurite that clients reach.
 
-The server must run, because Azurite runs as its child. Kinds of blobs matter: appended ones and block lists have no
-MD5, as most of the service's logs have none (23 of 29 recorded).
+The server must be running, because Azurite runs as its child. Kinds of blobs matter: appended ones and block lists
+have no MD5, as most of the service's logs have none (23 of 29 recorded).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Blobs:
 
     @classmethod
     def of(cls, folder: Path, workspace: Workspace) -> Blobs:
-        """The account behind this workspace of the sandbox that runs over `folder`. Problem where none runs."""
+        """The containers of this workspace of the sandbox that runs over `folder`. Raises Problem where none runs."""
         proxy, accounts = f"http://127.0.0.1:{state.running(folder).port}", pool(folder / "accounts.json")
         containers = {}
         for datastore, container in workspace.containers.items():
@@ -44,7 +44,7 @@ class Blobs:
         return cls(containers)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         for container in self._containers.values():
             container.close()
 
@@ -56,11 +56,11 @@ class Blobs:
             return None
 
     def names(self, datastore: str, prefix: str = "") -> Iterator[str]:
-        """Of all blobs that begin so."""
+        """The names of all blobs whose name begins with `prefix`."""
         return iter(self._containers[datastore].list_blob_names(name_starts_with=prefix))
 
     def sizes(self, datastore: str, prefix: str) -> Iterator[tuple[str, int]]:
-        """Names and bytes of all blobs that begin so."""
+        """Name and size in bytes of all blobs whose name begins with `prefix`."""
         return ((blob.name, blob.size) for blob in self._containers[datastore].list_blobs(name_starts_with=prefix))
 
     def put(
@@ -74,7 +74,7 @@ class Blobs:
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Write a blob whole, over one that is there: as one block with its MD5, as a block list, or appended."""
+        """Write a whole blob as one block with its MD5, as a block list, or appended. Repeatable: it is replaced."""
         blob = self._containers[datastore].get_blob_client(name)
         settings, meta = ContentSettings(content_type=content_type), dict(metadata or {})
         parts = [data[at : at + _BLOCK_BYTES] for at in range(0, len(data), _BLOCK_BYTES)]

@@ -1,4 +1,4 @@
-"""A sandbox that runs, from Python: start one, point clients at it, ask what they did, declare trouble, stop it."""
+"""A sandbox from Python: start its server, point clients at it, ask what they did, declare faults, stop it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _START_S, _STOP_S = 60, 10
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFile:
-    """One workspace as clients name it."""
+    """One workspace as clients name it: the file `<name>.json` and its content."""
 
     path: Path
-    """The WS file."""
+    """The file itself."""
     subscription_id: str
     resource_group: str
     workspace_name: str
@@ -34,12 +34,12 @@ class WorkspaceFile:
 
     @classmethod
     def read(cls, path: Path) -> WorkspaceFile:
-        """Of a file that the server wrote."""
+        """The workspace in a file that the server wrote."""
         return cls(path, **json.loads(path.read_bytes()))
 
 
 class Sandbox:
-    """The server of one DIR. `start` one, or take one that runs: `Sandbox(dir)`."""
+    """The server of one DIR: `Sandbox.start(dir)` starts it, `Sandbox(dir)` is one that is running."""
 
     def __init__(self, folder: Path, process: subprocess.Popen[bytes] | None = None) -> None:
         self.folder = folder
@@ -47,9 +47,10 @@ class Sandbox:
 
     @classmethod
     def start(cls, folder: Path, workspaces: Sequence[str] = (), *options: str, leashed: bool = True) -> Sandbox:
-        """Serve this DIR with further options of `azureml-sandbox serve`; return when it is ready.
+        """Start a server for this DIR with further options of `azureml-sandbox serve`; return when it is ready.
 
-        Leashed, it stops when this process ends, however it ends. Problem with the server's own words where it fails.
+        A leashed server stops when this process ends, however it ends. Raises Problem, in the server's words, where it
+        fails.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         named = [argument for name in workspaces for argument in ("--workspace", name)]
@@ -68,22 +69,22 @@ class Sandbox:
 
     @property
     def env(self) -> dict[str, str]:
-        """What leads clients here; `state.BYPASSES` must be unset."""
+        """The variables that lead clients here; those in `state.BYPASSES` must be unset."""
         return state.environment(self.folder)
 
     def workspace(self, name: str) -> WorkspaceFile:
-        """A workspace that is there."""
+        """A workspace that exists."""
         return WorkspaceFile.read(self.folder / f"{name}.json")
 
     def add_workspace(self, name: str | None = None, tenant_id: str | None = None) -> WorkspaceFile:
-        """A new one, while running; its name is made up where none is given."""
+        """Add a workspace to the running server; its name is made up where none is given."""
         name = name or f"ws-{secrets.token_hex(5)}"
         self._ask("POST", "/sandbox/workspaces", {"name": name} | ({"tenant_id": tenant_id} if tenant_id else {}))
         return self.workspace(name)
 
     @property
     def storage(self) -> str:
-        """Azurite's own `host:port`, plain HTTP, for measuring what it bears without us before it."""
+        """Azurite's own `host:port`, plain HTTP, to measure it without the proxy."""
         health: dict[str, str] = json.loads(self._ask("GET", "/sandbox/health"))
         return health["storage"]
 
@@ -93,20 +94,20 @@ class Sandbox:
         return counted
 
     def reset_requests(self) -> None:
-        """Count anew."""
+        """Set the counts to 0."""
         self._ask("POST", "/sandbox/requests/reset")
 
     def set_faults(self, rules: Sequence[Mapping[str, Any]] = (), **declared: Any) -> None:  # noqa: ANN401 - JSON
-        """Replace all declared trouble (`faults.py` says what there is); without arguments there is none."""
+        """Replace all declared faults (`protocol/declared_faults.py` lists them); without arguments there are none."""
         self._ask("PUT", "/sandbox/faults", {"rules": list(rules), **declared})
 
     def stop(self) -> None:
-        """Return when server and storage have saved and gone."""
+        """Stop the server; return when it and its storage have saved and ended."""
         os.kill(state.running(self.folder).pid, signal.SIGTERM)
         self._wait_until_gone()
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would; storage saves and leaves by itself."""
+        """End the server with SIGKILL, like a power cut; its storage saves and ends by itself."""
         os.kill(state.running(self.folder).pid, signal.SIGKILL)
         self._wait_until_gone()
 
@@ -116,11 +117,16 @@ class Sandbox:
         end = time.monotonic() + _STOP_S
         while state.is_locked(self.folder):
             if time.monotonic() > end:
-                raise Problem(f"the server of {self.folder} did not stop within {_STOP_S} s")
+                raise Problem(
+                    f"the server of {self.folder} did not stop within {_STOP_S} s: see {self.folder / 'serve.log'}"
+                )
             time.sleep(0.02)
 
     def _ask(self, method: str, path: str, document: object = None) -> bytes:
-        """The control door; http.client, because it knows no proxy."""
+        """Send one request to the control door, with http.client because it knows no proxy.
+
+        Raises Problem where it refuses.
+        """
         running = state.running(self.folder)
         connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
         body = json.dumps(document).encode() if document is not None else None
@@ -140,7 +146,8 @@ def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes], said: int)
     while (found := state.last(folder)) is None or found.pid != process.pid:
         if process.poll() is not None:
             words = (folder / "serve.log").read_bytes()[said:].decode(errors="replace").strip()
-            raise Problem(words.rpartition("\n")[2] or f"the server ended with {process.returncode}")
+            ended = f"the server of {folder} ended with exit code {process.returncode}: see {folder / 'serve.log'}"
+            raise Problem(words.rpartition("\n")[2] or ended)
         if time.monotonic() > end:
             process.kill()
             raise Problem(f"the server was not ready within {_START_S} s: see {folder / 'serve.log'}")

@@ -1,4 +1,4 @@
-"""The server of one DIR: Azurite, the state, the app and the front, from start to stop."""
+"""Runs the server of one DIR from start to stop: Azurite, the state, the cluster, the app and its proxy."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ DEFAULT_WORKSPACES = ("source", "target")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to serve."""
+    """The settings of a server."""
 
     workspaces: tuple[str, ...] = ()
-    """Added where missing; none given in a new DIR means `source` and `target`."""
+    """Names of workspaces to add where they are missing; in a new DIR none means `source` and `target`."""
     tenants: Mapping[str, str] = field(default_factory=dict)
-    """Workspace name -> tenant id; without one the principal's own."""
+    """Workspace name to tenant id; the principal's own tenant where there is no entry."""
     port: int = 0
-    """0: the port of last time if it is free, else any."""
+    """0: the port of the last time if it is free, else any."""
     latency_ms: float = 0
     declared: Declared = field(default_factory=Declared)
     nodes: int = NODES
-    """Submitted commands that run at a time."""
+    """How many submitted commands run at a time."""
     leashed: bool = False
-    """Stop when stdin ends: so a server does not outlive the tests that started it."""
+    """Stop when stdin ends, so that a server does not outlive the tests that started it."""
 
 
 def run(folder: Path, options: Options, say: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT. `say` is told when it is ready.
+    """Serve until SIGTERM or SIGINT; `say` gets a line when the server is ready.
 
     Raises:
         Problem: the DIR is served already, the port is taken, a workspace cannot be added, Azurite does not start.
@@ -116,12 +116,14 @@ async def _storage(folder: Path) -> AsyncIterator[Storage]:
 
 
 async def _workspaces(options: Options, add: Callable[..., Any], world: World) -> None:
-    """Add those asked for that are missing."""
+    """Add the workspaces that are asked for and missing."""
     there = {each.name: each.tenant_id for each in world.workspaces()}
     wanted = options.workspaces or (() if there else DEFAULT_WORKSPACES)
     for name, tenant_id in options.tenants.items():
         if name not in wanted and name not in there:
-            raise provision.Unusable(f"--tenant {name}={tenant_id}: there is no workspace {name}")
+            raise provision.Unusable(
+                f"--tenant {name}={tenant_id}: there is no workspace {name}: add --workspace {name}"
+            )
         if there.get(name, tenant_id) != tenant_id:
             raise provision.Unusable(f"--tenant {name}={tenant_id}: workspace {name} is in tenant {there[name]}")
     for name in wanted:
@@ -146,14 +148,14 @@ def _app(folder: Path, secret: str, options: Options, *, world: World, storage: 
 
 
 def _cluster(folder: Path, port: int, options: Options, *, world: World, storage: Storage, login: Login) -> Cluster:
-    surroundings, jobs = state.way(folder, port), folder.resolve() / "jobs"
+    surroundings, jobs = state.connection_variables(folder, port), folder.resolve() / "jobs"
     cluster = Cluster(jobs, surroundings, nodes=options.nodes, world=world, storage=storage, login=login)
     cluster.recover()
     return cluster
 
 
 def _listen(folder: Path, port: int) -> socket.socket:
-    """On loopback only: submitted commands run here."""
+    """A socket on loopback only, because submitted commands run here."""
     before = state.last(folder)
     if port == 0 and before is not None:
         with contextlib.suppress(OSError):  # somebody took it meanwhile: any other will do
@@ -161,7 +163,7 @@ def _listen(folder: Path, port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port))
     except (OSError, OverflowError) as error:
-        raise Problem(f"--port {port}: {error}; leave it out for a free one") from error
+        raise Problem(f"--port {port}: {error}; leave out --port for a free one") from error
 
 
 def _config(app: App, door: Door) -> uvicorn.Config:
@@ -192,17 +194,17 @@ class Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Called by uvicorn."""
+        """Start listening, then report readiness; uvicorn calls this."""
         await super().startup(sockets)
         self._ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Nothing: uvicorn would raise the signal again at its end, before Azurite has saved."""
+        """Do nothing: uvicorn would raise the signal again at its end, before Azurite has saved."""
         yield
 
     def obey_signals(self, *, leashed: bool) -> None:
-        """SIGTERM and SIGINT end the server, and the end of stdin where it is leashed."""
+        """Let SIGTERM and SIGINT end the server, and the end of stdin where it is leashed."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
@@ -210,7 +212,7 @@ class Server(uvicorn.Server):
             loop.add_reader(sys.stdin.fileno(), self._read_leash)
 
     def end(self) -> None:
-        """Stop soon."""
+        """Ask the server to stop."""
         self.should_exit = True
 
     def _read_leash(self) -> None:

@@ -1,4 +1,4 @@
-"""The files of one DIR that say whether it is served, and how to reach who serves it."""
+"""The files of one DIR that say whether it is served and how to reach its server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Running:
     pid: int
     port: int
     secret: str
-    """Opens the control door."""
+    """What requests to the control door carry."""
 
 
 def record(folder: Path, running: Running) -> None:
@@ -36,7 +36,7 @@ def last(folder: Path) -> Running | None:
 
 
 def running(folder: Path) -> Running:
-    """The server of this DIR. Problem where there is none."""
+    """The server of this DIR. Raises Problem where there is none."""
     found = last(folder)
     if found is None:
         raise Problem(f"{folder} holds no sandbox: start one with azureml-sandbox serve {folder} --background")
@@ -47,19 +47,22 @@ def running(folder: Path) -> Running:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the DIR; the operating system lets go with the process. Problem where another one holds it."""
+    """Hold the DIR's lock, which the operating system releases with the process.
+
+    Raises Problem where another one holds it.
+    """
     with (folder / ".lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             found = last(folder)
             who = f" by process {found.pid} on port {found.port}" if found is not None else ""
-            raise Problem(f"{folder} is served already{who}: azureml-sandbox stop {folder}") from error
+            raise Problem(f"{folder} is served already{who}: end it with azureml-sandbox stop {folder}") from error
         yield
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a server has this DIR."""
+    """Whether a server is running over this DIR."""
     try:
         with locked(folder):
             return False
@@ -72,14 +75,14 @@ def environment(folder: Path) -> dict[str, str]:
     port = running(folder).port
     principal = Principal.obtain(folder / "principal.json")
     return {
-        **way(folder, port),
+        **connection_variables(folder, port),
         "AZURE_TENANT_ID": principal.tenant_id,
         "AZURE_CLIENT_ID": principal.client_id,
         "AZURE_CLIENT_SECRET": principal.client_secret,
     }
 
 
-def way(folder: Path, port: int) -> dict[str, str]:
+def connection_variables(folder: Path, port: int) -> dict[str, str]:
     """The variables that lead to the server on this port, without the login of its principal."""
     proxy, authority = f"http://127.0.0.1:{port}", str(Keys(folder.resolve()).authority)
     return {
@@ -94,4 +97,4 @@ def way(folder: Path, port: int) -> dict[str, str]:
 
 
 BYPASSES = ("NO_PROXY", "no_proxy")
-"""Variables to unset: they would lead clients past the sandbox."""
+"""The variables to unset, which would lead clients past the sandbox."""

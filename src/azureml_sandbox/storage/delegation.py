@@ -1,7 +1,7 @@
-"""SAS that the service itself hands out: signed with a user delegation key, as its log URLs were recorded to be.
+"""The SAS that the service itself hands out, signed with a user delegation key as its recorded log URLs are.
 
-Azurite derives such keys from a seed that everybody can read in its source; `start.js` gives it one of this DIR's own,
-so that nobody makes keys but who asks storage with a token, and this module.
+Azurite derives such keys from a seed that everybody can read in its source. `start.js` gives it a seed of this DIR's
+own, so that only this module makes keys, and Azurite for clients that ask it with a token.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from azure.storage.blob import (
 )
 
 SERVICE, SERVICE_TENANT = "00000000-0000-4000-8000-0000000000a1", "00000000-0000-4000-8000-0000000000a2"
-"""Who signs for the service: object id and tenant of Azure Machine Learning's own application (made up)."""
+"""The signer of the service's SAS: object id and tenant of Azure Machine Learning's own application (made up)."""
 
 _VERSION = "2019-07-07"
 """`skv` of the recorded SAS."""
@@ -30,7 +30,7 @@ _EARLIER = timedelta(minutes=10)
 
 
 def seed(accounts: Mapping[str, str]) -> str:
-    """What this DIR's delegation keys derive from; as secret as the accounts' keys."""
+    """The seed of this DIR's delegation keys; it is as secret as the accounts' keys."""
     return hashlib.sha256("\n".join(sorted(accounts.values())).encode()).hexdigest()
 
 
@@ -53,7 +53,7 @@ def delegated_sas(
 
 
 def _key(accounts: Mapping[str, str], start: datetime, expiry: datetime) -> UserDelegationKey:
-    """As Azurite derives it (`getUserDelegationKeyValue` of 3.37)."""
+    """The delegation key as Azurite derives it (`getUserDelegationKeyValue` of 3.37)."""
     key = UserDelegationKey()  # type: ignore[no-untyped-call]
     key.signed_oid, key.signed_tid = SERVICE, SERVICE_TENANT
     key.signed_start, key.signed_expiry = (when.strftime("%Y-%m-%dT%H:%M:%SZ") for when in (start, expiry))

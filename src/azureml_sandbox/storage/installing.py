@@ -1,4 +1,4 @@
-"""An installation that is watched by the folder it fills: a bar on a terminal, a line now and then elsewhere."""
+"""An installation with its progress, by the size of its folder: a bar on a terminal, lines now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 LOOK_EVERY_S = 0.5
 TELL_EVERY_S = 10.0
-"""In a pipe or a build server's log."""
+"""Seconds between two lines in a pipe or a build server's log."""
 Tell = Callable[[int], None]
-"""Hears how many MB (powers of ten) lie in the folder."""
+"""Takes the number of MB (powers of ten) that lie in the folder."""
 
 
 def watched(command: Sequence[str], folder: Path, environment: Mapping[str, str], *, expected_mb: int) -> int:
-    """Run it in the folder to its end; its exit code. What it says on stderr goes there."""
+    """Run a command in the folder to its end and show its progress; returns its exit code. Its stderr is passed on."""
     with (
         subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as running,  # noqa: S603 - npm
         _told(expected_mb) as tell,
@@ -29,7 +29,7 @@ def watched(command: Sequence[str], folder: Path, environment: Mapping[str, str]
 
 
 def size_mb(folder: Path) -> int:
-    """Of all files below it; what vanishes meanwhile counts nothing."""
+    """The size of all files below the folder, in MB; a file that vanishes meanwhile counts 0."""
     return sum(_size(path) for path in folder.rglob("*")) // 1_000_000
 
 
@@ -54,13 +54,13 @@ def _told(expected_mb: int) -> Iterator[Tell]:
 
 
 class Lines:
-    """At most one line in `TELL_EVERY_S`."""
+    """Progress as text: at most one line in `TELL_EVERY_S` seconds."""
 
     def __init__(self, expected_mb: int) -> None:
         self._expected_mb, self._last = expected_mb, time.monotonic()
 
     def __call__(self, mb: int) -> None:
-        """Tells, where the last line is old enough."""
+        """Print a line where the last one is old enough."""
         if time.monotonic() - self._last >= TELL_EVERY_S:
             self._last = time.monotonic()
             print(f"{mb} of about {self._expected_mb} MB", file=sys.stderr, flush=True)  # noqa: T201 - before the CLI is there

@@ -25,7 +25,7 @@ _SIGNED = (
 
 
 def authorization(account: str, key: str, *, method: str, path: str, query: str, headers: Mapping[str, str]) -> str:
-    """The header that is right for this request; path and query as sent, percent-encoding included."""
+    """The `Authorization` header of this request; path and query are as sent, percent-encoding included."""
     headers = {name.lower(): value for name, value in headers.items()}
     values = [headers.get(name, "") for name in _SIGNED]
     values[2] = "" if values[2] == "0" else values[2]

@@ -1,6 +1,6 @@
-"""Blobs of the sandbox's storage accounts: real Azurite, addressed directly by handlers and loaders.
+"""The blobs of the sandbox's storage accounts, as the server's own handlers and jobs reach them: in Azurite directly.
 
-Clients come another way: through the front and `relay.py`, to the same Azurite.
+Clients reach the same Azurite through `front/relay.py`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Storage:
         )
 
     async def stop(self) -> None:
-        """Close connections and return when Azurite has written what it holds."""
+        """Close the connections and stop Azurite; return when it has written its metadata."""
         await self.session.close()
         await self._azurite.stop()
 
@@ -97,7 +97,7 @@ class Storage:
         return f"127.0.0.1:{self._azurite.port}"
 
     def account_key(self, account: str) -> str:
-        """The account's key, base64; KeyError for an account that is not the sandbox's."""
+        """The account's key, base64. Raises KeyError for an account that is not the sandbox's."""
         return self.accounts[account]
 
     def sas_url(self, account: str, container: str, blob: str | None, permissions: str, hours: float) -> str:
@@ -106,7 +106,10 @@ class Storage:
         return f"https://{account}{SUFFIX}{_path(container, blob)}?{sas}"
 
     def keyed_sas(self, account: str, container: str, permissions: str, hours: float) -> str:
-        """A SAS for a container, signed with the account's key. KeyError for an account that is not the sandbox's."""
+        """A SAS for a container, signed with the account's key.
+
+        Raises KeyError for an account that is not the sandbox's.
+        """
         return generate_container_sas(
             account,
             container,
@@ -116,7 +119,7 @@ class Storage:
         )
 
     async def create_container(self, account: str, container: str) -> None:
-        """Repeatable: a container that is there stays as it is."""
+        """Create a container. Repeatable: a container that exists stays as it is."""
         await self._ask("PUT", account, _path(container), {"restype": "container"}, allowed=("ContainerAlreadyExists",))
 
     async def put(
@@ -130,7 +133,7 @@ class Storage:
         metadata: Mapping[str, str] | None = None,
         append: bool = False,
     ) -> None:
-        """Write a block blob whole, with its MD5; or add to the end of an append blob, made when missing.
+        """Write a whole block blob with its MD5, or add to the end of an append blob, which is made if it is missing.
 
         Not repeatable with `append`.
         """
@@ -147,7 +150,7 @@ class Storage:
             await self._ask("PUT", account, path, {"comp": "appendblock"}, {"Content-MD5": _md5(part)}, data=part)
 
     async def read(self, account: str, container: str, blob: str) -> bytes:
-        """The whole content; StorageError 404 where there is none."""
+        """The whole content of a blob. Raises StorageError (404) where there is none."""
         return await self._ask("GET", account, _path(container, blob), {})
 
     async def exists(self, account: str, container: str, blob: str) -> bool:
@@ -161,11 +164,11 @@ class Storage:
         return True
 
     async def delete(self, account: str, container: str, blob: str) -> None:
-        """Repeatable: a blob that is not there is deleted."""
+        """Delete a blob. Repeatable: a blob that does not exist counts as deleted."""
         await self._ask("DELETE", account, _path(container, blob), {}, allowed=("BlobNotFound",))
 
     async def change(self, account: str, container: str, blob: str) -> None:
-        """Write the blob again with one more byte, its kind, content type and metadata kept. Not repeatable."""
+        """Add one byte to a blob; its kind, content type and metadata are kept. Not repeatable."""
         url = self._url(account, _path(container, blob), {})
         async with self.session.get(url, headers={"x-ms-version": VERSION}) as answer:
             data, headers = await answer.read(), answer.headers
@@ -179,7 +182,7 @@ class Storage:
         await self.put(account, container, blob, data + b"\n", content_type=kind, metadata=metadata)
 
     async def list(self, account: str, container: str, prefix: str = "") -> AsyncIterator[Blob]:
-        """All blobs whose name starts so, in the service's order."""
+        """All blobs whose name begins with `prefix`, in the service's order."""
         query = {"restype": "container", "comp": "list", "prefix": prefix}
         while True:
             answer = await self._ask("GET", account, _path(container), query)
@@ -195,7 +198,7 @@ class Storage:
             query["marker"] = marker
 
     def full_access(self, account: str) -> str:
-        """A query string that opens the whole account, for the sandbox's own use. Minted once."""
+        """A query string that opens the whole account, for the sandbox's own use; it is signed once."""
         if account not in self._signed:
             self._signed[account] = generate_account_sas(
                 account,
@@ -217,7 +220,7 @@ class Storage:
         data: bytes = b"",
         allowed: tuple[str, ...] = (),
     ) -> bytes:
-        """The answer's body; an error whose code is allowed is an empty one."""
+        """The answer's body; empty for an error whose code is `allowed`. Raises StorageError for any other error."""
         url = self._url(account, path, query)
         sent = {"x-ms-version": VERSION, **(headers or {})}
         async with self.session.request(method, url, headers=sent, data=data or None) as answer:

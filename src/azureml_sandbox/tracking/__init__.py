@@ -1,7 +1,7 @@
-"""MLflow: the same runs, metrics and artifacts that run history, metrics and artifacts show.
+"""The MLflow service: the same runs, metrics and artifacts that the other services show.
 
-The messages are mlflow-skinny's own protobufs, `experiments`, `runs`, `search`, `writes` and `history` answer them.
-Not spoken, because nothing is known of how the service answers: log-inputs, traces, models that are created.
+The messages are mlflow-skinny's own protobufs; `experiments`, `runs`, `search`, `writes` and `history` answer them.
+Routes whose real answers are not known are left out: log-inputs, traces, creating models.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Spoken = tuple[str, str, type[Any], Callable[[Call, Any], Any], Effect]
 
 
 def _no_models(_call: Call, _request: mlflow.SearchLoggedModels) -> mlflow.SearchLoggedModels.Response:
-    """POST logged-models/search: none. MLflow 3 asks when it lists artifacts, and fails without an answer."""
+    """POST logged-models/search: no models. MLflow 3 asks when it lists artifacts, and fails without an answer."""
     return mlflow.SearchLoggedModels.Response()
 
 

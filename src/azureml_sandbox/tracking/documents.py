@@ -1,7 +1,7 @@
-"""The service's documents as MLflow's messages.
+"""The service's documents, turned into MLflow's messages.
 
 The order and the doubling of tags are recorded: what was sent, then what the service knows itself, `mlflow.user` again
-with the user's real name. That other clients' run names and parents appear in the same way is an assumption.
+with the user's real name. Assumption: the run names and parents of other clients appear in the same way.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def service_status(status: int) -> str:
 
 
 def service_time(milliseconds: int) -> str:
-    """A client's time in the service's form. Refused (400) for one that no calendar has."""
+    """A client's time in the service's form. Raises Refused (400) for a time that no calendar has."""
     try:
         return instants.text(milliseconds * instants.MILLISECOND)
     except (ValueError, OverflowError, OSError) as wrong:
@@ -68,13 +68,13 @@ def experiment(document: Document) -> Experiment:
 
 
 def artifact_uri(workspace: Workspace, experiment_name: str, run_id: str) -> str:
-    """Where azureml-mlflow finds a run's files: it takes host, workspace, experiment name and run from this text."""
+    """The URI of a run's files; azureml-mlflow takes host, workspace, experiment name and run from it."""
     host = workspace.api.removeprefix("https://")
     return f"azureml://{host}/mlflow/v2.0{workspace.arm_id}/experiments/{experiment_name}/runs/{run_id}/artifacts"
 
 
 def run_info(document: Document) -> RunInfo:
-    """What runs/update answers with: no artifact_uri in it (recorded)."""
+    """The answer to runs/update; it has no artifact_uri (recorded)."""
     info = RunInfo(
         run_uuid=document["runId"],
         run_id=document["runId"],
@@ -91,7 +91,7 @@ def run_info(document: Document) -> RunInfo:
 
 
 def run(workspace: Workspace, experiment_name: str, document: Document, metrics: Iterable[Metric]) -> Run:
-    """A run with its data."""
+    """A run with its metrics, parameters and tags."""
     info = run_info(document)
     properties = document.get("properties") or {}
     info.artifact_uri = properties.get("mlflow.artifactUri") or artifact_uri(workspace, experiment_name, info.run_id)
@@ -113,7 +113,7 @@ def is_scalar(series: Series) -> bool:
 
 
 def metric(series: Series, row: Document) -> Metric:
-    """One row; a row without a step is at step 0, for MLflow knows nothing else."""
+    """One row; a row without a step is shown at step 0, since MLflow has no rows without a step."""
     return Metric(
         key=series.name,
         value=float(row["data"][series.name]),

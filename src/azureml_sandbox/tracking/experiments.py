@@ -1,4 +1,4 @@
-"""MLflow's experiments. What MLflow calls deleted is an archived experiment; its runs stay as they are (assumption)."""
+"""MLflow's routes for experiments. An archived one is what MLflow calls deleted; its runs stay (assumption)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEWEST_FIRST = ["creation_time DESC", "experiment_id ASC"]
 
 
 def meant(call: Call, experiment_id: str) -> Document:
-    """The experiment of this id. Refused (404) where there is none."""
+    """The experiment of this id. Raises Refused (404) where there is none."""
     guid, experiments = call.workspace.guid, call.world.experiments
     found = experiments.named(guid, "Default") if experiment_id == DEFAULT_ID else experiments.get(guid, experiment_id)
     if found is None:
@@ -33,7 +33,7 @@ def meant(call: Call, experiment_id: str) -> Document:
 
 
 def create(call: Call, request: mlflow.CreateExperiment) -> mlflow.CreateExperiment.Response:
-    """POST experiments/create. Refused (409, RESOURCE_ALREADY_EXISTS) for a name that is taken."""
+    """POST experiments/create. Raises Refused (409, RESOURCE_ALREADY_EXISTS) for a name that is taken."""
     name = experiment_name(request.name)
     _untaken(call, name)
     made = call.world.experiments.create(call.workspace.guid, name)
@@ -84,13 +84,13 @@ def update(call: Call, request: mlflow.UpdateExperiment) -> mlflow.UpdateExperim
 
 
 def delete(call: Call, request: mlflow.DeleteExperiment) -> mlflow.DeleteExperiment.Response:
-    """POST experiments/delete: archived now."""
+    """POST experiments/delete: archive the experiment."""
     _archived(call, request.experiment_id, instants.text(instants.now()))
     return mlflow.DeleteExperiment.Response()
 
 
 def restore(call: Call, request: mlflow.RestoreExperiment) -> mlflow.RestoreExperiment.Response:
-    """POST experiments/restore."""
+    """POST experiments/restore: the experiment is no longer archived."""
     _archived(call, request.experiment_id, None)
     return mlflow.RestoreExperiment.Response()
 

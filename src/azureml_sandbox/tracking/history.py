@@ -1,4 +1,4 @@
-"""MLflow's metrics/get-history: one metric of one run, page by page."""
+"""MLflow's route metrics/get-history: one metric of one run, page by page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ since then it answers such clients (they still ask for 25,000), so it must cap w
 
 
 def get(call: Call, request: mlflow.GetMetricHistory) -> mlflow.GetMetricHistory.Response:
-    """GET metrics/get-history; nothing for a metric that was never logged."""
+    """GET metrics/get-history: the rows of a metric, none for a metric that was never logged."""
     guid, container = call.workspace.guid, runs.meant(call, request)["dataContainerId"]
     series = call.world.metrics.get(guid, container, request.metric_key)
     if series is None or not documents.is_scalar(series):

@@ -1,4 +1,4 @@
-"""The two messages that azureml-mlflow adds. They name files of MLflow's, which must be loaded before them."""
+"""The two messages that azureml-mlflow adds. They refer to MLflow's own files, which must be loaded before them."""
 
 from mlflow.protos import service_pb2
 

@@ -1,4 +1,4 @@
-"""MLflow's messages as the service reads and writes them: protobuf as JSON, in the recorded manner.
+"""Reads and writes MLflow's messages as the service does: protobuf as JSON, in the recorded manner.
 
 Recorded: whole numbers of 64 bits (times) are strings, empty lists are left out. NaN and the infinities are strings in
 both directions (seen with azureml-mlflow). The error body, with capitals and without `message`, is printed word for
@@ -59,7 +59,7 @@ async def _request(call: Call, kind: type[Any]) -> Any:  # noqa: ANN401 a protob
 
 
 def over_size(field: str, limit: int, size: int) -> Refused:
-    """In the service's words (mlflow/mlflow issue 11462; Azure/azure-sdk-for-python issue 35685)."""
+    """400 in the service's words (mlflow/mlflow issue 11462; Azure/azure-sdk-for-python issue 35685)."""
     return errors.invalid(
         f"A field of the entity is over the size limit. FieldName={field}, Limit={limit}, Size={size}."
         " See https://aka.ms/azure-machine-learning-limits for service limits documentation."
@@ -67,7 +67,7 @@ def over_size(field: str, limit: int, size: int) -> Refused:
 
 
 def within(field: str, size: int, limit: int) -> None:
-    """Refused (400) where `size` is above `limit`."""
+    """Raises Refused (400) where `size` is above `limit`."""
     if size > limit:
         raise over_size(field, limit, size)
 

@@ -1,4 +1,4 @@
-"""MLflow's runs: the same documents that run history shows. What MLflow calls deleted is a hidden run (assumption).
+"""MLflow's routes for runs, the same that run history shows. A hidden run is what MLflow calls deleted (assumption).
 
 Recorded: a run created here is `Running` at once, has no runType but the trait `mlflow`, and its createdUtc is the
 client's start_time, two seconds before the second that its runNumber tells.
@@ -24,7 +24,7 @@ _TRAITS = {"orchestrator": None, "traits": ["mlflow"], "attribution": None, "com
 
 
 def meant(call: Call, request: mlflow.GetRun) -> Document:
-    """The run a message names, by `run_id` or by the older `run_uuid`. Refused (404) where there is none."""
+    """The run a message names, by `run_id` or by the older `run_uuid`. Raises Refused (404) where there is none."""
     return stored_run(call, request.run_id or request.run_uuid)
 
 
@@ -56,7 +56,7 @@ def get(call: Call, request: mlflow.GetRun) -> mlflow.GetRun.Response:
 
 
 def update(call: Call, request: mlflow.UpdateRun) -> mlflow.UpdateRun.Response:
-    """POST runs/update: status, name, and with a terminal status the end."""
+    """POST runs/update: set status and name; a terminal status sets the end too."""
     document, change = meant(call, request), Document()
     if request.HasField("run_name"):
         change["displayName"] = request.run_name
@@ -69,13 +69,13 @@ def update(call: Call, request: mlflow.UpdateRun) -> mlflow.UpdateRun.Response:
 
 
 def delete(call: Call, request: mlflow.DeleteRun) -> mlflow.DeleteRun.Response:
-    """POST runs/delete: hidden."""
+    """POST runs/delete: hide the run."""
     _modified(call, stored_run(call, request.run_id), {"hidden": True})
     return mlflow.DeleteRun.Response()
 
 
 def restore(call: Call, request: mlflow.RestoreRun) -> mlflow.RestoreRun.Response:
-    """POST runs/restore."""
+    """POST runs/restore: show the run again."""
     _modified(call, stored_run(call, request.run_id), {"hidden": False})
     return mlflow.RestoreRun.Response()
 

@@ -1,4 +1,4 @@
-"""MLflow's runs/search: the filters, orders and page tokens of MLflow's own parser, over the service's documents."""
+"""MLflow's route runs/search: MLflow's own parser of filters, orders and page tokens, over the service's documents."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _candidates(call: Call, request: mlflow.SearchRuns) -> tuple[dict[str, str],
 
 
 def _entity(call: Call, names: dict[str, str], document: Document, request: mlflow.SearchRuns) -> Entity:
-    """What the parser compares. Metrics cost a query each run: they are asked where filter or order need them."""
+    """A run as MLflow's parser compares it; its metrics cost a query, and are read where filter or order need them."""
     wanted = "metric" in " ".join([request.filter, *request.order_by]).lower()
     metrics = runs.last_values(call, document) if wanted else ()
     run = documents.run(call.workspace, names[document["experimentId"].lower()], document, metrics)

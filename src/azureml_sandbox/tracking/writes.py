@@ -1,9 +1,9 @@
-"""What MLflow logs: metrics into the metric store, parameters and tags into the run's document.
+"""MLflow's routes that log: metrics go into the metric store, parameters and tags into the run's document.
 
 Limits: of a request, MLflow's REST documentation (1,000 metrics, 100 parameters, 100 tags, 1,000 together); of one
 metric in a request 250 rows, and of a run 200 parameters, in the service's own words (mlflow/mlflow issue 11462,
-Azure/azure-sdk-for-python issue 35685); the rest learn.microsoft.com. That MLflow's door enforces the documented 50
-metric names and the 1,000 characters of a tag is an assumption, the less kind one.
+Azure/azure-sdk-for-python issue 35685); the rest learn.microsoft.com. Assumption, the less kind one: MLflow's routes
+enforce the documented 50 metric names and the 1,000 characters of a tag.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def set_tag(call: Call, request: mlflow.SetTag) -> mlflow.SetTag.Response:
 
 
 def delete_tag(call: Call, request: mlflow.DeleteTag) -> mlflow.DeleteTag.Response:
-    """POST runs/delete-tag. Refused (404) for a tag that is not there."""
+    """POST runs/delete-tag. Raises Refused (404) for a tag that is not there."""
     document = stored_run(call, request.run_id)
     if request.key not in document["tags"]:
         raise errors.not_found("Tag", request.key)
@@ -71,7 +71,7 @@ def log_batch_async(call: Call, request: LogBatchAsync) -> LogBatchAsync.Respons
 
 
 def data_status(call: Call, request: GetRunDataStatus) -> GetRunDataStatus.Response:
-    """GET preview runs/get-run-data-status."""
+    """GET preview runs/get-run-data-status: whether the metrics of a tracking id can be read."""
     stored_run(call, request.run_id)
     return GetRunDataStatus.Response(is_complete=bodies.number(request.batch_tracking_id) <= instants.now())
 
@@ -93,7 +93,7 @@ def _log(
     parameters: Iterable[mlflow.Param] = (),
     tags: Iterable[mlflow.RunTag] = (),
 ) -> int:
-    """Store what was logged; the tick at which its metrics can be read."""
+    """Store what was logged; returns the tick from which its metrics can be read."""
     lag = int(call.request.app.state.faults.ingestion_lag_ms) * instants.MILLISECOND
     visible = instants.now() + lag if lag else 0
     with call.world.transaction():
@@ -123,7 +123,10 @@ def _change(parameters: Iterable[mlflow.Param], tags: Iterable[mlflow.RunTag]) -
 
 
 def _once(parameters: Iterable[mlflow.Param]) -> dict[str, str]:
-    """Parameters are immutable: the same request must not say two things either."""
+    """The parameters by name.
+
+    Raises Refused (400) where one has two values: parameters are immutable within a request too.
+    """
     given: dict[str, str] = {}
     for parameter in parameters:
         if given.setdefault(parameter.key, parameter.value) != parameter.value:

@@ -1,8 +1,8 @@
-"""What the sandbox knows: workspaces, and for each its experiments, runs, metrics, artifacts, jobs and assets.
+"""The state of a sandbox: workspaces, and for each its experiments, runs, metrics, artifacts, jobs and assets.
 
-State lies in one SQLite file (WAL) and survives a restart; SQL is spoken in this package only. Everything but the
-workspaces themselves is addressed by the workspace's `guid`. Nothing here checks the service's limits: handlers do,
-so that loaded recordings may break them as the service's own values do.
+The state is one SQLite file (WAL mode) and survives a restart; only this package speaks SQL. Everything but the
+workspaces themselves is addressed by the workspace's `guid`. The service's limits are checked by the handlers, not
+here: loaded recordings break them, as the service's own values do.
 
     world = World.open(folder / "world.db")
     world.add_workspace(Workspace("ws", subscription, "group", "eastus", tenant, guid, "account"))
@@ -79,7 +79,7 @@ class Workspace:
 
     @property
     def api(self) -> str:
-        """Where the data plane of its region answers."""
+        """Base URL of the data plane in the workspace's region."""
         return f"https://{self.region}.api.azureml.ms"
 
     @property
@@ -107,15 +107,18 @@ class World:
         return cls(Database(path))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._database.sql.close()
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All or nothing; joins the transaction that is open. Never await inside: requests share the connection."""
+        """A transaction, all or nothing; an inner one joins the outer one.
+
+        Never await inside: all requests share the connection.
+        """
         return self._database.transaction()
 
     def add_workspace(self, workspace: Workspace) -> None:
-        """Add a workspace with its experiment `Default`; sqlite3.IntegrityError where name or guid is taken."""
+        """Add a workspace with its experiment `Default`. Raises sqlite3.IntegrityError where name or guid is taken."""
         with self.transaction():
             self._database.run(
                 "insert into workspace (guid, address, name, subscription_id, resource_group, region, tenant_id,"
@@ -132,11 +135,11 @@ class World:
             self.experiments.create(workspace.guid, "Default")
 
     def workspaces(self) -> Sequence[Workspace]:
-        """All of them."""
+        """All workspaces, in the order of their addresses."""
         return [_workspace(row) for row in self._database.all("select * from workspace order by address")]
 
     def workspace(self, subscription: str, group: str, name: str) -> Workspace | None:
-        """The workspace of this address, in whatever case it is written."""
+        """The workspace of this address, whatever its case; None where there is none."""
         row = self._database.one("select * from workspace where address = ?", _address(subscription, group, name))
         return _workspace(row) if row is not None else None
 

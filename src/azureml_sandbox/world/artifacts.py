@@ -1,4 +1,4 @@
-"""The artifact index: what was registered, and where its bytes lie. Bytes themselves lie in Azurite."""
+"""The artifact index: which files are registered, and where their bytes lie. The bytes themselves lie in Azurite."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Artifacts:
         )
 
     def get(self, workspace: str, address: Address, path: str) -> Document | None:
-        """One entry."""
+        """One entry; None where there is none."""
         return self._database.document(
             "select document from artifact where workspace = ? and origin = ? and container = ? and path = ?",
             workspace,
@@ -73,7 +73,7 @@ class Artifacts:
     def page(
         self, workspace: str, address: Address, *, prefix: str = "", after: str = "", limit: int = 500
     ) -> Sequence[Document]:
-        """Entries whose path begins with `prefix`, by path, those beyond `after`."""
+        """At most `limit` entries whose path begins with `prefix` and comes after `after`, in the order of paths."""
         rows = self._database.all(
             "select document from artifact where workspace = ? and origin = ? and container = ? and path > ?"
             " and path >= ? and path < ? order by path limit ?",

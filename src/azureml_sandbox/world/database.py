@@ -1,4 +1,4 @@
-"""The one SQLite connection behind the world, and how documents lie in it."""
+"""The one SQLite connection behind the world, and the JSON form in which documents are stored."""
 
 from __future__ import annotations
 

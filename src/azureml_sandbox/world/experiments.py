@@ -21,7 +21,7 @@ class Experiments:
         self._database = database
 
     def get(self, workspace: str, experiment_id: str) -> Document | None:
-        """By id."""
+        """The experiment of this id; None where there is none."""
         return self._database.document(
             "select document from experiment where workspace = ? and experiment_id = ?",
             workspace,
@@ -29,7 +29,7 @@ class Experiments:
         )
 
     def named(self, workspace: str, name: str) -> Document | None:
-        """By name, archived ones too."""
+        """The experiment of this name, archived or not; None where there is none."""
         return self._database.document(
             "select document from experiment where workspace = ? and name = ?", workspace, name
         )
@@ -37,7 +37,7 @@ class Experiments:
     def create(
         self, workspace: str, name: str, *, experiment_id: str | None = None, created: int | None = None
     ) -> Document:
-        """A new experiment with the service's own fields; sqlite3.IntegrityError where the name or id is taken."""
+        """A new experiment with the service's own fields. Raises sqlite3.IntegrityError where name or id is taken."""
         document: Document = {
             "experimentId": experiment_id or str(uuid4()),
             "name": name,
@@ -86,7 +86,7 @@ class Experiments:
         return [(row["seq"], loads(row["document"])) for row in rows]
 
     def delete(self, workspace: str, experiment_id: str) -> None:
-        """Remove it; its runs must be gone."""
+        """Remove an experiment, which must have no runs any more."""
         self._database.run(
             "delete from experiment where workspace = ? and experiment_id = ?", workspace, experiment_id.lower()
         )

@@ -1,4 +1,4 @@
-"""Changes of runs that were accepted and do not show yet. They outlive the process, as the service's own do."""
+"""Changes of runs that were accepted and do not show yet. They survive a restart, as the service's own do."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from azureml_sandbox.world.runs import Runs
 
 
 class LateChanges:
-    """What runs will say later, in the order in which it was told."""
+    """The accepted changes that do not show yet, in the order in which they were sent."""
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database, self._runs = database, runs
         self._waiting = database.one("select 1 from late") is not None
 
     def add(self, workspace: str, run_id: str, change: Document, due: int) -> None:
-        """Lay these keys over the run from tick `due` on."""
+        """Let the run show these keys from tick `due` on."""
         self._database.run(
             "insert into late (workspace, run_id, due, change) values (?, ?, ?, ?)",
             workspace,
@@ -25,7 +25,7 @@ class LateChanges:
         self._waiting = True
 
     def ahead(self, workspace: str, run: Document) -> Document:
-        """The run with all that is yet to show."""
+        """The run with every change that does not show yet."""
         if not self._waiting:
             return run
         found = self._database.all(
@@ -36,7 +36,7 @@ class LateChanges:
         return run
 
     def settle(self, at: int) -> None:
-        """Let everything show that is due at this tick."""
+        """Apply every change that is due at this tick."""
         if not self._waiting:
             return
         with self._database.transaction():

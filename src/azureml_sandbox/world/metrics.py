@@ -121,7 +121,7 @@ class Metrics:
         return [(row["id"], loads(row["document"])) for row in found]
 
     def last(self, workspace: str, container: str, *, visible: int | None = None) -> Sequence[tuple[Series, Document]]:
-        """The row logged last of each series of a container."""
+        """Each series of a container with its last row; with `visible`, the last row readable at that tick."""
         found = self._database.all(
             "select series.*, (select document from metric_row where metric_row.series = series.id and visible <= ?"
             " order by id desc limit 1) as latest from series where workspace = ? and container = ? order by id",

@@ -1,4 +1,4 @@
-"""What ARM holds beside run history: job documents as submitted, and assets (datastores, computes, data, codes …)."""
+"""ARM's resources: job documents as submitted, and assets (datastores, computes, data, codes …)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Jobs:
         )
 
     def get(self, workspace: str, name: str) -> Job | None:
-        """One job."""
+        """One job; None where there is none."""
         row = self._database.one(
             "select name, created, seq, document from job where workspace = ? and name = ?", workspace, name
         )
@@ -52,7 +52,7 @@ class Jobs:
     def page(
         self, workspace: str, view: View, *, before: tuple[int, int] | None = None, limit: int = 100
     ) -> Sequence[Job]:
-        """Newest first; `before` is (created, seq) of the last job of the page before."""
+        """One page of jobs, newest first; `before` is (created, seq) of the last job of the page before."""
         created, seq = before or (1 << 62, 1 << 62)
         rows = self._database.all(
             f"select name, created, seq, document from job where workspace = ? and (created, seq) < (?, ?)"  # noqa: S608 one of three constants
@@ -72,7 +72,7 @@ class Assets:
         self._database = database
 
     def put(self, workspace: str, kind: Kind, name: str, document: Document, version: str = "") -> None:
-        """Insert or replace one."""
+        """Insert or replace one resource."""
         self._database.run(
             "insert into asset (workspace, kind, name, version, document) values (?, ?, ?, ?, ?)"
             " on conflict (workspace, kind, name, version) do update set document = excluded.document",
@@ -84,7 +84,7 @@ class Assets:
         )
 
     def get(self, workspace: str, kind: Kind, name: str, version: str = "") -> Document | None:
-        """One."""
+        """One resource; None where there is none."""
         return self._database.document(
             "select document from asset where workspace = ? and kind = ? and name = ? and version = ?",
             workspace,

@@ -1,4 +1,4 @@
-"""Runs: whole wire documents (`Run` of run-history.json), with columns for what queries ask."""
+"""Runs: whole wire documents (`Run` of run-history.json), with columns for what queries ask for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Comparison:
     value: str | int | None
 
     def sql(self) -> tuple[str, list[object]]:
-        """The condition and what is bound to it."""
+        """The SQL condition and the values bound to it."""
         if self.value is None:
             return self._null()
         left, bound = ("json_extract(document, ?)", [self.subject]) if self._path else (self.subject, [])
@@ -50,7 +50,7 @@ class Every:
     conditions: tuple[Condition, ...] = ()
 
     def sql(self) -> tuple[str, list[object]]:
-        """The condition and what is bound to it."""
+        """The SQL condition and the values bound to it."""
         return _joined(self.conditions, " and ", "true")
 
 
@@ -61,7 +61,7 @@ class Either:
     conditions: tuple[Condition, ...]
 
     def sql(self) -> tuple[str, list[object]]:
-        """The condition and what is bound to it."""
+        """The SQL condition and the values bound to it."""
         return _joined(self.conditions, " or ", "false")
 
 
@@ -99,7 +99,7 @@ class Runs:
         return self._database.document("select document from run where workspace = ? and run_id = ?", workspace, run_id)
 
     def many(self, workspace: str, run_ids: Iterable[str]) -> Mapping[str, Document]:
-        """Those of the ids that exist."""
+        """The runs that exist among these ids, by id."""
         wanted, found = list(run_ids), dict[str, Document]()
         for start in range(0, len(wanted), _CHUNK):
             part = wanted[start : start + _CHUNK]

@@ -70,7 +70,7 @@ create table if not exists asset (         -- ARM resources other than jobs; ver
     unique (workspace, kind, name, version)
 );
 
-create table if not exists late (          -- what runs will say from tick `due` on
+create table if not exists late (          -- changes that runs show from tick `due` on
     id integer primary key,
     workspace text not null, run_id text not null,
     due integer not null,

@@ -1,7 +1,7 @@
-"""A workspace with every oddity that the service is known to answer, or that its documents allow: `sample --hostile`.
+"""Runs with every oddity that the service is known to answer or that its documents allow: `sample --hostile`.
 
-One run an oddity, named after it. Each says in `oddity` what is odd, and in `omissions` what a target with the
-documented limits cannot have of it; everything else of it can be carried.
+Each oddity has one run, named after it: `oddity` says what is odd, `omissions` what a target with the documented
+limits cannot have of the run; everything else of it can be carried.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ FAMILIES = ("values", "files", "more", "kinds")
 
 
 def hostile_experiments(seed: int) -> Sequence[Document]:
-    """One to hold them, one that is archived, one that holds the owner of a reused step."""
+    """The experiments of the hostile runs: that of most, an archived one, that of a reused step's owner."""
     return [home(seed), archived_home(seed), other_home(seed)]
 
 
 def hostile_runs(seed: int, workspace: Workspace, families: Collection[str] = FAMILIES) -> Iterator[SampledRun]:
-    """All of them, parents first."""
+    """The hostile runs of these families, parents first."""
     if "values" in families:
         yield from odd_values(seed, workspace)
     if "files" in families:

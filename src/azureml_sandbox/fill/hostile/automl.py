@@ -1,7 +1,8 @@
-"""AutoML of every task type, with the runs below it. Pure.
+"""AutoML runs of every task type, with the runs below them. Pure.
 
 Recorded: classification and forecasting jobs, object detection; properties and tags of the first. The other task types
-are the swagger's. That a model's run is `{parent}_0` is recorded, that it lies below it is an assumption.
+are the swagger's. The id of a model's run, `{parent}_0`, is recorded; that the run lies below the parent is an
+assumption.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _BELOW = ("setup", "featurize", "ModelExplain")
 
 
 def odd_automl(seed: int, workspace: Workspace) -> Iterator[SampledRun]:
-    """A family a task type; classification has the runs beside its models too."""
+    """A parent with its runs for each task type; classification also has the runs beside its models."""
     for number, (task, details) in enumerate(_TASKS.items()):
         parent = _parent(made(seed, f"automl-{task}", _FIRST + number), task)
         limits = {"maxTrials": 1, "timeout": "PT10H", "maxConcurrentTrials": 1}

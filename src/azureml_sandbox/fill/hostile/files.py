@@ -14,7 +14,7 @@ _FIRST = 60
 
 
 def odd_files(seed: int) -> Iterator[SampledRun]:
-    """All of them."""
+    """The runs whose files are odd."""
     for number, (name, make) in enumerate(_ODDITIES.items()):
         run = make(made(seed, name, _FIRST + number))
         yield replace(run, oddity=make.__doc__ or "", omissions=_OMITTED.get(name, ()))
@@ -22,7 +22,7 @@ def odd_files(seed: int) -> Iterator[SampledRun]:
 
 
 def _odd_names(run: Document) -> SampledRun:
-    """Legal names that a careless client mangles. `..` stands inside a name, never as a name."""
+    """The files have legal names that a careless client mangles; `..` stands inside a name, never as a name."""
     room = _BLOB_NAME - len(f"{RUN_ORIGIN}/{run['dataContainerId']}/outputs/")
     names = [
         "a#b.txt",
@@ -40,7 +40,7 @@ def _odd_names(run: Document) -> SampledRun:
 
 
 def _kinds_of_blobs(run: Document) -> SampledRun:
-    """Empty files answer a ranged read with 416; append blobs and block lists have no MD5 (all recorded); metadata."""
+    """Empty files answer a ranged read with 416, append blobs and block lists have no MD5 (all recorded); metadata."""
     return SampledRun(
         run,
         files=[
@@ -56,7 +56,7 @@ def _kinds_of_blobs(run: Document) -> SampledRun:
 
 
 def _elsewhere(run: Document) -> SampledRun:
-    """Registered where it lies, in another datastore than the artifact store (recorded)."""
+    """A file lies in another datastore than the artifact store and is registered there (recorded)."""
     blob = f"promptflow/PromptFlowArtifacts/{run['runId']}/instance_results.jsonl"
     return SampledRun(
         run, files=[SampledFile("instance_results.jsonl", b'{"line": 1}\n', datastore=BLOB_STORE, blob=blob)]
@@ -64,7 +64,7 @@ def _elsewhere(run: Document) -> SampledRun:
 
 
 def _disagreeing(run: Document) -> SampledRun:
-    """The index has an entry without a blob, storage a blob without an entry."""
+    """The index has an entry without a blob, and storage has a blob without an entry."""
     return SampledRun(
         run,
         files=[
@@ -82,7 +82,9 @@ def _prefixed(seed: int, name: str) -> SampledRun:
         SampledFile(path, f"{name} {path}".encode())
         for path in ("outputs/a.txt", "outputs_old/a.txt", "outputs/outputs/a.txt")
     ]
-    return SampledRun(run, files=files, oddity="Its place is a prefix of another run's, its folder one of another's.")
+    return SampledRun(
+        run, files=files, oddity="Names of its container and folders begin other names, or begin with them."
+    )
 
 
 _ODDITIES: Mapping[str, Callable[[Document], SampledRun]] = {
@@ -94,4 +96,4 @@ _ODDITIES: Mapping[str, Callable[[Document], SampledRun]] = {
 _OMITTED: Mapping[str, Sequence[str]] = {
     "disagreeing": ["file outputs/listed_but_gone.bin"],
 }
-"""What no target can have of each; `values._OMITTED` says how it is written."""
+"""What no target can have of each run; `values._OMITTED` says in which form."""

@@ -56,7 +56,7 @@ def job(workspace: Workspace, run: Document, kind: Type, seed: int, **properties
 
 
 def odd_kinds(seed: int, workspace: Workspace) -> Iterator[SampledRun]:
-    """All of them, parents first."""
+    """The runs of these kinds, parents first."""
     yield from _commands(seed, workspace)
     yield from _sweep(seed, workspace)
     yield from _old_sdk(seed)
@@ -96,7 +96,7 @@ def _commands(seed: int, workspace: Workspace) -> Iterator[SampledRun]:
 
 
 def _spark(workspace: Workspace, run: Document, seed: int) -> Document:
-    """As a schedule's spark job was recorded."""
+    """The ARM job of a spark run, in the form in which a schedule's spark job was recorded."""
     usual = job(workspace, run, "command", seed)
     kept = {
         key: value for key, value in usual["properties"].items() if key not in {"command", "limits", "distribution"}
@@ -151,7 +151,7 @@ def _trial(seed: int, parent: Document, number: int, values: Document) -> Sample
 
 
 def _old_sdk(seed: int) -> Iterator[SampledRun]:
-    """Ids of their own forms; what MLflow never saw."""
+    """Runs of the old SDK, which MLflow never saw; their ids have forms of their own."""
     script = named(seed, f"train_{1_669_852_800 + seed}_{stable_guid('old', seed)[:8]}", "old-sdk", _FIRST + 30)
     definition = {"script": "train.py", "arguments": ["--lr", "0.1"], "framework": "Python", "target": "cpu-cluster"}
     script |= {"runDefinition": definition, "scriptName": "train.py", "name": "train"} | v2("Execution", *_COMMAND)
@@ -168,7 +168,7 @@ def _old_sdk(seed: int) -> Iterator[SampledRun]:
 
 
 def _tracked(seed: int) -> Iterator[SampledRun]:
-    """No runType, times in milliseconds, a child."""
+    """A run that MLflow made and its child: without runType, times in milliseconds."""
     at = instants.parse("2022-12-01T01:02:03.456+00:00")
     top = named(seed, stable_guid("mlflow", seed), "mlflow", _FIRST + 40)
     below = named(seed, stable_guid("mlflow child", seed), "mlflow child", _FIRST + 41, top)
@@ -207,7 +207,7 @@ def _prompt_flow(seed: int) -> SampledRun:
 
 
 def _unforeseen(seed: int) -> SampledRun:
-    """A type and keys that nobody has heard of."""
+    """A run with a type and a key that no document names."""
     run = made(seed, "unforeseen", _FIRST + 51) | {"runType": "azureml.somethingNew"}
     run |= v2("SomethingNew", "somethingNew") | {"somethingNew": {"nested": [1, None, "ü"]}}
     return SampledRun(run, oddity="A kind that nobody foresaw, with a key that no interface file has.")

@@ -1,4 +1,4 @@
-"""How hostile runs are made: named after what is odd with them, the same for equal seeds. Pure."""
+"""Makes the plain run that each oddity starts from, named after the oddity, the same for equal seeds. Pure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Metric = tuple[Series, Sequence[Document]]
 
 
 def home(seed: int) -> Document:
-    """The experiment of most of them."""
+    """The experiment of most hostile runs."""
     return experiment(f"hostile-{seed}")
 
 
 def archived_home(seed: int) -> Document:
-    """One that is archived."""
+    """The archived experiment."""
     return experiment(f"hostile-{seed}-archived", archived="2023-01-01T00:00:00.5+00:00")
 
 
 def other_home(seed: int) -> Document:
-    """One that holds the owner of a reused step."""
+    """The experiment that holds the owner of a reused step."""
     return experiment(f"hostile-{seed}-owners")
 
 
@@ -35,7 +35,7 @@ def made(seed: int, name: str, number: int, parent: Document | None = None) -> D
 
 
 def named(seed: int, run_id: str, name: str, number: int, parent: Document | None = None) -> Document:
-    """The same under an id of another form."""
+    """As `made`, with an id of any form."""
     created = BEGIN + number * 61 * instants.SECOND
     run = empty_run(run_id, home(seed)["experimentId"], created, parent)
     run |= {"displayName": name, "runType": "azureml.scriptrun"}
@@ -43,7 +43,7 @@ def named(seed: int, run_id: str, name: str, number: int, parent: Document | Non
 
 
 def rows(run: Document, column: str, values: Sequence[tuple[int | None, int, object]]) -> list[Document]:
-    """(step, milliseconds since the run's creation, value)."""
+    """Metric rows from (step, milliseconds since the run's creation, value)."""
     start = instants.parse(run["createdUtc"]) // instants.MILLISECOND
     return [
         {

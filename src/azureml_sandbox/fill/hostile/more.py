@@ -1,6 +1,6 @@
-"""More that is odd: errors, absent times, wide metrics, datasets, addresses that act, secrets, strange places.
+"""More oddities: errors, absent times, wide metrics, datasets, addresses that act, secrets, strange places.
 
-As `values.py` and `files.py`, one run an oddity. Pure.
+Each oddity has one run, as in `values.py` and `files.py`. Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FIRST = 70
 
 
 def more_oddities(seed: int, workspace: Workspace) -> Iterator[SampledRun]:
-    """All of them, parents first."""
+    """The runs with these oddities, parents first."""
     for number, (name, make) in enumerate(_ODDITIES.items()):
         each = make(made(seed, name, _FIRST + number))
         if name == "secrets":
@@ -33,7 +33,7 @@ def more_oddities(seed: int, workspace: Workspace) -> Iterator[SampledRun]:
 
 
 def _no_times(run: Document) -> SampledRun:
-    """Completed, with neither start nor end."""
+    """The run is Completed, with neither start nor end."""
     unset = dict.fromkeys(("startTimeUtc", "endTimeUtc", "duration", "computeDuration"))
     return SampledRun(run | unset)
 
@@ -49,7 +49,7 @@ def _wide_metrics(run: Document) -> SampledRun:
 
 
 def _failed(run: Document) -> SampledRun:
-    """An error with all that an error may have, and warnings."""
+    """The run failed; its error has every key that an error may have, and there are warnings."""
     root = errors.error_root(
         {
             "code": "UserError",
@@ -72,7 +72,7 @@ def _failed(run: Document) -> SampledRun:
 
 
 def _long_error(run: Document) -> SampledRun:
-    """Its message has 4,000 characters, of which 3,000 fit."""
+    """The error's message has 4,000 characters, of which 3,000 fit."""
     root = errors.error_root({"code": "UserError", "message": "Traceback… " * 364})
     unset: Document = dict.fromkeys(("correlation", "environment", "location", "componentName"))
     return SampledRun(run | {"status": "Failed", "error": {"error": root, **unset, "time": instants.UNSET}})
@@ -93,7 +93,7 @@ def _datasets(run: Document) -> SampledRun:
 
 
 def _acting(run: Document) -> SampledRun:
-    """What it points to acts on the source: addresses to cancel it by, services, a property with a URL."""
+    """Its addresses act on the source: those that cancel it, services, a property with a URL."""
     base = f"https://westeurope.api.azureml.ms/studioservice/apiv2/runs/{run['runId']}"
     uris = {"cancelUri": f"{base}/Cancel", "completeUri": f"{base}/Complete", "diagnosticsUri": f"{base}/Diagnose"}
     acting = {"actionUris": {"Cancel": f"{base}/Cancel", "Diagnose": ""}, "properties": {"CancelUri": f"{base}/Cancel"}}
@@ -102,7 +102,7 @@ def _acting(run: Document) -> SampledRun:
 
 
 def _secrets(run: Document) -> SampledRun:
-    """A SAS in an input of its job, and an environment variable whose name says what it is."""
+    """An input of its job has a SAS, and an environment variable has a name that says it is secret."""
     return SampledRun(run)
 
 
@@ -126,7 +126,7 @@ def _two_places(run: Document) -> SampledRun:
 
 
 def _reused_from_afar(seed: int) -> Iterator[SampledRun]:
-    """A step whose owner lies in another experiment, below another pipeline."""
+    """A reused step whose owner lies in another experiment, below another pipeline; and the runs around them."""
     pipeline = made(seed, "pipeline-from-afar", 45) | {"runType": "azureml.PipelineRun"}
     elsewhere = {"experimentId": other_home(seed)["experimentId"]}
     far = made(seed, "owners-pipeline", 46) | elsewhere | {"runType": "azureml.PipelineRun"}
@@ -168,4 +168,4 @@ _OMITTED: Mapping[str, Sequence[str]] = {
     "secrets": ["job"],
     "two-places": ["file outputs/result.json"],
 }
-"""As `values._OMITTED`."""
+"""What no target can have of each run; `values._OMITTED` says in which form."""

@@ -1,4 +1,4 @@
-"""Pipelines of every origin, and one with every kind of node. Pure.
+"""Pipeline runs of every origin, and one with every kind of node. Pure.
 
 Recorded: command, parallel, spark, sweep, import, nested and AutoML nodes as submitted; steps that ran; a pipeline of a
 batch endpoint (no graph) and of a component (`jobs` empty). From azure-ai-ml's source: data transfer, `if_else`,
@@ -85,7 +85,7 @@ _NO_COMPONENT = frozenset({"automl", "if_else", "do_while", "parallel_for"})
 
 
 def odd_pipelines(seed: int, workspace: Workspace) -> Iterator[SampledRun]:
-    """All of them, parents first."""
+    """The pipelines and the runs below them, parents first."""
     yield from _of_every_node(seed, workspace)
     origins: Mapping[str, tuple[str, Document]] = {
         "dsl": ("Built with the DSL.", {"settings": {"_source": "DSL", "force_rerun": True}, "jobs": {}}),
@@ -156,7 +156,7 @@ def _pipeline(run: Document) -> Document:
 
 
 def _step(run: Document, top: Document, name: str) -> Document:
-    """As recorded; the definition is the v1 form that `details` shows."""
+    """The run of a step, as recorded; the definition is the v1 form that `details` shows."""
     node = stable_guid("node", run["runId"])[:8]
     properties = {
         "ContentSnapshotId": stable_guid("snapshot", name),

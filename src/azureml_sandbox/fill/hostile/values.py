@@ -1,7 +1,7 @@
 """Runs whose documents and metrics are odd, as the service is known to answer or as its documents allow. Pure.
 
-One run an oddity, named after it, so that a test that fails says which one it was. What breaks the service's own
-limits is here on purpose: such values were recorded (tags of 4 kB on sweeps), and a copier meets them.
+Each oddity has one run, named after it, so that a failing test says which one it was. Values beyond the service's own
+limits are here on purpose: such values were recorded (tags of 4 kB on sweeps), and a copier meets them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.world import RUN_ORIGIN, Document, Series, Workspace
 
 TABLE = "azureml.v1.table"
-"""`uxMetricType` of azureml-core's `log_table`; rows with columns of several types."""
+"""The `uxMetricType` of azureml-core's `log_table`, whose rows have columns of several types."""
 
 
 def odd_values(seed: int, workspace: Workspace) -> Iterator[SampledRun]:
-    """All of them, parents first."""
+    """The runs with odd documents and metrics, parents first."""
     for number, (name, make) in enumerate(_ODDITIES.items()):
         each = make(made(seed, name, number))
         if name in _JOBS:
@@ -39,13 +39,13 @@ def _not_finite(run: Document) -> SampledRun:
 
 
 def _steps(run: Document) -> SampledRun:
-    """No step, the same step and time again (equal value and other), a negative step, a huge one, out of order."""
+    """Rows without a step, with equal step and time (and equal or other value), negative, huge, out of order."""
     values = [(None, 5, 0.5), (0, 5, 0.5), (0, 5, 0.5), (0, 5, 0.25), (7, 4, 0.125), (-3, 9, 1.0), (2**53 + 1, 2, 2.0)]
     return SampledRun(run, series=[scalar(run, "loss", values), scalar(run, "unstepped", [(None, 1, 1.0)])])
 
 
 def _null_tags(run: Document) -> SampledRun:
-    """Null values are kept as null (recorded)."""
+    """Tags and properties have null values, which the service keeps (recorded)."""
     return SampledRun(
         run | {"tags": {"empty_tag": None, "": "no key", "tag": ""}, "properties": {"empty_property": None}}
     )
@@ -58,29 +58,29 @@ def _system_tags(run: Document) -> SampledRun:
 
 
 def _many_tags(run: Document) -> SampledRun:
-    """75, of which 50 fit."""
+    """75 tags, of which 50 fit."""
     return SampledRun(run | {"tags": {f"tag {number:03}": f"wert {number} ü" for number in range(75)}})
 
 
 def _many_properties(run: Document) -> SampledRun:
-    """76, of which 50 fit; one is 2,000 characters long, and the case of booleans differs."""
+    """76 properties, of which 50 fit; one is 2,000 characters long, and the case of booleans differs."""
     properties = {f"azureml.property.{number}": ("True", "true")[number % 2] for number in range(75)}
     return SampledRun(run | {"properties": properties | {"long": "y" * 2_000}})
 
 
 def _long_texts(run: Document) -> SampledRun:
-    """A name above 256 characters, a description above 5,000, with markup and a direction override."""
+    """A display name above 256 characters, a description above 5,000, with markup and a direction override."""
     return SampledRun(run | {"displayName": "Ñandú 🦤 " * 40, "description": "Zeile\n\t<b>&amp;\u202e" * 500})
 
 
 def _many_metrics(run: Document) -> SampledRun:
-    """60 names, of which 50 fit; slashes, blanks, emoji in them."""
+    """60 metric names, of which 50 fit; slashes, blanks, emoji in them."""
     names = [*(f"metric/{number:02}" for number in range(58)), "mit Leerzeichen (%)", "völlig 🚀"]
     return SampledRun(run, series=[scalar(run, name, [(0, 1, 0.5)]) for name in names])
 
 
 def _many_parameters(run: Document) -> SampledRun:
-    """Parameters are any JSON in run history, not only strings."""
+    """255 parameters, of which 200 fit; some are numbers, lists and other JSON, as run history allows."""
     kinds = {"number": 0.1, "flag": True, "list": [1, "a"], "nothing": None, "long": "z" * 600}
     return SampledRun(run | {"parameters": {f"p{number}": str(number) for number in range(250)} | kinds})
 
@@ -108,26 +108,26 @@ def _rich_metrics(run: Document) -> SampledRun:
 
 
 def _orphan(run: Document) -> SampledRun:
-    """Its parent is not there, nor its root."""
+    """Its parent and its root do not exist."""
     gone = {"parentRunId": f"{run['runId']}-gone", "rootRunId": f"{run['runId']}-gone"}
     return SampledRun(run | gone | {"parentRunUuid": stable_guid("gone"), "rootRunUuid": stable_guid("gone")})
 
 
 def _running(run: Document) -> SampledRun:
-    """Not finished: times without an end, no durations."""
+    """The run has not ended: it has a start, no end and no durations."""
     unset = dict.fromkeys(("endTimeUtc", "duration", "computeDuration"))
     counting = {"lastStartTimeUtc": run["startTimeUtc"], "currentComputeTime": "00:00:00"}
     return SampledRun(run | unset | counting | {"status": "Running"}, series=[scalar(run, "loss", [(0, 1, 0.5)])])
 
 
 def _unset_times(run: Document) -> SampledRun:
-    """Canceled before it began, with .NET's "not set"; and no display name."""
+    """Canceled before it began, its end is .NET's "not set"; it has no display name."""
     unset = dict.fromkeys(("startTimeUtc", "duration", "computeDuration", "displayName"))
     return SampledRun(run | unset | {"status": "Canceled", "endTimeUtc": instants.UNSET})
 
 
 def _reused(seed: int) -> Iterator[SampledRun]:
-    """A pipeline whose second step never ran: it shows the first one's metrics and files."""
+    """A pipeline whose second step never ran and shows the first step's metrics and files."""
     pipeline = made(seed, "pipeline", 40) | {"runType": "azureml.PipelineRun"}
     ran = made(seed, "step-that-ran", 41, pipeline) | {"runType": "azureml.StepRun"}
     again = finished(made(seed, "step-reused", 42, pipeline), "Completed", BEGIN, BEGIN) | {
@@ -171,7 +171,7 @@ _ODDITIES: Mapping[str, Callable[[Document], SampledRun]] = {
     "unset-times": _unset_times,
 }
 _JOBS = frozenset({"system-tags"})
-"""Those that ARM saw submitted."""
+"""The runs that ARM saw submitted."""
 _OMITTED: Mapping[str, Sequence[str]] = {
     "system-tags": ["tags"],
     "many-tags": ["tags"],
@@ -183,6 +183,6 @@ _OMITTED: Mapping[str, Sequence[str]] = {
     "orphan": ["parentRunId"],
     "running": ["run"],
 }
-"""What a target with the documented limits cannot have of each: keys of the run, `metrics`, `job`, `file PATH`; `run`
-is one that has not ended. What of tags, properties, parameters and metric names is beyond a limit is for the copier
-to choose."""
+"""What a target with the documented limits cannot have of each run: keys of the run, `metrics`, `job`, `file PATH`, or
+`run` where the run has not ended. The copier chooses which tags, properties, parameters and metric names are left out
+beyond a limit."""

@@ -1,7 +1,8 @@
-"""Runs that no recording holds, or holds in part, made whole. Pure, and marked: nobody takes them for evidence.
+"""Completes runs that recordings hold in part, and makes up runs that they do not hold. Pure.
 
-A made-up run carries the property `azureml_sandbox.made_up` = "true". Status, names, tags and what ARM tells of times
-are recorded even there; a start or an end that ARM does not tell is taken from creation and from the answer's Date.
+Such a run carries the property `azureml_sandbox.made_up` = "true", so that nobody takes it for evidence. Its status,
+names, tags and the times that ARM answers are recorded; a start or an end that ARM does not answer is taken from the
+creation and from the answer's Date.
 """
 
 from __future__ import annotations
@@ -37,19 +38,19 @@ _EXPERIMENT = re.compile(r"/experimentids/([0-9a-f-]{36})/")
 
 
 def is_made_up(run: Document) -> bool:
-    """Whether the loader invented any of it."""
+    """Whether the loader made up any part of the run."""
     return bool((run.get("properties") or {}).get(MADE_UP))
 
 
 def experiment_hint(job: Document) -> str | None:
-    """The experiment's id, where the job tells it: only AutoML does, in the address of its cancel door."""
+    """The experiment's id, where the job holds it: only AutoML jobs do, in the address that cancels them."""
     properties = job["properties"].get("properties") or {}
     found = _EXPERIMENT.search(properties.get("CancelUri") or "")
     return found[1] if found else None
 
 
 def whole(run: Document, experiment_id: str, parent: Document | None) -> Document:
-    """All keys of a run around what is known of it; marked when some were missing."""
+    """The run with all keys; it is marked where some were missing."""
     at = instants.parse(run["createdUtc"])
     empty = _empty(run["runId"], experiment_id, run.get("createdBy") or {}, at, parent)
     if not set(empty) - set(run) and run["experimentId"]:
@@ -60,7 +61,7 @@ def whole(run: Document, experiment_id: str, parent: Document | None) -> Documen
 
 
 def from_job(job: Document, experiment_id: str, seen: int) -> Document:
-    """The run of a job that only ARM told of; `seen` is the tick when its status was first answered."""
+    """The run of a job that only ARM answered; `seen` is the tick when its status was first answered."""
     definition, systemic = job["properties"], job.get("systemData") or {}
     kind = definition["jobType"]
     # A local job that was only just submitted has no creation yet (cmd-local-startlocalrun-update 1).
@@ -87,7 +88,7 @@ def from_job(job: Document, experiment_id: str, seen: int) -> Document:
 
 
 def parent_of(children: Sequence[Document], name: str, experiment_id: str) -> Document:
-    """A parent of which only the children were recorded."""
+    """The parent of runs that were recorded without it."""
     first = min(children, key=lambda child: instants.parse(child["createdUtc"]))
     ends = [child.get("endTimeUtc") for child in children]
     run = _empty(name, experiment_id, first["createdBy"], instants.parse(first["createdUtc"]), None) | {
@@ -105,7 +106,7 @@ def parent_of(children: Sequence[Document], name: str, experiment_id: str) -> Do
 
 
 def _empty(run_id: str, experiment_id: str, user: Document, at: int, parent: Document | None) -> Document:
-    """`run_document.new`, with a guid that is the same each time."""
+    """As `run_document.new`, with a guid that is the same each time."""
     keys = ("userObjectId", "userPuId", "userIdp", "userAltSecId", "userIss", "userTenantId", "userName", "upn")
     run = run_document.new(run_id, experiment_id, dict.fromkeys(keys) | user, at, parent)
     guid = stable_guid("run", run_id, at)
@@ -117,7 +118,7 @@ def _marked(run: Document) -> Document:
 
 
 def _counted(run: Document, at: int) -> Document:
-    """With durations that fit the times, and the revision it was answered with."""
+    """The run with durations that fit its times, and with its recorded revision."""
     counted = run_document.touched(run, run["lastModifiedBy"], at)
     return counted | {"revision": run["revision"]}
 
@@ -136,12 +137,12 @@ def _times(definition: Document, created: int, seen: int) -> tuple[str | None, s
 
 
 def _tick(text: str) -> int:
-    """Some properties write a blank for the `T` and no zone: `2024-07-24 08:48:48`."""
+    """Ticks of a time in a property; some have a blank for the `T` and no zone: `2024-07-24 08:48:48`."""
     return instants.parse(text.replace(" ", "T"))
 
 
 def _error(text: str | None) -> Mapping[str, object] | None:
-    """AutoML's property `errors`, in the place of a run's error."""
+    """A run's `error` made of AutoML's property `errors`; None without one."""
     if not text:
         return None
     root = errors.error_root({"code": "UserError", "message": text})

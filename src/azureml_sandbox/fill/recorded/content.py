@@ -1,4 +1,4 @@
-"""What one recording says of a workspace, before it lies in one."""
+"""The content that is gathered from one recording before it is written into a workspace."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ RUN_FILE = re.compile(r"ExperimentRun/(dcid\.[^/]+)/(.+)", re.DOTALL)
 
 @dataclass(slots=True)
 class File:
-    """A blob as storage answered it."""
+    """A blob as storage answered it, as far as it is known."""
 
     data: bytes | None = None
-    """None until its bytes are seen."""
+    """None until an answer holds its bytes."""
     append: bool = False
     digested: bool = True
     """Whether the service had an MD5 of it."""
@@ -32,7 +32,7 @@ class Harvest:
     name: str
     jobs: dict[str, Document] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
-    """When a job's status was first answered as it is now, in ticks: the only hint at the end of many."""
+    """Job to the tick when its present status was first answered: for many jobs the only hint at their end."""
     runs: dict[str, Document] = field(default_factory=dict)
     experiments: dict[str, str] = field(default_factory=dict)
     """Id to name, as far as an answer holds both."""

@@ -1,4 +1,4 @@
-"""What recorded answers say of a workspace: pure, one recording at a time.
+"""Gathers what a recording says of a workspace. Pure, one recording at a time.
 
 Later answers replace earlier ones; of a run, `rundata` and `details` add what a plain GET leaves out.
 """
@@ -24,7 +24,8 @@ _ELSEWHERE = ("inputs", "outputs", "runDefinition", "jobSpecification")
 def harvest(recording: Recording, rewriting: Rewriting) -> Harvest:
     """Everything of the recording that a workspace can hold; the rest is counted under its reason.
 
-    NotARecording, with the entry's position, for an answer that is not as the service writes it.
+    Raises:
+        NotARecording: an answer is not as the service writes it; the message names the entry.
     """
     gathered = Harvest(recording.name)
     for answer in recording.answers:
@@ -41,7 +42,7 @@ def harvest(recording: Recording, rewriting: Rewriting) -> Harvest:
 
 
 class _Reader:
-    """One answer on its way into the harvest."""
+    """Takes one answer into the harvest."""
 
     def __init__(self, gathered: Harvest, rewriting: Rewriting, answer: Answer) -> None:
         self._into, self._answer = gathered, answer
@@ -49,7 +50,7 @@ class _Reader:
         self._text: Callable[[str], str] = lambda given: rewriting.text(answer, given)
 
     def read(self) -> None:
-        """Take what it holds, or say why not."""
+        """Take the answer's content, or count the reason why it is left out."""
         for pattern, take in _CONTENT:
             if (found := re.fullmatch(pattern, self._answer.route, re.DOTALL)) and self._answer.status < 300:
                 take(self, *found.groups())
@@ -57,18 +58,18 @@ class _Reader:
         self.leave(next(reason for pattern, reason in _NO_CONTENT if re.match(pattern, self._told())))
 
     def leave(self, reason: str, count: int = 1) -> None:
-        """Count something that is not taken."""
+        """Count something that is left out, under its reason."""
         self._into.left_out[reason] += count
 
     def _told(self) -> str:
         return f"{self._answer.status} {self._answer.route}"
 
     def job(self) -> None:
-        """One ARM job."""
+        """Take one ARM job."""
         self._job(self._answer.body)
 
     def jobs(self) -> None:
-        """A page of ARM jobs."""
+        """Take a page of ARM jobs."""
         for document in self._answer.body["value"]:
             self._job(document)
 
@@ -88,22 +89,22 @@ class _Reader:
         return http_date(date) if date else instants.parse(document["systemData"]["createdAt"])
 
     def run(self) -> None:
-        """A whole run."""
+        """Take a whole run."""
         self._run(self._document(self._answer.body))
 
     def children(self) -> None:
-        """A page of whole runs."""
+        """Take a page of whole runs."""
         for document in self._answer.body["value"]:
             self._run(self._document(document))
 
     def run_data(self) -> None:
-        """A run with inputs, outputs and what it ran."""
+        """Take a run with inputs, outputs and what it ran."""
         document = self._document(self._answer.body)
         beside = {key: document[key] for key in ("runDefinition", "jobSpecification") if document.get(key)}
         self._run(document["runMetadata"] | beside)
 
     def details(self, run_id: str) -> None:
-        """A run in its other form, with its log files."""
+        """Take a run in its other form, with its log files."""
         document = self._document(self._answer.body)
         document["createdUtc"] = document.pop("createdTimeUtc")
         document.pop("jobCost")  # four nulls in all 25 recorded ones
@@ -121,7 +122,7 @@ class _Reader:
         self._into.runs[run_id] = known | document | kept | {"token": None, "tokenExpiryTimeUtc": None}
 
     def tracked(self) -> None:
-        """A run that MLflow made."""
+        """Take a run that MLflow made."""
         made = self._document(self._answer.body)["run"]
         info, tags = made["info"], made["data"].get("tags", [])
         if self._answer.sent["experiment_id"] == "0":  # type: ignore[index]
@@ -143,7 +144,7 @@ class _Reader:
         )
 
     def tracked_end(self) -> None:
-        """The end of a run that MLflow made."""
+        """Take the end of a run that MLflow made."""
         info = self._document(self._answer.body)["run_info"]
         status = {"FINISHED": "Completed", "FAILED": "Failed", "KILLED": "Canceled"}.get(info["status"], "Running")
         ended = instants.text(int(info["end_time"]) * instants.MILLISECOND)
@@ -160,7 +161,7 @@ class _Reader:
         )
 
     def entities(self) -> None:
-        """A page of the index service: run documents cut in two, with their experiment's name."""
+        """Take a page of the index service: run documents cut in two, with their experiment's name."""
         for entity in self._document(self._answer.body)["value"]:
             facts = entity["properties"]
             self._into.experiments[facts["experimentId"]] = facts["experimentName"]
@@ -170,7 +171,7 @@ class _Reader:
             )
 
     def metrics(self) -> None:
-        """The last row of every metric of a run."""
+        """Take the last row of every metric of a run."""
         for metric in self._document(self._answer.body)["value"]:
             series = Series(
                 metric["dataContainerId"],
@@ -183,15 +184,15 @@ class _Reader:
             self._into.series[series.container, series.namespace, series.name] = series, metric["value"]
 
     def registered(self) -> None:
-        """An artifact that was registered."""
+        """Take an artifact that was registered."""
         self._into.artifacts.append(self._document(self._answer.body))
 
     def asset(self, kind: Kind) -> None:
-        """One version; the service names an anonymous one itself, so the answer's id counts."""
+        """Take one version; the service names an anonymous one itself, so the answer's id counts."""
         self._asset(kind, self._document(self._answer.body))
 
     def assets(self, kind: Kind) -> None:
-        """A page of versions, or of containers; paging tokens lead nowhere."""
+        """Take a page of versions, or of containers; paging tokens are left out."""
         for document in self._document(self._answer.body)["value"]:
             self._asset(kind, document)
 
@@ -200,11 +201,11 @@ class _Reader:
         self._into.assets[kind, name, version] = document
 
     def unversioned(self, kind: Kind) -> None:
-        """A datastore or a compute, other than the two that every workspace has."""
+        """Take a datastore or a compute, other than the two datastores that every workspace has."""
         self._unversioned(kind, self._document(self._answer.body))
 
     def unversioned_page(self, kind: Kind) -> None:
-        """A page of them."""
+        """Take a page of datastores or computes."""
         for document in self._document(self._answer.body)["value"]:
             self._unversioned(kind, document)
 
@@ -215,7 +216,7 @@ class _Reader:
             self._into.assets[kind, document["name"], ""] = document
 
     def blob(self, container: str, name: str) -> None:
-        """A blob that was read."""
+        """Take a blob that was read."""
         file = self._file(container, name)
         if file is None:
             return
@@ -228,7 +229,7 @@ class _Reader:
         file.data = data if data is not None else file.data
 
     def blob_written(self, container: str, name: str) -> None:
-        """A blob that was written, or its metadata."""
+        """Take a blob that was written, or its metadata."""
         file = self._file(container, name)
         if file is None:
             return
@@ -242,7 +243,7 @@ class _Reader:
         file.data = data if data is not None else file.data
 
     def blobs(self, container: str) -> None:
-        """A listing: kinds and times of blobs, not their bytes."""
+        """Take a listing: kinds and times of blobs, not their bytes."""
         for entry in ElementTree.fromstring(self._answer.text()).iterfind("Blobs/Blob"):  # noqa: S314 the user's own file
             file = self._file(container, entry.findtext("Name") or "")
             if file is not None:
@@ -281,7 +282,7 @@ _CONTENT: Sequence[tuple[str, Callable[..., None]]] = [
     (r"PUT blob /([^/]+)/(.+)", _Reader.blob_written),
     (r"GET blob /([^/]+)", _Reader.blobs),
 ]
-"""Who takes what out of which answer. Only answers below 300 are taken."""
+"""Pattern of a route to the method that takes its answers. Only answers below 300 are taken."""
 
 _NO_CONTENT: Sequence[tuple[str, str]] = [
     (r"[45]\d\d ", "errors: they tell of the service, not of a workspace"),

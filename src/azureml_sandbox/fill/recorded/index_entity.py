@@ -1,4 +1,4 @@
-"""Runs as the index service writes them: cut into annotations and properties, with their experiment's name. Pure."""
+"""Runs as the index service writes them, cut into annotations and properties, made into run documents. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from azureml_sandbox.world import Document
 
 
 def run_of(entity: Document) -> Document:
-    """What an entity of type `runs` says of its run, in run history's words (index-list-runs, ten recorded)."""
+    """The run document of an entity of type `runs`, as far as the entity holds it (index-list-runs, ten recorded)."""
     notes, facts = entity["annotations"], entity["properties"]
     same = ("dataContainerId", "scriptName", "experimentId", "runUuid", "parentRunUuid", "runNumber", "compute")
     run = {key: facts[key] for key in (*same, "runId", "parentRunId", "rootRunId", "runType", "actionUris", "duration")}
@@ -28,5 +28,5 @@ def run_of(entity: Document) -> Document:
 
 
 def _zoned(time: str | None) -> str | None:
-    """The index writes `Z` where run history writes `+00:00`."""
+    """The time in run history's form: the index writes `Z` where run history writes `+00:00`."""
     return time.removesuffix("Z") + "+00:00" if time and time.endswith("Z") else time

@@ -1,4 +1,4 @@
-"""Recorded traffic as files hold it: `{"Entries": [{"RequestUri", "RequestMethod", …, "ResponseBody"}]}`.
+"""Files of recorded traffic: `{"Entries": [{"RequestUri", "RequestMethod", …, "ResponseBody"}]}`.
 
 The form is that of the Azure SDKs' test proxy. JSON bodies are objects, other text is a string or a list of lines,
 bytes are base64; nothing in a file says which, only the recorded length and MD5 do.
@@ -37,7 +37,7 @@ class Answer:
     """One request and what came back."""
 
     position: int
-    """Where it stands in its file."""
+    """Its index in the file."""
     method: str
     url: str
     status: int
@@ -83,18 +83,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One file. Its name is part of the ids that replace masked ones."""
+    """The content of one file. Its name is part of the ids that replace masked ones."""
 
     name: str
     answers: Sequence[Answer]
 
 
 def read(paths: Iterable[Path]) -> Iterator[Recording]:
-    """The recordings of these files and folders, by name within a folder. NotARecording for a file that is none."""
+    """The recordings of these files and folders, by name within a folder.
+
+    Raises NotARecording for a file that is none.
+    """
     for path in paths:
         files = sorted(path.glob("*.json")) if path.is_dir() else [path]
         if not files:
-            raise NotARecording(f"{path}: no *.json in this folder")
+            raise NotARecording(f"{path}: expected files of recorded traffic, there is no *.json in this folder")
         yield from map(_recording, files)
 
 
@@ -132,7 +135,7 @@ def _headers(given: Mapping[str, Any] | None) -> Mapping[str, str]:
 
 
 def _bytes(body: object, size: str | None, digest: str | None) -> bytes | None:
-    """Of the ways to read the body, the one that fits what was recorded of it."""
+    """The reading of the body that fits its recorded length and MD5; None where none does."""
     for candidate in _candidates(body):
         if str(len(candidate)) == size and (not digest or digest == _md5(candidate)):
             return candidate

@@ -33,7 +33,7 @@ _UPLOAD = re.compile(r"((?:LocalUpload|az-ml-artifacts)/)0{21,36}(?=/)")
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A job of one file: masked names may stand for several, told apart by their creation."""
+    """A job of one file; a masked name may stand for several jobs, which differ by their creation."""
 
     name: str
     created: str | None
@@ -41,9 +41,9 @@ class _Job:
 
 
 class Rewriting:
-    """What turns the documents of one recording into documents of `workspace`.
+    """Turns the documents of one recording into documents of `workspace`.
 
-    `taken(name, created)` says whether another job already has this name: it is then called `{name}-{recording}`.
+    `taken(name, created)` says whether another job already has this name; the job is then called `{name}-{recording}`.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Rewriting:
         return self._walk(document, self._renamed(answer))
 
     def text(self, answer: Answer, text: str) -> str:
-        """A URL or a blob's name."""
+        """A URL or a blob's name, as it is in the loaded workspace."""
         return self._string(text, self._renamed(answer))
 
     def _name(self, job: _Job, taken: Callable[[str, str | None], bool]) -> str:
@@ -85,7 +85,7 @@ class Rewriting:
         return {MASKED_NAME: f"{self._recording.name}-{answer.position}"} | new
 
     def _job_of(self, answer: Answer) -> _Job | None:
-        """By creation where the answer tells it, else the last one submitted before the answer."""
+        """The job that an answer is about: found by its creation, else the last one submitted before the answer."""
         created = _created(answer.body)
         exact = [job for job in self._jobs if job.created == created and created]
         earlier = [job for job in self._jobs if job.position <= answer.position]
@@ -112,7 +112,7 @@ class Rewriting:
 
 
 def _rules(workspace: Workspace) -> Sequence[tuple[re.Pattern[str], str]]:
-    """Where addresses stand, and what stands there afterwards. The case of `resourcegroups` stays as it was."""
+    """Patterns of addresses, and their replacements. The case of `resourcegroups` stays as it was."""
     subscription, group, name = workspace.subscription_id, workspace.resource_group, workspace.name
     region, guid = workspace.region, workspace.guid
     provider = r"(?:/providers/Microsoft\.MachineLearningServices)?"

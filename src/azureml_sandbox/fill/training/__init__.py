@@ -1,4 +1,4 @@
-"""A user's trainings as submitted jobs: `scripts` run on the compute, `submit.py` sends them, `automl.py` is written.
+"""The jobs of `azureml-sandbox train`: `submit.py` submits them, `scripts/` are what they run.
 
-`azureml-sandbox train` puts them together (`train.py`).
+`automl.py` makes the documents of the AutoML job beside them.
 """

@@ -1,4 +1,4 @@
-"""An AutoML job as the service leaves it: its documents, written, since nothing here searches models by itself.
+"""The documents of an AutoML job as the service leaves them; nothing in the sandbox searches models by itself.
 
 Recorded: the parent, with its properties and its packed tags, the names of setup, featurization, explanation and
 trials. Assumptions: the children's own documents, and that the best trial's metrics stand at the parent too. What the
@@ -32,7 +32,7 @@ from azureml_sandbox.world import RUN_ORIGIN, Document, Series, Workspace
 EXPERIMENT = "wine-automl"
 _TARGET = "cpu-cluster"
 _STAGE = 30 * instants.SECOND
-"""Each stage takes this long, one after the other, up to now."""
+"""The duration of each stage in ticks; the stages follow each other and the last ends now."""
 _STAGES = ("setup", "featurize", "0", "1", "2", "ModelExplain")
 _MODELS = (
     (LogisticRegression(max_iter=500), StandardScaler()),
@@ -52,18 +52,18 @@ class Trial:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Preprocessor and algorithm."""
+        """The names of preprocessor and algorithm."""
         first, last = (type(step).__name__ for _, step in self.pipeline.steps)
         return first, last
 
     @property
     def pipeline_id(self) -> str:
-        """40 hex digits, as recorded."""
+        """An id of 40 hex digits, as recorded."""
         return (stable_guid(*self.names) * 2).replace("-", "")[:40]
 
 
 def automl(workspace: Workspace, name: str, experiment_id: str, now: int) -> Iterator[SampledRun]:
-    """The job called `name`, ended at tick `now`: the parent first, then its children."""
+    """The runs of the job called `name`, which ended at tick `now`: the parent first, then its children."""
     trials = [_trial(number) for number in range(len(_MODELS))]
     best = max(trials, key=lambda trial: trial.metrics["accuracy"])
     began = now - _STAGE * len(_STAGES)
@@ -171,7 +171,7 @@ def _scalars(run: Document, trial: Trial, at: int) -> Iterator[tuple[Series, Seq
 
 
 def _measured(run: Document, trial: Trial, at: int) -> Iterator[tuple[Series, Sequence[Document]]]:
-    """A trial's own metrics: scalars, and a matrix that lies in a file (azureml-core's form)."""
+    """The metrics of a trial: scalars, and a matrix that lies in a file (azureml-core's form)."""
     yield from _scalars(run, trial, at)
     place = f"aml://artifactId/{RUN_ORIGIN}/{run['dataContainerId']}/confusion_matrix"
     kind = {"uxMetricType": "azureml.v1.confusion_matrix", "dataLocation": place}

@@ -2,8 +2,8 @@
 
     python -m azureml_sandbox.fill.training.submit WORKSPACE.json
 
-A command, a pipeline with another one inside, a sweep, a job that fails and one that is cancelled. Login is whatever
-DefaultAzureCredential finds in the environment. Prints one line a job: name and status.
+The jobs are a command, a pipeline with another one inside, a sweep, one that fails and one that is cancelled. The login
+is the one that DefaultAzureCredential finds in the environment. Each job's name and status are printed in one line.
 """
 
 # No `from __future__ import annotations`: azure-ai-ml's dsl reads them, and wants no strings.
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 
 
 def submit(workspace: Path, say: Say) -> None:
-    """Submit everything, cancel what is to be cancelled, wait for the rest."""
+    """Submit all jobs, cancel the one that waits, say how each ended."""
     names = json.loads(workspace.read_bytes())
     address = names["subscription_id"], names["resource_group"], names["workspace_name"]
     client = MLClient(DefaultAzureCredential(), *address)
@@ -51,7 +51,7 @@ def submit(workspace: Path, say: Say) -> None:
 
 @contextmanager
 def _no_work_tree() -> Iterator[Path]:
-    """In a git work tree azure-ai-ml tells the job of its remote and branch."""
+    """A temporary working folder: from a git work tree azure-ai-ml writes remote and branch into the job."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -66,7 +66,7 @@ def _send(client: MLClient, job: Any) -> str:  # noqa: ANN401 - azure-ai-ml has 
 
 
 def _when(client: MLClient, name: str, statuses: set[str]) -> str:
-    """The status, once it is one of these, or one that will not change any more."""
+    """The status of a job, once it is one of these or final. Raises TimeoutError after `_PATIENCE_S` seconds."""
     for _ in range(_PATIENCE_S * 2):
         status = client.jobs.get(name).status
         told = str(status.value if isinstance(status, Enum) else status)  # its own text is `JobStatus.RUNNING`
@@ -112,7 +112,7 @@ def _waiting() -> Any:  # noqa: ANN401
 
 
 def _pipeline() -> Any:  # noqa: ANN401
-    """Preparation above; training and evaluation in a pipeline of their own."""
+    """A pipeline job: preparation, then a pipeline of its own with training and evaluation."""
     folder, number = Input(type=_FOLDER), Input(type="number")
     prepare = _script(
         "prepare",
@@ -151,7 +151,7 @@ def _pipeline() -> Any:  # noqa: ANN401
 
 
 def _sweep() -> Any:  # noqa: ANN401
-    """The regression again, with other rates."""
+    """A sweep over the rate of a regression."""
     job = _script("search", "--rate ${{inputs.rate}}", inputs={"rate": 0.1}, display_name="which rate")
     sweep = job(rate=LogUniform(-5, -1.5)).sweep(sampling_algorithm="random", primary_metric="loss", goal="Minimize")
     sweep.set_limits(max_total_trials=4, max_concurrent_trials=2, timeout=600)
@@ -160,7 +160,7 @@ def _sweep() -> Any:  # noqa: ANN401
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m azureml_sandbox.fill.training.submit")
     parser.add_argument("workspace", type=Path)
     submit(parser.parse_args().workspace.resolve(), lambda line: print(line, flush=True))  # noqa: T201 - its output

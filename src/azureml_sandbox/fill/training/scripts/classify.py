@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--prepared", type=Path, required=True)
     parser.add_argument("--alpha", type=float, required=True)

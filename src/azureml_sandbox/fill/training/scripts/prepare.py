@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--prepared", type=Path, required=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rate", type=float, default=0.1)

@@ -1,4 +1,4 @@
-"""Descends with one rate, and logs how well. Runs as a sweep's trial."""
+"""Fits a straight line by gradient descent at one rate, and logs the loss. Runs as a sweep's trial."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.datasets import load_diabetes
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rate", type=float, required=True)
     rate = parser.parse_args().rate

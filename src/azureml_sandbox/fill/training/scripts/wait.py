@@ -1,4 +1,4 @@
-"""Logs one epoch and takes its time. Runs as a job that somebody cancels."""
+"""Logs one epoch, then waits for an hour. Runs as a job that somebody cancels."""
 
 from __future__ import annotations
 
