@@ -21,7 +21,7 @@ def keep(grace_s: float, command: str) -> int:
     child = subprocess.Popen(["/bin/bash", "-c", command], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - what was submitted
     threading.Thread(target=_end_with_the_leash, args=(child, grace_s), daemon=True).start()
     code = child.wait()
-    _signal(child, signal.SIGKILL)  # what it left in the background
+    _signal(child, signal.SIGKILL)  # processes that it left in the background
     return 128 - code if code < 0 else code
 
 
@@ -39,7 +39,7 @@ def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
     try:
         os.killpg(child.pid, number)
     except ProcessLookupError:
-        return  # all of it has gone
+        return  # all its processes have ended
 
 
 if __name__ == "__main__":

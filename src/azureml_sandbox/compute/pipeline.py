@@ -59,7 +59,7 @@ async def conduct(site: Site, record: Record, graph: Graph, around: Surroundings
         await level.end_the_rest()
     completed = all(status == "Completed" for status in level.ended.values())
     record.move("Finalizing")
-    await level.tell_stages(completed=completed)
+    await level.write_stages(completed=completed)
     record.end(*(("Completed", None) if completed else ("Failed", _FAILED)))
     return ("Completed" if completed else "Failed"), level.exported
 
@@ -115,7 +115,7 @@ class _Level:
             self._site.record(run_id).end("Canceled")
             self._site.leave(run_id)
 
-    async def tell_stages(self, *, completed: bool) -> None:
+    async def write_stages(self, *, completed: bool) -> None:
         """Write the property that appears near the end, and the assets of the outputs (both recorded)."""
         times = {"StartTime": instants.text(self._began), "EndTime": instants.text(instants.now())}
         stages = {"Initialization": None, "Execution": times | {"Status": "Finished" if completed else "Failed"}}

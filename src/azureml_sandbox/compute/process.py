@@ -42,7 +42,7 @@ async def execute(
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
         env=dict(variables),
-        start_new_session=True,  # an interrupt at the terminal is the server's to hear
+        start_new_session=True,  # an interrupt at the terminal reaches only the server
     )
     assert keeper.stdin is not None  # noqa: S101 - asked for above
     assert keeper.stdout is not None  # noqa: S101 - asked for above

@@ -103,7 +103,7 @@ def _sweep(given: Document, name: str) -> Document:
         "earlyTermination": given.get("earlyTermination"),
         "objective": {
             "primaryMetric": given["objective"]["primaryMetric"],
-            "goal": str(given["objective"]["goal"]).capitalize(),  # comes back so, whatever was sent (recorded)
+            "goal": str(given["objective"]["goal"]).capitalize(),  # answered in this case, whatever was sent (recorded)
         },
         "trial": {
             "codeId": trial.get("codeId"),

@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 os.environ.setdefault("MPLBACKEND", "agg")  # before matplotlib: a server has no screen
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # each costs a token, and leads nowhere here
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # each URL costs a token, and none works here
 
 import matplotlib.pyplot as plt
 import mlflow
@@ -56,7 +56,7 @@ _Split = tuple[Any, Any, Any, Any]
 
 
 class Diverged(Exception):
-    """What a training script raises when its loss goes up."""
+    """The loss of a training goes up."""
 
 
 def train(workspace: Mapping[str, str], seed: int = 7) -> None:
@@ -124,7 +124,7 @@ def _leave_files(folder: Path, model: SGDClassifier, losses: Sequence[float], sp
     does not know.
     """
     _, x_test, _, y_test = split
-    requirements = [f"scikit-learn=={sklearn.__version__}"]  # given: guessing them starts another Python, 10 s
+    requirements = [f"scikit-learn=={sklearn.__version__}"]  # MLflow would start another Python to guess them: 10 s
     mlflow.sklearn.save_model(
         model, folder / "model", pip_requirements=requirements, serialization_format="cloudpickle"
     )
@@ -207,7 +207,7 @@ def _series(name: str, columns: dict[str, str], kind: str, rows: Iterable[dict[s
 
 def _abandon(seed: int) -> None:
     before = MlflowClient().get_experiment_by_name(ABANDONED)
-    if before is not None:  # trained here before
+    if before is not None:  # an earlier training archived it
         MlflowClient().restore_experiment(before.experiment_id)
     experiment = mlflow.set_experiment(ABANDONED)
     with mlflow.start_run(run_name="guessing"):
@@ -232,7 +232,7 @@ def main() -> None:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
-    logging.getLogger("mlflow").setLevel(logging.ERROR)  # it warns of its own pickles, once a model
+    logging.getLogger("mlflow").setLevel(logging.ERROR)  # it warns of its own pickles for every model
     train(json.loads(arguments.workspace.read_bytes()), arguments.seed)
 
 

@@ -141,7 +141,7 @@ class App:
             return Found(asked, refusals.not_spoken(asked))
         workspace = self._world.workspace(address.subscription, address.group, address.name)
         if workspace is not None and region not in ("", workspace.region):
-            workspace = None  # the host of another region does not know it
+            workspace = None  # the host of one region does not know workspaces of another
         spoken = self._routes.find(method, address)
         name, region = (workspace.name, workspace.region) if workspace is not None else ("", region)
         route = PREFIX[address.service] + spoken[0].path if spoken is not None else unquote(path)

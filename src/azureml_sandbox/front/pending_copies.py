@@ -105,7 +105,7 @@ def _hiding(copy: Copy) -> Callable[[Message], Message]:
     def seen(message: Message) -> Message:
         if message["status"] >= 400:
             return {**message, "headers": _with(message["headers"], {b"content-length": b"0"})}
-        ranged = message["status"] == 206  # of no bytes there is no range
+        ranged = message["status"] == 206  # a blob without bytes has no range
         shown = [(name, value) for name, value in message["headers"] if name.lower() not in _HIDDEN]
         progress = next((value for name, value in shown if name.lower() == b"x-ms-copy-progress"), b"0/0")
         told = state | {b"x-ms-copy-progress": b"0/" + progress.rpartition(b"/")[2]}

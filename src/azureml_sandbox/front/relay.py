@@ -138,7 +138,7 @@ class Relay:
             self._admission.check(account, _READ, query, token or "")
         except Refused as refused:
             raise Refused(refused.status, refused.message, ("CannotVerifyCopySource",)) from refused
-        if token is not None:  # Azurite knows no token here: a SAS opens what it would have opened
+        if token is not None:  # Azurite accepts no token for a copy source: a SAS takes its place
             query += ("&" if query else "") + self._storage.full_access(account)
         return f"http://{self._storage.address}/{account}{parts.path}{'?' if query else ''}{query}"
 

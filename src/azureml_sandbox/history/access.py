@@ -16,7 +16,7 @@ from azureml_sandbox.world import Document
 
 COMPONENT = "run-history"
 
-_TOLD = (
+_SET_BY_EVENTS = (
     "status",
     "statusRevision",
     "startTimeUtc",
@@ -150,11 +150,11 @@ def _shown(call: Call, before: Document, after: Document) -> Document:
     guid = call.workspace.guid
     if "delay-events" in strict(call):
         ahead = latest(call, before)
-        told = {key: after[key] for key in _TOLD if after[key] != ahead[key]}
-        if told:
+        late = {key: after[key] for key in _SET_BY_EVENTS if after[key] != ahead[key]}
+        if late:
             lag = int(call.request.app.state.faults.declared.event_lag_ms) * instants.MILLISECOND
-            call.world.late_changes.add(guid, after["runId"], told, instants.now() + lag)
-        after = after | {key: before[key] for key in _TOLD}
+            call.world.late_changes.add(guid, after["runId"], late, instants.now() + lag)
+        after = after | {key: before[key] for key in _SET_BY_EVENTS}
     call.world.runs.put(guid, after)
     return after
 

@@ -32,7 +32,7 @@ def subject(event: Mapping[str, Any]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def told(run: Document, event: Mapping[str, Any], user: Document, at: int) -> Document:
+def after_event(run: Document, event: Mapping[str, Any], user: Document, at: int) -> Document:
     """The run after the event. Raises Refused (400) for an event of another name or one that its status forbids."""
     name = str(event.get("name", "")).removeprefix(PREFIX)
     effect = _EFFECTS.get(name)

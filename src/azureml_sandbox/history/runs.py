@@ -137,10 +137,10 @@ async def details(call: Call) -> Response:
 
 async def event(call: Call) -> Response:
     """POST {scope}/runs/{id}/events: 200 and no body (azureml-core asks for 200; azure-ai-ml's own wants 204)."""
-    told = await body(call)
-    if run_events.subject(told) not in (None, call.path("run_id")):
+    given = await body(call)
+    if run_events.subject(given) not in (None, call.path("run_id")):
         raise errors.invalid("The event is about another run than the request.")
-    _tell(call, call.path("run_id"), told)
+    _apply(call, call.path("run_id"), given)
     return Response(status_code=200)
 
 
@@ -150,11 +150,11 @@ async def events(call: Call) -> Response:
     refused: list[Document] = []
     given = part(await body(call), "events", "array") or []
     with call.world.transaction():
-        for told in given:
+        for each in given:
             try:
-                done.append(_tell(call, _subject(told), told))
+                done.append(_apply(call, _subject(each), each))
             except Refused as no:
-                refused.append({"key": told, "value": _refusal(call, no)})
+                refused.append({"key": each, "value": _refusal(call, no)})
     return answer({"errors": refused, "successes": done})
 
 
@@ -259,24 +259,25 @@ def _log_files(call: Call, found: Document) -> dict[str, str]:
     }
 
 
-def _subject(told: Any) -> str:  # noqa: ANN401 JSON
-    subject = run_events.subject(told) if isinstance(told, dict) else None
+def _subject(given: Any) -> str:  # noqa: ANN401 JSON
+    subject = run_events.subject(given) if isinstance(given, dict) else None
     if subject is None:
         raise errors.invalid("The event names no run.")
     return subject
 
 
-def _tell(call: Call, run_id: str, told: Document) -> str:
-    heard = _untimed(told) if "ignore-start-times" in strict(call) else told
-    changed = run_events.told(stored_run(call, run_id), heard, caller(call), instants.now())
+def _apply(call: Call, run_id: str, given: Document) -> str:
+    """Change the run as an event says; returns its id."""
+    heard = _untimed(given) if "ignore-start-times" in strict(call) else given
+    changed = run_events.after_event(stored_run(call, run_id), heard, caller(call), instants.now())
     replaced(call, changed)
     return run_id
 
 
-def _untimed(told: Document) -> Document:
+def _untimed(given: Document) -> Document:
     """The event as received by a service that goes by its own clock: without the client's times."""
-    data = {key: value for key, value in (told.get("data") or {}).items() if key not in ("StartTime", "EndTime")}
-    return told | {"timestamp": instants.text(instants.now()), "data": data}
+    data = {key: value for key, value in (given.get("data") or {}).items() if key not in ("StartTime", "EndTime")}
+    return given | {"timestamp": instants.text(instants.now()), "data": data}
 
 
 def _retagged(call: Call, changed: Document, deleted: list[Any]) -> Response:

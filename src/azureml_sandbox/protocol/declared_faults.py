@@ -63,7 +63,7 @@ class Match:
     path: str | None = None
     """A regular expression, searched in the path as sent."""
     route: str | None = None
-    """As `azureml-sandbox requests` names it: `blob PUT copy`, `/metric/v2.0/runs/{run_id}/full`."""
+    """The route as `azureml-sandbox requests` names it: `blob PUT copy`, `/metric/v2.0/runs/{run_id}/full`."""
     workspace: str | None = None
 
     def __call__(self, asked: Asked) -> bool:

@@ -46,5 +46,5 @@ ASSETS_IN_PAGE = 40
 
 
 def characters(name: str) -> int:
-    """How long a blob's name is for the storage: UTF-16 units (azure-storage-cpp#291)."""
+    """The length of a blob's name as storage counts it, in UTF-16 units (azure-storage-cpp#291)."""
     return len(name.encode("utf-16-le", errors="replace")) // 2

@@ -45,7 +45,7 @@ class Principal:
     """The one application that may log in."""
 
     tenant_id: str
-    """Its home; workspaces of other tenants know it too."""
+    """The principal's home tenant; workspaces of other tenants know it too."""
     client_id: str
     client_secret: str
     object_id: str

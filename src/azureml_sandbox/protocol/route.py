@@ -26,7 +26,7 @@ PREFIX: dict[Service, str] = {
     "index": "/index/v1.0",
     "content": "/content/v2.0",
 }
-"""What stands before `/subscriptions/…/workspaces/{name}` in a URL: nothing on management.azure.com, the service's
+"""The part before `/subscriptions/…/workspaces/{name}` in a URL: nothing on management.azure.com, the service's
 own prefix on the workspace's api host. Evidence: run-history.json, artifact.json, recorded MLflow calls."""
 
 

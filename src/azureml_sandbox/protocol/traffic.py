@@ -18,14 +18,14 @@ class Asked:
     service: str
     """A `route.Service`, or blob, login, discovery, none."""
     workspace: str
-    """Its name; empty where the request names none that exists."""
+    """The workspace's name; empty where the request names none that exists."""
     region: str
     method: str
     route: str
     """The template of its route, or what a blob request does; the path itself where no route fits."""
     effect: Effect
     path: str
-    """As sent, percent-encoding included, without the query."""
+    """The path as sent, percent-encoding included, without the query."""
 
 
 class Traffic:
@@ -73,7 +73,7 @@ class Traffic:
 
 
 class Exchange:
-    """One request and its answer, measured on their way."""
+    """One request and its answer, measured while they pass."""
 
     __slots__ = ("_asked", "_receive", "_send", "_size_bytes", "_status", "_traffic")
 

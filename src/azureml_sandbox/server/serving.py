@@ -158,7 +158,7 @@ def _listen(folder: Path, port: int) -> socket.socket:
     """A socket on loopback only, because submitted commands run here."""
     before = state.last(folder)
     if port == 0 and before is not None:
-        with contextlib.suppress(OSError):  # somebody took it meanwhile: any other will do
+        with contextlib.suppress(OSError):  # another process took it meanwhile: any port will do
             return socket.create_server(("127.0.0.1", before.port))
     try:
         return socket.create_server(("127.0.0.1", port))

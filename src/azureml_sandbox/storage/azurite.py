@@ -56,7 +56,7 @@ def install(say: Callable[[str], None]) -> None:
     code = watched([*npm, "ci", *options], home(), environment, expected_mb=SIZE_MB)
     if code != 0:
         raise Unavailable(
-            f"npm could not install Azurite (exit code {code}): see its words above; azureml-sandbox install tries again"
+            f"npm could not install Azurite (exit code {code}): see its words above; azureml-sandbox install retries"
         )
     (home() / ".complete").touch()
 
@@ -90,7 +90,7 @@ class Azurite:
     def __init__(self, child: asyncio.subprocess.Process, port: int) -> None:
         self._child = child
         self.port = port
-        self._told = asyncio.create_task(self._tell())
+        self._logging = asyncio.create_task(self._log_output())
 
     @classmethod
     async def start(cls, folder: Path, accounts: Mapping[str, str]) -> Azurite:
@@ -112,11 +112,11 @@ class Azurite:
             env=_without_proxy()
             | {"AZURITE_ACCOUNTS": ";".join(f"{name}:{key}" for name, key in accounts.items())}
             | {"SANDBOX_DELEGATION_SEED": seed(accounts)},
-            start_new_session=True,  # an interrupt at the terminal is the server's to hear, which then stops this
+            start_new_session=True,  # an interrupt at the terminal reaches only the server, which then stops Azurite
         )
         return cls(child, await _port(child))
 
-    async def _tell(self) -> None:
+    async def _log_output(self) -> None:
         assert self._child.stdout is not None  # noqa: S101 - asked for above
         async for line in self._child.stdout:
             log.info("%s", line.decode(errors="replace").rstrip())
@@ -129,7 +129,7 @@ class Azurite:
             await asyncio.wait_for(self._child.wait(), 2)
         except TimeoutError:
             self._child.kill()
-        await self._told
+        await self._logging
 
 
 async def _port(child: asyncio.subprocess.Process) -> int:

@@ -26,7 +26,7 @@ SERVICE, SERVICE_TENANT = "00000000-0000-4000-8000-0000000000a1", "00000000-0000
 _VERSION = "2019-07-07"
 """`skv` of the recorded SAS."""
 _EARLIER = timedelta(minutes=10)
-"""As recorded: a SAS is good from ten minutes before it was made."""
+"""A SAS is valid from ten minutes before it was made on, as recorded."""
 
 
 def seed(accounts: Mapping[str, str]) -> str:

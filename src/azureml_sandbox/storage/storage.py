@@ -34,7 +34,8 @@ SUFFIX = ".blob.core.windows.net"
 VERSION = "2025-11-05"
 """The API version of azure-storage-blob 12.27, which Azurite 3.37 knows."""
 
-_POOL = 800  # AZURITE_ACCOUNTS is read at its start, so accounts for later workspaces are made in advance; 91 KB of 128
+# Azurite reads AZURITE_ACCOUNTS when it starts, so accounts for later workspaces are made in advance; 91 KB of 128.
+_POOL = 800
 _APPEND_BYTES = 4 * 1024 * 1024
 
 
@@ -79,7 +80,7 @@ class Storage:
         """Start Azurite over `folder/azurite` with the accounts of `folder/accounts.json`."""
         accounts = pool(folder / "accounts.json")
         azurite = await Azurite.start(folder / "azurite", accounts)
-        # Azurite closes idle connections after 5 s, whatever its options say, just when one may be used again.
+        # Azurite closes idle connections after 5 s, whatever its options say; one may be in use again just then.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=3)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
         return cls(

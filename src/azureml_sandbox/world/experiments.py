@@ -75,7 +75,7 @@ class Experiments:
         )
 
     def page(self, workspace: str, view: View, *, after: int = 0, limit: int = 100) -> Sequence[tuple[int, Document]]:
-        """At most `limit` experiments in the order of their making, each with the position to go on `after`."""
+        """At most `limit` experiments in the order of their creation, each with the position to go on `after`."""
         rows = self._database.all(
             f"select seq, document from experiment where workspace = ? and seq > ? and {_ARCHIVED[view]}"  # noqa: S608 one of three constants
             " order by seq limit ?",

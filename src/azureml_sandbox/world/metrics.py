@@ -14,7 +14,7 @@ SCALAR = "azureml.v1.scalar"
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What all rows logged under one name have in common."""
+    """The description that all rows logged under one name share."""
 
     container: str
     """`dataContainerId` of the run, for example `dcid.r1`: a reused step shares another run's."""

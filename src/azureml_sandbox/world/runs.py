@@ -12,7 +12,7 @@ from azureml_sandbox.world.database import Database, Document, dumps, loads
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
 Column = Literal["run_id", "status", "hidden", "created", "started", "ended", "parent_run_id"]
 
-_CHUNK = 500  # of ids in one statement
+_CHUNK = 500  # ids in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """All of the conditions hold; with none it always holds."""
+    """A condition that holds where all of the conditions hold; without conditions it always holds."""
 
     conditions: tuple[Condition, ...] = ()
 
@@ -56,7 +56,7 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of the conditions holds."""
+    """A condition that holds where one of the conditions holds."""
 
     conditions: tuple[Condition, ...]
 

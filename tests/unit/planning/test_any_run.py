@@ -100,7 +100,7 @@ class Service:
         for one in wire(body)["events"]:
             run_id = run_events.subject(one)
             assert run_id is not None
-            self.runs[run_id] = run_events.told(self.runs[run_id], one, dict(USER), NOW)
+            self.runs[run_id] = run_events.after_event(self.runs[run_id], one, dict(USER), NOW)
 
     def read(self, run: RunId) -> Run:
         """What rundata answers of it."""

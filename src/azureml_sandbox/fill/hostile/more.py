@@ -79,7 +79,7 @@ def _long_error(run: Document) -> SampledRun:
 
 
 def _datasets(run: Document) -> SampledRun:
-    """Inputs and outputs by asset id; 210 input datasets where 200 fit, 25 output datasets where 20 fit."""
+    """Inputs and outputs have asset ids; 210 input datasets, where 200 fit, and 25 output datasets, where 20 fit."""
     asset = "azureml://locations/westeurope/workspaces/home/data/azureml_{}_output_data_{}/versions/1"
     shown = {name: {"assetId": asset.format(run["runId"], name), "type": "UriFolder"} for name in ("default", "model")}
     used = [

@@ -35,12 +35,12 @@ class Harvest:
     """Job to the tick when its present status was first answered: for many jobs the only hint at their end."""
     runs: dict[str, Document] = field(default_factory=dict)
     experiments: dict[str, str] = field(default_factory=dict)
-    """Id to name, as far as an answer holds both."""
+    """Id to name, of those experiments of which an answer holds both."""
     series: dict[tuple[str, str, str], tuple[Series, list[Document]]] = field(default_factory=dict)
     artifacts: list[Document] = field(default_factory=list)
     logs: list[tuple[str, str]] = field(default_factory=list)
     """Container and path of what `details` lists as log files."""
     files: dict[tuple[str, str], File] = field(default_factory=dict)
-    """By datastore and the blob's name."""
+    """The blobs by datastore and name."""
     assets: dict[tuple[Kind, str, str], Document] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)

@@ -55,13 +55,13 @@ class _Reader:
             if (found := re.fullmatch(pattern, self._answer.route, re.DOTALL)) and self._answer.status < 300:
                 take(self, *found.groups())
                 return
-        self.leave(next(reason for pattern, reason in _NO_CONTENT if re.match(pattern, self._told())))
+        self.leave(next(reason for pattern, reason in _NO_CONTENT if re.match(pattern, self._label())))
 
     def leave(self, reason: str, count: int = 1) -> None:
         """Count something that is left out, under its reason."""
         self._into.left_out[reason] += count
 
-    def _told(self) -> str:
+    def _label(self) -> str:
         return f"{self._answer.status} {self._answer.route}"
 
     def job(self) -> None:

@@ -34,7 +34,7 @@ class NotARecording(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One request and what came back."""
+    """One request and its answer."""
 
     position: int
     """Its index in the file."""
@@ -48,7 +48,7 @@ class Answer:
 
     @property
     def route(self) -> str:
-        """What was asked, without host, workspace and query: `GET history /runs/r1/details`, `GET blob /azureml/x`."""
+        """The request without host, workspace and query: `GET history /runs/r1/details`, `GET blob /azureml/x`."""
         whole = self.url.split("?", 1)[0]
         if arm := _ARM.match(whole):
             return f"{self.method} arm {arm[1] or '/'}"
@@ -146,12 +146,12 @@ def _candidates(body: object) -> Iterator[bytes]:
     if body is None or body == "":
         yield b""
     elif isinstance(body, str):
-        with contextlib.suppress(binascii.Error):  # then it is text
+        with contextlib.suppress(binascii.Error):  # a body that is not base64 is text
             yield base64.b64decode(body, validate=True)
         yield body.encode()
     elif isinstance(body, list) and all(isinstance(line, str) for line in body):
         yield "".join(body).encode()
-    else:  # a JSON file, read by the recorder: which spaces it had is lost
+    else:  # the recorder parsed a JSON file, and its blanks are lost
         for separators in ((", ", ": "), (",", ":")):
             yield from (json.dumps(body, separators=separators).encode() + end for end in (b"", b"\n", b"\r\n"))
 

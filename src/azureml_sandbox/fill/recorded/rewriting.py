@@ -149,7 +149,7 @@ def _job_documents(answer: Answer) -> Sequence[Document]:
 
 
 def _created(document: object) -> str | None:
-    """When the job or run of this answer was made, whatever the service calls it."""
+    """The creation time of the job or run in this answer, under any of the keys that the services use."""
     if not isinstance(document, dict):
         return None
     document = document.get("runMetadata") or document

@@ -1,5 +1,6 @@
-// What Azure Storage refuses of a synchronous copy and Azurite 3.37 accepts: sources above 256 MiB (in the service's own
-// words, azure-sdk-for-go issue 19880), and sources whose bytes have another MD5 than x-ms-source-content-md5 says.
+// Refuses synchronous copies that Azure Storage refuses and Azurite 3.37 accepts: those of sources above 256 MiB (in the
+// service's own words, azure-sdk-for-go issue 19880), and those of sources whose bytes have another MD5 than
+// x-ms-source-content-md5 says.
 const { createHash } = require("node:crypto");
 const path = require("node:path");
 

@@ -4,8 +4,8 @@ const path = require("node:path");
 const [azurite] = process.argv.splice(2, 1);
 const modules = path.join(azurite, "node_modules");
 
-// The front has ended TLS and Azurite hears the plain half. Told that clients came by https, which is so, it accepts what
-// Azure accepts over https: SAS with spr=https, bearer tokens, user delegation keys.
+// The server's proxy ends TLS, and Azurite gets plain HTTP. Clients did come by https, so Azurite is told so: it then
+// accepts what Azure accepts over https: SAS with spr=https, bearer tokens, user delegation keys.
 Object.defineProperty(require(path.join(modules, "express")).request, "protocol", { get: () => "https" });
 
 // User delegation keys derive from this; Azurite's own seed is the same for everybody.
@@ -14,7 +14,8 @@ require(path.join(modules, "azurite/dist/src/blob/utils/constants.js")).USERDELE
 
 require("./copies.js")(modules);
 
-// The server holds the other end of stdin: gone with it, however it ends. Azurite then writes its metadata and leaves.
+// The server holds the other end of stdin, which closes however the server ends. Azurite then writes its metadata and
+// ends.
 process.stdin.on("end", () => process.emit("SIGTERM")).resume();
 
 require(path.join(modules, "azurite/dist/src/blob/main.js"));
