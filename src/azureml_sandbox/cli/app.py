@@ -52,7 +52,7 @@ def serve(  # noqa: PLR0917 - typer names them all
         list[str] | None, typer.Option(metavar="NAME", help="Add this workspace if it is missing. Repeatable.")
     ] = None,
     tenant: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=ID", help="Add workspace NAME in tenant ID. Repeatable.")
+        list[str] | None, typer.Option(metavar="NAME=ID", help="Put the new workspace NAME into tenant ID. Repeatable.")
     ] = None,
     port: Annotated[int, typer.Option(help="0 is the port of the last time if it is free, else any free one.")] = 0,
     latency_ms: Annotated[float, typer.Option(help="Milliseconds to wait before every answer.")] = 0,

@@ -27,7 +27,7 @@ def load_command(
     ],
     workspace: Name,
 ) -> None:
-    """Load recorded answers of the service into a workspace, as jobs, runs, metrics and files.
+    """Load recorded answers of the service into a workspace. They become jobs, runs, metrics and files.
 
     The sandbox must be running. A run that had to be completed with made-up values has the property
     azureml_sandbox.made_up. Loading a file again changes nothing.

@@ -122,7 +122,7 @@ async def _workspaces(options: Options, add: Callable[..., Any], world: World) -
     for name, tenant_id in options.tenants.items():
         if name not in wanted and name not in there:
             raise provision.Unusable(
-                f"--tenant {name}={tenant_id}: there is no workspace {name}: add --workspace {name}"
+                f"--tenant {name}={tenant_id}: there is no workspace {name}; add --workspace {name}"
             )
         if there.get(name, tenant_id) != tenant_id:
             raise provision.Unusable(f"--tenant {name}={tenant_id}: workspace {name} is in tenant {there[name]}")
