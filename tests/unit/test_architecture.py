@@ -44,7 +44,7 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
     SANDBOX: tuple(
         frozenset(layer.split())
         for layer in (
-            "instants pki problem",
+            "instants guids pki problem",
             "world",
             "storage",
             "protocol",
