@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -41,15 +43,42 @@ class UserError(ReplayError):
     exit = Exit.USER
 
 
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What lets a refused request through. Filled by what speaks with the service: nobody else knows its rights."""
+
+    lacking: str
+    """The right that the login lacks, in the service's own words."""
+    said: str
+    """For people, in one line: what lacks, which role grants it, and where."""
+
+
+def told_once(remedies: Iterable[Remedy | None]) -> tuple[str, ...]:
+    """What to tell of many refusals: the remedy of each, those that are equal once."""
+    return tuple(sorted({remedy.said for remedy in remedies if remedy}))
+
+
 class ServiceError(ReplayError):
     """What a service answered."""
 
     exit = Exit.SERVICE
 
-    def __init__(self, message: str, *, method: str = "", url: str = "", status: int = 0, code: str = "") -> None:
-        """`url` without its query: signatures live there. `code` is the innermost error code of the answer."""
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        url: str = "",
+        status: int = 0,
+        code: str = "",
+        remedy: Remedy | None = None,
+    ) -> None:
+        """`url` without its query: signatures live there. `code` is the innermost error code of the answer.
+
+        `remedy` is known of refusals only, and not of all of them.
+        """
         super().__init__(message)
-        self.method, self.url, self.status, self.code = method, url, status, code
+        self.method, self.url, self.status, self.code, self.remedy = method, url, status, code, remedy
 
     def __str__(self) -> str:
         where = f" ({self.method} {self.url}: {self.status})" if self.method else ""
@@ -61,7 +90,7 @@ class Rejected(ServiceError):
 
 
 class Forbidden(Rejected):
-    """The login is known and lacks the right: `azureml-replay doctor` names the role."""
+    """The login is known and lacks a right: `remedy` says which, where that can be told."""
 
     exit = Exit.USER
 

@@ -17,7 +17,7 @@ from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WH
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
 from azureml_replay.direct.experiments import experiment_item
-from azureml_replay.errors import NotFound, Rejected, ServiceError, UserError
+from azureml_replay.errors import NotFound, ServiceError, UserError
 from azureml_replay.files.stored import StorageListing, path_in_run
 from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId
 from azureml_replay.planning import lineage
@@ -261,7 +261,7 @@ class _Undoing:
             return True
         outcome = (await self.target.hide_runs(details.run.experiment, [name], hidden=True)).get(name)
         if outcome is not None:
-            raise outcome if isinstance(outcome, ServiceError) else Rejected(outcome.reason, status=outcome.status)
+            raise outcome if isinstance(outcome, ServiceError) else outcome.error()
         self.jobs += 1
         self.progress.done("jobs archived")
         return True

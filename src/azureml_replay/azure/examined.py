@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from azureml_replay.azure import rights
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.wire import decode
 from azureml_replay.azure.workspace import AzureWorkspace, logger, sender
+from azureml_replay.errors import Remedy
 from azureml_replay.model import Experiment, RunId
 from azureml_replay.workspace.examined import JobSeen, StoreSeen
 
@@ -19,7 +21,7 @@ WIDTH = 8
 
 
 class ExaminedWorkspace(AzureWorkspace):
-    """See `examination.Examined`."""
+    """See `workspace.examined.Examined`."""
 
     def jobs_seen(self) -> AsyncIterator[Sequence[JobSeen]]:
         """ARM's jobs, by pages."""
@@ -58,28 +60,43 @@ class ExaminedWorkspace(AzureWorkspace):
 
 
 class AzureSubject:
-    """See `examination.Subject`."""
+    """See `workspace.examined.Subject`."""
 
     def __init__(self, config: WorkspaceConfig, sender: Sender) -> None:
         """Nothing is asked yet."""
         self.ref = config.ref
         self.host = ""
+        self._who = self._account = ""
         self._config, self._sender = config, sender
         self._arm = Arm(sender, config.cloud, config.ref)
 
     async def login(self) -> str:
         """The object id of who is logged in."""
-        return decode.object_id((await self._sender.token(self._config.cloud.arm_scope)).token)
+        self._who = decode.object_id((await self._sender.token(self._config.cloud.arm_scope)).token)
+        return self._who
 
     async def workspace(self) -> str:
         """The resource id of its storage account."""
-        return decode.storage_account(await self._arm.workspace())
+        self._account = decode.storage_account(await self._arm.workspace())
+        return self._account
 
     async def enter(self) -> ExaminedWorkspace:
         """By its discovery document."""
         places = await self._arm.places()
         self.host = places.api
         return ExaminedWorkspace(self._config, self._sender, self._arm, places)
+
+    def command(self, remedy: Remedy, store: StoreSeen | None = None) -> str:
+        """`az role assignment create` with the ids that are known by now."""
+        right = rights.Right(remedy.lacking)
+        scope = self._account_of(store) if right.on_storage else self.ref.arm_id
+        return right.command(self._who or "OBJECT-ID-OF-THE-LOGIN", scope)
+
+    def _account_of(self, store: StoreSeen | None) -> str:
+        """Only the workspace's own account is known by its resource id."""
+        if self._account and (store is None or self._account.rpartition("/")[2] == store.account):
+            return self._account
+        return f"RESOURCE-ID-OF-STORAGE-ACCOUNT-{store.account}" if store else "RESOURCE-ID-OF-THE-STORAGE-ACCOUNT"
 
 
 @asynccontextmanager

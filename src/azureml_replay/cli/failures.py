@@ -8,7 +8,6 @@ import typer
 
 from azureml_replay.errors import Exit, Forbidden, IntegrityError, ReplayError, ServiceError
 from azureml_replay.terminal import log_file
-from azureml_replay.workspace import rights
 
 UsageError = typer.BadParameter.__bases__[0]
 """Typer carries its own click and exports this class of it only through its child."""
@@ -42,14 +41,21 @@ def _foreseen(error: ReplayError) -> str:
     if isinstance(error, ServiceError) and error.exit is Exit.SERVICE:
         return f"{error}: {AGAIN}"
     if isinstance(error, Forbidden):
-        right = rights.lacking(str(error.args[0]), None)
-        where = f"; refused: {error.method} {error.url}" if error.method else ""
-        if right is not None:
-            return f"{right.wanting}, then {AGAIN}{where}"
-        return f"{error}: this login may not do that; `azureml-replay doctor` names the role that it lacks"
+        return _forbidden(error)
     if isinstance(error, IntegrityError):
         return f"{error}: restore a copy of the archive, or extract into a new folder"
     return str(error)
+
+
+def _forbidden(error: Forbidden) -> str:
+    """The role first. A refusal that named no right may have another cause, so its own words are told too."""
+    remedy = error.remedy
+    if remedy is None:
+        return f"{error}: this login may not do that; `azureml-replay doctor` names the role that it lacks"
+    if remedy.lacking not in str(error.args[0]):
+        return f"{error}: {remedy.said}, then {AGAIN}"
+    where = f"; refused: {error.method} {error.url}" if error.method else ""
+    return f"{remedy.said}, then {AGAIN}{where}"
 
 
 def _of_the_disk(error: OSError) -> str:

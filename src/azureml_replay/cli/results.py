@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay.cli.quoting import quoted
-from azureml_replay.model import Finding, RunId
+from azureml_replay.model import Finding
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.text import Line, amount
-from azureml_replay.workspace import rights
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -52,7 +51,7 @@ def extracted(done: Extracted) -> Iterator[str]:
         yield f"{_count(done.gone, 'run')} disappeared at the source: archive and targets keep what they have"
     if done.active:
         yield f"{_count(done.active, 'run')} still active: their jobs wait for a later call"
-    yield from _failures(done.failed)
+    yield from _failures(done)
 
 
 def planned(plan: PlanSummary) -> Iterator[Line]:
@@ -95,7 +94,7 @@ def replayed(done: Replayed) -> Iterator[str]:
     for run, what in done.kept[:SHOWN]:
         yield f"{what} of run {run} changed in both workspaces: the target's stays (--prefer source sends)"
     yield from _more(done.kept)
-    yield from _failures(done.failed)
+    yield from _failures(done)
 
 
 def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
@@ -196,14 +195,13 @@ def by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _failures(failed: Sequence[tuple[RunId, str]]) -> Iterator[str]:
-    for run, why in failed[:SHOWN]:
+def _failures(done: Extracted | Replayed) -> Iterator[str]:
+    for run, why in done.failed[:SHOWN]:
         yield f"failed: {run}: {why}"
-    yield from _more(failed)
-    lacking = {right for _, why in failed if (right := rights.lacking(why, None))}
-    yield from sorted(right.wanting for right in lacking)
-    if failed:
-        yield f"{_count(len(failed), 'run')} failed: run the same command again to continue"
+    yield from _more(done.failed)
+    yield from done.remedies
+    if done.failed:
+        yield f"{_count(len(done.failed), 'run')} failed: run the same command again to continue"
 
 
 def _more(items: Sequence[object]) -> Iterator[str]:

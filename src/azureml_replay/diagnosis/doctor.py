@@ -11,7 +11,6 @@ from azureml_replay.diagnosis.writes import WriteExamination
 from azureml_replay.errors import Exit
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.target.probe import Probe
-from azureml_replay.workspace import rights
 from azureml_replay.workspace.examined import Examined, Subject
 
 
@@ -80,7 +79,7 @@ async def diagnosed(
 
 async def _read(subject: Subject, side: str, progress: Progress) -> tuple[Sheet, Examined | None]:
     progress.say(f"{side} {subject.ref}: login, workspace, lists, storage")
-    sheet = Sheet(side, subject.ref)
+    sheet = Sheet(side, subject)
     workspace = await _enter(subject, sheet)
     if workspace is not None:
         await ReadExamination(sheet, workspace).all()
@@ -92,11 +91,11 @@ async def _enter(subject: Subject, sheet: Sheet) -> Examined | None:
     found: list[Examined] = []
 
     async def login() -> Seen:
-        sheet.who = await subject.login()
-        return Seen(f"as {sheet.who}" if sheet.who else "logged in")
+        who = await subject.login()
+        return Seen(f"as {who}" if who else "logged in")
 
     async def workspace() -> Seen:
-        sheet.storage = await subject.workspace()
+        await subject.workspace()
         return Seen(str(subject.ref))
 
     async def hosts() -> Seen:
@@ -104,6 +103,6 @@ async def _enter(subject: Subject, sheet: Sheet) -> Examined | None:
         return Seen(subject.host)
 
     check = sheet.check
-    if not (await check("login", None, login) and await check("workspace", rights.WORKSPACE, workspace)):
+    if not (await check("login", login) and await check("workspace", workspace)):
         return None
-    return found[0] if await check("hosts", None, hosts) else None
+    return found[0] if await check("hosts", hosts) else None

@@ -9,7 +9,6 @@ from itertools import islice
 from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import Forbidden, NotFound
 from azureml_replay.model import Experiment, Run, RunId
-from azureml_replay.workspace import rights
 from azureml_replay.workspace.examined import Examined, JobSeen, StoreSeen
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 
@@ -38,18 +37,18 @@ class ReadExamination:
     async def all(self) -> None:
         """Every probe, in the order in which they build on each other."""
         check = self.sheet.check
-        listed = await check("experiments", rights.EXPERIMENTS, self._experiments)
-        await check("jobs", rights.JOBS, self._jobs)
-        if listed and await check("runs", rights.RUNS, self._runs):
+        listed = await check("experiments", self._experiments)
+        await check("jobs", self._jobs)
+        if listed and await check("runs", self._runs):
             self.sheet.note("archived experiments", self._archived_experiments())
             self.sheet.note("runs and jobs", self._runs_and_jobs())
             self.sheet.note("hidden runs", self._hidden_runs())
-            await check("children", rights.RUNS, self._children)
-            await check("paging", rights.RUNS, self._paging)
-            await check("bulk details", rights.RUNS, self._bulk_details)
-            await check("metrics", rights.RUNS, self._metrics)
-            await check("metric names", rights.RUNS, self._metric_names)
-            await check("file index", rights.RUNS, self._file_index)
+            await check("children", self._children)
+            await check("paging", self._paging)
+            await check("bulk details", self._bulk_details)
+            await check("metrics", self._metrics)
+            await check("metric names", self._metric_names)
+            await check("file index", self._file_index)
         await self._stores()
 
     async def _experiments(self) -> Seen:
@@ -197,13 +196,13 @@ class ReadExamination:
                 stores.extend(page)
             return Seen(f"{len(stores)} datastores")
 
-        if not await self.sheet.check("datastores", rights.DATASTORES, listed):
+        if not await self.sheet.check("datastores", listed):
             return
         for store in stores:
             await self._store(store)
-        readable = await self.sheet.check("artifact store", rights.BLOBS, self._artifact_store)
+        readable = await self.sheet.check("artifact store", self._artifact_store)
         if readable and self.sheet.side == "source":  # a target is written to, nobody copies from it
-            await self.sheet.check("signing", rights.SIGN, self._signing)
+            await self.sheet.check("signing", self._signing)
 
     async def _store(self, store: StoreSeen) -> None:
         if not store.holds_blobs:
@@ -216,13 +215,13 @@ class ReadExamination:
             return Seen(f"{store.name} ({store.kind}) can be read")
 
         self.sheet.note("storage keys", await self._key(store))
-        await self.sheet.check("datastores", rights.BLOBS, opened, store)
+        await self.sheet.check("datastores", opened, store)
 
     async def _key(self, store: StoreSeen) -> Seen:
         try:
             by = await self.workspace.opened_by(store.name)
         except Forbidden as error:
-            refused = self.sheet.forbidden(error, rights.SECRETS, Outcome.WARNING, store)
+            refused = self.sheet.forbidden(error, Outcome.WARNING, store)
             return replace(refused, text=f"{refused.text}; this login opens it instead")
         if by == "this login" and store.credential not in ("None", ""):
             seen = f"{store.name}: the account takes no keys; this login opens it instead"

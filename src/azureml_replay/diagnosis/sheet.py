@@ -1,4 +1,4 @@
-"""What `doctor` writes down, and what it needs of a workspace beside `Target`. `azure/examining.py` implements that."""
+"""What `doctor` writes down, and what it needs of a workspace beside `Target`. `azure/examined.py` implements that."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from azureml_replay.errors import Forbidden, Rejected, ServiceError, Unavailable, UserError
-from azureml_replay.workspace.examined import StoreSeen
-from azureml_replay.workspace.place import WorkspaceRef
-from azureml_replay.workspace.rights import Right, lacking
+from azureml_replay.workspace.examined import StoreSeen, Subject
 
 PROBES = {
     "login": "a token for the workspace's tenant",
@@ -89,11 +87,7 @@ class Sheet:
     """The rows of one side, as they are written."""
 
     side: str
-    ref: WorkspaceRef
-    who: str = ""
-    """Object id of the login."""
-    storage: str = ""
-    """Resource id of the workspace's storage account."""
+    subject: Subject
     rows: list[Row] = field(default_factory=list)
 
     def note(self, probe: str, seen: Seen) -> None:
@@ -101,9 +95,7 @@ class Sheet:
         assert probe in PROBES, probe  # noqa: S101 - a probe that no document explains
         self.rows.append(Row(side=self.side, probe=probe, outcome=seen.outcome, seen=seen.text, todo=seen.todo))
 
-    async def check(
-        self, probe: str, right: Right | None, ask: Callable[[], Awaitable[Seen]], store: StoreSeen | None = None
-    ) -> bool:
+    async def check(self, probe: str, ask: Callable[[], Awaitable[Seen]], store: StoreSeen | None = None) -> bool:
         """Asks and writes the row, whatever comes. False where it is missing or nobody answered."""
         try:
             seen = await ask()
@@ -115,7 +107,7 @@ class Sheet:
             self.rows.append(row)
             return False
         except Forbidden as error:
-            seen = self.forbidden(error, right, store=store)
+            seen = self.forbidden(error, store=store)
         except UserError as error:
             seen = Seen(str(error), Outcome.MISSING)  # its message says what to do
         except Rejected as error:
@@ -125,23 +117,9 @@ class Sheet:
         self.note(probe, seen)
         return seen.outcome is not Outcome.MISSING
 
-    def forbidden(
-        self,
-        error: Forbidden,
-        expected: Right | None,
-        outcome: Outcome = Outcome.MISSING,
-        store: StoreSeen | None = None,
-    ) -> Seen:
-        """The action that lacks, and the command that grants a role with it."""
-        right, about = lacking(str(error.args[0]), expected), f"{store.name}: " if store else ""
-        if right is None:
+    def forbidden(self, error: Forbidden, outcome: Outcome = Outcome.MISSING, store: StoreSeen | None = None) -> Seen:
+        """The right that lacks, and the command that grants a role with it."""
+        about = f"{store.name}: " if store else ""
+        if error.remedy is None:
             return Seen(f"{about}{error}", outcome, "ask for access")
-        scope = self._account(store) if right.on_storage else self.ref.arm_id
-        command = right.command(self.who or "OBJECT-ID-OF-THE-LOGIN", scope)
-        return Seen(f"{about}refused: {right.action}", outcome, command)
-
-    def _account(self, store: StoreSeen | None) -> str:
-        """Only the workspace's own account is known by its resource id."""
-        if self.storage and (store is None or self.storage.rpartition("/")[2] == store.account):
-            return self.storage
-        return f"RESOURCE-ID-OF-STORAGE-ACCOUNT-{store.account}" if store else "RESOURCE-ID-OF-THE-STORAGE-ACCOUNT"
+        return Seen(f"{about}refused: {error.remedy.lacking}", outcome, self.subject.command(error.remedy, store))

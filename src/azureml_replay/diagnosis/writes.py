@@ -12,7 +12,6 @@ from azureml_replay.errors import Rejected, ServiceError, UserError
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, names_held
-from azureml_replay.workspace import rights
 from azureml_replay.workspace.examined import Examined
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.workspace.put_files import CopyFile
@@ -40,23 +39,23 @@ class WriteExamination:
     async def all(self) -> Probe | None:
         """None where no run could be made, or what it holds could not be read."""
         before = await names_held(self.target, self.planned)
-        steps: tuple[tuple[str, rights.Right, Callable[[], Awaitable[Seen]]], ...] = (
-            ("points", rights.PUT_RUNS, self._points),
-            ("batch sizes", rights.PUT_RUNS, self._batch_sizes),
-            ("files", rights.PUT_ARTIFACTS, self._files),
-            ("copy", rights.PUT_ARTIFACTS, self._copy),
-            ("ends", rights.PUT_RUNS, self._ends),
-            ("settling", rights.RUNS, self._settling),
-            ("fields", rights.RUNS, self._fields),
+        steps: tuple[tuple[str, Callable[[], Awaitable[Seen]]], ...] = (
+            ("points", self._points),
+            ("batch sizes", self._batch_sizes),
+            ("files", self._files),
+            ("copy", self._copy),
+            ("ends", self._ends),
+            ("settling", self._settling),
+            ("fields", self._fields),
         )
-        if not await self.sheet.check("client ids", rights.PUT_RUNS, self._create):
+        if not await self.sheet.check("client ids", self._create):
             return None
-        fine = {probe: await self.sheet.check(probe, right, ask) for probe, right, ask in steps}
+        fine = {probe: await self.sheet.check(probe, ask) for probe, ask in steps}
         if self.probe is None:
             return None
-        await self.sheet.check("repeated points", rights.PUT_RUNS, self._repeated_points)
-        await self.sheet.check("archived experiments", rights.PUT_EXPERIMENTS, self._archived_experiments)
-        await self.sheet.check("limits", rights.PUT_RUNS, self._limits)
+        await self.sheet.check("repeated points", self._repeated_points)
+        await self.sheet.check("archived experiments", self._archived_experiments)
+        await self.sheet.check("limits", self._limits)
         written = fine["points"] and fine["files"] and fine["ends"]  # else what lacks is a role, not the target's way
         return replace(self.probe, experiments=before) if written else None
 

@@ -164,7 +164,7 @@ class FileSender:
 
 
 def _rejected(path: str, step: Step, outcome: Refused) -> Rejected:
-    return Rejected(f"file {path} of run {step.source}: {outcome.reason}", status=outcome.status)
+    return outcome.error(f"file {path} of run {step.source}: ")
 
 
 def place_of(run: RunId, path: str) -> Location:

@@ -16,7 +16,7 @@ from azureml_replay.archive.ledger import Receipt, State, points_item
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import Missing
 from azureml_replay.direct.requests import requests
-from azureml_replay.errors import Rejected, Uncertain
+from azureml_replay.errors import Uncertain
 from azureml_replay.model import Points
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
@@ -125,7 +125,7 @@ class _Sending:
         run, batch = self.step.run.id, list(_joined(rows))
         refused = await self.by.target.append_points(run, batch)
         for at, refusal in refused.items():
-            raise Rejected(f"metric {batch[at].series.key.name} of run {run}: {refusal.reason}", status=refusal.status)
+            raise refusal.error(f"metric {batch[at].series.key.name} of run {run}: ")
         count = sum(map(len, batch))
         self.rows += count
         self.by.progress.done("points sent", count)

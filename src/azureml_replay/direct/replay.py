@@ -21,7 +21,7 @@ from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender
 from azureml_replay.direct.reused import Borrowers
 from azureml_replay.direct.runs import RunSender, digest, ending_digest, run_digest
-from azureml_replay.errors import ServiceError
+from azureml_replay.errors import Remedy, ServiceError, told_once
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
 from azureml_replay.planning import lineage
@@ -81,6 +81,8 @@ class Replayed:
     kept: tuple[tuple[RunId, str], ...]
     """Run and value that changed in the source and in the target: the target's stayed."""
     failed: tuple[tuple[RunId, str], ...]
+    remedies: tuple[str, ...] = ()
+    """What would let through the requests for which runs failed, each once."""
 
 
 async def replay(
@@ -147,6 +149,7 @@ class _Replaying:
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
     """Unit -> the id in it that is taken."""
     failed: dict[RunId, str] = field(default_factory=dict)
+    remedies: list[Remedy | None] = field(default_factory=list)
     absent: RunId | None = None
     """A unit that goes on beyond its window: the target held none of its ids when all were asked about."""
     runs: RunSender = field(init=False)
@@ -163,6 +166,7 @@ class _Replaying:
             conflicts=tuple(self.conflicts.values()),
             kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
             failed=tuple(self.failed.items()),
+            remedies=told_once(self.remedies),
         )
 
     def _kept(self, run: RunId) -> Sequence[str]:
@@ -288,10 +292,11 @@ class _Replaying:
             self.files_sent += sent.files
             self.bytes_sent += sent.bytes
         except ServiceError as error:
-            self._fail(step.source, str(error))
+            self._fail(step.source, str(error), error.remedy)
 
-    def _fail(self, run: RunId, why: str) -> None:
+    def _fail(self, run: RunId, why: str, remedy: Remedy | None = None) -> None:
         self.failed[run] = why
+        self.remedies.append(remedy)
         self.progress.say(f"run {run} is not complete: {why}")
 
 

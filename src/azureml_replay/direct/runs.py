@@ -25,7 +25,7 @@ from azureml_replay.comparison.three_way import (
     sent_now,
     without,
 )
-from azureml_replay.errors import ServiceError
+from azureml_replay.errors import Remedy, ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
@@ -50,7 +50,7 @@ class RunSender:
     archive: Archive
     target: Target
     prefer: Prefer
-    fail: Callable[[RunId, str], None]
+    fail: Callable[[RunId, str, Remedy | None], None]
     """Hears of each run that did not arrive, and why."""
     late: bool = False
     """Ends that were sent show some time later: they are waited for."""
@@ -161,7 +161,7 @@ class RunSender:
         missing = set(await self.target.without_end([step.run for step in steps if step.source in told]))
         for step in steps:
             if step.run.id in missing:
-                self.fail(step.source, "its end was sent and does not show yet")
+                self.fail(step.source, "its end was sent and does not show yet", None)
         return [step for step in steps if step.run.id not in missing]
 
     async def _hide(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending], *, hidden: bool) -> Sequence[Step]:
@@ -219,7 +219,8 @@ class RunSender:
         for step in steps:
             outcome = outcomes.get(step.run.id)
             if outcome is not None:
-                self.fail(step.source, outcome.reason if isinstance(outcome, Refused) else str(outcome))
+                reason = outcome.reason if isinstance(outcome, Refused) else str(outcome)
+                self.fail(step.source, reason, outcome.remedy)
         return [step for step in steps if outcomes.get(step.run.id) is None]
 
 

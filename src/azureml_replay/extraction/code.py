@@ -9,7 +9,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held
-from azureml_replay.errors import Rejected, ServiceError
+from azureml_replay.errors import Rejected, Remedy, ServiceError
 from azureml_replay.model import CodeReference, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.progress import Progress
@@ -27,6 +27,7 @@ class CodeBringer:
     archive: Archive
     progress: Progress
     failed: list[tuple[RunId, str]] = field(default_factory=list)
+    remedies: list[Remedy | None] = field(default_factory=list)
 
     async def bring(self) -> None:
         """What the archive lacks, also of runs that did not change, and what could not be had before.
@@ -56,6 +57,7 @@ class CodeBringer:
             self.archive.lack_code(reference, f"{error.args[0]} ({error.status})")
         except ServiceError as error:
             self.failed.append((run, f"code: {error}"))
+            self.remedies.append(error.remedy)
             self.progress.say(f"code of run {run} not kept: {error}")
         else:
             self.archive.keep_code(reference, file)

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import PIECE_BYTES
-from azureml_replay.errors import Rejected, ServiceError, Unavailable
+from azureml_replay.errors import Rejected, Remedy, ServiceError, Unavailable
 from azureml_replay.files.bytes import TAKEN_AGAIN, gone_now
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.progress import Progress
@@ -31,6 +31,7 @@ class Download:
     bytes: int = 0
     """Brought over the wire; equal content that was here already is not."""
     failed: list[tuple[RunId, str]] = field(default_factory=list)
+    remedies: list[Remedy | None] = field(default_factory=list)
     _handful: Handful = field(default_factory=lambda: Handful(HANDFUL_BYTES))
     _turns: WeakValueDictionary[Location, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
@@ -50,6 +51,7 @@ class Download:
                 await self._bring(artifact)
         except ServiceError as error:
             self.failed.append((run, f"file {artifact.path}: {error}"))
+            self.remedies.append(error.remedy)
             self.progress.say(f"file {artifact.path} of run {run} not kept: {error}")
         else:
             self.progress.done("files kept")

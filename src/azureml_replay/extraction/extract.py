@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import NotFound, ServiceError
+from azureml_replay.errors import NotFound, Remedy, ServiceError, told_once
 from azureml_replay.extraction.changes import Recheck
 from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
@@ -74,6 +74,8 @@ class Extracted:
     active: int
     """Runs left to a later call because their unit has not ended."""
     failed: tuple[tuple[RunId, str], ...]
+    remedies: tuple[str, ...] = ()
+    """What would let through the requests for which runs failed, each once."""
 
 
 async def extract(
@@ -124,6 +126,7 @@ async def extract(
         kept=download.files,
         kept_bytes=download.bytes,
         failed=(*extraction.failed, *download.failed, *code.failed),
+        remedies=told_once([*extraction.remedies, *download.remedies, *code.remedies]),
     )
 
 
@@ -142,6 +145,7 @@ class _Extraction:
     points: int = 0
     files: int = 0
     failed: list[tuple[RunId, str]] = field(default_factory=list)
+    remedies: list[Remedy | None] = field(default_factory=list)
 
     def expect_what_was_left_out(self) -> None:
         """Runs that an earlier call brought without metrics or files are brought again by one that wants them."""
@@ -225,13 +229,14 @@ class _Extraction:
         try:
             await self._bring_whole(details, last)
         except ServiceError as error:
-            self._fail(run.id, str(error))
+            self._fail(run.id, str(error), error.remedy)
         else:
             self.runs += 1
             self.progress.done("runs extracted")
 
-    def _fail(self, run: RunId, why: str) -> None:
+    def _fail(self, run: RunId, why: str, remedy: Remedy | None = None) -> None:
         self.failed.append((run, why))
+        self.remedies.append(remedy)
         self.progress.say(f"run {run} not extracted: {why}")
 
     async def _bring_whole(self, details: RunDetails, last: Sequence[Points]) -> None:

@@ -9,7 +9,6 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.model import RUN_FOLDER, StoredFile
 from azureml_replay.progress import Progress
-from azureml_replay.workspace.rights import BLOBS, lacking
 from azureml_replay.workspace.source import Source
 
 RUNS_PER_PAGE = 125
@@ -55,8 +54,8 @@ class StorageListing:
             async for page in self.workspace.stored(container):
                 yield page
         except Rejected as error:
-            right = lacking(str(error.args[0]), BLOBS if error.status in (401, 403) else None)
-            todo = f"{right.wanting}, or leave files out" if right else "leave files out, or mend its datastore"
+            remedy = error.remedy
+            todo = f"{remedy.said}, or leave files out" if remedy else "leave files out, or mend its datastore"
             raise UserError(f"the storage of {self.workspace.ref} can't be listed ({error}): {todo}") from error
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import JOB_UNDONE
-from azureml_replay.errors import Rejected, ServiceError, UserError
+from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
 from azureml_replay.progress import SILENT, Progress
@@ -160,7 +160,7 @@ class _Running:
         if found is not None and found.run.hidden:
             outcome = (await self.target.hide_runs(found.run.experiment, [job], hidden=False))[job]
             if outcome is not None:
-                raise outcome if isinstance(outcome, ServiceError) else Rejected(outcome.reason, status=outcome.status)
+                raise outcome if isinstance(outcome, ServiceError) else outcome.error()
         self.archive.forget(self.target.ref, root, [JOB_UNDONE])
 
     async def settle(self, planned: tuple[Tree, Shape]) -> None:

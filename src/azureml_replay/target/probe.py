@@ -17,7 +17,6 @@ from azureml_replay.comparison.runs import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import CONTAINER_PREFIX, AssetReference, Json, Points, Run, RunId, Series, SeriesKey
-from azureml_replay.workspace import rights
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.put_files import NewFile
@@ -171,23 +170,23 @@ class ThrowAway:
     async def create(self) -> None:
         """Under an id of ours; then one that shows its container, which a target may refuse."""
         outcome = (await self.target.put_runs(EXPERIMENT, [self.run])).get(self.run.id)
-        self._expect(outcome, "runs with ids of the client's choice", rights.PUT_RUNS)
+        self._expect(outcome, "runs with ids of the client's choice")
         await self.target.put_runs(EXPERIMENT, [self.borrower])
 
     async def append(self) -> None:
         """Two points."""
         refused = await self.target.append_points(self.run.id, [ROWS])
-        self._expect(refused.get(0), "metric rows with times and steps of their own", rights.PUT_RUNS)
+        self._expect(refused.get(0), "metric rows with times and steps of their own")
 
     async def put_file(self) -> None:
         """A few bytes."""
         outcome = (await self.target.put_files(EXPERIMENT, self.run.id, [_FILE])).get(_FILE.path)
-        self._expect(outcome, "files of runs", rights.PUT_BLOBS)
+        self._expect(outcome, "files of runs")
 
     async def finish(self) -> bool:
         """Ends and hides it. True where the end showed only after some time."""
         outcome = (await self.target.finish_runs(EXPERIMENT, [self.run, self.borrower])).get(self.run.id)
-        self._expect(outcome, "ends of runs with times of their own", rights.PUT_RUNS)
+        self._expect(outcome, "ends of runs with times of their own")
         found = (await self.target.details([self.run.id])).get(self.run.id)
         if found is None or found.run.status == self.run.status:
             return False
@@ -228,11 +227,12 @@ class ThrowAway:
         md5 = hashlib.md5(_FILE.data, usedforsecurity=False).digest()
         return _FILE.path in listed and any(file.md5 == md5 for file in stored)
 
-    def _expect(self, outcome: Outcome, what: str, right: rights.Right) -> None:
+    def _expect(self, outcome: Outcome, what: str) -> None:
         if isinstance(outcome, ServiceError):
             raise outcome
         if isinstance(outcome, Refused) and outcome.status in (401, 403):
-            raise Forbidden(f"{outcome.reason} (needs {right.action})", status=outcome.status)
+            needs = f" (needs {outcome.remedy.lacking})" if outcome.remedy else ""
+            raise Forbidden(f"{outcome.reason}{needs}", status=outcome.status, remedy=outcome.remedy)
         if isinstance(outcome, Refused):
             raise UserError(f"{self.target.ref} refuses {what}: {outcome.reason}")
 

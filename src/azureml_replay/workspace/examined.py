@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from azureml_replay.errors import Remedy
 from azureml_replay.model import Experiment, RunId
 from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.target import Target
@@ -85,6 +86,13 @@ class Subject(Protocol):
 
     async def enter(self) -> Examined:
         """By its discovery document."""
+        ...
+
+    def command(self, remedy: Remedy, store: StoreSeen | None = None) -> str:
+        """Grants what a refused request lacked, to paste; `store` is the datastore that it was about.
+
+        An id that the steps above did not bring to light stands there in capitals.
+        """
         ...
 
     @property

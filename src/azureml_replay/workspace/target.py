@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from azureml_replay.errors import ServiceError
+from azureml_replay.errors import Rejected, Remedy, ServiceError
 from azureml_replay.model import (
     Experiment,
     Location,
@@ -24,6 +24,16 @@ class Refused:
 
     reason: str
     status: int = 0
+    remedy: Remedy | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, error: Rejected) -> Refused:
+        """From an error that was about this item alone."""
+        return cls(str(error.args[0]), error.status, error.remedy)
+
+    def error(self, what: str = "") -> Rejected:
+        """To raise, where the item was all that mattered; `what` stands before the reason."""
+        return Rejected(f"{what}{self.reason}", status=self.status, remedy=self.remedy)
 
 
 Outcome = Refused | ServiceError | None

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from azureml_replay.azure.rights import BLOBS, remedy_of
 from azureml_replay.cli.failures import explain
 from azureml_replay.errors import Exit, Forbidden, IntegrityError, Unavailable, UserError
 from azureml_replay.terminal import log_file
 
 ML = "Microsoft.MachineLearningServices/workspaces"
+NAMED = f"no permissions for {ML}/metadata/artifacts/write actions"
 
 
 @pytest.mark.parametrize(
@@ -22,11 +24,16 @@ ML = "Microsoft.MachineLearningServices/workspaces"
         (UserError("mend this"), Exit.USER, "mend this"),
         (Unavailable("throttled", method="GET", url="https://x/y", status=429), Exit.SERVICE, "run the same command"),
         (
-            Forbidden(f"no permissions for {ML}/metadata/artifacts/write actions", method="POST", url="https://x/y"),
+            Forbidden(NAMED, method="POST", url="https://x/y", remedy=remedy_of(NAMED)),
             Exit.USER,
             f"this login lacks {ML}/metadata/artifacts/write: ask for the role AzureML Data Scientist on the workspace",
         ),
         (Forbidden("no", method="GET", url="https://x/y", status=403), Exit.USER, "no (GET https://x/y: 403): this"),
+        (
+            Forbidden("no", method="GET", url="https://x/y", status=403, remedy=BLOBS.remedy),
+            Exit.USER,
+            f"no (GET https://x/y: 403): this login lacks {BLOBS.action}: ask for the role Storage Blob Data Reader",
+        ),
         (IntegrityError("chunk 3 is damaged"), Exit.INTEGRITY, "restore a copy"),
         (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted"),
         (OSError(errno.ENOSPC, "No space left", "/x/archive.db"), Exit.USER, "/x/archive.db: the disk is full"),

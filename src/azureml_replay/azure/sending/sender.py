@@ -17,6 +17,7 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from azureml_replay import __version__, json_text
+from azureml_replay.azure import rights
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.gate import Gate
 from azureml_replay.azure.sending.limit import Limit, stated_wait_s
@@ -184,9 +185,9 @@ class Sender:
     ) -> Answer:
         """Asks, and asks again where that is safe. `raw` leaves the content encoding alone.
 
-        Raises NotFound (404), Forbidden (401, 403), Rejected (other 4xx, 501), Unavailable (429, 5xx or no connection,
-        after the last attempt), Uncertain (not repeatable, and nobody knows whether it was done), UserError (no token,
-        no trust).
+        Raises NotFound (404), Forbidden (401, 403, with its remedy), Rejected (other 4xx, 501), Unavailable (429, 5xx
+        or no connection, after the last attempt), Uncertain (not repeatable, and nobody knows whether it was done),
+        UserError (no token, no trust).
         """
         always = {"User-Agent": USER_AGENT}
         if json is not None:
@@ -201,7 +202,7 @@ class Sender:
             _raise_unanswered(error, request, repeatable=repeatable)
         body = _body(response)
         if _status(response) >= 400:
-            raise _refusal(request, response, body, repeatable=repeatable)
+            raise _refusal(service, request, response, body, repeatable=repeatable)
         return Answer(method, without_query(url), _status(response), response.http_response.headers, body, repeatable)
 
     def traffic(self) -> dict[str, ServiceTraffic]:
@@ -273,7 +274,9 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
     raise kind(f"no answer: {text}", method=request.method, url=without_query(request.url)) from error
 
 
-def _refusal(request: HttpRequest, response: Response, body: bytes, *, repeatable: bool) -> ServiceError:
+def _refusal(
+    service: Service, request: HttpRequest, response: Response, body: bytes, *, repeatable: bool
+) -> ServiceError:
     status = _status(response)
     found = problem(body, response.http_response.headers.get("x-ms-error-code"))
     kind: type[ServiceError] = {404: NotFound, 401: Forbidden, 403: Forbidden}.get(status, Rejected)
@@ -281,5 +284,7 @@ def _refusal(request: HttpRequest, response: Response, body: bytes, *, repeatabl
         kind = Unavailable
     elif fate_of_status(status) is Fate.UNKNOWN:
         kind = Unavailable if repeatable else Uncertain
-    text = found.message or f"answered {status}"
-    return kind(text, method=request.method, url=without_query(request.url), status=status, code=found.code)
+    text, url = found.message or f"answered {status}", without_query(request.url)
+    expected = rights.needed(service.name, request.method, url) if kind is Forbidden else None
+    remedy = rights.remedy_of(text, expected) if issubclass(kind, Rejected) else None
+    return kind(text, method=request.method, url=url, status=status, code=found.code, remedy=remedy)

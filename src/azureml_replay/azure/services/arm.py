@@ -16,7 +16,6 @@ from azureml_replay.errors import Rejected, UserError
 from azureml_replay.model import Job
 from azureml_replay.workspace.examined import JobSeen, StoreSeen
 from azureml_replay.workspace.place import WorkspaceRef
-from azureml_replay.workspace.rights import WORKSPACE, lacking
 
 API_VERSION = "2024-04-01"
 """The newest that was recorded; the fields of a job follow the version asked for (responses.md 1.2)."""
@@ -55,11 +54,10 @@ class Arm:
         try:
             workspace = await self.workspace()
         except Rejected as error:
-            right = lacking(str(error.args[0]), WORKSPACE)
             reasons = {
                 404: "there is no such workspace",
                 401: "this login is refused",
-                403: right.wanting if right else "this login has no role",
+                403: error.remedy.said if error.remedy else "this login has no role",
             }
             reason = reasons.get(error.status, "the workspace cannot be read")
             raise UserError(f"{self._ref}: {reason}: {error.args[0]}") from error

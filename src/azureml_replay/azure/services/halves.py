@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from azureml_replay.azure import rights
 from azureml_replay.azure.sending.sender import NOT_SPOKEN
-from azureml_replay.errors import Rejected
+from azureml_replay.azure.wire.decode import Problem
+from azureml_replay.errors import Rejected, Unavailable
 from azureml_replay.model import Run, RunId
 from azureml_replay.workspace.target import Outcome, Refused
+
+
+def outcome_of(problem: Problem) -> Outcome:
+    """Of one item that an answer reports as not done."""
+    if problem.passing:
+        return Unavailable(problem.message, code=problem.code)
+    return Refused(problem.message, remedy=rights.remedy_of(problem.message))
 
 
 async def in_halves(
@@ -25,6 +34,6 @@ async def in_halves(
         if error.status in (401, 403, *NOT_SPOKEN):
             raise
         if len(runs) == 1:
-            return {runs[0].id: Refused(str(error.args[0]), error.status)}
+            return {runs[0].id: Refused.of(error)}
     middle = len(runs) // 2
     return {**await in_halves(runs[:middle], send), **await in_halves(runs[middle:], send)}

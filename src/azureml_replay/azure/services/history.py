@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from azureml_replay.azure.sending.sender import NOT_SPOKEN, Answer, Sender, Service
 from azureml_replay.azure.services.arm import Arm
-from azureml_replay.azure.services.halves import in_halves
+from azureml_replay.azure.services.halves import in_halves, outcome_of
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, encode
 from azureml_replay.azure.wire.reader import Document
@@ -172,7 +172,7 @@ class History:
             return {run.id: None for run in runs}
         path = f"/experiments/{quote(experiment, safe='')}/batch/events"
         errors = decode.event_errors(await self._post(path, body))
-        return {run.id: _outcome(errors[run.id]) if run.id in errors else None for run in runs}
+        return {run.id: outcome_of(errors[run.id]) if run.id in errors else None for run in runs}
 
     async def _patch(self, experiment: str, body: encode.Body, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         url = f"{self._base}/experiments/{quote(experiment, safe='')}/batch/runs"
@@ -279,15 +279,11 @@ def _has_ended(wanted: Run, there: Run) -> bool:
     return there.status == wanted.status and (wanted.error is None or there.error is not None)
 
 
-def _outcome(problem: decode.Problem) -> Outcome:
-    return Unavailable(problem.message, code=problem.code) if problem.passing else Refused(problem.message)
-
-
 def _written(
     run: RunId, written: Mapping[str, object], errors: Mapping[str, decode.Problem], answer: Answer
 ) -> Outcome:
     if run in errors:
-        return _outcome(errors[run])
+        return outcome_of(errors[run])
     lost = Unavailable(
         "the answer does not mention the run", method=answer.method, url=answer.url, status=answer.status
     )

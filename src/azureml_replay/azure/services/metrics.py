@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from azureml_replay.azure.rights import remedy_of
 from azureml_replay.azure.sending.sender import Sender, Service
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, decode_metrics, encode
@@ -66,7 +67,7 @@ class Metrics:
         for key, row, problem in decode_metrics.batch_errors(answer.json()):
             named = [at for at, points in enumerate(batch) if points.series.key == key]
             for at in [positions[row]] if row and row in positions else named:
-                refused[at] = Refused(problem.message, answer.status)
+                refused[at] = Refused(problem.message, answer.status, remedy_of(problem.message))
         return refused
 
     def _url(self, run: RunId, what: str) -> str:

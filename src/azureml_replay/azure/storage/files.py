@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from azureml_replay.azure.sending.sender import NOT_SPOKEN
 from azureml_replay.azure.services.artifacts import Artifacts
+from azureml_replay.azure.services.halves import outcome_of
 from azureml_replay.azure.storage.blocks import Blocks, block_bytes
 from azureml_replay.azure.storage.storage import Door, Storage
 from azureml_replay.azure.wire import decode, encode
@@ -40,7 +41,7 @@ class Files:
         async def one(file: PutFile) -> Outcome:
             problem = problems.get(file.path)
             if problem and not problem.taken:
-                return _refusal(problem)
+                return outcome_of(problem)
             return await self._put_one(run, file, urls.get(file.path))
 
         outcomes = await map_bounded(files, one, FILES_AT_ONCE)
@@ -55,7 +56,7 @@ class Files:
             if again is None or not await self._written(again, file, at):
                 await self.write(await self._storage.writable(at), file, at)
         except Rejected as error:
-            return Refused(str(error.args[0]), error.status)
+            return Refused.of(error)
         except ServiceError as error:
             return error
         return None
@@ -90,7 +91,7 @@ class Files:
             try:
                 await self._storage.remove(Location(ARTIFACT_STORE, f"{decode.RUN_FILES}/dcid.{run}/{path}"))
             except Rejected as error:
-                return Refused(str(error.args[0]), error.status)
+                return Refused.of(error)
             except ServiceError as error:
                 return error
             return None
@@ -108,7 +109,7 @@ class Files:
             if error.status in NOT_SPOKEN and not error.code:
                 return dict.fromkeys(paths, Refused("this service removes no index entries", error.status))
             if len(paths) == 1:
-                return {paths[0]: None if error.status == 404 else Refused(str(error.args[0]), error.status)}
+                return {paths[0]: None if error.status == 404 else Refused.of(error)}
             middle = len(paths) // 2
             first = await self._remove_entries(run, paths[:middle])
             return first | await self._remove_entries(run, paths[middle:])
@@ -179,7 +180,3 @@ def _cannot_fetch(error: ServiceError) -> bool:
 def _will_not_overwrite(error: Rejected) -> bool:
     """409, or a signature for creating only; not a source that the storage service cannot read."""
     return error.status in (403, 409) and not _cannot_fetch(error)
-
-
-def _refusal(problem: decode.Problem) -> Outcome:
-    return Unavailable(problem.message, code=problem.code) if problem.passing else Refused(problem.message)

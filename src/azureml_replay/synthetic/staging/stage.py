@@ -114,8 +114,7 @@ class Stage:
             try:
                 await self._put(folder + file.staged, await self._file(file), there)
             except Rejected as error:
-                refused = Refused(str(error), error.status)
-                if file.artifact is None or not await self.supply.look_again(file.artifact, refused):
+                if file.artifact is None or not await self.supply.look_again(file.artifact, Refused.of(error)):
                     raise
                 changed.append(file)
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from azureml_replay.errors import Remedy
 
 _ML = "Microsoft.MachineLearningServices/workspaces"
 _BLOBS = "Microsoft.Storage/storageAccounts/blobServices"
@@ -14,6 +17,7 @@ _NAMED = re.compile(r"(?<!/)Microsoft\.[A-Za-z]+/[\w/]+/(?:read|write|delete|act
 _ROLES = {
     f"{_BLOBS}/containers/blobs/read": "Storage Blob Data Reader",
     f"{_BLOBS}/containers/blobs/write": "Storage Blob Data Contributor",
+    f"{_BLOBS}/containers/blobs/delete": "Storage Blob Data Contributor",
     f"{_BLOBS}/generateUserDelegationKey/action": "Storage Blob Delegator",
 }
 
@@ -37,13 +41,14 @@ class Right:
         return self.action.startswith("Microsoft.Storage/")
 
     @property
-    def wanting(self) -> str:
+    def remedy(self) -> Remedy:
         """What to tell whoever lacks it."""
         where = "the storage account" if self.on_storage else "the workspace"
-        return (
+        said = (
             f"this login lacks {self.action}: ask for the role {self.role} on {where}, which grants it "
             "(`azureml-replay doctor` gives the command)"
         )
+        return Remedy(lacking=self.action, said=said)
 
     def command(self, who: str, scope: str) -> str:
         """Ready to paste. `who` is an object id, `scope` a resource id."""
@@ -61,10 +66,47 @@ PUT_RUNS = Right(f"{_ML}/experiments/runs/write")
 PUT_ARTIFACTS = Right(f"{_ML}/metadata/artifacts/write")
 BLOBS = Right(f"{_BLOBS}/containers/blobs/read")
 PUT_BLOBS = Right(f"{_BLOBS}/containers/blobs/write")
+DELETE_BLOBS = Right(f"{_BLOBS}/containers/blobs/delete")
 SIGN = Right(f"{_BLOBS}/generateUserDelegationKey/action")
+
+_DOORS = (
+    (r"arm GET .*/workspaces/[^/]+", WORKSPACE),
+    (r"arm GET .*/workspaces/[^/]+/jobs\b.*", JOBS),
+    (r"arm GET .*/workspaces/[^/]+/datastores\b.*", DATASTORES),
+    (r"arm POST .*/listSecrets", SECRETS),
+    (r"history GET .*/(experiments|experimentids)/[^/]+", EXPERIMENTS),
+    (r"history POST .*/experiments:query", EXPERIMENTS),
+    (r"history \w+ .*/(experiments|experimentids)/[^/]+", PUT_EXPERIMENTS),
+    (r"history \w+ .*/batch/(runs|events)", PUT_RUNS),
+    (r"history .*", RUNS),
+    (r"metric POST .*/batch", PUT_RUNS),
+    (r"metric .*", RUNS),
+    (r"mlflow POST .*/log-batch", PUT_RUNS),
+    (r"mlflow .*", RUNS),
+    (r"artifact GET .*", RUNS),
+    (r"artifact POST .*", PUT_ARTIFACTS),
+    (r"blob POST .*", SIGN),
+    (r"blob PUT .*", PUT_BLOBS),
+    (r"blob DELETE .*", DELETE_BLOBS),
+    (r"blob .*", BLOBS),
+)
+"""Service, method and path of a request, and what it needs; the first that fits decides. Blobs are posted nowhere:
+the one POST that storage takes asks for a key to sign with."""
+
+
+def needed(service: str, method: str, url: str) -> Right | None:
+    """What a request is known to need. `service` is a name of `sender.Service`; None where no door is known."""
+    asked = f"{service.partition(' ')[0]} {method} {urlsplit(url).path}"
+    return next((right for door, right in _DOORS if re.fullmatch(door, asked)), None)
 
 
 def lacking(message: str, expected: Right | None) -> Right | None:
     """The action that a refusal names in its own words, else the one that the request is known to need."""
     named = _NAMED.search(message)
     return Right(named.group()) if named else expected
+
+
+def remedy_of(message: str, expected: Right | None = None) -> Remedy | None:
+    """The same, as the error carries it."""
+    right = lacking(message, expected)
+    return right.remedy if right else None
