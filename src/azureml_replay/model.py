@@ -49,6 +49,42 @@ TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 """States in which the service changes a run no more (clients.md 3.2; NotResponding and Paused may still move)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """What of a run acts on the workspace that it ran in: no target is sent any of it."""
+
+    values: tuple[str, ...] = ()
+    """Parts of its document that have a value, by the service's names."""
+    properties: tuple[str, ...] = ()
+    """Keys of its properties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A tag or property whose value is the id of another run, or names its container."""
+
+    kind: str
+    """`tag` or `property`."""
+    key: str
+    before: str = ""
+    """What stands before the id in the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeReference:
+    """The code that a run was submitted with; at least one of both."""
+
+    asset: str | None = None
+    """ARM id of a code version."""
+    snapshot: str | None = None
+    """Of the content service."""
+
+    @property
+    def key(self) -> str:
+        """Equal for equal code, as far as ids tell."""
+        return self.asset or self.snapshot or ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What happened: one run of a workspace, or one that a target is to hold.
@@ -94,6 +130,11 @@ class Run:
     document: Json = None
     """The whole wire document; redacted once it comes out of an archive."""
     unknown: tuple[str, ...] = ()
+    acting: Acting = Acting()
+    code: CodeReference | None = None
+    """As far as the run itself says; its job may know more."""
+    references: tuple[Reference, ...] = ()
+    """Where a run gets a new id, those of others that name it are rewritten."""
 
     @property
     def own_container(self) -> bool:
@@ -149,6 +190,8 @@ class Job:
     document: Json
     unknown: tuple[str, ...] = ()
     """Wire keys that decoding did not know: kept in `document`, counted in the archive."""
+    code: str | None = None
+    """ARM id of the code version that it was submitted with."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -285,21 +328,6 @@ class FileTotals:
     """More than one for a path: index and storage name different places, both with bytes."""
     longest: int = 0
     """UTF-8 bytes of the longest path of those that have bytes: at least as many as its characters for a storage."""
-
-
-@dataclass(frozen=True, slots=True)
-class CodeReference:
-    """The code that a run was submitted with; at least one of both."""
-
-    asset: str | None = None
-    """ARM id of a code version."""
-    snapshot: str | None = None
-    """Of the content service."""
-
-    @property
-    def key(self) -> str:
-        """Equal for equal code, as far as ids tell."""
-        return self.asset or self.snapshot or ""
 
 
 @dataclass(frozen=True, slots=True)

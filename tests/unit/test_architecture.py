@@ -64,9 +64,10 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
 
 PURE_FOLDERS = ("planning", "comparison", "workspace", "azure/wire", "synthetic/tree")
 """Where the thinking is. Elsewhere a module whose docstring says "(pure)" is held to the same."""
-WIRE = ("azure/wire/", "synthetic/bodies/", "synthetic/step/", "jobs_json/")
+WIRE = ("azure/wire/", "synthetic/bodies/", "synthetic/step/", "jobs_json/", "archive/older_records.py")
 """Where words of a service's documents may be spelt: the wire, bodies of jobs that are submitted, the program that runs
-on the compute, and the original tool's file, which took its words from the service."""
+on the compute, the original tool's file, which took its words from the service, and what reads archives that hold no
+more than a service's documents."""
 IO = re.compile(r"\b(open|datetime\.now|time\.time|os\.environ|getenv|Path)\b")
 IO_MODULES = frozenset({"aiohttp", "azure", "sqlite3", "asyncio", "os", "subprocess", "socket", "shutil", "tempfile"})
 WIRE_KEY = re.compile(r"[a-z]+[a-z0-9]*([A-Z][a-z0-9]+)+\Z")
@@ -340,6 +341,13 @@ def test_azure_is_named_in_azure_alone() -> None:
     }
 
     assert named == set()
+
+
+def test_roles_are_named_in_azure_alone() -> None:
+    """What a role must allow is told by the error that was raised; a resource's id is no right."""
+    words = r"role assignment|Storage Blob|Data Scientist|MachineLearningServices|\blistSecrets"
+
+    assert {name for name in users_of(words) if not name.startswith("azure/")} <= {"workspace/place.py"}
 
 
 def test_a_class_name_means_one_thing() -> None:

@@ -26,10 +26,13 @@ class _Row(NamedTuple):
     record_bytes: int
     job: bytes | None
     job_unknown: str | None
+    job_code: str | None
     job_bytes: int
 
 
-_COLUMNS = "depth, born, id, unit, v.record, v.record_bytes, job.record, job.unknown, ifnull(job.record_bytes, 0)"
+_COLUMNS = (
+    "depth, born, id, unit, v.record, v.record_bytes, job.record, job.unknown, job.code, ifnull(job.record_bytes, 0)"
+)
 _FROM = "run join run_version v on v.run = id and v.generation = run.generation left join job on job.name = id"
 _WANTED = "selected and run.generation > 0"
 _BEFORE_ALL = (-1, -(2**63), "")
@@ -72,7 +75,7 @@ class Histories(Codes, Reading):
     def _histories(self, rows: Sequence[_Row]) -> Iterator[History]:
         runs = [row.id for row in rows]
         details = [details_of(row.id, unpack(row.record, f"run {row.id}")) for row in rows]
-        jobs = [None if row.job is None else job_of(row.id, row.job, row.job_unknown) for row in rows]
+        jobs = [None if row.job is None else job_of(row.id, row.job, row.job_unknown, row.job_code) for row in rows]
         references = [code_of(one.run, job) for one, job in zip(details, jobs, strict=True)]
         codes = self._codes([reference for reference in references if reference])
         series, files = self._series_of(runs), self._file_totals(runs)

@@ -11,6 +11,7 @@ from azureml_replay.archive.records import (
     dumps,
     experiment_of,
     experiment_record,
+    job_code_cell,
     job_of,
     loads,
     moment,
@@ -94,13 +95,13 @@ class Listing(Documents):
         with self._transaction():
             for job in jobs:
                 document, paths = redact(job.document, self._globs)
-                row = (job.name, *pack(document), optional(job.unknown))
-                self._execute("insert or replace into job values (?, ?, ?, ?)", row)
+                row = (job.name, *pack(document), optional(job.unknown), job_code_cell(job, document, paths))
+                self._execute("insert or replace into job values (?, ?, ?, ?, ?)", row)
                 self._note("job", job.name, 0, [f"value at job/{path}" for path in paths])
 
     def job(self, run: RunId) -> Job | None:
         """The job as submitted; None where ARM listed none of that name."""
-        row = self._one("select record, unknown from job where name = ?", (run,))
+        row = self._one("select record, unknown, code from job where name = ?", (run,))
         return row and job_of(run, *row)
 
     def jobs_missing_runs(self) -> Iterator[RunId]:

@@ -187,6 +187,9 @@ MIGRATIONS = (
     """
     alter table target add column files text;
     """,
+    """
+    alter table job add column code text;
+    """,
 )
 """Never edit one that was released: append."""
 

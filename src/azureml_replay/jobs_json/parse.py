@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from azureml_replay.azure.wire.decode_ties import job_code, tied
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import ARM_KEYS, Record
@@ -61,7 +62,7 @@ def run_of(record: Record, *, parent: str | None, experiment: str, step: bool) -
     """`step`: its parent is a pipeline."""
     name = RunId(record["name"])
     ours = is_ours(record)
-    return Run(
+    found = Run(
         id=name,
         parent=RunId(parent) if parent else None,
         experiment=experiment,
@@ -87,6 +88,7 @@ def run_of(record: Record, *, parent: str | None, experiment: str, step: bool) -
         container=str(record.get("container") or f"dcid.{name}"),
         document={key: value for key, value in record.items() if key not in _STREAMED},
     )
+    return tied(found)
 
 
 def job_of(record: Record) -> Job | None:
@@ -106,7 +108,8 @@ def job_of(record: Record) -> Job | None:
         "status": _status(record),
         **said,
     }
-    return Job(RunId(record["name"]), {"id": record.get("id"), "name": record["name"], "properties": properties})
+    document = {"id": record.get("id"), "name": record["name"], "properties": properties}
+    return Job(RunId(record["name"]), document, code=job_code(document))
 
 
 def series_of(record: Record) -> Iterator[tuple[Series, tuple[Row, ...]]]:

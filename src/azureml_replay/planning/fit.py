@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from azureml_replay.azure.wire.fidelity import Fate, keys
 from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.place import WorkspaceRef
 
-ACTING = tuple(sorted(keys("Run", Fate.NEVER_SENT)))
-ACTING_PROPERTIES = ("CancelUri",)
 POINTS_AT_THE_SOURCE = "points at the source"
-"""Why those keys of a run and those properties stay behind: they would act on the source (FIDELITY, Runs)."""
+"""Why what acts on the source stays behind (FIDELITY, Runs)."""
 PLACES = frozenset({"mlflow.artifactUri"})
 """Properties and tags that name a workspace: where MLflow looks for a run's files. The service makes its own.
 
@@ -49,10 +46,8 @@ class Fitting:
 
 
 def say_what_acts(run: Run, fitting: Fitting) -> None:
-    """One omission a run, that names each key and property with a value; needs the run's document."""
-    document = run.document if isinstance(run.document, Mapping) else {}
-    acting = [key for key in ACTING if document.get(key)]
-    acting += [f"property {key}" for key in ACTING_PROPERTIES if run.properties.get(key)]
+    """One omission a run, which names everything of that kind that has a value."""
+    acting = [*run.acting.values, *(f"property {key}" for key in run.acting.properties if run.properties.get(key))]
     if acting:
         fitting.omit(", ".join(acting), POINTS_AT_THE_SOURCE)
 
@@ -99,6 +94,7 @@ def fit_run(
         typed=typed,
         warnings=run.warnings,
         unknown=run.unknown,
+        references=run.references,
     )
 
 
@@ -125,7 +121,8 @@ def _fit_tags(run: Run, fitting: Fitting, limits: Limits) -> dict[str, str | Non
 
 
 def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
-    own = {key: value for key, value in run.properties.items() if key not in _NOT_OWN}
+    acting = run.acting.properties
+    own = {key: value for key, value in run.properties.items() if key not in _NOT_OWN and key not in acting}
     kept = _fit_pairs("property", own, limits.properties - 1, fitting, limits)
     facts = lineage.lineage_of(run, source)
     told = lineage.encode(facts)
@@ -135,7 +132,7 @@ def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Li
     return {lineage.PROPERTY: told, **kept}
 
 
-_NOT_OWN = frozenset({lineage.PROPERTY, *PLACES, *ACTING_PROPERTIES})
+_NOT_OWN = frozenset({lineage.PROPERTY, *PLACES})
 PLURAL = {"tag": "tags", "property": "properties"}
 
 

@@ -1,12 +1,12 @@
 """New ids for runs whose own are not to be used, or are taken (pure).
 
 Deterministic: the same source run gets the same id in the same target, from whichever archive. Where a value *is* such
-an id it is rewritten along, in the keys below and nowhere else: part of a longer text may be anything.
+an id it is rewritten along, where the run's references say so and nowhere else: part of a longer text may be anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID, uuid5
 
@@ -17,26 +17,6 @@ Ids = Callable[[RunId], RunId]
 """From a run's id in the source to its id in the target; the same where it keeps it."""
 
 _NAMESPACE = UUID("5f0d3c1e-6f0b-4f6a-9d3a-2f6c1b7e4a90")
-PROPERTIES = (
-    "azureml.pipelinerunid",
-    "azureml.pipeline",
-    "azureml.reusedrunid",
-    "azureml.reusedpipeline",
-    "azureml.reusedpipelinerunid",
-    "SetupRunId",
-    "SetupRunContainerId",
-    "FeaturizationRunId",
-    "ModelExplainRunId",
-)
-"""Properties that hold a run's id, or its container's (responses.md 1.2 and 4.1)."""
-TAGS = (
-    "azureml.pipeline",
-    "mlflow.parentRunId",
-    "mlflow.rootRunId",
-    "automl_best_child_run_id",
-    "model_explain_best_run_child_id",
-)
-_CONTAINER = "dcid."
 
 
 def same(run: RunId) -> RunId:
@@ -53,20 +33,10 @@ def rewritten(run: Run, ids: Ids) -> Run:
     """The run under its new id, below its parent's new id, with its references rewritten."""
     if ids is same:
         return run
-    return replace(
-        run,
-        id=ids(run.id),
-        parent=ids(run.parent) if run.parent else None,
-        properties=_pairs(run.properties, PROPERTIES, ids),
-        tags=_pairs(run.tags, TAGS, ids),
-    )
-
-
-def _pairs(pairs: Mapping[str, str | None], keys: tuple[str, ...], ids: Ids) -> dict[str, str | None]:
-    return {key: _value(value, ids) if key in keys and value else value for key, value in pairs.items()}
-
-
-def _value(value: str, ids: Ids) -> str:
-    if value.startswith(_CONTAINER):
-        return _CONTAINER + ids(RunId(value.removeprefix(_CONTAINER)))
-    return ids(RunId(value))
+    parent, pairs = ids(run.parent) if run.parent else None, {"tag": dict(run.tags), "property": dict(run.properties)}
+    for reference in run.references:
+        value = pairs[reference.kind].get(reference.key)
+        if value and value.startswith(reference.before):
+            named = ids(RunId(value.removeprefix(reference.before)))
+            pairs[reference.kind][reference.key] = reference.before + named
+    return replace(run, id=ids(run.id), parent=parent, properties=pairs["property"], tags=pairs["tag"])

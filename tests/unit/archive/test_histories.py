@@ -52,8 +52,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
 
 def _family(number: int) -> Iterator[Run]:
     root = RunId(f"root-{number:03}")
-    experiment, code = f"e{number % 3}", {"ContentSnapshotId": f"snapshot-{number}"}
-    yield Run(id=root, experiment=experiment, created=Instant(1_000 * number), properties=code)
+    experiment, code = f"e{number % 3}", CodeReference(snapshot=f"snapshot-{number}")
+    yield Run(id=root, experiment=experiment, created=Instant(1_000 * number), code=code)
     for child in range(CHILDREN):
         lent = f"dcid.child-{number:03}-0" if child == 2 else ""
         name, later = RunId(f"child-{number:03}-{child}"), Instant(1_000 * number + child)

@@ -10,6 +10,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.model import (
     Artifact,
     AssetReference,
+    CodeReference,
     Experiment,
     Job,
     Location,
@@ -86,6 +87,25 @@ def test_the_rest_comes_back_and_stars_stand_where_a_secret_was(tmp_path: Path) 
     assert run.parameters == {"deep": {"apiKey": "***"}}
     assert run.inputs["token"].type == "UriFile"
     assert run.document["token"] == "***"  # type: ignore[index,call-overload]
+
+
+def test_what_a_redacted_value_said_is_not_told_beside_it(tmp_path: Path) -> None:
+    """The code that a property and a job's document name."""
+    code = f"/subscriptions/s/codes/{SECRET}"
+    run = Run(id=R1, status="Completed", properties={"snapshot": SECRET}, code=CodeReference(snapshot=SECRET))
+    job = Job(R1, {"properties": {"codeId": code, "name": "x"}}, code=code)
+    with Archive.create(tmp_path / "a", SOURCE, redact=["snapshot", "codeId"]) as archive:
+        archive.put_listed([run])
+        archive.put_jobs([job])
+        archive.select([R1])
+        archive.begin(R1)
+        archive.put_details(RunDetails(run=run))
+        archive.complete(R1)
+        found, submitted = archive.run(R1), archive.job(R1)
+        cells = archive._all("select code from job")
+        assert SECRET.encode() not in on_disk(tmp_path / "a", archive)
+
+    assert (found and found.code, submitted and submitted.code, cells) == (CodeReference(snapshot="***"), None, [("",)])
 
 
 def test_each_redaction_is_an_omission(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ from azureml_replay.azure.config import AZURE
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.azure.wire import decode
+from azureml_replay.azure.wire.decode_ties import tied
 from azureml_replay.extraction.code import CodeBringer
-from azureml_replay.model import CodeReference, Job, Run, RunDetails, RunId
+from azureml_replay.model import CodeReference, Run, RunDetails, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.progress import SILENT
 from azureml_replay.workspace.place import WorkspaceRef
@@ -53,9 +55,9 @@ TREE = {
 def test_what_a_run_was_submitted_with(
     properties: dict[str, Any], document: Any, expected: CodeReference | None
 ) -> None:
-    job = Job(RunId("r"), {"properties": document}) if document else None
+    job = decode.job({"name": "r", "properties": document}) if document else None
 
-    assert code_of(Run(id=RunId("r"), properties=properties), job) == expected
+    assert code_of(tied(Run(id=RunId("r"), properties=properties)), job) == expected
 
 
 class Snapshots:
@@ -77,7 +79,8 @@ def whole(data: bytes) -> Said:
 
 async def brought(folder: Path, *script: Said) -> tuple[Held | str | None, Snapshots]:
     """`--code` of one run that has a snapshot."""
-    run, source = Run(id=RunId("r"), status="Completed", properties={"ContentSnapshotId": "7"}), Snapshots(*script)
+    run = tied(Run(id=RunId("r"), status="Completed", properties={"ContentSnapshotId": "7"}))
+    source = Snapshots(*script)
     with Archive.create(folder, REF) as archive:
         archive.put_listed([run])
         archive.arrange()

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
+from azureml_replay.azure.wire.decode_ties import tied
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
+    Acting,
     Artifact,
     AssetReference,
+    CodeReference,
     FileTotals,
     Job,
     Listed,
     Location,
+    Reference,
     Run,
     RunDetails,
     RunId,
@@ -106,9 +110,9 @@ class Memory:
 
 
 def a_run(name: str = "r1", **fields: object) -> Run:
-    """A finished run; `fields` override."""
+    """A finished run as it is decoded; `fields` override."""
     plain = Run(id=RunId(name), experiment="exp", status="Completed", container=f"dcid.{name}")
-    return replace(plain, **fields)  # type: ignore[arg-type]
+    return replace(tied(replace(plain, **fields)), **fields)  # type: ignore[arg-type]
 
 
 def step_of(run: Run, options: PlanOptions | None = None, **memory: object) -> Step:
@@ -130,7 +134,8 @@ def test_a_run_that_fits_goes_with_every_field() -> None:
     lists = {name: [{"of": name}] for name in ("input_datasets", "output_datasets", "warnings", "document")}
     assets = {name: {"data": AssetReference(name, None)} for name in ("inputs", "outputs")}
     flags = {"parent": RunId("gone"), "hidden": True, "typed": True, "traits": ("a",), "unknown": ("b",)}
-    run = a_run(**moments, **texts, **pairs, **lists, **assets, **flags)
+    ties = {"acting": Acting(("c",)), "code": CodeReference("d"), "references": (Reference("tag", "e"),)}
+    run = a_run(**moments, **texts, **pairs, **lists, **assets, **flags, **ties)
     empty = [one.name for one in fields(Run) if getattr(run, one.name) == getattr(Run(id=RunId("")), one.name)]
     said = json.dumps(lineage.lineage_of(run, SOURCE), separators=(",", ":"))
 
@@ -141,6 +146,8 @@ def test_a_run_that_fits_goes_with_every_field() -> None:
         run,
         parent=None,
         document=None,
+        acting=Acting(),
+        code=None,
         container="",
         tags={lineage.TAG: "r1", "key": "value"},
         properties={lineage.PROPERTY: said, "key": "value"},

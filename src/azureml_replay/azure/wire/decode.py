@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from azureml_replay.azure.wire.decode_ties import job_code, tied
 from azureml_replay.azure.wire.known import (
     KNOWN_ARTIFACT,
     KNOWN_EXPERIMENT,
@@ -187,7 +188,8 @@ def run(document: Document, experiment_name: str) -> Run:
         container=read("dataContainerId", unicode_text, ""),
         document=document,
     )
-    return replace(found, unknown=(*unknown(document, KNOWN_RUN), *(UNREADABLE + key for key in read.unreadable)))
+    new = (*unknown(document, KNOWN_RUN), *(UNREADABLE + key for key in read.unreadable))
+    return tied(replace(found, unknown=new))
 
 
 def _user_name(document: Document) -> str | None:
@@ -266,7 +268,7 @@ def job(document: Document, graphs: Mapping[str, Document | None] | None = None)
         *unknown(document, KNOWN_JOB),
         *unknown(_keyed(document.get("properties")), KNOWN_JOB_PROPERTIES, "properties "),
     )
-    return Job(RunId(document["name"]), whole, new)
+    return Job(RunId(document["name"]), whole, new, job_code(document))
 
 
 def nested_components(document: Document) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 from uuid import UUID
 
+from azureml_replay.azure.wire.known import ACTING_PROPERTIES
 from azureml_replay.instants import Instant, stamp
 from azureml_replay.model import (
     CONTAINER_PREFIX,
@@ -34,7 +35,6 @@ from azureml_replay.workspace.put_files import CopyFile
 
 Body: TypeAlias = dict[str, Any]
 
-NEVER_SENT_PROPERTIES = frozenset({"CancelUri"})
 RUNS_PER_PAGE = 200
 """Of `runs:query`: an assumption; without `top` the swagger promises all items at once. 500 held 12 MB a page."""
 RUNS_PER_SEARCH = 1_000
@@ -126,7 +126,7 @@ def _carried(run: Run) -> Body:
             "displayName": run.display_name,
             "description": run.description,
             "tags": dict(run.tags),
-            "properties": {key: value for key, value in run.properties.items() if key not in NEVER_SENT_PROPERTIES},
+            "properties": {key: value for key, value in run.properties.items() if key not in ACTING_PROPERTIES},
             "parameters": dict(run.parameters) or None,
             "inputs": _assets(run.inputs),
             "outputs": _assets(run.outputs),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from azureml_replay.azure.wire.fidelity import JOB_TYPES, TABLE, keys
+from azureml_replay.azure.wire.fidelity import JOB_TYPES, TABLE, Fate, keys
 
+ACTING = tuple(sorted(keys("Run", Fate.NEVER_SENT)))
+"""Keys of a run that act on its workspace."""
+ACTING_PROPERTIES = ("CancelUri",)
+"""AutoML's: it would cancel the source's run."""
 KNOWN_RUN = keys("Run")
 KNOWN_EXPERIMENT = keys("Experiment")
 KNOWN_ARTIFACT = keys("Artifact")

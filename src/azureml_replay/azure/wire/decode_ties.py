@@ -1,0 +1,66 @@
+"""What ties a run to the workspace that it ran in: what acts on it, its code, the runs that it names (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from azureml_replay.azure.wire.known import ACTING, ACTING_PROPERTIES
+from azureml_replay.model import Acting, CodeReference, Json, Reference, Run
+
+SNAPSHOT = "ContentSnapshotId"
+"""The property of every run that has code (responses.md 2.2): a snapshot of the content service."""
+PROPERTIES = (
+    "azureml.pipelinerunid",
+    "azureml.pipeline",
+    "azureml.reusedrunid",
+    "azureml.reusedpipeline",
+    "azureml.reusedpipelinerunid",
+    "SetupRunId",
+    "SetupRunContainerId",
+    "FeaturizationRunId",
+    "ModelExplainRunId",
+)
+"""Properties that hold a run's id, or its container's (responses.md 1.2 and 4.1)."""
+TAGS = (
+    "azureml.pipeline",
+    "mlflow.parentRunId",
+    "mlflow.rootRunId",
+    "automl_best_child_run_id",
+    "model_explain_best_run_child_id",
+)
+_CONTAINER = "dcid."
+
+
+def tied(run: Run) -> Run:
+    """The run, which also says what its document, tags and properties tie it to."""
+    references = (*_references("property", run.properties, PROPERTIES), *_references("tag", run.tags, TAGS))
+    return replace(run, acting=_acting(run), code=_code(run.properties), references=references)
+
+
+def job_code(document: Json) -> str | None:
+    """ARM id of the code version that a job's document names (command, spark; a sweep's trial)."""
+    properties = document.get("properties") if isinstance(document, Mapping) else None
+    if not isinstance(properties, Mapping):
+        return None
+    for holder in (properties, properties.get("trial")):
+        code = holder.get("codeId") if isinstance(holder, Mapping) else None
+        if isinstance(code, str) and code.startswith("/subscriptions/"):
+            return code
+    return None
+
+
+def _acting(run: Run) -> Acting:
+    document = run.document if isinstance(run.document, Mapping) else {}
+    values = tuple(key for key in ACTING if document.get(key))
+    return Acting(values, tuple(key for key in ACTING_PROPERTIES if key in run.properties))
+
+
+def _code(properties: Mapping[str, str | None]) -> CodeReference | None:
+    snapshot = properties.get(SNAPSHOT)
+    return CodeReference(snapshot=snapshot) if snapshot else None
+
+
+def _references(kind: str, pairs: Mapping[str, str | None], keys: tuple[str, ...]) -> list[Reference]:
+    found = [(key, value) for key in keys if (value := pairs.get(key))]
+    return [Reference(kind, key, _CONTAINER if value.startswith(_CONTAINER) else "") for key, value in found]
