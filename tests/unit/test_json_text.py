@@ -45,6 +45,29 @@ def test_what_is_no_json_is_said(text: bytes) -> None:
         json_text.loads(text)
 
 
+@given(VALUES)
+def test_what_an_archive_holds_comes_back(value: Any) -> None:
+    """Marked where a parser for it has to keep long numbers."""
+    text = json_text.dumps_marked(value)
+
+    assert repr(json_text.loads_marked(text)) == repr(value)
+    assert text.startswith(b" ") == (text != json_text.dumps(value))
+
+
+def test_nesting_without_end_is_no_json() -> None:
+    """Deeper than either parser goes: an answer that cannot be read, and no crash."""
+    with pytest.raises(ValueError, match="lists within lists"):
+        json_text.loads(b"[" * 200_000 + b"]" * 200_000)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_json_lacks_is_a_text(value: float) -> None:
+    """In the file that others read."""
+    assert json.loads(json_text.strict({"a": [value, (1.5,)]})) == {
+        "a": [{"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)], [1.5]]
+    }
+
+
 def test_half_of_a_surrogate_pair_stops_no_run() -> None:
     """A service that cuts texts may leave one: a tag is carried, a kind is kept in the document and said."""
     said = {"runId": "r", "tags": {"note": HALF}, "runType": HALF, "parameters": {"seed": LONG}}

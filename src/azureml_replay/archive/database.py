@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from azureml_replay.errors import IntegrityError, ReplayError, UserError
 from azureml_replay.instants import Instant
+from azureml_replay.json_text import spaced
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ class Database:
     def _among(self, sql: str, keys: Sequence[str], more: str = "", values: Sequence[Any] = ()) -> list[Any]:
         """Rows of many keys at once: `sql` ends in `in`; no question where there is no key."""
         those = f"{sql} (select value from json_each(?)) {more}"  # noqa: S608  # words of ours
-        return self._all(those, (json.dumps(keys), *values)) if keys else []
+        return self._all(those, (spaced(keys), *values)) if keys else []
 
     def _pages(self, sql: str, values: Sequence[Any], after: Sequence[Any], size: int = PAGE) -> Iterator[Any]:
         """Rows in the order of their first columns, which are the key: `sql` ends in `> (?, …) order by … limit ?`."""

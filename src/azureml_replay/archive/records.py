@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-import orjson
-
 from azureml_replay.archive import older_records
 from azureml_replay.errors import IntegrityError
 from azureml_replay.instants import Instant
+from azureml_replay.json_text import dumps_marked, loads_marked
 from azureml_replay.model import (
     Acting,
     Artifact,
@@ -32,8 +30,8 @@ from azureml_replay.model import (
 )
 from azureml_replay.redact import STARS, redact
 
-_WRITTEN_BY_STDLIB = b" "
-"""First byte of a text that orjson cannot hold exactly: whole numbers beyond 64 bits, lone surrogates."""
+dumps, loads = dumps_marked, loads_marked
+"""Of every document and every column that holds JSON."""
 
 
 def pack(value: Json) -> tuple[bytes, int]:
@@ -51,20 +49,6 @@ def unpack(record: bytes, whose: str) -> Any:  # noqa: ANN401  # typed by who as
         return loads(zlib.decompress(record))
     except (zlib.error, ValueError) as problem:
         raise IntegrityError(f"the archived document of {whose} cannot be read: {problem}") from problem
-
-
-def dumps(value: Json) -> bytes:
-    """JSON text."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return _WRITTEN_BY_STDLIB + json.dumps(value).encode()
-
-
-def loads(text: bytes | str) -> Any:  # noqa: ANN401  # as json.loads
-    """The value of `dumps`."""
-    raw = text.encode() if isinstance(text, str) else text
-    return json.loads(raw) if raw.startswith(_WRITTEN_BY_STDLIB) else orjson.loads(raw)
 
 
 def optional(value: Json) -> str | None:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from typer.testing import CliRunner
 
+from azureml_replay import json_text
 from azureml_replay.cli.app import app
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.diagnosis.doctor import Diagnosis
@@ -81,7 +81,7 @@ def json_page() -> Iterator[str]:
     yield "Made by `python -m azureml_replay.cli.reference json`; a test holds every command's answer against it.\n"
     for command, of in ANSWERS.items():
         yield f"## azureml-replay {command}\n"
-        yield f"```json\n{json.dumps(json_schema(of), indent=2)}\n```\n"
+        yield f"```json\n{json_text.dumps(json_schema(of), indent=True).decode()}\n```\n"
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator
 
-import orjson
-
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.model import (
@@ -38,9 +36,7 @@ def own_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
             yield _code_file(archive, step)
             continue
         document = job_document(archive, step.source) if path == JOB_FILE else _overflow(archive, step)
-        yield NewFile(
-            path=step.own_path(path), data=json_text.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-        )
+        yield NewFile(path=step.own_path(path), data=json_text.dumps(document, indent=True, in_order=True))
 
 
 def _code_file(archive: Archive, step: Step) -> HeldFile:

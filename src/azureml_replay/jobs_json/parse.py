@@ -7,7 +7,6 @@ the job and the field.
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -16,6 +15,7 @@ from azureml_replay.azure.wire.decode_ties import job_code, tied
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import ARM_KEYS, Record
+from azureml_replay.json_text import spaced
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
     Artifact,
@@ -244,14 +244,14 @@ def _time(record: Record, name: str) -> Instant | None:
 def _text(record: Record, name: str) -> str | None:
     value = record.get(name)
     if value is not None and not isinstance(value, str):
-        raise _wrong(record, name, f"expected a text, not {json.dumps(value)[:40]}")
+        raise _wrong(record, name, f"expected a text, not {spaced(value)[:40]}")
     return value
 
 
 def _texts(record: Record, name: str) -> dict[str, str | None]:
     """Tags and properties are texts on the service; what is not one is written as JSON."""
     pairs = _mapping(record, name).items()
-    return {key: value if isinstance(value, str | None) else json.dumps(value) for key, value in pairs}
+    return {key: value if isinstance(value, str | None) else spaced(value) for key, value in pairs}
 
 
 def _mapping(record: Record, name: str) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def _person(value: Json) -> str | None:
             return cast("str", value)
     if isinstance(value, Mapping):
         names = (value.get(key) for key in ("userName", "user_name", "display_name", "name", "upn"))
-        return next((name for name in names if isinstance(name, str)), json.dumps(value))
+        return next((name for name in names if isinstance(name, str)), spaced(value))
     return None if value is None else str(value)
 
 

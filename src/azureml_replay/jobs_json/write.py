@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +16,7 @@ from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
 from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import head
+from azureml_replay.json_text import strict
 from azureml_replay.model import Artifact, Job, Json, Listed, Points, Run, RunDetails, RunId, Series, Value
 from azureml_replay.workspace.place import WorkspaceRef
 
@@ -110,7 +109,7 @@ class _Entries:
     ) -> Iterator[str]:
         fields = head(details, job, source=source, root=root, children=children)
         streamed = ("mlflow_metrics", "mlflow_artifact_paths")
-        yield _json({name: value for name, value in fields.items() if name not in streamed}).removesuffix("}")
+        yield strict({name: value for name, value in fields.items() if name not in streamed}).removesuffix("}")
 
     def _files(self, run: Run) -> Iterator[str]:
         """Null where nobody listed them, which is not the same as none."""
@@ -119,9 +118,9 @@ class _Entries:
             yield ', "mlflow_artifact_paths": null, "artifacts": null'
             return
         yield ', "mlflow_artifact_paths": '
-        yield from _list(_json(path) for path in self._counted(artifact.path for artifact in self._artifacts(run)))
+        yield from _list(strict(path) for path in self._counted(artifact.path for artifact in self._artifacts(run)))
         yield ', "artifacts": '
-        yield from _list(_json(_file(artifact)) for artifact in self._artifacts(run))
+        yield from _list(strict(_file(artifact)) for artifact in self._artifacts(run))
 
     def _artifacts(self, run: Run) -> Iterator[Artifact]:
         return self.archive.artifacts(run.id)
@@ -140,19 +139,19 @@ class _Entries:
         last: dict[str, tuple[tuple[int, int], Value]] = {}
         yield ', "metric_history": '
         yield from _list(self._series(run, last), separator="")
-        yield f', "mlflow_metrics": {_json({name: value for name, (_, value) in last.items()})}'
+        yield f', "mlflow_metrics": {strict({name: value for name, (_, value) in last.items()})}'
 
     def _series(self, run: RunId, last: dict[str, tuple[tuple[int, int], Value]]) -> Iterator[str]:
         separator = ""
         pieces = (piece for _, chunk in self.archive.chunks(run) for piece in chunk)
         for series, parts in groupby(pieces, key=lambda piece: piece.series):
-            yield separator + _json(_described(series)).removesuffix("}") + ', "rows": ['
+            yield separator + strict(_described(series)).removesuffix("}") + ', "rows": ['
             yield from self._rows(parts, last)
             yield "]}"
             separator = ", "
         for series, rows in self.archive.series(run):
             if not rows:
-                yield separator + _json({**_described(series), "rows": []})
+                yield separator + strict({**_described(series), "rows": []})
                 separator = ", "
 
     def _rows(self, parts: Iterable[Points], last: dict[str, tuple[tuple[int, int], Value]]) -> Iterator[str]:
@@ -160,7 +159,7 @@ class _Entries:
         for part in parts:
             for step, time, values in part.rows():
                 stamp = None if time is None else str(Instant(time))
-                yield separator + _json([step, stamp, *values])
+                yield separator + strict([step, stamp, *values])
                 separator = ", "
                 if len(values) == 1 and isinstance(values[0], int | float):
                     _keep_last(last, part.series.key.name, (step or 0, time or 0), values[0])
@@ -203,19 +202,3 @@ def _file(artifact: Artifact) -> dict[str, Json]:
         known["md5"] = stored.md5.hex() if stored.md5 is not None else None
         known |= {"etag": stored.etag, "content_type": stored.content_type, "metadata": dict(stored.metadata)}
     return known
-
-
-def _json(value: object) -> str:
-    """Strict JSON: what it has no number for is written as MLflow's own wire does (clients.md 4.1)."""
-    try:
-        return json.dumps(value, allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(value), allow_nan=False)
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value

@@ -79,7 +79,7 @@ def packed(data: bytes) -> str:
 
 def to_json(value: object) -> bytes:
     """Dataclasses become objects; a hostile name may hold half of a surrogate pair."""
-    return json_text.dumps(value, default=_plain)
+    return json_text.dumps(value, plain=_plain)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # as json asks

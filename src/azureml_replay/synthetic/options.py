@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 
-import orjson
-
+from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State
 from azureml_replay.model import RunId
@@ -83,7 +82,7 @@ def shape_of(archive: Archive, target: WorkspaceRef, root: RunId) -> Shape | Non
     receipt = archive.receipt(target, root, SHAPE)
     if receipt is None or receipt.detail is None:
         return None
-    told = orjson.loads(receipt.detail)
+    told = json_text.loads(receipt.detail.encode())
     trials = TrialChoice(**told["trials"]) if told["trials"] else None
     tree = SyntheticOptions(trials=trials, edges=told["edges"])
     return Shape(tree=tree, files=FileChoice.from_json(told["files"]))
@@ -105,4 +104,4 @@ def remember(archive: Archive, target: WorkspaceRef, root: RunId, shape: Shape) 
     """Before a job is put. Repeatable."""
     trials = asdict(shape.tree.trials) if shape.tree.trials else None
     told = {"trials": trials, "edges": shape.tree.edges, "files": asdict(shape.files)}
-    archive.mark(target, root, [SHAPE], State.SENT, orjson.dumps(told).decode())
+    archive.mark(target, root, [SHAPE], State.SENT, json_text.dumps(told).decode())

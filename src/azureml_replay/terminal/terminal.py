@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TextIO
 
-import orjson
-
 from azureml_replay import json_text
 from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
@@ -109,8 +107,7 @@ def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
 
 def as_json(document: object) -> str:
     """One line. Dataclasses become objects, sets lists, moments the service's own stamps, anything else its text."""
-    options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
-    return json_text.dumps(document, default=_plain, option=options).decode()
+    return json_text.dumps_any(document, _plain).decode()
 
 
 def _plain(value: object) -> object:

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
+from azureml_replay import json_text
 from azureml_replay.azure.wire.decode_ties import job_code, tied
 from azureml_replay.azure.wire.known import (
     KNOWN_ARTIFACT,
@@ -83,8 +82,8 @@ class Problem:
 def problem(body: bytes, header_code: str | None = None) -> Problem:
     """From any error body: ARM's, the data plane's, MLflow's, storage's XML, a proxy's HTML page, none at all."""
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        document = json_text.loads(body)
+    except ValueError:
         return Problem(header_code or "", _text_of_page(body))
     return problem_of(document) if isinstance(document, Mapping) else Problem(header_code or "", "")
 
@@ -328,7 +327,7 @@ def storage_account(workspace: Document) -> str:
 def object_id(token: str) -> str:
     """Who a token is for; empty where it is no JWT or does not say."""
     try:
-        claims = orjson.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+        claims = json_text.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
     except (IndexError, ValueError):
         return ""
     return str(claims.get("oid") or "")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import orjson
-
+from azureml_replay import json_text
 from azureml_replay.azure.wire.decode import Problem, problem_of
 from azureml_replay.azure.wire.known import (
     KNOWN_DEFINITION,
@@ -97,7 +95,7 @@ def rows(document: Document) -> RowsPage:
 def _named(item: object) -> str:
     """A row that cannot be read, by its id: no two have one name. Without an id by all that it is."""
     told = item.get("metricId") if isinstance(item, Mapping) else None
-    return f"unreadable row {told or json.dumps(item)}"
+    return f"unreadable row {told or json_text.spaced(item)}"
 
 
 def _unknown_of_rows(document: Document, unreadable: Collection[Json]) -> list[str]:
@@ -156,4 +154,4 @@ def _plain(value: object) -> Value:
     """A cell as it is; a list or an object, which the swagger does not exclude, as its JSON text."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return orjson.dumps(value).decode()
+    return json_text.dumps(value).decode()

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-import orjson
-
+from azureml_replay import json_text
 from azureml_replay.errors import Rejected
 from azureml_replay.instants import Instant
 from azureml_replay.model import Json
@@ -77,7 +76,7 @@ def unicode_text(value: Any) -> str:  # noqa: ANN401 whatever stands there
 def pairs(value: Any) -> dict[str, str | None]:  # noqa: ANN401 whatever stands there
     """Texts by key, as the service keeps them: a number that was sent was answered as its text (responses.md 4.5)."""
     return {
-        key: one if one is None or isinstance(one, str) else orjson.dumps(one).decode() for key, one in value.items()
+        key: one if one is None or isinstance(one, str) else json_text.dumps(one).decode() for key, one in value.items()
     }
 
 

@@ -10,8 +10,6 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import orjson
-
 from azureml_replay import json_text
 from azureml_replay.errors import IntegrityError
 from azureml_replay.synthetic.bodies.validation import problems_of
@@ -201,7 +199,7 @@ def _registered(group: Node, place: Place, ports: Ports, graphs: dict[str, Graph
         "_source": "CLASS",
         "sourceJobId": None,
     }
-    version = uuid.uuid5(uuid.NAMESPACE_OID, json_text.dumps(spec, option=orjson.OPT_SORT_KEYS).decode())
+    version = uuid.uuid5(uuid.NAMESPACE_OID, json_text.dumps(spec, in_order=True).decode())
     body = {"properties": {"componentSpec": spec, "isAnonymous": True, "properties": {}, "tags": {}}}
     found = Graph(id=f"{place.workspace}/components/azureml_anonymous/versions/{version}", body=body)
     graphs.setdefault(found.id, found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -58,7 +57,7 @@ def renamed(body: Body, known: Mapping[str, str]) -> Body:
     text = json_text.dumps(body).decode()
     for ours, theirs in known.items():
         text = text.replace(f'"{ours}"', f'"{theirs}"')
-    found: Body = json.loads(text)
+    found: Body = json_text.loads(text.encode())
     return found
 
 

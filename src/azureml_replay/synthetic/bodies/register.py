@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from azureml_replay import json_text
 from azureml_replay.errors import UserError
 from azureml_replay.synthetic.bodies import shipped
@@ -36,7 +34,7 @@ async def place_for(submitter: Submitter, workspace: WorkspaceRef, *, compute: s
         environment=await _environment(submitter, workspace, environment),
     )
     whole = step_component(NAME, "", where, "")  # its code is named by its own digest
-    digest = _digest(json_text.dumps(whole, option=orjson.OPT_SORT_KEYS).decode())
+    digest = _digest(json_text.dumps(whole, in_order=True).decode())
     path = f"components/{NAME}/versions/{digest}"
     if await submitter.registered(path) is None:
         await _register_code(submitter, version)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import orjson
-
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.files.made import own_files, rows_as_json
@@ -22,10 +20,10 @@ def documents(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
     """Below `replay/`, as in direct mode; the error and what MLflow cannot hold as a metric besides."""
     yield from own_files(archive, step)
     if step.run.error:
-        yield NewFile(path=ERROR_FILE, data=json_text.dumps(step.run.error, option=orjson.OPT_INDENT_2))
+        yield NewFile(path=ERROR_FILE, data=json_text.dumps(step.run.error, indent=True))
     rich = [rows_as_json(points) for points in _rich(archive, step)]
     if rich:
-        yield NewFile(path=METRICS_FILE, data=json_text.dumps(rich, option=orjson.OPT_INDENT_2))
+        yield NewFile(path=METRICS_FILE, data=json_text.dumps(rich, indent=True))
 
 
 def metric_omissions(archive: Archive, step: Step, *, artifacts: bool) -> Sequence[Omission]:

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-import orjson
-
 from azureml_replay import json_text
 from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
 from azureml_replay.planning.files import FileChoice, in_order, room_of
@@ -189,7 +187,7 @@ def parent_tags(tree: Tree) -> dict[str, Mapping[str, str]]:
 
 def encoded(document: Json) -> bytes:
     """As it is staged."""
-    return json_text.dumps(document, option=orjson.OPT_INDENT_2)
+    return json_text.dumps(document, indent=True)
 
 
 def _entry(file: LaidFile) -> dict[str, Json]:
