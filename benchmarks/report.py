@@ -17,7 +17,7 @@ from hashlib import md5
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.sessions import Part, Session
+from azureml_replay.archive.sessions import Session, SessionPart
 from azureml_replay.comparison.excerpt import thinned
 from azureml_replay.comparison.rows import differing_rows, row_findings
 from azureml_replay.instants import Instant
@@ -189,7 +189,7 @@ def session(runs: int, points: int) -> Session:
         metric.width(at * 400, 4 + at if at < 20 else 12 + (at * 7) % 9)
     counts = {"runs": runs, "points": runs * points * len(NAMES), "files": 5 * runs}
     parts = tuple(
-        Part(verb=verb, seconds=runs / rate, counts=counts)
+        SessionPart(verb=verb, seconds=runs / rate, counts=counts)
         for verb, rate in (("extract", 90), ("replay", 40), ("verify", 80))
     )
     ended = Instant(BEGIN + int(runs / 20 * SECOND))

@@ -14,7 +14,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.diagnosis.doctor import Diagnosis
-from azureml_replay.diagnosis.sheet import PROBES, Outcome, Row
+from azureml_replay.diagnosis.sheet import PROBES, Outcome, ProbeRow
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.target.probe import EXPERIMENT, Probe
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -26,7 +26,7 @@ BLOBS = "Microsoft.Storage/storageAccounts/blobServices"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "concepts" / "assumptions.md"
 
 
-def rows(found: Diagnosis, probe: str, side: str = "target") -> list[Row]:
+def rows(found: Diagnosis, probe: str, side: str = "target") -> list[ProbeRow]:
     return [row for row in found.rows if (row.side, row.probe) == (side, probe)]
 
 

@@ -14,7 +14,7 @@ from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.model import RunId
 from azureml_replay.report_page.blocks import Numbers
-from azureml_replay.report_page.curves import State, metrics_of
+from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
 from azureml_replay.verification import points
@@ -139,7 +139,7 @@ def test_curves_beyond_the_bound_are_said_to_be_lost(changed, monkeypatch, azure
         asyncio.run(_verified(held, target))
         kept = list(held.target_points(target, RunId("root")))
         named = tuple(one.what for one in held.findings_of(target, RunId("root")))
-        found = metrics_of(held, RunId("root"), State(True, kept, named), Numbers())
+        found = metrics_of(held, RunId("root"), MetricFindings(True, kept, named), Numbers())
 
     assert kept == []
     assert {curve.name: (curve.state, curve.target) for curve in found.curves} == {

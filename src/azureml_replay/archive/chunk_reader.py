@@ -13,7 +13,7 @@ MOST_OPEN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChunkPart:
     """Where some rows of a series lie."""
 
     seq: int
@@ -33,7 +33,7 @@ class OpenChunks:
     """Series that stay behind."""
     left: dict[int, int] = field(default_factory=dict)
     """By chunk: rows that are still to be taken."""
-    _parts: dict[SeriesKey, list[Part]] = field(default_factory=dict)
+    _parts: dict[SeriesKey, list[ChunkPart]] = field(default_factory=dict)
     _open: dict[int, Sequence[Points]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,7 +41,7 @@ class OpenChunks:
             self.left[seq] = 0
             for at, piece in enumerate(self._pieces(seq)):
                 if piece.series.key not in self.without:
-                    self._parts.setdefault(piece.series.key, []).append(Part(seq, at, len(piece)))
+                    self._parts.setdefault(piece.series.key, []).append(ChunkPart(seq, at, len(piece)))
                     self.left[seq] += len(piece)
 
     def lengths(self) -> list[int]:
@@ -57,7 +57,7 @@ class OpenChunks:
         lines = list(self._parts.values())
         return [taken for at, start, stop in shares for taken in self._rows(lines[at], start, stop)]
 
-    def _rows(self, parts: Iterable[Part], start: int, stop: int) -> Iterator[tuple[int, Points]]:
+    def _rows(self, parts: Iterable[ChunkPart], start: int, stop: int) -> Iterator[tuple[int, Points]]:
         for part in parts:
             if start < part.rows and stop > 0:
                 yield part.seq, self._pieces(part.seq)[part.piece].slice(max(start, 0), min(stop, part.rows))

@@ -39,7 +39,7 @@ def _session(command: str, began: str, ended: str, *rest: str) -> Session:
         began=Instant.parse(began),
         ended=Instant.parse(ended),
         outcome=outcome,
-        parts=tuple(Part(**part) for part in loads(parts)),
+        parts=tuple(SessionPart(**part) for part in loads(parts)),
         traffic={name: _traffic(**told) for name, told in loads(traffic).items()},
     )
 
@@ -49,7 +49,7 @@ def _traffic(requests: int, refused: int, widths: list[list[int]]) -> ServiceTra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SessionPart:
     """One verb: `extract`, `replay`, `verify`; `migrate` has them all."""
 
     verb: str
@@ -67,6 +67,6 @@ class Session:
     ended: Instant
     outcome: str
     """`done`, `interrupted`, or the kind of error that ended it."""
-    parts: tuple[Part, ...]
+    parts: tuple[SessionPart, ...]
     traffic: Mapping[str, ServiceTraffic]
     """By `source SERVICE` and `target SERVICE`."""

@@ -20,11 +20,11 @@ from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.credentials import credential_for
 from azureml_replay.azure.sending.sender import NOT_SPOKEN, Sender, Transport
 from azureml_replay.azure.sending.transport import open_transport
-from azureml_replay.azure.services.arm import Arm, Places
-from azureml_replay.azure.services.artifacts import Artifacts
-from azureml_replay.azure.services.history import History
-from azureml_replay.azure.services.metrics import Metrics
-from azureml_replay.azure.services.mlflow import Tracking
+from azureml_replay.azure.services.arm import Arm, DataPlane
+from azureml_replay.azure.services.artifacts import ArtifactIndex
+from azureml_replay.azure.services.history import RunHistory
+from azureml_replay.azure.services.metrics import MetricService
+from azureml_replay.azure.services.mlflow import MlflowService
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire.decode import RUN_FILES
@@ -102,7 +102,7 @@ async def sender(
 class AzureWorkspace:
     """A workspace that can be read and written. Made by `connect`."""
 
-    def __init__(self, config: WorkspaceConfig, sender: Sender, arm: Arm, places: Places) -> None:
+    def __init__(self, config: WorkspaceConfig, sender: Sender, arm: Arm, places: DataPlane) -> None:
         """`places` are what discovery told."""
         self.ref = config.ref
         self.studio, api = places.studio, places.api
@@ -111,10 +111,10 @@ class AzureWorkspace:
         self.named_by_mlflow = False
         self._clock = sender.clock
         self._arm = arm
-        self._history = History(sender, api, arm, arm_id, scope)
-        self._metrics = Metrics(sender, api, arm_id, scope)
-        self._tracking = Tracking(sender, api, arm_id, scope)
-        self._artifacts = Artifacts(sender, api, arm_id, scope)
+        self._history = RunHistory(sender, api, arm, arm_id, scope)
+        self._metrics = MetricService(sender, api, arm_id, scope)
+        self._tracking = MlflowService(sender, api, arm_id, scope)
+        self._artifacts = ArtifactIndex(sender, api, arm_id, scope)
         self._storage = Storage(sender, arm, config.cloud.storage_scope)
         self._files = Files(self._artifacts, self._storage)
         self._code = Code(arm, self._storage, api, arm_id, scope)

@@ -19,7 +19,7 @@ from azureml_replay.terminal.terminal import Terminal
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.diagnosis.doctor import Diagnosis
-    from azureml_replay.diagnosis.sheet import Row
+    from azureml_replay.diagnosis.sheet import ProbeRow
     from azureml_replay.workspace.examined import Subject
 
 
@@ -90,7 +90,7 @@ def _lines(found: Diagnosis) -> Iterator[str]:
     yield _verdict(found.rows)
 
 
-def _verdict(rows: Sequence[Row]) -> str:
+def _verdict(rows: Sequence[ProbeRow]) -> str:
     from azureml_replay.diagnosis.sheet import Outcome
 
     counts = {outcome: sum(row.outcome is outcome for row in rows) for outcome in Outcome}

@@ -53,7 +53,7 @@ Many: TypeAlias = list[str] | None
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
 
 
-class Level(StrEnum):
+class MetricsOption(StrEnum):
     """What `--metrics` takes; by the same names as the library."""
 
     FULL = "full"
@@ -61,7 +61,7 @@ class Level(StrEnum):
     NONE = "none"
 
 
-class Artifacts(StrEnum):
+class ArtifactsOption(StrEnum):
     """What comes of the files. Of a list, replay copies the bytes server to server."""
 
     LIST = "list"
@@ -141,10 +141,12 @@ def terminal_flags(
 
 
 def extract_flags(
-    metrics: Annotated[Level, typer.Option(help="Every point, the last of each name, or none.")] = Level.FULL,
+    metrics: Annotated[
+        MetricsOption, typer.Option(help="Every point, the last of each name, or none.")
+    ] = MetricsOption.FULL,
     artifacts: Annotated[
-        Artifacts, typer.Option(help="The list of files, their bytes too, or nothing.")
-    ] = Artifacts.LIST,
+        ArtifactsOption, typer.Option(help="The list of files, their bytes too, or nothing.")
+    ] = ArtifactsOption.LIST,
     no_artifacts: NoArtifactsOption = False,
     check_all: Annotated[
         bool, typer.Option("--check-all", help="Read every run of the source again, changed or not.")
@@ -157,8 +159,8 @@ def extract_flags(
 
     return ExtractOptions(
         metrics=Metrics(metrics.value),
-        artifacts=artifacts is not Artifacts.NONE and not no_artifacts,
-        download=artifacts is Artifacts.DOWNLOAD,
+        artifacts=artifacts is not ArtifactsOption.NONE and not no_artifacts,
+        download=artifacts is ArtifactsOption.DOWNLOAD,
         check_all=check_all,
         code=code,
     )

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
-from azureml_replay.archive.sessions import Part, Session
+from azureml_replay.archive.sessions import Session, SessionPart
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 Done = TypeVar("Done")
@@ -32,14 +32,14 @@ class Connected(Protocol):
 class Watch:
     """Times the verbs of one command."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[SessionPart] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
     def did(self, verb: str, done: Done) -> Done:
         """A verb ended now, and the next one begins."""
         seconds, self.began = time.monotonic() - self.began, time.monotonic()
         counts = {name: count for name in COUNTS if isinstance(count := getattr(done, name, None), int)}
-        self.parts.append(Part(verb=verb, seconds=round(seconds, 3), counts=counts))
+        self.parts.append(SessionPart(verb=verb, seconds=round(seconds, 3), counts=counts))
         return done
 
 

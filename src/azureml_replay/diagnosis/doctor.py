@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.diagnosis.reads import ReadExamination
-from azureml_replay.diagnosis.sheet import Outcome, Row, Seen, Sheet
+from azureml_replay.diagnosis.sheet import Outcome, ProbeRow, Seen, Sheet
 from azureml_replay.diagnosis.writes import WriteExamination
 from azureml_replay.errors import Exit
 from azureml_replay.progress import SILENT, Progress
@@ -18,7 +18,7 @@ from azureml_replay.workspace.examined import Examined, Subject
 class Diagnosis:
     """What was seen, row by row."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ProbeRow, ...]
     probe: Probe | None
     """What the target keeps, where a throw-away run could be written."""
 
@@ -42,7 +42,7 @@ async def doctor(
     `planned` names experiments that a replay would write. Repeatable: every call writes throw-away runs of its own.
     Raises nothing of a service: that is what the rows are for.
     """
-    rows: list[Row] = []
+    rows: list[ProbeRow] = []
     reading = None
     if source is not None:
         sheet, reading = await _read(source, "source", progress)

@@ -67,7 +67,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ProbeRow:
     """One line of the examination."""
 
     side: str
@@ -88,12 +88,12 @@ class Sheet:
 
     side: str
     subject: Subject
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ProbeRow] = field(default_factory=list)
 
     def note(self, probe: str, seen: Seen) -> None:
         """Writes one row."""
         assert probe in PROBES, probe  # noqa: S101 - a probe that no document explains
-        self.rows.append(Row(side=self.side, probe=probe, outcome=seen.outcome, seen=seen.text, todo=seen.todo))
+        self.rows.append(ProbeRow(side=self.side, probe=probe, outcome=seen.outcome, seen=seen.text, todo=seen.todo))
 
     async def check(self, probe: str, ask: Callable[[], Awaitable[Seen]], store: StoreSeen | None = None) -> bool:
         """Asks and writes the row, whatever comes. False where it is missing or nobody answered."""
@@ -101,7 +101,7 @@ class Sheet:
             seen = await ask()
         except Unavailable as error:
             todo = "open the way to that host (private endpoint, firewall, proxy), or try later"
-            row = Row(
+            row = ProbeRow(
                 side=self.side, probe=probe, outcome=Outcome.UNKNOWN, seen=str(error), todo=todo, unreachable=True
             )
             self.rows.append(row)

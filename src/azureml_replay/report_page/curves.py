@@ -60,7 +60,7 @@ def _real(column: Sequence[Value]) -> array[float]:
 
 
 @dataclass(slots=True)
-class Metrics:
+class ShownMetrics:
     """What a run logged, as the page shows it."""
 
     curves: list[Curve] = field(default_factory=list)
@@ -73,7 +73,7 @@ def is_curve(series: Series) -> bool:
     return len(series.columns) == 1 and series.columns[0][1] in NUMBERS
 
 
-def metrics_of(archive: Archive, run: RunId, state: State, numbers: Numbers) -> Metrics:
+def metrics_of(archive: Archive, run: RunId, state: MetricFindings, numbers: Numbers) -> ShownMetrics:
     """Reads all points of a run, once. Raises IntegrityError."""
     gathered = {number: Gathered(series) for number, (series, _) in enumerate(archive.series(run))}
     by_series = {id(one.series): one for one in gathered.values()}
@@ -81,7 +81,7 @@ def metrics_of(archive: Archive, run: RunId, state: State, numbers: Numbers) -> 
     for _, pieces in archive.chunks(run):
         for piece in pieces:
             (by_series.get(id(piece.series)) or by_shape[piece.series.key, piece.series.columns]).add(piece)
-    found = Metrics()
+    found = ShownMetrics()
     for one in gathered.values():
         if not one.rows:
             continue
@@ -96,7 +96,7 @@ def metrics_of(archive: Archive, run: RunId, state: State, numbers: Numbers) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class MetricFindings:
     """What verify found of one run's metrics."""
 
     verified: bool
@@ -131,7 +131,7 @@ def name_of(series: Series) -> str:
     return f"{namespace}/{name}" if namespace else name
 
 
-def _curve(one: Gathered, state: State, numbers: Numbers) -> Curve:
+def _curve(one: Gathered, state: MetricFindings, numbers: Numbers) -> Curve:
     differing = state.rows(one.series)
     axis = Axis.of(one.steps, one.times)
     buckets = BUCKETS_DIFFERING if differing else BUCKETS_EQUAL
@@ -224,7 +224,7 @@ def _row_text(points: Points) -> str:
     return ", ".join(shown(column[0]) for column in points.values)
 
 
-def _single(one: Gathered, state: State) -> Single:
+def _single(one: Gathered, state: MetricFindings) -> Single:
     step = one.steps[0]
     differing = state.rows(one.series)
     held = differing.held if differing else None
@@ -235,7 +235,7 @@ def _single(one: Gathered, state: State) -> Single:
     )
 
 
-def _table(archive: Archive, run: RunId, one: Gathered, state: State) -> Table:
+def _table(archive: Archive, run: RunId, one: Gathered, state: MetricFindings) -> Table:
     files = [at for at, (_, kind) in enumerate(one.series.columns) if kind == "Artifact"]
     return Table(
         name=name_of(one.series),

@@ -12,7 +12,7 @@ from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Artifact, AssetReference, Finding, Json, Run, RunId
 from azureml_replay.planning.lineage import TAG, lineage_of
 from azureml_replay.report_page.blocks import Numbers, to_json
-from azureml_replay.report_page.curves import State, metrics_of
+from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Detail, File, Pair
 from azureml_replay.terminal.text import duration
 from azureml_replay.workspace.links import run_url
@@ -69,11 +69,11 @@ class Details:
         written = self.archive.target_id(self.target, run) or run
         return written if run in self.verified or self.archive.receipts(self.target, run) else None
 
-    def _state(self, run: RunId, findings: Iterable[Finding]) -> State:
+    def _state(self, run: RunId, findings: Iterable[Finding]) -> MetricFindings:
         if self.target is None or run not in self.verified:
-            return State(verified=False)
+            return MetricFindings(verified=False)
         named = tuple(one.what for one in findings if one.what == "run" or one.what.startswith("metric "))
-        return State(True, tuple(self.archive.target_points(self.target, run)), named)
+        return MetricFindings(True, tuple(self.archive.target_points(self.target, run)), named)
 
     def _links(self, run: RunId, there: RunId | None) -> Iterable[Pair]:
         for side, workspace, name in (("source", self.archive.source, run), ("target", self.target, there)):

@@ -8,7 +8,7 @@ from enum import IntEnum
 Pair = tuple[str, str]
 
 
-class Verdict(IntEnum):
+class RunVerdict(IntEnum):
     """Of one run; the worst first, as the page lists them."""
 
     DIFFERS = 0
@@ -23,7 +23,7 @@ class Verdict(IntEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Row:
+class TreeRow:
     """One run in the tree."""
 
     id: str
@@ -41,7 +41,7 @@ class Row:
     bytes: int = 0
     findings: int = 0
     omissions: int = 0
-    verdict: Verdict = Verdict.ARCHIVED
+    verdict: RunVerdict = RunVerdict.ARCHIVED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
 from azureml_replay.instants import TICKS_PER_SECOND
-from azureml_replay.report_page.facts import Command, Head, Row, Verdict
+from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
 from azureml_replay.workspace.place import WorkspaceRef
 
@@ -41,10 +41,10 @@ class Sums:
     findings: int = 0
     omissions: int = 0
     unverifiable: int = 0
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    verdicts: Counter[RunVerdict] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, rows: Iterable[Row], known: Known) -> Sums:
+    def of(cls, rows: Iterable[TreeRow], known: Known) -> Sums:
         """Findings and omissions that belong to no run count, too."""
         sums = cls(findings=known.findings.total(), omissions=known.omissions.total(), unverifiable=known.unverifiable)
         for row in rows:
@@ -56,7 +56,7 @@ class Sums:
         return sums
 
 
-def head(archive: Archive, target: WorkspaceRef | None, rows: Sequence[Row], known: Known, extent: Extent) -> Head:
+def head(archive: Archive, target: WorkspaceRef | None, rows: Sequence[TreeRow], known: Known, extent: Extent) -> Head:
     """Everything on top."""
     sums = Sums.of(rows, known)
     loose = Loose.of(archive, target, known, {row.id for row in rows})
@@ -71,7 +71,7 @@ def head(archive: Archive, target: WorkspaceRef | None, rows: Sequence[Row], kno
         good=good,
         sentence=sentence,
         figures=_figures(sums, target),
-        counts=tuple(sums.verdicts[one] for one in Verdict),
+        counts=tuple(sums.verdicts[one] for one in RunVerdict),
         reasons=tuple(known.reasons.most_common()),
         loose_findings=loose.findings[:LOOSE_SHOWN],
         loose_omissions=loose.omissions[:LOOSE_SHOWN],
@@ -111,10 +111,10 @@ def verdict(sums: Sums, target: WorkspaceRef | None) -> tuple[str, str]:
     runs, omitted = counted(sums.runs, "run"), counted(sums.omissions, "omission")
     if target is None:
         return "open", f"{runs} archived; nothing has been written to a target yet. {omitted}."
-    open_runs = sums.verdicts[Verdict.UNVERIFIED] + sums.verdicts[Verdict.MISSING]
+    open_runs = sums.verdicts[RunVerdict.UNVERIFIED] + sums.verdicts[RunVerdict.MISSING]
     left = f" {counted(open_runs, 'run')} not verified yet." if open_runs else ""
     if sums.findings:
-        where = counted(sums.verdicts[Verdict.DIFFERS], "run")
+        where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
         return "no", f"Not equal: {counted(sums.findings, 'finding')} in {where} of {sums.runs:,}.{left}"
     if open_runs:
         return "open", f"Not proven yet:{left} No finding in the others."
@@ -141,9 +141,9 @@ def _figures(sums: Sums, target: WorkspaceRef | None) -> tuple[tuple[str, float,
         return (*held, ("omissions", sums.omissions, "what the archive lacks"))
     return (
         *held,
-        ("equal", sums.verdicts[Verdict.EQUAL], "runs, in everything"),
-        ("omitted as planned", sums.omissions, f"in {counted(sums.verdicts[Verdict.OMISSIONS], 'run')} else equal"),
-        ("findings", sums.findings, f"in {counted(sums.verdicts[Verdict.DIFFERS], 'run')}"),
+        ("equal", sums.verdicts[RunVerdict.EQUAL], "runs, in everything"),
+        ("omitted as planned", sums.omissions, f"in {counted(sums.verdicts[RunVerdict.OMISSIONS], 'run')} else equal"),
+        ("findings", sums.findings, f"in {counted(sums.verdicts[RunVerdict.DIFFERS], 'run')}"),
     )
 
 

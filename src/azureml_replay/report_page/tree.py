@@ -11,7 +11,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Run, RunId
 from azureml_replay.progress import Progress
-from azureml_replay.report_page.facts import Index, Row, Verdict
+from azureml_replay.report_page.facts import Index, RunVerdict, TreeRow
 from azureml_replay.selection import TYPES
 from azureml_replay.workspace.place import WorkspaceRef
 
@@ -46,9 +46,9 @@ WORDS = {kind: word for word, kinds in TYPES.items() for kind in kinds if kind}
 """`runType` in lower case -> the word that `--type` takes."""
 
 
-def rows(archive: Archive, target: WorkspaceRef | None, known: Known, progress: Progress) -> list[Row]:
+def rows(archive: Archive, target: WorkspaceRef | None, known: Known, progress: Progress) -> list[TreeRow]:
     """Every selected run, about 1 KB each, in the order of the page."""
-    found: dict[str, Row] = {}
+    found: dict[str, TreeRow] = {}
     for run, extracted in archive.overview():
         row = _row(run)
         row.findings, row.omissions = known.findings[run.id], known.omissions[run.id]
@@ -61,9 +61,9 @@ def rows(archive: Archive, target: WorkspaceRef | None, known: Known, progress: 
     return list(_in_order(found))
 
 
-def _row(run: Run) -> Row:
+def _row(run: Run) -> TreeRow:
     start, end = run.start or run.created, run.end
-    return Row(
+    return TreeRow(
         id=run.id,
         name=run.display_name or "",
         parent=run.parent,
@@ -79,21 +79,21 @@ def _seconds(moment: Instant | None) -> float | None:
     return round(moment.ticks / TICKS_PER_SECOND, 3) if moment else None
 
 
-def _verdict(row: Row, *, extracted: bool, verified: bool, target: WorkspaceRef | None) -> Verdict:
+def _verdict(row: TreeRow, *, extracted: bool, verified: bool, target: WorkspaceRef | None) -> RunVerdict:
     if row.findings:
-        return Verdict.DIFFERS
+        return RunVerdict.DIFFERS
     if not extracted:
-        return Verdict.MISSING
+        return RunVerdict.MISSING
     if target is None:
-        return Verdict.ARCHIVED
+        return RunVerdict.ARCHIVED
     if not verified:
-        return Verdict.UNVERIFIED
-    return Verdict.OMISSIONS if row.omissions else Verdict.EQUAL
+        return RunVerdict.UNVERIFIED
+    return RunVerdict.OMISSIONS if row.omissions else RunVerdict.EQUAL
 
 
-def _in_order(found: dict[str, Row]) -> Iterator[Row]:
+def _in_order(found: dict[str, TreeRow]) -> Iterator[TreeRow]:
     """Families with the worst run first; siblings too. What is equally bad keeps the archive's order."""
-    children: dict[str | None, list[Row]] = {}
+    children: dict[str | None, list[TreeRow]] = {}
     for row in found.values():
         above = row.parent if row.parent in found and row.parent != row.id else None
         row.parent = above
@@ -109,12 +109,12 @@ def _in_order(found: dict[str, Row]) -> Iterator[Row]:
         waiting += _worst_first(children.get(row.id, ()), worst)
 
 
-def _worst_first(siblings: Iterable[Row], worst: dict[str, Verdict]) -> list[Row]:
+def _worst_first(siblings: Iterable[TreeRow], worst: dict[str, RunVerdict]) -> list[TreeRow]:
     """Reversed: the last one is taken first."""
     return sorted(siblings, key=lambda row: worst[row.id])[::-1]
 
 
-def index(ordered: list[Row]) -> Index:
+def index(ordered: list[TreeRow]) -> Index:
     """By columns, with each name written once."""
     experiments, statuses, kinds = (
         sorted({getattr(row, name) for row in ordered}) for name in ("experiment", "status", "kind")
@@ -143,6 +143,6 @@ def index(ordered: list[Row]) -> Index:
     )
 
 
-def by_priority(ordered: list[Row]) -> list[RunId]:
+def by_priority(ordered: list[TreeRow]) -> list[RunId]:
     """Whose detail comes first where not all fit: what differs, and so on; in the order of the page."""
     return [RunId(row.id) for row in sorted(ordered, key=lambda row: row.verdict)]

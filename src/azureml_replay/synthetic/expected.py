@@ -15,7 +15,7 @@ from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class ExpectedRun:
     """One run of the target."""
 
     key: str
@@ -37,11 +37,11 @@ class Expected:
         return "the run of its own values: " if self.laid is not None and self.laid.kind == SELF else ""
 
 
-def expected_of(tree: Tree) -> Iterator[Expected]:
+def expected_of(tree: Tree) -> Iterator[ExpectedRun]:
     """Every run that a tree becomes, parents first."""
     selves = {leaf.key.rpartition("/")[0]: leaf.step for leaf in tree.leaves() if leaf.kind == "self"}
     if tree.kind == "pipeline":
-        yield Expected(
+        yield ExpectedRun(
             key=ROOT,
             source=tree.root,
             display_name=tree.display_name,
@@ -54,7 +54,7 @@ def expected_of(tree: Tree) -> Iterator[Expected]:
     for node in tree.walk():
         step = selves.get(node.key) if node.kind == "group" else node.step
         is_job = tree.kind == "command"
-        yield Expected(
+        yield ExpectedRun(
             key=node.key,
             source=node.source,
             display_name=node.display_name,
@@ -67,7 +67,7 @@ def expected_of(tree: Tree) -> Iterator[Expected]:
         )
 
 
-def differences(wanted: Expected, run: Run, parent: Run | None) -> Iterator[Finding]:
+def differences(wanted: ExpectedRun, run: Run, parent: Run | None) -> Iterator[Finding]:
     """Of everything but points and files. What the platform adds to every run is no difference."""
     yield from _differ(wanted, "status", "Completed", run.status)
     if wanted.key != ROOT and parent is not None:
@@ -97,13 +97,13 @@ def _description(run: Run) -> str | None:
 
 
 def _pairs(
-    wanted: Expected, kind: str, expected: Mapping[str, str], actual: Mapping[str, str | None]
+    wanted: ExpectedRun, kind: str, expected: Mapping[str, str], actual: Mapping[str, str | None]
 ) -> Iterator[Finding]:
     for key, value in expected.items():
         yield from _differ(wanted, f"{kind} {key}", value, actual.get(key))
 
 
-def _differ(wanted: Expected, what: str, expected: str, actual: str | None) -> Iterator[Finding]:
+def _differ(wanted: ExpectedRun, what: str, expected: str, actual: str | None) -> Iterator[Finding]:
     if expected != actual:
         kind = "absent" if actual is None else "differs"
         shown = redact.text(expected), redact.text(actual or "")

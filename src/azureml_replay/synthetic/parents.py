@@ -16,7 +16,7 @@ from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.found import Found
 from azureml_replay.synthetic.staging.batches import Metric
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, parameters, parent_tags, point_requests, step_of
-from azureml_replay.synthetic.step.points import PROGRESS, Progress
+from azureml_replay.synthetic.step.points import PROGRESS, StepProgress
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.workspace.jobs import Submitter
 
@@ -58,7 +58,7 @@ class Parents:
 
     async def _points(self, run: Run, step: Step) -> int:
         """From where the step stopped: each request says, beside its points, how many there are then."""
-        done, seen, sent = Progress.of(run.tags.get(PROGRESS) or "").done, 0, 0
+        done, seen, sent = StepProgress.of(run.tags.get(PROGRESS) or "").done, 0, 0
         for batch in point_requests(self.archive, step):
             left = batch[max(0, done - seen) :]
             seen += len(batch)
@@ -68,7 +68,7 @@ class Parents:
         return sent
 
     async def _append(self, run: RunId, batch: Sequence[Metric], seen: int) -> None:
-        tags = [{"key": PROGRESS, "value": str(Progress(seen))}]
+        tags = [{"key": PROGRESS, "value": str(StepProgress(seen))}]
         try:
             await self.submitter.log(run, {"metrics": list(batch), "tags": tags})
         except Uncertain as lost:

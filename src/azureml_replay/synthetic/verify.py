@@ -16,7 +16,7 @@ from azureml_replay.files.stored import path_in_run
 from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step
-from azureml_replay.synthetic.expected import Expected, as_kept, differences, expected_of
+from azureml_replay.synthetic.expected import ExpectedRun, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
 from azureml_replay.synthetic.options import JOB, job_of
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
@@ -78,7 +78,7 @@ class JobCheck:
             self._record(run, findings.get(run, []), omissions.get(run, []), counts.get(run, Counter()))
         return sum(map(len, findings.values()))
 
-    def _remember(self, wanted: Expected, run: Run | None) -> None:
+    def _remember(self, wanted: ExpectedRun, run: Run | None) -> None:
         """Which run stands for which original. A `self` stands for nobody."""
         known = job_of(self.archive, self.target.ref, wanted.source)
         if run is not None and known != run.id and (wanted.laid is None or wanted.laid.kind == "leaf"):
@@ -98,7 +98,9 @@ class JobCheck:
         for omission in once:
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 
-    async def _of_run(self, wanted: Expected, held: Found, laid: Layout | None, counted: Counter[str]) -> list[Finding]:
+    async def _of_run(
+        self, wanted: ExpectedRun, held: Found, laid: Layout | None, counted: Counter[str]
+    ) -> list[Finding]:
         """`counted` takes what was compared."""
         run = held.runs.get(wanted.key)
         if run is None:
@@ -113,7 +115,7 @@ class JobCheck:
 
     # Points
 
-    async def _points(self, wanted: Expected, step: Step, run: Run, counted: Counter[str]) -> list[Finding]:
+    async def _points(self, wanted: ExpectedRun, step: Step, run: Run, counted: Counter[str]) -> list[Finding]:
         """Twice where they differ: what was logged a moment ago may show up late."""
         differing, sent = await self._points_now(wanted, step, run)
         if differing:
@@ -122,7 +124,7 @@ class JobCheck:
         counted["points"] += 0 if differing else sent
         return differing
 
-    async def _points_now(self, wanted: Expected, step: Step, run: Run) -> tuple[list[Finding], int]:
+    async def _points_now(self, wanted: ExpectedRun, step: Step, run: Run) -> tuple[list[Finding], int]:
         there = {series.key.name: series for series in await self.target.series(run.id)}
         differing, sent = list[Finding](), 0
         for name, pieces in scalars(self.archive, step):
@@ -144,7 +146,7 @@ class JobCheck:
     # Files
 
     async def _files(
-        self, wanted: Expected, laid: Sequence[LaidFile], run: Run, counted: Counter[str]
+        self, wanted: ExpectedRun, laid: Sequence[LaidFile], run: Run, counted: Counter[str]
     ) -> list[Finding]:
         """What lies below `outputs/` in the run's container; its logs are the replaying job's own."""
         stored: dict[str, StoredFile] = {}
@@ -162,7 +164,7 @@ class JobCheck:
         return [replace(finding, what=wanted.what + finding.what) for finding in differing]
 
     async def _bytes(
-        self, wanted: Expected, laid: Iterable[LaidFile], there: Mapping[str, StoredFile], supply: Supply
+        self, wanted: ExpectedRun, laid: Iterable[LaidFile], there: Mapping[str, StoredFile], supply: Supply
     ) -> list[Finding]:
         differing = []
         for file in laid:

@@ -20,7 +20,7 @@ from azureml_replay.workspace.target import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedFiles:
     """What a run's folder in the target should hold."""
 
     files: Mapping[str, StoredFile]
@@ -77,7 +77,7 @@ class FileCheck:
         )
 
     async def _attached(
-        self, expected: Expected, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
+        self, expected: ExpectedFiles, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
     ) -> dict[str, StoredFile]:
         """Files whose entries lead to where the source's do (attach.py): as that datastore of the target shows them."""
         found: dict[str, StoredFile] = {}
@@ -95,7 +95,7 @@ class FileCheck:
             found |= {path: there} if there is not None else {}
         return found
 
-    def _expected(self, step: Step, choice: FileChoice) -> Expected:
+    def _expected(self, step: Step, choice: FileChoice) -> ExpectedFiles:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Artifact] = {}
         for path, artifact in placed(self.archive.artifacts(step.source), choice, step.room):
@@ -108,7 +108,7 @@ class FileCheck:
             files[made.path] = as_stored(made)
             if self.deep is not None and isinstance(made, HeldFile):
                 self.deep.check(made)
-        return Expected(files, origins, frozenset(left_out - files.keys()))
+        return ExpectedFiles(files, origins, frozenset(left_out - files.keys()))
 
     async def _index(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         try:
@@ -118,7 +118,7 @@ class FileCheck:
             return  # a run without files has no container in the index
 
     async def _bytes(
-        self, run: RunId, expected: Expected, stored: Mapping[str, StoredFile], supply: Supply
+        self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile], supply: Supply
     ) -> list[Finding]:
         found: list[Finding] = []
         for path in sorted(expected.files.keys() & stored.keys()):
@@ -136,7 +136,7 @@ def _is_of(step: Step, path: str) -> bool:
 
 
 def _compare_index(
-    run: RunId, expected: Expected, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
+    run: RunId, expected: ExpectedFiles, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
 ) -> Iterator[Finding]:
     """An entry for every file, that leads to its bytes; and none that leads nowhere."""
     for path in sorted(expected.files):

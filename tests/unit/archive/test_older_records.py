@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.older_records import code_of, ties_of
 from azureml_replay.azure.wire.decode_ties import PROPERTIES, TAGS, job_code, tied
-from azureml_replay.azure.wire.fidelity import Fate, keys
+from azureml_replay.azure.wire.fidelity import Fidelity, keys
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.lineage import PROPERTY
@@ -65,7 +65,7 @@ def test_an_older_archive_is_planned_as_it_was(folder: Path, ids: str, *, write:
 
 
 @given(
-    document=st.none() | st.dictionaries(st.sampled_from(sorted(keys("Run", Fate.NEVER_SENT))), VALUE, max_size=5),
+    document=st.none() | st.dictionaries(st.sampled_from(sorted(keys("Run", Fidelity.NEVER_SENT))), VALUE, max_size=5),
     properties=st.dictionaries(st.sampled_from([*PROPERTIES, "CancelUri", "ContentSnapshotId", "own"]), VALUE),
     tags=st.dictionaries(st.sampled_from([*TAGS, "own"]), VALUE),
 )

@@ -21,7 +21,7 @@ from azureml_replay.model import Location, Row, RunId, Series, SeriesKey, Stored
 from azureml_replay.report_page import NotBuilt, report
 from azureml_replay.report_page import write as writing
 from azureml_replay.report_page.blocks import Numbers, block
-from azureml_replay.report_page.curves import State, metrics_of
+from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Curve, Line
 from azureml_replay.workspace.place import WorkspaceRef
 from report.archives import BEGIN, PLANTED, SECOND, SOURCE, TARGET, a_run, curve, differ, migrated, put, scalar
@@ -74,7 +74,7 @@ def test_a_block_is_json_and_numbers() -> None:
 
 def of(archive: Archive, run: str, numbers: Numbers) -> list[Curve]:
     """A run's curves, verified."""
-    state = State(True, tuple(archive.target_points(TARGET, RunId(run))))
+    state = MetricFindings(True, tuple(archive.target_points(TARGET, RunId(run))))
     return metrics_of(archive, RunId(run), state, numbers).curves
 
 
@@ -134,7 +134,7 @@ def test_what_is_no_curve_is_a_table_or_a_single_value(tmp_path: Path) -> None:
     with Archive.create(tmp_path / "archive", SOURCE) as archive:
         rows: list[Row] = [(0, BEGIN, (2**63, "a")), (1, BEGIN, (None, "<b>"))]
         put(archive, [a_run("r")], {"r": [(scalar("one"), [(3, BEGIN, (1e-320,))]), (table, rows)]})
-        found = metrics_of(archive, RunId("r"), State(verified=False), Numbers())
+        found = metrics_of(archive, RunId("r"), MetricFindings(verified=False), Numbers())
 
     assert [(one.name, one.where, one.value, one.state) for one in found.singles] == [
         ("one", "step 3", "1e-320", "unverified")
@@ -156,7 +156,7 @@ def test_a_picture_is_shown_where_the_archive_holds_it(tmp_path: Path) -> None:
             with archive.incoming(StoredFile(location=place, size_bytes=len(data))) as incoming:
                 incoming.add(data)
                 archive.keep(incoming)
-        (found,) = metrics_of(archive, run.id, State(verified=False), Numbers()).tables
+        (found,) = metrics_of(archive, run.id, MetricFindings(verified=False), Numbers()).tables
 
     assert found.images == ("data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\nrest").decode(),)
 
@@ -230,7 +230,7 @@ def test_points_of_a_series_are_read_once(tmp_path: Path) -> None:
     first, later = scalar("loss"), Series(key=SeriesKey("loss"), columns=(("loss", "String"),))
     with Archive.create(tmp_path / "archive", SOURCE) as archive:
         put(archive, [a_run("r")], {"r": [(first, curve(3)), (later, [(9, BEGIN, ("x",))]), (first, curve(4))]})
-        found = metrics_of(archive, RunId("r"), State(verified=False), Numbers())
+        found = metrics_of(archive, RunId("r"), MetricFindings(verified=False), Numbers())
 
     assert [(one.name, one.source.of) for one in found.curves] == [("loss", 7)]
     assert [(one.name, one.of) for one in found.tables] == [("loss", 1)]

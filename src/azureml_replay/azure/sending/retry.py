@@ -16,7 +16,7 @@ PATIENCE_S = 900.0
 """How long one request puts up with being throttled."""
 
 
-class Fate(Enum):
+class AttemptOutcome(Enum):
     """What became of one attempt, cut by whether it may be made again."""
 
     ANSWERED = "answered"
@@ -27,22 +27,22 @@ class Fate(Enum):
     UNKNOWN = "failed, and may have been done"
 
 
-def fate_of_status(status: int) -> Fate:
+def fate_of_status(status: int) -> AttemptOutcome:
     """501 is an answer: the route is not there. 401 may mean a token that expired on the way."""
     if status == 429:
-        return Fate.THROTTLED
+        return AttemptOutcome.THROTTLED
     if status == 401:
-        return Fate.REFRESH
-    return Fate.UNKNOWN if status == 408 or (status >= 500 and status != 501) else Fate.ANSWERED
+        return AttemptOutcome.REFRESH
+    return AttemptOutcome.UNKNOWN if status == 408 or (status >= 500 and status != 501) else AttemptOutcome.ANSWERED
 
 
-def fate_of_error(error: AzureError) -> Fate:
+def fate_of_error(error: AzureError) -> AttemptOutcome:
     """azure-core calls every aiohttp error a *request* error, resets too: only a failed connect surely did nothing."""
     cause = error.inner_exception or error.__cause__
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
-        return Fate.UNTRUSTED
+        return AttemptOutcome.UNTRUSTED
     never_left = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
-    return Fate.NOT_SENT if isinstance(cause, never_left) else Fate.UNKNOWN
+    return AttemptOutcome.NOT_SENT if isinstance(cause, never_left) else AttemptOutcome.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +55,28 @@ class Tries:
     throttles: int = 0
     refreshed: bool = False
 
-    def after(self, fate: Fate) -> Tries:
+    def after(self, fate: AttemptOutcome) -> Tries:
         """One attempt more."""
         return replace(
             self,
-            failures=self.failures + (fate in (Fate.NOT_SENT, Fate.UNKNOWN)),
-            throttles=self.throttles + (fate is Fate.THROTTLED),
-            refreshed=self.refreshed or fate is Fate.REFRESH,
+            failures=self.failures + (fate in (AttemptOutcome.NOT_SENT, AttemptOutcome.UNKNOWN)),
+            throttles=self.throttles + (fate is AttemptOutcome.THROTTLED),
+            refreshed=self.refreshed or fate is AttemptOutcome.REFRESH,
         )
 
-    def wait_s(self, fate: Fate, *, elapsed_s: float, spread: float, stated_s: float | None = None) -> float | None:
+    def wait_s(
+        self, fate: AttemptOutcome, *, elapsed_s: float, spread: float, stated_s: float | None = None
+    ) -> float | None:
         """Seconds until the attempt after `fate`; None: there is none. `spread` (0 to 1) keeps clients apart.
 
         `stated_s` is the wait that the service asked for: what it refused waits so long, even where others go on.
         """
         match fate:
-            case Fate.THROTTLED if elapsed_s < PATIENCE_S:
+            case AttemptOutcome.THROTTLED if elapsed_s < PATIENCE_S:
                 return max(stated_s or 0.0, backoff_s(self.throttles + 1, spread))
-            case Fate.REFRESH if not self.refreshed:
+            case AttemptOutcome.REFRESH if not self.refreshed:
                 return 0.0
-            case Fate.NOT_SENT | Fate.UNKNOWN if self.failures + 1 < FAILURES:
-                sure = fate is Fate.NOT_SENT or self.repeatable
+            case AttemptOutcome.NOT_SENT | AttemptOutcome.UNKNOWN if self.failures + 1 < FAILURES:
+                sure = fate is AttemptOutcome.NOT_SENT or self.repeatable
                 return max(stated_s or 0.0, backoff_s(self.failures + 1, spread)) if sure else None
         return None

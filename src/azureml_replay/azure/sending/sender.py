@@ -21,7 +21,7 @@ from azureml_replay.azure import rights
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.gate import Gate
 from azureml_replay.azure.sending.limit import Limit, stated_wait_s
-from azureml_replay.azure.sending.retry import Fate, Tries, fate_of_error, fate_of_status
+from azureml_replay.azure.sending.retry import AttemptOutcome, Tries, fate_of_error, fate_of_status
 from azureml_replay.azure.wire.decode import problem
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
@@ -268,9 +268,9 @@ def _body(response: Response) -> bytes:
 
 def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bool) -> NoReturn:
     fate, text = fate_of_error(error), first_line(str(error)) or type(error).__name__
-    if fate is Fate.UNTRUSTED:
+    if fate is AttemptOutcome.UNTRUSTED:
         raise UserError(f"{text}: name your certificates in SSL_CERT_FILE") from error
-    kind = Uncertain if fate is Fate.UNKNOWN and not repeatable else Unavailable
+    kind = Uncertain if fate is AttemptOutcome.UNKNOWN and not repeatable else Unavailable
     raise kind(f"no answer: {text}", method=request.method, url=without_query(request.url)) from error
 
 
@@ -280,9 +280,9 @@ def _refusal(
     status = _status(response)
     found = problem(body, response.http_response.headers.get("x-ms-error-code"))
     kind: type[ServiceError] = {404: NotFound, 401: Forbidden, 403: Forbidden}.get(status, Rejected)
-    if fate_of_status(status) is Fate.THROTTLED:
+    if fate_of_status(status) is AttemptOutcome.THROTTLED:
         kind = Unavailable
-    elif fate_of_status(status) is Fate.UNKNOWN:
+    elif fate_of_status(status) is AttemptOutcome.UNKNOWN:
         kind = Unavailable if repeatable else Uncertain
     text, url = found.message or f"answered {status}", without_query(request.url)
     expected = rights.needed(service.name, request.method, url) if kind is Forbidden else None

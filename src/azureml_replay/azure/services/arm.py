@@ -22,7 +22,7 @@ API_VERSION = "2024-04-01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class DataPlane:
     """What a workspace's discovery document tells."""
 
     api: str
@@ -46,7 +46,7 @@ class Arm:
         document: Document = await self._get(self._url(""))
         return document
 
-    async def places(self) -> Places:
+    async def places(self) -> DataPlane:
         """Where the data plane and Studio are: through the workspace's own discovery URL.
 
         Raises UserError where the workspace is not there or this login may not see it.
@@ -65,7 +65,7 @@ class Arm:
             Service("discovery", None), "GET", decode.discovery_url(workspace), repeatable=True
         )
         found = discovery.json()
-        return Places(api=decode.api_url(found), studio=decode.studio_url(found))
+        return DataPlane(api=decode.api_url(found), studio=decode.studio_url(found))
 
     async def jobs(self) -> AsyncIterator[Sequence[Job]]:
         """Root jobs, archived ones too, by pages."""

@@ -13,7 +13,7 @@ from azureml_replay.errors import Rejected
 from azureml_replay.model import Artifact, Location, Run, RunId
 
 
-class Artifacts:
+class ArtifactIndex:
     """What one workspace's artifact index answers."""
 
     def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:

@@ -22,7 +22,7 @@ RUNS_AT_ONCE = 16
 """Where `batchrundata` is not spoken and runs are asked for one by one."""
 
 
-class History:
+class RunHistory:
     """What one workspace's run history answers."""
 
     def __init__(self, sender: Sender, api: str, arm: Arm, arm_id: str, scope: str) -> None:

@@ -15,7 +15,7 @@ from azureml_replay.model import ROWS_PER_CHUNK, Points, Row, RunId, Series
 from azureml_replay.workspace.target import Refused
 
 
-class Metrics:
+class MetricService:
     """What one workspace's metric service answers."""
 
     def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:

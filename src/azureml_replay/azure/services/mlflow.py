@@ -15,7 +15,7 @@ EXPERIMENTS_PER_SEARCH = 100
 """No limit is documented; an experiment's id is 36 characters."""
 
 
-class Tracking:
+class MlflowService:
     """What one workspace answers to MLflow's clients."""
 
     def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:

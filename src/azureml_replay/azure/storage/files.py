@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 from azureml_replay.azure.sending.sender import NOT_SPOKEN
-from azureml_replay.azure.services.artifacts import Artifacts
+from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.services.halves import outcome_of
 from azureml_replay.azure.storage.blocks import Blocks, block_bytes
 from azureml_replay.azure.storage.storage import Door, Storage
@@ -26,7 +26,7 @@ FILES_AT_ONCE = 16
 class Files:
     """Writes files of runs. Repeatable throughout: a path holds what was put last."""
 
-    def __init__(self, artifacts: Artifacts, storage: Storage) -> None:
+    def __init__(self, artifacts: ArtifactIndex, storage: Storage) -> None:
         """Entries through `artifacts`, bytes through `storage`."""
         self._artifacts = artifacts
         self._storage = storage

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 
-class Fate(Enum):
+class Fidelity(Enum):
     """Where a value of the source ends up. The text is what it means."""
 
     CARRIED = "carried", "the target has it, and verify compares it"
@@ -30,188 +30,196 @@ class Fate(Enum):
         return self.value[0]
 
 
-class Row(NamedTuple):
+class Key(NamedTuple):
     """One key of a wire type."""
 
     key: str
-    fate: Fate
+    fate: Fidelity
     reason: str
 
 
 _CREATE_RUN = (
-    Row("runId", Fate.CARRIED, "the same; with `--ids new` or `--on-conflict rename` another, kept in the archive"),
-    Row("parentRunId", Fate.CARRIED, "the same, or the parent's new id; a parent that the source lacks: omission"),
-    Row("experimentId", Fate.CARRIED, "by the experiment's name: ids differ between workspaces"),
-    Row("status", Fate.CARRIED, "by event where it is final, else by field"),
-    Row("startTimeUtc", Fate.CARRIED, "by Start event, to the tick"),
-    Row("endTimeUtc", Fate.CARRIED, "by the event that ends the run, to the tick"),
-    Row("displayName", Fate.CARRIED, "the same, unprefixed; too long: overflow"),
-    Row("description", Fate.CARRIED, "the same; too long: overflow"),
-    Row("tags", Fate.CARRIED, "each key, null values too; beyond limits: overflow; `original_job_id` is added"),
-    Row(
+    Key("runId", Fidelity.CARRIED, "the same; with `--ids new` or `--on-conflict rename` another, kept in the archive"),
+    Key("parentRunId", Fidelity.CARRIED, "the same, or the parent's new id; a parent that the source lacks: omission"),
+    Key("experimentId", Fidelity.CARRIED, "by the experiment's name: ids differ between workspaces"),
+    Key("status", Fidelity.CARRIED, "by event where it is final, else by field"),
+    Key("startTimeUtc", Fidelity.CARRIED, "by Start event, to the tick"),
+    Key("endTimeUtc", Fidelity.CARRIED, "by the event that ends the run, to the tick"),
+    Key("displayName", Fidelity.CARRIED, "the same, unprefixed; too long: overflow"),
+    Key("description", Fidelity.CARRIED, "the same; too long: overflow"),
+    Key("tags", Fidelity.CARRIED, "each key, null values too; beyond limits: overflow; `original_job_id` is added"),
+    Key(
         "properties",
-        Fate.CARRIED,
+        Fidelity.CARRIED,
         "each key but `CancelUri` (acts on the source: never sent) and `mlflow.artifactUri` (below)",
     ),
-    Row("parameters", Fate.CARRIED, "each key, any JSON; beyond limits: overflow"),
-    Row("inputs", Fate.CARRIED, "each reference as it is: it names the source's asset"),
-    Row("outputs", Fate.CARRIED, "each reference as it is: it names the source's asset"),
-    Row("inputDatasets", Fate.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
-    Row("outputDatasets", Fate.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
-    Row("hidden", Fate.CARRIED, "Studio's word is archived"),
-    Row("runType", Fate.LINEAGE, "sent (`--keep-run-type`), Studio opens pages of services that never saw this run"),
-    Row("runDefinition", Fate.FILE, "as `rundata` answers it"),
-    Row("jobSpecification", Fate.FILE, "as `rundata` answers it"),
-    Row("actionUris", Fate.NEVER_SENT, "points at the source"),
-    Row("services", Fate.NEVER_SENT, "points at the source"),
-    Row("cancelUri", Fate.NEVER_SENT, "points at the source"),
-    Row("completeUri", Fate.NEVER_SENT, "points at the source"),
-    Row("diagnosticsUri", Fate.NEVER_SENT, "points at the source"),
-    Row(
+    Key("parameters", Fidelity.CARRIED, "each key, any JSON; beyond limits: overflow"),
+    Key("inputs", Fidelity.CARRIED, "each reference as it is: it names the source's asset"),
+    Key("outputs", Fidelity.CARRIED, "each reference as it is: it names the source's asset"),
+    Key("inputDatasets", Fidelity.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
+    Key("outputDatasets", Fidelity.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
+    Key("hidden", Fidelity.CARRIED, "Studio's word is archived"),
+    Key(
+        "runType", Fidelity.LINEAGE, "sent (`--keep-run-type`), Studio opens pages of services that never saw this run"
+    ),
+    Key("runDefinition", Fidelity.FILE, "as `rundata` answers it"),
+    Key("jobSpecification", Fidelity.FILE, "as `rundata` answers it"),
+    Key("actionUris", Fidelity.NEVER_SENT, "points at the source"),
+    Key("services", Fidelity.NEVER_SENT, "points at the source"),
+    Key("cancelUri", Fidelity.NEVER_SENT, "points at the source"),
+    Key("completeUri", Fidelity.NEVER_SENT, "points at the source"),
+    Key("diagnosticsUri", Fidelity.NEVER_SENT, "points at the source"),
+    Key(
         "dataContainerId",
-        Fate.CARRIED,
+        Fidelity.CARRIED,
         "a reused step's: that of the run that ran, else omission; `dcid.{run}` is made",
     ),
-    Row("options", Fate.SERVER, "an instruction at creation, never answered: ours asks for a container"),
-    Row("runTypeV2", Fate.ARCHIVE, "as `runType`: orchestrator and traits choose Studio's pages"),
-    Row("isVirtual", Fate.ARCHIVE, "a virtual run lets a child speak for it; written, each run speaks for itself"),
-    Row("activeChildRunId", Fate.ARCHIVE, "of a virtual run"),
-    Row("name", Fate.ARCHIVE, "of a step its component's name, as recorded; `displayName` is what people see"),
-    Row("scriptName", Fate.ARCHIVE, "how it was computed; nothing is computed here"),
-    Row("target", Fate.ARCHIVE, "the compute's name in the source"),
-    Row("uniqueChildRunComputeTargets", Fate.ARCHIVE, "computes of the source"),
-    Row("compute", Fate.ARCHIVE, "a compute of the source"),
-    Row("computeRequest", Fate.ARCHIVE, "what was asked of a compute of the source"),
-    Row("settings", Fate.ARCHIVE, "for the service that computed it"),
-    Row("primaryMetricName", Fate.ARCHIVE, "opens the page of a sweep or an AutoML job, which cannot work"),
-    Row("createdFrom", Fate.ARCHIVE, "a notebook of the source"),
-    Row("queueingInfo", Fate.ARCHIVE, "why it waited for a compute of the source"),
-    Row("retainForLifetimeOfWorkspace", Fate.ARCHIVE, "how long to keep it is for the target's owner to say"),
+    Key("options", Fidelity.SERVER, "an instruction at creation, never answered: ours asks for a container"),
+    Key("runTypeV2", Fidelity.ARCHIVE, "as `runType`: orchestrator and traits choose Studio's pages"),
+    Key("isVirtual", Fidelity.ARCHIVE, "a virtual run lets a child speak for it; written, each run speaks for itself"),
+    Key("activeChildRunId", Fidelity.ARCHIVE, "of a virtual run"),
+    Key("name", Fidelity.ARCHIVE, "of a step its component's name, as recorded; `displayName` is what people see"),
+    Key("scriptName", Fidelity.ARCHIVE, "how it was computed; nothing is computed here"),
+    Key("target", Fidelity.ARCHIVE, "the compute's name in the source"),
+    Key("uniqueChildRunComputeTargets", Fidelity.ARCHIVE, "computes of the source"),
+    Key("compute", Fidelity.ARCHIVE, "a compute of the source"),
+    Key("computeRequest", Fidelity.ARCHIVE, "what was asked of a compute of the source"),
+    Key("settings", Fidelity.ARCHIVE, "for the service that computed it"),
+    Key("primaryMetricName", Fidelity.ARCHIVE, "opens the page of a sweep or an AutoML job, which cannot work"),
+    Key("createdFrom", Fidelity.ARCHIVE, "a notebook of the source"),
+    Key("queueingInfo", Fidelity.ARCHIVE, "why it waited for a compute of the source"),
+    Key("retainForLifetimeOfWorkspace", Fidelity.ARCHIVE, "how long to keep it is for the target's owner to say"),
 )
 _RUN_SERVER = (
-    Row("createdUtc", Fate.LINEAGE, "no client can set it"),
-    Row("createdBy", Fate.LINEAGE, "the user's name; the ids beside it are in the archived document"),
-    Row(
+    Key("createdUtc", Fidelity.LINEAGE, "no client can set it"),
+    Key("createdBy", Fidelity.LINEAGE, "the user's name; the ids beside it are in the archived document"),
+    Key(
         "error",
-        Fate.CARRIED,
+        Fidelity.CARRIED,
         "by Error event, the whole envelope; verify compares each part that has a value, time by value",
     ),
-    Row("token", Fate.REDACTED, "lets its holder write to the source for three weeks"),
-    Row("warnings", Fate.FILE, "only an event can write them, and an event told twice would write them twice"),
-    Row("rootRunId", Fate.SERVER, "follows from the parents"),
-    Row("rootRunUuid", Fate.SERVER, "the target makes its own"),
-    Row("runUuid", Fate.SERVER, "the target makes its own"),
-    Row("parentRunUuid", Fate.SERVER, "the target makes its own"),
-    Row("runNumber", Fate.SERVER, "counted by the target"),
-    Row("revision", Fate.SERVER, "counts the target's writes"),
-    Row("statusRevision", Fate.SERVER, "counts the target's changes of status"),
-    Row("currentAttemptId", Fate.SERVER, "recorded; not in the interface file"),
-    Row("scheduleId", Fate.SERVER, "recorded; not in the interface file"),
-    Row("hasVirtualParent", Fate.SERVER, "follows from the parent"),
-    Row("userId", Fate.SERVER, "who wrote the run to the target; the lineage names the creator"),
-    Row("lastModifiedBy", Fate.SERVER, "who wrote the run to the target"),
-    Row("lastModifiedUtc", Fate.SERVER, "when the run was written to the target"),
-    Row("tokenExpiryTimeUtc", Fate.SERVER, "of the token"),
-    Row("lastStartTimeUtc", Fate.SERVER, "follows from start and status"),
-    Row("effectiveStartTimeUtc", Fate.SERVER, "follows from start and status"),
-    Row("currentComputeTime", Fate.SERVER, "follows from start and status"),
-    Row("computeDuration", Fate.SERVER, "follows from start and end"),
-    Row("duration", Fate.SERVER, "follows from start and end"),
-    Row("cancelationReason", Fate.SERVER, "no field and no event sets it"),
+    Key("token", Fidelity.REDACTED, "lets its holder write to the source for three weeks"),
+    Key("warnings", Fidelity.FILE, "only an event can write them, and an event told twice would write them twice"),
+    Key("rootRunId", Fidelity.SERVER, "follows from the parents"),
+    Key("rootRunUuid", Fidelity.SERVER, "the target makes its own"),
+    Key("runUuid", Fidelity.SERVER, "the target makes its own"),
+    Key("parentRunUuid", Fidelity.SERVER, "the target makes its own"),
+    Key("runNumber", Fidelity.SERVER, "counted by the target"),
+    Key("revision", Fidelity.SERVER, "counts the target's writes"),
+    Key("statusRevision", Fidelity.SERVER, "counts the target's changes of status"),
+    Key("currentAttemptId", Fidelity.SERVER, "recorded; not in the interface file"),
+    Key("scheduleId", Fidelity.SERVER, "recorded; not in the interface file"),
+    Key("hasVirtualParent", Fidelity.SERVER, "follows from the parent"),
+    Key("userId", Fidelity.SERVER, "who wrote the run to the target; the lineage names the creator"),
+    Key("lastModifiedBy", Fidelity.SERVER, "who wrote the run to the target"),
+    Key("lastModifiedUtc", Fidelity.SERVER, "when the run was written to the target"),
+    Key("tokenExpiryTimeUtc", Fidelity.SERVER, "of the token"),
+    Key("lastStartTimeUtc", Fidelity.SERVER, "follows from start and status"),
+    Key("effectiveStartTimeUtc", Fidelity.SERVER, "follows from start and status"),
+    Key("currentComputeTime", Fidelity.SERVER, "follows from start and status"),
+    Key("computeDuration", Fidelity.SERVER, "follows from start and end"),
+    Key("duration", Fidelity.SERVER, "follows from start and end"),
+    Key("cancelationReason", Fidelity.SERVER, "no field and no event sets it"),
 )
 _EXPERIMENT = (
-    Row("name", Fate.CARRIED, "the same"),
-    Row("description", Fate.CARRIED, "the same; where the target had the experiment before: its own, omission"),
-    Row("tags", Fate.CARRIED, "the same; where the target had the experiment before: its own, omission"),
-    Row("archivedTime", Fate.CARRIED, "whether, not when: the target writes its own time"),
-    Row("experimentId", Fate.SERVER, "the target makes its own"),
-    Row("createdUtc", Fate.SERVER, "the target makes its own"),
-    Row("artifactLocation", Fate.SERVER, "a place of the source"),
-    Row("retainForLifetimeOfWorkspace", Fate.ARCHIVE, "how long to keep it is for the target's owner to say"),
+    Key("name", Fidelity.CARRIED, "the same"),
+    Key("description", Fidelity.CARRIED, "the same; where the target had the experiment before: its own, omission"),
+    Key("tags", Fidelity.CARRIED, "the same; where the target had the experiment before: its own, omission"),
+    Key("archivedTime", Fidelity.CARRIED, "whether, not when: the target writes its own time"),
+    Key("experimentId", Fidelity.SERVER, "the target makes its own"),
+    Key("createdUtc", Fidelity.SERVER, "the target makes its own"),
+    Key("artifactLocation", Fidelity.SERVER, "a place of the source"),
+    Key("retainForLifetimeOfWorkspace", Fidelity.ARCHIVE, "how long to keep it is for the target's owner to say"),
 )
 _METRIC = (
-    Row("name", Fate.CARRIED, "the same"),
-    Row("namespace", Fate.CARRIED, "the same"),
-    Row("columns", Fate.CARRIED, "names, types and their order"),
-    Row("properties", Fate.CARRIED, "see below"),
-    Row("standardSchemaId", Fate.CARRIED, "the same"),
-    Row("value", Fate.CARRIED, "every row; a series that breaks a limit goes to the overflow whole"),
-    Row("dataContainerId", Fate.SERVER, "the target's own container of the run"),
-    Row("continuationToken", Fate.NO_VALUE, "how to ask for the next page"),
-    Row("nextLink", Fate.NO_VALUE, "how to ask for the next page"),
+    Key("name", Fidelity.CARRIED, "the same"),
+    Key("namespace", Fidelity.CARRIED, "the same"),
+    Key("columns", Fidelity.CARRIED, "names, types and their order"),
+    Key("properties", Fidelity.CARRIED, "see below"),
+    Key("standardSchemaId", Fidelity.CARRIED, "the same"),
+    Key("value", Fidelity.CARRIED, "every row; a series that breaks a limit goes to the overflow whole"),
+    Key("dataContainerId", Fidelity.SERVER, "the target's own container of the run"),
+    Key("continuationToken", Fidelity.NO_VALUE, "how to ask for the next page"),
+    Key("nextLink", Fidelity.NO_VALUE, "how to ask for the next page"),
 )
 _METRIC_ROW = (
-    Row("createdUtc", Fate.CARRIED, "to the tick, or none"),
-    Row("step", Fate.CARRIED, "none is not 0"),
-    Row("data", Fate.CARRIED, "each column's cell, to the bit: NaN, infinities, -0.0"),
-    Row(
+    Key("createdUtc", Fidelity.CARRIED, "to the tick, or none"),
+    Key("step", Fidelity.CARRIED, "none is not 0"),
+    Key("data", Fidelity.CARRIED, "each column's cell, to the bit: NaN, infinities, -0.0"),
+    Key(
         "metricId",
-        Fate.SERVER,
+        Fidelity.SERVER,
         "names the row in the source's store; ours is made from the row",
     ),
 )
 _METRIC_DEFINITION = (
-    Row("metricKey", Fate.CARRIED, "see below"),
-    Row("columns", Fate.CARRIED, "names, types and their order"),
-    Row("properties", Fate.CARRIED, "see below"),
+    Key("metricKey", Fidelity.CARRIED, "see below"),
+    Key("columns", Fidelity.CARRIED, "names, types and their order"),
+    Key("properties", Fidelity.CARRIED, "see below"),
 )
 _METRIC_KEY = (
-    Row("name", Fate.CARRIED, "the same; longer than 255 characters: overflow"),
-    Row("namespace", Fate.CARRIED, "the same"),
-    Row("columnNames", Fate.CARRIED, "with `columns`"),
-    Row("labels", Fate.LISTED, "no client sends them with a metric"),
+    Key("name", Fidelity.CARRIED, "the same; longer than 255 characters: overflow"),
+    Key("namespace", Fidelity.CARRIED, "the same"),
+    Key("columnNames", Fidelity.CARRIED, "with `columns`"),
+    Key("labels", Fidelity.LISTED, "no client sends them with a metric"),
 )
 _METRIC_PROPERTIES = (
-    Row("uxMetricType", Fate.CARRIED, "the same"),
-    Row("dataLocation", Fate.LISTED, "recorded as null, not in the interface file; a place in the source's storage"),
+    Key("uxMetricType", Fidelity.CARRIED, "the same"),
+    Key(
+        "dataLocation", Fidelity.LISTED, "recorded as null, not in the interface file; a place in the source's storage"
+    ),
 )
 _RUNDATA = (
-    Row("runMetadata", Fate.CARRIED, "the run, key by key as below"),
-    Row("runDefinition", Fate.FILE, "as it is answered"),
-    Row("jobSpecification", Fate.FILE, "as it is answered"),
-    Row("systemSettings", Fate.FILE, "recorded as null; not in the interface file"),
+    Key("runMetadata", Fidelity.CARRIED, "the run, key by key as below"),
+    Key("runDefinition", Fidelity.FILE, "as it is answered"),
+    Key("jobSpecification", Fidelity.FILE, "as it is answered"),
+    Key("systemSettings", Fidelity.FILE, "recorded as null; not in the interface file"),
 )
 _ARTIFACT = (
-    Row("path", Fate.CARRIED, "same; below `replay/`: to `replay/source/`; longer than a blob may be called: omission"),
-    Row(
+    Key(
+        "path",
+        Fidelity.CARRIED,
+        "same; below `replay/`: to `replay/source/`; longer than a blob may be called: omission",
+    ),
+    Key(
         "dataPath",
-        Fate.CARRIED,
+        Fidelity.CARRIED,
         "where the bytes are copied from; the target's entry points at the copy, with `--attach` at a place both reach",
     ),
-    Row("origin", Fate.SERVER, "`ExperimentRun` for runs"),
-    Row("container", Fate.SERVER, "the target's own container of the run"),
-    Row("artifactId", Fate.SERVER, "origin, container and path"),
-    Row("etag", Fate.SERVER, "counts the writes of an index entry; the target's entry is another"),
-    Row("createdTime", Fate.SERVER, "of the index entry, as no client can set it; the target makes its own"),
-    Row("tags", Fate.LISTED, "of the index entry; recorded as empty"),
+    Key("origin", Fidelity.SERVER, "`ExperimentRun` for runs"),
+    Key("container", Fidelity.SERVER, "the target's own container of the run"),
+    Key("artifactId", Fidelity.SERVER, "origin, container and path"),
+    Key("etag", Fidelity.SERVER, "counts the writes of an index entry; the target's entry is another"),
+    Key("createdTime", Fidelity.SERVER, "of the index entry, as no client can set it; the target makes its own"),
+    Key("tags", Fidelity.LISTED, "of the index entry; recorded as empty"),
 )
 
 
-def _job_file(*keys: str) -> tuple[Row, ...]:
-    return tuple(Row(key, Fate.FILE, "the document as ARM answers it") for key in keys)
+def _job_file(*keys: str) -> tuple[Key, ...]:
+    return tuple(Key(key, Fidelity.FILE, "the document as ARM answers it") for key in keys)
 
 
 _RUN_TELLS_IT = "the run tells it too, and that is carried"
 _JOB_RESOURCE = (
-    Row("name", Fate.CARRIED, "a job's name is its run's id"),
-    Row("id", Fate.FILE, "names the source"),
+    Key("name", Fidelity.CARRIED, "a job's name is its run's id"),
+    Key("id", Fidelity.FILE, "names the source"),
     *_job_file("type", "systemData", "properties"),
 )
 _JOB = (
-    Row("displayName", Fate.FILE, _RUN_TELLS_IT),
-    Row("status", Fate.FILE, _RUN_TELLS_IT),
-    Row("experimentName", Fate.FILE, _RUN_TELLS_IT),
-    Row("isArchived", Fate.FILE, _RUN_TELLS_IT),
-    Row("description", Fate.FILE, _RUN_TELLS_IT),
-    Row("tags", Fate.FILE, _RUN_TELLS_IT),
-    Row("properties", Fate.FILE, _RUN_TELLS_IT),
-    Row("services", Fate.FILE, "points at the source; in a file it acts on nothing"),
+    Key("displayName", Fidelity.FILE, _RUN_TELLS_IT),
+    Key("status", Fidelity.FILE, _RUN_TELLS_IT),
+    Key("experimentName", Fidelity.FILE, _RUN_TELLS_IT),
+    Key("isArchived", Fidelity.FILE, _RUN_TELLS_IT),
+    Key("description", Fidelity.FILE, _RUN_TELLS_IT),
+    Key("tags", Fidelity.FILE, _RUN_TELLS_IT),
+    Key("properties", Fidelity.FILE, _RUN_TELLS_IT),
+    Key("services", Fidelity.FILE, "points at the source; in a file it acts on nothing"),
     *_job_file("jobType", "computeId", "identity", "componentId", "notificationSetting"),
-    Row("secretsConfiguration", Fate.FILE, "recorded; of preview versions of the interface"),
+    Key("secretsConfiguration", Fidelity.FILE, "recorded; of preview versions of the interface"),
 )
-_VARIABLES = Row("environmentVariables", Fate.FILE, "values under secret-like names are redacted")
+_VARIABLES = Key("environmentVariables", Fidelity.FILE, "values under secret-like names are redacted")
 
-TABLE: Mapping[str, Sequence[Row]] = {
+TABLE: Mapping[str, Sequence[Key]] = {
     "GetRunDataResult": _RUNDATA,
     "Run": (*_CREATE_RUN, *_RUN_SERVER),
     "CreateRun": _CREATE_RUN,
@@ -230,7 +238,7 @@ TABLE: Mapping[str, Sequence[Row]] = {
     "CommandJob": (
         *_job_file("resources", "codeId", "command", "environmentId", "inputs", "outputs", "distribution", "limits"),
         *_job_file("parameters", "queueSettings"),
-        Row("autologgerSettings", Fate.FILE, "recorded; of preview versions of the interface"),
+        Key("autologgerSettings", Fidelity.FILE, "recorded; of preview versions of the interface"),
         _VARIABLES,
     ),
     "PipelineJob": _job_file("settings", "jobs", "inputs", "outputs", "sourceJobId"),
@@ -249,7 +257,7 @@ TABLE: Mapping[str, Sequence[Row]] = {
 JOB_TYPES = ("CommandJob", "PipelineJob", "SweepJob", "AutoMLJob", "SparkJob")
 
 
-def keys(wire_type: str, *fates: Fate) -> frozenset[str]:
+def keys(wire_type: str, *fates: Fidelity) -> frozenset[str]:
     """Keys of a type of `TABLE`; with `fates`, those that end up so. Raises KeyError."""
     return frozenset(row.key for row in TABLE[wire_type] if not fates or row.fate in fates)
 
@@ -291,7 +299,7 @@ def page() -> str:
 
 def _fates() -> Iterator[str]:
     yield from _table("fate", "meaning")
-    for fate in Fate:
+    for fate in Fidelity:
         yield f"| {fate.title} | {fate.value[1]} |"
 
 

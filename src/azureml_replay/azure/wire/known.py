@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from azureml_replay.azure.wire.fidelity import JOB_TYPES, TABLE, Fate, keys
+from azureml_replay.azure.wire.fidelity import JOB_TYPES, TABLE, Fidelity, keys
 
-ACTING = tuple(sorted(keys("Run", Fate.NEVER_SENT)))
+ACTING = tuple(sorted(keys("Run", Fidelity.NEVER_SENT)))
 """Keys of a run that act on its workspace."""
 ACTING_PROPERTIES = ("CancelUri",)
 """AutoML's: it would cancel the source's run."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from azureml_replay.synthetic.step.files import lay
-from azureml_replay.synthetic.step.points import PROGRESS, Points, Refusal
-from azureml_replay.synthetic.step.tracking import Refused, Tracking, Unavailable
+from azureml_replay.synthetic.step.points import PROGRESS, Refusal, StepPoints
+from azureml_replay.synthetic.step.tracking import Tracking, TrackingRefused, TrackingUnavailable
 
 PER_REQUEST = 100
 """Parameters or tags: the most that MLflow takes at once."""
@@ -54,7 +54,7 @@ def _values(manifest: Mapping[str, Any], folder: Path, environment: Mapping[str,
     try:
         tracking = Tracking(environment)
         yield from _log(tracking, run, manifest, folder)
-    except (Refused, Unavailable) as problem:
+    except (TrackingRefused, TrackingUnavailable) as problem:
         yield Refusal(f"values of run {manifest['run']}", str(problem))
     else:
         if manifest["parent"] is not None:
@@ -66,7 +66,7 @@ def _log_to_parent(tracking: Tracking, run: str, manifest: Mapping[str, Any], fo
     try:
         parent = tracking.tags(run).get(PARENT_TAG, "")
         told = {"parent": parent, "missing": [one._asdict() for one in _log(tracking, parent, manifest, folder)]}
-    except (Refused, Unavailable) as problem:
+    except (TrackingRefused, TrackingUnavailable) as problem:
         told = {"parent": "", "missing": [Refusal("everything", str(problem))._asdict()]}
     print(f"parent {told['parent']}: {len(told['missing'])} things were not logged there", flush=True)
     _report("parent.json", told)
@@ -74,7 +74,7 @@ def _log_to_parent(tracking: Tracking, run: str, manifest: Mapping[str, Any], fo
 
 def _log(tracking: Tracking, run: str, manifest: Mapping[str, Any], folder: Path) -> list[Refusal]:
     """Points, then parameters, then tags. Raises Refused and Unavailable where the run cannot be written at all."""
-    points = Points(tracking, run)
+    points = StepPoints(tracking, run)
     sent = points.send([folder / name for name in manifest["points"]])
     refusals = points.refusals
     refusals += _pairs(tracking, run, "params", manifest["parameters"])
@@ -96,7 +96,7 @@ def _batch(tracking: Tracking, run: str, kind: str, batch: list[dict[str, str]])
     """One that is refused keeps no other from arriving."""
     try:
         tracking.log(run, {kind: batch})
-    except Refused as refusal:
+    except TrackingRefused as refusal:
         if len(batch) == 1:
             return [Refusal(f"{kind[:-1]} {batch[0]['key']}", str(refusal))]
         return [one for item in batch for one in _batch(tracking, run, kind, [item])]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from azureml_replay.synthetic.step.tracking import ATTEMPTS, Refused, Tracking, Unavailable, Unknown
+from azureml_replay.synthetic.step.tracking import ATTEMPTS, Tracking, TrackingRefused, TrackingUnavailable, Unknown
 
 PROGRESS = "azureml_replay_points"
 """The tag: `1200`, or `1200 refused 3`."""
@@ -25,7 +25,7 @@ class Refusal(NamedTuple):
     reason: str
 
 
-class Progress(NamedTuple):
+class StepProgress(NamedTuple):
     """How far a run is."""
 
     done: int
@@ -33,7 +33,7 @@ class Progress(NamedTuple):
     refused: int = 0
 
     @classmethod
-    def of(cls, tag: str) -> Progress:
+    def of(cls, tag: str) -> StepProgress:
         """Of the tag's value; nothing done where it is empty."""
         words = tag.split()
         return cls(int(words[0]) if words else 0, int(words[2]) if len(words) == 3 else 0)
@@ -42,12 +42,12 @@ class Progress(NamedTuple):
         return f"{self.done} refused {self.refused}" if self.refused else str(self.done)
 
 
-class Points:
+class StepPoints:
     """Sends to one run."""
 
     def __init__(self, tracking: Tracking, run: str) -> None:
         self._tracking, self._run = tracking, run
-        self._progress = Progress(0)
+        self._progress = StepProgress(0)
         self.refusals: list[Refusal] = []
 
     @property
@@ -60,7 +60,7 @@ class Points:
 
         Raises Unavailable; what is refused is in `refusals`.
         """
-        self._progress = Progress.of(self._tracking.tags(self._run).get(PROGRESS, ""))
+        self._progress = StepProgress.of(self._tracking.tags(self._run).get(PROGRESS, ""))
         if self._progress.refused:
             self.refusals.append(Refusal(f"{self._progress.refused} points", "refused when the step ran before"))
         seen = 0
@@ -74,10 +74,10 @@ class Points:
 
     def _append(self, batch: list[dict[str, Any]]) -> None:
         """A batch that is refused is halved until the points that the service will not take stand alone."""
-        after = Progress(self._progress.done + len(batch), self._progress.refused)
+        after = StepProgress(self._progress.done + len(batch), self._progress.refused)
         try:
             self._append_once(batch, after)
-        except Refused as refusal:
+        except TrackingRefused as refusal:
             if len(batch) > 1:
                 self._append(batch[: len(batch) // 2])
                 self._append(batch[len(batch) // 2 :])
@@ -86,7 +86,7 @@ class Points:
         else:
             self._progress = after
 
-    def _append_once(self, batch: list[dict[str, Any]], after: Progress) -> None:
+    def _append_once(self, batch: list[dict[str, Any]], after: StepProgress) -> None:
         for attempt in range(ATTEMPTS):
             try:
                 return self._tracking.append(self._run, {"metrics": batch, "tags": [_tag(after)]})
@@ -94,15 +94,15 @@ class Points:
                 time.sleep(min(30.0, 2.0**attempt))
                 if self._tracking.tags(self._run).get(PROGRESS) == str(after):
                     return None
-        raise Unavailable(f"points could not be logged in {ATTEMPTS} attempts")
+        raise TrackingUnavailable(f"points could not be logged in {ATTEMPTS} attempts")
 
     def _refuse(self, point: dict[str, Any], reason: str) -> None:
-        self._progress = Progress(self._progress.done + 1, self._progress.refused + 1)
+        self._progress = StepProgress(self._progress.done + 1, self._progress.refused + 1)
         self.refusals.append(Refusal(f"metric {point['key']} step {point.get('step')}: {point['value']}", reason))
         self._tracking.log(self._run, {"tags": [_tag(self._progress)]})
 
 
-def _tag(progress: Progress) -> dict[str, str]:
+def _tag(progress: StepProgress) -> dict[str, str]:
     return {"key": PROGRESS, "value": str(progress)}
 
 

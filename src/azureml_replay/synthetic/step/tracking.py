@@ -22,7 +22,7 @@ REFRESH_BEFORE_S = 300.0
 _STATED_WAIT = re.compile(r"after (\d+) seconds")
 
 
-class Refused(Exception):
+class TrackingRefused(Exception):
     """The service said no: the same request will be refused again."""
 
 
@@ -30,7 +30,7 @@ class Unknown(Exception):
     """The request was sent and no answer says whether it arrived."""
 
 
-class Unavailable(Exception):
+class TrackingUnavailable(Exception):
     """No answer after the last attempt."""
 
 
@@ -42,7 +42,9 @@ class Tracking:
         uri, token = environment.get("MLFLOW_TRACKING_URI", ""), environment.get("MLFLOW_TRACKING_TOKEN", "")
         place = urllib.parse.urlsplit(uri)
         if not place.netloc or not token:
-            raise Unavailable("this job has no MLFLOW_TRACKING_URI and MLFLOW_TRACKING_TOKEN: nothing can be logged")
+            raise TrackingUnavailable(
+                "this job has no MLFLOW_TRACKING_URI and MLFLOW_TRACKING_TOKEN: nothing can be logged"
+            )
         self._host = f"https://{place.netloc}"
         self._base = f"{self._host}{place.path.rstrip('/')}/api/2.0/mlflow"
         self._workspace = place.path.partition("/subscriptions/")[2].rstrip("/")
@@ -70,7 +72,7 @@ class Tracking:
                 _wait(attempt, busy.wait_s)
             else:
                 return
-        raise Unavailable(f"still throttled after {ATTEMPTS} attempts")
+        raise TrackingUnavailable(f"still throttled after {ATTEMPTS} attempts")
 
     def renew(self, run: str) -> None:
         """A fresh token where this one ends soon. Where the service gives none, the old one goes on being used."""
@@ -79,7 +81,7 @@ class Tracking:
         where = f"/history/v1.0/subscriptions/{self._workspace}/experimentids/{self._experiment}/runs/{run}/token"
         try:
             self._token = self._ask("GET", self._host + where, None).get("token") or self._token
-        except (Refused, Unknown, _Busy) as problem:
+        except (TrackingRefused, Unknown, _Busy) as problem:
             print(f"the run's token was not renewed: {problem}", flush=True)
 
     def _repeat(self, method: str, url: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Tracking:
             except (_Busy, Unknown) as trouble:
                 problem = str(trouble)
                 _wait(attempt, getattr(trouble, "wait_s", None))
-        raise Unavailable(f"no answer after {ATTEMPTS} attempts: {problem}")
+        raise TrackingUnavailable(f"no answer after {ATTEMPTS} attempts: {problem}")
 
     def _ask(self, method: str, url: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body, allow_nan=False).encode()
@@ -129,7 +131,7 @@ def _told(error: urllib.error.HTTPError) -> Exception:
     if error.code == 429:
         stated = error.headers.get("Retry-After") or (_STATED_WAIT.search(text) or [None, None])[1]
         return _Busy(message, float(stated) if stated and stated.isdecimal() else None)
-    return Unknown(message) if error.code == 408 or error.code >= 500 else Refused(message)
+    return Unknown(message) if error.code == 408 or error.code >= 500 else TrackingRefused(message)
 
 
 def _wait(attempt: int, stated_s: float | None) -> None:

@@ -21,7 +21,7 @@ _COMPONENT = re.compile(r"(?:/components/|^azureml:)([^/:]+)(?:/versions/|:)([^/
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Graph:
+class SubmittedGraph:
     """One level of a pipeline as it was submitted."""
 
     nodes: Mapping[str, Document]
@@ -53,16 +53,16 @@ class Graph:
         return found[0] if found else name
 
 
-def graph_in(documents: Iterable[Document]) -> Graph | None:
+def graph_in(documents: Iterable[Document]) -> SubmittedGraph | None:
     """The graph that the first document with one holds; None for batch endpoints and jobs made from a component."""
     for document in documents:
         jobs = pick(document, "jobs") or pick(document, "componentSpec", "jobs")
         if isinstance(jobs, Mapping) and jobs:
-            return Graph(nodes={name: node for name, node in jobs.items() if isinstance(node, Mapping)})
+            return SubmittedGraph(nodes={name: node for name, node in jobs.items() if isinstance(node, Mapping)})
     return None
 
 
-def nodes_of(graph: Graph, runs: Iterable[Run]) -> dict[RunId, str]:
+def nodes_of(graph: SubmittedGraph, runs: Iterable[Run]) -> dict[RunId, str]:
     """By run: the node that it was. Runs that fit no node, or several, are left out."""
     signs: dict[str, set[str]] = {}
     for name, node in graph.nodes.items():
@@ -113,7 +113,7 @@ class Level:
 
     face: str
     """Key of the leaf that stands for the whole group where its inside is unknown: its `self`."""
-    graph: Graph | None = None
+    graph: SubmittedGraph | None = None
     leaves: dict[str, list[str]] = field(default_factory=dict)
     """By node name: keys of the leaves that were its runs."""
     groups: dict[str, list[Level]] = field(default_factory=dict)

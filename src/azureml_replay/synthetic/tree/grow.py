@@ -30,7 +30,7 @@ Children: TypeAlias = "Mapping[RunId, tuple[Step, Mapping[str, str]]]"
 _GIT = ("mlflow.source.git.", "azureml.git.")
 
 
-class Histories(Recorded, Protocol):
+class RecordedWithPoints(Recorded, Protocol):
     """What growing reads of an archive: what planning reads, and the points that rank trials."""
 
     def series(self, run: RunId) -> Sequence[tuple[Series, int]]:
@@ -52,7 +52,7 @@ class SyntheticOptions:
     limits: Limits = DOCUMENTED
 
 
-def grow(steps: Iterable[Step], recorded: Histories, options: SyntheticOptions) -> Tree:
+def grow(steps: Iterable[Step], recorded: RecordedWithPoints, options: SyntheticOptions) -> Tree:
     """The tree of one unit. `steps` are those of one unit, parents first, as `plan.plan_unit` gives them.
 
     Raises ValueError where there is no step.
@@ -66,7 +66,7 @@ def grow(steps: Iterable[Step], recorded: Histories, options: SyntheticOptions) 
 
 @dataclass(slots=True)
 class _Growth:
-    recorded: Histories
+    recorded: RecordedWithPoints
     options: SyntheticOptions
     graphs: Mapping[str, Document]
     """Of nested pipelines, by their component's ARM id."""

@@ -8,8 +8,8 @@ import pytest
 from azureml_replay.azure.config import AZURE
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
-from azureml_replay.azure.services.history import History
-from azureml_replay.azure.services.metrics import Metrics
+from azureml_replay.azure.services.history import RunHistory
+from azureml_replay.azure.services.metrics import MetricService
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire.decode import Page
 from azureml_replay.errors import NotFound, Rejected, Unavailable
@@ -30,13 +30,13 @@ def arm(transport: Scripted) -> Arm:
     return Arm(Sender(transport, Tokens(), parallel=1, clock=Patient()), AZURE, REF)
 
 
-def history(transport: Scripted) -> History:
+def history(transport: Scripted) -> RunHistory:
     sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
-    return History(sender, API, Arm(sender, AZURE, REF), REF.arm_id, "scope")
+    return RunHistory(sender, API, Arm(sender, AZURE, REF), REF.arm_id, "scope")
 
 
-def metrics(transport: Scripted) -> Metrics:
-    return Metrics(Sender(transport, Tokens(), parallel=1, clock=Patient()), API, REF.arm_id, "scope")
+def metrics(transport: Scripted) -> MetricService:
+    return MetricService(Sender(transport, Tokens(), parallel=1, clock=Patient()), API, REF.arm_id, "scope")
 
 
 async def test_a_next_link_is_followed_byte_for_byte() -> None:

@@ -8,7 +8,7 @@ import pytest
 from azureml_replay.azure.config import AZURE
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
-from azureml_replay.azure.services.artifacts import Artifacts
+from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.model import RunId
@@ -29,7 +29,7 @@ async def put(*script: Said) -> tuple[Outcome, list[str]]:
     transport = Scripted(*script)
     sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
     storage = Storage(sender, Arm(sender, AZURE, REF), "scope")
-    files = Files(Artifacts(sender, "https://api.example", REF.arm_id, "scope"), storage)
+    files = Files(ArtifactIndex(sender, "https://api.example", REF.arm_id, "scope"), storage)
     outcomes = await files.put("e", RunId("r"), [NewFile(path="f", data=b"x")])
     return outcomes["f"], [request.url for request in transport.requests]
 

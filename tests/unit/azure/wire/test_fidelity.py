@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.azure.wire import decode, decode_metrics, encode
-from azureml_replay.azure.wire.fidelity import TABLE, Fate, keys, page
+from azureml_replay.azure.wire.fidelity import TABLE, Fidelity, keys, page
 from azureml_replay.comparison.runs import CARRIED
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey
@@ -89,7 +89,7 @@ def test_no_job_type_is_forgotten() -> None:
 
 def test_what_no_client_can_write_is_not_called_a_choice() -> None:
     """`archive` and `never sent` are our decisions, so they are about keys that a client may write."""
-    chosen = keys("Run", Fate.ARCHIVE, Fate.NEVER_SENT)
+    chosen = keys("Run", Fidelity.ARCHIVE, Fidelity.NEVER_SENT)
 
     assert chosen <= keys("CreateRun")
 
@@ -139,7 +139,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         ),
         "runType": st.none() | TEXT,
     }
-    never = dict.fromkeys(keys("Run", Fate.NEVER_SENT, Fate.REDACTED), POINTS_AT_THE_SOURCE)
+    never = dict.fromkeys(keys("Run", Fidelity.NEVER_SENT, Fidelity.REDACTED), POINTS_AT_THE_SOURCE)
     return {"runId": draw(TEXT), **draw(st.fixed_dictionaries(free)), **never}
 
 
@@ -166,7 +166,7 @@ def test_nothing_goes_out_that_the_table_does_not_carry(document: dict[str, Any]
     """Whatever the run: no key beyond those carried (and the request for a container), nothing that acts."""
     run = decode.run(document, "e")
 
-    assert wire_keys(run) <= keys("Run", Fate.CARRIED) | {"options"}
+    assert wire_keys(run) <= keys("Run", Fidelity.CARRIED) | {"options"}
     assert POINTS_AT_THE_SOURCE not in repr(list(sent(run)))
 
 
@@ -202,7 +202,7 @@ def full(status: str = "Failed") -> Run:
 @pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled", "NotResponding"])
 def test_every_carried_key_goes_out(status: str) -> None:
     """Of a run that has them all."""
-    assert wire_keys(full(status)) == keys("Run", Fate.CARRIED) | {"options"}
+    assert wire_keys(full(status)) == keys("Run", Fidelity.CARRIED) | {"options"}
 
 
 def test_every_field_that_is_written_is_compared() -> None:
@@ -241,14 +241,14 @@ DECODED_FROM = {
 
 def test_carried_in_the_table_is_carried_by_the_model() -> None:
     """One field of Run for each carried key, and none beside them."""
-    assert {"runId", *DECODED_FROM.values()} == keys("Run", Fate.CARRIED)
+    assert {"runId", *DECODED_FROM.values()} == keys("Run", Fidelity.CARRIED)
 
 
 def test_lineage_holds_what_the_table_says() -> None:
     """Type, creation and creator."""
     facts = lineage.lineage_of(full(), WorkspaceRef("sub", "group", "old"))
 
-    assert keys("Run", Fate.LINEAGE) == {"runType", "createdUtc", "createdBy"}
+    assert keys("Run", Fidelity.LINEAGE) == {"runType", "createdUtc", "createdBy"}
     assert {facts["type"], facts["created"], facts["creator"]} == {"azureml.scriptrun", str(Instant(0)), "Ada"}
 
 
@@ -258,8 +258,8 @@ def test_metric_rows_go_out_with_the_keys_that_are_carried() -> None:
     body, _ = encode.metric_batch(RunId("r"), [Points.of(series, [(1, 2, (0.5,))])])
 
     (metric,) = body["values"]
-    assert metric.keys() == keys("MetricV2", Fate.CARRIED)
-    assert metric["value"][0].keys() == keys("MetricV2Value", Fate.CARRIED) | {"metricId"}
+    assert metric.keys() == keys("MetricV2", Fidelity.CARRIED)
+    assert metric["value"][0].keys() == keys("MetricV2Value", Fidelity.CARRIED) | {"metricId"}
 
 
 def test_experiments_go_out_with_the_keys_that_are_carried() -> None:
@@ -268,7 +268,7 @@ def test_experiments_go_out_with_the_keys_that_are_carried() -> None:
     archived = decode.experiment({**document, "archivedTime": "2024-01-01T00:00:00Z"})
 
     body = encode.modify_experiment(archived)
-    assert (body.keys() | {"name", "archivedTime"}) - {"archive"} == keys("Experiment", Fate.CARRIED)
+    assert (body.keys() | {"name", "archivedTime"}) - {"archive"} == keys("Experiment", Fidelity.CARRIED)
     assert body["archive"] is True
 
 
@@ -278,7 +278,7 @@ def test_a_plan_puts_the_definition_and_warnings_into_a_file() -> None:
     warned = replace(plain, warnings=[{"source": "compute", "message": "low on memory"}])
     defined = Family([plain], definitions={"r": {"script": "train.py"}})
 
-    assert keys("Run", Fate.FILE) == {"runDefinition", "jobSpecification", "warnings"}
+    assert keys("Run", Fidelity.FILE) == {"runDefinition", "jobSpecification", "warnings"}
     for family in (defined, Family([warned])):
         (step,) = plan_unit(family, RunId("r"), PlanOptions(limits=DOCUMENTED))
         assert step.own_files == ("replay/job.json",)
@@ -287,7 +287,7 @@ def test_a_plan_puts_the_definition_and_warnings_into_a_file() -> None:
 
 def test_what_is_listed_stands_beside_what_is_read() -> None:
     """Every key of that fate, of metrics and files, with a value: decoding keeps it apart from the fields."""
-    listed = {name: dict.fromkeys(keys(name, Fate.LISTED), "x") for name in TABLE if keys(name, Fate.LISTED)}
+    listed = {name: dict.fromkeys(keys(name, Fidelity.LISTED), "x") for name in TABLE if keys(name, Fidelity.LISTED)}
     assert listed.keys() == {"DerivedMetricKey", "MetricProperties", "Artifact"}
     key = {"name": "m", "columnNames": ["m"], **listed["DerivedMetricKey"]}
     columns = {"columns": {"m": "Double"}, "properties": listed["MetricProperties"]}

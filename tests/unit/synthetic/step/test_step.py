@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from azureml_replay.synthetic.step import tracking
-from azureml_replay.synthetic.step.points import Progress
-from azureml_replay.synthetic.step.tracking import Refused, Tracking, Unavailable, Unknown
+from azureml_replay.synthetic.step.points import StepProgress
+from azureml_replay.synthetic.step.tracking import Tracking, TrackingRefused, TrackingUnavailable, Unknown
 
 ENVIRONMENT = {"MLFLOW_TRACKING_URI": "azureml://host/mlflow/v2.0/subscriptions/s?x=y", "MLFLOW_TRACKING_TOKEN": "t"}
 
@@ -61,14 +61,15 @@ def test_a_busy_service_is_given_up_at_last(waits: list[float]) -> None:
     tracked = Tracking(ENVIRONMENT)
     tracked._opener.open = answers([503] * tracking.ATTEMPTS)  # type: ignore[method-assign]
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(TrackingUnavailable):
         tracked.log("r", {"tags": []})
 
     assert waits[-1] > waits[0]
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, Refused), (403, Refused), (404, Refused), (500, Unknown), (408, Unknown)]
+    ("status", "kind"),
+    [(400, TrackingRefused), (403, TrackingRefused), (404, TrackingRefused), (500, Unknown), (408, Unknown)],
 )
 def test_points_are_not_sent_again_blindly(waits: list[float], status: int, kind: type[Exception]) -> None:
     """Only a 429 says that they were not taken in."""
@@ -84,7 +85,7 @@ def test_a_run_id_that_reads_429_is_no_throttling(waits: list[float]) -> None:
     tracked = Tracking(ENVIRONMENT)
     tracked._opener.open = answers([404], b"run 429 is not known; retry after 20 seconds")  # type: ignore[method-assign]
 
-    with pytest.raises(Refused):
+    with pytest.raises(TrackingRefused):
         tracked.append("r429", {"metrics": []})
 
     assert waits == []
@@ -92,11 +93,11 @@ def test_a_run_id_that_reads_429_is_no_throttling(waits: list[float]) -> None:
 
 def test_a_job_without_a_tracking_server_says_so() -> None:
     """Not a KeyError."""
-    with pytest.raises(Unavailable, match="MLFLOW_TRACKING_URI"):
+    with pytest.raises(TrackingUnavailable, match="MLFLOW_TRACKING_URI"):
         Tracking({})
 
 
-@pytest.mark.parametrize("progress", [Progress(0), Progress(1200), Progress(1200, 3)])
-def test_progress_is_read_as_it_was_written(progress: Progress) -> None:
+@pytest.mark.parametrize("progress", [StepProgress(0), StepProgress(1200), StepProgress(1200, 3)])
+def test_progress_is_read_as_it_was_written(progress: StepProgress) -> None:
     """Refused points are remembered over a restart."""
-    assert Progress.of(str(progress)) == progress
+    assert StepProgress.of(str(progress)) == progress
