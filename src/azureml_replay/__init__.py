@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from azureml_replay.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.connection import connect, examine
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from azureml_replay.verification.verdict import Verdict
     from azureml_replay.verification.verify import verify
 
-__version__ = "0.1.0"
 __all__ = (
     "Archive",
     "ExtractOptions",

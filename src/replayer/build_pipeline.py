@@ -18,6 +18,7 @@ from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import calls, main
 from azureml_replay.cli.app import WIDTH
 from azureml_replay.cli.interrupts import finish
+from azureml_replay.cli.job_trees import drawn, hierarchy
 from azureml_replay.cli.legacy import (
     advising,
     archive_beside,
@@ -35,7 +36,7 @@ from azureml_replay.model import RunId
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree.nodes import Tree
-from azureml_replay.synthetic.tree.summary import DryRun, drawn, hierarchy
+from azureml_replay.synthetic.tree.summary import DryRun
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 

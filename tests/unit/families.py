@@ -139,3 +139,15 @@ def node(tree: Tree, key: str) -> Node:
 def keys(tree: Tree) -> list[str]:
     """Of every node, parents first."""
     return [one.key for one in tree.walk()]
+
+
+def two_steps_and_a_nested_one() -> Family:
+    """A pipeline of two steps and a nested one; 5 points, 1 parameter, 3 files, 2 values without room."""
+    family = a_pipeline("prepare", "inner", bound={"inner": {"x": output("prepare")}})
+    family.runs[1] = a_run(
+        "id-prepare", "p", display_name="prepare", parameters={"lr": 0.1}, tags={"none": None, "long": "x" * 1001}
+    )
+    family.runs.append(a_run("deep", "id-inner", display_name="Deep", status="Failed", kind="azureml.StepRun"))
+    family.logged = {("id-prepare", "loss"): [1.0, 0.5], ("deep", "acc"): [0.1, 0.2, 0.3]}
+    family.files = {"deep": (3, 2_000_000)}
+    return family

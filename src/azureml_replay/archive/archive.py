@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from azureml_replay import __version__, redact
+from azureml_replay import redact
 from azureml_replay.archive.content import Content
 from azureml_replay.archive.database import now
 from azureml_replay.archive.histories import Histories
@@ -29,6 +29,7 @@ from azureml_replay.archive.sessions import Sessions
 from azureml_replay.archive.studio import Studio
 from azureml_replay.archive.target_rows import TargetRows
 from azureml_replay.errors import IntegrityError, UserError
+from azureml_replay.version import __version__
 from azureml_replay.workspace.place import WorkspaceRef
 
 _OURS = ("archive.", "artifacts")

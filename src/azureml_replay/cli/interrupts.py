@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Exit, Interrupted
 from azureml_replay.state import Status, status
-from azureml_replay.terminal.terminal import CURSOR_BACK, drawable, terminal
+from azureml_replay.terminal.streams import drawable
+from azureml_replay.terminal.terminal import CURSOR_BACK, terminal
 
 Result = TypeVar("Result")
 

@@ -127,10 +127,11 @@ def show(
     With `target`, jobs that were submitted there keep the shape they have.
     """
     from azureml_replay.archive.archive import Archive
+    from azureml_replay.cli.job_trees import drawn, hierarchy
     from azureml_replay.synthetic.options import planned_trees
     from azureml_replay.synthetic.staging.manifest import step_of
     from azureml_replay.synthetic.staging.stage import laid_out, left_behind
-    from azureml_replay.synthetic.tree.summary import DryRun, drawn, hierarchy
+    from azureml_replay.synthetic.tree.summary import DryRun
 
     sums = DryRun()
     with Archive.open(folder, write=False) as archive:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
-from azureml_replay import __version__
 from azureml_replay.archive.schema import FORMAT_VERSION
+from azureml_replay.version import __version__
 
 DISTRIBUTION = "azureml-job-replayer"
 

@@ -12,8 +12,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from azureml_replay import __version__, json_text
+from azureml_replay import json_text
 from azureml_replay.model import Run, RunId
+from azureml_replay.version import __version__
 from azureml_replay.workspace.place import WorkspaceRef
 
 TAG = "original_job_id"

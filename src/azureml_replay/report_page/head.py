@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from azureml_replay import __version__
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
+from azureml_replay.version import __version__
 from azureml_replay.workspace.place import WorkspaceRef
 
 LOOSE_SHOWN = 500

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from azureml_replay.progress import Loads
 from azureml_replay.terminal.layout import Signs, signs_of
-from azureml_replay.terminal.terminal import columns
+from azureml_replay.terminal.streams import columns
 from azureml_replay.terminal.text import amount, duration, safe
 from azureml_replay.workspace.traffic import in_words
 

@@ -17,6 +17,7 @@ from azureml_replay import json_text
 from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
 from azureml_replay.terminal.layout import UNICODE, Signs, laid, signs_of
+from azureml_replay.terminal.streams import columns, drawable
 from azureml_replay.terminal.text import Line, amount, duration, safe
 from azureml_replay.workspace.traffic import in_words
 
@@ -83,11 +84,6 @@ class Terminal:
     def laid(self, lines: Iterable[Line]) -> Iterator[str]:
         """As they are to be said among the messages."""
         return laid_on(self.messages, lines)
-
-
-def drawable(stream: TextIO) -> bool:
-    """A terminal that obeys control codes."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def laid_on(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
@@ -201,14 +197,3 @@ class LineProgress:
         self.told, self.changed = now, False
         words = [tally.text(what, now) for what, tally in self.tallies.items()]
         self.tell(self.signs.between.join([*words, *in_words(self.sides)]))
-
-
-def columns(stream: TextIO) -> int:
-    """Of a terminal: `COLUMNS`, what it says itself, or 80."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
-        return int(told)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except OSError:
-        return 80

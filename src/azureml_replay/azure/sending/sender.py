@@ -16,7 +16,7 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, Async
 from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from azureml_replay import __version__, json_text
+from azureml_replay import json_text
 from azureml_replay.azure import rights
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.gate import Gate
@@ -24,6 +24,7 @@ from azureml_replay.azure.sending.limit import Limit, stated_wait_s
 from azureml_replay.azure.sending.retry import AttemptOutcome, Tries, fate_of_error, fate_of_status
 from azureml_replay.azure.wire.decode import problem
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+from azureml_replay.version import __version__
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 NOT_SPOKEN = frozenset({404, 405, 501})

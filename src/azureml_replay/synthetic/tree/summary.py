@@ -1,14 +1,12 @@
-"""What a synthetic replay would do, before anybody logs in: trees, counts, and what it would cost (pure)."""
+"""What a synthetic replay would do, before anybody logs in: counts, and what it would cost (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from azureml_replay.model import Omission
 from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
-from azureml_replay.terminal.layout import Branch
-from azureml_replay.terminal.text import amount
 
 SECONDS_PER_CONTAINER = 60
 """Of compute that one leaf takes: tens of seconds to start on a warm node, and the step itself (synthetic.md 8; a guess
@@ -77,46 +75,3 @@ class DryRun:
         self.bytes += leaf.step.bytes
         self.own_files += len(leaf.step.own_files)
         self.overflows += len(leaf.step.overflow_series) + sum(map(len, leaf.step.overflow.values()))
-
-
-def drawn(tree: Tree) -> Branch:
-    """The jobs to come: keys, names, what each logs and what it waits for."""
-    return Branch(f"{tree.job_name} ({tree.kind} job in {tree.experiment})", tuple(map(_drawn, tree.nodes)))
-
-
-def _drawn(node: Node) -> Branch:
-    role = node.tags.get("automl_role")
-    shown = [f"{node.name}: {node.display_name}", *([role] if role else []), *_contents(node)]
-    if node.after:
-        shown.append(f"after {', '.join(node.after)}")
-    return Branch(", ".join(shown), tuple(map(_drawn, node.children)))
-
-
-def _contents(node: Node) -> Iterator[str]:
-    if node.step is None:
-        return
-    step = node.step
-    counts = {"points": step.points, "parameters": len(step.run.parameters), "files": step.files}
-    yield from (f"{count:,} {what}" for what, count in counts.items() if count)
-    if step.bytes:
-        yield amount("bytes", step.bytes)
-    refused = len(step.overflow_series) + sum(map(len, step.overflow.values()))
-    if refused:
-        yield f"{refused:,} values without room"
-
-
-def hierarchy(tree: Tree) -> Branch:
-    """The originals: id, type and status, as `--debug-hierarchy` shows them. A parent's `self` is the parent."""
-    originals = tuple(_original(node) for node in tree.nodes if node.source != tree.root)
-    left_out = tuple(Branch(f"{one.run} (left out: {one.reason})") for one in tree.omissions if one.what == RUN)
-    return Branch(_told(tree.root, tree.display_name, tree.tags), originals + left_out)
-
-
-def _original(node: Node) -> Branch:
-    below = tuple(_original(child) for child in node.children if child.kind != "self")
-    return Branch(_told(node.source, node.display_name, node.tags), below)
-
-
-def _told(run: str, name: str, tags: Mapping[str, str]) -> str:
-    told = [tags[key] for key in ("original_type", "original_status", "automl_role") if key in tags]
-    return f"{run} [{', '.join(told)}]" + (f" {name}" if name != run else "")
