@@ -1,11 +1,11 @@
-"""Rows of metrics: which are missing, which differ (pure).
+"""Rows of metrics: which are one, which differ (pure).
 
 Two rows are one when step, time and bits are equal (FIDELITY, Metrics); ids that the service makes are not looked at.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import TypeAlias
@@ -52,25 +52,6 @@ def _as_float(value: int) -> float | None:
         return float(value)
     except OverflowError:
         return None
-
-
-def missing(expected: Iterable[Row], actual: Iterable[Row], types: Sequence[str] = ()) -> list[Row]:
-    """The rows of `expected` that `actual` lacks, as often as it lacks them, in their order.
-
-    Memory grows with `expected` alone: `actual` may be the whole series that a chunk was sent into.
-    """
-    rows = [(row, identity(row, types)) for row in expected]
-    left = Counter(key for _, key in rows)
-    for row in actual:
-        key = identity(row, types)
-        if left.get(key):
-            left[key] -= 1
-    lacking = []
-    for row, key in reversed(rows):  # of equal rows the first ones arrived
-        if left[key]:
-            left[key] -= 1
-            lacking.append(row)
-    return lacking[::-1]
 
 
 def compare_series(run: RunId, expected: Series, actual: Series) -> Iterator[Finding]:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.ledger import State, points_item
-from azureml_replay.comparison.rows import Identity, identity
+from azureml_replay.comparison.missing import Missing
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Points, Series, SeriesKey
 from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.target import Target
 
-Lacking = dict[SeriesKey, Counter[Identity]]
-"""By series: how many more rows of each kind the archive has than the target."""
-
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingPoints:
     """Asks about one run. Repeatable."""
 
     archive: Archive
@@ -50,16 +46,13 @@ class Missing:
     async def of(self, seq: int) -> list[Points]:
         """What of a chunk the target does not hold. Holds one chunk's rows, however long the series is."""
         await self.target.settle(self.step.run.id)
-        pieces = self._pieces(seq)
-        lacking: Lacking = {piece.series.key: Counter() for piece in pieces}
-        for piece in pieces:
-            lacking[piece.series.key].update(_identities(piece))
+        missing = Missing(self._pieces(seq))
         for piece in self._sent_before(seq):
-            _count(lacking, piece, +1)
-        for series in {piece.series.key: piece.series for piece in pieces}.values():
+            missing.also_sent(piece)
+        for series in {piece.series.key: piece.series for piece in missing.pieces}.values():
             async for points in self._there(series):
-                _count(lacking, points, -1)
-        return [kept for piece in pieces if (kept := _keep(piece, lacking[piece.series.key])) is not None]
+                missing.there(points)
+        return list(missing.rows())
 
     def _sent_before(self, seq: int) -> Iterator[Points]:
         """Rows of other chunks that are in the target already: equal rows there are theirs, not this chunk's."""
@@ -104,27 +97,3 @@ class _Span:
 def _time(ticks: int | None) -> int:
     """A row without one lies before all others."""
     return -1 if ticks is None else ticks
-
-
-def _count(lacking: Lacking, piece: Points, sign: int) -> None:
-    """Only rows that are asked about are counted: memory stays one chunk's."""
-    wanted = lacking.get(piece.series.key)
-    if wanted is None:
-        return
-    for found in _identities(piece):
-        if found in wanted:
-            wanted[found] += sign
-
-
-def _identities(piece: Points) -> Iterator[Identity]:
-    types = [kind for _, kind in piece.series.columns]
-    return (identity(row, types) for row in piece.rows())
-
-
-def _keep(piece: Points, lacking: Counter[Identity]) -> Points | None:
-    rows = []
-    for row, found in zip(piece.rows(), _identities(piece), strict=True):
-        if lacking[found] > 0:
-            lacking[found] -= 1
-            rows.append(row)
-    return Points.of(piece.series, rows) if rows else None

@@ -14,7 +14,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
 from azureml_replay.archive.ledger import Receipt, State, points_item
 from azureml_replay.direct.intents import Intents
-from azureml_replay.direct.missing import Missing
+from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
 from azureml_replay.errors import Uncertain
 from azureml_replay.model import Points
@@ -117,8 +117,8 @@ class _Sending:
         raise Uncertain(f"run {self.step.run.id}: the answer to appended points was lost {ATTEMPTS} times")
 
     @property
-    def _missing(self) -> Missing:
-        return Missing(self.by.archive, self.by.target, self.step)
+    def _missing(self) -> MissingPoints:
+        return MissingPoints(self.by.archive, self.by.target, self.step)
 
     async def _append(self, rows: Sequence[Points]) -> None:
         """One request."""

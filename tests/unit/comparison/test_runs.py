@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -13,10 +14,22 @@ from hypothesis import strategies as st
 
 from azureml_replay.comparison import runs
 from azureml_replay.comparison.files import compare_files
-from azureml_replay.comparison.rows import compare_points, compare_series, identity, missing
+from azureml_replay.comparison.missing import Missing
+from azureml_replay.comparison.rows import compare_points, compare_series, identity
 from azureml_replay.comparison.runs import compare_runs
 from azureml_replay.instants import Instant
-from azureml_replay.model import AssetReference, Finding, Location, Row, Run, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.model import (
+    AssetReference,
+    Finding,
+    Location,
+    Points,
+    Row,
+    Run,
+    RunId,
+    Series,
+    SeriesKey,
+    StoredFile,
+)
 
 R1 = RunId("r1")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
@@ -27,6 +40,17 @@ ROWS = st.lists(ROW, max_size=12)
 
 def ids(rows: list[Row]) -> list[runs.Identity]:
     return [identity(row) for row in rows]
+
+
+def missing(expected: list[Row], actual: list[Row], *, also: Sequence[Row] = ()) -> list[Row]:
+    """As a chunk is asked about: in two pieces, and what is there by pages."""
+    half = len(expected) // 2
+    asked = Missing([Points.of(LOSS, expected[:half]), Points.of(LOSS, expected[half:])])
+    asked.also_sent(Points.of(LOSS, list(also)))
+    for at in range(0, len(actual), 3):
+        asked.there(Points.of(LOSS, actual[at : at + 3]))
+    asked.there(Points.of(replace(LOSS, key=SeriesKey("another")), expected))
+    return [row for piece in asked.rows() for row in piece.rows()]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +105,13 @@ def test_what_is_missing_keeps_its_order(expected: list[Row], actual: list[Row])
     lacking, rest = ids(missing(expected, actual)), iter(ids(expected))
 
     assert all(any(row == other for other in rest) for row in lacking)
+
+
+@given(ROWS, ROWS)
+def test_equal_rows_that_were_sent_beside_them_are_not_taken_for_those(expected: list[Row], also: list[Row]) -> None:
+    """Where only the others arrived, all lack; where both did, none."""
+    assert ids(missing(expected, also, also=also)) == ids(expected)
+    assert missing(expected, expected + also, also=also) == []
 
 
 @given(ROWS, ROWS)

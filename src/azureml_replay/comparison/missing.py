@@ -1,0 +1,64 @@
+"""Which rows one side has more than the other, counted as they are read (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from azureml_replay.comparison.rows import Identity, identity
+from azureml_replay.model import Points, SeriesKey
+
+
+@dataclass(slots=True)
+class Missing:
+    """The rows of some pieces that are not there, each as often as it lacks.
+
+    Memory grows with these pieces alone: what is there may be the whole series that they were sent into.
+    """
+
+    pieces: Sequence[Points]
+    _lacking: dict[SeriesKey, Counter[Identity]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lacking = {piece.series.key: Counter() for piece in self.pieces}
+        for piece in self.pieces:
+            self._lacking[piece.series.key].update(_identities(piece))
+
+    def there(self, points: Points) -> None:
+        """Some rows that are there; those that nobody asks about are passed over."""
+        self._count(points, -1)
+
+    def also_sent(self, points: Points) -> None:
+        """Rows that were sent beside these: of equal rows that are there, so many are theirs."""
+        self._count(points, +1)
+
+    def rows(self) -> Iterator[Points]:
+        """What lacks, in its order, once all that is there was told. Of equal rows the first ones."""
+        left = {key: Counter(counts) for key, counts in self._lacking.items()}
+        for piece in self.pieces:
+            lacking = _taken(piece, left[piece.series.key])
+            if lacking is not None:
+                yield lacking
+
+    def _count(self, points: Points, sign: int) -> None:
+        asked = self._lacking.get(points.series.key)
+        if asked is None:
+            return
+        for found in _identities(points):
+            if found in asked:
+                asked[found] += sign
+
+
+def _identities(points: Points) -> Iterator[Identity]:
+    types = [kind for _, kind in points.series.columns]
+    return (identity(row, types) for row in points.rows())
+
+
+def _taken(piece: Points, lacking: Counter[Identity]) -> Points | None:
+    rows = []
+    for row, found in zip(piece.rows(), _identities(piece), strict=True):
+        if lacking[found] > 0:
+            lacking[found] -= 1
+            rows.append(row)
+    return Points.of(piece.series, rows) if rows else None
