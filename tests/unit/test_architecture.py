@@ -77,6 +77,7 @@ WAITING: dict[str, str] = {}
 """Walls that cannot hold yet, by the test's name, with what each waits for."""
 
 
+@cache
 def modules(package: Path) -> dict[str, Path]:
     """Every module of a package by its dotted name; a folder's `__init__` stands for the folder."""
     found = {
@@ -192,6 +193,7 @@ def test_the_two_packages_meet_on_the_wire_alone() -> None:
     assert crossings == []
 
 
+@cache
 def _pure() -> list[str]:
     """Modules that say they are pure, or lie where everything is."""
     return [
