@@ -68,6 +68,12 @@ WIRE = ("azure/wire/", "synthetic/bodies/", "synthetic/step/", "jobs_json/", "ar
 """Where words of a service's documents may be spelt: the wire, bodies of jobs that are submitted, the program that runs
 on the compute, the original tool's file, which took its words from the service, and what reads archives that hold no
 more than a service's documents."""
+NO_WIRE_KEYS = {
+    ("model.py", "nestedComponents"),  # our own key, in documents that archives hold
+    ("target/probe.py", "componentName"),  # the throw-away run has a value for each part of an error
+    *(("cli/json_schema.py", key) for key in ("additionalProperties", "anyOf", "maxItems", "minItems", "prefixItems")),
+}
+"""Words that only look like a service's; those of the last file are JSON Schema's."""
 IO = re.compile(r"\b(open|datetime\.now|time\.time|os\.environ|getenv|Path)\b")
 IO_MODULES = frozenset({"aiohttp", "azure", "sqlite3", "asyncio", "os", "subprocess", "socket", "shutil", "tempfile"})
 WIRE_KEY = re.compile(r"[a-z]+[a-z0-9]*([A-Z][a-z0-9]+)+\Z")
@@ -329,11 +335,10 @@ def test_words_of_the_wire_stay_on_the_wire() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and WIRE_KEY.match(node.value)
     }
 
-    assert {
-        (name, key)
-        for name, key in spelt
-        if not name.startswith((*WIRE, "cli/json_schema.py"))  # JSON Schema's own words
-    } == set()
+    elsewhere = {(name, key) for name, key in spelt if not name.startswith(WIRE)}
+
+    assert elsewhere - NO_WIRE_KEYS == set()
+    assert elsewhere >= NO_WIRE_KEYS, "an exception that nothing needs"
 
 
 def test_azure_is_named_in_azure_alone() -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from azureml_replay.azure.sending.sender import Service
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage, beside
-from azureml_replay.azure.wire import decode_storage
+from azureml_replay.azure.wire import decode_storage, encode
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.model import CodeReference, Location
 from azureml_replay.workspace.put_files import SecretUrl
@@ -78,7 +78,7 @@ class Code:
 
     async def _snapshot(self, snapshot: str) -> Sequence[tuple[str, SecretUrl]]:
         """Recorded in responses.md 7: a tree whose files carry signed URLs."""
-        body = {"snapshotOrAssetId": snapshot}
+        body = encode.snapshot_files(snapshot)
         answer = await self._sender.send(self._content, "POST", self._snapshots, json=body, repeatable=True)
         return sorted(decode_storage.snapshot_files(answer.json()))
 

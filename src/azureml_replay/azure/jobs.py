@@ -12,7 +12,7 @@ from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.sending.sender import Sender, Service
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
-from azureml_replay.azure.wire import decode
+from azureml_replay.azure.wire import decode, encode
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.workspace.jobs import STAGING_STORE, JobState
@@ -55,7 +55,7 @@ class AzureSubmitter:
 
     async def put_job(self, name: str, body: Mapping[str, Any]) -> None:
         """NOT repeatable. A pipeline carries a second token, for the service that runs its steps."""
-        pipeline = body["properties"]["jobType"] == "Pipeline"
+        pipeline = encode.is_pipeline(body)
         url = self._url(f"jobs/{quote(name, safe='')}", ASSET_VERSION if pipeline else COMMAND_VERSION)
         headers = {"x-azureml-token": await self._service_token()} if pipeline else {}
         await self._sender.send(self._arm, "PUT", url, json=body, headers=headers, repeatable=False)

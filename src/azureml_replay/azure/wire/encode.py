@@ -276,6 +276,16 @@ def _given(body: Body) -> Body:
     return {key: value for key, value in body.items() if value is not None}
 
 
+def snapshot_files(snapshot: str) -> Body:
+    """Asks the content service for a snapshot's tree of files (responses.md 7)."""
+    return {"snapshotOrAssetId": snapshot}
+
+
+def is_pipeline(job: Mapping[str, Any]) -> bool:
+    """Whether the body of a job submits a pipeline."""
+    return bool(job["properties"]["jobType"] == "Pipeline")
+
+
 def storage_headers(version: str, now: datetime) -> dict[str, str]:
     """What every request to storage carries."""
     return {"x-ms-version": version, "x-ms-date": format_datetime(now, usegmt=True)}

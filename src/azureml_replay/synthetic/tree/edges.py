@@ -56,7 +56,7 @@ class SubmittedGraph:
 def graph_in(documents: Iterable[Document]) -> SubmittedGraph | None:
     """The graph that the first document with one holds; None for batch endpoints and jobs made from a component."""
     for document in documents:
-        jobs = pick(document, "jobs") or pick(document, "componentSpec", "jobs")
+        jobs = pick(document, "jobs") or pick(document, "component_spec", "jobs")
         if isinstance(jobs, Mapping) and jobs:
             return SubmittedGraph(nodes={name: node for name, node in jobs.items() if isinstance(node, Mapping)})
     return None
@@ -81,7 +81,7 @@ def nodes_of(graph: SubmittedGraph, runs: Iterable[Run]) -> dict[RunId, str]:
 
 def _signs_of_node(name: str, node: Document) -> Iterator[str]:
     yield f"shown {pick(node, 'display_name') or name}"
-    found = _COMPONENT.search(str(pick(node, "componentId") or pick(node, "component") or ""))
+    found = _COMPONENT.search(str(pick(node, "component_id") or pick(node, "component") or ""))
     if found:
         yield f"version {found[2]}"
         yield f"component {found[1]}"

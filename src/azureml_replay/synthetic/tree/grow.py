@@ -138,7 +138,7 @@ class _Growth:
         """What the component of a node holds, where the extraction could read it."""
         if name is None or level.graph is None:
             return None
-        return self.graphs.get(str(pick(level.graph.nodes.get(name), "componentId")))
+        return self.graphs.get(str(pick(level.graph.nodes.get(name), "component_id")))
 
     def children(self, step: Step, documents: list[Document]) -> tuple[Children, dict[str, str]]:
         """The children that are replayed, each with its role; and the role of the run itself."""

@@ -86,8 +86,9 @@ class Trial:
 
 def parent_kind(run: Run, documents: Iterable[Document]) -> ParentKind | None:
     """Whether a run with children is an AutoML or a sweep parent; None for pipelines and everything else."""
-    names = [run.properties.get("runTemplate"), run.properties.get("azureml.runsource"), run.kind]
-    names += [str(kind) for document in documents if (kind := pick(document, "jobType"))]
+    template = pick(run.properties, "run_template")
+    names = [str(template or ""), run.properties.get("azureml.runsource"), run.kind]
+    names += [str(kind) for document in documents if (kind := pick(document, "job_type"))]
     for name in names:
         kind = _PARENTS.get(plain(name or "").removeprefix("azureml").removesuffix("run"))
         if kind:
@@ -112,10 +113,10 @@ def less_is_better(metric: str) -> bool:
 def _stated_goal(run: Run, documents: Sequence[Document]) -> tuple[str | None, str]:
     sweep = parsed(run.tags.get("_aml_system_primary_metric_config") or run.properties.get("primary_metric_config"))
     settings = parsed(run.properties.get("AMLSettingsJsonString"))
-    candidates = [(pick(d, "objective", "primaryMetric"), pick(d, "objective", "goal")) for d in documents]
+    candidates = [(pick(d, "objective", "primary_metric"), pick(d, "objective", "goal")) for d in documents]
     candidates += [(pick(sweep, "name"), pick(sweep, "goal"))]
     candidates += [(run.properties.get("primary_metric"), pick(settings, "metric_operation"))]
-    candidates += [(pick(d, "taskDetails", "primaryMetric"), pick(settings, "metric_operation")) for d in documents]
+    candidates += [(pick(d, "task_details", "primary_metric"), pick(settings, "metric_operation")) for d in documents]
     return next(((str(metric), str(way or "")) for metric, way in candidates if metric), (None, ""))
 
 
