@@ -165,14 +165,14 @@ def verify(archive: Archive, run: Run, number: int, chance: random.Random) -> No
             del actual[chance.randrange(len(actual))]
         pairs = differing_rows(expected, actual, shape)
         findings += row_findings(pairs, shape, run=run.id)
-        archive.put_target_points(TARGET, run.id, [thinned(shape, actual, pairs)])
+        archive.ledger(TARGET).put_target_points(run.id, [thinned(shape, actual, pairs)])
     if number % 300 == 140:
         findings.append(Finding(run.id, "tag team", "differs", "blue", "green"))
-    archive.put_findings(TARGET, run.id, findings)
+    archive.ledger(TARGET).put_findings(run.id, findings)
     if number % 30 == 7:
         why = "points at the source: never sent"
-        archive.put_planned_omissions(TARGET, run.id, [Omission(run.id, "property CancelUri", why)])
-    archive.verified(TARGET, run.id, {"points": 1_000, "files": 5})
+        archive.ledger(TARGET).put_planned_omissions(run.id, [Omission(run.id, "property CancelUri", why)])
+    archive.ledger(TARGET).verified(run.id, {"points": 1_000, "files": 5})
 
 
 def spoilt(row: Row, at: int, count: int) -> Row:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import TargetProgress
 from azureml_replay.archive.reading import Totals
+from azureml_replay.archive.target_ledger import TargetProgress
 from azureml_replay.workspace.place import WorkspaceRef
 
 
@@ -32,5 +32,7 @@ class Status:
 
 def status(archive: Archive) -> Status:
     """Reads the ledger; works while another process writes."""
-    targets = tuple(TargetStatus(target=target, progress=archive.progress(target)) for target in archive.targets())
+    targets = tuple(
+        TargetStatus(target=target, progress=archive.ledger(target).progress()) for target in archive.targets()
+    )
     return Status(source=archive.source, totals=archive.totals(), targets=targets, unknown=archive.unknown())

@@ -13,17 +13,18 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
-from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WHOLE, State, file_item
+from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
-from azureml_replay.direct.experiments import experiment_item
 from azureml_replay.errors import NotFound, ServiceError, UserError
 from azureml_replay.files.stored import StorageListing, path_in_run
 from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.synthetic.options import SHAPE, jobs_put
+from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.staging.stage import clear
 from azureml_replay.target.probe import Probe
 from azureml_replay.target.profile import ids_in
@@ -33,7 +34,6 @@ from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
 from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.target import Refused
 
-_FILES = file_item("")
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
 _NONE = object()
@@ -68,19 +68,20 @@ class Undone:
 
 def undoable(archive: Archive, target: WorkspaceRef) -> Undoable:
     """From the ledger alone. Raises UserError where this archive never wrote into the target."""
-    if not archive.created(target, CREATE) and not archive.created(target, SHAPE):
+    ledger = archive.ledger(target)
+    if not ledger.runs_with(RunItem.CREATE) and not ledger.runs_with(RunItem.SHAPE):
         raise UserError(f"archive {archive.folder} wrote nothing into {target}: name the target it was replayed into")
-    runs = _left(archive, target, CREATE, UNDONE)
+    runs = _left(ledger, RunItem.CREATE, RunItem.UNDONE)
     return Undoable(
         runs=len(runs),
-        files=sum(item.startswith(_FILES) for run in runs for item in archive.receipts(target, run)),
-        jobs=sum(len(jobs_put(archive, target, root)) for root in _left(archive, target, SHAPE, JOB_UNDONE)),
+        files=sum(isinstance(item, FileItem) for run in runs for item in ledger.receipts(run)),
+        jobs=sum(len(jobs_put(ledger, root)) for root in _left(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)),
     )
 
 
-def _left(archive: Archive, target: WorkspaceRef, item: str, undone: str) -> list[RunId]:
-    done = set(archive.created(target, undone, sent=True))
-    return [run for run in archive.created(target, item) if run not in done]
+def _left(ledger: TargetLedger, item: RunItem, undone: RunItem) -> list[RunId]:
+    done = set(ledger.runs_with(undone, sent=True))
+    return [run for run in ledger.runs_with(item) if run not in done]
 
 
 async def undo(archive: Archive, target: SyntheticTarget, *, width: int = 32, progress: Progress = SILENT) -> Undone:
@@ -88,14 +89,15 @@ async def undo(archive: Archive, target: SyntheticTarget, *, width: int = 32, pr
 
     Repeatable. Raises Unavailable, Rejected where nothing can be read; a single run that fails is named in the result.
     """
-    undoing = _Undoing(archive, target, progress, StorageListing(target, archive, progress))
-    runs = _left(archive, target.ref, CREATE, UNDONE)
+    ledger = archive.ledger(target.ref)
+    undoing = _Undoing(archive, ledger, target, progress, StorageListing(target, archive, progress))
+    runs = _left(ledger, RunItem.CREATE, RunItem.UNDONE)
     progress.expect("runs hidden", len(runs))
     if runs:
         await undoing.storage.begin(len(runs), archive.totals().runs)
         await for_each(_batches(runs), undoing.take_back, width)
         undoing.storage.end()
-    await for_each(_left(archive, target.ref, SHAPE, JOB_UNDONE), undoing.take_back_job, width)
+    await for_each(_left(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE), undoing.take_back_job, width)
     await undoing.archive_empty(width)
     return undoing.result()
 
@@ -103,6 +105,7 @@ async def undo(archive: Archive, target: SyntheticTarget, *, width: int = 32, pr
 @dataclass(slots=True)
 class _Undoing:
     archive: Archive
+    ledger: TargetLedger
     target: SyntheticTarget
     progress: Progress
     storage: StorageListing
@@ -127,7 +130,7 @@ class _Undoing:
 
     async def take_back(self, batch: Sequence[RunId]) -> None:
         """At most a request's worth of runs."""
-        known_as = ids_in(self.archive, self.target.ref)
+        known_as = ids_in(self.ledger)
         held = await self.target.details([known_as(run) for run in batch])
         found = {run: held[known_as(run)].run for run in batch if known_as(run) in held}
         ours = {run: there for run, there in found.items() if self._may_go(run, there)}
@@ -146,7 +149,7 @@ class _Undoing:
 
     def _edits(self, run: RunId, there: Run) -> list[str]:
         """Names of values that are neither what was sent last nor what the source has. Hidden already is no edit."""
-        sent, source = self.archive.sent(self.target.ref, run), self.archive.run(run)
+        sent, source = self.ledger.sent(run), self.archive.run(run)
         if sent is None:
             return []
         ours, theirs = editable(source) if source else {}, editable(there)
@@ -174,16 +177,14 @@ class _Undoing:
 
     async def _going(self, run: RunId, there: Run) -> list[str]:
         """Paths of files that are as they were sent; one that is not there may have an entry in the index still."""
-        target = self.target.ref
-        items = [item for item in self.archive.receipts(target, run) if item.startswith(_FILES)]
-        if not items:
+        asked = [item.path for item in self.ledger.receipts(run) if isinstance(item, FileItem)]
+        if not asked:
             return []
         stored = {path_in_run(file, there.container): file async for file in self.storage.files(there.container)}
-        asked = [item.removeprefix(_FILES) for item in items]
         attached = await self._attached(there) if any(path not in stored for path in asked) else frozenset()
         paths = []
         for path in asked:
-            sent, found = self.archive.sent_file(target, run, path), stored.get(path)
+            sent, found = self.ledger.sent_file(run, path), stored.get(path)
             if path in attached:
                 self.left.append((run, f"file {path} is registered where it lies: its entry stays with the hidden run"))
             elif sent is None or found is None or alike(sent, found):
@@ -202,10 +203,10 @@ class _Undoing:
 
     def _expect_gone(self, run: RunId, there: Run, paths: Iterable[str]) -> None:
         """From now on a replay sends the files and shows the run again, whatever of this call comes to pass."""
-        target, sent = self.target.ref, self.archive.sent(self.target.ref, run)
-        self.archive.put_sent(target, {run: {**(editable(there) if sent is None else sent), HIDDEN: True}})
-        self.archive.forget(target, run, [WHOLE, FINISH])
-        self.archive.mark(target, run, map(file_item, paths), State.SENDING)
+        sent = self.ledger.sent(run)
+        self.ledger.put_sent({run: {**(editable(there) if sent is None else sent), HIDDEN: True}})
+        self.ledger.forget(run, [RunItem.WHOLE, RunItem.FINISH])
+        self.ledger.mark(run, map(FileItem, paths), State.SENDING)
 
     async def _remove(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:
         """The per-run boundary."""
@@ -215,7 +216,7 @@ class _Undoing:
             self._fail(run, str(error))
             return
         self.runs += 1
-        self.archive.mark(self.target.ref, run, [UNDONE], State.SENT)
+        self.ledger.mark(run, [RunItem.UNDONE], State.SENT)
         self.progress.done("runs hidden")
 
     async def _remove_files(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:
@@ -223,7 +224,7 @@ class _Undoing:
         while batch := list(islice(going, FILES_PER_REQUEST)):
             outcomes = await self.target.remove_files(there, batch)
             gone = [path for path, outcome in outcomes.items() if outcome is None]
-            self.archive.forget(self.target.ref, run, map(file_item, gone))
+            self.ledger.forget(run, map(FileItem, gone))
             self.files += len(gone)
             self.progress.done("files removed", len(gone))
             for path, outcome in outcomes.items():
@@ -236,9 +237,9 @@ class _Undoing:
 
     async def take_back_job(self, root: RunId) -> None:
         """The jobs that stand for a root run, with all that is below them, and what is staged for them."""
-        self.archive.mark(self.target.ref, root, [JOB_UNDONE], State.SENDING)
+        self.ledger.mark(root, [RunItem.JOB_UNDONE], State.SENDING)
         try:
-            jobs = jobs_put(self.archive, self.target.ref, root)
+            jobs = jobs_put(self.ledger, root)
             theirs = [name for name in jobs if not await self._archive_job(root, name)]
             await clear(self.archive, self.target.submitter, root)
         except ServiceError as error:
@@ -246,9 +247,9 @@ class _Undoing:
             return
         self.left += [(root, f"job {name} of the target is not ours") for name in theirs]
         if theirs:
-            self.archive.forget(self.target.ref, root, [JOB_UNDONE])
+            self.ledger.forget(root, [RunItem.JOB_UNDONE])
         else:
-            self.archive.mark(self.target.ref, root, [JOB_UNDONE], State.SENT)
+            self.ledger.mark(root, [RunItem.JOB_UNDONE], State.SENT)
 
     async def _archive_job(self, root: RunId, name: RunId) -> bool:
         """False where somebody else's job has the name. Raises Rejected, Unavailable."""
@@ -273,7 +274,7 @@ class _Undoing:
         probe = self._probe()
         theirs = set(probe.experiments) if probe else set[str]()
         made = [one for one in self.archive.experiments() if one.name not in theirs]
-        names = {one.name for one in made if self.archive.receipt(self.target.ref, OWNER, experiment_item(one.name))}
+        names = {one.name for one in made if self.ledger.receipt(OWNER, ExperimentItem(one.name))}
         held = [one async for page in self.target.experiments() for one in page if one.name in names]
         await for_each(held, self._archive_if_empty, width)
 
@@ -281,7 +282,7 @@ class _Undoing:
         async for page in self.target.runs(experiment):
             if any(not run.hidden for run in page):
                 return
-        self.archive.forget(self.target.ref, OWNER, [experiment_item(experiment.name)])
+        self.ledger.forget(OWNER, [ExperimentItem(experiment.name)])
         if experiment.archived is None:
             await self.target.put_experiment(replace(experiment, archived=now()))
             self.experiments.append(experiment.name)
@@ -291,7 +292,7 @@ class _Undoing:
         self.progress.say(f"run {run} was not taken back: {why}")
 
     def _probe(self) -> Probe | None:
-        known = self.archive.probe(self.target.ref)
+        known = self.ledger.probe()
         return Probe.from_json(known) if known is not None else None
 
     def _keeps_properties(self) -> bool:

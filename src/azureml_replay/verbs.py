@@ -57,7 +57,7 @@ async def migrate(
     told(extracted)
     progress.finished()
     await ready(archive, target)  # what the target will not keep belongs into the plan
-    kept = as_kept(archive, target.ref, options.replay.plan)
+    kept = as_kept(archive.ledger(target.ref), options.replay.plan)
     told(summarize(plan(archive, selection, kept), archive.omissions(), archive.unknown()))
     replayed = await replay(archive, source, target, selection, options=options.replay, width=width, progress=progress)
     told(replayed)

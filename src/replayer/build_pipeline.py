@@ -78,7 +78,7 @@ def build_pipeline(
     if dry_run or debug_hierarchy:
         with _read_only(index, origin, terminal) as archive:
             selection = selection_of(index, archive, limit)
-            planned = (one for one, _ in planned_trees(archive, workspace.ref, selection, shape))
+            planned = (one for one, _ in planned_trees(archive, archive.ledger(workspace.ref), selection, shape))
             _show(archive, planned, terminal, hierarchy if debug_hierarchy else drawn)
         return Exit.OK
     options = replace(options, shape=shape)

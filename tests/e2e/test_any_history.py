@@ -157,7 +157,7 @@ def migrate_and_compare(sandbox: Sandbox, folder: Path, history: History) -> Non
         change(sandbox, one, lambda held: sides.append(read(held)))
     (before, logged), (after, arrived) = sides
     with Archive.open(folder, write=False) as archive:
-        assert [finding for there in archive.targets() for finding in archive.findings(there)] == []
+        assert [finding for there in archive.targets() for finding in archive.ledger(there).findings()] == []
         for step in plan(archive, Selection(), PlanOptions()):
             listed = {shown(one.what.removeprefix("text ")) for one in step.omissions if "metric" not in one.what}
             differing = {one.what for one in compare_runs(before[step.source], after[step.source], ignored=ADDED)}

@@ -51,7 +51,11 @@ class Ends:
 
     def omitted(self) -> list[tuple[str, str]]:
         """Of the root, as planned."""
-        return [(one.what, one.reason) for one in self.archive.planned_omissions(self.target.ref) if one.run == ROOT]
+        return [
+            (one.what, one.reason)
+            for one in self.archive.ledger(self.target.ref).planned_omissions()
+            if one.run == ROOT
+        ]
 
     async def there(self, path: str) -> bytes:
         """A file of the root in the target."""

@@ -210,8 +210,8 @@ def test_replay_goes_by_what_doctor_found(
         kept = archive.examination(ref, "target")
         assert isinstance(kept, list)
         assert len(kept) == len([row for row in found.rows if row.side == "target"])
-        assert {omission.what for omission in archive.planned_omissions(ref)} == {"properties"}
-        assert "small" not in Probe.from_json(archive.probe(ref)).experiments
+        assert {omission.what for omission in archive.ledger(ref).planned_omissions()} == {"properties"}
+        assert "small" not in Probe.from_json(archive.ledger(ref).probe()).experiments
     probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
     assert len(probes) == 6, "three of each examination, none of replay's"
     assert asyncio.run(migrated(small_history, target, tmp_path / "archive")).verdict.findings == 0

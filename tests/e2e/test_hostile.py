@@ -87,7 +87,7 @@ def test_every_omission_of_a_hostile_workspace_is_expected(
     told: Counter[tuple[str, str, str]] = Counter()
     omitted: defaultdict[str, set[str]] = defaultdict(set)
     with Archive.open(tmp_path / "archive", write=False) as archive:
-        assert [finding for there in archive.targets() for finding in archive.findings(there)] == []
+        assert [finding for there in archive.targets() for finding in archive.ledger(there).findings()] == []
         planned = [one for step in plan(archive, Selection(), PlanOptions()) for one in step.omissions]
         code = {one.run for one in planned if one.reason == NO_CODE}
         assert code == {run.id for root in archive.units() for run in archive.unit(root) if has_code(archive, run)}

@@ -272,7 +272,7 @@ def test_07_a_failing_read_is_no_empty_result(done: Done, calm: Sandbox, azure_e
 def test_08_the_map_is_kept(done: Done) -> None:
     """From every original to its job, in the archive and on the run itself."""
     with done.archive() as archive:
-        known = {root: job_of(archive, done.ref, RunId(root)) for root in archive.units()}
+        known = {root: job_of(archive.ledger(done.ref), RunId(root)) for root in archive.units()}
 
     assert known
     assert all(bound == done.replay_of(root)[0] for root, bound in known.items())
@@ -307,7 +307,7 @@ def test_10_files_keep_their_bytes_whatever_their_names(done: Done) -> None:
     kept = done.files_of(f"{ODD}disagreeing")
     assert {"outputs/agreed.bin", "outputs/stored_but_not_listed.bin"} <= kept.keys()
     with done.archive() as archive:
-        said = [one.what for one in archive.planned_omissions(done.ref) if one.run == f"{ODD}odd-names"]
+        said = [one.what for one in archive.ledger(done.ref).planned_omissions() if one.run == f"{ODD}odd-names"]
     unholdable = [
         path for run, path in done.files_there if run == f"{ODD}odd-names" and ("//" in path or len(path) > 255)
     ]

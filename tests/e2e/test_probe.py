@@ -64,9 +64,9 @@ def test_what_a_target_does_not_keep_is_planned_as_an_omission(
         assert (done.verdict.findings, done.replayed.conflicts, done.replayed.failed) == (0, (), ())
         with Archive.open(tmp_path / folder, write=False) as archive:
             (ref,) = archive.targets()
-            said = [omission.what for omission in archive.planned_omissions(ref)]
+            said = [omission.what for omission in archive.ledger(ref).planned_omissions()]
             for wanted in (ref, None):
-                options = as_kept(archive, wanted, PlanOptions()) if wanted else PlanOptions()
+                options = as_kept(archive.ledger(wanted), PlanOptions()) if wanted else PlanOptions()
                 planned = summarize(plan(archive, Selection(), options))
                 assert planned.reasons.get(DROPPED, 0) == (3 * len(lost) if wanted else 0)
         assert set(said) == lost

@@ -64,8 +64,8 @@ def test_verify_keeps_what_the_target_holds_of_a_curve_that_differs(changed) -> 
 
     with Archive.open(archive, write=False) as held:
         (target,) = held.targets()
-        (kept,) = held.target_points(target, RunId("root"))
-        assert list(held.target_points(target, RunId("child"))) == []
+        (kept,) = held.ledger(target).target_points(RunId("root"))
+        assert list(held.ledger(target).target_points(RunId("child"))) == []
 
     assert (kept.series.key.name, kept.rows, kept.differing) == ("loss", 5, 3)
     assert list(kept.held.steps) == [0, 1, 3, 4, 77]
@@ -137,8 +137,8 @@ def test_curves_beyond_the_bound_are_said_to_be_lost(changed, monkeypatch, azure
     with Archive.open(archive) as held:
         (target,) = held.targets()
         asyncio.run(_verified(held, target))
-        kept = list(held.target_points(target, RunId("root")))
-        named = tuple(one.what for one in held.findings_of(target, RunId("root")))
+        kept = list(held.ledger(target).target_points(RunId("root")))
+        named = tuple(one.what for one in held.ledger(target).findings_of(RunId("root")))
         found = metrics_of(held, RunId("root"), MetricFindings(True, kept, named), Numbers())
 
     assert kept == []
@@ -155,10 +155,10 @@ def test_of_a_run_that_is_gone_no_curve_is_kept(changed, sandbox: Sandbox, azure
     with Archive.open(archive) as held:
         (target,) = held.targets()
         asyncio.run(_verified(held, target, findings=3))
-        before = list(held.target_points(target, RunId("root")))
+        before = list(held.ledger(target).target_points(RunId("root")))
         change(sandbox, there, lambda held: held.world.runs.delete(held.guid, "root"))
         asyncio.run(_verified(held, target, findings=1))
-        after = list(held.target_points(target, RunId("root")))
+        after = list(held.ledger(target).target_points(RunId("root")))
 
     assert (len(before), after) == (1, [])
 

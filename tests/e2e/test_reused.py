@@ -63,7 +63,7 @@ def test_files_and_points_show_as_in_the_source(source: WorkspaceFile, target: W
     assert (done.replayed.points, done.verdict.runs) == (11, 5)
     with Archive.open(tmp_path / "archive", write=False) as archive:
         (ref,) = archive.targets()
-        assert [omission.run for omission in archive.planned_omissions(ref)] == ["alone"]
+        assert [omission.run for omission in archive.ledger(ref).planned_omissions()] == ["alone"]
 
 
 def test_another_container_is_found(

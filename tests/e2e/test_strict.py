@@ -45,7 +45,7 @@ def probed_before(source: WorkspaceFile, target: WorkspaceFile, folder: Path, *,
     """An archive that remembers a target which kept everything."""
     with Archive.create(folder, configured(source).ref) as archive:
         kept = Probe(run=RunId("probed-before"), lost=(), experiments=(), added=(), late=late)
-        archive.put_probe(configured(target).ref, kept.to_json())
+        archive.ledger(configured(target).ref).put_probe(kept.to_json())
 
 
 @pytest.mark.parametrize("variant", ["history-runs-not-listed", "no-batchrundata", "no-shared-keys"])
@@ -104,7 +104,7 @@ def test_late_ends_are_waited_for(
 
     with Archive.open(tmp_path / "archive", write=False) as archive:
         (ref,) = archive.targets()
-        assert Probe.from_json(archive.probe(ref)).late
+        assert Probe.from_json(archive.ledger(ref).probe()).late
 
 
 def test_ends_that_do_not_come_are_left_to_the_next_call(
@@ -212,7 +212,7 @@ def test_a_loss_that_nobody_foresaw_is_a_finding(
 
     assert done.replayed.failed == ()
     with Archive.open(tmp_path / "archive", write=False) as archive:
-        found = list(archive.findings(configured(target).ref))
+        found = list(archive.ledger(configured(target).ref).findings())
     assert lost <= {finding.what for finding in found}, found
     assert len({finding.run for finding in found}) == 3
 

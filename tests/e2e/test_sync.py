@@ -160,7 +160,9 @@ def test_who_wins(name: str, calm: Sandbox, azure_env: dict[str, str], tmp_path:
     assert case.read(root_of(calm, target)) == case.then
     with Archive.open(tmp_path / "archive", write=False) as archive:
         (ref,) = archive.targets()
-        assert [(one.what, one.kind) for one in archive.findings(ref)] == ([case.finding] if case.finding else [])
+        assert [(one.what, one.kind) for one in archive.ledger(ref).findings()] == (
+            [case.finding] if case.finding else []
+        )
     assert done.verdict.findings == (case.finding is not None)
     assert done.verdict.reasons == ({GONE_REASON: 1} if case.gone else {})
     assert bool(writes) == case.writes
@@ -211,7 +213,7 @@ def test_a_file_that_changed(
     change(calm, target, lambda held: _holds(held, then))
     with Archive.open(tmp_path / "archive", write=False) as archive:
         (ref,) = archive.targets()
-        kinds = {one.kind for one in archive.findings(ref) if one.what == f"file {FILE}"}
+        kinds = {one.kind for one in archive.ledger(ref).findings() if one.what == f"file {FILE}"}
     assert kinds == ({finding} if finding else set())
     assert done.replayed.kept == ((("root", f"file {FILE}"),) if finding else ())
 

@@ -292,7 +292,7 @@ def test_values_that_a_job_could_not_give_its_parent_are_written_from_here(
     async def complete() -> int:
         async with opened(workspace) as target:
             with Archive.open(mine) as archive:
-                ((tree, _),) = planned_trees(archive, target.ref, Selection(), Shape())
+                ((tree, _),) = planned_trees(archive, archive.ledger(target.ref), Selection(), Shape())
                 run = (await target.details([RunId(parent)]))[RunId(parent)].run
                 return await Parents(archive, target.submitter).complete(tree, Found({ROOT: run}))
 
@@ -468,7 +468,7 @@ def test_verify_names_what_was_changed_in_the_target(
     assert verdict.returncode == 5, verdict.stdout
     with Archive.open(mine, write=False) as archive:
         (target,) = [one for one in archive.targets() if one.name == workspace.workspace_name]
-        found = {(finding.what, finding.kind) for finding in archive.findings(target)}
+        found = {(finding.what, finding.kind) for finding in archive.ledger(target).findings()}
     assert found == {
         ("tag k", "differs"),
         ("metric acc step 99", "extra"),

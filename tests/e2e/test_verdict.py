@@ -212,7 +212,7 @@ async def findings(source: WorkspaceFile, target: WorkspaceFile, folder: Path, *
         ]
         archive = stack.enter_context(Archive.open(folder))
         verdict = await verify(archive, ends[1], Selection(), source=ends[0], deep=deep)
-        found = list(archive.findings(configs[1].ref))
+        found = list(archive.ledger(configs[1].ref).findings())
     return verdict.findings, {(one.run, one.what, one.kind) for one in found}
 
 

@@ -102,8 +102,8 @@ def differ(archive: Archive, run: RunId, series: Series, actual: list[Row]) -> N
     """As verify does where the target holds `actual`."""
     expected = [row for piece in archive.points(run, series.key) for row in piece.rows()]
     pairs = differing_rows(expected, actual, series)
-    archive.put_target_points(TARGET, run, [thinned(series, actual, pairs)])
-    archive.put_findings(TARGET, run, list(row_findings(pairs, series, run=run)))
+    archive.ledger(TARGET).put_target_points(run, [thinned(series, actual, pairs)])
+    archive.ledger(TARGET).put_findings(run, list(row_findings(pairs, series, run=run)))
 
 
 def migrated(folder: Path) -> Path:
@@ -119,13 +119,13 @@ def migrated(folder: Path) -> Path:
         put(archive, runs, {PLANTED: [(scalar("loss"), curve(5_000)), (scalar("acc"), curve(30))]})
         archive.put_studio(SOURCE, "https://studio.example")
         differ(archive, PLANTED, scalar("loss"), curve(5_000, lift_from=2_500))
-        archive.put_findings(
-            TARGET, RunId("hostile-0"), [Finding(RunId("hostile-0"), f"tag {HOSTILE[0]}", "differs", *HOSTILE[1:3])]
+        archive.ledger(TARGET).put_findings(
+            RunId("hostile-0"), [Finding(RunId("hostile-0"), f"tag {HOSTILE[0]}", "differs", *HOSTILE[1:3])]
         )
         left = [Omission(RunId("sibling"), "property CancelUri", "points at the source")]
-        archive.put_planned_omissions(TARGET, RunId("sibling"), left)
+        archive.ledger(TARGET).put_planned_omissions(RunId("sibling"), left)
         for run in runs:
-            archive.verified(TARGET, run.id, {"points": 0, "files": 1})
+            archive.ledger(TARGET).verified(run.id, {"points": 0, "files": 1})
     return folder
 
 

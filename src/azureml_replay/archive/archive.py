@@ -17,17 +17,18 @@ from typing import Self
 
 from azureml_replay import redact
 from azureml_replay.archive.content import Content
-from azureml_replay.archive.database import now
+from azureml_replay.archive.database import connected, now
+from azureml_replay.archive.examinations import Examinations
 from azureml_replay.archive.histories import Histories
 from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock
+from azureml_replay.archive.older_digests import RENEWED_BY, OlderDigests
 from azureml_replay.archive.overview import Overview
 from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS
-from azureml_replay.archive.sent import SentValues
 from azureml_replay.archive.sessions import Sessions
 from azureml_replay.archive.studio import Studio
-from azureml_replay.archive.target_rows import TargetRows
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import WorkspaceRef
@@ -36,8 +37,8 @@ _OURS = ("archive.", "artifacts")
 """How the names of an archive's own files begin."""
 
 
-class Archive(Listing, Content, Histories, SentValues, TargetRows, Overview, Sessions, Imports, Studio):
-    """See the parts: what was listed, what runs hold, their bytes, reading it, and the ledger of what was sent."""
+class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, Examinations, OlderDigests):
+    """See the parts: what was listed, what runs hold, their bytes, reading it; `ledger` has what reached a target."""
 
     source: WorkspaceRef
 
@@ -45,7 +46,8 @@ class Archive(Listing, Content, Histories, SentValues, TargetRows, Overview, Ses
         """Use `create` or `open`."""
         self._lock = Lock(folder) if write else None
         try:
-            super().__init__(folder, write=write)
+            self._write = write
+            super().__init__(folder, connected(folder, write=write))
         except BaseException:
             self._release()
             raise
@@ -93,6 +95,15 @@ class Archive(Listing, Content, Histories, SentValues, TargetRows, Overview, Ses
         """Twelve digits, of the source and of the moment at which this archive was begun."""
         (created,) = self._one("select created from archive")
         return hashlib.blake2b(f"{self.source.arm_id.lower()} {created}".encode(), digest_size=6).hexdigest()
+
+    def ledger(self, target: WorkspaceRef) -> TargetLedger:
+        """What has reached one target; of a target that was never written to, an empty one."""
+        return TargetLedger(self.folder, self._db, target)
+
+    def targets(self) -> list[WorkspaceRef]:
+        """Every workspace that this archive was replayed into, in the order of first use."""
+        rows = self._all("select subscription_id, resource_group, workspace from target order by id")
+        return [WorkspaceRef(*row) for row in rows]
 
     def close(self) -> None:
         """Lets another process write."""
@@ -170,6 +181,8 @@ class Archive(Listing, Content, Histories, SentValues, TargetRows, Overview, Ses
     def _migrate(self, number: int) -> None:
         for statement in MIGRATIONS[number - 1].split(";"):
             self._execute(statement)
+        if number == RENEWED_BY:
+            self._renew_digests()
         self._execute("insert into migration values (?, ?, ?)", (number, str(now()), __version__))
 
     def _check_source(self, source: WorkspaceRef) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 
 from azureml_replay.archive import series as codec
+from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.documents import REDACTED, Documents
 from azureml_replay.archive.records import (
     ARTIFACT_COLUMNS,
@@ -30,12 +30,6 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
-
-
-def digest(data: bytes) -> bytes:
-    """Of a chunk's bytes, kept beside them and compared on reading."""
-    return blake2b(data, digest_size=16).digest()
-
 
 _PUT_ARTIFACT = f"""
     insert or replace into artifact (run, generation, {ARTIFACT_COLUMNS})
@@ -94,7 +88,7 @@ class Content(Documents):
                 insert into chunk select ?1, ?2, ifnull(max(seq) + 1, 0), ?3, ?4, ?5, ?6, ?7
                 from chunk where run = ?1 and generation = ?2
                 """,
-                (run, staged, rows, min(numbers), max(numbers), digest(data), data),
+                (run, staged, rows, min(numbers), max(numbers), of_bytes(data), data),
             )
 
     def _number(self, run: RunId, staged: int, series: Series, rows: int = 0, longest: int = 0) -> int:

@@ -34,12 +34,11 @@ def now() -> Instant:
 
 
 class Database:
-    """One connection to `archive.db`. What an archive can do is added by the classes that inherit from this one."""
+    """Asks over one connection to `archive.db`. Archive and TargetLedger, which share one, inherit from this class."""
 
-    def __init__(self, folder: Path, *, write: bool) -> None:
+    def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
         self.folder = folder
-        self._write = write
-        self._db = self._guarded(lambda: _connect(folder / "archive.db", write=write))
+        self._db = db
 
     @contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[None]:
@@ -102,14 +101,26 @@ class Database:
             raise self._explained(problem) from problem
 
     def _explained(self, problem: sqlite3.Error) -> ReplayError | sqlite3.Error:
-        code = getattr(problem, "sqlite_errorcode", 0) & 0xFF  # the upper bits only refine it
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "decode to UTF-8" in str(problem):
-            return IntegrityError(
-                f"archive {self.folder} is damaged ({problem}): restore it from a copy, or extract into a new folder"
-            )
-        if code in _HINTS:
-            return UserError(f"archive {self.folder}: {_HINTS[code]} ({problem})")
-        return problem
+        return _explained(problem, self.folder)
+
+
+def connected(folder: Path, *, write: bool) -> sqlite3.Connection:
+    """To the `archive.db` of a folder. Raises UserError, IntegrityError."""
+    try:
+        return _connect(folder / "archive.db", write=write)
+    except sqlite3.Error as problem:
+        raise _explained(problem, folder) from problem
+
+
+def _explained(problem: sqlite3.Error, folder: Path) -> ReplayError | sqlite3.Error:
+    code = getattr(problem, "sqlite_errorcode", 0) & 0xFF  # the upper bits only refine it
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "decode to UTF-8" in str(problem):
+        return IntegrityError(
+            f"archive {folder} is damaged ({problem}): restore it from a copy, or extract into a new folder"
+        )
+    if code in _HINTS:
+        return UserError(f"archive {folder}: {_HINTS[code]} ({problem})")
+    return problem
 
 
 def _connect(path: Path, *, write: bool) -> sqlite3.Connection:

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from azureml_replay.archive.codes import Codes
-from azureml_replay.archive.reading import HISTORY_LEFT_OUT, Reading
+from azureml_replay.archive.reading import BEFORE_ALL, EXTRACTED, HISTORY_LEFT_OUT, RUNS_TOGETHER, WANTED, Reading
 from azureml_replay.archive.records import details_of, job_of, unpack
 from azureml_replay.model import FileTotals, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.planning.history import History
 
-RUNS_TOGETHER = 100
 BYTES_TOGETHER = 1_000_000
 """Of documents as text: a recorded run has 3.6 KB, but the graph of one job may be a megabyte by itself."""
 
@@ -30,12 +29,8 @@ class _Row(NamedTuple):
     job_bytes: int
 
 
-_COLUMNS = (
-    "depth, born, id, unit, v.record, v.record_bytes, job.record, job.unknown, job.code, ifnull(job.record_bytes, 0)"
-)
-_FROM = "run join run_version v on v.run = id and v.generation = run.generation left join job on job.name = id"
-_WANTED = "selected and run.generation > 0"
-_BEFORE_ALL = (-1, -(2**63), "")
+_COLUMNS = "unit, v.record, v.record_bytes, job.record, job.unknown, job.code, ifnull(job.record_bytes, 0)"
+_FROM = f"{EXTRACTED} left join job on job.name = id"
 
 
 class Histories(Codes, Reading):
@@ -46,31 +41,25 @@ class Histories(Codes, Reading):
 
         Of each unit parents come first, siblings in the order of their creation.
         """
-        rows = self._rows() if roots is None else (row for root in roots for row in self._rows_of(root))
+        rows = self._rows() if roots is None else (row for root in roots for row in self._rows_of_unit(root))
         return (history for together in _together(rows) for history in self._histories(together))
 
     def history(self, run: RunId) -> History | None:
         """A run as extracted, None where it is not."""
-        sql = f"select {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
+        sql = f"select depth, born, id, {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
         return next(self._histories([_Row(*row) for row in self._all(sql, (run,))]), None)
 
     def _rows(self) -> Iterator[_Row]:
         sql = f"""
-            select age, unit, {_COLUMNS} from {_FROM}
-            where {_WANTED} and (age, unit, depth, born, id) > (?, ?, ?, ?, ?)
+            select age, unit, depth, born, id, {_COLUMNS} from {_FROM}
+            where {WANTED} and (age, unit, depth, born, id) > (?, ?, ?, ?, ?)
             order by age, unit, depth, born, id limit ?
         """  # noqa: S608  # our own words
-        rows = self._pages(sql, (), (-(2**63), "", *_BEFORE_ALL), RUNS_TOGETHER)
+        rows = self._pages(sql, (), (-(2**63), "", *BEFORE_ALL), RUNS_TOGETHER)
         return (_Row(*row) for _, _, *row in rows)
 
-    def _rows_of(self, root: RunId) -> Iterator[_Row]:
-        sql = f"""
-            select {_COLUMNS} from {_FROM}
-            where age = (select age from run where id = ?) and unit = ?
-              and {_WANTED} and (depth, born, id) > (?, ?, ?)
-            order by depth, born, id limit ?
-        """  # noqa: S608  # our own words
-        return (_Row(*row) for row in self._pages(sql, (root, root), _BEFORE_ALL, RUNS_TOGETHER))
+    def _rows_of_unit(self, root: RunId) -> Iterator[_Row]:
+        return (_Row(*row) for row in self._rows_of(root, _COLUMNS, _FROM))
 
     def _histories(self, rows: Sequence[_Row]) -> Iterator[History]:
         runs = [row.id for row in rows]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from azureml_replay.archive.ledger import Ledger
+from azureml_replay.archive.database import Database
 from azureml_replay.archive.reading import SELECTED_OMISSIONS
 from azureml_replay.archive.records import details_of, moment, unpack
-from azureml_replay.model import Finding, Omission, Run, RunId
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.model import Omission, Run, RunId
 
 _RUNS_PER_PAGE = 200
 _FIRST = (-(2**63), "", -1, -(2**63), "")
@@ -26,7 +25,7 @@ class Holding:
     bytes: int = 0
 
 
-class Overview(Ledger):
+class Overview(Database):
     """The part of an archive that the report reads beside `Reading`."""
 
     def overview(self) -> Iterator[tuple[Run, bool]]:
@@ -70,20 +69,7 @@ class Overview(Ledger):
         """
         return ((RunId(run), Holding(*counts)) for run, *counts in self._pages(sql, (), ("",)))
 
-    def findings_of(self, target: WorkspaceRef, run: RunId) -> list[Finding]:
-        """Of one run, in the order in which verify found them."""
-        rows = self._all(
-            "select what, kind, expected, actual from finding where target = ? and run = ? order by number",
-            (self._target(target), run),
-        )
-        return [Finding(run, *row) for row in rows]
-
-    def omissions_of(self, target: WorkspaceRef | None, run: RunId) -> list[Omission]:
-        """Of one run: what the archive lacks, then what the plan leaves out for that target."""
-        number = self._target(target) if target else None
-        rows = self._all(
-            f"select what, reason from ({SELECTED_OMISSIONS}) where run = ?1 union all "  # noqa: S608  # our own words
-            "select what, reason from planned_omission where target = ?2 and run = ?1",
-            (run, number),
-        )
+    def omissions_of(self, run: RunId) -> list[Omission]:
+        """What the archive lacks of one run."""
+        rows = self._all(f"select what, reason from ({SELECTED_OMISSIONS}) where run = ?", (run,))  # noqa: S608
         return [Omission(run, *row) for row in rows]

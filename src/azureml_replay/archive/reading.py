@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from azureml_replay.archive import series as codec
-from azureml_replay.archive.content import digest
 from azureml_replay.archive.database import Database
+from azureml_replay.archive.digests import of_bytes, of_chunk
+from azureml_replay.archive.items import Payload
 from azureml_replay.archive.records import ARTIFACT_COLUMNS, artifact_of, details_of, series_of, unpack
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Artifact, FileTotals, Omission, Points, Run, RunDetails, RunId, Series, SeriesKey
@@ -15,7 +17,13 @@ from azureml_replay.model import Artifact, FileTotals, Omission, Points, Run, Ru
 HISTORY_LEFT_OUT = "history left out by --metrics last"
 """The reason of a run that has only the last row of each name."""
 
-_RUNS_PER_PAGE = 100
+RUNS_TOGETHER = 100
+EXTRACTED = "run join run_version v on v.run = id and v.generation = run.generation"
+"""Runs with their documents, in SQL."""
+WANTED = "selected and run.generation > 0"
+BEFORE_ALL = (-1, -(2**63), "")
+"""Before the first run of a unit: depth, born, id."""
+
 _CHUNKS_PER_PAGE = 8
 """A full chunk is about 100 KB."""
 
@@ -54,14 +62,18 @@ class Reading(Database):
 
     def unit(self, root: RunId) -> Iterator[Run]:
         """The selected, extracted runs of a unit: parents first, siblings in the order of their creation."""
-        sql = """
-            select depth, born, id, record from run join run_version v on v.run = id and v.generation = run.generation
-            where age = (select age from run where id = ?) and unit = ?
-              and selected and run.generation > 0 and (depth, born, id) > (?, ?, ?)
-            order by depth, born, id limit ?
-        """
-        for *_, run, record in self._pages(sql, (root, root), (-1, -(2**63), ""), _RUNS_PER_PAGE):
+        for *_, run, record in self._rows_of(root, "record", EXTRACTED):
             yield details_of(run, unpack(record, f"run {run}")).run
+
+    def _rows_of(self, root: RunId, columns: str, rows: str) -> Iterator[Any]:
+        """Depth, born, id and `columns` of the selected, extracted runs of a unit, in the order of `unit`."""
+        sql = f"""
+            select depth, born, id, {columns} from {rows}
+            where age = (select age from run where id = ?) and unit = ?
+              and {WANTED} and (depth, born, id) > (?, ?, ?)
+            order by depth, born, id limit ?
+        """  # noqa: S608  # our own words
+        return self._pages(sql, (root, root), BEFORE_ALL, RUNS_TOGETHER)
 
     def unit_of(self, run: RunId) -> RunId | None:
         """The root of a run's unit; None for a run that the archive does not list."""
@@ -150,12 +162,14 @@ class Reading(Database):
         row = self._one("select generation from run where id = ?", (run,))
         return int(row[0]) if row else 0
 
-    def chunk_digests(self, run: RunId) -> dict[int, bytes]:
-        """By number: of its rows and of whose they are. Tells whether they were sent, also under another number."""
+    def chunk_payloads(self, run: RunId) -> dict[int, Payload]:
+        """By number. The digest is of its rows and of whose they are: a chunk is known by it under another number."""
         here = "join run on run.id = x.run and run.generation = x.generation where x.run = ?"
         names = self._all(f"select name, namespace, columns from series x {here} order by number", (run,))  # noqa: S608
-        chunks = self._all(f"select seq, digest, first_series, last_series from chunk x {here}", (run,))  # noqa: S608
-        return {seq: digest(told + repr(names[first : last + 1]).encode()) for seq, told, first, last in chunks}
+        chunks = self._all(f"select seq, rows, digest, first_series, last_series from chunk x {here}", (run,))  # noqa: S608
+        return {
+            seq: Payload(of_chunk(told, names[first : last + 1]), rows=rows) for seq, rows, told, first, last in chunks
+        }
 
     def _chunks(self, run: RunId, first: int, last: int) -> Iterator[tuple[int, Sequence[Points]]]:
         known = self._series(run)
@@ -169,7 +183,7 @@ class Reading(Database):
     def _pieces(
         self, run: RunId, known: Mapping[int, tuple[Series, int]], seq: int, expected: bytes, data: bytes
     ) -> Sequence[Points]:
-        if digest(data) != expected:
+        if of_bytes(data) != expected:
             raise IntegrityError(f"archive {self.folder}: chunk {seq} of run {run} is damaged: its digest differs")
         try:
             return codec.decode(data, lambda number: known[number][0])

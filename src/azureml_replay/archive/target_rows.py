@@ -5,39 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from azureml_replay.archive import series as codec
-from azureml_replay.archive.content import digest
-from azureml_replay.archive.ledger import Ledger
+from azureml_replay.archive.digests import of_bytes
+from azureml_replay.archive.of_target import OfTarget
 from azureml_replay.archive.records import series_of, series_row
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Differing, RunId
-from azureml_replay.workspace.place import WorkspaceRef
 
 
-class TargetRows(Ledger):
-    """The part of an archive that verify fills for runs with findings."""
+class TargetRows(OfTarget):
+    """The part of a target's ledger that verify fills for runs with findings."""
 
-    def put_target_points(self, target: WorkspaceRef, run: RunId, kept: Sequence[Differing]) -> None:
+    def put_target_points(self, run: RunId, kept: Sequence[Differing]) -> None:
         """Takes the place of the run's former ones. Repeatable."""
-        if not kept and next(self.target_points(target, run), None) is None:
+        if not kept and next(self.target_points(run), None) is None:
             return  # as for nearly every run
         with self._transaction():
-            owner = self._owner(target)
+            owner = self._owner()
             self._execute("delete from target_points where target = ? and run = ?", (owner, run))
             for number, one in enumerate(kept):
                 pieces = (one.held, one.expected, one.actual, one.absent, one.extra)
                 data = codec.encode(pieces, range(len(pieces)))
-                row = (owner, run, number, *series_row(one.series), one.rows, one.differing, digest(data), data)
+                row = (owner, run, number, *series_row(one.series), one.rows, one.differing, of_bytes(data), data)
                 self._execute("insert into target_points values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
-    def target_points(self, target: WorkspaceRef, run: RunId) -> Iterator[Differing]:
+    def target_points(self, run: RunId) -> Iterator[Differing]:
         """Of each series that differs, in the order of `put_target_points`. Raises IntegrityError."""
         rows = self._all(
             "select name, namespace, columns, ux_type, schema_id, rows, differing, digest, data from target_points "
             "where target = ? and run = ? order by number",
-            (self._target(target), run),
+            (self._number, run),
         )
         for *shape, count, differing, expected_digest, data in rows:
-            if digest(data) != expected_digest:
+            if of_bytes(data) != expected_digest:
                 raise IntegrityError(f"archive {self.folder}: the target's points of run {run} are damaged")
             series = series_of(*shape)
             held, expected, actual, absent, extra = codec.decode(data, lambda _, series=series: series)  # type: ignore[misc]
@@ -52,7 +51,7 @@ class TargetRows(Ledger):
                 extra=extra,
             )
 
-    def target_points_bytes(self, target: WorkspaceRef) -> int:
+    def target_points_bytes(self) -> int:
         """What all of them take."""
         sql = "select ifnull(sum(length(data)), 0) from target_points where target = ?"
-        return int(self._one(sql, (self._target(target),))[0])
+        return int(self._one(sql, (self._number,))[0])

@@ -76,7 +76,7 @@ def plan(
     """No network, nothing written. With `target`, by what replay or doctor saw it keep."""
     with Archive.open(folder, write=False) as archive:
         if target is not None:
-            options = as_kept(archive, target.ref, options)
+            options = as_kept(archive.ledger(target.ref), options)
         return summarize(planning.plan(archive, selection, options), archive.omissions(), archive.unknown())
 
 
@@ -144,7 +144,7 @@ async def verify(
             reading(archive, source, width, progress, needed=deep) as origin,
         ):
             with recorded(archive, "verify", source=origin, target=compared) as watch:
-                if submitted(archive, target.ref, selection):
+                if submitted(archive, archive.ledger(target.ref), selection):
                     return watch.did(
                         "verify",
                         await verify_synthetic(

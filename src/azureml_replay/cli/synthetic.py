@@ -135,7 +135,8 @@ def show(
 
     sums = DryRun()
     with Archive.open(folder, write=False) as archive:
-        for one, as_submitted in planned_trees(archive, target.ref if target else archive.source, selection, shape):
+        ledger = archive.ledger(target.ref if target else archive.source)
+        for one, as_submitted in planned_trees(archive, ledger, selection, shape):
             sums.add(one)
             for leaf in one.leaves():
                 laid = laid_out(archive, leaf, as_submitted.files)

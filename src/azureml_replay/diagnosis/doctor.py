@@ -70,10 +70,11 @@ async def diagnosed(
             rows = [asdict(row) for row in found.rows if row.side == side]
             archive.put_examination(subject.ref, side, rows)
     if target is not None and found.probe is not None:
-        known = archive.probe(target.ref)
+        ledger = archive.ledger(target.ref)
+        known = ledger.probe()
         # What the target held before our first write stays what it was then: later names may be ours.
         before = Probe.from_json(known).experiments if known is not None else found.probe.experiments
-        archive.put_probe(target.ref, replace(found.probe, experiments=before).to_json())
+        ledger.put_probe(replace(found.probe, experiments=before).to_json())
     return found
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import Receipt, State, file_item
+from azureml_replay.archive.digests import of_bytes, of_file
+from azureml_replay.archive.items import FileItem, Item, Payload
+from azureml_replay.archive.receipts import Receipt, State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.direct.attach import attached
@@ -39,8 +41,8 @@ class FilesSent:
     bytes: int
 
 
-Sending = Mapping[str, tuple[PutFile, bytes]]
-"""By path in the target: the file, and the digest that its receipt will have."""
+Sending = Mapping[str, tuple[PutFile, Payload]]
+"""By path in the target: the file, and what its receipt will say of it."""
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class FileSender:
     """Brings the files of one run at a time."""
 
     archive: Archive
+    ledger: TargetLedger
     supply: Supply
     target: Target
     progress: Progress
@@ -62,7 +65,7 @@ class FileSender:
 
         Repeatable. Raises Rejected, Unavailable, IntegrityError.
         """
-        receipts = self.archive.receipts(self.target.ref, step.source)
+        receipts = self.ledger.receipts(step.source)
         files = size = 0
         left = (
             (path, artifact)
@@ -73,10 +76,10 @@ class FileSender:
         made = [
             file
             for file in own_files(self.archive, step)
-            if not _is(receipts.get(file_item(file.path)), _digest_of(file))
+            if not _is(receipts.get(FileItem(file.path)), _payload_of(file))
         ]
         # Ours go with the first of the source's: 1.0 requests for entries a run, not 1.28 (benchmarks/verbs.py, small).
-        rest: Sending = {file.path: (file, _digest_of(file)) for file in made}
+        rest: Sending = {file.path: (file, _payload_of(file)) for file in made}
         while (batch := dict(islice(left, FILES_PER_REQUEST - len(rest)))) or rest:
             there = await self._attached(step, batch) if self.attach else {}
             batch = {path: one for path, one in batch.items() if path not in there}
@@ -94,15 +97,15 @@ class FileSender:
         for path, artifact in batch.items():
             if artifact.stored is not None and await attached(self.target, step, path, artifact):
                 there[path] = artifact.stored
-        self.archive.put_sent_files(self.target.ref, step.source, there)
-        items = {file_item(path): file_digest(stored) for path, stored in there.items()}
-        self.archive.mark(self.target.ref, step.source, items, State.SENT, durable=False)
+        self.ledger.put_sent_files(step.source, there)
+        items = {FileItem(path): _payload(stored) for path, stored in there.items()}
+        self.ledger.mark(step.source, items, State.SENT, durable=False)
         self.progress.done("files sent", len(there))
         return there
 
-    async def _stays(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[str, Receipt]) -> bool:
+    async def _stays(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[Item, Receipt]) -> bool:
         """True where the target's file is neither what was sent last nor what the source has now (sync.py)."""
-        receipt, sent = receipts.get(file_item(path)), self.archive.sent_file(self.target.ref, step.source, path)
+        receipt, sent = receipts.get(FileItem(path)), self.ledger.sent_file(step.source, path)
         if self.prefer is Prefer.SOURCE or receipt is None or receipt.state is not State.SENT or sent is None:
             return False
         there = await self.target.stored_file(place_of(step.run.id, path))
@@ -131,10 +134,10 @@ class FileSender:
         """One request for write URLs, then one copy a file. Answers what the source has no more as it was listed."""
         if not batch and not made:
             return set()
-        files: dict[str, tuple[PutFile, bytes]] = dict(made)
+        files: dict[str, tuple[PutFile, Payload]] = dict(made)
         for path, artifact in batch.items():
             if artifact.stored is not None:
-                files[path] = (await self.supply.file(artifact, path), file_digest(artifact.stored))
+                files[path] = (await self.supply.file(artifact, path), _payload(artifact.stored))
         refused = await self._put(step, files)
         for path, outcome in refused.items():
             if not await self.supply.look_again(batch[path], outcome):
@@ -143,14 +146,14 @@ class FileSender:
 
     async def _put(self, step: Step, files: Sending) -> dict[str, Refused]:
         """What was refused because of the source's file; raises for everything else."""
-        items = {file_item(path): digest for path, (_, digest) in files.items()}
-        self.archive.mark(self.target.ref, step.source, items, State.SENDING, durable=False)
+        items = {FileItem(path): payload for path, (_, payload) in files.items()}
+        self.ledger.mark(step.source, items, State.SENDING, durable=False)
         home, run = (step.lender.experiment, step.lender.there) if step.lender else (step.run.experiment, step.run.id)
         outcomes = await self.target.put_files(home, run, [file for file, _ in files.values()])
         sent = {path: as_stored(file) for path, (file, _) in files.items() if outcomes.get(path) is None}
-        self.archive.put_sent_files(self.target.ref, step.source, sent)
-        arrived = {file_item(path): items[file_item(path)] for path in files if outcomes.get(path) is None}
-        self.archive.mark(self.target.ref, step.source, arrived, State.SENT, durable=False)
+        self.ledger.put_sent_files(step.source, sent)
+        arrived = {item: payload for item, payload in items.items() if outcomes.get(item.path) is None}
+        self.ledger.mark(step.source, arrived, State.SENT, durable=False)
         self.progress.done("files sent", len(arrived))
         refused: dict[str, Refused] = {}
         for path, outcome in outcomes.items():
@@ -172,20 +175,19 @@ def place_of(run: RunId, path: str) -> Location:
     return Location(ARTIFACT_STORE, f"{RUN_FOLDER}dcid.{run}/{path}")
 
 
-def file_digest(stored: StoredFile) -> bytes:
-    """Names one state of a source's file: its ETag changes with every write."""
-    return hashlib.blake2b(f"{stored.etag}|{stored.size_bytes}|{stored.md5!r}".encode(), digest_size=16).digest()
+def _payload(stored: StoredFile) -> Payload:
+    return Payload(of_file(stored), size_bytes=stored.size_bytes)
 
 
-def _digest_of(file: NewFile | HeldFile) -> bytes:
+def _payload_of(file: NewFile | HeldFile) -> Payload:
     if isinstance(file, HeldFile):
-        return file_digest(file.stored)
-    return hashlib.blake2b(file.data, digest_size=16).digest()
+        return _payload(file.stored)
+    return Payload(of_bytes(file.data), size_bytes=len(file.data))
 
 
-def _arrived(receipts: Mapping[str, Receipt], path: str, artifact: Artifact) -> bool:
-    return artifact.stored is None or _is(receipts.get(file_item(path)), file_digest(artifact.stored))
+def _arrived(receipts: Mapping[Item, Receipt], path: str, artifact: Artifact) -> bool:
+    return artifact.stored is None or _is(receipts.get(FileItem(path)), _payload(artifact.stored))
 
 
-def _is(receipt: Receipt | None, digest: bytes) -> bool:
-    return receipt is not None and receipt.state is State.SENT and receipt.digest == digest
+def _is(receipt: Receipt | None, payload: Payload) -> bool:
+    return receipt is not None and receipt.is_of(payload.digest)

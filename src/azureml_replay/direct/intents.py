@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import points_item
+from azureml_replay.archive.items import ChunkItem, Item, Payload
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import RunId
-from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(slots=True)
@@ -17,9 +17,9 @@ class Intents:
     """Intents of runs that are sent side by side: those that come while the disk is waited for go down together."""
 
     archive: Archive
-    target: WorkspaceRef
-    waiting: dict[tuple[RunId, str], bytes] = field(default_factory=dict)
-    ahead: set[tuple[RunId, str]] = field(default_factory=set)
+    ledger: TargetLedger
+    waiting: dict[tuple[RunId, Item], Payload] = field(default_factory=dict)
+    ahead: set[tuple[RunId, Item]] = field(default_factory=set)
     """On the disk, and not sent by this process yet: the target need not be asked."""
 
     def mark_ahead(self, runs: Iterable[RunId]) -> None:
@@ -27,25 +27,27 @@ class Intents:
 
         Of a run of many chunks all would be unsettled after a kill, where a few were begun: those go down as they come.
         """
-        items = {
-            (run, points_item(seq)): digest
+        items: dict[tuple[RunId, Item], Payload] = {
+            (run, ChunkItem(seq)): payload
             for run in runs
-            if len(digests := self.archive.chunk_digests(run)) == 1
-            and not any(item.startswith(points_item("")) for item in self.archive.receipts(self.target, run))
-            for seq, digest in digests.items()
+            if len(payloads := self.archive.chunk_payloads(run)) == 1
+            and not any(isinstance(item, ChunkItem) for item in self.ledger.receipts(run))
+            for seq, payload in payloads.items()
         }
         if items:
-            self.archive.mark_sending(self.target, items)
+            self.ledger.mark_sending(items)
             self.ahead.update(items)
 
-    async def mark(self, run: RunId, items: Mapping[str, bytes]) -> None:
+    async def mark(self, run: RunId, items: Mapping[ChunkItem, Payload]) -> None:
         """On the disk when this returns."""
-        due = {(run, item): digest for item, digest in items.items() if (run, item) not in self.ahead}
+        due: dict[tuple[RunId, Item], Payload] = {
+            (run, item): payload for item, payload in items.items() if (run, item) not in self.ahead
+        }
         self.ahead.difference_update((run, item) for item in items)
         if not due:
             return
         self.waiting.update(due)
         await asyncio.sleep(0)  # whoever is ready too adds theirs first
         if due.keys() & self.waiting.keys():
-            self.archive.mark_sending(self.target, self.waiting)
+            self.ledger.mark_sending(self.waiting)
             self.waiting.clear()

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import State, points_item
+from azureml_replay.archive.items import ChunkItem
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.missing import Missing
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Points, Series, SeriesKey
@@ -20,6 +21,7 @@ class MissingPoints:
     """Asks about one run. Repeatable."""
 
     archive: Archive
+    ledger: TargetLedger
     target: Target
     step: Step
 
@@ -57,10 +59,10 @@ class MissingPoints:
     def _sent_before(self, seq: int) -> Iterator[Points]:
         """Rows of other chunks that are in the target already: equal rows there are theirs, not this chunk's."""
         run = self.step.source
-        receipts, digests = self.archive.receipts(self.target.ref, run), self.archive.chunk_digests(run)
-        for other, digest in digests.items():
-            receipt = receipts.get(points_item(other))
-            if other != seq and receipt and receipt.state is State.SENT and receipt.digest == digest:
+        receipts = self.ledger.receipts(run)
+        for other, payload in self.archive.chunk_payloads(run).items():
+            receipt = receipts.get(ChunkItem(other))
+            if other != seq and receipt and receipt.is_of(payload.digest):
                 yield from self.archive.chunk(run, other)
 
     def _pieces(self, seq: int) -> list[Points]:

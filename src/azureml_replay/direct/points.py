@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
-from azureml_replay.archive.ledger import Receipt, State, points_item
+from azureml_replay.archive.items import ChunkItem, Item, Payload
+from azureml_replay.archive.receipts import Receipt, State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
@@ -31,6 +33,7 @@ class PointSender:
     """Sends the rows of runs."""
 
     archive: Archive
+    ledger: TargetLedger
     target: Target
     progress: Progress
     intents: Intents
@@ -43,12 +46,14 @@ class PointSender:
         """
         if not step.series:
             return 0
-        digests = self.archive.chunk_digests(step.source)
-        receipts = self.archive.receipts(self.target.ref, step.source)
+        payloads = self.archive.chunk_payloads(step.source)
+        receipts = self.ledger.receipts(step.source)
         receipts = {item: one for item, one in receipts.items() if (step.source, item) not in self.intents.ahead}
-        standing = Standing.of(receipts, digests)
-        sending = _Sending(self, step, digests)
+        standing = Standing.of(receipts, {seq: payload.digest for seq, payload in payloads.items()})
+        sending = _Sending(self, step, payloads)
         sending.settle(standing.moved)
+        if standing.left:
+            self.ledger.forget(step.source, map(ChunkItem, standing.left))
         begun = await sending.begun(standing.due if ask or standing.strange else standing.begun)
         for seq in begun:
             await sending.complete(seq)
@@ -62,7 +67,7 @@ class _Sending:
 
     by: PointSender
     step: Step
-    digests: Mapping[int, bytes]
+    payloads: Mapping[int, Payload]
     """Of its chunks."""
     rows: int = 0
     """Sent so far."""
@@ -118,7 +123,7 @@ class _Sending:
 
     @property
     def _missing(self) -> MissingPoints:
-        return MissingPoints(self.by.archive, self.by.target, self.step)
+        return MissingPoints(self.by.archive, self.by.ledger, self.by.target, self.step)
 
     async def _append(self, rows: Sequence[Points]) -> None:
         """One request."""
@@ -131,13 +136,13 @@ class _Sending:
         self.by.progress.done("points sent", count)
 
     async def _intend(self, seqs: Collection[int]) -> None:
-        await self.by.intents.mark(self.step.source, {points_item(seq): self.digests[seq] for seq in seqs})
+        await self.by.intents.mark(self.step.source, {ChunkItem(seq): self.payloads[seq] for seq in seqs})
 
     def settle(self, seqs: Collection[int]) -> None:
         """All rows of these chunks are there."""
         if seqs:
-            items = {points_item(seq): self.digests[seq] for seq in seqs}
-            self.by.archive.mark(self.by.target.ref, self.step.source, items, State.SENT, durable=False)
+            items = {ChunkItem(seq): self.payloads[seq] for seq in seqs}
+            self.by.ledger.mark(self.step.source, items, State.SENT, durable=False)
 
 
 def _joined(rows: Sequence[Points]) -> Iterator[Points]:
@@ -165,21 +170,35 @@ class Standing:
     """Of those due: rows of them may have arrived."""
     strange: bool
     """Rows went out, or may have, that are now in other chunks or in none: the run has changed."""
+    left: tuple[int, ...] = ()
+    """Numbers that no chunk has any more, of receipts whose rows are among those moved."""
 
     @classmethod
-    def of(cls, receipts: Mapping[str, Receipt], digests: Mapping[int, bytes]) -> Standing:
+    def of(cls, receipts: Mapping[Item, Receipt], digests: Mapping[int, bytes]) -> Standing:
         """From the receipts of a run, by item, and the digests of its chunks."""
-        points = [one for item, one in receipts.items() if item.startswith(points_item(""))]
-        sent = Counter(one.digest for one in points if one.state is State.SENT)
-        unsettled = {one.digest for one in points if one.state is State.SENDING}
+        points = {item.seq: one for item, one in receipts.items() if isinstance(item, ChunkItem)}
+        sent = Counter(one.digest for one in points.values() if one.state is State.SENT)
+        unsettled = {one.digest for one in points.values() if one.state is State.SENDING}
         moved, due = list[int](), list[int]()
         for seq, digest in digests.items():
             if not sent[digest]:
                 due.append(seq)
                 continue
             sent[digest] -= 1
-            own = receipts.get(points_item(seq))
-            if own is None or own.state is not State.SENT or own.digest != digest:
+            own = points.get(seq)
+            if own is None or not own.is_of(digest):
                 moved.append(seq)
         strange = any(sent.values()) or bool(unsettled - {digests[seq] for seq in due})
-        return cls(moved, due, [seq for seq in due if digests[seq] in unsettled], strange)
+        begun = [seq for seq in due if digests[seq] in unsettled]
+        return cls(moved, due, begun, strange, cls._left(points, [digests[seq] for seq in moved], digests))
+
+    @staticmethod
+    def _left(points: Mapping[int, Receipt], moved: Sequence[bytes], digests: Mapping[int, bytes]) -> tuple[int, ...]:
+        """As many receipts as chunks have moved: those of rows that are in no chunk now stay."""
+        waiting = Counter(moved)
+        left = []
+        for seq, one in points.items():
+            if seq not in digests and one.state is State.SENT and one.digest is not None and waiting[one.digest] > 0:
+                waiting[one.digest] -= 1
+                left.append(seq)
+        return tuple(left)

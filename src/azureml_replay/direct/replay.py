@@ -13,14 +13,17 @@ from enum import Enum
 from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CREATE, UNDONE, WHOLE, State
+from azureml_replay.archive.digests import of_whole
+from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.direct.experiments import send_experiments
 from azureml_replay.direct.files import FileSender
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender
 from azureml_replay.direct.reused import Borrowers
-from azureml_replay.direct.runs import RunSender, digest, ending_digest, run_digest
+from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, told_once
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
@@ -32,7 +35,6 @@ from azureml_replay.selection import Selection
 from azureml_replay.target.profile import as_kept, ready
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
-from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
@@ -101,19 +103,21 @@ async def replay(
     UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file. A run that
     fails is recorded and left to the next call.
     """
-    probe = await ready(archive, target)
+    probe, ledger = await ready(archive, target), archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
-    archive.put_file_choice(target.ref, asdict(options.plan.files))
-    options = replace(options, plan=as_kept(archive, target.ref, options.plan))
+    ledger.put_file_choice(asdict(options.plan.files))
+    options = replace(options, plan=as_kept(ledger, options.plan))
     if options.new_ids:
         for root in planned_units(archive, selection):
-            _rename(archive, target.ref, root)
+            _rename(archive, ledger, root)
+    if older := ledger.incomparable():
+        progress.say(f"an older version sent {older:,} of the runs: the target is asked once what it holds of them")
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
-    files = FileSender(archive, Supply(archive, source), target, progress, options.prefer, options.attach)
-    points = PointSender(archive, target, progress, Intents(archive, target.ref))
-    replaying = _Replaying(archive, target, options, progress, width, points, files, late=probe.late)
+    files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
+    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger))
+    replaying = _Replaying(archive, ledger, target, options, progress, width, points, files, late=probe.late)
     steps = plan(archive, selection, options.plan)
-    borrowers = Borrowers(archive, target.ref)
+    borrowers = Borrowers(archive, ledger)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(borrowers.ready(window))
         del window  # or two are held while the next one is made: 10 MB
@@ -122,19 +126,20 @@ async def replay(
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
         del window
-    await send_experiments(archive, target, selection, existing=frozenset(probe.experiments))
+    await send_experiments(archive, ledger, target, selection, existing=frozenset(probe.experiments))
     return replaying.result()
 
 
-def _rename(archive: Archive, target: WorkspaceRef, root: RunId) -> None:
+def _rename(archive: Archive, ledger: TargetLedger, root: RunId) -> None:
     """New ids for the runs of a unit that have not gone out under their own."""
-    unsent = [run.id for run in archive.unit(root) if archive.receipt(target, run.id, CREATE) is None]
-    archive.bind(target, {run: new_id(archive.source, run, target) for run in unsent})
+    unsent = [run.id for run in archive.unit(root) if ledger.receipt(run.id, RunItem.CREATE) is None]
+    ledger.bind({run: new_id(archive.source, run, ledger.target) for run in unsent})
 
 
 @dataclass(slots=True)
 class _Replaying:
     archive: Archive
+    ledger: TargetLedger
     target: Target
     options: ReplayOptions
     progress: Progress
@@ -155,7 +160,7 @@ class _Replaying:
     runs: RunSender = field(init=False)
 
     def __post_init__(self) -> None:
-        self.runs = RunSender(self.archive, self.target, self.options.prefer, self._fail, self.late)
+        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.late)
 
     def result(self) -> Replayed:
         return Replayed(
@@ -189,8 +194,8 @@ class _Replaying:
             steps = await self._renamed(steps, window[-1].unit)
         steps = [step for step in steps if step.unit not in self.conflicts]
         for step in steps:
-            if self.archive.receipt(self.target.ref, step.source, UNDONE):
-                self.archive.forget(self.target.ref, step.source, [UNDONE])
+            if self.ledger.receipt(step.source, RunItem.UNDONE):
+                self.ledger.forget(step.source, [RunItem.UNDONE])
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(_batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
@@ -202,13 +207,11 @@ class _Replaying:
     # Receipts
 
     def _is_whole(self, step: Step) -> bool:
-        receipt = self.archive.receipt(self.target.ref, step.source, WHOLE)
-        return receipt is not None and receipt.state is State.SENT and receipt.digest == self._whole(step)
+        return self.ledger.has_sent(step.source, RunItem.WHOLE, self._whole(step))
 
     def _whole(self, step: Step) -> bytes:
-        """Names all that a step sends; the extraction's generation stands for its points and files."""
         generation = self.archive.generation(step.source)
-        return digest(run_digest(step.run), ending_digest(step.run), generation, step.own_files, step.files)
+        return of_whole(step.run, generation=generation, own_files=step.own_files, files=step.files)
 
     # Ids
 
@@ -223,7 +226,7 @@ class _Replaying:
         asked = {step.source: step.unit for step in steps if step.unit != before and not self.runs.is_current(step)}
         if last in asked.values():
             rest = (run.id for run in self.archive.unit(last))
-            asked |= {run: last for run in rest if self.archive.receipt(self.target.ref, run, CREATE) is None}
+            asked |= {run: last for run in rest if self.ledger.receipt(run, RunItem.CREATE) is None}
         ids = iter(asked)
         batches = iter(lambda: list(islice(ids, RUNS_PER_REQUEST)), [])
         await for_each(batches, lambda batch: self._check(batch, asked), self.width)
@@ -248,7 +251,7 @@ class _Replaying:
         self.conflicts.clear()
         self.absent = None
         for unit in units:
-            _rename(self.archive, self.target.ref, unit)
+            _rename(self.archive, self.ledger, unit)
         again = {step.source: step for unit in units for step in plan_unit(self.archive, unit, self.options.plan)}
         steps = [again.get(step.source, step) for step in steps]
         await self._check_ids(steps, last)
@@ -258,7 +261,7 @@ class _Replaying:
 
     async def _create(self, batch: Sequence[Step]) -> None:
         for step in batch:
-            if step.run.parent and self.archive.source_id(self.target.ref, step.run.parent) in self.failed:
+            if step.run.parent and self.ledger.source_id(step.run.parent) in self.failed:
                 self._fail(step.source, f"its parent {step.run.parent} failed")
             elif step.lender and self.may_come(step.lender.source):
                 self._fail(step.source, f"it shows the files of {step.lender.source}, which is not there yet")
@@ -267,7 +270,7 @@ class _Replaying:
     async def _finish(self, batch: Sequence[Step]) -> None:
         there = await self.runs.finish(batch)
         whole = [step for step in there if not self._kept(step.source)]
-        self.archive.mark_runs(self.target.ref, WHOLE, {step.source: self._whole(step) for step in whole}, State.SENT)
+        self.ledger.mark_runs(RunItem.WHOLE, {step.source: self._whole(step) for step in whole}, State.SENT)
         self.progress.done("runs replayed", len(there))
 
     # Contents

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CREATE, State
+from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import RunId
 from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
 from azureml_replay.planning.reuse import Lent
 from azureml_replay.target.profile import presumed
-from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class Borrowers:
     """The steps of one replay that came before their lenders, and what is below them."""
 
     archive: Archive
-    target: WorkspaceRef
+    ledger: TargetLedger
     held: dict[RunId, set[RunId]] = field(default_factory=dict)
     """By unit."""
 
@@ -34,17 +35,17 @@ class Borrowers:
 
     def settled_but(self, may_come: Callable[[RunId], bool]) -> Lent:
         """As `presumed`, once nothing more is sent: a lender that is not there, nor `may_come` later, lends nothing."""
-        known = presumed(self.archive, self.target)
+        known = presumed(self.ledger)
         return lambda run, lender: known(run, lender) and (self._is_there(lender) or may_come(lender))
 
     def _hold(self, step: Step) -> bool:
         held = self.held.get(step.unit, set())
-        below = step.run.parent and self.archive.source_id(self.target, step.run.parent) in held
+        below = step.run.parent and self.ledger.source_id(step.run.parent) in held
         if below or (step.lender and not self._is_there(step.lender.source)):
             self.held.setdefault(step.unit, held).add(step.source)
             return True
         return False
 
     def _is_there(self, lender: RunId) -> bool:
-        receipt = self.archive.receipt(self.target, lender, CREATE)
+        receipt = self.ledger.receipt(lender, RunItem.CREATE)
         return receipt is not None and receipt.state is State.SENT

@@ -6,12 +6,13 @@ edited there since stays.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CONTAINER, CREATE, FINISH, State
+from azureml_replay.archive import digests
+from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import (
     BEGUN,
     HIDDEN,
@@ -27,7 +28,6 @@ from azureml_replay.comparison.three_way import (
 )
 from azureml_replay.errors import Remedy, ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
-from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
@@ -47,7 +47,7 @@ class _Ending:
 class RunSender:
     """Writes runs of one experiment at a time. Everything here is repeatable."""
 
-    archive: Archive
+    ledger: TargetLedger
     target: Target
     prefer: Prefer
     fail: Callable[[RunId, str, Remedy | None], None]
@@ -63,25 +63,24 @@ class RunSender:
 
     def is_current(self, step: Step) -> bool:
         """True where neither `create` nor `finish` would send anything."""
-        made = self._is(step.source, CREATE, run_digest(step.run))
-        return made and self._is(step.source, FINISH, ending_digest(step.run))
+        return self._is_created(step) and self._is_finished(step)
 
     async def create(self, steps: Sequence[Step]) -> None:
         """What runs carry, their state aside."""
-        left = [step for step in steps if not self._is(step.source, CREATE, run_digest(step.run))]
+        left = [step for step in steps if not self._is_created(step)]
         await self._put([step for step in left if step.source not in self.known])
         await self._update([step for step in left if step.source in self.known])
 
     async def finish(self, steps: Sequence[Step]) -> Sequence[Step]:
         """How runs ended, and whether they are archived. Answers which of them are there now."""
-        left = [step for step in steps if not self._is(step.source, FINISH, ending_digest(step.run))]
+        left = [step for step in steps if not self._is_finished(step)]
         if left:
-            self._mark(FINISH, left, State.SENDING)
+            self._mark(RunItem.FINISH, left, State.SENDING)
             endings = {step.source: self._ending(step) for step in left}
             there = await self._hide(left, endings, hidden=False)  # an event may not move what is hidden
             there = await self._hide(await self._tell(there, endings), endings, hidden=True)
             self._remember(there, {run: ending.stay for run, ending in endings.items()}, state=True)
-            self._mark(FINISH, there, State.SENT)
+            self._mark(RunItem.FINISH, there, State.SENT)
             lacking = {step.source for step in left} - {step.source for step in there}
             return [step for step in steps if step.source not in lacking]
         return steps
@@ -92,12 +91,12 @@ class RunSender:
         if not steps:
             return
         self._lend(steps, State.SENDING)  # first: without it, what has been created has a container of its own
-        self._mark(CREATE, steps, State.SENDING)
+        self._mark(RunItem.CREATE, steps, State.SENDING)
         put = self.target.put_runs(steps[0].run.experiment, [step.run for step in steps])
         arrived = await self._arrived(put, steps)
         self._lend(arrived, State.SENT)
         self._remember(arrived, {}, state=False)
-        self._mark(CREATE, arrived, State.SENT)
+        self._mark(RunItem.CREATE, arrived, State.SENT)
         self.count += len(arrived)
 
     async def _update(self, steps: Sequence[Step]) -> None:
@@ -108,13 +107,13 @@ class RunSender:
         changing = [step for step in steps if brings(updates[step.source], self.known[step.source])]
         there = [step for step in steps if step not in changing]
         if changing:
-            self._mark(CREATE, changing, State.SENDING)
+            self._mark(RunItem.CREATE, changing, State.SENDING)
             update = self.target.update_runs(changing[0].run.experiment, [updates[step.source] for step in changing])
             arrived = await self._arrived(update, changing)
             self.count += len(arrived)
             there += arrived
         self._remember(there, stay, state=False)
-        self._mark(CREATE, there, State.SENT)
+        self._mark(RunItem.CREATE, there, State.SENT)
 
     def _merged(self, step: Step, stay: frozenset[str]) -> Run:
         """Properties are immutable: what a run of ours says already stays as it is."""
@@ -123,7 +122,7 @@ class RunSender:
 
     def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
         """Names whose value in the target stays; conflicts among them are noted."""
-        told = fates(step.run, self.known[step.source], self.archive.sent(self.target.ref, step.source))
+        told = fates(step.run, self.known[step.source], self.ledger.sent(step.source))
         told = {name: fate for name, fate in told.items() if (name in BEGUN) == of_state}
         stay = kept(told, self.prefer)
         if conflicts := {name for name in stay if told[name] is Fate.CONFLICT}:
@@ -182,33 +181,34 @@ class RunSender:
 
     # Receipts
 
-    def _is(self, run: RunId, item: str, digest: bytes) -> bool:
-        receipt = self.archive.receipt(self.target.ref, run, item)
-        return receipt is not None and receipt.state is State.SENT and receipt.digest == digest
+    def _is_created(self, step: Step) -> bool:
+        return self.ledger.has_sent(step.source, RunItem.CREATE, digests.of_run(step.run))
 
-    def _mark(self, item: str, steps: Sequence[Step], state: State) -> None:
+    def _is_finished(self, step: Step) -> bool:
+        return self.ledger.has_sent(step.source, RunItem.FINISH, digests.of_ending(step.run))
+
+    def _mark(self, item: RunItem, steps: Sequence[Step], state: State) -> None:
         """A run that kept a value of the target gets a digest that no later call takes for its own."""
-        of = run_digest if item == CREATE else ending_digest
-        digests = {
-            step.source: digest("kept", of(step.run)) if step.source in self.kept else of(step.run) for step in steps
-        }
-        self.archive.mark_runs(self.target.ref, item, digests, state)
+        of = digests.of_run if item is RunItem.CREATE else digests.of_ending
+        made = {step.source: of(step.run) for step in steps}
+        kept_now = {run: digests.of_kept(digest) for run, digest in made.items() if run in self.kept}
+        self.ledger.mark_runs(item, {**made, **kept_now}, state)
 
     def _lend(self, steps: Sequence[Step], state: State) -> None:
-        lent = {step.source: digest(step.run.container) for step in steps if step.run.container}
+        lent = {step.source: digests.of_container(step.run.container) for step in steps if step.run.container}
         if lent:
-            self.archive.mark_runs(self.target.ref, CONTAINER, lent, state)
+            self.ledger.mark_runs(RunItem.CONTAINER, lent, state)
 
     def _remember(self, steps: Sequence[Step], stay: Mapping[RunId, frozenset[str]], *, state: bool) -> None:
         values = {}
         for step in steps:
-            before = self.archive.sent(self.target.ref, step.source)
+            before = self.ledger.sent(step.source)
             values[step.source] = sent_now(step.run, before, stay.get(step.source, frozenset()), state=state)
             if step.run.typed and step.source not in self.known and not state:
                 values[step.source][RUN_TYPE] = step.run.kind
             if state:  # points went before
                 values[step.source] |= {f"metric {series.key.name}": True for series, _ in step.series}
-        self.archive.put_sent(self.target.ref, values)
+        self.ledger.put_sent(values)
 
     async def _arrived(self, request: Awaitable[Mapping[RunId, Outcome]], steps: Sequence[Step]) -> list[Step]:
         """What a bulk request brought; the per-run boundary for what it did not."""
@@ -228,21 +228,3 @@ def _is_later(run: Run, there: Run) -> bool:
     """True where events would tell the target something of a run that is under way in both."""
     told = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
     return any(told)
-
-
-def run_digest(run: Run) -> bytes:
-    """Names what `put_runs` writes. Lineage is left out: it tells our version, and may not change once written."""
-    properties = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY}
-    sent = (run.parent, run.experiment, run.display_name, run.description, properties, run.tags, run.parameters)
-    shared = (run.container,) if run.container else ()
-    return digest(*sent, run.inputs, run.outputs, run.input_datasets, run.output_datasets, *shared)
-
-
-def ending_digest(run: Run) -> bytes:
-    """Names what `finish_runs` writes."""
-    return digest(run.status, run.start, run.end, run.error, run.error_origin, run.hidden)
-
-
-def digest(*values: object) -> bytes:
-    """Equal for equal values, in 16 bytes."""
-    return hashlib.blake2b(repr(values).encode(), digest_size=16).digest()

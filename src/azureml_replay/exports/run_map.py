@@ -45,11 +45,12 @@ def mapped(archive: Archive, target: WorkspaceRef | None = None) -> Iterator[Map
 
 
 def _of(archive: Archive, target: WorkspaceRef) -> Iterator[Mapped]:
+    ledger = archive.ledger(target)
     here, there = archive.studio(archive.source), archive.studio(target)
     for row in archive.listing():
         if not row.extracted:
             continue
-        stands = archive.stands_for(target, row.id)
+        stands = ledger.stands_for(row.id)
         yield Mapped(
             source_id=row.id,
             target_id=stands,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Artifact, AssetReference, Finding, Json, Run, RunId
 from azureml_replay.planning.lineage import TAG, lineage_of
@@ -28,15 +29,16 @@ class Details:
     """Reads runs one at a time."""
 
     archive: Archive
-    target: WorkspaceRef | None
+    ledger: TargetLedger | None
     verified: frozenset[str]
     studio: Mapping[WorkspaceRef, str | None]
 
     def of(self, run_id: RunId, numbers: Numbers) -> Detail:
         """Raises IntegrityError where the archive is damaged."""
         run = self.archive.run(run_id)
-        findings = self.archive.findings_of(self.target, run_id) if self.target else []
-        omissions = tuple((one.what, one.reason) for one in self.archive.omissions_of(self.target, run_id))
+        findings = self.ledger.findings_of(run_id) if self.ledger else []
+        planned = self.ledger.planned_omissions_of(run_id) if self.ledger else []
+        omissions = tuple((one.what, one.reason) for one in (*self.archive.omissions_of(run_id), *planned))
         told = tuple((one.what, one.kind, _timed(one.expected), _timed(one.actual)) for one in findings)
         if run is None:
             return Detail(id=run_id, facts=(), links=(), findings=told, omissions=omissions)
@@ -64,19 +66,20 @@ class Details:
 
     def _there(self, run: RunId) -> RunId | None:
         """The run of the target, where it was written or read."""
-        if self.target is None:
+        if self.ledger is None:
             return None
-        written = self.archive.target_id(self.target, run) or run
-        return written if run in self.verified or self.archive.receipts(self.target, run) else None
+        written = self.ledger.target_id(run) or run
+        return written if run in self.verified or self.ledger.receipts(run) else None
 
     def _state(self, run: RunId, findings: Iterable[Finding]) -> MetricFindings:
-        if self.target is None or run not in self.verified:
+        if self.ledger is None or run not in self.verified:
             return MetricFindings(verified=False)
         named = tuple(one.what for one in findings if one.what == "run" or one.what.startswith("metric "))
-        return MetricFindings(True, tuple(self.archive.target_points(self.target, run)), named)
+        return MetricFindings(True, tuple(self.ledger.target_points(run)), named)
 
     def _links(self, run: RunId, there: RunId | None) -> Iterable[Pair]:
-        for side, workspace, name in (("source", self.archive.source, run), ("target", self.target, there)):
+        target = self.ledger.target if self.ledger else None
+        for side, workspace, name in (("source", self.archive.source, run), ("target", target, there)):
             address = self.studio.get(workspace) if workspace else None
             if workspace and name and address and address.startswith("https://"):
                 yield side, run_url(address, workspace, name)

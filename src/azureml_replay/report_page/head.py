@@ -10,6 +10,7 @@ from itertools import chain
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
@@ -56,10 +57,11 @@ class Sums:
         return sums
 
 
-def head(archive: Archive, target: WorkspaceRef | None, rows: Sequence[TreeRow], known: Known, extent: Extent) -> Head:
+def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow], known: Known, extent: Extent) -> Head:
     """Everything on top."""
     sums = Sums.of(rows, known)
-    loose = Loose.of(archive, target, known, {row.id for row in rows})
+    target = ledger.target if ledger else None
+    loose = Loose.of(archive, ledger, known, {row.id for row in rows})
     sessions = archive.sessions()
     busiest = next((one for one in reversed(sessions) if one.traffic), None)
     good, sentence = verdict(sums, target)
@@ -95,10 +97,10 @@ class Loose:
     omissions: tuple[tuple[str, str, str], ...]
 
     @classmethod
-    def of(cls, archive: Archive, target: WorkspaceRef | None, known: Known, ours: set[str]) -> Loose:
+    def of(cls, archive: Archive, ledger: TargetLedger | None, known: Known, ours: set[str]) -> Loose:
         """Of experiments, jobs without a run, runs that are not selected, and the workspace."""
-        findings = [one for one in archive.findings(target) if one.run not in ours] if target else []
-        planned = archive.planned_omissions(target) if target else ()
+        findings = [one for one in ledger.findings() if one.run not in ours] if ledger else []
+        planned = ledger.planned_omissions() if ledger else ()
         every = chain(archive.omissions(), planned) if known.omissions.keys() - ours else ()
         return cls(
             tuple((one.what, one.kind, one.expected, one.actual) for one in findings),

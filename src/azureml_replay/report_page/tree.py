@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Run, RunId
 from azureml_replay.progress import Progress
@@ -29,16 +30,16 @@ class Known:
     """Files of verified runs that have no checksum to compare: sizes alone are equal."""
 
     @classmethod
-    def of(cls, archive: Archive, target: WorkspaceRef | None) -> Known:
+    def of(cls, archive: Archive, ledger: TargetLedger | None) -> Known:
         """Without a target there are only the archive's own omissions."""
         omissions, reasons = Counter[str](), Counter[str]()
-        for omission in chain(archive.omissions(), archive.planned_omissions(target) if target else ()):
+        for omission in chain(archive.omissions(), ledger.planned_omissions() if ledger else ()):
             omissions[omission.run] += 1
             reasons[omission.reason] += 1
-        if target is None:
+        if ledger is None:
             return cls(Counter(), omissions, reasons, frozenset())
-        findings = Counter[str](finding.run for finding in archive.findings(target))
-        compared = {one.run: one.counts.get("unverifiable", 0) for one in archive.verifications(target)}
+        findings = Counter[str](finding.run for finding in ledger.findings())
+        compared = {one.run: one.counts.get("unverifiable", 0) for one in ledger.verifications()}
         return cls(findings, omissions, reasons, frozenset(compared), sum(compared.values()))
 
 

@@ -76,11 +76,12 @@ def report(
     if shards and output.is_file():
         raise UserError(f"{output} is a file: name a folder, or leave --shards out")
     there = _target(archive, target)
-    known = Known.of(archive, there)
+    ledger = archive.ledger(there) if there else None
+    known = Known.of(archive, ledger)
     ordered = rows(archive, there, known, progress)
     tree = index(ordered)
     studio = {ref: archive.studio(ref) for ref in (archive.source, there) if ref}
-    details = Details(archive, there, known.verified, studio)
+    details = Details(archive, ledger, known.verified, studio)
     page = output / "index.html" if shards else output
     with ExitStack() as stack:
         file = stack.enter_context(_writing(page))
@@ -89,7 +90,7 @@ def report(
         blocks = _put_blocks(details, by_priority(ordered), tree, put, progress)
         left_out = sum(place < 0 for place in tree.place)
         extent = Extent(left_out=left_out, max_bytes=max_bytes, sharded=shards, blocks=blocks)
-        top = head(archive, there, ordered, known, extent)
+        top = head(archive, ledger, ordered, known, extent)
         file.write(html.opening(bundle, top))
         held.seek(0)
         while piece := held.read(COPIED_AT_ONCE):

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import State
+from azureml_replay.archive.items import JobItem, RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import PlanOptions, Step, plan_unit, planned_units, reusing
@@ -17,16 +19,9 @@ from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.tree.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.trials import TrialChoice
-from azureml_replay.workspace.place import WorkspaceRef
 
-JOB = "job"
-"""The receipt's item, of a source run: its detail names the job, or the run, that stands for it in the target."""
 ANY_LENGTH = sys.maxsize
 """Of names, for planning: a job has its files at other places, and `places.py` knows how long they may be there."""
-PUT = "job put/"
-"""Before a job's name: the receipt's item, of the root run, of every job that was put for it, the failed ones too."""
-SHAPE = "job shape"
-"""The receipt's item, of the root run: its detail says which shape was submitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +44,11 @@ class SyntheticReplayOptions:
 
 
 def planned_trees(
-    archive: Archive, target: WorkspaceRef, selection: Selection, given: Shape | None
+    archive: Archive, ledger: TargetLedger, selection: Selection, given: Shape | None
 ) -> Iterator[tuple[Tree, Shape]]:
     """Unit by unit. A unit that was submitted keeps the shape it had then; without `given`, others are left out."""
     for root in planned_units(archive, selection):
-        shape = shape_of(archive, target, root) or given
+        shape = shape_of(ledger, root) or given
         if shape is not None:
             files = FileChoice(artifacts=shape.files.artifacts)
             limits = replace(shape.tree.limits, artifact_path=ANY_LENGTH, blob_name=ANY_LENGTH)
@@ -72,14 +67,14 @@ def counted(archive: Archive, step: Step, choice: FileChoice) -> Step:
     return replace(step, files=len(sizes), bytes=sum(sizes))
 
 
-def submitted(archive: Archive, target: WorkspaceRef, selection: Selection) -> bool:
+def submitted(archive: Archive, ledger: TargetLedger, selection: Selection) -> bool:
     """True where a unit of the selection was submitted as a job: then that is what is verified."""
-    return any(shape_of(archive, target, root) for root in planned_units(archive, selection))
+    return any(shape_of(ledger, root) for root in planned_units(archive, selection))
 
 
-def shape_of(archive: Archive, target: WorkspaceRef, root: RunId) -> Shape | None:
+def shape_of(ledger: TargetLedger, root: RunId) -> Shape | None:
     """As it was submitted, None where it never was."""
-    receipt = archive.receipt(target, root, SHAPE)
+    receipt = ledger.receipt(root, RunItem.SHAPE)
     if receipt is None or receipt.detail is None:
         return None
     told = json_text.loads(receipt.detail.encode())
@@ -88,20 +83,20 @@ def shape_of(archive: Archive, target: WorkspaceRef, root: RunId) -> Shape | Non
     return Shape(tree=tree, files=FileChoice.from_json(told["files"]))
 
 
-def job_of(archive: Archive, target: WorkspaceRef, run: RunId) -> RunId | None:
+def job_of(ledger: TargetLedger, run: RunId) -> RunId | None:
     """What stands for a source run in a target, None where nothing does. Known for steps once they were found."""
-    receipt = archive.receipt(target, run, JOB)
+    receipt = ledger.receipt(run, RunItem.JOB)
     sent = receipt is not None and receipt.state is State.SENT
     return RunId(receipt.detail) if receipt and sent and receipt.detail else None
 
 
-def jobs_put(archive: Archive, target: WorkspaceRef, root: RunId) -> list[RunId]:
+def jobs_put(ledger: TargetLedger, root: RunId) -> list[RunId]:
     """Every job that this archive put for a root run, or was about to; not one that another archive put."""
-    return [RunId(item.removeprefix(PUT)) for item in archive.receipts(target, root) if item.startswith(PUT)]
+    return [RunId(item.name) for item in ledger.receipts(root) if isinstance(item, JobItem)]
 
 
-def remember(archive: Archive, target: WorkspaceRef, root: RunId, shape: Shape) -> None:
+def remember(ledger: TargetLedger, root: RunId, shape: Shape) -> None:
     """Before a job is put. Repeatable."""
     trials = asdict(shape.tree.trials) if shape.tree.trials else None
     told = {"trials": trials, "edges": shape.tree.edges, "files": asdict(shape.files)}
-    archive.mark(target, root, [SHAPE], State.SENT, json_text.dumps(told).decode())
+    ledger.mark(root, [RunItem.SHAPE], State.SENT, json_text.dumps(told).decode())

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import JOB_UNDONE
+from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
@@ -78,12 +79,12 @@ async def replay_synthetic(
     if archive.source.same_as(target.ref):
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
     archive.put_studio(target.ref, target.studio)
-    submitter = target.submitter
+    ledger, submitter = archive.ledger(target.ref), target.submitter
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
     stage = Stage(archive, Supply(archive, source), submitter, progress)
-    graphs = Graphs(archive, target.ref, submitter)
-    submitting = Submit(archive, target.ref, submitter, place, stage, graphs)
-    running = _Running(archive, target, stage, submitting, progress)
+    graphs = Graphs(ledger, submitter)
+    submitting = Submit(archive, ledger, submitter, place, stage, graphs)
+    running = _Running(archive, ledger, target, stage, submitting, progress)
     await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
     if not options.wait:
         return running.result(None)
@@ -106,20 +107,22 @@ async def verify_synthetic(
 
     `deep` reads the bytes of every file; where storage told no MD5, those of the archive or of the `source` too.
     """
-    check = JobCheck(archive, target, Supply(archive, source) if deep else None)
+    ledger = archive.ledger(target.ref)
+    check = JobCheck(archive, ledger, target, Supply(archive, source) if deep else None)
 
     async def one(planned: tuple[Tree, Shape]) -> None:
-        job = job_of(archive, target.ref, planned[0].root)
+        job = job_of(ledger, planned[0].root)
         await check.check(planned[0], job, planned[1].files)
         progress.done("jobs verified")
 
-    await for_each(planned_trees(archive, target.ref, selection, None), one, width)
+    await for_each(planned_trees(archive, ledger, selection, None), one, width)
     return replace(check.verdict(), unread=unread(archive, selection))
 
 
 @dataclass(slots=True)
 class _Running:
     archive: Archive
+    ledger: TargetLedger
     target: SyntheticTarget
     stage: Stage
     submitting: Submit
@@ -132,10 +135,10 @@ class _Running:
     check: JobCheck = field(init=False)
 
     def __post_init__(self) -> None:
-        self.check = JobCheck(self.archive, self.target)
+        self.check = JobCheck(self.archive, self.ledger, self.target)
 
     def trees(self, selection: Selection, shape: Shape) -> Iterator[tuple[Tree, Shape]]:
-        return planned_trees(self.archive, self.target.ref, selection, shape)
+        return planned_trees(self.archive, self.ledger, selection, shape)
 
     def ended(self, root: RunId, status: str) -> None:
         self.endings[root] = status
@@ -154,14 +157,14 @@ class _Running:
 
     async def _show_again(self, root: RunId, job: RunId) -> None:
         """A job that `undo` archived."""
-        if self.archive.receipt(self.target.ref, root, JOB_UNDONE) is None:
+        if self.ledger.receipt(root, RunItem.JOB_UNDONE) is None:
             return
         found = (await self.target.details([job])).get(job)
         if found is not None and found.run.hidden:
             outcome = (await self.target.hide_runs(found.run.experiment, [job], hidden=False))[job]
             if outcome is not None:
                 raise outcome if isinstance(outcome, ServiceError) else outcome.error()
-        self.archive.forget(self.target.ref, root, [JOB_UNDONE])
+        self.ledger.forget(root, [RunItem.JOB_UNDONE])
 
     async def settle(self, planned: tuple[Tree, Shape]) -> None:
         """The parents' values, the verdict, and the staged files, which stay while anything is missing."""

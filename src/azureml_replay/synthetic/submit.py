@@ -8,13 +8,15 @@ from itertools import count
 from typing import Any
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import State
+from azureml_replay.archive.items import Item, JobItem, RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Uncertain
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.synthetic.bodies.graph import Place, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
-from azureml_replay.synthetic.options import JOB, PUT, Shape, remember
+from azureml_replay.synthetic.options import Shape, remember
 from azureml_replay.synthetic.staging.stage import Stage, uri_of
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.workspace.jobs import JobState, Submitter
@@ -29,7 +31,7 @@ class Submit:
     """Puts the jobs of trees into one workspace."""
 
     archive: Archive
-    workspace: WorkspaceRef
+    ledger: TargetLedger
     submitter: Submitter
     place: Place
     stage: Stage
@@ -44,13 +46,13 @@ class Submit:
         for name in names(tree):
             found = await self.submitter.job(name)
             if found is None:
-                remember(self.archive, self.workspace, tree.root, shape)
+                remember(self.ledger, tree.root, shape)
                 await self.stage.fill(tree, shape.files)
                 await self._put(tree, name)
                 return name
             if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:
-                remember(self.archive, self.workspace, tree.root, shape)  # another archive may have put it
-                self.archive.mark(self.workspace, tree.root, [JOB], State.SENT, name)
+                remember(self.ledger, tree.root, shape)  # another archive may have put it
+                self.ledger.mark(tree.root, [RunItem.JOB], State.SENT, name)
                 return name
         raise AssertionError("names never end")
 
@@ -60,15 +62,15 @@ class Submit:
         known: dict[str, str] = {}
         for graph in bodies.graphs:
             known[graph.id] = await self.graphs.id_of(graph, known)
-        items = [JOB, PUT + name]
-        self.archive.mark(self.workspace, tree.root, items, State.SENDING, name)
+        items: list[Item] = [RunItem.JOB, JobItem(name)]
+        self.ledger.mark(tree.root, items, State.SENDING, name)
         mark = lineage.job_mark(self.archive.source, tree.root)
         try:
             await self.submitter.put_job(name, marked(renamed(bodies.body, known), mark))
         except Uncertain:
             if await self.submitter.job(name) is None:
                 raise
-        self.archive.mark(self.workspace, tree.root, items, State.SENT, name)
+        self.ledger.mark(tree.root, items, State.SENT, name)
         self.submitted += 1
 
 

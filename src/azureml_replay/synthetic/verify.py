@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import State
+from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import compare_files
 from azureml_replay.comparison.rows import compare_points
 from azureml_replay.errors import NotFound
@@ -18,7 +20,7 @@ from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.expected import ExpectedRun, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
-from azureml_replay.synthetic.options import JOB, job_of
+from azureml_replay.synthetic.options import job_of
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.staging.stage import laid_out, left_behind
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -32,6 +34,7 @@ class JobCheck:
     """Compares one tree at a time, and adds up."""
 
     archive: Archive
+    ledger: TargetLedger
     target: Target
     deep: Supply | None = None
     """Given: read every byte, the archive's or the source's too where storage told no MD5."""
@@ -80,17 +83,17 @@ class JobCheck:
 
     def _remember(self, wanted: ExpectedRun, run: Run | None) -> None:
         """Which run stands for which original. A `self` stands for nobody."""
-        known = job_of(self.archive, self.target.ref, wanted.source)
+        known = job_of(self.ledger, wanted.source)
         if run is not None and known != run.id and (wanted.laid is None or wanted.laid.kind == "leaf"):
-            self.archive.mark(self.target.ref, wanted.source, [JOB], State.SENT, run.id)
+            self.ledger.mark(wanted.source, [RunItem.JOB], State.SENT, run.id)
 
     def _record(
         self, run: RunId, findings: list[Finding], omissions: list[Omission], counted: Mapping[str, int]
     ) -> None:
         once = list(dict.fromkeys(omissions))
-        self.archive.put_findings(self.target.ref, run, findings)
-        self.archive.put_planned_omissions(self.target.ref, run, once)
-        self.archive.verified(self.target.ref, run, counted)
+        self.ledger.put_findings(run, findings)
+        self.ledger.put_planned_omissions(run, once)
+        self.ledger.verified(run, counted)
         self.found.add(findings)
         self.points += counted.get("points", 0)
         self.files += counted.get("files", 0)

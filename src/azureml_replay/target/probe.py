@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, fields, replace
 from uuid import uuid4
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.rows import identity
 from azureml_replay.comparison.runs import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import CONTAINER_PREFIX, AssetReference, Json, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
-from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
@@ -92,11 +92,12 @@ class Probe:
 
 async def probed(archive: Archive, target: Target) -> Probe:
     """The target's probe: from the archive, or made now. Raises UserError where the target can't be replayed into."""
-    probe = known_probe(archive, target.ref)
+    ledger = archive.ledger(target.ref)
+    probe = known_probe(ledger)
     if probe is None:
         probe = await _probe(target, frozenset(one.name for one in archive.experiments()))
         if not probe.vital:  # else the next call looks again: it may have been a bad day
-            archive.put_probe(target.ref, probe.to_json())
+            ledger.put_probe(probe.to_json())
     if probe.vital:
         raise UserError(
             f"{target.ref} does not keep what direct replay needs ({', '.join(probe.vital)}), "
@@ -105,9 +106,9 @@ async def probed(archive: Archive, target: Target) -> Probe:
     return probe
 
 
-def known_probe(archive: Archive, target: WorkspaceRef) -> Probe | None:
+def known_probe(ledger: TargetLedger) -> Probe | None:
     """What an earlier replay or `doctor` found out about the target."""
-    known = archive.probe(target)
+    known = ledger.probe()
     return Probe.from_json(known) if known is not None else None
 
 

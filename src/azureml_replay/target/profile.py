@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CONTAINER, CREATE
+from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
 from azureml_replay.planning.ids import Ids
 from azureml_replay.planning.plan import PlanOptions
 from azureml_replay.planning.reuse import Lent
 from azureml_replay.target.probe import Probe, known_probe, probed
-from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.target import Target
 
 
@@ -23,23 +23,23 @@ async def ready(archive: Archive, target: Target) -> Probe:
     return await probed(archive, target)
 
 
-def as_kept(archive: Archive, target: WorkspaceRef, options: PlanOptions) -> PlanOptions:
+def as_kept(ledger: TargetLedger, options: PlanOptions) -> PlanOptions:
     """The options of a plan for this target: by what it was seen to keep, so far as anybody has looked."""
-    probe = known_probe(archive, target)
-    options = replace(options, ids=ids_in(archive, target), lent=presumed(archive, target))
+    probe = known_probe(ledger)
+    options = replace(options, ids=ids_in(ledger), lent=presumed(ledger))
     return options if probe is None else replace(options, lost=frozenset(probe.lost), limits=probe.limits)
 
 
-def ids_in(archive: Archive, target: WorkspaceRef) -> Ids:
-    """What each run is called in a target, as the archive knows it."""
-    return lambda run: archive.target_id(target, run) or run
+def ids_in(ledger: TargetLedger) -> Ids:
+    """What each run is called in a target, as its ledger knows it."""
+    return lambda run: ledger.target_id(run) or run
 
 
-def presumed(archive: Archive, target: WorkspaceRef) -> Lent:
+def presumed(ledger: TargetLedger) -> Lent:
     """What was created without another's container keeps its own; what was not created yet will have it."""
 
     def lent(run: RunId, _: RunId) -> bool:
-        created, borrowed = (archive.receipt(target, run, item) for item in (CREATE, CONTAINER))
+        created, borrowed = (ledger.receipt(run, item) for item in (RunItem.CREATE, RunItem.CONTAINER))
         return borrowed is not None or created is None
 
     return lent

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import file_item
+from azureml_replay.archive.items import FileItem
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.shown import shown
 from azureml_replay.comparison.three_way import GONE_REASON, RUN_TYPE, Fate, fates
 from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
-from azureml_replay.workspace.place import WorkspaceRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,7 @@ class Judged:
 
 
 def judged(
-    archive: Archive,
-    target: WorkspaceRef,
+    ledger: TargetLedger,
     step: Step,
     actual: Run,
     findings: Sequence[Finding],
@@ -36,7 +34,7 @@ def judged(
     there: Mapping[str, StoredFile],
 ) -> Judged:
     """`wanted` and `there` are the run's files by path. Findings stay as they are where nobody knows what was sent."""
-    sent = archive.sent(target, step.source)
+    sent = ledger.sent(step.source)
     if sent is None:
         return Judged(findings, ())
     if sent.get(RUN_TYPE, actual.kind) != actual.kind:
@@ -45,7 +43,7 @@ def judged(
     if not findings:
         return Judged(findings, ())
     told = {shown(name): fate for name, fate in fates(step.run, actual, sent).items()}
-    told |= {shown(f"file {path}"): fate for path, fate in _files(archive, target, step.source, wanted, there)}
+    told |= {shown(f"file {path}"): fate for path, fate in _files(ledger, step.source, wanted, there)}
     found: list[Finding] = []
     gone: list[Omission] = []
     for finding in findings:
@@ -64,16 +62,15 @@ def _fate(finding: Finding, told: Mapping[str, Fate], sent: Editable) -> Fate | 
 
 
 def _files(
-    archive: Archive,
-    target: WorkspaceRef,
+    ledger: TargetLedger,
     run: RunId,
     wanted: Mapping[str, StoredFile],
     there: Mapping[str, StoredFile],
 ) -> Iterator[tuple[str, Fate]]:
     """Files that the target has. One that lacks there is a finding whoever removed it."""
-    receipts = archive.receipts(target, run)
+    receipts = ledger.receipts(run)
     for path, found in there.items():
-        sent = archive.sent_file(target, run, path) if file_item(path) in receipts else None
+        sent = ledger.sent_file(run, path) if FileItem(path) in receipts else None
         if sent is None:
             continue
         theirs, ours = alike(sent, found), path in wanted and alike(sent, wanted[path])

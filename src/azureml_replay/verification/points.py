@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.excerpt import thinned
 from azureml_replay.comparison.rows import compare_series, differing_rows, row_findings
 from azureml_replay.comparison.series import SeriesComparison
@@ -26,6 +27,7 @@ class PointCheck:
     """Compares the metrics of one run at a time."""
 
     archive: Archive
+    ledger: TargetLedger
     target: Target
     room: asyncio.Semaphore
     """For series that are read at once, of all runs: each holds a few chunks."""
@@ -39,9 +41,9 @@ class PointCheck:
         if found:
             await self.target.settle(step.run.id)
             found, kept = await self._differences(step)
-        if kept and self.archive.target_points_bytes(self.target.ref) > KEPT_BYTES:
+        if kept and self.ledger.target_points_bytes() > KEPT_BYTES:
             kept = []  # the report says of a series that differs that its curve was not kept
-        self.archive.put_target_points(self.target.ref, step.source, kept)
+        self.ledger.put_target_points(step.source, kept)
         return found
 
     async def _differences(self, step: Step) -> tuple[list[Finding], list[Differing]]:

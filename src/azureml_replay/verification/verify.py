@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.runs import compare_experiments, compare_runs
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.stored import StorageListing
@@ -58,21 +59,22 @@ async def verify(
     or else the source's: then it needs `source`. Where `options` leave no file out, those are compared that the last
     replay into this target was to carry. Raises Unavailable, Rejected, IntegrityError, UserError.
     """
-    options = replace(options, files=_as_replayed(archive, target, options.files, progress))
-    known = archive.probe(target.ref)
+    ledger = archive.ledger(target.ref)
+    options = replace(options, files=_as_replayed(ledger, options.files, progress))
+    known = ledger.probe()
     probe = Probe.from_json(known) if known is not None else None
     storage = StorageListing(target, archive, progress)
-    points_of = PointCheck(archive, target, asyncio.Semaphore(width))
+    points_of = PointCheck(archive, ledger, target, asyncio.Semaphore(width))
     files_of = FileCheck(archive, target, storage, Supply(archive, source) if deep else None)
-    verifying = _Verifying(archive, target, points_of, files_of, options, progress, probe, storage)
+    verifying = _Verifying(archive, ledger, target, points_of, files_of, options, progress, probe, storage)
     total = archive.totals().extracted
     progress.expect("runs verified", total)
     await verifying.all(selection, width, total)
     return replace(verifying.verdict(), unread=unread(archive, selection))
 
 
-def _as_replayed(archive: Archive, target: Target, given: FileChoice, progress: Progress) -> FileChoice:
-    kept = archive.file_choice(target.ref)
+def _as_replayed(ledger: TargetLedger, given: FileChoice, progress: Progress) -> FileChoice:
+    kept = ledger.file_choice()
     if given != ALL_FILES or kept is None:
         return given
     choice = FileChoice.from_json(kept)
@@ -84,6 +86,7 @@ def _as_replayed(archive: Archive, target: Target, given: FileChoice, progress: 
 @dataclass(slots=True)
 class _Verifying:
     archive: Archive
+    ledger: TargetLedger
     target: Target
     points_of: PointCheck
     files_of: FileCheck
@@ -123,7 +126,7 @@ class _Verifying:
 
     async def _steps(self, selection: Selection) -> AsyncIterator[tuple[Step, Run | None]]:
         """Steps with what the target holds of each, asked for in bulk."""
-        steps = plan(self.archive, selection, as_kept(self.archive, self.target.ref, self.options))
+        steps = plan(self.archive, selection, as_kept(self.ledger, self.options))
         while batch := list(islice(steps, RUNS_PER_REQUEST)):
             found = await self.target.details([step.run.id for step in batch])
             for step in batch:
@@ -140,12 +143,12 @@ class _Verifying:
         if actual is not None:
             found = await self._judge(step, actual)
         else:
-            self.archive.put_target_points(self.target.ref, step.source, ())
+            self.ledger.put_target_points(step.source, ())
         omissions = (*step.omissions, *found.gone)
-        self.archive.put_findings(self.target.ref, step.source, found.findings)
-        self.archive.put_planned_omissions(self.target.ref, step.source, omissions)
+        self.ledger.put_findings(step.source, found.findings)
+        self.ledger.put_planned_omissions(step.source, omissions)
         counts = {"points": step.points, "files": step.files, "unverifiable": found.unverifiable}
-        self.archive.verified(self.target.ref, step.source, counts)
+        self.ledger.verified(step.source, counts)
         self._omit(omissions)
         self.runs += 1
         self.points += step.points if actual is not None else 0
@@ -157,7 +160,7 @@ class _Verifying:
         self._count(files)
         findings = [*self._compare_run(step, actual), *await self.points_of.findings(step), *files.findings]
         wanted, there = files.wanted, files.there if self.options.files.artifacts else {}
-        found = judged(self.archive, self.target.ref, step, actual, findings, wanted=wanted, there=there)
+        found = judged(self.ledger, step, actual, findings, wanted=wanted, there=there)
         return replace(found, unverifiable=files.unverifiable)
 
     def _count(self, checked: FilesChecked) -> None:
@@ -199,8 +202,8 @@ class _Verifying:
             omissions += experiment_omissions(experiment, existing)
         listed = [held[name] for name in sorted(held) if self.archive.experiment(name) is not None]
         await for_each(listed, lambda one: self._extra_runs(one, findings), min(width, LISTED_AT_ONCE))
-        self.archive.put_findings(self.target.ref, OWNER, findings)
-        self.archive.put_planned_omissions(self.target.ref, OWNER, omissions)
+        self.ledger.put_findings(OWNER, findings)
+        self.ledger.put_planned_omissions(OWNER, omissions)
         self._omit(omissions)
         self.found.add(findings)
 
@@ -212,4 +215,4 @@ class _Verifying:
             findings += [Finding(OWNER, f"run {run.id}", "extra", "", f"child of {run.parent}") for run in extra]
 
     def _known(self, there: RunId) -> bool:
-        return self.archive.run(self.archive.source_id(self.target.ref, there)) is not None
+        return self.archive.run(self.ledger.source_id(there)) is not None

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import State
+from azureml_replay.archive.items import FileItem
+from azureml_replay.archive.receipts import State
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey
 from azureml_replay.workspace.place import WorkspaceRef
@@ -25,7 +26,8 @@ WRITER = """
     import sys
     from pathlib import Path
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.archive.ledger import State
+    from azureml_replay.archive.items import FileItem
+    from azureml_replay.archive.receipts import State
     from azureml_replay.model import *
     from azureml_replay.workspace.place import WorkspaceRef
 
@@ -41,7 +43,7 @@ WRITER = """
             for seq in range(3):
                 archive.put_chunk(run.id, [Points.of(loss, [(at, seq, (float(turn),)) for at in range(100)])])
             archive.complete(run.id)
-            archive.mark(source, run.id, [f"turn {turn}"], State.SENT)
+            archive.ledger(source).mark(run.id, [FileItem(f"turn {turn}")], State.SENT)
             print("done", run.id, turn, flush=True)
         archive.put_listed([Run(id=RunId(f"r{at}"), status="Running") for at in range(50)])
 """
@@ -77,7 +79,7 @@ def test_a_killed_writer_leaves_a_whole_archive_without_a_lock(tmp_path: Path, t
             assert len(values) == 3
             assert len({value for column in values for value in column}) == 1
             assert values[0][0] >= float(turn)
-            assert archive.receipt(SOURCE, RunId(run), f"turn {turn}")
+            assert archive.ledger(SOURCE).receipt(RunId(run), FileItem(f"turn {turn}"))
         pending = [run.id for run in archive.pending()]
         for run in pending[:1]:
             archive.begin(run)
@@ -126,8 +128,8 @@ def test_a_reader_writes_nothing(tmp_path: Path) -> None:
     before = (tmp_path / "a" / "archive.db").read_bytes()
 
     with Archive.open(tmp_path / "a", write=False) as archive:
-        assert archive.progress(OTHER).created == 0
-        assert archive.probe(OTHER) is None
+        assert archive.ledger(OTHER).progress().created == 0
+        assert archive.ledger(OTHER).probe() is None
         with pytest.raises(UserError, match="cannot be written"):
             archive.put_listed([Run(id=R1)])
 
@@ -274,12 +276,12 @@ def test_a_full_disk_is_told_and_leaves_the_archive_usable(tmp_path: Path) -> No
         with pytest.raises(UserError, match=f"{tmp_path / 'a'}: the disk is full"):
             until_full()
         with pytest.raises(UserError, match="the disk is full"):
-            archive.mark(OTHER, R1, [f"item {at}" for at in range(10**5)], State.SENDING)
+            archive.ledger(OTHER).mark(R1, [FileItem(f"item {at}") for at in range(10**5)], State.SENDING)
 
         assert archive.totals() == before
-        assert archive.receipts(OTHER, R1) == {}
+        assert archive.ledger(OTHER).receipts(R1) == {}
         archive._execute("pragma max_page_count = 1000000")
-        archive.mark(OTHER, R1, ["item"], State.SENT)
+        archive.ledger(OTHER).mark(R1, [FileItem("item")], State.SENT)
         archive.begin(R1)
         archive.put_details(RunDetails(run=Run(id=R1)))
         archive.complete(R1)
@@ -291,7 +293,7 @@ def test_receipts_are_synced_to_the_disk_and_content_is_not(tmp_path: Path) -> N
     with Archive.create(tmp_path / "a", SOURCE) as archive:
         archive._db.set_trace_callback(seen.append)
         archive.put_listed([Run(id=R1)])
-        archive.mark(OTHER, R1, ["item"], State.SENDING)
+        archive.ledger(OTHER).mark(R1, [FileItem("item")], State.SENDING)
         archive._db.set_trace_callback(None)
         assert archive._one("pragma synchronous") == (1,)
 

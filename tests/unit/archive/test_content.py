@@ -189,20 +189,20 @@ def test_points_come_out_by_chunk_and_by_name(archive: Archive) -> None:
     assert told(archive.points(R1, LOSS.key)) == told([losses(1.0, 2.0), losses(3.0)])
     assert told(archive.points(R1, ACC.key)) == told([acc])
     assert list(archive.points(R1, SeriesKey("acc"))) == []
-    assert archive.chunk_digests(R1).keys() == {0, 1}
+    assert archive.chunk_payloads(R1).keys() == {0, 1}
 
 
 def test_equal_rows_of_another_name_are_another_chunk(archive: Archive) -> None:
     """What was sent as `loss` was not sent as the name that has its number now."""
     put(archive, run("r1"))
     extract(archive, run("r1"), losses(1.0, 2.0))
-    before = archive.chunk_digests(R1)
+    before = archive.chunk_payloads(R1)
     extract(archive, run("r1"), losses(1.0, 2.0))
-    again = archive.chunk_digests(R1)
+    again = archive.chunk_payloads(R1)
     extract(archive, run("r1"), replace(losses(1.0, 2.0), series=replace(LOSS, key=SeriesKey("other"))))
 
     assert before == again
-    assert before != archive.chunk_digests(R1)
+    assert before != archive.chunk_payloads(R1)
 
 
 def test_a_series_whose_columns_change_midway_keeps_every_row(archive: Archive) -> None:

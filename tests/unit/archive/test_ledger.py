@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CREATE, FINISH, State, file_item, points_item
+from azureml_replay.archive.items import ChunkItem, FileItem, Payload, RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import Finding, Omission, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.workspace.place import WorkspaceRef
 
@@ -23,75 +25,85 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
         yield made
 
 
-def test_a_receipt_says_how_far_an_item_has_come(archive: Archive) -> None:
-    assert archive.receipt(ONE, R1, CREATE) is None
+@pytest.fixture
+def ledger(archive: Archive) -> TargetLedger:
+    return archive.ledger(ONE)
 
-    archive.mark(ONE, R1, {CREATE: b"1", "other": None}, State.SENDING)
-    archive.mark(ONE, R1, [CREATE], State.SENT)
-    archive.mark(ONE, R1, ["other"], State.REFUSED, "too long")
 
-    one, other = archive.receipts(ONE, R1).values()
-    assert (one.item, one.state, one.digest, one.detail) == (CREATE, State.SENT, b"1", None)
+@pytest.fixture
+def of_two(archive: Archive) -> TargetLedger:
+    return archive.ledger(TWO)
+
+
+def test_a_receipt_says_how_far_an_item_has_come(ledger: TargetLedger, of_two: TargetLedger) -> None:
+    assert ledger.receipt(R1, RunItem.CREATE) is None
+
+    ledger.mark(R1, {RunItem.CREATE: Payload(b"1"), FileItem("other"): None}, State.SENDING)
+    ledger.mark(R1, [RunItem.CREATE], State.SENT)
+    ledger.mark(R1, [FileItem("other")], State.REFUSED, "too long")
+
+    one, other = ledger.receipts(R1).values()
+    assert (one.item, one.state, one.digest, one.detail) == (RunItem.CREATE, State.SENT, b"1", None)
     assert (other.state, other.detail) == (State.REFUSED, "too long")
-    assert archive.receipt(ONE, R1, CREATE) == one
-    assert archive.receipts(TWO, R1) == archive.receipts(ONE, R2) == {}
+    assert ledger.receipt(R1, RunItem.CREATE) == one
+    assert of_two.receipts(R1) == ledger.receipts(R2) == {}
 
 
-def test_one_item_of_many_runs_is_marked_at_once(archive: Archive) -> None:
-    archive.mark_runs(ONE, CREATE, {R1: b"1", R2: b"2"}, State.SENDING)
+def test_one_item_of_many_runs_is_marked_at_once(ledger: TargetLedger) -> None:
+    ledger.mark_runs(RunItem.CREATE, {R1: b"1", R2: b"2"}, State.SENDING)
 
-    assert [archive.receipt(ONE, run, CREATE).digest for run in (R1, R2)] == [b"1", b"2"]  # type: ignore[union-attr]
+    assert [ledger.receipt(run, RunItem.CREATE).digest for run in (R1, R2)] == [b"1", b"2"]  # type: ignore[union-attr]
 
 
 def test_receipts_survive_and_name_their_target_whatever_its_case(tmp_path: Path) -> None:
     with Archive.create(tmp_path / "a", SOURCE) as archive:
-        archive.mark(ONE, R1, [CREATE], State.SENT)
-        archive.bind(ONE, {R1: RunId("there")})
+        archive.ledger(ONE).mark(R1, [RunItem.CREATE], State.SENT)
+        archive.ledger(ONE).bind({R1: RunId("there")})
 
     with Archive.open(tmp_path / "a", write=False) as archive:
         shouted = WorkspaceRef("SUB", "GROUP", "ONE")
-        assert archive.receipts(shouted, R1).keys() == {CREATE}
-        assert archive.target_id(shouted, R1) == "there"
-        assert archive.target_id(TWO, R1) is None
-        assert list(archive.bindings(shouted)) == [(R1, "there")]
+        assert archive.ledger(shouted).receipts(R1).keys() == {RunItem.CREATE}
+        assert archive.ledger(shouted).target_id(R1) == "there"
+        assert archive.ledger(TWO).target_id(R1) is None
+        assert list(archive.ledger(shouted).bindings()) == [(R1, "there")]
         assert archive.targets() == [ONE]
 
 
-def test_findings_and_planned_omissions_of_a_run_are_replaced(archive: Archive) -> None:
+def test_findings_and_planned_omissions_of_a_run_are_replaced(ledger: TargetLedger, of_two: TargetLedger) -> None:
     first, second = Finding(R1, "status", "differs", "a", "b"), Finding(R1, "tag x", "absent", "1", "")
-    archive.put_findings(ONE, R1, [first, first])
-    archive.put_findings(ONE, R2, [second])
-    archive.put_findings(ONE, R1, [second, first])
-    archive.put_planned_omissions(ONE, R1, [Omission(R1, "a", "b")])
-    archive.put_planned_omissions(ONE, R1, [Omission(R1, "c", "d")])
+    ledger.put_findings(R1, [first, first])
+    ledger.put_findings(R2, [second])
+    ledger.put_findings(R1, [second, first])
+    ledger.put_planned_omissions(R1, [Omission(R1, "a", "b")])
+    ledger.put_planned_omissions(R1, [Omission(R1, "c", "d")])
 
-    assert list(archive.findings(ONE)) == [second, first, Finding(R2, "tag x", "absent", "1", "")]
-    assert list(archive.findings(TWO)) == []
-    assert list(archive.planned_omissions(ONE)) == [Omission(R1, "c", "d")]
-
-
-def test_verifications_count_findings(archive: Archive) -> None:
-    archive.put_findings(ONE, R1, [Finding(R1, "status", "differs", "a", "b")])
-    archive.verified(ONE, R1, {"points": 3})
-    archive.verified(ONE, R2)
-
-    assert [(v.run, v.counts, v.findings) for v in archive.verifications(ONE)] == [(R1, {"points": 3}, 1), (R2, {}, 0)]
+    assert list(ledger.findings()) == [second, first, Finding(R2, "tag x", "absent", "1", "")]
+    assert list(of_two.findings()) == []
+    assert list(ledger.planned_omissions()) == [Omission(R1, "c", "d")]
 
 
-def test_what_a_probe_told_is_kept(archive: Archive) -> None:
-    assert archive.probe(ONE) is None
-    archive.put_probe(ONE, {"start": True})
-    archive.mark(ONE, R1, [CREATE], State.SENT)
+def test_verifications_count_findings(ledger: TargetLedger) -> None:
+    ledger.put_findings(R1, [Finding(R1, "status", "differs", "a", "b")])
+    ledger.verified(R1, {"points": 3})
+    ledger.verified(R2)
 
-    assert (archive.probe(ONE), archive.probe(TWO)) == ({"start": True}, None)
+    assert [(v.run, v.counts, v.findings) for v in ledger.verifications()] == [(R1, {"points": 3}, 1), (R2, {}, 0)]
 
 
-def test_secrets_stay_out_of_the_ledger(archive: Archive) -> None:
+def test_what_a_probe_told_is_kept(ledger: TargetLedger, of_two: TargetLedger) -> None:
+    assert ledger.probe() is None
+    ledger.put_probe({"start": True})
+    ledger.mark(R1, [RunItem.CREATE], State.SENT)
+
+    assert (ledger.probe(), of_two.probe()) == ({"start": True}, None)
+
+
+def test_secrets_stay_out_of_the_ledger(archive: Archive, ledger: TargetLedger) -> None:
     url = "https://h/c/b?sv=1&sig=abcdef"
-    archive.mark(ONE, R1, ["x"], State.REFUSED, f"403 {url}")
-    archive.put_findings(ONE, R1, [Finding(R1, "tag url", "differs", url, "")])
-    archive.put_planned_omissions(ONE, R1, [Omission(R1, "file a", f"404 {url}")])
-    archive.put_probe(ONE, {"token": "abc", "url": url})
+    ledger.mark(R1, [FileItem("x")], State.REFUSED, f"403 {url}")
+    ledger.put_findings(R1, [Finding(R1, "tag url", "differs", url, "")])
+    ledger.put_planned_omissions(R1, [Omission(R1, "file a", f"404 {url}")])
+    ledger.put_probe({"token": "abc", "url": url})
     archive.log_command(["replay", "--client-secret", "abc", url])
 
     dump = "\n".join(archive._db.iterdump())
@@ -99,7 +111,7 @@ def test_secrets_stay_out_of_the_ledger(archive: Archive) -> None:
     assert dump.count("sig=***") == 5
 
 
-def test_progress_is_counted_from_the_ledger(archive: Archive) -> None:
+def test_progress_is_counted_from_the_ledger(archive: Archive, ledger: TargetLedger, of_two: TargetLedger) -> None:
     runs = [RunId(f"r{at}") for at in range(3)]
     archive.put_listed([Run(id=run, status="Completed") for run in runs])
     archive.select(runs)
@@ -108,17 +120,18 @@ def test_progress_is_counted_from_the_ledger(archive: Archive) -> None:
         for rows in (2, 3):
             archive.put_chunk(run, [Points.of(LOSS, [(step, step, (1.0,)) for step in range(rows)])])
         archive.complete(run)
-    archive.mark(
-        ONE, runs[0], [CREATE, points_item(0), points_item(1), file_item("a"), file_item("b"), FINISH], State.SENT
-    )
-    archive.mark(ONE, runs[1], [CREATE, points_item(1)], State.SENT)
-    archive.mark(ONE, runs[1], [points_item(0)], State.SENDING)
-    archive.mark(ONE, runs[1], [file_item("a")], State.REFUSED)
-    archive.verified(ONE, runs[0])
-    archive.put_findings(ONE, runs[0], [Finding(runs[0], what, "extra", "", "x") for what in "ab"])
+    of_run = archive.chunk_payloads(runs[0])
+    ledger.mark(runs[0], {ChunkItem(seq): payload for seq, payload in of_run.items()}, State.SENT)
+    ledger.mark(runs[0], {FileItem(path): Payload(b"1", size_bytes=5) for path in "ab"}, State.SENT)
+    ledger.mark(runs[0], [RunItem.CREATE, RunItem.FINISH], State.SENT)
+    ledger.mark(runs[1], {RunItem.CREATE: Payload(b"1"), ChunkItem(1): of_run[1]}, State.SENT)
+    ledger.mark(runs[1], {ChunkItem(0): of_run[0]}, State.SENDING)
+    ledger.mark(runs[1], [FileItem("a")], State.REFUSED)
+    ledger.verified(runs[0])
+    ledger.put_findings(runs[0], [Finding(runs[0], what, "extra", "", "x") for what in "ab"])
 
-    done = archive.progress(ONE)
+    done = ledger.progress()
 
-    assert (done.created, done.finished, done.points, done.files) == (2, 1, 8, 2)
+    assert (done.created, done.finished, done.points, done.files, done.bytes) == (2, 1, 8, 2, 10)
     assert (done.refused, done.unsettled, done.verified, done.with_findings) == (1, 1, 1, 1)
-    assert archive.progress(TWO).created == 0
+    assert of_two.progress().created == 0

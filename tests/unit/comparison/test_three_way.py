@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import CREATE, State
+from azureml_replay.archive.items import FileItem, RunItem
+from azureml_replay.archive.receipts import State
 from azureml_replay.comparison.three_way import BEGUN, Fate, Prefer, brings, editable, fates, kept, sent_now, without
 from azureml_replay.model import Editable, Location, Run, RunId, StoredFile
 from azureml_replay.workspace.place import WorkspaceRef
@@ -86,13 +87,14 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 def test_the_archive_keeps_what_each_target_was_told(archive: Archive) -> None:
     """Values with their nulls, files with size and MD5; forgotten receipts are gone, the others stay."""
     file = StoredFile(location=Location("", "a"), size_bytes=3, md5=b"\0" * 16)
-    archive.put_sent(ONE, {RUN.id: SENT})
-    archive.put_sent_files(ONE, RUN.id, {"a": file})
-    archive.mark(ONE, RUN.id, [CREATE, "file/a"], State.SENT)
+    one, two = archive.ledger(ONE), archive.ledger(TWO)
+    one.put_sent({RUN.id: SENT})
+    one.put_sent_files(RUN.id, {"a": file})
+    one.mark(RUN.id, [RunItem.CREATE, FileItem("a")], State.SENT)
 
-    archive.forget(ONE, RUN.id, ["file/a", "file/never"])
+    one.forget(RUN.id, [FileItem("a"), FileItem("never")])
 
-    assert (archive.sent(ONE, RUN.id), archive.sent(TWO, RUN.id)) == (SENT, None)
-    assert (archive.sent_file(ONE, RUN.id, "a"), archive.sent_file(ONE, RUN.id, "b")) == (file, None)
-    assert (list(archive.receipts(ONE, RUN.id)), archive.created(ONE, CREATE)) == ([CREATE], [RUN.id])
-    assert archive.created(TWO, CREATE) == []
+    assert (one.sent(RUN.id), two.sent(RUN.id)) == (SENT, None)
+    assert (one.sent_file(RUN.id, "a"), one.sent_file(RUN.id, "b")) == (file, None)
+    assert (list(one.receipts(RUN.id)), one.runs_with(RunItem.CREATE)) == ([RunItem.CREATE], [RUN.id])
+    assert two.runs_with(RunItem.CREATE) == []

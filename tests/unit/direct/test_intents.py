@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import State, points_item
+from azureml_replay.archive.items import ChunkItem, Payload
+from azureml_replay.archive.receipts import State
 from azureml_replay.direct.intents import Intents
 from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey
 from azureml_replay.workspace.place import WorkspaceRef
@@ -25,20 +26,20 @@ def test_intents_ahead_are_on_the_disk_for_runs_of_which_nothing_was_sent(tmp_pa
             archive.put_details(RunDetails(run=Run(id=name, experiment="e", status="Completed")))
             archive.put_chunk(name, [Points.of(LOSS, [(0, 100, (0.5,))])])
             archive.complete(name)
-        archive.mark(TARGET, BEGUN, {points_item(0): b"earlier"}, State.SENDING)
-        intents = Intents(archive, TARGET)
+        archive.ledger(TARGET).mark(BEGUN, {ChunkItem(0): Payload(b"earlier")}, State.SENDING)
+        intents = Intents(archive, archive.ledger(TARGET))
 
         intents.mark_ahead([NEW, BEGUN])
 
         with Archive.open(tmp_path / "archive", write=False) as other:
-            ahead, earlier = (other.receipt(TARGET, run, points_item(0)) for run in (NEW, BEGUN))
-            digest = other.chunk_digests(NEW)[0]
+            ahead, earlier = (other.ledger(TARGET).receipt(run, ChunkItem(0)) for run in (NEW, BEGUN))
+            payload = other.chunk_payloads(NEW)[0]
         assert ahead
-        assert (ahead.state, ahead.digest) == (State.SENDING, digest)
+        assert (ahead.state, ahead.digest, ahead.rows) == (State.SENDING, payload.digest, 1)
         assert earlier
         assert earlier.digest == b"earlier"
-        assert intents.ahead == {(NEW, points_item(0))}
-        asyncio.run(intents.mark(NEW, {points_item(0): digest}))
+        assert intents.ahead == {(NEW, ChunkItem(0))}
+        asyncio.run(intents.mark(NEW, {ChunkItem(0): payload}))
         assert not intents.ahead
         assert not intents.waiting
 
@@ -52,11 +53,11 @@ def test_runs_of_many_chunks_are_marked_as_they_are_begun(tmp_path: Path) -> Non
         for number in range(3):
             archive.put_chunk(NEW, [Points.of(LOSS, [(number, 100, (0.5,))])])
         archive.complete(NEW)
-        intents, digests = Intents(archive, TARGET), archive.chunk_digests(NEW)
+        intents, payloads = Intents(archive, archive.ledger(TARGET)), archive.chunk_payloads(NEW)
 
         intents.mark_ahead([NEW])
-        assert archive.receipts(TARGET, NEW) == {}
+        assert archive.ledger(TARGET).receipts(NEW) == {}
 
-        asyncio.run(intents.mark(NEW, {points_item(seq): digests[seq] for seq in (0, 2)}))
+        asyncio.run(intents.mark(NEW, {ChunkItem(seq): payloads[seq] for seq in (0, 2)}))
         with Archive.open(tmp_path / "archive", write=False) as other:
-            assert list(other.receipts(TARGET, NEW)) == [points_item(0), points_item(2)]
+            assert list(other.ledger(TARGET).receipts(NEW)) == [ChunkItem(0), ChunkItem(2)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from azureml_replay.archive.ledger import Receipt, State, points_item
+from azureml_replay.archive.items import ChunkItem, RunItem
+from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.direct.points import Standing
 from azureml_replay.instants import Instant
 
@@ -13,8 +14,10 @@ S, B = State.SENT, State.SENDING
 
 def standing(told: dict[int, tuple[State, bytes]], chunks: list[bytes]) -> Standing:
     """Of receipts by number, and of the chunks that the archive has now."""
-    receipts = {points_item(seq): Receipt(points_item(seq), *one, None, Instant(0)) for seq, one in told.items()}
-    return Standing.of({"create": Receipt("create", S, b"a", None, Instant(0)), **receipts}, dict(enumerate(chunks)))
+    receipts = {ChunkItem(seq): Receipt(ChunkItem(seq), *one, None, Instant(0)) for seq, one in told.items()}
+    return Standing.of(
+        {RunItem.CREATE: Receipt(RunItem.CREATE, S, b"a", None, Instant(0)), **receipts}, dict(enumerate(chunks))
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,9 +30,24 @@ def standing(told: dict[int, tuple[State, bytes]], chunks: list[bytes]) -> Stand
         ({0: (B, b"old")}, [b"new"], Standing([], [0], [], True)),
         ({0: (S, b"a"), 1: (S, b"b")}, [b"a"], Standing([], [], [], True)),
         ({0: (S, b"a")}, [b"a", b"a"], Standing([], [1], [], False)),
+        ({0: (S, b"a"), 1: (S, b"b")}, [b"b"], Standing([0], [], [], True, (1,))),
+        ({4: (S, b"a"), 5: (S, b"a")}, [b"a"], Standing([0], [], [], True, (4,))),
+        ({4: (S, b"a"), 5: (B, b"a")}, [b"a"], Standing([0], [], [], True, (4,))),
         ({0: (S, b"a"), 1: (B, b"a")}, [b"a", b"a"], Standing([], [1], [1], False)),
     ],
-    ids=["nothing", "begun", "shifted", "changed", "changed while sent", "fewer", "twice", "twice, one begun"],
+    ids=[
+        "nothing",
+        "begun",
+        "shifted",
+        "changed",
+        "changed while sent",
+        "fewer",
+        "twice",
+        "moved up",
+        "two made one",
+        "moved, one begun",
+        "twice, one begun",
+    ],
 )
 def test_chunks_are_known_by_what_they_hold(
     told: dict[int, tuple[State, bytes]], chunks: list[bytes], expected: Standing

@@ -74,7 +74,7 @@ def test_a_block_is_json_and_numbers() -> None:
 
 def of(archive: Archive, run: str, numbers: Numbers) -> list[Curve]:
     """A run's curves, verified."""
-    state = MetricFindings(True, tuple(archive.target_points(TARGET, RunId(run))))
+    state = MetricFindings(True, tuple(archive.ledger(TARGET).target_points(RunId(run))))
     return metrics_of(archive, RunId(run), state, numbers).curves
 
 
@@ -165,7 +165,7 @@ def test_which_target_must_be_clear(tmp_path: Path) -> None:
     """Two targets: one has to be named; a third one, to which nothing was written, is refused by name."""
     other, third = WorkspaceRef("s", "g", "other"), WorkspaceRef("s", "g", "third")
     with Archive.open(migrated(tmp_path / "archive")) as archive:
-        archive.verified(other, PLANTED)
+        archive.ledger(other).verified(PLANTED)
 
         with pytest.raises(UserError, match=r"name one with --target: its targets are sub-2/group/new, s/g/other"):
             report(archive, tmp_path / "r.html")

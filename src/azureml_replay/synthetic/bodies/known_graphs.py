@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay import json_text
-from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.ledger import State
+from azureml_replay.archive.items import GraphItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import RunId
 from azureml_replay.synthetic.bodies.graph import Body, Graph
 from azureml_replay.workspace.jobs import Submitter
-from azureml_replay.workspace.place import WorkspaceRef
 
 OWNER = RunId("")
 """Receipts that belong to no run."""
@@ -22,8 +22,7 @@ OWNER = RunId("")
 class Graphs:
     """The service gives an anonymous component a version of its own: ours is the key under which it is remembered."""
 
-    archive: Archive
-    workspace: WorkspaceRef
+    ledger: TargetLedger
     submitter: Submitter
     _known: dict[str, str] = field(default_factory=dict)
     """Our id -> the workspace's, as far as this process has asked."""
@@ -38,18 +37,18 @@ class Graphs:
         return self._known[graph.id]
 
     async def _remembered(self, graph: Graph) -> str | None:
-        receipt = self.archive.receipt(self.workspace, OWNER, _item(graph))
+        receipt = self.ledger.receipt(OWNER, _item(graph))
         found = receipt.detail if receipt else None
         return found if found and await self.submitter.registered(self._path(found)) is not None else None
 
     async def _register(self, graph: Graph, inner: Mapping[str, str]) -> str:
         found = await self.submitter.register(self._path(graph.id), renamed(graph.body, inner))
-        self.archive.mark(self.workspace, OWNER, [_item(graph)], State.SENT, found)
+        self.ledger.mark(OWNER, [_item(graph)], State.SENT, found)
         return found
 
     def _path(self, arm_id: str) -> str:
         """Below the workspace. ARM does not promise to keep the case of the id's first part."""
-        return arm_id[len(self.workspace.arm_id) + 1 :]
+        return arm_id[len(self.ledger.target.arm_id) + 1 :]
 
 
 def renamed(body: Body, known: Mapping[str, str]) -> Body:
@@ -61,5 +60,5 @@ def renamed(body: Body, known: Mapping[str, str]) -> Body:
     return found
 
 
-def _item(graph: Graph) -> str:
-    return f"graph/{graph.id.rpartition('/')[2]}"
+def _item(graph: Graph) -> GraphItem:
+    return GraphItem(graph.id.rpartition("/")[2])

@@ -249,7 +249,7 @@ async def test_trees_that_are_submitted_side_by_side_register_a_shape_once(tmp_p
     """Eight are under way at a time, and pipelines of one history tend to look alike."""
     graph, there = sent(thousand()).graphs[0], Workspace()
     with Archive.create(tmp_path / "archive", WorkspaceRef("s", "g", "source")) as archive:
-        graphs = Graphs(archive, WorkspaceRef("s", "g", "w"), there)  # type: ignore[arg-type]  # two methods are asked
+        graphs = Graphs(archive.ledger(WorkspaceRef("s", "g", "w")), there)  # type: ignore[arg-type]  # two methods are asked
 
         ids = await asyncio.gather(*(graphs.id_of(graph, {}) for _ in range(8)))
 

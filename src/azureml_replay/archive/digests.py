@@ -1,0 +1,124 @@
+"""Digests of what is sent, by which a later call knows that it was sent (pure).
+
+They are made of a written form, not of how Python shows a value. The form is JSON in UTF-8: keys sorted by code point,
+no spaces, characters as they are and not as escapes. What JSON cannot say exactly stands in objects of one key: a
+double as `{"float": "3ff8000000000000"}`, its bits from the highest, and a moment as `{"ticks": …}`. Every value has a
+name, so that a field that a type gains changes no digest until it is written here. docs/concepts/archive-format.md
+the forms: where one changes, every replay asks its target anew.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+import orjson
+
+from azureml_replay.instants import Instant
+from azureml_replay.model import AssetReference, Experiment, Json, Run, StoredFile
+from azureml_replay.planning.lineage import PROPERTY
+
+
+def of_bytes(data: bytes) -> bytes:
+    """BLAKE2b, 16 bytes."""
+    return blake2b(data, digest_size=16).digest()
+
+
+def of_run(run: Run) -> bytes:
+    """Of what `put_runs` writes. Lineage is left out: it tells our version, and may not change once written."""
+    return _of(
+        parent=run.parent,
+        experiment=run.experiment,
+        display_name=run.display_name,
+        description=run.description,
+        properties={key: value for key, value in run.properties.items() if key != PROPERTY},
+        tags=dict(run.tags),
+        parameters=_exact(run.parameters),
+        inputs=_assets(run.inputs),
+        outputs=_assets(run.outputs),
+        input_datasets=_exact(run.input_datasets),
+        output_datasets=_exact(run.output_datasets),
+        container=run.container,
+    )
+
+
+def of_ending(run: Run) -> bytes:
+    """Of what `finish_runs` writes."""
+    return _of(
+        status=run.status,
+        start=_moment(run.start),
+        end=_moment(run.end),
+        error=_exact(run.error),
+        error_origin=_exact(run.error_origin),
+        hidden=run.hidden,
+    )
+
+
+def of_whole(run: Run, *, generation: int, own_files: Sequence[str], files: int) -> bytes:
+    """Of all that a run is sent with; the extraction's generation stands for its points and files."""
+    run_hex, ending_hex = of_run(run).hex(), of_ending(run).hex()
+    return _of(run=run_hex, ending=ending_hex, generation=generation, own_files=list(own_files), files=files)
+
+
+def of_kept(digest: bytes) -> bytes:
+    """Of a run that kept a value of the target: no later call takes it for its own, and so each looks again."""
+    return _of(kept=digest.hex())
+
+
+def of_container(container: str) -> bytes:
+    """Of another run's container that a run was created with."""
+    return _of(container=container)
+
+
+def of_experiment(experiment: Experiment) -> bytes:
+    """Of what `put_experiment` writes."""
+    return _of(
+        name=experiment.name,
+        description=experiment.description,
+        tags=dict(experiment.tags),
+        archived=_moment(experiment.archived),
+    )
+
+
+def of_file(stored: StoredFile) -> bytes:
+    """Names one state of a source's file: its ETag changes with every write."""
+    return _of(etag=stored.etag, size_bytes=stored.size_bytes, md5=stored.md5.hex() if stored.md5 else None)
+
+
+def of_chunk(data_digest: bytes, series: Sequence[Sequence[str | None]]) -> bytes:
+    """Of a chunk's rows and of whose they are: name, namespace and columns of its series, as their rows have them."""
+    return _of(data=data_digest.hex(), series=[list(row) for row in series])
+
+
+def written(value: Json) -> bytes:
+    """The form, of what `_exact` has prepared."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half of a surrogate pair, whole numbers beyond 64 bits: the same form, ten times as slow
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "surrogatepass")
+
+
+def _of(**values: Json) -> bytes:
+    return of_bytes(written(values))
+
+
+def _exact(value: Json) -> Json:
+    """Doubles by their bits, at any depth."""
+    if isinstance(value, float):
+        return {"float": struct.pack(">d", value).hex()}
+    if isinstance(value, Mapping):
+        return {key: _exact(one) for key, one in value.items()}
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return value
+    return [_exact(one) for one in value]
+
+
+def _moment(instant: Instant | None) -> Json:
+    return None if instant is None else {"ticks": instant.ticks}
+
+
+def _assets(assets: Mapping[str, AssetReference]) -> Json:
+    return {name: {"asset_id": asset.asset_id, "type": asset.type} for name, asset in assets.items()}

@@ -1,0 +1,153 @@
+"""What reached a target, item by item: proof that survives a power cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from azureml_replay import redact
+from azureml_replay.archive.database import now
+from azureml_replay.archive.items import Item, Payload, RunItem, read, written
+from azureml_replay.archive.of_target import OfTarget
+from azureml_replay.instants import Instant
+from azureml_replay.model import RunId
+
+
+class State(Enum):
+    """How far one item has come."""
+
+    SENDING = "sending"
+    """It may have arrived: ask the target."""
+    SENT = "sent"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The proof that one item of a run reached the target, or the intent to send it."""
+
+    item: Item
+    state: State
+    digest: bytes | None
+    """Of what was sent. None where there is nothing to compare: see `Receipts.incomparable`."""
+    detail: str | None
+    at: Instant
+    rows: int | None = None
+    """Of a chunk; None where an older version did not note it, as `size_bytes`."""
+    size_bytes: int | None = None
+    """Of a file."""
+
+    def is_of(self, digest: bytes) -> bool:
+        """True where just this was sent, and has arrived."""
+        return self.state is State.SENT and self.digest == digest
+
+
+_COLUMNS = "item, state, digest, detail, at, rows, size_bytes"
+
+
+class Receipts(OfTarget):
+    """The part of a target's ledger that says of each item whether it was sent."""
+
+    def receipts(self, run: RunId) -> dict[Item, Receipt]:
+        """By item, in the order of their texts."""
+        rows = self._all(
+            f"select {_COLUMNS} from receipt where target = ? and run = ? order by item",  # noqa: S608  # our own words
+            (self._number, run),
+        )
+        return {one.item: one for one in (_receipt(*row) for row in rows)}
+
+    def receipt(self, run: RunId, item: Item) -> Receipt | None:
+        """None where nothing was sent."""
+        row = self._one(
+            f"select {_COLUMNS} from receipt where target = ? and run = ? and item = ?",  # noqa: S608  # our own words
+            (self._number, run, written(item)),
+        )
+        return row and _receipt(*row)
+
+    def has_sent(self, run: RunId, item: Item, digest: bytes) -> bool:
+        """True where the item has arrived, with just this content."""
+        receipt = self.receipt(run, item)
+        return receipt is not None and receipt.is_of(digest)
+
+    def mark(
+        self,
+        run: RunId,
+        items: Mapping[Item, Payload | None] | Iterable[Item],
+        state: State,
+        detail: str | None = None,
+        *,
+        durable: bool = True,
+    ) -> None:
+        """Intent or receipt. Items without payload keep the one they have. Repeatable.
+
+        `durable`: on the disk when this returns. Only the intent of what may not be sent twice must be: where a power
+        cut takes a receipt along, the target is asked or what is repeatable is sent again (a killed process loses
+        nothing either way). With every mark on the disk, waiting for it took 27 s of a replay's 75 (460 runs).
+        """
+        payloads = items if isinstance(items, Mapping) else dict.fromkeys(items)
+        text, at = detail and redact.text(detail), now().ticks
+        with self._transaction(durable=durable):
+            owner = self._owner()
+            self._executemany(
+                """
+                insert into receipt (target, run, item, state, digest, rows, size_bytes, detail, at)
+                values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                on conflict do update set state = excluded.state, digest = coalesce(excluded.digest, digest),
+                                          rows = coalesce(excluded.rows, rows),
+                                          size_bytes = coalesce(excluded.size_bytes, size_bytes),
+                                          detail = excluded.detail, at = excluded.at
+                """,
+                (
+                    (owner, run, written(item), state.value, *_cells(payload), text, at)
+                    for item, payload in payloads.items()
+                ),
+            )
+
+    def mark_sending(self, items: Mapping[tuple[RunId, Item], Payload]) -> None:
+        """Intents of many runs by run and item, on the disk when this returns: one wait for all. Repeatable."""
+        self._put((run, item, State.SENDING, payload) for (run, item), payload in items.items())
+
+    def mark_runs(self, item: RunItem, digests: Mapping[RunId, bytes], state: State) -> None:
+        """One item of many runs, as a bulk request sends it: one transaction, as `mark`. Repeatable."""
+        self._put((run, item, state, Payload(digest)) for run, digest in digests.items())
+
+    def _put(self, rows: Iterable[tuple[RunId, Item, State, Payload]]) -> None:
+        at = now().ticks
+        with self._transaction(durable=True):
+            owner = self._owner()
+            self._executemany(
+                f"insert or replace into receipt (target, run, {_COLUMNS}) values (?, ?, ?, ?, ?, null, ?, ?, ?)",  # noqa: S608  # our own words
+                (
+                    (owner, run, written(item), state.value, payload.digest, at, payload.rows, payload.size_bytes)
+                    for run, item, state, payload in rows
+                ),
+            )
+
+    def forget(self, run: RunId, items: Iterable[Item]) -> None:
+        """Drops receipts: as if these items had never been sent. Durable. Repeatable."""
+        with self._transaction(durable=True):
+            owner = self._owner()
+            rows = ((owner, run, written(item)) for item in items)
+            self._executemany("delete from receipt where target = ? and run = ? and item = ?", rows)
+
+    def runs_with(self, item: RunItem, *, sent: bool = False) -> list[RunId]:
+        """Runs that have a receipt of `item`, or without `sent` the intent to send it; by run."""
+        only = " and state = 'sent'" if sent else ""
+        sql = f"select run from receipt where target = ? and item = ?{only} and run > ? order by run limit ?"  # noqa: S608
+        return [RunId(run) for (run,) in self._pages(sql, (self._number, item.value), ("",))]
+
+    def incomparable(self) -> int:
+        """Runs that were created by a version whose digests say nothing to this one (archives up to format 10)."""
+        sql = "select count(*) from receipt where target = ? and item = ? and state = 'sent' and digest is null"
+        return int(self._one(sql, (self._number, RunItem.CREATE.value))[0])
+
+
+def _cells(payload: Payload | None) -> tuple[bytes | None, int | None, int | None]:
+    return (payload.digest, payload.rows, payload.size_bytes) if payload else (None, None, None)
+
+
+def _receipt(item: str, state: str, *rest: Any) -> Receipt:  # noqa: ANN401  # the cells of a row
+    digest, detail, at, rows, size_bytes = rest
+    return Receipt(read(item), State(state), digest, detail, Instant(at), rows, size_bytes)

@@ -1,0 +1,117 @@
+"""What reached one target, and what was found there. `Archive.ledger` gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from azureml_replay import redact
+from azureml_replay.archive.findings import Findings
+from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, RunItem
+from azureml_replay.archive.receipts import Receipts
+from azureml_replay.archive.records import dumps, loads
+from azureml_replay.archive.sent import SentValues
+from azureml_replay.archive.target_rows import TargetRows
+from azureml_replay.model import Json, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class TargetProgress:
+    """How much of the archive a target has."""
+
+    created: int
+    """Runs, as are the next two."""
+    finished: int
+    verified: int
+    with_findings: int
+    points: int
+    """Rows of the chunks that were sent."""
+    files: int
+    bytes: int
+    """Of the files that were sent."""
+    refused: int
+    """Items that the service will not take."""
+    unsettled: int
+    """Items that were being sent when a command stopped."""
+
+
+class TargetLedger(Receipts, SentValues, Findings, TargetRows):
+    """See the parts: receipts, values as they were sent, findings, points that differ.
+
+    Valid while its archive is open. No query reads the archive's content: that may be extracted anew meanwhile.
+    """
+
+    def bind(self, pairs: Mapping[RunId, RunId]) -> None:
+        """Which run of the target stands for a run of the source; durable. Repeatable."""
+        with self._transaction(durable=True):
+            owner = self._owner()
+            rows = ((owner, run, there) for run, there in pairs.items())
+            self._executemany("insert or replace into binding values (?, ?, ?)", rows)
+
+    def target_id(self, run: RunId) -> RunId | None:
+        """What `bind` said, None where it was never said."""
+        row = self._one("select target_run from binding where target = ? and run = ?", (self._number, run))
+        return row and RunId(row[0])
+
+    def source_id(self, there: RunId) -> RunId:
+        """Which run of the source a run of the target stands for; the same id where `bind` never named it."""
+        sql = "select run from binding where target = ? and target_run = ?"
+        row = self._one(sql, (self._number, there))
+        return RunId(row[0]) if row else there
+
+    def stands_for(self, run: RunId) -> RunId | None:
+        """The run or job of the target that a run of the source was sent as; None where none was."""
+        sql = """
+            select case when item = ?1 then detail
+                        else ifnull((select target_run from binding b where b.target = r.target and b.run = r.run), run)
+                   end
+            from receipt r where target = ?3 and run = ?4 and item in (?2, ?1) and state = 'sent' order by item desc
+        """
+        row = self._one(sql, (RunItem.JOB.value, RunItem.CREATE.value, self._number, run))
+        return row and row[0] and RunId(row[0])
+
+    def bindings(self) -> Iterator[tuple[RunId, RunId]]:
+        """Source run and target run, by source run."""
+        sql = "select run, target_run from binding where target = ? and run > ? order by run limit ?"
+        return ((RunId(run), RunId(there)) for run, there in self._pages(sql, (self._number,), ("",)))
+
+    def put_probe(self, told: Json) -> None:
+        """What the throw-away run of the target told. Repeatable."""
+        with self._transaction():
+            clean = dumps(redact.redact(told)[0]).decode()
+            self._execute("update target set probe = ? where id = ?", (clean, self._owner()))
+
+    def probe(self) -> Json | None:
+        """What `put_probe` kept, None where it never did."""
+        row = self._one("select probe from target where id = ?", (self._number,))
+        told: Json = loads(row[0]) if row and row[0] else None
+        return told
+
+    def put_file_choice(self, told: Json) -> None:
+        """Which files the last replay into the target was to carry. Repeatable."""
+        with self._transaction():
+            row = (dumps(told).decode(), self._owner())
+            self._execute("update target set files = ? where id = ?", row)
+
+    def file_choice(self) -> Json | None:
+        """What `put_file_choice` kept, None where it never did."""
+        row = self._one("select files from target where id = ?", (self._number,))
+        told: Json = loads(row[0]) if row and row[0] else None
+        return told
+
+    def progress(self) -> TargetProgress:
+        """Counted now."""
+        sent = "from receipt where target = ? and state = 'sent' and item"
+        chunks, files = f"{sent} glob '{CHUNK_PREFIX}*'", f"{sent} glob '{FILE_PREFIX}*'"
+        queries = {
+            "created": f"select count(*) {sent} = '{RunItem.CREATE.value}'",
+            "finished": f"select count(*) {sent} = '{RunItem.FINISH.value}'",
+            "points": f"select ifnull(sum(rows), 0) {chunks}",
+            "files": f"select count(*) {files}",
+            "bytes": f"select ifnull(sum(size_bytes), 0) {files}",
+            "refused": "select count(*) from receipt where target = ? and state = 'refused'",
+            "unsettled": "select count(*) from receipt where target = ? and state = 'sending'",
+            "verified": "select count(*) from verification where target = ?",
+            "with_findings": "select count(distinct run) from finding where target = ?",
+        }
+        return TargetProgress(**{name: self._one(sql, (self._number,))[0] for name, sql in queries.items()})
