@@ -49,6 +49,29 @@ def test_a_receipt_says_how_far_an_item_has_come(ledger: TargetLedger, of_two: T
     assert of_two.receipts(R1) == ledger.receipts(R2) == {}
 
 
+def test_a_mark_without_payload_keeps_what_the_intent_said(ledger: TargetLedger) -> None:
+    ledger.mark(R1, {ChunkItem(0): Payload(b"1", rows=3), FileItem("a"): Payload(b"2", size_bytes=5)}, State.SENDING)
+    ledger.mark(R1, [ChunkItem(0), FileItem("a")], State.SENT)
+
+    file, chunk = ledger.receipts(R1).values()
+    assert (chunk.digest, chunk.rows, chunk.size_bytes) == (b"1", 3, None)
+    assert (file.digest, file.rows, file.size_bytes) == (b"2", None, 5)
+    assert ledger.has_sent(R1, ChunkItem(0), b"1")
+    assert not ledger.has_sent(R1, ChunkItem(0), b"2")
+
+
+def test_a_target_whose_first_mark_fails_is_no_target(archive: Archive, ledger: TargetLedger) -> None:
+    """Its number was given back with the rest: another target may have it now."""
+    archive._execute("begin")
+    assert ledger._owner() == 1
+    archive._execute("rollback")
+    archive.ledger(TWO).mark(R1, [RunItem.CREATE], State.SENT)
+
+    assert ledger.receipts(R1) == {}
+    ledger.mark(R2, [RunItem.CREATE], State.SENT)
+    assert (archive.targets(), archive.ledger(TWO).runs_with(RunItem.CREATE)) == ([TWO, ONE], [R1])
+
+
 def test_one_item_of_many_runs_is_marked_at_once(ledger: TargetLedger) -> None:
     ledger.mark_runs(RunItem.CREATE, {R1: b"1", R2: b"2"}, State.SENDING)
 
