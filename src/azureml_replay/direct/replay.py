@@ -111,7 +111,9 @@ async def replay(
         for root in planned_units(archive, selection):
             _rename(archive, ledger, root)
     if older := ledger.incomparable():
-        progress.say(f"an older version sent {older:,} of the runs: the target is asked once what it holds of them")
+        progress.say(
+            f"an older version of this tool sent {older:,} of the runs: the target is asked once what it holds of them"
+        )
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     points = PointSender(archive, ledger, target, progress, Intents(archive, ledger))
