@@ -57,7 +57,7 @@ async def replayed(folder: Path, target: WorkspaceFile) -> tuple[Replayed, Verdi
         return done, await verify(archive, there, Selection(), deep=True), heard.lines
 
 
-@pytest.mark.parametrize("number", [4, 6, 10])
+@pytest.mark.parametrize("number", [4, 6, 11])
 def test_an_older_archive_goes_on(number: int, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
     """No point or file twice, an edit stays, one line says it; the next call asks no more. Up to format 5 nobody knows
     what was sent."""

@@ -20,7 +20,7 @@ from pathlib import Path
 try:
     from azureml_sandbox.server import state
     from azureml_sandbox.server.sandbox import Sandbox
-except ImportError:  # up to format 10
+except ImportError:  # formats 1 to 10
     from azureml_sandbox.running import Sandbox
 
     from azureml_sandbox import state

@@ -9,14 +9,12 @@ the forms: where one changes, every replay asks its target anew.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
-import orjson
-
 from azureml_replay.instants import Instant
+from azureml_replay.json_text import canonical
 from azureml_replay.model import AssetReference, Experiment, Json, Run, StoredFile
 from azureml_replay.planning.lineage import PROPERTY
 
@@ -92,17 +90,8 @@ def of_chunk(data_digest: bytes, series: Sequence[Sequence[str | None]]) -> byte
     return _of(data=data_digest.hex(), series=[list(row) for row in series])
 
 
-def written(value: Json) -> bytes:
-    """The form, of what `_exact` has prepared."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # half of a surrogate pair, whole numbers beyond 64 bits: the same form, ten times as slow
-        text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "surrogatepass")
-
-
 def _of(**values: Json) -> bytes:
-    return of_bytes(written(values))
+    return of_bytes(canonical(values))
 
 
 def _exact(value: Json) -> Json:

@@ -1,7 +1,7 @@
-"""Digests in receipts of formats up to 10, made of how Python shows values: brought into the written form.
+"""Digests in receipts of formats up to 11, made of how Python shows values: brought into the written form.
 
 Those of chunks, files and experiments can be made again from what the archive holds. Those of runs cannot: each was of
-the run as it was planned for its target. Migration 11 empties them.
+the run as it was planned for its target. Migration 12 empties them.
 """
 
 from __future__ import annotations

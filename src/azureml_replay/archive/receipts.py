@@ -139,7 +139,7 @@ class Receipts(OfTarget):
         return [RunId(run) for (run,) in self._pages(sql, (self._number, item.value), ("",))]
 
     def incomparable(self) -> int:
-        """Runs that were created by a version whose digests say nothing to this one (archives up to format 10)."""
+        """Runs that were created by a version whose digests say nothing to this one (archives up to format 11)."""
         sql = "select count(*) from receipt where target = ? and item = ? and state = 'sent' and digest is null"
         return int(self._one(sql, (self._number, RunItem.CREATE.value))[0])
 

@@ -7,13 +7,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.archive import digests
 from azureml_replay.instants import Instant
+from azureml_replay.json_text import canonical
 from azureml_replay.model import AssetReference, Experiment, Location, Run, RunId, StoredFile
 
 RUN = Run(
@@ -114,11 +114,9 @@ def test_there_is_one_form_whoever_writes_it(value: Any) -> None:
     """Halves of surrogate pairs and long numbers are written by another module, character for character the same."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
-    assert digests.written(value) == text.encode("utf-8", "surrogatepass")
-    assert digests.written([value, 2**70]) == b"[" + digests.written(value) + b",%d]" % 2**70
+    assert canonical(value) == text.encode("utf-8", "surrogatepass")
+    assert canonical([value, 2**70]) == b"[" + canonical(value) + b",%d]" % 2**70
 
 
-def test_a_number_that_orjson_refuses_is_written() -> None:
-    with pytest.raises(TypeError):
-        orjson.dumps(2**70)
-    assert digests.written({"n": 2**70, "half": "\ud800"}) == b'{"half":"\xed\xa0\x80","n":1180591620717411303424}'
+def test_what_orjson_refuses_is_written() -> None:
+    assert canonical({"n": 2**70, "half": "\ud800"}) == b'{"half":"\xed\xa0\x80","n":1180591620717411303424}'
