@@ -25,12 +25,12 @@ from azureml_replay.planning.experiments import OWNER
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import SHAPE, jobs_put
 from azureml_replay.synthetic.staging.stage import clear
-from azureml_replay.target.probe import Probe
-from azureml_replay.target.profile import ids_in
+from azureml_replay.target.profile import known_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
 from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Refused
 
 _FILES = file_item("")
@@ -88,7 +88,8 @@ async def undo(archive: Archive, target: SyntheticTarget, *, width: int = 32, pr
 
     Repeatable. Raises Unavailable, Rejected where nothing can be read; a single run that fails is named in the result.
     """
-    undoing = _Undoing(archive, target, progress, StorageListing(target, archive, progress))
+    profile = known_profile(archive, target.ref)
+    undoing = _Undoing(archive, target, profile, progress, StorageListing(target, archive, progress))
     runs = _left(archive, target.ref, CREATE, UNDONE)
     progress.expect("runs hidden", len(runs))
     if runs:
@@ -104,6 +105,7 @@ async def undo(archive: Archive, target: SyntheticTarget, *, width: int = 32, pr
 class _Undoing:
     archive: Archive
     target: SyntheticTarget
+    profile: TargetProfile
     progress: Progress
     storage: StorageListing
     runs: int = 0
@@ -127,16 +129,16 @@ class _Undoing:
 
     async def take_back(self, batch: Sequence[RunId]) -> None:
         """At most a request's worth of runs."""
-        known_as = ids_in(self.archive, self.target.ref)
-        held = await self.target.details([known_as(run) for run in batch])
-        found = {run: held[known_as(run)].run for run in batch if known_as(run) in held}
+        ids = {run: run for run in batch} | self.archive.target_ids(self.target.ref, batch)
+        held = await self.target.details(list(ids.values()))
+        found = {run: held[there].run for run, there in ids.items() if there in held}
         ours = {run: there for run, there in found.items() if self._may_go(run, there)}
         for some in _by_experiment(ours):
             await self._hide(some)
 
     def _may_go(self, run: RunId, there: Run) -> bool:
         """Ours by its own word, and as it was sent: what has become somebody's work is left alone."""
-        if not lineage.is_ours(there, self.archive.source, run, properties_kept=self._keeps_properties()):
+        if not lineage.is_ours(there, self.archive.source, run, properties_kept=self.profile.keeps("properties")):
             self.left.append((run, f"run {there.id} of the target is not ours"))
             return False
         edits = self._edits(run, there)
@@ -150,8 +152,7 @@ class _Undoing:
         if sent is None:
             return []
         ours, theirs = editable(source) if source else {}, editable(there)
-        probe = self._probe()
-        ignored = {HIDDEN, *(f"tag {key}" for key in (probe.added if probe else ()))}
+        ignored = {HIDDEN, *(f"tag {key}" for key in self.profile.added)}
         names = {*theirs, *(name for name in sent if not name.startswith(NOT_EDITABLE))} - ignored
         return sorted(
             name for name in names if theirs.get(name, _NONE) not in (sent.get(name, _NONE), ours.get(name, _NONE))
@@ -270,8 +271,7 @@ class _Undoing:
 
     async def archive_empty(self, width: int) -> None:
         """Experiments that replay made and in which every run is hidden now."""
-        probe = self._probe()
-        theirs = set(probe.experiments) if probe else set[str]()
+        theirs = self.profile.experiments
         made = [one for one in self.archive.experiments() if one.name not in theirs]
         names = {one.name for one in made if self.archive.receipt(self.target.ref, OWNER, experiment_item(one.name))}
         held = [one async for page in self.target.experiments() for one in page if one.name in names]
@@ -289,14 +289,6 @@ class _Undoing:
     def _fail(self, run: RunId, why: str) -> None:
         self.failed.append((run, why))
         self.progress.say(f"run {run} was not taken back: {why}")
-
-    def _probe(self) -> Probe | None:
-        known = self.archive.probe(self.target.ref)
-        return Probe.from_json(known) if known is not None else None
-
-    def _keeps_properties(self) -> bool:
-        probe = self._probe()
-        return probe is None or "properties" not in probe.lost
 
 
 def _batches(runs: Iterable[RunId]) -> Iterator[list[RunId]]:

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from azureml_replay.archive.codes import Codes
+from azureml_replay.archive.ledger import Ledger
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT, Reading
 from azureml_replay.archive.records import details_of, job_of, unpack
 from azureml_replay.model import FileTotals, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.planning.history import History
+from azureml_replay.planning.ids import named
+from azureml_replay.workspace.place import WorkspaceRef
 
 RUNS_TOGETHER = 100
 BYTES_TOGETHER = 1_000_000
@@ -38,21 +41,22 @@ _WANTED = "selected and run.generation > 0"
 _BEFORE_ALL = (-1, -(2**63), "")
 
 
-class Histories(Codes, Reading):
+class Histories(Codes, Reading, Ledger):
     """The part of an archive that plans are made from."""
 
-    def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
+    def histories(self, roots: Iterable[RunId] | None = None, target: WorkspaceRef | None = None) -> Iterator[History]:
         """The selected, extracted runs of these units, or of all, newest first.
 
-        Of each unit parents come first, siblings in the order of their creation.
+        Of each unit parents come first, siblings in the order of their creation. What the ledger of `target` says of
+        them is as of the moment at which their hundred is read.
         """
         rows = self._rows() if roots is None else (row for root in roots for row in self._rows_of(root))
-        return (history for together in _together(rows) for history in self._histories(together))
+        return (history for together in _together(rows) for history in self._histories(together, target))
 
-    def history(self, run: RunId) -> History | None:
+    def history(self, run: RunId, target: WorkspaceRef | None = None) -> History | None:
         """A run as extracted, None where it is not."""
         sql = f"select {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
-        return next(self._histories([_Row(*row) for row in self._all(sql, (run,))]), None)
+        return next(self._histories([_Row(*row) for row in self._all(sql, (run,))], target), None)
 
     def _rows(self) -> Iterator[_Row]:
         sql = f"""
@@ -72,7 +76,7 @@ class Histories(Codes, Reading):
         """  # noqa: S608  # our own words
         return (_Row(*row) for row in self._pages(sql, (root, root), _BEFORE_ALL, RUNS_TOGETHER))
 
-    def _histories(self, rows: Sequence[_Row]) -> Iterator[History]:
+    def _histories(self, rows: Sequence[_Row], target: WorkspaceRef | None) -> Iterator[History]:
         runs = [row.id for row in rows]
         details = [details_of(row.id, unpack(row.record, f"run {row.id}")) for row in rows]
         jobs = [None if row.job is None else job_of(row.id, row.job, row.job_unknown, row.job_code) for row in rows]
@@ -80,7 +84,10 @@ class Histories(Codes, Reading):
         codes = self._codes([reference for reference in references if reference])
         series, files = self._series_of(runs), self._file_totals(runs)
         only_last = self._lack(runs, HISTORY_LEFT_OUT)
-        experiments = self._experiments_of([one.run.lender for one in details if one.run.lender])
+        borrowers = {one.run.id: one.run.lender for one in details if one.run.lender}
+        experiments = self._experiments_of(list(borrowers.values()))
+        ids = self.target_ids(target, (run for one in details for run in named(one.run))) if target else {}
+        alone = self.created_alone(target, list(borrowers)) if target else frozenset()
         for row, one, job, reference in zip(rows, details, jobs, references, strict=True):
             yield History(
                 unit=row.unit,
@@ -90,7 +97,9 @@ class Histories(Codes, Reading):
                 files=files.get(row.id, FileTotals()),
                 code=codes.get(reference.key, False) if reference else None,
                 only_last=row.id in only_last,
-                lender_experiment=experiments.get(one.run.lender) if one.run.lender else None,
+                lender_experiment=experiments.get(borrowers.get(row.id, row.id)) if row.id in borrowers else None,
+                ids=ids,
+                stands_alone=row.id in alone,
             )
 
     def _experiments_of(self, runs: Sequence[RunId]) -> dict[RunId, str]:

@@ -170,6 +170,25 @@ class Ledger(Database):
         row = self._one("select target_run from binding where target = ? and run = ?", (self._target(target), run))
         return row and RunId(row[0])
 
+    def target_ids(self, target: WorkspaceRef, runs: Iterable[RunId]) -> dict[RunId, RunId]:
+        """What `bind` said of so many runs; those that it never named are left out."""
+        number = self._target(target)
+        if self._one("select 1 from binding where target = ? limit 1", (number,)) is None:
+            return {}  # as most targets are: then not even the names are gathered
+        sql = "select run, target_run from binding where run in"
+        rows = self._among(sql, list(dict.fromkeys(runs)), "and target = ?", (number,))
+        return {RunId(run): RunId(there) for run, there in rows}
+
+    def created_alone(self, target: WorkspaceRef, runs: Sequence[RunId]) -> frozenset[RunId]:
+        """Those of the runs that were created, or may have been, without the container of another one."""
+        rows = self._among(
+            "select run from receipt where run in",
+            runs,
+            "and target = ? and item in (?, ?) group by run having max(item = ?) and not max(item = ?)",
+            (self._target(target), CREATE, CONTAINER, CREATE, CONTAINER),
+        )
+        return frozenset(RunId(run) for (run,) in rows)
+
     def source_id(self, target: WorkspaceRef, there: RunId) -> RunId:
         """Which run of the source a run of the target stands for; the same id where `bind` never named it."""
         sql = "select run from binding where target = ? and target_run = ?"

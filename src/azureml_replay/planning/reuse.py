@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from azureml_replay.model import CONTAINER_PREFIX, RunId
 
 FOLDER = "replay/reused/"
 """In the lender's container: the files that we make for a run that has none of its own, by run."""
-
-Lent = Callable[[RunId, RunId], bool]
-"""Whether a run, by its id in the source, shows the container of another one of the source in the target too."""
-
-
-def always(run: RunId, lender: RunId) -> bool:
-    """As nothing else is known."""
-    return bool(run and lender)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.planning.plan import PlanOptions, plan
+from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import WorkspaceRef
 
@@ -76,7 +76,7 @@ def questions(archive: Archive, selection: Selection) -> tuple[int, int]:
     """How many a plan of everything that is selected asks, and for how many runs."""
     asked: list[str] = []
     archive._db.set_trace_callback(asked.append)
-    runs = sum(1 for _ in plan(archive, selection, PlanOptions()))
+    runs = sum(1 for _ in plan(archive, selection))
     archive._db.set_trace_callback(None)
     return len(asked), runs
 
