@@ -44,7 +44,7 @@ class Ends:
         options = ReplayOptions(files=files)
         done = await replay(self.archive, self.source, self.target, Selection(), options=options, width=8)
         verdict = await verify(
-            self.archive, self.target, Selection(), source=self.source, deep=True, options=options.plan
+            self.archive, self.target, Selection(), source=self.source, deep=True, files=options.files
         )
         return done, verdict
 

@@ -262,7 +262,7 @@ class _Replaying:
 
     def _by_new_ids(self, window: Sequence[Step]) -> Sequence[Step]:
         """The window; its first steps were read together with those before them, under the ids of that moment."""
-        before, self.planned_before = self.planned_before, 0
+        before, self.planned_before = self.planned_before, max(0, self.planned_before - len(window))
         return [*map(self._again, window[:before]), *window[before:]] if before else window
 
     def _again(self, step: Step) -> Step:
