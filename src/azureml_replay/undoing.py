@@ -17,9 +17,9 @@ from azureml_replay.archive.ledger import CREATE, FINISH, JOB_UNDONE, UNDONE, WH
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
 from azureml_replay.direct.experiments import experiment_item
-from azureml_replay.errors import NotFound, ServiceError, UserError
-from azureml_replay.files.stored import StorageListing, path_in_run
-from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId
+from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.files.of_run import RunFiles
+from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.progress import SILENT, Progress
@@ -89,13 +89,13 @@ async def undo(archive: Archive, target: SyntheticTarget, *, width: int = 32, pr
     Repeatable. Raises Unavailable, Rejected where nothing can be read; a single run that fails is named in the result.
     """
     profile = known_profile(archive, target.ref)
-    undoing = _Undoing(archive, target, profile, progress, StorageListing(target, archive, progress))
+    undoing = _Undoing(archive, target, profile, progress, RunFiles(target, archive, progress))
     runs = _left(archive, target.ref, CREATE, UNDONE)
     progress.expect("runs hidden", len(runs))
     if runs:
-        await undoing.storage.begin(len(runs), archive.totals().runs)
+        await undoing.held.begin(len(runs), archive.totals().runs)
         await for_each(_batches(runs), undoing.take_back, width)
-        undoing.storage.end()
+        undoing.held.end()
     await for_each(_left(archive, target.ref, SHAPE, JOB_UNDONE), undoing.take_back_job, width)
     await undoing.archive_empty(width)
     return undoing.result()
@@ -107,7 +107,7 @@ class _Undoing:
     target: SyntheticTarget
     profile: TargetProfile
     progress: Progress
-    storage: StorageListing
+    held: RunFiles
     runs: int = 0
     files: int = 0
     jobs: int = 0
@@ -179,7 +179,7 @@ class _Undoing:
         items = [item for item in self.archive.receipts(target, run) if item.startswith(_FILES)]
         if not items:
             return []
-        stored = {path_in_run(file, there.container): file async for file in self.storage.files(there.container)}
+        stored = {file.path: file.stored async for file in self.held.stored(there.lender or there.id)}
         asked = [item.removeprefix(_FILES) for item in items]
         attached = await self._attached(there) if any(path not in stored for path in asked) else frozenset()
         paths = []
@@ -195,11 +195,9 @@ class _Undoing:
 
     async def _attached(self, there: Run) -> frozenset[str]:
         """Paths whose entries lead to other datastores: removing one for good would remove the source's own bytes."""
-        try:
-            pages = [page async for page in self.target.artifacts(there)]
-        except NotFound:
-            return frozenset()  # a run without files has no container in the index
-        return frozenset(file.path for page in pages for file in page if file.location.datastore != ARTIFACT_STORE)
+        own = self.target.place(there.id, "").datastore
+        pages = [page async for page in self.held.indexed(there)]
+        return frozenset(file.path for page in pages for file in page if file.location.datastore != own)
 
     def _expect_gone(self, run: RunId, there: Run, paths: Iterable[str]) -> None:
         """From now on a replay sends the files and shows the run again, whatever of this call comes to pass."""

@@ -54,7 +54,7 @@ class Ends:
 
     async def there(self, path: str) -> bytes:
         """A file of the root in the target."""
-        pages = [page async for page in self.target.stored("dcid.root")]
+        pages = [page async for page in self.target.stored(RunId("root"))]
         location = next(file.location for page in pages for file in page if file.location.path.endswith(f"/{path}"))
         return b"".join([piece async for piece in self.target.read(location)])
 

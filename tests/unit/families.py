@@ -110,7 +110,7 @@ class Family:
 def a_run(name: str, parent: str | None = None, **fields: object) -> Run:
     """A finished run; `fields` override."""
     above = RunId(parent) if parent else None
-    plain = Run(id=RunId(name), parent=above, experiment="exp", status="Completed", container=f"dcid.{name}")
+    plain = Run(id=RunId(name), parent=above, experiment="exp", status="Completed")
     return replace(plain, **fields)  # type: ignore[arg-type]
 
 

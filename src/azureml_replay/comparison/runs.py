@@ -69,7 +69,7 @@ CARRIED = (
     Field("input datasets", lambda run: run.input_datasets or None),
     Field("output datasets", lambda run: run.output_datasets or None),
     Field("hidden", lambda run: run.hidden),
-    Field("container", lambda run: None if run.own_container else run.container),
+    Field("files and metrics of", lambda run: run.lender),
     Field("error code", error_part("code")),
     Field("error message", error_part("message")),
     Field("error", beside_error, by_key=True, more=True),

@@ -146,7 +146,7 @@ class ReadExamination:
         return Seen("batchrundata is not spoken", Outcome.WARNING, "nothing: runs are asked for one by one, slower")
 
     def _logging(self) -> list[Run]:
-        return list(islice((run for run in self.runs.values() if run.own_container), LOOKED_INTO))
+        return list(islice((run for run in self.runs.values() if run.lender is None), LOOKED_INTO))
 
     async def _metrics(self) -> Seen:
         for run in self._logging():
@@ -229,12 +229,12 @@ class ReadExamination:
         return Seen(f"{store.name}: opened by {by}")
 
     async def _artifact_store(self) -> Seen:
-        async for page in self.workspace.stored():
+        async for page in self.workspace.stored_of_all():
             return Seen(f"{len(page)} files of runs and more" if page else "no files of runs yet")
         return Seen("no files of runs yet")
 
     async def _signing(self) -> Seen:
-        async for page in self.workspace.stored():
+        async for page in self.workspace.stored_of_all():
             for file in page:
                 await self.workspace.readable_url(file.location)
                 return Seen("a file can be signed for another account")

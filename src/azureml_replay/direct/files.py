@@ -15,14 +15,7 @@ from azureml_replay.direct.attach import attached
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
 from azureml_replay.files.made import as_stored, own_files
-from azureml_replay.model import (
-    ARTIFACT_STORE,
-    RUN_FOLDER,
-    Artifact,
-    Location,
-    RunId,
-    StoredFile,
-)
+from azureml_replay.model import Artifact, RunId, StoredFile
 from azureml_replay.planning.files import FileChoice, placed
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
@@ -105,7 +98,7 @@ class FileSender:
         receipt, sent = receipts.get(file_item(path)), self.archive.sent_file(self.target.ref, step.source, path)
         if self.prefer is Prefer.SOURCE or receipt is None or receipt.state is not State.SENT or sent is None:
             return False
-        there = await self.target.stored_file(place_of(step.run.id, path))
+        there = await self.target.stored_file(self.target.place(step.run.id, path))
         if there is not None and (alike(sent, there) or (artifact.stored and alike(artifact.stored, there))):
             return False
         self.kept.setdefault(step.source, []).append(f"file {path}")
@@ -165,11 +158,6 @@ class FileSender:
 
 def _rejected(path: str, step: Step, outcome: Refused) -> Rejected:
     return outcome.error(f"file {path} of run {step.source}: ")
-
-
-def place_of(run: RunId, path: str) -> Location:
-    """Where a target keeps a file that was put into a run's own container."""
-    return Location(ARTIFACT_STORE, f"{RUN_FOLDER}dcid.{run}/{path}")
 
 
 def file_digest(stored: StoredFile) -> bytes:

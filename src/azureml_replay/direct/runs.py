@@ -102,7 +102,7 @@ class RunSender:
 
     async def _update(self, steps: Sequence[Step]) -> None:
         """Sends what the source changed, where that changes anything and overwrites nobody's edit."""
-        self._lend([one for one in steps if self.known[one.source].container == one.run.container], State.SENT)
+        self._lend([one for one in steps if self.known[one.source].lender == one.run.lender], State.SENT)
         stay = {step.source: self._kept(step, of_state=False) for step in steps}
         updates = {step.source: self._merged(step, stay[step.source]) for step in steps}
         changing = [step for step in steps if brings(updates[step.source], self.known[step.source])]
@@ -195,7 +195,7 @@ class RunSender:
         self.archive.mark_runs(self.target.ref, item, digests, state)
 
     def _lend(self, steps: Sequence[Step], state: State) -> None:
-        lent = {step.source: digest(step.run.container) for step in steps if step.run.container}
+        lent = {step.source: digest(step.run.lender) for step in steps if step.run.lender}
         if lent:
             self.archive.mark_runs(self.target.ref, CONTAINER, lent, state)
 
@@ -234,7 +234,7 @@ def run_digest(run: Run) -> bytes:
     """Names what `put_runs` writes. Lineage is left out: it tells our version, and may not change once written."""
     properties = {key: value for key, value in run.properties.items() if key != lineage.PROPERTY}
     sent = (run.parent, run.experiment, run.display_name, run.description, properties, run.tags, run.parameters)
-    shared = (run.container,) if run.container else ()
+    shared = (run.lender,) if run.lender else ()
     return digest(*sent, run.inputs, run.outputs, run.input_datasets, run.output_datasets, *shared)
 
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
-from azureml_replay.model import CONTAINER_PREFIX, RUN_FOLDER, Artifact, Json, RunId
+from azureml_replay.model import Artifact, Json, RunId
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
@@ -85,8 +85,8 @@ def in_order(artifacts: Iterable[Artifact]) -> Iterator[tuple[Artifact, bool]]:
 
 
 def room_of(run: RunId, limits: Limits = DOCUMENTED) -> int:
-    """Characters that a path may have in the container of a run of the target, by its id there."""
-    return min(limits.artifact_path, limits.blob_name - len(f"{RUN_FOLDER}{CONTAINER_PREFIX}{run}/"))
+    """Characters that a file's path may have in a run of the target, by the run's id there."""
+    return min(limits.artifact_path, limits.blob_name - limits.run_folder - len(run))
 
 
 def characters(path: str) -> int:

@@ -28,7 +28,7 @@ class History:
     only_last: bool = False
     """Its rows are the last of each name as MLflow tells them, and not its metrics' history."""
     lender_experiment: str | None = None
-    """Of the run whose container this one shows; None also where the archive lacks that run."""
+    """Of the run whose points and files this one shows; None also where the archive lacks that run."""
     ids: Mapping[RunId, RunId] = field(default_factory=dict)
     """What this run and those that it names are called in the target; one that is not here keeps its id."""
     stands_alone: bool = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 
-from azureml_replay.model import CONTAINER_PREFIX, UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
+from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning.files import ALL_FILES, FileChoice, planned_files, room_of
 from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost
 from azureml_replay.planning.history import History, Recorded
@@ -20,6 +20,8 @@ from azureml_replay.planning.reuse import Lender, own_path
 from azureml_replay.selection import Selection, chosen
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 
+SHOWN = "files and metrics of "
+"""Before the id of the run that they belong to: what a reused step may have to leave to that run."""
 SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
@@ -52,7 +54,7 @@ class Step:
     owner: RunId | None = None
     """The run whose points and files these are, where `with_owners_contents` gave a reused step those of that run."""
     lender: Lender | None = None
-    """The run whose container this one shows, where the target takes that: then it has no points and files to send."""
+    """The run whose points and files this one shows, where the target takes that: then it has none to send."""
 
     @property
     def contents(self) -> RunId:
@@ -126,7 +128,7 @@ def with_owners_contents(recorded: Recorded, step: Step, files: FileChoice, prof
     lost = [replace(one, run=step.source) for one in owners.omissions if one.what.startswith(("file ", "metric "))]
     return replace(
         step,
-        run=replace(step.run, container=""),
+        run=replace(step.run, lender=None),
         lender=None,
         owner=lender,
         series=owners.series,
@@ -141,8 +143,8 @@ def without_lender(step: Step) -> Step:
     """The step for a target that does not have its lender and will not: it leaves files and points to that run."""
     if step.lender is None:
         return step
-    left = Omission(step.source, f"container {CONTAINER_PREFIX}{step.lender.source}", SHARED)
-    return replace(step, run=replace(step.run, container=""), lender=None, omissions=(left, *step.omissions))
+    left = Omission(step.source, SHOWN + step.lender.source, SHARED)
+    return replace(step, run=replace(step.run, lender=None), lender=None, omissions=(left, *step.omissions))
 
 
 def _step(
@@ -155,8 +157,8 @@ def _step(
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
     lender = _lender(history, profile)
-    if not run.own_container and lender is None:
-        fitting.omit(f"container {run.container}", SHARED if profile.reuse else NOT_SHOWN)
+    if run.lender and lender is None:
+        fitting.omit(SHOWN + run.lender, SHARED if profile.reuse else NOT_SHOWN)
     for key in run.unknown:
         if key.startswith(UNREADABLE):
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
@@ -170,7 +172,7 @@ def _step(
         profile.limits,
         parent=run.parent if depth else None,
         typed=profile.keep_run_type,
-        container=lender.container if lender else "",
+        lender=lender.there if lender else None,
     )
     room = room_of(ids.get(run.id, run.id), profile.limits)
     files, size = planned_files(recorded, history, fitting, choice, room)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from azureml_replay.model import CONTAINER_PREFIX, RunId
+from azureml_replay.model import RunId
 
 FOLDER = "replay/reused/"
-"""In the lender's container: the files that we make for a run that has none of its own, by run."""
+"""Among the lender's files: those that we make for a run that has none of its own, by run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lender:
-    """The run whose container another one shows."""
+    """The run whose files and points another one shows."""
 
     source: RunId
     """Its id in the source."""
@@ -20,12 +20,7 @@ class Lender:
     """Its id in the target."""
     experiment: str
 
-    @property
-    def container(self) -> str:
-        """As the target calls it."""
-        return CONTAINER_PREFIX + self.there
-
 
 def own_path(run: RunId, path: str) -> str:
-    """Where a file that we make goes for a run, by its id in the target, that shows another's container."""
+    """Where a file that we make goes for a run, by its id in the target, that shows another's files."""
     return f"{FOLDER}{run}/{path.removeprefix('replay/')}"

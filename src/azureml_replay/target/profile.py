@@ -9,8 +9,8 @@ from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
 
-REUSE = "container"
-"""Of what a probe may see lost: the container of another run, that a run was to show."""
+REUSE = "lender"
+"""Of what a probe may see lost: the field of Run that names the run whose files it shows."""
 
 
 async def seen_profile(archive: Archive, target: Target, *, keep_run_type: bool = False) -> TargetProfile:

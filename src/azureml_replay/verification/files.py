@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.files import compare_files
-from azureml_replay.errors import NotFound, Rejected
+from azureml_replay.errors import Rejected
 from azureml_replay.files.bytes import Supply, md5_of
 from azureml_replay.files.made import as_stored, own_files
-from azureml_replay.files.stored import StorageListing, path_in_run
-from azureml_replay.model import ARTIFACT_STORE, Artifact, Finding, Location, Run, RunId, StoredFile
+from azureml_replay.files.of_run import RunFiles
+from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES, FileChoice, placed, target_path
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
@@ -50,19 +50,17 @@ class FileCheck:
 
     archive: Archive
     target: Target
-    storage: StorageListing
+    files_of: RunFiles
     deep: Supply | None = field(default=None)
     """Given: read every byte, the source's or the archive's too where storage told no MD5."""
 
     async def check(self, step: Step, actual: Run, *, choice: FileChoice) -> FilesChecked:
         """Those that were chosen, and those that we make. Raises Unavailable, Rejected."""
-        holder = replace(actual, container=step.lender.container) if step.lender else actual
-        stored = {path_in_run(file, holder.container): file async for file in self.storage.files(holder.container)}
-        indexed = {artifact.path: artifact.location async for page in self._index(holder) for artifact in page}
+        there = await self.files_of.two_sides(replace(actual, lender=step.lender.there) if step.lender else actual)
         expected = self._expected(step, choice)
-        stored = {path: file for path, file in stored.items() if _is_of(step, path) and path not in expected.left_out}
-        indexed = {path: at for path, at in indexed.items() if _is_of(step, path) and path not in expected.left_out}
-        stored |= await self._attached(expected, indexed, stored)
+        stored = {at: file for at, file in there.stored.items() if _is_of(step, at) and at not in expected.left_out}
+        indexed = {at: place for at, place in there.indexed.items() if _is_of(step, at) and at not in expected.left_out}
+        stored |= await self._attached(step, expected, indexed, stored)
         findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
         findings += _compare_index(step.source, expected, indexed, stored)
         if self.deep is not None:
@@ -77,16 +75,13 @@ class FileCheck:
         )
 
     async def _attached(
-        self, expected: ExpectedFiles, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
+        self, step: Step, expected: ExpectedFiles, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
     ) -> dict[str, StoredFile]:
         """Files whose entries lead to where the source's do (attach.py): as that datastore of the target shows them."""
         found: dict[str, StoredFile] = {}
+        own = self.target.place(step.run.id, "").datastore
         for path, artifact in expected.origins.items():
-            if (
-                path in stored
-                or artifact.location.datastore == ARTIFACT_STORE
-                or indexed.get(path) != artifact.location
-            ):
+            if path in stored or artifact.location.datastore == own or indexed.get(path) != artifact.location:
                 continue
             try:
                 there = await self.target.stored_file(artifact.location)
@@ -109,13 +104,6 @@ class FileCheck:
             if self.deep is not None and isinstance(made, HeldFile):
                 self.deep.check(made)
         return ExpectedFiles(files, origins, frozenset(left_out - files.keys()))
-
-    async def _index(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
-        try:
-            async for page in self.target.artifacts(run):
-                yield page
-        except NotFound:
-            return  # a run without files has no container in the index
 
     async def _bytes(
         self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile], supply: Supply

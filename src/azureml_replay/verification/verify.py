@@ -14,7 +14,7 @@ from itertools import islice
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.runs import compare_experiments, compare_runs
 from azureml_replay.files.bytes import Supply
-from azureml_replay.files.stored import StorageListing
+from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import (
     Experiment,
     Finding,
@@ -60,10 +60,10 @@ async def verify(
     """
     files = _as_replayed(archive, target, files, progress)
     profile = known_profile(archive, target.ref)
-    storage = StorageListing(target, archive, progress)
+    held = RunFiles(target, archive, progress)
     points_of = PointCheck(archive, target, asyncio.Semaphore(width))
-    files_of = FileCheck(archive, target, storage, Supply(archive, source) if deep else None)
-    verifying = _Verifying(archive, target, points_of, files_of, files, profile, progress, storage)
+    files_of = FileCheck(archive, target, held, Supply(archive, source) if deep else None)
+    verifying = _Verifying(archive, target, points_of, files_of, files, profile, progress, held)
     total = archive.totals().extracted
     progress.expect("runs verified", total)
     await verifying.all(selection, width, total)
@@ -89,7 +89,7 @@ class _Verifying:
     choice: FileChoice
     profile: TargetProfile
     progress: Progress
-    storage: StorageListing
+    held: RunFiles
     runs: int = 0
     points: int = 0
     files: int = 0
@@ -115,10 +115,10 @@ class _Verifying:
 
     async def all(self, selection: Selection, width: int, total: int) -> None:
         self._omit(list(self.archive.omissions()))
-        await self.storage.begin(total, total)
+        await self.held.begin(total, total)
         await for_each(self._steps(selection), self._verify, width)
         await self._verify_experiments(selection, width)
-        self.storage.end()
+        self.held.end()
 
     async def _steps(self, selection: Selection) -> AsyncIterator[tuple[Step, Run | None]]:
         """Steps with what the target holds of each, asked for in bulk."""

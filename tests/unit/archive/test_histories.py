@@ -57,9 +57,9 @@ def _family(number: int) -> Iterator[Run]:
     experiment, code = f"e{number % 3}", CodeReference(snapshot=f"snapshot-{number}")
     yield Run(id=root, experiment=experiment, created=Instant(1_000 * number), code=code)
     for child in range(CHILDREN):
-        lent = f"dcid.child-{number:03}-0" if child == 2 else ""
+        lent = RunId(f"child-{number:03}-0") if child == 2 else None
         name, later = RunId(f"child-{number:03}-{child}"), Instant(1_000 * number + child)
-        yield Run(id=name, parent=root, experiment=experiment, created=later, container=lent)
+        yield Run(id=name, parent=root, experiment=experiment, created=later, lender=lent)
 
 
 def _extract(archive: Archive, run: Run) -> None:
@@ -114,7 +114,8 @@ def test_what_a_target_calls_runs_comes_with_them(archive: Archive) -> None:
     assert [steps[run].lender is None for run in lent] == [False, True, False, False]
     assert (steps[RunId("root-001")].run.id, steps[lent[1]].run.parent) == ("new-root-001", "new-root-001")
     one = archive.history(lent[1], target)
-    assert one and dict(one.ids) == {"root-001": "new-root-001", "child-001-0": "new-child-001-0"}
+    assert one is not None
+    assert dict(one.ids) == {"root-001": "new-root-001", "child-001-0": "new-child-001-0"}
     assert all(not one.ids and not one.stands_alone for one in archive.histories(target=other))
 
 

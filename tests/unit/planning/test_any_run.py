@@ -75,7 +75,6 @@ def runs(draw: st.DrawFn, name: str, parent: str | None) -> Run:
         hidden=draw(st.booleans()),
         error=(error := draw(ERRORS)),
         error_origin=draw(ORIGINS) if error else None,
-        container=f"dcid.{name}",
     )
 
 

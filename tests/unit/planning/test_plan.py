@@ -116,7 +116,7 @@ class Memory:
 
 def a_run(name: str = "r1", **fields: object) -> Run:
     """A finished run as it is decoded; `fields` override."""
-    plain = Run(id=RunId(name), experiment="exp", status="Completed", container=f"dcid.{name}")
+    plain = Run(id=RunId(name), experiment="exp", status="Completed")
     return replace(tied(replace(plain, **fields)), **fields)  # type: ignore[arg-type]
 
 
@@ -139,6 +139,7 @@ def test_a_run_that_fits_goes_with_every_field() -> None:
     lists = {name: [{"of": name}] for name in ("input_datasets", "output_datasets", "warnings", "document")}
     assets = {name: {"data": AssetReference(name, None)} for name in ("inputs", "outputs")}
     flags = {"parent": RunId("gone"), "hidden": True, "typed": True, "traits": ("a",), "unknown": ("b",)}
+    flags["lender"] = RunId("owner")
     ties = {"acting": Acting(("c",)), "code": CodeReference("d"), "references": (Reference("tag", "e"),)}
     run = a_run(**moments, **texts, **pairs, **lists, **assets, **flags, **ties)
     empty = [one.name for one in fields(Run) if getattr(run, one.name) == getattr(Run(id=RunId("")), one.name)]
@@ -153,7 +154,7 @@ def test_a_run_that_fits_goes_with_every_field() -> None:
         document=None,
         acting=Acting(),
         code=None,
-        container="",
+        lender=None,
         tags={lineage.TAG: "r1", "key": "value"},
         properties={lineage.PROPERTY: said, "key": "value"},
     )
@@ -294,18 +295,18 @@ def test_names_and_texts_that_the_service_refuses_overflow_beforehand() -> None:
 
 def test_a_reused_step_shows_the_container_of_the_step_that_ran() -> None:
     """Under that one's id in the target; there is nothing to send, and our own file goes into a folder by its id."""
-    again = RunDetails(run=a_run("again", container="dcid.owner"), definition={"script": "train.py"})
+    again = RunDetails(run=a_run("again", lender=RunId("owner")), definition={"script": "train.py"})
     ids = {RunId("owner"): RunId("new-owner"), RunId("again"): RunId("new-again")}
     memory = Memory([RunDetails(run=a_run("owner")), again], ids=ids)
 
     step = next(step for step in plan(memory, Selection()) if step.source == "again")
 
-    assert (step.run.container, step.omissions, step.points, step.files) == ("dcid.new-owner", (), 0, 0)
+    assert (step.run.lender, step.omissions, step.points, step.files) == ("new-owner", (), 0, 0)
     assert [step.own_path(path) for path in step.own_files] == ["replay/reused/new-again/job.json"]
     created_alone, without = replace(memory, alone=frozenset({"again"})), TargetProfile(reuse=False)
     for less, profile in ((created_alone, AZURE_ML), (memory, without)):
         left = next(step for step in plan(less, Selection(), profile=profile) if step.source == "again")
-        assert (left.run.container, left.lender, len(left.omissions)) == ("", None, 1)
+        assert (left.run.lender, left.lender, len(left.omissions)) == (None, None, 1)
         if profile is AZURE_ML:
             assert without_lender(step) == left
             assert without_lender(left) == left
@@ -313,9 +314,9 @@ def test_a_reused_step_shows_the_container_of_the_step_that_ran() -> None:
 
 def test_a_reused_step_leaves_files_and_points_to_their_owner() -> None:
     """They are carried once."""
-    step = step_of(a_run(container="dcid.other"))
+    step = step_of(a_run(lender=RunId("other")))
 
-    assert [omission.what for omission in step.omissions] == ["container dcid.other"]
+    assert [omission.what for omission in step.omissions] == ["files and metrics of other"]
 
 
 def test_the_job_document_becomes_a_file() -> None:
@@ -398,14 +399,14 @@ def test_what_names_the_source_as_the_place_of_files_stays_behind() -> None:
 
 def test_where_each_run_has_its_own_container_a_reused_step_has_its_owners_content() -> None:
     """Points and files of the owner, no omission; an owner that the archive lacks stays one."""
-    held = [RunDetails(run=a_run("owner")), RunDetails(run=a_run("again", container="dcid.owner"))]
+    held = [RunDetails(run=a_run("owner")), RunDetails(run=a_run("again", lender=RunId("owner")))]
     memory = Memory(held, logged={RunId("owner"): [(scalar("loss"), 20)]}, files={RunId("owner"): (2, 300)})
     steps = {step.source: step for step in plan(memory, Selection())}
 
     reused = with_owners_contents(memory, steps[RunId("again")], ALL_FILES, AZURE_ML)
 
     assert (reused.contents, reused.points, reused.files, reused.omissions) == ("owner", 20, 2, ())
-    owner, alone = steps[RunId("owner")], step_of(a_run(container="dcid.gone"))
+    owner, alone = steps[RunId("owner")], step_of(a_run(lender=RunId("gone")))
     assert with_owners_contents(memory, owner, ALL_FILES, AZURE_ML) == owner
-    without = Memory([RunDetails(run=a_run(container="dcid.gone"))])
+    without = Memory([RunDetails(run=a_run(lender=RunId("gone")))])
     assert with_owners_contents(without, alone, ALL_FILES, AZURE_ML) == alone

@@ -196,7 +196,7 @@ def full(status: str = "Failed") -> Run:
         created=Instant(0),
         creator="Ada",
         kind="azureml.scriptrun",
-        container="dcid.owner",
+        lender=RunId("owner"),
     )
 
 
@@ -234,7 +234,7 @@ DECODED_FROM = {
     "input_datasets": "inputDatasets",
     "output_datasets": "outputDatasets",
     "hidden": "hidden",
-    "container": "dataContainerId",
+    "lender": "dataContainerId",
     "error": "error",
     "error_origin": "error",
 }
@@ -275,7 +275,7 @@ def test_experiments_go_out_with_the_keys_that_are_carried() -> None:
 
 def test_a_plan_puts_the_definition_and_warnings_into_a_file() -> None:
     """`runDefinition` and `jobSpecification` come with rundata; each alone is reason enough for the file."""
-    plain = replace(full(), container="")
+    plain = replace(full(), lender=None)
     warned = replace(plain, warnings=[{"source": "compute", "message": "low on memory"}])
     defined = Family([plain], definitions={"r": {"script": "train.py"}})
 

@@ -292,7 +292,7 @@ def test_a_name_whose_columns_change_midway_is_logged_once_and_as_what_it_was(tm
     shapes = [("loss", "Double")], [("loss", "Double"), ("lr", "Double")], [("loss", "Int")]
     rows: list[tuple[float, ...]] = [(0.5,), (0.25, 0.1), (3,)]
     with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
-        archive.put_listed([Run(id=RUN, container=f"dcid.{RUN}")])
+        archive.put_listed([Run(id=RUN)])
         archive.select([RUN])
         archive.begin(RUN)
         for at, (columns, row) in enumerate(zip(shapes, rows, strict=True)):
