@@ -1,4 +1,4 @@
-"""Reused steps wait for the run whose container they show: it may be older, and jobs go newest first."""
+"""Reused steps wait for the run whose files and points they show: it may be older, and jobs go newest first."""
 
 from __future__ import annotations
 

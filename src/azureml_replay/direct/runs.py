@@ -91,7 +91,7 @@ class RunSender:
     async def _put(self, steps: Sequence[Step]) -> None:
         if not steps:
             return
-        self._lend(steps, State.SENDING)  # first: without it, what has been created has a container of its own
+        self._lend(steps, State.SENDING)  # first: without it, what has been created stands alone
         self._mark(CREATE, steps, State.SENDING)
         put = self.target.put_runs(steps[0].run.experiment, [step.run for step in steps])
         arrived = await self._arrived(put, steps)

@@ -37,7 +37,7 @@ class Step:
     run: Run
     """As the target is to hold it."""
     series: tuple[tuple[Series, int], ...]
-    """What its metrics will be, with the number of rows; empty where another run owns the container."""
+    """What its metrics will be, with the number of rows; empty where it shows those of another run."""
     files: int
     bytes: int
     room: int

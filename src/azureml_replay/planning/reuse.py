@@ -1,4 +1,4 @@
-"""Runs that show another run's files and points: a reused step names the container of the step that ran (pure)."""
+"""Runs that show another run's files and points, as a reused step shows those of the step that ran (pure)."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class FileCheck:
 
 
 def _is_of(step: Step, path: str) -> bool:
-    """In a container that reused steps show too: theirs is a folder by their id, the rest is its own run's."""
+    """Among files that reused steps show too: theirs are a folder by their id, the rest is its own run's."""
     return path.startswith(own_path(step.run.id, "")) if step.lender else not path.startswith(FOLDER)
 
 
