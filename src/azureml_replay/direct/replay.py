@@ -302,7 +302,7 @@ class _Replaying:
         try:
             points = await self.points.send(step, ask=step.source in self.runs.known)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
-            sent = await self.files.send(step, self.options.files)
+            sent = await self.files.send(step)
             self.files_sent += sent.files
             self.bytes_sent += sent.bytes
         except ServiceError as error:

@@ -9,10 +9,9 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.files import compare_files
 from azureml_replay.errors import Rejected
 from azureml_replay.files.bytes import Supply, md5_of
-from azureml_replay.files.made import as_stored, own_files
+from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
-from azureml_replay.planning.files import ALL_FILES, FileChoice, placed, target_path
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
 from azureml_replay.workspace.put_files import HeldFile
@@ -54,10 +53,10 @@ class FileCheck:
     deep: Supply | None = field(default=None)
     """Given: read every byte, the source's or the archive's too where storage told no MD5."""
 
-    async def check(self, step: Step, actual: Run, *, choice: FileChoice) -> FilesChecked:
-        """Those that were chosen, and those that we make. Raises Unavailable, Rejected."""
+    async def check(self, step: Step, actual: Run) -> FilesChecked:
+        """Those that were planned, and that the index leads to nothing else. Raises Unavailable, Rejected."""
         there = await self.files_of.two_sides(replace(actual, lender=step.lender.there) if step.lender else actual)
-        expected = self._expected(step, choice)
+        expected = self._expected(step)
         stored = {at: file for at, file in there.stored.items() if _is_of(step, at) and at not in expected.left_out}
         indexed = {at: place for at, place in there.indexed.items() if _is_of(step, at) and at not in expected.left_out}
         stored |= await self._attached(step, expected, indexed, stored)
@@ -90,16 +89,16 @@ class FileCheck:
             found |= {path: there} if there is not None else {}
         return found
 
-    def _expected(self, step: Step, choice: FileChoice) -> ExpectedFiles:
+    def _expected(self, step: Step) -> ExpectedFiles:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Artifact] = {}
-        for path, artifact in placed(self.archive.artifacts(step.source), choice, step.room):
-            if artifact.stored is not None:
-                files[path], origins[path] = self.archive.described(artifact.stored), artifact
-        left_out = {target_path(artifact.path) for artifact in self.archive.lost_files(step.source)}
-        if choice != ALL_FILES:
-            left_out |= {path for path, _ in placed(self.archive.artifacts(step.source), ALL_FILES, step.room)}
-        for made in own_files(self.archive, step):
+        left_out: set[str] = set()
+        for one in step.planned_files(self.archive):
+            if one.omission:
+                left_out.add(one.path)
+            elif one.artifact and one.artifact.stored:
+                files[one.path], origins[one.path] = self.archive.described(one.artifact.stored), one.artifact
+        for made in made_files(self.archive, step):
             files[made.path] = as_stored(made)
             if self.deep is not None and isinstance(made, HeldFile):
                 self.deep.check(made)

@@ -152,10 +152,10 @@ class _Verifying:
         self.progress.done("runs verified")
 
     async def _judge(self, step: Step, actual: Run) -> Judged:
-        files = await self.files_of.check(step, actual, choice=self.choice)
+        files = await self.files_of.check(step, actual)
         self._count(files)
         findings = [*self._compare_run(step, actual), *await self.points_of.findings(step), *files.findings]
-        wanted, there = files.wanted, files.there if self.choice.artifacts else {}
+        wanted, there = files.wanted, files.there if step.choice.artifacts else {}
         found = judged(self.archive, self.target.ref, step, actual, findings, wanted=wanted, there=there)
         return replace(found, unverifiable=files.unverifiable)
 

@@ -29,7 +29,7 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning import lineage
 from azureml_replay.planning.code import code_of
-from azureml_replay.planning.files import ALL_FILES, FileChoice, placed, target_path
+from azureml_replay.planning.files import ALL_FILES, LOST, FileChoice, planned, target_path
 from azureml_replay.planning.fit import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.planning.history import History
 from azureml_replay.planning.plan import Step, plan, with_owners_contents, without_lender
@@ -302,7 +302,7 @@ def test_a_reused_step_shows_the_container_of_the_step_that_ran() -> None:
     step = next(step for step in plan(memory, Selection()) if step.source == "again")
 
     assert (step.run.lender, step.omissions, step.points, step.files) == ("new-owner", (), 0, 0)
-    assert [step.own_path(path) for path in step.own_files] == ["replay/reused/new-again/job.json"]
+    assert [(one.path, one.made) for one in step.made_files()] == [("replay/reused/new-again/job.json", JOB_FILE)]
     created_alone, without = replace(memory, alone=frozenset({"again"})), TargetProfile(reuse=False)
     for less, profile in ((created_alone, AZURE_ML), (memory, without)):
         left = next(step for step in plan(less, Selection(), profile=profile) if step.source == "again")
@@ -366,7 +366,9 @@ def test_a_name_that_no_storage_holds_is_an_omission() -> None:
 
     assert (step.files, step.bytes) == (3, 15)
     assert [omission.what for omission in step.omissions] == [f"file {path}" for path in paths[3:]]
-    carried = [artifact.path for _, artifact in placed(files, FileChoice(), step.room)]
+    carried = [
+        one.artifact.path for one in planned(files, FileChoice(), step.room) if one.artifact and not one.omission
+    ]
     assert carried == fits
 
 
@@ -410,3 +412,34 @@ def test_where_each_run_has_its_own_container_a_reused_step_has_its_owners_conte
     assert with_owners_contents(memory, owner, ALL_FILES, AZURE_ML) == owner
     without = Memory([RunDetails(run=a_run(lender=RunId("gone")))])
     assert with_owners_contents(without, alone, ALL_FILES, AZURE_ML) == alone
+
+
+def test_a_steps_files_are_one_list() -> None:
+    """Sent and expected as it says: what is carried and where to, what is not and why, and those that we make."""
+    sizes = {"a": 5, "b": 2_000, "c": None, "replay/d": 1}
+    files = [_file(path, size) for path, size in sizes.items()] + [_file("a", 7, indexed=False)]
+    files.sort(key=lambda file: file.path)
+    job = {RunId("r1"): Job(RunId("r1"), {"properties": {}})}
+    held = {"stored": {RunId("r1"): files}, "files": {RunId("r1"): (4, 2_013)}, "jobs": job}
+    memory = Memory([RunDetails(run=a_run())], **held)  # type: ignore[arg-type]
+
+    (step,) = plan(memory, Selection(), FileChoice(most_bytes=1_000))
+
+    found = {one.path: one for one in step.planned_files(memory)}
+    carried = {path: one.artifact.stored for path, one in found.items() if one.artifact and not one.omission}
+    assert {path: stored and stored.size_bytes for path, stored in carried.items()} == {
+        "a": 5,
+        "replay/unindexed/a": 7,
+        "replay/source/d": 1,
+    }
+    assert (step.files, step.bytes) == (3, 13)
+    assert (found["b"].omission, found["c"].omission) == ("left out by --max-file-size", LOST)
+    assert [(one.path, one.made) for one in found.values() if one.made] == [(JOB_FILE, JOB_FILE)]
+    said = [omission.what for omission in step.omissions]
+    assert said == ["path of a second file a", "file b", "file c"]
+
+
+def _file(path: str, size: int | None, *, indexed: bool = True) -> Artifact:
+    place = Location("store", f"{indexed}/{path}")
+    stored = StoredFile(location=place, size_bytes=size) if size is not None else None
+    return Artifact(path=path, location=place, indexed=indexed, stored=stored)
