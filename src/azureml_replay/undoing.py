@@ -279,10 +279,12 @@ class _Undoing:
         async for page in self.target.runs(experiment):
             if any(not run.hidden for run in page):
                 return
-        self.archive.forget(self.target.ref, OWNER, [experiment_item(experiment.name)])
+        item = [experiment_item(experiment.name)]
+        self.archive.mark(self.target.ref, OWNER, item, State.SENDING)  # a replay sends it again, an undo comes back
         if experiment.archived is None:
             await self.target.put_experiment(replace(experiment, archived=now()))
             self.experiments.append(experiment.name)
+        self.archive.forget(self.target.ref, OWNER, item)
 
     def _fail(self, run: RunId, why: str) -> None:
         self.failed.append((run, why))
