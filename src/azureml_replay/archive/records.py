@@ -180,13 +180,7 @@ def _ties(record: Mapping[str, Any]) -> older_records.Ties:
 
 
 def _lender(run: str, record: Mapping[str, Any]) -> RunId | None:
-    return record["lender"] if "lender" in record else lender_behind(record["container"], run)
-
-
-def lender_behind(container: str, run: str) -> RunId | None:
-    """The run whose files `run` shows, by the container's name that older archives and files hold: behind its dot."""
-    owner = container.partition(".")[2] or container
-    return RunId(owner) if owner not in ("", run) else None
+    return record["lender"] if "lender" in record else older_records.lender_in(record["container"], run)
 
 
 def _references(assets: Mapping[str, AssetReference]) -> Json:

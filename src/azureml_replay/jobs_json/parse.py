@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from azureml_replay.archive.records import lender_behind
+from azureml_replay.archive.older_records import lender_in
 from azureml_replay.azure.wire.decode_ties import job_code, tied
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
@@ -95,7 +95,7 @@ def run_of(record: Record, *, parent: str | None, experiment: str, step: bool) -
 def _lender(record: Record, name: RunId) -> RunId | None:
     """Files of earlier versions name the container instead."""
     lender = record.get("lender")
-    return RunId(str(lender)) if lender else lender_behind(str(record.get("container") or ""), name)
+    return RunId(str(lender)) if lender else lender_in(str(record.get("container") or ""), name)
 
 
 def job_of(record: Record) -> Job | None:

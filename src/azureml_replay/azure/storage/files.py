@@ -11,7 +11,7 @@ from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.services.halves import outcome_of
 from azureml_replay.azure.storage.blocks import Blocks, block_bytes
 from azureml_replay.azure.storage.storage import Door, Storage
-from azureml_replay.azure.wire import decode, encode
+from azureml_replay.azure.wire import encode
 from azureml_replay.azure.wire.places import place_of
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
 from azureml_replay.model import Location, RunId
