@@ -110,7 +110,6 @@ def _run(number: int) -> Run:
         tags=tags,
         properties={"azureml.runsource": "bench", "ContentSnapshotId": f"{number:032x}"},
         created=created,
-        container=f"dcid.run-{number:07}",
         document={"runId": f"run-{number:07}", "tags": tags, "padding": "x" * 2_000},
     )
 

@@ -15,7 +15,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.storage.blocks import BLOCK_BYTES, COPIED_BLOCK_BYTES
 from azureml_replay.azure.storage.files import WHOLE_COPY_BYTES
 from azureml_replay.azure.wire.encode import RUNS_PER_PAGE
-from azureml_replay.planning.plan import PlanOptions, plan
+from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.limits import (
     FILES_PER_REQUEST,
@@ -172,7 +172,7 @@ def _pages(items: int, at_once: int) -> int:
 
 def facts(archive: Archive) -> Iterator[RunFacts]:
     """Of every extracted run. As planned: what does not fit into the target is not sent."""
-    for step in plan(archive, Selection(), PlanOptions()):
+    for step in plan(archive, Selection()):
         artifacts = list(archive.artifacts(step.contents))
         yield RunFacts(
             experiment=step.run.experiment,

@@ -108,7 +108,6 @@ def a_run(run: str, parent: str | None, kind: str, when: tuple[int, int], number
         tags={"team": "blue", "stage": ("dev", "test")[number % 2]},
         properties={"_azureml.ComputeTargetType": "amlctrain", "azureml.git.branch": "main"},
         parameters={"lr": str(10 ** -(1 + number % 4)), "depth": number % 9, "loss": "huber"},
-        container=f"dcid.{run}",
     )
 
 

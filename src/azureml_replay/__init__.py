@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from azureml_replay.errors import IntegrityError, ReplayError, ServiceError, UserError
     from azureml_replay.exports.export import export
     from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
-    from azureml_replay.planning.plan import PlanOptions, plan
+    from azureml_replay.planning.files import FileChoice
+    from azureml_replay.planning.plan import plan
     from azureml_replay.report_page.write import report
     from azureml_replay.selection import Selection
     from azureml_replay.state import status
@@ -34,10 +35,10 @@ __all__ = (
     "Archive",
     "ExtractOptions",
     "Extracted",
+    "FileChoice",
     "IntegrityError",
     "MigrateOptions",
     "Migrated",
-    "PlanOptions",
     "ReplayError",
     "ReplayOptions",
     "Replayed",
@@ -69,7 +70,8 @@ _HOMES = {
     "errors": ("IntegrityError", "ReplayError", "ServiceError", "UserError"),
     "exports.export": ("export",),
     "extraction.extract": ("ExtractOptions", "Extracted", "extract"),
-    "planning.plan": ("PlanOptions", "plan"),
+    "planning.files": ("FileChoice",),
+    "planning.plan": ("plan",),
     "report_page.write": ("report",),
     "selection": ("Selection",),
     "state": ("status",),

@@ -41,10 +41,6 @@ class AssetReference:
 
 UNREADABLE = "unreadable "
 """How a key begins among the unknown ones whose value has a form that nobody foresaw: its document is archived."""
-CONTAINER_PREFIX = "dcid."
-"""Before a run's id: the name of its container."""
-RUN_FOLDER = "ExperimentRun/"
-"""Of the artifact store: containers of runs lie below it."""
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 """States in which the service changes a run no more (clients.md 3.2; NotResponding and Paused may still move)."""
 
@@ -109,8 +105,8 @@ class Run:
     output_datasets: Json = None
     hidden: bool = False
     """Archived, in the words of Studio."""
-    container: str = ""
-    """Where metrics and files live; `dcid.{id}`, but another run's for a reused step (responses.md 4.1)."""
+    lender: RunId | None = None
+    """The run whose points and files this one shows, as a reused step does; None where it has its own."""
     error: Json = None
     """The inner error object: `code`, `message`, …; written by an Error event only (clients.md 3.3)."""
     error_origin: Json = None
@@ -135,16 +131,6 @@ class Run:
     """As far as the run itself says; its job may know more."""
     references: tuple[Reference, ...] = ()
     """Where a run gets a new id, those of others that name it are rewritten."""
-
-    @property
-    def own_container(self) -> bool:
-        """False for a reused step, whose files and points are carried once, with their owner."""
-        return self.container in ("", CONTAINER_PREFIX + self.id)
-
-    @property
-    def lender(self) -> RunId | None:
-        """The run whose container this one shows; None where it has its own."""
-        return None if self.own_container else RunId(self.container.removeprefix(CONTAINER_PREFIX))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,9 +262,6 @@ class Location:
 
     datastore: str
     path: str
-
-
-ARTIFACT_STORE = "workspaceartifactstore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

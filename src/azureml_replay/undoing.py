@@ -18,20 +18,20 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
-from azureml_replay.errors import NotFound, ServiceError, UserError
-from azureml_replay.files.stored import StorageListing, path_in_run
-from azureml_replay.model import ARTIFACT_STORE, Experiment, Run, RunId
+from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.files.of_run import RunFiles
+from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.staging.stage import clear
-from azureml_replay.target.probe import Probe
-from azureml_replay.target.profile import ids_in
+from azureml_replay.target.profile import known_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
 from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Refused
 
 RUNS_AT_ONCE = 8
@@ -90,13 +90,13 @@ async def undo(archive: Archive, target: SyntheticTarget, *, width: int = 32, pr
     Repeatable. Raises Unavailable, Rejected where nothing can be read; a single run that fails is named in the result.
     """
     ledger = archive.ledger(target.ref)
-    undoing = _Undoing(archive, ledger, target, progress, StorageListing(target, archive, progress))
+    undoing = _Undoing(archive, ledger, target, known_profile(ledger), progress, RunFiles(target, archive, progress))
     runs = _left(ledger, RunItem.CREATE, RunItem.UNDONE)
     progress.expect("runs hidden", len(runs))
     if runs:
-        await undoing.storage.begin(len(runs), archive.totals().runs)
+        await undoing.held.begin(len(runs), archive.totals().runs)
         await for_each(_batches(runs), undoing.take_back, width)
-        undoing.storage.end()
+        undoing.held.end()
     await for_each(_left(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE), undoing.take_back_job, width)
     await undoing.archive_empty(width)
     return undoing.result()
@@ -107,8 +107,9 @@ class _Undoing:
     archive: Archive
     ledger: TargetLedger
     target: SyntheticTarget
+    profile: TargetProfile
     progress: Progress
-    storage: StorageListing
+    held: RunFiles
     runs: int = 0
     files: int = 0
     jobs: int = 0
@@ -130,16 +131,16 @@ class _Undoing:
 
     async def take_back(self, batch: Sequence[RunId]) -> None:
         """At most a request's worth of runs."""
-        known_as = ids_in(self.ledger)
-        held = await self.target.details([known_as(run) for run in batch])
-        found = {run: held[known_as(run)].run for run in batch if known_as(run) in held}
+        ids = {run: run for run in batch} | self.ledger.target_ids(batch)
+        held = await self.target.details(list(ids.values()))
+        found = {run: held[there].run for run, there in ids.items() if there in held}
         ours = {run: there for run, there in found.items() if self._may_go(run, there)}
         for some in _by_experiment(ours):
             await self._hide(some)
 
     def _may_go(self, run: RunId, there: Run) -> bool:
         """Ours by its own word, and as it was sent: what has become somebody's work is left alone."""
-        if not lineage.is_ours(there, self.archive.source, run, properties_kept=self._keeps_properties()):
+        if not lineage.is_ours(there, self.archive.source, run, properties_kept=self.profile.keeps("properties")):
             self.left.append((run, f"run {there.id} of the target is not ours"))
             return False
         edits = self._edits(run, there)
@@ -153,8 +154,7 @@ class _Undoing:
         if sent is None:
             return []
         ours, theirs = editable(source) if source else {}, editable(there)
-        probe = self._probe()
-        ignored = {HIDDEN, *(f"tag {key}" for key in (probe.added if probe else ()))}
+        ignored = {HIDDEN, *(f"tag {key}" for key in self.profile.added)}
         names = {*theirs, *(name for name in sent if not name.startswith(NOT_EDITABLE))} - ignored
         return sorted(
             name for name in names if theirs.get(name, _NONE) not in (sent.get(name, _NONE), ours.get(name, _NONE))
@@ -180,7 +180,7 @@ class _Undoing:
         asked = [item.path for item in self.ledger.receipts(run) if isinstance(item, FileItem)]
         if not asked:
             return []
-        stored = {path_in_run(file, there.container): file async for file in self.storage.files(there.container)}
+        stored = {file.path: file.stored async for file in self.held.stored(there.lender or there.id)}
         attached = await self._attached(there) if any(path not in stored for path in asked) else frozenset()
         paths = []
         for path in asked:
@@ -195,11 +195,9 @@ class _Undoing:
 
     async def _attached(self, there: Run) -> frozenset[str]:
         """Paths whose entries lead to other datastores: removing one for good would remove the source's own bytes."""
-        try:
-            pages = [page async for page in self.target.artifacts(there)]
-        except NotFound:
-            return frozenset()  # a run without files has no container in the index
-        return frozenset(file.path for page in pages for file in page if file.location.datastore != ARTIFACT_STORE)
+        own = self.target.place(there.id, "").datastore
+        pages = [page async for page in self.held.indexed(there)]
+        return frozenset(file.path for page in pages for file in page if file.location.datastore != own)
 
     def _expect_gone(self, run: RunId, there: Run, paths: Iterable[str]) -> None:
         """From now on a replay sends the files and shows the run again, whatever of this call comes to pass."""
@@ -271,8 +269,7 @@ class _Undoing:
 
     async def archive_empty(self, width: int) -> None:
         """Experiments that replay made and in which every run is hidden now."""
-        probe = self._probe()
-        theirs = set(probe.experiments) if probe else set[str]()
+        theirs = self.profile.experiments
         made = [one for one in self.archive.experiments() if one.name not in theirs]
         names = {one.name for one in made if self.ledger.receipt(OWNER, ExperimentItem(one.name))}
         held = [one async for page in self.target.experiments() for one in page if one.name in names]
@@ -282,22 +279,16 @@ class _Undoing:
         async for page in self.target.runs(experiment):
             if any(not run.hidden for run in page):
                 return
-        self.ledger.forget(OWNER, [ExperimentItem(experiment.name)])
+        item = [ExperimentItem(experiment.name)]
+        self.ledger.mark(OWNER, item, State.SENDING)  # a replay sends it again, an undo comes back
         if experiment.archived is None:
             await self.target.put_experiment(replace(experiment, archived=now()))
             self.experiments.append(experiment.name)
+        self.ledger.forget(OWNER, item)
 
     def _fail(self, run: RunId, why: str) -> None:
         self.failed.append((run, why))
         self.progress.say(f"run {run} was not taken back: {why}")
-
-    def _probe(self) -> Probe | None:
-        known = self.ledger.probe()
-        return Probe.from_json(known) if known is not None else None
-
-    def _keeps_properties(self) -> bool:
-        probe = self._probe()
-        return probe is None or "properties" not in probe.lost
 
 
 def _batches(runs: Iterable[RunId]) -> Iterator[list[RunId]]:

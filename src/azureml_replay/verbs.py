@@ -12,7 +12,7 @@ from azureml_replay.planning.plan import plan
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.profile import as_kept, ready
+from azureml_replay.target.profile import seen_profile
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.verification.verify import verify
 from azureml_replay.workspace.source import Source
@@ -56,9 +56,9 @@ async def migrate(
     extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
     told(extracted)
     progress.finished()
-    await ready(archive, target)  # what the target will not keep belongs into the plan
-    kept = as_kept(archive.ledger(target.ref), options.replay.plan)
-    told(summarize(plan(archive, selection, kept), archive.omissions(), archive.unknown()))
+    profile = await seen_profile(archive, target)  # what the target will not keep belongs into the plan
+    planned = plan(archive, selection, options.replay.files, profile)
+    told(summarize(planned, archive.omissions(), archive.unknown()))
     replayed = await replay(archive, source, target, selection, options=options.replay, width=width, progress=progress)
     told(replayed)
     progress.finished()
@@ -68,7 +68,7 @@ async def migrate(
         selection,
         source=source,
         deep=options.deep,
-        options=options.replay.plan,
+        files=options.replay.files,
         width=width,
         progress=progress,
     )

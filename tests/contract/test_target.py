@@ -12,11 +12,11 @@ import pytest
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.storage import blocks as azure_blocks
 from azureml_replay.azure.storage import files as azure_files
+from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.errors import NotFound, Rejected, Uncertain, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
-    ARTIFACT_STORE,
     ROWS_PER_CHUNK,
     AssetReference,
     Experiment,
@@ -80,9 +80,8 @@ async def rows_of(target: AzureWorkspace, run: RunId, series: Series) -> list[Ro
 
 async def files_of(target: AzureWorkspace, run: RunId) -> dict[str, StoredFile]:
     """Blobs by their path in the run."""
-    prefix = f"ExperimentRun/dcid.{run}/"
-    pages = [page async for page in target.stored(f"dcid.{run}")]
-    return {file.location.path.removeprefix(prefix): file for page in pages for file in page}
+    pages = [page async for page in target.stored(run)]
+    return {file.path: file.stored for page in pages for file in page if file.stored}
 
 
 async def content(target: AzureWorkspace, file: StoredFile) -> bytes:
@@ -127,7 +126,7 @@ WRITTEN = [
     field.name
     for field in dataclasses.fields(Run)
     if field.name
-    not in {"created", "modified", "creator", "kind", "container", "document", "unknown", "error", "warnings", "inputs"}
+    not in {"created", "modified", "creator", "kind", "lender", "document", "unknown", "error", "warnings", "inputs"}
 ]
 
 
@@ -475,8 +474,9 @@ class TestFiles:
             await target.put_files(EXPERIMENT, run, [NewFile(path="f", data=run.encode())])
 
         assert set(await files_of(target, RUN)) == {"f"}
-        everywhere = [file.location.path async for page in target.stored() for file in page]
-        assert everywhere == ["ExperimentRun/dcid.run-1/f", "ExperimentRun/dcid.run-10/f"]
+        both = [file for run in (RUN, RunId("run-10")) async for page in target.stored(run) for file in page]
+        assert [file.location.path for file in both] == ["ExperimentRun/dcid.run-1/f", "ExperimentRun/dcid.run-10/f"]
+        assert [file.location for file in both] == [target.place(run, "f") for run in (RUN, RunId("run-10"))]
 
     async def test_a_missing_file_is_none_and_a_missing_store_is_not(self, target: AzureWorkspace) -> None:
         """The one is a fact about a file, the other a mistake."""

@@ -23,7 +23,7 @@ from azureml_replay.comparison.shown import shown
 from azureml_replay.instants import Instant
 from azureml_replay.model import Points, Run
 from azureml_replay.planning import lineage
-from azureml_replay.planning.plan import PlanOptions, plan
+from azureml_replay.planning.plan import plan
 from azureml_replay.redact import redact
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
@@ -158,7 +158,7 @@ def migrate_and_compare(sandbox: Sandbox, folder: Path, history: History) -> Non
     (before, logged), (after, arrived) = sides
     with Archive.open(folder, write=False) as archive:
         assert [finding for there in archive.targets() for finding in archive.ledger(there).findings()] == []
-        for step in plan(archive, Selection(), PlanOptions()):
+        for step in plan(archive, Selection()):
             listed = {shown(one.what.removeprefix("text ")) for one in step.omissions if "metric" not in one.what}
             differing = {one.what for one in compare_runs(before[step.source], after[step.source], ignored=ADDED)}
             assert differing == listed

@@ -12,7 +12,7 @@ import orjson
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import KEPT
 from azureml_replay.model import RunId
-from azureml_replay.planning.plan import PlanOptions, plan
+from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar
@@ -53,7 +53,7 @@ def test_each_arrives_or_is_listed(calm: Sandbox, azure_env: dict[str, str], tmp
 
     assert (done.extracted.failed, done.replayed.failed, done.verdict.findings) == ((), (), 0)
     with Archive.open(tmp_path / "archive", write=False) as archive:
-        planned = [one for step in plan(archive, Selection(), PlanOptions()) for one in step.omissions]
+        planned = [one for step in plan(archive, Selection()) for one in step.omissions]
         (timed,) = [series for series, _ in archive.series(RunId("root")) if series.key.name == "timed"]
         told = {(one.run, one.what, one.reason) for one in [*planned, *archive.omissions()]}
     overflow = "; kept in replay/overflow.json"

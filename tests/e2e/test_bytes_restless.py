@@ -18,7 +18,6 @@ from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.planning.plan import PlanOptions
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.verification.verdict import Verdict
@@ -42,10 +41,10 @@ class Ends:
 
     async def sent(self, files: FileChoice = ALL_FILES) -> tuple[Replayed, Verdict]:
         """Replay and a deep verify."""
-        options = ReplayOptions(plan=PlanOptions(files=files))
+        options = ReplayOptions(files=files)
         done = await replay(self.archive, self.source, self.target, Selection(), options=options, width=8)
         verdict = await verify(
-            self.archive, self.target, Selection(), source=self.source, deep=True, options=options.plan
+            self.archive, self.target, Selection(), source=self.source, deep=True, files=options.files
         )
         return done, verdict
 
@@ -59,7 +58,7 @@ class Ends:
 
     async def there(self, path: str) -> bytes:
         """A file of the root in the target."""
-        pages = [page async for page in self.target.stored("dcid.root")]
+        pages = [page async for page in self.target.stored(RunId("root"))]
         location = next(file.location for page in pages for file in page if file.location.path.endswith(f"/{path}"))
         return b"".join([piece async for piece in self.target.read(location)])
 

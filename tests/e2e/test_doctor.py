@@ -160,7 +160,7 @@ def test_storage_that_neither_key_nor_login_opens(
 
     found = asyncio.run(examined(small_history, None))
 
-    (row,) = rows(found, "artifact store", "source")
+    (row,) = rows(found, "stored files", "source")
     assert (row.outcome, found.exit) == (Outcome.MISSING, Exit.USER)
     assert '--role "Storage Blob Data Reader" --scope /subscriptions/' in row.todo
     assert "/providers/Microsoft.Storage/storageAccounts/" in row.todo

@@ -10,7 +10,7 @@ from pathlib import Path
 from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Omission, Run
 from azureml_replay.planning.made_files import NO_CODE
-from azureml_replay.planning.plan import PlanOptions, plan
+from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox.fill.sample import sample
@@ -88,7 +88,7 @@ def test_every_omission_of_a_hostile_workspace_is_expected(
     omitted: defaultdict[str, set[str]] = defaultdict(set)
     with Archive.open(tmp_path / "archive", write=False) as archive:
         assert [finding for there in archive.targets() for finding in archive.ledger(there).findings()] == []
-        planned = [one for step in plan(archive, Selection(), PlanOptions()) for one in step.omissions]
+        planned = [one for step in plan(archive, Selection()) for one in step.omissions]
         code = {one.run for one in planned if one.reason == NO_CODE}
         assert code == {run.id for root in archive.units() for run in archive.unit(root) if has_code(archive, run)}
         assert code, "some of its jobs have code"

@@ -71,6 +71,27 @@ def test_a_taken_id_may_be_renamed(
     ]
 
 
+def test_a_unit_that_is_renamed_half_way_through_arrives_whole(
+    small_history: WorkspaceFile,
+    taken: tuple[WorkspaceFile, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its last runs were planned together with its first ones, under ids that it has no more."""
+    monkeypatch.setattr("azureml_replay.direct.replay.WINDOW", 1)
+    target, child = taken
+
+    done = migrate(small_history, target, tmp_path / "archive", on_conflict=OnConflict.RENAME)
+
+    assert (done.verdict.findings, done.replayed.conflicts, done.replayed.failed) == (0, (), ())
+    runs = look(target, files=False).runs
+    names = {"parent", "child 0", "child 1"}
+    ours = {run: told for run, told in runs.items() if told["experiment"] == "small" and told["name"] in names}
+    assert len(ours) == 3
+    assert not ours.keys() & look(small_history, files=False).runs.keys()
+    assert runs[child]["name"] == "theirs"
+
+
 def test_new_ids_are_the_same_each_time(
     small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -83,7 +83,7 @@ async def test_an_owner_that_comes_after_its_reused_step_is_not_said_to_be_gone(
 
     assert (done.runs, done.failed) == (4, ())
     assert [(omission.run, omission.what, omission.reason) for omission in archive.omissions()] == [
-        ("alone", "container dcid.nobody", "its owner is gone from the source")
+        ("alone", "files and metrics of nobody", "its owner is gone from the source")
     ]
 
 

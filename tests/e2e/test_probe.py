@@ -9,11 +9,12 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
-from azureml_replay.planning.plan import PlanOptions, plan
+from azureml_replay.planning.plan import plan
 from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import EXPERIMENT
-from azureml_replay.target.profile import as_kept
+from azureml_replay.target.profile import known_profile
+from azureml_replay.workspace.profile import AZURE_ML
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
 from e2e.witness import look
@@ -66,8 +67,8 @@ def test_what_a_target_does_not_keep_is_planned_as_an_omission(
             (ref,) = archive.targets()
             said = [omission.what for omission in archive.ledger(ref).planned_omissions()]
             for wanted in (ref, None):
-                options = as_kept(archive.ledger(wanted), PlanOptions()) if wanted else PlanOptions()
-                planned = summarize(plan(archive, Selection(), options))
+                profile = known_profile(archive.ledger(wanted)) if wanted else AZURE_ML
+                planned = summarize(plan(archive, Selection(), profile=profile))
                 assert planned.reasons.get(DROPPED, 0) == (3 * len(lost) if wanted else 0)
         assert set(said) == lost
         assert len(said) == 3 * len(lost)

@@ -75,7 +75,7 @@ def test_another_container_is_found(
 
     _, named = asyncio.run(findings(source, target, tmp_path / "archive", deep=False))
 
-    assert named == {("again", "container", "absent")}
+    assert named == {("again", "files and metrics of", "absent")}
 
 
 def test_a_finished_migration_sends_nothing(

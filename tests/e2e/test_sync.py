@@ -17,9 +17,10 @@ from azureml_replay.comparison.three_way import GONE_REASON, Prefer
 from azureml_replay.direct.replay import ReplayOptions
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.extraction.metrics import Metrics
-from azureml_replay.planning.plan import LAST_ONLY, PlanOptions, plan
+from azureml_replay.planning.plan import LAST_ONLY, plan
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import Migrated, MigrateOptions
+from azureml_replay.workspace.profile import TargetProfile
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, Document
 from e2e.library import migrated
@@ -259,7 +260,7 @@ def test_last_values_wait_for_their_history_and_no_row_is_twice(calm: Sandbox, a
     bare, folder = MigrateOptions(extract=ExtractOptions(metrics=Metrics.LAST)), tmp_path / "archive"
     first = asyncio.run(migrated(source, target, folder, options=bare))
     with Archive.open(folder, write=False) as archive:
-        jobs = sum(step.points for step in plan(archive, Selection(), PlanOptions(last_values=True)))
+        jobs = sum(step.points for step in plan(archive, Selection(), profile=TargetProfile(written_once=True)))
 
     second = asyncio.run(migrated(source, target, folder))
     change(calm, source, tag(team="red"))
@@ -357,7 +358,7 @@ def test_a_new_run_keeps_its_type_where_asked(keep: bool, calm: Sandbox, azure_e
     source, target = calm.add_workspace(), calm.add_workspace()
     change(calm, source, fill)
     change(calm, source, in_run(lambda run: {"runTypeV2": {**(run["runTypeV2"] or {}), "traits": ["automl", "x"]}}))
-    options = MigrateOptions(replay=ReplayOptions(plan=PlanOptions(keep_run_type=keep)))
+    options = MigrateOptions(replay=ReplayOptions(keep_run_type=keep))
 
     done = asyncio.run(migrated(source, target, tmp_path / "archive", options=options))
 

@@ -88,6 +88,20 @@ def test_undone_and_brought_back_by_the_command(
     assert look(workspace) == before
 
 
+def test_an_undo_that_is_cut_at_the_experiment_comes_back_to_it(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """All its runs are hidden by then: nothing else would say that it is to be archived."""
+    asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
+
+    with pytest.raises(PowerCut):
+        asyncio.run(undone(workspace, tmp_path / "archive", DiesAt(1, delivered=False, where="/experiments/small$")))
+    done = asyncio.run(undone(workspace, tmp_path / "archive"))
+
+    assert done.experiments == ("small",)
+    assert look(workspace).experiments["small"]["stage"] == "deleted"
+
+
 @pytest.mark.parametrize(
     "delivered",
     [pytest.param(False, marks=pytest.mark.slow), True],

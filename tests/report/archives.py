@@ -66,7 +66,6 @@ def a_run(name: str, parent: str | None = None, **more: object) -> Run:
         "end": Instant(BEGIN + 60 * SECOND),
         "created": Instant(BEGIN),
         "kind": "azureml.scriptrun",
-        "container": f"dcid.{name}",
     }
     return Run(**(fields | more))  # type: ignore[arg-type]
 

@@ -20,8 +20,9 @@ from azureml_replay.model import (
     SeriesKey,
 )
 from azureml_replay.planning.code import code_of
+from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.history import History
-from azureml_replay.planning.plan import PlanOptions, plan_unit
+from azureml_replay.planning.plan import plan_unit
 from azureml_replay.synthetic.tree.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.workspace.place import WorkspaceRef
@@ -61,10 +62,10 @@ class Family:
             above = {run.id for run in level}
             level = [run for run in self.runs if run.parent in above]
 
-    def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
+    def histories(self, roots: Iterable[RunId] | None = None, target: WorkspaceRef | None = None) -> Iterator[History]:
         return (self.history(run.id) for root in roots or self.units() for run in self.unit(root))
 
-    def history(self, run: RunId) -> History:
+    def history(self, run: RunId, target: WorkspaceRef | None = None) -> History:
         details, job = self.details(run), self.job(run)
         return History(
             unit=self.runs[0].id,
@@ -100,16 +101,16 @@ class Family:
     def stored_twice(self, run: RunId) -> Iterator[str]:
         return iter(())
 
-    def tree(self, options: SyntheticOptions | None = None, plan_options: PlanOptions | None = None) -> Tree:
+    def tree(self, options: SyntheticOptions | None = None, files: FileChoice = ALL_FILES) -> Tree:
         """The unit, planned and grown."""
-        steps = plan_unit(self, self.runs[0].id, plan_options or PlanOptions())
+        steps = plan_unit(self, self.runs[0].id, files)
         return grow(steps, self, options or SyntheticOptions())
 
 
 def a_run(name: str, parent: str | None = None, **fields: object) -> Run:
     """A finished run; `fields` override."""
     above = RunId(parent) if parent else None
-    plain = Run(id=RunId(name), parent=above, experiment="exp", status="Completed", container=f"dcid.{name}")
+    plain = Run(id=RunId(name), parent=above, experiment="exp", status="Completed")
     return replace(plain, **fields)  # type: ignore[arg-type]
 
 

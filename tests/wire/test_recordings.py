@@ -62,7 +62,7 @@ def test_every_recorded_run_is_decoded_and_no_key_is_new() -> None:
         assert dict(run.properties) == (document["properties"] or {})
         assert run.created == Instant.parse(document["createdUtc"])
         assert run.start == (Instant.parse(document["startTimeUtc"]) if document["startTimeUtc"] else None)
-        assert run.container == document["dataContainerId"]
+        assert document["dataContainerId"] == f"dcid.{run.lender or run.id}"
         assert run.creator == document["createdBy"]["userName"]
 
 
@@ -83,8 +83,8 @@ def test_a_reused_step_names_the_container_of_another_run() -> None:
     reused = [run for run in runs if run.properties.get("azureml.isreused") == "true"]
 
     assert reused
-    assert not any(run.own_container for run in reused)
-    assert all(run.own_container for run in runs if run not in reused)
+    assert not any(run.lender is None for run in reused)
+    assert all(run.lender is None for run in runs if run not in reused)
 
 
 def test_every_recorded_job_is_decoded_steps_without_properties_too() -> None:

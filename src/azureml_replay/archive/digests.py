@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import canonical
-from azureml_replay.model import AssetReference, Experiment, Json, Run, StoredFile
+from azureml_replay.model import AssetReference, Experiment, Json, Run, RunId, StoredFile
 from azureml_replay.planning.lineage import PROPERTY
 
 
@@ -38,7 +38,7 @@ def of_run(run: Run) -> bytes:
         outputs=_assets(run.outputs),
         input_datasets=_exact(run.input_datasets),
         output_datasets=_exact(run.output_datasets),
-        container=run.container,
+        lender=run.lender,
     )
 
 
@@ -65,9 +65,9 @@ def of_kept(digest: bytes) -> bytes:
     return _of(kept=digest.hex())
 
 
-def of_container(container: str) -> bytes:
-    """Of another run's container that a run was created with."""
-    return _of(container=container)
+def of_lender(lender: RunId) -> bytes:
+    """Of the run whose container another one was created with."""
+    return _of(lender=lender)
 
 
 def of_experiment(experiment: Experiment) -> bytes:

@@ -8,9 +8,12 @@ from typing import NamedTuple
 from azureml_replay.archive.codes import Codes
 from azureml_replay.archive.reading import BEFORE_ALL, EXTRACTED, HISTORY_LEFT_OUT, RUNS_TOGETHER, WANTED, Reading
 from azureml_replay.archive.records import details_of, job_of, unpack
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import FileTotals, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.planning.history import History
+from azureml_replay.planning.ids import named
+from azureml_replay.workspace.place import WorkspaceRef
 
 BYTES_TOGETHER = 1_000_000
 """Of documents as text: a recorded run has 3.6 KB, but the graph of one job may be a megabyte by itself."""
@@ -36,18 +39,19 @@ _FROM = f"{EXTRACTED} left join job on job.name = id"
 class Histories(Codes, Reading):
     """The part of an archive that plans are made from."""
 
-    def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
+    def histories(self, roots: Iterable[RunId] | None = None, target: WorkspaceRef | None = None) -> Iterator[History]:
         """The selected, extracted runs of these units, or of all, newest first.
 
-        Of each unit parents come first, siblings in the order of their creation.
+        Of each unit parents come first, siblings in the order of their creation. What the ledger of `target` says of
+        them is as of the moment at which their hundred is read.
         """
         rows = self._rows() if roots is None else (row for root in roots for row in self._rows_of_unit(root))
-        return (history for together in _together(rows) for history in self._histories(together))
+        return (history for together in _together(rows) for history in self._histories(together, target))
 
-    def history(self, run: RunId) -> History | None:
+    def history(self, run: RunId, target: WorkspaceRef | None = None) -> History | None:
         """A run as extracted, None where it is not."""
         sql = f"select depth, born, id, {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
-        return next(self._histories([_Row(*row) for row in self._all(sql, (run,))]), None)
+        return next(self._histories([_Row(*row) for row in self._all(sql, (run,))], target), None)
 
     def _rows(self) -> Iterator[_Row]:
         sql = f"""
@@ -61,7 +65,7 @@ class Histories(Codes, Reading):
     def _rows_of_unit(self, root: RunId) -> Iterator[_Row]:
         return (_Row(*row) for row in self._rows_of(root, _COLUMNS, _FROM))
 
-    def _histories(self, rows: Sequence[_Row]) -> Iterator[History]:
+    def _histories(self, rows: Sequence[_Row], target: WorkspaceRef | None) -> Iterator[History]:
         runs = [row.id for row in rows]
         details = [details_of(row.id, unpack(row.record, f"run {row.id}")) for row in rows]
         jobs = [None if row.job is None else job_of(row.id, row.job, row.job_unknown, row.job_code) for row in rows]
@@ -69,7 +73,11 @@ class Histories(Codes, Reading):
         codes = self._codes([reference for reference in references if reference])
         series, files = self._series_of(runs), self._file_totals(runs)
         only_last = self._lack(runs, HISTORY_LEFT_OUT)
-        experiments = self._experiments_of([one.run.lender for one in details if one.run.lender])
+        borrowers = {one.run.id: one.run.lender for one in details if one.run.lender}
+        experiments = self._experiments_of(list(borrowers.values()))
+        ledger = TargetLedger(self.folder, self._db, target) if target else None
+        ids = ledger.target_ids(run for one in details for run in named(one.run)) if ledger else {}
+        alone = ledger.created_alone(list(borrowers)) if ledger else frozenset()
         for row, one, job, reference in zip(rows, details, jobs, references, strict=True):
             yield History(
                 unit=row.unit,
@@ -79,7 +87,9 @@ class Histories(Codes, Reading):
                 files=files.get(row.id, FileTotals()),
                 code=codes.get(reference.key, False) if reference else None,
                 only_last=row.id in only_last,
-                lender_experiment=experiments.get(one.run.lender) if one.run.lender else None,
+                lender_experiment=experiments.get(borrowers.get(row.id, row.id)) if row.id in borrowers else None,
+                ids=ids,
+                stands_alone=row.id in alone,
             )
 
     def _experiments_of(self, runs: Sequence[RunId]) -> dict[RunId, str]:

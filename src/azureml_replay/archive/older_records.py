@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from azureml_replay.model import Acting, CodeReference, Json, Reference
+from azureml_replay.model import Acting, CodeReference, Json, Reference, RunId
 
 _ACTING = ("actionUris", "cancelUri", "completeUri", "diagnosticsUri", "services")
 _ACTING_PROPERTY = "CancelUri"
@@ -61,3 +61,9 @@ def code_of(document: Json) -> str | None:
 def _references(kind: str, pairs: Pairs, keys: tuple[str, ...]) -> list[Reference]:
     found = [(key, value) for key in keys if (value := pairs.get(key))]
     return [Reference(kind, key, _CONTAINER if value.startswith(_CONTAINER) else "") for key, value in found]
+
+
+def lender_in(container: str, run: str) -> RunId | None:
+    """The run whose files `run` shows, by the name of its container: behind the first dot."""
+    owner = container.partition(".")[2] or container
+    return RunId(owner) if owner not in ("", run) else None

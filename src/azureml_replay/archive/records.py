@@ -113,7 +113,7 @@ def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str,
         "creator": run.creator,
         "kind": run.kind,
         "traits": list(run.traits),
-        "container": run.container,
+        "lender": run.lender,
         "unknown": list(run.unknown),
         "acting": [run.acting.values, run.acting.properties],
         "code": _code_record(run, cleaned["fields"]["properties"]),
@@ -143,7 +143,7 @@ def details_of(run: str, record: Mapping[str, Any]) -> RunDetails:
         input_datasets=fields["input_datasets"],
         output_datasets=fields["output_datasets"],
         hidden=record["hidden"],
-        container=record["container"],
+        lender=_lender(run, record),
         error=fields["error"],
         error_origin=fields.get("error_origin"),
         created=moment(record["created"]),
@@ -177,6 +177,10 @@ def _ties(record: Mapping[str, Any]) -> older_records.Ties:
     values, properties = record["acting"]
     code = CodeReference(*record["code"]) if record["code"] else None
     return Acting(tuple(values), tuple(properties)), code, tuple(Reference(*one) for one in record["references"])
+
+
+def _lender(run: str, record: Mapping[str, Any]) -> RunId | None:
+    return record["lender"] if "lender" in record else older_records.lender_in(record["container"], run)
 
 
 def _references(assets: Mapping[str, AssetReference]) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from azureml_replay import redact
@@ -52,6 +52,25 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         """What `bind` said, None where it was never said."""
         row = self._one("select target_run from binding where target = ? and run = ?", (self._number, run))
         return row and RunId(row[0])
+
+    def target_ids(self, runs: Iterable[RunId]) -> dict[RunId, RunId]:
+        """What `bind` said of so many runs; those that it never named are left out."""
+        if self._one("select 1 from binding where target = ? limit 1", (self._number,)) is None:
+            return {}  # as most targets are: then not even the names are gathered
+        sql = "select run, target_run from binding where run in"
+        rows = self._among(sql, list(dict.fromkeys(runs)), "and target = ?", (self._number,))
+        return {RunId(run): RunId(there) for run, there in rows}
+
+    def created_alone(self, runs: Sequence[RunId]) -> frozenset[RunId]:
+        """Those of the runs that were created, or may have been, without the container of another one."""
+        create, container = RunItem.CREATE.value, RunItem.CONTAINER.value
+        rows = self._among(
+            "select run from receipt where run in",
+            runs,
+            "and target = ? and item in (?, ?) group by run having max(item = ?) and not max(item = ?)",
+            (self._number, create, container, create, container),
+        )
+        return frozenset(RunId(run) for (run,) in rows)
 
     def source_id(self, there: RunId) -> RunId:
         """Which run of the source a run of the target stands for; the same id where `bind` never named it."""

@@ -11,9 +11,10 @@ from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.wire import decode
+from azureml_replay.azure.wire.places import ARTIFACT_STORE, RUN_FILES
 from azureml_replay.azure.workspace import AzureWorkspace, logger, sender
 from azureml_replay.errors import Remedy
-from azureml_replay.model import Experiment, RunId
+from azureml_replay.model import Experiment, RunId, StoredFile
 from azureml_replay.workspace.examined import JobSeen, StoreSeen
 
 WIDTH = 8
@@ -53,6 +54,10 @@ class ExaminedWorkspace(AzureWorkspace):
         async for page in self._storage.listed(datastore, "", most=1):
             return bool(page)
         return False
+
+    def stored_of_all(self) -> AsyncIterator[Sequence[StoredFile]]:
+        """The artifact store's files of runs, by pages."""
+        return self._storage.listed(ARTIFACT_STORE, f"{RUN_FILES}/")
 
     async def opened_by(self, datastore: str) -> str:
         """What opens the container."""

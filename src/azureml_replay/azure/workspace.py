@@ -26,12 +26,12 @@ from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.services.metrics import MetricService
 from azureml_replay.azure.services.mlflow import MlflowService
 from azureml_replay.azure.storage.files import Files
+from azureml_replay.azure.storage.listing import StoredListing
 from azureml_replay.azure.storage.storage import Storage
-from azureml_replay.azure.wire.decode import RUN_FILES
+from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of, stored_artifact
 from azureml_replay.errors import Rejected, Unavailable
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
-    ARTIFACT_STORE,
     Artifact,
     CodeReference,
     Experiment,
@@ -45,6 +45,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.workspace.put_files import PutFile, SecretUrl
+from azureml_replay.workspace.source import Shelf
 from azureml_replay.workspace.target import Outcome, Refused
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
@@ -184,11 +185,18 @@ class AzureWorkspace:
         """What the index lists for a run's container, by pages."""
         return self._artifacts.listed(run)
 
-    def stored(self, container: str | None = None) -> AsyncIterator[Sequence[StoredFile]]:
-        """Blobs of one container of the artifact store, or of all."""
-        # The slash keeps `dcid.job-1` from listing `dcid.job-10`.
-        prefix = f"{RUN_FILES}/{container}/" if container else f"{RUN_FILES}/"
-        return self._storage.listed(ARTIFACT_STORE, prefix)
+    async def stored(self, run: RunId) -> AsyncIterator[Sequence[Artifact]]:
+        """Blobs of a run's container in the artifact store, by pages."""
+        async for page in self._storage.listed(ARTIFACT_STORE, place_of(run, "").path):
+            yield [stored_artifact(run, file) for file in page]
+
+    async def stored_files(self, wanted: int, total: int, shelf: Shelf, listed: Callable[[int], None]) -> StoredListing:
+        """The artifact store, listed whole or container by container, whichever takes fewer requests."""
+        return await StoredListing.begun(self._storage, self.ref, shelf, wanted=wanted, total=total, listed=listed)
+
+    def place(self, run: RunId, path: str) -> Location:
+        """Where a file of a run's own container lies."""
+        return place_of(run, path)
 
     async def stored_file(self, location: Location) -> StoredFile | None:
         """One blob's properties, None where it is gone."""

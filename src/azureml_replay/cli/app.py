@@ -125,14 +125,13 @@ def plan(
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
-    from azureml_replay.planning.plan import PlanOptions
 
     workspace = workspace_config(target) if target is not None else None
     if mode is Mode.SYNTHETIC:
         synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
         return Exit.OK
     synthetic.only_synthetic(jobs)
-    planned = calls.plan(archive, selection, PlanOptions(files=jobs.shape.files), workspace)
+    planned = calls.plan(archive, selection, jobs.shape.files, workspace)
     terminal.result(planned, results.planned(planned))
     return Exit.OK
 
@@ -176,7 +175,7 @@ def replay(
         submitted = _done(call, archive)
         return _submitted(submitted, archive, terminal)
     if dry_run:
-        planned = calls.plan(archive, selection, options.plan, workspace)
+        planned = calls.plan(archive, selection, options.files, workspace)
         terminal.result(planned, results.planned(planned))
         return Exit.OK
     done = _done(
@@ -201,13 +200,11 @@ def verify(
 ) -> Exit:
     """Read the target back and compare every value. Ends with 0 where all is equal, with 5 where it is not."""
     from azureml_replay.cli import calls
-    from azureml_replay.planning.plan import PlanOptions
 
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
-    options = PlanOptions(files=choice)
     verdict = _done(
-        calls.verify(archive, workspace, origin, selection, options, deep=deep, width=parallel, terminal=terminal),
+        calls.verify(archive, workspace, origin, selection, choice, deep=deep, width=parallel, terminal=terminal),
         archive,
     )
     terminal.result(verdict, results.verified(verdict, archive), good=verdict.proves)

@@ -20,18 +20,19 @@ from azureml_replay.errors import UserError
 from azureml_replay.extraction import extract as extracting
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
 from azureml_replay.planning import plan as planning
-from azureml_replay.planning.plan import PlanOptions
+from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.state import Status
 from azureml_replay.synthetic.options import SyntheticReplayOptions, submitted
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
-from azureml_replay.target.profile import as_kept
+from azureml_replay.target.profile import known_profile
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_replay.verification import verify as verifying
 from azureml_replay.verification.verdict import Verdict
+from azureml_replay.workspace.profile import AZURE_ML
 
 if TYPE_CHECKING:
     from azureml_replay.azure.workspace import AzureWorkspace
@@ -70,14 +71,11 @@ async def extract(
                 return watch.did("extract", done)
 
 
-def plan(
-    folder: Path, selection: Selection, options: PlanOptions, target: WorkspaceConfig | None = None
-) -> PlanSummary:
+def plan(folder: Path, selection: Selection, files: FileChoice, target: WorkspaceConfig | None = None) -> PlanSummary:
     """No network, nothing written. With `target`, by what replay or doctor saw it keep."""
     with Archive.open(folder, write=False) as archive:
-        if target is not None:
-            options = as_kept(archive.ledger(target.ref), options)
-        return summarize(planning.plan(archive, selection, options), archive.omissions(), archive.unknown())
+        profile = AZURE_ML if target is None else known_profile(archive.ledger(target.ref))
+        return summarize(planning.plan(archive, selection, files, profile), archive.omissions(), archive.unknown())
 
 
 async def replay(
@@ -93,7 +91,7 @@ async def replay(
     """The archive first: it says which workspace the files come from, or holds them."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
         async with (
-            reading(archive, source, width, progress, needed=options.plan.files.artifacts) as origin,
+            reading(archive, source, width, progress, needed=options.files.artifacts) as origin,
             connected(target, width, progress) as writing,
         ):
             with recorded(archive, "replay", source=origin, target=writing) as watch:
@@ -131,7 +129,7 @@ async def verify(
     target: WorkspaceConfig,
     source: WorkspaceConfig | None,
     selection: Selection,
-    options: PlanOptions,
+    files: FileChoice,
     *,
     deep: bool,
     width: int,
@@ -157,7 +155,7 @@ async def verify(
                     selection,
                     source=origin,
                     deep=deep,
-                    options=options,
+                    files=files,
                     width=width,
                     progress=progress,
                 )

@@ -208,13 +208,10 @@ def replay_flags(
 ) -> ReplayOptions:
     """How runs are to arrive."""
     from azureml_replay.direct.replay import OnConflict, ReplayOptions
-    from azureml_replay.planning.plan import PlanOptions
 
     return ReplayOptions(
-        plan=PlanOptions(
-            files=file_flags(files=files, max_file_size=max_file_size, no_artifacts=no_artifacts),
-            keep_run_type=keep_run_type,
-        ),
+        files=file_flags(files=files, max_file_size=max_file_size, no_artifacts=no_artifacts),
+        keep_run_type=keep_run_type,
         new_ids=ids is RunIds.NEW,
         on_conflict=OnConflict(on_conflict.value),
         prefer=prefer,

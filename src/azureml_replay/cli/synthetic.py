@@ -98,7 +98,7 @@ def job_flags(
 
 def only_direct(options: ReplayOptions) -> None:
     """Raises UserError where a flag was given that synthetic replay would not obey."""
-    flags = {"--attach": options.attach, "--keep-run-type": options.plan.keep_run_type, "--ids new": options.new_ids}
+    flags = {"--attach": options.attach, "--keep-run-type": options.keep_run_type, "--ids new": options.new_ids}
     for flag, given in flags.items():
         if given:
             raise UserError(f"{flag} is for direct replay: leave it out, or leave out --mode synthetic")

@@ -53,6 +53,8 @@ class Field(NamedTuple):
     """Of a mapping: what a service says beyond what it was told is no difference."""
 
 
+LENDER = "files and metrics of"
+"""How a finding calls the run whose files and points another one shows."""
 CARRIED = (
     Field("parent", lambda run: run.parent),
     Field("experiment", lambda run: run.experiment),
@@ -69,7 +71,7 @@ CARRIED = (
     Field("input datasets", lambda run: run.input_datasets or None),
     Field("output datasets", lambda run: run.output_datasets or None),
     Field("hidden", lambda run: run.hidden),
-    Field("container", lambda run: None if run.own_container else run.container),
+    Field(LENDER, lambda run: run.lender),
     Field("error code", error_part("code")),
     Field("error message", error_part("message")),
     Field("error", beside_error, by_key=True, more=True),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum, StrEnum
 
-from azureml_replay.comparison.runs import CARRIED, compare_runs
+from azureml_replay.comparison.runs import CARRIED, LENDER, compare_runs
 from azureml_replay.model import TERMINAL, Editable, Run
 
 STATUS, HIDDEN = "status", "hidden"
@@ -94,7 +94,7 @@ def without(run: Run, names: frozenset[str]) -> Run:
 
 
 _STATE = frozenset(
-    {"parent", "experiment", "status", "start", "end", "hidden", "container", "error code", "error message", "error"}
+    {"parent", "experiment", "status", "start", "end", "hidden", LENDER, "error code", "error message", "error"}
 )
 _UPDATED = tuple(field for field in CARRIED if field.name not in _STATE)
 

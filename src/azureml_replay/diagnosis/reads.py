@@ -146,7 +146,7 @@ class ReadExamination:
         return Seen("batchrundata is not spoken", Outcome.WARNING, "nothing: runs are asked for one by one, slower")
 
     def _logging(self) -> list[Run]:
-        return list(islice((run for run in self.runs.values() if run.own_container), LOOKED_INTO))
+        return list(islice((run for run in self.runs.values() if run.lender is None), LOOKED_INTO))
 
     async def _metrics(self) -> Seen:
         for run in self._logging():
@@ -183,7 +183,7 @@ class ReadExamination:
                     if page:
                         return Seen(f"{len(page)} files of {run.id} and more are listed")
             except NotFound:
-                continue  # a run that never wrote a file has no container in the index
+                continue  # a run that never wrote a file is unknown to the index
         return Seen("no run with files to look at", NOTHING)
 
     # Storage
@@ -200,7 +200,7 @@ class ReadExamination:
             return
         for store in stores:
             await self._store(store)
-        readable = await self.sheet.check("artifact store", self._artifact_store)
+        readable = await self.sheet.check("stored files", self._stored_files)
         if readable and self.sheet.side == "source":  # a target is written to, nobody copies from it
             await self.sheet.check("signing", self._signing)
 
@@ -228,13 +228,13 @@ class ReadExamination:
             return Seen(seen, Outcome.OK)
         return Seen(f"{store.name}: opened by {by}")
 
-    async def _artifact_store(self) -> Seen:
-        async for page in self.workspace.stored():
+    async def _stored_files(self) -> Seen:
+        async for page in self.workspace.stored_of_all():
             return Seen(f"{len(page)} files of runs and more" if page else "no files of runs yet")
         return Seen("no files of runs yet")
 
     async def _signing(self) -> Seen:
-        async for page in self.workspace.stored():
+        async for page in self.workspace.stored_of_all():
             for file in page:
                 await self.workspace.readable_url(file.location)
                 return Seen("a file can be signed for another account")

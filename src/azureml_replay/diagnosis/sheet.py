@@ -27,7 +27,7 @@ PROBES = {
     "file index": "the files of a run can be listed",
     "datastores": "each can be opened",
     "storage keys": "listSecrets answers, and the account takes what it gives",
-    "artifact store": "the files of runs can be listed",
+    "stored files": "the files of runs can be listed",
     "signing": "another storage account can be let in to read",
     "client ids": "a run can be made under an id of ours",
     "points": "rows keep step, time and value",

@@ -15,7 +15,6 @@ from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe
 from azureml_replay.workspace.examined import Examined
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.workspace.put_files import CopyFile
-from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Refused
 
 REPLAY_STOPS = "replay stops before its first write to this target"
@@ -28,7 +27,7 @@ class WriteExamination:
 
     sheet: Sheet
     target: Examined
-    source: Source | None
+    source: Examined | None
     planned: frozenset[str]
     thrown: ThrowAway = field(init=False)
     probe: Probe | None = None
@@ -110,7 +109,7 @@ class WriteExamination:
 
     async def _smallest(self) -> StoredFile | None:
         assert self.source is not None  # noqa: S101 - asked after `_copy` has looked
-        async for page in self.source.stored():
+        async for page in self.source.stored_of_all():
             if page:
                 return min(page, key=lambda file: (file.size_bytes == 0, file.size_bytes))
         return None

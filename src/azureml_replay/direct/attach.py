@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azureml_replay.errors import Rejected
-from azureml_replay.model import ARTIFACT_STORE, Artifact, Location
+from azureml_replay.model import Artifact, Location
 from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.target import Target
 
@@ -15,7 +15,8 @@ async def attached(target: Target, step: Step, path: str, artifact: Artifact) ->
     with every write to it. Raises Unavailable.
     """
     place, stored = artifact.location, artifact.stored
-    if place.datastore == ARTIFACT_STORE or not artifact.indexed or stored is None or step.lender is not None:
+    own = target.place(step.run.id, path).datastore  # of the same name in the source, and another place
+    if place.datastore == own or not artifact.indexed or stored is None or step.lender is not None:
         return False
     try:
         there = await target.stored_file(place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -16,16 +16,8 @@ from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.direct.attach import attached
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
-from azureml_replay.files.made import as_stored, own_files
-from azureml_replay.model import (
-    ARTIFACT_STORE,
-    RUN_FOLDER,
-    Artifact,
-    Location,
-    RunId,
-    StoredFile,
-)
-from azureml_replay.planning.files import FileChoice, placed
+from azureml_replay.files.made import as_stored, made_files
+from azureml_replay.model import Artifact, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
@@ -60,22 +52,18 @@ class FileSender:
     kept: dict[RunId, list[str]] = field(default_factory=dict)
     """By run: files that changed on both sides, where the target's stayed."""
 
-    async def send(self, step: Step, choice: FileChoice) -> FilesSent:
-        """Every chosen file whose receipt lacks or names other content, and those that we make.
+    async def send(self, step: Step) -> FilesSent:
+        """Every planned file whose receipt lacks or names other content.
 
         Repeatable. Raises Rejected, Unavailable, IntegrityError.
         """
         receipts = self.ledger.receipts(step.source)
         files = size = 0
-        left = (
-            (path, artifact)
-            for path, artifact in placed(self.archive.artifacts(step.source), choice, step.room)
-            if not _arrived(receipts, path, artifact)
-        )
+        left = ((path, artifact) for path, artifact in self._carried(step) if not _arrived(receipts, path, artifact))
         self.kept.pop(step.source, None)
         made = [
             file
-            for file in own_files(self.archive, step)
+            for file in made_files(self.archive, step)
             if not _is(receipts.get(FileItem(file.path)), _payload_of(file))
         ]
         # Ours go with the first of the source's: 1.0 requests for entries a run, not 1.28 (benchmarks/verbs.py, small).
@@ -85,11 +73,17 @@ class FileSender:
             batch = {path: one for path, one in batch.items() if path not in there}
             going = {path: one for path, one in batch.items() if not await self._stays(step, path, one, receipts)}
             files += len(there)
-            for artifact in await self._bring(step, going, choice, rest):
+            for artifact in await self._bring(step, going, rest):
                 files += 1
                 size += artifact.stored.size_bytes if artifact.stored else 0
             rest = {}
         return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made))
+
+    def _carried(self, step: Step) -> Iterator[tuple[str, Artifact]]:
+        """By path in the target: what is to be sent of the source's files, as the archive knows them now."""
+        for one in step.planned_files(self.archive) if step.files else ():
+            if one.artifact and one.omission is None:
+                yield one.path, one.artifact
 
     async def _attached(self, step: Step, batch: Mapping[str, Artifact]) -> dict[str, StoredFile]:
         """Those of which no byte has to move; with their receipts."""
@@ -108,15 +102,13 @@ class FileSender:
         receipt, sent = receipts.get(FileItem(path)), self.ledger.sent_file(step.source, path)
         if self.prefer is Prefer.SOURCE or receipt is None or receipt.state is not State.SENT or sent is None:
             return False
-        there = await self.target.stored_file(place_of(step.run.id, path))
+        there = await self.target.stored_file(self.target.place(step.run.id, path))
         if there is not None and (alike(sent, there) or (artifact.stored and alike(artifact.stored, there))):
             return False
         self.kept.setdefault(step.source, []).append(f"file {path}")
         return True
 
-    async def _bring(
-        self, step: Step, batch: Mapping[str, Artifact], choice: FileChoice, made: Sending
-    ) -> list[Artifact]:
+    async def _bring(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> list[Artifact]:
         """What went; a file that is another now is begun anew, one that is gone is left to the archive's omissions."""
         sent: list[Artifact] = []
         for _ in range(TAKEN_AGAIN):
@@ -126,8 +118,7 @@ class FileSender:
             if not places:
                 return sent
             made = {}
-            now = placed(self.archive.artifacts(step.source), choice, step.room)
-            batch = {path: artifact for path, artifact in now if artifact.location in places}
+            batch = {path: artifact for path, artifact in self._carried(step) if artifact.location in places}
         raise Rejected(f"file {next(iter(batch), '')} of run {step.source} changes all the time")
 
     async def _copy(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> set[str]:
@@ -168,11 +159,6 @@ class FileSender:
 
 def _rejected(path: str, step: Step, outcome: Refused) -> Rejected:
     return outcome.error(f"file {path} of run {step.source}: ")
-
-
-def place_of(run: RunId, path: str) -> Location:
-    """Where a target keeps a file that was put into a run's own container."""
-    return Location(ARTIFACT_STORE, f"{RUN_FOLDER}dcid.{run}/{path}")
 
 
 def _payload(stored: StoredFile) -> Payload:

@@ -8,13 +8,14 @@ asked about, never guessed about. Everything but appended points may be repeated
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.digests import of_whole
 from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.reading import RUNS_TOGETHER
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
@@ -22,27 +23,28 @@ from azureml_replay.direct.experiments import send_experiments
 from azureml_replay.direct.files import FileSender
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender
-from azureml_replay.direct.reused import Borrowers
+from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, told_once
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
 from azureml_replay.planning import lineage
+from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.ids import new_id
-from azureml_replay.planning.plan import PlanOptions, Step, plan, plan_unit, planned_units
+from azureml_replay.planning.plan import Step, plan, planned_anew, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.profile import as_kept, ready
+from azureml_replay.target.profile import seen_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 WINDOW = 1_000
 """Steps held at once: about 5 KB each, so 5 MB."""
-
-
 INTENDED_AHEAD = 25
+"""Runs whose intents are written together."""
 
 
 class OnConflict(Enum):
@@ -59,7 +61,10 @@ class OnConflict(Enum):
 class ReplayOptions:
     """How the histories are to arrive, and what to do where something stands in the way."""
 
-    plan: PlanOptions = field(default_factory=PlanOptions)
+    files: FileChoice = ALL_FILES
+    """Which files go along."""
+    keep_run_type: bool = False
+    """New runs are written with the type that they have in the source, not with a neutral one."""
     new_ids: bool = False
     """Every run gets a new id, the same one each time; the archive keeps the map."""
     on_conflict: OnConflict = OnConflict.FAIL
@@ -103,10 +108,10 @@ async def replay(
     UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file. A run that
     fails is recorded and left to the next call.
     """
-    probe, ledger = await ready(archive, target), archive.ledger(target.ref)
+    profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type)
+    ledger = archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
-    ledger.put_file_choice(asdict(options.plan.files))
-    options = replace(options, plan=as_kept(ledger, options.plan))
+    ledger.put_file_choice(asdict(options.files))
     if options.new_ids:
         for root in planned_units(archive, selection):
             _rename(archive, ledger, root)
@@ -117,18 +122,16 @@ async def replay(
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     points = PointSender(archive, ledger, target, progress, Intents(archive, ledger))
-    replaying = _Replaying(archive, ledger, target, options, progress, width, points, files, late=probe.late)
-    steps = plan(archive, selection, options.plan)
-    borrowers = Borrowers(archive, ledger)
+    replaying = _Replaying(archive, ledger, target, options, profile, progress, width, points, files)
+    steps = plan(archive, selection, options.files, profile)
     while window := list(islice(steps, WINDOW)):
-        await replaying.send(borrowers.ready(window))
+        await replaying.send(replaying.reused.ready(window))
         del window  # or two are held while the next one is made: 10 MB
-    replaying.options = replace(options, plan=replace(options.plan, lent=borrowers.settled_but(replaying.may_come)))
-    steps = borrowers.steps(replaying.options.plan)
+    steps = replaying.reused.rest(options.files, profile)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
         del window
-    await send_experiments(archive, ledger, target, selection, existing=frozenset(probe.experiments))
+    await send_experiments(archive, ledger, target, selection, existing=profile.experiments)
     return replaying.result()
 
 
@@ -144,12 +147,11 @@ class _Replaying:
     ledger: TargetLedger
     target: Target
     options: ReplayOptions
+    profile: TargetProfile
     progress: Progress
     width: int
     points: PointSender
     files: FileSender
-    late: bool
-    """Ends that were sent show some time later: they are waited for."""
     points_sent: int = 0
     files_sent: int = 0
     bytes_sent: int = 0
@@ -159,10 +161,14 @@ class _Replaying:
     remedies: list[Remedy | None] = field(default_factory=list)
     absent: RunId | None = None
     """A unit that goes on beyond its window: the target held none of its ids when all were asked about."""
+    planned_before: int = 0
+    """How many of the coming steps may have been planned before their runs, or those that they name, got new ids."""
     runs: RunSender = field(init=False)
+    reused: WaitingSteps = field(init=False)
 
     def __post_init__(self) -> None:
-        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.late)
+        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile.ends_late)
+        self.reused = WaitingSteps(self.archive, self.ledger, self.may_come)
 
     def result(self) -> Replayed:
         return Replayed(
@@ -187,6 +193,7 @@ class _Replaying:
 
     async def send(self, window: Sequence[Step]) -> None:
         """One window: ids, runs, contents, endings."""
+        window = self._by_new_ids(window)
         steps = [step for step in window if not self._is_whole(step)]
         self.progress.done("runs replayed", len(window) - len(steps))
         if not steps:
@@ -237,8 +244,8 @@ class _Replaying:
             self.absent = last
 
     async def _check(self, batch: Sequence[RunId], units: dict[RunId, RunId]) -> None:
-        kept = "properties" not in self.options.plan.lost
-        sources = {self.options.plan.ids(run): run for run in batch}
+        kept, ids = self.profile.keeps("properties"), self.ledger.target_ids(batch)
+        sources = {ids.get(run, run): run for run in batch}
         for there, details in (await self.target.details(list(sources))).items():
             run = sources[there]
             if lineage.is_ours(details.run, self.archive.source, run, properties_kept=kept):
@@ -254,10 +261,18 @@ class _Replaying:
         self.absent = None
         for unit in units:
             _rename(self.archive, self.ledger, unit)
-        again = {step.source: step for unit in units for step in plan_unit(self.archive, unit, self.options.plan)}
-        steps = [again.get(step.source, step) for step in steps]
+        self.planned_before = RUNS_TOGETHER
+        steps = [self._again(step) if step.unit in units else step for step in steps]
         await self._check_ids(steps, last)
         return steps
+
+    def _by_new_ids(self, window: Sequence[Step]) -> Sequence[Step]:
+        """The window; its first steps were read together with those before them, under the ids of that moment."""
+        before, self.planned_before = self.planned_before, max(0, self.planned_before - len(window))
+        return [*map(self._again, window[:before]), *window[before:]] if before else window
+
+    def _again(self, step: Step) -> Step:
+        return self.reused.without_absent(planned_anew(self.archive, step, self.options.files, self.profile))
 
     # Runs
 
@@ -293,7 +308,7 @@ class _Replaying:
         try:
             points = await self.points.send(step, ask=step.source in self.runs.known)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
-            sent = await self.files.send(step, self.options.plan.files)
+            sent = await self.files.send(step)
             self.files_sent += sent.files
             self.bytes_sent += sent.bytes
         except ServiceError as error:

@@ -1,4 +1,4 @@
-"""Reused steps wait for the run whose container they show: it may be older, and jobs go newest first."""
+"""Reused steps wait for the run whose files and points they show: it may be older, and jobs go newest first."""
 
 from __future__ import annotations
 
@@ -10,39 +10,43 @@ from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import RunId
-from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
-from azureml_replay.planning.reuse import Lent
-from azureml_replay.target.profile import presumed
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.plan import Step, plan_unit, without_lender
+from azureml_replay.workspace.profile import TargetProfile
 
 
 @dataclass(slots=True)
-class Borrowers:
+class WaitingSteps:
     """The steps of one replay that came before their lenders, and what is below them."""
 
     archive: Archive
     ledger: TargetLedger
-    held: dict[RunId, set[RunId]] = field(default_factory=dict)
+    may_come: Callable[[RunId], bool]
+    """Whether a run that is not in the target now may be brought there by a later call."""
+    waiting: dict[RunId, set[RunId]] = field(default_factory=dict)
     """By unit."""
 
     def ready(self, steps: Sequence[Step]) -> list[Step]:
         """Those that may go; the others are remembered."""
-        return [step for step in steps if not self._hold(step)]
+        return [step for step in steps if not self._waits(step)]
 
-    def steps(self, options: PlanOptions) -> Iterator[Step]:
-        """Those remembered, planned anew: parents first, their lenders under the ids that they have by now."""
-        for unit, runs in self.held.items():
-            yield from (step for step in plan_unit(self.archive, unit, options) if step.source in runs)
+    def rest(self, files: FileChoice, profile: TargetProfile) -> Iterator[Step]:
+        """Those remembered, planned anew once all others went: parents first, lenders under the ids they have now."""
+        for unit, runs in self.waiting.items():
+            steps = plan_unit(self.archive, unit, files, profile)
+            yield from (self.without_absent(step) for step in steps if step.source in runs)
 
-    def settled_but(self, may_come: Callable[[RunId], bool]) -> Lent:
-        """As `presumed`, once nothing more is sent: a lender that is not there, nor `may_come` later, lends nothing."""
-        known = presumed(self.ledger)
-        return lambda run, lender: known(run, lender) and (self._is_there(lender) or may_come(lender))
+    def without_absent(self, step: Step) -> Step:
+        """The step; where its lender is not in the target, nor may come later, it goes without."""
+        if step.lender is None or self._is_there(step.lender.source) or self.may_come(step.lender.source):
+            return step
+        return without_lender(step)
 
-    def _hold(self, step: Step) -> bool:
-        held = self.held.get(step.unit, set())
-        below = step.run.parent and self.ledger.source_id(step.run.parent) in held
+    def _waits(self, step: Step) -> bool:
+        waiting = self.waiting.get(step.unit, set())
+        below = step.run.parent and self.ledger.source_id(step.run.parent) in waiting
         if below or (step.lender and not self._is_there(step.lender.source)):
-            self.held.setdefault(step.unit, held).add(step.source)
+            self.waiting.setdefault(step.unit, waiting).add(step.source)
             return True
         return False
 

@@ -90,7 +90,7 @@ class RunSender:
     async def _put(self, steps: Sequence[Step]) -> None:
         if not steps:
             return
-        self._lend(steps, State.SENDING)  # first: without it, what has been created has a container of its own
+        self._lend(steps, State.SENDING)  # first: without it, what has been created stands alone
         self._mark(RunItem.CREATE, steps, State.SENDING)
         put = self.target.put_runs(steps[0].run.experiment, [step.run for step in steps])
         arrived = await self._arrived(put, steps)
@@ -101,7 +101,7 @@ class RunSender:
 
     async def _update(self, steps: Sequence[Step]) -> None:
         """Sends what the source changed, where that changes anything and overwrites nobody's edit."""
-        self._lend([one for one in steps if self.known[one.source].container == one.run.container], State.SENT)
+        self._lend([one for one in steps if self.known[one.source].lender == one.run.lender], State.SENT)
         stay = {step.source: self._kept(step, of_state=False) for step in steps}
         updates = {step.source: self._merged(step, stay[step.source]) for step in steps}
         changing = [step for step in steps if brings(updates[step.source], self.known[step.source])]
@@ -195,7 +195,7 @@ class RunSender:
         self.ledger.mark_runs(item, {**made, **kept_now}, state)
 
     def _lend(self, steps: Sequence[Step], state: State) -> None:
-        lent = {step.source: digests.of_container(step.run.container) for step in steps if step.run.container}
+        lent = {step.source: digests.of_lender(step.run.lender) for step in steps if step.run.lender}
         if lent:
             self.ledger.mark_runs(RunItem.CONTAINER, lent, state)
 

@@ -13,9 +13,9 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected
-from azureml_replay.files.stored import StorageListing
+from azureml_replay.files.of_run import RunFiles
 from azureml_replay.instants import TICKS_PER_SECOND
-from azureml_replay.model import ARTIFACT_STORE, Points, Row, RunId
+from azureml_replay.model import Location, Points, Row, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
@@ -44,20 +44,20 @@ class Recheck:
         self.archive.note_gone(gone)
         return frozenset(gone)
 
-    async def files(self, storage: StorageListing) -> None:
-        """Runs at rest whose files of the artifact store are other ones now, by path and ETag."""
+    async def files(self, files_of: RunFiles) -> None:
+        """Runs at rest whose own files in the storage are other ones now, by place and ETag."""
         for run in self.archive.at_rest():
-            there = {file.location.path: file.etag async for file in storage.files(f"dcid.{run}")}
+            there = {file.location: file.stored.etag async for file in files_of.stored(run) if file.stored}
             if there != self._files(run):
                 self.archive.bring_again(run)
 
-    def _files(self, run: RunId) -> dict[str, str | None]:
+    def _files(self, run: RunId) -> dict[Location, str | None]:
         stored = [one.stored for one in self.archive.artifacts(run) if one.stored is not None]
-        below = f"/dcid.{run}/"
+        folder = self.source.place(run, "")
         return {
-            file.location.path: file.etag
+            file.location: file.etag
             for file in stored
-            if file.location.datastore == ARTIFACT_STORE and below in file.location.path
+            if file.location.datastore == folder.datastore and folder.path in file.location.path
         }
 
     async def points(self) -> None:

@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import NotFound, Remedy, ServiceError, told_once
+from azureml_replay.errors import Remedy, ServiceError, told_once
 from azureml_replay.extraction.changes import Recheck
 from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
 from azureml_replay.extraction.listing import RunLists
 from azureml_replay.extraction.metrics import MetricBringer, Metrics, more_than
-from azureml_replay.files.bytes import gone_now
-from azureml_replay.files.stored import StorageListing, path_in_run
+from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import (
-    Artifact,
-    Location,
     Omission,
     Points,
     Run,
     RunDetails,
     RunId,
-    StoredFile,
 )
+from azureml_replay.planning.plan import SHOWN
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection, choose
 from azureml_replay.workers import for_each
@@ -92,10 +89,10 @@ async def extract(
     `width` bounds how many runs are in memory at once. Raises Unavailable when the listing cannot be completed,
     UserError for a role that is missing; a single run that fails is recorded and left to the next call.
     """
-    storage = StorageListing(source, archive, progress)
+    files = RunFiles(source, archive, progress)
     metrics = MetricBringer(source, archive, progress, options.metrics, asyncio.Semaphore(width))
     lists = RunLists(source, archive, progress)
-    extraction = _Extraction(source, archive, options, progress, lists, storage, metrics)
+    extraction = _Extraction(source, archive, options, progress, lists, files, metrics)
     archive.put_studio(source.ref, source.studio)
     extraction.expect_what_was_left_out()
     archive.begin_listing()
@@ -137,10 +134,8 @@ class _Extraction:
     options: ExtractOptions
     progress: Progress
     lists: RunLists
-    storage: StorageListing
+    files_of: RunFiles
     metrics: MetricBringer
-    gone: str = field(default_factory=gone_now)
-    """Why a file has no bytes: one moment for all, so that they are counted together."""
     runs: int = 0
     points: int = 0
     files: int = 0
@@ -158,8 +153,7 @@ class _Extraction:
 
     async def bring_owners(self) -> None:
         """A reused step's files lie with another run: that one comes along, or is an omission."""
-        borrowed = dict.fromkeys(run.container for run in self.archive.pending() if not run.own_container)
-        for owner in (RunId(container.removeprefix("dcid.")) for container in borrowed):
+        for owner in dict.fromkeys(run.lender for run in self.archive.pending() if run.lender):
             if self.archive.wants(owner):
                 continue
             found = await self.source.run(owner)
@@ -175,8 +169,8 @@ class _Extraction:
         gone = await looking.disappeared()
         resting = sum(1 for _ in self.archive.at_rest())
         if resting and self.options.artifacts:
-            await self.storage.begin(resting + sum(1 for _ in self.archive.pending_ids()), total)
-            await looking.files(self.storage)
+            await self.files_of.begin(resting + sum(1 for _ in self.archive.pending_ids()), total)
+            await looking.files(self.files_of)
         if resting and self.options.metrics is not Metrics.NONE:
             await looking.points()
         return gone
@@ -185,13 +179,13 @@ class _Extraction:
         """Details, metrics and file lists of every chosen run that the archive lacks; those `without` are gone."""
         pending = sum(run not in without for run in self.archive.pending_ids())
         self.progress.expect("runs extracted", pending)
-        if pending and self.options.artifacts and not self.storage.whole:
-            await self.storage.begin(pending, total)
+        if pending and self.options.artifacts:
+            await self.files_of.begin(pending, total)
         # Paged, not held: 100,000 ids in a list and a dict are 15 MB.
         ids = (run for run in self.archive.pending_ids() if run not in without)
         found = self._with_last(ids) if self.options.metrics is Metrics.LAST else self._without_last(ids)
         await for_each(found, self._bring_run, width)
-        self.storage.end()
+        self.files_of.end()
 
     async def _without_last(self, pending: Iterable[RunId]) -> AsyncIterator[tuple[RunDetails, Sequence[Points]]]:
         async for details in self._details(pending):
@@ -244,48 +238,24 @@ class _Extraction:
         self.archive.begin(run.id)
         self.archive.put_details(details)
         points = files = 0
-        if run.own_container:
+        if run.lender is None:
             points = await self.metrics.bring(run.id, last)
             if self.options.artifacts:
                 files = await self._bring_files(run)
             else:
                 self.archive.put_omissions([Omission(run.id, "files", FILES_LEFT_OUT)])
-        elif not self.archive.wants(RunId(run.container.removeprefix("dcid."))):
+        elif not self.archive.wants(run.lender):
             reason = "its owner is gone from the source"
-            self.archive.put_omissions([Omission(run.id, f"container {run.container}", reason)])
+            self.archive.put_omissions([Omission(run.id, SHOWN + run.lender, reason)])
         self.archive.complete(run.id)
         self.points += points
         self.files += files
 
     async def _bring_files(self, run: Run) -> int:
-        """What index and storage list, put together by path; where one lacks it, that is kept too."""
-        stored = {file.location: file async for file in self.storage.files(run.container)}
+        """What index and storage list; where one lacks a file, that is kept too."""
         total = 0
-        async for page in self._indexed(run):
-            artifacts = [await self._with_bytes(artifact, stored) for artifact in page]
+        async for artifacts in self.files_of.together(run):
             self.archive.put_artifacts(run.id, artifacts)
             total += len(artifacts)
-        unlisted = [
-            Artifact(path=path_in_run(file, run.container), location=file.location, indexed=False, stored=file)
-            for file in stored.values()
-        ]
-        self.archive.put_artifacts(run.id, unlisted)
-        self.progress.done("files found", total + len(unlisted))
-        return total + len(unlisted)
-
-    async def _indexed(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
-        try:
-            async for page in self.source.artifacts(run):
-                yield page
-        except NotFound:
-            return  # a run that never wrote a file has no container in the index
-
-    async def _with_bytes(self, artifact: Artifact, stored: dict[Location, StoredFile]) -> Artifact:
-        """Takes the blob out of `stored`; a file of another datastore is asked for on its own.
-
-        A source that is no storage says itself why a file has none.
-        """
-        found = stored.pop(artifact.location, None)
-        if found is None:
-            found = await self.source.stored_file(artifact.location)
-        return replace(artifact, stored=found, gone=None if found else artifact.gone or self.gone)
+        self.progress.done("files found", total)
+        return total

@@ -29,17 +29,17 @@ def as_stored(file: PutFile) -> StoredFile:
     return file.stored
 
 
-def own_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
+def made_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
     """The files that we make for a run: the job as it was submitted, its code, and what the target's limits refused."""
-    for path in step.own_files:
-        if path == CODE_FILE:
-            yield _code_file(archive, step)
+    for planned in step.made_files():
+        if planned.made == CODE_FILE:
+            yield _code_file(archive, step, planned.path)
             continue
-        document = job_document(archive, step.source) if path == JOB_FILE else _overflow(archive, step)
-        yield NewFile(path=step.own_path(path), data=json_text.dumps(document, indent=True, in_order=True))
+        document = job_document(archive, step.source) if planned.made == JOB_FILE else _overflow(archive, step)
+        yield NewFile(path=planned.path, data=json_text.dumps(document, indent=True, in_order=True))
 
 
-def _code_file(archive: Archive, step: Step) -> HeldFile:
+def _code_file(archive: Archive, step: Step, path: str) -> HeldFile:
     """Raises LookupError where the plan was made from another archive."""
     run = archive.run(step.source)
     reference = code_of(run, archive.job(step.source)) if run else None
@@ -49,7 +49,7 @@ def _code_file(archive: Archive, step: Step) -> HeldFile:
     stored = StoredFile(
         location=Location("", CODE_FILE), size_bytes=held.size_bytes, md5=held.md5, content_type="application/zip"
     )
-    return HeldFile(path=step.own_path(CODE_FILE), stored=stored, pieces=held.pieces)
+    return HeldFile(path=path, stored=stored, pieces=held.pieces)
 
 
 def _overflow(archive: Archive, step: Step) -> Json:

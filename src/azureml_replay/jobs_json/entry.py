@@ -30,7 +30,7 @@ FIELDS = (
 )
 """The original's, in its order."""
 ADDED = (
-    *("run_type", "hidden", "error", "error_origin", "container", "run_parameters", "run_inputs", "run_outputs"),
+    *("run_type", "hidden", "error", "error_origin", "lender", "run_parameters", "run_inputs", "run_outputs"),
     *("output_datasets", "artifacts", "metric_history"),
 )
 """Ours. The last two are streamed: they may be longer than memory."""
@@ -138,7 +138,7 @@ def _identity(told: _Told, source: WorkspaceRef) -> Record:
         "hidden": run.hidden,
         "error": run.error,
         "error_origin": run.error_origin,
-        "container": run.container,
+        "lender": run.lender,
     }
 
 

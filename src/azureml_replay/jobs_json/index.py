@@ -14,7 +14,7 @@ from azureml_replay.jobs_json.entry import Record
 from azureml_replay.jobs_json.scan import scan
 from azureml_replay.jobs_json.symptoms import FileLists
 from azureml_replay.jobs_json.write import LOG_FOLDERS
-from azureml_replay.model import Location, RunId, StoredFile
+from azureml_replay.model import RunId
 from azureml_replay.workspace.place import WorkspaceRef
 
 _WORKSPACE = re.compile(
@@ -31,8 +31,6 @@ class JobsIndex:
         self.places: dict[RunId, tuple[int, int]] = {}
         self.experiments: dict[RunId, str] = {}
         self.workspaces: set[WorkspaceRef] = set()
-        self.elsewhere: dict[Location, StoredFile] = {}
-        """Files of our own entries that do not lie with their run."""
         self.ours = True
         self._lists = [0, 0, 0]
         traces = [self._take(*entry) for entry in scan(path)]
@@ -49,9 +47,8 @@ class JobsIndex:
         if found:
             self.workspaces.add(WorkspaceRef(*found.groups()))
         self.ours = self.ours and parse.is_ours(record)
-        for artifact in parse.artifacts_of(record):
-            if artifact.stored and not artifact.location.path.startswith(f"ExperimentRun/dcid.{name}/"):
-                self.elsewhere[artifact.location] = artifact.stored
+        for _ in parse.artifacts_of(record):
+            pass  # what cannot be read is said before anything is written
         self._count_files(record)
         return kinship.traces(record)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from azureml_replay.archive.older_records import lender_in
 from azureml_replay.azure.wire.decode_ties import job_code, tied
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
@@ -85,10 +86,16 @@ def run_of(record: Record, *, parent: str | None, experiment: str, step: bool) -
         modified=_time(record, "last_modified_at"),
         creator=_person(record.get("created_by")),
         kind=record.get("run_type") if ours else _kind(record, step=step),
-        container=str(record.get("container") or f"dcid.{name}"),
+        lender=_lender(record, name),
         document={key: value for key, value in record.items() if key not in _STREAMED},
     )
     return tied(found)
+
+
+def _lender(record: Record, name: RunId) -> RunId | None:
+    """Files of earlier versions name the container instead."""
+    lender = record.get("lender")
+    return RunId(str(lender)) if lender else lender_in(str(record.get("container") or ""), name)
 
 
 def job_of(record: Record) -> Job | None:

@@ -38,7 +38,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.put_files import SecretUrl
-from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.source import Shelf, Source, StoredFiles
 
 Item = TypeVar("Item")
 ENTRIES_HELD = 128
@@ -133,23 +133,29 @@ class JobsFile:
             async for page in self._workspace.artifacts(run):
                 yield page
 
-    async def stored(self, container: str | None = None) -> AsyncIterator[Sequence[StoredFile]]:
-        """As `artifacts`. Of the whole file too, but files that do not lie with their run."""
+    async def stored(self, run: RunId) -> AsyncIterator[Sequence[Artifact]]:
+        """As `artifacts`: what has bytes, wherever it lies."""
         if self._workspace is not None and not self._index.ours:
-            async for page in self._workspace.stored(container):
+            async for page in self._workspace.stored(run):
                 yield page
-            return
-        owners = self._index.places if container is None else [RunId(container.removeprefix("dcid."))]
-        for owner in owners:
-            if owner in self._index.places:
-                files = (artifact.stored for artifact in parse.artifacts_of(self._record(owner)))
-                yield [file for file in files if file and file.location not in self._index.elsewhere]
+        elif run in self._index.places:
+            yield [replace(one, indexed=False) for one in parse.artifacts_of(self._record(run)) if one.stored]
+
+    async def stored_files(self, wanted: int, total: int, shelf: Shelf, listed: Callable[[int], None]) -> StoredFiles:
+        """Of the original's workspace, where it can be asked; else entry by entry."""
+        if self._workspace is not None and not self._index.ours:
+            return await self._workspace.stored_files(wanted, total, shelf, listed)
+        return _FilesOfEntries(self)
+
+    def place(self, run: RunId, path: str) -> Location:
+        """As the workspace has it, where it can be asked; else no place of any storage."""
+        return self._workspace.place(run, path) if self._workspace else Location("", f"{run}/{path}")
 
     async def stored_file(self, location: Location) -> StoredFile | None:
-        """One that does not lie with its run."""
+        """Of the original's workspace, where it can be asked; what our own entries know came with `stored`."""
         if self._workspace is not None and not self._index.ours:
             return await self._workspace.stored_file(location)
-        return self._index.elsewhere.get(location)
+        return None
 
     async def read(
         self,
@@ -171,6 +177,22 @@ class JobsFile:
     async def readable_url(self, location: Location) -> SecretUrl:
         """Raises NotFound: the file holds no bytes."""
         raise NotFound(f"{self._index.path} holds no files: {location.path}")
+
+
+class _FilesOfEntries:
+    """See `source.StoredFiles`."""
+
+    whole = False
+
+    def __init__(self, file: JobsFile) -> None:
+        """Nothing is read yet."""
+        self._file = file
+
+    async def of(self, run: RunId) -> AsyncIterator[Artifact]:
+        """What the run's entry lists."""
+        async for page in self._file.stored(run):
+            for artifact in page:
+                yield artifact
 
 
 def _last(series: Series, rows: tuple[Row, ...]) -> Points:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
-from azureml_replay.model import CONTAINER_PREFIX, RUN_FOLDER, Artifact, Json, RunId
+from azureml_replay.model import Artifact, Json, RunId
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
@@ -17,6 +17,8 @@ from azureml_replay.workspace.limits import DOCUMENTED, Limits
 UNINDEXED_FOLDER = OWN_FOLDER + "unindexed/"
 TWICE = "the index names another place for this path"
 TOO_LONG = f"the target's storage holds no name of more than {DOCUMENTED.blob_name:,} characters"
+LOST = "listed by the artifact index, but its bytes were not found"
+NOT_CHOSEN = "left out by --no-artifacts"
 LONGEST_MOVE = len(UNINDEXED_FOLDER)
 """Characters by which a path may grow on its way."""
 
@@ -54,6 +56,8 @@ class FileChoice:
 
     def refusal(self, path: str, size_bytes: int) -> str | None:
         """Why a file is left out, or None."""
+        if not self.artifacts:
+            return NOT_CHOSEN
         if self.globs and not any(fnmatchcase(path, glob) for glob in self.globs):
             return "left out by --files"
         if self.most_bytes is not None and size_bytes > self.most_bytes:
@@ -74,19 +78,20 @@ ALL_FILES = FileChoice()
 
 
 def in_order(artifacts: Iterable[Artifact]) -> Iterator[tuple[Artifact, bool]]:
-    """Files that have bytes, given by path; and whether another one holds the path already.
+    """Files given by path; and whether another one, that has bytes too, holds the path already.
 
     Index and storage may name different places for one path: the index's is the one that the run shows.
     """
     for _, group in groupby(artifacts, key=lambda artifact: artifact.path):
-        stored = (artifact for artifact in group if artifact.stored is not None)
-        for number, artifact in enumerate(sorted(stored, key=lambda artifact: not artifact.indexed)):
-            yield artifact, number > 0
+        held = 0
+        for artifact in sorted(group, key=lambda artifact: not artifact.indexed):
+            yield artifact, held > 0 and artifact.stored is not None
+            held += artifact.stored is not None
 
 
 def room_of(run: RunId, limits: Limits = DOCUMENTED) -> int:
-    """Characters that a path may have in the container of a run of the target, by its id there."""
-    return min(limits.artifact_path, limits.blob_name - len(f"{RUN_FOLDER}{CONTAINER_PREFIX}{run}/"))
+    """Characters that a file's path may have in a run of the target, by the run's id there."""
+    return min(limits.artifact_path, limits.blob_name - limits.run_folder - len(run))
 
 
 def characters(path: str) -> int:
@@ -94,19 +99,32 @@ def characters(path: str) -> int:
     return len(path.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
-def planned(artifacts: Iterable[Artifact], choice: FileChoice, room: int) -> Iterator[tuple[str, Artifact, str | None]]:
-    """A run's files that have bytes, given by path: each with its path in the target, and why it is left out, if so."""
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One file of a run: as the target is to hold it, or why it is not to."""
+
+    path: str
+    """In the target."""
+    artifact: Artifact | None = None
+    """What it is in the source; None for one that we make."""
+    made: str | None = None
+    """Which of those that we make: `replay/job.json`, …"""
+    omission: str | None = None
+    """Why the target will not have it."""
+
+
+def planned(artifacts: Iterable[Artifact], choice: FileChoice, room: int) -> Iterator[PlannedFile]:
+    """A run's files, given by path. `room`: the characters that a path may have."""
     for artifact, twice in in_order(artifacts):
-        if artifact.stored is not None:
-            path = target_path(artifact.path, twice=twice)
-            reason = choice.refusal(artifact.path, artifact.stored.size_bytes)
-            yield path, artifact, reason or (TOO_LONG if characters(path) > room else None)
+        path = target_path(artifact.path, twice=twice)
+        yield PlannedFile(path, artifact, omission=_omission(artifact, path, choice, room))
 
 
-def placed(artifacts: Iterable[Artifact], choice: FileChoice, room: int) -> Iterator[tuple[str, Artifact]]:
-    """What is carried of a run's files, given by path: each with its path in the target."""
-    if choice.artifacts:
-        yield from ((path, artifact) for path, artifact, reason in planned(artifacts, choice, room) if reason is None)
+def _omission(artifact: Artifact, path: str, choice: FileChoice, room: int) -> str | None:
+    if artifact.stored is None:
+        return artifact.gone or LOST
+    refusal = choice.refusal(artifact.path, artifact.stored.size_bytes)
+    return refusal or (TOO_LONG if characters(path) > room else None)
 
 
 def target_path(path: str, *, twice: bool = False) -> str:
@@ -116,33 +134,30 @@ def target_path(path: str, *, twice: bool = False) -> str:
     return MOVED_FOLDER + path.removeprefix(OWN_FOLDER) if path.startswith(OWN_FOLDER) else path
 
 
-LOST = "listed by the artifact index, but its bytes were not found"
-
-
-def planned_files(
+def count_files(
     recorded: Recorded, history: History, fitting: Fitting, choice: FileChoice, room: int
 ) -> tuple[int, int]:
-    """How many there are to send, and their bytes. `room`: the characters that a path may have."""
+    """How many there are to send, and their bytes; by the run's totals, so far as these tell. `room`: as `planned`."""
     run, totals = history.details.run.id, history.files
     if not choice.artifacts:
         if totals.files or totals.lost:
-            fitting.omit(f"{totals.files + totals.lost} files", "left out by --no-artifacts")
+            fitting.omit(f"{totals.files + totals.lost} files", NOT_CHOSEN)
         return 0, 0
-    for artifact in recorded.lost_files(run) if totals.lost else ():
-        fitting.omit(f"file {artifact.path}", artifact.gone or LOST)
     for path in recorded.stored_twice(run) if totals.twice else ():
         fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")
     if choice.narrowed or totals.longest + LONGEST_MOVE > room:
-        return _chosen(recorded, run, fitting, choice, room)
+        return _count_each(recorded, run, fitting, choice, room)
+    for artifact in recorded.lost_files(run) if totals.lost else ():
+        fitting.omit(f"file {artifact.path}", artifact.gone or LOST)
     return totals.files, totals.bytes
 
 
-def _chosen(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice, room: int) -> tuple[int, int]:
+def _count_each(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice, room: int) -> tuple[int, int]:
     """Each file is looked at: only where a choice was made, or a name may be too long."""
     files = size = 0
-    for _, artifact, reason in planned(recorded.artifacts(run), choice, room):
-        if reason:
-            fitting.omit(f"file {artifact.path}", reason)
-        elif artifact.stored is not None:
-            files, size = files + 1, size + artifact.stored.size_bytes
+    for one in planned(recorded.artifacts(run), choice, room):
+        if one.artifact and one.omission:
+            fitting.omit(f"file {one.artifact.path}", one.omission)
+        elif one.artifact and one.artifact.stored:
+            files, size = files + 1, size + one.artifact.stored.size_bytes
     return files, size

@@ -60,7 +60,7 @@ def fit_run(
     *,
     parent: RunId | None,
     typed: bool,
-    container: str,
+    lender: RunId | None,
 ) -> Run:
     """The run as the target can hold it, lineage included; its document stays behind.
 
@@ -83,7 +83,7 @@ def fit_run(
         input_datasets=_fit_datasets("input", run.input_datasets, limits.input_datasets, fitting),
         output_datasets=_fit_datasets("output", run.output_datasets, limits.output_datasets, fitting),
         hidden=run.hidden,
-        container=container,
+        lender=lender,
         error=_fit_error(run.error, limits.error_message, fitting),
         error_origin=run.error_origin,
         created=run.created,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from azureml_replay.model import Artifact, Experiment, FileTotals, Job, Listed, RunDetails, RunId, Series
@@ -28,7 +28,11 @@ class History:
     only_last: bool = False
     """Its rows are the last of each name as MLflow tells them, and not its metrics' history."""
     lender_experiment: str | None = None
-    """Of the run whose container this one shows; None also where the archive lacks that run."""
+    """Of the run whose points and files this one shows; None also where the archive lacks that run."""
+    ids: Mapping[RunId, RunId] = field(default_factory=dict)
+    """What this run and those that it names are called in the target; one that is not here keeps its id."""
+    stands_alone: bool = False
+    """The target has it with files and points of its own, though the source's shows those of another run."""
 
 
 class Recorded(Protocol):
@@ -48,11 +52,14 @@ class Recorded(Protocol):
         """All of them, by name."""
         ...
 
-    def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
-        """The runs of these units, or of all, newest first; of each unit parents first."""
+    def histories(self, roots: Iterable[RunId] | None = None, target: WorkspaceRef | None = None) -> Iterator[History]:
+        """The runs of these units, or of all, newest first; of each unit parents first.
+
+        With what the ledger of `target` says of them, where one is named.
+        """
         ...
 
-    def history(self, run: RunId) -> History | None:
+    def history(self, run: RunId, target: WorkspaceRef | None = None) -> History | None:
         """One of them."""
         ...
 

@@ -6,22 +6,17 @@ an id it is rewritten along, where the run's references say so and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from azureml_replay.model import Run, RunId
+from azureml_replay.model import Reference, Run, RunId
 from azureml_replay.workspace.place import WorkspaceRef
 
-Ids = Callable[[RunId], RunId]
-"""From a run's id in the source to its id in the target; the same where it keeps it."""
+Ids = Mapping[RunId, RunId]
+"""From a run's id in the source to its id in the target; a run that is not in it keeps its id."""
 
 _NAMESPACE = UUID("5f0d3c1e-6f0b-4f6a-9d3a-2f6c1b7e4a90")
-
-
-def same(run: RunId) -> RunId:
-    """Every run keeps its id."""
-    return run
 
 
 def new_id(source: WorkspaceRef, run: RunId, target: WorkspaceRef) -> RunId:
@@ -31,12 +26,24 @@ def new_id(source: WorkspaceRef, run: RunId, target: WorkspaceRef) -> RunId:
 
 def rewritten(run: Run, ids: Ids) -> Run:
     """The run under its new id, below its parent's new id, with its references rewritten."""
-    if ids is same:
+    if not ids:
         return run
-    parent, pairs = ids(run.parent) if run.parent else None, {"tag": dict(run.tags), "property": dict(run.properties)}
+    parent = ids.get(run.parent, run.parent) if run.parent else None
+    pairs = {"tag": dict(run.tags), "property": dict(run.properties)}
+    for reference, named in _references(run):
+        pairs[reference.kind][reference.key] = reference.before + ids.get(named, named)
+    return replace(run, id=ids.get(run.id, run.id), parent=parent, properties=pairs["property"], tags=pairs["tag"])
+
+
+def named(run: Run) -> Iterator[RunId]:
+    """Ids that a run is written with: its own, its parent's, its lender's, and those that its values are."""
+    yield from (one for one in (run.id, run.parent, run.lender) if one)
+    yield from (one for _, one in _references(run))
+
+
+def _references(run: Run) -> Iterator[tuple[Reference, RunId]]:
+    """Those that the run still has, each with the run that it names."""
     for reference in run.references:
-        value = pairs[reference.kind].get(reference.key)
+        value = (run.tags if reference.kind == "tag" else run.properties).get(reference.key)
         if value and value.startswith(reference.before):
-            named = ids(RunId(value.removeprefix(reference.before)))
-            pairs[reference.kind][reference.key] = reference.before + named
-    return replace(run, id=ids(run.id), parent=parent, properties=pairs["property"], tags=pairs["tag"])
+            yield reference, RunId(value.removeprefix(reference.before))

@@ -11,35 +11,20 @@ from itertools import groupby
 from operator import attrgetter
 
 from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
-from azureml_replay.planning.files import ALL_FILES, FileChoice, planned_files, room_of
+from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, count_files, planned, room_of
 from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost
 from azureml_replay.planning.history import History, Recorded
-from azureml_replay.planning.ids import Ids, rewritten, same
+from azureml_replay.planning.ids import Ids, rewritten
 from azureml_replay.planning.made_files import own_files
-from azureml_replay.planning.reuse import Lender, Lent, always, own_path
+from azureml_replay.planning.reuse import Lender, own_path
 from azureml_replay.selection import Selection, chosen
-from azureml_replay.workspace.limits import DOCUMENTED, Limits
+from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 
+SHOWN = "files and metrics of "
+"""Before the id of the run that they belong to: what a reused step may have to leave to that run."""
 SHARED = "shared with another run, carried once with its owner"
+NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanOptions:
-    """How the histories are to arrive."""
-
-    files: FileChoice = ALL_FILES
-    lost: frozenset[str] = frozenset()
-    """Fields of Run that this target was seen to drop (probe.py): expected as omissions, not as findings."""
-    limits: Limits = DOCUMENTED
-    ids: Ids = same
-    """What each run is to be called in the target."""
-    lent: Lent = always
-    """Which reused steps show the container of the step that ran; the others leave it to that one: an omission."""
-    last_values: bool = False
-    """Rows of which MLflow's last value is all that is known are sent as well: by jobs, which nothing is added to."""
-    keep_run_type: bool = False
-    """New runs are written with the type that they have in the source, not with a neutral one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +37,16 @@ class Step:
     run: Run
     """As the target is to hold it."""
     series: tuple[tuple[Series, int], ...]
-    """What its metrics will be, with the number of rows; empty where another run owns the container."""
+    """What its metrics will be, with the number of rows; empty where it shows those of another run."""
     files: int
+    """Of the source's, to be sent; `planned_files` gives them."""
     bytes: int
     room: int
     """Characters that a file's path may have in the target."""
+    choice: FileChoice = ALL_FILES
+    """Which of the source's files go along."""
     own_files: tuple[str, ...] = ()
-    """Paths of the files that we make; `own_document` gives what is in them."""
+    """The files that we make, by the names that they have where a run shows no other's; `made_files` places them."""
     overflow: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """What the limits refused, by kind and name."""
     overflow_series: frozenset[SeriesKey] = frozenset()
@@ -67,18 +55,28 @@ class Step:
     """Series that are not sent before their history is here."""
     omissions: tuple[Omission, ...] = ()
     owner: RunId | None = None
-    """The run whose points and files these are, where `reusing` gave a reused step those of their owner."""
+    """The run whose points and files these are, where `with_owners_contents` gave a reused step those of that run."""
     lender: Lender | None = None
-    """The run whose container this one shows, where the target takes that: then it has no points and files to send."""
+    """The run whose points and files this one shows, where the target takes that: then it has none to send."""
 
     @property
     def contents(self) -> RunId:
         """Whose points and files the archive holds for this step."""
         return self.owner or self.source
 
-    def own_path(self, path: str) -> str:
-        """Where one of `own_files` goes."""
-        return own_path(self.run.id, path) if self.lender else path
+    def planned_files(self, recorded: Recorded) -> Iterator[PlannedFile]:
+        """Every file of the source's, by path, and those that we make: replay sends and verify expects this one list.
+
+        Asked for, not carried: a plan is counted by each run's totals in 77 µs a run. With 20 files in each step it
+        takes 210 (5,000 runs), and those who only count have no use for them.
+        """
+        yield from planned(recorded.artifacts(self.contents), self.choice, self.room)
+        yield from self.made_files()
+
+    def made_files(self) -> Iterator[PlannedFile]:
+        """Of `planned_files` those that we make; `files/made.py` gives what is in them."""
+        for path in self.own_files:
+            yield PlannedFile(own_path(self.run.id, path) if self.lender else path, made=path)
 
     @property
     def points(self) -> int:
@@ -86,10 +84,12 @@ class Step:
         return sum(rows for _, rows in self.series)
 
 
-def plan(recorded: Recorded, selection: Selection, options: PlanOptions) -> Iterator[Step]:
+def plan(
+    recorded: Recorded, selection: Selection, files: FileChoice = ALL_FILES, profile: TargetProfile = AZURE_ML
+) -> Iterator[Step]:
     """Every step, unit by unit, newest first, parents before children. Raises UserError for an unknown `--include`."""
     roots = None if selection.everything else planned_units(recorded, selection)
-    yield from _steps(recorded, recorded.histories(roots), options)
+    yield from _steps(recorded, roots, files, profile)
 
 
 def planned_units(recorded: Recorded, selection: Selection) -> Iterator[RunId]:
@@ -99,100 +99,122 @@ def planned_units(recorded: Recorded, selection: Selection) -> Iterator[RunId]:
     return iter(chosen(recorded.listing(), replace(selection, include_active=True)).units)
 
 
-def plan_unit(recorded: Recorded, root: RunId, options: PlanOptions) -> Iterator[Step]:
+def plan_unit(
+    recorded: Recorded, root: RunId, files: FileChoice = ALL_FILES, profile: TargetProfile = AZURE_ML
+) -> Iterator[Step]:
     """The steps of one unit, parents first."""
-    return _steps(recorded, recorded.histories([root]), options)
+    return _steps(recorded, [root], files, profile)
 
 
-def _steps(recorded: Recorded, histories: Iterable[History], options: PlanOptions) -> Iterator[Step]:
+def _steps(
+    recorded: Recorded, roots: Iterable[RunId] | None, files: FileChoice, profile: TargetProfile
+) -> Iterator[Step]:
     """Nothing is held but the ids of one unit."""
+    histories = recorded.histories(roots, profile.ref)
     for unit, of_unit in groupby(histories, key=attrgetter("unit")):
         depths: dict[RunId, int] = {}
         for history in of_unit:
             run = history.details.run
             depth = depths[run.parent] + 1 if run.parent in depths else 0
             depths[run.id] = depth
-            yield _step(recorded, history, options, root=unit, depth=depth)
+            yield _step(recorded, history, files, profile, root=unit, depth=depth)
 
 
-def reusing(recorded: Recorded, step: Step, options: PlanOptions) -> Step:
-    """The step with points and files of the run that it reuses: for targets where every run has a container of its own.
+def planned_anew(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:
+    """The same step, by what the ledger says now: runs may have got new ids since it was planned."""
+    history = recorded.history(step.source, profile.ref)
+    return _step(recorded, history, files, profile, root=step.unit, depth=step.depth) if history else step
+
+
+def with_owners_contents(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:
+    """The step with points and files of the run that it reuses: for targets where every run has its own.
 
     As it is, where it reuses nothing or the archive lacks the owner.
     """
     details = recorded.details(step.source)
     lender = details.run.lender if details else None
-    there = recorded.history(lender) if lender else None
+    there = recorded.history(lender, profile.ref) if lender else None
     if there is None:
         return step
-    lent = _step(recorded, there, options, root=step.unit, depth=0)
-    own = [omission for omission in step.omissions if omission.reason != SHARED]
-    lost = [replace(one, run=step.source) for one in lent.omissions if one.what.startswith(("file ", "metric "))]
+    owners = _step(recorded, there, files, profile, root=step.unit, depth=0)
+    own = [omission for omission in step.omissions if omission.reason not in (SHARED, NOT_SHOWN)]
+    lost = [replace(one, run=step.source) for one in owners.omissions if one.what.startswith(("file ", "metric "))]
     return replace(
         step,
-        run=replace(step.run, container=""),
+        run=replace(step.run, lender=None),
         lender=None,
         owner=lender,
-        series=lent.series,
-        overflow_series=lent.overflow_series,
-        files=lent.files,
-        bytes=lent.bytes,
+        series=owners.series,
+        overflow_series=owners.overflow_series,
+        files=owners.files,
+        bytes=owners.bytes,
         omissions=(*own, *lost),
     )
 
 
-def _step(recorded: Recorded, history: History, options: PlanOptions, *, root: RunId, depth: int) -> Step:
-    run = history.details.run
+def without_lender(step: Step) -> Step:
+    """The step for a target that does not have its lender and will not: it leaves files and points to that run."""
+    if step.lender is None:
+        return step
+    left = Omission(step.source, SHOWN + step.lender.source, SHARED)
+    return replace(step, run=replace(step.run, lender=None), lender=None, omissions=(left, *step.omissions))
+
+
+def _step(
+    recorded: Recorded, history: History, choice: FileChoice, profile: TargetProfile, *, root: RunId, depth: int
+) -> Step:
+    run, ids = history.details.run, history.ids
     fitting = Fitting(run.id)
-    waiting = _waiting(history, fitting, options)
+    waiting = _waiting(history, fitting, profile)
     logged = _without(waiting, history.series)
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
-    lender = _lender(history, options)
-    if not run.own_container and lender is None:
-        fitting.omit(f"container {run.container}", SHARED)
+    lender = _lender(history, profile)
+    if run.lender and lender is None:
+        fitting.omit(SHOWN + run.lender, SHARED if profile.reuse else NOT_SHOWN)
     for key in run.unknown:
         if key.startswith(UNREADABLE):
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
     say_what_acts(run, fitting)
-    over = fit_series(logged, fitting, options.limits)
-    _say_what_names_the_source(run.id, logged, fitting, options.ids)
+    over = fit_series(logged, fitting, profile.limits)
+    _say_what_names_the_source(run.id, logged, fitting, ids)
     fitted = fit_run(
         run,
         recorded.source,
         fitting,
-        options.limits,
+        profile.limits,
         parent=run.parent if depth else None,
-        typed=options.keep_run_type,
-        container=lender.container if lender else "",
+        typed=profile.keep_run_type,
+        lender=lender.there if lender else None,
     )
-    room = room_of(options.ids(run.id), options.limits)
-    files, size = planned_files(recorded, history, fitting, options.files, room)
+    room = room_of(ids.get(run.id, run.id), profile.limits)
+    files, size = count_files(recorded, history, fitting, choice, room)
     own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))
     return Step(
         source=run.id,
         unit=root,
         depth=depth,
-        run=without_lost(rewritten(fitted, options.ids), fitting, options.lost),
+        run=without_lost(rewritten(fitted, ids), fitting, profile.lost),
         series=_without(over, logged),
         files=files,
         bytes=size,
+        choice=choice,
         room=room,
         own_files=own,
         overflow=fitting.overflow,
         overflow_series=over,
         waiting=waiting,
         omissions=tuple(fitting.omissions),
-        lender=None if "container" in options.lost else lender,
+        lender=lender,
     )
 
 
-def _waiting(history: History, fitting: Fitting, options: PlanOptions) -> frozenset[SeriesKey]:
+def _waiting(history: History, fitting: Fitting, profile: TargetProfile) -> frozenset[SeriesKey]:
     """MLflow's last value cannot be told from the row that it stands for, nor be taken for it.
 
     Its time is cut to milliseconds, its step is 0 where there is none: sent before its history, it is there twice.
     """
-    if options.last_values or not history.only_last:
+    if profile.written_once or not history.only_last:
         return frozenset()
     keys = dict.fromkeys(series.key for series, _ in history.series)
     for key in keys:
@@ -204,16 +226,16 @@ def _without(keys: frozenset[SeriesKey], logged: Sequence[tuple[Series, int]]) -
     return tuple((series, rows) for series, rows in logged if series.key not in keys) if keys else tuple(logged)
 
 
-def _lender(history: History, options: PlanOptions) -> Lender | None:
-    run, experiment = history.details.run, history.lender_experiment
-    if run.lender is None or experiment is None or not options.lent(run.id, run.lender):
+def _lender(history: History, profile: TargetProfile) -> Lender | None:
+    lender, experiment = history.details.run.lender, history.lender_experiment
+    if lender is None or experiment is None or history.stands_alone or not profile.reuse:
         return None
-    return Lender(run.lender, options.ids(run.lender), experiment)
+    return Lender(lender, history.ids.get(lender, lender), experiment)
 
 
 def _say_what_names_the_source(run: RunId, logged: Iterable[tuple[Series, int]], fitting: Fitting, ids: Ids) -> None:
     """Rich metrics may name their file by run id, inside their rows: those are sent as they are."""
-    if ids(run) == run:
+    if ids.get(run, run) == run:
         return
     for series, _ in logged:
         if any(kind == "Artifact" for _, kind in series.columns):

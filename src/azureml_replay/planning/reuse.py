@@ -1,27 +1,18 @@
-"""Runs that show another run's files and points: a reused step names the container of the step that ran (pure)."""
+"""Runs that show another run's files and points, as a reused step shows those of the step that ran (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from azureml_replay.model import CONTAINER_PREFIX, RunId
+from azureml_replay.model import RunId
 
 FOLDER = "replay/reused/"
-"""In the lender's container: the files that we make for a run that has none of its own, by run."""
-
-Lent = Callable[[RunId, RunId], bool]
-"""Whether a run, by its id in the source, shows the container of another one of the source in the target too."""
-
-
-def always(run: RunId, lender: RunId) -> bool:
-    """As nothing else is known."""
-    return bool(run and lender)
+"""Among the lender's files: those that we make for a run that has none of its own, by run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lender:
-    """The run whose container another one shows."""
+    """The run whose files and points another one shows."""
 
     source: RunId
     """Its id in the source."""
@@ -29,12 +20,7 @@ class Lender:
     """Its id in the target."""
     experiment: str
 
-    @property
-    def container(self) -> str:
-        """As the target calls it."""
-        return CONTAINER_PREFIX + self.there
-
 
 def own_path(run: RunId, path: str) -> str:
-    """Where a file that we make goes for a run, by its id in the target, that shows another's container."""
+    """Where a file that we make goes for a run, by its id in the target, that shows another's files."""
     return f"{FOLDER}{run}/{path.removeprefix('replay/')}"

@@ -110,7 +110,7 @@ def _facts(run: Run, there: RunId | None) -> Iterable[Pair]:
             ("Ended", str(run.end or "")),
             ("Took", lasted),
             ("Creator", run.creator or ""),
-            ("Files and metrics of", "" if run.own_container else run.container.removeprefix("dcid.")),
+            ("Files and metrics of", run.lender or ""),
         )
         if value
     )

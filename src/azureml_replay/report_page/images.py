@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Iterator
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.wire.places import path_in_link
 from azureml_replay.model import RunId, Value
 
 KINDS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
@@ -17,7 +18,7 @@ PICTURE_BYTES = 500_000
 
 def images(archive: Archive, run: RunId, values: Iterable[Value]) -> Iterator[str]:
     """`data:` URLs of the files that the values name, at most `PICTURES_SHOWN`."""
-    wanted = {_path(value) for value in values if isinstance(value, str)}
+    wanted = {path_in_link(value) for value in values if isinstance(value, str)}
     shown = 0
     for artifact in archive.artifacts(run) if wanted else ():
         if shown == PICTURES_SHOWN:
@@ -32,9 +33,3 @@ def images(archive: Archive, run: RunId, values: Iterable[Value]) -> Iterator[st
         if kind:
             shown += 1
             yield f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _path(value: str) -> str:
-    """`aml://artifactId/ExperimentRun/dcid.r1/outputs/a.png` -> `outputs/a.png`; a path is a path."""
-    _, marker, rest = value.partition("/dcid.")
-    return rest.partition("/")[2] if marker else value

@@ -13,12 +13,13 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.plan import PlanOptions, Step, plan_unit, planned_units, reusing
+from azureml_replay.planning.plan import Step, plan_unit, planned_units, with_owners_contents
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.tree.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.trials import TrialChoice
+from azureml_replay.workspace.profile import TargetProfile
 
 ANY_LENGTH = sys.maxsize
 """Of names, for planning: a job has its files at other places, and `places.py` knows how long they may be there."""
@@ -52,8 +53,9 @@ def planned_trees(
         if shape is not None:
             files = FileChoice(artifacts=shape.files.artifacts)
             limits = replace(shape.tree.limits, artifact_path=ANY_LENGTH, blob_name=ANY_LENGTH)
-            options = PlanOptions(files=files, limits=limits, last_values=True)
-            planned = (reusing(archive, step, options) for step in plan_unit(archive, root, options))
+            jobs = TargetProfile(limits=limits, written_once=True)
+            steps = plan_unit(archive, root, files, jobs)
+            planned = (with_owners_contents(archive, step, files, jobs) for step in steps)
             steps = (counted(archive, step, shape.files) for step in planned)
             yield grow(steps, archive, shape.tree), shape
 

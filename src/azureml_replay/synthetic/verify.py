@@ -14,7 +14,6 @@ from azureml_replay.comparison.files import compare_files
 from azureml_replay.comparison.rows import compare_points
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply, md5_of
-from azureml_replay.files.stored import path_in_run
 from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step
@@ -151,11 +150,10 @@ class JobCheck:
     async def _files(
         self, wanted: ExpectedRun, laid: Sequence[LaidFile], run: Run, counted: Counter[str]
     ) -> list[Finding]:
-        """What lies below `outputs/` in the run's container; its logs are the replaying job's own."""
+        """What lies below `outputs/` of the run; its logs are the replaying job's own."""
         stored: dict[str, StoredFile] = {}
-        container = run.container or f"dcid.{run.id}"
-        async for page in self.target.stored(container):
-            stored |= {path_in_run(file, container): file for file in page}
+        async for page in self.target.stored(run.lender or run.id):
+            stored |= {one.path: one.stored for one in page if one.stored}
         mine = {path: file for path, file in stored.items() if path.startswith("outputs/")}
         ours = {path: file for path, file in mine.items() if path not in WRITTEN_BY_STEP}
         differing, unverifiable = compare_files(wanted.source, ((file.to, _stored(file)) for file in laid), ours)

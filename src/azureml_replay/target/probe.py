@@ -17,7 +17,7 @@ from azureml_replay.comparison.rows import identity
 from azureml_replay.comparison.runs import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.instants import Instant
-from azureml_replay.model import CONTAINER_PREFIX, AssetReference, Json, Points, Run, RunId, Series, SeriesKey
+from azureml_replay.model import AssetReference, Json, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused, Target
@@ -33,9 +33,11 @@ VITAL = ("id", "status", "points", "files")
 """Without these there is nothing to replay into."""
 OPTIONAL = (
     *("start", "end", "display_name", "description", "tags", "properties", "parameters", "hidden"),
-    *("error", "error_origin", "container"),
+    *("error", "error_origin", "lender"),
 )
 """Where one is lost, it becomes a planned omission of every run that has it."""
+_OLD_NAMES = {"container": "lender"}
+"""Of `OPTIONAL`, in what earlier versions wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ class Probe:
         assert isinstance(document, dict)  # noqa: S101 - our own archive row; a type narrowing
         return cls(
             run=RunId(document["run"]),
-            lost=tuple(document["lost"]),
+            lost=tuple(_OLD_NAMES.get(name, name) for name in document["lost"]),
             experiments=tuple(document["experiments"]),
             added=tuple(document["added"]),
             late=document.get("late", False),
@@ -165,11 +167,11 @@ class ThrowAway:
 
     @property
     def borrower(self) -> Run:
-        """A second run, that shows the container of the first as a reused step does."""
-        return replace(self.run, id=RunId(f"{self.run.id}-reused"), container=f"{CONTAINER_PREFIX}{self.run.id}")
+        """A second run, that shows the files of the first as a reused step does."""
+        return replace(self.run, id=RunId(f"{self.run.id}-reused"), lender=self.run.id)
 
     async def create(self) -> None:
-        """Under an id of ours; then one that shows its container, which a target may refuse."""
+        """Under an id of ours; then one that shows its files, which a target may refuse."""
         outcome = (await self.target.put_runs(EXPERIMENT, [self.run])).get(self.run.id)
         self._expect(outcome, "runs with ids of the client's choice")
         await self.target.put_runs(EXPERIMENT, [self.borrower])
@@ -197,10 +199,10 @@ class ThrowAway:
         """What is there of it."""
         await self.target.settle(self.run.id)
         details = await self.target.details([self.run.id, self.borrower.id])
-        found, lent = details.get(self.run.id), details.get(self.borrower.id)
+        found, borrower = details.get(self.run.id), details.get(self.borrower.id)
         if found is None:
             return Probe(run=self.run.id, lost=("id",), experiments=(), added=())
-        told = replace(found.run, container=lent.run.container if lent else "")
+        told = replace(found.run, lender=borrower.run.lender if borrower else None)
         lost = [name for name in ("status", *OPTIONAL) if not _kept(name, self.borrower, told)]
         lost += [] if await self._points_kept() else ["points"]
         lost += [] if await self._file_kept(found.run) else ["files"]
@@ -224,7 +226,7 @@ class ThrowAway:
 
     async def _file_kept(self, run: Run) -> bool:
         listed: Sequence[str] = [artifact.path async for page in self.target.artifacts(run) for artifact in page]
-        stored = [file async for page in self.target.stored(run.container) for file in page]
+        stored = [one.stored async for page in self.target.stored(run.id) for one in page if one.stored]
         md5 = hashlib.md5(_FILE.data, usedforsecurity=False).digest()
         return _FILE.path in listed and any(file.md5 == md5 for file in stored)
 

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
-from azureml_replay.model import RunId
-from azureml_replay.planning.ids import Ids
-from azureml_replay.planning.plan import PlanOptions
-from azureml_replay.planning.reuse import Lent
 from azureml_replay.target.probe import Probe, known_probe, probed
+from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
 
+REUSE = "lender"
+"""Of what a probe may see lost: the field of Run that names the run whose files it shows."""
 
-async def ready(archive: Archive, target: Target) -> Probe:
-    """What the target keeps: known, or found out now. Raises UserError where it is the source or cannot take runs."""
+
+async def seen_profile(archive: Archive, target: Target, *, keep_run_type: bool = False) -> TargetProfile:
+    """By what the target keeps: known, or found out now with a throw-away run. Repeatable.
+
+    Raises UserError where it is the source or cannot take runs.
+    """
     if archive.source.same_as(target.ref):
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
-    return await probed(archive, target)
+    return _profile_of(target.ref, await probed(archive, target), keep_run_type=keep_run_type)
 
 
-def as_kept(ledger: TargetLedger, options: PlanOptions) -> PlanOptions:
-    """The options of a plan for this target: by what it was seen to keep, so far as anybody has looked."""
+def known_profile(ledger: TargetLedger) -> TargetProfile:
+    """By what the target was seen to keep, so far as anybody has looked."""
     probe = known_probe(ledger)
-    options = replace(options, ids=ids_in(ledger), lent=presumed(ledger))
-    return options if probe is None else replace(options, lost=frozenset(probe.lost), limits=probe.limits)
+    return TargetProfile(ref=ledger.target) if probe is None else _profile_of(ledger.target, probe)
 
 
-def ids_in(ledger: TargetLedger) -> Ids:
-    """What each run is called in a target, as its ledger knows it."""
-    return lambda run: ledger.target_id(run) or run
-
-
-def presumed(ledger: TargetLedger) -> Lent:
-    """What was created without another's container keeps its own; what was not created yet will have it."""
-
-    def lent(run: RunId, _: RunId) -> bool:
-        created, borrowed = (ledger.receipt(run, item) for item in (RunItem.CREATE, RunItem.CONTAINER))
-        return borrowed is not None or created is None
-
-    return lent
+def _profile_of(target: WorkspaceRef, probe: Probe, *, keep_run_type: bool = False) -> TargetProfile:
+    return TargetProfile(
+        ref=target,
+        limits=probe.limits,
+        lost=frozenset(probe.lost) - {REUSE},
+        added=frozenset(probe.added),
+        experiments=frozenset(probe.experiments),
+        reuse=REUSE not in probe.lost,
+        ends_late=probe.late,
+        keep_run_type=keep_run_type,
+    )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.files import compare_files
-from azureml_replay.errors import NotFound, Rejected
+from azureml_replay.errors import Rejected
 from azureml_replay.files.bytes import Supply, md5_of
-from azureml_replay.files.made import as_stored, own_files
-from azureml_replay.files.stored import StorageListing, path_in_run
-from azureml_replay.model import ARTIFACT_STORE, Artifact, Finding, Location, Run, RunId, StoredFile
-from azureml_replay.planning.files import ALL_FILES, FileChoice, placed, target_path
+from azureml_replay.files.made import as_stored, made_files
+from azureml_replay.files.of_run import RunFiles
+from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
 from azureml_replay.workspace.put_files import HeldFile
@@ -50,19 +49,17 @@ class FileCheck:
 
     archive: Archive
     target: Target
-    storage: StorageListing
+    files_of: RunFiles
     deep: Supply | None = field(default=None)
     """Given: read every byte, the source's or the archive's too where storage told no MD5."""
 
-    async def check(self, step: Step, actual: Run, *, choice: FileChoice) -> FilesChecked:
-        """Those that were chosen, and those that we make. Raises Unavailable, Rejected."""
-        holder = replace(actual, container=step.lender.container) if step.lender else actual
-        stored = {path_in_run(file, holder.container): file async for file in self.storage.files(holder.container)}
-        indexed = {artifact.path: artifact.location async for page in self._index(holder) for artifact in page}
-        expected = self._expected(step, choice)
-        stored = {path: file for path, file in stored.items() if _is_of(step, path) and path not in expected.left_out}
-        indexed = {path: at for path, at in indexed.items() if _is_of(step, path) and path not in expected.left_out}
-        stored |= await self._attached(expected, indexed, stored)
+    async def check(self, step: Step, actual: Run) -> FilesChecked:
+        """Those that were planned, and that the index leads to nothing else. Raises Unavailable, Rejected."""
+        there = await self.files_of.two_sides(replace(actual, lender=step.lender.there) if step.lender else actual)
+        expected = self._expected(step)
+        stored = {at: file for at, file in there.stored.items() if _is_of(step, at) and at not in expected.left_out}
+        indexed = {at: place for at, place in there.indexed.items() if _is_of(step, at) and at not in expected.left_out}
+        stored |= await self._attached(step, expected, indexed, stored)
         findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
         findings += _compare_index(step.source, expected, indexed, stored)
         if self.deep is not None:
@@ -77,16 +74,13 @@ class FileCheck:
         )
 
     async def _attached(
-        self, expected: ExpectedFiles, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
+        self, step: Step, expected: ExpectedFiles, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
     ) -> dict[str, StoredFile]:
         """Files whose entries lead to where the source's do (attach.py): as that datastore of the target shows them."""
         found: dict[str, StoredFile] = {}
+        own = self.target.place(step.run.id, "").datastore
         for path, artifact in expected.origins.items():
-            if (
-                path in stored
-                or artifact.location.datastore == ARTIFACT_STORE
-                or indexed.get(path) != artifact.location
-            ):
+            if path in stored or artifact.location.datastore == own or indexed.get(path) != artifact.location:
                 continue
             try:
                 there = await self.target.stored_file(artifact.location)
@@ -95,27 +89,20 @@ class FileCheck:
             found |= {path: there} if there is not None else {}
         return found
 
-    def _expected(self, step: Step, choice: FileChoice) -> ExpectedFiles:
+    def _expected(self, step: Step) -> ExpectedFiles:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Artifact] = {}
-        for path, artifact in placed(self.archive.artifacts(step.source), choice, step.room):
-            if artifact.stored is not None:
-                files[path], origins[path] = self.archive.described(artifact.stored), artifact
-        left_out = {target_path(artifact.path) for artifact in self.archive.lost_files(step.source)}
-        if choice != ALL_FILES:
-            left_out |= {path for path, _ in placed(self.archive.artifacts(step.source), ALL_FILES, step.room)}
-        for made in own_files(self.archive, step):
+        left_out: set[str] = set()
+        for one in step.planned_files(self.archive):
+            if one.omission:
+                left_out.add(one.path)
+            elif one.artifact and one.artifact.stored:
+                files[one.path], origins[one.path] = self.archive.described(one.artifact.stored), one.artifact
+        for made in made_files(self.archive, step):
             files[made.path] = as_stored(made)
             if self.deep is not None and isinstance(made, HeldFile):
                 self.deep.check(made)
         return ExpectedFiles(files, origins, frozenset(left_out - files.keys()))
-
-    async def _index(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
-        try:
-            async for page in self.target.artifacts(run):
-                yield page
-        except NotFound:
-            return  # a run without files has no container in the index
 
     async def _bytes(
         self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile], supply: Supply
@@ -131,7 +118,7 @@ class FileCheck:
 
 
 def _is_of(step: Step, path: str) -> bool:
-    """In a container that reused steps show too: theirs is a folder by their id, the rest is its own run's."""
+    """Among files that reused steps show too: theirs are a folder by their id, the rest is its own run's."""
     return path.startswith(own_path(step.run.id, "")) if step.lender else not path.startswith(FOLDER)
 
 

@@ -35,7 +35,7 @@ class PointCheck:
     async def findings(self, step: Step) -> list[Finding]:
         """What differs once the target has settled: rows that were appended a moment ago may show up late."""
         if step.lender:
-            return []  # its container is compared, and what lies in that with the run whose it is
+            return []  # whose they are is compared, and the points themselves with that run
         found, _ = await self._differences(step)
         kept: list[Differing] = []
         if found:

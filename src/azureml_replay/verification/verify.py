@@ -15,7 +15,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.runs import compare_experiments, compare_runs
 from azureml_replay.files.bytes import Supply
-from azureml_replay.files.stored import StorageListing
+from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import (
     Experiment,
     Finding,
@@ -27,17 +27,17 @@ from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, experiment_omissions, planned_experiments
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.fit import PLACES, led_back
-from azureml_replay.planning.plan import PlanOptions, Step, plan
+from azureml_replay.planning.plan import Step, plan
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.probe import Probe
-from azureml_replay.target.profile import as_kept
+from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.attribution import Judged, judged
 from azureml_replay.verification.files import FileCheck, FilesChecked
 from azureml_replay.verification.points import PointCheck
 from azureml_replay.verification.verdict import FindingTally, Verdict, unread
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
+from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
@@ -49,24 +49,23 @@ async def verify(
     *,
     source: Source | None = None,
     deep: bool = False,
-    options: PlanOptions = PlanOptions(),
+    files: FileChoice = ALL_FILES,
     width: int = 32,
     progress: Progress = SILENT,
 ) -> Verdict:
     """Compare everything that the archive's plan says with what the target holds. Writes to the archive only.
 
     `deep` reads the bytes of every file on the target; where the source told no checksum, those that the archive holds,
-    or else the source's: then it needs `source`. Where `options` leave no file out, those are compared that the last
+    or else the source's: then it needs `source`. Where `files` leaves none out, those are compared that the last
     replay into this target was to carry. Raises Unavailable, Rejected, IntegrityError, UserError.
     """
     ledger = archive.ledger(target.ref)
-    options = replace(options, files=_as_replayed(ledger, options.files, progress))
-    known = ledger.probe()
-    probe = Probe.from_json(known) if known is not None else None
-    storage = StorageListing(target, archive, progress)
+    files = _as_replayed(ledger, files, progress)
+    profile = known_profile(ledger)
+    held = RunFiles(target, archive, progress)
     points_of = PointCheck(archive, ledger, target, asyncio.Semaphore(width))
-    files_of = FileCheck(archive, target, storage, Supply(archive, source) if deep else None)
-    verifying = _Verifying(archive, ledger, target, points_of, files_of, options, progress, probe, storage)
+    files_of = FileCheck(archive, target, held, Supply(archive, source) if deep else None)
+    verifying = _Verifying(archive, ledger, target, points_of, files_of, files, profile, progress, held)
     total = archive.totals().extracted
     progress.expect("runs verified", total)
     await verifying.all(selection, width, total)
@@ -90,10 +89,10 @@ class _Verifying:
     target: Target
     points_of: PointCheck
     files_of: FileCheck
-    options: PlanOptions
+    choice: FileChoice
+    profile: TargetProfile
     progress: Progress
-    probe: Probe | None
-    storage: StorageListing
+    held: RunFiles
     runs: int = 0
     points: int = 0
     files: int = 0
@@ -119,14 +118,14 @@ class _Verifying:
 
     async def all(self, selection: Selection, width: int, total: int) -> None:
         self._omit(list(self.archive.omissions()))
-        await self.storage.begin(total, total)
+        await self.held.begin(total, total)
         await for_each(self._steps(selection), self._verify, width)
         await self._verify_experiments(selection, width)
-        self.storage.end()
+        self.held.end()
 
     async def _steps(self, selection: Selection) -> AsyncIterator[tuple[Step, Run | None]]:
         """Steps with what the target holds of each, asked for in bulk."""
-        steps = plan(self.archive, selection, as_kept(self.ledger, self.options))
+        steps = plan(self.archive, selection, self.choice, self.profile)
         while batch := list(islice(steps, RUNS_PER_REQUEST)):
             found = await self.target.details([step.run.id for step in batch])
             for step in batch:
@@ -156,10 +155,10 @@ class _Verifying:
         self.progress.done("runs verified")
 
     async def _judge(self, step: Step, actual: Run) -> Judged:
-        files = await self.files_of.check(step, actual, choice=self.options.files)
+        files = await self.files_of.check(step, actual)
         self._count(files)
         findings = [*self._compare_run(step, actual), *await self.points_of.findings(step), *files.findings]
-        wanted, there = files.wanted, files.there if self.options.files.artifacts else {}
+        wanted, there = files.wanted, files.there if step.choice.artifacts else {}
         found = judged(self.ledger, step, actual, findings, wanted=wanted, there=there)
         return replace(found, unverifiable=files.unverifiable)
 
@@ -170,7 +169,7 @@ class _Verifying:
 
     def _compare_run(self, step: Step, actual: Run) -> Iterator[Finding]:
         """Field by field; what the service itself adds to every run is no difference."""
-        kept = self.probe is None or "properties" not in self.probe.lost
+        kept = self.profile.keeps("properties")
         if not lineage.is_ours(actual, self.archive.source, step.source, properties_kept=kept):
             yield Finding(step.source, "lineage", "differs", "replayed from this run", "somebody else's run")
         elif kept:
@@ -178,7 +177,7 @@ class _Verifying:
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
         for place, value in led_back(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
-        ignored = {lineage.PROPERTY, *PLACES, *(self.probe.added if self.probe else ())}
+        ignored = {lineage.PROPERTY, *PLACES, *self.profile.added}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
         for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
             yield replace(finding, run=step.source)
@@ -187,7 +186,7 @@ class _Verifying:
 
     async def _verify_experiments(self, selection: Selection, width: int) -> None:
         """Their own values, and runs in them that nobody planned."""
-        existing = frozenset(self.probe.experiments) if self.probe else frozenset[str]()
+        existing = self.profile.experiments
         held = {one.name: one async for page in self.target.experiments() for one in page}
         findings: list[Finding] = []
         omissions: list[Omission] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from azureml_replay.errors import Remedy
-from azureml_replay.model import Experiment, RunId
+from azureml_replay.model import Experiment, RunId, StoredFile
 from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.target import Target
 
@@ -64,6 +64,10 @@ class Examined(Target, Protocol):
 
     async def first_blob(self, datastore: str) -> bool:
         """Whether the container holds anything. Raises Forbidden, NotFound."""
+        ...
+
+    def stored_of_all(self) -> AsyncIterator[Sequence[StoredFile]]:
+        """Files of all runs, as they lie in the storage, by pages."""
         ...
 
     async def opened_by(self, datastore: str) -> str:

@@ -46,6 +46,9 @@ class Limits:
     """Of a file as the storage holds it, folders before it included; UTF-16 units: 512 emoji are what it takes, and
     more is a 400 (azure-storage-cpp#291)."""
 
+    run_folder: int = 20
+    """Characters of the folders before it that a run's id does not give."""
+
 
 DOCUMENTED = Limits()
 LISTED_AT_ONCE = 16

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from azureml_replay.model import (
@@ -20,6 +20,33 @@ from azureml_replay.model import (
 )
 from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.put_files import SecretUrl
+
+
+class Shelf(Protocol):
+    """Room on a disk for a listing that is too long for memory."""
+
+    def clear_stored(self) -> None:
+        """Drops all that lies there."""
+        ...
+
+    def put_stored(self, container: str, files: Sequence[StoredFile]) -> None:
+        """Some files, by any name that they belong together under. Repeatable."""
+        ...
+
+    def stored(self, container: str) -> Iterator[StoredFile]:
+        """What was put under a name."""
+        ...
+
+
+class StoredFiles(Protocol):
+    """What a storage holds of runs, while many of them are asked about."""
+
+    whole: bool
+    """All of it was listed at once; else it is asked run by run."""
+
+    def of(self, run: RunId) -> AsyncIterator[Artifact]:
+        """A run's own files, as `Source.stored`. Raises UserError, with what to do, where they may not be listed."""
+        ...
 
 
 class Source(Protocol):
@@ -78,11 +105,22 @@ class Source(Protocol):
         ...
 
     def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
-        """What the artifact index lists for a run's container, by pages; `stored` is None throughout."""
+        """What the index lists of the files that a run shows, by pages; `stored` is None throughout."""
         ...
 
-    def stored(self, container: str | None = None) -> AsyncIterator[Sequence[StoredFile]]:
-        """Blobs of the artifact store under `ExperimentRun/{container}/`, or of all containers, in name order."""
+    def stored(self, run: RunId) -> AsyncIterator[Sequence[Artifact]]:
+        """What the storage holds with a run, by pages in name order; `indexed` is False throughout."""
+        ...
+
+    async def stored_files(self, wanted: int, total: int, shelf: Shelf, listed: Callable[[int], None]) -> StoredFiles:
+        """For the files of `wanted` of the workspace's `total` runs, with as few requests as that takes.
+
+        `shelf` is theirs from now on; `listed` hears how many files came. Raises UserError where storage refuses.
+        """
+        ...
+
+    def place(self, run: RunId, path: str) -> Location:
+        """Where the storage keeps a file of a run's own; with an empty path, the folder of them all. Asks nothing."""
         ...
 
     async def stored_file(self, location: Location) -> StoredFile | None:

@@ -86,7 +86,7 @@ class Target(Source, Protocol):
         ...
 
     async def remove_files(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
-        """Index entries and bytes below the run's own container, at most `FILES_PER_REQUEST`. Repeatable.
+        """Index entries and bytes of the run's own, at most `FILES_PER_REQUEST`. Repeatable.
 
         One that is gone is gone.
         """

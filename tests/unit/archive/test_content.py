@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import KEPT, REDACTED, UNREAD
+from azureml_replay.archive.records import pack, unpack
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
@@ -94,7 +95,7 @@ RUN = st.builds(
     parameters=st.dictionaries(NAME, JSON, max_size=3), inputs=ASSETS, outputs=ASSETS, input_datasets=JSON,
     output_datasets=JSON, hidden=st.booleans(), error=JSON, error_origin=JSON, created=TIME, modified=TIME,
     creator=st.none() | TEXT, kind=st.none() | TEXT, traits=st.lists(TEXT, max_size=2).map(tuple),
-    container=TEXT, document=JSON, warnings=JSON, unknown=st.lists(TEXT, max_size=2).map(tuple),
+    lender=st.none() | TEXT.map(RunId), document=JSON, warnings=JSON, unknown=st.lists(TEXT, max_size=2).map(tuple),
 )  # fmt: skip
 
 
@@ -114,6 +115,28 @@ def test_a_run_comes_out_as_it_went_in(
     assert archive.details(R1) == details
     archive._execute("delete from run")  # the next example begins anew
     archive._execute("delete from run_version")
+
+
+@pytest.mark.parametrize(
+    ("container", "lender"), [("dcid.owner", "owner"), ("dcid.a.b", "a.b"), ("dcid.r1", None), ("", None)]
+)
+def test_an_archive_of_an_older_version_names_the_container(
+    archive: Archive, container: str, lender: str | None
+) -> None:
+    """Behind its first dot stands the run whose files a reused step shows."""
+    put(archive, run("r1"))
+    archive.begin(R1)
+    archive.put_details(RunDetails(run=run("r1")))
+    archive.complete(R1)
+    (record,) = archive._one("select record from run_version where run = 'r1'")
+    fields = unpack(record, "run r1")
+    del fields["lender"]
+    archive._execute("update run_version set record = ?", (pack({**fields, "container": container})[0],))
+
+    found = archive.run(R1)
+
+    assert found is not None
+    assert found.lender == lender
 
 
 def test_experiments_and_jobs_come_out_as_they_went_in(archive: Archive) -> None:

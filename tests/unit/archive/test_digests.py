@@ -28,7 +28,7 @@ RUN = Run(
     parameters={"lr": 0.1, "n": 2**70},
     inputs={"data": AssetReference("azureml://d", "UriFolder")},
     input_datasets=[{"zero": -0.0}],
-    container="dcid.other",
+    lender=RunId("other"),
     error={"code": "UserError", "rate": 1.5},
 )
 
@@ -40,8 +40,9 @@ def of(text: str) -> bytes:
 def test_a_run_is_written_as_documented() -> None:
     """Names in order, no spaces, doubles by their bits, lineage left out."""
     assert digests.of_run(RUN) == of(
-        '{"container":"dcid.other","description":null,"display_name":"é\\n\\u001f","experiment":"e","input_datasets":'
+        '{"description":null,"display_name":"é\\n\\u001f","experiment":"e","input_datasets":'
         '[{"zero":{"float":"8000000000000000"}}],"inputs":{"data":{"asset_id":"azureml://d","type":"UriFolder"}},'
+        '"lender":"other",'
         '"output_datasets":null,"outputs":{},"parameters":{"lr":{"float":"3fb999999999999a"},'
         '"n":1180591620717411303424},"parent":"p","properties":{"kept":"x"},"tags":{"a":null,"b":"1"}}'
     )
@@ -63,7 +64,7 @@ def test_the_others_are_written_as_documented() -> None:
         f'{{"ending":"{ending.hex()}","files":3,"generation":2,"own_files":["replay/job.json"],"run":"{run.hex()}"}}'
     )
     assert digests.of_kept(run) == of(f'{{"kept":"{run.hex()}"}}')
-    assert digests.of_container("dcid.o") == of('{"container":"dcid.o"}')
+    assert digests.of_lender(RunId("o")) == of('{"lender":"o"}')
     assert digests.of_experiment(experiment) == of(
         '{"archived":{"ticks":5},"description":null,"name":"e","tags":{"k":"v"}}'
     )

@@ -8,7 +8,9 @@ import pytest
 
 from azureml_replay.archive import histories
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT
+from azureml_replay.archive.receipts import State
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
@@ -25,9 +27,10 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.planning.plan import PlanOptions, plan
+from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.profile import TargetProfile
 
 SOURCE = WorkspaceRef("sub", "group", "source")
 FAMILIES = 60
@@ -55,9 +58,9 @@ def _family(number: int) -> Iterator[Run]:
     experiment, code = f"e{number % 3}", CodeReference(snapshot=f"snapshot-{number}")
     yield Run(id=root, experiment=experiment, created=Instant(1_000 * number), code=code)
     for child in range(CHILDREN):
-        lent = f"dcid.child-{number:03}-0" if child == 2 else ""
+        lent = RunId(f"child-{number:03}-0") if child == 2 else None
         name, later = RunId(f"child-{number:03}-{child}"), Instant(1_000 * number + child)
-        yield Run(id=name, parent=root, experiment=experiment, created=later, container=lent)
+        yield Run(id=name, parent=root, experiment=experiment, created=later, lender=lent)
 
 
 def _extract(archive: Archive, run: Run) -> None:
@@ -72,11 +75,11 @@ def _extract(archive: Archive, run: Run) -> None:
     archive.complete(run.id)
 
 
-def questions(archive: Archive, selection: Selection) -> tuple[int, int]:
+def questions(archive: Archive, selection: Selection, target: WorkspaceRef | None = None) -> tuple[int, int]:
     """How many a plan of everything that is selected asks, and for how many runs."""
     asked: list[str] = []
     archive._db.set_trace_callback(asked.append)
-    runs = sum(1 for _ in plan(archive, selection, PlanOptions()))
+    runs = sum(1 for _ in plan(archive, selection, profile=TargetProfile(ref=target)))
     archive._db.set_trace_callback(None)
     return len(asked), runs
 
@@ -89,6 +92,32 @@ def test_a_plan_asks_by_pages_and_not_by_runs(archive: Archive) -> None:
 def test_what_is_selected_is_asked_about_by_pages_too(archive: Archive) -> None:
     """And once for each unit, which gives its runs; the last one is for the listing."""
     assert questions(archive, Selection(limit=40)) == (5 * 2 + 40 + 1, 40 * (1 + CHILDREN))
+
+
+def test_what_a_target_says_of_runs_comes_by_pages_too(archive: Archive) -> None:
+    """Its number, twice; whether it has new ids, which runs have some, and which were created without their lender."""
+    target = WorkspaceRef("sub", "group", "asked")
+    archive.ledger(target).bind({RunId("root-001"): RunId("new")})
+
+    assert questions(archive, Selection(), target) == ((6 + 5) * 3 + 1, FAMILIES * (1 + CHILDREN))
+
+
+def test_what_a_target_calls_runs_comes_with_them(archive: Archive) -> None:
+    """Also those that a run names; of one that shows another's files, whether the target has it without them."""
+    target, other = WorkspaceRef("sub", "group", "new"), WorkspaceRef("sub", "group", "other")
+    lent = [RunId(f"child-00{number}-2") for number in range(4)]
+    archive.ledger(target).bind({RunId(name): RunId(f"new-{name}") for name in ("root-001", "child-001-0")})
+    archive.ledger(target).mark_runs(RunItem.CREATE, dict.fromkeys([lent[1], lent[2]], b""), State.SENDING)
+    archive.ledger(target).mark_runs(RunItem.CONTAINER, dict.fromkeys([lent[2], lent[3]], b""), State.SENT)
+
+    steps = {step.source: step for step in plan(archive, Selection(), profile=TargetProfile(ref=target))}
+
+    assert [steps[run].lender is None for run in lent] == [False, True, False, False]
+    assert (steps[RunId("root-001")].run.id, steps[lent[1]].run.parent) == ("new-root-001", "new-root-001")
+    one = archive.history(lent[1], target)
+    assert one is not None
+    assert dict(one.ids) == {"root-001": "new-root-001", "child-001-0": "new-child-001-0"}
+    assert all(not one.ids and not one.stands_alone for one in archive.histories(target=other))
 
 
 @pytest.mark.parametrize("together", [(1, 10**6), (3, 10**6), (100, 1)])

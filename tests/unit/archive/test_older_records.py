@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.older_records import code_of, ties_of
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.wire.decode_ties import PROPERTIES, TAGS, job_code, tied
 from azureml_replay.azure.wire.fidelity import Fidelity, keys
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.lineage import PROPERTY
-from azureml_replay.planning.plan import PlanOptions, Step, plan
+from azureml_replay.planning.plan import SHOWN, Step, plan
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.profile import TargetProfile
 
 HERE = Path(__file__).parent
 TARGET = WorkspaceRef("sub", "group", "new")
@@ -43,23 +45,26 @@ def told(step: Step) -> dict[str, Any]:
         "source": step.source,
         "id": run.id,
         "parent": run.parent,
-        "container": run.container,
+        "container": f"dcid.{run.lender}" if run.lender else "",
         "tags": dict(run.tags),
         "properties": {key: value for key, value in run.properties.items() if key != PROPERTY},
         "own_files": list(step.own_files),
         "overflow": dict(step.overflow),
-        "omissions": [[one.run, one.what, one.reason] for one in step.omissions],
+        "omissions": [[one.run, one.what.replace(SHOWN, "container dcid."), one.reason] for one in step.omissions],
     }
 
 
 @pytest.mark.parametrize("write", [True, False])
 @pytest.mark.parametrize("ids", ["own ids", "new ids"])
-def test_an_older_archive_is_planned_as_it_was(folder: Path, ids: str, *, write: bool) -> None:
+def test_an_older_archive_is_planned_as_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, ids: str, *, write: bool
+) -> None:
     """The same ids and references, the same omissions."""
     with Archive.open(folder, write=write) as archive:
         runs = [run.id for unit in archive.units() for run in archive.unit(unit)]
         new = {run: new_id(archive.source, run, TARGET) for run in runs} if ids == "new ids" else {}
-        steps = plan(archive, Selection(), PlanOptions(ids=lambda run: new.get(run, run)))
+        monkeypatch.setattr(TargetLedger, "target_ids", lambda *_: new)
+        steps = plan(archive, Selection(), profile=TargetProfile(ref=TARGET))
 
         assert [told(step) for step in steps] == json.loads((HERE / "format_10_plan.json").read_text())[ids]
 

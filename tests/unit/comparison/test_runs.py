@@ -173,7 +173,7 @@ FULL = Run(
     input_datasets=[{"id": 1}],
     output_datasets=[{"id": 2}],
     hidden=True,
-    container="dcid.owner",
+    lender=RunId("owner"),
     error={"code": "UserError", "message": "no", "innerError": {"code": "x"}},
     error_origin={"time": "2024-01-02T03:04:05.6+00:00", "componentName": "run-history"},
 )
@@ -194,8 +194,8 @@ CHANGES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"input_datasets": []}, [("input datasets", "absent")]),
     ({"output_datasets": [{"id": 3}]}, [("output datasets", "differs")]),
     ({"hidden": False}, [("hidden", "differs")]),
-    ({"container": "dcid.r1"}, [("container", "absent")]),
-    ({"container": "dcid.other"}, [("container", "differs")]),
+    ({"lender": None}, [("files and metrics of", "absent")]),
+    ({"lender": RunId("other")}, [("files and metrics of", "differs")]),
     (
         {"error": {"code": "ServiceError", "innerError": {"code": "x", "innerError": None}}},
         [("error code", "differs"), ("error message", "absent")],

@@ -66,6 +66,7 @@ def test_what_stays_is_not_named_in_an_update_and_not_remembered_as_sent() -> No
     assert (stay, kept(told, Prefer.SOURCE)) == ({"tag t"}, frozenset())
     assert without(tagged("new"), stay).tags == {"null": None}
     assert not brings(without(tagged("new"), stay), tagged("mine"))
+    assert not brings(replace(tagged("mine"), lender=RunId("other"), parent=RunId("p")), tagged("mine"))
     assert brings(tagged("new"), tagged("mine"))
     now = sent_now(replace(tagged("new"), description="new"), SENT, stay, state=False)
     assert (now["tag t"], now["description"]) == ("sent", "new")

@@ -18,7 +18,7 @@ from azureml_replay.cli.legacy import was_extracted
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
 from azureml_replay.instants import Instant
-from azureml_replay.jobs_json import entry
+from azureml_replay.jobs_json import entry, parse
 from azureml_replay.jobs_json import scan as scanning
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.jobs_json.scan import scan
@@ -89,7 +89,6 @@ PARENT = Run(
     created=Instant(16_000_000_000_000_007),
     start=Instant(16_000_000_000_000_007),
     end=Instant(16_000_000_010_000_007),
-    container="dcid.parent",
 )
 CHILD = Run(
     id=RunId("child"),
@@ -110,7 +109,6 @@ CHILD = Run(
     hidden=True,
     error={"code": "UserError", "message": "no"},
     creator="Ann",
-    container="dcid.child",
 )
 
 
@@ -219,6 +217,16 @@ async def test_why_a_file_has_no_bytes_is_not_made_up(tmp_path: Path) -> None:
         reasons = {artifact.path: artifact.gone for artifact in again.artifacts(CHILD.id)}
 
     assert reasons == {FILES[0].path: "jobs.json lists no bytes for it", FILES[1].path: None, FILES[2].path: None}
+
+
+def test_a_file_of_an_older_version_names_the_container() -> None:
+    """Of the run whose files a reused step shows; its own says nothing."""
+    ours = {"name": "child", "metric_history": {}, "status": "Completed"}
+    told = [{"lender": "owner"}, {"container": "dcid.owner"}, {"container": "dcid.child"}, {"lender": None}, {}]
+
+    found = [parse.run_of(ours | one, parent=None, experiment="e", step=False).lender for one in told]
+
+    assert found == ["owner", "owner", None, None, None]
 
 
 @given(st.lists(st.tuples(st.none() | st.integers(-(2**40), 2**40), st.floats()), max_size=30))

@@ -17,7 +17,7 @@ from azureml_replay.comparison.shown import shown
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
-from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
+from azureml_replay.planning.plan import Step, plan_unit
 from azureml_sandbox import instants
 from azureml_sandbox.history import run_document, run_events
 from azureml_sandbox.metrics import metric_rows
@@ -75,7 +75,6 @@ def runs(draw: st.DrawFn, name: str, parent: str | None) -> Run:
         hidden=draw(st.booleans()),
         error=(error := draw(ERRORS)),
         error_origin=draw(ORIGINS) if error else None,
-        container=f"dcid.{name}",
     )
 
 
@@ -126,7 +125,7 @@ def replayed(steps: list[Step]) -> list[Run]:
 @given(runs("root", None), runs("child", "root"))
 def test_a_run_arrives_whole_or_without_what_was_planned(root: Run, child: Run) -> None:
     """No request is refused; what is read back is what was planned, and differs from the source as listed."""
-    steps = list(plan_unit(Family([root, child]), root.id, PlanOptions()))
+    steps = list(plan_unit(Family([root, child]), root.id))
 
     for original, step, back in zip((root, child), steps, replayed(steps), strict=True):
         assert list(compare_runs(step.run, back)) == []
@@ -144,7 +143,7 @@ def test_a_parent_that_is_gone_is_listed(run: Run) -> None:
     bare = replace(run, **nothing, tags={}, properties={}, parameters={}, display_name=None, description=None)
     bare = replace(bare, input_datasets=None, output_datasets=None)
 
-    (step,) = plan_unit(Family([bare]), bare.id, PlanOptions())
+    (step,) = plan_unit(Family([bare]), bare.id)
     (back,) = replayed([step])
 
     assert [finding.what for finding in compare_runs(bare, back, ignored={lineage.TAG, lineage.PROPERTY})] == ["parent"]

@@ -29,13 +29,14 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning import lineage
 from azureml_replay.planning.code import code_of
-from azureml_replay.planning.files import FileChoice, placed, target_path
+from azureml_replay.planning.files import ALL_FILES, LOST, FileChoice, planned, target_path
 from azureml_replay.planning.fit import JOB_FILE, OVERFLOW_FILE
 from azureml_replay.planning.history import History
-from azureml_replay.planning.plan import PlanOptions, Step, plan, reusing
+from azureml_replay.planning.plan import Step, plan, with_owners_contents, without_lender
 from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 
 SOURCE = WorkspaceRef("sub", "group", "old")
 
@@ -51,6 +52,8 @@ class Memory:
     files: dict[RunId, tuple[int, int]] = field(default_factory=dict)
     lost: dict[RunId, list[Artifact]] = field(default_factory=dict)
     stored: dict[RunId, list[Artifact]] = field(default_factory=dict)
+    ids: dict[RunId, RunId] = field(default_factory=dict)
+    alone: frozenset[str] = frozenset()
 
     def listing(self) -> Iterable[Listed]:
         raise NotImplementedError("only needed where a selection narrows")
@@ -66,11 +69,11 @@ class Memory:
             above = {run.id for run in level}
             level = [one.run for one in self.held if one.run.parent in above]
 
-    def histories(self, roots: Iterable[RunId] | None = None) -> Iterator[History]:
+    def histories(self, roots: Iterable[RunId] | None = None, target: WorkspaceRef | None = None) -> Iterator[History]:
         units = self.units() if roots is None else roots
         return (self._history(root, run.id) for root in units for run in self.unit(root))
 
-    def history(self, run: RunId) -> History | None:
+    def history(self, run: RunId, target: WorkspaceRef | None = None) -> History | None:
         return self._history(run, run) if self.details(run) else None
 
     def _history(self, unit: RunId, run: RunId) -> History:
@@ -84,6 +87,8 @@ class Memory:
             files=self._totals(run),
             code=False if code_of(details.run, job) else None,
             lender_experiment=lender.run.experiment if lender else None,
+            ids=self.ids,
+            stands_alone=run in self.alone,
         )
 
     def details(self, run: RunId) -> RunDetails | None:
@@ -111,13 +116,13 @@ class Memory:
 
 def a_run(name: str = "r1", **fields: object) -> Run:
     """A finished run as it is decoded; `fields` override."""
-    plain = Run(id=RunId(name), experiment="exp", status="Completed", container=f"dcid.{name}")
+    plain = Run(id=RunId(name), experiment="exp", status="Completed")
     return replace(tied(replace(plain, **fields)), **fields)  # type: ignore[arg-type]
 
 
-def step_of(run: Run, options: PlanOptions | None = None, **memory: object) -> Step:
+def step_of(run: Run, profile: TargetProfile = AZURE_ML, choice: FileChoice = ALL_FILES, **memory: object) -> Step:
     """The only step of an archive with one run."""
-    (step,) = plan(Memory([RunDetails(run=run)], **memory), Selection(), options or PlanOptions())  # type: ignore[arg-type]
+    (step,) = plan(Memory([RunDetails(run=run)], **memory), Selection(), choice, profile)  # type: ignore[arg-type]
     return step
 
 
@@ -134,12 +139,13 @@ def test_a_run_that_fits_goes_with_every_field() -> None:
     lists = {name: [{"of": name}] for name in ("input_datasets", "output_datasets", "warnings", "document")}
     assets = {name: {"data": AssetReference(name, None)} for name in ("inputs", "outputs")}
     flags = {"parent": RunId("gone"), "hidden": True, "typed": True, "traits": ("a",), "unknown": ("b",)}
+    flags["lender"] = RunId("owner")
     ties = {"acting": Acting(("c",)), "code": CodeReference("d"), "references": (Reference("tag", "e"),)}
     run = a_run(**moments, **texts, **pairs, **lists, **assets, **flags, **ties)
     empty = [one.name for one in fields(Run) if getattr(run, one.name) == getattr(Run(id=RunId("")), one.name)]
     said = json.dumps(lineage.lineage_of(run, SOURCE), separators=(",", ":"))
 
-    planned = step_of(run, PlanOptions(keep_run_type=True)).run
+    planned = step_of(run, TargetProfile(keep_run_type=True)).run
 
     assert empty == []
     assert planned == replace(
@@ -148,7 +154,7 @@ def test_a_run_that_fits_goes_with_every_field() -> None:
         document=None,
         acting=Acting(),
         code=None,
-        container="",
+        lender=None,
         tags={lineage.TAG: "r1", "key": "value"},
         properties={lineage.PROPERTY: said, "key": "value"},
     )
@@ -170,7 +176,7 @@ def test_parents_come_before_children_and_keep_their_ids() -> None:
     """A child never goes out before its parent."""
     held = [RunDetails(run=a_run("c", parent=RunId("p"))), RunDetails(run=a_run("p"))]
 
-    steps = list(plan(Memory(held), Selection(), PlanOptions()))
+    steps = list(plan(Memory(held), Selection()))
 
     assert [(step.source, step.run.id, step.run.parent, step.depth) for step in steps] == [
         ("p", "p", None, 0),
@@ -289,24 +295,28 @@ def test_names_and_texts_that_the_service_refuses_overflow_beforehand() -> None:
 
 def test_a_reused_step_shows_the_container_of_the_step_that_ran() -> None:
     """Under that one's id in the target; there is nothing to send, and our own file goes into a folder by its id."""
-    again = RunDetails(run=a_run("again", container="dcid.owner"), definition={"script": "train.py"})
-    memory = Memory([RunDetails(run=a_run("owner")), again])
-    options = PlanOptions(ids=lambda run: RunId(f"new-{run}"))
+    again = RunDetails(run=a_run("again", lender=RunId("owner")), definition={"script": "train.py"})
+    ids = {RunId("owner"): RunId("new-owner"), RunId("again"): RunId("new-again")}
+    memory = Memory([RunDetails(run=a_run("owner")), again], ids=ids)
 
-    step = next(step for step in plan(memory, Selection(), options) if step.source == "again")
+    step = next(step for step in plan(memory, Selection()) if step.source == "again")
 
-    assert (step.run.container, step.omissions, step.points, step.files) == ("dcid.new-owner", (), 0, 0)
-    assert [step.own_path(path) for path in step.own_files] == ["replay/reused/new-again/job.json"]
-    for less in (replace(options, lent=lambda run, lender: False), replace(options, lost=frozenset({"container"}))):
-        left = next(step for step in plan(memory, Selection(), less) if step.source == "again")
-        assert (left.run.container, left.lender, len(left.omissions)) == ("", None, 1)
+    assert (step.run.lender, step.omissions, step.points, step.files) == ("new-owner", (), 0, 0)
+    assert [(one.path, one.made) for one in step.made_files()] == [("replay/reused/new-again/job.json", JOB_FILE)]
+    created_alone, without = replace(memory, alone=frozenset({"again"})), TargetProfile(reuse=False)
+    for less, profile in ((created_alone, AZURE_ML), (memory, without)):
+        left = next(step for step in plan(less, Selection(), profile=profile) if step.source == "again")
+        assert (left.run.lender, left.lender, len(left.omissions)) == (None, None, 1)
+        if profile is AZURE_ML:
+            assert without_lender(step) == left
+            assert without_lender(left) == left
 
 
 def test_a_reused_step_leaves_files_and_points_to_their_owner() -> None:
     """They are carried once."""
-    step = step_of(a_run(container="dcid.other"))
+    step = step_of(a_run(lender=RunId("other")))
 
-    assert [omission.what for omission in step.omissions] == ["container dcid.other"]
+    assert [omission.what for omission in step.omissions] == ["files and metrics of other"]
 
 
 def test_the_job_document_becomes_a_file() -> None:
@@ -320,7 +330,7 @@ def test_fields_that_the_target_was_seen_to_lose_are_planned_omissions() -> None
     """Only where the run has a value there."""
     start = Instant.parse("2024-01-02T03:04:05+00:00")
 
-    step = step_of(a_run(start=start), PlanOptions(lost=frozenset({"start", "end"})))
+    step = step_of(a_run(start=start), TargetProfile(lost=frozenset({"start", "end"})))
 
     assert step.run.start is None
     assert [omission.what for omission in step.omissions] == ["start"]
@@ -328,7 +338,7 @@ def test_fields_that_the_target_was_seen_to_lose_are_planned_omissions() -> None
 
 def test_files_left_out_are_counted() -> None:
     """--no-artifacts says how many stayed behind."""
-    step = step_of(a_run(), PlanOptions(files=FileChoice(artifacts=False)), files={RunId("r1"): (7, 100)})
+    step = step_of(a_run(), choice=FileChoice(artifacts=False), files={RunId("r1"): (7, 100)})
 
     assert (step.files, [omission.what for omission in step.omissions]) == (0, ["7 files"])
 
@@ -356,7 +366,9 @@ def test_a_name_that_no_storage_holds_is_an_omission() -> None:
 
     assert (step.files, step.bytes) == (3, 15)
     assert [omission.what for omission in step.omissions] == [f"file {path}" for path in paths[3:]]
-    carried = [artifact.path for _, artifact in placed(files, FileChoice(), step.room)]
+    carried = [
+        one.artifact.path for one in planned(files, FileChoice(), step.room) if one.artifact and not one.omission
+    ]
     assert carried == fits
 
 
@@ -371,7 +383,7 @@ def test_a_summary_counts_what_the_steps_say() -> None:
     held = [RunDetails(run=a_run("p")), RunDetails(run=a_run("c", parent=RunId("p"), properties={"CancelUri": "x"}))]
     memory = Memory(held, logged={RunId("c"): [(scalar("loss"), 20)]}, files={RunId("p"): (2, 300)})
 
-    summary = summarize(plan(memory, Selection(), PlanOptions()))
+    summary = summarize(plan(memory, Selection()))
 
     assert (summary.units, summary.runs, summary.points, summary.files, summary.bytes) == (1, 2, 20, 2, 300)
     assert summary.reasons == {"points at the source": 1}
@@ -389,13 +401,45 @@ def test_what_names_the_source_as_the_place_of_files_stays_behind() -> None:
 
 def test_where_each_run_has_its_own_container_a_reused_step_has_its_owners_content() -> None:
     """Points and files of the owner, no omission; an owner that the archive lacks stays one."""
-    held = [RunDetails(run=a_run("owner")), RunDetails(run=a_run("again", container="dcid.owner"))]
+    held = [RunDetails(run=a_run("owner")), RunDetails(run=a_run("again", lender=RunId("owner")))]
     memory = Memory(held, logged={RunId("owner"): [(scalar("loss"), 20)]}, files={RunId("owner"): (2, 300)})
-    steps = {step.source: step for step in plan(memory, Selection(), PlanOptions())}
+    steps = {step.source: step for step in plan(memory, Selection())}
 
-    reused = reusing(memory, steps[RunId("again")], PlanOptions())
+    reused = with_owners_contents(memory, steps[RunId("again")], ALL_FILES, AZURE_ML)
 
     assert (reused.contents, reused.points, reused.files, reused.omissions) == ("owner", 20, 2, ())
-    assert reusing(memory, steps[RunId("owner")], PlanOptions()) == steps[RunId("owner")]
-    alone = step_of(a_run(container="dcid.gone"))
-    assert reusing(Memory([RunDetails(run=a_run(container="dcid.gone"))]), alone, PlanOptions()) == alone
+    owner, alone = steps[RunId("owner")], step_of(a_run(lender=RunId("gone")))
+    assert with_owners_contents(memory, owner, ALL_FILES, AZURE_ML) == owner
+    without = Memory([RunDetails(run=a_run(lender=RunId("gone")))])
+    assert with_owners_contents(without, alone, ALL_FILES, AZURE_ML) == alone
+
+
+def test_a_steps_files_are_one_list() -> None:
+    """Sent and expected as it says: what is carried and where to, what is not and why, and those that we make."""
+    sizes = {"a": 5, "b": 2_000, "c": None, "replay/d": 1}
+    files = [_file(path, size) for path, size in sizes.items()] + [_file("a", 7, indexed=False)]
+    files.sort(key=lambda file: file.path)
+    job = {RunId("r1"): Job(RunId("r1"), {"properties": {}})}
+    held = {"stored": {RunId("r1"): files}, "files": {RunId("r1"): (4, 2_013)}, "jobs": job}
+    memory = Memory([RunDetails(run=a_run())], **held)  # type: ignore[arg-type]
+
+    (step,) = plan(memory, Selection(), FileChoice(most_bytes=1_000))
+
+    found = {one.path: one for one in step.planned_files(memory)}
+    carried = {path: one.artifact.stored for path, one in found.items() if one.artifact and not one.omission}
+    assert {path: stored and stored.size_bytes for path, stored in carried.items()} == {
+        "a": 5,
+        "replay/unindexed/a": 7,
+        "replay/source/d": 1,
+    }
+    assert (step.files, step.bytes) == (3, 13)
+    assert (found["b"].omission, found["c"].omission) == ("left out by --max-file-size", LOST)
+    assert [(one.path, one.made) for one in found.values() if one.made] == [(JOB_FILE, JOB_FILE)]
+    said = [omission.what for omission in step.omissions]
+    assert said == ["path of a second file a", "file b", "file c"]
+
+
+def _file(path: str, size: int | None, *, indexed: bool = True) -> Artifact:
+    place = Location("store", f"{indexed}/{path}")
+    stored = StoredFile(location=place, size_bytes=size) if size is not None else None
+    return Artifact(path=path, location=place, indexed=indexed, stored=stored)

@@ -20,6 +20,13 @@ def test_a_probe_of_an_older_version_knows_less() -> None:
     assert (older.late, older.limits) == (False, DOCUMENTED)
 
 
+def test_an_older_version_called_the_lender_the_container() -> None:
+    """What it saw lost is lost still."""
+    older = Probe.from_json({"run": "p", "lost": ["end", "container"], "experiments": [], "added": []})
+
+    assert older.lost == ("end", "lender")
+
+
 def test_a_limit_that_was_lifted_is_planned_with() -> None:
     """Only as far as was tried."""
     assert (KEPT.limits.value, KEPT.limits.tags) == (2_000, DOCUMENTED.tags)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from azureml_replay.azure.sending.sender import Sender, Service
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, encode
+from azureml_replay.azure.wire.places import RUN_FILES, container_of
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Artifact, Location, Run, RunId
 
@@ -20,13 +21,13 @@ class ArtifactIndex:
         """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
         self._sender = sender
         self._history = f"{api}/history/v1.0{quote(arm_id)}"
-        self._generic = f"{api}/artifact/v2.0{quote(arm_id)}/artifacts/{decode.RUN_FILES}"
+        self._generic = f"{api}/artifact/v2.0{quote(arm_id)}/artifacts/{RUN_FILES}"
         self._register = f"{api}/artifact/v2.0{quote(arm_id)}/artifacts/register"
         self._service = Service("artifact", scope)
 
     async def listed(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         """The index of a run's container, by pages. By run, as azureml-mlflow asks; by container for a reused step."""
-        url = self._of_run(run.experiment, run.id) if run.own_container else self._of_container(run.container)
+        url = self._of_container(run.lender) if run.lender else self._of_run(run.experiment, run.id)
 
         async def ask(before: decode.Page | None) -> decode.Page:
             token = f"?continuationToken={quote(before.token, safe='')}" if before and before.token else ""
@@ -57,19 +58,19 @@ class ArtifactIndex:
 
     async def write_url(self, run: RunId, path: str) -> str:
         """Where a file that has an entry can be written again."""
-        url = f"{self._of_container(f'dcid.{run}')}/write?path={quote(path, safe='')}"
+        url = f"{self._of_container(run)}/write?path={quote(path, safe='')}"
         return decode.content_url(await self._get(url))
 
     async def remove(self, run: RunId, paths: Sequence[str]) -> None:
         """Deletes index entries for good. Repeatable where the service passes over what is not there."""
-        url = f"{self._of_container(f'dcid.{run}')}/batch/metadata:delete?hardDelete=true"
+        url = f"{self._of_container(run)}/batch/metadata:delete?hardDelete=true"
         await self._sender.send(self._service, "POST", url, json=encode.artifact_paths(paths), repeatable=True)
 
     def _of_run(self, experiment: str, run: RunId) -> str:
         return f"{self._history}/experiments/{quote(experiment, safe='')}/runs/{quote(run, safe='')}/artifacts"
 
-    def _of_container(self, container: str) -> str:
-        return f"{self._generic}/{quote(container, safe='')}"
+    def _of_container(self, run: RunId) -> str:
+        return f"{self._generic}/{quote(container_of(run), safe='')}"
 
     async def _get(self, url: str) -> Any:  # noqa: ANN401 decode.py gives it a type
         return (await self._sender.send(self._service, "GET", url, repeatable=True)).json()

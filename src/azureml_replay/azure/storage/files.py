@@ -11,9 +11,10 @@ from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.services.halves import outcome_of
 from azureml_replay.azure.storage.blocks import Blocks, block_bytes
 from azureml_replay.azure.storage.storage import Door, Storage
-from azureml_replay.azure.wire import decode, encode
+from azureml_replay.azure.wire import encode
+from azureml_replay.azure.wire.places import place_of
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
-from azureml_replay.model import ARTIFACT_STORE, Location, RunId
+from azureml_replay.model import Location, RunId
 from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile, PutFile
 from azureml_replay.workspace.target import Outcome, Refused
@@ -48,7 +49,7 @@ class Files:
         return dict(zip((file.path for file in files), outcomes, strict=True))
 
     async def _put_one(self, run: RunId, file: PutFile, url: str | None) -> Outcome:
-        at = Location(ARTIFACT_STORE, f"{decode.RUN_FILES}/dcid.{run}/{file.path}")
+        at = place_of(run, file.path)
         try:
             if url is not None and await self._written(self._storage.door(url), file, at):
                 return None
@@ -89,7 +90,7 @@ class Files:
 
         async def one(path: str) -> Outcome:
             try:
-                await self._storage.remove(Location(ARTIFACT_STORE, f"{decode.RUN_FILES}/dcid.{run}/{path}"))
+                await self._storage.remove(place_of(run, path))
             except Rejected as error:
                 return Refused.of(error)
             except ServiceError as error:

@@ -21,6 +21,7 @@ from azureml_replay.azure.wire.known import (
     KNOWN_RUN,
     KNOWN_RUNDATA,
 )
+from azureml_replay.azure.wire.places import ARTIFACT_STORE, lender_in
 from azureml_replay.azure.wire.reader import (
     NOT_SET,
     Document,
@@ -35,7 +36,6 @@ from azureml_replay.azure.wire.reader import (
     words,
 )
 from azureml_replay.model import (
-    ARTIFACT_STORE,
     NESTED_COMPONENTS,
     UNREADABLE,
     Artifact,
@@ -50,9 +50,6 @@ from azureml_replay.model import (
 )
 from azureml_replay.workspace.examined import JobSeen
 from azureml_replay.workspace.jobs import JobState
-
-RUN_FILES = "ExperimentRun"
-"""The artifact origin of runs, and the folder of the artifact store where their containers lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +155,9 @@ def experiment_id(run_document: Document) -> str:
 @readable
 def run(document: Document, experiment_name: str) -> Run:
     """Recorded in pipe-child-run-download.json and others; `inputs` and `outputs` come with `details` only."""
-    read = Reader(document)
+    read, name = Reader(document), RunId(unicode_text(document["runId"]))
     found = Run(
-        id=RunId(unicode_text(document["runId"])),
+        id=name,
         parent=read("parentRunId", lambda value: RunId(unicode_text(value)) if value else None, None),
         experiment=experiment_name,
         status=read("status", unicode_text, ""),
@@ -184,7 +181,7 @@ def run(document: Document, experiment_name: str) -> Run:
         kind=read("runType", unicode_text, None),
         traits=read("runTypeV2", lambda value: tuple(map(words, value.get("traits") or ())), ()),
         warnings=document.get("warnings") or None,
-        container=read("dataContainerId", unicode_text, ""),
+        lender=read("dataContainerId", lambda value: lender_in(unicode_text(value), name), None),
         document=document,
     )
     new = (*unknown(document, KNOWN_RUN), *(UNREADABLE + key for key in read.unreadable))

@@ -16,9 +16,9 @@ from urllib.parse import quote
 from uuid import UUID
 
 from azureml_replay.azure.wire.known import ACTING_PROPERTIES
+from azureml_replay.azure.wire.places import RUN_FILES, container_of
 from azureml_replay.instants import Instant, stamp
 from azureml_replay.model import (
-    CONTAINER_PREFIX,
     TERMINAL,
     AssetReference,
     Experiment,
@@ -93,12 +93,17 @@ def create_runs(runs: Sequence[Run]) -> Body:
         "runs": [
             {
                 **_carried(run),
-                **_given({"startTimeUtc": _time(run.start), "dataContainerId": run.container or None, **_type(run)}),
+                **_given({"startTimeUtc": _time(run.start), "dataContainerId": _container(run), **_type(run)}),
                 **moving,
             }
             for run in runs
         ]
     }
+
+
+def _container(run: Run) -> str | None:
+    """Named for a run that shows another's; the service makes and names a run's own."""
+    return container_of(run.lender) if run.lender else None
 
 
 def _type(run: Run) -> Body:
@@ -154,7 +159,7 @@ def artifact_paths(paths: Sequence[str]) -> Body:
 def registration(run: RunId, path: str, place: Location) -> Body:
     """For `artifacts/register`, as promptflow sends it (responses.md 7)."""
     data_path = {"dataStoreName": place.datastore, "relativePath": place.path}
-    return {"origin": "ExperimentRun", "container": f"{CONTAINER_PREFIX}{run}", "path": path, "dataPath": data_path}
+    return {"origin": RUN_FILES, "container": container_of(run), "path": path, "dataPath": data_path}
 
 
 def metric_batch(run: RunId, batch: Sequence[Points]) -> tuple[Body, Mapping[str, int]]:

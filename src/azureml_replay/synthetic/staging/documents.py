@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
-from azureml_replay.files.made import own_files, rows_as_json
+from azureml_replay.files.made import made_files, rows_as_json
 from azureml_replay.model import Omission, Points
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.staging.batches import is_holdable, is_scalar
@@ -18,7 +18,7 @@ ERROR_FILE = "replay/error.json"
 
 def documents(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
     """Below `replay/`, as in direct mode; the error and what MLflow cannot hold as a metric besides."""
-    yield from own_files(archive, step)
+    yield from made_files(archive, step)
     if step.run.error:
         yield NewFile(path=ERROR_FILE, data=json_text.dumps(step.run.error, indent=True))
     rich = [rows_as_json(points) for points in _rich(archive, step)]

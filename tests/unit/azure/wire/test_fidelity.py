@@ -22,9 +22,10 @@ from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.planning.made_files import job_document
-from azureml_replay.planning.plan import PlanOptions, plan_unit
+from azureml_replay.planning.plan import plan_unit
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.profile import TargetProfile
 from unit.families import Family
 
 ROOT = Path(__file__).parents[4]
@@ -195,7 +196,7 @@ def full(status: str = "Failed") -> Run:
         created=Instant(0),
         creator="Ada",
         kind="azureml.scriptrun",
-        container="dcid.owner",
+        lender=RunId("owner"),
     )
 
 
@@ -233,7 +234,7 @@ DECODED_FROM = {
     "input_datasets": "inputDatasets",
     "output_datasets": "outputDatasets",
     "hidden": "hidden",
-    "container": "dataContainerId",
+    "lender": "dataContainerId",
     "error": "error",
     "error_origin": "error",
 }
@@ -274,13 +275,13 @@ def test_experiments_go_out_with_the_keys_that_are_carried() -> None:
 
 def test_a_plan_puts_the_definition_and_warnings_into_a_file() -> None:
     """`runDefinition` and `jobSpecification` come with rundata; each alone is reason enough for the file."""
-    plain = replace(full(), container="")
+    plain = replace(full(), lender=None)
     warned = replace(plain, warnings=[{"source": "compute", "message": "low on memory"}])
     defined = Family([plain], definitions={"r": {"script": "train.py"}})
 
     assert keys("Run", Fidelity.FILE) == {"runDefinition", "jobSpecification", "warnings"}
     for family in (defined, Family([warned])):
-        (step,) = plan_unit(family, RunId("r"), PlanOptions(limits=DOCUMENTED))
+        (step,) = plan_unit(family, RunId("r"), profile=TargetProfile(limits=DOCUMENTED))
         assert step.own_files == ("replay/job.json",)
     assert job_document(Family([warned]), RunId("r"))["warnings"] == warned.warnings  # type: ignore[index, call-overload]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from azureml_replay.azure.wire import decode
 from azureml_replay.model import RunId
-from azureml_replay.planning.plan import PlanOptions, plan_unit
+from azureml_replay.planning.plan import plan_unit
 from unit.families import Family
 
 ANY = st.recursive(
@@ -26,7 +26,7 @@ def test_no_run_stops_the_others_whatever_its_document_holds(values: dict[str, A
     document = {"runId": "r", **values}
 
     run = decode.run(document, "e")
-    (step,) = plan_unit(Family([run]), RunId("r"), PlanOptions())
+    (step,) = plan_unit(Family([run]), RunId("r"))
 
     assert step.run.id == "r"
     assert run.document == document

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Artifact, Location, Omission, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.plan import PlanOptions, Step, plan_unit
+from azureml_replay.planning.plan import Step, plan_unit
 from azureml_replay.synthetic.expected import as_kept
 from azureml_replay.synthetic.staging.batches import holdable, is_scalar, metric, parts, requests
 from azureml_replay.synthetic.staging.documents import METRICS_FILE, documents
@@ -292,14 +292,14 @@ def test_a_name_whose_columns_change_midway_is_logged_once_and_as_what_it_was(tm
     shapes = [("loss", "Double")], [("loss", "Double"), ("lr", "Double")], [("loss", "Int")]
     rows: list[tuple[float, ...]] = [(0.5,), (0.25, 0.1), (3,)]
     with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
-        archive.put_listed([Run(id=RUN, container=f"dcid.{RUN}")])
+        archive.put_listed([Run(id=RUN)])
         archive.select([RUN])
         archive.begin(RUN)
         for at, (columns, row) in enumerate(zip(shapes, rows, strict=True)):
             shape = Series(key=SeriesKey("loss"), columns=tuple(columns))
             archive.put_chunk(RUN, [Points.of(shape, [(at, 10_000, row)])])
         archive.complete(RUN)
-        (one,) = plan_unit(archive, RUN, PlanOptions())
+        (one,) = plan_unit(archive, RUN)
 
         ((data, count),) = point_parts(archive, one)
         (rich,) = [file for file in documents(archive, one) if file.path == METRICS_FILE]

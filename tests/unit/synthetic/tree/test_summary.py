@@ -11,7 +11,6 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import run
 from azureml_replay.model import Artifact, Location, Points, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.plan import PlanOptions
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.summary import SECONDS_PER_CONTAINER, DryRun
 from azureml_replay.workspace.place import WorkspaceRef
@@ -44,7 +43,7 @@ def test_the_cost_is_that_of_the_containers() -> None:
 
 def test_without_artifacts_there_are_no_files() -> None:
     """Points and the rest are counted all the same."""
-    found = counted(two_steps_and_a_nested_one().tree(plan_options=PlanOptions(files=FileChoice(artifacts=False))))
+    found = counted(two_steps_and_a_nested_one().tree(files=FileChoice(artifacts=False)))
 
     assert (found.points, found.files, found.bytes) == (5, 0, 0)
 
