@@ -9,8 +9,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from azureml_replay.version import __version__ as __version__
-
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.connection import connect, examine
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from azureml_replay.verbs import Migrated, MigrateOptions, migrate
     from azureml_replay.verification.verdict import Verdict
     from azureml_replay.verification.verify import verify
+    from azureml_replay.version import __version__ as __version__
 
 __all__ = (
     "Archive",
@@ -86,7 +85,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # the imports above tell a type checker
-    for module, names in _HOMES.items():
+    for module, names in (*_HOMES.items(), ("version", ("__version__",))):
         if name in names:
             found = getattr(import_module(f"{__name__}.{module}"), name)
             globals()[name] = found  # the next use asks nobody

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from unit.test_any_run import PLACE, runs, series_with_rows
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.wire import decode
@@ -35,6 +34,7 @@ from azureml_sandbox.world import Document
 from azureml_sandbox.world import Series as Held_Series
 from e2e.library import migrated
 from e2e.tampering import BEGIN, Held, change
+from unit.planning.test_any_run import PLACE, runs, series_with_rows
 
 ADDED = {lineage.TAG, lineage.PROPERTY}
 

@@ -74,7 +74,7 @@ def test_a_run_that_has_grown_says_beforehand_what_it_sends(
     calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is all there and not asked about, so that only its intent tells that more rows may have arrived."""
-    for reader in ("azure.metrics", "bring_metrics"):
+    for reader in ("azure.services.metrics", "extraction.metrics"):
         monkeypatch.setattr(f"azureml_replay.{reader}.ROWS_PER_CHUNK", 5)
     source, target, folder = calm.add_workspace(), calm.add_workspace(), tmp_path / "archive"
     options = MigrateOptions(extract=ExtractOptions(check_all=True), deep=True)

@@ -26,7 +26,7 @@ APPEND = r"/metric/v2\.0/.*/batch$"
 @pytest.fixture
 def long_history(calm: Sandbox, azure_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> WorkspaceFile:
     """One run whose three curves lie in nine chunks, so that each request takes rows of several."""
-    for reader in ("azure.metrics", "bring_metrics"):
+    for reader in ("azure.services.metrics", "extraction.metrics"):
         monkeypatch.setattr(f"azureml_replay.{reader}.ROWS_PER_CHUNK", 300)
     source = calm.add_workspace()
     sample(calm.folder, source.workspace_name, LONG)

@@ -106,7 +106,7 @@ def test_rows_of_long_curves_share_requests(
     calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Six curves of 1,300 rows in chunks of 300: 8 requests, where each curve by itself would take 6."""
-    for reader in ("azure.metrics", "bring_metrics"):
+    for reader in ("azure.services.metrics", "extraction.metrics"):
         monkeypatch.setattr(f"azureml_replay.{reader}.ROWS_PER_CHUNK", 300)
     source, target = calm.add_workspace(), calm.add_workspace()
     sample(calm.folder, source.workspace_name, Wanted(runs=1, children=0, series=6, points=1_300, artifacts=0))
