@@ -93,7 +93,7 @@ def test_what_is_not_sent_changes_nothing(change: dict[str, Any]) -> None:
         {"tags": {"b": "1"}},
         {"parameters": {"lr": 0.1, "n": float(2**70)}},
         {"input_datasets": [{"zero": 0.0}]},
-        {"container": ""},
+        {"lender": None},
         {"inputs": {"data": AssetReference("azureml://d", None)}},
     ],
     ids=str,
