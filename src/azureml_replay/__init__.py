@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
     from azureml_replay.undoing import undo
-    from azureml_replay.verbs import Migrated, MigrateOptions, migrate
+    from azureml_replay.verbs import Migrated, MigrateOptions, migrate, verify
     from azureml_replay.verification.verdict import Verdict
-    from azureml_replay.verification.verify import verify
     from azureml_replay.version import __version__ as __version__
 
 __all__ = (
@@ -77,9 +76,8 @@ _HOMES = {
     "synthetic.options": ("SyntheticReplayOptions",),
     "synthetic.replay": ("SyntheticReplayed", "replay_synthetic"),
     "undoing": ("undo",),
-    "verbs": ("MigrateOptions", "Migrated", "migrate"),
+    "verbs": ("MigrateOptions", "Migrated", "migrate", "verify"),
     "verification.verdict": ("Verdict",),
-    "verification.verify": ("verify",),
 }
 """Module -> what it gives to the front door; the imports above say the same to a type checker."""
 

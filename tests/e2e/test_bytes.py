@@ -24,8 +24,8 @@ from azureml_replay.extraction import download
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
-from azureml_replay.verification.verify import verify
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut
 from e2e.tampering import FILE, Held, change, fill

@@ -20,8 +20,8 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.replay import replay_synthetic
+from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
-from azureml_replay.verification.verify import verify
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import ARTIFACT_STORE
 from e2e.library import DiesAt, FastClock

@@ -17,8 +17,8 @@ from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.model import CodeReference
 from azureml_replay.planning.made_files import NO_CODE
 from azureml_replay.selection import Selection
-from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
-from azureml_replay.verbs import MigrateOptions
+from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
+from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import FastClock, configured, migrated
@@ -75,7 +75,7 @@ async def submitted(source: WorkspaceFile, target: WorkspaceFile, folder: Path) 
         with Archive.create(folder, ends[0].ref) as archive:
             await extract(reading, archive, Selection(), options=ExtractOptions(code=True))
             done = await replay_synthetic(archive, reading, writing, Selection())
-            return done, await verify_synthetic(archive, writing, Selection(), source=reading, deep=True)
+            return done, await verify(archive, writing, Selection(), source=reading, deep=True)
 
 
 def test_a_job_logs_it_as_one_of_its_outputs(

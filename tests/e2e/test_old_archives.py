@@ -15,8 +15,8 @@ from azureml_replay.azure.workspace import connect
 from azureml_replay.direct.replay import Replayed, replay
 from azureml_replay.progress import Silent
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
-from azureml_replay.verification.verify import verify
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import FastClock, configured
 from e2e.tampering import change, in_run

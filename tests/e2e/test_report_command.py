@@ -17,8 +17,8 @@ from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import verify
 from azureml_replay.verification import points
-from azureml_replay.verification.verify import verify
 from azureml_replay.workspace.place import WorkspaceRef
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e.library import FastClock

@@ -33,9 +33,10 @@ from azureml_replay.selection import Selection
 from azureml_replay.synthetic.found import ROOT, Found
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.parents import Parents
-from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
+from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.terminal.terminal import as_json
 from azureml_replay.undoing import undoable
+from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.opened import opened as world_of
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -152,7 +153,7 @@ def test_a_job_that_another_archive_put_is_followed_and_verified(
         async with opened(workspace) as target:
             with Archive.open(mine) as archive:
                 assert undoable(archive, target.ref).jobs == 0, "it is the other's to take back"
-                return await verify_synthetic(archive, target, Selection())
+                return await verify(archive, target, Selection())
 
     again = asyncio.run(replayed(small_history, workspace, mine))
 

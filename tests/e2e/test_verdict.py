@@ -16,7 +16,7 @@ from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.selection import Selection
-from azureml_replay.verification.verify import verify
+from azureml_replay.verbs import verify
 from azureml_sandbox import instants
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, Document, scalar

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay import state as reporting
-from azureml_replay import verbs as migrating
+from azureml_replay import verbs
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import results
@@ -25,12 +25,11 @@ from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.state import Status
-from azureml_replay.synthetic.options import SyntheticReplayOptions, submitted
-from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic, verify_synthetic
+from azureml_replay.synthetic.options import SyntheticReplayOptions
+from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.target.profile import known_profile
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.verbs import Migrated, MigrateOptions
-from azureml_replay.verification import verify as verifying
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.profile import AZURE_ML
 
@@ -142,14 +141,7 @@ async def verify(
             reading(archive, source, width, progress, needed=deep) as origin,
         ):
             with recorded(archive, "verify", source=origin, target=compared) as watch:
-                if submitted(archive, archive.ledger(target.ref), selection):
-                    return watch.did(
-                        "verify",
-                        await verify_synthetic(
-                            archive, compared, selection, source=origin, deep=deep, width=width, progress=progress
-                        ),
-                    )
-                verdict = await verifying.verify(
+                verdict = await verbs.verify(
                     archive,
                     compared,
                     selection,
@@ -193,7 +185,7 @@ async def migrate(
             for line in terminal.laid(results.told(done)):
                 progress.say(line)
 
-        done = await migrating.migrate(
+        done = await verbs.migrate(
             reading, writing, archive, selection, options=options, width=width, progress=progress, told=told
         )
         watch.did("verify", done.verdict)

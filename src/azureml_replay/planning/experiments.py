@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.planning.history import Recorded
@@ -12,13 +13,15 @@ OWNER = RunId("")
 """Experiments belong to no run: their receipts stand under the empty id."""
 
 
-def planned_experiments(recorded: Recorded, selection: Selection) -> Iterator[Experiment]:
-    """All of the archive's; under a selection those that its runs lie in."""
-    if selection.everything:
+def planned_experiments(
+    recorded: Recorded, selection: Selection, without: Collection[RunId] = ()
+) -> Iterator[Experiment]:
+    """All that the archive has; under a selection those that its runs lie in, units of the roots `without` aside."""
+    if selection.everything and not without:
         yield from recorded.experiments()
         return
-    choice = chosen(recorded.listing(), selection)
-    names = {row.experiment for row in recorded.listing() if choice.takes(row)}
+    choice = chosen(recorded.listing(), replace(selection, include_active=True))  # as `planned_units`
+    names = {row.experiment for row in recorded.listing() if choice.takes(row) and row.unit not in without}
     yield from (experiment for experiment in recorded.experiments() if experiment.name in names)
 
 

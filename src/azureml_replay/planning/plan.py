@@ -88,8 +88,9 @@ def plan(
     recorded: Recorded, selection: Selection, files: FileChoice = ALL_FILES, profile: TargetProfile = AZURE_ML
 ) -> Iterator[Step]:
     """Every step, unit by unit, newest first, parents before children. Raises UserError for an unknown `--include`."""
-    roots = None if selection.everything else planned_units(recorded, selection)
-    yield from _steps(recorded, roots, files, profile)
+    yield from plan_units(
+        recorded, None if selection.everything else planned_units(recorded, selection), files, profile
+    )
 
 
 def planned_units(recorded: Recorded, selection: Selection) -> Iterator[RunId]:
@@ -103,13 +104,13 @@ def plan_unit(
     recorded: Recorded, root: RunId, files: FileChoice = ALL_FILES, profile: TargetProfile = AZURE_ML
 ) -> Iterator[Step]:
     """The steps of one unit, parents first."""
-    return _steps(recorded, [root], files, profile)
+    return plan_units(recorded, [root], files, profile)
 
 
-def _steps(
-    recorded: Recorded, roots: Iterable[RunId] | None, files: FileChoice, profile: TargetProfile
+def plan_units(
+    recorded: Recorded, roots: Iterable[RunId] | None, files: FileChoice = ALL_FILES, profile: TargetProfile = AZURE_ML
 ) -> Iterator[Step]:
-    """Nothing is held but the ids of one unit."""
+    """The steps of these units, or of all; parents first. Nothing is held but the ids of one unit."""
     histories = recorded.histories(roots, profile.ref)
     for unit, of_unit in groupby(histories, key=attrgetter("unit")):
         depths: dict[RunId, int] = {}

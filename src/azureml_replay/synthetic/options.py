@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 
 from azureml_replay import json_text
@@ -48,7 +48,14 @@ def planned_trees(
     archive: Archive, ledger: TargetLedger, selection: Selection, given: Shape | None
 ) -> Iterator[tuple[Tree, Shape]]:
     """Unit by unit. A unit that was submitted keeps the shape it had then; without `given`, others are left out."""
-    for root in planned_units(archive, selection):
+    return trees_of(archive, ledger, planned_units(archive, selection), given)
+
+
+def trees_of(
+    archive: Archive, ledger: TargetLedger, roots: Iterable[RunId], given: Shape | None
+) -> Iterator[tuple[Tree, Shape]]:
+    """As `planned_trees`, of the units that are named."""
+    for root in roots:
         shape = shape_of(ledger, root) or given
         if shape is not None:
             files = FileChoice(artifacts=shape.files.artifacts)
@@ -67,11 +74,6 @@ def counted(archive: Archive, step: Step, choice: FileChoice) -> Step:
     stored = [(one.path, one.stored.size_bytes) for one in archive.artifacts(step.contents) if one.stored]
     sizes = [size for path, size in stored if not choice.refusal(path, size)]
     return replace(step, files=len(sizes), bytes=sum(sizes))
-
-
-def submitted(archive: Archive, ledger: TargetLedger, selection: Selection) -> bool:
-    """True where a unit of the selection was submitted as a job: then that is what is verified."""
-    return any(shape_of(ledger, root) for root in planned_units(archive, selection))
 
 
 def shape_of(ledger: TargetLedger, root: RunId) -> Shape | None:

@@ -7,7 +7,7 @@ no job is put twice.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import RunItem
@@ -23,7 +23,6 @@ from azureml_replay.synthetic.found import found
 from azureml_replay.synthetic.options import (
     Shape,
     SyntheticReplayOptions,
-    job_of,
     planned_trees,
 )
 from azureml_replay.synthetic.parents import Parents
@@ -32,11 +31,11 @@ from azureml_replay.synthetic.submit import Submit
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
+from azureml_replay.verification.tally import Tally
 from azureml_replay.verification.verdict import Verdict, unread
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.source import Source
-from azureml_replay.workspace.target import Target
 
 SUBMITTED_AT_ONCE = 8
 """At most: ARM refills ten writes a second and principal."""
@@ -90,33 +89,7 @@ async def replay_synthetic(
         return running.result(None)
     await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
     await for_each(running.trees(selection, options.shape), running.settle, width)
-    return running.result(replace(running.check.verdict(), unread=unread(archive, selection)))
-
-
-async def verify_synthetic(
-    archive: Archive,
-    target: Target,
-    selection: Selection,
-    *,
-    source: Source | None = None,
-    deep: bool = False,
-    width: int = 32,
-    progress: Progress = SILENT,
-) -> Verdict:
-    """Compare every job that was submitted with its originals, as it was planned then. Writes to the archive only.
-
-    `deep` reads the bytes of every file; where storage told no MD5, those of the archive or of the `source` too.
-    """
-    ledger = archive.ledger(target.ref)
-    check = JobCheck(archive, ledger, target, Supply(archive, source) if deep else None)
-
-    async def one(planned: tuple[Tree, Shape]) -> None:
-        job = job_of(ledger, planned[0].root)
-        await check.check(planned[0], job, planned[1].files)
-        progress.done("jobs verified")
-
-    await for_each(planned_trees(archive, ledger, selection, None), one, width)
-    return replace(check.verdict(), unread=unread(archive, selection))
+    return running.result(running.tally.verdict(unread(archive, selection)))
 
 
 @dataclass(slots=True)
@@ -132,10 +105,12 @@ class _Running:
     endings: dict[RunId, str] = field(default_factory=dict)
     failed: dict[RunId, str] = field(default_factory=dict)
     parents: int = 0
+    tally: Tally = field(init=False)
     check: JobCheck = field(init=False)
 
     def __post_init__(self) -> None:
-        self.check = JobCheck(self.archive, self.ledger, self.target)
+        self.tally = Tally(self.archive, self.ledger)
+        self.check = JobCheck(self.tally, self.target)
 
     def trees(self, selection: Selection, shape: Shape) -> Iterator[tuple[Tree, Shape]]:
         return planned_trees(self.archive, self.ledger, selection, shape)

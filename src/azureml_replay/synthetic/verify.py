@@ -4,61 +4,70 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
-from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import compare_files
 from azureml_replay.comparison.rows import compare_points
 from azureml_replay.errors import NotFound
-from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step
+from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.expected import ExpectedRun, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
-from azureml_replay.synthetic.options import job_of
+from azureml_replay.synthetic.options import Shape, job_of, trees_of
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.staging.stage import laid_out, left_behind
 from azureml_replay.synthetic.tree.nodes import Tree
-from azureml_replay.verification.verdict import FindingTally, Verdict
+from azureml_replay.verification.tally import Tally, compare_bytes, once_settled
+from azureml_replay.workers import for_each
 from azureml_replay.workspace.put_files import HeldFile
+from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
+
+
+async def verify_jobs(
+    tally: Tally,
+    target: Target,
+    roots: Iterable[RunId],
+    *,
+    source: Source | None = None,
+    deep: bool = False,
+    width: int = 32,
+    progress: Progress = SILENT,
+) -> None:
+    """Compare each job that was submitted for one of `roots` with its originals, as it was planned then.
+
+    Adds to `tally`, and writes to its archive only. `deep` reads the bytes of every file; where storage told no MD5,
+    those of the archive or of the `source` too. Raises Unavailable, Rejected, IntegrityError.
+    """
+    check = JobCheck(tally, target, Supply(tally.archive, source) if deep else None)
+
+    async def one(planned: tuple[Tree, Shape]) -> None:
+        job = job_of(tally.ledger, planned[0].root)
+        await check.check(planned[0], job, planned[1].files)
+        progress.done("jobs verified")
+
+    await for_each(trees_of(tally.archive, tally.ledger, roots, None), one, width)
 
 
 @dataclass(slots=True)
 class JobCheck:
-    """Compares one tree at a time, and adds up."""
+    """Compares one tree at a time."""
 
-    archive: Archive
-    ledger: TargetLedger
+    tally: Tally
     target: Target
     deep: Supply | None = None
     """Given: read every byte, the archive's or the source's too where storage told no MD5."""
-    runs: int = 0
-    points: int = 0
-    files: int = 0
-    bytes: int = 0
-    unverifiable: int = 0
-    found: FindingTally = field(default_factory=FindingTally)
-    reasons: dict[str, int] = field(default_factory=dict)
 
-    def verdict(self) -> Verdict:
-        """So far."""
-        return Verdict(
-            runs=self.runs,
-            points=self.points,
-            files=self.files,
-            bytes=self.bytes,
-            unverifiable=self.unverifiable,
-            omissions=sum(self.reasons.values()),
-            findings=self.found.count,
-            reasons=dict(self.reasons),
-            kinds=dict(self.found.kinds),
-            first=tuple(self.found.first),
-        )
+    @property
+    def archive(self) -> Archive:
+        """Whose histories the jobs are to hold."""
+        return self.tally.archive
 
     async def check(self, tree: Tree, job: str | None, choice: FileChoice) -> int:
         """The number of findings, which are recorded. `job` None: nothing was submitted. Raises Unavailable."""
@@ -82,23 +91,17 @@ class JobCheck:
 
     def _remember(self, wanted: ExpectedRun, run: Run | None) -> None:
         """Which run stands for which original. A `self` stands for nobody."""
-        known = job_of(self.ledger, wanted.source)
+        known = job_of(self.tally.ledger, wanted.source)
         if run is not None and known != run.id and (wanted.laid is None or wanted.laid.kind == "leaf"):
-            self.ledger.mark(wanted.source, [RunItem.JOB], State.SENT, run.id)
+            self.tally.ledger.mark(wanted.source, [RunItem.JOB], State.SENT, run.id)
 
     def _record(
         self, run: RunId, findings: list[Finding], omissions: list[Omission], counted: Mapping[str, int]
     ) -> None:
-        once = list(dict.fromkeys(omissions))
-        self.ledger.put_findings(run, findings)
-        self.ledger.put_planned_omissions(run, once)
-        self.ledger.verified(run, counted)
-        self.found.add(findings)
-        self.points += counted.get("points", 0)
-        self.files += counted.get("files", 0)
-        self.unverifiable += counted.get("unverifiable", 0)
-        for omission in once:
-            self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
+        self.tally.points += counted.get("points", 0)
+        self.tally.files += counted.get("files", 0)
+        self.tally.unverifiable += counted.get("unverifiable", 0)
+        self.tally.record(run, findings, omissions, counted)
 
     async def _of_run(
         self, wanted: ExpectedRun, held: Found, laid: Layout | None, counted: Counter[str]
@@ -107,7 +110,7 @@ class JobCheck:
         run = held.runs.get(wanted.key)
         if run is None:
             return [Finding(wanted.source, f"{wanted.what}run", "absent", wanted.display_name, "")]
-        self.runs += 1
+        self.tally.runs += 1
         differing = list(differences(wanted, run, held.parent(wanted.key)))
         if wanted.step is not None:
             differing += await self._points(wanted, wanted.step, run, counted)
@@ -118,11 +121,7 @@ class JobCheck:
     # Points
 
     async def _points(self, wanted: ExpectedRun, step: Step, run: Run, counted: Counter[str]) -> list[Finding]:
-        """Twice where they differ: what was logged a moment ago may show up late."""
-        differing, sent = await self._points_now(wanted, step, run)
-        if differing:
-            await self.target.settle(run.id)
-            differing, sent = await self._points_now(wanted, step, run)
+        differing, sent = await once_settled(self.target, run.id, lambda: self._points_now(wanted, step, run))
         counted["points"] += 0 if differing else sent
         return differing
 
@@ -161,22 +160,20 @@ class JobCheck:
             differing += await self._bytes(wanted, laid, ours, self.deep)
         counted["files"] += len(laid)
         counted["unverifiable"] += 0 if self.deep is not None else unverifiable
-        self.bytes += sum(file.size_bytes for file in laid)
+        self.tally.bytes += sum(file.size_bytes for file in laid)
         return [replace(finding, what=wanted.what + finding.what) for finding in differing]
 
     async def _bytes(
         self, wanted: ExpectedRun, laid: Iterable[LaidFile], there: Mapping[str, StoredFile], supply: Supply
     ) -> list[Finding]:
-        differing = []
+        differing: list[Finding] = []
         for file in laid:
             if file.to not in there:
                 continue
             if isinstance(file.made, HeldFile):
                 supply.check(file.made)
             mine = await supply.md5(file.artifact) if file.artifact else file.md5 or b""
-            theirs = await md5_of(self.target, there[file.to].location)
-            if mine != theirs:
-                differing.append(Finding(wanted.source, f"file {file.to}: bytes", "differs", mine.hex(), theirs.hex()))
+            differing += await compare_bytes(self.target, wanted.source, file.to, mine, there[file.to].location)
         return differing
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.files import compare_files
 from azureml_replay.errors import Rejected
-from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.bytes import Supply
 from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
+from azureml_replay.verification.tally import compare_bytes
 from azureml_replay.workspace.put_files import HeldFile
 from azureml_replay.workspace.target import Target
 
@@ -111,9 +112,7 @@ class FileCheck:
         for path in sorted(expected.files.keys() & stored.keys()):
             origin = expected.origins.get(path)
             wanted = await supply.md5(origin) if origin else expected.files[path].md5 or b""
-            there = await md5_of(self.target, stored[path].location)
-            if there != wanted:
-                found.append(Finding(run, f"file {path}: bytes", "differs", wanted.hex(), there.hex()))
+            found += await compare_bytes(self.target, run, path, wanted, stored[path].location)
         return found
 
 

@@ -15,6 +15,7 @@ from azureml_replay.comparison.series import SeriesComparison
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Differing, Finding, Points, RunId, Series
 from azureml_replay.planning.plan import Step
+from azureml_replay.verification.tally import once_settled
 from azureml_replay.workers import side_by_side
 from azureml_replay.workspace.target import Target
 
@@ -33,14 +34,10 @@ class PointCheck:
     """For series that are read at once, of all runs: each holds a few chunks."""
 
     async def findings(self, step: Step) -> list[Finding]:
-        """What differs once the target has settled: rows that were appended a moment ago may show up late."""
+        """What differs once the target has settled."""
         if step.lender:
             return []  # whose they are is compared, and the points themselves with that run
-        found, _ = await self._differences(step)
-        kept: list[Differing] = []
-        if found:
-            await self.target.settle(step.run.id)
-            found, kept = await self._differences(step)
+        found, kept = await once_settled(self.target, step.run.id, lambda: self._differences(step))
         if kept and self.ledger.target_points_bytes() > KEPT_BYTES:
             kept = []  # the report says of a series that differs that its curve was not kept
         self.ledger.put_target_points(step.source, kept)
