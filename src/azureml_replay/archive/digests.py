@@ -66,7 +66,7 @@ def of_kept(digest: bytes) -> bytes:
 
 
 def of_lender(lender: RunId) -> bytes:
-    """Of the run whose container another one was created with."""
+    """Of the run whose files and points another one was created to show."""
     return _of(lender=lender)
 
 

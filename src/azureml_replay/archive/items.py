@@ -16,7 +16,7 @@ class RunItem(Enum):
     WHOLE = "whole"
     """All items of the run are sent: its digest says what it was, so that a later call need not look at each."""
     CONTAINER = "container"
-    """The run was created with the container of another one; a run with a receipt of `CREATE` alone was not."""
+    """The run was created to show another one's files and points; a run with a receipt of `CREATE` alone was not."""
     UNDONE = "undone"
     """`undo` took the run back; dropped before anything of it is sent anew."""
     JOB_UNDONE = "job undone"

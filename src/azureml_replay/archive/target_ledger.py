@@ -62,7 +62,7 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         return {RunId(run): RunId(there) for run, there in rows}
 
     def created_alone(self, runs: Sequence[RunId]) -> frozenset[RunId]:
-        """Those of the runs that were created, or may have been, without the container of another one."""
+        """Those of the runs that were created, or may have been, without the files and points of another one."""
         create, container = RunItem.CREATE.value, RunItem.CONTAINER.value
         rows = self._among(
             "select run from receipt where run in",
