@@ -20,7 +20,9 @@ import pytest
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 
 SOURCE = "sub-1/group/ws"
-NO_WORKSPACE_NEEDED = {"PATH": os.environ["PATH"], "HTTPS_PROXY": "http://127.0.0.1:1"}
+PLAIN = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+"""In a second work tree PYTHONPATH leads to its own code; without it the command would be the installed tree's."""
+NO_WORKSPACE_NEEDED = PLAIN | {"HTTPS_PROXY": "http://127.0.0.1:1"}
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def test_a_traceback_is_shown_on_demand_only(tmp_path: Path) -> None:
 
 @pytest.fixture
 def env(sandbox: Sandbox) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], **sandbox.env}
+    return PLAIN | sandbox.env
 
 
 @pytest.fixture
@@ -209,7 +211,7 @@ def test_a_workspace_that_is_not_there(tmp_path: Path, workspace: WorkspaceFile,
 def unanswered(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Ended, Path]:
     """No resource manager; no login host; where both ran. At the same time: each asks again for 15 s."""
     folder, workspace = tmp_path_factory.mktemp("unanswered"), sandbox.add_workspace()
-    env = {"PATH": os.environ["PATH"], **sandbox.env}
+    env = PLAIN | sandbox.env
     cloud = {"arm": "https://arm.invalid", "login": "https://login.microsoftonline.com"}
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
