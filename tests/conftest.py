@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from azureml_replay.terminal import log_file
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from environment import point_at
+
+LONGEST = (
+    "sandbox/test_cli.py",
+    "e2e/test_synthetic.py",
+    "e2e/test_never_again.py",
+    "e2e/test_seed_replays.py",
+    "e2e/test_killed.py",
+    "e2e/test_cli_bad_input.py",
+    "e2e/test_seed_commands.py",
+    "docs/test_documentation.py",
+    "sandbox/test_train.py",
+    "sandbox/test_trainings.py",
+    "e2e/test_verdict.py",
+    "e2e/test_undo.py",
+    "e2e/test_package.py",
+    "e2e/test_migration.py",
+    "e2e/test_azureml_core.py",
+    "sandbox/test_compute.py",
+)
+"""Files of 15 to 50 s, the longest first: a process takes a whole file, and one begun last kept the others waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, all others in their order."""
+    here = Path(__file__).parent
+    if gone := [name for name in LONGEST if not (here / name).exists()]:
+        raise pytest.UsageError(f"tests/conftest.py names files that are not there: {', '.join(gone)}")
+    places = {here / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

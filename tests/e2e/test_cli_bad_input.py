@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,9 @@ import pytest
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 
 SOURCE = "sub-1/group/ws"
-NO_WORKSPACE_NEEDED = {"PATH": os.environ["PATH"], "HTTPS_PROXY": "http://127.0.0.1:1"}
+PLAIN = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+"""In a second work tree PYTHONPATH leads to its own code; without it the command would be the installed tree's."""
+NO_WORKSPACE_NEEDED = PLAIN | {"HTTPS_PROXY": "http://127.0.0.1:1"}
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def test_a_traceback_is_shown_on_demand_only(tmp_path: Path) -> None:
 
 @pytest.fixture
 def env(sandbox: Sandbox) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], **sandbox.env}
+    return PLAIN | sandbox.env
 
 
 @pytest.fixture
@@ -204,26 +207,38 @@ def test_a_workspace_that_is_not_there(tmp_path: Path, workspace: WorkspaceFile,
     assert not (tmp_path / "kept").exists()
 
 
-def test_a_host_that_does_not_answer(tmp_path: Path, workspace: WorkspaceFile, env: dict[str, str]) -> None:
-    """The login works, the resource manager of this cloud is out of reach."""
+@pytest.fixture(scope="module")
+def unanswered(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Ended, Path]:
+    """No resource manager; no login host; where both ran. At the same time: each asks again for 15 s."""
+    folder, workspace = tmp_path_factory.mktemp("unanswered"), sandbox.add_workspace()
+    env = PLAIN | sandbox.env
     cloud = {"arm": "https://arm.invalid", "login": "https://login.microsoftonline.com"}
-    source = changed(workspace, tmp_path, cloud=cloud)
-
-    ended = run(tmp_path, "extract", "--source", source, "--archive", "kept", env=env)
-
-    refused(ended, 3, "arm.invalid", "run the same command again")
-    assert not (tmp_path / "kept").exists()
-
-
-def test_a_login_host_that_does_not_answer(tmp_path: Path, workspace: WorkspaceFile, env: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    env |= {"HTTPS_PROXY": f"http://127.0.0.1:{port}", "https_proxy": f"http://127.0.0.1:{port}"}
+    nowhere = {"HTTPS_PROXY": f"http://127.0.0.1:{port}", "https_proxy": f"http://127.0.0.1:{port}"}
 
-    ended = run(tmp_path, "extract", "--source", workspace.path, "--archive", "kept", env=env)
+    def extract(source: Path, archive: str, env: dict[str, str]) -> Ended:
+        return run(folder, "extract", "--source", source, "--archive", archive, env=env)
+
+    with ThreadPoolExecutor() as both:
+        no_arm = both.submit(extract, changed(workspace, folder, cloud=cloud), "no-arm", env)
+        no_login = both.submit(extract, workspace.path, "no-login", env | nowhere)
+        return no_arm.result(), no_login.result(), folder
+
+
+def test_a_host_that_does_not_answer(unanswered: tuple[Ended, Ended, Path]) -> None:
+    """The login works, the resource manager of this cloud is out of reach."""
+    ended, _, folder = unanswered
+
+    refused(ended, 3, "arm.invalid", "run the same command again")
+    assert not (folder / "no-arm").exists()
+
+
+def test_a_login_host_that_does_not_answer(unanswered: tuple[Ended, Ended, Path]) -> None:
+    _, ended, folder = unanswered
 
     refused(ended, 3, "Cannot connect", "run the same command again")
-    assert not (tmp_path / "kept").exists()
+    assert not (folder / "no-login").exists()
 
 
 def test_a_role_that_is_missing(tmp_path: Path, workspace: WorkspaceFile, env: dict[str, str], calm: Sandbox) -> None:

@@ -67,9 +67,10 @@ async def replayed(
     cut: DiesAt | None = None,
     options: SyntheticReplayOptions = SyntheticReplayOptions(),
 ) -> SyntheticReplayed:
-    """One call."""
+    """One call. A job here ends within a second: it is looked at five times a second, as often as it may be."""
     async with opened(source, cut) as reading, opened(target, cut) as writing:
-        with Archive.open(folder) as archive:
+        with Archive.open(folder) as archive, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("azureml_replay.synthetic.wait.SHORTEST_PAUSE_S", 0.2)
             return await replay_synthetic(archive, reading, writing, Selection(), options=options, width=8)
 
 
@@ -227,6 +228,9 @@ def test_left_without_waiting_and_followed_later(
 
 
 @pytest.mark.parametrize("delivered", [False, True], ids=["before-delivery", "after-delivery"])
+@pytest.mark.parametrize(
+    "share", [slice(0, None, 2), pytest.param(slice(None), marks=pytest.mark.slow)], ids=["half", "all"]
+)
 def test_killed_at_requests_it_continues(
     small_history: WorkspaceFile,
     calm: Sandbox,
@@ -234,11 +238,13 @@ def test_killed_at_requests_it_continues(
     archive: Path,
     tmp_path: Path,
     delivered: bool,
+    share: slice,
 ) -> None:
     """While staging, registering, submitting and waiting: then it ends equal, and there is one job."""
-    moments, killed = random.Random(SEED), 0
+    draw, killed = random.Random(SEED), 0
+    moments = [*draw.sample(range(1, 40), 5), *draw.sample(range(40, 75), 3)][share]
 
-    for at in [*moments.sample(range(1, 40), 5), *moments.sample(range(40, 75), 3)]:
+    for at in moments:
         target, folder = calm.add_workspace(), shutil.copytree(archive, tmp_path / f"archive-{at}")
         try:
             asyncio.run(replayed(small_history, target, folder, cut=DiesAt(at, delivered=delivered)))
@@ -249,7 +255,7 @@ def test_killed_at_requests_it_continues(
         assert (done.failed, done.verdict.findings) == ((), 0), at
         assert len(look(target, files=False).jobs) == 1, at
 
-    assert killed >= 5, "most of the moments came after the end"
+    assert killed > len(moments) / 2, "most of the moments came after the end"
 
 
 def test_sigkill_of_the_command(

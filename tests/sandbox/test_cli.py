@@ -27,15 +27,42 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The DIR that most tests of this file share, since a server takes 3 s of CPU to start."""
+    folder = tmp_path_factory.mktemp("cli") / "served"
+    yield folder
+    if is_served(folder):
+        Sandbox(folder).stop()
+
+
+def is_served(folder: Path) -> bool:
+    """Whether a server holds it."""
+    return folder.exists() and state.is_locked(folder)
+
+
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Path]:
-    """A DIR served by the command line itself."""
-    folder = tmp_path / "served"
+def served(folder: Path) -> Path:
+    """It, served by the command line itself."""
+    if not is_served(folder):
+        serve(folder)
+    return folder
+
+
+@pytest.fixture
+def stopped(folder: Path) -> Path:
+    """It, served before and not any more."""
+    if not folder.exists():
+        serve(folder)
+    if is_served(folder):
+        Sandbox(folder).stop()
+    return folder
+
+
+def serve(folder: Path) -> None:
+    """In the background."""
     done = command("serve", str(folder), "--background")
     assert done.returncode == 0, done.stderr
-    yield folder
-    if state.is_locked(folder):
-        Sandbox(folder).stop()
 
 
 def refusal(*arguments: str) -> str:
@@ -100,6 +127,20 @@ def test_workspaces_blobs_login_and_port_survive_a_restart(served: Path, monkeyp
     assert arm(sandbox.workspace("third"), EnvironmentCredential())["name"] == "third"
 
 
+def test_storage_saves_and_leaves_when_the_server_is_killed(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox(served)
+    point_at(sandbox, monkeypatch)
+    account = Account(served, sandbox.workspace("source"), EnvironmentCredential())
+    account.client("key").get_blob_client(ARTIFACTS, "killed").upload_blob(b"x")
+    children = psutil.Process(state.running(served).pid).children(recursive=True)
+
+    sandbox.kill()
+
+    assert psutil.wait_procs(children, 5)[1] == []
+    assert command("serve", str(served), "--background").returncode == 0
+    assert account.client("key").get_blob_client(ARTIFACTS, "killed").download_blob().readall() == b"x"
+
+
 def test_stopping_takes_the_storage_along(served: Path) -> None:
     children = psutil.Process(state.running(served).pid).children(recursive=True)
 
@@ -109,18 +150,9 @@ def test_stopping_takes_the_storage_along(served: Path) -> None:
     assert psutil.wait_procs(children, 5)[1] == []
 
 
-def test_storage_saves_and_leaves_when_the_server_is_killed(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sandbox = Sandbox(served)
-    point_at(sandbox, monkeypatch)
-    account = Account(served, sandbox.workspace("source"), EnvironmentCredential())
-    account.client("key").get_blob_client(ARTIFACTS, "kept").upload_blob(b"x")
-    children = psutil.Process(state.running(served).pid).children(recursive=True)
-
-    sandbox.kill()
-
-    assert psutil.wait_procs(children, 5)[1] == []
-    assert command("serve", str(served), "--background").returncode == 0
-    assert account.client("key").get_blob_client(ARTIFACTS, "kept").download_blob().readall() == b"x"
+def test_a_dir_that_is_not_served(stopped: Path) -> None:
+    for verb in ("env", "requests", "stop"):
+        assert "is not served: start it with azureml-sandbox serve" in refusal(verb, str(stopped))
 
 
 STARTER = """
@@ -161,35 +193,43 @@ def test_ctrl_c_ends_a_server_in_the_foreground(tmp_path: Path) -> None:
     assert ready.startswith("Ready: source, target at 127.0.0.1:")
 
 
-def test_workspaces_may_lie_in_different_tenants(tmp_path: Path) -> None:
-    tenant = "11111111-2222-3333-4444-555555555555"
-    sandbox = Sandbox.start(tmp_path, ["one", "two"], f"--tenant=two={tenant}")
+TENANT = "11111111-2222-3333-4444-555555555555"
 
-    assert sandbox.workspace("two").tenant_id == tenant
-    assert sandbox.workspace("one").tenant_id == sandbox.env["AZURE_TENANT_ID"]
+
+@pytest.fixture(scope="module")
+def flagged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A server with flags; the trouble of its file is that of logins to `TENANT`."""
+    folder = tmp_path_factory.mktemp("flagged")
+    faults = folder / "faults.json"
+    faults.write_text(
+        f'[{{"match": {{"service": "login", "path": "{TENANT}.*/token$"}}, "do": "status", "status": 400}}]'
+    )
+    flags = (f"--tenant=two={TENANT}", "--latency-ms=200", f"--faults={faults}", "--strict=refuse-client-ids")
+    sandbox = Sandbox.start(folder / "d", ["one", "two"], *flags)
+    yield sandbox
     sandbox.stop()
 
 
-def test_latency_is_added_to_every_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sandbox = Sandbox.start(tmp_path, (), "--latency-ms=200")
-    point_at(sandbox, monkeypatch)
+def test_workspaces_may_lie_in_different_tenants(flagged: Sandbox) -> None:
+    assert flagged.workspace("two").tenant_id == TENANT
+    assert flagged.workspace("one").tenant_id == flagged.env["AZURE_TENANT_ID"]
+
+
+def test_latency_is_added_to_every_answer(flagged: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    point_at(flagged, monkeypatch)
     begun = time.monotonic()
 
     EnvironmentCredential().get_token("https://management.azure.com/.default")  # two requests at least
 
     assert time.monotonic() - begun >= 0.4
-    sandbox.stop()
 
 
-def test_faults_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    faults = tmp_path / "faults.json"
-    faults.write_text('[{"match": {"service": "login", "path": "/token$"}, "do": "status", "status": 400}]')
-    sandbox = Sandbox.start(tmp_path / "d", (), f"--faults={faults}", "--strict=refuse-client-ids")
-    point_at(sandbox, monkeypatch)
+def test_faults_come_from_a_file(flagged: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    point_at(flagged, monkeypatch)
+    monkeypatch.setenv("AZURE_TENANT_ID", TENANT)
 
     with pytest.raises(Exception, match="Declared trouble"):
         EnvironmentCredential().get_token("https://management.azure.com/.default")
-    sandbox.stop()
 
 
 @pytest.mark.parametrize("verb", ["env", "requests", "stop"])
@@ -197,13 +237,6 @@ def test_a_dir_without_a_sandbox(tmp_path: Path, verb: str) -> None:
     words = refusal(verb, str(tmp_path / "nothing"))
 
     assert "holds no sandbox: start one with azureml-sandbox serve" in words
-
-
-@pytest.mark.parametrize("verb", ["env", "requests", "stop"])
-def test_a_dir_that_is_not_served(tmp_path: Path, verb: str) -> None:
-    Sandbox.start(tmp_path).stop()
-
-    assert "is not served: start it with azureml-sandbox serve" in refusal(verb, str(tmp_path))
 
 
 @pytest.mark.parametrize(
