@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.measure import table, watched, written
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
@@ -32,9 +33,8 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.workspace.place import WorkspaceRef
 
-SOURCE = WorkspaceRef("00000000-0000-0000-0000-000000000000", "bench", "source")
+SOURCE = azure_place("00000000-0000-0000-0000-000000000000", "bench", "source")
 BEGIN = Instant.parse("2023-02-01T08:00:00Z").ticks
 SECOND = 10_000_000
 TOGETHER = 500

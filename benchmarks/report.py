@@ -18,6 +18,7 @@ from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.sessions import Session, SessionPart
+from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.excerpt import thinned
 from azureml_replay.comparison.rows import differing_rows, row_findings
 from azureml_replay.instants import Instant
@@ -36,11 +37,10 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.report_page import report
-from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.traffic import ServiceTraffic
 
-SOURCE = WorkspaceRef("00000000-0000-0000-0000-000000000001", "research", "forecasts-old")
-TARGET = WorkspaceRef("00000000-0000-0000-0000-000000000002", "research", "forecasts")
+SOURCE = azure_place("00000000-0000-0000-0000-000000000001", "research", "forecasts-old")
+TARGET = azure_place("00000000-0000-0000-0000-000000000002", "research", "forecasts")
 NAMES = ("train/loss", "val/loss", "train/acc", "val/acc", "lr", "grad_norm", "mae", "rmse", "recall", "precision")
 BEGIN = Instant.parse("2025-03-03T08:00:00Z").ticks
 SECOND = 10_000_000

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import Totals
 from azureml_replay.archive.target_ledger import TargetProgress
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetStatus:
     """What has reached one target."""
 
-    target: WorkspaceRef
+    target: Place
     progress: TargetProgress
 
 
@@ -23,7 +23,7 @@ class TargetStatus:
 class Status:
     """What is in the archive and what has reached which target."""
 
-    source: WorkspaceRef
+    source: Place
     totals: Totals
     targets: tuple[TargetStatus, ...]
     unknown: Mapping[str, int]

@@ -30,7 +30,7 @@ from azureml_replay.target.profile import known_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Refused
 
@@ -66,7 +66,7 @@ class Undone:
     failed: tuple[tuple[RunId, str], ...]
 
 
-def undoable(archive: Archive, target: WorkspaceRef) -> Undoable:
+def undoable(archive: Archive, target: Place) -> Undoable:
     """From the ledger alone. Raises UserError where this archive never wrote into the target."""
     ledger = archive.ledger(target)
     if not ledger.runs_with(RunItem.CREATE) and not ledger.runs_with(RunItem.SHAPE):

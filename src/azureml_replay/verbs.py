@@ -18,7 +18,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.verify import verify_jobs
 from azureml_replay.target.profile import seen_profile
-from azureml_replay.verification.tally import Tally
+from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, unread
 from azureml_replay.verification.verify import DirectUnits, verify_runs
 from azureml_replay.workspace.source import Source
@@ -103,13 +103,13 @@ async def verify(
     ledger = archive.ledger(target.ref)
     submitted, twice = _replayed_as_jobs(archive, ledger)
     jobs = [root for root in planned_units(archive, selection) if root in submitted] if submitted else []
-    tally = Tally(archive, ledger, twice=frozenset(run.id for root in twice for run in archive.unit(root)))
-    tally.omit(archive.omissions())
+    proof = Proof(archive, ledger, twice=frozenset(run.id for root in twice for run in archive.unit(root)))
+    proof.omit(archive.omissions())
     direct = DirectUnits(selection, without=submitted - twice)
     if direct.any(archive):
-        await verify_runs(tally, target, direct, source=source, deep=deep, files=files, width=width, progress=progress)
-    await verify_jobs(tally, target, jobs, source=source, deep=deep, width=width, progress=progress)
-    return tally.verdict(unread(archive, selection))
+        await verify_runs(proof, target, direct, source=source, deep=deep, files=files, width=width, progress=progress)
+    await verify_jobs(proof, target, jobs, source=source, deep=deep, width=width, progress=progress)
+    return proof.verdict(unread(archive, selection))
 
 
 def _replayed_as_jobs(archive: Archive, ledger: TargetLedger) -> tuple[frozenset[RunId], frozenset[RunId]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import resource_id
 from azureml_replay.diagnosis.doctor import Diagnosis
 from azureml_replay.diagnosis.sheet import PROBES, Outcome, ProbeRow
 from azureml_replay.errors import Exit, UserError
@@ -103,7 +104,7 @@ def test_a_role_that_the_source_lacks_comes_with_its_command(
     (row,) = [row for row in found.rows if row.outcome is Outcome.MISSING][:1]
     assert (row.probe, found.exit) == (probe, Exit.USER)
     assert action in row.seen
-    scope = configured(small_history).ref.arm_id
+    scope = resource_id(configured(small_history).ref)
     assert re.fullmatch(
         rf'az role assignment create --assignee [0-9a-f-]{{36}} --role "{role}" --scope {scope}', row.todo
     )

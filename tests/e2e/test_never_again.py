@@ -48,7 +48,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.model import RunId
 from azureml_replay.synthetic.options import job_of
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -97,7 +97,7 @@ class Done:
     """What the crafted runs are for -> their ids."""
 
     @property
-    def ref(self) -> WorkspaceRef:
+    def ref(self) -> Place:
         return workspace_config(str(self.target.path)).ref
 
     def archive(self) -> Archive:

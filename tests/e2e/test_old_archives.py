@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import names_of
 from azureml_replay.azure.workspace import connect
 from azureml_replay.direct.replay import Replayed, replay
 from azureml_replay.progress import Silent
@@ -40,7 +41,7 @@ def begun(number: int, folder: Path, target: WorkspaceFile, *, receipts: bool) -
     """The archive of a format, as it was replayed into this target; without `receipts`, as before that."""
     ref = configured(target).ref
     with closing(sqlite3.connect(unpacked(number, folder) / "archive.db", isolation_level=None)) as database:
-        database.execute(MOVED, (ref.subscription_id, ref.resource_group, ref.name, ref.arm_id.lower()))
+        database.execute(MOVED, (*names_of(ref), ref.key))
         held = {name for (name,) in database.execute("select name from sqlite_schema where type = 'table'")}
         for table in () if receipts else held.intersection(RECEIPTS):
             database.execute(f"delete from {table}")  # noqa: S608  # our own words

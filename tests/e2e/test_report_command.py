@@ -19,7 +19,7 @@ from azureml_replay.report_page.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import verify
 from azureml_replay.verification import points
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e.library import FastClock
 from e2e.tampering import change, fill, in_rows, row
@@ -163,6 +163,6 @@ def test_of_a_run_that_is_gone_no_curve_is_kept(changed, sandbox: Sandbox, azure
     assert (len(before), after) == (1, [])
 
 
-async def _verified(archive: Archive, target: WorkspaceRef, findings: int = 3) -> None:
+async def _verified(archive: Archive, target: Place, findings: int = 3) -> None:
     async with open_transport() as wire, connect(WorkspaceConfig(target), transport=wire, clock=FastClock()) as there:
         assert (await verify(archive, there, Selection())).findings == findings

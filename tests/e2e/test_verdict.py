@@ -12,6 +12,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.planning.lineage import PROPERTY
@@ -239,7 +240,7 @@ def test_a_place_in_the_source_is_named(
     target = calm.add_workspace()
     asyncio.run(migrated(source, target, tmp_path / "archive"))
     for workspace, expected in ((target, set()), (source, of_root("property mlflow.artifactUri"))):
-        place = f"azureml://host/mlflow/v2.0{workspace_config(str(workspace.path)).ref.arm_id}/experiments/0/runs/root"
+        place = f"azureml://host/mlflow/v2.0{resource_id(workspace_config(str(workspace.path)).ref)}/experiments/0/runs/root"
         change(calm, target, in_pairs("properties", {"mlflow.artifactUri": place}))
 
         assert asyncio.run(findings(source, target, tmp_path / "archive", deep=False)) == (len(expected), expected)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.excerpt import thinned
 from azureml_replay.comparison.rows import differing_rows, row_findings
 from azureml_replay.instants import Instant
@@ -25,10 +26,9 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.workspace.place import WorkspaceRef
 
-SOURCE = WorkspaceRef("sub-1", "group", "old")
-TARGET = WorkspaceRef("sub-2", "group", "new")
+SOURCE = azure_place("sub-1", "group", "old")
+TARGET = azure_place("sub-2", "group", "new")
 BEGIN = Instant.parse("2024-05-06T07:08:09.1234567Z").ticks
 SECOND = 10_000_000
 PLANTED = RunId("planted")

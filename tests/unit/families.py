@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from azureml_replay.azure.place import azure_place
 from azureml_replay.model import (
     NESTED_COMPONENTS,
     Artifact,
@@ -25,9 +26,9 @@ from azureml_replay.planning.history import History
 from azureml_replay.planning.plan import plan_unit
 from azureml_replay.synthetic.tree.grow import SyntheticOptions, grow
 from azureml_replay.synthetic.tree.nodes import Node, Tree
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
-SOURCE = WorkspaceRef("sub", "group", "old")
+SOURCE = azure_place("sub", "group", "old")
 
 
 def scalar(name: str) -> Series:
@@ -40,7 +41,7 @@ class Family:
     """One unit; the first run is its root."""
 
     runs: list[Run]
-    source: WorkspaceRef = SOURCE
+    source: Place = SOURCE
     graphs: dict[str, Json] = field(default_factory=dict)
     """ARM's `properties` by job name."""
     definitions: dict[str, Json] = field(default_factory=dict)
@@ -62,10 +63,10 @@ class Family:
             above = {run.id for run in level}
             level = [run for run in self.runs if run.parent in above]
 
-    def histories(self, roots: Iterable[RunId] | None = None, target: WorkspaceRef | None = None) -> Iterator[History]:
+    def histories(self, roots: Iterable[RunId] | None = None, target: Place | None = None) -> Iterator[History]:
         return (self.history(run.id) for root in roots or self.units() for run in self.unit(root))
 
-    def history(self, run: RunId, target: WorkspaceRef | None = None) -> History:
+    def history(self, run: RunId, target: Place | None = None) -> History:
         details, job = self.details(run), self.job(run)
         return History(
             unit=self.runs[0].id,

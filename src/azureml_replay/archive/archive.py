@@ -31,7 +31,7 @@ from azureml_replay.archive.studio import Studio
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.version import __version__
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 _OURS = ("archive.", "artifacts")
 """How the names of an archive's own files begin."""
@@ -40,7 +40,7 @@ _OURS = ("archive.", "artifacts")
 class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, Examinations, OlderDigests):
     """See the parts: what was listed, what runs hold, their bytes, reading it; `ledger` has what reached a target."""
 
-    source: WorkspaceRef
+    source: Place
 
     def __init__(self, folder: Path, *, write: bool) -> None:
         """Use `create` or `open`."""
@@ -53,7 +53,7 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
             raise
 
     @classmethod
-    def create(cls, folder: str | os.PathLike[str], source: WorkspaceRef, *, redact: Sequence[str] = ()) -> Archive:
+    def create(cls, folder: str | os.PathLike[str], source: Place, *, redact: Sequence[str] = ()) -> Archive:
         """A new archive of `source`, or the one that is there. `redact` adds globs that stay with the archive.
 
         Raises UserError for an archive of another workspace or of a newer version, one in use, or a folder that holds
@@ -84,7 +84,7 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
         except BaseException:
             archive.close()
             raise
-        if not older or write:
+        if not older:
             return archive
         archive.close()
         cls.open(folder).close()
@@ -94,16 +94,15 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
     def id(self) -> str:
         """Twelve digits, of the source and of the moment at which this archive was begun."""
         (created,) = self._one("select created from archive")
-        return hashlib.blake2b(f"{self.source.arm_id.lower()} {created}".encode(), digest_size=6).hexdigest()
+        return hashlib.blake2b(f"{self.source.key} {created}".encode(), digest_size=6).hexdigest()
 
-    def ledger(self, target: WorkspaceRef) -> TargetLedger:
+    def ledger(self, target: Place) -> TargetLedger:
         """What has reached one target; of a target that was never written to, an empty one."""
         return TargetLedger(self.folder, self._db, target)
 
-    def targets(self) -> list[WorkspaceRef]:
+    def targets(self) -> list[Place]:
         """Every workspace that this archive was replayed into, in the order of first use."""
-        rows = self._all("select subscription_id, resource_group, workspace from target order by id")
-        return [WorkspaceRef(*row) for row in rows]
+        return [Place(*row) for row in self._all("select kind, key, name from target order by id")]
 
     def close(self) -> None:
         """Lets another process write."""
@@ -134,43 +133,47 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
                 pass
         self.check_objects()
 
-    def _found(self, source: WorkspaceRef) -> None:
+    def _found(self, source: Place) -> None:
         """Makes the tables of a new archive and of newer versions, each with its receipt."""
         if not self._one("select 1 from sqlite_schema"):
             self._execute(f"pragma application_id = {APPLICATION_ID}")
             with self._transaction(durable=True):
-                self._migrate(1)
-                names = (source.subscription_id, source.resource_group, source.name)
-                self._execute("insert into archive values (1, 1, ?, ?, ?, ?, ?)", (*names, str(now()), __version__))
+                for number in range(1, FORMAT_VERSION + 1):
+                    self._migrate(number)
+                row = (FORMAT_VERSION, source.kind, source.key, source.name, str(now()), __version__)
+                self._execute(
+                    "insert into archive (id, format_version, kind, key, name, created, tool_version) "
+                    "values (1, ?, ?, ?, ?, ?, ?)",
+                    row,
+                )
         self._read_setup()
 
     def _read_setup(self) -> bool:
         """Whether the archive is of an older version that is still to be brought forward."""
-        row = self._setup()
-        if row is None:
+        version = self._format()
+        if version is None:
             raise UserError(
                 f"{self.folder}/archive.db holds no archive: another program made it, or the first extract never began"
             )
-        version, *names = row
         if version > FORMAT_VERSION:
             raise UserError(
                 f"archive {self.folder} has format {version}, this version reads up to {FORMAT_VERSION}: "
                 "upgrade azureml-job-replayer"
             )
-        self.source = WorkspaceRef(*names)
-        if version < FORMAT_VERSION and self._write:
-            self._bring_forward(version)
-        return version < FORMAT_VERSION
+        if version < FORMAT_VERSION and not self._write:
+            return True
+        self._bring_forward(version)
+        self.source = Place(*self._one("select kind, key, name from archive"))
+        return False
 
-    def _setup(self) -> tuple[int, str, str, str] | None:
+    def _format(self) -> int | None:
+        """The version of the archive's format; None where the file holds no archive."""
         if self._one("pragma application_id")[0] != APPLICATION_ID:
             return None
         if not self._one("select 1 from sqlite_schema where name = 'archive'"):
             return None
-        row: tuple[int, str, str, str] | None = self._one(
-            "select format_version, subscription_id, resource_group, workspace from archive"
-        )
-        return row
+        row = self._one("select format_version from archive")
+        return row and int(row[0])
 
     def _bring_forward(self, version: int) -> None:
         for number in range(version + 1, FORMAT_VERSION + 1):
@@ -185,8 +188,8 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
             self._renew_digests()
         self._execute("insert into migration values (?, ?, ?)", (number, str(now()), __version__))
 
-    def _check_source(self, source: WorkspaceRef) -> None:
-        if not source.same_as(self.source):
+    def _check_source(self, source: Place) -> None:
+        if source != self.source:
             raise UserError(
                 f"archive {self.folder} holds the workspace {self.source}, not {source}: give another --archive folder"
             )

@@ -6,22 +6,22 @@ from azureml_replay import redact
 from azureml_replay.archive.database import Database, now
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.model import Json
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 
 class Examinations(Database):
     """The part of an archive that `doctor` writes."""
 
-    def put_examination(self, workspace: WorkspaceRef, side: str, rows: Json) -> None:
+    def put_examination(self, workspace: Place, side: str, rows: Json) -> None:
         """What `doctor` saw of a workspace; takes the place of what it saw before. Repeatable."""
         with self._transaction():
             clean = dumps(redact.redact(rows)[0]).decode()
-            row = (workspace.arm_id.lower(), side, str(now()), clean)
+            row = (workspace.key, side, str(now()), clean)
             self._execute("insert or replace into examination values (?, ?, ?, ?)", row)
 
-    def examination(self, workspace: WorkspaceRef, side: str) -> Json | None:
+    def examination(self, workspace: Place, side: str) -> Json | None:
         """What `put_examination` kept, None where it never did."""
-        sql = "select rows from examination where arm_id = ? and side = ?"
-        row = self._one(sql, (workspace.arm_id.lower(), side))
+        sql = "select rows from examination where place = ? and side = ?"
+        row = self._one(sql, (workspace.key, side))
         seen: Json = loads(row[0]) if row else None
         return seen

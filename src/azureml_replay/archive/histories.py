@@ -13,7 +13,7 @@ from azureml_replay.model import FileTotals, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.planning.history import History
 from azureml_replay.planning.ids import named
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 BYTES_TOGETHER = 1_000_000
 """Of documents as text: a recorded run has 3.6 KB, but the graph of one job may be a megabyte by itself."""
@@ -39,7 +39,7 @@ _FROM = f"{EXTRACTED} left join job on job.name = id"
 class Histories(Codes, Reading):
     """The part of an archive that plans are made from."""
 
-    def histories(self, roots: Iterable[RunId] | None = None, target: WorkspaceRef | None = None) -> Iterator[History]:
+    def histories(self, roots: Iterable[RunId] | None = None, target: Place | None = None) -> Iterator[History]:
         """The selected, extracted runs of these units, or of all, newest first.
 
         Of each unit parents come first, siblings in the order of their creation. What the ledger of `target` says of
@@ -48,7 +48,7 @@ class Histories(Codes, Reading):
         rows = self._rows() if roots is None else (row for root in roots for row in self._rows_of_unit(root))
         return (history for together in _together(rows) for history in self._histories(together, target))
 
-    def history(self, run: RunId, target: WorkspaceRef | None = None) -> History | None:
+    def history(self, run: RunId, target: Place | None = None) -> History | None:
         """A run as extracted, None where it is not."""
         sql = f"select depth, born, id, {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
         return next(self._histories([_Row(*row) for row in self._all(sql, (run,))], target), None)
@@ -65,7 +65,7 @@ class Histories(Codes, Reading):
     def _rows_of_unit(self, root: RunId) -> Iterator[_Row]:
         return (_Row(*row) for row in self._rows_of(root, _COLUMNS, _FROM))
 
-    def _histories(self, rows: Sequence[_Row], target: WorkspaceRef | None) -> Iterator[History]:
+    def _histories(self, rows: Sequence[_Row], target: Place | None) -> Iterator[History]:
         runs = [row.id for row in rows]
         details = [details_of(row.id, unpack(row.record, f"run {row.id}")) for row in rows]
         jobs = [None if row.job is None else job_of(row.id, row.job, row.job_unknown, row.job_code) for row in rows]

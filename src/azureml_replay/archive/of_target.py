@@ -8,13 +8,13 @@ from pathlib import Path
 
 from azureml_replay.archive.database import Database
 from azureml_replay.model import RunId
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 
 class OfTarget(Database):
     """Asks over the archive's own connection, for one target."""
 
-    def __init__(self, folder: Path, db: sqlite3.Connection, target: WorkspaceRef) -> None:
+    def __init__(self, folder: Path, db: sqlite3.Connection, target: Place) -> None:
         """Use `Archive.ledger`."""
         super().__init__(folder, db)
         self.target = target
@@ -25,7 +25,7 @@ class OfTarget(Database):
         """The target's number in the archive; None, which equals nothing in SQL, while it has none."""
         if self._known is not None:
             return self._known
-        row = self._one("select id from target where arm_id = ?", (self.target.arm_id.lower(),))
+        row = self._one("select id from target where kind = ? and key = ?", (self.target.kind, self.target.key))
         number = row and int(row[0])
         if not self._db.in_transaction:  # a row of this transaction may be rolled back
             self._known = number
@@ -34,11 +34,8 @@ class OfTarget(Database):
     def _owner(self) -> int:
         """The target's number, given to it now where it has none; in the caller's transaction."""
         if self._known is None:
-            names = (self.target.subscription_id, self.target.resource_group, self.target.name)
-            self._execute(
-                "insert or ignore into target (subscription_id, resource_group, workspace, arm_id) values (?, ?, ?, ?)",
-                (*names, self.target.arm_id.lower()),
-            )
+            row = (self.target.kind, self.target.key, self.target.name)
+            self._execute("insert or ignore into target (kind, key, name) values (?, ?, ?)", row)
         number = self._number
         if number is None:
             raise LookupError(f"target {self.target} vanished from the ledger")

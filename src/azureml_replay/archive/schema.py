@@ -206,6 +206,32 @@ MIGRATIONS = (
     -- made of how Python showed the values of a version: nothing can be compared with them
     update receipt set digest = null where item in ('create', 'finish', 'whole');
     """,
+    """
+    alter table archive add column kind text not null default 'azureml';
+    alter table archive add column key text not null default '';
+    alter table archive add column name text not null default '';
+    update archive set name = subscription_id || '/' || resource_group || '/' || workspace;
+    update archive set key = lower(
+      '/subscriptions/' || subscription_id || '/resourceGroups/' || resource_group
+      || '/providers/Microsoft.MachineLearningServices/workspaces/' || workspace
+    );
+    alter table archive drop column subscription_id;
+    alter table archive drop column resource_group;
+    alter table archive drop column workspace;
+
+    create table place (
+      id integer primary key, kind text not null, key text not null, name text not null, probe text, files text,
+      unique (kind, key)
+    );
+    insert into place (id, kind, key, name, probe, files)
+      select id, 'azureml', arm_id, subscription_id || '/' || resource_group || '/' || workspace, probe, files
+      from target;
+    drop table target;
+    alter table place rename to target;
+
+    alter table studio rename column arm_id to place;
+    alter table examination rename column arm_id to place;
+    """,
 )
 """Never edit one that was released: append."""
 

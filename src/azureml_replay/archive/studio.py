@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from azureml_replay.archive.database import Database
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 
 class Studio(Database):
     """The part of an archive that keeps Studio's addresses."""
 
-    def put_studio(self, workspace: WorkspaceRef, address: str | None) -> None:
+    def put_studio(self, workspace: Place, address: str | None) -> None:
         """Takes the place of a former address; None leaves it. Repeatable."""
         if address is None:
             return
         with self._transaction():
-            self._execute("insert or replace into studio values (?, ?)", (workspace.arm_id.lower(), address))
+            self._execute("insert or replace into studio (place, address) values (?, ?)", (workspace.key, address))
 
-    def studio(self, workspace: WorkspaceRef) -> str | None:
+    def studio(self, workspace: Place) -> str | None:
         """None where the workspace was never reached, or named none."""
-        row = self._one("select address from studio where arm_id = ?", (workspace.arm_id.lower(),))
+        row = self._one("select address from studio where place = ?", (workspace.key,))
         return row and str(row[0])

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
+from azureml_replay.azure.place import azure_place, resource_id
 from azureml_replay.errors import UserError
 from azureml_replay.model import Json
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 CredentialKind: TypeAlias = Literal["default", "cli", "environment", "managed-identity", "workload-identity"]
 
@@ -78,7 +79,7 @@ class CredentialChoice:
 class WorkspaceConfig:
     """A workspace and how to reach it."""
 
-    ref: WorkspaceRef
+    ref: Place
     tenant_id: str | None = None
     cloud: Cloud = AZURE
     credential: CredentialChoice = CredentialChoice()
@@ -123,7 +124,7 @@ _TRAILING_COMMA = re.compile(_STRING + r"|,(?=\s*[}\]])")
 def _from_arm_id(text: str) -> WorkspaceConfig:
     found = _ARM_ID.fullmatch(text)
     if not found:
-        form = WorkspaceRef("SUBSCRIPTION", "GROUP", "NAME").arm_id
+        form = resource_id(azure_place("SUBSCRIPTION", "GROUP", "NAME"))
         raise UserError(f"{text}: not the ARM id of a workspace: expected {form}")
     return WorkspaceConfig(_ref(dict(zip(_NAMES, found.groups(), strict=True)), text), origin=text)
 
@@ -189,8 +190,8 @@ def _refuse_near_misses(document: Iterable[str], known: Collection[str], where: 
             raise UserError(f"{where}: unknown key {key!r}: did you mean {plain[near[0]]!r}?")
 
 
-def _ref(values: Mapping[str, Json], origin: str) -> WorkspaceRef:
-    return WorkspaceRef(*(_name(values, key, origin) for key in _NAMES))
+def _ref(values: Mapping[str, Json], origin: str) -> Place:
+    return azure_place(*(_name(values, key, origin) for key in _NAMES))
 
 
 def _name(values: Mapping[str, Json], key: str, origin: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from azureml_replay.azure import rights
 from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
@@ -94,7 +95,7 @@ class AzureSubject:
     def command(self, remedy: Remedy, store: StoreSeen | None = None) -> str:
         """`az role assignment create` with the ids that are known by now."""
         right = rights.Right(remedy.lacking)
-        scope = self._account_of(store) if right.on_storage else self.ref.arm_id
+        scope = self._account_of(store) if right.on_storage else resource_id(self.ref)
         return right.command(self._who or "OBJECT-ID-OF-THE-LOGIN", scope)
 
     def _account_of(self, store: StoreSeen | None) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from azure.core.credentials import AccessToken
 
 from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.sending.sender import Sender, Service
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
@@ -34,8 +35,8 @@ class AzureSubmitter:
         self._sender, self._cloud, self._storage, self._files = sender, cloud, storage, files
         self._arm = Service("arm", cloud.arm_scope)
         self._mlflow = Service("mlflow", cloud.arm_scope)
-        self._resources = f"{cloud.arm}{quote(ref.arm_id)}"
-        self._log_batch = f"{api}/mlflow/v2.0{quote(ref.arm_id)}/api/2.0/mlflow/runs/log-batch"
+        self._resources = f"{cloud.arm}{quote(resource_id(ref))}"
+        self._log_batch = f"{api}/mlflow/v2.0{quote(resource_id(ref))}/api/2.0/mlflow/runs/log-batch"
         self._token: AccessToken | None = None
 
     async def registered(self, path: str) -> Mapping[str, Any] | None:

@@ -16,6 +16,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azureml_replay.azure.code import Code
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.jobs import AzureSubmitter
+from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.credentials import credential_for
 from azureml_replay.azure.sending.sender import NOT_SPOKEN, Sender, Transport
@@ -108,7 +109,7 @@ class AzureWorkspace:
         self.ref = config.ref
         self.studio, api = places.studio, places.api
         self._sender = sender
-        arm_id, scope = config.ref.arm_id, config.cloud.arm_scope
+        arm_id, scope = resource_id(config.ref), config.cloud.arm_scope
         self.named_by_mlflow = False
         self._clock = sender.clock
         self._arm = arm

@@ -209,6 +209,6 @@ def _origin(archive: Archive, source: WorkspaceConfig | None) -> WorkspaceConfig
     """Unless told otherwise, the archive's own source, with the default login of the public cloud."""
     if source is None:
         return WorkspaceConfig(archive.source, origin=str(archive.source))
-    if not source.ref.same_as(archive.source):
+    if source.ref != archive.source:
         raise UserError(f"--source {source.origin}: the archive holds {archive.source}: name that workspace, or none")
     return source

@@ -23,7 +23,7 @@ from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.terminal import log_file
 from azureml_replay.terminal.terminal import Terminal
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 
 def archive_beside(jobs: Path) -> Path:
@@ -77,11 +77,11 @@ async def fill_from_file(
             await import_jobs(index, archive, workspace, width=width, progress=progress)
 
 
-def origin_of(index: JobsIndex, source: WorkspaceConfig | None) -> WorkspaceRef:
+def origin_of(index: JobsIndex, source: WorkspaceConfig | None) -> Place:
     """Which workspace the jobs come from: --source, and the ids must not say otherwise."""
     if source is None:
         return index.source()
-    if index.workspaces and not any(ref.same_as(source.ref) for ref in index.workspaces):
+    if index.workspaces and not any(ref == source.ref for ref in index.workspaces):
         raise UserError(f"--source {source.origin}: the jobs of {index.path} come from {next(iter(index.workspaces))}")
     return source.ref
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-WS = "WS: Studio's config.json, or subscription/resource-group/name, or the ARM id."
+WS = "WS: Studio's config.json, or subscription/resource-group/name, or the workspace's resource id."
 SourceOption: TypeAlias = Annotated[str, typer.Option("--source", metavar="WS", help=f"The workspace to read. {WS}")]
 TargetOption: TypeAlias = Annotated[str, typer.Option("--target", metavar="WS", help=f"The workspace to write. {WS}")]
 ArchiveOption: TypeAlias = Annotated[Path, typer.Option("--archive", metavar="DIR", help="The archive's folder.")]

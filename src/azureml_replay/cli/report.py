@@ -14,7 +14,7 @@ from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import amount
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 if TYPE_CHECKING:
     from azureml_replay.report_page import Reported
@@ -62,7 +62,7 @@ def told(done: Reported) -> Iterator[str]:
         yield f"{done.left_out:,} of {done.runs:,} runs without details, which did not fit: --shards or --max-size"
 
 
-def at_the_end(archive: Path, output: Path | None, target: WorkspaceRef, terminal: Terminal) -> None:
+def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Terminal) -> None:
     """What `migrate` ends with. A page that is not built is said, and no failure of the migration."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.report_page import NotBuilt

@@ -61,8 +61,8 @@ class ReadExamination:
         async for page in self.workspace.jobs_seen():
             self.jobs += page
             if len(self.jobs) >= JOBS:
-                return Seen(f"the first {len(self.jobs)} of ARM's jobs were looked at")
-        return Seen(f"{_count(self.jobs, 'job')} of ARM's")
+                return Seen(f"the first {len(self.jobs)} jobs of the job list were looked at")
+        return Seen(f"{_count(self.jobs, 'job')} in the job list")
 
     async def _runs(self) -> Seen:
         named = dict.fromkeys(job.experiment for job in self.jobs if job.experiment in self.experiments)
@@ -81,8 +81,8 @@ class ReadExamination:
     def _archived_experiments(self) -> Seen:
         unlisted = sorted({job.experiment for job in self.jobs if job.experiment} - self.experiments.keys())
         if unlisted:
-            todo = "extract finds those that ARM has a job of; restore an archived one that holds MLflow runs alone"
-            seen = f"the list leaves out {len(unlisted)} experiments of ARM's jobs, {unlisted[0]} among them"
+            todo = "extract finds those that the job list has a job of; restore an archived one that holds MLflow runs alone"
+            seen = f"the list leaves out {len(unlisted)} experiments of listed jobs, {unlisted[0]} among them"
             return Seen(seen, Outcome.WARNING, todo)
         if any(one.archived for one in self.experiments.values()):
             return Seen("archived ones are listed")
@@ -90,7 +90,7 @@ class ReadExamination:
 
     def _runs_and_jobs(self) -> Seen:
         wanted = [job for job in self.jobs if job.experiment in self.whole]
-        return self._all_listed([job.name for job in wanted], "jobs of ARM's")
+        return self._all_listed([job.name for job in wanted], "listed jobs")
 
     def _hidden_runs(self) -> Seen:
         wanted = [job for job in self.jobs if job.experiment in self.whole and job.archived]

@@ -11,12 +11,12 @@ from azureml_replay.workspace.examined import StoreSeen, Subject
 
 PROBES = {
     "login": "a token for the workspace's tenant",
-    "workspace": "ARM shows the workspace",
+    "workspace": "the resource manager shows the workspace",
     "hosts": "the data plane that discovery names answers",
     "experiments": "they can be listed",
-    "jobs": "ARM's jobs can be listed",
+    "jobs": "jobs can be listed",
     "runs": "the runs of an experiment can be listed",
-    "runs and jobs": "every job of ARM's is among the runs",
+    "runs and jobs": "every listed job is among the runs",
     "archived experiments": "the list of experiments has them",
     "hidden runs": "archived jobs are among the runs",
     "children": "the children of a listed run are among the runs",

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.links import run_url
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
-from azureml_replay.workspace.links import run_url
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,20 +31,20 @@ class Mapped:
     target_url: str | None
 
 
-def mapped(archive: Archive, target: WorkspaceRef | None = None) -> Iterator[Mapped]:
+def mapped(archive: Archive, target: Place | None = None) -> Iterator[Mapped]:
     """Every extracted run, once for each target of the archive or for the one that is named; in the archive's order.
 
     Raises UserError where the archive was never replayed, or not into `target`.
     """
     known = archive.targets()
-    wanted = [one for one in known if target is None or one.same_as(target)]
+    wanted = [one for one in known if target is None or one == target]
     if not wanted:
         where = f" into {target}" if target else ""
         raise UserError(f"{archive.folder} was never replayed{where}: there is no map yet")
     return (row for one in wanted for row in _of(archive, one))
 
 
-def _of(archive: Archive, target: WorkspaceRef) -> Iterator[Mapped]:
+def _of(archive: Archive, target: Place) -> Iterator[Mapped]:
     ledger = archive.ledger(target)
     here, there = archive.studio(archive.source), archive.studio(target)
     for row in archive.listing():

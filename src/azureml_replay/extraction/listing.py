@@ -83,7 +83,7 @@ class RunLists:
         """A job that ARM lists and no experiment listed: its run and all below it, one by one."""
         run = await self.source.run(name)
         if run is None:
-            self.archive.put_omissions([Omission(name, "run", "ARM lists the job, run history does not know it")])
+            self.archive.put_omissions([Omission(name, "run", "the job list has it, run history does not know it")])
             return
         self.archive.put_listed([run])
         await self._list_below(run.id)

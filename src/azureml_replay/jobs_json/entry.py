@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from azureml_replay.azure.place import resource_id
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.model import AssetReference, Job, Json, Run, RunDetails, RunId
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 Record: TypeAlias = "dict[str, Any]"
 
@@ -97,9 +98,7 @@ class _Told:
         return self.details.run
 
 
-def head(
-    details: RunDetails, job: Job | None, *, source: WorkspaceRef, root: RunId, children: Sequence[RunId]
-) -> Record:
+def head(details: RunDetails, job: Job | None, *, source: Place, root: RunId, children: Sequence[RunId]) -> Record:
     """Everything but metrics and files, which are streamed behind it; those fields are None or absent here."""
     document = _mapping(job.document if job else None)
     told = _Told(
@@ -123,11 +122,11 @@ def head(
     return {name: value for part in parts for name, value in part.items()}
 
 
-def _identity(told: _Told, source: WorkspaceRef) -> Record:
+def _identity(told: _Told, source: Place) -> Record:
     run, arm = told.run, told.arm
     return {
         "name": run.id,
-        "id": told.job.get("id") or f"{source.arm_id}/jobs/{run.id}",
+        "id": told.job.get("id") or f"{resource_id(source)}/jobs/{run.id}",
         "display_name": run.display_name,
         "job_type": str(arm.get("jobType") or "").lower() or JOB_TYPES.get((run.kind or "").lower()),
         "status": run.status,

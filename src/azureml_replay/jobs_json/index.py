@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from azureml_replay.azure.place import azure_place
 from azureml_replay.errors import UserError
 from azureml_replay.jobs_json import parents as kinship
 from azureml_replay.jobs_json import parse
@@ -15,7 +16,7 @@ from azureml_replay.jobs_json.scan import scan
 from azureml_replay.jobs_json.symptoms import FileLists
 from azureml_replay.jobs_json.write import LOG_FOLDERS
 from azureml_replay.model import RunId
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 _WORKSPACE = re.compile(
     r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/[^/]+/workspaces/([^/]+)/jobs/[^/]+\Z", re.IGNORECASE
@@ -30,7 +31,7 @@ class JobsIndex:
         self.path = path
         self.places: dict[RunId, tuple[int, int]] = {}
         self.experiments: dict[RunId, str] = {}
-        self.workspaces: set[WorkspaceRef] = set()
+        self.workspaces: set[Place] = set()
         self.ours = True
         self._lists = [0, 0, 0]
         traces = [self._take(*entry) for entry in scan(path)]
@@ -45,7 +46,7 @@ class JobsIndex:
         self.experiments[name] = str(record.get("experiment_name") or "")
         found = _WORKSPACE.match(str(record.get("id") or ""))
         if found:
-            self.workspaces.add(WorkspaceRef(*found.groups()))
+            self.workspaces.add(azure_place(*found.groups()))
         self.ours = self.ours and parse.is_ours(record)
         for _ in parse.artifacts_of(record):
             pass  # what cannot be read is said before anything is written
@@ -67,10 +68,10 @@ class JobsIndex:
         """Jobs whose parent is not in the file."""
         return (name for name in self.places if self.parents.get(name) not in self.places)
 
-    def source(self) -> WorkspaceRef:
+    def source(self) -> Place:
         """The workspace that the jobs' ids name. Raises UserError where they name none, or several."""
         refs = list(self.workspaces)
-        if not refs or any(not ref.same_as(refs[0]) for ref in refs):
+        if not refs or any(ref != refs[0] for ref in refs):
             named = f"{len(refs)} workspaces" if refs else "no workspace"
             raise UserError(f"{self.path} names {named} in its jobs' ids: say with --source which one they come from")
         return refs[0]

@@ -36,7 +36,7 @@ from azureml_replay.model import (
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.put_files import SecretUrl
 from azureml_replay.workspace.source import Shelf, Source, StoredFiles
 
@@ -51,7 +51,7 @@ class JobsFile:
     def __init__(
         self,
         index: JobsIndex,
-        ref: WorkspaceRef,
+        ref: Place,
         workspace: Source | None,
         omit: Callable[[Sequence[Omission]], None],
     ) -> None:

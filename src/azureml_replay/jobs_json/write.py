@@ -18,7 +18,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import head
 from azureml_replay.json_text import strict
 from azureml_replay.model import Artifact, Job, Json, Listed, Points, Run, RunDetails, RunId, Series, Value
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 LOG_FOLDERS = ("logs/", "user_logs/", "system_logs/", "azureml-logs/")
 """Where the service puts a job's logs (the original's families, and the oldest one)."""
@@ -105,7 +105,7 @@ class _Entries:
         self.written.jobs += 1
 
     def _head(
-        self, details: RunDetails, job: Job | None, source: WorkspaceRef, root: RunId, children: Sequence[RunId]
+        self, details: RunDetails, job: Job | None, source: Place, root: RunId, children: Sequence[RunId]
     ) -> Iterator[str]:
         fields = head(details, job, source=source, root=root, children=children)
         streamed = ("mlflow_metrics", "mlflow_artifact_paths")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 POINTS_AT_THE_SOURCE = "points at the source"
 """Why what acts on the source stays behind (FIDELITY, Runs)."""
@@ -54,7 +54,7 @@ def say_what_acts(run: Run, fitting: Fitting) -> None:
 
 def fit_run(
     run: Run,
-    source: WorkspaceRef,
+    source: Place,
     fitting: Fitting,
     limits: Limits,
     *,
@@ -120,7 +120,7 @@ def _fit_tags(run: Run, fitting: Fitting, limits: Limits) -> dict[str, str | Non
     return {lineage.TAG: run.id, **kept}
 
 
-def _fit_properties(run: Run, source: WorkspaceRef, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
+def _fit_properties(run: Run, source: Place, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
     acting = run.acting.properties
     own = {key: value for key, value in run.properties.items() if key not in _NOT_OWN and key not in acting}
     kept = _fit_pairs("property", own, limits.properties - 1, fitting, limits)
@@ -169,7 +169,7 @@ def _fit_datasets(kind: str, datasets: Json, most: int, fitting: Fitting) -> Jso
     return datasets[:most]
 
 
-def led_back(run: Run, source: WorkspaceRef) -> Iterator[tuple[str, str]]:
+def led_back(run: Run, source: Place) -> Iterator[tuple[str, str]]:
     """What of a target's run names the source as the place of its files: `property mlflow.artifactUri`, and its value.
 
     Older versions of ours sent it, and properties are immutable.
@@ -177,7 +177,7 @@ def led_back(run: Run, source: WorkspaceRef) -> Iterator[tuple[str, str]]:
     for kind, pairs in (("property", run.properties), ("tag", run.tags)):
         for key in PLACES & pairs.keys():
             value = pairs[key] or ""
-            if f"{source.arm_id}/".lower() in f"{value}/".lower():
+            if f"{source.key}/" in f"{value}/".lower():
                 yield f"{kind} {key}", value
 
 

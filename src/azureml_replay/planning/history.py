@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from azureml_replay.model import Artifact, Experiment, FileTotals, Job, Listed, RunDetails, RunId, Series
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class History:
 class Recorded(Protocol):
     """What planning reads of an archive."""
 
-    source: WorkspaceRef
+    source: Place
 
     def listing(self) -> Iterable[Listed]:
         """Light rows of every run."""
@@ -52,14 +52,14 @@ class Recorded(Protocol):
         """All of them, by name."""
         ...
 
-    def histories(self, roots: Iterable[RunId] | None = None, target: WorkspaceRef | None = None) -> Iterator[History]:
+    def histories(self, roots: Iterable[RunId] | None = None, target: Place | None = None) -> Iterator[History]:
         """The runs of these units, or of all, newest first; of each unit parents first.
 
         With what the ledger of `target` says of them, where one is named.
         """
         ...
 
-    def history(self, run: RunId, target: WorkspaceRef | None = None) -> History | None:
+    def history(self, run: RunId, target: Place | None = None) -> History | None:
         """One of them."""
         ...
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from azureml_replay.model import Reference, Run, RunId
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 Ids = Mapping[RunId, RunId]
 """From a run's id in the source to its id in the target; a run that is not in it keeps its id."""
@@ -19,9 +19,9 @@ Ids = Mapping[RunId, RunId]
 _NAMESPACE = UUID("5f0d3c1e-6f0b-4f6a-9d3a-2f6c1b7e4a90")
 
 
-def new_id(source: WorkspaceRef, run: RunId, target: WorkspaceRef) -> RunId:
+def new_id(source: Place, run: RunId, target: Place) -> RunId:
     """A guid, as the service gives to steps."""
-    return RunId(str(uuid5(_NAMESPACE, f"{source.arm_id.lower()}/{run}>{target.arm_id.lower()}")))
+    return RunId(str(uuid5(_NAMESPACE, f"{source.key}/{run}>{target.key}")))
 
 
 def rewritten(run: Run, ids: Ids) -> Run:

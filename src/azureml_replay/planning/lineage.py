@@ -15,7 +15,7 @@ from typing import Any
 from azureml_replay import json_text
 from azureml_replay.model import Run, RunId
 from azureml_replay.version import __version__
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 TAG = "original_job_id"
 PROPERTY = "azureml_replay"
@@ -24,10 +24,10 @@ JOB_PROPERTY = "azureml_replay_job"
 Its value is `job_mark`: one that was carried along from a source says nothing of the run that carries it."""
 
 
-def lineage_of(run: Run, source: WorkspaceRef) -> dict[str, Any]:
+def lineage_of(run: Run, source: Place) -> dict[str, Any]:
     """What goes into the property: keys without a value are left out."""
     facts = {
-        "workspace": source.arm_id,
+        "workspace": source.key,
         "run": run.id,
         "type": run.kind,
         "created": str(run.created) if run.created else None,
@@ -43,17 +43,17 @@ def encode(facts: dict[str, Any]) -> str:
     return json_text.compact(facts)
 
 
-def job_mark(source: WorkspaceRef, original: RunId) -> str:
+def job_mark(source: Place, original: RunId) -> str:
     """Which run of which workspace a job stands for, in 16 digits."""
-    return hashlib.blake2b(f"{source.arm_id.lower()}/{original}".encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(f"{source.key}/{original}".encode(), digest_size=8).hexdigest()
 
 
-def is_our_job(run: Run, source: WorkspaceRef, original: RunId) -> bool:
+def is_our_job(run: Run, source: Place, original: RunId) -> bool:
     """True where `run` is a job that synthetic replay submitted for `original` of `source`."""
     return run.properties.get(JOB_PROPERTY) == job_mark(source, original)
 
 
-def is_ours(run: Run, source: WorkspaceRef, original: RunId, *, properties_kept: bool = True) -> bool:
+def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool = True) -> bool:
     """True where `run` says that it was written from `original` of `source`, by whichever archive; not for a job.
 
     Without `properties_kept` the target was seen to drop properties: then the tag has to do, which names no workspace.
@@ -63,7 +63,7 @@ def is_ours(run: Run, source: WorkspaceRef, original: RunId, *, properties_kept:
     facts = _decode(run.properties.get(PROPERTY))
     if not facts and not properties_kept:
         return run.tags.get(TAG) == original
-    return str(facts.get("workspace", "")).lower() == source.arm_id.lower() and facts.get("run") == original
+    return str(facts.get("workspace", "")).lower() == source.key and facts.get("run") == original
 
 
 def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:

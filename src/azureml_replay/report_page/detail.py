@@ -9,6 +9,7 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.azure.links import run_url
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Artifact, AssetReference, Finding, Json, Run, RunId
 from azureml_replay.planning.lineage import TAG, lineage_of
@@ -16,8 +17,7 @@ from azureml_replay.report_page.blocks import Numbers, to_json
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Detail, File, Pair
 from azureml_replay.terminal.text import duration
-from azureml_replay.workspace.links import run_url
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 _TICK = re.compile(r"(?<=\bat )tick (\d{1,18})\b")
 FILES_SHOWN = 1_000
@@ -31,7 +31,7 @@ class Details:
     archive: Archive
     ledger: TargetLedger | None
     verified: frozenset[str]
-    studio: Mapping[WorkspaceRef, str | None]
+    studio: Mapping[Place, str | None]
 
     def of(self, run_id: RunId, numbers: Numbers) -> Detail:
         """Raises IntegrityError where the archive is damaged."""

@@ -15,7 +15,7 @@ from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
 from azureml_replay.version import __version__
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 LOOSE_SHOWN = 500
 """Findings and omissions that belong to no run: the others are counted."""
@@ -108,7 +108,7 @@ class Loose:
         )
 
 
-def verdict(sums: Sums, target: WorkspaceRef | None) -> tuple[str, str]:
+def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     """`yes`, `no` or `open`, and the sentence."""
     runs, omitted = counted(sums.runs, "run"), counted(sums.omissions, "omission")
     if target is None:
@@ -132,7 +132,7 @@ def counted(number: int, one: str) -> str:
     return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
-def _figures(sums: Sums, target: WorkspaceRef | None) -> tuple[tuple[str, float, str], ...]:
+def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], ...]:
     held = (
         ("runs", sums.runs, ""),
         ("points", sums.points, "rows of metrics"),

@@ -14,7 +14,7 @@ from azureml_replay.model import Run, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.report_page.facts import Index, RunVerdict, TreeRow
 from azureml_replay.selection import TYPES
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ WORDS = {kind: word for word, kinds in TYPES.items() for kind in kinds if kind}
 """`runType` in lower case -> the word that `--type` takes."""
 
 
-def rows(archive: Archive, target: WorkspaceRef | None, known: Known, progress: Progress) -> list[TreeRow]:
+def rows(archive: Archive, target: Place | None, known: Known, progress: Progress) -> list[TreeRow]:
     """Every selected run, about 1 KB each, in the order of the page."""
     found: dict[str, TreeRow] = {}
     for run, extracted in archive.overview():
@@ -80,7 +80,7 @@ def _seconds(moment: Instant | None) -> float | None:
     return round(moment.ticks / TICKS_PER_SECOND, 3) if moment else None
 
 
-def _verdict(row: TreeRow, *, extracted: bool, verified: bool, target: WorkspaceRef | None) -> RunVerdict:
+def _verdict(row: TreeRow, *, extracted: bool, verified: bool, target: Place | None) -> RunVerdict:
     if row.findings:
         return RunVerdict.DIFFERS
     if not extracted:

@@ -21,7 +21,7 @@ from azureml_replay.report_page.detail import Details
 from azureml_replay.report_page.facts import Index
 from azureml_replay.report_page.head import Extent, head
 from azureml_replay.report_page.tree import Known, by_priority, index, rows
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 MAX_BYTES = 30_000_000
 """A browser opens 30 MB from disk as fast as 3 (174 ms to the tree); mail and tickets take about as much."""
@@ -60,7 +60,7 @@ def report(
     archive: Archive,
     output: str | PathLike[str],
     *,
-    target: WorkspaceRef | None = None,
+    target: Place | None = None,
     shards: bool = False,
     max_bytes: int = MAX_BYTES,
     progress: Progress = SILENT,
@@ -183,10 +183,10 @@ def _writing(page: Path) -> Iterator[IO[str]]:
         part.unlink(missing_ok=True)
 
 
-def _target(archive: Archive, wanted: WorkspaceRef | None) -> WorkspaceRef | None:
+def _target(archive: Archive, wanted: Place | None) -> Place | None:
     known = archive.targets()
     if wanted is not None:
-        found = next((ref for ref in known if ref.same_as(wanted)), None)
+        found = next((ref for ref in known if ref == wanted), None)
         if found is None:
             raise UserError(f"nothing of this archive was written to {wanted}{_of(known)}")
         return found
@@ -195,7 +195,7 @@ def _target(archive: Archive, wanted: WorkspaceRef | None) -> WorkspaceRef | Non
     return known[0] if known else None
 
 
-def _of(known: list[WorkspaceRef]) -> str:
+def _of(known: list[Place]) -> str:
     return f": its targets are {', '.join(map(str, known))}" if known else ": it has no target yet"
 
 

@@ -31,7 +31,7 @@ from azureml_replay.synthetic.submit import Submit
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
-from azureml_replay.verification.tally import Tally
+from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, unread
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
@@ -75,7 +75,7 @@ async def replay_synthetic(
     `width` bounds how many root runs are worked on at once. Raises UserError where the target is the source. A root run
     that fails is named in the result and left to the next call.
     """
-    if archive.source.same_as(target.ref):
+    if archive.source == target.ref:
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
     archive.put_studio(target.ref, target.studio)
     ledger, submitter = archive.ledger(target.ref), target.submitter
@@ -89,7 +89,7 @@ async def replay_synthetic(
         return running.result(None)
     await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
     await for_each(running.trees(selection, options.shape), running.settle, width)
-    return running.result(running.tally.verdict(unread(archive, selection)))
+    return running.result(running.proof.verdict(unread(archive, selection)))
 
 
 @dataclass(slots=True)
@@ -105,12 +105,12 @@ class _Running:
     endings: dict[RunId, str] = field(default_factory=dict)
     failed: dict[RunId, str] = field(default_factory=dict)
     parents: int = 0
-    tally: Tally = field(init=False)
+    proof: Proof = field(init=False)
     check: JobCheck = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tally = Tally(self.archive, self.ledger)
-        self.check = JobCheck(self.tally, self.target)
+        self.proof = Proof(self.archive, self.ledger)
+        self.check = JobCheck(self.proof, self.target)
 
     def trees(self, selection: Selection, shape: Shape) -> Iterator[tuple[Tree, Shape]]:
         return planned_trees(self.archive, self.ledger, selection, shape)

@@ -14,14 +14,14 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Uncertain
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
-from azureml_replay.synthetic.bodies.graph import Place, submission
+from azureml_replay.synthetic.bodies.graph import JobPlace, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
 from azureml_replay.synthetic.options import Shape, remember
 from azureml_replay.synthetic.staging.stage import Stage, uri_of
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.workspace.jobs import JobState, Submitter
 from azureml_replay.workspace.limits import DOCUMENTED
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 ENDED_BADLY = frozenset({"Failed", "Canceled"})
 
@@ -33,7 +33,7 @@ class Submit:
     archive: Archive
     ledger: TargetLedger
     submitter: Submitter
-    place: Place
+    place: JobPlace
     stage: Stage
     graphs: Graphs
     submitted: int = 0
@@ -82,7 +82,7 @@ def names(tree: Tree) -> Iterator[str]:
         yield f"{tree.fallback_name[: DOCUMENTED.run_id - 6]}-{number}"
 
 
-def is_ours(job: JobState, source: WorkspaceRef, root: RunId) -> bool:
+def is_ours(job: JobState, source: Place, root: RunId) -> bool:
     """True where synthetic replay put this job for this root run, whichever archive it came from."""
     return lineage.is_our_job(Run(id=RunId(job.name), properties=job.properties), source, root)
 

@@ -23,7 +23,7 @@ from azureml_replay.synthetic.options import Shape, job_of, trees_of
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.staging.stage import laid_out, left_behind
 from azureml_replay.synthetic.tree.nodes import Tree
-from azureml_replay.verification.tally import Tally, compare_bytes, once_settled
+from azureml_replay.verification.proof import Proof, compare_bytes, once_settled
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.put_files import HeldFile
 from azureml_replay.workspace.source import Source
@@ -31,7 +31,7 @@ from azureml_replay.workspace.target import Target
 
 
 async def verify_jobs(
-    tally: Tally,
+    proof: Proof,
     target: Target,
     roots: Iterable[RunId],
     *,
@@ -42,24 +42,24 @@ async def verify_jobs(
 ) -> None:
     """Compare each job that was submitted for one of `roots` with its originals, as it was planned then.
 
-    Adds to `tally`, and writes to its archive only. `deep` reads the bytes of every file; where storage told no MD5,
+    Adds to `proof`, and writes to its archive only. `deep` reads the bytes of every file; where storage told no MD5,
     those of the archive or of the `source` too. Raises Unavailable, Rejected, IntegrityError.
     """
-    check = JobCheck(tally, target, Supply(tally.archive, source) if deep else None)
+    check = JobCheck(proof, target, Supply(proof.archive, source) if deep else None)
 
     async def one(planned: tuple[Tree, Shape]) -> None:
-        job = job_of(tally.ledger, planned[0].root)
+        job = job_of(proof.ledger, planned[0].root)
         await check.check(planned[0], job, planned[1].files)
         progress.done("jobs verified")
 
-    await for_each(trees_of(tally.archive, tally.ledger, roots, None), one, width)
+    await for_each(trees_of(proof.archive, proof.ledger, roots, None), one, width)
 
 
 @dataclass(slots=True)
 class JobCheck:
     """Compares one tree at a time."""
 
-    tally: Tally
+    proof: Proof
     target: Target
     deep: Supply | None = None
     """Given: read every byte, the archive's or the source's too where storage told no MD5."""
@@ -67,7 +67,7 @@ class JobCheck:
     @property
     def archive(self) -> Archive:
         """Whose histories the jobs are to hold."""
-        return self.tally.archive
+        return self.proof.archive
 
     async def check(self, tree: Tree, job: str | None, choice: FileChoice) -> int:
         """The number of findings, which are recorded. `job` None: nothing was submitted. Raises Unavailable."""
@@ -91,17 +91,17 @@ class JobCheck:
 
     def _remember(self, wanted: ExpectedRun, run: Run | None) -> None:
         """Which run stands for which original. A `self` stands for nobody."""
-        known = job_of(self.tally.ledger, wanted.source)
+        known = job_of(self.proof.ledger, wanted.source)
         if run is not None and known != run.id and (wanted.laid is None or wanted.laid.kind == "leaf"):
-            self.tally.ledger.mark(wanted.source, [RunItem.JOB], State.SENT, run.id)
+            self.proof.ledger.mark(wanted.source, [RunItem.JOB], State.SENT, run.id)
 
     def _record(
         self, run: RunId, findings: list[Finding], omissions: list[Omission], counted: Mapping[str, int]
     ) -> None:
-        self.tally.points += counted.get("points", 0)
-        self.tally.files += counted.get("files", 0)
-        self.tally.unverifiable += counted.get("unverifiable", 0)
-        self.tally.record(run, findings, omissions, counted)
+        self.proof.points += counted.get("points", 0)
+        self.proof.files += counted.get("files", 0)
+        self.proof.unverifiable += counted.get("unverifiable", 0)
+        self.proof.record(run, findings, omissions, counted)
 
     async def _of_run(
         self, wanted: ExpectedRun, held: Found, laid: Layout | None, counted: Counter[str]
@@ -110,7 +110,7 @@ class JobCheck:
         run = held.runs.get(wanted.key)
         if run is None:
             return [Finding(wanted.source, f"{wanted.what}run", "absent", wanted.display_name, "")]
-        self.tally.runs += 1
+        self.proof.runs += 1
         differing = list(differences(wanted, run, held.parent(wanted.key)))
         if wanted.step is not None:
             differing += await self._points(wanted, wanted.step, run, counted)
@@ -160,7 +160,7 @@ class JobCheck:
             differing += await self._bytes(wanted, laid, ours, self.deep)
         counted["files"] += len(laid)
         counted["unverifiable"] += 0 if self.deep is not None else unverifiable
-        self.tally.bytes += sum(file.size_bytes for file in laid)
+        self.proof.bytes += sum(file.size_bytes for file in laid)
         return [replace(finding, what=wanted.what + finding.what) for finding in differing]
 
     async def _bytes(

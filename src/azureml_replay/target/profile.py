@@ -6,7 +6,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
 from azureml_replay.target.probe import Probe, known_probe, probed
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
 
@@ -19,7 +19,7 @@ async def seen_profile(archive: Archive, target: Target, *, keep_run_type: bool 
 
     Raises UserError where it is the source or cannot take runs.
     """
-    if archive.source.same_as(target.ref):
+    if archive.source == target.ref:
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
     return _profile_of(target.ref, await probed(archive, target), keep_run_type=keep_run_type)
 
@@ -30,7 +30,7 @@ def known_profile(ledger: TargetLedger) -> TargetProfile:
     return TargetProfile(ref=ledger.target) if probe is None else _profile_of(ledger.target, probe)
 
 
-def _profile_of(target: WorkspaceRef, probe: Probe, *, keep_run_type: bool = False) -> TargetProfile:
+def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> TargetProfile:
     return TargetProfile(
         ref=target,
         limits=probe.limits,

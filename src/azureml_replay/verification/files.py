@@ -14,7 +14,7 @@ from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
-from azureml_replay.verification.tally import compare_bytes
+from azureml_replay.verification.proof import compare_bytes
 from azureml_replay.workspace.put_files import HeldFile
 from azureml_replay.workspace.target import Target
 

@@ -15,7 +15,7 @@ from azureml_replay.comparison.series import SeriesComparison
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Differing, Finding, Points, RunId, Series
 from azureml_replay.planning.plan import Step
-from azureml_replay.verification.tally import once_settled
+from azureml_replay.verification.proof import once_settled
 from azureml_replay.workers import side_by_side
 from azureml_replay.workspace.target import Target
 

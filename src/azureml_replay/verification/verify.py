@@ -34,7 +34,7 @@ from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.attribution import Judged, judged
 from azureml_replay.verification.files import FileCheck
 from azureml_replay.verification.points import PointCheck
-from azureml_replay.verification.tally import Tally
+from azureml_replay.verification.proof import Proof
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
 from azureml_replay.workspace.profile import TargetProfile
@@ -43,7 +43,7 @@ from azureml_replay.workspace.target import Target
 
 
 async def verify_runs(
-    tally: Tally,
+    proof: Proof,
     target: Target,
     units: DirectUnits,
     *,
@@ -55,17 +55,17 @@ async def verify_runs(
 ) -> None:
     """Compare what the plan says of the runs of `units` with the runs that the target holds under their ids.
 
-    Adds to `tally`, and writes to its archive only. A run that was looked for and is not there is a finding. `deep`
+    Adds to `proof`, and writes to its archive only. A run that was looked for and is not there is a finding. `deep`
     reads the bytes of every file on the target; where the source told no checksum, those that the archive holds, or
     else the source's: then it needs `source`. Where `files` leaves none out, those are compared that the last replay
     into this target was to carry. Raises Unavailable, Rejected, IntegrityError, UserError.
     """
-    archive, ledger = tally.archive, tally.ledger
+    archive, ledger = proof.archive, proof.ledger
     files = _as_replayed(ledger, files, progress)
     held = RunFiles(target, archive, progress)
     points_of = PointCheck(archive, ledger, target, asyncio.Semaphore(width))
     files_of = FileCheck(archive, target, held, Supply(archive, source) if deep else None)
-    verifying = _Verifying(tally, target, units, points_of, files_of, files, known_profile(ledger), progress)
+    verifying = _Verifying(proof, target, units, points_of, files_of, files, known_profile(ledger), progress)
     total = archive.totals().extracted
     progress.expect("runs verified", total)
     await held.begin(total, total)
@@ -105,7 +105,7 @@ def _as_replayed(ledger: TargetLedger, given: FileChoice, progress: Progress) ->
 
 @dataclass(slots=True)
 class _Verifying:
-    tally: Tally
+    proof: Proof
     target: Target
     units: DirectUnits
     points_of: PointCheck
@@ -116,11 +116,11 @@ class _Verifying:
 
     @property
     def archive(self) -> Archive:
-        return self.tally.archive
+        return self.proof.archive
 
     @property
     def ledger(self) -> TargetLedger:
-        return self.tally.ledger
+        return self.proof.ledger
 
     async def steps(self) -> AsyncIterator[tuple[Step, Run | None]]:
         """Steps with what the target holds of each, asked for in bulk."""
@@ -139,17 +139,17 @@ class _Verifying:
             found = await self._judge(step, actual)
         else:
             self.ledger.put_target_points(step.source, ())
-        self.tally.runs += 1
-        self.tally.points += step.points if actual is not None else 0
+        self.proof.runs += 1
+        self.proof.points += step.points if actual is not None else 0
         counts = {"points": step.points, "files": step.files, "unverifiable": found.unverifiable}
-        self.tally.record(step.source, found.findings, (*step.omissions, *found.gone), counts)
+        self.proof.record(step.source, found.findings, (*step.omissions, *found.gone), counts)
         self.progress.done("runs verified")
 
     async def _judge(self, step: Step, actual: Run) -> Judged:
         files = await self.files_of.check(step, actual)
-        self.tally.files += files.files
-        self.tally.bytes += files.bytes
-        self.tally.unverifiable += files.unverifiable
+        self.proof.files += files.files
+        self.proof.bytes += files.bytes
+        self.proof.unverifiable += files.unverifiable
         findings = [*self._compare_run(step, actual), *await self.points_of.findings(step), *files.findings]
         wanted, there = files.wanted, files.there if step.choice.artifacts else {}
         found = judged(self.ledger, step, actual, findings, wanted=wanted, there=there)
@@ -191,8 +191,8 @@ class _Verifying:
         await for_each(listed, lambda one: self._extra_runs(one, findings), min(width, LISTED_AT_ONCE))
         self.ledger.put_findings(OWNER, findings)
         self.ledger.put_planned_omissions(OWNER, omissions)
-        self.tally.omit(omissions)
-        self.tally.found.add(findings)
+        self.proof.omit(omissions)
+        self.proof.found.add(findings)
 
     async def _extra_runs(self, experiment: Experiment, findings: list[Finding]) -> None:
         """A run below one of ours that the source does not have."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from azureml_replay.errors import Remedy
 from azureml_replay.model import Experiment, RunId, StoredFile
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.target import Target
 
 
@@ -78,7 +78,7 @@ class Examined(Target, Protocol):
 class Subject(Protocol):
     """A workspace, before anybody knows whether it can be reached."""
 
-    ref: WorkspaceRef
+    ref: Place
 
     async def login(self) -> str:
         """The object id of who is logged in, empty where the token does not say. Raises UserError."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetProfile:
     """The defaults are those of an Azure ML workspace that nobody has looked at yet."""
 
-    ref: WorkspaceRef | None = None
+    ref: Place | None = None
     """Which workspace, so that the archive's ledger of it is asked; None: no run has been sent anywhere."""
     limits: Limits = DOCUMENTED
     """What one run can hold."""

@@ -18,7 +18,7 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.put_files import SecretUrl
 
 
@@ -55,7 +55,7 @@ class Source(Protocol):
     Every method raises Unavailable (try later), Rejected (role, unknown name) or UserError (login).
     """
 
-    ref: WorkspaceRef
+    ref: Place
     studio: str | None
     """Where people look at its runs, as its discovery names it; None where it names no such place."""
 

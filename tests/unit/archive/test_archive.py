@@ -14,11 +14,12 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import FileItem
 from azureml_replay.archive.receipts import State
+from azureml_replay.azure.place import azure_place
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey
-from azureml_replay.workspace.place import WorkspaceRef
+from old_archives import unpacked
 
-SOURCE, OTHER = WorkspaceRef("sub", "group", "source"), WorkspaceRef("sub", "group", "other")
+SOURCE, OTHER = azure_place("sub", "group", "source"), azure_place("sub", "group", "other")
 R1 = RunId("r1")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
 
@@ -29,9 +30,9 @@ WRITER = """
     from azureml_replay.archive.items import FileItem
     from azureml_replay.archive.receipts import State
     from azureml_replay.model import *
-    from azureml_replay.workspace.place import WorkspaceRef
+    from azureml_replay.azure.place import azure_place
 
-    source = WorkspaceRef("sub", "group", "source")
+    source = azure_place("sub", "group", "source")
     loss = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
     archive = Archive.create(Path(sys.argv[1]), source)
     archive.put_listed([Run(id=RunId(f"r{at}"), status="Running") for at in range(50)])
@@ -99,7 +100,7 @@ def test_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
 def test_creating_it_again_opens_it_whatever_the_case_of_the_names(tmp_path: Path) -> None:
     with Archive.create(tmp_path / "a", SOURCE) as archive:
         archive.put_listed([Run(id=R1)])
-    with Archive.create(tmp_path / "a", WorkspaceRef("SUB", "Group", "Source")) as archive:
+    with Archive.create(tmp_path / "a", azure_place("SUB", "Group", "Source")) as archive:
         assert archive.source == SOURCE
         assert [row.id for row in archive.listing()] == [R1]
     with Archive.open(tmp_path / "a", write=False) as archive:
@@ -175,16 +176,12 @@ def test_a_place_that_cannot_be_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [True, False])
-def test_an_archive_of_an_older_version_is_brought_forward(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: bool
-) -> None:
+def test_an_archive_of_an_older_version_is_brought_forward(tmp_path: Path, write: bool) -> None:
     """Also by who only reads: an auditor has no source to extract from."""
-    with monkeypatch.context() as former:
-        former.setattr("azureml_replay.archive.archive.FORMAT_VERSION", 1)
-        Archive.create(tmp_path / "archive", SOURCE).close()
-
-    with Archive.open(tmp_path / "archive", write=write) as archive:
-        assert (archive.source, archive.studio(SOURCE)) == (SOURCE, None)
+    with Archive.open(unpacked(1, tmp_path / "archive"), write=write) as archive:
+        names = archive.source.name.split("/")
+        assert (archive.source, archive.studio(SOURCE)) == (azure_place(*names), None)
+        assert names[2] == "formats-source"
 
 
 @pytest.mark.parametrize("write", [True, False])

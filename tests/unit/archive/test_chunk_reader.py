@@ -9,9 +9,9 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import MOST_OPEN, OpenChunks
+from azureml_replay.azure.place import azure_place
 from azureml_replay.direct.requests import requests
 from azureml_replay.model import Points, Row, Run, RunDetails, RunId, Series, SeriesKey
-from azureml_replay.workspace.place import WorkspaceRef
 
 RUN = RunId("r")
 NAMES = ("accuracy", "loss", "rate")
@@ -26,7 +26,7 @@ def row(name: str, number: int) -> Row:
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
     """Three curves of 2,000 rows, each in ten chunks."""
-    with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         run = Run(id=RUN, experiment="e", status="Completed")
         archive.put_listed([run])
         archive.begin(RUN)

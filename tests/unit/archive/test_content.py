@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import KEPT, REDACTED, UNREAD
 from azureml_replay.archive.records import pack, unpack
+from azureml_replay.azure.place import azure_place
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
     ROWS_PER_CHUNK,
@@ -34,9 +35,8 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.redact import names_secret
-from azureml_replay.workspace.place import WorkspaceRef
 
-SOURCE = WorkspaceRef("sub", "group", "source")
+SOURCE = azure_place("sub", "group", "source")
 R1 = RunId("r1")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar")
 ACC = Series(key=SeriesKey("acc", "eval"), columns=(("acc", "Double"), ("n", "Int")))

@@ -11,6 +11,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT
 from azureml_replay.archive.receipts import State
+from azureml_replay.azure.place import azure_place
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
@@ -29,10 +30,10 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
 
-SOURCE = WorkspaceRef("sub", "group", "source")
+SOURCE = azure_place("sub", "group", "source")
 FAMILIES = 60
 CHILDREN = 4
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar", longest_text=0)
@@ -75,7 +76,7 @@ def _extract(archive: Archive, run: Run) -> None:
     archive.complete(run.id)
 
 
-def questions(archive: Archive, selection: Selection, target: WorkspaceRef | None = None) -> tuple[int, int]:
+def questions(archive: Archive, selection: Selection, target: Place | None = None) -> tuple[int, int]:
     """How many a plan of everything that is selected asks, and for how many runs."""
     asked: list[str] = []
     archive._db.set_trace_callback(asked.append)
@@ -96,7 +97,7 @@ def test_what_is_selected_is_asked_about_by_pages_too(archive: Archive) -> None:
 
 def test_what_a_target_says_of_runs_comes_by_pages_too(archive: Archive) -> None:
     """Its number; whether it has new ids, which runs have some, and which were created without their lender."""
-    target = WorkspaceRef("sub", "group", "asked")
+    target = azure_place("sub", "group", "asked")
     archive.ledger(target).bind({RunId("root-001"): RunId("new")})
 
     assert questions(archive, Selection(), target) == ((6 + 4) * 3 + 1, FAMILIES * (1 + CHILDREN))
@@ -104,7 +105,7 @@ def test_what_a_target_says_of_runs_comes_by_pages_too(archive: Archive) -> None
 
 def test_what_a_target_calls_runs_comes_with_them(archive: Archive) -> None:
     """Also those that a run names; of one that shows another's files, whether the target has it without them."""
-    target, other = WorkspaceRef("sub", "group", "new"), WorkspaceRef("sub", "group", "other")
+    target, other = azure_place("sub", "group", "new"), azure_place("sub", "group", "other")
     lent = [RunId(f"child-00{number}-2") for number in range(4)]
     archive.ledger(target).bind({RunId(name): RunId(f"new-{name}") for name in ("root-001", "child-001-0")})
     archive.ledger(target).mark_runs(RunItem.CREATE, dict.fromkeys([lent[1], lent[2]], b""), State.SENDING)

@@ -11,10 +11,10 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import ChunkItem, FileItem, Payload, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.azure.place import azure_place
 from azureml_replay.model import Finding, Omission, Points, Run, RunId, Series, SeriesKey
-from azureml_replay.workspace.place import WorkspaceRef
 
-SOURCE, ONE, TWO = (WorkspaceRef("sub", "group", name) for name in ("source", "one", "two"))
+SOURCE, ONE, TWO = (azure_place("sub", "group", name) for name in ("source", "one", "two"))
 R1, R2 = RunId("r1"), RunId("r2")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
 
@@ -84,7 +84,7 @@ def test_receipts_survive_and_name_their_target_whatever_its_case(tmp_path: Path
         archive.ledger(ONE).bind({R1: RunId("there")})
 
     with Archive.open(tmp_path / "a", write=False) as archive:
-        shouted = WorkspaceRef("SUB", "GROUP", "ONE")
+        shouted = azure_place("SUB", "GROUP", "ONE")
         assert archive.ledger(shouted).receipts(R1).keys() == {RunItem.CREATE}
         assert archive.ledger(shouted).target_id(R1) == "there"
         assert archive.ledger(TWO).target_id(R1) is None

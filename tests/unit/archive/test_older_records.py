@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.older_records import code_of, ties_of
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.azure.place import azure_place
 from azureml_replay.azure.wire.decode_ties import PROPERTIES, TAGS, job_code, tied
 from azureml_replay.azure.wire.fidelity import Fidelity, keys
 from azureml_replay.model import Run, RunId
@@ -21,11 +22,10 @@ from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.planning.plan import SHOWN, Step, plan
 from azureml_replay.selection import Selection
-from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.profile import TargetProfile
 
 HERE = Path(__file__).parent
-TARGET = WorkspaceRef("sub", "group", "new")
+TARGET = azure_place("sub", "group", "new")
 VALUE = st.none() | st.sampled_from(["", "r1", "dcid.r1", "dcid.", "x"])
 
 

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.model import (
     Artifact,
     AssetReference,
@@ -20,9 +21,8 @@ from azureml_replay.model import (
     RunId,
     StoredFile,
 )
-from azureml_replay.workspace.place import WorkspaceRef
 
-SOURCE = WorkspaceRef("sub", "group", "source")
+SOURCE = azure_place("sub", "group", "source")
 R1 = RunId("r1")
 SECRET = secrets.token_hex(20)
 URL = f"https://a.blob.core.windows.net/c/p?sv=1&sig={SECRET}&sp=r"

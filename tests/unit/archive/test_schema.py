@@ -15,8 +15,8 @@ import pytest
 
 from azureml_replay.archive import schema
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.model import Points, Run, RunId, Series, SeriesKey
-from azureml_replay.workspace.place import WorkspaceRef
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "concepts" / "archive-format.md").read_text()
 RELEASED: list[str] = [
@@ -32,6 +32,7 @@ RELEASED: list[str] = [
     "33462151529fbd78",
     "fc0d03d2e3efb221",
     "a72f3225830d8cc4",
+    "d89078535441d663",
 ]
 """Digest of every migration, without comments and spaces. A released one never changes: append another."""
 
@@ -40,7 +41,7 @@ RELEASED: list[str] = [
 def folder(tmp_path: Path) -> Path:
     one = Series(key=SeriesKey("loss"), columns=(("a", "Double"), ("b", "String")))
     other = Series(key=SeriesKey("other"), columns=(("c", "Int"),))
-    with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         archive.put_listed([Run(id=RunId("r1"), properties={"kept": "True"})])
         archive.select([RunId("r1")])
         archive.begin(RunId("r1"))

@@ -13,6 +13,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held
 from azureml_replay.azure.code import Code
 from azureml_replay.azure.config import AZURE
+from azureml_replay.azure.place import azure_place, resource_id
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage
@@ -22,11 +23,10 @@ from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.model import CodeReference, Run, RunDetails, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.progress import SILENT
-from azureml_replay.workspace.place import WorkspaceRef
 from unit.scripted import Patient, Said, Scripted, Tokens
 
-REF = WorkspaceRef("s", "g", "w")
-ASSET = f"{REF.arm_id}/codes/c/versions/1"
+REF = azure_place("s", "g", "w")
+ASSET = f"{resource_id(REF)}/codes/c/versions/1"
 TREE = {
     "name": "",
     "type": "Directory",
@@ -67,7 +67,7 @@ class Snapshots:
         self.transport = Scripted(*script)
         sender = Sender(self.transport, Tokens(), parallel=1, clock=Patient())
         arm = Arm(sender, AZURE, REF)
-        self._code = Code(arm, Storage(sender, arm, "scope"), "https://api.example", REF.arm_id, "scope")
+        self._code = Code(arm, Storage(sender, arm, "scope"), "https://api.example", resource_id(REF), "scope")
 
     def code(self, reference: CodeReference) -> Any:
         return self._code.pieces(reference)

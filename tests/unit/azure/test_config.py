@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.azure.config import AZURE, CLOUDS, CredentialChoice, without_comments, workspace_config
+from azureml_replay.azure.place import azure_place, resource_id
 from azureml_replay.errors import UserError
-from azureml_replay.workspace.place import WorkspaceRef
 
 NAMES = {"subscription_id": "sub-1", "resource_group": "group", "workspace_name": "ws"}
-REF = WorkspaceRef("sub-1", "group", "ws")
+REF = azure_place("sub-1", "group", "ws")
 
 
 def written(folder: Path, content: str | dict[str, Any]) -> Path:
@@ -39,7 +39,7 @@ def test_studios_file(tmp_path: Path) -> None:
     assert config.origin == str(path)
 
 
-@pytest.mark.parametrize("text", ["sub-1/group/ws", REF.arm_id, REF.arm_id.lower() + "/"])
+@pytest.mark.parametrize("text", ["sub-1/group/ws", resource_id(REF), resource_id(REF).lower() + "/"])
 def test_names_without_a_file(text: str) -> None:
     assert workspace_config(text).ref == REF
 

@@ -11,13 +11,13 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import FileItem, RunItem
 from azureml_replay.archive.receipts import State
+from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.three_way import BEGUN, Fate, Prefer, brings, editable, fates, kept, sent_now, without
 from azureml_replay.model import Editable, Location, Run, RunId, StoredFile
-from azureml_replay.workspace.place import WorkspaceRef
 
 RUN = Run(id=RunId("r"), status="Completed", description="d", tags={"t": "sent", "null": None})
 SENT = editable(RUN)
-ONE, TWO = (WorkspaceRef("sub", "group", name) for name in ("one", "two"))
+ONE, TWO = (azure_place("sub", "group", name) for name in ("one", "two"))
 
 
 def tagged(value: str | None) -> Run:
@@ -81,7 +81,7 @@ def test_the_state_is_remembered_when_it_is_sent() -> None:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
-    with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as made:
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as made:
         yield made
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import ChunkItem, Payload
 from azureml_replay.archive.receipts import State
+from azureml_replay.azure.place import azure_place
 from azureml_replay.direct.intents import Intents
 from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey
-from azureml_replay.workspace.place import WorkspaceRef
 
-SOURCE, TARGET = (WorkspaceRef("sub", "group", name) for name in ("source", "target"))
+SOURCE, TARGET = (azure_place("sub", "group", name) for name in ("source", "target"))
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
 NEW, BEGUN = RunId("new"), RunId("begun")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.cli import run
 from azureml_replay.exports import Format, export
 from azureml_replay.model import Run, RunId
-from azureml_replay.workspace.place import WorkspaceRef
 
 BROKEN = {"big": [2**70], "broken": "\ud800", "broken too": "a \udfff b", "emoji": "🚀"}
 
@@ -19,7 +19,7 @@ BROKEN = {"big": [2**70], "broken": "\ud800", "broken too": "a \udfff b", "emoji
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
     """An archive of a run with a whole number beyond 64 bits, and texts that are no Unicode."""
-    with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         archive.put_listed([Run(id=RunId("r1"), parameters=BROKEN)])
         archive.select([RunId("r1")])
         archive.begin(RunId("r1"))

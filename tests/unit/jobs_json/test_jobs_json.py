@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place, resource_id
 from azureml_replay.cli.legacy import was_extracted
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
@@ -39,9 +40,9 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
-SOURCE = WorkspaceRef("sub", "group", "source")
+SOURCE = azure_place("sub", "group", "source")
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar", schema_id="s1")
 TABLE = Series(key=SeriesKey("table", "space"), columns=(("a", "Double"), ("b", "String"), ("c", "Int")))
 EMPTY = Series(key=SeriesKey("empty"), columns=(("empty", "Double"),))
@@ -136,7 +137,7 @@ def a_family(folder: Path) -> Archive:
     return archive
 
 
-async def imported(path: Path, folder: Path, source: WorkspaceRef = SOURCE) -> Archive:
+async def imported(path: Path, folder: Path, source: Place = SOURCE) -> Archive:
     archive = Archive.create(folder, source)
     done = await import_jobs(JobsIndex(path), archive, None)
     assert done is not None
@@ -174,7 +175,7 @@ def test_the_fields_are_the_originals(tmp_path: Path) -> None:
         {"a": 1},
     )
     assert (parent["duration_seconds"], parent["start_time"]) == (1.0, "2020-09-13T12:26:40.0000007+00:00")
-    assert parent["id"] == f"{SOURCE.arm_id}/jobs/parent"
+    assert parent["id"] == f"{resource_id(SOURCE)}/jobs/parent"
     assert (child["parent_job_name"], child["experiment_name"], child["status"]) == ("parent", "cats", "Failed")
     assert child["mlflow_metrics"] == {"loss": "NaN"}
     assert child["mlflow_artifact_paths"] == sorted(file.path for file in FILES)
@@ -289,7 +290,7 @@ def original(name: str, **fields: object) -> dict[str, Any]:
     """An entry as the original tool wrote it: every field, most of them null."""
     known = {
         "name": name,
-        "id": f"{SOURCE.arm_id}/jobs/{name}",
+        "id": f"{resource_id(SOURCE)}/jobs/{name}",
         "display_name": name,
         "job_type": "command",
         "status": "Completed",
@@ -437,11 +438,11 @@ def cut_off() -> None:
 
 def test_the_source_is_in_the_ids(tmp_path: Path) -> None:
     """Whatever their case; where they disagree or say nothing, --source must."""
-    loud = original("b", id=f"{SOURCE.arm_id.upper()}/jobs/b")
-    assert JobsIndex(saved(tmp_path, original("a"), loud)).source().same_as(SOURCE)
+    loud = original("b", id=f"{resource_id(SOURCE).upper()}/jobs/b")
+    assert JobsIndex(saved(tmp_path, original("a"), loud)).source() == SOURCE
 
-    other = WorkspaceRef("sub", "group", "elsewhere")
-    for jobs in ([original("a", id=None)], [original("a"), original("b", id=f"{other.arm_id}/jobs/b")]):
+    other = azure_place("sub", "group", "elsewhere")
+    for jobs in ([original("a", id=None)], [original("a"), original("b", id=f"{resource_id(other)}/jobs/b")]):
         with pytest.raises(UserError, match="--source"):
             JobsIndex(saved(tmp_path, *jobs)).source()
 

@@ -8,6 +8,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.imports import Imported
+from azureml_replay.azure.place import azure_place
 from azureml_replay.cli.legacy import archive_beside, refuse_imported, was_extracted
 from azureml_replay.errors import UserError
 from azureml_replay.jobs_json.symptoms import (
@@ -21,7 +22,6 @@ from azureml_replay.jobs_json.symptoms import (
 )
 from azureml_replay.progress import SILENT
 from azureml_replay.selection import Selection
-from azureml_replay.workspace.place import WorkspaceRef
 
 
 class Heard:
@@ -80,7 +80,7 @@ def test_an_imported_archive_is_not_taken_for_an_extracted_one(tmp_path: Path) -
     folder = archive_beside(tmp_path / "jobs.json")
     refuse_imported(folder)
     assert not was_extracted(folder)
-    with Archive.create(folder, WorkspaceRef("s", "g", "w")) as archive:
+    with Archive.create(folder, azure_place("s", "g", "w")) as archive:
         assert was_extracted(folder)
         archive.mark_imported(Imported("old/jobs.json", b"", files=False))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
+from azureml_replay.azure.place import azure_place
 from azureml_replay.azure.wire.decode_ties import tied
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
@@ -35,10 +36,10 @@ from azureml_replay.planning.history import History
 from azureml_replay.planning.plan import Step, plan, with_owners_contents, without_lender
 from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 
-SOURCE = WorkspaceRef("sub", "group", "old")
+SOURCE = azure_place("sub", "group", "old")
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Memory:
     """An archive's reading half, in memory: planning is pure, so this is all it needs."""
 
     held: list[RunDetails]
-    source: WorkspaceRef = SOURCE
+    source: Place = SOURCE
     jobs: dict[RunId, Job] = field(default_factory=dict)
     logged: dict[RunId, list[tuple[Series, int]]] = field(default_factory=dict)
     files: dict[RunId, tuple[int, int]] = field(default_factory=dict)
@@ -69,11 +70,11 @@ class Memory:
             above = {run.id for run in level}
             level = [one.run for one in self.held if one.run.parent in above]
 
-    def histories(self, roots: Iterable[RunId] | None = None, target: WorkspaceRef | None = None) -> Iterator[History]:
+    def histories(self, roots: Iterable[RunId] | None = None, target: Place | None = None) -> Iterator[History]:
         units = self.units() if roots is None else roots
         return (self._history(root, run.id) for root in units for run in self.unit(root))
 
-    def history(self, run: RunId, target: WorkspaceRef | None = None) -> History | None:
+    def history(self, run: RunId, target: Place | None = None) -> History | None:
         return self._history(run, run) if self.details(run) else None
 
     def _history(self, unit: RunId, run: RunId) -> History:
@@ -199,7 +200,7 @@ def test_lineage_stands_on_every_run() -> None:
 
     assert step.run.tags[lineage.TAG] == "r1"
     assert json.loads(step.run.properties[lineage.PROPERTY] or "") == {
-        "workspace": SOURCE.arm_id,
+        "workspace": SOURCE.key,
         "run": "r1",
         "type": "azureml.StepRun",
         "created": "2024-01-02T03:04:05.1234567+00:00",

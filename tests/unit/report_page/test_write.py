@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import Location, Row, RunId, Series, SeriesKey, StoredFile
@@ -23,7 +24,6 @@ from azureml_replay.report_page import write as writing
 from azureml_replay.report_page.blocks import Numbers, block
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Curve, Line
-from azureml_replay.workspace.place import WorkspaceRef
 from report.archives import BEGIN, PLANTED, SECOND, SOURCE, TARGET, a_run, curve, differ, migrated, put, scalar
 
 
@@ -163,7 +163,7 @@ def test_a_picture_is_shown_where_the_archive_holds_it(tmp_path: Path) -> None:
 
 def test_which_target_must_be_clear(tmp_path: Path) -> None:
     """Two targets: one has to be named; a third one, to which nothing was written, is refused by name."""
-    other, third = WorkspaceRef("s", "g", "other"), WorkspaceRef("s", "g", "third")
+    other, third = azure_place("s", "g", "other"), azure_place("s", "g", "third")
     with Archive.open(migrated(tmp_path / "archive")) as archive:
         archive.ledger(other).verified(PLANTED)
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from azureml_replay.azure.config import Cloud
+from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.sending.sender import Sender, Service
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, decode_storage
@@ -15,7 +16,7 @@ from azureml_replay.azure.wire.reader import Document
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.model import Job
 from azureml_replay.workspace.examined import JobSeen, StoreSeen
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 API_VERSION = "2024-04-01"
 """The newest that was recorded; the fields of a job follow the version asked for (responses.md 1.2)."""
@@ -34,7 +35,7 @@ class DataPlane:
 class Arm:
     """What one workspace's resource provider answers."""
 
-    def __init__(self, sender: Sender, cloud: Cloud, ref: WorkspaceRef) -> None:
+    def __init__(self, sender: Sender, cloud: Cloud, ref: Place) -> None:
         """Nothing is asked yet."""
         self._sender = sender
         self._cloud = cloud
@@ -122,7 +123,7 @@ class Arm:
         return pages(ask)
 
     def _url(self, below: str, query: str = "") -> str:
-        return f"{self._cloud.arm}{quote(self._ref.arm_id)}{below}?api-version={API_VERSION}{query}"
+        return f"{self._cloud.arm}{quote(resource_id(self._ref))}{below}?api-version={API_VERSION}{query}"
 
     async def _get(self, url: str) -> Any:  # noqa: ANN401 decode.py gives it a type
         if urlsplit(url).netloc != urlsplit(self._cloud.arm).netloc:  # our token goes to no other host

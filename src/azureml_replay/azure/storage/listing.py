@@ -16,7 +16,7 @@ from azureml_replay.azure.wire.places import (
 )
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.model import Artifact, RunId, StoredFile
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.source import Shelf
 
 RUNS_PER_PAGE = 125
@@ -26,7 +26,7 @@ RUNS_PER_PAGE = 125
 class StoredListing:
     """See `source.StoredFiles`. A whole listing is too long for memory: it lies on the shelf, by container."""
 
-    def __init__(self, storage: Storage, ref: WorkspaceRef, shelf: Shelf, *, whole: bool) -> None:
+    def __init__(self, storage: Storage, ref: Place, shelf: Shelf, *, whole: bool) -> None:
         """Nothing is asked yet."""
         self.whole = whole
         self._storage, self._ref, self._shelf = storage, ref, shelf
@@ -35,7 +35,7 @@ class StoredListing:
     async def begun(
         cls,
         storage: Storage,
-        ref: WorkspaceRef,
+        ref: Place,
         shelf: Shelf,
         *,
         wanted: int,

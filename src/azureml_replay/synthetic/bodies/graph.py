@@ -25,7 +25,7 @@ COMMAND = f"python -m {MODULE} --root ${{{{inputs.root}}}} --key ${{{{inputs.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class JobPlace:
     """Where a tree is to run, as ids of the target."""
 
     workspace: str
@@ -64,7 +64,7 @@ class Submission:
     body: Body
 
 
-def submission(tree: Tree, place: Place, root_uri: str) -> Submission:
+def submission(tree: Tree, place: JobPlace, root_uri: str) -> Submission:
     """The bodies of a tree whose files are staged under `root_uri`, `azureml://datastores/…/paths/…/`.
 
     Raises IntegrityError where the validator finds something: that is a bug of ours.
@@ -82,7 +82,7 @@ def submission(tree: Tree, place: Place, root_uri: str) -> Submission:
     return whole
 
 
-def step_component(name: str, version: str, place: Place, digest: str) -> Body:
+def step_component(name: str, version: str, place: JobPlace, digest: str) -> Body:
     """`PUT {workspace}/components/{name}/versions/{version}`. `digest` names the step's code: a drift shows."""
     environment = place.environment if "://" in place.environment else f"azureml:{place.environment}"
     spec = {
@@ -114,7 +114,7 @@ def step_component(name: str, version: str, place: Place, digest: str) -> Body:
     }
 
 
-def _command_job(tree: Tree, place: Place, root_uri: str) -> Body:
+def _command_job(tree: Tree, place: JobPlace, root_uri: str) -> Body:
     (node,) = tree.nodes
     return {
         "properties": {
@@ -131,7 +131,7 @@ def _command_job(tree: Tree, place: Place, root_uri: str) -> Body:
     }
 
 
-def _pipeline_job(tree: Tree, place: Place, root_uri: str, ports: Ports, graphs: dict[str, Graph]) -> Body:
+def _pipeline_job(tree: Tree, place: JobPlace, root_uri: str, ports: Ports, graphs: dict[str, Graph]) -> Body:
     return {
         "properties": {
             **_job(tree, "Pipeline"),
@@ -166,7 +166,7 @@ def _root(uri: str) -> Body:
     return {"jobInputType": "uri_folder", "uri": uri, "mode": "ReadOnlyMount"}
 
 
-def _node(node: Node, place: Place, ports: Ports, graphs: dict[str, Graph]) -> Body:
+def _node(node: Node, place: JobPlace, ports: Ports, graphs: dict[str, Graph]) -> Body:
     """Tags are not sent: those of nested nodes would be part of the shape, and the step sets them all the same."""
     grouped = node.kind == "group"
     inputs = {ROOT: "${{parent.inputs.root}}", **({} if grouped else {KEY: node.key}), **ports.inputs(node)}
@@ -186,7 +186,7 @@ def _literal(value: str) -> Body:
     return {"type": "literal", "value": value}
 
 
-def _registered(group: Node, place: Place, ports: Ports, graphs: dict[str, Graph]) -> str:
+def _registered(group: Node, place: JobPlace, ports: Ports, graphs: dict[str, Graph]) -> str:
     """The ARM id under which the group's graph is to be found, after adding it to `graphs`."""
     folder = {"type": "uri_folder"}
     spec = {

@@ -10,6 +10,7 @@ from azureml_replay import json_text
 from azureml_replay.archive.items import GraphItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.azure.place import resource_id
 from azureml_replay.model import RunId
 from azureml_replay.synthetic.bodies.graph import Body, Graph
 from azureml_replay.workspace.jobs import Submitter
@@ -48,7 +49,7 @@ class Graphs:
 
     def _path(self, arm_id: str) -> str:
         """Below the workspace. ARM does not promise to keep the case of the id's first part."""
-        return arm_id[len(self.ledger.target.arm_id) + 1 :]
+        return arm_id[len(resource_id(self.ledger.target)) + 1 :]
 
 
 def renamed(body: Body, known: Mapping[str, str]) -> Body:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from azureml_replay import json_text
+from azureml_replay.azure.place import resource_id
 from azureml_replay.errors import UserError
 from azureml_replay.synthetic.bodies import shipped
-from azureml_replay.synthetic.bodies.graph import Place, step_component
+from azureml_replay.synthetic.bodies.graph import JobPlace, step_component
 from azureml_replay.workspace.jobs import STAGING_STORE, Submitter
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.put_files import NewFile
 
 SERVERLESS = "serverless"
@@ -21,16 +22,16 @@ NAME = "azureml_replay_step"
 _NAMED = re.compile(r"(?:azureml:)?([\w.-]+):([\w.-]+)")
 
 
-async def place_for(submitter: Submitter, workspace: WorkspaceRef, *, compute: str, environment: str) -> Place:
+async def place_for(submitter: Submitter, workspace: Place, *, compute: str, environment: str) -> JobPlace:
     """Where trees can run. Registers what is not there: one GET where all is. Repeatable. Raises UserError."""
     if compute != SERVERLESS and await submitter.registered(f"computes/{compute}") is None:
         raise UserError(f"--compute {compute}: the target has no such compute; `{SERVERLESS}` needs none")
     version = shipped.version()
-    where = Place(
-        workspace=workspace.arm_id,
+    where = JobPlace(
+        workspace=resource_id(workspace),
         compute=compute,
         datastore=STAGING_STORE,
-        code=f"{workspace.arm_id}/codes/{NAME}/versions/{version}",
+        code=f"{resource_id(workspace)}/codes/{NAME}/versions/{version}",
         environment=await _environment(submitter, workspace, environment),
     )
     whole = step_component(NAME, "", where, "")  # its code is named by its own digest
@@ -39,10 +40,10 @@ async def place_for(submitter: Submitter, workspace: WorkspaceRef, *, compute: s
     if await submitter.registered(path) is None:
         await _register_code(submitter, version)
         await submitter.register(path, step_component(NAME, digest, where, digest))
-    return replace(where, component=f"{workspace.arm_id}/{path}")
+    return replace(where, component=f"{resource_id(workspace)}/{path}")
 
 
-async def _environment(submitter: Submitter, workspace: WorkspaceRef, text: str) -> str:
+async def _environment(submitter: Submitter, workspace: Place, text: str) -> str:
     """A registry's or this workspace's environment, or an image, which is registered as it is: nothing is built."""
     if text.startswith(("azureml://", "/subscriptions/")):
         return text
@@ -51,13 +52,13 @@ async def _environment(submitter: Submitter, workspace: WorkspaceRef, text: str)
         path = f"environments/{named[1]}/versions/{named[2]}"
         if await submitter.registered(path) is None:
             raise UserError(f"--environment {text}: the target has none of that name; an image is HOST/IMAGE:TAG")
-        return f"{workspace.arm_id}/{path}"
+        return f"{resource_id(workspace)}/{path}"
     if "/" not in text:
         raise UserError(f"--environment {text}: expected NAME:VERSION, azureml://registries/..., or HOST/IMAGE:TAG")
     path = f"environments/{NAME}/versions/{_digest(text)}"
     if await submitter.registered(path) is None:
         await submitter.register(path, _resource({"image": text}))
-    return f"{workspace.arm_id}/{path}"
+    return f"{resource_id(workspace)}/{path}"
 
 
 async def _register_code(submitter: Submitter, version: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from azureml_replay.model import RunId
 from azureml_replay.workspace.limits import DOCUMENTED
-from azureml_replay.workspace.place import WorkspaceRef
+from azureml_replay.workspace.place import Place
 
 SLUG = re.compile(r"[a-z_][a-z0-9_]{0,59}")
 """azure-ai-ml's loaders take `^[a-z_][a-z\\d_]*$` as a node's key (is_valid_node_name); the length is ours."""
@@ -40,13 +40,13 @@ def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     return found
 
 
-def job_name(run: RunId, source: WorkspaceRef) -> str:
+def job_name(run: RunId, source: Place) -> str:
     """The original's own, unless that is no job's name: runs that MLflow made may be called otherwise."""
     return run if _JOB.fullmatch(run) else fallback_name(run, source)
 
 
-def fallback_name(run: RunId, source: WorkspaceRef) -> str:
+def fallback_name(run: RunId, source: Place) -> str:
     """The job's name where the original's is taken: `{run}-r{8 hex digits}` of source workspace and run."""
-    digest = hashlib.sha256(f"{source.arm_id.lower()}/{run}".encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{source.key}/{run}".encode()).hexdigest()[:8]
     plain = re.sub(r"[^a-zA-Z0-9_-]", "-", run).lstrip("-_") or "run"
     return f"{plain[: DOCUMENTED.run_id - 10]}-r{digest}"

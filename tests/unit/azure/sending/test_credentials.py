@@ -15,12 +15,12 @@ from azure.identity.aio import (
 )
 
 from azureml_replay.azure.config import CredentialChoice, CredentialKind, WorkspaceConfig
+from azureml_replay.azure.place import azure_place
 from azureml_replay.azure.sending.credentials import credential_for
 from azureml_replay.errors import UserError
-from azureml_replay.workspace.place import WorkspaceRef
 from unit.scripted import Scripted
 
-REF = WorkspaceRef("s", "g", "w")
+REF = azure_place("s", "g", "w")
 TENANT = "6e0f2c1a-0000-4000-8000-000000000001"
 
 

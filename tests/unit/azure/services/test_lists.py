@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from azureml_replay.azure.config import AZURE
+from azureml_replay.azure.place import azure_place, resource_id
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.services.history import RunHistory
@@ -14,12 +15,11 @@ from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire.decode import Page
 from azureml_replay.errors import NotFound, Rejected, Unavailable
 from azureml_replay.model import Run, RunId, Series, SeriesKey
-from azureml_replay.workspace.place import WorkspaceRef
 from unit.scripted import Patient, Said, Scripted, Tokens
 
-REF = WorkspaceRef("s", "g", "w")
+REF = azure_place("s", "g", "w")
 API = "https://westeurope.api.example"
-NEXT = f"{AZURE.arm}{REF.arm_id}/jobs?api-version=2024-04-01&$skipToken=a%2fb%3d%3d"
+NEXT = f"{AZURE.arm}{resource_id(REF)}/jobs?api-version=2024-04-01&$skipToken=a%2fb%3d%3d"
 
 
 def said(document: object) -> Said:
@@ -32,11 +32,11 @@ def arm(transport: Scripted) -> Arm:
 
 def history(transport: Scripted) -> RunHistory:
     sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
-    return RunHistory(sender, API, Arm(sender, AZURE, REF), REF.arm_id, "scope")
+    return RunHistory(sender, API, Arm(sender, AZURE, REF), resource_id(REF), "scope")
 
 
 def metrics(transport: Scripted) -> MetricService:
-    return MetricService(Sender(transport, Tokens(), parallel=1, clock=Patient()), API, REF.arm_id, "scope")
+    return MetricService(Sender(transport, Tokens(), parallel=1, clock=Patient()), API, resource_id(REF), "scope")
 
 
 async def test_a_next_link_is_followed_byte_for_byte() -> None:

@@ -6,18 +6,18 @@ import orjson
 import pytest
 
 from azureml_replay.azure.config import AZURE
+from azureml_replay.azure.place import azure_place, resource_id
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.model import RunId
-from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused
 from unit.scripted import Patient, Said, Scripted, Tokens
 
-REF = WorkspaceRef("s", "g", "w")
+REF = azure_place("s", "g", "w")
 FIRST = "https://account.blob.core.windows.net/c/ExperimentRun/dcid.r/f?first"
 SECOND = "https://account.blob.core.windows.net/c/ExperimentRun/dcid.r/f?second"
 ENTRY = Said(200, orjson.dumps({"artifactContentInformation": {"f": {"contentUri": FIRST}}}))
@@ -29,7 +29,7 @@ async def put(*script: Said) -> tuple[Outcome, list[str]]:
     transport = Scripted(*script)
     sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
     storage = Storage(sender, Arm(sender, AZURE, REF), "scope")
-    files = Files(ArtifactIndex(sender, "https://api.example", REF.arm_id, "scope"), storage)
+    files = Files(ArtifactIndex(sender, "https://api.example", resource_id(REF), "scope"), storage)
     outcomes = await files.put("e", RunId("r"), [NewFile(path="f", data=b"x")])
     return outcomes["f"], [request.url for request in transport.requests]
 

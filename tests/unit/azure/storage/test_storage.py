@@ -8,12 +8,12 @@ import orjson
 import pytest
 
 from azureml_replay.azure.config import AZURE
+from azureml_replay.azure.place import azure_place
 from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire.decode_storage import NO_KEYS
 from azureml_replay.model import Location
-from azureml_replay.workspace.place import WorkspaceRef
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 STORE = {
@@ -33,7 +33,7 @@ def storage(*script: Said) -> tuple[Storage, Scripted]:
     secret = {"secretsType": "AccountKey", "key": key()}
     transport = Scripted(Said(200, orjson.dumps(STORE)), Said(200, orjson.dumps(secret)), *script)
     sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
-    return Storage(sender, Arm(sender, AZURE, WorkspaceRef("s", "g", "w")), "scope"), transport
+    return Storage(sender, Arm(sender, AZURE, azure_place("s", "g", "w")), "scope"), transport
 
 
 async def test_the_login_opens_what_the_key_does_not() -> None:

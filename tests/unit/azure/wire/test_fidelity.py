@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azureml_replay.azure.place import azure_place
 from azureml_replay.azure.wire import decode, decode_metrics, encode
 from azureml_replay.azure.wire.fidelity import TABLE, Fidelity, keys, page
 from azureml_replay.comparison.runs import CARRIED
@@ -24,7 +25,6 @@ from azureml_replay.planning import lineage
 from azureml_replay.planning.made_files import job_document
 from azureml_replay.planning.plan import plan_unit
 from azureml_replay.workspace.limits import DOCUMENTED
-from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.profile import TargetProfile
 from unit.families import Family
 
@@ -247,7 +247,7 @@ def test_carried_in_the_table_is_carried_by_the_model() -> None:
 
 def test_lineage_holds_what_the_table_says() -> None:
     """Type, creation and creator."""
-    facts = lineage.lineage_of(full(), WorkspaceRef("sub", "group", "old"))
+    facts = lineage.lineage_of(full(), azure_place("sub", "group", "old"))
 
     assert keys("Run", Fidelity.LINEAGE) == {"runType", "createdUtc", "createdBy"}
     assert {facts["type"], facts["created"], facts["creator"]} == {"azureml.scriptrun", str(Instant(0)), "Ada"}

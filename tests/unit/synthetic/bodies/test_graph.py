@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Json
-from azureml_replay.synthetic.bodies.graph import Place, Submission, step_component, submission
+from azureml_replay.synthetic.bodies.graph import JobPlace, Submission, step_component, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs
 from azureml_replay.synthetic.bodies.register import place_for
 from azureml_replay.synthetic.bodies.validation import problems_of
 from azureml_replay.synthetic.tree.nodes import Node, Tree
-from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.put_files import PutFile
 from unit.families import Family, a_pipeline, a_run, output
 
-PLACE = Place(
+PLACE = JobPlace(
     workspace="/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w",
     compute="cpu-cluster",
     datastore="workspaceblobstore",
@@ -248,8 +248,8 @@ class Workspace:
 async def test_trees_that_are_submitted_side_by_side_register_a_shape_once(tmp_path: Path) -> None:
     """Eight are under way at a time, and pipelines of one history tend to look alike."""
     graph, there = sent(thousand()).graphs[0], Workspace()
-    with Archive.create(tmp_path / "archive", WorkspaceRef("s", "g", "source")) as archive:
-        graphs = Graphs(archive.ledger(WorkspaceRef("s", "g", "w")), there)  # type: ignore[arg-type]  # two methods are asked
+    with Archive.create(tmp_path / "archive", azure_place("s", "g", "source")) as archive:
+        graphs = Graphs(archive.ledger(azure_place("s", "g", "w")), there)  # type: ignore[arg-type]  # two methods are asked
 
         ids = await asyncio.gather(*(graphs.id_of(graph, {}) for _ in range(8)))
 
@@ -259,7 +259,7 @@ async def test_trees_that_are_submitted_side_by_side_register_a_shape_once(tmp_p
 
 async def test_another_step_component_has_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registered version never changes: one with other ports, or another command, must not be taken for it."""
-    there, where = Workspace(), WorkspaceRef("s", "g", "w")
+    there, where = Workspace(), azure_place("s", "g", "w")
     asking = {"compute": "serverless", "environment": "azureml://registries/azureml/environments/e/versions/1"}
     first = await place_for(there, where, **asking)  # type: ignore[arg-type]  # four methods are asked
     assert await place_for(there, where, **asking) == first  # type: ignore[arg-type]

@@ -16,14 +16,14 @@ from azure.ai.ml.entities import (
     PipelineJobSettings,
 )
 
-from azureml_replay.synthetic.bodies.graph import COMMAND, Place, Submission, step_component, submission
+from azureml_replay.synthetic.bodies.graph import COMMAND, JobPlace, Submission, step_component, submission
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.ports import UP_PORTS
 from unit.families import Family, a_run, output
 from unit.sdk import WORKSPACE, client
 
 ROOT_URI = "azureml://datastores/workspaceblobstore/paths/replay/p/"
-PLACE = Place(
+PLACE = JobPlace(
     workspace=WORKSPACE,
     compute="serverless",
     datastore="workspaceblobstore",
@@ -168,7 +168,7 @@ def test_a_nested_pipeline_is_what_the_classes_send() -> None:
 def test_a_command_job_is_what_the_classes_send(compute: str) -> None:
     """One that stands alone. Validation would ask for the cluster; skipping it changes no body."""
     tree = Family([a_run("r1", display_name="Solo")]).tree()
-    place = Place(**{**{name: getattr(PLACE, name) for name in Place.__slots__}, "compute": compute})
+    place = JobPlace(**{**{name: getattr(PLACE, name) for name in JobPlace.__slots__}, "compute": compute})
     ml, recorder = client()
     job = command(
         name="r1",

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.model import Artifact, Location, Omission, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step, plan_unit
@@ -23,7 +24,6 @@ from azureml_replay.synthetic.staging.documents import METRICS_FILE, documents
 from azureml_replay.synthetic.staging.manifest import FILES_FILE, encoded, layout, manifest, point_parts
 from azureml_replay.synthetic.staging.paths import Places, place_of, refusal
 from azureml_replay.synthetic.tree.nodes import Node
-from azureml_replay.workspace.place import WorkspaceRef
 from azureml_replay.workspace.put_files import HeldFile, NewFile
 
 RUN = RunId("original")
@@ -291,7 +291,7 @@ def test_a_name_whose_columns_change_midway_is_logged_once_and_as_what_it_was(tm
     """Doubles and whole numbers are points, each once; the row of two columns goes into the file, and nowhere else."""
     shapes = [("loss", "Double")], [("loss", "Double"), ("lr", "Double")], [("loss", "Int")]
     rows: list[tuple[float, ...]] = [(0.5,), (0.25, 0.1), (3,)]
-    with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         archive.put_listed([Run(id=RUN)])
         archive.select([RUN])
         archive.begin(RUN)

@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azureml_replay.azure.place import azure_place
 from azureml_replay.instants import Instant
 from azureml_replay.model import Json, Omission, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.fit import OVERFLOW_FILE
-from azureml_replay.synthetic.bodies.graph import Place, submission
+from azureml_replay.synthetic.bodies.graph import JobPlace, submission
 from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.synthetic.tree.grow import NO_NODE, SyntheticOptions
 from azureml_replay.synthetic.tree.names import SLUG, fallback_name, slug, unique
 from azureml_replay.synthetic.tree.nodes import RUN, Tree
 from azureml_replay.synthetic.tree.ports import UP_PORTS
 from azureml_replay.synthetic.tree.trials import TrialChoice
-from azureml_replay.workspace.place import WorkspaceRef
 from unit.families import SOURCE, Family, a_pipeline, a_run, keys, node, output
 
-PLACE = Place(workspace="/w", compute="serverless", datastore="d", code="/c", environment="/e", component="/s")
+PLACE = JobPlace(workspace="/w", compute="serverless", datastore="d", code="/c", environment="/e", component="/s")
 
 
 def waits(tree: Tree) -> dict[str, tuple[str, ...]]:
@@ -99,9 +99,9 @@ def test_a_slug_is_a_slug_of_itself() -> None:
 
 def test_the_fallback_name_depends_on_the_workspace_and_fits() -> None:
     """Two sources may hold a run of the same name."""
-    other = WorkspaceRef("sub", "group", "other")
+    other = azure_place("sub", "group", "other")
 
-    assert fallback_name(RunId("r"), SOURCE) == fallback_name(RunId("r"), WorkspaceRef("SUB", "Group", "OLD"))
+    assert fallback_name(RunId("r"), SOURCE) == fallback_name(RunId("r"), azure_place("SUB", "Group", "OLD"))
     assert fallback_name(RunId("r"), SOURCE) != fallback_name(RunId("r"), other)
     assert len(fallback_name(RunId("r" * 255), SOURCE)) == 255
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.cli import run
 from azureml_replay.model import Artifact, Location, Points, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.summary import SECONDS_PER_CONTAINER, DryRun
-from azureml_replay.workspace.place import WorkspaceRef
 from unit.families import Family, a_run, two_steps_and_a_nested_one
 
 
@@ -56,7 +56,7 @@ def test_what_jobs_will_not_have_is_told_beforehand(
     one = RunId("r1")
     table = Series(key=SeriesKey("table"), columns=(("x", "Double"), ("y", "Double")))
     places = [Location("store", path) for path in ("outputs/../x", "outputs//x", "outputs/fits")]
-    with Archive.create(tmp_path / "archive", WorkspaceRef("sub", "group", "source")) as archive:
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         archive.put_listed([a_run("r1")])
         archive.select([one])
         archive.begin(one)

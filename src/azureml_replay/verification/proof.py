@@ -27,7 +27,7 @@ class _Record:
 
 
 @dataclass(slots=True)
-class Tally:
+class Proof:
     """One verification's sums. Both ways of replaying are compared into the same one."""
 
     archive: Archive
