@@ -81,7 +81,7 @@ class ReadExamination:
     def _archived_experiments(self) -> Seen:
         unlisted = sorted({job.experiment for job in self.jobs if job.experiment} - self.experiments.keys())
         if unlisted:
-            todo = "extract finds those that the job list has a job of; restore an archived one that holds MLflow runs alone"
+            todo = "extract finds those that have a listed job; restore an archived one that holds MLflow runs alone"
             seen = f"the list leaves out {len(unlisted)} experiments of listed jobs, {unlisted[0]} among them"
             return Seen(seen, Outcome.WARNING, todo)
         if any(one.archived for one in self.experiments.values()):
