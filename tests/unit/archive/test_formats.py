@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_experiment, of_file
+from azureml_replay.archive.digests import of_ending, of_experiment, of_file, of_run, of_whole
 from azureml_replay.archive.items import ChunkItem, ExperimentItem, FileItem, RunItem, written
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.schema import FORMAT_VERSION
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import SeriesKey
 from azureml_replay.planning.experiments import OWNER
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.plan import plan
+from azureml_replay.selection import Selection
+from azureml_replay.target.profile import known_profile
 from old_archives import NUMBERS, unpacked
 
 each_format = pytest.mark.parametrize("number", NUMBERS)
@@ -113,6 +117,22 @@ def test_receipts_know_what_was_sent(number: int, tmp_path: Path) -> None:
         done = ledger.progress()
         assert (done.created, done.finished, done.verified, done.with_findings) == (3, 3, 3, 1)
         assert (done.points, done.files, done.unsettled, done.refused) == (330, 4, 0, 0)
+
+
+@pytest.mark.parametrize("number", [one for one in NUMBERS if one >= RENEWED])
+def test_what_was_sent_is_known_by_what_is_planned_now(number: int, tmp_path: Path) -> None:
+    """Whatever a run has gained since: fails where a change of a form, or of planning, makes replays ask anew."""
+    archive, ledger = opened(number, tmp_path)
+    with archive:
+        steps = list(plan(archive, Selection(), FileChoice(), known_profile(ledger)))
+        for step in steps:
+            whole = of_whole(
+                step.run, generation=archive.generation(step.source), own_files=step.own_files, files=step.files
+            )
+            assert ledger.has_sent(step.source, RunItem.CREATE, of_run(step.run))
+            assert ledger.has_sent(step.source, RunItem.FINISH, of_ending(step.run))
+            assert ledger.has_sent(step.source, RunItem.WHOLE, whole)
+        assert len(steps) == 3
 
 
 def test_counting_what_reached_a_target_reads_no_content(tmp_path: Path) -> None:
