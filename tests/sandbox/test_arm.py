@@ -372,13 +372,13 @@ def test_a_compute_that_is_not_there_has_an_empty_answer(plane: Plane) -> None:
 
 
 def test_assets_are_read_as_they_are_stored(plane: Plane, world: World, home: Workspace) -> None:
-    """One, its versions, its container."""
+    """One, its versions newest first, its container."""
     for version in ("1", "2"):
         world.assets.put(home.guid, "environments", "e", {"name": version}, version=version)
     world.assets.put(home.guid, "environments", "e", {"name": "e"})
 
     assert plane.arm("/environments/e/versions/2") == {"name": "2"}
-    assert plane.arm("/environments/e/versions") == {"value": [{"name": "1"}, {"name": "2"}]}
+    assert plane.arm("/environments/e/versions") == {"value": [{"name": "2"}, {"name": "1"}]}
     assert plane.arm("/environments") == {"value": [{"name": "e"}]}
 
 

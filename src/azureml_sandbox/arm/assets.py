@@ -173,7 +173,7 @@ def _put(call: Call, kind: Kind, name: str, version: str, properties: Document) 
 
 
 def _container(call: Call, kind: Kind, name: str, version: str) -> Document:
-    following = str(int(version) + 1) if version.isdecimal() else None
+    following = str(int(version) + 1) if version.isdecimal() else None  # a component's is a time, when it is read
     unset: Document = {"description": None, "tags": {}, "properties": {}, "isArchived": False}
     return {
         "id": f"{call.workspace.arm_id}/{kind}/{name}",

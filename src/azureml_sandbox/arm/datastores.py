@@ -12,7 +12,7 @@ from azureml_sandbox.protocol import bodies, errors
 from azureml_sandbox.protocol.bodies import arm_answer
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.route import Call, Spoken
-from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Workspace
+from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, Document, Listing, Workspace
 
 _PAGE = 30
 _SAS_PERMISSIONS = "rwdlac"
@@ -75,7 +75,7 @@ def _all(call: Call) -> list[Document]:
     credentials = "None" if "no-shared-keys" in strict(call) else "AccountKey"
     own = [_own(call.workspace, *each, credentials) for each in call.workspace.containers.items()]
     names = {document["name"] for document in own}
-    loaded = call.world.assets.page(call.workspace.guid, "datastores", limit=1000)
+    loaded = call.world.assets.page(call.workspace.guid, "datastores", Listing(limit=1000))
     return own + [document for _, document in loaded if document["name"] not in names]
 
 

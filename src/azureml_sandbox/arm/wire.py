@@ -68,7 +68,8 @@ def linked(call: Call, items: Sequence[Document], following: str | None) -> Docu
 
 
 def _next_link(request: Request, following: str) -> str:
-    query = [part for part in request.url.query.split("&") if part and unquote(part.partition("=")[0]) != _SKIP]
+    asked = request.url.query.replace("%20", "+")  # `$orderBy=createdtime+desc` (recorded)
+    query = [part for part in asked.split("&") if part and unquote(part.partition("=")[0]) != _SKIP]
     escaped = quote(following, safe="")
     for escape in ("%2B", "%2F", "%3D"):
         escaped = escaped.replace(escape, escape.lower())

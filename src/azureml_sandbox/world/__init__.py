@@ -28,7 +28,7 @@ from azureml_sandbox.world.database import Database, Document
 from azureml_sandbox.world.experiments import Experiments, View
 from azureml_sandbox.world.late_changes import LateChanges
 from azureml_sandbox.world.metrics import SCALAR, Metrics, Series, scalar
-from azureml_sandbox.world.resources import Assets, Job, Jobs, Kind
+from azureml_sandbox.world.resources import Assets, Job, Jobs, Kind, Listing
 from azureml_sandbox.world.runs import Column, Comparison, Condition, Either, Every, Operator, RunQuery, Runs
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "Every",
     "Job",
     "Kind",
+    "Listing",
     "Operator",
     "RunQuery",
     "Series",

@@ -12,6 +12,32 @@ from azureml_sandbox.world.experiments import View
 Kind = Literal["datastores", "computes", "codes", "environments", "components", "data", "models"]
 
 _ARCHIVED: dict[View, str] = {"ActiveOnly": "archived = 0", "ArchivedOnly": "archived = 1", "All": "true"}
+_ASSET_ARCHIVED: dict[View, str] = {
+    "ActiveOnly": "not coalesce(json_extract(document, '$.properties.isArchived'), 0)",
+    "ArchivedOnly": "json_extract(document, '$.properties.isArchived')",
+    "All": "true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which part of a list is asked for, in which order. The defaults are those of an unfiltered list, oldest first."""
+
+    view: View = "All"
+    newest_first: bool = False
+    after: int = 0
+    """The position at which the page before ended; 0 on the first page."""
+    limit: int = 100
+
+    @property
+    def where(self) -> str:
+        """The conditions, with one parameter: `after`."""
+        return f"{_ASSET_ARCHIVED[self.view]} and {'(? = 0 or seq < ?)' if self.newest_first else '(? = 0 or seq > ?)'}"
+
+    @property
+    def order(self) -> str:
+        """The order, in which the position `seq` is that of the making."""
+        return f"order by seq {'desc' if self.newest_first else 'asc'} limit ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,32 +119,37 @@ class Assets:
             version,
         )
 
-    def page(self, workspace: str, kind: Kind, *, after: int = 0, limit: int = 100) -> Sequence[tuple[int, Document]]:
-        """Containers (or unversioned resources) of a kind, with the position to go on `after`."""
+    def page(self, workspace: str, kind: Kind, asked: Listing) -> Sequence[tuple[int, Document]]:
+        """Containers (or unversioned resources) of a kind, with the position to go on after."""
         rows = self._database.all(
-            "select seq, document from asset where workspace = ? and kind = ? and version = '' and seq > ?"
-            " order by seq limit ?",
+            "select seq, document from asset where workspace = ? and kind = ? and version = ''"  # noqa: S608 constants
+            f" and {asked.where} {asked.order}",
             workspace,
             kind,
-            after,
-            limit,
+            asked.after,
+            asked.after,
+            asked.limit,
         )
         return [(row["seq"], loads(row["document"])) for row in rows]
 
-    def versions(
-        self, workspace: str, kind: Kind, name: str, *, after: int = 0, limit: int = 100
-    ) -> Sequence[tuple[int, Document]]:
-        """Versions of one asset in the order of their making."""
+    def versions(self, workspace: str, kind: Kind, name: str, asked: Listing) -> Sequence[tuple[int, Document]]:
+        """Versions of one asset, with the position to go on after."""
         rows = self._database.all(
-            "select seq, document from asset where workspace = ? and kind = ? and name = ? and version != ''"
-            " and seq > ? order by seq limit ?",
+            "select seq, document from asset where workspace = ? and kind = ? and name = ? and version != ''"  # noqa: S608 constants
+            f" and {asked.where} {asked.order}",
             workspace,
             kind,
             name,
-            after,
-            limit,
+            asked.after,
+            asked.after,
+            asked.limit,
         )
         return [(row["seq"], loads(row["document"])) for row in rows]
+
+    def newest(self, workspace: str, kind: Kind, name: str) -> Document | None:
+        """The version of an asset that was made last and is not archived; None where there is none."""
+        found = self.versions(workspace, kind, name, Listing("ActiveOnly", newest_first=True, limit=1))
+        return found[0][1] if found else None
 
     def codes_of_hash(self, workspace: str, digest: str) -> Sequence[tuple[int, Document]]:
         """Code versions with this SHA-256 of their bytes, whatever their name."""
