@@ -76,8 +76,10 @@ def _version(kind: Kind) -> Handler:
 
 
 def _default(call: Call, name: str) -> Document:
-    """The component of the label `default`: its id is that of the label, its name that of the version (recorded in
-    azure-sdk-for-python, test_component_with_default_label)."""
+    """The component of the label `default`: its id is that of the label, its name that of the version.
+
+    Recorded in azure-sdk-for-python, test_component_with_default_label.
+    """
     found = labelled(call.world, call.workspace, name, "default")
     if found is None:
         raise _missing("components", name, DEFAULT)

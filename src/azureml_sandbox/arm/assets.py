@@ -7,13 +7,13 @@ Recorded: PUT of each, new (201) and taken (200), the answer's changes, `hash`, 
 from __future__ import annotations
 
 import json
-from typing import Any
 from uuid import uuid4
 
 import yaml  # type: ignore[import-untyped]
 from starlette.responses import Response
 
 from azureml_sandbox import instants
+from azureml_sandbox.arm.component_spec import kept
 from azureml_sandbox.arm.wire import put_on
 from azureml_sandbox.compute.places import long_uri
 from azureml_sandbox.guids import stable_guid
@@ -74,6 +74,7 @@ async def environment(call: Call) -> Response:
         raise Refused(400, f"condaFile: {wrong}", ("UserError", "BadArgument", "InvalidCondaFile")) from wrong
     filled = {"environmentType": "UserCreated", "osType": "Linux", "autoRebuild": "Disabled", "stage": "Development"}
     made = filled | given | {"condaFile": text, "provisioningState": "Succeeded"}
+    made["osType"] = str(made["osType"] or "Linux").capitalize()  # sent as `linux` too, which is the same
     name, version = call.path("name"), call.path("asset_version")
     there = call.world.assets.get(call.workspace.guid, "environments", name, version)
     if there is not None and any(there["properties"].get(key) != made.get(key) for key in _ENVIRONMENT):
@@ -82,12 +83,17 @@ async def environment(call: Call) -> Response:
 
 
 async def data(call: Call) -> Response:
-    """PUT data/{name}/versions/{v}: a short datastore URI comes back long (recorded)."""
+    """PUT data/{name}/versions/{v}: a short datastore URI comes back long, a folder's with `/` at its end.
+
+    What was sent as anonymous comes back as not anonymous (both: automl-image-object-detection 4).
+    """
     given = await _given(call)
     uri = given.get("dataUri")
     if not isinstance(uri, str):
         raise Refused(400, "The DataUri field is required.", ("UserError", "BadArgument", "ArgumentBlankOrEmpty"))
-    return _stored(call, "data", given | {"dataUri": long_uri(call.workspace, uri)})
+    folder = given.get("dataType") == "uri_folder" and uri.startswith("azureml:") and not uri.endswith("/")
+    made = given | {"dataUri": long_uri(call.workspace, uri) + ("/" if folder else ""), "isAnonymous": False}
+    return _stored(call, "data", made, listed=not given["isAnonymous"])
 
 
 async def component(call: Call) -> Response:
@@ -101,35 +107,14 @@ async def component(call: Call) -> Response:
     name, version = call.path("name"), call.path("asset_version")
     if name == ANONYMOUS:
         version = stable_guid(ANONYMOUS, version)
-    made = given | {"description": None, "componentSpec": _spec(spec)}
+    made = given | {"description": None, "componentSpec": kept(spec, version)}
     stored = call.world.assets.get(call.workspace.guid, "components", name, version)
     if stored is not None:
         _unchanged(name, stored["properties"]["componentSpec"], made["componentSpec"])
-    answer = _put(call, "components", name, version, made)
+    answer = _put(call, "components", name, version, made, listed=not made["isAnonymous"])
     shown = {key: value for key, value in answer["properties"]["componentSpec"].items() if key != "jobs"}
     document = answer | {"properties": answer["properties"] | {"componentSpec": shown}}
     return arm_answer(document, 200 if stored is not None else 201)
-
-
-def _spec(spec: Document) -> Document:
-    """The specification with its defaults, all plain values as strings: `"True"` (recorded)."""
-    kind = str(spec.get("type") or "command")
-    is_command = kind == "command"
-    filled: Document = {"type": kind, "is_deterministic": is_command}
-    if is_command:
-        filled["resources"] = {"instance_count": "1"}
-    inputs = {
-        name: {"type": port.get("type"), "optional": False} | port for name, port in (spec.get("inputs") or {}).items()
-    }
-    given = {key: value for key, value in spec.items() if key not in {"_source", "jobs"} and value is not None}
-    jobs = {"jobs": spec["jobs"]} if "jobs" in spec else {}
-    return {**_strings(filled | given | ({"inputs": inputs} if inputs else {})), **jobs}
-
-
-def _strings(value: Any) -> Any:  # noqa: ANN401 JSON
-    if isinstance(value, dict):
-        return {key: _strings(item) for key, item in value.items()}
-    return [_strings(item) for item in value] if isinstance(value, list) else str(value)
 
 
 def _unchanged(name: str, stored: Document, given: Document) -> None:
@@ -147,15 +132,17 @@ async def _given(call: Call) -> Document:
     return {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False} | given
 
 
-def _stored(call: Call, kind: Kind, properties: Document) -> Response:
+def _stored(call: Call, kind: Kind, properties: Document, *, listed: bool | None = None) -> Response:
     name, version = call.path("name"), call.path("asset_version")
     there = call.world.assets.get(call.workspace.guid, kind, name, version) is not None
     # An environment answers 201 to an update too (recorded).
     status = 200 if there and kind != "environments" else 201
-    return arm_answer(_put(call, kind, name, version, properties), status)
+    listed = not properties.get("isAnonymous") and kind != "codes" if listed is None else listed
+    return arm_answer(_put(call, kind, name, version, properties, listed=listed), status)
 
 
-def _put(call: Call, kind: Kind, name: str, version: str, properties: Document) -> Document:
+def _put(call: Call, kind: Kind, name: str, version: str, properties: Document, *, listed: bool) -> Document:
+    """Write a version, and its container where it is `listed`: what is anonymous has none (assumption)."""
     assets, guid = call.world.assets, call.workspace.guid
     before = assets.get(guid, kind, name, version)
     document = {
@@ -167,7 +154,7 @@ def _put(call: Call, kind: Kind, name: str, version: str, properties: Document) 
     }
     with call.world.transaction():
         assets.put(guid, kind, name, document, version)
-        if not properties.get("isAnonymous") and kind != "codes":
+        if listed:
             assets.put(guid, kind, name, _container(call, kind, name, version))
     return document
 

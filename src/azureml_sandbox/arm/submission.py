@@ -132,7 +132,7 @@ def _annotations(given: Document) -> Document:
 
 
 _RUNS: dict[str, Callable[[Call, Document, Document], Document]] = {
-    "Command": lambda _, run, given: job_runs.command_run(run, given.get("computeId"), given.get("codeId")),
+    "Command": lambda _, run, given: job_runs.submitted_command_run(run, given),
     "Pipeline": lambda call, run, given: job_runs.pipeline_run(call.workspace, run, given),
     "Sweep": lambda _, run, given: job_runs.sweep_run(run, given),
 }

@@ -28,8 +28,16 @@ def filled(text: str, value: Callable[[str], str]) -> str:
 def command(text: str, values: Mapping[str, str], absent: Collection[str] = ()) -> str:
     """A command line with its values; an optional part stays where none of its names is `absent`.
 
+    An output is found whatever the case of its name; a parameter that no search space has stays as it is (assumption).
+
     Raises:
-        KeyError: an expression has a name without a value.
+        KeyError: an expression has another name without a value.
     """
     kept = _OPTIONAL.sub(lambda part: "" if set(names(part[1])) & set(absent) else part[1], text)
-    return filled(kept, values.__getitem__)
+    return filled(kept, lambda name: _value(values, name))
+
+
+def _value(values: Mapping[str, str], name: str) -> str:
+    if name not in values and name.startswith("search_space."):
+        return f"${{{{{name}}}}}"
+    return values[name if name in values or not name.startswith("outputs.") else name.lower()]

@@ -1,7 +1,9 @@
 """Submitted pipelines as graphs, checked as the service checks them, level by level. Pure.
 
-Recorded: the two refusals of bindings and the one of a component that is missing. Assumptions: a binding that leads
-nowhere, a required input without a value and a cycle are refused with the same chains.
+Recorded: the two refusals of bindings and the one of a component that is missing. Names of outputs are in lower case
+here: a component's are kept so, and the service finds them whatever the case in which a node or binding names them
+(Microsoft's live tests). A grouped input has a dotted name, `parent.inputs.group.x` (the same). Assumptions: a binding
+that leads nowhere, a required input without a value and a cycle are refused with the same chains.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.world import Document
 
 _INVALID = ("UserError", "BadArgument", "ArgumentInvalid", "InvalidPipelineJob")
-_INPUT = re.compile(r"parent\.inputs\.([^.]+)")
+_INPUT = re.compile(r"parent\.inputs\.(.+)")
 _OUTPUT = re.compile(r"parent\.jobs\.([^.]+)\.outputs\.([^.]+)")
 _EXPORT = re.compile(r"parent\.outputs\.([^.]+)")
 
@@ -46,8 +48,13 @@ class Node:
     @property
     def exports(self) -> dict[str, str]:
         """Outputs that are outputs of the pipeline around it too: the node's name of each to the pipeline's name."""
-        found = {name: _export(port) for name, port in (self.given.get("outputs") or {}).items()}
+        found = {name: _export(port) for name, port in self.outputs.items()}
         return {name: exported for name, exported in found.items() if exported is not None}
+
+    @property
+    def outputs(self) -> dict[str, Document]:
+        """What the node says of its outputs, by their names in lower case."""
+        return {name.lower(): port or {} for name, port in (self.given.get("outputs") or {}).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +62,14 @@ class Graph:
     """One level of a pipeline; every node comes after the nodes that it needs."""
 
     nodes: tuple[Node, ...]
+    spelling: Mapping[str, str]
+    """The names of its outputs as they were given, by those in lower case."""
 
 
 def source(binding: str) -> tuple[str, str] | None:
     """The node and output that an expression names; None where it names an input of the parent."""
     found = _OUTPUT.fullmatch(binding)
-    return (found[1], found[2]) if found else None
+    return (found[1], found[2].lower()) if found else None
 
 
 def parent_input(binding: str) -> str | None:
@@ -76,16 +85,17 @@ def graph(jobs: Mapping[str, Document], inputs: Collection[str], outputs: Collec
         Refused: 404 for a missing component, 400 for a graph that cannot run, 501 for a type of node that is not here.
     """
     nodes = {name: _node(name, given, find) for name, given in jobs.items()}
+    spelling = {name.lower(): name for name in outputs}
     for node in nodes.values():
         _check_inputs(node)
         for binding in _bindings(node.given):
             _check_binding(binding, nodes, inputs)
         for exported in node.exports.values():
-            if exported not in outputs:
+            if exported not in spelling:
                 raise invalid_expression(f"Invalid expression parent.outputs.{exported}. It does not exist.")
     try:
         order = TopologicalSorter({node.name: node.needs for node in nodes.values()}).static_order()
-        return Graph(tuple(nodes[name] for name in order))
+        return Graph(tuple(nodes[name] for name in order), spelling)
     except CycleError as cycle:
         raise Refused(400, f"The pipeline has a cycle: {' -> '.join(cycle.args[1])}.", (*_INVALID, "Cycle")) from cycle
 
@@ -145,4 +155,4 @@ def _invalid_input(name: str, node: Node, why: str) -> Refused:
 def _export(port: Document | None) -> str | None:
     bound = expressions.only(str((port or {}).get("value") or ""))
     found = _EXPORT.fullmatch(bound) if bound is not None else None
-    return found[1] if found else None
+    return found[1].lower() if found else None

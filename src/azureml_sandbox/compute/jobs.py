@@ -15,6 +15,7 @@ from azureml_sandbox.compute.ports import input_assets, output_assets
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.compute.site import Drive, Site
 from azureml_sandbox.compute.values import Data, Literal, Value
+from azureml_sandbox.documents import job_runs
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.world import Document, Workspace, World
 
@@ -75,9 +76,7 @@ def _pipeline(world: World, workspace: Workspace, given: Document) -> Submitted:
     inputs = _defaults(spec) | values.inputs(given.get("inputs"))
     level = graph(jobs, {*inputs, *(given.get("inputs") or {}), *(spec.get("inputs") or {})}, outputs, find)
     asked = given.get("settings") or {}
-    settings = Settings(
-        asked.get("default_compute") or given.get("computeId"), bool(asked.get("continue_on_step_failure"))
-    )
+    settings = Settings(asked.get("default_compute") or given.get("computeId"), job_runs.goes_on(asked))
 
     async def drive(site: Site, record: Record) -> str:
         around = Surroundings(inputs, _placed(record.run_id, given), settings)
@@ -92,7 +91,7 @@ def _sweep(given: Document) -> Submitted:
     trial, declared = given.get("trial") or {}, given.get("inputs") or {}
     space = given.get("searchSpace") or {}
     sampling.check(space, (given.get("samplingAlgorithm") or {}).get("samplingAlgorithmType"))
-    check_command(required(trial, "command"), declared, given.get("outputs") or {}, space)
+    check_command(required(trial, "command"), declared, given.get("outputs") or {}, swept=True)
     required(given.get("objective") or {}, "primaryMetric")
     inputs = values.inputs(declared)
     work = Work(
@@ -117,16 +116,24 @@ def _defaults(spec: Document) -> dict[str, Value]:
 
 
 def _placed(run_id: str, given: Document) -> dict[str, Data]:
-    """The outputs that were given a place; the others lie where the step that makes them puts them (recorded)."""
+    """The outputs that were given a place, by their names in lower case.
+
+    The others lie where the step that makes them puts them (recorded).
+    """
     asked = {name: port for name, port in (given.get("outputs") or {}).items() if (port or {}).get("uri")}
-    return values.outputs(run_id, asked)
+    return {name.lower(): data for name, data in values.outputs(run_id, asked).items()}
 
 
-def check_command(command: str, *declared: Mapping[str, object]) -> None:
-    """Raises Refused (400) where a command names an input, an output or a parameter that was not declared."""
-    kinds = ("inputs", "outputs", "search_space")
-    known = {f"{kind}.{name}" for kind, names in zip(kinds, declared, strict=False) for name in names}
-    unknown = [name for name in expressions.names(command) if name not in known]
+def check_command(
+    command: str, inputs: Mapping[str, object], outputs: Mapping[str, object], *, swept: bool = False
+) -> None:
+    """Raises Refused (400) where a command names an input or an output that was not declared.
+
+    A sweep's command may name a parameter that its search space lacks: 201 (azure-sdk-for-python, live tests).
+    """
+    known = {*(f"inputs.{name}" for name in inputs), *(f"outputs.{name}" for name in outputs)}
+    named = expressions.names(command)
+    unknown = [name for name in named if name not in known and not (swept and name.startswith("search_space."))]
     if unknown:
         raise invalid_expression(f"Invalid expression {unknown[0]}. It is not defined by the job.")
 

@@ -119,11 +119,12 @@ class _Level:
         """Write the property that appears near the end, and the assets of the outputs (both recorded)."""
         times = {"StartTime": instants.text(self._began), "EndTime": instants.text(instants.now())}
         stages = {"Initialization": None, "Execution": times | {"Status": "Finished" if completed else "Failed"}}
+        told = {self._graph.spelling[name]: data for name, data in self.exported.items()}
         targets = {self._site.record(run_id).document.get("target") for run_id in self._runs.values()}
         self._record.change(
             properties={"azureml.pipelines.stages": compact(stages)},
             uniqueChildRunComputeTargets=sorted(each for each in targets if each),
-            outputs=output_assets(self._site, self._record, self.exported),
+            outputs=output_assets(self._site, self._record, told),
         )
 
     def _make_children(self) -> None:
@@ -187,12 +188,11 @@ class _Level:
         self.exported |= {outer: outputs[own] for own, outer in node.exports.items() if own in outputs}
 
     def _is_placed(self, node: Node, name: str) -> bool:
-        given = (node.given.get("outputs") or {}).get(name) or {}
-        return bool(given.get("uri")) or node.exports.get(name) in self._around.exports
+        return bool(node.outputs.get(name, {}).get("uri")) or node.exports.get(name) in self._around.exports
 
     def _places(self, node: Node) -> dict[str, Data]:
         """The place of each output of a node: the one it was given, or its own default."""
-        given, declared = node.given.get("outputs") or {}, node.spec.get("outputs") or {}
+        given, declared = node.outputs, node.spec.get("outputs") or {}
         own = {name: {"type": port.get("type"), **_own(given.get(name))} for name, port in declared.items()}
         places = values.outputs(self._runs[node.name], own)
         exports = {own: self._around.exports.get(outer) for own, outer in node.exports.items()}

@@ -15,9 +15,16 @@ def compute(world: World, workspace: Workspace, name: str) -> Document | None:
 
 
 def is_known(world: World, workspace: Workspace, compute_id: str | None) -> bool:
-    """Whether a job may name this compute; None and `serverless` need no resource."""
+    """Whether a job may name this compute; None and `serverless` need no resource, a virtual cluster lies elsewhere."""
+    if is_virtual_cluster(compute_id):
+        return True
     name = (compute_id or SERVERLESS).rpartition("/")[2]
     return name == SERVERLESS or compute(world, workspace, name) is not None
+
+
+def is_virtual_cluster(compute_id: str | None) -> bool:
+    """Whether this is a Singularity cluster, which is no resource of a workspace."""
+    return "/virtualclusters/" in (compute_id or "").lower()
 
 
 def _own(workspace: Workspace) -> Document:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import uuid4
 
-from azureml_sandbox.documents.computes import CLUSTER, SERVERLESS
+from azureml_sandbox.documents.computes import CLUSTER, SERVERLESS, is_virtual_cluster
 from azureml_sandbox.documents.jobs import compact
 from azureml_sandbox.history import run_document
 from azureml_sandbox.world import Document, Workspace
@@ -31,9 +31,37 @@ def command_run(run: Document, compute_id: str | None, code_id: str | None) -> D
     }
 
 
+def submitted_command_run(run: Document, given: Document) -> Document:
+    """The run of a command job as submitted; `given` is the request's `properties`."""
+    made = command_run(run, given.get("computeId"), given.get("codeId"))
+    if not is_virtual_cluster(given.get("computeId")):
+        return made
+    return made | {"properties": {**made["properties"], **_singularity(given)}}
+
+
+def _singularity(given: Document) -> dict[str, str]:
+    """What a virtual cluster adds (azure-sdk-for-python: test_command_job_with_singularity)."""
+    resources = given.get("resources") or {}
+    scaling = ((resources.get("properties") or {}).get("AISuperComputer") or {}).get("scalePolicy") or {}
+    told = {
+        "azureml.SLATier": (given.get("queueSettings") or {}).get("jobTier"),
+        "azureml.InstanceType": resources.get("instanceType"),
+        "azureml.AutoScale": "true" if scaling else None,
+        "azureml.AutoScaleIntervalInSeconds": scaling.get("autoScaleIntervalInSec"),
+    }
+    fixed = {
+        "_azureml.ComputeTargetType": "singularity",
+        "azureml.EnableAzmlInt": "true",
+        "azureml.VC": str(given["computeId"]).lower(),
+        "azureml.ComputeType": "Singularity",
+    }
+    return fixed | {name: str(value) for name, value in told.items() if value is not None}
+
+
 def pipeline_run(workspace: Workspace, run: Document, given: Document) -> Document:
     """The run of a pipeline job; `given` is the `properties` that were submitted."""
     settings = given.get("settings") or {}
+    compute_id = settings.get("default_compute") or given.get("computeId")
     literals = {
         name: str(port.get("value"))
         for name, port in (given.get("inputs") or {}).items()
@@ -46,10 +74,10 @@ def pipeline_run(workspace: Workspace, run: Document, given: Document) -> Docume
         "runSource": "MFE",
         "runType": "HTTP",
         "azureml.parameters": compact(literals),
-        "azureml.continue_on_step_failure": str(bool(settings.get("continue_on_step_failure"))),
+        "azureml.continue_on_step_failure": str(goes_on(settings)),
         "azureml.continue_on_failed_optional_input": "True",
-        **({"azureml.enforceRerun": "True"} if settings.get("force_rerun") else {}),
-        "azureml.defaultComputeName": target(settings.get("default_compute") or given.get("computeId")),
+        "azureml.enforceRerun": str(bool(settings.get("force_rerun"))),
+        **({"azureml.defaultComputeName": target(compute_id)} if compute_id else {}),
         "azureml.defaultDataStoreName": target(settings.get("default_datastore") or "workspaceblobstore"),
         "azureml.pipelineComponent": "pipelinerun",
     }
@@ -62,6 +90,15 @@ def pipeline_run(workspace: Workspace, run: Document, given: Document) -> Docume
         "actionUris": {"Cancel": cancel},
         "cancelUri": cancel,
     }
+
+
+def goes_on(settings: Document) -> bool:
+    """Whether steps that do not need a failed one go on: yes where nothing is said, since spring 2023.
+
+    Recorded: pipe-get-child-job 2, pipe-parallel-file-input 9, sweep-node-in-pipeline 4; in 2022 it was no.
+    """
+    asked = settings.get("continue_on_step_failure")
+    return True if asked is None else bool(asked)
 
 
 def step_run(workspace: Workspace, run: Document, component: Document, compute_id: str | None) -> Document:

@@ -8,6 +8,7 @@ from typing import Any
 from azureml_sandbox.world import Document, Workspace
 
 _TYPE = "Microsoft.MachineLearningServices/workspaces/jobs"
+_UNREGISTERED = dict.fromkeys(("assetName", "assetVersion", "autoDeleteSetting"))
 _UNSET_SERVICE = dict.fromkeys(("status", "errorMessage", "properties", "nodes"))
 
 
@@ -124,7 +125,11 @@ def _inputs(given: Document) -> Document:
 
 
 def _outputs(given: Document) -> Document:
-    return {name: _port(port, "jobOutputType", "ReadWriteMount") for name, port in (given.get("outputs") or {}).items()}
+    """The declared outputs, which say as what data they are registered (pipe-parallel-file-input 9)."""
+    return {
+        name: _UNREGISTERED | _port(port, "jobOutputType", "ReadWriteMount")
+        for name, port in (given.get("outputs") or {}).items()
+    }
 
 
 def _port(port: Document, kind: str, mode: str) -> Document:

@@ -124,8 +124,9 @@ def arm(refused: Refused, region: str) -> Document:
         ("Environment", region),
         ("Location", region),
         ("Time", instants.text(instants.now())),
-        ("InnerError", _chained(refused.chain[1:])),
     ]
+    if refused.chain[1:]:  # absent with one code alone (recorded: pipe-404-component-missing)
+        information.append(("InnerError", _chained(refused.chain[1:])))
     if refused.form is not None:
         information += [("MessageFormat", refused.form), ("MessageParameters", dict(refused.parameters))]
     return {
