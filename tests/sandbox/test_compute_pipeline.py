@@ -132,9 +132,9 @@ def test_optional_inputs_and_defaults(jobs: Jobs) -> None:
 
 
 def test_a_failed_step_fails_the_pipeline_and_ends_the_others(jobs: Jobs) -> None:
-    """In the recorded words, which azure-ai-ml raises."""
+    """In the recorded words, which azure-ai-ml raises. Where nothing is said, the others go on (see below)."""
 
-    @dsl.pipeline(default_compute=CLUSTER)
+    @dsl.pipeline(default_compute=CLUSTER, continue_on_step_failure=False)
     def pipeline() -> None:
         step("exit 3")().name = "failing"
         step("sleep 60")().name = "sleeping"
@@ -149,10 +149,11 @@ def test_a_failed_step_fails_the_pipeline_and_ends_the_others(jobs: Jobs) -> Non
         jobs.client.jobs.stream(name)
 
 
-def test_steps_that_do_not_need_a_failed_one_may_go_on(jobs: Jobs) -> None:
-    """`continue_on_step_failure`: only what depends on it is left out."""
+@pytest.mark.parametrize("asked", [True, None])
+def test_steps_that_do_not_need_a_failed_one_go_on(jobs: Jobs, asked: bool | None) -> None:
+    """`continue_on_step_failure`, which is so by default: only what depends on it is left out."""
 
-    @dsl.pipeline(default_compute=CLUSTER, continue_on_step_failure=True)
+    @dsl.pipeline(default_compute=CLUSTER, continue_on_step_failure=asked)
     def pipeline() -> None:
         broken = step("exit 1", outputs=["o"])()
         broken.name = "broken"
