@@ -133,16 +133,19 @@ def test_a_virtual_cluster_is_no_resource_of_the_workspace(jobs: Jobs) -> None:
 
     properties = made.json()["properties"]
     assert (made.status_code, properties["computeId"], other.status_code) == (201, VIRTUAL, 404)
-    assert properties["properties"].items() >= {
-        "_azureml.ComputeTargetType": "singularity",
-        "azureml.SLATier": "Premium",
-        "azureml.EnableAzmlInt": "true",
-        "azureml.VC": VIRTUAL.lower(),
-        "azureml.ComputeType": "Singularity",
-        "azureml.AutoScale": "true",
-        "azureml.InstanceType": "Singularity.NC6_v3",
-        "azureml.AutoScaleIntervalInSeconds": "120",
-    }.items()
+    assert (
+        properties["properties"].items()
+        >= {
+            "_azureml.ComputeTargetType": "singularity",
+            "azureml.SLATier": "Premium",
+            "azureml.EnableAzmlInt": "true",
+            "azureml.VC": VIRTUAL.lower(),
+            "azureml.ComputeType": "Singularity",
+            "azureml.AutoScale": "true",
+            "azureml.InstanceType": "Singularity.NC6_v3",
+            "azureml.AutoScaleIntervalInSeconds": "120",
+        }.items()
+    )
 
 
 def test_a_sweeps_command_may_name_what_its_space_lacks(jobs: Jobs) -> None:

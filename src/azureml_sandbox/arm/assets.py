@@ -16,6 +16,7 @@ from azureml_sandbox import instants
 from azureml_sandbox.arm.component_spec import kept
 from azureml_sandbox.arm.wire import put_on
 from azureml_sandbox.compute.places import long_uri
+from azureml_sandbox.documents.assets import container
 from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.history.access import caller
 from azureml_sandbox.protocol import errors
@@ -155,20 +156,9 @@ def _put(call: Call, kind: Kind, name: str, version: str, properties: Document, 
     with call.world.transaction():
         assets.put(guid, kind, name, document, version)
         if listed:
-            assets.put(guid, kind, name, _container(call, kind, name, version))
+            told = _system_data(call, assets.get(guid, kind, name))
+            assets.put(guid, kind, name, container(call.workspace, kind, name, version, told))
     return document
-
-
-def _container(call: Call, kind: Kind, name: str, version: str) -> Document:
-    following = str(int(version) + 1) if version.isdecimal() else None  # a component's is a time, when it is read
-    unset: Document = {"description": None, "tags": {}, "properties": {}, "isArchived": False}
-    return {
-        "id": f"{call.workspace.arm_id}/{kind}/{name}",
-        "name": name,
-        "type": f"Microsoft.MachineLearningServices/workspaces/{kind}",
-        "properties": unset | {"latestVersion": version, "nextVersion": following},
-        "systemData": _system_data(call, call.world.assets.get(call.workspace.guid, kind, name)),
-    }
 
 
 def _system_data(call: Call, before: Document | None) -> Document:

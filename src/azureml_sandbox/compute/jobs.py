@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from azureml_sandbox.compute import expressions, run_definitions, sampling, sweep, values
+from azureml_sandbox.compute import expressions, registering, run_definitions, sampling, sweep, values
 from azureml_sandbox.compute.command import Work, perform
 from azureml_sandbox.compute.components import component
 from azureml_sandbox.compute.graph import graph, invalid_expression
@@ -62,7 +62,10 @@ def _command(given: Document) -> Submitted:
     async def drive(site: Site, record: Record) -> str:
         placed = values.outputs(record.run_id, outputs)
         record.change(inputs=input_assets(site, record.run_id, inputs), outputs=output_assets(site, record, placed))
-        return await perform(site, record, replace(work, outputs=placed))
+        status = await perform(site, record, replace(work, outputs=placed))
+        if status == "Completed":
+            registering.register(site, record, registering.names(outputs), placed)
+        return status
 
     return Submitted(drive, run_definitions.command(given))
 
@@ -76,10 +79,15 @@ def _pipeline(world: World, workspace: Workspace, given: Document) -> Submitted:
     inputs = _defaults(spec) | values.inputs(given.get("inputs"))
     level = graph(jobs, {*inputs, *(given.get("inputs") or {}), *(spec.get("inputs") or {})}, outputs, find)
     asked = given.get("settings") or {}
-    settings = Settings(asked.get("default_compute") or given.get("computeId"), job_runs.goes_on(asked))
+    settings = Settings(
+        compute_id=asked.get("default_compute") or given.get("computeId"),
+        keep_going=job_runs.goes_on(asked),
+        force_rerun=bool(asked.get("force_rerun")),
+    )
+    registered = {output.lower(): name for output, name in registering.names(given.get("outputs")).items()}
 
     async def drive(site: Site, record: Record) -> str:
-        around = Surroundings(inputs, _placed(record.run_id, given), settings)
+        around = Surroundings(inputs, _placed(record.run_id, given), settings, registered)
         record.change(inputs=input_assets(site, record.run_id, inputs), outputs=output_assets(site, record, {}))
         status, _ = await conduct(site, record, level, around)
         return status

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from azureml_sandbox import instants
-from azureml_sandbox.compute import expressions, values
-from azureml_sandbox.compute.command import Work, perform
+from azureml_sandbox.compute import expressions, registering, reuse, values
+from azureml_sandbox.compute.command import Work
 from azureml_sandbox.compute.graph import Graph, Node, parent_input, source
 from azureml_sandbox.compute.logs import say
 from azureml_sandbox.compute.ports import input_assets, output_assets
 from azureml_sandbox.compute.record import Record, failure
+from azureml_sandbox.compute.registering import Name
 from azureml_sandbox.compute.site import Drive, Site
 from azureml_sandbox.compute.values import Data, Literal, Value
 from azureml_sandbox.documents import job_runs
@@ -38,6 +39,8 @@ class Settings:
     compute_id: str | None
     keep_going: bool
     """Whether steps that do not need a failed step go on."""
+    force_rerun: bool
+    """Whether steps are computed although nothing changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class Surroundings:
     exports: Mapping[str, Data]
     """The places of those outputs that were given one."""
     settings: Settings
+    registered: Mapping[str, Name]
+    """The data that outputs are registered as."""
 
 
 async def conduct(site: Site, record: Record, graph: Graph, around: Surroundings) -> tuple[str, dict[str, Data]]:
@@ -69,8 +74,10 @@ class _Level:
 
     def __init__(self, site: Site, record: Record, graph: Graph, around: Surroundings) -> None:
         self._site, self._record, self._graph, self._around = site, record, graph, around
+        self._nodes = {node.name: node for node in graph.nodes}
         self._runs: dict[str, str] = {}
         self._outputs: dict[str, dict[str, Data]] = {}
+        self._same: dict[str, asyncio.Task[str]] = {}
         self._tasks: dict[asyncio.Task[str], str] = {}
         self._began = instants.now()
         self.ended: dict[str, str] = {}
@@ -100,6 +107,8 @@ class _Level:
         for task in done:
             name = self._tasks.pop(task)
             self.ended[name] = "Canceled" if task.cancelled() else task.result()
+            if self.ended[name] == "Completed":
+                self._register(name)
             await say(self._site, self._record, f"{name} ({self._runs[name]}): {self.ended[name]}")
 
     async def end_the_rest(self) -> None:
@@ -148,19 +157,24 @@ class _Level:
         inputs = {name: value for name in node.spec.get("inputs") or {} if (value := self._input(node, name))}
         outputs = self._places(node)
         self._outputs[node.name] = outputs
-        drive = self._command(node, inputs, outputs) if node.graph is None else self._nested(node, node.graph, inputs)
         run_id = self._runs[node.name]
+        work = self._work(node, inputs, outputs) if node.graph is None else None
+        same = reuse.digest(node, run_id, work) if work and not self._around.settings.force_rerun else None
+        drive = self._step(node, work, same) if work else self._nested(node, inputs)
         record = self._site.record(run_id)
         record.change(
             inputs=input_assets(self._site, run_id, inputs), outputs=output_assets(self._site, record, outputs)
         )
-        self._tasks[self._site.launch(self._site, run_id, drive)] = node.name
+        task = self._site.launch(self._site, run_id, drive)
+        self._tasks[task] = node.name
+        if same is not None:
+            self._same[same] = task
 
-    def _command(self, node: Node, inputs: Mapping[str, Value], outputs: Mapping[str, Data]) -> Drive:
+    def _work(self, node: Node, inputs: Mapping[str, Value], outputs: Mapping[str, Data]) -> Work:
         spec, given = node.spec, node.given
         variables = (spec.get("environment_variables") or {}) | (given.get("environment_variables") or {})
         limits = given.get("limits") or spec.get("limits") or {}
-        work = Work(
+        return Work(
             command=spec["command"],
             code_id=spec.get("code"),
             inputs=inputs,
@@ -169,12 +183,24 @@ class _Level:
             variables={name: str(text) for name, text in variables.items()},
             timeout_s=values.seconds(limits.get("timeout")),
         )
-        self._export(node, outputs)
-        return lambda site, record: perform(site, record, work)
 
-    def _nested(self, node: Node, graph: Graph, inputs: Mapping[str, Value]) -> Drive:
+    def _step(self, node: Node, work: Work, same: str | None) -> Drive:
+        step = reuse.Step(work, same, self._same.get(same) if same is not None else None)
+
+        async def drive(site: Site, record: Record) -> str:
+            self._export(node, work.outputs)
+            status, outputs = await step.run(site, record)
+            self._outputs[node.name] |= outputs
+            self._export(node, outputs)
+            return status
+
+        return drive
+
+    def _nested(self, node: Node, inputs: Mapping[str, Value]) -> Drive:
+        assert node.graph is not None  # noqa: S101 - asked by the caller
+        graph = node.graph
         placed = {name: data for name, data in self._outputs[node.name].items() if self._is_placed(node, name)}
-        around = Surroundings(inputs, placed, self._around.settings)
+        around = Surroundings(inputs, placed, self._around.settings, {})
 
         async def drive(site: Site, record: Record) -> str:
             status, outputs = await conduct(site, record, graph, around)
@@ -183,6 +209,14 @@ class _Level:
             return status
 
         return drive
+
+    def _register(self, name: str) -> None:
+        """Register a node's outputs as data, under the names of the pipeline's outputs or the node's own."""
+        node, record = self._nodes[name], self._site.record(self._runs[name])
+        own = {out: asked for out, asked in registering.names(node.outputs).items() if out not in node.exports}
+        around = self._around.registered
+        bound = {out: around[outer] for out, outer in node.exports.items() if outer in around}
+        registering.register(self._site, record, own | bound, self._outputs[name])
 
     def _export(self, node: Node, outputs: Mapping[str, Data]) -> None:
         self.exported |= {outer: outputs[own] for own, outer in node.exports.items() if own in outputs}

@@ -118,6 +118,25 @@ def step_run(workspace: Workspace, run: Document, component: Document, compute_i
     }
 
 
+def reused(original: Document) -> Document:
+    """What a step's run shows of the run whose result it takes (recorded: pipe-get-child-job 8)."""
+    theirs = original["properties"]
+    properties = {
+        "azureml.isreused": "true",
+        "azureml.reusedrunid": original["runId"],
+        "azureml.reusednodeid": theirs["azureml.nodeid"],
+        "azureml.reusedpipeline": theirs["azureml.pipeline"],
+        "azureml.reusedpipelinerunid": theirs["azureml.pipelinerunid"],
+    }
+    unset = dict.fromkeys(("compute", "computeRequest", "diagnosticsUri"))
+    return {
+        "properties": properties,
+        "dataContainerId": original["dataContainerId"],
+        "runTypeV2": _kind(None, ["azureml.StepRun"]),
+        **unset,
+    }
+
+
 def nested_run(run: Document, component: Document) -> Document:
     """The run of a pipeline that is a node of another pipeline."""
     return _node(run, _of_node(run, component)) | {
@@ -219,7 +238,7 @@ def _snapshot(code_id: str | None) -> dict[str, str]:
 
 
 def _kind(
-    orchestrator: str, traits: list[str], attribution: str | None = None, compute_type: str | None = None
+    orchestrator: str | None, traits: list[str], attribution: str | None = None, compute_type: str | None = None
 ) -> Document:
     return {
         "orchestrator": orchestrator,

@@ -28,6 +28,7 @@ from azureml_sandbox.world.database import Database, Document
 from azureml_sandbox.world.experiments import Experiments, View
 from azureml_sandbox.world.late_changes import LateChanges
 from azureml_sandbox.world.metrics import SCALAR, Metrics, Series, scalar
+from azureml_sandbox.world.repeatable import RepeatableSteps
 from azureml_sandbox.world.resources import Assets, Job, Jobs, Kind, Listing
 from azureml_sandbox.world.runs import Column, Comparison, Condition, Either, Every, Operator, RunQuery, Runs
 
@@ -101,6 +102,7 @@ class World:
         self.artifacts = Artifacts(database)
         self.jobs = Jobs(database)
         self.assets = Assets(database)
+        self.repeatable = RepeatableSteps(database)
 
     @classmethod
     def open(cls, path: Path) -> World:

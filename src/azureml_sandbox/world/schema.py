@@ -70,6 +70,11 @@ create table if not exists asset (         -- ARM resources other than jobs; ver
     unique (workspace, kind, name, version)
 );
 
+create table if not exists repeatable (    -- completed steps, by the digest of what they were computed from
+    workspace text not null, digest text not null, run_id text not null,
+    primary key (workspace, digest)
+);
+
 create table if not exists late (          -- changes that runs show from tick `due` on
     id integer primary key,
     workspace text not null, run_id text not null,
