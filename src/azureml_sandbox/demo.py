@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from azureml_sandbox.pki import private
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox
@@ -93,7 +94,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _must(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
     """Run a command whose output goes into `log`. Raises Problem where it fails."""
-    with log.open("wb") as file:
+    with open(log, "wb", opener=private) as file:
         ended = subprocess.run(  # noqa: S603 - our own commands
             command, env=dict(environment), check=False, stdout=file, stderr=subprocess.STDOUT
         ).returncode

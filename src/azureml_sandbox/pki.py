@@ -53,7 +53,7 @@ class Keys:
         if not (self.authority.exists() and self._served.exists()):
             authority, served = _certificates()
             write_private(self._served, served)
-            self.authority.write_bytes(authority)
+            write_private(self.authority, authority)
         if not self._token_key.exists():
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             write_private(self._token_key, key.private_bytes(*_PRIVATE))
@@ -70,6 +70,11 @@ class Keys:
         key = serialization.load_pem_private_key(self._token_key.read_bytes(), None)
         assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 - made above
         return key
+
+
+def private(path: str, flags: int) -> int:
+    """An opener for `open`: a file that is made now is read by its owner only."""
+    return os.open(path, flags, 0o600)
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import http.client
+import os
 import socket
 import ssl
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
+from azure.identity import EnvironmentCredential
 
+from azureml_sandbox.protocol import limits
 from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from environment import point_at
 from sandbox.accounts import arm_address
+from sandbox.jobs import Jobs, shell
+from sandbox.plane import Plane
 
 
 def say(sandbox: Sandbox, words: bytes) -> bytes:
@@ -125,14 +134,58 @@ def test_the_control_door_is_not_reached_through_a_tunnel(sandbox: Sandbox, azur
     assert answer.status_code == 501
 
 
-def test_secrets_are_readable_by_their_owner_only(sandbox: Sandbox) -> None:
-    secret: list[Path] = [sandbox.folder / name for name in ("sandbox.json", "principal.json", "accounts.json")]
-    secret += list((sandbox.folder / "pki").iterdir())
+def test_what_lies_in_its_folder_is_its_owners_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets, state, blobs, logs, and what a job makes while it runs: files 0600, folders 0700."""
+    monkeypatch.chdir(tmp_path)
+    before = os.umask(0o022)
+    try:
+        served = Sandbox.start(tmp_path / "own", ["own"])
+    finally:
+        os.umask(before)
+    point_at(served, monkeypatch)
+    token = EnvironmentCredential().get_token("https://management.azure.com/.default").token
+    jobs = Jobs(Plane(served.workspace("own"), token))
+    name = jobs.submit(shell("echo 1 > outputs/a; mkdir outputs/b; sleep 60"))
+    while not (made := [path for path in served.folder.rglob("outputs/b") if path.is_dir()]):
+        time.sleep(0.05)
+    shared = [path for path in served.folder.rglob("*") if path.exists() and path.stat().st_mode & 0o077]
+    jobs.cancel(name)
+    jobs.ended(name)
+    served.stop()
 
-    assert {oct(file.stat().st_mode & 0o777) for file in secret} == {"0o600"}
+    assert (len(made), shared) == (1, [])
 
 
 def test_discovery_needs_no_token(azure_env: dict[str, str]) -> None:
     answer = requests.get("https://westeurope.api.azureml.ms/discovery", timeout=30)
 
     assert answer.json()["api"] == "https://westeurope.api.azureml.ms"
+
+
+@pytest.mark.parametrize("host", ["management.azure.com", "westeurope.api.azureml.ms", "login.microsoftonline.com"])
+def test_a_body_that_is_too_large_is_refused_unread(sandbox: Sandbox, azure_env: dict[str, str], host: str) -> None:
+    """Nothing of 300 MB was sent when the answer came."""
+    trust = ssl.create_default_context(cafile=azure_env["SSL_CERT_FILE"])
+    connection = http.client.HTTPSConnection("127.0.0.1", state.running(sandbox.folder).port, timeout=30, context=trust)
+    connection.set_tunnel(host, 443)
+
+    connection.putrequest("POST", "/x/oauth2/v2.0/token")
+    connection.putheader("Content-Length", "300000000")
+    connection.endheaders()
+    answer = connection.getresponse()
+
+    assert (answer.status, answer.getheader("connection")) == (413, "close")
+
+
+def test_a_body_without_a_length_is_refused_when_it_is_too_long(plane: Plane) -> None:
+    """In the service's form; a little less is read to its end."""
+
+    def chunks(size: int) -> Iterator[bytes]:
+        for _ in range(size // 1_000_000):
+            yield b" " * 1_000_000
+
+    url = f"https://management.azure.com{plane.path}/jobs/x?api-version=2024-04-01"
+    long = plane.session.put(url, data=chunks(limits.BODY_BYTES + 1_000_000), timeout=30)
+    short = plane.session.put(url, data=chunks(limits.BODY_BYTES - 1_000_000), timeout=30)
+
+    assert (long.status_code, long.json()["error"]["code"], short.status_code) == (413, "UserError", 400)

@@ -38,6 +38,8 @@ async def datastore(call: Call) -> Response:
 async def secrets(call: Call) -> Response:
     """POST datastores/{name}/listSecrets: a SAS where `expirableSecret` is asked for, else the account's key.
 
+    The SAS opens each container of the account, as the key does.
+
     The artifact store answers its key in any case: azure-ai-ml 1.35 asks for an expirable secret there too, and signs
     the log URLs of a running job with what it gets, which only a key can do.
     """
@@ -51,7 +53,7 @@ async def secrets(call: Call) -> Response:
     if not asked.get("expirableSecret") or call.path("name") == ARTIFACT_STORE:
         return arm_answer({"secretsType": "AccountKey", "key": call.storage.account_key(account)})
     hours = asked.get("expireAfterHours") or _SAS_HOURS
-    sas = call.storage.keyed_sas(account, properties["containerName"], _SAS_PERMISSIONS, hours)
+    sas = call.storage.keyed_sas(account, _SAS_PERMISSIONS, hours)
     return arm_answer({"secretsType": "Sas", "sasToken": sas})
 
 

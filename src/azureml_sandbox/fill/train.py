@@ -13,6 +13,7 @@ from pathlib import Path
 from azureml_sandbox import instants
 from azureml_sandbox.fill.sample_runs import SampledRun, index_entry, user
 from azureml_sandbox.fill.training.automl import EXPERIMENT, automl
+from azureml_sandbox.pki import private
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
 from azureml_sandbox.server.blobs import Blobs
@@ -45,7 +46,7 @@ def _submit(sandbox: Sandbox, name: str) -> None:
     inherited = {key: value for key, value in os.environ.items() if key not in state.BYPASSES}
     log = sandbox.folder / "train.log"
     command = [sys.executable, "-m", "azureml_sandbox.fill.training.submit", str(sandbox.workspace(name).path)]
-    with log.open("wb") as errors:
+    with open(log, "wb", opener=private) as errors:
         done = subprocess.run(command, env=inherited | sandbox.env, stderr=errors, check=False)  # noqa: S603 - our own
     if done.returncode:
         raise Problem(f"the jobs could not be submitted to workspace {name}: see {log}, then run train again")

@@ -22,6 +22,7 @@ from azureml_sandbox.front.control import Control
 from azureml_sandbox.front.faults import Faults
 from azureml_sandbox.front.relay import Relay, blob_operation
 from azureml_sandbox.front.routes import Address, Routes
+from azureml_sandbox.front.size import limited
 from azureml_sandbox.protocol import refusals, roles
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.login import CONTROL_PLANE, HOST, Login, TokenRefused
@@ -88,7 +89,7 @@ class App:
         try:
             if self._latency_ms:
                 await asyncio.sleep(self._latency_ms / 1000)
-            answer = self._faults.around(found.asked, self._traffic.in_flight, found.answer)
+            answer = self._faults.around(found.asked, self._traffic.in_flight, limited(found.asked, found.answer))
             await answer(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             log.info("%s %s: the client left", found.asked.method, found.asked.path)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 
+BODY_BYTES = 30_000_000
+"""The whole body of a request to a service: what ASP.NET takes if it is told nothing else (assumption)."""
+
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 """run-history.json: "less than 256 characters and contain only alphanumeric characters with dashes and underscores"."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from azureml_sandbox.pki import private
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
 
@@ -55,7 +56,7 @@ class Sandbox:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         named = [argument for name in workspaces for argument in ("--workspace", name)]
         command = [sys.executable, "-m", "azureml_sandbox", "serve", str(folder), *named, *options]
-        with (folder / "serve.log").open("ab") as log:
+        with open(folder / "serve.log", "ab", opener=private) as log:
             said = log.tell()
             process = subprocess.Popen(  # noqa: S603 - ourselves
                 [*command, "--leashed"] if leashed else command,

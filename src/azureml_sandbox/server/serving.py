@@ -65,11 +65,12 @@ def run(folder: Path, options: Options, say: Callable[[str], None]) -> None:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with state.locked(folder):
-        handler = logging.FileHandler(folder / "serve.log")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logging.basicConfig(level=logging.WARNING, handlers=[handler])
         try:
-            azurite.install(say)
+            azurite.install(say)  # into Python's own environment, which others may use
+            os.umask(0o077)  # what lies in DIR is its owner's: state, blobs, files of jobs
+            handler = logging.FileHandler(folder / "serve.log")
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            logging.basicConfig(level=logging.WARNING, handlers=[handler])
             asyncio.run(_serve(folder, options, say))
         except (provision.Unusable, azurite.Unavailable) as error:
             raise Problem(str(error)) from error

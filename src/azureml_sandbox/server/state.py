@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from azureml_sandbox.pki import Keys, write_private
+from azureml_sandbox.pki import Keys, private, write_private
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.login import Principal
 
@@ -51,7 +51,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises Problem where another one holds it.
     """
-    with (folder / ".lock").open("a") as file:
+    with open(folder / ".lock", "a", opener=private) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

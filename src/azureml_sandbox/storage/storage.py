@@ -19,10 +19,8 @@ from xml.etree import ElementTree
 import aiohttp
 from azure.storage.blob import (
     AccountSasPermissions,
-    ContainerSasPermissions,
     ResourceTypes,
     generate_account_sas,
-    generate_container_sas,
 )
 from yarl import URL
 
@@ -106,17 +104,17 @@ class Storage:
         sas = delegated_sas(self.accounts, account, container, blob, permissions=permissions, hours=hours)
         return f"https://{account}{SUFFIX}{_path(container, blob)}?{sas}"
 
-    def keyed_sas(self, account: str, container: str, permissions: str, hours: float) -> str:
-        """A SAS for a container, signed with the account's key.
+    def keyed_sas(self, account: str, permissions: str, hours: float) -> str:
+        """A SAS for all containers of an account and their blobs, signed with its key.
 
         Raises KeyError for an account that is not the sandbox's.
         """
-        return generate_container_sas(
+        return generate_account_sas(
             account,
-            container,
-            account_key=self.account_key(account),
-            permission=ContainerSasPermissions.from_string(permissions),
-            expiry=datetime.now(UTC) + timedelta(hours=hours),
+            self.account_key(account),
+            ResourceTypes(container=True, object=True),
+            AccountSasPermissions.from_string(permissions),  # type: ignore[no-untyped-call]
+            datetime.now(UTC) + timedelta(hours=hours),
         )
 
     async def create_container(self, account: str, container: str) -> None:
