@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from azure.ai.ml import command
 from azure.ai.ml.entities import Data, Environment
@@ -98,3 +99,50 @@ def test_a_components_version_is_immutable(jobs: Jobs) -> None:
 def test_schedules_are_not_spoken(jobs: Jobs) -> None:
     """And say so."""
     assert jobs.plane("arm", "PUT", "/schedules/nightly", API, {"properties": {}}).status_code == 501
+
+
+def kept(jobs: Jobs, spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification as it is answered."""
+    given = {"properties": {"componentSpec": spec}}
+    made = jobs.plane.document("arm", "PUT", "/components/own/versions/1", API, given)["properties"]["componentSpec"]
+    assert isinstance(made, dict)
+    return made
+
+
+def test_a_parallel_component_says_what_it_tolerates(jobs: Jobs) -> None:
+    """Its defaults, but for what it says itself (live tests of azure-ai-ml; the form: pipe-parallel-file-input 4)."""
+    spec = {"type": "parallel", "name": "own", "resources": {"instance_count": 2}, "retry_settings": {"timeout": 9}}
+
+    made = kept(jobs, spec)
+
+    assert (made["error_threshold"], made["retry_settings"]) == ("-1", {"max_retries": "3", "timeout": "9"})
+    assert "resources" not in made
+
+
+def test_where_a_component_runs_is_not_kept(jobs: Jobs) -> None:
+    """Nor how its ports are mounted; how many nodes it needs is. A version that is not said is the URL's."""
+    spec = SPEC | {
+        "compute": "azureml:cpu-cluster",
+        "resources": {"instance_type": "STANDARD_D2", "instance_count": 3},
+        "inputs": {"Data": {"type": "uri_folder", "mode": "download"}},
+        "outputs": {"Made": {"type": "uri_folder", "mode": "upload"}},
+    }
+
+    made = kept(jobs, spec)
+
+    assert (made["resources"], made["version"], "compute" in made) == ({"instance_count": "3"}, "1", False)
+    assert made["inputs"] == {"Data": {"type": "uri_folder", "optional": "False"}}
+    assert made["outputs"] == {"made": {"type": "uri_folder"}}
+
+
+def test_an_environment_is_the_same_in_any_case_of_its_system(jobs: Jobs) -> None:
+    """`linux` is answered as `Linux`; another image is refused."""
+    path, given = "/environments/e/versions/1", {"image": "x:1"}
+
+    made = [
+        jobs.plane("arm", "PUT", path, API, {"properties": given | change})
+        for change in ({}, {"osType": "linux"}, {"osType": "Linux"}, {"image": "x:2"})
+    ]
+
+    assert [answer.status_code for answer in made] == [201, 201, 201, 409]
+    assert [answer.json()["properties"]["osType"] for answer in made[:3]] == ["Linux"] * 3

@@ -257,7 +257,7 @@ def test_inputs_must_fit_the_component(jobs: Jobs, given: dict[str, Any]) -> Non
 
 
 def test_a_missing_component_is_refused_in_the_recorded_words(jobs: Jobs) -> None:
-    """404, and the whole id."""
+    """404, and the whole id; one code alone has no chain (pipe-404-component-missing 6)."""
     missing = f"{jobs.plane.path}/components/basic/versions/non_existent"
 
     answer = jobs.put("p", **GIVEN, jobs={"a": {"componentId": missing}})
@@ -265,6 +265,7 @@ def test_a_missing_component_is_refused_in_the_recorded_words(jobs: Jobs) -> Non
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NotFound")
     expected = f"key: {missing}, Message: Not found component basic (version: non_existent)."
     assert answer.json()["error"]["message"] == expected
+    assert "InnerError" not in {item["type"] for item in answer.json()["error"]["additionalInfo"]}
 
 
 def test_nodes_of_other_types_are_not_spoken(jobs: Jobs) -> None:

@@ -37,7 +37,7 @@ class Step:
         """Compute it or show the run that did; returns the final status and where the outputs lie."""
         if self.earlier is not None:
             await asyncio.wait([self.earlier])
-        original = _completed(site, self.digest)
+        original = _original(site, self.digest)
         if original is not None:
             return "Completed", _shown(site, record, original, self.work.outputs)
         status = await perform(site, record, self.work)
@@ -63,10 +63,10 @@ def _told(value: Value) -> list[str]:
     return [value.text] if isinstance(value, Literal) else [value.uri, value.kind, value.mode]
 
 
-def _completed(site: Site, wanted: str | None) -> Document | None:
+def _original(site: Site, wanted: str | None) -> Document | None:
+    """The run that completed this step; None where none did."""
     run_id = site.world.repeatable.get(site.workspace.guid, wanted) if wanted is not None else None
-    run = site.world.runs.get(site.workspace.guid, run_id) if run_id is not None else None
-    return run if run is not None and run["status"] == "Completed" else None
+    return site.world.runs.get(site.workspace.guid, run_id) if run_id is not None else None
 
 
 def _shown(site: Site, record: Record, original: Document, outputs: Mapping[str, Data]) -> dict[str, Data]:
