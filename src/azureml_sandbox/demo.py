@@ -77,7 +77,7 @@ def _fill(sandbox: Sandbox, environment: Mapping[str, str], say: Say) -> None:
         say(f"  {log} lists what was loaded, what was made up to complete it, what was left out and why")
     else:
         say(f"There are no recordings of the real service in {recordings}: the source holds the trainings only")
-    filled.touch()
+    filled.touch(mode=0o600)
 
 
 def _product() -> list[str]:
