@@ -7,34 +7,28 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azureml_replay import state as reporting
-from azureml_replay import verbs
+import azureml_replay as library
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import results
 from azureml_replay.cli.recording import recorded
 from azureml_replay.connection import connect
-from azureml_replay.direct import replay as replaying
-from azureml_replay.direct.replay import Replayed, ReplayOptions
 from azureml_replay.errors import UserError
-from azureml_replay.extraction import extract as extracting
-from azureml_replay.extraction.extract import Extracted, ExtractOptions
-from azureml_replay.planning import plan as planning
-from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
-from azureml_replay.state import Status
-from azureml_replay.synthetic.options import SyntheticReplayOptions
-from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
-from azureml_replay.target.profile import known_profile
 from azureml_replay.terminal.terminal import Terminal
-from azureml_replay.verbs import Migrated, MigrateOptions
-from azureml_replay.verification.verdict import Verdict
-from azureml_replay.workspace.profile import AZURE_ML
 
 if TYPE_CHECKING:
     from azureml_replay.azure.workspace import AzureWorkspace
+    from azureml_replay.direct.replay import Replayed, ReplayOptions
+    from azureml_replay.extraction.extract import Extracted, ExtractOptions
+    from azureml_replay.planning.files import FileChoice
+    from azureml_replay.planning.summary import PlanSummary
+    from azureml_replay.state import Status
+    from azureml_replay.synthetic.options import SyntheticReplayOptions
+    from azureml_replay.synthetic.replay import SyntheticReplayed
+    from azureml_replay.verbs import Migrated, MigrateOptions
+    from azureml_replay.verification.verdict import Verdict
 
 
 @asynccontextmanager
@@ -64,7 +58,7 @@ async def extract(
                 Archive.create(folder, source.ref, redact=redact) as archive,
                 recorded(archive, "extract", source=origin) as watch,
             ):
-                done = await extracting.extract(
+                done = await library.extract(
                     origin, archive, selection, options=options, width=width, progress=progress
                 )
                 return watch.did("extract", done)
@@ -72,9 +66,13 @@ async def extract(
 
 def plan(folder: Path, selection: Selection, files: FileChoice, target: WorkspaceConfig | None = None) -> PlanSummary:
     """No network, nothing written. With `target`, by what replay or doctor saw it keep."""
+    from azureml_replay.planning.summary import summarize
+    from azureml_replay.target.profile import known_profile
+    from azureml_replay.workspace.profile import AZURE_ML
+
     with Archive.open(folder, write=False) as archive:
         profile = AZURE_ML if target is None else known_profile(archive.ledger(target.ref))
-        return summarize(planning.plan(archive, selection, files, profile), archive.omissions(), archive.unknown())
+        return summarize(library.plan(archive, selection, files, profile), archive.omissions(), archive.unknown())
 
 
 async def replay(
@@ -94,7 +92,7 @@ async def replay(
             connected(target, width, progress) as writing,
         ):
             with recorded(archive, "replay", source=origin, target=writing) as watch:
-                done = await replaying.replay(
+                done = await library.replay(
                     archive, origin, writing, selection, options=options, width=width, progress=progress
                 )
                 return watch.did("replay", done)
@@ -117,7 +115,7 @@ async def submit(
             connected(target, width, progress) as writing,
         ):
             with recorded(archive, "replay --mode synthetic", source=origin, target=writing) as watch:
-                done = await replay_synthetic(
+                done = await library.replay_synthetic(
                     archive, origin, writing, selection, options=options, width=width, progress=progress
                 )
                 return watch.did("replay", done)
@@ -141,7 +139,7 @@ async def verify(
             reading(archive, source, width, progress, needed=deep) as origin,
         ):
             with recorded(archive, "verify", source=origin, target=compared) as watch:
-                verdict = await verbs.verify(
+                verdict = await library.verify(
                     archive,
                     compared,
                     selection,
@@ -157,7 +155,7 @@ async def verify(
 def status(folder: Path) -> Status:
     """No network, nothing written; also while another command works on the archive."""
     with Archive.open(folder, write=False) as archive:
-        return reporting.status(archive)
+        return library.status(archive)
 
 
 async def migrate(
@@ -180,12 +178,13 @@ async def migrate(
         watch = stack.enter_context(recorded(archive, "migrate", source=reading, target=writing))
 
         def told(done: Extracted | PlanSummary | Replayed) -> None:
-            if not isinstance(done, PlanSummary):
-                watch.did("extract" if isinstance(done, Extracted) else "replay", done)
+            verb = {library.Extracted: "extract", library.Replayed: "replay"}.get(type(done))
+            if verb:
+                watch.did(verb, done)
             for line in terminal.laid(results.told(done)):
                 progress.say(line)
 
-        done = await verbs.migrate(
+        done = await library.migrate(
             reading, writing, archive, selection, options=options, width=width, progress=progress, told=told
         )
         watch.did("verify", done.verdict)
