@@ -16,6 +16,7 @@ from azureml_replay.planning.plan import plan, planned_units
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.verification.proof import Proof
@@ -105,7 +106,8 @@ async def verify(
     jobs = [root for root in planned_units(archive, selection) if root in submitted] if submitted else []
     proof = Proof(archive, ledger, twice=frozenset(run.id for root in twice for run in archive.unit(root)))
     proof.omit(archive.omissions())
-    direct = DirectUnits(selection, without=submitted - twice)
+    put = frozenset(job for root in submitted for job in jobs_put(ledger, root))
+    direct = DirectUnits(selection, without=submitted - twice, jobs=put)
     if direct.any(archive):
         await verify_runs(proof, target, direct, source=source, deep=deep, files=files, width=width, progress=progress)
     await verify_jobs(proof, target, jobs, source=source, deep=deep, width=width, progress=progress)

@@ -88,11 +88,11 @@ def build_pipeline(
         archive_beside(input_),
     )
     verdict = done.verdict
-    terminal.result(done, _result(done), good=bool(verdict and not verdict.findings))
+    terminal.result(done, _result(done), good=bool(verdict and verdict.proves))
     tell(terminal, failures(done))
     if done.failed:
         return Exit.SERVICE
-    return Exit.FINDINGS if verdict and verdict.findings else Exit.OK
+    return verdict.exit if verdict else Exit.OK
 
 
 def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
@@ -162,6 +162,8 @@ def _result(done: SyntheticReplayed) -> Iterator[str]:
     if done.verdict is not None:
         compared = f"{done.verdict.runs:,} runs, {done.verdict.points:,} points, {done.verdict.files:,} files"
         yield f"{compared}: {done.verdict.findings:,} findings, {done.verdict.omissions:,} omissions as planned"
+        if done.verdict.unread:
+            yield f"{done.verdict.unread:,} chosen runs were not extracted, so not compared: extract_jobs continues"
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ import pytest
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.direct.replay import replay
+from azureml_replay.direct.replay import OnConflict, ReplayOptions, replay
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.replay import replay_synthetic
+from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -68,10 +69,17 @@ async def as_jobs(source: WorkspaceFile, target: WorkspaceFile, folder: Path, se
             assert (done.failed, done.verdict and done.verdict.findings) == ((), 0)
 
 
-async def as_runs(source: WorkspaceFile, target: WorkspaceFile, folder: Path, selection: Selection) -> None:
+async def as_runs(
+    source: WorkspaceFile,
+    target: WorkspaceFile,
+    folder: Path,
+    selection: Selection,
+    on_conflict: OnConflict = OnConflict.FAIL,
+) -> None:
     async with opened(source) as reading, opened(target) as writing:
         with Archive.open(folder) as archive:
-            done = await replay(archive, reading, writing, selection, width=8)
+            options = ReplayOptions(on_conflict=on_conflict)
+            done = await replay(archive, reading, writing, selection, options=options, width=8)
             assert (done.failed, done.conflicts) == ((), ())
 
 
@@ -157,3 +165,33 @@ def test_two_targets(source: WorkspaceFile, calm: Sandbox, mine: Path) -> None:
     assert verified(first, mine).findings == 2
     assert verified(second, mine).proves
     assert verified(first, mine, JOBS).proves
+
+
+def test_one_unit_both_ways_the_job_first(
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, mine: Path
+) -> None:
+    """The job has the original's name, the runs get new ids; the job's own steps are no strangers below them."""
+    asyncio.run(as_jobs(source, workspace, mine, JOBS))
+    asyncio.run(as_runs(source, workspace, mine, JOBS, on_conflict=OnConflict.RENAME))
+
+    both = verified(workspace, mine, JOBS)
+
+    assert (both.proves, both.findings) == (True, 0), both.first
+
+
+def test_a_parents_points_are_not_sent_twice(
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, mine: Path
+) -> None:
+    """Somebody removes the tag that says how far a parent's points came: what is there is counted instead."""
+    asyncio.run(as_jobs(source, workspace, mine, JOBS))
+
+    def untagged(held: Held) -> None:
+        home = held.world.experiments.named(held.guid, "small")
+        assert home is not None
+        for run in list(held.world.runs.of_experiment(held.guid, home["experimentId"])):
+            held.world.runs.put(held.guid, run | {"tags": {k: v for k, v in run["tags"].items() if k != PROGRESS}})
+
+    change(calm, workspace, untagged)
+    asyncio.run(as_jobs(source, workspace, mine, JOBS))
+
+    assert verified(workspace, mine, JOBS).findings == 0

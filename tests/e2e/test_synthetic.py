@@ -302,7 +302,7 @@ def test_values_that_a_job_could_not_give_its_parent_are_written_from_here(
             with Archive.open(mine) as archive:
                 ((tree, _),) = planned_trees(archive, archive.ledger(target.ref), Selection(), Shape())
                 run = (await target.details([RunId(parent)]))[RunId(parent)].run
-                return await Parents(archive, target.submitter).complete(tree, Found({ROOT: run}))
+                return await Parents(archive, target).complete(tree, Found({ROOT: run}))
 
     assert [asyncio.run(complete()), asyncio.run(complete())] == [1, 0]
 

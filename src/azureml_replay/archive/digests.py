@@ -54,10 +54,14 @@ def of_ending(run: Run) -> bytes:
     )
 
 
-def of_whole(run: Run, *, generation: int, own_files: Sequence[str], files: int) -> bytes:
-    """Of all that a run is sent with; the extraction's generation stands for its points and files."""
-    run_hex, ending_hex = of_run(run).hex(), of_ending(run).hex()
-    return _of(run=run_hex, ending=ending_hex, generation=generation, own_files=list(own_files), files=files)
+def of_whole(run: Run, *, generation: int, own_files: Sequence[str], files: int, choice: Json = None) -> bytes:
+    """Of all that a run is sent with; the extraction's generation stands for its points and files.
+
+    `choice` says which of its files were to go, where not all were.
+    """
+    some = {"choice": choice} if choice else {}
+    digests: dict[str, Json] = {"run": of_run(run).hex(), "ending": of_ending(run).hex()}
+    return _of(**digests, generation=generation, own_files=list(own_files), files=files, **some)
 
 
 def of_kept(digest: bytes) -> bytes:

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
     from azureml_replay.verbs import Migrated
-    from azureml_replay.verification.verdict import Verdict
 
 Result = TypeVar("Result")
 
@@ -208,7 +207,7 @@ def verify(
         archive,
     )
     terminal.result(verdict, results.verified(verdict, archive), good=verdict.proves)
-    return _verified(verdict)
+    return verdict.exit
 
 
 @app.command()
@@ -275,13 +274,7 @@ def _done(call: Coroutine[Any, Any, Result], archive: Path) -> Result:
 def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
     if done.extracted.failed:
         return Exit.SERVICE
-    return _replayed(done.replayed, options) or _verified(done.verdict)
-
-
-def _verified(verdict: Verdict) -> Exit:
-    if verdict.findings:
-        return Exit.FINDINGS
-    return Exit.SERVICE if verdict.unread else Exit.OK
+    return _replayed(done.replayed, options) or done.verdict.exit
 
 
 def _submitted(done: SyntheticReplayed, archive: Path, terminal: Terminal) -> Exit:
@@ -290,7 +283,7 @@ def _submitted(done: SyntheticReplayed, archive: Path, terminal: Terminal) -> Ex
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))
     if done.failed:
         return Exit.SERVICE
-    return _verified(verdict) if verdict else Exit.OK
+    return verdict.exit if verdict else Exit.OK
 
 
 def _replayed(done: Replayed, options: ReplayOptions) -> Exit:

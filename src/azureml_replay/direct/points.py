@@ -42,7 +42,8 @@ class PointSender:
     async def send(self, step: Step, *, ask: bool) -> int:
         """Everything the target lacks; the number of rows sent. Raises Rejected for rows that it refuses.
 
-        `ask` where the run was there before this archive wrote it: another archive of the source may have sent rows.
+        `ask` where the run was there before this call: another archive of the source, or a copy of this one, may have
+        sent rows that no receipt here tells of.
         """
         if not step.series:
             return 0

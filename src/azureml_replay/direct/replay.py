@@ -220,7 +220,9 @@ class _Replaying:
 
     def _whole(self, step: Step) -> bytes:
         generation = self.archive.generation(step.source)
-        return of_whole(step.run, generation=generation, own_files=step.own_files, files=step.files)
+        return of_whole(
+            step.run, generation=generation, own_files=step.own_files, files=step.files, choice=asdict(step.choice)
+        )
 
     # Ids
 
@@ -306,7 +308,7 @@ class _Replaying:
     async def _fill(self, step: Step) -> None:
         """Points, then files, of one run: the per-run boundary."""
         try:
-            points = await self.points.send(step, ask=step.source in self.runs.known)
+            points = await self.points.send(step, ask=step.source not in self.runs.created)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
             sent = await self.files.send(step)
             self.files_sent += sent.files

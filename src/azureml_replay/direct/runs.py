@@ -56,6 +56,8 @@ class RunSender:
     """Ends that were sent show some time later: they are waited for."""
     known: dict[RunId, Run] = field(default_factory=dict)
     """By source id: runs that the target holds already and that are ours."""
+    created: set[RunId] = field(default_factory=set)
+    """Runs that this call put into the target: nobody else can have sent anything into them."""
     count: int = 0
     """Created or brought up to date."""
     kept: dict[RunId, frozenset[str]] = field(default_factory=dict)
@@ -97,6 +99,7 @@ class RunSender:
         self._lend(arrived, State.SENT)
         self._remember(arrived, {}, state=False)
         self._mark(RunItem.CREATE, arrived, State.SENT)
+        self.created |= {step.source for step in arrived}
         self.count += len(arrived)
 
     async def _update(self, steps: Sequence[Step]) -> None:

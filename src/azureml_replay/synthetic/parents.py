@@ -18,7 +18,7 @@ from azureml_replay.synthetic.staging.batches import Metric
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, parameters, parent_tags, point_requests, step_of
 from azureml_replay.synthetic.step.points import PROGRESS, StepProgress
 from azureml_replay.synthetic.tree.nodes import Tree
-from azureml_replay.workspace.jobs import Submitter
+from azureml_replay.workspace.jobs import SyntheticTarget
 
 PER_REQUEST = 100
 """Parameters or tags."""
@@ -29,7 +29,7 @@ class Parents:
     """Completes the runs of a tree's groups, and of its root."""
 
     archive: Archive
-    submitter: Submitter
+    target: SyntheticTarget
 
     async def complete(self, tree: Tree, held: Found) -> int:
         """How many runs lacked something. Repeatable. Raises Unavailable, Rejected."""
@@ -54,11 +54,13 @@ class Parents:
     async def _pairs(self, run: RunId, kind: str, pairs: dict[str, str]) -> None:
         waiting = iter(pairs.items())
         while batch := list(islice(waiting, PER_REQUEST)):
-            await self.submitter.log(run, {kind: [{"key": key, "value": value} for key, value in batch]})
+            await self.target.submitter.log(run, {kind: [{"key": key, "value": value} for key, value in batch]})
 
     async def _points(self, run: Run, step: Step) -> int:
         """From where the step stopped: each request says, beside its points, how many there are then."""
-        done, seen, sent = StepProgress.of(run.tags.get(PROGRESS) or "").done, 0, 0
+        noted = run.tags.get(PROGRESS)
+        done = await self._logged(run.id) if noted is None else StepProgress.of(noted).done
+        seen = sent = 0
         for batch in point_requests(self.archive, step):
             left = batch[max(0, done - seen) :]
             seen += len(batch)
@@ -67,9 +69,14 @@ class Parents:
                 sent += len(left)
         return sent
 
+    async def _logged(self, run: RunId) -> int:
+        """Points that the run holds: a step notes how many with each request, but anybody may remove its tag."""
+        series = await self.target.series(run)
+        return sum([len(points) for one in series async for points in self.target.points(run, one)])
+
     async def _append(self, run: RunId, batch: Sequence[Metric], seen: int) -> None:
         tags = [{"key": PROGRESS, "value": str(StepProgress(seen))}]
         try:
-            await self.submitter.log(run, {"metrics": list(batch), "tags": tags})
+            await self.target.submitter.log(run, {"metrics": list(batch), "tags": tags})
         except Uncertain as lost:
             raise Uncertain(f"values of the parent {run}: {lost.args[0]}") from lost

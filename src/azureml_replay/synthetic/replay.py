@@ -148,7 +148,7 @@ class _Running:
         try:
             if job is not None and self.endings[tree.root] == "Completed":
                 held = await found(self.target, tree, job)
-                parents = Parents(self.archive, self.target.submitter)
+                parents = Parents(self.archive, self.target)
                 completed = await parents.complete(tree, held)
                 self.parents += completed
             differing = await self.check.check(tree, job, shape.files)

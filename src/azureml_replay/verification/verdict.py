@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import Exit
 from azureml_replay.model import (
     Finding,
 )
@@ -41,6 +42,13 @@ class Verdict:
     def proves(self) -> bool:
         """Something was compared, nothing is missing from the comparison, and all of it is equal."""
         return self.runs > 0 and not self.unread and not self.findings
+
+    @property
+    def exit(self) -> Exit:
+        """What a command that ends with this verdict ends with: differences before what could not be compared."""
+        if self.findings:
+            return Exit.FINDINGS
+        return Exit.SERVICE if self.unread else Exit.OK
 
 
 NAMED = 3

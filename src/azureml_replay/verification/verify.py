@@ -81,6 +81,8 @@ class DirectUnits:
     selection: Selection
     without: Collection[RunId] = ()
     """Roots of units that stand in the target as jobs alone."""
+    jobs: Collection[RunId] = ()
+    """Names of the jobs that were put: what is below them is for their own verification."""
 
     def roots(self, archive: Archive) -> Iterator[RunId] | None:
         """None: every unit of the archive."""
@@ -206,4 +208,6 @@ class _Verifying:
 
     def _of_job(self, there: RunId) -> bool:
         """A job keeps its run's id where that is free; what its steps are called is for its own verification."""
+        if there in self.units.jobs:
+            return True
         return bool(self.units.without) and self.archive.unit_of(self.ledger.source_id(there)) in self.units.without

@@ -63,6 +63,10 @@ def test_the_others_are_written_as_documented() -> None:
     assert digests.of_whole(RUN, generation=2, own_files=("replay/job.json",), files=3) == of(
         f'{{"ending":"{ending.hex()}","files":3,"generation":2,"own_files":["replay/job.json"],"run":"{run.hex()}"}}'
     )
+    assert digests.of_whole(RUN, generation=2, own_files=(), files=3, choice={"globs": ["*.txt"]}) == of(
+        f'{{"choice":{{"globs":["*.txt"]}},"ending":"{ending.hex()}","files":3,"generation":2,"own_files":[],'
+        f'"run":"{run.hex()}"}}'
+    )
     assert digests.of_kept(run) == of(f'{{"kept":"{run.hex()}"}}')
     assert digests.of_lender(RunId("o")) == of('{"lender":"o"}')
     assert digests.of_experiment(experiment) == of(
