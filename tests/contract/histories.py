@@ -92,9 +92,9 @@ async def finish(target: Target, runs: Sequence[Run]) -> None:
         assert list(await target.without_end(runs)) == []
 
 
-async def everything(target: Source) -> dict[str, Run]:
+async def everything(target: Source) -> dict[RunId, Run]:
     """All runs of all experiments."""
-    found = {}
+    found: dict[RunId, Run] = {}
     async for experiments in target.experiments():
         for experiment in experiments:
             async for runs in target.runs(experiment):

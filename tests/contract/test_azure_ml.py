@@ -20,7 +20,7 @@ from azureml_replay.workspace.put_files import CopyFile, NewFile, SecretUrl
 from azureml_replay.workspace.target import Refused
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from contract.histories import EXPERIMENT, RUN, content, everything, files_of, history
-from contract.subjects import AzureMlSandbox
+from contract.subjects import Attaches, AzureMlSandbox, Features, Lends, ShowsLastValues, Troubled
 
 
 @pytest.fixture
@@ -34,6 +34,15 @@ async def begin(target: AzureWorkspace, *runs: Run) -> None:
     await target.put_experiment(Experiment(id="", name=EXPERIMENT))
     for run in runs or (Run(id=RUN),):
         assert await target.put_runs(EXPERIMENT, [run]) == {run.id: None}
+
+
+async def test_no_test_of_the_contract_is_skipped(subject: AzureMlSandbox, target: AzureWorkspace) -> None:
+    """Every ability that one of them asks for is there, and every field."""
+    assert isinstance(subject, Troubled)
+    for ability in (Attaches, Lends, ShowsLastValues):
+        assert isinstance(target, ability)
+    assert target.profile.lost == frozenset()
+    assert subject.features == Features()
 
 
 async def test_the_profile_is_azure_mls(target: AzureWorkspace) -> None:
