@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Self
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -45,6 +46,7 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
+from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile, SecretUrl
 from azureml_replay.workspace.source import Shelf
 from azureml_replay.workspace.target import Outcome, Refused
@@ -127,6 +129,11 @@ class AzureWorkspace:
         """Asks the workspace where its data plane is. Raises as `connect`."""
         arm = Arm(sender, config.cloud, config.ref)
         return cls(config, sender, arm, await arm.places())
+
+    @property
+    def profile(self) -> TargetProfile:
+        """As the service documents itself; what a probe saw of this workspace completes it (target/profile.py)."""
+        return replace(AZURE_ML, ref=self.ref)
 
     def traffic(self) -> Mapping[str, ServiceTraffic]:
         """What was asked of it so far, by service."""

@@ -14,6 +14,7 @@ from azureml_replay.model import (
     Run,
     RunId,
 )
+from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.put_files import PutFile
 from azureml_replay.workspace.source import Source
 
@@ -42,6 +43,11 @@ Outcome = Refused | ServiceError | None
 
 class Target(Source, Protocol):
     """A workspace that can be written. It can be read too: that is how it is verified."""
+
+    @property
+    def profile(self) -> TargetProfile:
+        """How a workspace of its kind is treated before anybody has looked at this one. Asks nothing."""
+        ...
 
     async def put_experiment(self, experiment: Experiment) -> None:
         """Name, description, tags, archived. Repeatable."""
