@@ -28,7 +28,9 @@ from azureml_replay.cli.legacy import (
     was_extracted,
 )
 from azureml_replay.cli.options import OptionalSource, ParallelOption, TargetOption, takes, terminal_flags
+from azureml_replay.cli.results import contents_of
 from azureml_replay.cli.synthetic import failures, job_flags, submitted, told_sums
+from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.index import JobsIndex
@@ -96,7 +98,7 @@ def build_pipeline(
 
 
 def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
-    yield f"{index.path}: {len(index.places):,} jobs"
+    yield f"{index.path}: {counted(len(index.places), 'job')}"
     if shape.files.artifacts:
         yield from symptoms.empty_outputs(index.file_lists)
         yield from symptoms.missing_logs(index.file_lists)
@@ -160,8 +162,8 @@ async def _replay(
 def _result(done: SyntheticReplayed) -> Iterator[str]:
     yield from submitted(done)
     if done.verdict is not None:
-        compared = f"{done.verdict.runs:,} runs, {done.verdict.points:,} points, {done.verdict.files:,} files"
-        yield f"{compared}: {done.verdict.findings:,} findings, {done.verdict.omissions:,} omissions as planned"
+        findings, omissions = counted(done.verdict.findings, "finding"), counted(done.verdict.omissions, "omission")
+        yield f"{counted(done.verdict.runs, 'run')}, {contents_of(done.verdict)}: {findings}, {omissions} as planned"
 
 
 if __name__ == "__main__":

@@ -87,13 +87,13 @@ class Payload:
     """Of a file."""
 
 
-CHUNK_PREFIX, FILE_PREFIX = "points/", "file/"
-_EXPERIMENT, _JOB, _GRAPH = "experiment ", "job put/", "graph/"
+CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX = "points/", "file/", "job put/"
+_EXPERIMENT, _GRAPH = "experiment ", "graph/"
 _NUMBER = re.compile(r"0|[1-9][0-9]*")
 _RUN_ITEMS = {item.value: item for item in RunItem}
 
 
-_NAMED = ((FILE_PREFIX, FileItem), (_EXPERIMENT, ExperimentItem), (_JOB, JobItem), (_GRAPH, GraphItem))
+_NAMED = ((FILE_PREFIX, FileItem), (_EXPERIMENT, ExperimentItem), (JOB_PREFIX, JobItem), (_GRAPH, GraphItem))
 
 
 def written(item: Item) -> str:
@@ -108,7 +108,7 @@ def written(item: Item) -> str:
         case ExperimentItem(name):
             text = _EXPERIMENT + name
         case JobItem(name):
-            text = _JOB + name
+            text = JOB_PREFIX + name
         case GraphItem(key):
             text = _GRAPH + key
         case UnknownItem(text):

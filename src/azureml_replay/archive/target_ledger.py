@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from azureml_replay import redact
 from azureml_replay.archive.findings import Findings
-from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, RunItem
+from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX, RunItem
 from azureml_replay.archive.receipts import Receipts
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sent import SentValues
@@ -19,20 +19,26 @@ from azureml_replay.model import Json, RunId
 class TargetProgress:
     """How much of the archive a target has."""
 
-    created: int
-    """Runs, as are the next two."""
-    finished: int
-    verified: int
-    with_findings: int
+    runs_created: int
+    runs_finished: int
+    """Created runs whose end, and whether they are archived, arrived too."""
+    runs_compared: int
+    """Runs that verify read back, or looked for: also those that stand as jobs."""
+    runs_with_findings: int
+    jobs_submitted: int
+    """Jobs that this archive put: several for a root run whose job failed and was put anew."""
+    jobs_standing: int
+    """Root runs for which a job stands that `undo` did not archive, whichever archive put it."""
     points: int
     """Rows of the chunks that were sent."""
     files: int
+    """Files that were sent, those that we make too."""
     bytes: int
-    """Of the files that were sent."""
-    refused: int
-    """Items that the service will not take."""
-    unsettled: int
-    """Items that were being sent when a command stopped."""
+    """Bytes of those files."""
+    items_refused: int
+    """Items (a run, a chunk of points, a file) that the service will not take."""
+    items_unsettled: int
+    """Items that were being sent when a command stopped: the next call asks the target about them."""
 
 
 class TargetLedger(Receipts, SentValues, Findings, TargetRows):
@@ -123,14 +129,24 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         sent = "from receipt where target = ? and state = 'sent' and item"
         chunks, files = f"{sent} glob '{CHUNK_PREFIX}*'", f"{sent} glob '{FILE_PREFIX}*'"
         queries = {
-            "created": f"select count(*) {sent} = '{RunItem.CREATE.value}'",
-            "finished": f"select count(*) {sent} = '{RunItem.FINISH.value}'",
+            "runs_created": f"select count(*) {sent} = '{RunItem.CREATE.value}'",
+            "runs_finished": f"select count(*) {sent} = '{RunItem.FINISH.value}'",
+            "jobs_submitted": f"select count(*) {sent} glob '{JOB_PREFIX}*'",
+            "jobs_standing": f"""
+                select count(*) {sent} = '{RunItem.JOB.value}' and exists (
+                    select 1 from receipt s where s.target = receipt.target and s.run = receipt.run
+                    and s.item = '{RunItem.SHAPE.value}'
+                ) and not exists (
+                    select 1 from receipt u where u.target = receipt.target and u.run = receipt.run
+                    and u.item = '{RunItem.JOB_UNDONE.value}' and u.state = 'sent'
+                )
+            """,  # noqa: S608  # our own words
             "points": f"select ifnull(sum(rows), 0) {chunks}",
             "files": f"select count(*) {files}",
             "bytes": f"select ifnull(sum(size_bytes), 0) {files}",
-            "refused": "select count(*) from receipt where target = ? and state = 'refused'",
-            "unsettled": "select count(*) from receipt where target = ? and state = 'sending'",
-            "verified": "select count(*) from verification where target = ?",
-            "with_findings": "select count(distinct run) from finding where target = ?",
+            "items_refused": "select count(*) from receipt where target = ? and state = 'refused'",
+            "items_unsettled": "select count(*) from receipt where target = ? and state = 'sending'",
+            "runs_compared": "select count(*) from verification where target = ?",
+            "runs_with_findings": "select count(distinct run) from finding where target = ?",
         }
         return TargetProgress(**{name: self._one(sql, (self._number,))[0] for name, sql in queries.items()})

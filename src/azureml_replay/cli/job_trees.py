@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from azureml_replay.counting import counted
+from azureml_replay.planning.fit import OVERFLOW_FILE
 from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.text import amount
@@ -26,13 +28,13 @@ def _contents(node: Node) -> Iterator[str]:
     if node.step is None:
         return
     step = node.step
-    counts = {"points": step.points, "parameters": len(step.run.parameters), "files": step.files}
-    yield from (f"{count:,} {what}" for what, count in counts.items() if count)
+    counts = {"point": step.points, "parameter": len(step.run.parameters), "file": step.files}
+    yield from (counted(count, what) for what, count in counts.items() if count)
     if step.bytes:
         yield amount("bytes", step.bytes)
     refused = len(step.overflow_series) + sum(map(len, step.overflow.values()))
     if refused:
-        yield f"{refused:,} values without room"
+        yield f"{counted(refused, 'value')} beyond the service's limits, kept in {OVERFLOW_FILE}"
 
 
 def hierarchy(tree: Tree) -> Branch:

@@ -11,6 +11,7 @@ import typer
 
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import amount
@@ -59,7 +60,8 @@ def told(done: Reported) -> Iterator[str]:
     yield f"report: {done.path} ({amount('bytes', done.bytes)})"
     yield done.verdict
     if done.left_out:
-        yield f"{done.left_out:,} of {done.runs:,} runs without details, which did not fit: --shards or --max-size"
+        runs = counted(done.runs, "run")
+        yield f"the details of {done.left_out:,} of {runs} did not fit: give --shards, or a larger --max-size"
 
 
 def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Terminal) -> None:

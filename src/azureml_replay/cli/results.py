@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay.cli.quoting import quoted
+from azureml_replay.counting import counted
 from azureml_replay.model import Finding
+from azureml_replay.planning.fit import OWN_FOLDER
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.text import Line, amount
 
@@ -24,6 +26,22 @@ if TYPE_CHECKING:
 
 KINDS = {"differs": "differing", "absent": "absent in the target", "extra": "extra in the target"}
 """In the words of a sentence; the others are already."""
+KEPT_FIGURES = {
+    "runs": "runs chosen",
+    "extracted": "runs extracted",
+    "pending": "runs to extract, or to extract again",
+    "series": "metrics",
+    "files_kept": "files whose bytes are kept here",
+}
+"""Words of `status` for fields of `Totals` whose own names do not say enough."""
+SENT_FIGURES = {
+    "points": "points sent",
+    "files": "files sent, replay's own included",
+    "bytes": "bytes sent",
+    "items_refused": "items that the target refused",
+    "items_unsettled": "items that may have arrived, and will be asked about",
+}
+"""The same for fields of `TargetProgress`."""
 VALUE = 80
 """Characters of a value that a verdict shows: two lines of a narrow terminal."""
 FEW = 8
@@ -44,26 +62,26 @@ def told(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
 
 def extracted(done: Extracted) -> Iterator[str]:
     """What came now."""
-    yield f"extracted: {_count(done.units, 'job')} chosen; {_carried(done)} came now"
+    yield f"extracted: {counted(done.units, 'job')} chosen; {_carried(done)} of the source came now"
     if done.kept:
-        yield f"{_count(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now"
+        yield f"{counted(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now"
     if done.gone:
-        yield f"{_count(done.gone, 'run')} disappeared at the source: archive and targets keep what they have"
+        yield f"{counted(done.gone, 'run')} disappeared at the source: archive and targets keep what they have"
     if done.active:
-        yield f"{_count(done.active, 'run')} still active: their jobs wait for a later call"
+        yield f"{counted(done.active, 'run')} still active: their jobs wait for a later call"
     yield from _failures(done)
 
 
 def planned(plan: PlanSummary) -> Iterator[Line]:
     """A tree of counts; what the target will not have stands last, where the eye ends."""
     yield Branch(
-        f"plan: {_count(plan.units, 'job')}, {_count(plan.runs, 'run')}",
+        f"plan: {counted(plan.units, 'job')}, {counted(plan.runs, 'run')}",
         (
-            Branch(_count(plan.points, "metric point")),
-            Branch(f"{_count(plan.files, 'file')}, {amount('bytes', plan.bytes)}"),
-            Branch(f"{_count(plan.own_files, 'file')} of our own (replay/...)"),
-            _counted(_count(len(plan.experiments), "experiment"), plan.experiments),
-            _counted(_count(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
+            Branch(counted(plan.points, "metric point")),
+            Branch(f"{counted(plan.files, 'file')} of the source, {amount('bytes', plan.bytes)}"),
+            Branch(f"{counted(plan.own_files, 'file')} beside them that replay makes ({OWN_FOLDER}...)"),
+            _table(counted(len(plan.experiments), "experiment"), plan.experiments),
+            _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
             *_unknown(plan.unknown),
             left_out(plan.omissions, plan.reasons, plan.overflow),
         ),
@@ -75,19 +93,19 @@ def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0) -> B
     if not omissions:
         return Branch("nothing will be omitted")
     kept = f" ({overflow:,} whole in replay/overflow.json of their run)" if overflow else ""
-    return Branch(f"{_count(omissions, 'omission')}{kept}", reasons_of(reasons))
+    return Branch(f"{counted(omissions, 'omission')}{kept}", reasons_of(reasons))
 
 
 def reasons_of(reasons: Mapping[str, int], most: int = SHOWN) -> tuple[Branch, ...]:
-    """`12 x points at the source`, the most frequent first."""
+    """`12 x code: left out (no --code)`, the most frequent first."""
     rows = [Branch(f"{count:,} x {reason}") for reason, count in by_size(reasons)]
     rest = len(rows) - most
-    return (*rows[:most], *([Branch(f"and {_count(rest, 'reason')} more")] if rest > 0 else []))
+    return (*rows[:most], *([Branch(f"and {counted(rest, 'reason')} more")] if rest > 0 else []))
 
 
 def replayed(done: Replayed) -> Iterator[str]:
     """What went now."""
-    yield f"replayed: {_carried(done)} ({amount('bytes', done.bytes)}) went now"
+    yield f"replayed: {_carried(done)} ({amount('bytes', done.bytes)}; replay's own included) went now"
     for run in done.conflicts[:SHOWN]:
         yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
     yield from _more(done.conflicts)
@@ -99,15 +117,15 @@ def replayed(done: Replayed) -> Iterator[str]:
 
 def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
     """The verdict in one sentence, then what qualifies it, and where all of it can be seen."""
-    yield f"{_compared(verdict)}; {_count(verdict.omissions, 'omission')}, as planned"
+    yield f"{_compared(verdict)}; {counted(verdict.omissions, 'omission')}, as planned"
     if verdict.unread:
-        yield f"{_count(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
+        yield f"{counted(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
     if verdict.runs and verdict.bytes:
         yield f"the files hold {amount('bytes', verdict.bytes)}"
     for kind, count in by_size(verdict.kinds):
         yield _findings(kind, count, [one for one in verdict.first if one.kind == kind])
     if verdict.unverifiable:
-        yield f"{_count(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
+        yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from _unknown(verdict.unknown)
@@ -121,7 +139,7 @@ def migrated(done: Migrated, archive: Path) -> Iterator[Line]:
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]
-            yield f"{_count(len(failed), 'run')} could not be {verb}: {run}: {why}"
+            yield f"{counted(len(failed), 'run')} could not be {verb}: {run}: {why}"
 
 
 def _compared(verdict: Verdict) -> str:
@@ -131,9 +149,14 @@ def _compared(verdict: Verdict) -> str:
     of = f"{verdict.runs:,} of " if verdict.unread else ""
     outcome = "these are equal" if verdict.unread else "all equal"
     if verdict.findings:
-        outcome = _count(verdict.findings, "finding")
-    contents = f"{_count(verdict.points, 'point')}, {_count(verdict.files, 'file')}"
-    return f"{of}{_count(verdict.runs + verdict.unread, 'run')}, {contents}: {outcome}"
+        outcome = counted(verdict.findings, "finding")
+    return f"{of}{counted(verdict.runs + verdict.unread, 'run')}, {contents_of(verdict)}: {outcome}"
+
+
+def contents_of(verdict: Verdict) -> str:
+    """`305 points, 37 files (15 of them made by replay)`."""
+    ours = f" ({verdict.own_files:,} of them made by replay)" if verdict.own_files else ""
+    return f"{counted(verdict.points, 'point')}, {counted(verdict.files, 'file')}{ours}"
 
 
 def _findings(kind: str, count: int, first: Sequence[Finding]) -> Branch:
@@ -159,27 +182,23 @@ def _cut(value: str) -> str:
 
 def shown_status(now: Status) -> Iterator[Line]:
     """From the ledger alone."""
-    kept = Branch(f"files_kept: {now.totals.files_kept:,} of {now.totals.files:,}")
-    figures = [kept if one.label.startswith("files_kept:") else one for one in _figures(now.totals)]
-    yield Branch(f"source {now.source}", (*figures, *_unknown(now.unknown)))
+    kept = f"{now.totals.files_kept:,} of {now.totals.files:,}"
+    yield Branch(f"source {now.source}", (*_figures(now.totals, KEPT_FIGURES, files_kept=kept), *_unknown(now.unknown)))
     for target in now.targets:
-        yield Branch(f"target {target.target}", _figures(target.progress))
+        yield Branch(f"target {target.target}", _figures(target.progress, SENT_FIGURES))
 
 
-def _figures(counts: DataclassInstance) -> tuple[Branch, ...]:
-    """A line for each field, in the words of its type."""
-    return tuple(Branch(f"{field.name}: {amount(field.name, getattr(counts, field.name))}") for field in fields(counts))
+def _figures(counts: DataclassInstance, words: Mapping[str, str], **otherwise: str) -> tuple[Branch, ...]:
+    """A line for each field of `counts`; `otherwise` has what is to be shown instead of a field's plain number."""
+    shown = {field.name: amount(field.name, getattr(counts, field.name)) for field in fields(counts)} | otherwise
+    return tuple(Branch(f"{words.get(name, name.replace('_', ' '))}: {figure}") for name, figure in shown.items())
 
 
 def _carried(done: Extracted | Replayed) -> str:
-    return f"{_count(done.runs, 'run')}, {_count(done.points, 'point')}, {_count(done.files, 'file')}"
+    return f"{counted(done.runs, 'run')}, {counted(done.points, 'point')}, {counted(done.files, 'file')}"
 
 
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def _counted(label: str, counts: Mapping[str, int]) -> Branch:
+def _table(label: str, counts: Mapping[str, int]) -> Branch:
     rows = [Branch(f"{name or '(none)'}: {count:,}") for name, count in by_size(counts)]
     rest = len(rows) - SHOWN
     return Branch(label, tuple(rows[:SHOWN] + ([Branch(f"and {rest:,} more")] if rest > 0 else [])))
@@ -187,8 +206,8 @@ def _counted(label: str, counts: Mapping[str, int]) -> Branch:
 
 def _unknown(keys: Mapping[str, int]) -> tuple[Branch, ...]:
     """Nothing where every key of the service was known."""
-    told = f"{_count(len(keys), 'key')} of the service that this version does not know"
-    return (_counted(told, keys),) if keys else ()
+    told = f"{counted(len(keys), 'key')} of the service that this version does not know"
+    return (_table(told, keys),) if keys else ()
 
 
 def by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -201,7 +220,7 @@ def _failures(done: Extracted | Replayed) -> Iterator[str]:
     yield from _more(done.failed)
     yield from done.remedies
     if done.failed:
-        yield f"{_count(len(done.failed), 'run')} failed: run the same command again to continue"
+        yield f"{counted(len(done.failed), 'run')} failed: run the same command again to continue"
 
 
 def _more(items: Sequence[object]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import typer
 
 from azureml_replay.cli.options import FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
 from azureml_replay.cli.results import left_out
+from azureml_replay.counting import counted
 from azureml_replay.errors import UserError
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.terminal.terminal import Terminal
@@ -160,16 +161,18 @@ def failures(done: SyntheticReplayed) -> Iterator[str]:
 def submitted(done: SyntheticReplayed) -> Iterator[str]:
     """What was submitted, and how far it came."""
     ended = f"{done.completed:,} completed" if done.verdict else "not waited for: the same command follows them"
-    yield f"{done.jobs:,} jobs: {done.submitted:,} submitted now, {ended}"
+    yield f"{counted(done.jobs, 'job')}: {done.submitted:,} submitted now, {ended}"
     if done.parents:
-        yield f"{done.parents:,} parents' runs were completed from here: their jobs' tokens could not"
+        yield f"{counted(done.parents, 'parent run')} completed from here with values that no job could write to it"
 
 
 def told_sums(sums: DryRun, price_per_hour: float | None) -> Iterator[Line]:
     """What a dry run counted; its cost where a price is given."""
-    yield f"{sums.jobs:,} jobs to submit for {sums.runs:,} runs; {sums.containers:,} container starts"
+    containers = counted(sums.containers, "container start")
+    yield f"{counted(sums.jobs, 'job')} to submit for {counted(sums.runs, 'run')}; {containers}"
     size = amount("bytes", sums.bytes)
-    yield f"{sums.points:,} points, {sums.parameters:,} parameters, {sums.files:,} files with {size}"
+    contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
+    yield f"{contents}, {counted(sums.files, 'file')} of the source with {size}"
     omissions = sum(sums.reasons.values())
     yield left_out(omissions, sums.reasons)
     if price_per_hour is not None:

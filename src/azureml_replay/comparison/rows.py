@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import TypeAlias
 
 from azureml_replay.comparison.shown import finding_of, shown
+from azureml_replay.counting import counted
 from azureml_replay.model import Finding, Row, RunId, Series, Value
 
 Identity: TypeAlias = "tuple[int | None, int | None, tuple[str, ...]]"
@@ -90,7 +91,7 @@ def row_findings(found: Sequence[Pair], series: Series, *, run: RunId, named: in
     if len(found) > named:
         rest = found[named:]
         lacking, more = sum(b is None for _, b in rest), sum(a is None for a, _ in rest)
-        what = f"metric {_name(series)}: {len(rest)} more rows"
+        what = f"metric {_name(series)}: {counted(len(rest), 'more row')}"
         yield Finding(run, what, "differs", f"{lacking} of them absent", f"{more} of them extra")
 
 

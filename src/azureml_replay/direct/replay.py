@@ -19,6 +19,7 @@ from azureml_replay.archive.reading import RUNS_TOGETHER
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.counting import counted
 from azureml_replay.direct.experiments import send_experiments
 from azureml_replay.direct.files import FileSender
 from azureml_replay.direct.intents import Intents
@@ -116,9 +117,8 @@ async def replay(
         for root in planned_units(archive, selection):
             _rename(archive, ledger, root)
     if older := ledger.incomparable():
-        progress.say(
-            f"an older version of this tool sent {older:,} of the runs: the target is asked once what it holds of them"
-        )
+        sent = counted(older, "run")
+        progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     points = PointSender(archive, ledger, target, progress, Intents(archive, ledger))
@@ -281,7 +281,7 @@ class _Replaying:
             if step.run.parent and self.ledger.source_id(step.run.parent) in self.failed:
                 self._fail(step.source, f"its parent {step.run.parent} failed")
             elif step.lender and self.may_come(step.lender.source):
-                self._fail(step.source, f"it shows the files of {step.lender.source}, which is not there yet")
+                self._fail(step.source, f"the run {step.lender.source}, whose files it shows, is not there yet")
         await self.runs.create(self._sound(batch))
 
     async def _finish(self, batch: Sequence[Step]) -> None:

@@ -46,6 +46,7 @@ _STATUS = {re.sub("_", "", status).lower(): status for status in STATUSES} | {
 """Of ARM, of azure-ai-ml (`JobStatus.CANCEL_REQUESTED`) and of MLflow."""
 _KINDS = {"pipeline": "azureml.PipelineRun", "sweep": "hyperdrive", "automl": "automl", "command": "azureml.scriptrun"}
 _JOB_TYPES = {"pipeline": "Pipeline", "sweep": "Sweep", "automl": "AutoML", "command": "Command", "spark": "Spark"}
+NO_FIELD = "jobs.json has no field for it: extract from the workspace itself to carry it"
 NO_BYTES = "jobs.json lists no bytes for it"
 """Why an entry's file has none, where the archive that it was written from knew no reason."""
 _NUMBERS_AS_TEXT = {"NaN", "Infinity", "-Infinity"}
@@ -178,10 +179,10 @@ def gaps(record: Record, *, files_from_source: bool) -> Iterator[Omission]:
         reason = "jobs.json names no sizes and places of files: --source, where it can be reached, knows them"
         yield from (Omission(run, f"files {path}", reason) for path in listed or ("of any kind",))
     if _status(record) == "Failed":
-        yield Omission(run, "error", "jobs.json holds no errors")
+        yield Omission(run, "error", NO_FIELD)
     if GUID.match(str(record.get("experiment_name") or "")):
         yield Omission(run, "experiment", "jobs.json holds its id instead of its name; the root job's is taken")
-    yield Omission(run, "data references, archived mark", "jobs.json holds none")
+    yield Omission(run, "data references, archived mark", NO_FIELD)
 
 
 def _gaps_of_metrics(run: RunId, record: Record) -> Iterator[Omission]:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
+from azureml_replay.counting import counted
 from azureml_replay.model import Artifact, Json, RunId
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
@@ -141,7 +142,7 @@ def count_files(
     run, totals = history.details.run.id, history.files
     if not choice.artifacts:
         if totals.files or totals.lost:
-            fitting.omit(f"{totals.files + totals.lost} files", NOT_CHOSEN)
+            fitting.omit(counted(totals.files + totals.lost, "file"), NOT_CHOSEN)
         return 0, 0
     for path in recorded.stored_twice(run) if totals.twice else ():
         fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")

@@ -10,8 +10,8 @@ from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.place import Place
 
-POINTS_AT_THE_SOURCE = "points at the source"
-"""Why what acts on the source stays behind (FIDELITY, Runs)."""
+ACTS_ON_SOURCE = "it acts on the source workspace (cancel and completion addresses): never sent"
+"""The reason of an omission (FIDELITY, Runs)."""
 PLACES = frozenset({"mlflow.artifactUri"})
 """Properties and tags that name a workspace: where MLflow looks for a run's files. The service makes its own.
 
@@ -49,7 +49,7 @@ def say_what_acts(run: Run, fitting: Fitting) -> None:
     """One omission a run, which names everything of that kind that has a value."""
     acting = [*run.acting.values, *(f"property {key}" for key in run.acting.properties if run.properties.get(key))]
     if acting:
-        fitting.omit(", ".join(acting), POINTS_AT_THE_SOURCE)
+        fitting.omit(", ".join(acting), ACTS_ON_SOURCE)
 
 
 def fit_run(

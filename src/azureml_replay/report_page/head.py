@@ -11,6 +11,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.counting import counted
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
@@ -125,11 +126,6 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     by_size = f" {counted(sums.unverifiable, 'file')} without a checksum: only --deep can compare them."
     whole = f"All equal: {runs}, {points} and {files} were read back and compared, {planned}."
     return "yes", whole + (by_size if sums.unverifiable else "")
-
-
-def counted(number: int, one: str) -> str:
-    """`1 run`, `2,000 runs`."""
-    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], ...]:

@@ -14,6 +14,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Uncertain
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
+from azureml_replay.progress import Progress
 from azureml_replay.synthetic.bodies.graph import JobPlace, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
 from azureml_replay.synthetic.options import Shape, remember
@@ -36,6 +37,7 @@ class Submit:
     place: JobPlace
     stage: Stage
     graphs: Graphs
+    progress: Progress
     submitted: int = 0
 
     async def job_of(self, tree: Tree, shape: Shape) -> str:
@@ -53,6 +55,7 @@ class Submit:
             if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:
                 remember(self.ledger, tree.root, shape)  # another archive may have put it
                 self.ledger.mark(tree.root, [RunItem.JOB], State.SENT, name)
+                self.progress.done("jobs there already")
                 return name
         raise AssertionError("names never end")
 
@@ -72,6 +75,7 @@ class Submit:
                 raise
         self.ledger.mark(tree.root, items, State.SENT, name)
         self.submitted += 1
+        self.progress.done("jobs submitted")
 
 
 def names(tree: Tree) -> Iterator[str]:

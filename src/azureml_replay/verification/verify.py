@@ -148,6 +148,7 @@ class _Verifying:
     async def _judge(self, step: Step, actual: Run) -> Judged:
         files = await self.files_of.check(step, actual)
         self.proof.files += files.files
+        self.proof.own_files += files.own_files
         self.proof.bytes += files.bytes
         self.proof.unverifiable += files.unverifiable
         findings = [*self._compare_run(step, actual), *await self.points_of.findings(step), *files.findings]

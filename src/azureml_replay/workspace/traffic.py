@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from azureml_replay.counting import counted
+
 WIDTHS_KEPT = 120
 """Changes of width that one service keeps: twice what a chart of it shows. Beyond, every second one goes."""
 
@@ -57,7 +59,7 @@ class Load:
         if not self.width:
             return f"{service} asks for patience"
         if self.per_s is not None:
-            return f"{service} {self.per_s:,.0f} requests a second"
+            return f"{service} {counted(round(self.per_s), 'request')} a second"
         return f"{service} {self.width} of {self.ceiling} requests at a time"
 
     @property
@@ -76,4 +78,4 @@ def in_words(sides: Mapping[str, Callable[[], Mapping[str, Load]]]) -> Iterator[
             yield load.words(name)
     retries = sum(load.retries for load in loads.values())
     if retries:
-        yield f"{retries:,} {'retry' if retries == 1 else 'retries'}"
+        yield counted(retries, "retry", "retries")

@@ -24,6 +24,11 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
     ("verdict", "proves", "said"),
     [
         (EQUAL, True, "2 runs, 6 points, 1 file: all equal; 0 omissions, as planned"),
+        (
+            replace(EQUAL, files=5, own_files=4),
+            True,
+            "2 runs, 6 points, 5 files (4 of them made by replay): all equal; 0 omissions, as planned",
+        ),
         (replace(EQUAL, findings=1), False, "2 runs, 6 points, 1 file: 1 finding; 0 omissions, as planned"),
         (replace(EQUAL, unread=3), False, "2 of 5 runs, 6 points, 1 file: these are equal; 0 omissions, as planned"),
         (replace(EQUAL, runs=0), False, "nothing was compared: the archive holds no run that was chosen; 0 omissions"),

@@ -325,7 +325,7 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         unverifiable=0,
         omissions=1,
         findings=5,
-        reasons={"points at the source": 1},
+        reasons={"it acts on the source workspace (cancel and completion addresses): never sent": 1},
         kinds={"differs": 4, "absent": 1},
         first=(found, lost),
     )
@@ -339,7 +339,7 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         "1 absent in the target",
         "└── run b",
         "omitted as planned",
-        "└── 1 x points at the source",
+        "└── 1 x it acts on the source workspace (cancel and completion addresses): never sent",
         "each of them: azureml-replay report 'my history'",
     ]
 

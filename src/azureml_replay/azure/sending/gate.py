@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from azureml_replay.azure.sending.clock import Clock
 from azureml_replay.azure.sending.limit import Limit, Sent
+from azureml_replay.counting import counted
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 CLOCK_TICK_S = 1e-6
@@ -88,7 +89,7 @@ class Gate:
             wait_s = limit.paused_until_s - now_s
             self._on_throttle(f"{self.service} is throttling: waiting {wait_s:.0f} s as it asks")
         elif limit.cuts > before.cuts:
-            self._on_throttle(f"{self.service} is throttling: {limit.width(now_s)} requests at a time")
+            self._on_throttle(f"{self.service} is throttling: {counted(limit.width(now_s), 'request')} at a time")
 
     def _let_through(self, now_s: float) -> Sent:
         self.limit, sent = self.limit.sending(self._in_flight, now_s)
