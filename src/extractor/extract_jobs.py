@@ -1,4 +1,4 @@
-"""`python -m extractor.extract_jobs`: a workspace's jobs into jobs.json, and the archive beside it."""
+"""`python -m extractor.extract_jobs`: writes a workspace's jobs into jobs.json and the archive beside it."""
 
 from __future__ import annotations
 

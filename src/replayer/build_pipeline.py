@@ -1,4 +1,4 @@
-"""`python -m replayer.build_pipeline`: real jobs in another workspace that log again what a jobs.json tells of."""
+"""`python -m replayer.build_pipeline`: submits real jobs to another workspace that log again what a jobs.json has."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
 
 @contextmanager
 def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Terminal) -> Iterator[Archive]:
-    """The archive beside the file; a passing one where the file stands alone. No login, no network."""
+    """The archive beside the file, or a temporary one where there is none. No login, no network."""
     folder = archive_beside(index.path)
     with tempfile.TemporaryDirectory() as passing:
         if not was_extracted(folder):
@@ -119,7 +119,7 @@ def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Termi
 
 
 def _show(archive: Archive, planned: Iterator[Tree], terminal: Terminal, draw: Callable[[Tree], Branch]) -> None:
-    """Tree by tree, then the sums, with what the archive itself lacks of those runs."""
+    """Show tree by tree, then the sums, with what the archive itself lacks of those runs."""
     sums, runs = DryRun(), set[RunId]()
     for one in planned:
         sums.add(one)
@@ -143,7 +143,7 @@ async def _replay(
     width: int,
     terminal: Terminal,
 ) -> SyntheticReplayed:
-    """The archive beside the file first, made from the file where it stands alone."""
+    """Replay the archive beside the file, made from the file where there is none."""
     folder = archive_beside(index.path)
     if not was_extracted(folder):
         await fill_from_file(index, folder, source, reach=options.shape.files.artifacts, width=width, terminal=terminal)

@@ -1,4 +1,4 @@
-"""What reached one target, and what was found there. `Archive.ledger` gives it."""
+"""The record of what reached one target, and of what was found there; `Archive.ledger` makes it."""
 
 from __future__ import annotations
 
@@ -42,33 +42,33 @@ class TargetProgress:
 
 
 class TargetLedger(Receipts, SentValues, Findings, TargetRows):
-    """See the parts: receipts, values as they were sent, findings, points that differ.
+    """The parts are the base classes: receipts, values as they were sent, findings, points that differ.
 
     Valid while its archive is open. No query reads the archive's content: that may be extracted anew meanwhile.
     """
 
     def bind(self, pairs: Mapping[RunId, RunId]) -> None:
-        """Which run of the target stands for a run of the source; durable. Repeatable."""
+        """Note which target run stands for which source run; on the disk when this returns. Repeatable."""
         with self._transaction(durable=True):
             owner = self._owner()
             rows = ((owner, run, there) for run, there in pairs.items())
             self._executemany("insert or replace into binding values (?, ?, ?)", rows)
 
     def target_id(self, run: RunId) -> RunId | None:
-        """What `bind` said, None where it was never said."""
+        """The run of the target that `bind` named for a run of the source, None where it named none."""
         row = self._one("select target_run from binding where target = ? and run = ?", (self._number, run))
         return row and RunId(row[0])
 
     def target_ids(self, runs: Iterable[RunId]) -> dict[RunId, RunId]:
-        """What `bind` said of so many runs; those that it never named are left out."""
+        """Source run -> target run, as `bind` named them; runs for which it named none are left out."""
         if self._one("select 1 from binding where target = ? limit 1", (self._number,)) is None:
-            return {}  # as most targets are: then not even the names are gathered
+            return {}  # true of most targets: then not even the names are gathered
         sql = "select run, target_run from binding where run in"
         rows = self._among(sql, list(dict.fromkeys(runs)), "and target = ?", (self._number,))
         return {RunId(run): RunId(there) for run, there in rows}
 
     def created_alone(self, runs: Sequence[RunId]) -> frozenset[RunId]:
-        """Those of the runs that were created, or may have been, without the files and points of another one."""
+        """The runs among these that were created, or may have been, without files and points of another one."""
         create, container = RunItem.CREATE.value, RunItem.CONTAINER.value
         rows = self._among(
             "select run from receipt where run in",
@@ -79,13 +79,13 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         return frozenset(RunId(run) for (run,) in rows)
 
     def source_id(self, there: RunId) -> RunId:
-        """Which run of the source a run of the target stands for; the same id where `bind` never named it."""
+        """The run of the source that a run of the target stands for; the same id where `bind` never named it."""
         sql = "select run from binding where target = ? and target_run = ?"
         row = self._one(sql, (self._number, there))
         return RunId(row[0]) if row else there
 
     def stands_for(self, run: RunId) -> RunId | None:
-        """The run or job of the target that a run of the source was sent as; None where none was."""
+        """The run or job of the target that stands for a run of the source; None where none was sent."""
         sql = """
             select case when item = ?1 then detail
                         else ifnull((select target_run from binding b where b.target = r.target and b.run = r.run), run)
@@ -96,36 +96,36 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         return row and row[0] and RunId(row[0])
 
     def bindings(self) -> Iterator[tuple[RunId, RunId]]:
-        """Source run and target run, by source run."""
+        """Pairs of source run and target run, by source run."""
         sql = "select run, target_run from binding where target = ? and run > ? order by run limit ?"
         return ((RunId(run), RunId(there)) for run, there in self._pages(sql, (self._number,), ("",)))
 
     def put_probe(self, told: Json) -> None:
-        """What the throw-away run of the target told. Repeatable."""
+        """Keep what the throw-away run showed of the target. Repeatable."""
         with self._transaction():
             clean = dumps(redact.redact(told)[0]).decode()
             self._execute("update target set probe = ? where id = ?", (clean, self._owner()))
 
     def probe(self) -> Json | None:
-        """What `put_probe` kept, None where it never did."""
+        """The document of `put_probe`, None where there is none."""
         row = self._one("select probe from target where id = ?", (self._number,))
         told: Json = loads(row[0]) if row and row[0] else None
         return told
 
     def put_file_choice(self, told: Json) -> None:
-        """Which files the last replay into the target was to carry. Repeatable."""
+        """Keep the choice of files of the last replay into the target. Repeatable."""
         with self._transaction():
             row = (dumps(told).decode(), self._owner())
             self._execute("update target set files = ? where id = ?", row)
 
     def file_choice(self) -> Json | None:
-        """What `put_file_choice` kept, None where it never did."""
+        """The document of `put_file_choice`, None where there is none."""
         row = self._one("select files from target where id = ?", (self._number,))
         told: Json = loads(row[0]) if row and row[0] else None
         return told
 
     def progress(self) -> TargetProgress:
-        """Counted now."""
+        """How much of the archive the target has, counted now."""
         sent = "from receipt where target = ? and state = 'sent' and item"
         chunks, files = f"{sent} glob '{CHUNK_PREFIX}*'", f"{sent} glob '{FILE_PREFIX}*'"
         queries = {

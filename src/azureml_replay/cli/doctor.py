@@ -76,7 +76,7 @@ async def _subject(config: WorkspaceConfig | None, progress: Progress) -> AsyncI
 
 
 def _lines(found: Diagnosis) -> Iterator[str]:
-    """A table; what to do stands under the row that is not fine, as it may be a command to paste."""
+    """The rows as a table; below a row that is not fine stands what to do, which may be a command to paste."""
     from azureml_replay.diagnosis.sheet import Outcome
 
     width = max(len(row.probe) for row in found.rows)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Form(StrEnum):
-    """What `--format` takes; by the same names as the library."""
+    """The values of `--format`, by the library's names."""
 
     PARQUET = "parquet"
     JSONL = "jsonl"

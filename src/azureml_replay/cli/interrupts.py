@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 def finish(call: Coroutine[Any, Any, Result], archive: Path | None) -> Result:
-    """What `call` returns. Raises Interrupted with what `archive` tells, where somebody stopped it."""
+    """Run `call` and return its result. Raises Interrupted, with what `archive` says is safe, after Ctrl-C."""
     before = signal.getsignal(signal.SIGINT)
     try:
         return asyncio.run(_stoppable(call))
@@ -41,9 +41,9 @@ async def _stoppable(call: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _end_at_the_second() -> None:
-    """The first signal takes the way that asyncio has laid, which closes everything; a second one does not wait.
+    """Let the first signal go to asyncio, which closes everything; end at once at a second one.
 
-    To end like that is safe: the archive outlives a kill at any moment.
+    Ending like that is safe: the archive survives a kill at any moment.
     """
     first = signal.getsignal(signal.SIGINT)
     if not callable(first) or threading.current_thread() is not threading.main_thread():
@@ -60,7 +60,7 @@ def _end_at_the_second() -> None:
 
 
 def _end_at_once() -> None:
-    """Nothing that was begun is waited for."""
+    """End the process without waiting for anything that was begun."""
     screen = terminal().messages
     if drawable(screen):
         os.write(screen.fileno(), CURSOR_BACK)

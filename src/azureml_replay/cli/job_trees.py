@@ -1,4 +1,4 @@
-"""Trees of jobs for people: those that a synthetic replay would submit, and those that they stand for (pure)."""
+"""Trees of jobs for people: the jobs that a synthetic replay would submit, and their originals (pure)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from azureml_replay.terminal.text import amount
 
 
 def drawn(tree: Tree) -> Branch:
-    """The jobs to come: keys, names, what each logs and what it waits for."""
+    """The jobs to be submitted: keys, names, what each logs and what it waits for."""
     return Branch(f"{tree.job_name} ({tree.kind} job in {tree.experiment})", tuple(map(_drawn, tree.nodes)))
 
 
@@ -38,7 +38,7 @@ def _contents(node: Node) -> Iterator[str]:
 
 
 def hierarchy(tree: Tree) -> Branch:
-    """The originals: id, type and status, as `--debug-hierarchy` shows them. A parent's `self` is the parent."""
+    """The original runs: id, type and status, as `--debug-hierarchy` shows them. A parent's `self` is the parent."""
     originals = tuple(_original(node) for node in tree.nodes if node.source != tree.root)
     left_out = tuple(Branch(f"{one.run} (left out: {one.reason})") for one in tree.omissions if one.what == RUN)
     return Branch(_told(tree.root, tree.display_name, tree.tags), originals + left_out)

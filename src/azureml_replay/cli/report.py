@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azureml_replay.report_page import Reported
 
 NAME = "report.html"
-"""In the archive's folder: only its owner may enter it, as befits what it shows."""
+"""The page's name in the archive's folder, which only its owner may enter, as befits what it shows."""
 
 
 @takes(terminal=terminal_flags)
@@ -56,7 +56,7 @@ def report(
 
 
 def told(done: Reported) -> Iterator[str]:
-    """Where it lies, and what it lacks."""
+    """The lines of `report`: where the page is, and what it lacks."""
     yield f"report: {done.path} ({amount('bytes', done.bytes)})"
     yield done.verdict
     if done.left_out:
@@ -65,7 +65,7 @@ def told(done: Reported) -> Iterator[str]:
 
 
 def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Terminal) -> None:
-    """What `migrate` ends with. A page that is not built is said, and no failure of the migration."""
+    """Write the report at the end of `migrate`. A page that is not built is said, and is no failure."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.report_page import NotBuilt
     from azureml_replay.report_page import report as reporting
@@ -80,7 +80,7 @@ def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Term
 
 
 def _bytes(text: str) -> int:
-    """Powers of ten, as sizes are shown."""
+    """The bytes that a text like `30MB` means, in powers of ten. Raises UserError."""
     found = re.fullmatch(r"(\d+)\s*(?:([kmg]?)b?)?", text.strip(), re.IGNORECASE)
     if not found:
         raise UserError(f"--max-size {text}: expected bytes, or a number with kB, MB or GB")

@@ -1,4 +1,4 @@
-"""What each command answers, as lines for people. The same values go out whole with `--json`."""
+"""The results of commands as lines for people. With `--json` the same values are written whole."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from azureml_replay.verification.verdict import Verdict
 
 KINDS = {"differs": "differing", "absent": "absent in the target", "extra": "extra in the target"}
-"""In the words of a sentence; the others are already."""
+"""Kinds of findings in the words of a sentence; other kinds are such words already."""
 KEPT_FIGURES = {
     "runs": "runs chosen",
     "extracted": "runs extracted",
@@ -45,13 +45,13 @@ SENT_FIGURES = {
 VALUE = 80
 """Characters of a value that a verdict shows: two lines of a narrow terminal."""
 FEW = 8
-"""Reasons in a verdict, which shall be short; `plan` and the report have all."""
+"""Reasons that a verdict shows, which shall be short; `plan` and the report have all."""
 SHOWN = 20
-"""Lines of one list; the rest is counted, and all of it is in `--json`."""
+"""Lines shown of one list; the rest is counted, and `--json` has all."""
 
 
 def told(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
-    """The lines of one of migrate's parts."""
+    """The lines of one verb of `migrate`."""
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.summary import PlanSummary
 
@@ -61,7 +61,7 @@ def told(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
 
 
 def extracted(done: Extracted) -> Iterator[str]:
-    """What came now."""
+    """The lines of `extract`: what came now."""
     yield f"extracted: {counted(done.units, 'job')} chosen; {_carried(done)} of the source came now"
     if done.kept:
         yield f"{counted(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now"
@@ -73,7 +73,7 @@ def extracted(done: Extracted) -> Iterator[str]:
 
 
 def planned(plan: PlanSummary) -> Iterator[Line]:
-    """A tree of counts; what the target will not have stands last, where the eye ends."""
+    """The lines of `plan`: a tree of counts; what the target will not have stands last, where the eye ends."""
     yield Branch(
         f"plan: {counted(plan.units, 'job')}, {counted(plan.runs, 'run')}",
         (
@@ -89,7 +89,7 @@ def planned(plan: PlanSummary) -> Iterator[Line]:
 
 
 def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0) -> Branch:
-    """What is omitted, by reason, the most frequent first."""
+    """The omissions by reason, the most frequent first."""
     if not omissions:
         return Branch("nothing will be omitted")
     kept = f" ({overflow:,} whole in replay/overflow.json of their run)" if overflow else ""
@@ -97,14 +97,14 @@ def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0) -> B
 
 
 def reasons_of(reasons: Mapping[str, int], most: int = SHOWN) -> tuple[Branch, ...]:
-    """`12 x code: left out (no --code)`, the most frequent first."""
+    """Lines like `12 x code: left out (no --code)`, the most frequent first."""
     rows = [Branch(f"{count:,} x {reason}") for reason, count in by_size(reasons)]
     rest = len(rows) - most
     return (*rows[:most], *([Branch(f"and {counted(rest, 'reason')} more")] if rest > 0 else []))
 
 
 def replayed(done: Replayed) -> Iterator[str]:
-    """What went now."""
+    """The lines of `replay`: what went now."""
     yield f"replayed: {_carried(done)} ({amount('bytes', done.bytes)}; replay's own included) went now"
     for run in done.conflicts[:SHOWN]:
         yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
@@ -116,7 +116,7 @@ def replayed(done: Replayed) -> Iterator[str]:
 
 
 def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
-    """The verdict in one sentence, then what qualifies it, and where all of it can be seen."""
+    """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all."""
     yield f"{_compared(verdict)}; {counted(verdict.omissions, 'omission')}, as planned"
     if verdict.unread:
         yield f"{counted(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
@@ -134,7 +134,7 @@ def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
 
 
 def migrated(done: Migrated, archive: Path) -> Iterator[Line]:
-    """The verdict, and what failed before it."""
+    """The lines of `migrate`: the verdict, and what failed before it."""
     yield from verified(done.verdict, archive)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
@@ -143,7 +143,7 @@ def migrated(done: Migrated, archive: Path) -> Iterator[Line]:
 
 
 def _compared(verdict: Verdict) -> str:
-    """Nobody is told of equality where nothing was looked at."""
+    """The verdict's sentence, which claims no equality where nothing was compared."""
     if not verdict.runs and not verdict.findings:
         return "nothing was compared: the archive holds no run that was chosen"
     of = f"{verdict.runs:,} of " if verdict.unread else ""
@@ -168,7 +168,7 @@ def _findings(kind: str, count: int, first: Sequence[Finding]) -> Branch:
 def told_finding(finding: Finding) -> str:
     """`run a: tag owner: expected 'x', found 'y'`; long values are cut, the report has them whole."""
     if finding.what == "run":
-        return f"run {finding.run}"  # absent as a whole: its id would be told three times
+        return f"run {finding.run}"  # absent as a whole: otherwise its id would stand here three times
     whose = f"run {finding.run}: " if finding.run else ""
     values = [
         f"{word} {_cut(value)}" for word, value in (("expected", finding.expected), ("found", finding.actual)) if value
@@ -181,7 +181,7 @@ def _cut(value: str) -> str:
 
 
 def shown_status(now: Status) -> Iterator[Line]:
-    """From the ledger alone."""
+    """The lines of `status`."""
     kept = f"{now.totals.files_kept:,} of {now.totals.files:,}"
     yield Branch(f"source {now.source}", (*_figures(now.totals, KEPT_FIGURES, files_kept=kept), *_unknown(now.unknown)))
     for target in now.targets:
@@ -205,7 +205,7 @@ def _table(label: str, counts: Mapping[str, int]) -> Branch:
 
 
 def _unknown(keys: Mapping[str, int]) -> tuple[Branch, ...]:
-    """Nothing where every key of the service was known."""
+    """A branch with the unknown keys of the service, none where every key was known."""
     told = f"{counted(len(keys), 'key')} of the service that this version does not know"
     return (_table(told, keys),) if keys else ()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from azureml_replay.undoing import Undoable, Undone
 
 SHOWN = 20
-"""Lines of one list; `--json` has all."""
+"""Lines shown of one list; `--json` has all."""
 
 
 @takes(terminal=terminal_flags)
@@ -42,7 +42,7 @@ def undo(
 
 
 def _ask(folder: Path, target: WorkspaceConfig, *, yes: bool, terminal: Terminal) -> None:
-    """Raises UserError where nobody can answer, typer.Abort where the answer is no."""
+    """Ask whether to go on. Raises UserError where nobody can answer, and where the answer is no."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.undoing import undoable
 
@@ -74,7 +74,7 @@ async def _undo(folder: Path, target: WorkspaceConfig, *, width: int, terminal: 
 
 
 def lines(done: Undone) -> Iterator[str]:
-    """What went, what stays and why."""
+    """The lines of `undo`: what went, what stays and why."""
     jobs = f", {counted(done.jobs, 'job')} archived" if done.jobs else ""
     yield f"undone: {counted(done.runs, 'run')} hidden, {counted(done.files, 'file')} removed{jobs}"
     if done.experiments:

@@ -1,4 +1,4 @@
-"""The read side of `doctor`: what can be listed and read, and whether the service's lists agree."""
+"""The reads of `doctor`: what can be listed and read, and whether the service's lists agree."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from azureml_replay.workspace.examined import Examined, JobSeen, StoreSeen
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 
 JOBS = 200
-"""Of ARM's jobs are looked at: two pages, whatever the workspace holds."""
+"""Jobs of ARM that are looked at: two pages, whatever the workspace holds."""
 EXPERIMENTS = 5
 RUNS = 2_000
-"""Of one experiment: four pages. Beyond that its list is not held against ARM's."""
+"""Runs of one experiment that are looked at: four pages. A longer list is not compared with ARM's."""
 LOOKED_INTO = 20
-"""Runs that are looked into until one has what is looked for."""
+"""Runs at most that are searched for one that has what a probe needs."""
 NOTHING = Outcome.UNKNOWN
 
 
 @dataclass(slots=True)
 class ReadExamination:
-    """One side's. Reads only."""
+    """Examines one side by reading only."""
 
     sheet: Sheet
     workspace: Examined
@@ -36,7 +36,7 @@ class ReadExamination:
     """Experiments all of whose runs are in `runs`."""
 
     async def all(self) -> None:
-        """Every probe, in the order in which they build on each other."""
+        """Run every probe, in the order in which they build on each other."""
         check = self.sheet.check
         listed = await check("experiments", self._experiments)
         await check("jobs", self._jobs)
@@ -110,7 +110,7 @@ class ReadExamination:
         return Seen(seen, Outcome.WARNING, "nothing: extract asks for each of them on its own")
 
     async def _children(self) -> Seen:
-        """The service's own `children` of a few runs, held against the list."""
+        """Compare the service's `children` of a few runs with the list of runs."""
         parents = dict.fromkeys(run.parent for run in self.runs.values() if run.parent)
         candidates = dict.fromkeys([*parents, *(job.name for job in self.jobs), *self.runs])
         found = 0
@@ -130,7 +130,7 @@ class ReadExamination:
         return [child async for page in self.workspace.children(parent) for child in page]
 
     async def _paging(self) -> Seen:
-        """The first runs again, two to a page."""
+        """List the first runs again, two to a page."""
         for name in sorted(self.whole):
             every = [run.id for run in self.runs.values() if run.experiment == name]
             if len(every) < 3:

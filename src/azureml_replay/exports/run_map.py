@@ -20,16 +20,16 @@ class Mapped:
 
     source_id: RunId
     target_id: RunId | None
-    """Also a job's name, where real jobs were submitted; None while nothing was sent."""
+    """The run's id, or a job's name where real jobs were submitted; None where nothing was sent."""
     target: str
     """The workspace: subscription/resource-group/name."""
     root_id: RunId
-    """The source's root run above it."""
+    """The root run above it, in the source."""
     experiment: str
     status: str
-    """What the source says."""
+    """The status in the source."""
     source_url: str | None
-    """In Studio; None where the workspace named no Studio."""
+    """The run's page in Studio; None where the workspace named no Studio."""
     target_url: str | None
     left_out: str | None
     """Why the target was sent no such run, where a synthetic replay left it out on purpose."""

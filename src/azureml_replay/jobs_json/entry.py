@@ -29,12 +29,12 @@ FIELDS = (
     *("mlflow_artifact_uri", "mlflow_metrics", "mlflow_params", "mlflow_tags", "mlflow_dataset_inputs"),
     *("child_run_ids", "mlflow_artifact_paths"),
 )
-"""The original's, in its order."""
+"""The original tool's fields, in its order."""
 ADDED = (
     *("run_type", "hidden", "error", "error_origin", "lender", "run_parameters", "run_inputs", "run_outputs"),
     *("output_datasets", "artifacts", "metric_history"),
 )
-"""Ours. The last two are streamed: they may be longer than memory."""
+"""Fields that we add. The last two are streamed: they may be longer than memory."""
 
 ARM_KEYS: Mapping[str, str] = {
     "command": "command",
@@ -84,12 +84,12 @@ JOB_TYPES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """The documents that one entry is read from; a missing one is empty."""
+    """The documents that one entry is made from; a missing one is empty."""
 
     details: RunDetails
     job: Mapping[str, Any] = field(default_factory=dict)
     arm: Mapping[str, Any] = field(default_factory=dict)
-    """`properties` of the job."""
+    """The `properties` of the job."""
     history: Mapping[str, Any] = field(default_factory=dict)
     definition: Mapping[str, Any] = field(default_factory=dict)
 
@@ -99,7 +99,7 @@ class _Told:
 
 
 def head(details: RunDetails, job: Job | None, *, source: Place, root: RunId, children: Sequence[RunId]) -> Record:
-    """Everything but metrics and files, which are streamed behind it; those fields are None or absent here."""
+    """An entry without metrics and files, which are streamed after it; those fields are None or absent here."""
     document = _mapping(job.document if job else None)
     told = _Told(
         details,
@@ -206,7 +206,7 @@ def _assets(assets: Mapping[str, AssetReference]) -> Record:
 
 
 def _mapping(value: Json) -> Mapping[str, Any]:
-    """Whatever is no object holds no keys: documents are the service's, and null is common in them."""
+    """The value if it is an object, else an empty one: null is common in the service's documents."""
     return value if isinstance(value, Mapping) else {}
 
 

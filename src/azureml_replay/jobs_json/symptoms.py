@@ -1,4 +1,4 @@
-"""The original document's troubleshooting table: each symptom is told with its cause, when it happens (pure)."""
+"""The messages for the original document's troubleshooting table: each symptom with its cause (pure)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class FileLists:
 
     jobs: int
     left_out: int
-    """Nobody listed their files."""
+    """Jobs whose files were not listed."""
     without_files: int
-    """They have none in the source."""
+    """Jobs that have no files in the source."""
     without_logs: int
-    """They have files, but no log."""
+    """Jobs that have files, but no log."""
 
 
 def missing_jobs(listed: int, taken: int, active: int, selection: Selection) -> Iterator[str]:
@@ -64,7 +64,7 @@ def long_replay(files: int, size_bytes: int) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Watched:
-    """Progress that tells once, after `SLOW_AFTER_S`, what makes it slow."""
+    """Progress that says once, after `SLOW_AFTER_S`, what makes the work slow."""
 
     inner: Progress
     advice: str
@@ -76,28 +76,28 @@ class Watched:
         self.began = self.clock()
 
     def expect(self, what: str, count: int) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.expect(what, count)
 
     def done(self, what: str, count: int = 1) -> None:
-        """As the inner one, and the advice when it is time."""
+        """Pass it on, and give the advice when it is time."""
         self.inner.done(what, count)
         if not self.told and self.clock() - self.began > SLOW_AFTER_S:
             self.told = True
             self.inner.say(self.advice)
 
     def say(self, text: str) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.say(text)
 
     def slowed(self, text: str) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.slowed(text)
 
     def watch(self, side: str, loads: Loads) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.watch(side, loads)
 
     def finished(self) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.finished()
