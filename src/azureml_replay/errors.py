@@ -53,7 +53,7 @@ class Remedy:
     """One line for people: the missing right, the role that grants it, and where."""
 
 
-def told_once(remedies: Iterable[Remedy | None]) -> tuple[str, ...]:
+def remedy_lines(remedies: Iterable[Remedy | None]) -> tuple[str, ...]:
     """The remedies of many refusals as lines for people, equal ones once."""
     return tuple(sorted({remedy.said for remedy in remedies if remedy}))
 

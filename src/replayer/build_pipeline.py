@@ -29,7 +29,7 @@ from azureml_replay.cli.legacy import (
 )
 from azureml_replay.cli.options import OptionalSource, ParallelOption, TargetOption, takes, terminal_flags
 from azureml_replay.cli.results import contents_of
-from azureml_replay.cli.synthetic import failures, job_flags, submitted, told_sums
+from azureml_replay.cli.synthetic import failures, job_flags, submitted, sum_lines
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms
@@ -129,7 +129,7 @@ def _show(archive: Archive, planned: Iterator[Tree], terminal: Terminal, draw: C
     for lacking in archive.omissions():
         if lacking.run in runs:
             sums.reasons[lacking.reason] = sums.reasons.get(lacking.reason, 0) + 1
-    terminal.result(sums, told_sums(sums, price_per_hour=None))
+    terminal.result(sums, sum_lines(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
 
 

@@ -100,29 +100,29 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         sql = "select run, target_run from binding where target = ? and run > ? order by run limit ?"
         return ((RunId(run), RunId(there)) for run, there in self._pages(sql, (self._number,), ("",)))
 
-    def put_probe(self, told: Json) -> None:
+    def put_probe(self, document: Json) -> None:
         """Keep what the throw-away run showed of the target. Repeatable."""
         with self._transaction():
-            clean = dumps(redact.redact(told)[0]).decode()
+            clean = dumps(redact.redact(document)[0]).decode()
             self._execute("update target set probe = ? where id = ?", (clean, self._owner()))
 
     def probe(self) -> Json | None:
         """The document of `put_probe`, None where there is none."""
         row = self._one("select probe from target where id = ?", (self._number,))
-        told: Json = loads(row[0]) if row and row[0] else None
-        return told
+        document: Json = loads(row[0]) if row and row[0] else None
+        return document
 
-    def put_file_choice(self, told: Json) -> None:
+    def put_file_choice(self, document: Json) -> None:
         """Keep the choice of files of the last replay into the target. Repeatable."""
         with self._transaction():
-            row = (dumps(told).decode(), self._owner())
+            row = (dumps(document).decode(), self._owner())
             self._execute("update target set files = ? where id = ?", row)
 
     def file_choice(self) -> Json | None:
         """The document of `put_file_choice`, None where there is none."""
         row = self._one("select files from target where id = ?", (self._number,))
-        told: Json = loads(row[0]) if row and row[0] else None
-        return told
+        document: Json = loads(row[0]) if row and row[0] else None
+        return document
 
     def progress(self) -> TargetProgress:
         """How much of the archive the target has, counted now."""

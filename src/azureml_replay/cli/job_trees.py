@@ -41,14 +41,14 @@ def hierarchy(tree: Tree) -> Branch:
     """The original runs: id, type and status, as `--debug-hierarchy` shows them. A parent's `self` is the parent."""
     originals = tuple(_original(node) for node in tree.nodes if node.source != tree.root)
     left_out = tuple(Branch(f"{one.run} (left out: {one.reason})") for one in tree.omissions if one.what == RUN)
-    return Branch(_told(tree.root, tree.display_name, tree.tags), originals + left_out)
+    return Branch(_label(tree.root, tree.display_name, tree.tags), originals + left_out)
 
 
 def _original(node: Node) -> Branch:
     below = tuple(_original(child) for child in node.children if child.kind != "self")
-    return Branch(_told(node.source, node.display_name, node.tags), below)
+    return Branch(_label(node.source, node.display_name, node.tags), below)
 
 
-def _told(run: str, name: str, tags: Mapping[str, str]) -> str:
-    told = [tags[key] for key in ("original_type", "original_status", "automl_role") if key in tags]
-    return f"{run} [{', '.join(told)}]" + (f" {name}" if name != run else "")
+def _label(run: str, name: str, tags: Mapping[str, str]) -> str:
+    words = [tags[key] for key in ("original_type", "original_status", "automl_role") if key in tags]
+    return f"{run} [{', '.join(words)}]" + (f" {name}" if name != run else "")

@@ -51,11 +51,11 @@ def report(
         output = Path("report")
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = reporting(opened, output, target=there, shards=shards, max_bytes=_bytes(max_size), progress=progress)
-    terminal.result(done, told(done))
+    terminal.result(done, lines(done))
     return Exit.OK
 
 
-def told(done: Reported) -> Iterator[str]:
+def lines(done: Reported) -> Iterator[str]:
     """The lines of `report`: where the page is, and what it lacks."""
     yield f"report: {done.path} ({amount('bytes', done.bytes)})"
     yield done.verdict

@@ -50,7 +50,7 @@ SHOWN = 20
 """Lines shown of one list; the rest is counted, and `--json` has all."""
 
 
-def told(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
+def lines_of(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
     """The lines of one verb of `migrate`."""
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.summary import PlanSummary
@@ -160,12 +160,12 @@ def contents_of(verdict: Verdict) -> str:
 
 
 def _findings(kind: str, count: int, first: Sequence[Finding]) -> Branch:
-    rows = [Branch(told_finding(one)) for one in first]
+    rows = [Branch(finding_text(one)) for one in first]
     rest = count - len(rows)
     return Branch(f"{count:,} {KINDS.get(kind, kind)}", (*rows, *([Branch(f"and {rest:,} more")] if rest else [])))
 
 
-def told_finding(finding: Finding) -> str:
+def finding_text(finding: Finding) -> str:
     """`run a: tag owner: expected 'x', found 'y'`; long values are cut, the report has them whole."""
     if finding.what == "run":
         return f"run {finding.run}"  # absent as a whole: otherwise its id would stand here three times
@@ -206,8 +206,8 @@ def _table(label: str, counts: Mapping[str, int]) -> Branch:
 
 def _unknown(keys: Mapping[str, int]) -> tuple[Branch, ...]:
     """A branch with the unknown keys of the service, none where every key was known."""
-    told = f"{counted(len(keys), 'key')} of the service that this version does not know"
-    return (_table(told, keys),) if keys else ()
+    label = f"{counted(len(keys), 'key')} of the service that this version does not know"
+    return (_table(label, keys),) if keys else ()
 
 
 def by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:

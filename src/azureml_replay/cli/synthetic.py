@@ -144,7 +144,7 @@ def show(
                 sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
             if not terminal.json:
                 terminal.result(None, [hierarchy(one) if originals else drawn(one)])
-    terminal.result(sums, told_sums(sums, price_per_hour))
+    terminal.result(sums, sum_lines(sums, price_per_hour))
 
 
 def replayed(done: SyntheticReplayed) -> Iterator[str]:
@@ -166,7 +166,7 @@ def submitted(done: SyntheticReplayed) -> Iterator[str]:
         yield f"{counted(done.parents, 'parent run')} completed from here with values that no job could write to it"
 
 
-def told_sums(sums: DryRun, price_per_hour: float | None) -> Iterator[Line]:
+def sum_lines(sums: DryRun, price_per_hour: float | None) -> Iterator[Line]:
     """The lines of a dry run: its counts, and the cost where a price is given."""
     containers = counted(sums.containers, "container start")
     yield f"{counted(sums.jobs, 'job')} to submit for {counted(sums.runs, 'run')}; {containers}"

@@ -56,8 +56,8 @@ def fates(wanted: Run, found: Run, sent: Editable | None) -> dict[str, Fate]:
     `sent` are the values sent last; None where they are unknown: then the target's values are not overwritten.
     """
     ours, theirs = editable(wanted), editable(found)
-    told = {name: _fate(name, ours, theirs, sent) for name in {**ours, **theirs}}
-    return {name: fate for name, fate in told.items() if fate is not None}
+    by_name = {name: _fate(name, ours, theirs, sent) for name in {**ours, **theirs}}
+    return {name: fate for name, fate in by_name.items() if fate is not None}
 
 
 def _fate(name: str, wanted: Editable, found: Editable, sent: Editable | None) -> Fate | None:
@@ -77,10 +77,10 @@ def _fate(name: str, wanted: Editable, found: Editable, sent: Editable | None) -
     return Fate.SEND if theirs == before else Fate.CONFLICT
 
 
-def kept(told: Mapping[str, Fate], prefer: Prefer) -> frozenset[str]:
+def kept(by_name: Mapping[str, Fate], prefer: Prefer) -> frozenset[str]:
     """The names of values that stay as they are in the target."""
     stay = {Fate.EDITED, Fate.GONE} | ({Fate.CONFLICT} if prefer is Prefer.TARGET else set())
-    return frozenset(name for name, fate in told.items() if fate in stay)
+    return frozenset(name for name, fate in by_name.items() if fate in stay)
 
 
 def without(run: Run, names: frozenset[str]) -> Run:

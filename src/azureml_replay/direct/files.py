@@ -71,7 +71,9 @@ class FileSender:
         while (batch := dict(islice(left, FILES_PER_REQUEST - len(rest)))) or rest:
             there = await self._attached(step, batch) if self.attach else {}
             batch = {path: one for path, one in batch.items() if path not in there}
-            going = {path: one for path, one in batch.items() if not await self._stays(step, path, one, receipts)}
+            going = {
+                path: one for path, one in batch.items() if not await self._keeps_theirs(step, path, one, receipts)
+            }
             files += len(there)
             for artifact in await self._bring(step, going, rest):
                 files += 1
@@ -97,7 +99,7 @@ class FileSender:
         self.progress.done("files sent", len(there))
         return there
 
-    async def _stays(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[Item, Receipt]) -> bool:
+    async def _keeps_theirs(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[Item, Receipt]) -> bool:
         """True where the target's file is neither what was sent last nor what the source has now (three_way.py)."""
         receipt, sent = receipts.get(FileItem(path)), self.ledger.sent_file(step.source, path)
         if self.prefer is Prefer.SOURCE or receipt is None or receipt.state is not State.SENT or sent is None:

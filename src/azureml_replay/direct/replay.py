@@ -26,7 +26,7 @@ from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
-from azureml_replay.errors import Remedy, ServiceError, told_once
+from azureml_replay.errors import Remedy, ServiceError, remedy_lines
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
 from azureml_replay.planning import lineage
@@ -179,7 +179,7 @@ class _Replaying:
             conflicts=tuple(self.conflicts.values()),
             kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
             failed=tuple(self.failed.items()),
-            remedies=told_once(self.remedies),
+            remedies=remedy_lines(self.remedies),
         )
 
     def _kept(self, run: RunId) -> Sequence[str]:

@@ -122,10 +122,10 @@ class RunSender:
 
     def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
         """The names of values that stay as they are in the target; notes conflicts among them."""
-        told = fates(step.run, self.known[step.source], self.ledger.sent(step.source))
-        told = {name: fate for name, fate in told.items() if (name in BEGUN) == of_state}
-        stay = kept(told, self.prefer)
-        if conflicts := {name for name in stay if told[name] is Fate.CONFLICT}:
+        by_name = fates(step.run, self.known[step.source], self.ledger.sent(step.source))
+        by_name = {name: fate for name, fate in by_name.items() if (name in BEGUN) == of_state}
+        stay = kept(by_name, self.prefer)
+        if conflicts := {name for name in stay if by_name[name] is Fate.CONFLICT}:
             self.kept[step.source] = self.kept.get(step.source, frozenset()) | conflicts
         return stay
 
@@ -145,19 +145,19 @@ class RunSender:
         )
 
     async def _tell(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending]) -> Sequence[Step]:
-        told = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}
-        if not told:
+        ended = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}
+        if not ended:
             return steps
-        telling = [step for step in steps if step.source in told]
-        finish = self.target.finish_runs(telling[0].run.experiment, list(told.values()))
+        telling = [step for step in steps if step.source in ended]
+        finish = self.target.finish_runs(telling[0].run.experiment, list(ended.values()))
         told_of = await self._without_lacking(steps, telling, finish)
         return await self._visible(told_of, {step.source for step in telling})
 
-    async def _visible(self, steps: Sequence[Step], told: Collection[RunId]) -> Sequence[Step]:
+    async def _visible(self, steps: Sequence[Step], ended: Collection[RunId]) -> Sequence[Step]:
         """The steps whose end can be read, after a wait where ends show late; others are left to the next call."""
         if not self.late:
             return steps
-        missing = set(await self.target.without_end([step.run for step in steps if step.source in told]))
+        missing = set(await self.target.without_end([step.run for step in steps if step.source in ended]))
         for step in steps:
             if step.run.id in missing:
                 self.fail(step.source, "its end was sent and does not show yet", None)
@@ -226,5 +226,5 @@ class RunSender:
 
 def _is_later(run: Run, there: Run) -> bool:
     """True where events would change a run that is in progress on both sides."""
-    told = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
-    return any(told)
+    news = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
+    return any(news)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import Remedy, ServiceError, told_once
+from azureml_replay.errors import Remedy, ServiceError, remedy_lines
 from azureml_replay.extraction.changes import Recheck
 from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
@@ -123,7 +123,7 @@ async def extract(
         kept=download.files,
         kept_bytes=download.bytes,
         failed=(*extraction.failed, *download.failed, *code.failed),
-        remedies=told_once([*extraction.remedies, *download.remedies, *code.remedies]),
+        remedies=remedy_lines([*extraction.remedies, *download.remedies, *code.remedies]),
     )
 
 

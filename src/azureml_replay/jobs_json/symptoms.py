@@ -70,7 +70,7 @@ class Watched:
     advice: str
     clock: Callable[[], float] = time.monotonic
     began: float = field(init=False)
-    told: bool = False
+    advised: bool = False
 
     def __post_init__(self) -> None:
         self.began = self.clock()
@@ -82,8 +82,8 @@ class Watched:
     def done(self, what: str, count: int = 1) -> None:
         """Pass it on, and give the advice when it is time."""
         self.inner.done(what, count)
-        if not self.told and self.clock() - self.began > SLOW_AFTER_S:
-            self.told = True
+        if not self.advised and self.clock() - self.began > SLOW_AFTER_S:
+            self.advised = True
             self.inner.say(self.advice)
 
     def say(self, text: str) -> None:

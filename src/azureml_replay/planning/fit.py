@@ -169,7 +169,7 @@ def _fit_datasets(kind: str, datasets: Json, most: int, fitting: Fitting) -> Jso
     return datasets[:most]
 
 
-def led_back(run: Run, source: Place) -> Iterator[tuple[str, str]]:
+def places_in_source(run: Run, source: Place) -> Iterator[tuple[str, str]]:
     """Properties and tags of a target's run that say its files are in the source: `property mlflow.artifactUri`, value.
 
     Older versions of ours sent them, and properties are immutable.

@@ -81,10 +81,10 @@ def shape_of(ledger: TargetLedger, root: RunId) -> Shape | None:
     receipt = ledger.receipt(root, RunItem.SHAPE)
     if receipt is None or receipt.detail is None:
         return None
-    told = json_text.loads(receipt.detail.encode())
-    trials = TrialChoice(**told["trials"]) if told["trials"] else None
-    tree = SyntheticOptions(trials=trials, edges=told["edges"])
-    return Shape(tree=tree, files=FileChoice.from_json(told["files"]))
+    document = json_text.loads(receipt.detail.encode())
+    trials = TrialChoice(**document["trials"]) if document["trials"] else None
+    tree = SyntheticOptions(trials=trials, edges=document["edges"])
+    return Shape(tree=tree, files=FileChoice.from_json(document["files"]))
 
 
 def job_of(ledger: TargetLedger, run: RunId) -> RunId | None:
@@ -102,5 +102,5 @@ def jobs_put(ledger: TargetLedger, root: RunId) -> list[RunId]:
 def remember(ledger: TargetLedger, root: RunId, shape: Shape) -> None:
     """Keep the shape of a root run's job, before it is put. Repeatable."""
     trials = asdict(shape.tree.trials) if shape.tree.trials else None
-    told = {"trials": trials, "edges": shape.tree.edges, "files": asdict(shape.files)}
-    ledger.mark(root, [RunItem.SHAPE], State.SENT, json_text.dumps(told).decode())
+    document = {"trials": trials, "edges": shape.tree.edges, "files": asdict(shape.files)}
+    ledger.mark(root, [RunItem.SHAPE], State.SENT, json_text.dumps(document).decode())

@@ -51,7 +51,7 @@ def tree(branch: Branch, signs: Signs = UNICODE, width: int | None = None) -> It
                 yield (" " * len(signs.through) if last else signs.through) + line
 
 
-def laid(lines: Iterable[str | Branch], signs: Signs = UNICODE, width: int | None = None) -> Iterator[str]:
+def drawn_lines(lines: Iterable[str | Branch], signs: Signs = UNICODE, width: int | None = None) -> Iterator[str]:
     """Lines with trees drawn; other lines stay as they are: a command or a path that is cut cannot be pasted."""
     for line in lines:
         if isinstance(line, Branch):

@@ -69,7 +69,7 @@ def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
     stop()
     handlers: list[logging.Handler] = [LogFile(path, tell)]
     if verbose:
-        handlers.append(Told(tell))
+        handlers.append(MessageHandler(tell))
     for handler in handlers:
         handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
@@ -80,12 +80,12 @@ def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
 
 def stop() -> None:
     """End logging."""
-    for former in [one for one in logging.getLogger().handlers if isinstance(one, LogFile | Told)]:
+    for former in [one for one in logging.getLogger().handlers if isinstance(one, LogFile | MessageHandler)]:
         logging.getLogger().removeHandler(former)
         former.close()
 
 
-class Told(logging.Handler):
+class MessageHandler(logging.Handler):
     """Shows log records as messages on the terminal."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:

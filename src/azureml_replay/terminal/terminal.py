@@ -16,7 +16,7 @@ from typing import TextIO
 from azureml_replay import json_text
 from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
-from azureml_replay.terminal.layout import UNICODE, Signs, laid, signs_of
+from azureml_replay.terminal.layout import UNICODE, Signs, drawn_lines, signs_of
 from azureml_replay.terminal.streams import columns, drawable
 from azureml_replay.terminal.text import Line, amount, duration, safe
 from azureml_replay.workspace.traffic import in_words
@@ -49,9 +49,9 @@ class Terminal:
             elif good is not None and drawable(self.results):
                 from azureml_replay.terminal.bars import FRAME, frame  # noqa: PLC0415 - rich takes 60 ms to import
 
-                frame(self.results, laid_on(self.results, lines, less=FRAME), good=good)
+                frame(self.results, lines_for(self.results, lines, less=FRAME), good=good)
             else:
-                self.results.writelines(safe(line) + "\n" for line in laid_on(self.results, lines))
+                self.results.writelines(safe(line) + "\n" for line in lines_for(self.results, lines))
             self.results.flush()
         except BrokenPipeError:
             # Otherwise Python complains again when it flushes at exit.
@@ -81,15 +81,15 @@ class Terminal:
             yield lines
             lines.close()
 
-    def laid(self, lines: Iterable[Line]) -> Iterator[str]:
+    def message_lines(self, lines: Iterable[Line]) -> Iterator[str]:
         """The lines as they are written among the messages."""
-        return laid_on(self.messages, lines)
+        return lines_for(self.messages, lines)
 
 
-def laid_on(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
+def lines_for(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
     """Lines with trees drawn to a terminal's width less `less` columns; whole for a pipe, to be searched."""
     width = columns(stream) - less if stream.isatty() else None
-    return laid(lines, signs_of(stream.encoding), width)
+    return drawn_lines(lines, signs_of(stream.encoding), width)
 
 
 def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
@@ -148,7 +148,7 @@ class LineProgress:
     signs: Signs = UNICODE
     tallies: dict[str, Tally] = field(default_factory=dict)
     sides: dict[str, Loads] = field(default_factory=dict)
-    told: float | None = None
+    last_line_s: float | None = None
     changed: bool = False
 
     def expect(self, what: str, count: int) -> None:
@@ -160,9 +160,9 @@ class LineProgress:
         self._tally(what).done += count
         self.changed = True
         now = self.clock()
-        if self.told is None:
-            self.told = now
-        elif now - self.told >= LINE_EVERY_S:
+        if self.last_line_s is None:
+            self.last_line_s = now
+        elif now - self.last_line_s >= LINE_EVERY_S:
             self._line(now)
 
     def say(self, text: str) -> None:
@@ -181,7 +181,7 @@ class LineProgress:
         """Write a last line, and begin anew."""
         self.close()
         self.tallies.clear()
-        self.told = None
+        self.last_line_s = None
 
     def close(self) -> None:
         """Write a line where the last one is not up to date."""
@@ -194,6 +194,6 @@ class LineProgress:
         return self.tallies[what]
 
     def _line(self, now: float) -> None:
-        self.told, self.changed = now, False
+        self.last_line_s, self.changed = now, False
         words = [tally.text(what, now) for what, tally in self.tallies.items()]
         self.tell(self.signs.between.join([*words, *in_words(self.sides)]))

@@ -26,7 +26,7 @@ from azureml_replay.model import (
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, experiment_omissions, planned_experiments
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.planning.fit import PLACES, led_back
+from azureml_replay.planning.fit import PLACES, places_in_source
 from azureml_replay.planning.plan import Step, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -164,7 +164,7 @@ class _Verifying:
         elif kept:
             for fact, wanted, found in lineage.differences(step.run, actual):
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
-        for place, value in led_back(actual, self.archive.source):
+        for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
         ignored = {lineage.PROPERTY, *PLACES, *self.profile.added}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}

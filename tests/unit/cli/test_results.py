@@ -10,7 +10,7 @@ import pytest
 from azureml_replay.azure.rights import remedy_of
 from azureml_replay.cli import results
 from azureml_replay.direct.replay import Replayed
-from azureml_replay.errors import told_once
+from azureml_replay.errors import remedy_lines
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.model import RunId
 from azureml_replay.verbs import Migrated
@@ -59,7 +59,7 @@ def test_runs_that_failed_for_a_role_name_it_once() -> None:
     """The service's words are long: who lacks what stands on a line of its own."""
     action = "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/write"
     why = f"does not have permissions for {action} actions"
-    remedies = told_once([remedy_of(why), remedy_of(why), None])
+    remedies = remedy_lines([remedy_of(why), remedy_of(why), None])
     done = replace(REPLAYED, failed=((RunId("r1"), why), (RunId("r2"), why)), remedies=remedies)
 
     told = list(results.replayed(done))

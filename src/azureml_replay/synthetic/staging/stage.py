@@ -121,8 +121,8 @@ class Stage:
         await for_each(laid.files, send, FILES_AT_ONCE)
         if changed:
             return False
-        told = NewFile(path=MANIFEST, data=encoded(manifest(leaf, parent, laid, names, rows)))
-        await self._put(folder + MANIFEST, told, there)
+        written = NewFile(path=MANIFEST, data=encoded(manifest(leaf, parent, laid, names, rows)))
+        await self._put(folder + MANIFEST, written, there)
         return True
 
     async def _file(self, file: LaidFile) -> PutFile:

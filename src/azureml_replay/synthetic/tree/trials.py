@@ -139,7 +139,7 @@ def ranked(
         for child in children
         if (number := trial_number(child, parent)) is not None
     ]
-    scored = [(n, run, family.told(run, n) if score is None else score) for n, run, score in found]
+    scored = [(n, run, family.written_score(run, n) if score is None else score) for n, run, score in found]
     scored.sort(key=lambda one: (_worth(one[2], goal), one[0]))
     return [family.trial(number, run, score, rank) for rank, (number, run, score) in enumerate(scored, 1)]
 
@@ -163,7 +163,7 @@ class _Family:
             hyperparameters=_hyperparameters(run, self.parent),
         )
 
-    def told(self, run: Run, number: int) -> float | None:
+    def written_score(self, run: Run, number: int) -> float | None:
         """The score that the service wrote, for a trial that logged no such metric."""
         return _number(self._fact(run, "score", number)) if self.goal.own else None
 
