@@ -86,7 +86,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  # the imports above tell a t
     for module, names in (*_HOMES.items(), ("version", ("__version__",))):
         if name in names:
             found = getattr(import_module(f"{__name__}.{module}"), name)
-            globals()[name] = found  # the next use asks nobody
+            globals()[name] = found  # the next use finds it without this function
             return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

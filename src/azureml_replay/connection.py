@@ -1,4 +1,4 @@
-"""From what somebody calls a workspace to the workspace itself, open for reading and writing."""
+"""Opens a workspace, for reading and writing, from its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from azureml_replay.azure.workspace import AzureWorkspace
 
 Named = str | PathLike[str] | WorkspaceConfig
-"""The path of a config.json as Studio offers it, `subscription/resource-group/name`, or an ARM id."""
+"""A workspace's name: the path of Studio's config.json, `subscription/resource-group/name`, or an ARM id."""
 
 _LOGGER = logging.getLogger("azureml_replay")
 
@@ -27,10 +27,10 @@ async def connect(
     width: int = 32,
     on_throttle: Callable[[str], None] = _LOGGER.warning,
 ) -> AsyncIterator[AzureWorkspace]:
-    """Opens a workspace, after its name and the login were seen to work; closes it at the end.
+    """Open a workspace, after its name and the login were seen to work; closed at the end.
 
-    `width` is the most requests in flight at one of its services; `on_throttle` hears a line when one asks for
-    patience. Raises UserError (no such workspace, login, role), Unavailable.
+    `width` is the most requests in flight at one of its services; `on_throttle` gets a line when one throttles.
+    Raises UserError (no such workspace, login, role), Unavailable.
     """
     from azureml_replay.azure.workspace import connect as open_azure  # noqa: PLC0415  # 0.2 s of imports
 
@@ -42,7 +42,7 @@ async def connect(
 async def examine(
     workspace: Named, *, on_throttle: Callable[[str], None] = _LOGGER.warning
 ) -> AsyncIterator[AzureSubject]:
-    """A workspace for `doctor`: asks nothing yet, so that each step of reaching it can be looked at by itself.
+    """A workspace for `doctor`; asks nothing yet, so that each step of reaching it can be examined by itself.
 
     Raises UserError where the chosen login lacks what it needs.
     """

@@ -1,4 +1,4 @@
-"""Every exception of ours, cut by what the caller can do, and the exit code of every outcome.
+"""Every exception of ours, divided by what the caller can do, and the exit code of every outcome.
 
 * ReplayError
   + UserError          the message is the whole story: input, login, role, disk, an archive in use   exit 2
@@ -20,7 +20,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What a command ends with; scripts rely on these numbers."""
+    """The exit codes of commands; scripts rely on these numbers."""
 
     OK = 0
     BUG = 1
@@ -32,34 +32,34 @@ class Exit(IntEnum):
 
 
 class ReplayError(Exception):
-    """Base of all that we raise on purpose."""
+    """The base class of everything that we raise on purpose."""
 
     exit = Exit.BUG
 
 
 class UserError(ReplayError):
-    """Something that whoever runs the command can mend. The message names the file, key, flag or role."""
+    """Raised for what the user can mend. The message names the file, key, flag or role."""
 
     exit = Exit.USER
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What lets a refused request through. Filled by what speaks with the service: nobody else knows its rights."""
+    """What lets a refused request through. Filled in `azure/`, which alone knows the service's rights."""
 
     lacking: str
     """The right that the login lacks, in the service's own words."""
     said: str
-    """For people, in one line: what lacks, which role grants it, and where."""
+    """One line for people: the missing right, the role that grants it, and where."""
 
 
-def told_once(remedies: Iterable[Remedy | None]) -> tuple[str, ...]:
-    """What to tell of many refusals: the remedy of each, those that are equal once."""
+def remedy_lines(remedies: Iterable[Remedy | None]) -> tuple[str, ...]:
+    """The remedies of many refusals as lines for people, equal ones once."""
     return tuple(sorted({remedy.said for remedy in remedies if remedy}))
 
 
 class ServiceError(ReplayError):
-    """What a service answered."""
+    """Raised for an answer of a service, or for none."""
 
     exit = Exit.SERVICE
 
@@ -86,34 +86,34 @@ class ServiceError(ReplayError):
 
 
 class Rejected(ServiceError):
-    """The same request will be refused again."""
+    """Raised for a refusal: the same request will be refused again."""
 
 
 class Forbidden(Rejected):
-    """The login is known and lacks a right: `remedy` says which, where that can be told."""
+    """Raised where the login is known and lacks a right: `remedy` says which, where that is known."""
 
     exit = Exit.USER
 
 
 class NotFound(Rejected):
-    """The service knows no such thing."""
+    """Raised where the service knows no such thing."""
 
 
 class Unavailable(ServiceError):
-    """Throttled, failing or out of reach after the last attempt."""
+    """Raised where a service is throttling, failing or out of reach after the last attempt."""
 
 
 class Uncertain(ServiceError):
-    """A write that is not repeatable was sent, and whether it arrived is unknown: read back, then send what lacks."""
+    """Raised where it is unknown whether a write arrived that is not repeatable: read back, then send what lacks."""
 
 
 class IntegrityError(ReplayError):
-    """What was read is not what was written."""
+    """Raised where what was read is not what was written."""
 
     exit = Exit.INTEGRITY
 
 
 class Interrupted(ReplayError):
-    """Somebody stopped the command. The message says what is safe."""
+    """Raised where somebody stopped the command. The message says what is safe."""
 
     exit = Exit.INTERRUPTED

@@ -16,7 +16,7 @@ _SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-_EPOCH_UTC = datetime(1970, 1, 1)  # noqa: DTZ001 the same without its zone, which is written by hand
+_EPOCH_UTC = datetime(1970, 1, 1)  # noqa: DTZ001 the epoch without a zone, which is written by hand
 
 
 _SECONDS_PER_DAY = 86_400
@@ -33,13 +33,13 @@ class Instant:
     """A moment as the service stores it."""
 
     ticks: int
-    """100-nanosecond ticks since the Unix epoch, UTC: datetime would lose the seventh decimal (responses.md 9)."""
+    """100-nanosecond ticks since the Unix epoch, UTC: a datetime would lose the seventh decimal (responses.md 9)."""
 
     @classmethod
     def parse(cls, text: str) -> Instant:
-        """Reads .NET round-trip stamps: decimals, `Z`, an offset, or no zone (then UTC).
+        """The moment of a .NET round-trip stamp: with decimals, `Z`, an offset, or no zone (then UTC).
 
-        Decimals beyond the seventh are less than a tick, and cut. Raises ValueError on anything else.
+        Decimals beyond the seventh are less than a tick, and cut. Raises ValueError for anything else.
         """
         found = _TIME.match(text)
         if not found:
@@ -54,16 +54,16 @@ class Instant:
 
     @classmethod
     def of(cls, moment: datetime) -> Instant:
-        """From an aware datetime; microseconds become tens of ticks."""
+        """The moment of an aware datetime; microseconds become tens of ticks."""
         return cls((moment - _EPOCH) // timedelta(microseconds=1) * 10)
 
     def __str__(self) -> str:
-        """The service's own form: trailing zeros cut, offset `+00:00`."""
+        """The moment in the service's own form: trailing zeros cut, offset `+00:00`."""
         return stamp(self.ticks)
 
 
 def stamp(ticks: int) -> str:
-    """`str(Instant(ticks))`, for the many rows of metrics."""
+    """`str(Instant(ticks))`, faster, for the many rows of metrics."""
     seconds, rest = divmod(ticks, TICKS_PER_SECOND)
     fraction = f".{rest:07d}".rstrip("0") if rest else ""
     return f"{_second(seconds)}{fraction}+00:00"

@@ -1,8 +1,8 @@
-"""JSON of every text and number that Python holds, written and read (pure). Nobody else writes JSON.
+"""Writes and reads JSON, with every text and number that Python holds (pure). No other module writes JSON.
 
-orjson is fast and refuses two things that do come: half of a surrogate pair, as services cut texts between UTF-16
-units, and whole numbers beyond 64 bits. Those are in a document seldom, so it is the attempt that finds them; then the
-standard library writes. Each form below is on a disk or a wire and stays as it is, byte for byte.
+orjson is fast and refuses two things that occur: half of a surrogate pair, as services cut texts between UTF-16 units,
+and whole numbers beyond 64 bits. They are rare, so orjson is tried first; where it refuses, the standard library
+writes. Each form below is on a disk or a wire and stays as it is, byte for byte.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, TypeAlias
 import orjson
 
 Plain: TypeAlias = Callable[[Any], Any]
-"""Makes values with a form of JSON of those without."""
+"""A function that turns values without a JSON form into values with one."""
 
 
 def dumps(value: object, *, indent: bool = False, in_order: bool = False, plain: Plain | None = None) -> bytes:
-    """UTF-8 without spaces, or by lines; `in_order` of keys, for digests. Raises TypeError for what is no JSON."""
+    """JSON in UTF-8 without spaces, or indented; `in_order`: keys sorted, for digests. Raises TypeError for no JSON."""
     option = (orjson.OPT_INDENT_2 if indent else 0) | (orjson.OPT_SORT_KEYS if in_order else 0)
     try:
         return orjson.dumps(value, default=plain, option=option)
@@ -29,7 +29,7 @@ def dumps(value: object, *, indent: bool = False, in_order: bool = False, plain:
 
 
 def dumps_any(value: object, plain: Plain) -> bytes:
-    """The same; dataclasses and subclasses go to `plain` too, and keys may be of any type."""
+    """JSON as `dumps` writes it; dataclasses and subclasses go to `plain` too, and keys may be of any type."""
     option = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
     try:
         return orjson.dumps(value, default=plain, option=option)
@@ -38,9 +38,9 @@ def dumps_any(value: object, plain: Plain) -> bytes:
 
 
 def loads(text: bytes, *, long_numbers: bool = True) -> Any:  # noqa: ANN401  # as json.loads
-    """The value of any JSON. Looking for long numbers takes 9 µs a KB: `long_numbers` is false where none can be.
+    """The value of any JSON. Looking for long numbers takes 9 µs a KB: `long_numbers` is false where there are none.
 
-    Raises ValueError for what is no JSON, or is a number that no double holds.
+    Raises ValueError for what is no JSON, and for a number that no double holds.
     """
     if long_numbers and _LONG.search(text):
         return _exactly(text)
@@ -51,7 +51,7 @@ def loads(text: bytes, *, long_numbers: bool = True) -> Any:  # noqa: ANN401  # 
 
 
 def dumps_marked(value: object) -> bytes:
-    """As an archive holds it: a space before what orjson could not read exactly."""
+    """JSON as an archive holds it: with a space before what orjson could not read exactly."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -65,7 +65,7 @@ def loads_marked(text: bytes | str) -> Any:  # noqa: ANN401  # as json.loads
 
 
 def compact(value: object) -> str:
-    """Without spaces, and every character as itself, half of a pair too."""
+    """JSON text without spaces, every character as itself, also half of a surrogate pair."""
     try:
         return orjson.dumps(value).decode()  # 0.5 µs, json takes 5
     except TypeError:
@@ -73,9 +73,9 @@ def compact(value: object) -> str:
 
 
 def canonical(value: object) -> bytes:
-    """As `compact`, keys in the order of their code points: one text for equal values, of which digests are made.
+    """JSON as `compact`, keys in the order of their code points: one text for equal values, for digests.
 
-    It must hold no doubles: the two writers spell some of them differently.
+    The value must hold no doubles: the two writers spell some of them differently.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
@@ -85,12 +85,12 @@ def canonical(value: object) -> bytes:
 
 
 def spaced(value: object) -> str:
-    """As the standard library spells it: in ASCII, with spaces."""
+    """JSON as the standard library writes it: in ASCII, with spaces."""
     return json.dumps(value)
 
 
 def strict(value: object) -> str:
-    """The same. A number that JSON lacks is a text, as on MLflow's own wire (clients.md 4.1)."""
+    """JSON as `spaced`; a number that JSON lacks becomes a text, as on MLflow's own wire (clients.md 4.1)."""
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The domain: what a workspace holds, as values. No I/O here, and nothing of ours is imported."""
+"""The domain: what a workspace holds, as values (pure)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from azureml_replay.instants import Instant
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 Value: TypeAlias = "float | int | str | bool | None"
-"""One cell of a metric row, in the type its column declares."""
+"""One cell of a metric row, in the type that its column declares."""
 
 RunId = NewType("RunId", str)
-"""Also the job's name: the service uses one for both."""
+"""The id of a run; also its job's name: the service uses one for both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +40,19 @@ class AssetReference:
 
 
 UNREADABLE = "unreadable "
-"""How a key begins among the unknown ones whose value has a form that nobody foresaw: its document is archived."""
+"""The beginning of an unknown key whose value has an unforeseen form; its document is archived."""
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
-"""States in which the service changes a run no more (clients.md 3.2; NotResponding and Paused may still move)."""
+"""Statuses after which the service changes a run no more (clients.md 3.2; NotResponding and Paused may change)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """What of a run acts on the workspace that it ran in: no target is sent any of it."""
+    """The parts of a run that act on the workspace that it ran in: none of them is sent to a target."""
 
     values: tuple[str, ...] = ()
     """Parts of its document that have a value, by the service's names."""
     properties: tuple[str, ...] = ()
-    """Keys of its properties."""
+    """Keys of such properties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +63,21 @@ class Reference:
     """`tag` or `property`."""
     key: str
     before: str = ""
-    """What stands before the id in the value."""
+    """The part of the value before the id."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeReference:
-    """The code that a run was submitted with; at least one of both."""
+    """The code that a run was submitted with; at least one of the fields is set."""
 
     asset: str | None = None
-    """ARM id of a code version."""
+    """The ARM id of a code version."""
     snapshot: str | None = None
-    """Of the content service."""
+    """The id of a snapshot of the content service."""
 
     @property
     def key(self) -> str:
-        """Equal for equal code, as far as ids tell."""
+        """A text that is equal for equal code, as far as ids tell."""
         return self.asset or self.snapshot or ""
 
 
@@ -110,7 +110,7 @@ class Run:
     error: Json = None
     """The inner error object: `code`, `message`, …; written by an Error event only (clients.md 3.3)."""
     error_origin: Json = None
-    """What stands beside it: `time`, `componentName`, `correlation`, `environment`, `location`; None without any."""
+    """The error's envelope: `time`, `componentName`, `correlation`, `environment`, `location`; None without any."""
 
     created: Instant | None = None
     modified: Instant | None = None
@@ -118,24 +118,24 @@ class Run:
     kind: str | None = None
     """`runType`: azureml.PipelineRun, azureml.StepRun, azureml.scriptrun, …; None for runs that MLflow made."""
     traits: tuple[str, ...] = ()
-    """Of `runTypeV2`: with the type they choose Studio's pages."""
+    """Traits of `runTypeV2`, which together with the type choose Studio's pages."""
     typed: bool = False
-    """A target is to take the run for what it was: `put_runs` writes type and traits too (`--keep-run-type`)."""
+    """True where `put_runs` shall write type and traits too (`--keep-run-type`)."""
     warnings: Json = None
-    """A list of `source`, `message`. Only an event writes them, and one told twice writes twice: carried by a file."""
+    """A list of `source`, `message`. Only an event writes them, twice if it is sent twice: carried by a file."""
     document: Json = None
     """The whole wire document; redacted once it comes out of an archive."""
     unknown: tuple[str, ...] = ()
     acting: Acting = Acting()
     code: CodeReference | None = None
-    """As far as the run itself says; its job may know more."""
+    """The code as far as the run itself names it; its job may know more."""
     references: tuple[Reference, ...] = ()
-    """Where a run gets a new id, those of others that name it are rewritten."""
+    """Tags and properties that name other runs; rewritten where those get a new id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One line of an archive's list of runs: enough to choose by, small enough for a million of them."""
+    """One line of an archive's list of runs: enough for selections, small enough for a million of them."""
 
     id: RunId
     unit: RunId
@@ -150,22 +150,22 @@ class Listed:
     creator: str | None = None
     tags: Mapping[str, str | None] = field(default_factory=dict)
     extracted: bool = False
-    """All that the source gives for it is in the archive."""
+    """True where everything that the source gives for the run is in the archive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetails:
-    """What only `rundata` gives (responses.md 4.4): the run with its inputs and outputs, and how it was defined."""
+    """A run with its inputs, outputs and definition, which only `rundata` gives (responses.md 4.4)."""
 
     run: Run
     definition: Json = None
     specification: Json = None
     more: Mapping[str, Json] = field(default_factory=dict)
-    """What the answer says beside these, under keys that decoding does not know."""
+    """Other values of the answer, under keys that decoding does not know."""
 
 
 NESTED_COMPONENTS = "nestedComponents"
-"""Our key in a job's document: ARM id -> component, for the nested pipelines of its graph."""
+"""Our key in a job's document, for ARM id -> component of the nested pipelines of its graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +177,12 @@ class Job:
     unknown: tuple[str, ...] = ()
     """Wire keys that decoding did not know: kept in `document`, counted in the archive."""
     code: str | None = None
-    """ARM id of the code version that it was submitted with."""
+    """The ARM id of the code version that the job was submitted with."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class SeriesKey:
-    """Under what name rows were logged."""
+    """The name under which rows were logged."""
 
     name: str
     namespace: str | None = None
@@ -200,18 +200,18 @@ class Series:
     columns: tuple[tuple[str, str], ...]
     """Column name and wire type (`Double`, `Int`, `String`, `Bool`, `Artifact`), in the service's order."""
     ux_type: str | None = None
-    """How Studio draws it: `azureml.v1.scalar`, `azureml.v1.table`, `azureml.v2.image`, …"""
+    """The way in which Studio draws it: `azureml.v1.scalar`, `azureml.v1.table`, `azureml.v2.image`, …"""
     schema_id: str | None = None
     more: Mapping[str, Json] = field(default_factory=dict)
-    """What else the service says of it, `labels` and `dataLocation` among it: no target takes that."""
+    """Other values of the service for it, `labels` and `dataLocation` among them: no target takes them."""
     unknown: tuple[str, ...] = ()
-    """Wire keys that decoding did not know; `row x` is one of a row, `cell x` a cell without a column: not read."""
+    """Wire keys that decoding did not know; `row x` is a row's, `cell x` a cell without a column: both are not read."""
     longest_text: int | None = field(default=None, compare=False)
     """Characters of the longest text in its rows, as an archive counts them; None where there is none."""
 
 
 Row: TypeAlias = "tuple[int | None, int | None, tuple[Value, ...]]"
-"""Step, ticks, one value per column."""
+"""One row: step, ticks, one value for each column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ class Points:
 
     series: Series
     steps: Sequence[int | None]
-    """None where the caller logged none: the service keeps the difference to 0."""
+    """Steps; None where none was logged, which the service keeps apart from 0."""
     times: Sequence[int | None]
     """`createdUtc` as ticks."""
     values: tuple[Sequence[Value], ...]
@@ -230,35 +230,35 @@ class Points:
         return len(self.times)
 
     def rows(self) -> Iterator[Row]:
-        """Row by row."""
+        """The same rows, row by row."""
         cells: Iterable[tuple[Value, ...]] = zip(*self.values, strict=True) if self.values else [()] * len(self)
         return zip(self.steps, self.times, cells, strict=True)
 
     def slice(self, start: int, stop: int) -> Points:
-        """Rows start to stop, as a new value."""
+        """The rows from `start` up to, not including, `stop`, as a new value."""
         return Points(
             self.series, self.steps[start:stop], self.times[start:stop], tuple(c[start:stop] for c in self.values)
         )
 
     def and_then(self, later: Points) -> Points:
-        """These rows and then those, of the same series, as a new value."""
+        """These rows followed by `later` ones of the same series, as a new value."""
         return Points.of(self.series, [*self.rows(), *later.rows()])
 
     @classmethod
     def of(cls, series: Series, rows: Sequence[Row]) -> Points:
-        """From rows, each as wide as the series has columns."""
+        """Points made of rows, each with a value for each column of the series."""
         width = len(series.columns)
         columns = tuple([row[2][at] for row in rows] for at in range(width))
         return cls(series, [row[0] for row in rows], [row[1] for row in rows], columns)
 
 
 ROWS_PER_CHUNK = 10_000
-"""Where long series are split: from 1,000 rows on, larger chunks save no bytes (storage.md 3)."""
+"""Rows of a chunk: from 1,000 rows on, larger chunks save no bytes (storage.md 3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where bytes lie: a datastore's name and the path below its container."""
+    """The place of a blob: a datastore's name and the path below its container."""
 
     datastore: str
     path: str
@@ -266,7 +266,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """One blob, as a listing of the storage shows it."""
+    """One blob as a listing of the storage shows it."""
 
     location: Location
     size_bytes: int
@@ -284,16 +284,16 @@ class Artifact:
     """One file of a run. The index and the storage may disagree; both are kept (FIDELITY, Files)."""
 
     path: str
-    """As the run shows it: `outputs/model.pkl`."""
+    """The path that the run shows: `outputs/model.pkl`."""
     location: Location
     indexed: bool
-    """The artifact service lists it."""
+    """True where the artifact service lists the file."""
     stored: StoredFile | None
     """None where no blob was found at `location`, or its datastore could not be listed."""
     gone: str | None = None
-    """Why there is none: what the storage answered, and when."""
+    """The reason why there is no blob: what the storage answered, and when."""
     more: Mapping[str, Json] = field(default_factory=dict)
-    """What else the index says of it, its `tags` among it: not carried."""
+    """Other values of the index for it, its `tags` among them: not carried."""
     unknown: tuple[str, ...] = ()
     """Wire keys of the index that decoding did not know: kept in `more` where they have a value."""
 
@@ -303,14 +303,14 @@ class FileTotals:
     """The files of a run in figures."""
 
     files: int = 0
-    """That have bytes."""
+    """Files that have bytes."""
     bytes: int = 0
     lost: int = 0
-    """That the index lists and the storage does not hold."""
+    """Files that the index lists and the storage does not hold."""
     twice: int = 0
-    """More than one for a path: index and storage name different places, both with bytes."""
+    """Files beyond the first of their path: index and storage name different places, both with bytes."""
     longest: int = 0
-    """UTF-8 bytes of the longest path of those that have bytes: at least as many as its characters for a storage."""
+    """UTF-8 bytes of the longest path of a file with bytes: at least as many as a storage counts characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,25 +342,25 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differing:
-    """What a target holds of a series that is not as expected, thinned to what can be drawn."""
+    """A target's series that differs from the expected one, thinned to what can be drawn."""
 
     series: Series
-    """As expected."""
+    """The expected series, without rows."""
     rows: int
-    """That the target holds; `held` are those of them that were kept."""
+    """Rows that the target holds, of which `held` were kept."""
     differing: int
-    """Rows that differ, are absent or extra; of these, too, only those below were kept, the first one always."""
+    """Rows that differ, are absent or extra; only those below were kept, the first one always."""
     held: Points
     expected: Points
-    """One side of the rows that differ; `actual` is the other, row by row."""
+    """The expected side of rows that differ; `actual` is the other side, row by row."""
     actual: Points
     absent: Points
     extra: Points
 
 
 Editable: TypeAlias = Mapping[str, str | bool | None]
-"""By the name that a finding shows: `tag owner`, `description`, …. A name that is not there has no value."""
+"""Name -> value, by the names that findings show: `tag owner`, `description`, …. A missing name has no value."""
 
 
 Share: TypeAlias = tuple[int, int, int]
-"""Of which series, by its place in the line, the first row and the one after the last."""
+"""Some rows of a series: its place among the series, the first row, and the one after the last."""

@@ -1,4 +1,4 @@
-"""How long work is told. Verbs tell, `cli` shows; silence is the default."""
+"""Progress of long work: verbs report it, `cli` shows it; silence is the default."""
 
 from __future__ import annotations
 
@@ -8,57 +8,57 @@ from typing import Protocol
 from azureml_replay.workspace.traffic import Load
 
 Loads = Callable[[], Mapping[str, Load]]
-"""How the services of one workspace are asked right now, by name. Called from any thread, many times a second."""
+"""Gives service -> load of one workspace right now. Called from any thread, many times a second."""
 
 
 class Progress(Protocol):
-    """Whoever listens to a verb."""
+    """The listener of a verb."""
 
     def expect(self, what: str, count: int) -> None:
-        """So many more of `what` will come: `runs`, `points`, `files`, `experiments`."""
+        """Say that so many more of `what` (`runs replayed`, `points sent`, …) will come."""
         ...
 
     def done(self, what: str, count: int = 1) -> None:
-        """So many of `what` are finished."""
+        """Say that so many of `what` are finished."""
         ...
 
     def say(self, text: str) -> None:
-        """One line worth reading now: a run that failed."""
+        """Give a line worth reading now: a run that failed."""
         ...
 
     def slowed(self, text: str) -> None:
-        """A service asks for patience: a line where `watch` shows nothing meanwhile."""
+        """Say that a service is throttling: a line where `watch` shows nothing meanwhile."""
         ...
 
     def watch(self, side: str, loads: Loads) -> None:
-        """From now on `loads` tells how the services of `side` (`source`, `target`) bear it."""
+        """Show from now on the load of the services of `side` (`source`, `target`), which `loads` gives."""
         ...
 
     def finished(self) -> None:
-        """All that was told so far belongs to a verb that has ended."""
+        """Say that a verb has ended: everything so far belonged to it."""
         ...
 
 
 class Silent:
-    """Nobody listens."""
+    """Shows nothing."""
 
     def expect(self, what: str, count: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def done(self, what: str, count: int = 1) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def slowed(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def watch(self, side: str, loads: Loads) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def finished(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 SILENT = Silent()

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from azureml_replay.model import Json
 
 STARS = "***"
-"""What stands in the place of a secret."""
+"""The text that replaces a secret."""
 
 _Path: TypeAlias = "tuple[str, ...]"
 _NUMBERS = (int, float)
@@ -33,14 +33,14 @@ _VOCABULARY = frozenset(
     | {"img", "audio", "video", "start", "end", "stop", "first", "last", "next", "prev", "new", "decoder", "forced"}
     | {"max", "min", "num", "n", "per"}
 )
-"""What a name says before `token` when it means a language model's: `pad_token`, `forced_bos_token`."""
+"""Beginnings of names whose `token` is a language model's: `pad_token`, `forced_bos_token`."""
 _ENVIRONMENT = frozenset({"environmentvariables", "envvars", "env"})
 _ENVIRONMENT_ENDINGS = ("_KEY", "_TOKEN", "_PASSWORD", "_PASSWD", "_PWD", "_SECRET", "_SAS", "CONNECTION_STRING")
 _PLACEHOLDER = re.compile(r"\$?(\(.*\)|\{.*\})")  # ${{inputs.x}}, $(TOKEN): names a secret, is none
 
 _SUSPICIOUS = re.compile(r"[=@\"']|%3[dD]|eyJ|[eE][aA][rR][eE][rR]|-----")
-"""Each shape below holds one of these. This look lets nearly every text pass: 28 us a run document, 5 times less than
-searching for the shapes' own words without case."""
+"""Each pattern below contains one of these. Looking for them first lets nearly every text pass: 28 us a run document, 5
+times less than searching for the patterns' own words without case."""
 _QUOTE = r"\\*[\"']"
 _SHAPES = (
     re.compile(
@@ -81,7 +81,7 @@ class _Walk:
         self._globs, self.found = globs, list[str]()
 
     def visit(self, value: Json, path: _Path, why: _Why) -> Json:
-        # Most values are plain, and asking first whether they are a Mapping takes a µs each: half of a document's time.
+        # First, as most values are plain: asking whether they are a Mapping takes a µs each, half of a document's time.
         if value is None or isinstance(value, _PLAIN):
             return self._plain(value, path, why)
         if isinstance(value, Mapping):
@@ -110,9 +110,9 @@ class _Walk:
 
 
 class _NamesSecret:
-    """Which keys of one mapping name a secret: by themselves, or as environment variables do.
+    """Says which keys of one mapping name a secret: by themselves, or as environment variables do.
 
-    In a pair such as {"name": "HF_TOKEN", "value": …}, as MLflow and compute specs write it, it is `value`.
+    In a pair such as {"name": "HF_TOKEN", "value": …}, as MLflow and compute specs write it, `value` is such a key.
     """
 
     def __init__(self, mapping: Mapping[str, Json], path: _Path) -> None:
@@ -141,7 +141,7 @@ def _clean(value: Json, why: _Why) -> Json:
 
 
 def text(value: str) -> str:
-    """One text without what looks like a secret; the rest of it stays."""
+    """A text without what looks like a secret; the rest of it stays."""
     if not _SUSPICIOUS.search(value):
         return value
     for shape in _SHAPES:

@@ -1,4 +1,4 @@
-"""Which runs a command is about (pure). Filters match any run of a unit and take the whole unit.
+"""Chooses the runs that a command is about (pure). Filters match any run of a unit and take the whole unit.
 
 All filters are and-ed, on one and the same run; several values of one filter are or-ed.
 """
@@ -19,45 +19,45 @@ from azureml_replay.model import TERMINAL, Listed, RunId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What to take. The empty one takes everything that has finished."""
+    """Which units to take; an empty selection takes every unit that has finished."""
 
     include: tuple[str, ...] = ()
-    """Ids of units: of root runs."""
+    """Ids of units, which are those of their root runs."""
     limit: int | None = None
     """At most so many units, newest first."""
     experiments: tuple[str, ...] = ()
-    """Globs."""
+    """Globs over the experiment's name."""
     statuses: tuple[str, ...] = ()
-    """As `known_status` gives them."""
+    """Statuses as `known_status` gives them."""
     types: tuple[str, ...] = ()
-    """As `known_type` gives them."""
+    """Types as `known_type` gives them."""
     tags: tuple[str, ...] = ()
     """`key` or `key=value`."""
     created_after: Instant | None = None
-    """Inclusive."""
+    """The earliest creation time, inclusive."""
     created_before: Instant | None = None
-    """Exclusive."""
+    """The latest creation time, exclusive."""
     users: tuple[str, ...] = ()
     """Globs over the creator's name, whatever the case."""
     depth: int | None = None
-    """Deeper descendants are cut: 0 keeps the roots alone."""
+    """Levels below the root that are taken; deeper descendants are cut, 0 keeps the roots alone."""
     include_active: bool = False
-    """Also units with a run that may still change."""
+    """True: also take units with a run that may still change."""
 
     @property
     def everything(self) -> bool:
-        """True where nothing but activity can leave a run out."""
+        """True where a run is left out only because its unit is active."""
         return replace(self, include_active=False) == Selection()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The outcome of a selection over one listing. Holds units, not runs: `runs` goes over the listing again."""
+    """The result of a selection over one listing. It holds units, not runs: `runs` reads the listing again."""
 
     units: tuple[RunId, ...]
-    """Newest first."""
+    """The chosen units, newest first."""
     active_units: int
-    """Chosen, but left for later: one of their runs has not finished. The whole unit waits, so nothing is half."""
+    """Units that match and are left for later, whole, because one of their runs has not finished."""
     active_runs: int
     """The unfinished runs of those units."""
     depth: int | None
@@ -65,15 +65,15 @@ class Choice:
 
     @property
     def count(self) -> int:
-        """Of units."""
+        """The number of chosen units."""
         return len(self.units)
 
     def takes(self, row: Listed) -> bool:
-        """The run is in a chosen unit and not below the depth."""
+        """True where the run is in a chosen unit and not below the depth."""
         return row.unit in self.chosen and not self._below(row)
 
     def cuts(self, row: Listed) -> bool:
-        """The run is in a chosen unit, but below the depth: an omission."""
+        """True where the run is in a chosen unit, but below the depth: an omission."""
         return row.unit in self.chosen and self._below(row)
 
     def runs(self, listing: Iterable[Listed]) -> Iterator[RunId]:
@@ -86,14 +86,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The outcome of the selection of everything: as `Choice`, but only what is left out is held.
+    """The result of the selection of everything: like `Choice`, but only what is left out is in memory.
 
     The names of 100,000 roots would be 35 MB, a third of what an extraction takes in all.
     """
 
     count: int
     active: Mapping[RunId, int]
-    """Units that wait, and how many of their runs have not finished."""
+    """Unit that waits -> how many of its runs have not finished."""
 
     @property
     def active_runs(self) -> int:
@@ -101,11 +101,11 @@ class Finished:
         return sum(self.active.values())
 
     def takes(self, row: Listed) -> bool:
-        """The run's unit does not wait."""
+        """True where the run's unit does not wait."""
         return row.unit not in self.active
 
     def cuts(self, _: Listed) -> bool:
-        """Never: no depth was given."""
+        """Always False: no depth was given."""
         return False
 
     def runs(self, listing: Iterable[Listed]) -> Iterator[RunId]:
@@ -114,7 +114,7 @@ class Finished:
 
 
 def choose(listing: Iterable[Listed], selection: Selection) -> Choice | Finished:
-    """As `chosen`; memory grows with the units only where the selection tells them apart."""
+    """The result of a selection; memory grows with the units only where the selection is not of everything."""
     return _finished(listing, selection) if selection.everything else chosen(listing, selection)
 
 
@@ -132,11 +132,11 @@ class _Unit:
     matched: bool = False
     active: int = 0
     created: int = 0
-    """Ticks of the root's creation; 0, and so the oldest, where unknown."""
+    """Ticks of the root's creation; 0 where unknown, which counts as the oldest."""
 
 
 def chosen(listing: Iterable[Listed], selection: Selection) -> Choice:
-    """One pass, rows in any order; memory grows with the units.
+    """The result of a selection, in one pass over rows in any order; memory grows with the units.
 
     Raises UserError where `include` names something that is not a root of the listing.
     """
@@ -181,7 +181,7 @@ def _check_include(include: Iterable[str], units: Mapping[RunId, _Unit], parents
 
 
 def matches(row: Listed, selection: Selection) -> bool:
-    """True where the run passes every filter. `limit`, `depth` and activity are about units, not asked here."""
+    """True where the run passes every filter. `limit`, `depth` and activity are about units, and not checked here."""
     return (
         (not selection.include or row.unit in selection.include)
         and _glob(row.experiment, selection.experiments)
@@ -198,13 +198,13 @@ def _glob(text: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _tagged(tags: Mapping[str, str | None], wanted: str) -> bool:
-    """A key may itself contain `=`, so the whole text is tried as a key first."""
+    """True where a tag matches `key` or `key=value`. The whole text is tried as a key first: keys may contain `=`."""
     key, separator, value = wanted.partition("=")
     return wanted in tags or bool(separator and tags.get(key) == value)
 
 
 def _created(created: Instant | None, selection: Selection) -> bool:
-    """A run without a creation time passes no bound."""
+    """True where the creation time is within the bounds; a run without one passes no bound."""
     after, before = selection.created_after, selection.created_before
     if after is None and before is None:
         return True
@@ -215,7 +215,7 @@ STATUSES = (
     *("NotStarted", "Starting", "Provisioning", "Preparing", "Queued", "Running", "Finalizing", "CancelRequested"),
     *("Completed", "Failed", "Canceled", "NotResponding", "Paused", "Unknown"),
 )
-"""JobStatus of the swagger (mfe-2024-04-01.json); run history knows the same words (clients.md 3.2)."""
+"""The statuses: JobStatus of the swagger (mfe-2024-04-01.json), as in run history (clients.md 3.2)."""
 TYPES: Mapping[str, frozenset[str | None]] = {
     "command": frozenset({"azureml.scriptrun"}),
     "pipeline": frozenset({"azureml.pipelinerun"}),
@@ -225,7 +225,7 @@ TYPES: Mapping[str, frozenset[str | None]] = {
     "promptflow": frozenset({"azureml.promptflow.flowrun"}),
     "mlflow": frozenset({None, ""}),
 }
-"""Friendly word -> `runType` in lower case (responses.md 4.1; sweep and AutoML as azureml-core names them)."""
+"""Friendly word -> `runType` in lower case (responses.md 4.1; sweep and AutoML as in azureml-core)."""
 
 
 def known_status(text: str) -> str:
@@ -235,7 +235,7 @@ def known_status(text: str) -> str:
 
 
 def known_type(text: str) -> str:
-    """A friendly word, or a `runType` as it is (one with a dot). Raises UserError."""
+    """The type that a text names: a friendly word, or a `runType`, which has a dot. Raises UserError."""
     return text if "." in text else _spelt(text, {word: word for word in TYPES}, "type", TYPES)
 
 
@@ -249,13 +249,13 @@ def _spelt(text: str, spelt: Mapping[str, str], what: str, allowed: Iterable[str
 
 
 def is_type(kind: str | None, wanted: str) -> bool:
-    """`kind` is the run's `runType`."""
+    """True where `kind`, a run's `runType`, is of the wanted type."""
     folded = kind.casefold() if kind else kind
     return folded in TYPES.get(wanted.casefold(), ()) or folded == wanted.casefold()
 
 
 def moment(text: str) -> Instant:
-    """An ISO date (midnight) or date and time; UTC where no zone is given. Raises UserError."""
+    """The moment of an ISO date (midnight) or date and time; UTC where no zone is given. Raises UserError."""
     try:
         return Instant.parse(text)
     except ValueError:

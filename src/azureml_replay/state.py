@@ -1,4 +1,4 @@
-"""How far an archive is, from its ledger alone: no network."""
+"""Says how far an archive is, from its ledger alone: no network."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Status:
 
 
 def status(archive: Archive) -> Status:
-    """Reads the ledger; works while another process writes."""
+    """The state of an archive, from its ledger; works while another process writes."""
     targets = tuple(
         TargetStatus(target=target, progress=archive.ledger(target).progress()) for target in archive.targets()
     )

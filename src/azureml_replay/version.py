@@ -1,3 +1,3 @@
-"""Which release this is: told by the command, written on what it makes (pure)."""
+"""The release: shown by the command, and written on what it makes (pure)."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The only place that starts tasks. A width bounds memory; a gate per service bounds requests in flight."""
+"""The only place that starts tasks. Its widths bound memory; gates bound the requests in flight at a service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 async def for_each(
     items: Iterable[Item] | AsyncIterable[Item], work: Callable[[Item], Awaitable[None]], width: int
 ) -> None:
-    """`work` on every item, at most `width` at a time; the next item is taken only when a worker is free.
+    """Await `work` on every item, at most `width` at a time; the next item is taken only when a worker is free.
 
     The first exception, of `work` or of `items`, cancels the others and is raised as it is.
     """
@@ -67,9 +67,9 @@ async def side_by_side(
     take: Callable[[Item, Result], None],
     room: asyncio.Semaphore,
 ) -> None:
-    """`take` gets all that `read` gives of each item, in the order of `items`.
+    """Give `take` everything that `read` gives of each item, in the order of `items`.
 
-    Where `room`, which others share, is left over, later items are read meanwhile; one result of each waits at most.
+    As long as `room`, which others share, allows, later items are read meanwhile; one result of each waits at most.
     The first exception cancels the others and is raised as it is.
     """
     coming = iter(items)
@@ -91,7 +91,7 @@ async def side_by_side(
                         continue
                     reading.popleft()
                     if reading:
-                        room.release()  # what was read ahead has the place of the first now
+                        room.release()  # the next item, read ahead with a place of its own, takes the first one's
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
         finally:
@@ -110,16 +110,16 @@ async def _pump(results: AsyncIterator[Result], into: asyncio.Queue[Result | _En
 
 
 class Handful:
-    """Bounds the bytes of files that are in memory at once."""
+    """Bounds the bytes of files in memory at once."""
 
     def __init__(self, size_bytes: int) -> None:
-        """Empty."""
+        """Starts empty."""
         self._whole = self._left = size_bytes
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
     async def of(self, size_bytes: int) -> AsyncIterator[None]:
-        """Waits until there is room for so much."""
+        """Hold so many bytes, after waiting until there is room for them."""
         taken = min(size_bytes, self._whole)
         async with self._changed:
             await self._changed.wait_for(lambda: self._left >= taken)

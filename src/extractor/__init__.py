@@ -1,1 +1,1 @@
-"""The original tool's first command, by its name. All of it is in `azureml_replay`."""
+"""The original tool's first command, under its name; the code is in `azureml_replay`."""

@@ -1,4 +1,4 @@
-"""`python -m extractor.extract_jobs`: a workspace's jobs into jobs.json, and the archive beside it."""
+"""`python -m extractor.extract_jobs`: writes a workspace's jobs into jobs.json and the archive beside it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from azureml_replay.cli.app import WIDTH
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.legacy import advising, archive_beside, refuse_imported, seed_selection, tell
 from azureml_replay.cli.options import NoArtifactsOption, ParallelOption, SourceOption, takes, terminal_flags
+from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
 from azureml_replay.jobs_json import symptoms
@@ -59,15 +60,16 @@ def extract_jobs(
 
 
 def _result(written: Written, output: Path) -> Iterator[str]:
-    yield f"{output}: {written.jobs:,} jobs, {written.points:,} metric points, {written.files:,} files listed"
+    points, files = counted(written.points, "metric point"), counted(written.files, "file")
+    yield f"{output}: {counted(written.jobs, 'job')}, {points}, {files} listed"
 
 
 def _told(done: Extracted, written: Written, selection: Selection) -> Iterator[str]:
     lists = symptoms.FileLists(written.jobs, written.left_out, written.without_files, written.without_logs)
-    yield f"extracted {done.runs:,} runs now, {written.jobs:,} are in the file"
+    yield f"extracted now: {counted(done.runs, 'run')}; in the file: {counted(written.jobs, 'job')}"
     yield from (f"failed: {run}: {why}" for run, why in done.failed)
     if done.failed:
-        yield f"{len(done.failed):,} runs are missing from the file: run the same command again to continue"
+        yield f"missing from the file: {counted(len(done.failed), 'run')}; run the same command again to continue"
     yield from symptoms.missing_jobs(done.listed, done.units, done.active, selection)
     yield from symptoms.empty_outputs(lists)
     yield from symptoms.missing_logs(lists)

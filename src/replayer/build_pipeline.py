@@ -1,4 +1,4 @@
-"""`python -m replayer.build_pipeline`: real jobs in another workspace that log again what a jobs.json tells of."""
+"""`python -m replayer.build_pipeline`: submits real jobs to another workspace that log again what a jobs.json has."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ from azureml_replay.cli.legacy import (
     was_extracted,
 )
 from azureml_replay.cli.options import OptionalSource, ParallelOption, TargetOption, takes, terminal_flags
-from azureml_replay.cli.synthetic import failures, job_flags, submitted, told_sums
+from azureml_replay.cli.results import contents_of
+from azureml_replay.cli.synthetic import failures, job_flags, submitted, sum_lines
+from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.index import JobsIndex
@@ -96,7 +98,7 @@ def build_pipeline(
 
 
 def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
-    yield f"{index.path}: {len(index.places):,} jobs"
+    yield f"{index.path}: {counted(len(index.places), 'job')}"
     if shape.files.artifacts:
         yield from symptoms.empty_outputs(index.file_lists)
         yield from symptoms.missing_logs(index.file_lists)
@@ -106,7 +108,7 @@ def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
 
 @contextmanager
 def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Terminal) -> Iterator[Archive]:
-    """The archive beside the file; a passing one where the file stands alone. No login, no network."""
+    """The archive beside the file, or a temporary one where there is none. No login, no network."""
     folder = archive_beside(index.path)
     with tempfile.TemporaryDirectory() as passing:
         if not was_extracted(folder):
@@ -117,7 +119,7 @@ def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Termi
 
 
 def _show(archive: Archive, planned: Iterator[Tree], terminal: Terminal, draw: Callable[[Tree], Branch]) -> None:
-    """Tree by tree, then the sums, with what the archive itself lacks of those runs."""
+    """Show tree by tree, then the sums, with what the archive itself lacks of those runs."""
     sums, runs = DryRun(), set[RunId]()
     for one in planned:
         sums.add(one)
@@ -127,7 +129,7 @@ def _show(archive: Archive, planned: Iterator[Tree], terminal: Terminal, draw: C
     for lacking in archive.omissions():
         if lacking.run in runs:
             sums.reasons[lacking.reason] = sums.reasons.get(lacking.reason, 0) + 1
-    terminal.result(sums, told_sums(sums, price_per_hour=None))
+    terminal.result(sums, sum_lines(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
 
 
@@ -141,7 +143,7 @@ async def _replay(
     width: int,
     terminal: Terminal,
 ) -> SyntheticReplayed:
-    """The archive beside the file first, made from the file where it stands alone."""
+    """Replay the archive beside the file, made from the file where there is none."""
     folder = archive_beside(index.path)
     if not was_extracted(folder):
         await fill_from_file(index, folder, source, reach=options.shape.files.artifacts, width=width, terminal=terminal)
@@ -160,10 +162,10 @@ async def _replay(
 def _result(done: SyntheticReplayed) -> Iterator[str]:
     yield from submitted(done)
     if done.verdict is not None:
-        compared = f"{done.verdict.runs:,} runs, {done.verdict.points:,} points, {done.verdict.files:,} files"
-        yield f"{compared}: {done.verdict.findings:,} findings, {done.verdict.omissions:,} omissions as planned"
+        findings, omissions = counted(done.verdict.findings, "finding"), counted(done.verdict.omissions, "omission")
+        yield f"{counted(done.verdict.runs, 'run')}, {contents_of(done.verdict)}: {findings}, {omissions} as planned"
         if done.verdict.unread:
-            yield f"{done.verdict.unread:,} chosen runs were not extracted, so not compared: extract_jobs continues"
+            yield f"{counted(done.verdict.unread, 'run')} not extracted, so not compared: extract_jobs continues"
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def test_the_log_lies_where_the_document_says(trained) -> None:
 
     (log,) = (folder / "logs").glob("extract_jobs_*.log")
 
-    assert "11 are in the file" in log.read_text()
+    assert "in the file: 11 jobs" in log.read_text()
 
 
 def test_again_asks_for_nothing_that_is_there(trained, calm: Sandbox, azure_env) -> None:

@@ -30,12 +30,14 @@ from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.extraction.extract import extract
 from azureml_replay.model import RunId
 from azureml_replay.planning.lineage import PROPERTY
+from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.state import status
 from azureml_replay.synthetic.found import ROOT, Found
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
-from azureml_replay.terminal.terminal import as_json
+from azureml_replay.terminal.terminal import LineProgress, as_json
 from azureml_replay.undoing import undoable
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
@@ -67,12 +69,15 @@ async def replayed(
     *,
     cut: DiesAt | None = None,
     options: SyntheticReplayOptions = SyntheticReplayOptions(),
+    progress: Progress = SILENT,
 ) -> SyntheticReplayed:
     """One call. A job here ends within a second: it is looked at five times a second, as often as it may be."""
     async with opened(source, cut) as reading, opened(target, cut) as writing:
         with Archive.open(folder) as archive, pytest.MonkeyPatch.context() as patch:
             patch.setattr("azureml_replay.synthetic.wait.SHORTEST_PAUSE_S", 0.2)
-            return await replay_synthetic(archive, reading, writing, Selection(), options=options, width=8)
+            return await replay_synthetic(
+                archive, reading, writing, Selection(), options=options, width=8, progress=progress
+            )
 
 
 async def extracted(source: WorkspaceFile, folder: Path) -> None:
@@ -119,6 +124,10 @@ def test_a_pipeline_is_replayed_verified_and_cleared(
     (name,) = look(workspace, files=False).jobs
     assert name in look(small_history, files=False).jobs
     assert asyncio.run(staged(workspace)) == {}
+    with Archive.open(mine, write=False) as archive:
+        (one,) = status(archive).targets
+    has = one.progress
+    assert (has.jobs_submitted, has.jobs_standing, has.runs_compared, has.runs_created) == (1, 1, 3, 0)
     jsonschema.validate(json.loads(as_json(done)), json_schema(SyntheticReplayed))  # as docs/reference/json.md says
 
 
@@ -132,9 +141,14 @@ def test_run_again_it_writes_nothing(
     calm.reset_requests()
 
     for folder in (mine, other):
-        again = asyncio.run(replayed(small_history, workspace, folder))
+        progress = LineProgress(lambda _: None)
+        again = asyncio.run(replayed(small_history, workspace, folder, progress=progress))
         assert again.verdict is not None
         assert (again.submitted, again.files, again.completed, again.verdict.findings) == (0, 0, 1, 0)
+        assert {what: tally.done for what, tally in progress.tallies.items()} == {
+            "jobs there already": 1,
+            "jobs ended": 1,
+        }
 
     assert [route for route in calm.requests()["routes"] if route["effect"] == "write"] == []
 

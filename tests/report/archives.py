@@ -121,7 +121,13 @@ def migrated(folder: Path) -> Path:
         archive.ledger(TARGET).put_findings(
             RunId("hostile-0"), [Finding(RunId("hostile-0"), f"tag {HOSTILE[0]}", "differs", *HOSTILE[1:3])]
         )
-        left = [Omission(RunId("sibling"), "property CancelUri", "points at the source")]
+        left = [
+            Omission(
+                RunId("sibling"),
+                "property CancelUri",
+                "it acts on the source workspace (cancel and completion addresses): never sent",
+            )
+        ]
         archive.ledger(TARGET).put_planned_omissions(RunId("sibling"), left)
         for run in runs:
             archive.ledger(TARGET).verified(run.id, {"points": 0, "files": 1})

@@ -144,7 +144,7 @@ def keys(tree: Tree) -> list[str]:
 
 
 def two_steps_and_a_nested_one() -> Family:
-    """A pipeline of two steps and a nested one; 5 points, 1 parameter, 3 files, 2 values without room."""
+    """A pipeline of two steps and a nested one; 5 points, 1 parameter, 3 files, 2 values beyond the limits."""
     family = a_pipeline("prepare", "inner", bound={"inner": {"x": output("prepare")}})
     family.runs[1] = a_run(
         "id-prepare", "p", display_name="prepare", parameters={"lr": 0.1}, tags={"none": None, "long": "x" * 1001}

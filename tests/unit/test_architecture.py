@@ -25,7 +25,7 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
     PRODUCT: tuple(
         frozenset(layer.split())
         for layer in (
-            "instants errors json_text version workers",
+            "instants errors json_text version workers counting",
             "model",
             "workspace redact",
             "progress selection",

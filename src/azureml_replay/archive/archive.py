@@ -34,16 +34,16 @@ from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
 _OURS = ("archive.", "artifacts")
-"""How the names of an archive's own files begin."""
+"""Beginnings of the names of an archive's own files."""
 
 
 class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, Examinations, OlderDigests):
-    """See the parts: what was listed, what runs hold, their bytes, reading it; `ledger` has what reached a target."""
+    """The base classes are its parts: what was listed, what runs hold, their bytes, reading. `ledger`: for a target."""
 
     source: Place
 
     def __init__(self, folder: Path, *, write: bool) -> None:
-        """Use `create` or `open`."""
+        """Not to be called: `create` and `open` make archives."""
         self._lock = Lock(folder) if write else None
         try:
             self._write = write
@@ -54,7 +54,7 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str], source: Place, *, redact: Sequence[str] = ()) -> Archive:
-        """A new archive of `source`, or the one that is there. `redact` adds globs that stay with the archive.
+        """Make an archive of `source`, or open the one that is there. `redact` adds globs that stay with the archive.
 
         Raises UserError for an archive of another workspace or of a newer version, one in use, or a folder that holds
         something else; IntegrityError for a damaged one.
@@ -72,10 +72,10 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, write: bool = True) -> Archive:
-        """The archive that is there. Without `write` nothing is written, and another process may write meanwhile.
+        """Open the archive that is there. Without `write` nothing is written, and another process may write meanwhile.
 
-        One of an older version is brought forward first, whichever way it is opened. Raises UserError where there is
-        none, it is in use, or of a newer version; IntegrityError where it is damaged.
+        An archive of an older version is brought forward first, with or without `write`. Raises UserError where there
+        is none, or it is in use or of a newer version; IntegrityError where it is damaged.
         """
         _check_header(Path(folder))
         archive = cls(Path(folder), write=write)
@@ -92,12 +92,12 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
 
     @property
     def id(self) -> str:
-        """Twelve digits, of the source and of the moment at which this archive was begun."""
+        """Twelve hex digits made from the source and the moment at which this archive was begun."""
         (created,) = self._one("select created from archive")
         return hashlib.blake2b(f"{self.source.key} {created}".encode(), digest_size=6).hexdigest()
 
     def ledger(self, target: Place) -> TargetLedger:
-        """What has reached one target; of a target that was never written to, an empty one."""
+        """The record of what has reached one target; empty for a target that was never written to."""
         return TargetLedger(self.folder, self._db, target)
 
     def targets(self) -> list[Place]:
@@ -105,7 +105,7 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
         return [Place(*row) for row in self._all("select kind, key, name from target order by id")]
 
     def close(self) -> None:
-        """Lets another process write."""
+        """Close the archive, so that another process can write."""
         self._db.close()
         self._release()
 
@@ -118,13 +118,13 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
         self.close()
 
     def log_command(self, argv: Sequence[str]) -> None:
-        """Keeps a command line, without secrets."""
+        """Keep a command line, without secrets. NOT repeatable: appends."""
         with self._transaction():
             line = shlex.join(redact.arguments(argv))
             self._execute("insert into command_log (at, command) values (?, ?)", (str(now()), line))
 
     def check(self) -> None:
-        """Reads every page, chunk and object. Raises IntegrityError at the first that is damaged."""
+        """Read every page, chunk and object. Raises IntegrityError at the first that is damaged."""
         problem = self._one("pragma quick_check(1)")[0]
         if problem != "ok":
             raise IntegrityError(f"archive {self.folder} is damaged: {problem}")
@@ -134,7 +134,7 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
         self.check_objects()
 
     def _found(self, source: Place) -> None:
-        """Makes the tables of a new archive and of newer versions, each with its receipt."""
+        """Make the tables of a new archive, and those of newer versions, each migration with its own row."""
         if not self._one("select 1 from sqlite_schema"):
             self._execute(f"pragma application_id = {APPLICATION_ID}")
             with self._transaction(durable=True):
@@ -149,7 +149,7 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
         self._read_setup()
 
     def _read_setup(self) -> bool:
-        """Whether the archive is of an older version that is still to be brought forward."""
+        """True where the archive is of an older version and still has to be brought forward."""
         version = self._format()
         if version is None:
             raise UserError(
@@ -205,7 +205,7 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
 
 
 def _prepare(folder: Path) -> None:
-    """The folder and an empty `archive.db`, both for their owner only."""
+    """Make the folder and an empty `archive.db`, both readable by their owner only."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         others = [entry.name for entry in folder.iterdir() if not entry.name.startswith(_OURS)]

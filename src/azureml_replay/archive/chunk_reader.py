@@ -1,4 +1,4 @@
-"""Rows of a run as its archive holds them, taken from several places at a time."""
+"""Rows of a run, read from several chunks of its archive at a time."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Points, RunId, SeriesKey, Share
 
 MOST_OPEN = 5
-"""Requests take rows from four places; where one goes on to the next chunk, both are open."""
+"""Chunks in memory at most: requests take rows from four places, each of which may be between two chunks."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkPart:
-    """Where some rows of a series lie."""
+    """The rows of one series in one chunk."""
 
     seq: int
-    """Of the chunk."""
+    """The chunk's number in its run."""
     piece: int
     rows: int
 
 
 @dataclass(slots=True)
 class OpenChunks:
-    """Chosen chunks of a run. At most `MOST_OPEN` are in memory, the last ones used. Raises IntegrityError."""
+    """Chosen chunks of a run; the `MOST_OPEN` that were used last are in memory. Raises IntegrityError."""
 
     archive: Archive
     run: RunId
     seqs: Iterable[int]
     without: Collection[SeriesKey] = ()
-    """Series that stay behind."""
+    """Series whose rows are not given."""
     left: dict[int, int] = field(default_factory=dict)
-    """By chunk: rows that are still to be taken."""
+    """Chunk -> rows that are still to be taken."""
     _parts: dict[SeriesKey, list[ChunkPart]] = field(default_factory=dict)
     _open: dict[int, Sequence[Points]] = field(default_factory=dict)
 
@@ -45,7 +45,7 @@ class OpenChunks:
                     self.left[seq] += len(piece)
 
     def lengths(self) -> list[int]:
-        """Rows of each series, in the order in which they were logged first."""
+        """How many rows each series has, in the order in which the series were logged first."""
         return [sum(part.rows for part in parts) for parts in self._parts.values()]
 
     def points(self, key: SeriesKey) -> Iterator[Points]:
@@ -53,7 +53,7 @@ class OpenChunks:
         return (self._pieces(part.seq)[part.piece] for part in self._parts.get(key, ()))
 
     def take(self, shares: Iterable[Share]) -> list[tuple[int, Points]]:
-        """The rows of each share by the chunk in which they lie, none of them empty."""
+        """The rows of each share as pairs of chunk number and rows, none of them empty."""
         lines = list(self._parts.values())
         return [taken for at, start, stop in shares for taken in self._rows(lines[at], start, stop)]
 

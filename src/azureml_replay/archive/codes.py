@@ -1,4 +1,4 @@
-"""Code snapshots, kept as objects: one zip for each content, however many runs were submitted with it."""
+"""Code snapshots, kept as objects: one zip for equal content, however many runs were submitted with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Codes(Objects):
     """The part of an archive that holds code."""
 
     def code(self, reference: CodeReference) -> Held | str | None:
-        """The zip; or why there is none; None where nobody asked for it."""
+        """The zip of a snapshot; a text says why it could not be had; None where no extraction asked for it."""
         row = self._one("select sha256, reason from code where reference = ?", (reference.key,))
         if row is None:
             return None
@@ -24,7 +24,7 @@ class Codes(Objects):
         return found and self._object(*found)
 
     def _codes(self, references: Sequence[CodeReference]) -> dict[str, bool | str]:
-        """Whether the zip is here, or why it is not, by key; what nobody asked for is left out."""
+        """Key -> True where the zip is here, or why it is not; snapshots that no extraction asked for are left out."""
         rows = self._among(
             "select reference, reason, o.sha256 is not null from code c left join object o on o.sha256 = c.sha256 "
             "where reference in",
@@ -33,7 +33,7 @@ class Codes(Objects):
         return {key: reason or bool(here) for key, reason, here in rows}
 
     def code_file(self, reference: CodeReference) -> Path:
-        """Where the zip is to be written before `keep_code`."""
+        """The file that the zip is to be written to before `keep_code`."""
         file = self._partial(Location("code", reference.key), "")
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
@@ -41,13 +41,13 @@ class Codes(Objects):
         return file
 
     def keep_code(self, reference: CodeReference, file: Path) -> None:
-        """The zip gets its name, and then it is believed. Repeatable."""
+        """Give the written zip its final name, then note that it is here. Repeatable."""
         stored = StoredFile(location=Location("code", reference.key), size_bytes=file.stat().st_size)
         with self.taken(stored, file) as incoming:
             self.keep(incoming, lambda held: self._put_code(reference, held.sha256, None))
 
     def lack_code(self, reference: CodeReference, reason: str) -> None:
-        """It cannot be had. Repeatable: a later call may say otherwise."""
+        """Note that a snapshot cannot be had. Repeatable: a later call may say otherwise."""
         with self._transaction():
             self._put_code(reference, None, reason)
 

@@ -41,7 +41,7 @@ class Content(Documents):
     """The part of an archive that the extraction of single runs fills."""
 
     def begin(self, run: RunId) -> None:
-        """Starts a new generation, without the leftovers of an interrupted one. What was extracted stays readable."""
+        """Start a generation, without leftovers of an interrupted one; the extracted one stays readable. Repeatable."""
         with self._transaction():
             staged = self._staged(run)
             for table in STAGED_TABLES:
@@ -55,12 +55,12 @@ class Content(Documents):
             )
 
     def put_details(self, details: RunDetails) -> None:
-        """Takes the place of the document that the listing gave. Repeatable."""
+        """Replace the document that the listing gave. Repeatable."""
         with self._transaction():
             self._write_version(details, self._staged(details.run.id))
 
     def put_series(self, run: RunId, series: Iterable[Series]) -> None:
-        """What the run logged, and what is said of it beside; `put_chunk` brings the rows. Repeatable."""
+        """Add the series that a run logged, with their other keys; `put_chunk` brings the rows. Repeatable."""
         with self._transaction():
             staged = self._staged(run)
             for one in series:
@@ -73,7 +73,7 @@ class Content(Documents):
                     )
 
     def put_chunk(self, run: RunId, pieces: Sequence[Points]) -> None:
-        """Rows of one or more series, at most `ROWS_PER_CHUNK`. NOT repeatable: appends."""
+        """Add rows of one or more series, at most `ROWS_PER_CHUNK`. NOT repeatable: appends."""
         rows = sum(map(len, pieces))
         if rows > ROWS_PER_CHUNK:
             raise ValueError(f"a chunk of {rows} rows, at most {ROWS_PER_CHUNK}")
@@ -92,7 +92,7 @@ class Content(Documents):
             )
 
     def _number(self, run: RunId, staged: int, series: Series, rows: int = 0, longest: int = 0) -> int:
-        """The series' number in the run. One name has two where its columns changed while rows were logged."""
+        """The series' number in the run. A name has two numbers where its columns changed while rows were logged."""
         known = self._all(
             "select number, rows, name, namespace, columns, ux_type, schema_id from series "
             "where run = ? and generation = ? and name = ? and namespace is ? order by number",
@@ -116,7 +116,7 @@ class Content(Documents):
         return int(count)
 
     def put_artifacts(self, run: RunId, artifacts: Sequence[Artifact]) -> None:
-        """Adds files; a file of the same path and location is replaced. Repeatable."""
+        """Add files; a file of the same path and location is replaced. Repeatable."""
         with self._transaction():
             staged = self._staged(run)
             for artifact in artifacts:
@@ -129,7 +129,7 @@ class Content(Documents):
                 self._execute(_PUT_ARTIFACT, (run, staged, *cells))
 
     def put_stored(self, container: str, files: Sequence[StoredFile]) -> None:
-        """Keeps a page of the storage's listing for a while, by the run container it belongs to. Repeatable."""
+        """Keep a page of the storage's listing until `clear_stored`, under the run's container. Repeatable."""
         with self._transaction():
             for file in files:
                 cleaned, _ = self._clean_file(file)  # noted as an omission once it is a run's artifact
@@ -137,7 +137,7 @@ class Content(Documents):
                 self._execute("insert or replace into stored_file values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def stored(self, container: str) -> Iterator[StoredFile]:
-        """What `put_stored` kept of a container, by datastore and path."""
+        """The files that `put_stored` kept of a container, by datastore and path."""
         sql = """
             select datastore, path, size_bytes, md5, etag, content_type, metadata, unknown from stored_file
             where container = ? and (datastore, path) > (?, ?) order by datastore, path limit ?
@@ -146,12 +146,12 @@ class Content(Documents):
             yield stored_of(Location(datastore, path), *rest)
 
     def clear_stored(self) -> None:
-        """Drops the whole storage listing."""
+        """Drop the whole listing of the storage. Repeatable."""
         with self._transaction():
             self._execute("delete from stored_file")
 
     def put_omissions(self, omissions: Sequence[Omission]) -> None:
-        """What this extraction could not bring. Repeatable. Of a run that is not wanted it stays until that is."""
+        """Add what this extraction could not bring; for a run that is not selected, until it is. Repeatable."""
         with self._transaction():
             for omission in omissions:
                 known = self._one("select generation + 1 from run where id = ? and selected", (omission.run,))
@@ -159,7 +159,7 @@ class Content(Documents):
                 self._omit(origin, generation, [omission])
 
     def complete(self, run: RunId) -> None:
-        """The run is extracted: what was staged takes the place of what was there, in one transaction."""
+        """Mark the run as extracted: what was staged replaces what was there, in one transaction."""
         with self._transaction():
             staged = self._staged(run)
             for table in (*STAGED_TABLES, "run_version"):
@@ -178,6 +178,6 @@ class Content(Documents):
 
 
 def _continues(series: Series, known: Series) -> bool:
-    """Whether rows of `series` belong to the known one; either may lack what only the other was told."""
+    """True where rows of `series` belong to the known one; a field that only one of the two knows does not count."""
     pairs = (series.ux_type, known.ux_type), (series.schema_id, known.schema_id)
     return series.columns == known.columns and all(a is None or b is None or a == b for a, b in pairs)

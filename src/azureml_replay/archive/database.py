@@ -17,7 +17,7 @@ from azureml_replay.json_text import spaced
 T = TypeVar("T")
 
 PAGE = 500
-"""Rows read at once. Pages by key, not an open cursor: readers may write meanwhile, and the WAL can be emptied."""
+"""Rows read at once, by pages of keys: with an open cursor nobody could write meanwhile, nor the WAL be emptied."""
 
 _HINTS = {
     sqlite3.SQLITE_FULL: "the disk is full: make room and run the command again",
@@ -29,12 +29,12 @@ _HINTS = {
 
 
 def now() -> Instant:
-    """The clock on the wall, for what people read."""
+    """The present moment, for times that people read."""
     return Instant.of(datetime.now(UTC))
 
 
 class Database:
-    """Asks over one connection to `archive.db`. Archive and TargetLedger, which share one, inherit from this class."""
+    """Queries over one connection to `archive.db`; Archive and TargetLedger inherit from this class and share one."""
 
     def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
         self.folder = folder
@@ -42,7 +42,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[None]:
-        """All or nothing. `durable`: on the disk when this returns, not only safe from a killed process."""
+        """Write all or nothing. `durable`: on the disk when this returns, so that a power cut cannot lose it."""
         if durable:
             self._execute("pragma synchronous = full")
         try:
@@ -81,8 +81,8 @@ class Database:
             raise self._explained(problem) from problem
 
     def _among(self, sql: str, keys: Sequence[str], more: str = "", values: Sequence[Any] = ()) -> list[Any]:
-        """Rows of many keys at once: `sql` ends in `in`; no question where there is no key."""
-        those = f"{sql} (select value from json_each(?)) {more}"  # noqa: S608  # words of ours
+        """The rows of many keys at once: `sql` ends in `in`. Nothing is asked where there is no key."""
+        those = f"{sql} (select value from json_each(?)) {more}"  # noqa: S608
         return self._all(those, (spaced(keys), *values)) if keys else []
 
     def _pages(self, sql: str, values: Sequence[Any], after: Sequence[Any], size: int = PAGE) -> Iterator[Any]:
@@ -105,7 +105,7 @@ class Database:
 
 
 def connected(folder: Path, *, write: bool) -> sqlite3.Connection:
-    """To the `archive.db` of a folder. Raises UserError, IntegrityError."""
+    """A connection to the `archive.db` of a folder. Raises UserError, IntegrityError."""
     try:
         return _connect(folder / "archive.db", write=write)
     except sqlite3.Error as problem:

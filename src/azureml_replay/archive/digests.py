@@ -25,7 +25,7 @@ def of_bytes(data: bytes) -> bytes:
 
 
 def of_run(run: Run) -> bytes:
-    """Of what `put_runs` writes. Lineage is left out: it tells our version, and may not change once written."""
+    """The digest of what `put_runs` writes, without the lineage, which names our version and never changes there."""
     return _of(
         parent=run.parent,
         experiment=run.experiment,
@@ -43,7 +43,7 @@ def of_run(run: Run) -> bytes:
 
 
 def of_ending(run: Run) -> bytes:
-    """Of what `finish_runs` writes."""
+    """The digest of what `finish_runs` writes."""
     return _of(
         status=run.status,
         start=_moment(run.start),
@@ -55,7 +55,7 @@ def of_ending(run: Run) -> bytes:
 
 
 def of_whole(run: Run, *, generation: int, own_files: Sequence[str], files: int, choice: Json = None) -> bytes:
-    """Of all that a run is sent with; the extraction's generation stands for its points and files.
+    """The digest of everything that is sent of a run; the extraction's generation stands for its points and files.
 
     `choice` says which of its files were to go, where not all were.
     """
@@ -65,17 +65,17 @@ def of_whole(run: Run, *, generation: int, own_files: Sequence[str], files: int,
 
 
 def of_kept(digest: bytes) -> bytes:
-    """Of a run that kept a value of the target: no later call takes it for its own, and so each looks again."""
+    """The digest of a run that kept a value of the target: unlike any run's own, so that later calls look again."""
     return _of(kept=digest.hex())
 
 
 def of_lender(lender: RunId) -> bytes:
-    """Of the run whose files and points another one was created to show."""
+    """The digest of the id of a lender: the run whose files and points another one was created to show."""
     return _of(lender=lender)
 
 
 def of_experiment(experiment: Experiment) -> bytes:
-    """Of what `put_experiment` writes."""
+    """The digest of what `put_experiment` writes."""
     return _of(
         name=experiment.name,
         description=experiment.description,
@@ -85,12 +85,12 @@ def of_experiment(experiment: Experiment) -> bytes:
 
 
 def of_file(stored: StoredFile) -> bytes:
-    """Names one state of a source's file: its ETag changes with every write."""
+    """The digest of one state of a source's file: its ETag changes with every write."""
     return _of(etag=stored.etag, size_bytes=stored.size_bytes, md5=stored.md5.hex() if stored.md5 else None)
 
 
 def of_chunk(data_digest: bytes, series: Sequence[Sequence[str | None]]) -> bytes:
-    """Of a chunk's rows and of whose they are: name, namespace and columns of its series, as their rows have them."""
+    """The digest of a chunk's rows together with name, namespace and columns of each of its series."""
     return _of(data=data_digest.hex(), series=[list(row) for row in series])
 
 
@@ -99,7 +99,7 @@ def _of(**values: Json) -> bytes:
 
 
 def _exact(value: Json) -> Json:
-    """Doubles by their bits, at any depth."""
+    """The same value with doubles written by their bits, at any depth."""
     if isinstance(value, float):
         return {"float": struct.pack(">d", value).hex()}
     if isinstance(value, Mapping):

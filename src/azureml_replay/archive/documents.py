@@ -18,7 +18,7 @@ UNREAD = "a key that this version does not know; its values were not read"
 
 
 class Documents(Database):
-    """What the parts of an archive that write share."""
+    """What the writing parts of an archive share."""
 
     @cached_property
     def _globs(self) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ class Documents(Database):
         return record
 
     def _note(self, origin: str, run: str, generation: int, whats: Sequence[str]) -> None:
-        """Replaces the omissions that redaction made in one document."""
+        """Replace the omissions that redaction made in one document."""
         self._execute("delete from omission where run = ? and origin = ? and generation = ?", (run, origin, generation))
         self._omit(origin, generation, (Omission(RunId(run), what, REDACTED) for what in whats))
 
@@ -46,7 +46,7 @@ class Documents(Database):
     def _keep(
         self, run: RunId, generation: int, whose: str, more: Mapping[str, Json], unknown: Sequence[str]
     ) -> Mapping[str, Json]:
-        """What stands beside a metric or a file, without secrets; each value of it is an omission."""
+        """Other keys of a metric or a file, without secrets; notes each of their values as an omission."""
         cleaned, paths = redact.redact(more, self._globs)
         unread = [name for name in unknown if name.rpartition(" ")[2] not in more]
         self._omit("extract", generation, (Omission(run, f"{whose}: {name}", KEPT) for name in more))
@@ -55,7 +55,7 @@ class Documents(Database):
         return cast("dict[str, Json]", cleaned)
 
     def _clean_file(self, file: StoredFile | None) -> tuple[StoredFile | None, list[str]]:
-        """A file with its metadata redacted, now or when the storage was listed, and the names of what was."""
+        """The file with its metadata redacted, and the names of what was, now or when the storage was listed."""
         if file is None or not file.metadata:
             return file, []
         cleaned = cast("dict[str, str]", redact.redact(file.metadata, self._globs)[0])

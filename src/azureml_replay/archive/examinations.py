@@ -13,14 +13,14 @@ class Examinations(Database):
     """The part of an archive that `doctor` writes."""
 
     def put_examination(self, workspace: Place, side: str, rows: Json) -> None:
-        """What `doctor` saw of a workspace; takes the place of what it saw before. Repeatable."""
+        """Keep what `doctor` saw of a workspace, in place of what it saw before. Repeatable."""
         with self._transaction():
             clean = dumps(redact.redact(rows)[0]).decode()
             row = (workspace.key, side, str(now()), clean)
             self._execute("insert or replace into examination values (?, ?, ?, ?)", row)
 
     def examination(self, workspace: Place, side: str) -> Json | None:
-        """What `put_examination` kept, None where it never did."""
+        """The rows of `put_examination`, None where there are none."""
         sql = "select rows from examination where place = ? and side = ?"
         row = self._one(sql, (workspace.key, side))
         seen: Json = loads(row[0]) if row else None

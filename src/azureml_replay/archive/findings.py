@@ -20,7 +20,7 @@ class Verification:
     run: RunId
     at: Instant
     counts: Mapping[str, int]
-    """What was compared: `points`, `files`, `unverifiable`, …"""
+    """How much was compared, by `points`, `files`, `unverifiable`, …"""
     findings: int
 
 
@@ -28,12 +28,12 @@ class Findings(OfTarget):
     """The part of a target's ledger that verify writes."""
 
     def put_findings(self, run: RunId, findings: Sequence[Finding]) -> None:
-        """Takes the place of the run's former ones. Repeatable."""
+        """Replace the findings of a run. Repeatable."""
         rows = [(f.what, f.kind, f.expected, f.actual) for f in findings]
         self._replace("finding", run, [tuple(map(redact.text, row)) for row in rows])
 
     def findings(self) -> Iterator[Finding]:
-        """By run."""
+        """All findings, by run."""
         sql = """
             select run, number, what, kind, expected, actual from finding
             where target = ? and (run, number) > (?, ?) order by run, number limit ?
@@ -42,7 +42,7 @@ class Findings(OfTarget):
             yield Finding(run, *rest)
 
     def findings_of(self, run: RunId) -> list[Finding]:
-        """Of one run, in the order in which verify found them."""
+        """The findings of one run, in the order in which verify made them."""
         rows = self._all(
             "select what, kind, expected, actual from finding where target = ? and run = ? order by number",
             (self._number, run),
@@ -50,7 +50,7 @@ class Findings(OfTarget):
         return [Finding(run, *row) for row in rows]
 
     def verified(self, run: RunId, counts: Mapping[str, int] | None = None) -> None:
-        """Records that the run was compared just now. Repeatable."""
+        """Record that the run was compared just now. Repeatable."""
         with self._transaction():
             row = (self._owner(), run, str(now()), dumps(counts or {}).decode())
             self._execute("insert or replace into verification values (?, ?, ?, ?)", row)
@@ -65,12 +65,12 @@ class Findings(OfTarget):
             yield Verification(RunId(run), Instant.parse(at), loads(counts), findings)
 
     def put_planned_omissions(self, run: RunId, omissions: Sequence[Omission]) -> None:
-        """What the plan says the target will not have of a run; takes the place of the former ones. Repeatable."""
+        """Replace the omissions of a run: what the plan says that the target will not have. Repeatable."""
         rows = [(redact.text(omission.what), redact.text(omission.reason)) for omission in omissions]
         self._replace("planned_omission", run, rows)
 
     def planned_omissions(self) -> Iterator[Omission]:
-        """By run."""
+        """All planned omissions, by run."""
         sql = """
             select run, number, what, reason from planned_omission
             where target = ? and (run, number) > (?, ?) order by run, number limit ?
@@ -79,6 +79,6 @@ class Findings(OfTarget):
             yield Omission(run, what, reason)
 
     def planned_omissions_of(self, run: RunId) -> list[Omission]:
-        """Of one run."""
+        """The planned omissions of one run."""
         sql = "select what, reason from planned_omission where target = ? and run = ? order by number"
         return [Omission(run, *row) for row in self._all(sql, (self._number, run))]

@@ -1,4 +1,4 @@
-"""Runs with all that planning needs to know of them: a hundred take as many questions as one."""
+"""Runs with everything that planning needs to know of them: a hundred take as many queries as one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from azureml_replay.planning.ids import named
 from azureml_replay.workspace.place import Place
 
 BYTES_TOGETHER = 1_000_000
-"""Of documents as text: a recorded run has 3.6 KB, but the graph of one job may be a megabyte by itself."""
+"""Bytes of documents read together, as text: a recorded run has 3.6 KB, but one job's graph may have a megabyte."""
 
 
 class _Row(NamedTuple):
@@ -40,16 +40,16 @@ class Histories(Codes, Reading):
     """The part of an archive that plans are made from."""
 
     def histories(self, roots: Iterable[RunId] | None = None, target: Place | None = None) -> Iterator[History]:
-        """The selected, extracted runs of these units, or of all, newest first.
+        """The selected, extracted runs of these units, or of all units, newest unit first.
 
-        Of each unit parents come first, siblings in the order of their creation. What the ledger of `target` says of
-        them is as of the moment at which their hundred is read.
+        Within a unit parents come first, siblings in the order of their creation. With `target`, each has what that
+        target's ledger says of it at the moment at which its hundred is read.
         """
         rows = self._rows() if roots is None else (row for root in roots for row in self._rows_of_unit(root))
         return (history for together in _together(rows) for history in self._histories(together, target))
 
     def history(self, run: RunId, target: Place | None = None) -> History | None:
-        """A run as extracted, None where it is not."""
+        """One run as extracted, None where it is not."""
         sql = f"select depth, born, id, {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
         return next(self._histories([_Row(*row) for row in self._all(sql, (run,))], target), None)
 
@@ -93,7 +93,7 @@ class Histories(Codes, Reading):
             )
 
     def _experiments_of(self, runs: Sequence[RunId]) -> dict[RunId, str]:
-        """Of runs as extracted."""
+        """Run -> name of its experiment, of extracted runs."""
         rows = self._among(
             "select v.run, record from run_version v join run on run.id = v.run and run.generation = v.generation "
             "where v.run in",
@@ -103,7 +103,7 @@ class Histories(Codes, Reading):
 
 
 def _together(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
-    """So many as are asked about at once."""
+    """The rows in groups that are asked about at once: by number of runs and by bytes of documents."""
     held: list[_Row] = []
     size = 0
     for row in rows:

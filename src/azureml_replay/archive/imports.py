@@ -1,4 +1,4 @@
-"""Whether an archive was made from a jobs.json, and from which: what such a file lacks, its archive lacks too."""
+"""The jobs.json that an archive was made from, if any: what such a file lacks, its archive lacks too."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ class Imported:
     """The file that an archive was filled from."""
 
     file: str
-    """As it was named then."""
+    """The file's name as it was given."""
     digest: bytes
-    """Of its bytes: a changed file is read again."""
+    """SHA-256 of the file's bytes: a changed file is read again."""
     files: bool
-    """The lists of files that it lacks were asked of the source."""
+    """True where the lists of files, which the original's entries lack, were asked of the source."""
 
 
 class Imports(Database):
-    """The part of an archive that says where it came from, if not from a workspace."""
+    """The part of an archive that names the jobs.json it was made from."""
 
     def imported(self) -> Imported | None:
-        """None where the archive was extracted from its workspace."""
+        """The imported file; None where the archive was extracted from its workspace."""
         row = self._one("select file, digest, files from imported")
         return row and Imported(row[0], row[1], bool(row[2]))
 
     def mark_imported(self, imported: Imported) -> None:
-        """Takes the place of what was marked before. Repeatable."""
+        """Note the imported file, in place of a former one. Repeatable."""
         with self._transaction():
             row = (imported.file, imported.digest, imported.files, str(now()))
             self._execute("insert or replace into imported values (1, ?, ?, ?, ?)", row)

@@ -14,17 +14,17 @@ class RunItem(Enum):
     CREATE = "create"
     FINISH = "finish"
     WHOLE = "whole"
-    """All items of the run are sent: its digest says what it was, so that a later call need not look at each."""
+    """All items of the run are sent. Its digest covers them all, so that a later call need not look at each."""
     CONTAINER = "container"
-    """The run was created to show another one's files and points; a run with a receipt of `CREATE` alone was not."""
+    """The run was created to show another run's files and points. One with a receipt of `CREATE` alone was not."""
     UNDONE = "undone"
     """`undo` took the run back; dropped before anything of it is sent anew."""
     JOB_UNDONE = "job undone"
-    """The same of the job that stands for a root run."""
+    """`undo` archived the job that stands for a root run; dropped before the job is shown again."""
     JOB = "job"
-    """The receipt's detail names the job, or the run of a job, that stands for the run in the target."""
+    """The receipt's detail is the name of the job, or of the run of a job, that stands for the run in the target."""
     SHAPE = "job shape"
-    """Of a root run: the receipt's detail says with which options its job was submitted."""
+    """For root runs. The receipt's detail has the options, as JSON, with which the job was submitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class FileItem:
     """One file of a run."""
 
     path: str
-    """In the target."""
+    """The file's path in the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class GraphItem:
     """A nested graph that was registered in the target; its receipt stands under the empty run id."""
 
     key: str
-    """The last part of the id that we gave it."""
+    """The last part of the id that we gave to the graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownItem:
-    """A text that this version cannot read: its receipt is kept and means nothing."""
+    """A text that this version cannot read: its receipt is kept and has no effect."""
 
     text: str
 
@@ -77,27 +77,27 @@ Item: TypeAlias = RunItem | ChunkItem | FileItem | ExperimentItem | JobItem | Gr
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What of an item was sent. A receipt keeps it, so that the ledger is read without the archive's content."""
+    """Digest and size of what was sent. Receipts keep them: the ledger is read without the archive's content."""
 
     digest: bytes
     """Equal for equal content; `digests.py` makes it."""
     rows: int | None = None
-    """Of a chunk."""
+    """Rows of a chunk, None for other items."""
     size_bytes: int | None = None
-    """Of a file."""
+    """Size of a file, None for other items."""
 
 
-CHUNK_PREFIX, FILE_PREFIX = "points/", "file/"
-_EXPERIMENT, _JOB, _GRAPH = "experiment ", "job put/", "graph/"
+CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX = "points/", "file/", "job put/"
+_EXPERIMENT, _GRAPH = "experiment ", "graph/"
 _NUMBER = re.compile(r"0|[1-9][0-9]*")
 _RUN_ITEMS = {item.value: item for item in RunItem}
 
 
-_NAMED = ((FILE_PREFIX, FileItem), (_EXPERIMENT, ExperimentItem), (_JOB, JobItem), (_GRAPH, GraphItem))
+_NAMED = ((FILE_PREFIX, FileItem), (_EXPERIMENT, ExperimentItem), (JOB_PREFIX, JobItem), (_GRAPH, GraphItem))
 
 
 def written(item: Item) -> str:
-    """The text on the disk."""
+    """The text that stands for an item on the disk."""
     match item:
         case RunItem():
             text = item.value
@@ -108,7 +108,7 @@ def written(item: Item) -> str:
         case ExperimentItem(name):
             text = _EXPERIMENT + name
         case JobItem(name):
-            text = _JOB + name
+            text = JOB_PREFIX + name
         case GraphItem(key):
             text = _GRAPH + key
         case UnknownItem(text):

@@ -1,4 +1,4 @@
-"""What a workspace lists: experiments, runs in their trees, jobs; and which of the runs are wanted."""
+"""What a workspace lists: experiments, runs in their trees, jobs; and which of the runs are selected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Listing(Documents):
     """The part of an archive that the pages of a listing fill."""
 
     def put_experiments(self, experiments: Sequence[Experiment]) -> None:
-        """Adds or replaces. Repeatable."""
+        """Add or replace experiments. Repeatable."""
         with self._transaction():
             for experiment in experiments:
                 record, paths = experiment_record(experiment, self._globs)
@@ -37,18 +37,18 @@ class Listing(Documents):
                 self._note("experiment", f"experiment {experiment.name}", 0, what)
 
     def experiments(self) -> Iterator[Experiment]:
-        """By name."""
+        """All experiments, by name."""
         sql = "select name, id, record from experiment where (name, id) > (?, ?) order by name, id limit ?"
         for name, identity, record in self._pages(sql, (), ("", "")):
             yield experiment_of(name, identity, unpack(record, f"experiment {name}"))
 
     def experiment(self, name: str) -> Experiment | None:
-        """The first of that name."""
+        """The experiment of a name, the first one by id where several have it; None where none has."""
         row = self._one("select id, record from experiment where name = ? order by id", (name,))
         return row and experiment_of(name, row[0], unpack(row[1], f"experiment {name}"))
 
     def put_listed(self, runs: Sequence[Run]) -> None:
-        """A page of the listing. A run whose extracted content is still good stays as it is. Repeatable."""
+        """Add a page of the listing. A run whose extracted content is still good stays as it is. Repeatable."""
         with self._transaction():
             self._execute("create temp table if not exists seen (id text primary key) without rowid")
             for run in runs:
@@ -56,7 +56,7 @@ class Listing(Documents):
                 self._list(run)
 
     def expect_again(self, reason: str | None = None) -> None:
-        """Runs that lack something for `reason`, or all, are brought again once they are listed, changed or not."""
+        """Mark runs that lack something for `reason`, or all runs: each is extracted again once it is listed."""
         with self._transaction():
             self._execute(
                 """
@@ -100,19 +100,19 @@ class Listing(Documents):
                 self._note("job", job.name, 0, [f"value at job/{path}" for path in paths])
 
     def job(self, run: RunId) -> Job | None:
-        """The job as submitted; None where ARM listed none of that name."""
+        """The job as submitted; None where no job of that name was listed."""
         row = self._one("select record, unknown, code from job where name = ?", (run,))
         return row and job_of(run, *row)
 
     def jobs_missing_runs(self) -> Iterator[RunId]:
-        """Jobs that no listed run has: the two listings of the service disagree."""
+        """Names of listed jobs without a listed run, in order: the service's two listings disagree there."""
         sql = (
             "select name from job where name > ? and not exists (select 1 from run where id = name) order by 1 limit ?"
         )
         return (RunId(row[0]) for row in self._pages(sql, (), ("",)))
 
     def experiments_missing(self) -> Iterator[str]:
-        """Names that runs give and no listed experiment has."""
+        """Names of experiments that runs give and that no listed experiment has, in order."""
         sql = """
             select distinct experiment from run r where experiment > ?
               and not exists (select 1 from experiment e where e.name = r.experiment) order by 1 limit ?
@@ -120,7 +120,7 @@ class Listing(Documents):
         return (row[0] for row in self._pages(sql, (), ("",)))
 
     def arrange(self) -> None:
-        """Finds every run's unit and depth. A run whose parent is absent is a root; so is one run of every cycle."""
+        """Compute every run's unit and depth. A run whose parent is absent is a root; so is one run of every cycle."""
         with self._transaction():
             self._execute("create temp table if not exists tree (id text primary key, unit text, depth integer)")
             self._execute("delete from temp.tree")
@@ -183,20 +183,20 @@ class Listing(Documents):
             )
 
     def select(self, runs: Iterable[RunId]) -> None:
-        """Marks runs as wanted, beside those of former selections. Repeatable."""
+        """Select runs, beside those of former selections. Repeatable."""
         with self._transaction():
             for run in runs:
                 self._execute("update run set selected = 1 where id = ?", (run,))
                 self._execute("delete from omission where run = ? and origin = 'workspace'", (run,))
 
     def begin_listing(self) -> None:
-        """From now on `unseen` is about what is listed anew."""
+        """Begin a new listing: `unseen` names the selected runs that it does not list. Repeatable."""
         with self._transaction():
             self._execute("create temp table if not exists seen (id text primary key) without rowid")
             self._execute("delete from temp.seen")
 
     def unseen(self) -> Iterator[RunId]:
-        """Wanted runs that were not listed since `begin_listing`, by id."""
+        """Selected runs that were not listed since `begin_listing`, by id."""
         sql = """
             select id from run where selected and id > ? and not exists (select 1 from temp.seen s where s.id = run.id)
             order by id limit ?
@@ -204,7 +204,7 @@ class Listing(Documents):
         return (RunId(run) for (run,) in self._pages(sql, (), ("",)))
 
     def note_gone(self, runs: Iterable[RunId]) -> None:
-        """Takes the place of what was noted before: runs that the source has no more. Repeatable."""
+        """Note the runs that the source has no more, in place of those noted before. Repeatable."""
         with self._transaction():
             self._execute("delete from omission where origin = 'workspace' and reason in (?, ?)", GONE)
             for run in runs:
@@ -212,16 +212,16 @@ class Listing(Documents):
                 self._omit("workspace", 0, [Omission(run, "run", GONE[0] if generation else GONE[1])])
 
     def at_rest(self) -> Iterator[RunId]:
-        """Wanted runs that are extracted and were not seen to change, by id."""
+        """Selected runs that are extracted and were not seen to change, by id."""
         sql = "select id from run where selected and state = 'extracted' and id > ? order by id limit ?"
         return (RunId(run) for (run,) in self._pages(sql, (), ("",)))
 
     def is_at_rest(self, run: RunId) -> bool:
-        """True for one of `at_rest`."""
+        """True for a run that `at_rest` names."""
         return self._one("select 1 from run where id = ? and selected and state = 'extracted'", (run,)) is not None
 
     def bring_again(self, run: RunId) -> None:
-        """The run is to be extracted anew, from the document that is here. Repeatable."""
+        """Mark a run to be extracted anew, from the document that is here. Repeatable."""
         with self._transaction():
             self._execute("update run set state = 'listed' where id = ?", (run,))
             self._execute(
@@ -231,7 +231,7 @@ class Listing(Documents):
             )
 
     def forget_unselected(self) -> None:
-        """Drops what was listed and never wanted, with its job."""
+        """Drop runs that were listed and never selected, with their jobs. Repeatable."""
         with self._transaction():
             unwanted = "(select id from run where not selected and generation = 0)"
             self._execute(f"delete from job where name in {unwanted}")  # noqa: S608
@@ -244,7 +244,7 @@ class Listing(Documents):
         return self._one("select 1 from run where id = ? and selected", (run,)) is not None
 
     def unread(self) -> dict[RunId, int]:
-        """By unit: wanted runs of which nothing is here, though the source has them."""
+        """Unit -> number of selected runs of which nothing is here, though the source has them."""
         sql = """
             select unit, count(*) from run
             where selected and generation = 0 and not exists (
@@ -254,7 +254,7 @@ class Listing(Documents):
         return {RunId(unit): count for unit, count in self._all(sql, (GONE[1],))}
 
     def pending_ids(self) -> Iterator[RunId]:
-        """Of `pending`, the ids alone; runs may be completed meanwhile."""
+        """The ids of `pending`; runs may be completed meanwhile."""
         sql = """
             select age, unit, depth, born, id from run
             where selected and state = 'listed' and (age, unit, depth, born, id) > (?, ?, ?, ?, ?)
@@ -263,7 +263,7 @@ class Listing(Documents):
         return (RunId(row[-1]) for row in self._pages(sql, (), _FIRST))
 
     def pending(self) -> Iterator[Run]:
-        """Wanted runs that lack extraction, as last listed; in the order of `listing`."""
+        """Selected runs that have to be extracted, as last listed; in the order of `listing`."""
         sql = """
             select age, unit, depth, born, id, record
             from run join run_version v on v.run = run.id and v.generation = run.generation + 1
@@ -275,11 +275,11 @@ class Listing(Documents):
 
 
 GONE = ("disappeared at the source: archive and targets keep it", "disappeared at the source before it was brought")
-"""Why a run is not at the source; the second where it is not here either."""
+"""Reasons of omissions of a run that disappeared: where the archive has it, and where it does not."""
 _FIRST = (-(2**63), "", -1, -(2**63), "")
-"""Before every run in the order of `run_unit`."""
+"""A key before that of every run in the order of the index `run_unit`."""
 
 
 def _at_rest(run: Run) -> bool:
-    """An active run may log on without its document telling: it is read again every time."""
+    """False for an active run, which is read again every time: it may log on while its document stays as it is."""
     return not run.status or run.status in TERMINAL

@@ -23,7 +23,7 @@ else:
 
 
 class Lock:
-    """`archive.lock`, held until `release` or the end of the process. Raises UserError where another holds it."""
+    """Holds `archive.lock` until `release` or the end of the process. Raises UserError where it is held already."""
 
     def __init__(self, folder: Path) -> None:
         self._handle = os.open(folder / "archive.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -38,5 +38,5 @@ class Lock:
         os.write(self._handle, str(os.getpid()).encode())
 
     def release(self) -> None:
-        """The file stays: removing it would race with the next owner."""
+        """Let the lock go. The file stays: removing it would race with the next owner."""
         os.close(self._handle)

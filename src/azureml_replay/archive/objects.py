@@ -1,7 +1,7 @@
-"""Bytes of files, kept by their SHA-256: equal content once. A row says that a file is here, never before it is.
+"""Bytes of files, kept by their SHA-256: equal content once. A row says that a file is here only once it is.
 
-A file grows as `artifacts/partial/…`, is synced, renamed to `artifacts/<sha256[:2]>/<sha256>`, and then believed: one
-transaction says which object holds the bytes of a place at an ETag, and brings its artifact's row up to date.
+A file grows as `artifacts/partial/…`, is synced, renamed to `artifacts/<sha256[:2]>/<sha256>`, and only then recorded:
+one transaction notes which object holds the bytes of a place at an ETag, and brings its artifact's row up to date.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from azureml_replay.model import Artifact, Location, RunId, StoredFile
 
 PIECE_BYTES = 4 * 1024 * 1024
 SYNC_BYTES = 64 * 1024 * 1024
-"""A file on its way is synced and noted every so often: a kill costs at most this much of it."""
+"""Bytes after which a file on its way is synced and noted: a kill costs at most this much of it."""
 
 _COLUMNS = ", ".join(f"a.{column}" for column in ARTIFACT_COLUMNS.split(", "))
 _LACKING = """
@@ -40,7 +40,7 @@ class Held:
     md5: bytes
 
     def pieces(self, size_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
-        """All bytes in order. Raises IntegrityError at the end, or before, where they are not what was kept."""
+        """All bytes in order, `size_bytes` at a time. Raises IntegrityError for damaged ones, at the end at latest."""
         digest = hashlib.sha256()
         try:
             with self.file.open("rb") as reading:
@@ -53,7 +53,7 @@ class Held:
             raise IntegrityError(f"{self.file} is damaged: its SHA-256 is not its name")
 
     def verify(self) -> None:
-        """Reads everything. Raises IntegrityError."""
+        """Read everything. Raises IntegrityError for damaged bytes."""
         for _ in self.pieces():
             pass
 
@@ -66,18 +66,18 @@ class Incoming:
     file: Path
     writing: BinaryIO
     size_bytes: int = 0
-    """Written so far: where reading the source goes on."""
+    """Bytes written so far: reading the source goes on from there."""
     synced: int = 0
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
     md5: hashlib._Hash = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
 
     def add(self, data: bytes) -> None:
-        """The next bytes."""
+        """Write the next bytes. NOT repeatable: appends."""
         self.writing.write(data)
         self.count(data)
 
     def count(self, data: bytes) -> None:
-        """Bytes that lie in the file already."""
+        """Take bytes into account that are in the file already."""
         self.sha256.update(data)
         self.md5.update(data)
         self.size_bytes += len(data)
@@ -86,11 +86,11 @@ class Incoming:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What was written stays: a later call goes on from what was noted."""
+        """Close the file. What was written stays: a later call goes on from what was noted."""
         self.writing.close()
 
     def sync(self) -> None:
-        """What was written is on the disk."""
+        """Bring what was written to the disk."""
         self.writing.flush()
         os.fsync(self.writing.fileno())
         self.synced = self.size_bytes
@@ -100,12 +100,12 @@ class Objects(Documents):
     """The part of an archive that holds bytes."""
 
     def described(self, stored: StoredFile) -> StoredFile:
-        """With the MD5 of its bytes, where only the archive knows it."""
+        """The file with the MD5 of its bytes, where the storage told none and the archive knows it."""
         held = self.held(stored) if stored.md5 is None else None
         return replace(stored, md5=held.md5) if held else stored
 
     def lacking_bytes(self) -> Iterator[tuple[RunId, Artifact]]:
-        """Files of wanted runs that storage has and the archive does not."""
+        """Files of selected runs whose bytes the storage has and the archive lacks, by run and path."""
         sql = f"""
             select a.run, {_COLUMNS} {_LACKING} and (a.run, a.path, a.datastore, location) > (?, ?, ?, ?)
             order by a.run, a.path, a.datastore, location limit ?
@@ -114,12 +114,12 @@ class Objects(Documents):
             yield RunId(run), artifact_of(*row)
 
     def lacks_bytes(self) -> tuple[int, int]:
-        """How many files, and how many bytes, `lacking_bytes` would name."""
+        """Number and bytes of the files that `lacking_bytes` names."""
         files, size = self._one(f"select count(*), ifnull(sum(a.size_bytes), 0) {_LACKING}")  # as above
         return files, size
 
     def held(self, stored: StoredFile) -> Held | None:
-        """The bytes of a file as the archive describes it; None where they are not here."""
+        """The object with the bytes of a file at its ETag; None where they are not here."""
         row = self._one(
             "select o.sha256, o.size_bytes, o.md5 from content c join object o using (sha256) "
             "where c.datastore = ? and c.path = ? and c.etag = ?",
@@ -137,12 +137,12 @@ class Objects(Documents):
             try:
                 found.verify()
             except IntegrityError:
-                continue  # it will be named where it is needed: this file comes from its own storage
+                continue  # damage is reported where the object is needed: this file comes from its own storage
             return found
         return None
 
     def incoming(self, stored: StoredFile) -> Incoming:
-        """Where the bytes of a file are to be written; an interrupted one goes on where it was last synced."""
+        """A file to write bytes into; an interrupted one goes on where it was last synced."""
         file = self._partial(stored.location, stored.etag or "")
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         row = self._one(
@@ -160,23 +160,23 @@ class Objects(Documents):
         return found
 
     def note(self, incoming: Incoming) -> None:
-        """Syncs what came so far, from time to time, so that a later call goes on from here. Repeatable."""
+        """Sync and note what came so far, once in `SYNC_BYTES`, so that a later call goes on from here. Repeatable."""
         if incoming.size_bytes - incoming.synced >= SYNC_BYTES:
             incoming.sync()
             with self._transaction():
                 self._believe(incoming.stored, None, incoming.size_bytes)
 
     def taken(self, stored: StoredFile, file: Path) -> Incoming:
-        """A file that lies in `artifacts/partial/` whole."""
+        """A whole file in `artifacts/partial/`, taken as one that was just received."""
         found = Incoming(stored, file, file.open("r+b"))
         while data := found.writing.read(PIECE_BYTES):
             found.count(data)
         return found
 
     def keep(self, incoming: Incoming, believe: Callable[[Held], None] | None = None) -> Held:
-        """The file is whole: it gets its name, and then it is believed, by `believe` where it is no artifact's.
+        """Give a whole file its final name, then record it; `believe` records a file that is no artifact's.
 
-        Raises Unavailable for bytes unlike told.
+        Raises Unavailable where the bytes have another size or MD5 than the storage told.
         """
         stored = incoming.stored
         if incoming.size_bytes != stored.size_bytes:
@@ -201,12 +201,12 @@ class Objects(Documents):
         return held
 
     def reuse(self, stored: StoredFile, held: Held) -> None:
-        """A file whose bytes were found to be here already. Repeatable."""
+        """Record that the bytes of a file are in an object that is here already. Repeatable."""
         with self._transaction():
             self._believe(stored, held.sha256, held.size_bytes)
 
     def retake(self, location: Location, now: StoredFile | None, gone: str | None = None) -> None:
-        """The source's file is another than when it was listed: every run that has it is told. Repeatable.
+        """Describe a file that changed since it was listed anew, in every run that has it. Repeatable.
 
         `now` None: there is no such file any more, and `gone` says what the storage answered, and when.
         """
@@ -220,7 +220,7 @@ class Objects(Documents):
             )
 
     def sweep(self) -> None:
-        """Removes files that no row believes in: what a kill left, and what nothing refers to any more."""
+        """Remove files that no row names: what a kill left, and what nothing refers to any more. Repeatable."""
         with self._transaction():
             referred = "select sha256 from content union select sha256 from code"
             self._execute(
@@ -238,14 +238,14 @@ class Objects(Documents):
                     file.unlink()
 
     def check_objects(self) -> None:
-        """Reads every object. Raises IntegrityError at the first that is damaged or gone."""
+        """Read every object. Raises IntegrityError at the first that is damaged or gone."""
         for row in self._pages(
             "select sha256, size_bytes, md5 from object where sha256 > ? order by 1 limit ?", (), (b"",)
         ):
             self._object(*row).verify()
 
     def _forget(self, stored: StoredFile) -> None:
-        """The next call begins the file anew."""
+        """Forget an unfinished file: the next call begins it anew."""
         with self._transaction():
             place = stored.location
             self._execute(
@@ -267,7 +267,7 @@ class Objects(Documents):
 
 
 def _sync_folder(folder: Path) -> None:
-    """A renamed file is there after a power cut too. Windows cannot open a folder, and needs not."""
+    """Bring a rename to the disk, safe from a power cut. Windows cannot open a folder, and need not."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""What the parts of a target's ledger share: the target is bound once."""
+"""What the parts of a target's ledger share: the target, bound once."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from azureml_replay.workspace.place import Place
 
 
 class OfTarget(Database):
-    """Asks over the archive's own connection, for one target."""
+    """Queries over the archive's own connection, for one target."""
 
     def __init__(self, folder: Path, db: sqlite3.Connection, target: Place) -> None:
-        """Use `Archive.ledger`."""
+        """Not to be called: `Archive.ledger` makes ledgers."""
         super().__init__(folder, db)
         self.target = target
         self._known: int | None = None
 
     @property
     def _number(self) -> int | None:
-        """The target's number in the archive; None, which equals nothing in SQL, while it has none."""
+        """The target's number in the archive; while it has none, None, which equals nothing in SQL."""
         if self._known is not None:
             return self._known
         row = self._one("select id from target where kind = ? and key = ?", (self.target.kind, self.target.key))
@@ -42,7 +42,7 @@ class OfTarget(Database):
         return number
 
     def _replace(self, table: str, run: RunId, rows: Sequence[tuple[str, ...]]) -> None:
-        """Rows of one run, numbered, in place of its former ones."""
+        """Write rows of one run, numbered, in place of its former ones."""
         with self._transaction():
             owner = self._owner()
             self._execute(f"delete from {table} where target = ? and run = ?", (owner, run))  # noqa: S608  # our tables

@@ -1,7 +1,7 @@
-"""Digests in receipts of formats up to 11, made of how Python shows values: brought into the written form.
+"""Digests in receipts of formats up to 11, made from Python's repr of values: brought into the written form.
 
-Those of chunks, files and experiments can be made again from what the archive holds. Those of runs cannot: each was of
-the run as it was planned for its target. Migration 12 empties them.
+Digests of chunks, files and experiments can be made again from what the archive holds. Digests of runs cannot: each
+was made from the run as it was planned for its target. Migration 12 empties them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ RENEWED_BY = 12
 _HERE = "join run on run.id = x.run and run.generation = x.generation where x.run = ?"
 
 Renewed = Iterator[tuple[bytes, bytes]]
-"""A digest as older versions made it, and as it is made now."""
+"""Pairs: a digest as older versions made it, and as it is made now."""
 
 
 class OlderDigests(Database):
     """The part of an archive that brings its receipts forward."""
 
     def _renew_digests(self) -> None:
-        """In the transaction of the migration. What is unlike the archive by now keeps its digest: it is sent anew.
+        """Renew the digests, in the migration's transaction. What has changed since keeps its digest: it is sent anew.
 
         20,000 runs with 120,000 receipts take 0.9 s.
         """
@@ -55,7 +55,7 @@ class OlderDigests(Database):
         return (_file(*row) for row in self._all(sql, (run,)))
 
     def _code_digests(self) -> Renewed:
-        """Of the files that we make of code."""
+        """The digests of files that are made of code."""
         rows = self._all("select size_bytes, md5 from code join object on object.sha256 = code.sha256")
         return (_file(None, *row) for row in rows)
 
@@ -71,7 +71,7 @@ def _file(etag: str | None, size_bytes: int, md5: bytes | None) -> tuple[bytes, 
 
 
 def _shown(experiment: Experiment) -> str:
-    """As Python showed the values of an experiment together."""
+    """The repr of an experiment's values together, as older versions made it."""
     values = (experiment.name, experiment.description, sorted(experiment.tags.items()))
     archived = f"Instant(ticks={experiment.archived.ticks})" if experiment.archived else "None"
     return f"{repr(values)[:-1]}, {archived})"

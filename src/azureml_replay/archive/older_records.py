@@ -1,7 +1,7 @@
-"""What records of format 10 and before hold in the documents alone: ties of a run to its workspace (pure).
+"""Ties of a run to its workspace, read from the documents of records of format 10 and before (pure).
 
-Later ones say it beside the document, as decoding found it. Those before were all of Azure ML, and this reads what they
-were planned by then. Never edited, as a released migration is not: it is about files that exist.
+Later records hold the ties beside the document, as decoding found them. Older ones were all of Azure ML; this module
+reads from them what they were planned by then. It is never edited, as a released migration is not: such files exist.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Ties = tuple[Acting, CodeReference | None, tuple[Reference, ...]]
 
 
 def ties_of(document: Json, tags: Pairs, properties: Pairs) -> Ties:
-    """What acts on the source, the code, and where other runs are named: of a run."""
+    """What of a run acts on the source, its code, and its tags and properties that name other runs."""
     whole = document if isinstance(document, Mapping) else {}
     acts = (_ACTING_PROPERTY,) if _ACTING_PROPERTY in properties else ()
     acting = Acting(tuple(key for key in _ACTING if whole.get(key)), acts)
@@ -47,7 +47,7 @@ def ties_of(document: Json, tags: Pairs, properties: Pairs) -> Ties:
 
 
 def code_of(document: Json) -> str | None:
-    """Of a job: ARM id of the code version that it names."""
+    """The ARM id of the code version that a job names; None where it names none."""
     properties = document.get("properties") if isinstance(document, Mapping) else None
     if not isinstance(properties, Mapping):
         return None
@@ -64,6 +64,6 @@ def _references(kind: str, pairs: Pairs, keys: tuple[str, ...]) -> list[Referenc
 
 
 def lender_in(container: str, run: str) -> RunId | None:
-    """The run whose files `run` shows, by the name of its container: behind the first dot."""
+    """The run whose files `run` shows: the id after the first dot of its container's name."""
     owner = container.partition(".")[2] or container
     return RunId(owner) if owner not in ("", run) else None

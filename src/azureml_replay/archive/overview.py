@@ -1,4 +1,4 @@
-"""Every run at a glance, and one run's differences: what a report asks."""
+"""What the report reads: every run at a glance, and the omissions of one run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Holding:
 
     series: int = 0
     points: int = 0
-    """Rows."""
+    """Rows of all series."""
     files: int = 0
     bytes: int = 0
 
@@ -31,7 +31,7 @@ class Overview(Database):
     def overview(self) -> Iterator[tuple[Run, bool]]:
         """Every selected run and whether it is extracted: the newest unit first, parents before children.
 
-        One that is not extracted has only what the listing told.
+        A run that is not extracted has only what the listing told.
         """
         sql = """
             select age, unit, depth, born, id, parent, experiment, status, kind, created, creator, record
@@ -58,7 +58,7 @@ class Overview(Database):
                 )
 
     def holdings(self) -> Iterator[tuple[RunId, Holding]]:
-        """Of every selected run that holds points or files, by run."""
+        """How much each selected run holds, by run; runs without points and files are left out."""
         sql = """
             select id,
               (select count(*) from series s where s.run = id and s.generation = run.generation),
@@ -70,6 +70,6 @@ class Overview(Database):
         return ((RunId(run), Holding(*counts)) for run, *counts in self._pages(sql, (), ("",)))
 
     def omissions_of(self, run: RunId) -> list[Omission]:
-        """What the archive lacks of one run."""
+        """The archive's own omissions of one run."""
         rows = self._all(f"select what, reason from ({SELECTED_OMISSIONS}) where run = ?", (run,))  # noqa: S608
         return [Omission(run, *row) for row in rows]

@@ -1,4 +1,4 @@
-"""What an archive holds, read back. Everything streams: by pages of rows, one chunk of points at a time."""
+"""The content of an archive, read back. Everything streams: by pages of rows, one chunk of points at a time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Artifact, FileTotals, Omission, Points, Run, RunDetails, RunId, Series, SeriesKey
 
 HISTORY_LEFT_OUT = "history left out by --metrics last"
-"""The reason of a run that has only the last row of each name."""
+"""The reason of the omission of a run that has only the last row of each metric."""
 
 RUNS_TOGETHER = 100
 EXTRACTED = "run join run_version v on v.run = id and v.generation = run.generation"
-"""Runs with their documents, in SQL."""
+"""SQL: runs with their documents, as extracted."""
 WANTED = "selected and run.generation > 0"
 BEFORE_ALL = (-1, -(2**63), "")
-"""Before the first run of a unit: depth, born, id."""
+"""A key before that of a unit's first run: depth, born, id."""
 
 _CHUNKS_PER_PAGE = 8
 """A full chunk is about 100 KB."""
@@ -30,19 +30,19 @@ _CHUNKS_PER_PAGE = 8
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What is in the archive: of selected runs, and of what their extraction brought."""
+    """How many runs are selected, and how much their extraction brought into the archive."""
 
     experiments: int
     runs: int
     extracted: int
-    """At least once; `pending` counts those that changed since, too."""
+    """Runs extracted at least once; `pending` counts those among them, too, that changed since."""
     pending: int
     series: int
     points: int
-    """Rows."""
+    """Rows of all series."""
     files: int
     bytes: int
-    """Of the files whose size is known."""
+    """Bytes of the files whose size is known."""
     files_kept: int
     """Files whose bytes are in the archive."""
     omissions: int
@@ -52,7 +52,7 @@ class Reading(Database):
     """The part of an archive that replay, verify and the report read."""
 
     def units(self, *, newest_first: bool = True) -> Iterator[RunId]:
-        """Roots of the units of which at least one selected run is extracted; `lacking` names the others."""
+        """Roots of the units of which at least one selected run is extracted; `lacking` names the runs that are not."""
         sign, order, first = (">", "", -(2**63)) if newest_first else ("<", "desc", 2**63 - 1)
         sql = f"""
             select distinct age, unit from run where selected and generation > 0 and (age, unit) {sign} (?, ?)
@@ -66,7 +66,7 @@ class Reading(Database):
             yield details_of(run, unpack(record, f"run {run}")).run
 
     def _rows_of(self, root: RunId, columns: str, rows: str) -> Iterator[Any]:
-        """Depth, born, id and `columns` of the selected, extracted runs of a unit, in the order of `unit`."""
+        """Rows of depth, born, id and `columns`, of the selected, extracted runs of a unit, in the order of `unit`."""
         sql = f"""
             select depth, born, id, {columns} from {rows}
             where age = (select age from run where id = ?) and unit = ?
@@ -81,7 +81,7 @@ class Reading(Database):
         return row and RunId(row[0])
 
     def lacking(self, root: RunId) -> Iterator[RunId]:
-        """Selected runs of a unit that were never extracted."""
+        """Selected runs of a unit that were never extracted, by id."""
         sql = "select id from run where unit = ? and selected and generation = 0 and id > ? order by id limit ?"
         return (RunId(run) for (run,) in self._pages(sql, (root,), ("",)))
 
@@ -100,11 +100,11 @@ class Reading(Database):
         return row and details_of(run, unpack(row[0], f"run {run}"))
 
     def series(self, run: RunId) -> list[tuple[Series, int]]:
-        """What an extracted run logged, and how many rows of each are here."""
+        """The series that an extracted run logged, each with its number of rows here."""
         return self._counted(run, self._series(run))
 
     def _counted(self, run: RunId, series: Mapping[int, tuple[Series, int]]) -> list[tuple[Series, int]]:
-        """An archive of format 2 did not count texts: they are looked at now."""
+        """The series with the length of their longest text, for which rows of format 2, which lack it, are read now."""
         return [
             (one if one.longest_text is not None else self._with_longest_text(run, one), rows)
             for one, rows in series.values()
@@ -118,7 +118,7 @@ class Reading(Database):
         return self._series_of([run]).get(run, {})
 
     def _series_of(self, runs: Sequence[RunId]) -> dict[RunId, dict[int, tuple[Series, int]]]:
-        """By run and number; runs without any are left out."""
+        """Run -> number -> series and its rows; runs without any are left out."""
         rows = self._among(
             "select s.run, number, s.rows, name, namespace, columns, ux_type, schema_id, more, unknown, longest_text "
             "from series s join run on run.id = s.run and run.generation = s.generation where s.run in",
@@ -135,7 +135,7 @@ class Reading(Database):
         return self._chunks(run, -(2**63), 2**63 - 1)
 
     def chunk_numbers(self, run: RunId) -> list[int]:
-        """In the order in which chunks were put."""
+        """Numbers of a run's chunks, in the order in which they were put."""
         sql = "select seq from chunk c join run on run.id = c.run and run.generation = c.generation where c.run = ?"
         return [seq for (seq,) in self._all(f"{sql} order by seq", (run,))]
 
@@ -158,12 +158,12 @@ class Reading(Database):
                 yield from (piece for piece in pieces if piece.series.key == key)
 
     def generation(self, run: RunId) -> int:
-        """Counts the extractions of a run: points and files are the same while it is. 0 where never extracted."""
+        """How often a run was extracted, 0 for never: points and files stay the same while this number does."""
         row = self._one("select generation from run where id = ?", (run,))
         return int(row[0]) if row else 0
 
     def chunk_payloads(self, run: RunId) -> dict[int, Payload]:
-        """By number. The digest is of its rows and of whose they are: a chunk is known by it under another number."""
+        """Chunk number -> digest and rows. The digest covers the rows and their series, not the number."""
         here = "join run on run.id = x.run and run.generation = x.generation where x.run = ?"
         names = self._all(f"select name, namespace, columns from series x {here} order by number", (run,))  # noqa: S608
         chunks = self._all(f"select seq, rows, digest, first_series, last_series from chunk x {here}", (run,))  # noqa: S608
@@ -219,11 +219,11 @@ class Reading(Database):
         return (path for (path,) in self._pages(sql, (run,), ("",)))
 
     def artifact_totals(self, run: RunId) -> FileTotals:
-        """The files of an extracted run in figures: one question where lists would be three, mostly empty."""
+        """The files of an extracted run in figures: one query instead of three lists that are mostly empty."""
         return self._file_totals([run]).get(run, FileTotals())
 
     def _file_totals(self, runs: Sequence[RunId]) -> dict[RunId, FileTotals]:
-        """Runs without files are left out."""
+        """Run -> the figures of its files; runs without files are left out."""
         rows = self._among(
             "select a.run, count(size_bytes), ifnull(sum(size_bytes), 0), count(*) - count(size_bytes), "
             "count(size_bytes) - count(distinct iif(size_bytes is null, null, path)), "
@@ -248,7 +248,7 @@ class Reading(Database):
         return {RunId(run) for (run,) in rows}
 
     def omissions(self) -> Iterator[Omission]:
-        """What the archive itself lacks: redacted, gone, or refused; of selected runs, experiments and jobs."""
+        """What the archive itself lacks of selected runs, of experiments and jobs: redacted, gone, or refused."""
         sql = f"""
             select run, origin, what, reason from ({SELECTED_OMISSIONS})
             where (run, origin, what, reason) > (?, ?, ?, ?)
@@ -257,7 +257,7 @@ class Reading(Database):
         return (Omission(RunId(run), what, why) for run, _, what, why in self._pages(sql, (), ("", "", "", "")))
 
     def unknown_keys(self) -> Iterator[tuple[str, str, int]]:
-        """Of what (`run`, `metric`, …), which wire key decoding did not know, and how many times."""
+        """Wire keys that decoding did not know: kind of document (`run`, `metric`, …), key, and how many times."""
         here = "join run on run.id = x.run and run.generation = x.generation and selected"
         parts = (
             ("experiment", "experiment x", "x.unknown"),
@@ -274,11 +274,11 @@ class Reading(Database):
         yield from self._all(f"{' union all '.join(counted)} order by 1, 2")
 
     def unknown(self) -> dict[str, int]:
-        """The same by name: `run novelty`."""
+        """The keys of `unknown_keys` as `run novelty` -> how many times."""
         return {f"{of} {key}": count for of, key, count in self.unknown_keys()}
 
     def totals(self) -> Totals:
-        """Counted now; about a second for 100,000 runs."""
+        """The archive's figures, counted now; about a second for 100,000 runs."""
         here = "join run on run.id = c.run and run.generation = c.generation where selected"
         return Totals(
             experiments=self._count("experiment"),
@@ -305,4 +305,4 @@ SELECTED_OMISSIONS = """
     where case when origin in ('extract', 'document') then selected and run.generation = o.generation
                when origin = 'job' then ifnull(selected, 1) else 1 end
 """
-"""Of selected runs as they are now, and of what belongs to no run."""
+"""SQL: omissions of selected runs as they are now, and of what belongs to no run."""

@@ -1,4 +1,4 @@
-"""What reached a target, item by item: proof that survives a power cut."""
+"""Receipts: what reached a target, item by item; they survive a power cut."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class State(Enum):
     """How far one item has come."""
 
     SENDING = "sending"
-    """It may have arrived: ask the target."""
+    """The item may have arrived: the target has to be asked."""
     SENT = "sent"
     REFUSED = "refused"
 
@@ -31,16 +31,16 @@ class Receipt:
     item: Item
     state: State
     digest: bytes | None
-    """Of what was sent. None where there is nothing to compare: see `Receipts.incomparable`."""
+    """Digest of what was sent; None where there is nothing to compare it with: see `Receipts.incomparable`."""
     detail: str | None
     at: Instant
     rows: int | None = None
-    """Of a chunk; None where an older version did not note it, as `size_bytes`."""
+    """Rows of a chunk; None for other items, and where an older version did not note them."""
     size_bytes: int | None = None
-    """Of a file."""
+    """Size of a file; None as for `rows`."""
 
     def is_of(self, digest: bytes) -> bool:
-        """True where just this was sent, and has arrived."""
+        """True where content of this digest was sent, and has arrived."""
         return self.state is State.SENT and self.digest == digest
 
 
@@ -51,7 +51,7 @@ class Receipts(OfTarget):
     """The part of a target's ledger that says of each item whether it was sent."""
 
     def receipts(self, run: RunId) -> dict[Item, Receipt]:
-        """By item, in the order of their texts."""
+        """Item -> receipt of a run, in the order of the items' texts."""
         rows = self._all(
             f"select {_COLUMNS} from receipt where target = ? and run = ? order by item",  # noqa: S608  # our own words
             (self._number, run),
@@ -59,7 +59,7 @@ class Receipts(OfTarget):
         return {one.item: one for one in (_receipt(*row) for row in rows)}
 
     def receipt(self, run: RunId, item: Item) -> Receipt | None:
-        """None where nothing was sent."""
+        """The receipt of an item; None where nothing of it was sent."""
         row = self._one(
             f"select {_COLUMNS} from receipt where target = ? and run = ? and item = ?",  # noqa: S608  # our own words
             (self._number, run, written(item)),
@@ -67,7 +67,7 @@ class Receipts(OfTarget):
         return row and _receipt(*row)
 
     def has_sent(self, run: RunId, item: Item, digest: bytes) -> bool:
-        """True where the item has arrived, with just this content."""
+        """True where the item has arrived with the content of this digest."""
         receipt = self.receipt(run, item)
         return receipt is not None and receipt.is_of(digest)
 
@@ -80,7 +80,7 @@ class Receipts(OfTarget):
         *,
         durable: bool = True,
     ) -> None:
-        """Intent or receipt. Items without payload keep the one they have. Repeatable.
+        """Write the intent to send items, or their receipts. Items without payload keep the one they have. Repeatable.
 
         `durable`: on the disk when this returns. Only the intent of what may not be sent twice must be: where a power
         cut takes a receipt along, the target is asked or what is repeatable is sent again (a killed process loses
@@ -106,11 +106,11 @@ class Receipts(OfTarget):
             )
 
     def mark_sending(self, items: Mapping[tuple[RunId, Item], Payload]) -> None:
-        """Intents of many runs by run and item, on the disk when this returns: one wait for all. Repeatable."""
+        """Write intents of many runs, by run and item; on the disk when this returns, one wait for all. Repeatable."""
         self._put((run, item, State.SENDING, payload) for (run, item), payload in items.items())
 
     def mark_runs(self, item: RunItem, digests: Mapping[RunId, bytes], state: State) -> None:
-        """One item of many runs, as a bulk request sends it: one transaction, as `mark`. Repeatable."""
+        """Mark one item of many runs, as a bulk request sends it, in one transaction. Repeatable."""
         self._put((run, item, state, Payload(digest)) for run, digest in digests.items())
 
     def _put(self, rows: Iterable[tuple[RunId, Item, State, Payload]]) -> None:
@@ -126,20 +126,20 @@ class Receipts(OfTarget):
             )
 
     def forget(self, run: RunId, items: Iterable[Item]) -> None:
-        """Drops receipts: as if these items had never been sent. Durable. Repeatable."""
+        """Drop receipts, as if these items had never been sent. On the disk when this returns. Repeatable."""
         with self._transaction(durable=True):
             owner = self._owner()
             rows = ((owner, run, written(item)) for item in items)
             self._executemany("delete from receipt where target = ? and run = ? and item = ?", rows)
 
     def runs_with(self, item: RunItem, *, sent: bool = False) -> list[RunId]:
-        """Runs that have a receipt of `item`, or without `sent` the intent to send it; by run."""
+        """Runs with a receipt of `item`, by id; without `sent` also those with the intent to send it, or a refusal."""
         only = " and state = 'sent'" if sent else ""
         sql = f"select run from receipt where target = ? and item = ?{only} and run > ? order by run limit ?"  # noqa: S608
         return [RunId(run) for (run,) in self._pages(sql, (self._number, item.value), ("",))]
 
     def incomparable(self) -> int:
-        """Runs that were created by a version whose digests say nothing to this one (archives up to format 11)."""
+        """The number of runs created by a version whose digests this one cannot compare (archives up to format 11)."""
         sql = "select count(*) from receipt where target = ? and item = ? and state = 'sent' and digest is null"
         return int(self._one(sql, (self._number, RunItem.CREATE.value))[0])
 

@@ -31,11 +31,11 @@ from azureml_replay.model import (
 from azureml_replay.redact import STARS, redact
 
 dumps, loads = dumps_marked, loads_marked
-"""Of every document and every column that holds JSON."""
+"""The writer and the reader of every document and every column that holds JSON."""
 
 
 def pack(value: Json) -> tuple[bytes, int]:
-    """A document and its length before compression, which lets the sqlite3 shell read it: `sqlar_uncompress`.
+    """A document, compressed, and its length before, with which the sqlite3 shell can read it: `sqlar_uncompress`.
 
     28 recorded run documents: 3.6 KB as text, 1.3 KB so; with the decoded fields beside them still 1.3 KB.
     """
@@ -44,7 +44,7 @@ def pack(value: Json) -> tuple[bytes, int]:
 
 
 def unpack(record: bytes, whose: str) -> Any:  # noqa: ANN401  # typed by who asks, as sqlite3 rows are
-    """What `pack` was given. Raises IntegrityError."""
+    """The document that `pack` was given. Raises IntegrityError."""
     try:
         return loads(zlib.decompress(record))
     except (zlib.error, ValueError) as problem:
@@ -52,12 +52,12 @@ def unpack(record: bytes, whose: str) -> Any:  # noqa: ANN401  # typed by who as
 
 
 def optional(value: Json) -> str | None:
-    """JSON text of what is not empty, else None."""
+    """The JSON text of a value; None for an empty one."""
     return dumps(value).decode() if value else None
 
 
 def moment(text: str | None) -> Instant | None:
-    """Of a column that holds `str(Instant)`."""
+    """The moment in a column that holds `str(Instant)`, None for null."""
     return None if text is None else Instant.parse(text)
 
 
@@ -77,7 +77,7 @@ def clean(parts: Mapping[str, Json], globs: Sequence[str]) -> tuple[dict[str, An
 
 
 def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """A run as the archive holds it, and the paths of what was redacted."""
+    """A run as the archive holds it, and the paths of what was redacted in it."""
     run = details.run
     fields = {
         "display_name": run.display_name,
@@ -123,7 +123,7 @@ def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str,
 
 
 def details_of(run: str, record: Mapping[str, Any]) -> RunDetails:
-    """The run of `details_record`. Field by field: names that come from data instead take a call 10 µs more."""
+    """The run of a `details_record`. Fields are written out: taking their names from data costs 10 µs a call more."""
     fields = record["fields"]
     acting, code, references = _ties(record)
     whole = Run(
@@ -163,7 +163,7 @@ def details_of(run: str, record: Mapping[str, Any]) -> RunDetails:
 
 
 def _code_record(run: Run, redacted: Mapping[str, Json]) -> list[str | None] | None:
-    """A snapshot's id is a property's value: where that was redacted, it is here too."""
+    """The code of a run; without the snapshot's id where the property that holds it was redacted."""
     if run.code is None:
         return None
     hidden = set(run.properties.values()) - set(redacted.values())
@@ -199,13 +199,13 @@ def experiment_record(experiment: Experiment, globs: Sequence[str]) -> tuple[dic
 
 
 def experiment_of(name: str, identity: str, record: dict[str, Any]) -> Experiment:
-    """The experiment of `experiment_record`."""
+    """The experiment of an `experiment_record`."""
     archived, unknown, fields = moment(record["archived"]), tuple(record["unknown"]), record["fields"]
     return Experiment(id=identity, name=name, archived=archived, unknown=unknown, document=record["document"], **fields)
 
 
 def job_code_cell(job: Job, redacted: Json, paths: Sequence[str]) -> str:
-    """What `job_of` reads: empty where the job names no code, or where that was redacted."""
+    """The cell that `job_of` reads: empty where the job names no code, or where that was redacted."""
     if not job.code or (paths and job.code.encode() not in dumps(redacted)):
         return ""
     return job.code
@@ -218,7 +218,7 @@ def job_of(name: RunId, record: bytes, unknown: str | None, code: str | None) ->
 
 
 def series_row(series: Series) -> tuple[str, str | None, str, str | None, str | None]:
-    """Name, namespace, columns, ux type, schema id."""
+    """The cells of a series: name, namespace, columns, ux type, schema id."""
     columns = dumps(series.columns).decode()
     return series.key.name, series.key.namespace, columns, series.ux_type, series.schema_id
 
@@ -226,7 +226,7 @@ def series_row(series: Series) -> tuple[str, str | None, str, str | None, str | 
 # Runs of one kind log the same names: a series known already takes 0.1 µs, one read anew 7.
 @lru_cache(maxsize=1_000)
 def series_of(*cells: Any) -> Series:  # noqa: ANN401  # the cells of a row
-    """The series of `series_row`; behind those cells what stands beside it, where that is asked for."""
+    """The series of a `series_row`; further cells, where given: other keys, unknown keys, longest text."""
     name, namespace, columns, ux_type, schema_id = cells[:5]
     more, unknown, longest_text = cells[5:] or (None, None, None)
     return Series(
@@ -241,16 +241,16 @@ def series_of(*cells: Any) -> Series:  # noqa: ANN401  # the cells of a row
 
 
 def names_of(cell: str | None) -> tuple[str, ...]:
-    """Of a column that holds a JSON list of names, or nothing."""
+    """The names in a column that holds a JSON list of them, or nothing."""
     return tuple(loads(cell)) if cell else ()
 
 
 def stored_row(
     file: StoredFile | None,
 ) -> tuple[int | None, bytes | None, str | None, str | None, str | None, str | None]:
-    """Size, MD5, ETag, content type, metadata, unknown names; a size of None where nothing is stored.
+    """The cells of a file: size, MD5, ETag, content type, metadata, unknown names; a size of None where none is stored.
 
-    Metadata is redacted before.
+    Metadata has to be redacted before.
     """
     if file is None:
         return None, None, None, None, None, None
@@ -259,7 +259,7 @@ def stored_row(
 
 
 def stored_of(location: Location, *stored: Any) -> StoredFile:  # noqa: ANN401  # the cells of a row
-    """The file of `stored_row`."""
+    """The file of a `stored_row`."""
     size, md5, etag, content_type, metadata, unknown = stored
     return StoredFile(
         location=location,
@@ -278,7 +278,7 @@ ARTIFACT_COLUMNS = ", ".join(
         "size_bytes, md5, etag, content_type, metadata, stored_unknown",
     )
 )
-"""What `artifact_row` gives and `artifact_of` takes, in their order."""
+"""The columns that `artifact_row` gives and `artifact_of` takes, in their order."""
 
 
 def artifact_row(artifact: Artifact) -> tuple[Any, ...]:
@@ -289,7 +289,7 @@ def artifact_row(artifact: Artifact) -> tuple[Any, ...]:
 
 
 def artifact_of(*cells: Any) -> Artifact:  # noqa: ANN401  # the cells of a row
-    """One file of a run, from its row."""
+    """The file of an `artifact_row`."""
     path, datastore, location, indexed, more, unknown, gone, *stored = cells
     place = Location(datastore, location)
     file = None if stored[0] is None else stored_of(place, *stored)

@@ -6,7 +6,7 @@ Content rows carry a `generation`: what belongs to `run.generation` counts, one 
 from __future__ import annotations
 
 APPLICATION_ID = 0x414D4C52
-"""`AMLR` in the file's header: says whose SQLite file this is before any table is read."""
+"""`AMLR` in the file's header: shows that an SQLite file is ours before any table is read."""
 
 MIGRATIONS = (
     """
@@ -233,9 +233,9 @@ MIGRATIONS = (
     alter table examination rename column arm_id to place;
     """,
 )
-"""Never edit one that was released: append."""
+"""The migrations, oldest first. Never edit one that was released: append."""
 
 FORMAT_VERSION = len(MIGRATIONS)
 
 STAGED_TABLES = ("series", "chunk", "artifact")
-"""What an extraction writes for a run, beside its document and its omissions."""
+"""Tables that an extraction fills for a run, beside its document and its omissions."""

@@ -1,4 +1,4 @@
-"""What a target was told last: the third side of every comparison once both workspaces may have changed."""
+"""The values that a target was sent last: the third side of a comparison once both workspaces may have changed."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ class SentValues(OfTarget):
     """The part of a target's ledger that remembers values, where receipts remember digests."""
 
     def put_sent(self, values: Mapping[RunId, Editable]) -> None:
-        """Takes the place of what was kept of each run. Safe from a power cut once a later receipt is. Repeatable."""
+        """Keep the values sent of each run in place of former ones; on the disk once a later receipt is. Repeatable."""
         with self._transaction():
             owner = self._owner()
             rows = ((owner, run, *pack(dict(kept))) for run, kept in values.items())
             self._executemany("insert or replace into sent_run values (?, ?, ?, ?)", rows)
 
     def sent(self, run: RunId) -> Editable | None:
-        """None where nothing was sent, or by a version that kept no values."""
+        """The values sent last of a run; None where nothing was sent, or by a version that kept no values."""
         row = self._one("select record from sent_run where target = ? and run = ?", (self._number, run))
         found: Editable | None = row and unpack(row[0], f"run {run} as sent")
         return found
 
     def put_sent_files(self, run: RunId, files: Mapping[str, StoredFile]) -> None:
-        """By the path in the target. As `put_sent`. Repeatable."""
+        """Keep size and MD5 of files that were sent, by their path in the target; as `put_sent`. Repeatable."""
         with self._transaction():
             owner = self._owner()
             rows = ((owner, run, path, file.size_bytes, file.md5) for path, file in files.items())
             self._executemany("insert or replace into sent_file values (?, ?, ?, ?, ?)", rows)
 
     def sent_file(self, run: RunId, path: str) -> StoredFile | None:
-        """Its size and MD5; None where it was never sent, or by a version that kept no values."""
+        """Size and MD5 of a file that was sent; None where it never was, or by a version that kept no values."""
         sql = "select size_bytes, md5 from sent_file where target = ? and run = ? and path = ?"
         row = self._one(sql, (self._number, run, path))
         return row and StoredFile(location=Location("", path), size_bytes=row[0], md5=row[1])

@@ -1,4 +1,4 @@
-"""Points to bytes and back, exactly. Pure; stdlib only. `docs/concepts/archive-format.md` writes the format down.
+"""Points to bytes and back, exactly (pure; stdlib only). `docs/concepts/archive-format.md` specifies the format.
 
 A chunk holds pieces of one or more series of a run. All steps of all pieces lie together, then all times, then all
 values, each as one column: delta for whole numbers, bytes of equal rank side by side ("shuffle"), then zlib level 1.
@@ -21,7 +21,7 @@ from typing import Any
 from azureml_replay.model import Points, Series, Value
 
 VERSION = 2
-"""Chunks of version 1, without the kind of numbers that share a unit, are read too."""
+"""Versions that are read: 1 lacks the kind of numbers that share a unit."""
 _HEAD = struct.Struct("<BIq")  # width of a delta, how many values, the first of them
 _SIZE = struct.Struct("<I")
 _WIDTHS = {1: "b", 2: "h", 4: "i", 8: "q"}
@@ -32,11 +32,11 @@ _MIXED = 255
 
 
 class Undecodable(ValueError):
-    """Bytes that no `encode` made."""
+    """Raised for bytes that `encode` did not make."""
 
 
 def encode(pieces: Sequence[Points], numbers: Sequence[int]) -> bytes:
-    """One chunk. `numbers` say which series each piece belongs to: the archive keeps names beside the chunks."""
+    """The bytes of one chunk. `numbers` name the series of each piece: the archive keeps names beside the chunks."""
     body = b"".join(
         (
             _ints(numbers),
@@ -51,7 +51,7 @@ def encode(pieces: Sequence[Points], numbers: Sequence[int]) -> bytes:
 
 
 def longest_text(points: Points) -> int:
-    """Characters of the longest text in it; 0 without any."""
+    """Characters of the longest text among the values; 0 without texts."""
     return max((len(value) for column in points.values for value in column if isinstance(value, str)), default=0)
 
 
@@ -81,7 +81,7 @@ def _pieces(
 
 
 def _column(values: Sequence[Value]) -> bytes:
-    """A column of anything: one byte when all are of one kind, else a byte each; then the values kind by kind."""
+    """The bytes of a column: its kind in one byte, or a byte for each value where kinds are mixed; then the values."""
     kinds = bytes(map(_kind, values))
     if set(kinds) == {_INT} and (unit := math.gcd(*values)) > 1:  # type: ignore[arg-type]
         # Clients' times are of milliseconds, 10,000 ticks: 9.6 bytes a point, not 12.3 (benchmarks/archive.py).
@@ -105,7 +105,7 @@ def _kind(value: Value) -> int:
 
 
 def _ints(values: Sequence[Any]) -> bytes:
-    """64-bit numbers as the first one and differences, each as narrow as the largest difference allows."""
+    """64-bit numbers as the first one and differences, all as wide as the largest difference needs."""
     if not values:
         return _HEAD.pack(1, 0, 0)
     deltas = [b - a for a, b in zip(values, islice(values, 1, None), strict=False)]
@@ -157,7 +157,7 @@ def _shuffled(numbers: array[Any]) -> bytes:
 
 
 class _Reader:
-    """Reads what the functions above wrote, front to back."""
+    """Reads the bytes that the functions above wrote, front to back."""
 
     def __init__(self, body: bytes) -> None:
         self._body, self._at = body, 0

@@ -1,4 +1,4 @@
-"""How commands went: when, what they moved, how often the services asked for patience."""
+"""How commands went: when, how much they moved, how often the services throttled them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Sessions(Database):
     """The part of an archive that every command writes at its end."""
 
     def put_session(self, session: Session) -> None:
-        """Adds one. NOT repeatable: appends."""
+        """Add a session. NOT repeatable: appends."""
         parts = dumps([asdict(part) for part in session.parts]).decode()
         traffic = dumps({name: asdict(told) for name, told in session.traffic.items()}).decode()
         row = (session.command, str(session.began), str(session.ended), session.outcome, parts, traffic)
@@ -25,7 +25,7 @@ class Sessions(Database):
             )
 
     def sessions(self, newest: int = 100) -> list[Session]:
-        """The newest ones, the oldest of them first."""
+        """The newest sessions, at most so many, the oldest of them first."""
         rows = self._all(
             "select command, began, ended, outcome, parts, traffic from session order by id desc limit ?", (newest,)
         )
@@ -50,17 +50,17 @@ def _traffic(requests: int, refused: int, widths: list[list[int]]) -> ServiceTra
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPart:
-    """One verb: `extract`, `replay`, `verify`; `migrate` has them all."""
+    """One verb of a command: `extract`, `replay` or `verify`; `migrate` has all three."""
 
     verb: str
     seconds: float
     counts: Mapping[str, int]
-    """What it moved or compared: `runs`, `points`, `files`, `bytes`, `findings`."""
+    """How much the verb moved or compared, by `runs`, `points`, `files`, `bytes`, `findings`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """From its start to its end, however that came."""
+    """One command, from its start to its end, also where it failed or was interrupted."""
 
     command: str
     began: Instant
@@ -69,4 +69,4 @@ class Session:
     """`done`, `interrupted`, or the kind of error that ended it."""
     parts: tuple[SessionPart, ...]
     traffic: Mapping[str, ServiceTraffic]
-    """By `source SERVICE` and `target SERVICE`."""
+    """`source SERVICE` or `target SERVICE` -> what was asked of it."""

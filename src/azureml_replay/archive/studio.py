@@ -1,4 +1,4 @@
-"""Where people look at runs: Studio's address for each workspace, as the workspace itself named it."""
+"""Studio's address for each workspace, as the workspace itself named it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class Studio(Database):
     """The part of an archive that keeps Studio's addresses."""
 
     def put_studio(self, workspace: Place, address: str | None) -> None:
-        """Takes the place of a former address; None leaves it. Repeatable."""
+        """Keep the address of a workspace in place of a former one; None leaves it as it is. Repeatable."""
         if address is None:
             return
         with self._transaction():
             self._execute("insert or replace into studio (place, address) values (?, ?)", (workspace.key, address))
 
     def studio(self, workspace: Place) -> str | None:
-        """None where the workspace was never reached, or named none."""
+        """The address of a workspace; None where the workspace was never reached, or named none."""
         row = self._one("select address from studio where place = ?", (workspace.key,))
         return row and str(row[0])

@@ -1,4 +1,4 @@
-"""What reached one target, and what was found there. `Archive.ledger` gives it."""
+"""The record of what reached one target, and of what was found there; `Archive.ledger` makes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from azureml_replay import redact
 from azureml_replay.archive.findings import Findings
-from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, RunItem
+from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX, RunItem
 from azureml_replay.archive.receipts import Receipts
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sent import SentValues
@@ -19,50 +19,56 @@ from azureml_replay.model import Json, RunId
 class TargetProgress:
     """How much of the archive a target has."""
 
-    created: int
-    """Runs, as are the next two."""
-    finished: int
-    verified: int
-    with_findings: int
+    runs_created: int
+    runs_finished: int
+    """Created runs whose end, and whether they are archived, arrived too."""
+    runs_compared: int
+    """Runs that verify read back, or looked for: also those that stand as jobs."""
+    runs_with_findings: int
+    jobs_submitted: int
+    """Jobs that this archive put: several for a root run whose job failed and was put anew."""
+    jobs_standing: int
+    """Root runs for which a job stands that `undo` did not archive, whichever archive put it."""
     points: int
     """Rows of the chunks that were sent."""
     files: int
+    """Files that were sent, those that we make too."""
     bytes: int
-    """Of the files that were sent."""
-    refused: int
-    """Items that the service will not take."""
-    unsettled: int
-    """Items that were being sent when a command stopped."""
+    """Bytes of those files."""
+    items_refused: int
+    """Items (a run, a chunk of points, a file) that the service will not take."""
+    items_unsettled: int
+    """Items that were being sent when a command stopped: the next call asks the target about them."""
 
 
 class TargetLedger(Receipts, SentValues, Findings, TargetRows):
-    """See the parts: receipts, values as they were sent, findings, points that differ.
+    """The parts are the base classes: receipts, values as they were sent, findings, points that differ.
 
     Valid while its archive is open. No query reads the archive's content: that may be extracted anew meanwhile.
     """
 
     def bind(self, pairs: Mapping[RunId, RunId]) -> None:
-        """Which run of the target stands for a run of the source; durable. Repeatable."""
+        """Note which target run stands for which source run; on the disk when this returns. Repeatable."""
         with self._transaction(durable=True):
             owner = self._owner()
             rows = ((owner, run, there) for run, there in pairs.items())
             self._executemany("insert or replace into binding values (?, ?, ?)", rows)
 
     def target_id(self, run: RunId) -> RunId | None:
-        """What `bind` said, None where it was never said."""
+        """The run of the target that `bind` named for a run of the source, None where it named none."""
         row = self._one("select target_run from binding where target = ? and run = ?", (self._number, run))
         return row and RunId(row[0])
 
     def target_ids(self, runs: Iterable[RunId]) -> dict[RunId, RunId]:
-        """What `bind` said of so many runs; those that it never named are left out."""
+        """Source run -> target run, as `bind` named them; runs for which it named none are left out."""
         if self._one("select 1 from binding where target = ? limit 1", (self._number,)) is None:
-            return {}  # as most targets are: then not even the names are gathered
+            return {}  # true of most targets: then not even the names are gathered
         sql = "select run, target_run from binding where run in"
         rows = self._among(sql, list(dict.fromkeys(runs)), "and target = ?", (self._number,))
         return {RunId(run): RunId(there) for run, there in rows}
 
     def created_alone(self, runs: Sequence[RunId]) -> frozenset[RunId]:
-        """Those of the runs that were created, or may have been, without the files and points of another one."""
+        """The runs among these that were created, or may have been, without files and points of another one."""
         create, container = RunItem.CREATE.value, RunItem.CONTAINER.value
         rows = self._among(
             "select run from receipt where run in",
@@ -73,13 +79,13 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         return frozenset(RunId(run) for (run,) in rows)
 
     def source_id(self, there: RunId) -> RunId:
-        """Which run of the source a run of the target stands for; the same id where `bind` never named it."""
+        """The run of the source that a run of the target stands for; the same id where `bind` never named it."""
         sql = "select run from binding where target = ? and target_run = ?"
         row = self._one(sql, (self._number, there))
         return RunId(row[0]) if row else there
 
     def stands_for(self, run: RunId) -> RunId | None:
-        """The run or job of the target that a run of the source was sent as; None where none was."""
+        """The run or job of the target that stands for a run of the source; None where none was sent."""
         sql = """
             select case when item = ?1 then detail
                         else ifnull((select target_run from binding b where b.target = r.target and b.run = r.run), run)
@@ -90,47 +96,57 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         return row and row[0] and RunId(row[0])
 
     def bindings(self) -> Iterator[tuple[RunId, RunId]]:
-        """Source run and target run, by source run."""
+        """Pairs of source run and target run, by source run."""
         sql = "select run, target_run from binding where target = ? and run > ? order by run limit ?"
         return ((RunId(run), RunId(there)) for run, there in self._pages(sql, (self._number,), ("",)))
 
-    def put_probe(self, told: Json) -> None:
-        """What the throw-away run of the target told. Repeatable."""
+    def put_probe(self, document: Json) -> None:
+        """Keep what the throw-away run showed of the target. Repeatable."""
         with self._transaction():
-            clean = dumps(redact.redact(told)[0]).decode()
+            clean = dumps(redact.redact(document)[0]).decode()
             self._execute("update target set probe = ? where id = ?", (clean, self._owner()))
 
     def probe(self) -> Json | None:
-        """What `put_probe` kept, None where it never did."""
+        """The document of `put_probe`, None where there is none."""
         row = self._one("select probe from target where id = ?", (self._number,))
-        told: Json = loads(row[0]) if row and row[0] else None
-        return told
+        document: Json = loads(row[0]) if row and row[0] else None
+        return document
 
-    def put_file_choice(self, told: Json) -> None:
-        """Which files the last replay into the target was to carry. Repeatable."""
+    def put_file_choice(self, document: Json) -> None:
+        """Keep the choice of files of the last replay into the target. Repeatable."""
         with self._transaction():
-            row = (dumps(told).decode(), self._owner())
+            row = (dumps(document).decode(), self._owner())
             self._execute("update target set files = ? where id = ?", row)
 
     def file_choice(self) -> Json | None:
-        """What `put_file_choice` kept, None where it never did."""
+        """The document of `put_file_choice`, None where there is none."""
         row = self._one("select files from target where id = ?", (self._number,))
-        told: Json = loads(row[0]) if row and row[0] else None
-        return told
+        document: Json = loads(row[0]) if row and row[0] else None
+        return document
 
     def progress(self) -> TargetProgress:
-        """Counted now."""
+        """How much of the archive the target has, counted now."""
         sent = "from receipt where target = ? and state = 'sent' and item"
         chunks, files = f"{sent} glob '{CHUNK_PREFIX}*'", f"{sent} glob '{FILE_PREFIX}*'"
         queries = {
-            "created": f"select count(*) {sent} = '{RunItem.CREATE.value}'",
-            "finished": f"select count(*) {sent} = '{RunItem.FINISH.value}'",
+            "runs_created": f"select count(*) {sent} = '{RunItem.CREATE.value}'",
+            "runs_finished": f"select count(*) {sent} = '{RunItem.FINISH.value}'",
+            "jobs_submitted": f"select count(*) {sent} glob '{JOB_PREFIX}*'",
+            "jobs_standing": f"""
+                select count(*) {sent} = '{RunItem.JOB.value}' and exists (
+                    select 1 from receipt s where s.target = receipt.target and s.run = receipt.run
+                    and s.item = '{RunItem.SHAPE.value}'
+                ) and not exists (
+                    select 1 from receipt u where u.target = receipt.target and u.run = receipt.run
+                    and u.item = '{RunItem.JOB_UNDONE.value}' and u.state = 'sent'
+                )
+            """,  # noqa: S608  # our own words
             "points": f"select ifnull(sum(rows), 0) {chunks}",
             "files": f"select count(*) {files}",
             "bytes": f"select ifnull(sum(size_bytes), 0) {files}",
-            "refused": "select count(*) from receipt where target = ? and state = 'refused'",
-            "unsettled": "select count(*) from receipt where target = ? and state = 'sending'",
-            "verified": "select count(*) from verification where target = ?",
-            "with_findings": "select count(distinct run) from finding where target = ?",
+            "items_refused": "select count(*) from receipt where target = ? and state = 'refused'",
+            "items_unsettled": "select count(*) from receipt where target = ? and state = 'sending'",
+            "runs_compared": "select count(*) from verification where target = ?",
+            "runs_with_findings": "select count(distinct run) from finding where target = ?",
         }
         return TargetProgress(**{name: self._one(sql, (self._number,))[0] for name, sql in queries.items()})

@@ -1,4 +1,4 @@
-"""What a target holds of series that differ: thinned, so that a report can draw it beside what was expected."""
+"""Rows of series that differ in a target: thinned, so that a report can draw them beside what was expected."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class TargetRows(OfTarget):
     """The part of a target's ledger that verify fills for runs with findings."""
 
     def put_target_points(self, run: RunId, kept: Sequence[Differing]) -> None:
-        """Takes the place of the run's former ones. Repeatable."""
+        """Replace the kept rows of a run. Repeatable."""
         if not kept and next(self.target_points(run), None) is None:
-            return  # as for nearly every run
+            return  # true of nearly every run
         with self._transaction():
             owner = self._owner()
             self._execute("delete from target_points where target = ? and run = ?", (owner, run))
@@ -29,7 +29,7 @@ class TargetRows(OfTarget):
                 self._execute("insert into target_points values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def target_points(self, run: RunId) -> Iterator[Differing]:
-        """Of each series that differs, in the order of `put_target_points`. Raises IntegrityError."""
+        """The kept rows of each series that differs, in the order of `put_target_points`. Raises IntegrityError."""
         rows = self._all(
             "select name, namespace, columns, ux_type, schema_id, rows, differing, digest, data from target_points "
             "where target = ? and run = ? order by number",
@@ -52,6 +52,6 @@ class TargetRows(OfTarget):
             )
 
     def target_points_bytes(self) -> int:
-        """What all of them take."""
+        """The bytes that all kept rows of the target take."""
         sql = "select ifnull(sum(length(data)), 0) from target_points where target = ?"
         return int(self._one(sql, (self._number,))[0])

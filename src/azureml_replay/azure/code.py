@@ -17,11 +17,11 @@ from azureml_replay.workspace.put_files import SecretUrl
 logger = logging.getLogger("azureml_replay")
 
 STORE = "workspaceblobstore"
-"""Code lies in its account, every asset in a container of its own (code-create-get.json)."""
+"""The datastore whose account holds code, every asset in a container of its own (code-create-get.json)."""
 
 
 class Code:
-    """What one workspace's runs were submitted with."""
+    """Reads the code that one workspace's runs were submitted with."""
 
     def __init__(self, arm: Arm, storage: Storage, api: str, arm_id: str, scope: str) -> None:
         """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
@@ -30,12 +30,12 @@ class Code:
         self._content = Service("content", scope)
 
     async def pieces(self, reference: CodeReference) -> AsyncIterator[tuple[str, bytes]]:
-        """Path and bytes, 4 MiB at a time, path by path. Raises NotFound, Rejected where no way leads there."""
+        """Path and bytes of each file, 4 MiB at most at a time, by path. Raises NotFound, Rejected: not to be had."""
         async for piece in await self._files(reference):
             yield piece
 
     async def _files(self, reference: CodeReference) -> AsyncIterator[tuple[str, bytes]]:
-        """The asset that the job names; else the snapshot; else an asset of the snapshot's id: no recording tells."""
+        """The asset that the job names, else the snapshot, else an asset of the snapshot's id: no recording tells."""
         try:
             if reference.asset:
                 return self._of_folder(await self._folder(reference.asset))
@@ -57,7 +57,7 @@ class Code:
         return decode_storage.datastore_path(uri) or await self._in_store(uri)
 
     async def _in_store(self, uri: str) -> Location:
-        """`https://account.blob…/container/folder`: the recorded form, with a port."""
+        """Where a URI `https://account.blob…/container/folder` leads: the recorded form, with a port."""
         host, path = urlsplit(uri).hostname or "", urlsplit(uri).path.lstrip("/")
         store = await self._arm.datastore(STORE)
         if host != urlsplit(store.account_url).hostname:
@@ -77,7 +77,7 @@ class Code:
             raise NotFound(f"no file lies in {folder.datastore}/{prefix}", status=404)
 
     async def _snapshot(self, snapshot: str) -> Sequence[tuple[str, SecretUrl]]:
-        """Recorded in responses.md 7: a tree whose files carry signed URLs."""
+        """Path and signed URL of each file of a snapshot: a tree, recorded in responses.md 7."""
         body = encode.snapshot_files(snapshot)
         answer = await self._sender.send(self._content, "POST", self._snapshots, json=body, repeatable=True)
         return sorted(decode_storage.snapshot_files(answer.json()))

@@ -22,20 +22,20 @@ CredentialKind: TypeAlias = Literal["default", "cli", "environment", "managed-id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """Where a cloud's front doors are. Everything else comes from the workspace's own `discoveryUrl` and datastores."""
+    """The addresses of a cloud. All others come from the workspace's own `discoveryUrl` and datastores."""
 
     name: str
     arm: str
     """Resource manager, without a slash at the end."""
     arm_scope: str
-    """Also opens run history, metrics and MLflow, as for azure-ai-ml (clients.md 1.4)."""
+    """The scope of tokens for ARM, run history, metrics and MLflow, as azure-ai-ml asks it (clients.md 1.4)."""
     login: str
     """Authority host, without a slash at the end."""
     storage_scope: str = "https://storage.azure.com/.default"
-    """One audience for all public clouds (azure-storage-blob: `STORAGE_OAUTH_SCOPE`)."""
+    """The scope of tokens for storage: one for all public clouds (azure-storage-blob: `STORAGE_OAUTH_SCOPE`)."""
     storage_suffix: str = "core.windows.net"
     ml_scope: str = "https://ml.azure.com/.default"
-    """Of the second token that a submitted pipeline carries (synthetic.md 2.2)."""
+    """The scope of the second token that a submitted pipeline carries (synthetic.md 2.2)."""
 
 
 AZURE = Cloud(
@@ -70,9 +70,9 @@ class CredentialChoice:
 
     kind: CredentialKind = "default"
     prefix: str | None = None
-    """`environment` only: stands before the usual names, so that `TARGET_` reads `TARGET_AZURE_CLIENT_ID`."""
+    """For `environment`: what stands before the usual names; `TARGET_` reads `TARGET_AZURE_CLIENT_ID`."""
     client_id: str | None = None
-    """`managed-identity` and `workload-identity` only: which of several identities."""
+    """For `managed-identity` and `workload-identity`: which of several identities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ class WorkspaceConfig:
     cloud: Cloud = AZURE
     credential: CredentialChoice = CredentialChoice()
     origin: str = ""
-    """The file or the text it came from, for messages."""
+    """The file or the text that named the workspace, for messages."""
 
 
 def workspace_config(text: str) -> WorkspaceConfig:
-    """A path of a config.json, `subscription/resource-group/name`, or an ARM id.
+    """The workspace that a text names: a path of a config.json, `subscription/resource-group/name`, or an ARM id.
 
-    Reads the file where it is one. Raises UserError, one line: file and key, what was expected, what to do.
+    Raises UserError, one line: file and key, what was expected, what to do.
     """
     if not text.strip():
         raise UserError(f"no workspace given: expected {_FORMS}")
@@ -170,7 +170,7 @@ def _document(text: str, origin: str) -> Mapping[str, Json]:
 
 
 def without_comments(text: str) -> str:
-    """JSON with `//` and `/* */` comments and trailing commas, made plain; lines and columns stay where they are."""
+    """JSON without its `//` and `/* */` comments and trailing commas; lines and columns stay where they are."""
     return _TRAILING_COMMA.sub(_blank, _COMMENT.sub(_blank, text))
 
 
@@ -180,7 +180,7 @@ def _blank(found: re.Match[str]) -> str:
 
 
 def _refuse_near_misses(document: Iterable[str], known: Collection[str], where: str) -> None:
-    """A misspelt key would be an option silently not taken; a quite different one is somebody else's."""
+    """Raise UserError for a key that is nearly a known one: a misspelt option would be ignored. Other keys may be."""
     plain = {key.replace("_", ""): key for key in known}
     for key in document:
         if key in known:
@@ -229,7 +229,7 @@ def _cloud(value: Json, origin: str) -> Cloud:
 
 
 def _own_cloud(value: Mapping[str, Json], where: str) -> Cloud:
-    """A private or sovereign cloud; scopes and the storage suffix have defaults."""
+    """A private or sovereign cloud, from an object of endpoints; scopes and the storage suffix have defaults."""
     _refuse_unknown(value, _CLOUD_KEYS, where)
     arm, login = _endpoint(value, "arm", where), _endpoint(value, "login", where)
     return Cloud(
@@ -281,6 +281,6 @@ def _refuse_unknown(fields: Mapping[str, Json], known: Collection[str], where: s
 
 
 def _kind(value: Json) -> str:
-    """What JSON calls it."""
+    """The kind of a value in JSON's words."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")

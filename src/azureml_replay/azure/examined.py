@@ -1,4 +1,4 @@
-"""A workspace under examination: each step of reaching it on its own, and the questions that only `doctor` asks."""
+"""A workspace under examination: each step of reaching it by itself, and the questions that only `doctor` asks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from azureml_replay.model import Experiment, RunId, StoredFile
 from azureml_replay.workspace.examined import JobSeen, StoreSeen
 
 WIDTH = 8
-"""Questions at once: an examination is no load."""
+"""Requests in flight at most: an examination shall be no load."""
 
 
 class ExaminedWorkspace(AzureWorkspace):
-    """See `workspace.examined.Examined`."""
+    """`workspace.examined.Examined` for Azure ML."""
 
     def jobs_seen(self) -> AsyncIterator[Sequence[JobSeen]]:
-        """ARM's jobs, by pages."""
+        """The jobs that ARM lists, by pages."""
         return self._arm.jobs_seen()
 
     async def small_pages(self, experiment: Experiment, size: int) -> AsyncIterator[Sequence[RunId]]:
@@ -35,7 +35,7 @@ class ExaminedWorkspace(AzureWorkspace):
             yield [run.id for run in page]
 
     async def answers_in_bulk(self, runs: Sequence[RunId]) -> bool:
-        """False where `batchrundata` is not spoken."""
+        """False where the service has no `batchrundata`."""
         return await self._history.answers_in_bulk(runs)
 
     async def mlflow_metrics(self, run: RunId) -> Sequence[str]:
@@ -43,33 +43,33 @@ class ExaminedWorkspace(AzureWorkspace):
         return await self._tracking.metric_names(run)
 
     async def ingested(self, run: RunId) -> bool | None:
-        """What `metricsingest/wait` says; None where it is not spoken."""
+        """What `metricsingest/wait` says; None where the service has no such route."""
         return await self._history.ingested(run)
 
     def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:
-        """All, by pages."""
+        """All datastores, by pages."""
         return self._arm.datastores()
 
     async def first_blob(self, datastore: str) -> bool:
-        """Whether the container holds anything."""
+        """True where the container holds any blob."""
         async for page in self._storage.listed(datastore, "", most=1):
             return bool(page)
         return False
 
     def stored_of_all(self) -> AsyncIterator[Sequence[StoredFile]]:
-        """The artifact store's files of runs, by pages."""
+        """The files of runs in the artifact store, by pages."""
         return self._storage.listed(ARTIFACT_STORE, f"{RUN_FILES}/")
 
     async def opened_by(self, datastore: str) -> str:
-        """What opens the container."""
+        """The credential that opens the container."""
         return await self._storage.opened_by(datastore)
 
 
 class AzureSubject:
-    """See `workspace.examined.Subject`."""
+    """`workspace.examined.Subject` for Azure ML."""
 
     def __init__(self, config: WorkspaceConfig, sender: Sender) -> None:
-        """Nothing is asked yet."""
+        """Asks nothing yet."""
         self.ref = config.ref
         self.host = ""
         self._who = self._account = ""
@@ -77,29 +77,29 @@ class AzureSubject:
         self._arm = Arm(sender, config.cloud, config.ref)
 
     async def login(self) -> str:
-        """The object id of who is logged in."""
+        """Log in; the object id of the identity that is logged in."""
         self._who = decode.object_id((await self._sender.token(self._config.cloud.arm_scope)).token)
         return self._who
 
     async def workspace(self) -> str:
-        """The resource id of its storage account."""
+        """Ask ARM for the workspace; the resource id of its storage account."""
         self._account = decode.storage_account(await self._arm.workspace())
         return self._account
 
     async def enter(self) -> ExaminedWorkspace:
-        """By its discovery document."""
+        """Enter the workspace by its discovery document."""
         places = await self._arm.places()
         self.host = places.api
         return ExaminedWorkspace(self._config, self._sender, self._arm, places)
 
     def command(self, remedy: Remedy, store: StoreSeen | None = None) -> str:
-        """`az role assignment create` with the ids that are known by now."""
+        """The `az role assignment create` that grants what lacked, with the ids that are known by now."""
         right = rights.Right(remedy.lacking)
         scope = self._account_of(store) if right.on_storage else resource_id(self.ref)
         return right.command(self._who or "OBJECT-ID-OF-THE-LOGIN", scope)
 
     def _account_of(self, store: StoreSeen | None) -> str:
-        """Only the workspace's own account is known by its resource id."""
+        """The resource id of a storage account, known for the workspace's own only; in capitals what to fill in."""
         if self._account and (store is None or self._account.rpartition("/")[2] == store.account):
             return self._account
         return f"RESOURCE-ID-OF-STORAGE-ACCOUNT-{store.account}" if store else "RESOURCE-ID-OF-THE-STORAGE-ACCOUNT"
@@ -109,6 +109,6 @@ class AzureSubject:
 async def examined(
     config: WorkspaceConfig, *, clock: Clock = WALL_CLOCK, on_throttle: Callable[[str], None] = logger.warning
 ) -> AsyncIterator[AzureSubject]:
-    """Asks nothing yet. Raises UserError where the chosen login lacks what it needs."""
+    """A workspace for `doctor`; asks nothing yet. Raises UserError where the chosen login lacks what it needs."""
     async with sender(config, parallel=WIDTH, clock=clock, on_throttle=on_throttle) as sending:
         yield AzureSubject(config, sending)

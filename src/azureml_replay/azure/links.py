@@ -1,4 +1,4 @@
-"""Links to Studio, where people look at runs (pure)."""
+"""Makes links to Studio, where people look at runs (pure)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from azureml_replay.workspace.place import Place
 
 
 def run_url(address: str, workspace: Place, run: RunId) -> str:
-    """A run's page, spelt as the service's own job documents spell it (responses.md 1.1).
+    """The URL of a run's page, as the service's own job documents have it (responses.md 1.1).
 
-    `address` is what the workspace's discovery names, so that other clouds and private front doors lead home.
+    `address` is the one that the workspace's discovery names: other clouds and private links have their own.
     """
     names = [quote(name, safe="") for name in names_of(workspace)]
     wsid = "/subscriptions/{}/resourcegroups/{}/workspaces/{}".format(*names)

@@ -1,4 +1,4 @@
-"""Which action each door of the service asks for, and the built-in role that grants it (pure).
+"""The action that each route of the service asks for, and the built-in role that grants it (pure).
 
 Actions and roles as Microsoft documents them (how-to-assign-roles, built-in roles; Reader grants every `*/read`).
 """
@@ -24,25 +24,25 @@ _ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What a request is allowed by."""
+    """The action that a role must allow for a request."""
 
     action: str
 
     @property
     def role(self) -> str:
-        """The least built-in role with it."""
+        """The least built-in role that grants the action."""
         if self.action in _ROLES:
             return _ROLES[self.action]
         return "Reader" if self.action.endswith("/read") else "AzureML Data Scientist"
 
     @property
     def on_storage(self) -> bool:
-        """Granted on the storage account, not on the workspace."""
+        """True where the role is granted on the storage account, not on the workspace."""
         return self.action.startswith("Microsoft.Storage/")
 
     @property
     def remedy(self) -> Remedy:
-        """What to tell whoever lacks it."""
+        """What a login that lacks the action is told."""
         where = "the storage account" if self.on_storage else "the workspace"
         said = (
             f"this login lacks {self.action}: ask for the role {self.role} on {where}, which grants it "
@@ -51,7 +51,7 @@ class Right:
         return Remedy(lacking=self.action, said=said)
 
     def command(self, who: str, scope: str) -> str:
-        """Ready to paste. `who` is an object id, `scope` a resource id."""
+        """The command that grants the role, ready to paste. `who` is an object id, `scope` a resource id."""
         return f'az role assignment create --assignee {who} --role "{self.role}" --scope {scope}'
 
 
@@ -90,23 +90,23 @@ _DOORS = (
     (r"blob DELETE .*", DELETE_BLOBS),
     (r"blob .*", BLOBS),
 )
-"""Service, method and path of a request, and what it needs; the first that fits decides. Blobs are posted nowhere:
-the one POST that storage takes asks for a key to sign with."""
+"""Pattern of service, method and path of a request -> the right that it needs; the first that fits decides. No blob is
+written by POST: the one POST that storage takes asks for a key to sign with."""
 
 
 def needed(service: str, method: str, url: str) -> Right | None:
-    """What a request is known to need. `service` is a name of `sender.Service`; None where no door is known."""
+    """The right that a request needs. `service` is a name of `sender.Service`; None where the route is not known."""
     asked = f"{service.partition(' ')[0]} {method} {urlsplit(url).path}"
     return next((right for door, right in _DOORS if re.fullmatch(door, asked)), None)
 
 
 def lacking(message: str, expected: Right | None) -> Right | None:
-    """The action that a refusal names in its own words, else the one that the request is known to need."""
+    """The right for the action that a refusal names in its own words, else the one that the request needs."""
     named = _NAMED.search(message)
     return Right(named.group()) if named else expected
 
 
 def remedy_of(message: str, expected: Right | None = None) -> Remedy | None:
-    """The same, as the error carries it."""
+    """The remedy for the right of `lacking`, as the error carries it."""
     right = lacking(message, expected)
     return right.remedy if right else None

@@ -53,11 +53,11 @@ from azureml_replay.workspace.target import Outcome, Refused
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 SETTLE_PAUSE_S = 5.0
-"""Where the service cannot say whether it has settled: an assumption. The caller reads twice all the same."""
+"""Seconds to wait where the service cannot say whether it has settled: an assumption, so callers read twice."""
 SETTLE_PATIENCE_S = 600.0
 SETTLE_POLL_S = 1.0
 ENDS_PATIENCE_S = 120.0
-"""For events that a service takes in late: how late is unknown, so this is an assumption."""
+"""Seconds to wait for events that a service takes in late: how late is unknown, so this is an assumption."""
 
 logger = logging.getLogger("azureml_replay")
 
@@ -72,9 +72,9 @@ async def connect(
     clock: Clock = WALL_CLOCK,
     on_throttle: Callable[[str], None] = logger.warning,
 ) -> AsyncIterator[AzureWorkspace]:
-    """Opens a workspace; asks for the workspace itself and its discovery document, nothing else.
+    """Open a workspace; asks for the workspace itself and its discovery document, nothing else.
 
-    `parallel` is the most requests in flight at one service; `on_throttle` hears one line when a service is throttling.
+    `parallel` is the most requests in flight at one service; `on_throttle` gets a line when a service is throttling.
     `transport` and `credential` are seams. Raises UserError (no such workspace, login, role), Unavailable.
     """
     opened = sender(
@@ -94,7 +94,7 @@ async def sender(
     clock: Clock = WALL_CLOCK,
     on_throttle: Callable[[str], None] = logger.warning,
 ) -> AsyncIterator[Sender]:
-    """What `connect` asks through. Nothing is asked yet. Raises UserError where the login lacks what it needs."""
+    """The sender of `connect`; asks nothing yet. Raises UserError where the login lacks what it needs."""
     async with AsyncExitStack() as stack:
         wire = transport if transport is not None else await stack.enter_async_context(open_transport())
         login = credential if credential is not None else credential_for(config, wire)
@@ -107,7 +107,7 @@ class AzureWorkspace:
     """A workspace that can be read and written. Made by `connect`."""
 
     def __init__(self, config: WorkspaceConfig, sender: Sender, arm: Arm, places: DataPlane) -> None:
-        """`places` are what discovery told."""
+        """`places` are the addresses from discovery."""
         self.ref = config.ref
         self.studio, api = places.studio, places.api
         self._sender = sender
@@ -126,7 +126,7 @@ class AzureWorkspace:
 
     @classmethod
     async def opened(cls, config: WorkspaceConfig, sender: Sender) -> Self:
-        """Asks the workspace where its data plane is. Raises as `connect`."""
+        """Open a workspace by asking where its data plane is. Raises as `connect`."""
         arm = Arm(sender, config.cloud, config.ref)
         return cls(config, sender, arm, await arm.places())
 
@@ -136,11 +136,11 @@ class AzureWorkspace:
         return replace(AZURE_ML, ref=self.ref)
 
     def traffic(self) -> Mapping[str, ServiceTraffic]:
-        """What was asked of it so far, by service."""
+        """The requests so far, by service."""
         return self._sender.traffic()
 
     def loads(self) -> Mapping[str, Load]:
-        """How each service is asked right now. From any thread."""
+        """The load of each service right now. May be called from any thread."""
         return self._sender.loads()
 
     def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
@@ -148,7 +148,7 @@ class AzureWorkspace:
         return self._history.experiments()
 
     async def experiment(self, name: str) -> Experiment | None:
-        """By name, archived or not; None where there is none."""
+        """The experiment of a name, archived or not; None where there is none."""
         return await self._history.experiment(name)
 
     def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
@@ -172,7 +172,7 @@ class AzureWorkspace:
         return await self._history.details(runs)
 
     async def series(self, run: RunId) -> Sequence[Series]:
-        """What a run logged, without the rows; where the metric service has no such list, what MLflow shows."""
+        """The series of a run, without rows; where the metric service has no list, those that MLflow shows."""
         try:
             return await self._metrics.series(run)
         except Rejected as error:
@@ -190,7 +190,7 @@ class AzureWorkspace:
         return self._tracking.last_values([experiment.id for experiment in experiments])
 
     def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
-        """What the index lists for a run's container, by pages."""
+        """The index of a run's container, by pages."""
         return self._artifacts.listed(run)
 
     async def stored(self, run: RunId) -> AsyncIterator[Sequence[Artifact]]:
@@ -203,49 +203,49 @@ class AzureWorkspace:
         return await StoredListing.begun(self._storage, self.ref, shelf, wanted=wanted, total=total, listed=listed)
 
     def place(self, run: RunId, path: str) -> Location:
-        """Where a file of a run's own container lies."""
+        """The place of a file in a run's own container."""
         return place_of(run, path)
 
     async def stored_file(self, location: Location) -> StoredFile | None:
-        """One blob's properties, None where it is gone."""
+        """The properties of a blob, None where it is gone."""
         return await self._storage.properties(location)
 
     def read(
         self, location: Location, *, start: int = 0, stop: int | None = None, etag: str | None = None
     ) -> AsyncIterator[bytes]:
-        """A blob's bytes, 4 MiB at a time."""
+        """The bytes of a blob, at most 4 MiB at a time."""
         return self._storage.read(location, start=start, stop=stop, etag=etag)
 
     def code(self, reference: CodeReference) -> AsyncIterator[tuple[str, bytes]]:
-        """Files of a code snapshot."""
+        """Path and bytes of the files of a code snapshot."""
         return self._code.pieces(reference)
 
     async def readable_url(self, location: Location) -> SecretUrl:
-        """A URL to read the blob at, for some hours."""
+        """A URL at which another storage can read a blob for some hours."""
         return await self._storage.readable_url(location)
 
     async def put_experiment(self, experiment: Experiment) -> None:
-        """Name, description, tags, archived. Repeatable."""
+        """Write name, description, tags, archived. Repeatable."""
         await self._history.put_experiment(experiment)
 
     async def put_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        """Creates runs or brings them up to date, as running ones. Repeatable."""
+        """Create runs or bring them up to date, as running ones. Repeatable."""
         return await self._history.put_runs(experiment, runs)
 
     async def update_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        """Brings runs that are there up to date, their state aside. Repeatable."""
+        """Bring existing runs up to date, all but their state. Repeatable."""
         return await self._history.update_runs(experiment, runs)
 
     async def hide_runs(self, experiment: str, runs: Sequence[RunId], *, hidden: bool) -> Mapping[RunId, Outcome]:
-        """Archives runs or shows them again. Repeatable."""
+        """Archive runs or show them again. Repeatable."""
         return await self._history.hide_runs(experiment, runs, hidden=hidden)
 
     async def append_points(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
-        """One request. NOT repeatable. Raises Uncertain where the answer was lost."""
+        """Append rows by one request. NOT repeatable. Raises Uncertain where the answer was lost."""
         return await self._metrics.append(run, batch)
 
     async def settle(self, run: RunId) -> None:
-        """Returns once what was appended can be read. Repeatable. Raises Unavailable after ten minutes of waiting."""
+        """Wait until appended rows can be read. Repeatable. Raises Unavailable after ten minutes."""
         waited_s = 0.0
         while waited_s < SETTLE_PATIENCE_S:
             ingested = await self._history.ingested(run)
@@ -259,23 +259,23 @@ class AzureWorkspace:
         raise Unavailable(f"the metrics of run {run} are still being taken in")
 
     async def put_files(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
-        """Index entries and bytes. Repeatable: a path holds what was put last."""
+        """Write index entries and bytes. Repeatable: a path holds what was put last."""
         return await self._files.put(experiment, run, files)
 
     async def attach_file(self, run: RunId, path: str, place: Location) -> bool:
-        """An index entry that leads to `place`; False where the path is taken. Repeatable."""
+        """Make an index entry that leads to `place`; False where the path is taken. Repeatable."""
         return await self._artifacts.register(run, path, place)
 
     async def remove_files(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
-        """Index entries and bytes. Repeatable: one that is gone is gone."""
+        """Remove index entries and bytes. Repeatable: a file that is gone is no error."""
         return await self._files.remove(run, paths)
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        """Start, error and end by events, then `hidden`. Repeatable."""
+        """Write start, error and end by events, then `hidden`. Repeatable."""
         return await self._history.finish_runs(experiment, runs, Instant.of(self._clock.now()))
 
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
-        """Runs that do not show their status after two minutes of waiting."""
+        """Wait for runs to show their status; those that do not after two minutes."""
         waited_s, left = 0.0, await self._history.without_end(runs)
         while left and waited_s < ENDS_PATIENCE_S:
             await self._clock.sleep(SETTLE_POLL_S)

@@ -22,20 +22,20 @@ __all__ = ["main"]
 
 
 def main(commands: typer.Typer = app, name: str = "azureml-replay") -> None:
-    """Ends the process with one of `errors.Exit`."""
+    """Run one command and end the process with one of `errors.Exit`."""
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     sys.exit(run(sys.argv[1:], commands, name))
 
 
 def run(arguments: Sequence[str], commands: typer.Typer = app, name: str = "azureml-replay") -> int:
-    """One command. Nothing is raised: the second of the two places that catch everything (ARCHITECTURE 12.6)."""
+    """Run one command; its exit code. Raises nothing: the second of the two places that catch everything."""
     line = [*name.split(), *arguments]
     if not arguments and commands is app and not _completing(name):
         terminal().result(None, start())
         return Exit.OK
     try:
         code = commands(list(arguments) or ["--help"], prog_name=name, standalone_mode=False)
-    except SystemExit as ended:  # how a shell's completion is answered
+    except SystemExit as ended:  # completion for a shell ends so
         return ended.code if isinstance(ended.code, int) else Exit.OK
     except BaseException as error:  # noqa: BLE001 - the edge
         return _explained(error, line)
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str], commands: typer.Typer = app, name: str = "azur
 
 
 def _completing(name: str) -> bool:
-    """A shell asks by this variable, and gives no arguments."""
+    """True where a shell asks for completion: by this variable, without arguments."""
     return f"_{name.replace('-', '_').upper()}_COMPLETE" in os.environ
 
 
@@ -61,7 +61,7 @@ def _explained(error: BaseException, line: Sequence[str]) -> Exit:
 
 
 def _as_ctrl_c(_: int, frame: FrameType | None) -> None:
-    """SIGTERM takes the way of Ctrl-C: asyncio's own handler cancels, and everything is closed on the way out."""
+    """Handle SIGTERM like Ctrl-C: asyncio's own handler cancels, and everything is closed on the way out."""
     handler = signal.getsignal(signal.SIGINT)
     # A shell starts background jobs with SIGINT ignored.
     (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)

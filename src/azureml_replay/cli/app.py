@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 WIDTH = 32
-"""Runs worked on at once: bounds memory; what a service bears is learnt while it runs."""
+"""Runs worked on at once, which bounds memory; how much a service accepts is learnt while it is asked."""
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 EPILOG = "Begin with: azureml-replay extract --source config.json --archive my-archive"
@@ -213,7 +213,7 @@ def verify(
 @app.command()
 @takes(terminal=terminal_flags)
 def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
-    """How far an archive is: from its ledger alone, no network."""
+    """Show how far an archive is, from its ledger alone: no network."""
     from azureml_replay.cli import calls
 
     now = calls.status(archive)

@@ -181,7 +181,7 @@ async def migrate(
             verb = {library.Extracted: "extract", library.Replayed: "replay"}.get(type(done))
             if verb:
                 watch.did(verb, done)
-            for line in terminal.laid(results.told(done)):
+            for line in terminal.message_lines(results.lines_of(done)):
                 progress.say(line)
 
         done = await library.migrate(

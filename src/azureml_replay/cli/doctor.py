@@ -76,7 +76,7 @@ async def _subject(config: WorkspaceConfig | None, progress: Progress) -> AsyncI
 
 
 def _lines(found: Diagnosis) -> Iterator[str]:
-    """A table; what to do stands under the row that is not fine, as it may be a command to paste."""
+    """The rows as a table; below a row that is not fine stands what to do, which may be a command to paste."""
     from azureml_replay.diagnosis.sheet import Outcome
 
     width = max(len(row.probe) for row in found.rows)
@@ -94,9 +94,9 @@ def _verdict(rows: Sequence[ProbeRow]) -> str:
     from azureml_replay.diagnosis.sheet import Outcome
 
     counts = {outcome: sum(row.outcome is outcome for row in rows) for outcome in Outcome}
-    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    counted_outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     if counts[Outcome.MISSING]:
-        return f"{told}: mend what is missing, then ask again"
+        return f"{counted_outcomes}: mend what is missing, then ask again"
     if any(row.unreachable for row in rows):
-        return f"{told}: not everything could be reached"
-    return f"{told}: nothing stands in the way"
+        return f"{counted_outcomes}: not everything could be reached"
+    return f"{counted_outcomes}: nothing stands in the way"

@@ -14,6 +14,7 @@ import typer
 
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Form(StrEnum):
-    """What `--format` takes; by the same names as the library."""
+    """The values of `--format`, by the library's names."""
 
     PARQUET = "parquet"
     JSONL = "jsonl"
@@ -30,7 +31,9 @@ class Form(StrEnum):
 
 
 FormatOption = Annotated[Form, typer.Option("--format", help="parquet and jsonl: a folder; seed-json: one file.")]
-OutputOption = Annotated[Path, typer.Option("--output", metavar="PATH", help="A place that is not there yet.")]
+OutputOption = Annotated[
+    Path, typer.Option("--output", metavar="PATH", help="A new file or folder: nothing may be there yet.")
+]
 
 
 @takes(terminal=terminal_flags)
@@ -65,16 +68,25 @@ def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption
 
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = exporting.export(opened, output, exporting.Format(form.value), progress=progress)
-    counted = ", ".join(f"{count:,} {table}" for table, count in done.rows.items())
+    counts = ", ".join(counted(count, _row_of(table), table) for table, count in done.rows.items())
     escaped = rf"texts with half of a surrogate pair, written as \ud800 as Parquet cannot hold it: {done.escaped:,}"
-    terminal.result(done, [f"exported: {counted}; in {done.output}", *([escaped] if done.escaped else [])])
+    terminal.result(done, [f"exported: {counts}; in {done.output}", *([escaped] if done.escaped else [])])
     return Exit.OK
+
+
+def _row_of(table: str) -> str:
+    """`property` for `properties`, `run` for `runs`."""
+    return f"{table[:-3]}y" if table.endswith("ies") else table.removesuffix("s")
 
 
 def _lines(rows: Iterable[Mapped]) -> Iterator[str]:
     for row in rows:
-        place = f"{row.target_id}  {row.target_url or row.target}" if row.target_id else "not there yet"
+        place = f"{row.target_id}  {row.target_url or row.target}" if row.target_id else _absence(row)
         yield f"{row.source_id} -> {place}  [{row.experiment}, {row.status}]"
+
+
+def _absence(row: Mapped) -> str:
+    return f"left out ({row.left_out})" if row.left_out else f"not in {row.target}"
 
 
 def _csv(rows: Iterable[Mapped]) -> Iterator[str]:

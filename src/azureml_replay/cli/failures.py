@@ -1,4 +1,4 @@
-"""The command's edge: whatever was raised becomes one line and an exit code."""
+"""Errors as a command reports them: one line and an exit code for whatever was raised."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from azureml_replay.errors import Exit, Forbidden, IntegrityError, ReplayError, 
 from azureml_replay.terminal import log_file
 
 UsageError = typer.BadParameter.__bases__[0]
-"""Typer carries its own click and exports this class of it only through its child."""
+"""Click's base class of errors, which typer, with a click of its own, exports only through its child."""
 AGAIN = "run the same command again to continue"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 def explain(error: BaseException) -> tuple[str, Exit]:
-    """What to tell, and what to end with. Anything that nobody foresaw is a bug of ours, logged with its traceback."""
+    """The line to show and the exit code. An unforeseen error is a bug of ours, logged with its traceback."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return "interrupted", Exit.INTERRUPTED
     if isinstance(error, UsageError):
@@ -30,7 +30,7 @@ def explain(error: BaseException) -> tuple[str, Exit]:
 
 
 def _usage(error: BaseException) -> str:
-    """Click's own words, and where the flags are listed."""
+    """Click's own words, and the command that lists the flags."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "azureml-replay"
     said: str = getattr(error, "format_message", error.__str__)()
@@ -48,7 +48,7 @@ def _foreseen(error: ReplayError) -> str:
 
 
 def _forbidden(error: Forbidden) -> str:
-    """The role first. A refusal that named no right may have another cause, so its own words are told too."""
+    """The missing role comes first. A refusal that names no right may have another cause: its own words follow."""
     remedy = error.remedy
     if remedy is None:
         return f"{error}: this login may not do that; `azureml-replay doctor` names the role that it lacks"
@@ -59,7 +59,7 @@ def _forbidden(error: Forbidden) -> str:
 
 
 def _of_the_disk(error: OSError) -> str:
-    """Of our files; the archive explains SQLite's errors itself."""
+    """An error of the disk about one of our files; the archive explains SQLite's errors itself."""
     if error.errno in _FULL:
         return f"{error.filename or 'writing'}: the disk is full: make room, then {AGAIN}"
     return f"{error.filename or 'a file'}: {error.strerror}: name another place, or change its permissions"

@@ -12,6 +12,9 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.reading import Totals
+from azureml_replay.archive.target_ledger import TargetProgress
+from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, Interrupted
 from azureml_replay.state import Status, status
 from azureml_replay.terminal.streams import drawable
@@ -21,12 +24,12 @@ Result = TypeVar("Result")
 
 
 def finish(call: Coroutine[Any, Any, Result], archive: Path | None) -> Result:
-    """What `call` returns. Raises Interrupted with what `archive` tells, where somebody stopped it."""
+    """Run `call` and return its result. Raises Interrupted, with what `archive` says is safe, after Ctrl-C."""
     before = signal.getsignal(signal.SIGINT)
     try:
         return asyncio.run(_stoppable(call))
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {_safe(archive)}" if archive is not None else "interrupted") from None
+        raise Interrupted(f"interrupted: {_what_is_safe(archive)}" if archive is not None else "interrupted") from None
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, before)
@@ -38,9 +41,9 @@ async def _stoppable(call: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _end_at_the_second() -> None:
-    """The first signal takes the way that asyncio has laid, which closes everything; a second one does not wait.
+    """Let the first signal go to asyncio, which closes everything; end at once at a second one.
 
-    To end like that is safe: the archive outlives a kill at any moment.
+    Ending like that is safe: the archive survives a kill at any moment.
     """
     first = signal.getsignal(signal.SIGINT)
     if not callable(first) or threading.current_thread() is not threading.main_thread():
@@ -57,31 +60,38 @@ def _end_at_the_second() -> None:
 
 
 def _end_at_once() -> None:
-    """Nothing that was begun is waited for."""
+    """End the process without waiting for anything that was begun."""
     screen = terminal().messages
     if drawable(screen):
         os.write(screen.fileno(), CURSOR_BACK)
     os._exit(Exit.INTERRUPTED)
 
 
-def _safe(folder: Path) -> str:
-    """What is kept and what was sent, in the ledger's words."""
+def _what_is_safe(folder: Path) -> str:
+    """What the archive keeps, and what each target has of it."""
     if not (folder / "archive.db").exists():
         return "nothing was written yet"
     with Archive.open(folder, write=False) as archive:
-        return told(folder, status(archive))
+        return in_one_line(folder, status(archive))
 
 
-def told(folder: Path, now: Status) -> str:
-    """`history keeps 3 of 9 runs, 12 points, 4 files; s/g/ws has 2 runs, 8 points, 1 file of them`."""
+def in_one_line(folder: Path, now: Status) -> str:
+    """`history keeps 3 of 9 runs, 12 points, 4 files; s/g/ws has 2 runs complete (3 begun), 8 points, 1 file`."""
     all_ = now.totals
     parts = [
-        f"{folder} keeps {all_.extracted:,} of {all_.runs:,} listed runs, {all_.points:,} points, {all_.files:,} files"
+        f"{folder} keeps {all_.extracted:,} of {counted(all_.runs, 'run')}, {_contents(all_)}",
+        *(f"{target.target} has {_sent(target.progress)}" for target in now.targets),
     ]
-    for target in now.targets:
-        has = target.progress
-        parts.append(
-            f"{target.target} has {has.finished:,} runs whole ({has.created:,} begun), "
-            f"{has.points:,} points, {has.files:,} files; {has.verified:,} runs are verified"
-        )
     return "; ".join(parts)
+
+
+def _sent(has: TargetProgress) -> str:
+    """Histories that were written, jobs that were submitted, or both."""
+    parts = [f"{counted(has.jobs_submitted, 'job')} submitted"] if has.jobs_submitted or has.jobs_standing else []
+    if has.runs_created or not parts:
+        parts.append(f"{counted(has.runs_finished, 'run')} complete ({has.runs_created:,} begun), {_contents(has)}")
+    return ", ".join([*parts, f"{counted(has.runs_compared, 'run')} compared"])
+
+
+def _contents(counts: Totals | TargetProgress) -> str:
+    return f"{counted(counts.points, 'point')}, {counted(counts.files, 'file')}"

@@ -1,16 +1,18 @@
-"""Trees of jobs for people: those that a synthetic replay would submit, and those that they stand for (pure)."""
+"""Trees of jobs for people: the jobs that a synthetic replay would submit, and their originals (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from azureml_replay.counting import counted
+from azureml_replay.planning.fit import OVERFLOW_FILE
 from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.text import amount
 
 
 def drawn(tree: Tree) -> Branch:
-    """The jobs to come: keys, names, what each logs and what it waits for."""
+    """The jobs to be submitted: keys, names, what each logs and what it waits for."""
     return Branch(f"{tree.job_name} ({tree.kind} job in {tree.experiment})", tuple(map(_drawn, tree.nodes)))
 
 
@@ -26,27 +28,27 @@ def _contents(node: Node) -> Iterator[str]:
     if node.step is None:
         return
     step = node.step
-    counts = {"points": step.points, "parameters": len(step.run.parameters), "files": step.files}
-    yield from (f"{count:,} {what}" for what, count in counts.items() if count)
+    counts = {"point": step.points, "parameter": len(step.run.parameters), "file": step.files}
+    yield from (counted(count, what) for what, count in counts.items() if count)
     if step.bytes:
         yield amount("bytes", step.bytes)
     refused = len(step.overflow_series) + sum(map(len, step.overflow.values()))
     if refused:
-        yield f"{refused:,} values without room"
+        yield f"{counted(refused, 'value')} beyond the service's limits, kept in {OVERFLOW_FILE}"
 
 
 def hierarchy(tree: Tree) -> Branch:
-    """The originals: id, type and status, as `--debug-hierarchy` shows them. A parent's `self` is the parent."""
+    """The original runs: id, type and status, as `--debug-hierarchy` shows them. A parent's `self` is the parent."""
     originals = tuple(_original(node) for node in tree.nodes if node.source != tree.root)
     left_out = tuple(Branch(f"{one.run} (left out: {one.reason})") for one in tree.omissions if one.what == RUN)
-    return Branch(_told(tree.root, tree.display_name, tree.tags), originals + left_out)
+    return Branch(_label(tree.root, tree.display_name, tree.tags), originals + left_out)
 
 
 def _original(node: Node) -> Branch:
     below = tuple(_original(child) for child in node.children if child.kind != "self")
-    return Branch(_told(node.source, node.display_name, node.tags), below)
+    return Branch(_label(node.source, node.display_name, node.tags), below)
 
 
-def _told(run: str, name: str, tags: Mapping[str, str]) -> str:
-    told = [tags[key] for key in ("original_type", "original_status", "automl_role") if key in tags]
-    return f"{run} [{', '.join(told)}]" + (f" {name}" if name != run else "")
+def _label(run: str, name: str, tags: Mapping[str, str]) -> str:
+    words = [tags[key] for key in ("original_type", "original_status", "automl_role") if key in tags]
+    return f"{run} [{', '.join(words)}]" + (f" {name}" if name != run else "")

@@ -1,4 +1,4 @@
-"""What `--json` answers, as JSON Schema: read off the results' own types, so that the document cannot drift."""
+"""The JSON Schema of what `--json` answers, made from the results' own types, so that the document cannot drift."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLAIN: Mapping[object, Mapping[str, str]] = {
 
 
 def json_schema(of: Any) -> dict[str, Any]:  # noqa: ANN401 - any type, or a union of types
-    """The schema of what `terminal.as_json` makes of a value of this type. Raises TypeError for one that it lacks."""
+    """The schema of what `terminal.as_json` makes of a value of this type. Raises TypeError for an unknown type."""
     of = getattr(of, "__supertype__", of)  # a NewType is what it is made of
     if of in _PLAIN:
         return dict(_PLAIN[of])

@@ -1,4 +1,4 @@
-"""What the original tool's two commands share: where their archive lies, and where they speak."""
+"""What the original tool's two commands share: the place of their archive, their flags, their messages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def seed_selection(
     include_file: Annotated[Path | None, typer.Option(metavar="PATH", help="The same, one name a line.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N top-level jobs.")] = None,
 ) -> Selection:
-    """Which top-level jobs; each comes with all below it."""
+    """The chosen top-level jobs; each comes with all runs below it."""
     for name in include or ():
         if Path(name).is_file():
             raise UserError(f"--include {name} is a file: give it as --include-file {name}")
@@ -45,7 +45,7 @@ def seed_selection(
 
 
 def refuse_imported(folder: Path) -> None:
-    """An archive that was made from a jobs.json is not filled up from a workspace: what it lacks looks complete."""
+    """Raise UserError for an archive that was made from a jobs.json: what that lacks would look complete."""
     if not (folder / "archive.db").exists():
         return
     with Archive.open(folder, write=False) as archive:
@@ -55,7 +55,7 @@ def refuse_imported(folder: Path) -> None:
 
 
 def was_extracted(folder: Path) -> bool:
-    """The archive is there, and whole: no jobs.json need be read into it."""
+    """True where a complete archive is there, so that no jobs.json has to be read into it."""
     if not (folder / "archive.db").exists():
         return False
     with Archive.open(folder, write=False) as archive:
@@ -65,9 +65,9 @@ def was_extracted(folder: Path) -> bool:
 async def fill_from_file(
     index: JobsIndex, folder: Path, source: WorkspaceConfig | None, *, reach: bool, width: int, terminal: Terminal
 ) -> None:
-    """The archive of a lone jobs.json, or the one it has, brought up to date.
+    """Make the archive of a jobs.json that has none beside it, or bring it up to date.
 
-    With `reach`, the source tells the files that the original's entries do not list.
+    With `reach`, the source is asked for the files that the original's entries do not list.
     """
     with Archive.create(folder, origin_of(index, source)) as archive, terminal.progress() as progress:
         if source is None or not reach or index.ours:
@@ -78,7 +78,7 @@ async def fill_from_file(
 
 
 def origin_of(index: JobsIndex, source: WorkspaceConfig | None) -> Place:
-    """Which workspace the jobs come from: --source, and the ids must not say otherwise."""
+    """The workspace that the jobs come from: --source where given. Raises UserError where the ids name another."""
     if source is None:
         return index.source()
     if index.workspaces and not any(ref == source.ref for ref in index.workspaces):
@@ -87,7 +87,7 @@ def origin_of(index: JobsIndex, source: WorkspaceConfig | None) -> Place:
 
 
 def selection_of(index: JobsIndex, archive: Archive, limit: int | None) -> Selection:
-    """The jobs that the file names: who took entries out of it wants the others replayed."""
+    """The jobs that the file names: a user may have taken entries out of it. Raises UserError for a missing one."""
     named = set(index.roots())
     units = {row.id: row.unit for row in archive.listing() if row.extracted and row.id in named}
     if missing := sorted(named - units.keys()):
@@ -102,13 +102,13 @@ def selection_of(index: JobsIndex, archive: Archive, limit: int | None) -> Selec
 
 @dataclass(frozen=True, slots=True)
 class Advising(Terminal):
-    """Tells what makes a long command slow."""
+    """A terminal that says once what makes a long command slow."""
 
     advice: str = ""
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """As a terminal's."""
+        """The terminal's progress, with the advice when it is time."""
         with Terminal.progress(self) as inner:
             yield Watched(inner, self.advice)
 
@@ -119,7 +119,7 @@ def advising(terminal: Terminal, advice: str) -> Advising:
 
 
 def tell(terminal: Terminal, lines: Iterable[str]) -> None:
-    """On the terminal and in the log."""
+    """Show lines on the terminal and write them to the log."""
     for line in lines:
         log_file.LOGGER.info(line)
         terminal.say(line)

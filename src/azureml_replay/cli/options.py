@@ -54,7 +54,7 @@ _SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
 
 
 class MetricsOption(StrEnum):
-    """What `--metrics` takes; by the same names as the library."""
+    """The values of `--metrics`, by the library's names."""
 
     FULL = "full"
     LAST = "last"
@@ -62,7 +62,7 @@ class MetricsOption(StrEnum):
 
 
 class ArtifactsOption(StrEnum):
-    """What comes of the files. Of a list, replay copies the bytes server to server."""
+    """The values of `--artifacts`. With a list, replay copies the bytes server to server."""
 
     LIST = "list"
     DOWNLOAD = "download"
@@ -70,7 +70,7 @@ class ArtifactsOption(StrEnum):
 
 
 class Conflict(StrEnum):
-    """What `--on-conflict` takes; by the same names as the library."""
+    """The values of `--on-conflict`, by the library's names."""
 
     FAIL = "fail"
     SKIP = "skip"
@@ -78,16 +78,16 @@ class Conflict(StrEnum):
 
 
 class RunIds(StrEnum):
-    """What `--ids` takes."""
+    """The values of `--ids`."""
 
     SAME = "same"
     NEW = "new"
 
 
 def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Callable[..., Item]]:
-    """Replaces a command's parameter by the flags of the function that makes it, e.g. `selection=selection_flags`.
+    """Replace a command's parameter by the flags of the function that makes it, e.g. `selection=selection_flags`.
 
-    So four commands share thirteen flags without listing them four times; a flag of two groups is one flag.
+    Four commands share thirteen flags without listing them four times; a flag of two groups is one flag.
     """
 
     def decorate(command: Callable[..., Item]) -> Callable[..., Item]:
@@ -108,7 +108,7 @@ def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Calla
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """By keyword, so that required and optional ones mix."""
+    """The parameters of a function, as keyword-only ones, so that required and optional ones mix."""
     parameters = inspect.signature(function).parameters
     return {name: parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in parameters.items()}
 
@@ -116,7 +116,7 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def _evaluated(
     parameters: Mapping[str, inspect.Parameter], function: Callable[..., Any]
 ) -> dict[str, inspect.Parameter]:
-    """What typer reads of annotations. Those of a command's objects are left alone: importing them takes 200 ms."""
+    """Parameters with evaluated annotations, as typer needs. Objects' types stay texts: importing them takes 200 ms."""
     types = {name: parameter.annotation for name, parameter in parameters.items()}
     known = {name: eval(text, function.__globals__) for name, text in types.items() if isinstance(text, str)}  # noqa: S307 our own source
     return {name: parameter.replace(annotation=known.get(name, types[name])) for name, parameter in parameters.items()}
@@ -133,7 +133,7 @@ def terminal_flags(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - main's
 ) -> Terminal:
-    """Where the command speaks; begins logging. A command's `obj` is its name in the log file's, where that differs."""
+    """The command's terminal; begins logging. The context's `obj` is the command's name in the log file's name."""
     speaking = terminal(json=json, quiet=quiet)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     logs.start(log_file or default, verbose=verbose, tell=speaking.say)
@@ -153,7 +153,7 @@ def extract_flags(
     ] = False,
     code: Annotated[bool, typer.Option("--code", help="Also the code that jobs were submitted with.")] = False,
 ) -> ExtractOptions:
-    """What to bring beside the runs."""
+    """The options of `extract`: what to bring beside the runs."""
     from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.extraction.metrics import Metrics
 
@@ -169,7 +169,7 @@ def extract_flags(
 def file_flags(
     *, files: FilesOption = None, max_file_size: MaxFileSizeOption = None, no_artifacts: NoArtifactsOption = False
 ) -> FileChoice:
-    """Which files are carried; the others are omissions."""
+    """The choice of files that are carried; the others are omissions."""
     from azureml_replay.planning.files import FileChoice
 
     globs = _given("--files", files, str)
@@ -206,7 +206,7 @@ def replay_flags(
         bool, typer.Option("--keep-run-type", help="New runs get their own type: Studio may open pages that fail.")
     ] = False,
 ) -> ReplayOptions:
-    """How runs are to arrive."""
+    """The options of `replay`: how runs are to arrive."""
     from azureml_replay.direct.replay import OnConflict, ReplayOptions
 
     return ReplayOptions(
@@ -279,7 +279,7 @@ def _commas(values: Many) -> Many:
 
 
 def _given(flag: str, values: Sequence[str] | None, read: Callable[[str], str]) -> tuple[str, ...]:
-    """An empty value, as of an unset shell variable, must not turn into 'everything'."""
+    """The values of a flag. Raises UserError for an empty one: an unset shell variable must not mean 'everything'."""
     if values is None:
         return ()
     given = [value for value in values if value]

@@ -11,6 +11,6 @@ from azureml_replay import redact
 
 
 def quoted(arguments: Sequence[str]) -> str:
-    """One line. A secret in it becomes stars, and has to be given again."""
+    """The arguments as one line to paste. A secret becomes stars, and has to be given again."""
     clean = redact.arguments(arguments)
     return subprocess.list2cmdline(clean) if os.name == "nt" else shlex.join(clean)

@@ -1,4 +1,4 @@
-"""Every command that moves something leaves in the archive how it went."""
+"""Records in the archive how each command went that moves something."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from azureml_replay.workspace.traffic import ServiceTraffic
 
 Done = TypeVar("Done")
 COUNTS = ("runs", "points", "files", "bytes", "findings", "omissions")
-"""Fields of a verb's answer that are kept."""
+"""Fields of a verb's result that are recorded."""
 
 
 class Connected(Protocol):
-    """A workspace that was reached."""
+    """A workspace that was reached, with its traffic."""
 
     def traffic(self) -> Mapping[str, ServiceTraffic]:
-        """What was asked of it, by service."""
+        """The requests so far, by service."""
         ...
 
 
@@ -36,7 +36,7 @@ class Watch:
     began: float = field(default_factory=time.monotonic)
 
     def did(self, verb: str, done: Done) -> Done:
-        """A verb ended now, and the next one begins."""
+        """Record that a verb ended now; the next one begins."""
         seconds, self.began = time.monotonic() - self.began, time.monotonic()
         counts = {name: count for name in COUNTS if isinstance(count := getattr(done, name, None), int)}
         self.parts.append(SessionPart(verb=verb, seconds=round(seconds, 3), counts=counts))
@@ -45,7 +45,7 @@ class Watch:
 
 @contextmanager
 def recorded(archive: Archive, command: str, **ends: Connected | None) -> Iterator[Watch]:
-    """Keeps the command line before, and afterwards how it went, also where it was interrupted or failed."""
+    """Record the command line now, and at the end how it went, also where it was interrupted or failed."""
     archive.log_command(sys.argv)
     reached = {side: end for side, end in ends.items() if end is not None}
     began, watch = now(), Watch()

@@ -1,4 +1,4 @@
-"""The reference pages that are made, not written: every command's help, and what `--json` answers.
+"""Makes two reference pages: every command's help, and the schemas of what `--json` answers.
 
 `python -m azureml_replay.cli.reference commands > docs/reference/commands.md`, and `json` for the other page.
 """
@@ -29,7 +29,7 @@ from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
 
 WIDTH = 100
-"""Columns of the help on the page."""
+"""Width of the help on the page, in columns."""
 
 ANSWERS: Mapping[str, Any] = {
     "extract": Extracted,
@@ -48,7 +48,7 @@ ANSWERS: Mapping[str, Any] = {
     "export": Exported,
     "report": Reported,
 }
-"""The type of what each command line answers."""
+"""Command line -> the type of what it answers."""
 
 
 def commands() -> tuple[str, ...]:
@@ -65,7 +65,7 @@ def help_of(command: str) -> str:
 
 
 def commands_page() -> Iterator[str]:
-    """`docs/reference/commands.md`."""
+    """The lines of `docs/reference/commands.md`."""
     yield "# Every command\n"
     yield "Made by `python -m azureml_replay.cli.reference commands`; a test holds it against the commands' own help.\n"
     for command in ("", *commands()):
@@ -74,7 +74,7 @@ def commands_page() -> Iterator[str]:
 
 
 def json_page() -> Iterator[str]:
-    """`docs/reference/json.md`."""
+    """The lines of `docs/reference/json.md`."""
     yield "# What `--json` answers\n"
     yield "One line of JSON on stdout; progress and messages go to stderr. An error answers nothing on stdout: its line"
     yield "is on stderr, and the exit code says what kind it is. The schemas are JSON Schema, draft 2020-12.\n"

@@ -11,6 +11,7 @@ import typer
 
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import amount
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from azureml_replay.report_page import Reported
 
 NAME = "report.html"
-"""In the archive's folder: only its owner may enter it, as befits what it shows."""
+"""The page's name in the archive's folder, which only its owner may enter, as befits what it shows."""
 
 
 @takes(terminal=terminal_flags)
@@ -50,20 +51,21 @@ def report(
         output = Path("report")
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = reporting(opened, output, target=there, shards=shards, max_bytes=_bytes(max_size), progress=progress)
-    terminal.result(done, told(done))
+    terminal.result(done, lines(done))
     return Exit.OK
 
 
-def told(done: Reported) -> Iterator[str]:
-    """Where it lies, and what it lacks."""
+def lines(done: Reported) -> Iterator[str]:
+    """The lines of `report`: where the page is, and what it lacks."""
     yield f"report: {done.path} ({amount('bytes', done.bytes)})"
     yield done.verdict
     if done.left_out:
-        yield f"{done.left_out:,} of {done.runs:,} runs without details, which did not fit: --shards or --max-size"
+        runs = counted(done.runs, "run")
+        yield f"the details of {done.left_out:,} of {runs} did not fit: give --shards, or a larger --max-size"
 
 
 def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Terminal) -> None:
-    """What `migrate` ends with. A page that is not built is said, and no failure of the migration."""
+    """Write the report at the end of `migrate`. A page that is not built is said, and is no failure."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.report_page import NotBuilt
     from azureml_replay.report_page import report as reporting
@@ -78,7 +80,7 @@ def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Term
 
 
 def _bytes(text: str) -> int:
-    """Powers of ten, as sizes are shown."""
+    """The bytes that a text like `30MB` means, in powers of ten. Raises UserError."""
     found = re.fullmatch(r"(\d+)\s*(?:([kmg]?)b?)?", text.strip(), re.IGNORECASE)
     if not found:
         raise UserError(f"--max-size {text}: expected bytes, or a number with kB, MB or GB")

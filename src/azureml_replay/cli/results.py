@@ -1,4 +1,4 @@
-"""What each command answers, as lines for people. The same values go out whole with `--json`."""
+"""The results of commands as lines for people. With `--json` the same values are written whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay.cli.quoting import quoted
+from azureml_replay.counting import counted
 from azureml_replay.model import Finding
+from azureml_replay.planning.fit import OWN_FOLDER
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.text import Line, amount
 
@@ -23,17 +25,33 @@ if TYPE_CHECKING:
     from azureml_replay.verification.verdict import Verdict
 
 KINDS = {"differs": "differing", "absent": "absent in the target", "extra": "extra in the target"}
-"""In the words of a sentence; the others are already."""
+"""Kinds of findings in the words of a sentence; other kinds are such words already."""
+KEPT_FIGURES = {
+    "runs": "runs chosen",
+    "extracted": "runs extracted",
+    "pending": "runs to extract, or to extract again",
+    "series": "metrics",
+    "files_kept": "files whose bytes are kept here",
+}
+"""Words of `status` for fields of `Totals` whose own names do not say enough."""
+SENT_FIGURES = {
+    "points": "points sent",
+    "files": "files sent, replay's own included",
+    "bytes": "bytes sent",
+    "items_refused": "items that the target refused",
+    "items_unsettled": "items that may have arrived, and will be asked about",
+}
+"""The same for fields of `TargetProgress`."""
 VALUE = 80
 """Characters of a value that a verdict shows: two lines of a narrow terminal."""
 FEW = 8
-"""Reasons in a verdict, which shall be short; `plan` and the report have all."""
+"""Reasons that a verdict shows, which shall be short; `plan` and the report have all."""
 SHOWN = 20
-"""Lines of one list; the rest is counted, and all of it is in `--json`."""
+"""Lines shown of one list; the rest is counted, and `--json` has all."""
 
 
-def told(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
-    """The lines of one of migrate's parts."""
+def lines_of(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
+    """The lines of one verb of `migrate`."""
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.summary import PlanSummary
 
@@ -43,27 +61,27 @@ def told(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
 
 
 def extracted(done: Extracted) -> Iterator[str]:
-    """What came now."""
-    yield f"extracted: {_count(done.units, 'job')} chosen; {_carried(done)} came now"
+    """The lines of `extract`: what came now."""
+    yield f"extracted: {counted(done.units, 'job')} chosen; {_carried(done)} of the source came now"
     if done.kept:
-        yield f"{_count(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now"
+        yield f"{counted(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now"
     if done.gone:
-        yield f"{_count(done.gone, 'run')} disappeared at the source: archive and targets keep what they have"
+        yield f"{counted(done.gone, 'run')} disappeared at the source: archive and targets keep what they have"
     if done.active:
-        yield f"{_count(done.active, 'run')} still active: their jobs wait for a later call"
+        yield f"{counted(done.active, 'run')} still active: their jobs wait for a later call"
     yield from _failures(done)
 
 
 def planned(plan: PlanSummary) -> Iterator[Line]:
-    """A tree of counts; what the target will not have stands last, where the eye ends."""
+    """The lines of `plan`: a tree of counts; what the target will not have stands last, where the eye ends."""
     yield Branch(
-        f"plan: {_count(plan.units, 'job')}, {_count(plan.runs, 'run')}",
+        f"plan: {counted(plan.units, 'job')}, {counted(plan.runs, 'run')}",
         (
-            Branch(_count(plan.points, "metric point")),
-            Branch(f"{_count(plan.files, 'file')}, {amount('bytes', plan.bytes)}"),
-            Branch(f"{_count(plan.own_files, 'file')} of our own (replay/...)"),
-            _counted(_count(len(plan.experiments), "experiment"), plan.experiments),
-            _counted(_count(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
+            Branch(counted(plan.points, "metric point")),
+            Branch(f"{counted(plan.files, 'file')} of the source, {amount('bytes', plan.bytes)}"),
+            Branch(f"{counted(plan.own_files, 'file')} beside them that replay makes ({OWN_FOLDER}...)"),
+            _table(counted(len(plan.experiments), "experiment"), plan.experiments),
+            _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
             *_unknown(plan.unknown),
             left_out(plan.omissions, plan.reasons, plan.overflow),
         ),
@@ -71,23 +89,23 @@ def planned(plan: PlanSummary) -> Iterator[Line]:
 
 
 def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0) -> Branch:
-    """What is omitted, by reason, the most frequent first."""
+    """The omissions by reason, the most frequent first."""
     if not omissions:
         return Branch("nothing will be omitted")
     kept = f" ({overflow:,} whole in replay/overflow.json of their run)" if overflow else ""
-    return Branch(f"{_count(omissions, 'omission')}{kept}", reasons_of(reasons))
+    return Branch(f"{counted(omissions, 'omission')}{kept}", reasons_of(reasons))
 
 
 def reasons_of(reasons: Mapping[str, int], most: int = SHOWN) -> tuple[Branch, ...]:
-    """`12 x points at the source`, the most frequent first."""
+    """Lines like `12 x code: left out (no --code)`, the most frequent first."""
     rows = [Branch(f"{count:,} x {reason}") for reason, count in by_size(reasons)]
     rest = len(rows) - most
-    return (*rows[:most], *([Branch(f"and {_count(rest, 'reason')} more")] if rest > 0 else []))
+    return (*rows[:most], *([Branch(f"and {counted(rest, 'reason')} more")] if rest > 0 else []))
 
 
 def replayed(done: Replayed) -> Iterator[str]:
-    """What went now."""
-    yield f"replayed: {_carried(done)} ({amount('bytes', done.bytes)}) went now"
+    """The lines of `replay`: what went now."""
+    yield f"replayed: {_carried(done)} ({amount('bytes', done.bytes)}; replay's own included) went now"
     for run in done.conflicts[:SHOWN]:
         yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
     yield from _more(done.conflicts)
@@ -98,16 +116,16 @@ def replayed(done: Replayed) -> Iterator[str]:
 
 
 def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
-    """The verdict in one sentence, then what qualifies it, and where all of it can be seen."""
-    yield f"{_compared(verdict)}; {_count(verdict.omissions, 'omission')}, as planned"
+    """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all."""
+    yield f"{_compared(verdict)}; {counted(verdict.omissions, 'omission')}, as planned"
     if verdict.unread:
-        yield f"{_count(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
+        yield f"{counted(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
     if verdict.runs and verdict.bytes:
         yield f"the files hold {amount('bytes', verdict.bytes)}"
     for kind, count in by_size(verdict.kinds):
         yield _findings(kind, count, [one for one in verdict.first if one.kind == kind])
     if verdict.unverifiable:
-        yield f"{_count(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
+        yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from _unknown(verdict.unknown)
@@ -116,36 +134,41 @@ def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
 
 
 def migrated(done: Migrated, archive: Path) -> Iterator[Line]:
-    """The verdict, and what failed before it."""
+    """The lines of `migrate`: the verdict, and what failed before it."""
     yield from verified(done.verdict, archive)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]
-            yield f"{_count(len(failed), 'run')} could not be {verb}: {run}: {why}"
+            yield f"{counted(len(failed), 'run')} could not be {verb}: {run}: {why}"
 
 
 def _compared(verdict: Verdict) -> str:
-    """Nobody is told of equality where nothing was looked at."""
+    """The verdict's sentence, which claims no equality where nothing was compared."""
     if not verdict.runs and not verdict.findings:
         return "nothing was compared: the archive holds no run that was chosen"
     of = f"{verdict.runs:,} of " if verdict.unread else ""
     outcome = "these are equal" if verdict.unread else "all equal"
     if verdict.findings:
-        outcome = _count(verdict.findings, "finding")
-    contents = f"{_count(verdict.points, 'point')}, {_count(verdict.files, 'file')}"
-    return f"{of}{_count(verdict.runs + verdict.unread, 'run')}, {contents}: {outcome}"
+        outcome = counted(verdict.findings, "finding")
+    return f"{of}{counted(verdict.runs + verdict.unread, 'run')}, {contents_of(verdict)}: {outcome}"
+
+
+def contents_of(verdict: Verdict) -> str:
+    """`305 points, 37 files (15 of them made by replay)`."""
+    ours = f" ({verdict.own_files:,} of them made by replay)" if verdict.own_files else ""
+    return f"{counted(verdict.points, 'point')}, {counted(verdict.files, 'file')}{ours}"
 
 
 def _findings(kind: str, count: int, first: Sequence[Finding]) -> Branch:
-    rows = [Branch(told_finding(one)) for one in first]
+    rows = [Branch(finding_text(one)) for one in first]
     rest = count - len(rows)
     return Branch(f"{count:,} {KINDS.get(kind, kind)}", (*rows, *([Branch(f"and {rest:,} more")] if rest else [])))
 
 
-def told_finding(finding: Finding) -> str:
+def finding_text(finding: Finding) -> str:
     """`run a: tag owner: expected 'x', found 'y'`; long values are cut, the report has them whole."""
     if finding.what == "run":
-        return f"run {finding.run}"  # absent as a whole: its id would be told three times
+        return f"run {finding.run}"  # absent as a whole: otherwise its id would stand here three times
     whose = f"run {finding.run}: " if finding.run else ""
     values = [
         f"{word} {_cut(value)}" for word, value in (("expected", finding.expected), ("found", finding.actual)) if value
@@ -158,37 +181,33 @@ def _cut(value: str) -> str:
 
 
 def shown_status(now: Status) -> Iterator[Line]:
-    """From the ledger alone."""
-    kept = Branch(f"files_kept: {now.totals.files_kept:,} of {now.totals.files:,}")
-    figures = [kept if one.label.startswith("files_kept:") else one for one in _figures(now.totals)]
-    yield Branch(f"source {now.source}", (*figures, *_unknown(now.unknown)))
+    """The lines of `status`."""
+    kept = f"{now.totals.files_kept:,} of {now.totals.files:,}"
+    yield Branch(f"source {now.source}", (*_figures(now.totals, KEPT_FIGURES, files_kept=kept), *_unknown(now.unknown)))
     for target in now.targets:
-        yield Branch(f"target {target.target}", _figures(target.progress))
+        yield Branch(f"target {target.target}", _figures(target.progress, SENT_FIGURES))
 
 
-def _figures(counts: DataclassInstance) -> tuple[Branch, ...]:
-    """A line for each field, in the words of its type."""
-    return tuple(Branch(f"{field.name}: {amount(field.name, getattr(counts, field.name))}") for field in fields(counts))
+def _figures(counts: DataclassInstance, words: Mapping[str, str], **otherwise: str) -> tuple[Branch, ...]:
+    """A line for each field of `counts`; `otherwise` has what is to be shown instead of a field's plain number."""
+    shown = {field.name: amount(field.name, getattr(counts, field.name)) for field in fields(counts)} | otherwise
+    return tuple(Branch(f"{words.get(name, name.replace('_', ' '))}: {figure}") for name, figure in shown.items())
 
 
 def _carried(done: Extracted | Replayed) -> str:
-    return f"{_count(done.runs, 'run')}, {_count(done.points, 'point')}, {_count(done.files, 'file')}"
+    return f"{counted(done.runs, 'run')}, {counted(done.points, 'point')}, {counted(done.files, 'file')}"
 
 
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def _counted(label: str, counts: Mapping[str, int]) -> Branch:
+def _table(label: str, counts: Mapping[str, int]) -> Branch:
     rows = [Branch(f"{name or '(none)'}: {count:,}") for name, count in by_size(counts)]
     rest = len(rows) - SHOWN
     return Branch(label, tuple(rows[:SHOWN] + ([Branch(f"and {rest:,} more")] if rest > 0 else [])))
 
 
 def _unknown(keys: Mapping[str, int]) -> tuple[Branch, ...]:
-    """Nothing where every key of the service was known."""
-    told = f"{_count(len(keys), 'key')} of the service that this version does not know"
-    return (_counted(told, keys),) if keys else ()
+    """A branch with the unknown keys of the service, none where every key was known."""
+    label = f"{counted(len(keys), 'key')} of the service that this version does not know"
+    return (_table(label, keys),) if keys else ()
 
 
 def by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -201,7 +220,7 @@ def _failures(done: Extracted | Replayed) -> Iterator[str]:
     yield from _more(done.failed)
     yield from done.remedies
     if done.failed:
-        yield f"{_count(len(done.failed), 'run')} failed: run the same command again to continue"
+        yield f"{counted(len(done.failed), 'run')} failed: run the same command again to continue"
 
 
 def _more(items: Sequence[object]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`--mode synthetic`: its flags, what they call, and what it answers."""
+"""`--mode synthetic`: its flags, what they call, and its results as lines."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from azureml_replay.cli.options import FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
 from azureml_replay.cli.results import left_out
+from azureml_replay.counting import counted
 from azureml_replay.errors import UserError
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.terminal.terminal import Terminal
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 
 
 class Mode(StrEnum):
-    """How the histories get there."""
+    """The values of `--mode`: how the histories get there."""
 
     DIRECT = "direct"
     SYNTHETIC = "synthetic"
 
 
 class Sampling(StrEnum):
-    """Which trials come first."""
+    """The values of `--replay-automl-trial-sampling`: which trials come first."""
 
     BEST = "best"
     FIRST = "first"
@@ -41,7 +42,7 @@ class Sampling(StrEnum):
 
 
 class Edges(StrEnum):
-    """What steps wait for."""
+    """The values of `--edges`: what steps wait for."""
 
     SHAPE = "shape"
     NONE = "none"
@@ -79,7 +80,7 @@ def job_flags(
     files: FilesOption = None,
     no_artifacts: NoArtifactsOption = False,
 ) -> SyntheticReplayOptions:
-    """What the jobs are to be, and where they run."""
+    """The options of a synthetic replay: what the jobs are to be, and where they run."""
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
     from azureml_replay.synthetic.tree.grow import SyntheticOptions
     from azureml_replay.synthetic.tree.trials import TrialChoice
@@ -122,7 +123,7 @@ def show(
     originals: bool = False,
     price_per_hour: float | None = None,
 ) -> None:
-    """The trees, then the sums. No login, no network, nothing written. `originals`: as `--debug-hierarchy` shows.
+    """Show the trees, then the sums. No login, no network, nothing written. `originals`: as `--debug-hierarchy` does.
 
     With `target`, jobs that were submitted there keep the shape they have.
     """
@@ -143,33 +144,35 @@ def show(
                 sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
             if not terminal.json:
                 terminal.result(None, [hierarchy(one) if originals else drawn(one)])
-    terminal.result(sums, told_sums(sums, price_per_hour))
+    terminal.result(sums, sum_lines(sums, price_per_hour))
 
 
 def replayed(done: SyntheticReplayed) -> Iterator[str]:
-    """What was submitted, and what failed."""
+    """The lines of a synthetic `replay`: what was submitted, and what failed."""
     yield from submitted(done)
     yield from failures(done)
 
 
 def failures(done: SyntheticReplayed) -> Iterator[str]:
-    """One line a run."""
+    """One line for each run that failed."""
     return (f"failed: {run}: {why}" for run, why in done.failed)
 
 
 def submitted(done: SyntheticReplayed) -> Iterator[str]:
-    """What was submitted, and how far it came."""
+    """Lines that say how many jobs were submitted, and how far they are."""
     ended = f"{done.completed:,} completed" if done.verdict else "not waited for: the same command follows them"
-    yield f"{done.jobs:,} jobs: {done.submitted:,} submitted now, {ended}"
+    yield f"{counted(done.jobs, 'job')}: {done.submitted:,} submitted now, {ended}"
     if done.parents:
-        yield f"{done.parents:,} parents' runs were completed from here: their jobs' tokens could not"
+        yield f"{counted(done.parents, 'parent run')} completed from here with values that no job could write to it"
 
 
-def told_sums(sums: DryRun, price_per_hour: float | None) -> Iterator[Line]:
-    """What a dry run counted; its cost where a price is given."""
-    yield f"{sums.jobs:,} jobs to submit for {sums.runs:,} runs; {sums.containers:,} container starts"
+def sum_lines(sums: DryRun, price_per_hour: float | None) -> Iterator[Line]:
+    """The lines of a dry run: its counts, and the cost where a price is given."""
+    containers = counted(sums.containers, "container start")
+    yield f"{counted(sums.jobs, 'job')} to submit for {counted(sums.runs, 'run')}; {containers}"
     size = amount("bytes", sums.bytes)
-    yield f"{sums.points:,} points, {sums.parameters:,} parameters, {sums.files:,} files with {size}"
+    contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
+    yield f"{contents}, {counted(sums.files, 'file')} of the source with {size}"
     omissions = sum(sums.reasons.values())
     yield left_out(omissions, sums.reasons)
     if price_per_hour is not None:

@@ -11,6 +11,7 @@ import typer
 
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli.options import ArchiveArgument, ParallelOption, TargetOption, takes, terminal_flags
+from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from azureml_replay.undoing import Undoable, Undone
 
 SHOWN = 20
-"""Lines of one list; `--json` has all."""
+"""Lines shown of one list; `--json` has all."""
 
 
 @takes(terminal=terminal_flags)
@@ -41,7 +42,7 @@ def undo(
 
 
 def _ask(folder: Path, target: WorkspaceConfig, *, yes: bool, terminal: Terminal) -> None:
-    """Raises UserError where nobody can answer, typer.Abort where the answer is no."""
+    """Ask whether to go on. Raises UserError where nobody can answer, and where the answer is no."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.undoing import undoable
 
@@ -57,8 +58,8 @@ def _ask(folder: Path, target: WorkspaceConfig, *, yes: bool, terminal: Terminal
 
 
 def _would(there: Undoable) -> str:
-    jobs = f", archive {there.jobs:,} jobs" if there.jobs else ""
-    return f"hide {there.runs:,} runs, remove up to {there.files:,} files{jobs}"
+    jobs = f", archive {counted(there.jobs, 'job')}" if there.jobs else ""
+    return f"hide {counted(there.runs, 'run')}, remove up to {counted(there.files, 'file')}{jobs}"
 
 
 async def _undo(folder: Path, target: WorkspaceConfig, *, width: int, terminal: Terminal) -> Undone:
@@ -73,11 +74,12 @@ async def _undo(folder: Path, target: WorkspaceConfig, *, width: int, terminal: 
 
 
 def lines(done: Undone) -> Iterator[str]:
-    """What went, what stays and why."""
-    jobs = f", {done.jobs:,} jobs archived" if done.jobs else ""
-    yield f"undone: {done.runs:,} runs hidden, {done.files:,} files removed{jobs}"
+    """The lines of `undo`: what went, what stays and why."""
+    jobs = f", {counted(done.jobs, 'job')} archived" if done.jobs else ""
+    yield f"undone: {counted(done.runs, 'run')} hidden, {counted(done.files, 'file')} removed{jobs}"
     if done.experiments:
-        yield f"{len(done.experiments):,} experiments that are empty now were archived: {', '.join(done.experiments)}"
+        emptied = counted(len(done.experiments), "experiment")
+        yield f"{emptied} archived, as no visible run is left there: {', '.join(done.experiments)}"
     if done.runs:
         yield "metric points cannot be deleted: they stay with the hidden runs, and a later replay does not double them"
     if done.jobs:

@@ -1,4 +1,4 @@
-"""What a bug report needs to name: this tool, its archive format, Python, the system, the libraries."""
+"""What a bug report has to name: this tool, its archive format, Python, the system, the libraries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DISTRIBUTION = "azureml-job-replayer"
 
 
 def lines() -> Iterator[str]:
-    """One fact a line, the tool first."""
+    """The versions, one a line, the tool's first."""
     yield f"azureml-replay {__version__}, archive format {FORMAT_VERSION}"
     yield f"Python {platform.python_version()}, {platform.system()} {platform.release()} {platform.machine()}"
     for name in _libraries():
@@ -22,7 +22,7 @@ def lines() -> Iterator[str]:
 
 
 def _libraries() -> Iterator[str]:
-    """What the product itself needs: extras are left out."""
+    """The names of the product's dependencies, without extras."""
     for requirement in requires(DISTRIBUTION) or ():
         if "extra ==" not in requirement:
             yield re.split(r"[^\w.-]", requirement, maxsplit=1)[0]

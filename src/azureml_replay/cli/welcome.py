@@ -1,4 +1,4 @@
-"""What `azureml-replay` says to somebody who typed nothing else."""
+"""What `azureml-replay` without arguments says."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FIRST: Mapping[str, str] = {
         "writes it, reads it back, compares, and reports"
     ),
 }
-"""A newcomer's commands, in their order."""
+"""The first commands to type, in their order -> what each does."""
 
 
 def start() -> Iterator[str]:
-    """Short enough for one look."""
+    """The lines, few enough for one look."""
     yield "Carries Azure Machine Learning job history from one workspace to another, and proves it."
     yield ""
     yield "Log in (`az login`), download the config.json of both workspaces from Azure ML Studio"

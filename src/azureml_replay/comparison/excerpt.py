@@ -1,6 +1,6 @@
 """What is kept of a series that differs: enough to draw both curves and their difference (pure).
 
-`thin` is the one rule of verify and report. Minimum and maximum of every bucket of the x axis stay, so that no spike is
+Verify and the report share the rule `thin`. Minimum and maximum of every bucket of the x axis stay, so that no spike is
 lost: LTTB, which is known for nicer lines, drops the second extreme of a bucket, and an auditor looks for exactly that.
 """
 
@@ -13,11 +13,11 @@ from azureml_replay.comparison.rows import Pair
 from azureml_replay.model import Differing, Points, Row, Series, Value
 
 BUCKETS = 300
-"""Of the x axis: a chart is about that many pixels wide. Three rows a bucket stay at most, so 900 of a million."""
+"""Buckets of the x axis: a chart has about as many pixels. At most three rows a bucket stay, so 900 of a million."""
 
 
 def thinned(series: Series, held: Sequence[Row], pairs: Sequence[Pair]) -> Differing:
-    """Of what the target holds, and of what differs (the first always): lowest and highest stay everywhere."""
+    """What is kept of a target's series and of the pairs that differ, the first one always; extremes always stay."""
     both = [(wanted, there) for wanted, there in pairs if wanted is not None and there is not None]
     gaps = [_number(there) - _number(wanted) for wanted, there in both]
     shown = [both[at] for at in thin(_places([wanted for wanted, _ in both]), gaps, BUCKETS)]
@@ -39,7 +39,7 @@ def _kept(series: Series, rows: Sequence[Row]) -> Points:
 
 
 def _places(rows: Sequence[Row]) -> list[float]:
-    """Steps, or times where one has no step, or the order in which they came."""
+    """Places on the x axis: steps, or times where a row has no step, or row numbers."""
     for column in (0, 1):
         found = [row[column] for row in rows]
         if all(place is not None for place in found):
@@ -48,12 +48,12 @@ def _places(rows: Sequence[Row]) -> list[float]:
 
 
 def _number(row: Row) -> float:
-    """The first cell that is one."""
+    """The first cell of a row that is a number, NaN where none is."""
     return next((as_number(value) for value in row[2] if _is_number(value)), math.nan)
 
 
 def as_number(value: Value) -> float:
-    """NaN for what is none, or is too large for one."""
+    """The value as a float; NaN for what is no number, or too large."""
     if not _is_number(value):
         return math.nan
     try:
@@ -93,5 +93,5 @@ def thin(xs: Sequence[float], ys: Sequence[float | None], buckets: int) -> list[
 
 
 def _known(value: float | None) -> float:
-    """What is known to be a number."""
+    """The value, for callers that know it to be a number."""
     return math.nan if value is None else value

@@ -1,4 +1,4 @@
-"""Files: paths, sizes, checksums (pure)."""
+"""Compares files: paths, sizes, checksums (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from azureml_replay.model import Finding, RunId, StoredFile
 def compare_files(
     run: RunId, expected: Iterable[tuple[str, StoredFile]], actual: Mapping[str, StoredFile]
 ) -> tuple[list[Finding], int]:
-    """What differs, by path, and how many files of equal size could not be compared: no MD5 on one side."""
+    """The findings by path, and how many files of equal size could not be compared: no MD5 on one side."""
     findings: list[Finding] = []
     unverifiable, seen = 0, set()
     for path, wanted in expected:
@@ -29,7 +29,7 @@ def compare_files(
 
 
 def alike(wanted: StoredFile, there: StoredFile) -> bool:
-    """Equal as far as both are known: a file without MD5 is compared by size."""
+    """True where size and MD5 are equal; a file without MD5 is compared by size."""
     md5s = {wanted.md5, there.md5} - {None}
     return wanted.size_bytes == there.size_bytes and len(md5s) < 2
 

@@ -1,4 +1,4 @@
-"""Which rows one side has more than the other, counted as they are read (pure)."""
+"""Rows that one side lacks, counted as the other side's are read (pure)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from azureml_replay.model import Points, SeriesKey
 
 @dataclass(slots=True)
 class Missing:
-    """The rows of some pieces that are not there, each as often as it lacks.
+    """The rows of some pieces that a target lacks, each as often as it lacks it.
 
-    Memory grows with these pieces alone: what is there may be the whole series that they were sent into.
+    Memory grows with these pieces alone: the target may hold the whole series that they were sent into.
     """
 
     pieces: Sequence[Points]
@@ -26,15 +26,15 @@ class Missing:
             self._lacking[piece.series.key].update(_identities(piece))
 
     def there(self, points: Points) -> None:
-        """Some rows that are there; those that nobody asks about are passed over."""
+        """Count rows that the target holds; rows of other series are passed over. NOT repeatable."""
         self._count(points, -1)
 
     def also_sent(self, points: Points) -> None:
-        """Rows that were sent beside these: of equal rows that are there, so many are theirs."""
+        """Count rows that were sent beside these: as many of the target's equal rows are theirs. NOT repeatable."""
         self._count(points, +1)
 
     def rows(self) -> Iterator[Points]:
-        """What lacks, in its order, once all that is there was told. Of equal rows the first ones."""
+        """The lacking rows in their order, once all rows of the target were counted; of equal rows the first ones."""
         left = {key: Counter(counts) for key, counts in self._lacking.items()}
         for piece in self.pieces:
             lacking = _taken(piece, left[piece.series.key])

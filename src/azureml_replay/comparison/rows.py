@@ -1,6 +1,6 @@
-"""Rows of metrics: which are one, which differ (pure).
+"""Compares rows of metrics: which are equal, which differ (pure).
 
-Two rows are one when step, time and bits are equal (FIDELITY, Metrics); ids that the service makes are not looked at.
+Two rows are equal when step, time and bits are equal (FIDELITY, Metrics); ids that the service makes are not looked at.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from itertools import zip_longest
 from typing import TypeAlias
 
 from azureml_replay.comparison.shown import finding_of, shown
+from azureml_replay.counting import counted
 from azureml_replay.model import Finding, Row, RunId, Series, Value
 
 Identity: TypeAlias = "tuple[int | None, int | None, tuple[str, ...]]"
 
 
 Pair: TypeAlias = "tuple[Row | None, Row | None]"
-"""Expected and actual."""
+"""Expected and actual row; None on the side that lacks it."""
 
 
 NAMED_ROWS = 5
-"""Differing rows of a series that are named; the others are counted."""
+"""Differing rows of a series that get a finding of their own; the others are counted."""
 
 
 def identity(row: Row, types: Sequence[str] = ()) -> Identity:
@@ -55,7 +56,7 @@ def _as_float(value: int) -> float | None:
 
 
 def compare_series(run: RunId, expected: Series, actual: Series) -> Iterator[Finding]:
-    """Columns, their types, how Studio draws them, and which standard schema they follow."""
+    """The findings about columns, their types, how Studio draws them, and which standard schema they follow."""
     if expected.columns != actual.columns:
         columns = (", ".join(f"{name} {kind}" for name, kind in one.columns) for one in (expected, actual))
         yield finding_of(run, f"columns of metric {_name(expected)}", *columns)
@@ -68,12 +69,12 @@ def compare_series(run: RunId, expected: Series, actual: Series) -> Iterator[Fin
 def compare_points(
     expected: Iterable[Row], actual: Iterable[Row], series: Series, *, run: RunId, named: int = NAMED_ROWS
 ) -> Iterator[Finding]:
-    """The first differing rows by step, and how many more there are."""
+    """The findings about the first differing rows by step, and about how many more there are."""
     return row_findings(differing_rows(expected, actual, series), series, run=run, named=named)
 
 
 def differing_rows(expected: Iterable[Row], actual: Iterable[Row], series: Series) -> list[Pair]:
-    """What differs, by step: expected and actual of one moment, or one of them None.
+    """The pairs that differ, by step: expected and actual row of one moment, or one of them None.
 
     Memory grows with what differs and with how far equal rows lie apart, not with the length of the series.
     """
@@ -82,7 +83,7 @@ def differing_rows(expected: Iterable[Row], actual: Iterable[Row], series: Serie
 
 
 def row_findings(found: Sequence[Pair], series: Series, *, run: RunId, named: int = NAMED_ROWS) -> Iterator[Finding]:
-    """The first of `differing_rows`, and how many more there are."""
+    """The findings about the first of `differing_rows`, and about how many more there are."""
     for wanted, there in found[:named]:
         step, time, _ = wanted or there  # type: ignore[misc]  # one of the two is a row
         where = f"step {step}" if step is not None else f"at tick {time}"
@@ -90,12 +91,12 @@ def row_findings(found: Sequence[Pair], series: Series, *, run: RunId, named: in
     if len(found) > named:
         rest = found[named:]
         lacking, more = sum(b is None for _, b in rest), sum(a is None for a, _ in rest)
-        what = f"metric {_name(series)}: {len(rest)} more rows"
+        what = f"metric {_name(series)}: {counted(len(rest), 'more row')}"
         yield Finding(run, what, "differs", f"{lacking} of them absent", f"{more} of them extra")
 
 
 def _difference(expected: Iterable[Row], actual: Iterable[Row], types: Sequence[str]) -> tuple[list[Row], list[Row]]:
-    """What either side has more, each in its order. Walks both at once, so that equal rows cancel early."""
+    """The rows that one side only has, each in its order. Walks both at once, so that equal rows cancel early."""
     waiting: tuple[dict[Identity, list[Row]], dict[Identity, list[Row]]] = ({}, {})
     for pair in zip_longest(expected, actual):
         for side, row in enumerate(pair):
@@ -114,7 +115,7 @@ def _difference(expected: Iterable[Row], actual: Iterable[Row], types: Sequence[
 
 
 def _paired(absent: Sequence[Row], extra: Sequence[Row]) -> list[Pair]:
-    """Rows of one step and time are one row that differs, else rows of one step; the others stand alone."""
+    """Pairs of rows of equal step and time, then of equal step; the others are alone in their pair."""
     same_moment, absent, extra = _matched(absent, extra, 2)
     same_step, absent, extra = _matched(absent, extra, 1)
     return [*same_moment, *same_step, *((row, None) for row in absent), *((None, row) for row in extra)]
@@ -136,7 +137,7 @@ def _matched(absent: Iterable[Row], extra: Iterable[Row], width: int) -> tuple[l
 
 
 def _place(row: Row | None) -> tuple[bool, int, int]:
-    """By step, rows without one last; then by time."""
+    """A key that sorts by step, rows without one last; then by time."""
     step, time, _ = row or (None, None, ())
     return step is None, step or 0, time or 0
 

@@ -1,4 +1,4 @@
-"""Runs and experiments: what differs between one as it should be in a target and as it is there (pure)."""
+"""Compares runs and experiments as they should be in a target with what is there (pure)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from azureml_replay.model import Experiment, Finding, Json, Run, RunId
 
 
 def error_part(part: str) -> Callable[[Run], object]:
-    """`code` or `message` of the error itself."""
+    """A function that gives `code` or `message` of a run's error."""
     return lambda run: run.error.get(part) if isinstance(run.error, Mapping) else None
 
 
 def beside_error(run: Run) -> Mapping[str, object]:
-    """What else has a value, of the error (`innerError`, …) and beside it (`time`, `componentName`, …)."""
+    """The other parts of the error (`innerError`, …) and of its envelope (`time`, `componentName`, …) with a value."""
     inner = run.error if isinstance(run.error, Mapping) else {}
     origin = run.error_origin if isinstance(run.error_origin, Mapping) else {}
     said = {key: _valued(value) for key, value in inner.items() if key not in ("code", "message")}
@@ -25,7 +25,7 @@ def beside_error(run: Run) -> Mapping[str, object]:
 
 
 def _valued(value: Json) -> object:
-    """Without what is empty, at any depth: services write `null`, `[]` and `{}` where nothing was said."""
+    """The value without empty parts, at any depth: services write `null`, `[]` and `{}` where nothing was said."""
     if isinstance(value, Mapping):
         return {key: told for key, item in value.items() if (told := _valued(item)) is not None} or None
     if isinstance(value, list | tuple):
@@ -34,7 +34,7 @@ def _valued(value: Json) -> object:
 
 
 def _moment(value: Json) -> object:
-    """By value: a service may write the same time otherwise. What is no time stays a text."""
+    """A time as an Instant: a service may write the same one otherwise. What is no time stays as it is."""
     try:
         return Instant.parse(str(value))
     except ValueError:
@@ -45,16 +45,16 @@ class Field(NamedTuple):
     """One thing that a run carries from workspace to workspace."""
 
     name: str
-    """As a finding shows it; of a mapping, what its entries are called."""
+    """The name that a finding shows; for a mapping the word for one of its entries."""
     of: Callable[[Run], object]
     """The value, or a mapping that is compared key by key."""
     by_key: bool = False
     more: bool = False
-    """Of a mapping: what a service says beyond what it was told is no difference."""
+    """For a mapping: entries that only the target has are no difference, as services add some."""
 
 
 LENDER = "files and metrics of"
-"""How a finding calls the run whose files and points another one shows."""
+"""The name in a finding of the run whose files and points another one shows."""
 CARRIED = (
     Field("parent", lambda run: run.parent),
     Field("experiment", lambda run: run.experiment),
@@ -82,7 +82,7 @@ CARRIED = (
 def compare_runs(
     expected: Run, actual: Run, ignored: Collection[str] = (), fields: Sequence[Field] = CARRIED
 ) -> Iterator[Finding]:
-    """What differs between a run as it should be in the target and as it is there.
+    """The findings about a run: as it should be in the target, and as it is there.
 
     `ignored` are keys of tags, properties and parameters that only `actual` may have: lineage, and what services add.
     """
@@ -123,7 +123,7 @@ def _same(a: object, b: object) -> bool:
 
 
 def compare_experiments(expected: Experiment, actual: Experiment) -> Iterator[Finding]:
-    """What differs between an experiment of the source and the target's of the same name. Belongs to no run."""
+    """The findings about an experiment and the target's of the same name; they belong to no run."""
     none, what = RunId(""), f"experiment {expected.name}"
     if (expected.description or None) != (actual.description or None):
         yield finding_of(none, shown(f"{what}: description"), expected.description, actual.description)

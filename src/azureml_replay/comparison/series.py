@@ -1,6 +1,6 @@
-"""Whether two streams hold the same rows, however long they are. Pure.
+"""Compares two streams of rows, however long they are (pure).
 
-Two rows are one when step, time and bits are equal (FIDELITY, Metrics); their order does not count.
+Two rows are equal when step, time and bits are equal (FIDELITY, Metrics); their order does not count.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from azureml_replay.model import Points
 
 
 class SeriesDigest:
-    """Equal for equal multisets of rows, whatever their order: two series of a million rows in 24 bytes each."""
+    """A digest that is equal for equal multisets of rows, whatever their order: 24 bytes for a million rows."""
 
     def __init__(self) -> None:
         self._count = self._sum = 0
 
     def add(self, points: Points) -> None:
-        """Rows of the series, in any order and division."""
+        """Add rows of the series, in any order and division. NOT repeatable: counts."""
         types = [kind for _, kind in points.series.columns]
         for row in points.rows():
             told = blake2b(repr(identity(row, types)).encode(), digest_size=16).digest()
@@ -35,25 +35,25 @@ class SeriesDigest:
 
     @property
     def count(self) -> int:
-        """Rows added."""
+        """The number of rows that were added."""
         return self._count
 
 
 class SeriesComparison:
-    """A series as expected against the same series as it comes, in at most two chunks of memory.
+    """Compares an expected series with the same series as it is read, in at most two chunks of memory.
 
     Rows that come in the order of the archive are compared by columns: 0.2 µs a row. Where they do not, both sides are
     added up row by row, at 2.7 µs each.
     """
 
     def __init__(self, expected: Iterable[Points]) -> None:
-        """What the archive holds."""
+        """`expected` is the series in the archive."""
         self._coming = iter(expected)
         self._next: Points | None = None
         self._wanted, self._there = SeriesDigest(), SeriesDigest()
 
     def add(self, actual: Points) -> None:
-        """The next rows of the target."""
+        """Compare the next rows of the target. NOT repeatable."""
         at = 0
         while at < len(actual):
             wanted = self._take(len(actual) - at)
@@ -65,13 +65,13 @@ class SeriesComparison:
             at += len(there)
 
     def equal(self) -> bool:
-        """Once all has been added: the same rows, each as often."""
+        """True, once all rows have been added, for the same rows, each as often."""
         while (rest := self._take()) is not None:
             self._wanted.add(rest)
         return self._wanted == self._there
 
     def _take(self, most: int | None = None) -> Points | None:
-        """The next expected rows, at least one; None at the end."""
+        """The next expected rows, at least one and `most` at most; None at the end."""
         while not self._next:
             self._next = next(self._coming, None)
             if self._next is None:
@@ -82,7 +82,7 @@ class SeriesComparison:
 
 
 def _equal_in_order(one: Points, other: Points) -> bool:
-    """Never true for rows that differ; false also for mixed columns, which are for the digests to judge."""
+    """True for equal rows in equal order; false also for mixed columns, which are left to the digests."""
     return (
         one.series.columns == other.series.columns
         and _same(one.steps, other.steps)

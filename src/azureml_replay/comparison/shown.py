@@ -15,7 +15,7 @@ def finding_of(run: RunId, what: str, expected: object, actual: object) -> Findi
 
 
 def shown(value: object, key: str = "") -> str:
-    """As a finding shows it: short and without secrets; nothing is empty, so that an empty text can be told from it."""
+    """A value as findings show it: short, without secrets; None is empty, and an empty text in quotes is not."""
     if value is None:
         return ""
     whole = redact.STARS if redact.names_secret(key) else redact.text(repr(value) if value == "" else str(value))

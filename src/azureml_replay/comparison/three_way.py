@@ -1,7 +1,7 @@
-"""Which side wins where both workspaces may have changed since something was sent: FIDELITY's table (pure).
+"""Which side's value stays where both workspaces may have changed since it was sent: FIDELITY's table (pure).
 
-It holds for what people edit: tags, description, display name, status, archived or not. Of points only more can come;
-files are told apart by size and checksum (send_files.py).
+It is about what people edit: tags, description, display name, status, archived or not. Points can only become more;
+files are distinguished by size and checksum (direct/files.py).
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from azureml_replay.model import TERMINAL, Editable, Run
 
 STATUS, HIDDEN = "status", "hidden"
 BEGUN: Editable = {STATUS: "Running", HIDDEN: False}
-"""As `put_runs` leaves a run that `finish_runs` has not reached."""
+"""Values of a run that `put_runs` wrote and `finish_runs` has not reached."""
 RUN_TYPE = "run type"
-"""Among what was sent, where `--keep-run-type` was: nobody can edit it."""
+"""A name among the sent values, with `--keep-run-type`; nobody can edit it."""
 NOT_EDITABLE = (RUN_TYPE, "metric ")
-"""How names begin that stand among what was sent and are no values of `editable`."""
+"""Beginnings of names among the sent values that `editable` does not have."""
 GONE_REASON = "disappeared at the source: what was sent stays"
 _NOTHING = object()
 
 
 class Prefer(StrEnum):
-    """Which side keeps its value where both changed."""
+    """The side whose value stays where both changed it."""
 
     TARGET = "target"
     SOURCE = "source"
 
 
 class Fate(Enum):
-    """What becomes of one value. The text is the kind of finding that it makes."""
+    """What becomes of one value. The text is the kind of its finding."""
 
     SEND = "differs"
     EDITED = "edited in target"
@@ -40,24 +40,24 @@ class Fate(Enum):
     CONFLICT = "conflict"
     """Both changed, and not alike."""
     GONE = "gone"
-    """The source has it no more, the target still has what was sent: nothing is ever deleted."""
+    """The source lost the value, the target still has what was sent: nothing is ever deleted."""
 
 
 def editable(run: Run) -> dict[str, str | bool | None]:
-    """What people can edit of a run; a tag without value is a value."""
+    """Name -> value of everything that people can edit of a run; a tag without a value counts as one."""
     texts = {"display name": run.display_name, "description": run.description}
     given = {name: text for name, text in texts.items() if text is not None}
     return {STATUS: run.status, HIDDEN: run.hidden, **given, **{f"tag {key}": value for key, value in run.tags.items()}}
 
 
 def fates(wanted: Run, found: Run, sent: Editable | None) -> dict[str, Fate]:
-    """By name, of all that differs between the source's run as planned and the target's.
+    """Name -> what becomes of each value that differs between the source's run as planned and the target's.
 
-    `sent` is what was sent last; None where nobody knows: then what the target has already is not overwritten.
+    `sent` are the values sent last; None where they are unknown: then the target's values are not overwritten.
     """
     ours, theirs = editable(wanted), editable(found)
-    told = {name: _fate(name, ours, theirs, sent) for name in {**ours, **theirs}}
-    return {name: fate for name, fate in told.items() if fate is not None}
+    by_name = {name: _fate(name, ours, theirs, sent) for name in {**ours, **theirs}}
+    return {name: fate for name, fate in by_name.items() if fate is not None}
 
 
 def _fate(name: str, wanted: Editable, found: Editable, sent: Editable | None) -> Fate | None:
@@ -77,14 +77,14 @@ def _fate(name: str, wanted: Editable, found: Editable, sent: Editable | None) -
     return Fate.SEND if theirs == before else Fate.CONFLICT
 
 
-def kept(told: Mapping[str, Fate], prefer: Prefer) -> frozenset[str]:
-    """Names whose value in the target stays."""
+def kept(by_name: Mapping[str, Fate], prefer: Prefer) -> frozenset[str]:
+    """The names of values that stay as they are in the target."""
     stay = {Fate.EDITED, Fate.GONE} | ({Fate.CONFLICT} if prefer is Prefer.TARGET else set())
-    return frozenset(name for name, fate in told.items() if fate in stay)
+    return frozenset(name for name, fate in by_name.items() if fate in stay)
 
 
 def without(run: Run, names: frozenset[str]) -> Run:
-    """The run without these values: what an update does not name, it leaves as it is."""
+    """The run without these values: an update leaves what it does not name as it is."""
     return replace(
         run,
         tags={key: value for key, value in run.tags.items() if f"tag {key}" not in names},
@@ -100,16 +100,16 @@ _UPDATED = tuple(field for field in CARRIED if field.name not in _STATE)
 
 
 def brings(update: Run, found: Run) -> bool:
-    """True where an update would change the target: what only the target has is no reason to send."""
+    """True where an update would change the target's run; values that only the target has do not count."""
     return any(finding.kind != "extra" for finding in compare_runs(update, found, fields=_UPDATED))
 
 
 def sent_now(
     wanted: Run, before: Editable | None, stay: frozenset[str], *, state: bool
 ) -> dict[str, str | bool | None]:
-    """What was sent last, after a write that left the values of `stay` as they were.
+    """The values sent last, after a write that left the values of `stay` as they were.
 
-    `state`: of status and archived, which are written last; else of all the other values.
+    `state`: only status and archived, which are written last; otherwise only the other values.
     """
     old = BEGUN if before is None else before
     sent = {name: value for name, value in editable(wanted).items() if name not in stay and (name in BEGUN) == state}

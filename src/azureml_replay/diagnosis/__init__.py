@@ -1,1 +1,1 @@
-"""What a migration would stumble over, looked for beforehand."""
+"""Looks beforehand for what would stand in the way of a migration."""

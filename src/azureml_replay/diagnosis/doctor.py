@@ -1,4 +1,4 @@
-"""Is everything there that a migration needs? Asked before the first run is carried, with what to do where not."""
+"""Examines, before the first run is carried, whether everything is there that a migration needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from azureml_replay.workspace.examined import Examined, Subject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What was seen, row by row."""
+    """The result of an examination, row by row."""
 
     rows: tuple[ProbeRow, ...]
     probe: Probe | None
@@ -24,7 +24,7 @@ class Diagnosis:
 
     @property
     def exit(self) -> Exit:
-        """What can be mended goes first: it may be why somebody did not answer."""
+        """The exit code. Something missing counts before something unreachable: it may be why nobody answered."""
         if any(row.outcome is Outcome.MISSING for row in self.rows):
             return Exit.USER
         return Exit.SERVICE if any(row.unreachable for row in self.rows) else Exit.OK
@@ -37,10 +37,10 @@ async def doctor(
     planned: frozenset[str] = frozenset(),
     progress: Progress = SILENT,
 ) -> Diagnosis:
-    """Examines what is given: reads both, writes one or two throw-away runs to the target and hides them.
+    """Examine what is given: read both workspaces, write one or two throw-away runs to the target and hide them.
 
     `planned` names experiments that a replay would write. Repeatable: every call writes throw-away runs of its own.
-    Raises nothing of a service: that is what the rows are for.
+    Errors of a service are not raised, but become rows.
     """
     rows: list[ProbeRow] = []
     reading = None
@@ -60,7 +60,7 @@ async def doctor(
 async def diagnosed(
     source: Subject | None, target: Subject | None, archive: Archive | None, progress: Progress = SILENT
 ) -> Diagnosis:
-    """As `doctor`, and kept in the archive: replay and verify then go by what this target was seen to do."""
+    """The result of `doctor`, kept in the archive: replay and verify then go by what this target was seen to do."""
     planned = frozenset(one.name for one in archive.experiments()) if archive else frozenset[str]()
     found = await doctor(source, target, planned=planned, progress=progress)
     if archive is None:
@@ -88,7 +88,7 @@ async def _read(subject: Subject, side: str, progress: Progress) -> tuple[Sheet,
 
 
 async def _enter(subject: Subject, sheet: Sheet) -> Examined | None:
-    """Login, workspace, data plane: each needs the one before."""
+    """Check login, workspace and data plane, each of which needs the one before; None where one fails."""
     found: list[Examined] = []
 
     async def login() -> Seen:

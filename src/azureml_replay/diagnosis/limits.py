@@ -1,4 +1,4 @@
-"""Which of the documented limits a target lifts: tried on a throw-away run of its own, one limit a request."""
+"""Tries which documented limits a target does not have: on a throw-away run of its own, one limit a request."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.target import Target
 
 FACTOR = 2
-"""How far beyond a limit is tried; what was kept is what may be relied upon, not more."""
+"""How many times a limit is tried; only as much as was kept may be relied upon."""
 
 
 @dataclass(slots=True)
 class LimitTrial:
-    """Writes one run; hides it at the end."""
+    """Writes one throw-away run and hides it at the end."""
 
     target: Target
 
     async def lifted(self) -> Mapping[str, int]:
-        """By the names of `Limits`: how much was kept. Raises Forbidden, Unavailable."""
+        """Name of a limit in `Limits` -> how much was kept. Raises Forbidden, Unavailable."""
         run = replace(throw_away_run(), error=None, status="Completed")
         await self.target.put_runs(EXPERIMENT, [run])
         kept: dict[str, int] = {}
@@ -54,7 +54,7 @@ class LimitTrial:
 
 
 def _grown(run: Run) -> Mapping[str, Run]:
-    """The run with one thing beyond each limit."""
+    """Name of a limit -> the run with something beyond that limit."""
     limits = DOCUMENTED
     long_key, long_value = "k" * FACTOR * limits.key, "v" * FACTOR * limits.value
     many = {f"k{at}": "v" for at in range(FACTOR * limits.tags)}
@@ -70,7 +70,7 @@ def _grown(run: Run) -> Mapping[str, Run]:
 
 
 def _same(wrote: Run, read: Run) -> bool:
-    """Beyond what the service adds."""
+    """True where the written values were read back; what the service adds does not count."""
     texts = (wrote.display_name, wrote.description) == (read.display_name, read.description)
     return texts and all(
         wanted.items() <= found.items()

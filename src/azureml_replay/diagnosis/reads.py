@@ -1,11 +1,12 @@
-"""The read side of `doctor`: what can be listed and read, and whether the service's lists agree."""
+"""The reads of `doctor`: what can be listed and read, and whether the service's lists agree."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from azureml_replay.counting import counted
 from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import Forbidden, NotFound
 from azureml_replay.model import Experiment, Run, RunId
@@ -13,18 +14,18 @@ from azureml_replay.workspace.examined import Examined, JobSeen, StoreSeen
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 
 JOBS = 200
-"""Of ARM's jobs are looked at: two pages, whatever the workspace holds."""
+"""Jobs of ARM that are looked at: two pages, whatever the workspace holds."""
 EXPERIMENTS = 5
 RUNS = 2_000
-"""Of one experiment: four pages. Beyond that its list is not held against ARM's."""
+"""Runs of one experiment that are looked at: four pages. A longer list is not compared with ARM's."""
 LOOKED_INTO = 20
-"""Runs that are looked into until one has what is looked for."""
+"""Runs at most that are searched for one that has what a probe needs."""
 NOTHING = Outcome.UNKNOWN
 
 
 @dataclass(slots=True)
 class ReadExamination:
-    """One side's. Reads only."""
+    """Examines one side by reading only."""
 
     sheet: Sheet
     workspace: Examined
@@ -35,7 +36,7 @@ class ReadExamination:
     """Experiments all of whose runs are in `runs`."""
 
     async def all(self) -> None:
-        """Every probe, in the order in which they build on each other."""
+        """Run every probe, in the order in which they build on each other."""
         check = self.sheet.check
         listed = await check("experiments", self._experiments)
         await check("jobs", self._jobs)
@@ -55,14 +56,14 @@ class ReadExamination:
         async for page in self.workspace.experiments():
             self.experiments.update((one.name, one) for one in page)
         archived = sum(one.archived is not None for one in self.experiments.values())
-        return Seen(f"{_count(self.experiments, 'experiment')}, {archived} archived")
+        return Seen(f"{counted(len(self.experiments), 'experiment')}, {archived} archived")
 
     async def _jobs(self) -> Seen:
         async for page in self.workspace.jobs_seen():
             self.jobs += page
             if len(self.jobs) >= JOBS:
                 return Seen(f"the first {len(self.jobs)} jobs of the job list were looked at")
-        return Seen(f"{_count(self.jobs, 'job')} in the job list")
+        return Seen(f"{counted(len(self.jobs), 'job')} in the job list")
 
     async def _runs(self) -> Seen:
         named = dict.fromkeys(job.experiment for job in self.jobs if job.experiment in self.experiments)
@@ -75,14 +76,17 @@ class ReadExamination:
             else:
                 self.whole.add(name)
             self.runs |= found
-        looked = f"{_count(self.runs, 'run')} in the first {min(EXPERIMENTS, len(self.experiments))} experiments"
+        first = counted(min(EXPERIMENTS, len(self.experiments)), "experiment")
+        looked = f"{counted(len(self.runs), 'run')} in the first {first}"
         return Seen(looked) if self.runs else Seen("no run to look at", NOTHING)
 
     def _archived_experiments(self) -> Seen:
         unlisted = sorted({job.experiment for job in self.jobs if job.experiment} - self.experiments.keys())
         if unlisted:
             todo = "extract finds those that have a listed job; restore an archived one that holds MLflow runs alone"
-            seen = f"the list leaves out {len(unlisted)} experiments of listed jobs, {unlisted[0]} among them"
+            seen = (
+                f"the list leaves out {counted(len(unlisted), 'experiment')} of listed jobs, {unlisted[0]} among them"
+            )
             return Seen(seen, Outcome.WARNING, todo)
         if any(one.archived for one in self.experiments.values()):
             return Seen("archived ones are listed")
@@ -106,14 +110,16 @@ class ReadExamination:
         return Seen(seen, Outcome.WARNING, "nothing: extract asks for each of them on its own")
 
     async def _children(self) -> Seen:
-        """The service's own `children` of a few runs, held against the list."""
+        """Compare the service's `children` of a few runs with the list of runs."""
         parents = dict.fromkeys(run.parent for run in self.runs.values() if run.parent)
         candidates = dict.fromkeys([*parents, *(job.name for job in self.jobs), *self.runs])
         found = 0
         for parent in islice((one for one in candidates if one in self.runs), LOOKED_INTO):
             absent = [child.id for child in await self._below(parent) if child.id not in self.runs]
             if absent and self.runs[parent].experiment in self.whole:
-                seen = f"the list leaves out {len(absent)} children of {parent}, {absent[0]} is one"
+                seen = (
+                    f"the list leaves out {counted(len(absent), 'child', 'children')} of {parent}, {absent[0]} is one"
+                )
                 return Seen(seen, Outcome.WARNING, "nothing: extract asks every run for its children")
             found += len(await self._below(parent))
             if found:
@@ -124,7 +130,7 @@ class ReadExamination:
         return [child async for page in self.workspace.children(parent) for child in page]
 
     async def _paging(self) -> Seen:
-        """The first runs again, two to a page."""
+        """List the first runs again, two to a page."""
         for name in sorted(self.whole):
             every = [run.id for run in self.runs.values() if run.experiment == name]
             if len(every) < 3:
@@ -152,7 +158,7 @@ class ReadExamination:
         for run in self._logging():
             for series in await self.workspace.series(run.id):
                 async for points in self.workspace.points(run.id, series):
-                    return Seen(f"{series.key.name} of {run.id}: {len(points)} rows and more can be read")
+                    return Seen(f"{series.key.name} of {run.id}: {counted(len(points), 'row')} and more can be read")
         return Seen("no run with metrics to look at", NOTHING)
 
     async def _metric_names(self) -> Seen:
@@ -168,7 +174,7 @@ class ReadExamination:
             compared += len(named)
         if not compared:
             return Seen("no run with metrics to look at", NOTHING)
-        return Seen(f"{compared} metrics are known to both doors")
+        return Seen(f"{counted(compared, 'metric name')} compared: MLflow and the metric service list the same")
 
     async def _of_mlflow(self, run: RunId) -> Sequence[str]:
         try:
@@ -181,7 +187,7 @@ class ReadExamination:
             try:
                 async for page in self.workspace.artifacts(run):
                     if page:
-                        return Seen(f"{len(page)} files of {run.id} and more are listed")
+                        return Seen(f"{counted(len(page), 'file')} of {run.id} and more are listed")
             except NotFound:
                 continue  # a run that never wrote a file is unknown to the index
         return Seen("no run with files to look at", NOTHING)
@@ -194,7 +200,7 @@ class ReadExamination:
         async def listed() -> Seen:
             async for page in self.workspace.datastores():
                 stores.extend(page)
-            return Seen(f"{len(stores)} datastores")
+            return Seen(counted(len(stores), "datastore"))
 
         if not await self.sheet.check("datastores", listed):
             return
@@ -230,7 +236,7 @@ class ReadExamination:
 
     async def _stored_files(self) -> Seen:
         async for page in self.workspace.stored_of_all():
-            return Seen(f"{len(page)} files of runs and more" if page else "no files of runs yet")
+            return Seen(f"{counted(len(page), 'file')} of runs and more are listed" if page else "no files of runs yet")
         return Seen("no files of runs yet")
 
     async def _signing(self) -> Seen:
@@ -239,7 +245,3 @@ class ReadExamination:
                 await self.workspace.readable_url(file.location)
                 return Seen("a file can be signed for another account")
         return Seen("no file to sign", NOTHING)
-
-
-def _count(items: Sized, one: str) -> str:
-    return f"{len(items):,} {one if len(items) == 1 else one + 's'}"

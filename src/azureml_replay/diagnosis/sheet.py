@@ -1,4 +1,4 @@
-"""What `doctor` writes down, and what it needs of a workspace beside `Target`. `azure/examined.py` implements that."""
+"""The rows that `doctor` writes, and what it asks; `azure/examined.py` implements the questions."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ PROBES = {
     "batch sizes": "1,000 rows, 100 runs in a request",
     "limits": "what the target takes beyond the documented limits",
 }
-"""Name -> what it asks. `docs/concepts/assumptions.md` says which assumption each of them tests."""
+"""Name of a probe -> what it asks. `docs/concepts/assumptions.md` says which assumption each of them tests."""
 
 
 class Outcome(StrEnum):
-    """What a probe came to."""
+    """The outcome of a probe."""
 
     OK = "ok"
     WARNING = "warning"
-    """Works, with a loss or a detour that the text names."""
+    """It works, with a loss or a detour that the text names."""
     MISSING = "missing"
     """Somebody has to mend it first."""
     UNKNOWN = "unknown"
@@ -73,30 +73,30 @@ class ProbeRow:
     side: str
     """`source` or `target`."""
     probe: str
-    """Of `PROBES`."""
+    """A name in `PROBES`."""
     outcome: Outcome
     seen: str
     todo: str = ""
-    """For whatever is not fine; may be a command."""
+    """What to do where the outcome is not OK; may be a command."""
     unreachable: bool = False
-    """Nobody answered."""
+    """True where nobody answered."""
 
 
 @dataclass(slots=True)
 class Sheet:
-    """The rows of one side, as they are written."""
+    """The rows of one side, collected as they are written."""
 
     side: str
     subject: Subject
     rows: list[ProbeRow] = field(default_factory=list)
 
     def note(self, probe: str, seen: Seen) -> None:
-        """Writes one row."""
+        """Write one row."""
         assert probe in PROBES, probe  # noqa: S101 - a probe that no document explains
         self.rows.append(ProbeRow(side=self.side, probe=probe, outcome=seen.outcome, seen=seen.text, todo=seen.todo))
 
     async def check(self, probe: str, ask: Callable[[], Awaitable[Seen]], store: StoreSeen | None = None) -> bool:
-        """Asks and writes the row, whatever comes. False where it is missing or nobody answered."""
+        """Ask, and write the row whatever comes. False where something is missing or nobody answered."""
         try:
             seen = await ask()
         except Unavailable as error:
@@ -118,7 +118,7 @@ class Sheet:
         return seen.outcome is not Outcome.MISSING
 
     def forbidden(self, error: Forbidden, outcome: Outcome = Outcome.MISSING, store: StoreSeen | None = None) -> Seen:
-        """The right that lacks, and the command that grants a role with it."""
+        """What to write of a missing right: the right, and the command that grants a role with it."""
         about = f"{store.name}: " if store else ""
         if error.remedy is None:
             return Seen(f"{about}{error}", outcome, "ask for access")

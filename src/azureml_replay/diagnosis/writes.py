@@ -1,4 +1,4 @@
-"""The write side of `doctor`: the throw-away run of `probe.py`, and what only a thorough examination asks of it."""
+"""The writes of `doctor`: the throw-away run of `probe.py`, and what only a thorough examination tries on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLANNED = "nothing: it becomes a planned omission of every run that has one"
 
 @dataclass(slots=True)
 class WriteExamination:
-    """The target's. Everything that it writes lies in the experiment `azureml-replay-probe` and is hidden."""
+    """Examines a target by writing; everything is written into the experiment `azureml-replay-probe` and hidden."""
 
     sheet: Sheet
     target: Examined
@@ -36,7 +36,7 @@ class WriteExamination:
         self.thrown = ThrowAway(self.target)
 
     async def all(self) -> Probe | None:
-        """None where no run could be made, or what it holds could not be read."""
+        """Run every probe; what the target keeps, None where no run could be made or read back."""
         before = await names_held(self.target, self.planned)
         steps: tuple[tuple[str, Callable[[], Awaitable[Seen]]], ...] = (
             ("points", self._points),
@@ -71,7 +71,7 @@ class WriteExamination:
         return Seen("a file was taken")
 
     async def _batch_sizes(self) -> Seen:
-        """Of several series, none of which the throw-away run is held against."""
+        """Send as many rows as one request may have, of series that the throw-away run is not checked for."""
         names = [f"batch{at}" for at in range(ROWS_PER_REQUEST // ROWS_PER_SERIES_AND_REQUEST)]
         rows = [(step, ROWS.times[0], (0.0,)) for step in range(ROWS_PER_SERIES_AND_REQUEST)]
         batch = [Points.of(Series(key=SeriesKey(name), columns=((name, "Double"),)), rows) for name in names]
@@ -142,7 +142,7 @@ class WriteExamination:
         return Seen(f"keeps all of: id, status, points, files, {', '.join(OPTIONAL).replace('_', ' ')}")
 
     async def _repeated_points(self) -> Seen:
-        """The run has ended by now; the same rows, under the same metric ids."""
+        """Send the same rows again, under the same metric ids, to the run that has ended by now."""
         run = self.thrown.run.id
         modified = await self._modified()
         try:
@@ -161,7 +161,7 @@ class WriteExamination:
         return found and found.run.modified
 
     async def _archived_experiments(self) -> Seen:
-        """Archives the probe's own experiment for a moment."""
+        """Archive the probe's own experiment for a moment."""
         await self.target.put_experiment(Experiment(id="", name=EXPERIMENT, archived=self.thrown.run.end))
         try:
             listed = {one.name async for page in self.target.experiments() for one in page}

@@ -1,4 +1,4 @@
-"""Files that the target can reach where they lie: registered there, not copied (`--attach`)."""
+"""Registers files at the place where they are, instead of copying them, if the target can reach it (`--attach`)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from azureml_replay.workspace.target import Target
 
 
 async def attached(target: Target, step: Step, path: str, artifact: Artifact) -> bool:
-    """True where the target's index now leads to the very blob that the source's leads to. Repeatable.
+    """Register a file; True where the target's index now leads to the same blob as the source's. Repeatable.
 
-    That its datastore of that name is the same container shows the blob: path, size and ETag, which storage makes anew
-    with every write to it. Raises Unavailable.
+    The datastores of that name are the same container where path, size and ETag of the blob are equal: storage makes a
+    new ETag with every write. Raises Unavailable.
     """
     place, stored = artifact.location, artifact.stored
-    own = target.place(step.run.id, path).datastore  # of the same name in the source, and another place
+    own = target.place(step.run.id, path).datastore  # the source has one of this name, at another place
     if place.datastore == own or not artifact.indexed or stored is None or step.lender is not None:
         return False
     try:
@@ -28,7 +28,7 @@ async def attached(target: Target, step: Step, path: str, artifact: Artifact) ->
 
 
 async def _leads_there(target: Target, step: Step, path: str, place: Location) -> bool:
-    """Where the path is taken: an entry of an earlier call that leads to this place is as good."""
+    """True where the path is taken by an entry that leads to this place, as one of an earlier call does."""
     async for page in target.artifacts(step.run):
         for artifact in page:
             if artifact.path == path:

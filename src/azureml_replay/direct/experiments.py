@@ -1,4 +1,4 @@
-"""Experiments on their way into a target: name, description, tags, and at last whether they are archived."""
+"""Sends experiments: name, description, tags, and at last whether they are archived."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from azureml_replay.workspace.target import Target
 async def send_experiments(
     archive: Archive, ledger: TargetLedger, target: Target, selection: Selection, *, existing: frozenset[str]
 ) -> None:
-    """Repeatable. An experiment that the target had before us keeps its own description, tags and state."""
+    """Send the experiments. Repeatable. One that the target had before us keeps its description, tags and state."""
     for experiment in planned_experiments(archive, selection):
         item, digest = ExperimentItem(experiment.name), of_experiment(experiment)
         if ledger.has_sent(OWNER, item, digest):

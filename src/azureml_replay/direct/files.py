@@ -1,4 +1,4 @@
-"""Files of one run on their way into a target: copied from storage to storage, with receipts."""
+"""Sends the files of one run: copied from storage to storage, with receipts."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from azureml_replay.workspace.target import Refused, Target
 
 @dataclass(frozen=True, slots=True)
 class FilesSent:
-    """What one call did."""
+    """How much one call sent."""
 
     files: int
     bytes: int
 
 
 Sending = Mapping[str, tuple[PutFile, Payload]]
-"""By path in the target: the file, and what its receipt will say of it."""
+"""Path in the target -> the file, and what its receipt will say of it."""
 
 
 @dataclass(slots=True)
 class FileSender:
-    """Brings the files of one run at a time."""
+    """Sends the files of one run at a time."""
 
     archive: Archive
     ledger: TargetLedger
@@ -48,12 +48,12 @@ class FileSender:
     progress: Progress
     prefer: Prefer = Prefer.TARGET
     attach: bool = False
-    """What lies in a datastore that the target has too stays there, and is registered."""
+    """Files in a datastore that the target has too are registered there, not copied."""
     kept: dict[RunId, list[str]] = field(default_factory=dict)
-    """By run: files that changed on both sides, where the target's stayed."""
+    """Run -> files that changed on both sides, of which the target's stayed."""
 
     async def send(self, step: Step) -> FilesSent:
-        """Every planned file whose receipt lacks or names other content.
+        """Send every planned file that has no receipt, or one of other content.
 
         Repeatable. Raises Rejected, Unavailable, IntegrityError.
         """
@@ -66,12 +66,14 @@ class FileSender:
             for file in made_files(self.archive, step)
             if not _is(receipts.get(FileItem(file.path)), _payload_of(file))
         ]
-        # Ours go with the first of the source's: 1.0 requests for entries a run, not 1.28 (benchmarks/verbs.py, small).
+        # Made files go with the source's first: 1.0 requests for entries a run, not 1.28 (benchmarks/verbs.py, small).
         rest: Sending = {file.path: (file, _payload_of(file)) for file in made}
         while (batch := dict(islice(left, FILES_PER_REQUEST - len(rest)))) or rest:
             there = await self._attached(step, batch) if self.attach else {}
             batch = {path: one for path, one in batch.items() if path not in there}
-            going = {path: one for path, one in batch.items() if not await self._stays(step, path, one, receipts)}
+            going = {
+                path: one for path, one in batch.items() if not await self._keeps_theirs(step, path, one, receipts)
+            }
             files += len(there)
             for artifact in await self._bring(step, going, rest):
                 files += 1
@@ -80,13 +82,13 @@ class FileSender:
         return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made))
 
     def _carried(self, step: Step) -> Iterator[tuple[str, Artifact]]:
-        """By path in the target: what is to be sent of the source's files, as the archive knows them now."""
+        """Path in the target and file, of the source's files that are to be sent, as the archive knows them now."""
         for one in step.planned_files(self.archive) if step.files else ():
             if one.artifact and one.omission is None:
                 yield one.path, one.artifact
 
     async def _attached(self, step: Step, batch: Mapping[str, Artifact]) -> dict[str, StoredFile]:
-        """Those of which no byte has to move; with their receipts."""
+        """Attach the files that can be, and write their receipts; path -> file."""
         there: dict[str, StoredFile] = {}
         for path, artifact in batch.items():
             if artifact.stored is not None and await attached(self.target, step, path, artifact):
@@ -97,8 +99,8 @@ class FileSender:
         self.progress.done("files sent", len(there))
         return there
 
-    async def _stays(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[Item, Receipt]) -> bool:
-        """True where the target's file is neither what was sent last nor what the source has now (sync.py)."""
+    async def _keeps_theirs(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[Item, Receipt]) -> bool:
+        """True where the target's file is neither what was sent last nor what the source has now (three_way.py)."""
         receipt, sent = receipts.get(FileItem(path)), self.ledger.sent_file(step.source, path)
         if self.prefer is Prefer.SOURCE or receipt is None or receipt.state is not State.SENT or sent is None:
             return False
@@ -109,7 +111,7 @@ class FileSender:
         return True
 
     async def _bring(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> list[Artifact]:
-        """What went; a file that is another now is begun anew, one that is gone is left to the archive's omissions."""
+        """Send files; those that went. A file that changed is begun anew, one that is gone is left to the omissions."""
         sent: list[Artifact] = []
         for _ in range(TAKEN_AGAIN):
             refused = await self._copy(step, batch, made)
@@ -122,7 +124,7 @@ class FileSender:
         raise Rejected(f"file {next(iter(batch), '')} of run {step.source} changes all the time")
 
     async def _copy(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> set[str]:
-        """One request for write URLs, then one copy a file. Answers what the source has no more as it was listed."""
+        """Ask for write URLs once, then copy each file. Answers the paths that the source has no more as listed."""
         if not batch and not made:
             return set()
         files: dict[str, tuple[PutFile, Payload]] = dict(made)
@@ -136,7 +138,7 @@ class FileSender:
         return set(refused)
 
     async def _put(self, step: Step, files: Sending) -> dict[str, Refused]:
-        """What was refused because of the source's file; raises for everything else."""
+        """Put files; path -> refusal because of the source's file. Raises for every other refusal."""
         items = {FileItem(path): payload for path, (_, payload) in files.items()}
         self.ledger.mark(step.source, items, State.SENDING, durable=False)
         home, run = (step.lender.experiment, step.lender.there) if step.lender else (step.run.experiment, step.run.id)

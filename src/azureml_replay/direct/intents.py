@@ -1,4 +1,4 @@
-"""Intents to send rows of metrics, on the disk before the wire: after a kill they say what to ask the target about."""
+"""Writes intents to send rows of metrics to the disk before sending: after a kill the target is asked about them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from azureml_replay.model import RunId
 
 @dataclass(slots=True)
 class Intents:
-    """Intents of runs that are sent side by side: those that come while the disk is waited for go down together."""
+    """Intents of runs that are sent side by side: those that come while the disk is waited for are written together."""
 
     archive: Archive
     ledger: TargetLedger
     waiting: dict[tuple[RunId, Item], Payload] = field(default_factory=dict)
     ahead: set[tuple[RunId, Item]] = field(default_factory=set)
-    """On the disk, and not sent by this process yet: the target need not be asked."""
+    """Intents on the disk whose rows this process has not sent yet: the target need not be asked about them."""
 
     def mark_ahead(self, runs: Iterable[RunId]) -> None:
-        """Those of runs whose rows are one chunk, of which nothing was ever sent, in one wait for the disk.
+        """Write intents of runs with one chunk, of which nothing was ever sent, in one wait for the disk. Repeatable.
 
-        Of a run of many chunks all would be unsettled after a kill, where a few were begun: those go down as they come.
+        A run of many chunks is left out: after a kill all of them would be doubtful, where only a few were begun.
         """
         items: dict[tuple[RunId, Item], Payload] = {
             (run, ChunkItem(seq)): payload
@@ -39,7 +39,7 @@ class Intents:
             self.ahead.update(items)
 
     async def mark(self, run: RunId, items: Mapping[ChunkItem, Payload]) -> None:
-        """On the disk when this returns."""
+        """Write the intents of one run; on the disk when this returns. Repeatable."""
         due: dict[tuple[RunId, Item], Payload] = {
             (run, item): payload for item, payload in items.items() if (run, item) not in self.ahead
         }
@@ -47,7 +47,7 @@ class Intents:
         if not due:
             return
         self.waiting.update(due)
-        await asyncio.sleep(0)  # whoever is ready too adds theirs first
+        await asyncio.sleep(0)  # other runs that are ready add theirs first
         if due.keys() & self.waiting.keys():
             self.ledger.mark_sending(self.waiting)
             self.waiting.clear()

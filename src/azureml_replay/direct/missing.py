@@ -1,4 +1,4 @@
-"""Which rows of a run a target lacks: asked where it is not known what arrived."""
+"""Asks a target which rows of a run it lacks, where it is not known what arrived."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from azureml_replay.workspace.target import Target
 
 @dataclass(frozen=True, slots=True)
 class MissingPoints:
-    """Asks about one run. Repeatable."""
+    """Asks about one run. All methods only read."""
 
     archive: Archive
     ledger: TargetLedger
@@ -28,8 +28,8 @@ class MissingPoints:
     async def untouched(self, seqs: Sequence[int]) -> set[int]:
         """Chunks none of whose rows arrived, as no row of the target lies within their times.
 
-        Every series is read once. One chunk after the other, a million rows that stopped halfway would take 25,000
-        pages; so it is 500 and those of the chunks that were begun.
+        Every series is read once. Reading it for each chunk, a million rows that stopped halfway would take 25,000
+        pages; this way it is 500, and those of the chunks that were begun.
         """
         await self.target.settle(self.step.run.id)
         spans: dict[SeriesKey, list[_Span]] = {}
@@ -46,7 +46,7 @@ class MissingPoints:
         return set(seqs) - touched
 
     async def of(self, seq: int) -> list[Points]:
-        """What of a chunk the target does not hold. Holds one chunk's rows, however long the series is."""
+        """The rows of a chunk that the target lacks. Memory holds one chunk's rows, however long the series is."""
         await self.target.settle(self.step.run.id)
         missing = Missing(self._pieces(seq))
         for piece in self._sent_before(seq):
@@ -57,7 +57,7 @@ class MissingPoints:
         return list(missing.rows())
 
     def _sent_before(self, seq: int) -> Iterator[Points]:
-        """Rows of other chunks that are in the target already: equal rows there are theirs, not this chunk's."""
+        """Rows of other chunks that were sent: equal rows in the target are theirs, not this chunk's."""
         run = self.step.source
         receipts = self.ledger.receipts(run)
         for other, payload in self.archive.chunk_payloads(run).items():
@@ -79,7 +79,7 @@ class MissingPoints:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """The times of a chunk's rows of one series."""
+    """The times of a chunk's rows of one series: the first and the last, in ticks."""
 
     seq: int
     first: int
@@ -91,11 +91,11 @@ class _Span:
         return cls(seq, min(times, default=0), max(times, default=0))
 
     def holds_any(self, times: Sequence[int]) -> bool:
-        """Of times that are sorted."""
+        """True where one of the sorted `times` lies within the span."""
         at = bisect_left(times, self.first)
         return at < len(times) and times[at] <= self.last
 
 
 def _time(ticks: int | None) -> int:
-    """A row without one lies before all others."""
+    """A row's ticks; a row without a time counts as before all others."""
     return -1 if ticks is None else ticks

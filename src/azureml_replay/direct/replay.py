@@ -1,8 +1,8 @@
 """Steps -> workspace, recording receipts (direct mode).
 
 Steps go in windows: ask which ids are taken, create parents first, then points and files run by run, then endings.
-A receipt is written before the wire (`sending`) and after the answer (`sent`); a run that was killed in between is
-asked about, never guessed about. Everything but appended points may be repeated.
+A receipt is written before an item is sent (`sending`) and after the answer (`sent`). After a kill in between the
+target is asked, never guessed about. Everything but appended points may be repeated.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from azureml_replay.archive.reading import RUNS_TOGETHER
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.counting import counted
 from azureml_replay.direct.experiments import send_experiments
 from azureml_replay.direct.files import FileSender
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
-from azureml_replay.errors import Remedy, ServiceError, told_once
+from azureml_replay.errors import Remedy, ServiceError, remedy_lines
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
 from azureml_replay.planning import lineage
@@ -42,9 +43,9 @@ from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 WINDOW = 1_000
-"""Steps held at once: about 5 KB each, so 5 MB."""
+"""Steps in memory at once: about 5 KB each, so 5 MB."""
 INTENDED_AHEAD = 25
-"""Runs whose intents are written together."""
+"""Runs whose intents are written to the disk together."""
 
 
 class OnConflict(Enum):
@@ -52,44 +53,44 @@ class OnConflict(Enum):
 
     FAIL = "fail"
     SKIP = "skip"
-    """Left alone, as `FAIL` does, and no failure of the command."""
+    """The unit is left alone, as with `FAIL`, and the command does not fail."""
     RENAME = "rename"
-    """Its runs get new ids."""
+    """The unit's runs get new ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayOptions:
-    """How the histories are to arrive, and what to do where something stands in the way."""
+    """How runs are to arrive, and what to do where something stands in the way."""
 
     files: FileChoice = ALL_FILES
-    """Which files go along."""
+    """Which of the source's files are carried."""
     keep_run_type: bool = False
     """New runs are written with the type that they have in the source, not with a neutral one."""
     new_ids: bool = False
     """Every run gets a new id, the same one each time; the archive keeps the map."""
     on_conflict: OnConflict = OnConflict.FAIL
     prefer: Prefer = Prefer.TARGET
-    """Whose value stays where both sides changed it."""
+    """The side whose value stays where both changed it."""
     attach: bool = False
-    """Files of other datastores are registered where they lie, so far as the target reaches the same place."""
+    """Files in other datastores are registered where they are, so far as the target reaches the same place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """What one call did; all zero where everything had arrived before."""
+    """What one call sent; all zero where everything had arrived before."""
 
     runs: int
-    """Created or brought up to date now."""
+    """Runs created or brought up to date now."""
     points: int
     files: int
     bytes: int
     conflicts: tuple[RunId, ...]
-    """Taken ids. Their units were not touched."""
+    """Ids that are taken; the units they are in were not touched."""
     kept: tuple[tuple[RunId, str], ...]
-    """Run and value that changed in the source and in the target: the target's stayed."""
+    """Run and name of each value that changed in source and target, where the target's stayed."""
     failed: tuple[tuple[RunId, str], ...]
     remedies: tuple[str, ...] = ()
-    """What would let through the requests for which runs failed, each once."""
+    """What would let the requests through for which runs failed, each once."""
 
 
 async def replay(
@@ -102,7 +103,7 @@ async def replay(
     width: int = 32,
     progress: Progress = SILENT,
 ) -> Replayed:
-    """Bring what the target lacks. May be killed and repeated at any moment: nothing is lost, nothing is twice.
+    """Send what the target lacks. May be killed and repeated at any moment: nothing is lost, nothing is sent twice.
 
     `width` bounds how many runs are worked on at once. Without `source` all bytes come from the archive. Raises
     UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file. A run that
@@ -116,9 +117,8 @@ async def replay(
         for root in planned_units(archive, selection):
             _rename(archive, ledger, root)
     if older := ledger.incomparable():
-        progress.say(
-            f"an older version of this tool sent {older:,} of the runs: the target is asked once what it holds of them"
-        )
+        sent = counted(older, "run")
+        progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
     progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     points = PointSender(archive, ledger, target, progress, Intents(archive, ledger))
@@ -126,7 +126,7 @@ async def replay(
     steps = plan(archive, selection, options.files, profile)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(replaying.reused.ready(window))
-        del window  # or two are held while the next one is made: 10 MB
+        del window  # otherwise two are in memory while the next one is made: 10 MB
     steps = replaying.reused.rest(options.files, profile)
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
@@ -136,7 +136,7 @@ async def replay(
 
 
 def _rename(archive: Archive, ledger: TargetLedger, root: RunId) -> None:
-    """New ids for the runs of a unit that have not gone out under their own."""
+    """Give new ids to the runs of a unit that were not sent under their own. Repeatable."""
     unsent = [run.id for run in archive.unit(root) if ledger.receipt(run.id, RunItem.CREATE) is None]
     ledger.bind({run: new_id(archive.source, run, ledger.target) for run in unsent})
 
@@ -156,13 +156,13 @@ class _Replaying:
     files_sent: int = 0
     bytes_sent: int = 0
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
-    """Unit -> the id in it that is taken."""
+    """Unit -> the id among its runs that is taken."""
     failed: dict[RunId, str] = field(default_factory=dict)
     remedies: list[Remedy | None] = field(default_factory=list)
     absent: RunId | None = None
-    """A unit that goes on beyond its window: the target held none of its ids when all were asked about."""
+    """A unit that continues in the next window, none of whose ids the target held when all were asked about."""
     planned_before: int = 0
-    """How many of the coming steps may have been planned before their runs, or those that they name, got new ids."""
+    """Number of coming steps that may have been planned before their runs, or runs they name, got new ids."""
     runs: RunSender = field(init=False)
     reused: WaitingSteps = field(init=False)
 
@@ -179,20 +179,20 @@ class _Replaying:
             conflicts=tuple(self.conflicts.values()),
             kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
             failed=tuple(self.failed.items()),
-            remedies=told_once(self.remedies),
+            remedies=remedy_lines(self.remedies),
         )
 
     def _kept(self, run: RunId) -> Sequence[str]:
         return sorted(self.runs.kept.get(run, ())) + sorted(self.files.kept.get(run, ()))
 
     def may_come(self, run: RunId) -> bool:
-        """Not there now, and a later call may bring it: it failed, or another run has its id."""
+        """True for a run that is not in the target, but that a later call may bring: it failed, or its id is taken."""
         if self.options.on_conflict is OnConflict.SKIP:
             return run in self.failed
         return run in self.failed or self.archive.unit_of(run) in self.conflicts
 
     async def send(self, window: Sequence[Step]) -> None:
-        """One window: ids, runs, contents, endings."""
+        """Send one window: ids, runs, contents, endings."""
         window = self._by_new_ids(window)
         steps = [step for step in window if not self._is_whole(step)]
         self.progress.done("runs replayed", len(window) - len(steps))
@@ -227,10 +227,10 @@ class _Replaying:
     # Ids
 
     async def _check_ids(self, steps: Sequence[Step], last: RunId) -> None:
-        """Which of our ids does the target hold? One that is not ours stops its unit before anything is written.
+        """Ask which of our ids the target holds. A run that is not ours stops its unit before anything is written.
 
-        The window's last unit may go on beyond it: all its ids are asked about now, and once. Asked in each of its
-        windows, a family of 100,000 runs would take 50,000 requests.
+        The window's last unit may continue in the next one: all its ids are asked about now, once. Asked again in each
+        of its windows, a family of 100,000 runs would take 50,000 requests.
         """
         self.runs.known.clear()
         before, self.absent = self.absent, None
@@ -257,7 +257,7 @@ class _Replaying:
                 self.progress.say(f"id {there} of job {units[run]} is taken by a run that is not ours")
 
     async def _renamed(self, steps: Sequence[Step], last: RunId) -> list[Step]:
-        """The same steps, under new ids where their unit had a conflict; asked about once more."""
+        """The steps under new ids where their unit had a conflict, checked once more."""
         units = list(self.conflicts)
         self.conflicts.clear()
         self.absent = None
@@ -269,7 +269,7 @@ class _Replaying:
         return steps
 
     def _by_new_ids(self, window: Sequence[Step]) -> Sequence[Step]:
-        """The window; its first steps were read together with those before them, under the ids of that moment."""
+        """The window, its first steps planned anew: they were read with earlier ones, under the ids of that moment."""
         before, self.planned_before = self.planned_before, max(0, self.planned_before - len(window))
         return [*map(self._again, window[:before]), *window[before:]] if before else window
 
@@ -283,7 +283,7 @@ class _Replaying:
             if step.run.parent and self.ledger.source_id(step.run.parent) in self.failed:
                 self._fail(step.source, f"its parent {step.run.parent} failed")
             elif step.lender and self.may_come(step.lender.source):
-                self._fail(step.source, f"it shows the files of {step.lender.source}, which is not there yet")
+                self._fail(step.source, f"the run {step.lender.source}, whose files it shows, is not there yet")
         await self.runs.create(self._sound(batch))
 
     async def _finish(self, batch: Sequence[Step]) -> None:
@@ -295,10 +295,10 @@ class _Replaying:
     # Contents
 
     def _intended(self, steps: Iterable[Step]) -> Iterator[Step]:
-        """The steps; before each handful the intents to send its points, or waiting for the disk is a replay's pace.
+        """The steps; the intents to send points are written for many runs at a time, before they are needed.
 
-        At 5.6 ms a wait it was 1.3 s of the 4.7 that 300 runs took. A replay that is killed may leave intents of so
-        many runs: they are asked about.
+        One by one, waiting for the disk (5.6 ms each) took 1.3 s of the 4.7 s of 300 runs. A replay that is killed
+        may leave intents of so many runs: the target is asked about them.
         """
         waiting = iter(steps)
         while batch := list(islice(waiting, INTENDED_AHEAD)):
@@ -306,7 +306,7 @@ class _Replaying:
             yield from batch
 
     async def _fill(self, step: Step) -> None:
-        """Points, then files, of one run: the per-run boundary."""
+        """Send points, then files, of one run; an error fails this run only."""
         try:
             points = await self.points.send(step, ask=step.source not in self.runs.created)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
@@ -323,7 +323,7 @@ class _Replaying:
 
 
 def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:
-    """Of one experiment each, as the service's batches are."""
+    """The steps in batches of one experiment each, as the service's requests are."""
     by_experiment: dict[str, list[Step]] = {}
     for step in steps:
         by_experiment.setdefault(step.run.experiment, []).append(step)

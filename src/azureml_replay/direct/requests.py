@@ -1,7 +1,7 @@
-"""Which rows of a run go into which request: as few requests as there can be, from four places at a time (pure).
+"""Divides the rows of a run into as few requests as possible, taken from four places at a time (pure).
 
-The service takes 250 rows of a series and 1,000 in all. Sent series by series, long ones would take four times the
-requests that they need; taken from all series at once, every chunk of the archive would be open.
+A request takes 250 rows of a series and 1,000 in all. Sent series by series, long ones would take four times as many
+requests; taken from all series at once, every chunk of the archive would be open.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AN
 
 
 def requests(lengths: Sequence[int]) -> Iterator[list[Share]]:
-    """For each request what it takes of series of these lengths: each at most once, and in the order of its rows.
+    """The shares of each request in series of these lengths: each at most once a request, in the order of its rows.
 
     The number of requests n is the larger of rows / 1,000 and the longest / 250, rounded up. McNaughton's rule reaches
-    it: all rows in one line, cut into lanes of 250 n rows; each request takes the next 250 of every lane. A series that
-    goes on in the next lane has its end at the end of the one and its beginning at the beginning of the other: as none
-    is longer than a lane, the two never meet.
+    it: all rows in one line are cut into lanes of 250 n rows; each request takes the next 250 of every lane. A series
+    that continues in the next lane is at the end of the one and at the beginning of the other: as none is longer than a
+    lane, the two never meet in a request.
     """
     count = max(
         -(-sum(lengths) // ROWS_PER_REQUEST),
@@ -45,7 +45,7 @@ def _lanes(lengths: Sequence[int], rows_of_lane: int) -> list[list[Share]]:
 
 
 def _handfuls(lane: Sequence[Share]) -> Iterator[list[Share]]:
-    """A lane, 250 rows at a time."""
+    """The shares of a lane, 250 rows at a time."""
     handful: list[Share] = []
     room = ROWS_PER_SERIES_AND_REQUEST
     for at, start, stop in lane:
@@ -63,7 +63,7 @@ def _handfuls(lane: Sequence[Share]) -> Iterator[list[Share]]:
 
 
 def _joined(shares: Sequence[Share]) -> Iterator[Share]:
-    """A series whose beginning and end are in one request is one share."""
+    """The shares of a request, where beginning and end of one series become one share."""
     waiting: Share | None = None
     for share in shares:
         if waiting and waiting[0] == share[0] and waiting[2] == share[1]:

@@ -1,4 +1,4 @@
-"""Reused steps wait for the run whose files and points they show: it may be older, and jobs go newest first."""
+"""Lets reused steps wait for the run whose files and points they show: jobs go newest first, and that may be older."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from azureml_replay.workspace.profile import TargetProfile
 
 @dataclass(slots=True)
 class WaitingSteps:
-    """The steps of one replay that came before their lenders, and what is below them."""
+    """The steps of one replay that came before their lenders, and the steps below them."""
 
     archive: Archive
     ledger: TargetLedger
     may_come: Callable[[RunId], bool]
-    """Whether a run that is not in the target now may be brought there by a later call."""
+    """True for a run that is not in the target now, but that a later call may bring."""
     waiting: dict[RunId, set[RunId]] = field(default_factory=dict)
-    """By unit."""
+    """Unit -> its waiting runs."""
 
     def ready(self, steps: Sequence[Step]) -> list[Step]:
-        """Those that may go; the others are remembered."""
+        """The steps that can be sent now; the others are remembered."""
         return [step for step in steps if not self._waits(step)]
 
     def rest(self, files: FileChoice, profile: TargetProfile) -> Iterator[Step]:
-        """Those remembered, planned anew once all others went: parents first, lenders under the ids they have now."""
+        """The remembered steps, planned anew once all others were sent: parents first, under their lenders' new ids."""
         for unit, runs in self.waiting.items():
             steps = plan_unit(self.archive, unit, files, profile)
             yield from (self.without_absent(step) for step in steps if step.source in runs)
 
     def without_absent(self, step: Step) -> Step:
-        """The step; where its lender is not in the target, nor may come later, it goes without."""
+        """The step, without its lender where that is not in the target and cannot come later."""
         if step.lender is None or self._is_there(step.lender.source) or self.may_come(step.lender.source):
             return step
         return without_lender(step)

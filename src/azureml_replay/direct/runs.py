@@ -1,7 +1,7 @@
-"""Runs on their way into a target: created, brought up to date, ended; with receipts and the values that were sent.
+"""Sends runs: creates them, brings them up to date, ends them; keeps receipts and the values that were sent.
 
-A run that the target holds already is compared three ways before anything is sent (sync.py), so that what people
-edited there since stays.
+A run that the target holds already is compared three ways before anything is sent (three_way.py), so that edits made
+there since stay.
 """
 
 from __future__ import annotations
@@ -34,47 +34,47 @@ from azureml_replay.workspace.target import Outcome, Refused, Target
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """How one run gets from where the target has it to where it should be."""
+    """What has to be sent so that a run of the target ends as it should."""
 
     tell: Run | None
-    """With its end; None where the target needs none of it."""
+    """The run with its end to be sent; None where the target has it already."""
     hidden: bool | None
-    """What to turn `hidden` into, None where it stays."""
+    """The value that `hidden` is to get; None where it stays as it is."""
     stay: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
 class RunSender:
-    """Writes runs of one experiment at a time. Everything here is repeatable."""
+    """Sends runs of one experiment at a time. All methods are repeatable."""
 
     ledger: TargetLedger
     target: Target
     prefer: Prefer
     fail: Callable[[RunId, str, Remedy | None], None]
-    """Hears of each run that did not arrive, and why."""
+    """Called for each run that did not arrive, with the reason."""
     late: bool = False
-    """Ends that were sent show some time later: they are waited for."""
+    """True where sent ends show only some time later: they are waited for."""
     known: dict[RunId, Run] = field(default_factory=dict)
-    """By source id: runs that the target holds already and that are ours."""
+    """Source id -> the run of ours that the target holds already."""
     created: set[RunId] = field(default_factory=set)
     """Runs that this call put into the target: nobody else can have sent anything into them."""
     count: int = 0
-    """Created or brought up to date."""
+    """Number of runs created or brought up to date."""
     kept: dict[RunId, frozenset[str]] = field(default_factory=dict)
-    """By run: values that changed on both sides, where the target's stayed. Every call looks at such a run again."""
+    """Run -> values that changed on both sides, of which the target's stayed. Every call looks at such a run again."""
 
     def is_current(self, step: Step) -> bool:
         """True where neither `create` nor `finish` would send anything."""
         return self._is_created(step) and self._is_finished(step)
 
     async def create(self, steps: Sequence[Step]) -> None:
-        """What runs carry, their state aside."""
+        """Send everything that runs carry but their state."""
         left = [step for step in steps if not self._is_created(step)]
         await self._put([step for step in left if step.source not in self.known])
         await self._update([step for step in left if step.source in self.known])
 
     async def finish(self, steps: Sequence[Step]) -> Sequence[Step]:
-        """How runs ended, and whether they are archived. Answers which of them are there now."""
+        """Send how runs ended, and whether they are archived; the steps whose runs are there now."""
         left = [step for step in steps if not self._is_finished(step)]
         if left:
             self._mark(RunItem.FINISH, left, State.SENDING)
@@ -92,7 +92,7 @@ class RunSender:
     async def _put(self, steps: Sequence[Step]) -> None:
         if not steps:
             return
-        self._lend(steps, State.SENDING)  # first: without it, what has been created stands alone
+        self._lend(steps, State.SENDING)  # first: a created run without this intent counts as one with files of its own
         self._mark(RunItem.CREATE, steps, State.SENDING)
         put = self.target.put_runs(steps[0].run.experiment, [step.run for step in steps])
         arrived = await self._arrived(put, steps)
@@ -103,7 +103,7 @@ class RunSender:
         self.count += len(arrived)
 
     async def _update(self, steps: Sequence[Step]) -> None:
-        """Sends what the source changed, where that changes anything and overwrites nobody's edit."""
+        """Send what the source changed, where that changes the target and overwrites no edit."""
         self._lend([one for one in steps if self.known[one.source].lender == one.run.lender], State.SENT)
         stay = {step.source: self._kept(step, of_state=False) for step in steps}
         updates = {step.source: self._merged(step, stay[step.source]) for step in steps}
@@ -119,16 +119,16 @@ class RunSender:
         self._mark(RunItem.CREATE, there, State.SENT)
 
     def _merged(self, step: Step, stay: frozenset[str]) -> Run:
-        """Properties are immutable: what a run of ours says already stays as it is."""
+        """The run to send: properties that the target's run has stay, as they are immutable."""
         properties = {**step.run.properties, **self.known[step.source].properties}
         return without(replace(step.run, properties=properties), stay)
 
     def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
-        """Names whose value in the target stays; conflicts among them are noted."""
-        told = fates(step.run, self.known[step.source], self.ledger.sent(step.source))
-        told = {name: fate for name, fate in told.items() if (name in BEGUN) == of_state}
-        stay = kept(told, self.prefer)
-        if conflicts := {name for name in stay if told[name] is Fate.CONFLICT}:
+        """The names of values that stay as they are in the target; notes conflicts among them."""
+        by_name = fates(step.run, self.known[step.source], self.ledger.sent(step.source))
+        by_name = {name: fate for name, fate in by_name.items() if (name in BEGUN) == of_state}
+        stay = kept(by_name, self.prefer)
+        if conflicts := {name for name in stay if by_name[name] is Fate.CONFLICT}:
             self.kept[step.source] = self.kept.get(step.source, frozenset()) | conflicts
         return stay
 
@@ -148,19 +148,19 @@ class RunSender:
         )
 
     async def _tell(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending]) -> Sequence[Step]:
-        told = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}
-        if not told:
+        ended = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}
+        if not ended:
             return steps
-        telling = [step for step in steps if step.source in told]
-        finish = self.target.finish_runs(telling[0].run.experiment, list(told.values()))
+        telling = [step for step in steps if step.source in ended]
+        finish = self.target.finish_runs(telling[0].run.experiment, list(ended.values()))
         told_of = await self._without_lacking(steps, telling, finish)
         return await self._visible(told_of, {step.source for step in telling})
 
-    async def _visible(self, steps: Sequence[Step], told: Collection[RunId]) -> Sequence[Step]:
-        """Those whose end can be read, where the target takes its time; the others are left to the next call."""
+    async def _visible(self, steps: Sequence[Step], ended: Collection[RunId]) -> Sequence[Step]:
+        """The steps whose end can be read, after a wait where ends show late; others are left to the next call."""
         if not self.late:
             return steps
-        missing = set(await self.target.without_end([step.run for step in steps if step.source in told]))
+        missing = set(await self.target.without_end([step.run for step in steps if step.source in ended]))
         for step in steps:
             if step.run.id in missing:
                 self.fail(step.source, "its end was sent and does not show yet", None)
@@ -191,7 +191,7 @@ class RunSender:
         return self.ledger.has_sent(step.source, RunItem.FINISH, digests.of_ending(step.run))
 
     def _mark(self, item: RunItem, steps: Sequence[Step], state: State) -> None:
-        """A run that kept a value of the target gets a digest that no later call takes for its own."""
+        """Mark an item of runs; one that kept a value of the target gets a digest that equals no later call's."""
         of = digests.of_run if item is RunItem.CREATE else digests.of_ending
         made = {step.source: of(step.run) for step in steps}
         kept_now = {run: digests.of_kept(digest) for run, digest in made.items() if run in self.kept}
@@ -214,7 +214,7 @@ class RunSender:
         self.ledger.put_sent(values)
 
     async def _arrived(self, request: Awaitable[Mapping[RunId, Outcome]], steps: Sequence[Step]) -> list[Step]:
-        """What a bulk request brought; the per-run boundary for what it did not."""
+        """The steps whose runs a bulk request brought; each other run fails by itself."""
         try:
             outcomes = await request
         except ServiceError as error:
@@ -228,6 +228,6 @@ class RunSender:
 
 
 def _is_later(run: Run, there: Run) -> bool:
-    """True where events would tell the target something of a run that is under way in both."""
-    told = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
-    return any(told)
+    """True where events would change a run that is in progress on both sides."""
+    news = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
+    return any(news)

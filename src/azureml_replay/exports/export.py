@@ -20,7 +20,7 @@ from azureml_replay.progress import SILENT, Progress
 
 
 class Format(StrEnum):
-    """How the tables are written."""
+    """The form in which the tables are written."""
 
     PARQUET = "parquet"
     JSONL = "jsonl"
@@ -29,13 +29,13 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What was written, and where."""
+    """What one export wrote, and where."""
 
     output: Path
     rows: dict[str, int]
-    """By table; of `seed-json`, jobs, points and files."""
+    """Table -> rows; for `seed-json` the numbers of jobs, points and files."""
     escaped: int = 0
-    """Texts of `parquet` in which half of a surrogate pair is written as `\\ud800`: UTF-8 has no form for it."""
+    """Texts of `parquet` with half of a surrogate pair, written as `\\ud800`: UTF-8 has no form for it."""
 
 
 WRITERS: dict[Format, Callable[[Path], Writer]] = {Format.JSONL: JsonLines, Format.PARQUET: Parquet}
@@ -77,7 +77,7 @@ def _write(archive: Archive, writer: Writer, progress: Progress) -> dict[str, in
 
 @contextmanager
 def _appearing(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder` that takes its name at the end."""
+    """A new folder beside `folder`, renamed to it at the end."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

@@ -31,7 +31,7 @@ class RunRow:
     creator: str | None
     archived: bool
     error: str | None
-    """JSON."""
+    """The error as JSON text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +42,16 @@ class PointRow:
     metric: str
     namespace: str | None
     row: int
-    """Counts the rows of a metric from 0, in the service's order."""
+    """The row's number in its metric, from 0, in the service's order."""
     step: int | None
     time: str | None
     column: str
     type: str
-    """The service's: `Double`, `Int`, `String`, `Bool`, `Artifact`."""
+    """The column's wire type: `Double`, `Int`, `String`, `Bool`, `Artifact`."""
     value: float | None
-    """Of numbers. In JSON lines null where it is no finite one: `text` has it."""
+    """The value of a number. In JSON lines null where it is not finite: `text` has it."""
     text: str | None
-    """Of everything that `value` cannot hold exactly: texts, booleans, whole numbers, NaN and the infinities."""
+    """The value where `value` cannot hold it exactly: texts, booleans, whole numbers, NaN and the infinities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class PairRow:
     run: str
     key: str
     value: str | None
-    """A parameter that is no text is JSON."""
+    """The value; a parameter that is no text as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class FileRow:
     datastore: str
     location: str
     size_bytes: int | None
-    """None where the index lists it and no bytes were found."""
+    """The size; None where the index lists the file and no bytes were found."""
     md5: str | None
     content_type: str | None
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.links import run_url
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
+from azureml_replay.synthetic.tree.nodes import RUN
 from azureml_replay.workspace.place import Place
 
 
@@ -18,17 +20,19 @@ class Mapped:
 
     source_id: RunId
     target_id: RunId | None
-    """Also a job's name, where real jobs were submitted; None while nothing was sent."""
+    """The run's id, or a job's name where real jobs were submitted; None where nothing was sent."""
     target: str
     """The workspace: subscription/resource-group/name."""
     root_id: RunId
-    """The source's root run above it."""
+    """The root run above it, in the source."""
     experiment: str
     status: str
-    """What the source says."""
+    """The status in the source."""
     source_url: str | None
-    """In Studio; None where the workspace named no Studio."""
+    """The run's page in Studio; None where the workspace named no Studio."""
     target_url: str | None
+    left_out: str | None
+    """Why the target was sent no such run, where a synthetic replay left it out on purpose."""
 
 
 def mapped(archive: Archive, target: Place | None = None) -> Iterator[Mapped]:
@@ -60,4 +64,10 @@ def _of(archive: Archive, target: Place) -> Iterator[Mapped]:
             status=row.status,
             source_url=run_url(here, archive.source, row.id) if here else None,
             target_url=run_url(there, target, stands) if there and stands else None,
+            left_out=None if stands else _left_out(ledger, row.id),
         )
+
+
+def _left_out(ledger: TargetLedger, run: RunId) -> str | None:
+    """The plan's reason for a whole run, as verify kept it; None where the plan leaves out parts only, or nothing."""
+    return next((one.reason for one in ledger.planned_omissions_of(run) if one.what == RUN), None)

@@ -1,4 +1,4 @@
-"""Where exported rows go: a file a table, written as they come."""
+"""Writers of exported rows: one file for each table, written as rows come."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 Cell: TypeAlias = "str | int | float | bool | None"
 ROWS_PER_GROUP = 50_000
-"""Rows of one Parquet group: about 5 MB of Python objects, and groups large enough to be scanned fast."""
+"""Rows of a Parquet group: about 5 MB of Python objects, and groups large enough to be scanned fast."""
 
 
 class Writer(Protocol):
-    """Takes rows, by table; closes its files at the end."""
+    """Writes rows, by table; closes its files at the end."""
 
     escaped: int
-    """Texts that the format cannot hold as they are: half of a surrogate pair in them is written as `\\ud800`."""
+    """Texts with half of a surrogate pair, which is written as `\\ud800` where the format cannot hold it."""
 
     def write(self, table: str, row: Row) -> None:
-        """One more row."""
+        """Write one more row. NOT repeatable: appends."""
         ...
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Finishes the files, unless an error is on its way."""
+        """Finish the files, unless an error is being raised."""
         ...
 
 
@@ -42,7 +42,7 @@ class JsonLines:
     """`runs.jsonl` and so on: an object a line, UTF-8."""
 
     escaped = 0
-    """JSON has its own escape for half of a surrogate pair: every text is read back as it was."""
+    """Always 0: JSON has an escape for half of a surrogate pair, so every text is read back as it was."""
 
     def __init__(self, folder: Path) -> None:
         """Makes an empty file for every table."""
@@ -50,7 +50,7 @@ class JsonLines:
         self._files = {name: self._stack.enter_context((folder / f"{name}.jsonl").open("wb")) for name in TABLES}
 
     def write(self, table: str, row: Row) -> None:
-        """One more line."""
+        """Write one more line."""
         self._files[table].write(dumps(_cells(row)).strip() + b"\n")
 
     def __enter__(self) -> Self:
@@ -83,7 +83,7 @@ class Parquet:
         self._held: dict[str, list[dict[str, Cell]]] = {name: [] for name in TABLES}
 
     def write(self, table: str, row: Row) -> None:
-        """One more row; a full group goes to the file."""
+        """Keep one more row; a full group is written to the file."""
         held = self._held[table]
         held.append(_cells(row))
         if len(held) >= ROWS_PER_GROUP:
@@ -95,7 +95,7 @@ class Parquet:
             return
         try:
             group = self._table.from_pylist(rows, schema=schema)
-        except UnicodeEncodeError:  # looking at every text beforehand would cost every archive
+        except UnicodeEncodeError:  # rare: checking every text beforehand would slow every export down
             group = self._table.from_pylist([self._escape(row) for row in rows], schema=schema)
         self._files[table].write_table(group)
         rows.clear()

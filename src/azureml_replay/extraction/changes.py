@@ -1,7 +1,7 @@
-"""What changed at a source without its lists telling: runs that disappeared, points and files that came after the end.
+"""Finds changes that a source's lists do not show: runs that disappeared, points and files that came after the end.
 
-A list of runs is believed where a run changed; that an unchanged `lastModifiedUtc` means unchanged points and files is
-not (docs/concepts/sync.md). So runs at rest are held against two things that are cheap to read in bulk: the storage's
+A list that shows a change is believed. An unchanged `lastModifiedUtc` does not prove unchanged points and files
+(docs/concepts/sync.md). So runs at rest are compared with two things that are cheap to read in bulk: the storage's
 listing (5,000 files a request) and the last values of whole experiments (hundreds of runs a request).
 """
 
@@ -22,19 +22,19 @@ from azureml_replay.workspace.source import Source
 
 _NOT_SPOKEN = frozenset({404, 405, 501})
 _MILLISECOND = TICKS_PER_SECOND // 1_000
-"""MLflow's times are no finer."""
+"""Ticks in a millisecond: MLflow's times are no finer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """Marks runs of the archive that are to be brought again. Repeatable."""
+    """Marks runs of the archive that have to be extracted again. All methods are repeatable."""
 
     source: Source
     archive: Archive
     progress: Progress
 
     async def disappeared(self) -> frozenset[RunId]:
-        """Wanted runs that no list named and the source does not know any more; noted, and nothing is deleted."""
+        """Note selected runs that no list named and the source does not know any more; their ids. Deletes nothing."""
         unseen = self.archive.unseen()
         gone: list[RunId] = []
         while batch := list(islice(unseen, RUNS_PER_REQUEST)):
@@ -45,7 +45,7 @@ class Recheck:
         return frozenset(gone)
 
     async def files(self, files_of: RunFiles) -> None:
-        """Runs at rest whose own files in the storage are other ones now, by place and ETag."""
+        """Mark runs at rest whose own files in the storage are different now, by place and ETag."""
         for run in self.archive.at_rest():
             there = {file.location: file.stored.etag async for file in files_of.stored(run) if file.stored}
             if there != self._files(run):
@@ -61,7 +61,7 @@ class Recheck:
         }
 
     async def points(self) -> None:
-        """Runs at rest that have logged a value since, as MLflow's search shows the last of each name."""
+        """Mark runs at rest that logged a value since, as the last values in MLflow's search show."""
         resting = {row.experiment for row in self.archive.listing() if row.extracted}
         searched = [one for one in self.archive.experiments() if one.name in resting]
         try:
@@ -92,7 +92,7 @@ class Recheck:
 
 
 def _holds(piece: Points, row: Row) -> bool:
-    """True where one of the rows is this one, as far as MLflow tells: no step is 0, times are cut to milliseconds."""
+    """True where one of the rows is this one as MLflow shows it: no step as 0, times cut to milliseconds."""
     step, ticks, (value,) = row
     if value == value and all(value not in column for column in piece.values):  # noqa: PLR0124 not for NaN
         return False  # ten times as fast as row by row

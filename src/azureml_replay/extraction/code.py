@@ -1,4 +1,4 @@
-"""Code snapshots -> archive: `--code`. Each once, as a zip whose bytes depend on the files alone."""
+"""Code snapshots -> archive (`--code`): each once, as a zip whose bytes depend on the files alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SNAPSHOTS_AT_ONCE = 4
 
 @dataclass(slots=True)
 class CodeBringer:
-    """Brings what runs of the archive were submitted with."""
+    """Brings the code that runs of the archive were submitted with."""
 
     source: Source
     archive: Archive
@@ -30,9 +30,9 @@ class CodeBringer:
     remedies: list[Remedy | None] = field(default_factory=list)
 
     async def bring(self) -> None:
-        """What the archive lacks, also of runs that did not change, and what could not be had before.
+        """Bring the snapshots that the archive lacks, also of runs that did not change. Repeatable.
 
-        A snapshot that cannot be had is remembered with its reason.
+        A snapshot that cannot be had is noted with its reason, and tried again by the next call.
         """
         await for_each(self._lacking(), self._bring_one, SNAPSHOTS_AT_ONCE)
 
@@ -48,7 +48,7 @@ class CodeBringer:
                     yield run.id, reference
 
     async def _bring_one(self, lacking: tuple[RunId, CodeReference]) -> None:
-        """The boundary of one snapshot."""
+        """Bring one snapshot; an error fails this snapshot only."""
         run, reference = lacking
         file = self.archive.code_file(reference)
         try:
@@ -64,7 +64,7 @@ class CodeBringer:
             self.progress.done("code snapshots kept")
 
     async def _write(self, file: Path, reference: CodeReference) -> None:
-        """Stored, not deflated: zlib's versions differ in their bytes. No time: the service keeps none."""
+        """Write the zip: files stored, as versions of zlib differ in their bytes; without times, as none are known."""
         with file.open("wb") as writing, ZipFile(writing, "w", ZIP_STORED) as zipped:
             entry, name = None, None
             try:

@@ -1,4 +1,4 @@
-"""Bytes of files -> archive: `--artifacts download`. Killed anywhere, it goes on, within a large file too."""
+"""Bytes of files -> archive (`--artifacts download`). After a kill it continues, within a large file too."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from azureml_replay.workspace.source import Source
 
 FILES_AT_ONCE = 32
 HANDFUL_BYTES = 16 * 1024 * 1024
-"""Of files on their way at once; each takes as much as it has, at most the 4 MiB that storage is asked for."""
+"""Bytes of files on their way at once; each counts its size, at most the 4 MiB that storage is asked for."""
 
 
 @dataclass(slots=True)
 class Download:
-    """Brings what the archive lists and does not hold."""
+    """Brings the bytes of files that the archive lists and lacks."""
 
     source: Source
     archive: Archive
     progress: Progress
     files: int = 0
     bytes: int = 0
-    """Brought over the wire; equal content that was here already is not."""
+    """Bytes received; equal content that is here already is not received again."""
     failed: list[tuple[RunId, str]] = field(default_factory=list)
     remedies: list[Remedy | None] = field(default_factory=list)
     _handful: Handful = field(default_factory=lambda: Handful(HANDFUL_BYTES))
     _turns: WeakValueDictionary[Location, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def bring(self, width: int) -> None:
-        """All of them. A file that fails is recorded and left to the next call. Raises OSError (disk full)."""
+        """Bring all lacking files. One that fails is recorded and left to the next call. Raises OSError (disk full)."""
         self.archive.sweep()
         files, _ = self.archive.lacks_bytes()
         self.progress.expect("files kept", files)
         await for_each(self.archive.lacking_bytes(), self._bring_one, min(width, FILES_AT_ONCE))
 
     async def _bring_one(self, lacking: tuple[RunId, Artifact]) -> None:
-        """The per-file boundary. Two runs may have one file: it comes once."""
+        """Bring one file; an error fails this file only. A file that two runs have is brought once."""
         run, artifact = lacking
         turn = self._turns.setdefault(artifact.location, asyncio.Lock())
         try:
@@ -57,7 +57,7 @@ class Download:
             self.progress.done("files kept")
 
     async def _bring(self, artifact: Artifact) -> None:
-        """As often as it changes meanwhile."""
+        """Bring a file, anew where it changes meanwhile. Raises Unavailable where it changes every time."""
         stored = artifact.stored
         for _ in range(TAKEN_AGAIN):
             if stored is None or self.archive.held(stored):
@@ -74,7 +74,7 @@ class Download:
         raise Unavailable(f"{artifact.path} changes all the time")
 
     async def _as_it_is_now(self, before: StoredFile) -> StoredFile | None:
-        """Written into the archive: every run that lists the file is told."""
+        """The file as it is now, written into the archive for every run that lists it; None where it is gone."""
         now = await self.source.stored_file(before.location)
         self.archive.retake(before.location, now, None if now else gone_now())
         return now

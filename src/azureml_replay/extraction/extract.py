@@ -1,6 +1,6 @@
-"""Workspace -> archive: list everything, choose units, then bring each run whole. Killed anywhere, it goes on.
+"""Workspace -> archive: list everything, choose units, then bring each run whole. After a kill it continues.
 
-A run counts once `Archive.complete` has flipped it, after its last chunk and file are there.
+A run counts as extracted once `Archive.complete` says so, after its last chunk and file are there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import Remedy, ServiceError, told_once
+from azureml_replay.errors import Remedy, ServiceError, remedy_lines
 from azureml_replay.extraction.changes import Recheck
 from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
@@ -37,42 +37,42 @@ FILES_LEFT_OUT = "left out by --no-artifacts"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOptions:
-    """What to bring beside the runs themselves."""
+    """What to extract beside the runs themselves."""
 
     metrics: Metrics = Metrics.FULL
     artifacts: bool = True
-    """The list of files; their bytes stay where they are and are copied server to server by replay."""
+    """Bring the list of files; their bytes stay where they are, and replay copies them server to server."""
     code: bool = False
-    """What jobs were submitted with."""
+    """Bring the code that jobs were submitted with."""
     download: bool = False
-    """The bytes too: then replay and verify need the source no more."""
+    """Bring the bytes of files too: then replay and verify need the source no more."""
     check_all: bool = False
-    """Every run is read again, changed or not."""
+    """Read every run again, changed or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extracted:
-    """What one call of `extract` did."""
+    """What one call of `extract` brought."""
 
     listed: int
-    """Units that the workspace has, of which the selection took `units`."""
+    """Units that the workspace lists."""
     units: int
-    """Chosen, whether they were here before or came now."""
+    """Units that the selection chose, whether they were here before or came now."""
     runs: int
-    """Brought now; those that were here and unchanged are not brought again."""
+    """Runs brought now; unchanged ones that were here are not brought again."""
     points: int
     files: int
     kept: int
     """Files whose bytes came into the archive now."""
     kept_bytes: int
-    """Over the wire: content that was here already does not come again."""
+    """Their bytes, as received: content that was here already is not received again."""
     gone: int
-    """Runs that disappeared at the source: archive and targets keep what they have."""
+    """Runs that disappeared at the source; archive and targets keep what they have."""
     active: int
-    """Runs left to a later call because their unit has not ended."""
+    """Runs left to a later call because a run of their unit has not ended."""
     failed: tuple[tuple[RunId, str], ...]
     remedies: tuple[str, ...] = ()
-    """What would let through the requests for which runs failed, each once."""
+    """What would let the requests through for which runs failed, each once."""
 
 
 async def extract(
@@ -84,9 +84,9 @@ async def extract(
     width: int = 32,
     progress: Progress = SILENT,
 ) -> Extracted:
-    """Bring what `selection` names and the archive lacks. May be repeated and killed at any moment.
+    """Bring what `selection` names and the archive lacks. May be killed and repeated at any moment.
 
-    `width` bounds how many runs are in memory at once. Raises Unavailable when the listing cannot be completed,
+    `width` bounds how many runs are in memory at once. Raises Unavailable where the listing cannot be completed,
     UserError for a role that is missing; a single run that fails is recorded and left to the next call.
     """
     files = RunFiles(source, archive, progress)
@@ -123,7 +123,7 @@ async def extract(
         kept=download.files,
         kept_bytes=download.bytes,
         failed=(*extraction.failed, *download.failed, *code.failed),
-        remedies=told_once([*extraction.remedies, *download.remedies, *code.remedies]),
+        remedies=remedy_lines([*extraction.remedies, *download.remedies, *code.remedies]),
     )
 
 
@@ -143,7 +143,7 @@ class _Extraction:
     remedies: list[Remedy | None] = field(default_factory=list)
 
     def expect_what_was_left_out(self) -> None:
-        """Runs that an earlier call brought without metrics or files are brought again by one that wants them."""
+        """Mark runs that an earlier call brought without metrics or files, where this call wants them."""
         if self.options.check_all:
             self.archive.expect_again()
         if self.options.artifacts:
@@ -152,7 +152,7 @@ class _Extraction:
             self.archive.expect_again(reason)
 
     async def bring_owners(self) -> None:
-        """A reused step's files lie with another run: that one comes along, or is an omission."""
+        """Select the runs that own the files of reused steps; note an omission where the source lacks one."""
         for owner in dict.fromkeys(run.lender for run in self.archive.pending() if run.lender):
             if self.archive.wants(owner):
                 continue
@@ -164,7 +164,7 @@ class _Extraction:
                 self.archive.select([found.id])
 
     async def recheck(self, total: int) -> frozenset[RunId]:
-        """Finds what changed without the lists telling; the runs that disappeared. `total` runs are listed."""
+        """Find changes that the lists do not show; the runs that disappeared. `total` runs are listed."""
         looking = Recheck(self.source, self.archive, self.progress)
         gone = await looking.disappeared()
         resting = sum(1 for _ in self.archive.at_rest())
@@ -176,12 +176,12 @@ class _Extraction:
         return gone
 
     async def bring(self, width: int, total: int, *, without: frozenset[RunId]) -> None:
-        """Details, metrics and file lists of every chosen run that the archive lacks; those `without` are gone."""
+        """Bring details, metrics and file lists of every chosen run that the archive lacks, but those of `without`."""
         pending = sum(run not in without for run in self.archive.pending_ids())
         self.progress.expect("runs extracted", pending)
         if pending and self.options.artifacts:
             await self.files_of.begin(pending, total)
-        # Paged, not held: 100,000 ids in a list and a dict are 15 MB.
+        # By pages: 100,000 ids in a list and a dict take 15 MB.
         ids = (run for run in self.archive.pending_ids() if run not in without)
         found = self._with_last(ids) if self.options.metrics is Metrics.LAST else self._without_last(ids)
         await for_each(found, self._bring_run, width)
@@ -192,7 +192,7 @@ class _Extraction:
             yield details, ()
 
     async def _with_last(self, pending: Iterable[RunId]) -> AsyncIterator[tuple[RunDetails, Sequence[Points]]]:
-        """Details by run, in the order of MLflow's pages, so that only one of them is held; the others at last."""
+        """Details and last values in the order of MLflow's pages, one in memory at a time; runs without any at last."""
         left = dict.fromkeys(pending)
         if left:
             homes = {run.experiment for run in self.archive.pending()}
@@ -217,7 +217,7 @@ class _Extraction:
                     self._fail(run, "listed, but its details could not be read")
 
     async def _bring_run(self, found: tuple[RunDetails, Sequence[Points]]) -> None:
-        """The per-run boundary: what failed is recorded, the rest goes on."""
+        """Bring one run; an error fails this run only, and is recorded."""
         details, last = found
         run = details.run
         try:
@@ -252,7 +252,7 @@ class _Extraction:
         self.files += files
 
     async def _bring_files(self, run: Run) -> int:
-        """What index and storage list; where one lacks a file, that is kept too."""
+        """Bring the list of a run's files from index and storage, with what only one of them lists; their number."""
         total = 0
         async for artifacts in self.files_of.together(run):
             self.archive.put_artifacts(run.id, artifacts)

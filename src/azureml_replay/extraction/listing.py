@@ -1,4 +1,4 @@
-"""Everything that a workspace lists, held against its other lists: what one of them leaves out is asked for.
+"""Reads a workspace's lists and compares them with each other: what one leaves out is asked for.
 
 Which lists are complete is an assumption (docs/concepts/assumptions.md); none of them is believed alone.
 """
@@ -18,19 +18,19 @@ from azureml_replay.workspace.limits import LISTED_AT_ONCE
 from azureml_replay.workspace.source import Source
 
 PARENT_TYPES = ("pipeline", "sweep", "automl")
-"""Runs of these types have children, unless they failed before they made any."""
+"""Types of runs that have children, unless they failed before they made any."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunLists:
-    """Fills the archive's listing. Repeatable."""
+    """Fills the archive's listing. All methods are repeatable."""
 
     source: Source
     archive: Archive
     progress: Progress
 
     async def all(self, width: int) -> None:
-        """Every experiment, run and ARM job, checked against each other."""
+        """List every experiment, run and ARM job, and compare the lists."""
         await for_each(self._experiments(), self._list_experiment, min(width, LISTED_AT_ONCE))
         async for jobs in self.source.jobs():
             self.archive.put_jobs(jobs)
@@ -50,7 +50,7 @@ class RunLists:
                 yield experiment
 
     async def _list_missing_children(self, width: int) -> None:
-        """A list of runs may leave children out: runs that should have some are asked, and all if any had."""
+        """List children that the list of runs left out: runs that should have some are asked; all runs if one had."""
         parents = {row.parent for row in self.archive.listing() if row.parent}
         childless = (row for row in self.archive.listing() if row.id not in parents)
         expecting = [row.id for row in childless if any(is_type(row.kind, parent) for parent in PARENT_TYPES)]
@@ -62,7 +62,7 @@ class RunLists:
             self.archive.arrange()
 
     async def unlisted_experiments(self) -> None:
-        """Experiments that a run names and the service's list left out, as it may archived ones: with all they hold."""
+        """List experiments, with their runs, that runs name and the service's list left out (archived ones may be)."""
         for name in list(self.archive.experiments_missing()):
             experiment = await self.source.experiment(name)
             if experiment is None:
@@ -80,7 +80,7 @@ class RunLists:
         self.progress.done("experiments")
 
     async def _list_from_job(self, name: RunId) -> None:
-        """A job that ARM lists and no experiment listed: its run and all below it, one by one."""
+        """List the run of a job that ARM lists and no experiment does, and all runs below it, one by one."""
         run = await self.source.run(name)
         if run is None:
             self.archive.put_omissions([Omission(name, "run", "the job list has it, run history does not know it")])

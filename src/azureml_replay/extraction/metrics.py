@@ -1,4 +1,4 @@
-"""The metrics of one run on their way into an archive: every row, the last ones, or none."""
+"""Brings the metrics of one run into an archive: every row, the last ones, or none."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from azureml_replay.workspace.source import Source
 
 
 class Metrics(Enum):
-    """How much of the metrics comes."""
+    """How much of the metrics is extracted."""
 
     FULL = "full"
     LAST = "last"
-    """The last value of each name, as MLflow's search gives it by pages: no request a run."""
+    """The last value of each metric, as MLflow's search gives it by pages: no request for single runs."""
     NONE = "none"
 
 
@@ -29,31 +29,31 @@ LEFT_OUT = {
     Metrics.NONE: ("metrics", "left out by --metrics none"),
     Metrics.LAST: ("metrics beyond the last value of each", HISTORY_LEFT_OUT),
 }
-"""What a run then lacks, and why; a later call that wants more brings it again."""
+"""Level -> omission: what a run then lacks, and why; a later call that wants more brings the run again."""
 
 NAMED_BY_MLFLOW = ("metrics that MLflow does not show", "the metric service names none, MLflow names scalars")
-"""Where `metric/v2.0 …/list` is not spoken: nobody knows whether a run has others."""
+"""The omission where the service has no `metric/v2.0 …/list`: nobody knows whether a run has other metrics."""
 
 
 def more_than(wanted: Metrics) -> Iterator[str]:
-    """Reasons for which a run lacks what `wanted` would bring."""
+    """Reasons of omissions of which `wanted` would bring what lacks."""
     levels = list(Metrics)
     return (LEFT_OUT[less][1] for less in levels[levels.index(wanted) + 1 :])
 
 
 @dataclass(slots=True)
 class MetricBringer:
-    """Brings the metrics of one run at a time, into the generation that is being staged."""
+    """Brings the metrics of one run at a time into the staged generation."""
 
     source: Source
     archive: Archive
     progress: Progress
     level: Metrics
     room: asyncio.Semaphore
-    """For series that are read at once, of all runs: each holds a chunk or two."""
+    """Bounds the series that are read at once, of all runs together: each holds a chunk or two."""
 
     async def bring(self, run: RunId, last: Sequence[Points]) -> int:
-        """How many rows came. `last` are the last values, where only they are wanted. An archive gets no poorer."""
+        """Bring metrics; the number of rows. `last` are last values, only used where the archive loses no row by it."""
         if self._has_more(run):
             return await self._bring_all(run)
         if self.level in LEFT_OUT:
@@ -63,7 +63,7 @@ class MetricBringer:
         return await self._bring_all(run) if self.level is Metrics.FULL else 0
 
     def _has_more(self, run: RunId) -> bool:
-        """What is wanted now would take rows out of the archive: the run then comes whole."""
+        """True where last values alone would take rows out of the archive: the run is then brought whole."""
         levels = list(Metrics)
         less = levels[levels.index(self.level) :]
         return self.archive.generation(run) > 0 and not any(
@@ -78,7 +78,7 @@ class MetricBringer:
         return len(pieces)
 
     async def _bring_all(self, run: RunId) -> int:
-        """Every row."""
+        """Bring every row; their number."""
         listed = await self.source.series(run)
         if self.source.named_by_mlflow:
             self.archive.put_omissions([Omission(run, *NAMED_BY_MLFLOW)])
@@ -89,7 +89,7 @@ class MetricBringer:
         return packing.rows
 
     async def _rest(self, run: RunId, series: Series, packing: _Packing) -> AsyncIterator[Points]:
-        """What is left of a series beside the full chunks, which go down as they come."""
+        """The rows of a series that fill no chunk; full chunks are written as they come."""
         try:
             async for points in self.source.points(run, series):
                 if len(points) < ROWS_PER_CHUNK:
@@ -103,9 +103,9 @@ class MetricBringer:
 
 @dataclass(slots=True)
 class _Packing:
-    """Rows of a run on their way into chunks: full ones by themselves, the others together, one held at most.
+    """Packs rows of a run into chunks: rows that fill one alone, the others together; one chunk is in memory at most.
 
-    So the chunks are the same ones whichever series is read first.
+    So the chunks are the same whichever series is read first.
     """
 
     archive: Archive
@@ -114,12 +114,12 @@ class _Packing:
     progress: Progress
     rows: int = 0
     described: dict[SeriesKey, Series] = field(default_factory=dict)
-    """Series as they came with their rows, which tell more of them than the list."""
+    """Series as they came with their rows, which say more than the list."""
     held: list[Points] = field(default_factory=list)
     numbered: bool = False
 
     def take(self, _: Series, points: Points) -> None:
-        """Some rows that do not fill a chunk, or none."""
+        """Take rows that do not fill a chunk, or none."""
         self._count(points)
         if not len(points):
             return
@@ -128,13 +128,13 @@ class _Packing:
         self.held.append(points)
 
     def put(self) -> None:
-        """What is held."""
+        """Write the rows in memory as one chunk."""
         if self.held:
             self.archive.put_chunk(self.run, self.held)
         self.held = []
 
     def put_alone(self, points: Points) -> None:
-        """Rows that fill a chunk. Series have their numbers in the service's order, whichever comes first."""
+        """Write rows that fill a chunk. Series get their numbers in the service's order, whichever is read first."""
         if not self.numbered:
             self.archive.put_series(self.run, self.listed)
             self.numbered = True

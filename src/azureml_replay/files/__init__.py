@@ -1,1 +1,1 @@
-"""The files of runs: which there are, their bytes, and those that we make."""
+"""The files of runs: their lists, their bytes, and the files that we make."""

@@ -1,6 +1,6 @@
-"""Where the bytes of a source's files come from: the archive where it holds them, else the source's storage.
+"""Gives the bytes of a source's files: from the archive where it holds them, else from the source's storage.
 
-What became of a file since it was listed is written into the archive, so that whoever plans or verifies agrees.
+Where a file changed since it was listed, that is written into the archive, so that planning and verifying agree.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Refused
 
 TAKEN_AGAIN = 5
-"""Times that a file which changes while it is copied is begun anew in one call."""
+"""How often a file that changes while it is copied is begun in one call."""
 
 
 @dataclass(slots=True)
 class Supply:
-    """Gives the files of runs, and looks again where a storage refused one."""
+    """Gives the files of runs, and looks at a file again where a storage refused it."""
 
     archive: Archive
     source: Source | None
-    """None: every byte that is asked for must be in the archive."""
+    """None: every byte that is needed must be in the archive."""
     sound: set[bytes] = field(default_factory=set)
-    """Objects of the archive that were read, by SHA-256 or, of ours, MD5: runs share them."""
+    """Objects of the archive that were read and are sound, by SHA-256, files of ours by MD5: runs share them."""
 
     async def file(self, artifact: Artifact, path: str) -> CopyFile | HeldFile:
-        """What a target is to put at `path`. Raises UserError without a source, NotFound for a file without bytes."""
+        """The file to put at `path` of a target. Raises UserError without a source, NotFound where it has no bytes."""
         stored = artifact.stored
         if stored is None:
             raise NotFound(f"file {artifact.path}: its bytes are gone from the source")
@@ -45,7 +45,7 @@ class Supply:
         return CopyFile(path=path, source=url, stored=stored, read=partial(read_piece, source, stored))
 
     async def md5(self, artifact: Artifact) -> bytes:
-        """Of the archive's bytes, where it holds them; as the storage told it, else by reading them there.
+        """The MD5 of a file: of the bytes in the archive, else as the storage told it, else by reading them there.
 
         Raises IntegrityError for an object that is damaged or gone.
         """
@@ -61,7 +61,7 @@ class Supply:
         return await md5_of(self._reached(artifact), artifact.location)
 
     def check(self, made: HeldFile) -> None:
-        """Reads a file that the archive holds and no storage described. Raises IntegrityError."""
+        """Read a file that the archive holds and no storage described. Raises IntegrityError where it is damaged."""
         digest = made.stored.md5 or b""
         if digest not in self.sound:
             for _ in made.pieces(PIECE_BYTES):
@@ -69,7 +69,7 @@ class Supply:
             self.sound.add(digest)
 
     async def look_again(self, artifact: Artifact, refused: Refused) -> bool:
-        """After a refusal: True where the source's file is gone or another now, which the archive then says too.
+        """After a refusal: True where the source's file is gone or different now, which the archive is then told.
 
         Raises Unavailable, Rejected.
         """
@@ -88,12 +88,12 @@ class Supply:
 
 
 def gone_now() -> str:
-    """Why a file has no bytes, where storage was asked for it."""
+    """The reason why a file has no bytes, where storage was asked for it now."""
     return f"404 from storage at {str(now())[:19]}Z; listed, not stored"
 
 
 async def md5_of(workspace: Source, location: Location) -> bytes:
-    """Of a file's bytes, read now."""
+    """The MD5 of a file's bytes, read now."""
     digest = hashlib.md5(usedforsecurity=False)
     async for data in workspace.read(location):
         digest.update(data)
@@ -101,7 +101,7 @@ async def md5_of(workspace: Source, location: Location) -> bytes:
 
 
 async def read_piece(source: Source, stored: StoredFile, start: int, stop: int) -> bytes:
-    """Some of a file's bytes as they were when it was listed. Raises Rejected (412) where it is another now."""
+    """The bytes `start` to `stop` of a file as it was listed. Raises Rejected (412) where it is different now."""
     pieces = [piece async for piece in source.read(stored.location, start=start, stop=stop, etag=stored.etag)]
     data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     if len(data) != stop - start:

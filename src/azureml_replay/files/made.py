@@ -1,4 +1,4 @@
-"""The files that we make, with their bytes: how a run was defined, what did not fit, its code."""
+"""The files that we make of a run, with their bytes: how it was defined, what did not fit, its code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from azureml_replay.workspace.put_files import HeldFile, NewFile, PutFile
 
 
 def as_stored(file: PutFile) -> StoredFile:
-    """As a storage is to describe it."""
+    """The file as a storage should describe it."""
     if isinstance(file, NewFile):
         md5 = hashlib.md5(file.data, usedforsecurity=False).digest()
         return StoredFile(location=Location("", file.path), size_bytes=len(file.data), md5=md5)
@@ -30,7 +30,7 @@ def as_stored(file: PutFile) -> StoredFile:
 
 
 def made_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
-    """The files that we make for a run: the job as it was submitted, its code, and what the target's limits refused."""
+    """The files that we make for a run: the job as submitted, its code, and what the target's limits refused."""
     for planned in step.made_files():
         if planned.made == CODE_FILE:
             yield _code_file(archive, step, planned.path)
@@ -40,7 +40,7 @@ def made_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
 
 
 def _code_file(archive: Archive, step: Step, path: str) -> HeldFile:
-    """Raises LookupError where the plan was made from another archive."""
+    """The zip of a run's code. Raises LookupError where the plan was made from another archive."""
     run = archive.run(step.source)
     reference = code_of(run, archive.job(step.source)) if run else None
     held = archive.code(reference) if reference else None
@@ -67,7 +67,7 @@ def _in_order(keys: Collection[SeriesKey]) -> list[SeriesKey]:
 
 
 def rows_as_json(points: Points) -> Json:
-    """Floats as text, so that NaN, infinities and every bit survive JSON."""
+    """Rows as JSON, floats as text, so that NaN, infinities and every bit survive."""
     return {
         "name": points.series.key.name,
         "namespace": points.series.key.namespace,

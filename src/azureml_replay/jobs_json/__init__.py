@@ -1,1 +1,1 @@
-"""The original tool's way of keeping jobs: one `jobs.json`, as a view of an archive, and as a source of one."""
+"""The original tool's `jobs.json`: written as a view of an archive, and read as the source of one."""

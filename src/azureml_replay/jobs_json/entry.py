@@ -29,12 +29,12 @@ FIELDS = (
     *("mlflow_artifact_uri", "mlflow_metrics", "mlflow_params", "mlflow_tags", "mlflow_dataset_inputs"),
     *("child_run_ids", "mlflow_artifact_paths"),
 )
-"""The original's, in its order."""
+"""The original tool's fields, in its order."""
 ADDED = (
     *("run_type", "hidden", "error", "error_origin", "lender", "run_parameters", "run_inputs", "run_outputs"),
     *("output_datasets", "artifacts", "metric_history"),
 )
-"""Ours. The last two are streamed: they may be longer than memory."""
+"""Fields that we add. The last two are streamed: they may be longer than memory."""
 
 ARM_KEYS: Mapping[str, str] = {
     "command": "command",
@@ -83,13 +83,13 @@ JOB_TYPES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """The documents that one entry is read from; a missing one is empty."""
+class _Documents:
+    """The documents that one entry is made from; a missing one is empty."""
 
     details: RunDetails
     job: Mapping[str, Any] = field(default_factory=dict)
     arm: Mapping[str, Any] = field(default_factory=dict)
-    """`properties` of the job."""
+    """The `properties` of the job."""
     history: Mapping[str, Any] = field(default_factory=dict)
     definition: Mapping[str, Any] = field(default_factory=dict)
 
@@ -99,9 +99,9 @@ class _Told:
 
 
 def head(details: RunDetails, job: Job | None, *, source: Place, root: RunId, children: Sequence[RunId]) -> Record:
-    """Everything but metrics and files, which are streamed behind it; those fields are None or absent here."""
+    """An entry without metrics and files, which are streamed after it; those fields are None or absent here."""
     document = _mapping(job.document if job else None)
-    told = _Told(
+    documents = _Documents(
         details,
         document,
         _mapping(document.get("properties")),
@@ -110,23 +110,23 @@ def head(details: RunDetails, job: Job | None, *, source: Place, root: RunId, ch
     )
     parts = (
         dict.fromkeys(FIELDS),
-        {name: told.definition.get(key) for name, key in _DEFINITION_KEYS.items()},
-        {name: told.arm[key] for name, key in ARM_KEYS.items() if told.arm.get(key) is not None},
-        _identity(told, source),
-        _times(told),
-        _environment(told),
-        _compute(told),
-        _values(told, root),
+        {name: documents.definition.get(key) for name, key in _DEFINITION_KEYS.items()},
+        {name: documents.arm[key] for name, key in ARM_KEYS.items() if documents.arm.get(key) is not None},
+        _identity(documents, source),
+        _times(documents),
+        _environment(documents),
+        _compute(documents),
+        _values(documents, root),
         {"child_run_ids": list(children)},
     )
     return {name: value for part in parts for name, value in part.items()}
 
 
-def _identity(told: _Told, source: Place) -> Record:
-    run, arm = told.run, told.arm
+def _identity(documents: _Documents, source: Place) -> Record:
+    run, arm = documents.run, documents.arm
     return {
         "name": run.id,
-        "id": told.job.get("id") or f"{resource_id(source)}/jobs/{run.id}",
+        "id": documents.job.get("id") or f"{resource_id(source)}/jobs/{run.id}",
         "display_name": run.display_name,
         "job_type": str(arm.get("jobType") or "").lower() or JOB_TYPES.get((run.kind or "").lower()),
         "status": run.status,
@@ -141,8 +141,8 @@ def _identity(told: _Told, source: Place) -> Record:
     }
 
 
-def _times(told: _Told) -> Record:
-    run, made = told.run, _mapping(told.job.get("systemData"))
+def _times(documents: _Documents) -> Record:
+    run, made = documents.run, _mapping(documents.job.get("systemData"))
     seconds = (run.end.ticks - run.start.ticks) / TICKS_PER_SECOND if run.start and run.end else None
     return {
         "created_at": _stamp(run.created),
@@ -152,44 +152,44 @@ def _times(told: _Told) -> Record:
         "created_by": run.creator,
         "created_by_type": made.get("createdByType"),
         "last_modified_at": _stamp(run.modified),
-        "last_modified_by": _mapping(told.history.get("lastModifiedBy")).get("userName"),
+        "last_modified_by": _mapping(documents.history.get("lastModifiedBy")).get("userName"),
         "last_modified_by_type": made.get("lastModifiedByType"),
     }
 
 
-def _environment(told: _Told) -> Record:
-    defined = _mapping(told.definition.get("environment"))
-    known = told.arm.get("environmentId") or defined.get("assetId")
+def _environment(documents: _Documents) -> Record:
+    defined = _mapping(documents.definition.get("environment"))
+    known = documents.arm.get("environmentId") or defined.get("assetId")
     return {
-        "script_name": told.history.get("scriptName") or told.run.tags.get("mlflow.source.name"),
+        "script_name": documents.history.get("scriptName") or documents.run.tags.get("mlflow.source.name"),
         "environment_id": known,
         "environment_name": defined.get("name") or (str(known).rpartition("/")[2] if known else None),
     }
 
 
-def _compute(told: _Told) -> Record:
-    resources, identity = _mapping(told.arm.get("resources")), _mapping(told.arm.get("identity"))
-    target = told.history.get("target") or str(told.arm.get("computeId") or "").rpartition("/")[2]
-    nodes = _mapping(told.history.get("computeRequest")).get("nodeCount") or told.definition.get("nodeCount")
+def _compute(documents: _Documents) -> Record:
+    resources, identity = _mapping(documents.arm.get("resources")), _mapping(documents.arm.get("identity"))
+    target = documents.history.get("target") or str(documents.arm.get("computeId") or "").rpartition("/")[2]
+    nodes = _mapping(documents.history.get("computeRequest")).get("nodeCount") or documents.definition.get("nodeCount")
     return {
         "compute_target": target or None,
-        "compute_type": told.run.properties.get("_azureml.ComputeTargetType"),
+        "compute_type": documents.run.properties.get("_azureml.ComputeTargetType"),
         "instance_count": resources.get("instanceCount") or nodes,
         "instance_type": resources.get("instanceType"),
         "identity_type": identity.get("identityType"),
     }
 
 
-def _values(told: _Told, root: RunId) -> Record:
-    run = told.run
+def _values(documents: _Documents, root: RunId) -> Record:
+    run = documents.run
     family = {"mlflow.rootRunId": root} | ({"mlflow.parentRunId": run.parent} if run.parent else {})
     return {
         "job_properties": dict(run.properties),
         "tags": dict(run.tags),
         "mlflow_run_id": run.id,
         "mlflow_run_name": run.display_name,
-        "mlflow_experiment_id": told.history.get("experimentId"),
-        "mlflow_user_id": told.history.get("userId"),
+        "mlflow_experiment_id": documents.history.get("experimentId"),
+        "mlflow_user_id": documents.history.get("userId"),
         "mlflow_artifact_uri": f"azureml://jobs/{run.id}/outputs/artifacts/paths/",
         "mlflow_params": {name: _text(value) for name, value in run.parameters.items()},
         "mlflow_tags": family | dict(run.tags),
@@ -206,7 +206,7 @@ def _assets(assets: Mapping[str, AssetReference]) -> Record:
 
 
 def _mapping(value: Json) -> Mapping[str, Any]:
-    """Whatever is no object holds no keys: documents are the service's, and null is common in them."""
+    """The value if it is an object, else an empty one: null is common in the service's documents."""
     return value if isinstance(value, Mapping) else {}
 
 

@@ -1,4 +1,4 @@
-"""What a jobs.json holds, by name: where each entry lies, whose child it is, in which experiment it ran."""
+"""The index of a jobs.json: for each job the place of its entry, its parent and its experiment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WORKSPACE = re.compile(
 
 
 class JobsIndex:
-    """Where each job lies in the file, and whose child it is. One pass; holds no entry."""
+    """The place and the parent of each job in the file, found in one pass; holds no entry in memory."""
 
     def __init__(self, path: Path) -> None:
         """Raises UserError for a file that is no list of jobs, each named once."""
@@ -49,7 +49,7 @@ class JobsIndex:
             self.workspaces.add(azure_place(*found.groups()))
         self.ours = self.ours and parse.is_ours(record)
         for _ in parse.artifacts_of(record):
-            pass  # what cannot be read is said before anything is written
+            pass  # raises for an entry that cannot be read, before anything is written
         self._count_files(record)
         return kinship.traces(record)
 
@@ -61,11 +61,11 @@ class JobsIndex:
 
     @property
     def file_lists(self) -> FileLists:
-        """For the messages about empty outputs and missing logs."""
+        """The figures for the messages about empty outputs and missing logs."""
         return FileLists(len(self.places), *self._lists)
 
     def roots(self) -> Iterator[RunId]:
-        """Jobs whose parent is not in the file."""
+        """The jobs whose parent is not in the file."""
         return (name for name in self.places if self.parents.get(name) not in self.places)
 
     def source(self) -> Place:
@@ -77,7 +77,7 @@ class JobsIndex:
         return refs[0]
 
     def experiment(self, name: RunId) -> str:
-        """Its own; the root's, where azure-ai-ml gave the id instead of the name, or nothing."""
+        """A job's experiment; its root's where azure-ai-ml gave the id instead of the name, or nothing."""
         own = self.experiments[name]
         if own and not parse.GUID.match(own):
             return own
@@ -85,7 +85,7 @@ class JobsIndex:
 
     @cached_property
     def by_experiment(self) -> Mapping[str, Sequence[RunId]]:
-        """Every job by its experiment, in the file's order."""
+        """Experiment -> its jobs, in the file's order."""
         found: dict[str, list[RunId]] = {}
         for name in self.places:
             found.setdefault(self.experiment(name), []).append(name)

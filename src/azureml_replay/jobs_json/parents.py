@@ -1,4 +1,4 @@
-"""Whose child each job of the original's files is: it threw the links away, but left traces (pure)."""
+"""Finds the parent of each job in the original's files, which hold no links to parents, but traces of them (pure)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from azureml_replay.jobs_json.entry import Record
 
 TRIALS_OF = frozenset({"sweep", "automl"})
 _TRIAL = re.compile(r"(.+)_(?:\d+|setup|featurize|ModelExplain)\Z")
-"""How the service names trials, and what AutoML runs beside them (responses.md 1.2)."""
+"""Names of trials, and of the runs that AutoML makes beside them (responses.md 1.2): the parent's, and an end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What one entry says of its family."""
+    """What one entry says of its parent and children."""
 
     name: str
     job_type: str
     display_name: str | None
     parent: str | None
-    """By the entry's own word."""
+    """The parent that the entry names."""
     children: tuple[str, ...] = ()
     nodes: frozenset[str] = field(default_factory=frozenset)
-    """Names of a pipeline's steps, as its graph spells them."""
+    """The names of a pipeline's steps in its graph."""
 
 
 def traces(record: Record) -> Traces:
-    """In the order of trust: the field, the pipeline that a step names, MLflow's tag."""
+    """The traces of an entry; its parent from the field, else the pipeline that a step names, else MLflow's tag."""
     tags, properties = _mapping(record, "mlflow_tags") | _mapping(record, "tags"), _mapping(record, "job_properties")
     said = (
         record.get("parent_job_name"),
@@ -50,7 +50,7 @@ def traces(record: Record) -> Traces:
 
 
 def parents(family: Iterable[Traces]) -> Mapping[str, str]:
-    """Child -> parent. An entry's own word first, whether or not the parent is in the file; then what others say."""
+    """Child -> parent: the one that the entry names, in the file or not; else what other entries say."""
     known = {entry.name: entry for entry in family}
     found: dict[str, str] = {}
     listed = {child: entry.name for entry in known.values() for child in entry.children if child != entry.name}
@@ -63,7 +63,7 @@ def parents(family: Iterable[Traces]) -> Mapping[str, str]:
 
 
 def _steps(known: Mapping[str, Traces]) -> Mapping[str, str]:
-    """Names of nodes that belong to one pipeline of the file only: with two, nobody can tell whose the step is."""
+    """Name of a node -> its pipeline, where only one pipeline of the file has it: of two, either may be the parent."""
     owners: dict[str, list[str]] = {}
     for entry in known.values():
         for node in entry.nodes:
@@ -78,7 +78,7 @@ def _searched(name: str, known: Mapping[str, Traces]) -> str | None:
 
 
 def _shown(entry: Traces, steps: Mapping[str, str]) -> str | None:
-    """Azure-ai-ml gives a step no type of its own, and Studio shows it under its node's name."""
+    """The pipeline of a step by its display name: it has no type in azure-ai-ml, and Studio shows its node's name."""
     return steps.get(entry.display_name or "") if entry.job_type in ("", "base") else None
 
 

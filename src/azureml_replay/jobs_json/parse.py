@@ -1,7 +1,7 @@
-"""An entry of jobs.json as a run, a job, points and files (pure).
+"""Reads an entry of jobs.json as a run, a job, points and files (pure).
 
-Our own entries are whole, the original tool's go as far as they go. What cannot be read raises UserError, which names
-the job and the field.
+Our own entries are complete, the original tool's are not. A field that cannot be read raises UserError, which names the
+job and the field.
 """
 
 from __future__ import annotations
@@ -43,24 +43,25 @@ _STATUS = {re.sub("_", "", status).lower(): status for status in STATUSES} | {
     "scheduled": "Queued",
     "cancelled": "Canceled",
 }
-"""Of ARM, of azure-ai-ml (`JobStatus.CANCEL_REQUESTED`) and of MLflow."""
+"""Spelling of a status in ARM, azure-ai-ml (`JobStatus.CANCEL_REQUESTED`) and MLflow -> the service's spelling."""
 _KINDS = {"pipeline": "azureml.PipelineRun", "sweep": "hyperdrive", "automl": "automl", "command": "azureml.scriptrun"}
 _JOB_TYPES = {"pipeline": "Pipeline", "sweep": "Sweep", "automl": "AutoML", "command": "Command", "spark": "Spark"}
+NO_FIELD = "jobs.json has no field for it: extract from the workspace itself to carry it"
 NO_BYTES = "jobs.json lists no bytes for it"
-"""Why an entry's file has none, where the archive that it was written from knew no reason."""
+"""The reason why a file has no bytes, where the archive that the entry was written from knew none."""
 _NUMBERS_AS_TEXT = {"NaN", "Infinity", "-Infinity"}
 _PLAIN = ("command", "environment_id", "code_id", "compute_id")
-"""Fields that azure-ai-ml spells as ARM does; the original wrote the others as its classes' insides."""
+"""Fields that azure-ai-ml spells as ARM does; the original wrote the others as the attributes of its classes."""
 _STREAMED = ("artifacts", "metric_history")
 
 
 def is_ours(record: Record) -> bool:
-    """True for what `write.py` wrote."""
+    """True for an entry that `write.py` wrote."""
     return "metric_history" in record
 
 
 def run_of(record: Record, *, parent: str | None, experiment: str, step: bool) -> Run:
-    """`step`: its parent is a pipeline."""
+    """The run of an entry. `step`: its parent is a pipeline."""
     name = RunId(record["name"])
     ours = is_ours(record)
     found = Run(
@@ -93,13 +94,13 @@ def run_of(record: Record, *, parent: str | None, experiment: str, step: bool) -
 
 
 def _lender(record: Record, name: RunId) -> RunId | None:
-    """Files of earlier versions name the container instead."""
+    """The run whose files a run shows; files of earlier versions name the container instead."""
     lender = record.get("lender")
     return RunId(str(lender)) if lender else lender_in(str(record.get("container") or ""), name)
 
 
 def job_of(record: Record) -> Job | None:
-    """What ARM would list, from the fields that say so; None where the job's type is not known."""
+    """The job as ARM would list it, as far as the fields say; None where the job's type is not known."""
     job_type = _JOB_TYPES.get(str(record.get("job_type") or "").lower())
     if job_type is None:
         return None
@@ -120,7 +121,7 @@ def job_of(record: Record) -> Job | None:
 
 
 def series_of(record: Record) -> Iterator[tuple[Series, tuple[Row, ...]]]:
-    """Every name with its rows. The original's last values are rows without a step, at the run's end."""
+    """Every series with its rows. The original's last values are rows without a step, at the run's end."""
     if is_ours(record):
         for described in record["metric_history"] or ():
             series = _series(record, described)
@@ -135,13 +136,13 @@ def series_of(record: Record) -> Iterator[tuple[Series, tuple[Row, ...]]]:
 
 
 def points_of(series: Series, rows: tuple[Row, ...]) -> Iterator[Points]:
-    """In pieces that an archive takes."""
+    """The rows in pieces of the length that an archive takes."""
     for start in range(0, len(rows), ROWS_PER_CHUNK):
         yield Points.of(series, rows[start : start + ROWS_PER_CHUNK])
 
 
 def artifacts_of(record: Record) -> Iterator[Artifact]:
-    """The files of one of our own entries; the original's have none that could be found again."""
+    """The files of one of our own entries; the original's entries do not say where files are."""
     for file in record.get("artifacts") or ():
         try:
             place = Location(file["datastore"], file["location"])
@@ -166,7 +167,7 @@ def _stored(file: Mapping[str, Any], place: Location) -> StoredFile | None:
 
 
 def gaps(record: Record, *, files_from_source: bool) -> Iterator[Omission]:
-    """What the workspace knew of a run and its entry does not say."""
+    """Omissions: what the workspace knew of a run and its entry does not say."""
     run = RunId(record["name"])
     if is_ours(record):
         if record.get("artifacts") is None:
@@ -178,10 +179,10 @@ def gaps(record: Record, *, files_from_source: bool) -> Iterator[Omission]:
         reason = "jobs.json names no sizes and places of files: --source, where it can be reached, knows them"
         yield from (Omission(run, f"files {path}", reason) for path in listed or ("of any kind",))
     if _status(record) == "Failed":
-        yield Omission(run, "error", "jobs.json holds no errors")
+        yield Omission(run, "error", NO_FIELD)
     if GUID.match(str(record.get("experiment_name") or "")):
         yield Omission(run, "experiment", "jobs.json holds its id instead of its name; the root job's is taken")
-    yield Omission(run, "data references, archived mark", "jobs.json holds none")
+    yield Omission(run, "data references, archived mark", NO_FIELD)
 
 
 def _gaps_of_metrics(run: RunId, record: Record) -> Iterator[Omission]:
@@ -215,7 +216,7 @@ def _rows(record: Record, series: Series, rows: Any) -> Iterator[Row]:  # noqa: 
 
 
 def _cell(value: Value, *, double: bool) -> Value:
-    """`1` and `"NaN"` of a Double column are floats too."""
+    """A cell; `1` and `"NaN"` of a Double column become floats."""
     if not double or value is None:
         return value
     return float(value)
@@ -228,7 +229,7 @@ def _number(value: object) -> float | None:
 
 
 def _status(record: Record) -> str:
-    """`JobStatus.COMPLETED` too."""
+    """The status of an entry, also from `JobStatus.COMPLETED`."""
     text = _text(record, "status") or ""
     return _STATUS.get(text.rpartition(".")[2].replace("_", "").lower(), text)
 
@@ -256,7 +257,7 @@ def _text(record: Record, name: str) -> str | None:
 
 
 def _texts(record: Record, name: str) -> dict[str, str | None]:
-    """Tags and properties are texts on the service; what is not one is written as JSON."""
+    """Tags or properties of an entry: texts on the service, so that other values become JSON texts."""
     pairs = _mapping(record, name).items()
     return {key: value if isinstance(value, str | None) else spaced(value) for key, value in pairs}
 
@@ -274,7 +275,7 @@ def _assets(record: Record, name: str) -> dict[str, AssetReference]:
 
 
 def _person(value: Json) -> str | None:
-    """A name, or the original's text of a dict that holds one."""
+    """The name of a person, also from the original's text of a dict that holds it."""
     if isinstance(value, str) and value.startswith("{"):
         try:
             value = cast("Json", ast.literal_eval(value))

@@ -1,4 +1,4 @@
-"""The entries of a jobs.json, one at a time: the file may be larger than memory."""
+"""Reads the entries of a jobs.json one at a time: the file may be larger than memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXPECTED = "expected the list of jobs that extract_jobs writes"
 
 
 def scan(path: Path) -> Iterator[tuple[int, int, Record]]:
-    """Where each entry lies (offset and length in bytes), and the entry. Numbers may be NaN and Infinity.
+    """Offset, length (in bytes) and content of each entry. Numbers may be NaN and Infinity.
 
     Raises UserError, one line, for a file that cannot be read, is not JSON, or is no list of named objects.
     """
@@ -34,7 +34,7 @@ def scan(path: Path) -> Iterator[tuple[int, int, Record]]:
 
 
 def entry_at(path: Path, offset: int, length: int) -> Record:
-    """One entry again. Raises UserError where the file is another by now."""
+    """One entry, read again. Raises UserError where the file has changed since."""
     try:
         with path.open("rb") as file:
             file.seek(offset)
@@ -81,7 +81,7 @@ class _Scan:
         return offset, self._consume(end), value
 
     def _value(self) -> tuple[object, int]:
-        """The value that begins here; more is read until it is whole, each time twice as much."""
+        """The value that begins here and its length; more is read until it is whole, each time twice as much."""
         while True:
             try:
                 value, end = json.JSONDecoder().raw_decode(self._text)
@@ -95,7 +95,7 @@ class _Scan:
                 return value, end
 
     def _next(self) -> str:
-        """The next character that is no space; empty at the end of the file."""
+        """The next character that is no white space; empty at the end of the file."""
         while True:
             blank = len(self._text) - len(self._text.lstrip(" \t\r\n"))
             self._consume(blank)
@@ -117,7 +117,7 @@ class _Scan:
         return not self._ended
 
     def _consume(self, count: int) -> int:
-        """Bytes that so many characters took."""
+        """Drop characters from the buffer; the bytes that they take."""
         taken, self._text = self._text[:count], self._text[count:]
         size = len(taken.encode())
         self._offset += size

@@ -1,4 +1,4 @@
-"""A jobs.json without an archive beside it, read as the workspace that it tells of: `extract` makes the archive."""
+"""A jobs.json without an archive beside it, read like the workspace that it describes: `extract` makes the archive."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from azureml_replay.workspace.source import Shelf, Source, StoredFiles
 
 Item = TypeVar("Item")
 ENTRIES_HELD = 128
-"""A batch of runs and those that are worked on: each entry is parsed once, unless more are at work."""
+"""Entries in memory: a batch of runs and those that are worked on, so that each is parsed once, as a rule."""
 
 
 class JobsFile:
-    """A Source over a jobs.json. Where `workspace` is given, it knows the files that the entries do not list."""
+    """A Source over a jobs.json. `workspace`, where given, is asked for the files that the entries do not list."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class JobsFile:
         workspace: Source | None,
         omit: Callable[[Sequence[Omission]], None],
     ) -> None:
-        """`omit` is told what an entry lacks, when its metrics are asked for: then its extraction has begun."""
+        """`omit` gets what an entry lacks when its metrics are asked for: its extraction has begun by then."""
         self.ref = ref
         self.studio = workspace.studio if workspace else None
         self._index, self._workspace, self._omit = index, workspace, omit
@@ -70,43 +70,43 @@ class JobsFile:
         return parse.run_of(self._record(name), parent=parent, experiment=self._index.experiment(name), step=step)
 
     async def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
-        """By the names that the jobs give."""
+        """The experiments that the jobs name."""
         yield [Experiment(id=name, name=name) for name in self._index.by_experiment]
 
     async def experiment(self, name: str) -> Experiment | None:
-        """None where no job gives this name."""
+        """The experiment of a name; None where no job names it."""
         return Experiment(id=name, name=name) if name in self._index.by_experiment else None
 
     async def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
-        """In the file's order."""
+        """The runs of an experiment, in the file's order."""
         for page in _pages(self._index.by_experiment.get(experiment.name, ())):
             yield [self._run(name) for name in page]
 
     async def run(self, run: RunId) -> Run | None:
-        """None where the file has no such job."""
+        """The run of a job; None where the file has no such job."""
         return self._run(run) if run in self._index.places else None
 
     async def children(self, run: RunId) -> AsyncIterator[Sequence[Run]]:
-        """Direct ones."""
+        """Direct children."""
         for page in _pages(name for name in self._index.places if self._index.parents.get(name) == run):
             yield [self._run(name) for name in page]
 
     async def jobs(self) -> AsyncIterator[Sequence[Job]]:
-        """Of every entry that says its type; of steps too."""
+        """The jobs of all entries that say their type, steps too."""
         for page in _pages(self._index.places):
             yield [job for name in page if (job := parse.job_of(self._record(name)))]
 
     async def details(self, runs: Sequence[RunId]) -> Mapping[RunId, RunDetails]:
-        """Without definitions: a jobs.json keeps their values apart."""
+        """Run -> details without definitions, whose values a jobs.json has in fields of their own."""
         return {name: RunDetails(run=self._run(name)) for name in runs if name in self._index.places}
 
     @property
     def named_by_mlflow(self) -> bool:
-        """A file names what it holds."""
+        """Always False: a file names every series that it holds."""
         return False
 
     async def series(self, run: RunId) -> Sequence[Series]:
-        """What the entry holds; tells what it lacks."""
+        """The series of the run's entry; notes what the entry lacks."""
         record = self._record(run)
         self._omit(list(parse.gaps(record, files_from_source=self._workspace is not None)))
         return [series for series, _ in parse.series_of(record)]
@@ -119,13 +119,13 @@ class JobsFile:
                     yield points
 
     async def last_values(self, experiments: Sequence[Experiment]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
-        """Of every run of the experiments."""
+        """Run -> last rows, for every run of the experiments."""
         for experiment in experiments:
             for page in _pages(self._index.by_experiment.get(experiment.name, ())):
                 yield {name: [_last(*found) for found in parse.series_of(self._record(name))] for name in page}
 
     async def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
-        """Of our own entries; of the original's, where the workspace can be asked."""
+        """The files of our own entries; for the original's those of the workspace, where it can be asked."""
         record = self._record(run.id)
         if parse.is_ours(record):
             yield [artifact for artifact in parse.artifacts_of(record) if artifact.indexed]
@@ -134,7 +134,7 @@ class JobsFile:
                 yield page
 
     async def stored(self, run: RunId) -> AsyncIterator[Sequence[Artifact]]:
-        """As `artifacts`: what has bytes, wherever it lies."""
+        """The files of `artifacts` that have bytes, at whatever place."""
         if self._workspace is not None and not self._index.ours:
             async for page in self._workspace.stored(run):
                 yield page
@@ -142,17 +142,17 @@ class JobsFile:
             yield [replace(one, indexed=False) for one in parse.artifacts_of(self._record(run)) if one.stored]
 
     async def stored_files(self, wanted: int, total: int, shelf: Shelf, listed: Callable[[int], None]) -> StoredFiles:
-        """Of the original's workspace, where it can be asked; else entry by entry."""
+        """The files of the original's workspace, where it can be asked; else those of the entries."""
         if self._workspace is not None and not self._index.ours:
             return await self._workspace.stored_files(wanted, total, shelf, listed)
         return _FilesOfEntries(self)
 
     def place(self, run: RunId, path: str) -> Location:
-        """As the workspace has it, where it can be asked; else no place of any storage."""
+        """The workspace's place of a file, where it can be asked; else a place that no storage has."""
         return self._workspace.place(run, path) if self._workspace else Location("", f"{run}/{path}")
 
     async def stored_file(self, location: Location) -> StoredFile | None:
-        """Of the original's workspace, where it can be asked; what our own entries know came with `stored`."""
+        """A file of the original's workspace, where it can be asked; files of our own entries came with `stored`."""
         if self._workspace is not None and not self._index.ours:
             return await self._workspace.stored_file(location)
         return None
@@ -180,16 +180,16 @@ class JobsFile:
 
 
 class _FilesOfEntries:
-    """See `source.StoredFiles`."""
+    """`source.StoredFiles` for the entries of a file."""
 
     whole = False
 
     def __init__(self, file: JobsFile) -> None:
-        """Nothing is read yet."""
+        """Reads nothing yet."""
         self._file = file
 
     async def of(self, run: RunId) -> AsyncIterator[Artifact]:
-        """What the run's entry lists."""
+        """The files in the run's entry."""
         async for page in self._file.stored(run):
             for artifact in page:
                 yield artifact
@@ -208,7 +208,7 @@ async def import_jobs(
     width: int = 32,
     progress: Progress = SILENT,
 ) -> Extracted | None:
-    """Fill an archive from a jobs.json. None where it was filled from this very file before. Repeatable."""
+    """Fill an archive from a jobs.json; None where it was filled from this file, unchanged, before. Repeatable."""
     mark = Imported(str(index.path), digest_of(index.path), files=workspace is not None)
     before = archive.imported()
     if before and before.digest == mark.digest and before.files >= mark.files:
@@ -230,11 +230,11 @@ async def import_jobs(
 
 
 UNFINISHED = b""
-"""Marks an import that has begun."""
+"""The digest that marks an import which has begun and not ended."""
 
 
 def digest_of(path: Path) -> bytes:
-    """SHA-256 of the bytes."""
+    """The SHA-256 of a file's bytes."""
     whole = sha256()
     with path.open("rb") as file:
         while data := file.read(1 << 20):

@@ -1,4 +1,4 @@
-"""The original document's troubleshooting table: each symptom is told with its cause, when it happens (pure)."""
+"""The messages for the original document's troubleshooting table: each symptom with its cause (pure)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from azureml_replay.counting import counted
 from azureml_replay.progress import Loads, Progress
 from azureml_replay.selection import Selection
 
@@ -19,82 +20,84 @@ class FileLists:
 
     jobs: int
     left_out: int
-    """Nobody listed their files."""
+    """Jobs whose files were not listed."""
     without_files: int
-    """They have none in the source."""
+    """Jobs that have no files in the source."""
     without_logs: int
-    """They have files, but no log."""
+    """Jobs that have files, but no log."""
 
 
 def missing_jobs(listed: int, taken: int, active: int, selection: Selection) -> Iterator[str]:
     """Why fewer units were taken than the workspace has."""
     if active:
-        yield f"{active} runs are still active: their jobs come with a later extraction, when they have ended"
+        yield f"{counted(active, 'run')} still active: their jobs come with a later extraction, when they have ended"
     chosen = [flag for flag, given in (("--include", selection.include), ("--limit", selection.limit)) if given]
     if chosen and taken < listed:
-        yield f"{taken} of {listed} top-level jobs are in the file: {' and '.join(chosen)} left the others out"
+        jobs = counted(listed, "top-level job")
+        yield f"the file holds {taken:,} of {jobs}: {' and '.join(chosen)} left the others out"
 
 
 def empty_outputs(lists: FileLists) -> Iterator[str]:
     """Why a replayed job will show no files."""
+    jobs = counted(lists.jobs, "job")
     if lists.left_out:
         yield (
-            f"{lists.left_out} of {lists.jobs} jobs have no list of files, so their outputs will be empty: "
+            f"no list of files for {lists.left_out:,} of {jobs}, so their outputs will be empty: "
             "extract again without --no-artifacts"
         )
     if lists.without_files:
-        yield f"{lists.without_files} of {lists.jobs} jobs have no files in the source: their outputs will be empty"
+        yield f"no files in the source for {lists.without_files:,} of {jobs}: their outputs will be empty"
 
 
 def missing_logs(lists: FileLists) -> Iterator[str]:
     """Why a replayed job will show no logs."""
     if lists.without_logs:
-        yield f"{lists.without_logs} of {lists.jobs} jobs have files, but no logs in the source"
+        yield f"files, but no logs in the source for {lists.without_logs:,} of {counted(lists.jobs, 'job')}"
 
 
 def long_replay(files: int, size_bytes: int) -> Iterator[str]:
     """Why a replay will take long."""
     if size_bytes >= LARGE_BYTES:
-        size = f"{size_bytes / 1e9:,.1f} GB"
-        yield f"{files:,} files with {size} will be copied, which takes long: --no-copy-artifacts leaves them out"
+        copied = f"{counted(files, 'file')} with {size_bytes / 1e9:,.1f} GB"
+        yield f"{copied} will be copied, which takes long: --no-copy-artifacts leaves them out"
 
 
 @dataclass(slots=True)
 class Watched:
-    """Progress that tells once, after `SLOW_AFTER_S`, what makes it slow."""
+    """Progress that says once, after `SLOW_AFTER_S`, what makes the work slow."""
 
     inner: Progress
     advice: str
     clock: Callable[[], float] = time.monotonic
     began: float = field(init=False)
-    told: bool = False
+    advised: bool = False
 
     def __post_init__(self) -> None:
         self.began = self.clock()
 
     def expect(self, what: str, count: int) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.expect(what, count)
 
     def done(self, what: str, count: int = 1) -> None:
-        """As the inner one, and the advice when it is time."""
+        """Pass it on, and give the advice when it is time."""
         self.inner.done(what, count)
-        if not self.told and self.clock() - self.began > SLOW_AFTER_S:
-            self.told = True
+        if not self.advised and self.clock() - self.began > SLOW_AFTER_S:
+            self.advised = True
             self.inner.say(self.advice)
 
     def say(self, text: str) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.say(text)
 
     def slowed(self, text: str) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.slowed(text)
 
     def watch(self, side: str, loads: Loads) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.watch(side, loads)
 
     def finished(self) -> None:
-        """As the inner one."""
+        """Pass it on."""
         self.inner.finished()

@@ -1,4 +1,4 @@
-"""An archive as jobs.json: streamed, one job a line, and in its place only once it is whole."""
+"""Writes an archive as jobs.json: streamed, one job a line, and in its place only once it is whole."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from azureml_replay.model import Artifact, Job, Json, Listed, Points, Run, RunDe
 from azureml_replay.workspace.place import Place
 
 LOG_FOLDERS = ("logs/", "user_logs/", "system_logs/", "azureml-logs/")
-"""Where the service puts a job's logs (the original's families, and the oldest one)."""
+"""Folders into which the service puts a job's logs (the original's families, and the oldest one)."""
 
 
 @dataclass(slots=True)
 class Written:
-    """What a jobs.json holds."""
+    """How much a jobs.json holds."""
 
     jobs: int = 0
     """Entries: roots and all below them."""
     points: int = 0
     files: int = 0
     left_out: int = 0
-    """Jobs whose files nobody listed."""
+    """Jobs whose files were not listed."""
     without_files: int = 0
-    """Jobs that have none in the source."""
+    """Jobs that have no files in the source."""
     without_logs: int = 0
     """Jobs that have files, but no log among them."""
 
 
 def write_jobs(archive: Archive, path: Path, roots: Collection[RunId] | None = None) -> Written:
-    """Every extracted run of these units, or of all. `path` is replaced at the end, or not at all.
+    """Write every extracted run of these units, or of all. `path` is replaced at the end, or not at all.
 
     Raises UserError where the place cannot be written, IntegrityError where the archive is damaged.
     """
@@ -60,7 +60,7 @@ def write_jobs(archive: Archive, path: Path, roots: Collection[RunId] | None = N
 def _units(
     listing: Iterable[Listed], roots: Collection[RunId] | None
 ) -> Iterator[tuple[RunId, Mapping[RunId, Sequence[RunId]]]]:
-    """Root of each wanted unit, and the children of its runs: at most the ids of one unit are held."""
+    """Root of each chosen unit, and run -> children within it; the ids of one unit are in memory at a time."""
     for root, rows in groupby(listing, key=lambda row: row.unit):
         if roots is None or root in roots:
             children: dict[RunId, list[RunId]] = {}
@@ -72,7 +72,7 @@ def _units(
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[str]]:
-    """A new file beside `path` that takes its place once it is on the disk."""
+    """A new file beside `path` that replaces it once it is on the disk."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -112,7 +112,7 @@ class _Entries:
         yield strict({name: value for name, value in fields.items() if name not in streamed}).removesuffix("}")
 
     def _files(self, run: Run) -> Iterator[str]:
-        """Null where nobody listed them, which is not the same as none."""
+        """The fields with the run's files; null where they were not listed, which is not the same as none."""
         if run.id in self.left_out:
             self.written.left_out += 1
             yield ', "mlflow_artifact_paths": null, "artifacts": null'
@@ -135,7 +135,7 @@ class _Entries:
         self.written.without_logs += bool(files) and not logs
 
     def _metrics(self, run: RunId) -> Iterator[str]:
-        """Every row, then the last value of each name, as MLflow's run shows it."""
+        """The fields with every row, then with the last value of each name, as MLflow's run shows it."""
         last: dict[str, tuple[tuple[int, int], Value]] = {}
         yield ', "metric_history": '
         yield from _list(self._series(run, last), separator="")
@@ -167,7 +167,7 @@ class _Entries:
 
 
 def _keep_last(last: dict[str, tuple[tuple[int, int], Value]], name: str, age: tuple[int, int], value: Value) -> None:
-    """By step, then by time, then the one logged later."""
+    """Keep the last value of a name: by step, then by time, then the one logged later."""
     if name not in last or age >= last[name][0]:
         last[name] = age, value
 

@@ -1,1 +1,1 @@
-"""What should be there: the archive's histories as steps of a target (pure)."""
+"""Plans what a target should hold: the archive's histories as steps (pure)."""

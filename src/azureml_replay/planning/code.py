@@ -1,4 +1,4 @@
-"""Which code a run was submitted with (pure)."""
+"""Finds the code that a run was submitted with (pure)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from azureml_replay.model import CodeReference, Job, Run
 
 
 def code_of(run: Run, job: Job | None) -> CodeReference | None:
-    """What its job names, and the snapshot that the run itself names: either may lead to the code."""
+    """The asset that the job names, and the snapshot that the run names: either may lead to the code."""
     asset = job.code if job else None
     if asset is None:
         return run.code

@@ -1,4 +1,4 @@
-"""The experiments of a plan: which are to be there, and what of them cannot be (pure)."""
+"""The experiments of a plan, and what of them cannot be carried (pure)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from azureml_replay.planning.history import Recorded
 from azureml_replay.selection import Selection, chosen
 
 OWNER = RunId("")
-"""Experiments belong to no run: their receipts stand under the empty id."""
+"""The run id under which receipts of experiments are kept, which belong to no run: an empty one."""
 
 
 def planned_experiments(
     recorded: Recorded, selection: Selection, without: Collection[RunId] = ()
 ) -> Iterator[Experiment]:
-    """All that the archive has; under a selection those that its runs lie in, units of the roots `without` aside."""
+    """All experiments of the archive; under a selection those of its runs, but not of units in `without`."""
     if selection.everything and not without:
         yield from recorded.experiments()
         return
@@ -26,7 +26,7 @@ def planned_experiments(
 
 
 def experiment_omissions(experiment: Experiment, existing: frozenset[str]) -> Iterator[Omission]:
-    """What an experiment of the same name in the target keeps us from carrying."""
+    """Omissions where the target had an experiment of this name before: it keeps its own values."""
     if experiment.name not in existing:
         return
     for what, value in (

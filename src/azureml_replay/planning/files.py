@@ -1,4 +1,4 @@
-"""Which files of a run are carried, and where to (pure)."""
+"""Chooses the files of a run that are carried, and their paths in the target (pure)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
+from azureml_replay.counting import counted
 from azureml_replay.model import Artifact, Json, RunId
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
@@ -20,28 +21,28 @@ TOO_LONG = f"the target's storage holds no name of more than {DOCUMENTED.blob_na
 LOST = "listed by the artifact index, but its bytes were not found"
 NOT_CHOSEN = "left out by --no-artifacts"
 LONGEST_MOVE = len(UNINDEXED_FOLDER)
-"""Characters by which a path may grow on its way."""
+"""Characters by which a path in the target may be longer than in the source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChoice:
-    """Which of the source's files are carried. What is left out is an omission."""
+    """Which of the source's files are carried; the others are omissions."""
 
     artifacts: bool = True
-    """False: none."""
+    """False: no file is carried."""
     most_bytes: int | None = None
-    """Larger files stay behind."""
+    """The largest size that is carried; None: any."""
     globs: tuple[str, ...] = ()
-    """Paths as the source shows them; none: all."""
+    """Patterns of paths, as the source shows them; empty: all paths."""
 
     @classmethod
     def from_json(cls, told: Json) -> FileChoice:
-        """As `dataclasses.asdict` gave it. Raises KeyError, TypeError for anything else."""
+        """The choice that `dataclasses.asdict` was given. Raises KeyError, TypeError for anything else."""
         fields: Any = told
         return cls(**{**fields, "globs": tuple(fields["globs"])})
 
     def flags(self) -> str:
-        """As the command line says it, `--files '*.txt' --max-file-size 2GB`; empty where nothing is left out."""
+        """The choice as flags, `--files '*.txt' --max-file-size 2GB`; empty where nothing is left out."""
         given = [] if self.artifacts else ["--no-artifacts"]
         for glob in self.globs:
             given += ["--files", glob]
@@ -51,11 +52,11 @@ class FileChoice:
 
     @property
     def narrowed(self) -> bool:
-        """Each file must be looked at."""
+        """True where each file has to be looked at."""
         return self.most_bytes is not None or bool(self.globs)
 
     def refusal(self, path: str, size_bytes: int) -> str | None:
-        """Why a file is left out, or None."""
+        """The reason why a file is left out, or None."""
         if not self.artifacts:
             return NOT_CHOSEN
         if self.globs and not any(fnmatchcase(path, glob) for glob in self.globs):
@@ -66,7 +67,7 @@ class FileChoice:
 
 
 def _shown(size_bytes: int) -> str:
-    """In the largest unit that leaves no rest: units are powers of 1,024 there."""
+    """A size as the flag takes it, in the largest unit without a rest: units are powers of 1,024 there."""
     for power, unit in enumerate(("TB", "GB", "MB", "KB")):
         whole, rest = divmod(size_bytes, 1 << 10 * (4 - power))
         if whole and not rest:
@@ -78,9 +79,9 @@ ALL_FILES = FileChoice()
 
 
 def in_order(artifacts: Iterable[Artifact]) -> Iterator[tuple[Artifact, bool]]:
-    """Files given by path; and whether another one, that has bytes too, holds the path already.
+    """Files given by path, and whether another one with bytes has the path already.
 
-    Index and storage may name different places for one path: the index's is the one that the run shows.
+    Index and storage may name different places for one path: the index's file is the one that the run shows.
     """
     for _, group in groupby(artifacts, key=lambda artifact: artifact.path):
         held = 0
@@ -90,31 +91,31 @@ def in_order(artifacts: Iterable[Artifact]) -> Iterator[tuple[Artifact, bool]]:
 
 
 def room_of(run: RunId, limits: Limits = DOCUMENTED) -> int:
-    """Characters that a file's path may have in a run of the target, by the run's id there."""
+    """Characters that a file's path may have in a run of the target, which depend on the run's id there."""
     return min(limits.artifact_path, limits.blob_name - limits.run_folder - len(run))
 
 
 def characters(path: str) -> int:
-    """As a storage counts them: UTF-16 units."""
+    """The length of a path as storages count it: in UTF-16 units."""
     return len(path.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """One file of a run: as the target is to hold it, or why it is not to."""
+    """One file of a run as the target should hold it, or the reason why it should not."""
 
     path: str
-    """In the target."""
+    """The path in the target."""
     artifact: Artifact | None = None
-    """What it is in the source; None for one that we make."""
+    """The source's file; None for a file that we make."""
     made: str | None = None
-    """Which of those that we make: `replay/job.json`, …"""
+    """The name of a file that we make: `replay/job.json`, …"""
     omission: str | None = None
-    """Why the target will not have it."""
+    """The reason why the target will not have it."""
 
 
 def planned(artifacts: Iterable[Artifact], choice: FileChoice, room: int) -> Iterator[PlannedFile]:
-    """A run's files, given by path. `room`: the characters that a path may have."""
+    """The plan for a run's files, given by path. `room`: the characters that a path may have."""
     for artifact, twice in in_order(artifacts):
         path = target_path(artifact.path, twice=twice)
         yield PlannedFile(path, artifact, omission=_omission(artifact, path, choice, room))
@@ -128,7 +129,7 @@ def _omission(artifact: Artifact, path: str, choice: FileChoice, room: int) -> s
 
 
 def target_path(path: str, *, twice: bool = False) -> str:
-    """Where a source's file goes: the same path, but `replay/` is ours; `twice`: where another file holds the path."""
+    """The path in the target of a source's file: the same one, but `replay/` is ours; `twice`: the path is taken."""
     if twice:
         return UNINDEXED_FOLDER + path
     return MOVED_FOLDER + path.removeprefix(OWN_FOLDER) if path.startswith(OWN_FOLDER) else path
@@ -137,11 +138,11 @@ def target_path(path: str, *, twice: bool = False) -> str:
 def count_files(
     recorded: Recorded, history: History, fitting: Fitting, choice: FileChoice, room: int
 ) -> tuple[int, int]:
-    """How many there are to send, and their bytes; by the run's totals, so far as these tell. `room`: as `planned`."""
+    """Number and bytes of the files to send, from the run's totals where they suffice. `room`: as for `planned`."""
     run, totals = history.details.run.id, history.files
     if not choice.artifacts:
         if totals.files or totals.lost:
-            fitting.omit(f"{totals.files + totals.lost} files", NOT_CHOSEN)
+            fitting.omit(counted(totals.files + totals.lost, "file"), NOT_CHOSEN)
         return 0, 0
     for path in recorded.stored_twice(run) if totals.twice else ():
         fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")
@@ -153,7 +154,7 @@ def count_files(
 
 
 def _count_each(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice, room: int) -> tuple[int, int]:
-    """Each file is looked at: only where a choice was made, or a name may be too long."""
+    """The same by looking at each file, needed where a choice was made or a name may be too long."""
     files = size = 0
     for one in planned(recorded.artifacts(run), choice, room):
         if one.artifact and one.omission:

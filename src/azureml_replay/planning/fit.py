@@ -1,4 +1,4 @@
-"""What a target can hold of a run; the rest goes whole into the run's overflow file, and is said (pure)."""
+"""Fits a run into a target's limits; the rest goes whole into the run's overflow file, as omissions (pure)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.place import Place
 
-POINTS_AT_THE_SOURCE = "points at the source"
-"""Why what acts on the source stays behind (FIDELITY, Runs)."""
+ACTS_ON_SOURCE = "it acts on the source workspace (cancel and completion addresses): never sent"
+"""The reason of an omission (FIDELITY, Runs)."""
 PLACES = frozenset({"mlflow.artifactUri"})
-"""Properties and tags that name a workspace: where MLflow looks for a run's files. The service makes its own.
+"""Properties and tags that name the workspace in which MLflow looks for a run's files. The service makes its own.
 
 Recorded: the answer to `runs/create` has it, and no client sends it; runs of jobs have none, and MLflow finds their
 files all the same (mlflow-patch-history.json, and the 63 runs of jobs).
 """
 SYSTEM_KEYS = ("_aml_system_", "_azureml", "azureml.", "mlflow.")
-"""Tags and properties that the platform wrote: the user's own are served first where room is short."""
+"""Tags and properties that the platform wrote: the user's own come first where the limits leave too little room."""
 OWN_FOLDER = "replay/"
 JOB_FILE = OWN_FOLDER + "job.json"
 CODE_FILE = OWN_FOLDER + "code.zip"
@@ -29,27 +29,27 @@ MOVED_FOLDER = OWN_FOLDER + "source/"
 
 @dataclass(slots=True)
 class Fitting:
-    """Collects, for one run, what does not fit: whole into the overflow, and said."""
+    """Collects what does not fit of one run: the values for the overflow file, and the omissions."""
 
     run: RunId
     overflow: dict[str, dict[str, Json]] = field(default_factory=dict)
     omissions: list[Omission] = field(default_factory=list)
 
     def over(self, kind: str, name: str, value: Json, reason: str) -> None:
-        """`value` goes into the overflow file."""
+        """Put `value` into the overflow file, and note the omission."""
         self.overflow.setdefault(kind, {})[name] = value
         self.omit(f"{kind} {name}", f"{reason}; kept in {OVERFLOW_FILE}")
 
     def omit(self, what: str, reason: str) -> None:
-        """The target will not have it."""
+        """Note what the target will not have."""
         self.omissions.append(Omission(self.run, what, reason))
 
 
 def say_what_acts(run: Run, fitting: Fitting) -> None:
-    """One omission a run, which names everything of that kind that has a value."""
+    """Note one omission for everything of the run that acts on the source and has a value."""
     acting = [*run.acting.values, *(f"property {key}" for key in run.acting.properties if run.properties.get(key))]
     if acting:
-        fitting.omit(", ".join(acting), POINTS_AT_THE_SOURCE)
+        fitting.omit(", ".join(acting), ACTS_ON_SOURCE)
 
 
 def fit_run(
@@ -62,9 +62,9 @@ def fit_run(
     typed: bool,
     lender: RunId | None,
 ) -> Run:
-    """The run as the target can hold it, lineage included; its document stays behind.
+    """The run as the target can hold it, lineage included, without its document.
 
-    Field by field: `replace` takes 4.5 µs more, of the 85 that a run is planned in.
+    Fields are written out: `replace` takes 4.5 µs more, of the 85 in which a run is planned.
     """
     return Run(
         id=run.id,
@@ -106,7 +106,7 @@ def _fit_text(kind: str, text: str | None, most: int, fitting: Fitting) -> str |
 
 
 def _fit_error(error: Json, most: int, fitting: Fitting) -> Json:
-    """An error keeps its code; a message beyond the limit is cut, and kept whole in the overflow."""
+    """The error with its code; a message beyond the limit is cut here, and whole in the overflow."""
     message = error.get("message") if isinstance(error, Mapping) else None
     if not isinstance(error, Mapping) or not isinstance(message, str) or len(message) <= most:
         return error
@@ -139,7 +139,7 @@ PLURAL = {"tag": "tags", "property": "properties"}
 def _fit_pairs(
     kind: str, pairs: Mapping[str, str | None], most: int, fitting: Fitting, limits: Limits
 ) -> dict[str, str | None]:
-    """The user's own first, then the platform's; within each in the source's order."""
+    """The pairs that fit: the user's own first, then the platform's, each in the source's order."""
     kept: dict[str, str | None] = {}
     for key in sorted(pairs, key=lambda name: name.startswith(SYSTEM_KEYS)):
         value = pairs[key]
@@ -162,17 +162,17 @@ def _fit_parameters(run: Run, fitting: Fitting, limits: Limits) -> dict[str, Jso
 
 
 def _fit_datasets(kind: str, datasets: Json, most: int, fitting: Fitting) -> Json:
-    """The first ones: one too many, and the service refuses the whole run."""
+    """The first datasets, up to the limit: with one too many the service refuses the whole run."""
     if not isinstance(datasets, list) or len(datasets) <= most:
         return datasets
     fitting.over(kind, "datasets", datasets[most:], f"more than {most} of a run")
     return datasets[:most]
 
 
-def led_back(run: Run, source: Place) -> Iterator[tuple[str, str]]:
-    """What of a target's run names the source as the place of its files: `property mlflow.artifactUri`, and its value.
+def places_in_source(run: Run, source: Place) -> Iterator[tuple[str, str]]:
+    """Properties and tags of a target's run that say its files are in the source: `property mlflow.artifactUri`, value.
 
-    Older versions of ours sent it, and properties are immutable.
+    Older versions of ours sent them, and properties are immutable.
     """
     for kind, pairs in (("property", run.properties), ("tag", run.tags)):
         for key in PLACES & pairs.keys():
@@ -182,7 +182,7 @@ def led_back(run: Run, source: Place) -> Iterator[tuple[str, str]]:
 
 
 def fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits: Limits) -> frozenset[SeriesKey]:
-    """Which series the target refuses. The first names in the source's order stay."""
+    """The series that the target refuses. The first names in the source's order stay."""
     over: set[SeriesKey] = set()
     kept = 0
     for series, rows in recorded:
@@ -215,7 +215,7 @@ _EMPTY = Run(id=RunId(""))
 
 
 def without_lost(run: Run, fitting: Fitting, lost: Collection[str]) -> Run:
-    """What this target drops is expected to be dropped, and said."""
+    """The run without fields that this target drops, which become omissions."""
     changed = {name: getattr(_EMPTY, name) for name in lost if getattr(run, name) != getattr(_EMPTY, name)}
     for name in sorted(changed):
         fitting.omit(name.replace("_", " "), "this target does not keep it, as the throw-away run showed")

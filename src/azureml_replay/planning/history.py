@@ -1,4 +1,4 @@
-"""What planning reads of an archive (pure)."""
+"""The values and the protocol by which planning reads an archive (pure)."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from azureml_replay.workspace.place import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """A run with all that planning needs to know of it. Archives give many at once: asked one by one they cost more."""
+    """A run with all that planning needs to know of it. Archives give many at once, which costs less than singly."""
 
     unit: RunId
     details: RunDetails
     """The run with inputs and outputs, its definition and specification."""
     job: Job | None = None
-    """ARM's document, for root jobs."""
+    """The job as ARM lists it; None for runs that are no root jobs."""
     series: Sequence[tuple[Series, int]] = ()
-    """What was logged, with the number of rows."""
+    """The series that were logged, each with its number of rows."""
     files: FileTotals
-    """What there is to carry, in figures."""
+    """The run's files in figures."""
     code: bool | str | None = None
-    """Whether its code is here; a text says why it could not be had. None for a run that was submitted with none."""
+    """True where its code is here, or the reason why it could not be had. None for a run submitted without code."""
     only_last: bool = False
-    """Its rows are the last of each name as MLflow tells them, and not its metrics' history."""
+    """True where its rows are the last of each metric, from MLflow, and not the metrics' history."""
     lender_experiment: str | None = None
-    """Of the run whose points and files this one shows; None also where the archive lacks that run."""
+    """Experiment of the run whose points and files this one shows; None also where the archive lacks that run."""
     ids: Mapping[RunId, RunId] = field(default_factory=dict)
-    """What this run and those that it names are called in the target; one that is not here keeps its id."""
+    """Source id -> target id, of this run and of runs that it names; a run that is not in it keeps its id."""
     stands_alone: bool = False
-    """The target has it with files and points of its own, though the source's shows those of another run."""
+    """True where the target has it with files and points of its own, though in the source it shows another run's."""
 
 
 class Recorded(Protocol):
@@ -41,26 +41,26 @@ class Recorded(Protocol):
     source: Place
 
     def listing(self) -> Iterable[Listed]:
-        """Light rows of every run."""
+        """A light row for every run."""
         ...
 
     def units(self) -> Iterator[RunId]:
-        """Roots, newest first."""
+        """The roots of all units, newest first."""
         ...
 
     def experiments(self) -> Iterable[Experiment]:
-        """All of them, by name."""
+        """All experiments, by name."""
         ...
 
     def histories(self, roots: Iterable[RunId] | None = None, target: Place | None = None) -> Iterator[History]:
-        """The runs of these units, or of all, newest first; of each unit parents first.
+        """The runs of these units, or of all, newest unit first, parents first within a unit.
 
-        With what the ledger of `target` says of them, where one is named.
+        With `target`, each has what that target's ledger says of it.
         """
         ...
 
     def history(self, run: RunId, target: Place | None = None) -> History | None:
-        """One of them."""
+        """One run with everything that planning needs; None where it is not extracted."""
         ...
 
     def details(self, run: RunId) -> RunDetails | None:
@@ -68,11 +68,11 @@ class Recorded(Protocol):
         ...
 
     def job(self, run: RunId) -> Job | None:
-        """ARM's document, for root jobs."""
+        """The job as ARM lists it; None for runs that are no root jobs."""
         ...
 
     def lost_files(self, run: RunId) -> Iterator[Artifact]:
-        """Files that the index lists and the storage does not hold."""
+        """The run's files that the index lists and the storage does not hold."""
         ...
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
@@ -80,5 +80,5 @@ class Recorded(Protocol):
         ...
 
     def stored_twice(self, run: RunId) -> Iterator[str]:
-        """Paths for which index and storage name different places, both with bytes."""
+        """The run's paths for which index and storage name different places, both with bytes."""
         ...

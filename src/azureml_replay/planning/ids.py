@@ -1,7 +1,7 @@
-"""New ids for runs whose own are not to be used, or are taken (pure).
+"""Makes new ids for runs whose own ids are taken, or are not to be used (pure).
 
-Deterministic: the same source run gets the same id in the same target, from whichever archive. Where a value *is* such
-an id it is rewritten along, where the run's references say so and nowhere else: part of a longer text may be anything.
+They are deterministic: a source run gets the same id in the same target, from whichever archive. A value that *is* such
+an id is rewritten where the run's references say so, and nowhere else: part of a longer text may be anything.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from azureml_replay.model import Reference, Run, RunId
 from azureml_replay.workspace.place import Place
 
 Ids = Mapping[RunId, RunId]
-"""From a run's id in the source to its id in the target; a run that is not in it keeps its id."""
+"""Source id -> target id; a run that is not in it keeps its id."""
 
 _NAMESPACE = UUID("5f0d3c1e-6f0b-4f6a-9d3a-2f6c1b7e4a90")
 
 
 def new_id(source: Place, run: RunId, target: Place) -> RunId:
-    """A guid, as the service gives to steps."""
+    """The new id of a run: a GUID, as the service gives to steps."""
     return RunId(str(uuid5(_NAMESPACE, f"{source.key}/{run}>{target.key}")))
 
 
@@ -36,13 +36,13 @@ def rewritten(run: Run, ids: Ids) -> Run:
 
 
 def named(run: Run) -> Iterator[RunId]:
-    """Ids that a run is written with: its own, its parent's, its lender's, and those that its values are."""
+    """The ids with which a run is written: its own, its parent's, its lender's, and those in its references."""
     yield from (one for one in (run.id, run.parent, run.lender) if one)
     yield from (one for _, one in _references(run))
 
 
 def _references(run: Run) -> Iterator[tuple[Reference, RunId]]:
-    """Those that the run still has, each with the run that it names."""
+    """The references that the run still has, each with the run that it names."""
     for reference in run.references:
         value = (run.tags if reference.kind == "tag" else run.properties).get(reference.key)
         if value and value.startswith(reference.before):

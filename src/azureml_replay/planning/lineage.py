@@ -1,4 +1,4 @@
-"""Where a replayed run comes from, written on the run itself (pure).
+"""Writes on a replayed run where it comes from (pure).
 
 One tag, `original_job_id`, which people search for, and one property, `azureml_replay`, which holds as JSON what
 the server owns and cannot be told: creation time, creator, type. Properties are immutable on the service, so the
@@ -20,12 +20,12 @@ from azureml_replay.workspace.place import Place
 TAG = "original_job_id"
 PROPERTY = "azureml_replay"
 JOB_PROPERTY = "azureml_replay_job"
-"""On a job that synthetic replay submitted: it stands for the original, and is not its history written anew.
-Its value is `job_mark`: one that was carried along from a source says nothing of the run that carries it."""
+"""A property of jobs that synthetic replay submitted: such a job stands for the original, without its history.
+Its value is `job_mark`: another value was carried along from a source, and says nothing of the run that has it."""
 
 
 def lineage_of(run: Run, source: Place) -> dict[str, Any]:
-    """What goes into the property: keys without a value are left out."""
+    """The facts for the property; keys without a value are left out."""
     facts = {
         "workspace": source.key,
         "run": run.id,
@@ -39,12 +39,12 @@ def lineage_of(run: Run, source: Place) -> dict[str, Any]:
 
 
 def encode(facts: dict[str, Any]) -> str:
-    """Compact JSON: the service stores 1,000 characters."""
+    """The facts as compact JSON: the service stores 1,000 characters."""
     return json_text.compact(facts)
 
 
 def job_mark(source: Place, original: RunId) -> str:
-    """Which run of which workspace a job stands for, in 16 digits."""
+    """Sixteen hex digits for the run and the workspace that a job stands for."""
     return hashlib.blake2b(f"{source.key}/{original}".encode(), digest_size=8).hexdigest()
 
 
@@ -67,7 +67,7 @@ def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool =
 
 
 def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:
-    """What differs in what the two say of the original: the fact, expected, actual.
+    """What two runs say differently of the original: the fact, expected, actual.
 
     Which run of which workspace it was is for `is_ours` to judge; the version is that of whoever wrote the run first.
     """
@@ -84,7 +84,7 @@ def origin(run: Run) -> RunId | None:
 
 
 def _before(run: Run) -> object:
-    """A replay of a replay keeps the chain: what the source run itself says of its origin."""
+    """The origin that the source run itself names: a replay of a replay keeps the chain."""
     facts = _decode(run.properties.get(PROPERTY))
     if facts:
         return facts
@@ -98,5 +98,5 @@ def _decode(value: str | None) -> dict[str, Any]:
     try:
         facts = json.loads(value)
     except ValueError:
-        return {}  # somebody else's property of this name: not ours, and no reason to stop
+        return {}  # a property of this name that is not ours: no reason to stop
     return facts if isinstance(facts, dict) else {}

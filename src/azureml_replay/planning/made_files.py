@@ -1,4 +1,4 @@
-"""The files that we make for a run, below `replay/`: its code, how it was defined, what did not fit (pure)."""
+"""Names the files that we make for a run, below `replay/`: its code, its definition, what did not fit (pure)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_CODE = "code: left out (no --code)"
 
 
 def own_files(history: History, fitting: Fitting, *, overflow: bool) -> Iterator[str]:
-    """Their paths."""
+    """The paths of the files that we make for a run; notes omissions of code."""
     details = history.details
     told = history.job, details.definition, details.specification, details.run.warnings, details.more or None
     if told != (None,) * 5:
@@ -26,9 +26,9 @@ def own_files(history: History, fitting: Fitting, *, overflow: bool) -> Iterator
 
 
 def job_document(recorded: Recorded, run: RunId) -> Json:
-    """What `replay/job.json` holds: ARM's document for a root job, and run history's definition of any run.
+    """The content of `replay/job.json`: ARM's document for a root job, and run history's definition of any run.
 
-    With what a run can be given by no repeatable request: its warnings, and what is not known yet.
+    It also has what no repeatable request can write: the run's warnings, and keys that are not known yet.
     """
     details, job = recorded.details(run), recorded.job(run)
     said = {"warnings": details.run.warnings, "more": details.more} if details else {}

@@ -1,4 +1,4 @@
-"""Archive -> steps, unit by unit, parents first: what each run of a target is to be, and what it cannot be (pure).
+"""Archive -> steps, unit by unit, parents first: each run as a target should hold it, and what it cannot hold (pure).
 
 `plan`, `replay` and `verify` all read this one description, so what verify expects is what replay sends.
 """
@@ -21,7 +21,7 @@ from azureml_replay.selection import Selection, chosen
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 
 SHOWN = "files and metrics of "
-"""Before the id of the run that they belong to: what a reused step may have to leave to that run."""
+"""The beginning of an omission's `what`, before the id of the run to which a reused step leaves them."""
 SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
@@ -29,58 +29,58 @@ LAST_ONLY = "only its last value is known (--metrics last): it goes with the his
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One run on its way."""
+    """The plan for one run."""
 
     source: RunId
     unit: RunId
     depth: int
     run: Run
-    """As the target is to hold it."""
+    """The run as the target should hold it."""
     series: tuple[tuple[Series, int], ...]
-    """What its metrics will be, with the number of rows; empty where it shows those of another run."""
+    """The series that the target should hold, with the number of rows; empty where it shows another run's."""
     files: int
-    """Of the source's, to be sent; `planned_files` gives them."""
+    """Number of the source's files to send; `planned_files` gives them."""
     bytes: int
     room: int
     """Characters that a file's path may have in the target."""
     choice: FileChoice = ALL_FILES
-    """Which of the source's files go along."""
+    """Which of the source's files are carried."""
     own_files: tuple[str, ...] = ()
-    """The files that we make, by the names that they have where a run shows no other's; `made_files` places them."""
+    """Files that we make, by their names in a run that shows no other's files; `made_files` has their paths."""
     overflow: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    """What the limits refused, by kind and name."""
+    """Kind -> name -> value that the limits refused."""
     overflow_series: frozenset[SeriesKey] = frozenset()
     """Series that the target's limits refuse: their rows go into `replay/overflow.json`."""
     waiting: frozenset[SeriesKey] = frozenset()
-    """Series that are not sent before their history is here."""
+    """Series that are not sent before their history is in the archive."""
     omissions: tuple[Omission, ...] = ()
     owner: RunId | None = None
-    """The run whose points and files these are, where `with_owners_contents` gave a reused step those of that run."""
+    """The run whose points and files `with_owners_contents` gave to this reused step."""
     lender: Lender | None = None
-    """The run whose points and files this one shows, where the target takes that: then it has none to send."""
+    """The run whose points and files this one shows in the target: then it has none to send."""
 
     @property
     def contents(self) -> RunId:
-        """Whose points and files the archive holds for this step."""
+        """The run under which the archive holds this step's points and files."""
         return self.owner or self.source
 
     def planned_files(self, recorded: Recorded) -> Iterator[PlannedFile]:
-        """Every file of the source's, by path, and those that we make: replay sends and verify expects this one list.
+        """Every file of the source's, by path, and those that we make: replay sends and verify expects this list.
 
-        Asked for, not carried: a plan is counted by each run's totals in 77 µs a run. With 20 files in each step it
-        takes 210 (5,000 runs), and those who only count have no use for them.
+        A method, not a field: counting a plan by each run's totals takes 77 µs a run. With 20 files in each step it
+        takes 210 (5,000 runs), of no use to callers who only count.
         """
         yield from planned(recorded.artifacts(self.contents), self.choice, self.room)
         yield from self.made_files()
 
     def made_files(self) -> Iterator[PlannedFile]:
-        """Of `planned_files` those that we make; `files/made.py` gives what is in them."""
+        """The files among `planned_files` that we make; `files/made.py` gives their content."""
         for path in self.own_files:
             yield PlannedFile(own_path(self.run.id, path) if self.lender else path, made=path)
 
     @property
     def points(self) -> int:
-        """Rows that will be sent as metrics."""
+        """The number of rows that will be sent as metrics."""
         return sum(rows for _, rows in self.series)
 
 
@@ -94,7 +94,7 @@ def plan(
 
 
 def planned_units(recorded: Recorded, selection: Selection) -> Iterator[RunId]:
-    """Roots that the selection names. What has been extracted may go: only extraction makes active jobs wait."""
+    """The roots that the selection chooses, active ones too: only extraction makes active jobs wait."""
     if selection.everything:
         return recorded.units()
     return iter(chosen(recorded.listing(), replace(selection, include_active=True)).units)
@@ -110,7 +110,7 @@ def plan_unit(
 def plan_units(
     recorded: Recorded, roots: Iterable[RunId] | None, files: FileChoice = ALL_FILES, profile: TargetProfile = AZURE_ML
 ) -> Iterator[Step]:
-    """The steps of these units, or of all; parents first. Nothing is held but the ids of one unit."""
+    """The steps of these units, or of all; parents first. Only the ids of one unit are in memory."""
     histories = recorded.histories(roots, profile.ref)
     for unit, of_unit in groupby(histories, key=attrgetter("unit")):
         depths: dict[RunId, int] = {}
@@ -122,15 +122,15 @@ def plan_units(
 
 
 def planned_anew(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:
-    """The same step, by what the ledger says now: runs may have got new ids since it was planned."""
+    """The step planned again, by what the ledger says now: runs may have got new ids since."""
     history = recorded.history(step.source, profile.ref)
     return _step(recorded, history, files, profile, root=step.unit, depth=step.depth) if history else step
 
 
 def with_owners_contents(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:
-    """The step with points and files of the run that it reuses: for targets where every run has its own.
+    """The step with the points and files of the run that it reuses, for targets where every run has its own.
 
-    As it is, where it reuses nothing or the archive lacks the owner.
+    Unchanged where it reuses nothing or the archive lacks the owner.
     """
     details = recorded.details(step.source)
     lender = details.run.lender if details else None
@@ -154,7 +154,7 @@ def with_owners_contents(recorded: Recorded, step: Step, files: FileChoice, prof
 
 
 def without_lender(step: Step) -> Step:
-    """The step for a target that does not have its lender and will not: it leaves files and points to that run."""
+    """The step for a target that lacks its lender for good: files and points become an omission."""
     if step.lender is None:
         return step
     left = Omission(step.source, SHOWN + step.lender.source, SHARED)
@@ -211,9 +211,10 @@ def _step(
 
 
 def _waiting(history: History, fitting: Fitting, profile: TargetProfile) -> frozenset[SeriesKey]:
-    """MLflow's last value cannot be told from the row that it stands for, nor be taken for it.
+    """The series of which only MLflow's last value is known; they are sent with their history only.
 
-    Its time is cut to milliseconds, its step is 0 where there is none: sent before its history, it is there twice.
+    That value's time is cut to milliseconds, and its step is 0 where there is none: sent before the history, its row
+    would be in the target twice.
     """
     if profile.written_once or not history.only_last:
         return frozenset()
@@ -235,7 +236,7 @@ def _lender(history: History, profile: TargetProfile) -> Lender | None:
 
 
 def _say_what_names_the_source(run: RunId, logged: Iterable[tuple[Series, int]], fitting: Fitting, ids: Ids) -> None:
-    """Rich metrics may name their file by run id, inside their rows: those are sent as they are."""
+    """Note metrics whose rows name a file by the run's source id: rows are sent as they are."""
     if ids.get(run, run) == run:
         return
     for series, _ in logged:

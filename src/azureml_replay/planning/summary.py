@@ -11,7 +11,7 @@ from azureml_replay.planning.plan import Step
 
 @dataclass(slots=True)
 class PlanSummary:
-    """A plan in figures; `add` takes its steps as they come."""
+    """The figures of a plan; `add` takes its steps as they come."""
 
     units: int = 0
     runs: int = 0
@@ -21,17 +21,17 @@ class PlanSummary:
     own_files: int = 0
     omissions: int = 0
     overflow: int = 0
-    """Of the omissions: what the target's limits refuse, which lies whole in `replay/overflow.json` of its run."""
+    """Omissions that the target's limits cause: the values are whole in `replay/overflow.json` of their run."""
     experiments: dict[str, int] = field(default_factory=dict)
-    """Runs by experiment."""
+    """Experiment -> number of runs."""
     statuses: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
-    """Omissions by reason."""
+    """Reason -> number of omissions."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
 
     def add(self, step: Step) -> None:
-        """One more step."""
+        """Count one more step. NOT repeatable."""
         self.units += step.depth == 0 and step.source == step.unit
         self.runs += 1
         self.points += step.points
@@ -44,7 +44,7 @@ class PlanSummary:
         self.omit(step.omissions)
 
     def omit(self, omissions: Iterable[Omission]) -> None:
-        """What the target will not have."""
+        """Count what the target will not have. NOT repeatable."""
         for omission in omissions:
             self.omissions += 1
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
@@ -53,7 +53,7 @@ class PlanSummary:
 def summarize(
     steps: Iterable[Step], extraction: Iterable[Omission] = (), unknown: Mapping[str, int] | None = None
 ) -> PlanSummary:
-    """Counts a plan as it streams by, and what the extraction could not bring or did not know."""
+    """The figures of a plan, read once, with what the extraction could not bring or did not know."""
     summary = PlanSummary(unknown=unknown or {})
     for step in steps:
         summary.add(step)

@@ -1,4 +1,4 @@
-"""Details of some fifty runs as one text: JSON, then numbers in 12 bits, gzip, base64 (pure)."""
+"""Packs the details of some fifty runs into one text: JSON, then numbers in 12 bits, gzip, base64 (pure)."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from azureml_replay.comparison.excerpt import thin
 from azureml_replay.report_page.facts import Detail, Line
 
 RUNS_PER_BLOCK = 50
-"""A click decodes one block: 5 ms for 50 runs of 10 curves of 100 points."""
+"""Runs of a block. A click decodes one block: 5 ms for 50 runs of 10 curves of 100 points."""
 TOP = 4092
 """The largest value of 12 bits that is a number: 4 times the pixels of a chart's height."""
 LOWEST, HIGHEST, NONE = 4093, 4094, 4095
-"""-Infinity, Infinity, and no number."""
+"""Codes of -Infinity, Infinity, and no number."""
 
 
 class Numbers:
-    """The values of the lines of one block."""
+    """Collects the values of the lines of one block."""
 
     def __init__(self) -> None:
-        """Empty."""
+        """Starts empty."""
         self._codes = array("H")
 
     def line(self, xs: Sequence[int], ys: Sequence[float], buckets: int) -> Line:
-        """Thinned, sorted by x. `xs` are whole: steps, or milliseconds."""
+        """A line of the points, thinned and sorted by x. `xs` are whole numbers: steps, or milliseconds."""
         kept = sorted(thin(xs, ys, buckets), key=lambda at: xs[at])
         places, values = [xs[at] for at in kept], [ys[at] for at in kept]
         real = [value for value in values if math.isfinite(value)]
@@ -47,7 +47,7 @@ class Numbers:
         return Line(n=len(kept), of=len(xs), x=_shortened(places), at=at, low=low, high=high)
 
     def planes(self) -> bytes:
-        """All upper bytes, then all lower ones: the upper four bits of neighbours are alike, and gzip sees it."""
+        """All upper bytes, then all lower ones: the upper four bits of neighbours are alike, which helps gzip."""
         return bytes(code >> 8 for code in self._codes) + bytes(code & 255 for code in self._codes)
 
 
@@ -73,12 +73,12 @@ def block(details: Sequence[Detail], numbers: Numbers) -> str:
 
 
 def packed(data: bytes) -> str:
-    """Nothing in it can end a script element."""
+    """The data as gzip in base64, which cannot end a script element."""
     return base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
 
 
 def to_json(value: object) -> bytes:
-    """Dataclasses become objects; a hostile name may hold half of a surrogate pair."""
+    """JSON in which dataclasses become objects; a hostile name may hold half of a surrogate pair."""
     return json_text.dumps(value, plain=_plain)
 
 

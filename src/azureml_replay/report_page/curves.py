@@ -1,4 +1,4 @@
-"""One run's metrics as curves, single values and tables."""
+"""Shows one run's metrics as curves, single values and tables."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from azureml_replay.report_page.images import images
 
 TABLE_ROWS = 200
 BUCKETS_EQUAL, BUCKETS_DIFFERING = 100, 300
-"""Of the x axis: where something differs, the chart may be looked at closely."""
+"""Buckets of the x axis of a curve that differs, which may be looked at closely."""
 NO_STEP = -(2**63)
 TICKS_PER_MS = TICKS_PER_SECOND // 1_000
 
 
 @dataclass(slots=True)
 class Gathered:
-    """All rows of one series, in 24 bytes each; of a table the first ones only."""
+    """The rows of one series, in 24 bytes each; of a table only the first ones."""
 
     series: Series
     steps: array[int] = field(default_factory=lambda: array("q"))
@@ -33,7 +33,7 @@ class Gathered:
     rows: int = 0
 
     def add(self, points: Points) -> None:
-        """The next rows."""
+        """Add the next rows. NOT repeatable: appends."""
         self.rows += len(points)
         wanted = 1 if is_curve(self.series) else TABLE_ROWS
         if len(self.cells) < wanted:
@@ -45,7 +45,7 @@ class Gathered:
 
 
 def _whole(column: Sequence[int | None]) -> array[int]:
-    """As they are, where none is None: six times as fast as looking at each."""
+    """The column as whole numbers; copied at once where none is None, six times as fast as looking at each."""
     try:
         return array("q", column)  # type: ignore[arg-type]  # None is what the handler is for
     except TypeError:
@@ -61,7 +61,7 @@ def _real(column: Sequence[Value]) -> array[float]:
 
 @dataclass(slots=True)
 class ShownMetrics:
-    """What a run logged, as the page shows it."""
+    """The metrics of a run as the page shows them."""
 
     curves: list[Curve] = field(default_factory=list)
     singles: list[Single] = field(default_factory=list)
@@ -69,12 +69,12 @@ class ShownMetrics:
 
 
 def is_curve(series: Series) -> bool:
-    """One column, of numbers."""
+    """True for a series with one column, of numbers."""
     return len(series.columns) == 1 and series.columns[0][1] in NUMBERS
 
 
 def metrics_of(archive: Archive, run: RunId, state: MetricFindings, numbers: Numbers) -> ShownMetrics:
-    """Reads all points of a run, once. Raises IntegrityError."""
+    """The metrics of a run, whose points are read once. Raises IntegrityError."""
     gathered = {number: Gathered(series) for number, (series, _) in enumerate(archive.series(run))}
     by_series = {id(one.series): one for one in gathered.values()}
     by_shape = {(one.series.key, one.series.columns): one for one in gathered.values()}
@@ -97,15 +97,15 @@ def metrics_of(archive: Archive, run: RunId, state: MetricFindings, numbers: Num
 
 @dataclass(frozen=True, slots=True)
 class MetricFindings:
-    """What verify found of one run's metrics."""
+    """The findings of verify about one run's metrics."""
 
     verified: bool
     kept: Sequence[Differing] = ()
     named: tuple[str, ...] = ()
-    """What findings of metrics say."""
+    """The `what` of findings of metrics, and of one of the whole run."""
 
     def of(self, series: Series) -> str:
-        """`equal`, `differs`, `lost` or `unverified`."""
+        """The state of a series: `equal`, `differs`, `lost` or `unverified`."""
         if not self.verified:
             return "unverified"
         if self.rows(series) is not None:
@@ -113,7 +113,7 @@ class MetricFindings:
         return "lost" if self._is_named(series) else "equal"
 
     def rows(self, series: Series) -> Differing | None:
-        """What the target holds instead."""
+        """The target's rows of a series that differs, where they were kept."""
         return next((one for one in self.kept if one.series.key == series.key), None)
 
     def _is_named(self, series: Series) -> bool:
@@ -126,7 +126,7 @@ def _beginnings(name: str) -> tuple[str, ...]:
 
 
 def name_of(series: Series) -> str:
-    """As findings write it."""
+    """The name of a series as findings write it."""
     name, namespace = series.key.name, series.key.namespace
     return f"{namespace}/{name}" if namespace else name
 
@@ -160,7 +160,7 @@ def _curve(one: Gathered, state: MetricFindings, numbers: Numbers) -> Curve:
 
 
 def _difference(axis: Axis, differing: Differing, places: Sequence[int], numbers: Numbers) -> Line:
-    """Target minus source where they differ, and 0 elsewhere; between pairs that were thinned out, nothing."""
+    """The line of target minus source where they differ, 0 elsewhere, without the pairs that were thinned out."""
     wanted, there = _numbers(differing.expected), _numbers(differing.actual)
     at = axis.places(*_columns(differing.expected))
     known = dict(zip(at, (b - a for a, b in zip(wanted, there, strict=True)), strict=True))
@@ -172,20 +172,20 @@ def _difference(axis: Axis, differing: Differing, places: Sequence[int], numbers
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What a curve is drawn over: steps where every row has one, else time, else the order of rows."""
+    """The x axis of a curve: steps where every row has one, else time, else row numbers."""
 
     kind: str
     zero: int
 
     @classmethod
     def of(cls, steps: Sequence[int], times: Sequence[int]) -> Axis:
-        """Of the source's rows."""
+        """The axis for the source's rows."""
         if NO_STEP not in steps:
             return cls("step", 0)
         return cls("row", 0) if NO_STEP in times else cls("time", min(times))
 
     def places(self, steps: Sequence[int], times: Sequence[int]) -> list[int]:
-        """Steps, milliseconds since `zero`, or row numbers."""
+        """The places of rows on the axis: steps, milliseconds since `zero`, or row numbers."""
         if self.kind == "step":
             return [0 if step == NO_STEP else step for step in steps]
         if self.kind == "time":
@@ -203,7 +203,7 @@ def _numbers(points: Points) -> list[float]:
 
 
 def _first(differing: Differing) -> tuple[str, str, str]:
-    """The first differing row of all."""
+    """The first differing row: where, expected, actual."""
     found: list[tuple[bool, int, int, str, str]] = []
     for wanted, there in (
         (differing.expected, differing.actual),
@@ -249,7 +249,7 @@ def _table(archive: Archive, run: RunId, one: Gathered, state: MetricFindings) -
 
 
 def shown(value: Value) -> str:
-    """A cell, every bit of it."""
+    """A cell as text, to the last bit."""
     if value is None:
         return "none"
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""One run, everything that the page shows of it."""
+"""Reads everything that the page shows of one run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from azureml_replay.workspace.place import Place
 
 _TICK = re.compile(r"(?<=\bat )tick (\d{1,18})\b")
 FILES_SHOWN = 1_000
-"""Of one run: the others are counted."""
+"""Files shown of one run; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Reads runs one at a time."""
+    """Reads the details of runs, one run at a time."""
 
     archive: Archive
     ledger: TargetLedger | None
@@ -34,7 +34,7 @@ class Details:
     studio: Mapping[Place, str | None]
 
     def of(self, run_id: RunId, numbers: Numbers) -> Detail:
-        """Raises IntegrityError where the archive is damaged."""
+        """The details of a run. Raises IntegrityError where the archive is damaged."""
         run = self.archive.run(run_id)
         findings = self.ledger.findings_of(run_id) if self.ledger else []
         planned = self.ledger.planned_omissions_of(run_id) if self.ledger else []
@@ -65,7 +65,7 @@ class Details:
         )
 
     def _there(self, run: RunId) -> RunId | None:
-        """The run of the target, where it was written or read."""
+        """The run of the target, where one was written or read; else None."""
         if self.ledger is None:
             return None
         written = self.ledger.target_id(run) or run
@@ -121,7 +121,7 @@ def _pairs(values: Mapping[str, Json] | Mapping[str, str | None]) -> tuple[Pair,
 
 
 def _timed(text: str) -> str:
-    """A row's moment as a time: verify names it in ticks, to the last one."""
+    """A finding's text with a row's moment as a time: verify gives it in ticks, to the last one."""
     return _TICK.sub(lambda found: str(Instant(int(found[1]))).removesuffix("+00:00"), text)
 
 

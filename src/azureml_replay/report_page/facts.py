@@ -1,4 +1,4 @@
-"""What the page is told, as values: `web/src/types.ts` mirrors them field by field (pure)."""
+"""The page's data as values: `web/src/types.ts` mirrors them field by field (pure)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ Pair = tuple[str, str]
 
 
 class RunVerdict(IntEnum):
-    """Of one run; the worst first, as the page lists them."""
+    """The verdict on one run; the worst first, as the page lists them."""
 
     DIFFERS = 0
     UNVERIFIED = 1
     MISSING = 2
-    """Chosen, and never extracted."""
+    """The run was chosen and never extracted."""
     OMISSIONS = 3
-    """All equal but for what was left out as planned."""
+    """Everything is equal but what was left out as planned."""
     EQUAL = 4
     ARCHIVED = 5
-    """There is no target yet."""
+    """The run is archived, and there is no target yet."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class TreeRow:
     status: str
     kind: str
     start: float | None
-    """Seconds since 1970."""
+    """Start in seconds since 1970."""
     seconds: float | None
     series: int = 0
     points: int = 0
@@ -50,9 +50,9 @@ class Line:
 
     n: int
     of: int
-    """Rows that there are; `n` of them are drawn."""
+    """Rows in all, of which `n` are drawn."""
     x: tuple[int, int] | tuple[int, ...]
-    """First and constant step where there are two numbers and `n` > 2, else the first and every difference."""
+    """Two numbers with `n` > 2: the first x and the constant step; else the first x and every difference."""
     at: int
     low: float
     high: float
@@ -66,7 +66,7 @@ class Curve:
     axis: str
     """`step`, `time` (milliseconds since `zero`) or `row`."""
     zero: float | None
-    """Seconds since 1970, with `time`."""
+    """For `time`: seconds since 1970 at x = 0."""
     state: str
     """`equal`, `differs`, `lost` (differs, and the target's rows were not kept) or `unverified`."""
     source: Line
@@ -78,7 +78,7 @@ class Curve:
     differing: int = 0
     target_rows: int = 0
     first: tuple[str, str, str] | None = None
-    """Where, expected, actual: exactly."""
+    """The first differing row: where, expected, actual, all exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """Everything that the page shows of one run."""
+    """The details of one run, as the page shows them."""
 
     id: str
     facts: tuple[Pair, ...]
@@ -136,22 +136,22 @@ class Detail:
     files: tuple[File, ...] = ()
     files_of: int = 0
     findings: tuple[tuple[str, str, str, str], ...] = ()
-    """What, kind, expected, actual."""
+    """Findings: what, kind, expected, actual."""
     omissions: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """All rows of the tree by columns, parents right before their children."""
+    """All rows of the tree, column by column; parents stand right before their children."""
 
     experiments: list[str]
     statuses: list[str]
     kinds: list[str]
     id: list[str]
     name: list[str]
-    """Empty where it is the id."""
+    """Display names, empty where equal to the id."""
     parent: list[int]
-    """Its place in these columns, -1 for a root."""
+    """The parent's place in these columns, -1 for a root."""
     experiment: list[int]
     status: list[int]
     kind: list[int]
@@ -164,7 +164,7 @@ class Index:
     omissions: list[int]
     verdict: list[int]
     place: list[int] = field(default_factory=list)
-    """Block and place in it, as block * 64 + place; -1 where the detail was left out."""
+    """Where the detail is: block * 64 + place in the block; -1 where it was left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,39 +176,39 @@ class Command:
     outcome: str
     seconds: float
     parts: tuple[tuple[str, float, dict[str, int]], ...]
-    """Verb, seconds, what it moved or compared."""
+    """The verbs: name, seconds, how much each moved or compared."""
     requests: int
     refused: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What stands on top."""
+    """The top of the page."""
 
     version: str
     made: str
     source: Pair
-    """Name, and its page in Studio or nothing."""
+    """The workspace's name, and its page in Studio or nothing."""
     target: Pair | None
     good: str
-    """`yes`, `no`, or `open`."""
+    """Whether all is equal: `yes`, `no`, or `open`."""
     sentence: str
     figures: tuple[tuple[str, float, str], ...]
-    """What, how much, and what qualifies it."""
+    """Figures: what, how much, and what qualifies it."""
     counts: tuple[int, ...]
-    """Runs by verdict."""
+    """Number of runs by verdict."""
     reasons: tuple[tuple[str, int], ...]
     loose_findings: tuple[tuple[str, str, str, str], ...]
     loose_omissions: tuple[tuple[str, str, str], ...]
-    """Of no run: whose, what, why."""
+    """Omissions of no run: whose, what, why."""
     loose_of: tuple[int, int]
     unknown: tuple[tuple[str, str, int], ...]
     commands: tuple[Command, ...]
     widths: tuple[tuple[str, int, int, tuple[tuple[int, int], ...]], ...]
-    """Of the newest command that used a service: service, requests, refused, changes of width."""
+    """For the newest command that used a service: service, requests, refused, changes of width."""
     widths_of: str
     left_out: int
-    """Runs without detail in this file."""
+    """Number of runs without detail in this file."""
     max_bytes: int
     sharded: bool
     blocks: int

@@ -1,4 +1,4 @@
-"""What stands on top of the page: the verdict in a sentence and in figures, and how the commands went."""
+"""The top of the page: the verdict in a sentence and in figures, and how the commands went."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.counting import counted
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
@@ -18,12 +19,12 @@ from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
 LOOSE_SHOWN = 500
-"""Findings and omissions that belong to no run: the others are counted."""
+"""Findings, and omissions, of no run that are shown; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """How much went into this file."""
+    """How much is in this file."""
 
     left_out: int
     max_bytes: int
@@ -33,7 +34,7 @@ class Extent:
 
 @dataclass(slots=True)
 class Sums:
-    """Of all rows."""
+    """The sums over all rows."""
 
     runs: int = 0
     points: int = 0
@@ -46,7 +47,7 @@ class Sums:
 
     @classmethod
     def of(cls, rows: Iterable[TreeRow], known: Known) -> Sums:
-        """Findings and omissions that belong to no run count, too."""
+        """The sums over rows; findings and omissions that belong to no run count, too."""
         sums = cls(findings=known.findings.total(), omissions=known.omissions.total(), unverifiable=known.unverifiable)
         for row in rows:
             sums.runs += 1
@@ -58,7 +59,7 @@ class Sums:
 
 
 def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow], known: Known, extent: Extent) -> Head:
-    """Everything on top."""
+    """The whole top of the page."""
     sums = Sums.of(rows, known)
     target = ledger.target if ledger else None
     loose = Loose.of(archive, ledger, known, {row.id for row in rows})
@@ -91,14 +92,14 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
 
 @dataclass(frozen=True, slots=True)
 class Loose:
-    """What belongs to no run of the tree."""
+    """Findings and omissions that belong to no run of the tree."""
 
     findings: tuple[tuple[str, str, str, str], ...]
     omissions: tuple[tuple[str, str, str], ...]
 
     @classmethod
     def of(cls, archive: Archive, ledger: TargetLedger | None, known: Known, ours: set[str]) -> Loose:
-        """Of experiments, jobs without a run, runs that are not selected, and the workspace."""
+        """Those of experiments, jobs without a run, runs that are not selected, and the workspace."""
         findings = [one for one in ledger.findings() if one.run not in ours] if ledger else []
         planned = ledger.planned_omissions() if ledger else ()
         every = chain(archive.omissions(), planned) if known.omissions.keys() - ours else ()
@@ -109,7 +110,7 @@ class Loose:
 
 
 def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
-    """`yes`, `no` or `open`, and the sentence."""
+    """Whether all is equal (`yes`, `no` or `open`), and the sentence."""
     runs, omitted = counted(sums.runs, "run"), counted(sums.omissions, "omission")
     if target is None:
         return "open", f"{runs} archived; nothing has been written to a target yet. {omitted}."
@@ -125,11 +126,6 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     by_size = f" {counted(sums.unverifiable, 'file')} without a checksum: only --deep can compare them."
     whole = f"All equal: {runs}, {points} and {files} were read back and compared, {planned}."
     return "yes", whole + (by_size if sums.unverifiable else "")
-
-
-def counted(number: int, one: str) -> str:
-    """`1 run`, `2,000 runs`."""
-    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], ...]:

@@ -1,4 +1,4 @@
-"""The page around the data: one file, no request to anywhere, nothing of the source's text in its markup (pure)."""
+"""The HTML around the data: one file, no request to anywhere, no text of the source in its markup (pure)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from azureml_replay.terminal.text import safe
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What esbuild made of `web/`."""
+    """The output of esbuild for `web/`."""
 
     script: str
     style: str
     licences: str
-    """Of what is bundled: the notice travels with the page."""
+    """Licences of what is bundled; they are part of the page."""
 
 
 def opening(bundle: Bundle, head: Head) -> str:
-    """Everything before the blocks. `{}` in no text of the source's: names come as base64 and through textContent."""
+    """Everything before the blocks. No text of the source is in it: names come as base64 and through textContent."""
     script, style = _inert(bundle.script, "script"), _inert(bundle.style, "style")
     shards = " 'self' file:" if head.sharded else ""
     policy = (
@@ -53,24 +53,24 @@ def opening(bundle: Bundle, head: Head) -> str:
 
 
 def closing(bundle: Bundle, head: Head, index: Index) -> str:
-    """The head, the tree and the script: after the blocks, because only then it is known what was left out."""
+    """The head, the tree and the script, after the blocks: only then it is known what was left out."""
     script = _inert(bundle.script, "script")
     parts = (data("head", packed(to_json(head))), data("index", packed(to_json(index))))
     return "".join(parts) + f"<script>{script}</script>\n</body>\n</html>\n"
 
 
 def data(name: str, text: str) -> str:
-    """An inert element: base64 has no character that could end it."""
+    """An inert element with data: base64 has no character that could end it."""
     return f'<script type="text/plain" id="{name}">{text}</script>\n'
 
 
 def shard(number: int, text: str) -> str:
-    """A file of its own: a page opened from disk may load scripts beside it, and nothing else."""
+    """The script file of a shard: a page opened from disk may load scripts beside it, and nothing else."""
     return f'addBlock({number},"{text}")\n'
 
 
 def _inert(text: str, element: str) -> str:
-    """Nothing in our own code may end its element either."""
+    """Our own code, changed so that nothing in it ends its element."""
     return text.replace(f"</{element}", f"<\\/{element}").replace("<!--", "<\\!--")
 
 

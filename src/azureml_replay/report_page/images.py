@@ -1,4 +1,4 @@
-"""Pictures that a run logged as metrics, where the archive holds their bytes."""
+"""Reads pictures that a run logged as metrics, where the archive holds their bytes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from azureml_replay.azure.wire.places import path_in_link
 from azureml_replay.model import RunId, Value
 
 KINDS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
-"""First bytes -> the kind: what a file says of itself is not believed. SVG is none: it may hold scripts."""
+"""First bytes -> kind; names and content types are not believed. SVG is left out: it may hold scripts."""
 PICTURES_SHOWN = 6
 PICTURE_BYTES = 500_000
-"""Of one picture: larger ones stay in the archive, and the page's table names them."""
+"""Bytes of the largest picture shown: larger ones stay in the archive, and the page's table names them."""
 
 
 def images(archive: Archive, run: RunId, values: Iterable[Value]) -> Iterator[str]:

@@ -19,19 +19,19 @@ from azureml_replay.workspace.place import Place
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger counts by run; a key that is no run's belongs to an experiment or to the workspace."""
+    """The ledger's counts by run; a key that is no run's belongs to an experiment or to the workspace."""
 
     findings: Counter[str]
     omissions: Counter[str]
     reasons: Counter[str]
-    """Omissions by reason."""
+    """Reason -> number of omissions."""
     verified: frozenset[str]
     unverifiable: int = 0
-    """Files of verified runs that have no checksum to compare: sizes alone are equal."""
+    """Files of verified runs without a checksum to compare: only their sizes are known to be equal."""
 
     @classmethod
     def of(cls, archive: Archive, ledger: TargetLedger | None) -> Known:
-        """Without a target there are only the archive's own omissions."""
+        """The counts of a ledger; without one only the archive's own omissions."""
         omissions, reasons = Counter[str](), Counter[str]()
         for omission in chain(archive.omissions(), ledger.planned_omissions() if ledger else ()):
             omissions[omission.run] += 1
@@ -93,7 +93,7 @@ def _verdict(row: TreeRow, *, extracted: bool, verified: bool, target: Place | N
 
 
 def _in_order(found: dict[str, TreeRow]) -> Iterator[TreeRow]:
-    """Families with the worst run first; siblings too. What is equally bad keeps the archive's order."""
+    """The rows, families with the worst run first, and so for siblings; equally bad ones keep the archive's order."""
     children: dict[str | None, list[TreeRow]] = {}
     for row in found.values():
         above = row.parent if row.parent in found and row.parent != row.id else None
@@ -111,12 +111,12 @@ def _in_order(found: dict[str, TreeRow]) -> Iterator[TreeRow]:
 
 
 def _worst_first(siblings: Iterable[TreeRow], worst: dict[str, RunVerdict]) -> list[TreeRow]:
-    """Reversed: the last one is taken first."""
+    """The siblings sorted worst last, as the last one is taken first."""
     return sorted(siblings, key=lambda row: worst[row.id])[::-1]
 
 
 def index(ordered: list[TreeRow]) -> Index:
-    """By columns, with each name written once."""
+    """The rows by columns, each name written once."""
     experiments, statuses, kinds = (
         sorted({getattr(row, name) for row in ordered}) for name in ("experiment", "status", "kind")
     )
@@ -145,5 +145,5 @@ def index(ordered: list[TreeRow]) -> Index:
 
 
 def by_priority(ordered: list[TreeRow]) -> list[RunId]:
-    """Whose detail comes first where not all fit: what differs, and so on; in the order of the page."""
+    """The runs in the order in which details are written, as not all may fit: the worst verdict first."""
     return [RunId(row.id) for row in sorted(ordered, key=lambda row: row.verdict)]

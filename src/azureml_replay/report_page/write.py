@@ -1,4 +1,4 @@
-"""Archive -> report: one file up to a size, what differs first; or a folder that holds everything."""
+"""Archive -> report: one file of limited size, what differs first; or a folder that holds everything."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from azureml_replay.report_page.tree import Known, by_priority, index, rows
 from azureml_replay.workspace.place import Place
 
 MAX_BYTES = 30_000_000
-"""A browser opens 30 MB from disk as fast as 3 (174 ms to the tree); mail and tickets take about as much."""
+"""Default size of details in a file. A browser opens 30 MB from disk as fast as 3 (174 ms to the tree); mail and
+tickets take about as much."""
 MISSES = 3
-"""Blocks without room after which no other is tried: one of many pictures keeps no others out, and a full page ends."""
+"""Blocks without room after which no other is tried: one block of many pictures shall not end a page that has room."""
 BUNDLE = Path(__file__).parent / "bundle"
 BUNDLED = ("report.js", "report.css", "LICENCES")
 NOT_BUILT = "the report's page is not built: run `make setup` in the clone, or install a wheel, which carries it"
@@ -34,26 +35,26 @@ COPIED_AT_ONCE = 1 << 20
 
 
 class NotBuilt(UserError):
-    """A clone without its page."""
+    """Raised in a clone in which the page was not built."""
 
     def __init__(self) -> None:
-        """The same for everybody."""
+        """Has always the same message."""
         super().__init__(NOT_BUILT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """What was written."""
+    """What one report wrote."""
 
     path: Path
     """The page to open."""
     runs: int
     left_out: int
-    """Runs of which only the row in the tree fitted: a larger `max_bytes` or `shards` holds them."""
+    """Runs of which only the row in the tree fitted; a larger `max_bytes` or `shards` holds them."""
     findings: int
     bytes: int
     verdict: str
-    """The sentence on top."""
+    """The sentence on top of the page."""
 
 
 def report(
@@ -108,11 +109,11 @@ def report(
 
 
 Put = Callable[[int, str], bool]
-"""Takes a block, or says that it has no room."""
+"""Writes a block; False where there is no room for it."""
 
 
 def _put_blocks(details: Details, order: list[RunId], tree: Index, put: Put, progress: Progress) -> int:
-    """Blocks in the order of priority while there is room; marks in the tree where each run lies."""
+    """Write blocks in the order of priority while there is room; note in the tree where each run's detail is."""
     places = {run: at for at, run in enumerate(tree.id)}
     progress.expect("runs written", len(order))
     waiting = iter(order)
@@ -144,7 +145,7 @@ def _to_file(held: IO[str], max_bytes: int) -> Put:
 
 @contextmanager
 def _new_shards(folder: Path) -> Iterator[Path]:
-    """Where the new ones are written; they take the place of the old ones at the end. Nothing else is touched."""
+    """A folder for new shards, which replace the old ones at the end. Nothing else is touched."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".shards.", dir=folder) as part:
         yield Path(part)
@@ -170,7 +171,7 @@ def _shards(folder: Path) -> Iterable[Path]:
 
 @contextmanager
 def _writing(page: Path) -> Iterator[IO[str]]:
-    """The old page stays until the new one is whole."""
+    """A file for the new page, which replaces the old one once it is whole."""
     page.parent.mkdir(parents=True, exist_ok=True)
     if page.is_dir():
         raise UserError(f"{page} is a folder: name a file, or give --shards for a folder")

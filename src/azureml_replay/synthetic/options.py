@@ -1,4 +1,4 @@
-"""How a synthetic replay is wanted, and how it was wanted when a job was submitted: the ledger remembers."""
+"""The options of a synthetic replay; the ledger remembers those with which a job was submitted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from azureml_replay.synthetic.tree.trials import TrialChoice
 from azureml_replay.workspace.profile import TargetProfile
 
 ANY_LENGTH = sys.maxsize
-"""Of names, for planning: a job has its files at other places, and `places.py` knows how long they may be there."""
+"""The limit of a file's name in planning, none: a job has its files at other places, and `paths.py` checks those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What decides which nodes a tree has and what they hold."""
+    """The options that decide which nodes a tree has and what they hold."""
 
     tree: SyntheticOptions = field(default_factory=SyntheticOptions)
     files: FileChoice = field(default_factory=FileChoice)
@@ -35,7 +35,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyntheticReplayOptions:
-    """A shape, and where and how its jobs run."""
+    """The shape of jobs, and where and how they run."""
 
     shape: Shape = field(default_factory=Shape)
     compute: str = "serverless"
@@ -47,14 +47,14 @@ class SyntheticReplayOptions:
 def planned_trees(
     archive: Archive, ledger: TargetLedger, selection: Selection, given: Shape | None
 ) -> Iterator[tuple[Tree, Shape]]:
-    """Unit by unit. A unit that was submitted keeps the shape it had then; without `given`, others are left out."""
+    """Tree and shape, unit by unit. A submitted unit keeps its shape; without `given`, other units are left out."""
     return trees_of(archive, ledger, planned_units(archive, selection), given)
 
 
 def trees_of(
     archive: Archive, ledger: TargetLedger, roots: Iterable[RunId], given: Shape | None
 ) -> Iterator[tuple[Tree, Shape]]:
-    """As `planned_trees`, of the units that are named."""
+    """Tree and shape of the named units, as `planned_trees` gives them."""
     for root in roots:
         shape = shape_of(ledger, root) or given
         if shape is not None:
@@ -68,7 +68,7 @@ def trees_of(
 
 
 def counted(archive: Archive, step: Step, choice: FileChoice) -> Step:
-    """The step with the number and bytes of the files that are chosen."""
+    """The step with the number and the bytes of the chosen files."""
     if not step.files or (choice.most_bytes is None and not choice.globs):
         return step
     stored = [(one.path, one.stored.size_bytes) for one in archive.artifacts(step.contents) if one.stored]
@@ -77,18 +77,18 @@ def counted(archive: Archive, step: Step, choice: FileChoice) -> Step:
 
 
 def shape_of(ledger: TargetLedger, root: RunId) -> Shape | None:
-    """As it was submitted, None where it never was."""
+    """The shape with which a root run was submitted, None where it never was."""
     receipt = ledger.receipt(root, RunItem.SHAPE)
     if receipt is None or receipt.detail is None:
         return None
-    told = json_text.loads(receipt.detail.encode())
-    trials = TrialChoice(**told["trials"]) if told["trials"] else None
-    tree = SyntheticOptions(trials=trials, edges=told["edges"])
-    return Shape(tree=tree, files=FileChoice.from_json(told["files"]))
+    document = json_text.loads(receipt.detail.encode())
+    trials = TrialChoice(**document["trials"]) if document["trials"] else None
+    tree = SyntheticOptions(trials=trials, edges=document["edges"])
+    return Shape(tree=tree, files=FileChoice.from_json(document["files"]))
 
 
 def job_of(ledger: TargetLedger, run: RunId) -> RunId | None:
-    """What stands for a source run in a target, None where nothing does. Known for steps once they were found."""
+    """The job or its run that stands for a source run, None where none does; for steps once they were found."""
     receipt = ledger.receipt(run, RunItem.JOB)
     sent = receipt is not None and receipt.state is State.SENT
     return RunId(receipt.detail) if receipt and sent and receipt.detail else None
@@ -100,7 +100,7 @@ def jobs_put(ledger: TargetLedger, root: RunId) -> list[RunId]:
 
 
 def remember(ledger: TargetLedger, root: RunId, shape: Shape) -> None:
-    """Before a job is put. Repeatable."""
+    """Keep the shape of a root run's job, before it is put. Repeatable."""
     trials = asdict(shape.tree.trials) if shape.tree.trials else None
-    told = {"trials": trials, "edges": shape.tree.edges, "files": asdict(shape.files)}
-    ledger.mark(root, [RunItem.SHAPE], State.SENT, json_text.dumps(told).decode())
+    document = {"trials": trials, "edges": shape.tree.edges, "files": asdict(shape.files)}
+    ledger.mark(root, [RunItem.SHAPE], State.SENT, json_text.dumps(document).decode())

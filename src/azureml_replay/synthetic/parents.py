@@ -1,6 +1,6 @@
-"""Values of a parent that its job's own token could not write: written here, by whoever submitted.
+"""Writes values of a parent run that the token of its own job could not write: here, with the login that submitted it.
 
-Whether the service lets a step write its parent's run is an assumption (synthetic.md 12): the step tries, this looks.
+Whether the service lets a step write its parent's run is an assumption (synthetic.md 12): the step tries, this checks.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.workspace.jobs import SyntheticTarget
 
 PER_REQUEST = 100
-"""Parameters or tags."""
+"""Parameters, or tags, in one request."""
 
 
 @dataclass(slots=True)
 class Parents:
-    """Completes the runs of a tree's groups, and of its root."""
+    """Completes the runs of a tree's groups, and that of its root."""
 
     archive: Archive
     target: SyntheticTarget
 
     async def complete(self, tree: Tree, held: Found) -> int:
-        """How many runs lacked something. Repeatable. Raises Unavailable, Rejected."""
+        """Write what lacks; the number of runs that lacked something. Repeatable. Raises Unavailable, Rejected."""
         tags, lacking = parent_tags(tree), 0
         for leaf in tree.leaves():
             run = held.parent(leaf.key)
@@ -57,7 +57,7 @@ class Parents:
             await self.target.submitter.log(run, {kind: [{"key": key, "value": value} for key, value in batch]})
 
     async def _points(self, run: Run, step: Step) -> int:
-        """From where the step stopped: each request says, beside its points, how many there are then."""
+        """Send points from where the step stopped; their number. Each request has a tag with the count after it."""
         noted = run.tags.get(PROGRESS)
         done = await self._logged(run.id) if noted is None else StepProgress.of(noted).done
         seen = sent = 0

@@ -82,7 +82,7 @@ async def replay_synthetic(
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
     stage = Stage(archive, Supply(archive, source), submitter, progress)
     graphs = Graphs(ledger, submitter)
-    submitting = Submit(archive, ledger, submitter, place, stage, graphs)
+    submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress)
     running = _Running(archive, ledger, target, stage, submitting, progress)
     await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
     if not options.wait:
@@ -127,8 +127,6 @@ class _Running:
             self.jobs[tree.root] = job
         except ServiceError as error:
             self._fail(tree.root, str(error))
-        else:
-            self.progress.done("jobs submitted")
 
     async def _show_again(self, root: RunId, job: RunId) -> None:
         """A job that `undo` archived."""

@@ -1,4 +1,4 @@
-"""One tree -> one job of the target, and never two that both go on. May be killed and repeated at any moment."""
+"""Submits one job for one tree, never two that both run. May be killed and repeated at any moment."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Uncertain
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
+from azureml_replay.progress import Progress
 from azureml_replay.synthetic.bodies.graph import JobPlace, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
 from azureml_replay.synthetic.options import Shape, remember
@@ -28,7 +29,7 @@ ENDED_BADLY = frozenset({"Failed", "Canceled"})
 
 @dataclass(slots=True)
 class Submit:
-    """Puts the jobs of trees into one workspace."""
+    """Submits the jobs of trees to one workspace."""
 
     archive: Archive
     ledger: TargetLedger
@@ -36,12 +37,13 @@ class Submit:
     place: JobPlace
     stage: Stage
     graphs: Graphs
+    progress: Progress
     submitted: int = 0
 
     async def job_of(self, tree: Tree, shape: Shape) -> str:
-        """The name of the tree's job, put now unless it was. Repeatable. Raises Unavailable, Rejected.
+        """Submit the tree's job unless it is there; its name. Repeatable. Raises Unavailable, Rejected.
 
-        One that failed or was canceled is tried again under another name: the service keeps the old one.
+        A job that failed or was canceled is submitted anew under another name: the service keeps the old one.
         """
         for name in names(tree):
             found = await self.submitter.job(name)
@@ -53,11 +55,12 @@ class Submit:
             if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:
                 remember(self.ledger, tree.root, shape)  # another archive may have put it
                 self.ledger.mark(tree.root, [RunItem.JOB], State.SENT, name)
+                self.progress.done("jobs there already")
                 return name
         raise AssertionError("names never end")
 
     async def _put(self, tree: Tree, name: str) -> None:
-        """Asked before, and asked again where the answer was lost: a PUT on a taken name is an update."""
+        """Put the job, whose name was free; ask again after a lost answer. A PUT on a taken name is an update."""
         bodies = submission(tree, self.place, uri_of(self.archive, tree.root))
         known: dict[str, str] = {}
         for graph in bodies.graphs:
@@ -72,10 +75,11 @@ class Submit:
                 raise
         self.ledger.mark(tree.root, items, State.SENT, name)
         self.submitted += 1
+        self.progress.done("jobs submitted")
 
 
 def names(tree: Tree) -> Iterator[str]:
-    """The original's; where that is taken, one made from it; then numbered ones. The same every time."""
+    """Names to try for a job, the same every time: the original's, one made from it, then numbered ones."""
     yield tree.job_name
     yield tree.fallback_name
     for number in count(2):
@@ -88,6 +92,6 @@ def is_ours(job: JobState, source: Place, root: RunId) -> bool:
 
 
 def marked(body: Mapping[str, Any], mark: str) -> Mapping[str, Any]:
-    """With the property by which the job is known again: properties cannot be changed later."""
+    """The body with the property by which the job is recognised: properties cannot be changed later."""
     properties = body["properties"]
     return {"properties": {**properties, "properties": {**properties["properties"], lineage.JOB_PROPERTY: mark}}}

@@ -160,6 +160,7 @@ class JobCheck:
             differing += await self._bytes(wanted, laid, ours, self.deep)
         counted["files"] += len(laid)
         counted["unverifiable"] += 0 if self.deep is not None else unverifiable
+        self.proof.own_files += sum(file.made is not None for file in laid)
         self.proof.bytes += sum(file.size_bytes for file in laid)
         return [replace(finding, what=wanted.what + finding.what) for finding in differing]
 

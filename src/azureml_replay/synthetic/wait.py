@@ -1,4 +1,4 @@
-"""Following jobs until they end. A job that was submitted is not done."""
+"""Follows jobs until they end: a job that was submitted is not done."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from azureml_replay.workspace.jobs import Submitter
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 READS_PER_S = 5.0
-"""Of the 25 that ARM refills: others read too."""
+"""Reads a second: ARM refills 25, and others read too."""
 PATIENCE = 10
-"""Rounds in a row in which nothing could be read."""
+"""Rounds in a row without an answer after which waiting ends."""
 
 
 async def wait(
@@ -26,7 +26,7 @@ async def wait(
     width: int,
     progress: Progress,
 ) -> None:
-    """Returns when every job has ended; `ended` hears root run and status of each. Raises Unavailable."""
+    """Wait until every job has ended; `ended` gets root run and status of each. Raises Unavailable."""
     running, failures, pause_s = dict(jobs), 0, SHORTEST_PAUSE_S
 
     async def look(root: RunId) -> None:

@@ -1,1 +1,1 @@
-"""How a target is treated: what it was seen to keep."""
+"""Finds out what a target keeps, and how to treat it."""

@@ -1,7 +1,7 @@
-"""The throw-away run: what a target keeps of what is written, found out before the first real write.
+"""The throw-away run, which shows what a target keeps, before the first real write.
 
-Nobody who wrote this could try the live service. So the first use of a target writes one run into an experiment of
-its own, reads it back through the doors that verify uses, hides it, and records which fields survived.
+The live service could not be tried while this was written. So the first use of a target writes one run into an
+experiment of its own, reads it back as verify does, hides it, and records which fields survived.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ ROWS = Points(_SERIES, [0, 7], [_START.ticks, _END.ticks], ([0.1, -0.0],))
 _FILE = NewFile(path="outputs/probe.txt", data=b"azureml-replay", content_type="text/plain")
 
 VITAL = ("id", "status", "points", "files")
-"""Without these there is nothing to replay into."""
+"""What a target must keep: otherwise replay stops."""
 OPTIONAL = (
     *("start", "end", "display_name", "description", "tags", "properties", "parameters", "hidden"),
     *("error", "error_origin", "lender"),
 )
-"""Where one is lost, it becomes a planned omission of every run that has it."""
+"""Fields of Run that a target may lose: each becomes a planned omission of every run that has it."""
 _OLD_NAMES = {"container": "lender"}
-"""Of `OPTIONAL`, in what earlier versions wrote."""
+"""Names that earlier versions wrote -> names in `OPTIONAL`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,28 +47,28 @@ class Probe:
     run: RunId
     """The throw-away run, hidden afterwards."""
     lost: tuple[str, ...]
-    """Of `VITAL` and `OPTIONAL`."""
+    """Names in `VITAL` and `OPTIONAL` that the target does not keep."""
     experiments: tuple[str, ...]
-    """Names that the target had before the first write: their own description, tags and state are left alone."""
+    """Experiments that the target had before the first write: their description, tags and state are left alone."""
     added: tuple[str, ...]
-    """Keys of tags and properties that the service put on the run by itself."""
+    """Keys of tags and properties that the service added to the run by itself."""
     late: bool = False
-    """Events show some time after they were taken in: replay waits for the ends that it sent."""
+    """True where events show only some time later: replay waits for the ends that it sent."""
     lifted: Mapping[str, int] = field(default_factory=dict)
-    """Of `Limits`: what the target was seen to take beyond what is documented (`doctor` alone tries)."""
+    """Name in `Limits` -> how much the target took beyond the documented limit (only `doctor` tries)."""
 
     @property
     def vital(self) -> tuple[str, ...]:
-        """What is lost and cannot be done without."""
+        """Names in `VITAL` that the target does not keep."""
         return tuple(name for name in VITAL if name in self.lost)
 
     @property
     def limits(self) -> Limits:
-        """What a run of this target can hold."""
+        """The limits of a run of this target."""
         return replace(DOCUMENTED, **self.lifted)
 
     def to_json(self) -> Json:
-        """As the archive keeps it."""
+        """The probe as the archive keeps it."""
         return {
             "run": self.run,
             "lost": list(self.lost),
@@ -80,7 +80,7 @@ class Probe:
 
     @classmethod
     def from_json(cls, document: Json) -> Probe:
-        """Reads what `to_json` wrote, of any version of ours. Raises TypeError or KeyError on anything else."""
+        """The probe in a document of `to_json`, of any version. Raises TypeError, KeyError for anything else."""
         assert isinstance(document, dict)  # noqa: S101 - our own archive row; a type narrowing
         return cls(
             run=RunId(document["run"]),
@@ -98,7 +98,7 @@ async def probed(archive: Archive, target: Target) -> Probe:
     probe = known_probe(ledger)
     if probe is None:
         probe = await _probe(target, frozenset(one.name for one in archive.experiments()))
-        if not probe.vital:  # else the next call looks again: it may have been a bad day
+        if not probe.vital:  # otherwise the next call tries again: the loss may have been passing
             ledger.put_probe(probe.to_json())
     if probe.vital:
         raise UserError(
@@ -109,13 +109,13 @@ async def probed(archive: Archive, target: Target) -> Probe:
 
 
 def known_probe(ledger: TargetLedger) -> Probe | None:
-    """What an earlier replay or `doctor` found out about the target."""
+    """The probe that an earlier replay or `doctor` made, None where there is none."""
     known = ledger.probe()
     return Probe.from_json(known) if known is not None else None
 
 
 async def _probe(target: Target, planned: frozenset[str]) -> Probe:
-    """Writes, reads back, compares. A second attempt makes a second throw-away run, hidden like the first."""
+    """Write a throw-away run, read it back, compare. A second call makes a second run, hidden like the first."""
     before = await names_held(target, planned)
     thrown = ThrowAway(target)
     await thrown.create()
@@ -123,19 +123,19 @@ async def _probe(target: Target, planned: frozenset[str]) -> Probe:
         await thrown.append()
         await thrown.put_file()
     finally:
-        late = await thrown.finish()  # hidden also where something was refused
+        late = await thrown.finish()  # in `finally`: the run is hidden also where something was refused
     return replace(await thrown.read(), experiments=before, late=late)
 
 
 async def names_held(target: Target, planned: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Experiments that the target has; of `planned`, also those that its list leaves out (archived ones may be)."""
+    """Experiments that the target has; of `planned` also those that its list leaves out, as it may archived ones."""
     listed = {one.name async for page in target.experiments() for one in page}
     left_out = {name for name in planned - listed if await target.experiment(name) is not None}
     return tuple(sorted(listed | left_out))
 
 
 def throw_away_run() -> Run:
-    """With a value in every field that can be carried."""
+    """A run with a value in every field that can be carried."""
     return Run(
         id=RunId(f"azureml-replay-probe-{uuid4().hex[:12]}"),
         experiment=EXPERIMENT,
@@ -167,27 +167,27 @@ class ThrowAway:
 
     @property
     def borrower(self) -> Run:
-        """A second run, that shows the files of the first as a reused step does."""
+        """A second run, which shows the files of the first one as a reused step does."""
         return replace(self.run, id=RunId(f"{self.run.id}-reused"), lender=self.run.id)
 
     async def create(self) -> None:
-        """Under an id of ours; then one that shows its files, which a target may refuse."""
+        """Create the run under an id of ours, then the borrower, which a target may refuse."""
         outcome = (await self.target.put_runs(EXPERIMENT, [self.run])).get(self.run.id)
         self._expect(outcome, "runs with ids of the client's choice")
         await self.target.put_runs(EXPERIMENT, [self.borrower])
 
     async def append(self) -> None:
-        """Two points."""
+        """Append two points."""
         refused = await self.target.append_points(self.run.id, [ROWS])
         self._expect(refused.get(0), "metric rows with times and steps of their own")
 
     async def put_file(self) -> None:
-        """A few bytes."""
+        """Write a file of a few bytes."""
         outcome = (await self.target.put_files(EXPERIMENT, self.run.id, [_FILE])).get(_FILE.path)
         self._expect(outcome, "files of runs")
 
     async def finish(self) -> bool:
-        """Ends and hides it. True where the end showed only after some time."""
+        """End the run and hide it. True where the end showed only after some time."""
         outcome = (await self.target.finish_runs(EXPERIMENT, [self.run, self.borrower])).get(self.run.id)
         self._expect(outcome, "ends of runs with times of their own")
         found = (await self.target.details([self.run.id])).get(self.run.id)
@@ -196,7 +196,7 @@ class ThrowAway:
         return not await self.target.without_end([self.run])
 
     async def read(self) -> Probe:
-        """What is there of it."""
+        """Read the run back; what is there of it."""
         await self.target.settle(self.run.id)
         details = await self.target.details([self.run.id, self.borrower.id])
         found, borrower = details.get(self.run.id), details.get(self.borrower.id)
@@ -212,7 +212,7 @@ class ThrowAway:
         return Probe(run=self.run.id, lost=tuple(lost), experiments=(), added=tuple(sorted(added)))
 
     async def rows(self) -> list[str]:
-        """Identities of the points that are there, sorted."""
+        """The identities of the points that are there, sorted."""
         found: list[str] = []
         try:
             async for points in self.target.points(self.run.id, _SERIES):

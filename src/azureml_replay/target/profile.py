@@ -1,4 +1,4 @@
-"""How a target is treated, by what it was seen to keep."""
+"""Makes the profile of a target from what it was seen to keep."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
 
 REUSE = "lender"
-"""Of what a probe may see lost: the field of Run that names the run whose files it shows."""
+"""The name among a probe's losses of the field of Run that names the run whose files it shows."""
 
 
 async def seen_profile(archive: Archive, target: Target, *, keep_run_type: bool = False) -> TargetProfile:
-    """By what the target keeps: known, or found out now with a throw-away run. Repeatable.
+    """The profile by what the target keeps: known, or found out now with a throw-away run. Repeatable.
 
-    Raises UserError where it is the source or cannot take runs.
+    Raises UserError where the target is the source or cannot take runs.
     """
     if archive.source == target.ref:
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
@@ -25,7 +25,7 @@ async def seen_profile(archive: Archive, target: Target, *, keep_run_type: bool 
 
 
 def known_profile(ledger: TargetLedger) -> TargetProfile:
-    """By what the target was seen to keep, so far as anybody has looked."""
+    """The profile by what is known of the target; the defaults where it was never tried."""
     probe = known_probe(ledger)
     return TargetProfile(ref=ledger.target) if probe is None else _profile_of(ledger.target, probe)
 

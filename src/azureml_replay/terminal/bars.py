@@ -1,4 +1,4 @@
-"""What rich draws on a terminal: bars and frames. Imported only where there is a terminal."""
+"""Bars and frames drawn on a terminal with rich. Imported only where there is a terminal."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from azureml_replay.terminal.text import amount, duration, safe
 from azureml_replay.workspace.traffic import in_words
 
 FRAME = 4
-"""Columns that a frame takes."""
+"""Columns that a frame itself takes."""
 FIGURES = 56
-"""Columns that what stands beside a bar may take: `runs extracted`, `12,000/100,000  1,234/s  26 s left`."""
+"""Columns for the texts beside a bar: `runs extracted`, `12,000/100,000  1,234/s  26 s left`."""
 PER_S = 4
-"""Drawings a second: few enough for a slow line, and nobody reads faster."""
+"""Drawings a second: few enough for a slow connection, and as fast as anybody reads."""
 
 
 def frame(stream: TextIO, lines: Iterable[str], *, good: bool) -> None:
-    """A box that says at a glance how it went; without colour where `NO_COLOR` is set, which rich respects."""
+    """Draw the lines in a green or red box; without colour where `NO_COLOR` is set, which rich respects."""
     text = Text("\n".join(map(safe, lines)))
     console = Console(file=stream, width=columns(stream))
     console.print(Panel(text, expand=False, border_style="green" if good else "red"))
 
 
 class KnownBar(BarColumn):
-    """A bar where the total is known; a pulse tells nothing that the count does not."""
+    """A bar where the total is known, else none: a pulse says no more than the count."""
 
     def render(self, task: Task) -> RenderableType:  # type: ignore[override]  # rich names one renderable
-        """Nothing without a total, or beyond it."""
+        """The bar; empty without a total, or beyond it."""
         return super().render(task) if task.total and task.completed <= task.total else Text()
 
 
 class Count(ProgressColumn):
-    """`1,200/1,500  34/s  9 s left`."""
+    """The column with the figures: `1,200/1,500  34/s  9 s left`."""
 
     def render(self, task: Task) -> Text:
-        """In the unit that the description names."""
+        """The figures, in the unit that the description names."""
         what = task.description
         counted = amount(what, int(task.completed))
         if task.total and task.total >= task.completed:
@@ -59,18 +59,18 @@ class Count(ProgressColumn):
 
 
 class Name(ProgressColumn):
-    """What is counted."""
+    """The column that says what is counted."""
 
     def render(self, task: Task) -> Text:
-        """Its own words are ours."""
+        """The description, which consists of our own words."""
         return Text(task.description)
 
 
 class Bars(Progress):
-    """Bars, and below them a line that says how the services bear it."""
+    """Bars, and below them a line with the load of the services."""
 
     def __init__(self, console: Console) -> None:
-        """On `console`; bars are as long as there is room beside figures."""
+        """Draws on `console`; bars are as long as there is room beside the figures."""
         self.sides: dict[str, Loads] = {}
         self.signs: Signs = signs_of(console.encoding)
         room = console.width - FIGURES
@@ -78,7 +78,7 @@ class Bars(Progress):
         super().__init__(Name(), *bar, Count(), console=console, refresh_per_second=PER_S)
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """The table, then the words."""
+        """The bars, then the line with the load."""
         yield from super().get_renderables()
         if not self.finished and (words := list(in_words(self.sides))):
             yield Text(safe(self.signs.between.join(words)), style="dim")
@@ -86,13 +86,13 @@ class Bars(Progress):
 
 @contextmanager
 def drawn_progress(stream: TextIO) -> Iterator[BarProgress]:
-    """Live bars while it lasts. `NO_COLOR` is rich's own to respect."""
+    """Live bars until the end of the block. Rich respects `NO_COLOR`."""
     console = Console(file=stream, markup=False, highlight=False, emoji=False, width=columns(stream))
     with Bars(console) as live:
         try:
             yield BarProgress(live)
         finally:
-            live.sides.clear()  # what stays on the screen is what was done
+            live.sides.clear()  # only the bars stay on the screen
 
 
 @dataclass(slots=True)
@@ -104,27 +104,27 @@ class BarProgress:
     expected: dict[str, int] = field(default_factory=dict)
 
     def expect(self, what: str, count: int) -> None:
-        """Lengthens the bar."""
+        """Lengthen the bar."""
         self.expected[what] = self.expected.get(what, 0) + count
         self.live.update(self._task(what), total=self.expected[what])
 
     def done(self, what: str, count: int = 1) -> None:
-        """Fills it."""
+        """Fill the bar."""
         self.live.advance(self._task(what), count)
 
     def say(self, text: str) -> None:
-        """A line above the bars."""
+        """Write a line above the bars."""
         self.live.console.print(safe(text), soft_wrap=True)
 
     def slowed(self, text: str) -> None:
-        """Nothing: the line below the bars says it as long as it lasts."""
+        """Do nothing: the line below the bars says it as long as it lasts."""
 
     def watch(self, side: str, loads: Loads) -> None:
-        """The line below the bars says how the services of `side` bear it."""
+        """Show the load of the services of `side` in the line below the bars."""
         self.live.sides[side] = loads
 
     def finished(self) -> None:
-        """The bars of a verb that has ended leave: its sums were said."""
+        """Remove the bars of a verb that has ended: its result was shown."""
         for task in self.tasks.values():
             self.live.remove_task(task)
         self.tasks.clear()

@@ -1,4 +1,4 @@
-"""How lines fit a terminal: trees whose labels wrap with their indent, in signs that its encoding has (pure)."""
+"""Fits lines into a terminal: trees whose labels wrap with their indent, in signs that its encoding has (pure)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 LEAST_WIDTH = 16
-"""Columns of the narrowest label: a tree that is nested deeper than the terminal is wide runs over its edge."""
+"""Columns of the narrowest label: a tree nested deeper than the terminal is wide goes beyond its edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What guides and separators are drawn with."""
+    """The signs with which guides and separators are drawn."""
 
     fork: str
     last: str
@@ -34,12 +34,12 @@ ASCII = Signs("|-- ", "`-- ", "|   ", " - ")
 
 
 def signs_of(encoding: str | None) -> Signs:
-    """Those that a stream of this encoding can write; None: text that nobody encodes. The same rule as rich's."""
+    """The signs that a stream of this encoding can write; None: the text is not encoded. The rule is rich's."""
     return UNICODE if encoding is None or encoding.lower().startswith("utf") else ASCII
 
 
 def tree(branch: Branch, signs: Signs = UNICODE, width: int | None = None) -> Iterator[str]:
-    """The lines of a tree; with `width` (columns) its labels wrap, what follows indented."""
+    """The lines of a tree; with `width` (columns) its labels wrap, with further lines indented."""
     yield from _wrapped(branch.label, width)
     narrower = None if width is None else width - len(signs.fork)
     for at, child in enumerate(branch.below):
@@ -51,8 +51,8 @@ def tree(branch: Branch, signs: Signs = UNICODE, width: int | None = None) -> It
                 yield (" " * len(signs.through) if last else signs.through) + line
 
 
-def laid(lines: Iterable[str | Branch], signs: Signs = UNICODE, width: int | None = None) -> Iterator[str]:
-    """Trees drawn; other lines as they are, because a command or a path that is cut cannot be pasted."""
+def drawn_lines(lines: Iterable[str | Branch], signs: Signs = UNICODE, width: int | None = None) -> Iterator[str]:
+    """Lines with trees drawn; other lines stay as they are: a command or a path that is cut cannot be pasted."""
     for line in lines:
         if isinstance(line, Branch):
             yield from tree(line, signs, width)

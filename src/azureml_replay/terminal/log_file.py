@@ -1,4 +1,4 @@
-"""The log file: begun with its first line, so that a command that refuses its input leaves none. No secrets."""
+"""The log file, without secrets; made with its first line, so that a command that refuses its input leaves none."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ _KEY = re.compile(r"(?i)\b(AccountKey|client_secret|password|sig|secret)(['\"]?\
 
 
 def redacted(text: str) -> str:
-    """Without queries of URLs (signatures live there), tokens, and values of keys that name a secret."""
+    """The text without queries of URLs, which hold signatures, tokens, and values of keys that name a secret."""
     return _KEY.sub(r"\1\2***", _TOKEN.sub("***", _SIGNED.sub(r"\1?***", text)))
 
 
 class Redacted(logging.Formatter):
-    """Traceback included: an exception's text may quote a URL."""
+    """Formats records without secrets, tracebacks included: an exception's text may quote a URL."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        """One line, whatever the source's text contains."""
+        """The message as one line, whatever the source's text contains."""
         return safe(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        """The whole record."""
+        """The whole record without secrets."""
         return redacted(super().format(record))
 
 
 class LogFile(logging.FileHandler):
-    """Opened by its first record. Where it cannot be written, that is told once, and the command goes on."""
+    """A log file opened by its first record. Where it cannot be written, `tell` gets one line, and work goes on."""
 
     def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
         super().__init__(path, encoding="utf-8", delay=True)
         self.path, self.tell, self.broken = path, tell, False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes, after making the folder."""
+        """Write a record, after making the folder."""
         if self.broken:
             return
         try:
@@ -51,7 +51,7 @@ class LogFile(logging.FileHandler):
             self._give_up(error)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own name
-        """Of writing: the disk may be full."""
+        """Handle an error of writing: the disk may be full."""
         self._give_up("writing failed")
 
     def _give_up(self, why: object) -> None:
@@ -60,44 +60,44 @@ class LogFile(logging.FileHandler):
 
 
 def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
-    """Log to `path` from now on: our warnings; with `verbose` our steps and others' warnings, told as they happen.
+    """Log to `path` from now on: our warnings; with `verbose` our steps and others' warnings, shown as they happen.
 
-    What a former call began ends. Raises UserError where `path` cannot be a file.
+    A log begun before ends. Raises UserError where `path` cannot be a file.
     """
     if path.is_dir():
         raise UserError(f"--log-file {path} is a directory: name a file in it")
     stop()
     handlers: list[logging.Handler] = [LogFile(path, tell)]
     if verbose:
-        handlers.append(Told(tell))
+        handlers.append(MessageHandler(tell))
     for handler in handlers:
         handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
-    # azure-identity warns of every login that fails: our one line says the same, and leaves no file behind.
+    # azure-identity warns of every login that fails: our one line says the same, and makes no log file.
     logging.getLogger().setLevel(logging.WARNING if verbose else logging.ERROR)
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 def stop() -> None:
-    """Log nowhere any more."""
-    for former in [one for one in logging.getLogger().handlers if isinstance(one, LogFile | Told)]:
+    """End logging."""
+    for former in [one for one in logging.getLogger().handlers if isinstance(one, LogFile | MessageHandler)]:
         logging.getLogger().removeHandler(former)
         former.close()
 
 
-class Told(logging.Handler):
-    """Log records as messages on the terminal."""
+class MessageHandler(logging.Handler):
+    """Shows log records as messages on the terminal."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__()
         self.tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As in the file."""
+        """Show a record as it is in the file."""
         self.tell(self.format(record))
 
 
 def file() -> Path | None:
-    """Where this process logs, None before `start`."""
+    """The file to which this process logs, None before `start`."""
     handlers = (handler for handler in logging.getLogger().handlers if isinstance(handler, LogFile))
     return next((handler.path for handler in handlers), None)

@@ -1,4 +1,4 @@
-"""What a stream can show: whether it is a terminal, and how wide."""
+"""Whether a stream is a terminal, and how wide."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TextIO
 
 
 def drawable(stream: TextIO) -> bool:
-    """A terminal that obeys control codes."""
+    """True for a terminal that obeys control codes."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def columns(stream: TextIO) -> int:
-    """Of a terminal: `COLUMNS`, what it says itself, or 80."""
+    """The width of a terminal: `COLUMNS`, what it says itself, or 80."""
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told):
         return int(told)

@@ -16,22 +16,22 @@ from typing import TextIO
 from azureml_replay import json_text
 from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
-from azureml_replay.terminal.layout import UNICODE, Signs, laid, signs_of
+from azureml_replay.terminal.layout import UNICODE, Signs, drawn_lines, signs_of
 from azureml_replay.terminal.streams import columns, drawable
 from azureml_replay.terminal.text import Line, amount, duration, safe
 from azureml_replay.workspace.traffic import in_words
 
 Clock = Callable[[], float]
-"""Seconds, from any start."""
+"""Gives seconds, from any start."""
 CURSOR_BACK = b"\x1b[?25h\n"
-"""Shows the cursor that live bars hide."""
+"""The control code that shows the cursor, which live bars hide."""
 LINE_EVERY_S = 5.0
-"""How often a pipe or a log of a build server is told."""
+"""Seconds between lines of progress in a pipe or a build server's log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Where a command speaks."""
+    """The streams to which a command writes."""
 
     results: TextIO
     messages: TextIO
@@ -39,9 +39,9 @@ class Terminal:
     quiet: bool = False
 
     def result(self, document: object, lines: Iterable[Line], *, good: bool | None = None) -> None:
-        """The command's answer: JSON of `document`, or the lines; in a green or red frame where `good` is said.
+        """Write the command's result: JSON of `document`, or the lines; with `good` in a green or red frame.
 
-        A reader that left (`| head`) is no error.
+        A reader that has ended (`| head`) is no error.
         """
         try:
             if self.json:
@@ -49,26 +49,26 @@ class Terminal:
             elif good is not None and drawable(self.results):
                 from azureml_replay.terminal.bars import FRAME, frame  # noqa: PLC0415 - rich takes 60 ms to import
 
-                frame(self.results, laid_on(self.results, lines, less=FRAME), good=good)
+                frame(self.results, lines_for(self.results, lines, less=FRAME), good=good)
             else:
-                self.results.writelines(safe(line) + "\n" for line in laid_on(self.results, lines))
+                self.results.writelines(safe(line) + "\n" for line in lines_for(self.results, lines))
             self.results.flush()
         except BrokenPipeError:
             # Otherwise Python complains again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.results.fileno())
 
     def say(self, text: str) -> None:
-        """A message, unless `--quiet`."""
+        """Write a message, unless `--quiet`."""
         if not self.quiet:
             self.error(text)
 
     def error(self, text: str) -> None:
-        """A message, always."""
+        """Write a message, always."""
         print(safe(text), file=self.messages, flush=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """Bars on a terminal, a line now and then elsewhere, nothing with `--quiet`."""
+        """Progress as bars on a terminal, as a line now and then elsewhere; none with `--quiet`."""
         if self.quiet:
             yield SILENT
         elif drawable(self.messages):
@@ -81,19 +81,19 @@ class Terminal:
             yield lines
             lines.close()
 
-    def laid(self, lines: Iterable[Line]) -> Iterator[str]:
-        """As they are to be said among the messages."""
-        return laid_on(self.messages, lines)
+    def message_lines(self, lines: Iterable[Line]) -> Iterator[str]:
+        """The lines as they are written among the messages."""
+        return lines_for(self.messages, lines)
 
 
-def laid_on(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
-    """Trees drawn to a terminal's width, `less` so many columns; a pipe gets whole lines, which can be searched."""
+def lines_for(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
+    """Lines with trees drawn to a terminal's width less `less` columns; whole for a pipe, to be searched."""
     width = columns(stream) - less if stream.isatty() else None
-    return laid(lines, signs_of(stream.encoding), width)
+    return drawn_lines(lines, signs_of(stream.encoding), width)
 
 
 def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
-    """Over the process's own streams. What they cannot encode is written as escapes rather than refused."""
+    """A terminal over the process's own streams. Characters that they cannot encode are written as escapes."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:
@@ -102,7 +102,7 @@ def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
 
 
 def as_json(document: object) -> str:
-    """One line. Dataclasses become objects, sets lists, moments the service's own stamps, anything else its text."""
+    """One line of JSON. Dataclasses become objects, sets lists, moments the service's stamps, other values texts."""
     return json_text.dumps_any(document, _plain).decode()
 
 
@@ -120,14 +120,14 @@ def _plain(value: object) -> object:
 
 @dataclass(slots=True)
 class Tally:
-    """How far one kind of thing is."""
+    """The progress of one kind of work."""
 
     began: float
     expected: int = 0
     done: int = 0
 
     def text(self, what: str, now: float) -> str:
-        """`runs 120/1,000 (12%), 34/s, 26 s left`."""
+        """The progress as text: `runs 120/1,000 (12%), 34/s, 26 s left`."""
         rate = self.done / max(now - self.began, 1e-9)
         parts = [f"{what} {amount(what, self.done)}"]
         if self.expected and self.expected >= self.done:  # a total that was passed is no total
@@ -141,50 +141,50 @@ class Tally:
 
 @dataclass(slots=True)
 class LineProgress:
-    """Progress as lines, at most one in `LINE_EVERY_S`, and a last one."""
+    """Progress as lines, at most one in `LINE_EVERY_S` seconds, and a last one."""
 
     tell: Callable[[str], None]
     clock: Clock = time.monotonic
     signs: Signs = UNICODE
     tallies: dict[str, Tally] = field(default_factory=dict)
     sides: dict[str, Loads] = field(default_factory=dict)
-    told: float | None = None
+    last_line_s: float | None = None
     changed: bool = False
 
     def expect(self, what: str, count: int) -> None:
-        """More to come."""
+        """Add to what is expected."""
         self._tally(what).expected += count
 
     def done(self, what: str, count: int = 1) -> None:
-        """Some are finished; tells where the last line is old enough."""
+        """Count what is finished; writes a line where the last one is old enough."""
         self._tally(what).done += count
         self.changed = True
         now = self.clock()
-        if self.told is None:
-            self.told = now
-        elif now - self.told >= LINE_EVERY_S:
+        if self.last_line_s is None:
+            self.last_line_s = now
+        elif now - self.last_line_s >= LINE_EVERY_S:
             self._line(now)
 
     def say(self, text: str) -> None:
-        """At once."""
+        """Write the text at once."""
         self.tell(text)
 
     def slowed(self, text: str) -> None:
-        """At once: while nothing is finished, no line says it."""
+        """Write the text at once: no other line says it while nothing is finished."""
         self.tell(text)
 
     def watch(self, side: str, loads: Loads) -> None:
-        """Its lines say how the services of `side` bear it."""
+        """Add the load of the services of `side` to further lines."""
         self.sides[side] = loads
 
     def finished(self) -> None:
-        """A last line, and a new beginning."""
+        """Write a last line, and begin anew."""
         self.close()
         self.tallies.clear()
-        self.told = None
+        self.last_line_s = None
 
     def close(self) -> None:
-        """Tells what the last line does not yet say."""
+        """Write a line where the last one is not up to date."""
         if self.changed:
             self._line(self.clock())
 
@@ -194,6 +194,6 @@ class LineProgress:
         return self.tallies[what]
 
     def _line(self, now: float) -> None:
-        self.told, self.changed = now, False
+        self.last_line_s, self.changed = now, False
         words = [tally.text(what, now) for what, tally in self.tallies.items()]
         self.tell(self.signs.between.join([*words, *in_words(self.sides)]))

@@ -8,14 +8,14 @@ Line = str | Branch
 
 
 def safe(text: str) -> str:
-    """One line without control characters, escape sequences' ESC, and marks that reorder text."""
+    """The text as one line, without control characters, such as ESC, and marks that reorder text."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
 
 
 def amount(what: str, count: int) -> str:
-    """`1,234`, or for bytes `1.2 MB` (powers of ten, as Studio shows them)."""
+    """A number as `1,234`, or for bytes as `1.2 MB` (powers of ten, as Studio shows them)."""
     if what != "bytes" or count < 1_000:
         return f"{count:,}" + (" B" if what == "bytes" else "")
     size, units = count / 1_000, iter("kMGTPE")
@@ -26,7 +26,7 @@ def amount(what: str, count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`26 s`, `4 min`, `3.5 h`."""
+    """A duration as `26 s`, `4 min`, `3.5 h`."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"

@@ -37,6 +37,7 @@ class FilesChecked:
 
     findings: Sequence[Finding]
     files: int
+    own_files: int
     bytes: int
     unverifiable: int
     wanted: Mapping[str, StoredFile]
@@ -68,6 +69,7 @@ class FileCheck:
         return FilesChecked(
             findings=findings,
             files=len(expected.files),
+            own_files=len(expected.files.keys() - expected.origins.keys()),
             bytes=sum(file.size_bytes for file in expected.files.values()),
             unverifiable=0 if self.deep is not None else unverifiable,
             wanted=expected.files,

@@ -37,6 +37,7 @@ class Proof:
     runs: int = 0
     points: int = 0
     files: int = 0
+    own_files: int = 0
     bytes: int = 0
     unverifiable: int = 0
     found: FindingTally = field(default_factory=FindingTally)
@@ -76,6 +77,7 @@ class Proof:
             runs=self.runs,
             points=self.points,
             files=self.files,
+            own_files=self.own_files,
             bytes=self.bytes,
             unverifiable=self.unverifiable,
             omissions=sum(self.reasons.values()),

@@ -21,6 +21,7 @@ class Verdict:
     runs: int
     points: int
     files: int
+    """Files compared, `own_files` among them."""
     bytes: int
     unverifiable: int
     """Files without a checksum on one of the sides; `deep` reads their bytes instead."""
@@ -35,6 +36,8 @@ class Verdict:
     """Findings by kind."""
     first: Sequence[Finding] = ()
     """Some of each kind; the archive has all."""
+    own_files: int = 0
+    """Files that replay made, below `replay/` of their run; the others are the source's."""
     unread: int = 0
     """Chosen runs that the archive does not hold yet: the verdict says nothing of them."""
 

@@ -26,7 +26,7 @@ from azureml_replay.model import (
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, experiment_omissions, planned_experiments
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.planning.fit import PLACES, led_back
+from azureml_replay.planning.fit import PLACES, places_in_source
 from azureml_replay.planning.plan import Step, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -150,6 +150,7 @@ class _Verifying:
     async def _judge(self, step: Step, actual: Run) -> Judged:
         files = await self.files_of.check(step, actual)
         self.proof.files += files.files
+        self.proof.own_files += files.own_files
         self.proof.bytes += files.bytes
         self.proof.unverifiable += files.unverifiable
         findings = [*self._compare_run(step, actual), *await self.points_of.findings(step), *files.findings]
@@ -165,7 +166,7 @@ class _Verifying:
         elif kept:
             for fact, wanted, found in lineage.differences(step.run, actual):
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
-        for place, value in led_back(actual, self.archive.source):
+        for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
         ignored = {lineage.PROPERTY, *PLACES, *self.profile.added}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}

@@ -1,1 +1,1 @@
-"""The one seam for reading and writing a workspace: values and protocols, no I/O."""
+"""The protocols for reading and writing a workspace, and their values (no I/O)."""

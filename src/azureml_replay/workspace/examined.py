@@ -1,4 +1,4 @@
-"""What a workspace can be asked beyond the seam, to find what stands in the way."""
+"""The protocols of what `doctor` asks of a workspace, beyond `Source` and `Target`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from azureml_replay.workspace.target import Target
 
 @dataclass(frozen=True, slots=True)
 class StoreSeen:
-    """A datastore, as ARM lists it."""
+    """A datastore as ARM lists it."""
 
     name: str
     kind: str
-    """`AzureBlob`, `AzureDataLakeGen2`, `AzureFile`, …"""
+    """The type of store: `AzureBlob`, `AzureDataLakeGen2`, `AzureFile`, …"""
     credential: str
-    """`AccountKey`, `Sas`, `None`, …"""
+    """The type of credentials: `AccountKey`, `Sas`, `None`, …"""
     holds_blobs: bool
     account: str = ""
-    """The storage account's name."""
+    """The name of the storage account."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobSeen:
-    """A job, as ARM lists it."""
+    """A job as ARM lists it."""
 
     name: RunId
     experiment: str
@@ -36,10 +36,10 @@ class JobSeen:
 
 
 class Examined(Target, Protocol):
-    """A workspace that the login reaches, with the questions that only `doctor` asks."""
+    """A workspace that the login can reach, with the questions that only `doctor` asks."""
 
     def jobs_seen(self) -> AsyncIterator[Sequence[JobSeen]]:
-        """ARM's jobs, by pages."""
+        """The jobs that ARM lists, by pages."""
         ...
 
     def small_pages(self, experiment: Experiment, size: int) -> AsyncIterator[Sequence[RunId]]:
@@ -47,7 +47,7 @@ class Examined(Target, Protocol):
         ...
 
     async def answers_in_bulk(self, runs: Sequence[RunId]) -> bool:
-        """False where `batchrundata` is not spoken. Ids that nobody has are no error."""
+        """False where the service has no `batchrundata`. Ids of no run are no error."""
         ...
 
     async def mlflow_metrics(self, run: RunId) -> Sequence[str]:
@@ -55,19 +55,19 @@ class Examined(Target, Protocol):
         ...
 
     async def ingested(self, run: RunId) -> bool | None:
-        """What `metricsingest/wait` says; None where it is not spoken."""
+        """What `metricsingest/wait` says; None where the service has no such route."""
         ...
 
     def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:
-        """All, by pages."""
+        """All datastores, by pages."""
         ...
 
     async def first_blob(self, datastore: str) -> bool:
-        """Whether the container holds anything. Raises Forbidden, NotFound."""
+        """True where the container holds any blob. Raises Forbidden, NotFound."""
         ...
 
     def stored_of_all(self) -> AsyncIterator[Sequence[StoredFile]]:
-        """Files of all runs, as they lie in the storage, by pages."""
+        """The files of all runs in the storage, by pages."""
         ...
 
     async def opened_by(self, datastore: str) -> str:
@@ -76,30 +76,30 @@ class Examined(Target, Protocol):
 
 
 class Subject(Protocol):
-    """A workspace, before anybody knows whether it can be reached."""
+    """A workspace of which it is not known yet whether it can be reached."""
 
     ref: Place
 
     async def login(self) -> str:
-        """The object id of who is logged in, empty where the token does not say. Raises UserError."""
+        """Log in; the object id of the identity, empty where the token does not say. Raises UserError."""
         ...
 
     async def workspace(self) -> str:
-        """The resource id of its storage account. Raises Forbidden, NotFound."""
+        """Ask for the workspace; the resource id of its storage account. Raises Forbidden, NotFound."""
         ...
 
     async def enter(self) -> Examined:
-        """By its discovery document."""
+        """Enter the workspace by its discovery document."""
         ...
 
     def command(self, remedy: Remedy, store: StoreSeen | None = None) -> str:
-        """Grants what a refused request lacked, to paste; `store` is the datastore that it was about.
+        """The command, to paste, that grants what a refused request lacked; `store` is the datastore that it was about.
 
-        An id that the steps above did not bring to light stands there in capitals.
+        An id that the steps above did not find stands there in capitals.
         """
         ...
 
     @property
     def host(self) -> str:
-        """Of the data plane, once entered."""
+        """The host of the data plane, once entered."""
         ...

@@ -1,4 +1,4 @@
-"""What synthetic replay needs of a workspace beside `Target`. `azure/submission.py` implements it."""
+"""The protocol of what synthetic replay needs of a workspace beside `Target`; `azure/jobs.py` implements it."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from azureml_replay.workspace.put_files import PutFile
 from azureml_replay.workspace.target import Target
 
 STAGING_STORE = "workspaceblobstore"
-"""Every workspace has this datastore; jobs mount it with the workspace's own credentials."""
+"""A datastore that every workspace has; jobs mount it with the workspace's own credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """A job as ARM shows it."""
+    """The state of a job, as ARM shows it."""
 
     name: str
     status: str
-    """Completed, Failed, Canceled, or one that may still change."""
+    """`Completed`, `Failed`, `Canceled`, or a status that may still change."""
     properties: Mapping[str, str | None] = field(default_factory=dict)
-    """Written once, by whoever submitted it."""
+    """Properties, written once, when the job is submitted."""
 
 
 class Submitter(Protocol):
-    """Every method raises Unavailable (later) and Rejected (refused)."""
+    """Submits jobs. Every method raises Unavailable (try later) and Rejected (refused)."""
 
     async def registered(self, path: str) -> Mapping[str, Any] | None:
         """A resource of the workspace, `components/x/versions/1`; None where there is none."""
         ...
 
     async def register(self, path: str, body: Mapping[str, Any]) -> str:
-        """Puts it, and answers the ARM id under which it is known from now on. Repeatable.
+        """Put a resource; the ARM id that it has from now on. Repeatable.
 
-        Of anonymous components that is always another than the one that was asked for (2,010 recorded exchanges).
+        For anonymous components that is always another id than the one asked for (2,010 recorded exchanges).
         """
         ...
 
     async def job(self, name: str) -> JobState | None:
-        """None where the workspace has no job of that name."""
+        """The job of a name; None where the workspace has none."""
         ...
 
     async def put_job(self, name: str, body: Mapping[str, Any]) -> None:
-        """Starts a job. NOT repeatable: on a taken name it is an update. Raises Uncertain where the answer was lost."""
+        """Start a job. NOT repeatable: on a taken name it is an update. Raises Uncertain where the answer was lost."""
         ...
 
     async def log(self, run: RunId, values: Mapping[str, Any]) -> None:
-        """MLflow's log-batch: `metrics`, `params`, `tags`. NOT repeatable with metrics. Raises Uncertain."""
+        """Log `metrics`, `params`, `tags` by MLflow's log-batch. NOT repeatable with metrics. Raises Uncertain."""
         ...
 
     async def blob_url(self, path: str) -> str:
-        """Where a path of the staging store lies, unsigned."""
+        """The unsigned URL of a path in the staging store."""
         ...
 
     async def stage(self, path: str, file: PutFile) -> None:
-        """Puts a file at a path of the staging store, server to server where it is a copy. Repeatable."""
+        """Put a file at a path of the staging store, server to server where it is a copy. Repeatable."""
         ...
 
     def staged(self, prefix: str) -> AsyncIterator[Sequence[StoredFile]]:
-        """What lies in the staging store under a prefix, by pages."""
+        """The files in the staging store under a prefix, by pages."""
         ...
 
     async def unstage(self, path: str) -> None:
-        """Removes one file of the staging store. Repeatable: one that is gone is gone."""
+        """Remove a file from the staging store. Repeatable: a file that is gone is no error."""
         ...
 
 
@@ -73,5 +73,5 @@ class SyntheticTarget(Target, Protocol):
 
     @property
     def submitter(self) -> Submitter:
-        """Where jobs go."""
+        """The submitter of this workspace's jobs."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# How much of each kind goes into one request of ours.
+# How many items of each kind one request of ours has at most.
 RUNS_PER_REQUEST = 100
 """batchrundata, batch/runs, batch/events: no limit is documented; 100 run documents are about 400 KB."""
 FILES_PER_REQUEST = 50
@@ -21,7 +21,7 @@ class Limits:
 
     metric_names: int = 50
     metric_name: int = 255
-    """Taken as a column's, which a scalar's name is too; documented for columns only."""
+    """Characters of a metric's name: documented for columns only, and a scalar's name is one."""
     rows_per_metric: int = 1_000_000
     metric_columns: int = 15
     metric_column_name: int = 255
@@ -41,13 +41,13 @@ class Limits:
     input_datasets: int = 200
     output_datasets: int = 20
     artifact_path: int = 5_000
-    """Of a file as the run shows it."""
+    """Characters of a file's path in its run."""
     blob_name: int = 1_024
-    """Of a file as the storage holds it, folders before it included; UTF-16 units: 512 emoji are what it takes, and
-    more is a 400 (azure-storage-cpp#291)."""
+    """UTF-16 units of a file's name in the storage, its folders included: 512 emoji are accepted, more are answered
+    by 400 (azure-storage-cpp#291)."""
 
     run_folder: int = 20
-    """Characters of the folders before it that a run's id does not give."""
+    """Characters of the folders before a file, without the run's id."""
 
 
 DOCUMENTED = Limits()

@@ -13,34 +13,34 @@ from azureml_replay.workspace.place import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetProfile:
-    """The defaults are those of an Azure ML workspace that nobody has looked at yet."""
+    """How a target is treated; the defaults are for an Azure ML workspace that was never tried."""
 
     ref: Place | None = None
-    """Which workspace, so that the archive's ledger of it is asked; None: no run has been sent anywhere."""
+    """The workspace, whose ledger planning reads; None: no run has been sent anywhere."""
     limits: Limits = DOCUMENTED
-    """What one run can hold."""
+    """The limits of one run."""
     lost: frozenset[str] = frozenset()
-    """Fields of Run that it was seen to drop: expected as omissions, not as findings."""
+    """Fields of Run that the target was seen to drop: planned omissions, not findings."""
     added: frozenset[str] = frozenset()
-    """Keys of tags and properties that it puts on runs by itself: no difference."""
+    """Keys of tags and properties that the target adds to runs by itself: they are no difference."""
     experiments: frozenset[str] = frozenset()
-    """Names of the experiments that it had before the first write: those keep their description, tags and state."""
+    """Experiments that the target had before the first write: they keep their description, tags and state."""
     reuse: bool = True
-    """A run may show the files and points of another one, as a reused step does."""
+    """True where a run may show the files and points of another run, as a reused step does."""
     ends_late: bool = False
-    """Ends that were sent show some time later: they are waited for."""
+    """True where sent ends show only some time later: they are waited for."""
     written_once: bool = False
-    """Nothing is added to a run later: where only the last value of a metric is known, that value is sent.
+    """True where nothing is added to a run later: a metric of which only the last value is known is sent so.
 
-    Elsewhere such a metric waits for its history.
+    Otherwise such a metric waits for its history.
     """
     keep_run_type: bool = False
-    """New runs are written with the type that they have in the source, not with a neutral one."""
+    """True: new runs are written with the type that they have in the source, not with a neutral one."""
 
     def keeps(self, field: str) -> bool:
-        """False for a field of Run that it was seen to drop."""
+        """False for a field of Run that the target was seen to drop."""
         return field not in self.lost
 
 
 AZURE_ML = TargetProfile()
-"""As nothing else is known of the target."""
+"""The profile of a target of which nothing is known."""

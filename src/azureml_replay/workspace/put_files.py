@@ -28,23 +28,23 @@ class CopyFile:
     """A file to bring from another workspace's storage, server to server."""
 
     path: str
-    """In the run, as FIDELITY maps it."""
+    """The path in the run, as FIDELITY maps it."""
     source: SecretUrl
     stored: StoredFile
-    """Pins the source: a changed ETag is refused."""
+    """The source's file as listed: one with another ETag is refused."""
     read: Callable[[int, int], Awaitable[bytes]] | None = None
-    """From a first byte up to, not including, a last one: the way through us, where storage cannot reach storage."""
+    """Reads the bytes from `start` up to, not including, `stop`, where storage cannot reach storage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldFile:
-    """A file whose bytes are here: they go through us, a piece at a time."""
+    """A file whose bytes are on this machine, and are sent a piece at a time."""
 
     path: str
     stored: StoredFile
-    """Size, MD5, content type and metadata that it is to have."""
+    """The size, MD5, content type and metadata that the file will have."""
     pieces: Callable[[int], Iterator[bytes]]
-    """All bytes in order, so many at a time. Raises IntegrityError at their end where they are damaged."""
+    """Gives all bytes in order, so many at a time. Raises IntegrityError at their end where they are damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

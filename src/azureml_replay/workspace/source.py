@@ -1,4 +1,4 @@
-"""The one seam for reading and writing a workspace. `azure/workspace.py` implements it."""
+"""The protocol of a workspace that can be read; `azure/workspace.py` implements it."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from azureml_replay.workspace.put_files import SecretUrl
 
 
 class Shelf(Protocol):
-    """Room on a disk for a listing that is too long for memory."""
+    """A place on the disk for a listing that is too long for memory."""
 
     def clear_stored(self) -> None:
-        """Drops all that lies there."""
+        """Drop everything. Repeatable."""
         ...
 
     def put_stored(self, container: str, files: Sequence[StoredFile]) -> None:
-        """Some files, by any name that they belong together under. Repeatable."""
+        """Put files under the name of their container. Repeatable."""
         ...
 
     def stored(self, container: str) -> Iterator[StoredFile]:
-        """What was put under a name."""
+        """The files that were put under a name."""
         ...
 
 
 class StoredFiles(Protocol):
-    """What a storage holds of runs, while many of them are asked about."""
+    """The files in a storage, for many runs that are asked about one by one."""
 
     whole: bool
-    """All of it was listed at once; else it is asked run by run."""
+    """True where the whole storage was listed at once; else it is asked run by run."""
 
     def of(self, run: RunId) -> AsyncIterator[Artifact]:
         """A run's own files, as `Source.stored`. Raises UserError, with what to do, where they may not be listed."""
@@ -57,7 +57,7 @@ class Source(Protocol):
 
     ref: Place
     studio: str | None
-    """Where people look at its runs, as its discovery names it; None where it names no such place."""
+    """The address of Studio, as the workspace's discovery names it; None where it names none."""
 
     def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         """All experiments, archived ones too, by pages."""
@@ -88,16 +88,16 @@ class Source(Protocol):
         ...
 
     async def series(self, run: RunId) -> Sequence[Series]:
-        """What a run logged, without the rows. `schema_id` is None here: only the rows' answer has it."""
+        """The series of a run, without rows. `schema_id` is None: only the answer with the rows has it."""
         ...
 
     @property
     def named_by_mlflow(self) -> bool:
-        """True once `series` had only MLflow to ask: what MLflow does not show of a run is then not named."""
+        """True once `series` had only MLflow to ask: series that MLflow does not show are then left out."""
         ...
 
     def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
-        """The rows of one series, in the service's order; each Points carries the full Series. NotFound: none."""
+        """The rows of one series, in the service's order; each Points has the full Series. Raises NotFound."""
         ...
 
     def last_values(self, experiments: Sequence[Experiment]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
@@ -105,34 +105,34 @@ class Source(Protocol):
         ...
 
     def artifacts(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
-        """What the index lists of the files that a run shows, by pages; `stored` is None throughout."""
+        """The files that the index lists for a run, by pages; `stored` is None throughout."""
         ...
 
     def stored(self, run: RunId) -> AsyncIterator[Sequence[Artifact]]:
-        """What the storage holds with a run, by pages in name order; `indexed` is False throughout."""
+        """The files in a run's own storage, by pages in name order; `indexed` is False throughout."""
         ...
 
     async def stored_files(self, wanted: int, total: int, shelf: Shelf, listed: Callable[[int], None]) -> StoredFiles:
-        """For the files of `wanted` of the workspace's `total` runs, with as few requests as that takes.
+        """The files in the storage of `wanted` of the workspace's `total` runs, with as few requests as possible.
 
-        `shelf` is theirs from now on; `listed` hears how many files came. Raises UserError where storage refuses.
+        `shelf` is used by them alone; `listed` gets the numbers of files. Raises UserError where storage refuses.
         """
         ...
 
     def place(self, run: RunId, path: str) -> Location:
-        """Where the storage keeps a file of a run's own; with an empty path, the folder of them all. Asks nothing."""
+        """The place of a run's own file in the storage; for an empty path, of the folder of them all. Asks nothing."""
         ...
 
     async def stored_file(self, location: Location) -> StoredFile | None:
-        """One blob's properties, None where it is gone. Raises Rejected where the datastore can't be read."""
+        """The properties of a blob, None where it is gone. Raises Rejected where the datastore can't be read."""
         ...
 
     def read(
         self, location: Location, *, start: int = 0, stop: int | None = None, etag: str | None = None
     ) -> AsyncIterator[bytes]:
-        """A blob's bytes from `start` up to, not including, `stop`: 4 MiB at most at a time; none of an empty one.
+        """A blob's bytes from `start` up to, not including, `stop`, at most 4 MiB at a time; none for an empty blob.
 
-        Raises NotFound; Rejected (412) where it is another than `etag` names, or changes meanwhile.
+        Raises NotFound; Rejected (412) where its ETag is not `etag`, or it changes meanwhile.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""A workspace that can be written."""
+"""The protocol of a workspace that can be written; `azure/workspace.py` implements it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from azureml_replay.workspace.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service said no to one item of a request; the others went through."""
+    """The outcome of an item that was refused; other items of its request went through."""
 
     reason: str
     status: int = 0
@@ -29,16 +29,16 @@ class Refused:
 
     @classmethod
     def of(cls, error: Rejected) -> Refused:
-        """From an error that was about this item alone."""
+        """The refusal in an error that was about this item alone."""
         return cls(str(error.args[0]), error.status, error.remedy)
 
     def error(self, what: str = "") -> Rejected:
-        """To raise, where the item was all that mattered; `what` stands before the reason."""
+        """The error to raise where no other item matters; `what` stands before the reason."""
         return Rejected(f"{what}{self.reason}", status=self.status, remedy=self.remedy)
 
 
 Outcome = Refused | ServiceError | None
-"""None: it is there. Refused: never. A ServiceError: unknown or later."""
+"""What became of an item. None: it is there. Refused: it never will be. A ServiceError: unknown, or later."""
 
 
 class Target(Source, Protocol):
@@ -50,58 +50,58 @@ class Target(Source, Protocol):
         ...
 
     async def put_experiment(self, experiment: Experiment) -> None:
-        """Name, description, tags, archived. Repeatable."""
+        """Write name, description, tags, archived. Repeatable."""
         ...
 
     async def put_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        """Create or bring up to date, at most `RUNS_PER_REQUEST`, parents must be there. Repeatable: ids are ours.
+        """Create runs or bring them up to date; parents must be there. Repeatable: ids are ours.
 
-        Writes what `Run` carries up to `output_datasets`, status as Running until `finish_runs`; nothing that
-        acts on a source (FIDELITY: never sent).
+        Takes at most `RUNS_PER_REQUEST`. Writes the fields of `Run` up to `output_datasets`, status as Running until
+        `finish_runs`; nothing that acts on a source (FIDELITY: never sent).
         """
         ...
 
     async def update_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        """What `put_runs` writes, but no state, of runs that are there. Repeatable. What is not named stays as it is.
+        """Write to existing runs what `put_runs` does, but no state; unnamed values stay as they are. Repeatable.
 
-        At most `RUNS_PER_REQUEST`.
+        Takes at most `RUNS_PER_REQUEST`.
         """
         ...
 
     async def hide_runs(self, experiment: str, runs: Sequence[RunId], *, hidden: bool) -> Mapping[RunId, Outcome]:
-        """Archives runs, in Studio's word, or shows them again; at most `RUNS_PER_REQUEST`. Repeatable."""
+        """Archive runs, in Studio's word, or show them again; at most `RUNS_PER_REQUEST`. Repeatable."""
         ...
 
     async def append_points(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
-        """One request: at most 1,000 rows, 250 of a series. NOT repeatable: a batch sent twice is logged twice.
+        """Append rows by one request: at most 1,000, 250 of a series. NOT repeatable: sent twice, they are there twice.
 
-        Answers which items of `batch` (by position) were refused. Raises Uncertain where the answer was lost.
+        Position in `batch` -> refusal. Raises Uncertain where the answer was lost.
         """
         ...
 
     async def settle(self, run: RunId) -> None:
-        """Returns once what was appended to the run can be read. Repeatable."""
+        """Wait until everything that was appended to the run can be read. Repeatable."""
         ...
 
     async def put_files(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
-        """Index entries and bytes, at most `FILES_PER_REQUEST`. Repeatable: a path holds what was put last."""
+        """Write files with index entries, at most `FILES_PER_REQUEST`. Repeatable: a path holds what was put last."""
         ...
 
     async def attach_file(self, run: RunId, path: str, place: Location) -> bool:
-        """An index entry that leads to where a file lies already; False where the path is taken. Repeatable."""
+        """Make an index entry that leads to an existing blob; False where the path is taken. Repeatable."""
         ...
 
     async def remove_files(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
-        """Index entries and bytes of the run's own, at most `FILES_PER_REQUEST`. Repeatable.
+        """Remove files of the run's own with their index entries, at most `FILES_PER_REQUEST`. Repeatable.
 
-        One that is gone is gone.
+        A file that is gone is no error.
         """
         ...
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        """Start, error and end by events with the run's own times, then `hidden`. Repeatable."""
+        """Write start, error and end by events with the run's own times, then `hidden`. Repeatable."""
         ...
 
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
-        """Waits until the runs show the status they were given; those that still do not. Writes nothing."""
+        """Wait until runs show the status that they were given; those that still do not. Writes nothing."""
         ...

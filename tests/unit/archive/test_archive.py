@@ -129,7 +129,7 @@ def test_a_reader_writes_nothing(tmp_path: Path) -> None:
     before = (tmp_path / "a" / "archive.db").read_bytes()
 
     with Archive.open(tmp_path / "a", write=False) as archive:
-        assert archive.ledger(OTHER).progress().created == 0
+        assert archive.ledger(OTHER).progress().runs_created == 0
         assert archive.ledger(OTHER).probe() is None
         with pytest.raises(UserError, match="cannot be written"):
             archive.put_listed([Run(id=R1)])

@@ -115,8 +115,8 @@ def test_receipts_know_what_was_sent(number: int, tmp_path: Path) -> None:
             assert ledger.has_sent(OWNER, ExperimentItem(experiment.name), of_experiment(experiment))
         assert ledger.incomparable() == (0 if number >= RENEWED else 3)
         done = ledger.progress()
-        assert (done.created, done.finished, done.verified, done.with_findings) == (3, 3, 3, 1)
-        assert (done.points, done.files, done.unsettled, done.refused) == (330, 4, 0, 0)
+        assert (done.runs_created, done.runs_finished, done.runs_compared, done.runs_with_findings) == (3, 3, 3, 1)
+        assert (done.points, done.files, done.items_unsettled, done.items_refused) == (330, 4, 0, 0)
 
 
 @pytest.mark.parametrize("number", [one for one in NUMBERS if one >= RENEWED])

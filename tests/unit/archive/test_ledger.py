@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.items import ChunkItem, FileItem, Payload, RunItem
+from azureml_replay.archive.items import ChunkItem, FileItem, JobItem, Payload, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.place import azure_place
@@ -134,6 +134,21 @@ def test_secrets_stay_out_of_the_ledger(archive: Archive, ledger: TargetLedger) 
     assert dump.count("sig=***") == 5
 
 
+def test_jobs_are_counted_from_the_ledger(ledger: TargetLedger) -> None:
+    """Of two root runs: one job failed and was put anew, the other was archived by `undo`; a step's run is no job."""
+    standing, undone, step = RunId("standing"), RunId("undone"), RunId("step")
+    for root, names in ((standing, ("j1", "j1-2")), (undone, ("j2",))):
+        ledger.mark(root, [RunItem.SHAPE, RunItem.JOB, *map(JobItem, names)], State.SENT, names[-1])
+    ledger.mark(step, [RunItem.JOB], State.SENT, "there")
+    ledger.mark(undone, [RunItem.JOB_UNDONE], State.SENT)
+    ledger.mark(RunId("asked"), [RunItem.SHAPE], State.SENT)
+    ledger.mark(RunId("asked"), [RunItem.JOB, JobItem("j3")], State.SENDING, "j3")
+
+    done = ledger.progress()
+
+    assert (done.jobs_submitted, done.jobs_standing) == (3, 1)
+
+
 def test_progress_is_counted_from_the_ledger(archive: Archive, ledger: TargetLedger, of_two: TargetLedger) -> None:
     runs = [RunId(f"r{at}") for at in range(3)]
     archive.put_listed([Run(id=run, status="Completed") for run in runs])
@@ -155,6 +170,7 @@ def test_progress_is_counted_from_the_ledger(archive: Archive, ledger: TargetLed
 
     done = ledger.progress()
 
-    assert (done.created, done.finished, done.points, done.files, done.bytes) == (2, 1, 8, 2, 10)
-    assert (done.refused, done.unsettled, done.verified, done.with_findings) == (1, 1, 1, 1)
-    assert of_two.progress().created == 0
+    assert (done.runs_created, done.runs_finished, done.points, done.files, done.bytes) == (2, 1, 8, 2, 10)
+    assert (done.items_refused, done.items_unsettled) == (1, 1)
+    assert (done.runs_compared, done.runs_with_findings) == (1, 1)
+    assert of_two.progress().runs_created == 0

@@ -14,7 +14,7 @@ def test_the_tree_shows_what_each_job_holds_and_waits_for() -> None:
     assert list(lines(drawn(two_steps_and_a_nested_one().tree()))) == [
         "p (pipeline job in exp)",
         "├── self: Whole",
-        "├── prepare: prepare, 2 points, 1 parameters, 2 values without room",
+        "├── prepare: prepare, 2 points, 1 parameter, 2 values beyond the service's limits, kept in replay/overflow.json",  # noqa: E501
         "└── inner: inner",
         "    ├── self: inner, after prepare",
         "    └── deep: Deep, 3 points, 3 files, 2.0 MB",

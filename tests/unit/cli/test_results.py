@@ -10,7 +10,7 @@ import pytest
 from azureml_replay.azure.rights import remedy_of
 from azureml_replay.cli import results
 from azureml_replay.direct.replay import Replayed
-from azureml_replay.errors import told_once
+from azureml_replay.errors import remedy_lines
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.model import RunId
 from azureml_replay.verbs import Migrated
@@ -24,6 +24,11 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
     ("verdict", "proves", "said"),
     [
         (EQUAL, True, "2 runs, 6 points, 1 file: all equal; 0 omissions, as planned"),
+        (
+            replace(EQUAL, files=5, own_files=4),
+            True,
+            "2 runs, 6 points, 5 files (4 of them made by replay): all equal; 0 omissions, as planned",
+        ),
         (replace(EQUAL, findings=1), False, "2 runs, 6 points, 1 file: 1 finding; 0 omissions, as planned"),
         (replace(EQUAL, unread=3), False, "2 of 5 runs, 6 points, 1 file: these are equal; 0 omissions, as planned"),
         (replace(EQUAL, runs=0), False, "nothing was compared: the archive holds no run that was chosen; 0 omissions"),
@@ -54,7 +59,7 @@ def test_runs_that_failed_for_a_role_name_it_once() -> None:
     """The service's words are long: who lacks what stands on a line of its own."""
     action = "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/write"
     why = f"does not have permissions for {action} actions"
-    remedies = told_once([remedy_of(why), remedy_of(why), None])
+    remedies = remedy_lines([remedy_of(why), remedy_of(why), None])
     done = replace(REPLAYED, failed=((RunId("r1"), why), (RunId("r2"), why)), remedies=remedies)
 
     told = list(results.replayed(done))

@@ -39,14 +39,14 @@ class Heard:
 def test_empty_outputs_name_what_was_skipped() -> None:
     skipped, none = FileLists(5, 2, 0, 0), FileLists(5, 0, 3, 0)
 
-    assert "2 of 5 jobs have no list of files" in next(empty_outputs(skipped))
+    assert "no list of files for 2 of 5 jobs" in next(empty_outputs(skipped))
     assert "--no-artifacts" in next(empty_outputs(skipped))
-    assert "3 of 5 jobs have no files in the source" in next(empty_outputs(none))
+    assert "no files in the source for 3 of 5 jobs" in next(empty_outputs(none))
     assert not [*empty_outputs(FileLists(5, 0, 0, 0))]
 
 
 def test_missing_logs_say_whether_the_source_has_them() -> None:
-    assert next(missing_logs(FileLists(5, 0, 0, 4))) == "4 of 5 jobs have files, but no logs in the source"
+    assert next(missing_logs(FileLists(5, 0, 0, 4))) == "files, but no logs in the source for 4 of 5 jobs"
     assert not [*missing_logs(FileLists(5, 0, 0, 0))]
 
 
@@ -54,7 +54,7 @@ def test_missing_jobs_name_the_flags() -> None:
     named = Selection(include=("a",), limit=1)
 
     assert [*missing_jobs(9, 1, 0, named)] == [
-        "1 of 9 top-level jobs are in the file: --include and --limit left the others out"
+        "the file holds 1 of 9 top-level jobs: --include and --limit left the others out"
     ]
     assert "still active" in next(missing_jobs(9, 9, 2, Selection()))
     assert not [*missing_jobs(9, 9, 0, Selection(limit=9))]

@@ -249,7 +249,9 @@ def test_properties_that_act_on_the_source_are_never_sent() -> None:
     step = step_of(a_run(properties={"CancelUri": "x", "azureml.isreused": "true"}))
 
     assert step.run.properties.keys() == {lineage.PROPERTY, "azureml.isreused"}
-    assert [(o.what, o.reason) for o in step.omissions] == [("property CancelUri", "points at the source")]
+    assert [(o.what, o.reason) for o in step.omissions] == [
+        ("property CancelUri", "it acts on the source workspace (cancel and completion addresses): never sent")
+    ]
 
 
 def test_keys_that_act_on_the_source_are_one_omission_of_their_run() -> None:
@@ -258,7 +260,10 @@ def test_keys_that_act_on_the_source_are_one_omission_of_their_run() -> None:
     step = step_of(a_run(document=document, properties={"CancelUri": "x"}))
 
     assert [(o.what, o.reason) for o in step.omissions] == [
-        ("cancelUri, services, property CancelUri", "points at the source")
+        (
+            "cancelUri, services, property CancelUri",
+            "it acts on the source workspace (cancel and completion addresses): never sent",
+        )
     ]
 
 
@@ -387,7 +392,7 @@ def test_a_summary_counts_what_the_steps_say() -> None:
     summary = summarize(plan(memory, Selection()))
 
     assert (summary.units, summary.runs, summary.points, summary.files, summary.bytes) == (1, 2, 20, 2, 300)
-    assert summary.reasons == {"points at the source": 1}
+    assert summary.reasons == {"it acts on the source workspace (cancel and completion addresses): never sent": 1}
 
 
 def test_what_names_the_source_as_the_place_of_files_stays_behind() -> None:

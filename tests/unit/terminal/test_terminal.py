@@ -22,7 +22,7 @@ from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Silent
 from azureml_replay.terminal.bars import drawn_progress
 from azureml_replay.terminal.layout import ASCII, Branch, signs_of, tree
-from azureml_replay.terminal.terminal import LINE_EVERY_S, LineProgress, Terminal, as_json, laid_on
+from azureml_replay.terminal.terminal import LINE_EVERY_S, LineProgress, Terminal, as_json, lines_for
 from azureml_replay.terminal.text import amount, duration, safe
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.traffic import Load, in_words
@@ -268,14 +268,14 @@ def test_a_long_label_wraps_with_its_indent() -> None:
         "│         it is long",
         "└── b",
     ]
-    assert "│   └── 12 x kept in a file because it is long" in list(laid_on(io.StringIO(), [branch]))
+    assert "│   └── 12 x kept in a file because it is long" in list(lines_for(io.StringIO(), [branch]))
 
 
 def test_guides_are_signs_that_the_stream_can_write() -> None:
     """A Windows console of code page 1252, and a terminal of the C locale."""
     for encoding in ("cp1252", "ascii", "cp437"):
         stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-        assert list(laid_on(stream, [Branch("a", (Branch("b"), Branch("c")))])) == ["a", "|-- b", "`-- c"]
+        assert list(lines_for(stream, [Branch("a", (Branch("b"), Branch("c")))])) == ["a", "|-- b", "`-- c"]
     assert signs_of("UTF-8") is signs_of(None) is not ASCII
 
 
@@ -303,14 +303,14 @@ def test_a_dumb_terminal_gets_plain_lines(screen: Screen, monkeypatch: pytest.Mo
 def test_a_plan_says_what_will_be_omitted_the_most_frequent_first() -> None:
     plan = PlanSummary(units=1, runs=2, omissions=5, overflow=1, reasons={"rare": 1, "frequent": 4})
 
-    lines = list(laid_on(io.StringIO(), planned(plan)))
+    lines = list(lines_for(io.StringIO(), planned(plan)))
 
     assert lines[-3:] == [
         "└── 5 omissions (1 whole in replay/overflow.json of their run)",
         "    ├── 4 x frequent",
         "    └── 1 x rare",
     ]
-    assert list(laid_on(io.StringIO(), planned(PlanSummary())))[-1] == "└── nothing will be omitted"
+    assert list(lines_for(io.StringIO(), planned(PlanSummary())))[-1] == "└── nothing will be omitted"
 
 
 def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
@@ -325,12 +325,12 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         unverifiable=0,
         omissions=1,
         findings=5,
-        reasons={"points at the source": 1},
+        reasons={"it acts on the source workspace (cancel and completion addresses): never sent": 1},
         kinds={"differs": 4, "absent": 1},
         first=(found, lost),
     )
 
-    assert list(laid_on(io.StringIO(), verified(verdict, Path("my history")))) == [
+    assert list(lines_for(io.StringIO(), verified(verdict, Path("my history")))) == [
         "2 runs, 3 points, 1 file: 5 findings; 1 omission, as planned",
         "the files hold 2.0 kB",
         "4 differing",
@@ -339,7 +339,7 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         "1 absent in the target",
         "└── run b",
         "omitted as planned",
-        "└── 1 x points at the source",
+        "└── 1 x it acts on the source workspace (cancel and completion addresses): never sent",
         "each of them: azureml-replay report 'my history'",
     ]
 

@@ -1,1 +1,1 @@
-"""The one door out: width, retries, tokens, redaction."""
+"""The one place that sends: width, retries, tokens, redaction."""

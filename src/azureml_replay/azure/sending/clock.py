@@ -1,4 +1,4 @@
-"""Time, as a seam: tests wait without waiting."""
+"""The clock as a protocol: tests pass time without waiting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What tells the time and lets it pass."""
+    """A clock that can be read and waited for."""
 
     def now(self) -> datetime:
         """The present moment, UTC, aware."""
@@ -20,7 +20,7 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The machine's own."""
+    """The machine's own clock."""
 
     def now(self) -> datetime:
         """The present moment, UTC, aware."""

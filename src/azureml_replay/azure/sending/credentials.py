@@ -20,7 +20,7 @@ from azureml_replay.azure.sending.sender import Transport
 from azureml_replay.errors import UserError
 
 _PATIENCE = {"retry_connect": 0}
-"""Our own retries stand around the login: with azure-identity's three to each, a dead host took 47 s to be told."""
+"""azure-identity's retries of a connection: none, as ours are around it. With its three, a dead host took 47 s."""
 
 
 def credential_for(
@@ -42,7 +42,7 @@ def credential_for(
 
 
 def _first(config: WorkspaceConfig, transport: Transport, variables: Mapping[str, str]) -> AsyncTokenCredential:
-    """The first that the environment sets up; it alone is tried, so that its failure is told as what it is."""
+    """The first credential that the environment sets up; no other is tried, so that its failure is told as such."""
     for found in (_environment(config, transport, variables), _workload(config, transport, variables)):
         if found is not None:
             return found

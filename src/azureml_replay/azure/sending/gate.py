@@ -1,4 +1,4 @@
-"""The width and the pace of one service, enforced: it only obeys `limit.Limit`."""
+"""Enforces the width and the pace of one service, which `limit.Limit` decides."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Callable
 
 from azureml_replay.azure.sending.clock import Clock
 from azureml_replay.azure.sending.limit import Limit, Sent
+from azureml_replay.counting import counted
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 CLOCK_TICK_S = 1e-6
-"""What a datetime can tell apart: to wait for less would never end on a clock that only waiting moves."""
+"""The least wait: what a datetime can tell apart. Waits for less never end on a clock that only waiting moves."""
 
 
 class Gate:
     """Lets as many requests through as the limit says, none while a stated wait lasts. First come, first served."""
 
     def __init__(self, service: str, limit: Limit, clock: Clock, on_throttle: Callable[[str], None]) -> None:
-        """`on_throttle` hears one line per cut."""
+        """`on_throttle` gets one line for each cut."""
         self.service = service
         self.limit = limit
         self._clock = clock
@@ -28,13 +29,13 @@ class Gate:
         self.traffic.width(0, limit.width(self._began_s))
         self._retries = 0
         self._next_s = 0.0
-        """When a paced service may be asked again."""
+        """When a paced service may be asked again, in seconds on the clock."""
         self._turn = asyncio.Lock()
-        """Only the first in line watches the clock and the places."""
+        """Lets only the first in line wait for the clock and for places."""
         self._room = asyncio.Event()
 
     async def enter(self) -> Sent:
-        """Waits for a place; returns what `leave` wants back."""
+        """Wait for a place; returns what has to be given to `leave`."""
         async with self._turn:
             while True:
                 now_s = self._now_s()
@@ -48,7 +49,7 @@ class Gate:
                     return self._let_through(now_s)
 
     def leave(self, sent: Sent, *, throttled: bool, wait_s: float | None = None) -> None:
-        """Gives the place back and says how it went; `wait_s` where the service asked for a wait."""
+        """Give the place back and say how it went; `wait_s` where the service asked for a wait."""
         self._in_flight -= 1
         now_s = self._now_s()
         self.traffic.answered(throttled=throttled)
@@ -58,17 +59,17 @@ class Gate:
             self._learn(self.limit.after_answer(sent, self._in_flight, now_s), now_s)
 
     def give_back(self) -> None:
-        """Gives the place back without a verdict: nothing was answered."""
+        """Give the place back without a verdict: nothing was answered."""
         self._in_flight -= 1
         now_s = self._now_s()
         self._learn(self.limit.counted(self._in_flight, now_s), now_s)
 
     def again(self) -> None:
-        """An attempt has to be made again."""
+        """Count an attempt that has to be made again."""
         self._retries += 1
 
     def load(self) -> Load:
-        """As it is now. A look from another thread may be a moment old."""
+        """The load now. What another thread sees may be a moment old."""
         limit, now_s = self.limit, self._now_s()
         return Load(
             in_flight=self._in_flight,
@@ -88,7 +89,7 @@ class Gate:
             wait_s = limit.paused_until_s - now_s
             self._on_throttle(f"{self.service} is throttling: waiting {wait_s:.0f} s as it asks")
         elif limit.cuts > before.cuts:
-            self._on_throttle(f"{self.service} is throttling: {limit.width(now_s)} requests at a time")
+            self._on_throttle(f"{self.service} is throttling: {counted(limit.width(now_s), 'request')} at a time")
 
     def _let_through(self, now_s: float) -> Sent:
         self.limit, sent = self.limit.sending(self._in_flight, now_s)

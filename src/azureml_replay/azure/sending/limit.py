@@ -16,27 +16,28 @@ from enum import Enum
 
 FIRST_WIDTH = 4
 CALM_WIDTH, CALM_S = 16, 0.5
-"""At a start no more than 16, doubling each half second: when a burst of 250 ends, what is in flight is refused. That
-was 64 at a width of 64, 6 % of what went out in 70 s; an unhurried start costs a quarter of a second at width 32."""
+"""The most in flight at the start, doubled each half second: when a burst of 250 ends, all in flight is refused. At a
+width of 64 that was 64, 6 % of what went out in 70 s; an unhurried start costs a quarter of a second at width 32."""
 LONGEST_BACKOFF_S = 30.0
 PROBE_S = 5.0
-"""How often a settled width tries one more: a fourth of a stated wait of 20 s, so that few requests sit one out."""
+"""Seconds between a settled width's tries of one more: a fourth of a stated wait of 20 s, so that few sit one out."""
 NEARLY_ALL = 0.75
-"""Of what was in flight: so much is refused only where it is a rate that was exceeded."""
+"""Part of the requests in flight: so many are refused only where a rate was exceeded."""
 LEAST_PER_S = 4.0
-"""A pace is measured by what was answered; a client that asked little shall not crawl because of it."""
+"""The least pace: it is measured by what was answered, and a client that asked little shall not crawl afterwards."""
 NO_PACE_PER_S = 5_000.0
-"""Twice what the client itself can send (benchmarks/ceiling.py): from there on there is no pace."""
+"""The pace from which there is none: twice what the client itself can send (benchmarks/ceiling.py)."""
 PATIENT_S = 60.0
-"""A bucket of 250 that refills by 25 a second hides for half a minute that a pace is a little too fast."""
+"""Seconds for which a pace that was refused twice grows slowly: a bucket of 250 that refills by 25 a second hides for
+half a minute that a pace is a little too fast."""
 PATIENT_GROWTH = 1.03
-"""A second. Each refusal costs 20 s, in which half of what the bucket gains runs over: the rarer the better."""
+"""That growth, a second. A refusal costs 20 s, in which half of what the bucket gains runs over: it shall be rare."""
 
 _STATED = re.compile(r"(?:retry|try again|wait)\D{0,40}?(\d{1,4})\s*(?:s\b|sec)", re.IGNORECASE)
 
 
 class Growth(Enum):
-    """How much wider the next round of answers may be than the one before."""
+    """By how much the width may grow from one round of answers to the next."""
 
     DOUBLE = "slow start: nothing was refused since the start or the last wait"
     QUARTER = "one more was tried and answered: doubling would cost a width of refusals at every try"
@@ -45,37 +46,37 @@ class Growth(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was known when a request left."""
+    """What was known of the service when a request was sent."""
 
     level: int
-    """Requests in flight, itself among them."""
+    """Requests in flight, this one among them."""
     within: bool
-    """So many had been answered before; one alone is never too many at once."""
+    """True where so many in flight had been answered before, or this one was alone: it was not too many at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was in flight at a refusal, as it comes back."""
+    """The requests that were in flight at a refusal, counted as they come back."""
 
     left: int
     answered: int = 0
     refused: int = 0
     wait_s: float = 0.0
-    """The longest that was stated."""
+    """The longest wait that the service stated, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Requests a second, growing with time until a refusal."""
+    """A number of requests a second, growing with time until a refusal."""
 
     per_s: float
-    """When the stated wait ended."""
+    """Requests a second when the stated wait ended."""
     since_s: float
     sure: bool
-    """It was paced before and refused again: doubling every second would waste a bucket each time."""
+    """True where a pace was refused again: doubling it every second would waste a bucket each time."""
 
     def at(self, now_s: float) -> float:
-        """Requests a second now."""
+        """The requests a second at `now_s`."""
         elapsed_s = max(0.0, now_s - self.since_s)
         patient_s = min(elapsed_s, PATIENT_S) if self.sure else 0.0
         doublings = min(30.0, elapsed_s - patient_s)
@@ -84,27 +85,27 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a service was seen to bear. Moments are seconds on one clock."""
+    """What a service was seen to accept. Moments are seconds on one clock."""
 
     ceiling: int
-    """`--parallel`."""
+    """The greatest width: `--parallel`."""
     proven: int = 0
-    """The most in flight that was answered."""
+    """The most requests in flight that were answered."""
     growth: Growth = Growth.DOUBLE
     probe_s: float = 0.0
-    """When a settled width tries one more."""
+    """The moment at which a settled width tries one more."""
     cuts: int = 0
     round: Round | None = None
     answered: int = 0
     since_s: float | None = None
-    """When the first request since the last wait left."""
+    """The moment at which the first request since the last wait was sent."""
     paused_until_s: float = 0.0
     pace: Pace | None = None
 
     def width(self, now_s: float) -> int:
-        """Requests that may be in flight."""
+        """The requests that may be in flight at `now_s`."""
         if self.round is not None:
-            # Where no wait is stated there is none to save: a copy of 256 MiB in flight shall not stop all others.
+            # Without a stated wait some go on: a copy of 256 MiB that is in flight shall not stop all others.
             return 0 if self.round.wait_s else max(1, min(self.ceiling, self.proven // 4))
         match self.growth:
             case Growth.DOUBLE:
@@ -120,12 +121,12 @@ class Limit:
         return CALM_WIDTH << min(16, int(elapsed_s / CALM_S))
 
     def per_s(self, now_s: float) -> float | None:
-        """Requests that may leave in a second; None: as they come."""
+        """The requests that may be sent in a second; None: no bound."""
         pace = self.pace.at(now_s) if self.pace else NO_PACE_PER_S
         return pace if pace < NO_PACE_PER_S else None
 
     def sending(self, in_flight: int, now_s: float) -> tuple[Limit, Sent]:
-        """One more leaves; `in_flight` without it."""
+        """The limit, and what is known, when one more request is sent; `in_flight` without it."""
         sent = Sent(in_flight + 1, within=in_flight < max(1, self.proven))
         probes = not sent.within and self.growth is Growth.NONE
         if self.since_s is not None and not probes:
@@ -134,7 +135,7 @@ class Limit:
         return replace(self, since_s=since_s, probe_s=now_s + PROBE_S if probes else self.probe_s), sent
 
     def after_answer(self, sent: Sent, in_flight: int, now_s: float) -> Limit:
-        """It was answered; `in_flight` remain, here and below."""
+        """The limit after an answer; `in_flight` are left, here and below."""
         known = replace(self, answered=self.answered + 1)
         if self.round is not None:
             return replace(known, round=replace(self.round, answered=self.round.answered + 1)).counted(in_flight, now_s)
@@ -144,7 +145,7 @@ class Limit:
         return replace(known, proven=sent.level, growth=Growth.QUARTER if probed else self.growth)
 
     def after_refusal(self, sent: Sent, in_flight: int, now_s: float, *, wait_s: float | None = None) -> Limit:
-        """It was refused for now; `wait_s` where the service asks for a wait."""
+        """The limit after a refusal; `wait_s` where the service asks for a wait."""
         if self.round is None and self.growth is Growth.NONE and not sent.within:
             return replace(self, probe_s=now_s + PROBE_S)  # the one more that was tried: the others go on
         before = self.round or Round(left=in_flight + 1)
@@ -152,7 +153,7 @@ class Limit:
         return replace(self, round=seen).counted(in_flight, now_s)
 
     def counted(self, in_flight: int, now_s: float) -> Limit:
-        """One more has come back or never will; the verdict, once as many have as were in flight at the refusal."""
+        """The limit when one more request has come back or never will; decided once all that were in flight have."""
         if self.round is None:
             return self
         if in_flight and self.round.left > 1:
@@ -160,12 +161,12 @@ class Limit:
         seen, known = self.round, replace(self, round=None, cuts=self.cuts + 1)
         if seen.wait_s and seen.refused >= NEARLY_ALL * (seen.answered + seen.refused):
             return known.stopped(now_s, seen.wait_s)
-        # A settled width that is refused all of a sudden gives up a quarter at least.
+        # A settled width that is suddenly refused shrinks by a quarter at least.
         kept = seen.answered if self.growth is not Growth.NONE else min(seen.answered, self.proven * 3 // 4)
         return replace(known, proven=max(1, kept), growth=Growth.NONE, probe_s=now_s + PROBE_S)
 
     def stopped(self, now_s: float, wait_s: float) -> Limit:
-        """Everybody waits. Over burst and wait together the service gave what it gives in the long run."""
+        """The limit that sends nothing for `wait_s`, then at a pace: what was answered over burst and wait together."""
         until_s = now_s + wait_s
         elapsed_s = until_s - (self.since_s if self.since_s is not None else now_s)
         pace = Pace(max(LEAST_PER_S, self.answered / elapsed_s), until_s, sure=self.per_s(now_s) is not None)

@@ -1,4 +1,4 @@
-"""Which attempts may be made again, and when: decisions without I/O."""
+"""Which requests may be sent again, and when: decisions without I/O."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from azure.core.exceptions import AzureError
 from azureml_replay.azure.sending.limit import backoff_s
 
 FAILURES = 6
-"""Attempts at a request that fails: a quarter of a minute in all. A longer outage is for a later run."""
+"""Attempts at a failing request: a quarter of a minute in all. After a longer outage the command is run again."""
 PATIENCE_S = 900.0
-"""How long one request puts up with being throttled."""
+"""Seconds for which one request is sent again while it is throttled."""
 
 
 class AttemptOutcome(Enum):
-    """What became of one attempt, cut by whether it may be made again."""
+    """What became of one attempt, divided by whether it may be made again."""
 
     ANSWERED = "answered"
     REFRESH = "the token was refused: nothing was done"
@@ -28,7 +28,7 @@ class AttemptOutcome(Enum):
 
 
 def fate_of_status(status: int) -> AttemptOutcome:
-    """501 is an answer: the route is not there. 401 may mean a token that expired on the way."""
+    """The outcome that a status means. 501 is an answer: there is no such route. 401 may mean an expired token."""
     if status == 429:
         return AttemptOutcome.THROTTLED
     if status == 401:
@@ -37,7 +37,7 @@ def fate_of_status(status: int) -> AttemptOutcome:
 
 
 def fate_of_error(error: AzureError) -> AttemptOutcome:
-    """azure-core calls every aiohttp error a *request* error, resets too: only a failed connect surely did nothing."""
+    """The outcome that an error means. azure-core calls resets *request* errors too: only a failed connect is safe."""
     cause = error.inner_exception or error.__cause__
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
         return AttemptOutcome.UNTRUSTED
@@ -47,16 +47,16 @@ def fate_of_error(error: AzureError) -> AttemptOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """What was tried so far with one request."""
+    """The attempts so far at one request."""
 
     repeatable: bool
-    """Sending it twice does no harm: then an ambiguous failure is no reason to stop."""
+    """True where sending twice does no harm: then a failure that may have done its work is tried again."""
     failures: int = 0
     throttles: int = 0
     refreshed: bool = False
 
     def after(self, fate: AttemptOutcome) -> Tries:
-        """One attempt more."""
+        """The attempts with one more, which ended so."""
         return replace(
             self,
             failures=self.failures + (fate in (AttemptOutcome.NOT_SENT, AttemptOutcome.UNKNOWN)),
@@ -67,9 +67,9 @@ class Tries:
     def wait_s(
         self, fate: AttemptOutcome, *, elapsed_s: float, spread: float, stated_s: float | None = None
     ) -> float | None:
-        """Seconds until the attempt after `fate`; None: there is none. `spread` (0 to 1) keeps clients apart.
+        """Seconds until the next attempt after `fate`; None: there is none. `spread` (0 to 1) keeps clients apart.
 
-        `stated_s` is the wait that the service asked for: what it refused waits so long, even where others go on.
+        `stated_s` is the wait that the service asked for: a refused request waits so long, even where others go on.
         """
         match fate:
             case AttemptOutcome.THROTTLED if elapsed_s < PATIENCE_S:

@@ -28,7 +28,7 @@ from azureml_replay.version import __version__
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 NOT_SPOKEN = frozenset({404, 405, 501})
-"""How a service says that it does not know a route."""
+"""Statuses with which a service says that it does not know a route."""
 
 LOGIN_HELP = "log in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 USER_AGENT = f"azureml-job-replayer/{__version__}"
@@ -43,31 +43,31 @@ Transport: TypeAlias = AsyncHttpTransport[HttpRequest, AsyncHttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Who is asked: a name that has a width of its own, and what its tokens are for."""
+    """A service that is asked: a name that has a width of its own, and the scope of its tokens."""
 
     name: str
     """`arm`, `history`, `metric`, `artifact`, `blob {account}`."""
     scope: str | None
-    """None: no token is sent, because the URL is public or signed."""
+    """The scope of tokens; None: none is sent, because the URL is public or signed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service answered, below 400."""
+    """An answer with a status below 400."""
 
     method: str
     url: str
-    """Without its query."""
+    """The URL without its query."""
     status: int
     headers: Mapping[str, str]
-    """Compared without case."""
+    """Headers, whose names are compared without case."""
     body: bytes
     repeatable: bool
 
     def json(self, *, long_numbers: bool = True) -> Any:  # noqa: ANN401 decode.py gives it a type
-        """The body; None for an empty one. Without `long_numbers` whole numbers beyond 64 bits are not looked for.
+        """The body as JSON; None for an empty one. Without `long_numbers` whole numbers beyond 64 bits are not sought.
 
-        Where it is no JSON (a proxy's page), raises Unavailable, or Uncertain if the request is not repeatable.
+        A body that is no JSON (a proxy's page) raises Unavailable, or Uncertain if the request is not repeatable.
         """
         try:
             return json_text.loads(self.body, long_numbers=long_numbers) if self.body.strip() else None
@@ -77,15 +77,15 @@ class Answer:
 
 
 class RetryRule(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Sends again what `retry.Tries` allows."""
+    """Sends a request again as long as `retry.Tries` allows."""
 
     def __init__(self, clock: Clock) -> None:
-        """Waits pass on `clock`."""
+        """Waits are made on `clock`."""
         super().__init__()
         self._clock = clock
 
     async def send(self, request: Request) -> Response:
-        """The last answer, whatever its status; or raises the last error."""
+        """The last answer, whatever its status. Raises the last error."""
         tries, started = Tries(request.context.options.pop("repeatable")), self._clock.now()
         while True:
             outcome = await self._attempt(request)
@@ -111,7 +111,7 @@ class RetryRule(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 
 class WidthGate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Holds a place at its service's gate for one attempt, never while waiting for the next."""
+    """Holds a place at the service's gate for each attempt, and none while waiting for the next attempt."""
 
     async def send(self, request: Request) -> Response:
         """As the next policy."""
@@ -130,10 +130,10 @@ class WidthGate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 
 class WholeBody(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Reads a blob's bytes as they are stored: azure-core would unpack one whose content encoding is gzip."""
+    """Reads a blob's bytes as they are stored: azure-core would unpack a blob whose content encoding is gzip."""
 
     async def send(self, request: Request) -> Response:
-        """As the next policy; the bytes of a `stream` request lie in the context."""
+        """The next policy's answer; the bytes of a `stream` request are put into the context."""
         response = await self.next.send(request)
         if request.context.options.get("stream"):
             request.context["body"] = b"".join([piece async for piece in response.http_response.iter_raw()])
@@ -141,7 +141,7 @@ class WholeBody(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 
 class RedactedLog(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """One line per attempt, without query, headers and body: signatures, tokens and data live there."""
+    """Logs one line for each attempt, without query, headers and body, which hold signatures, tokens and data."""
 
     async def send(self, request: Request) -> Response:
         """As the next policy."""
@@ -163,7 +163,7 @@ class Sender:
         clock: Clock = WALL_CLOCK,
         on_throttle: Callable[[str], None] = logger.warning,
     ) -> None:
-        """`parallel` is the ceiling of every gate; `on_throttle` hears one line per cut."""
+        """`parallel` is the ceiling of every gate; `on_throttle` gets one line for each cut."""
         self._transport = transport
         self._credential = credential
         self._parallel = parallel
@@ -184,7 +184,7 @@ class Sender:
         headers: Mapping[str, str] | None = None,
         raw: bool = False,
     ) -> Answer:
-        """Asks, and asks again where that is safe. `raw` leaves the content encoding alone.
+        """Send a request, and send it again where that is safe. `raw` leaves the content encoding alone.
 
         Raises NotFound (404), Forbidden (401, 403, with its remedy), Rejected (other 4xx, 501), Unavailable (429, 5xx
         or no connection, after the last attempt), Uncertain (not repeatable, and nobody knows whether it was done),
@@ -207,15 +207,15 @@ class Sender:
         return Answer(method, without_query(url), _status(response), response.http_response.headers, body, repeatable)
 
     def traffic(self) -> dict[str, ServiceTraffic]:
-        """What was asked so far, by service."""
+        """The requests so far, by service."""
         return {name: gate.traffic for name, gate in self._gates.items()}
 
     def loads(self) -> dict[str, Load]:
-        """How each service is asked right now. From any thread."""
+        """The load of each service right now. May be called from any thread."""
         return {name: gate.load() for name, gate in list(self._gates.items())}
 
     async def token(self, scope: str) -> AccessToken:
-        """For the requests that carry one of their own. Raises UserError where the login fails, Unavailable."""
+        """A token for requests that carry one in their body. Raises UserError where the login fails, Unavailable."""
         try:
             return await self._credential.get_token(scope)
         except ClientAuthenticationError as error:
@@ -238,17 +238,17 @@ class Sender:
 
 
 def without_query(url: str) -> str:
-    """A URL without what may be signed."""
+    """A URL without its query, which may hold a signature."""
     return url.partition("?")[0]
 
 
 def first_line(text: str) -> str:
-    """Errors go on with advice for developers."""
+    """The first line of an error's text: further ones are advice for developers."""
     return text.strip().partition("\n")[0]
 
 
 def login_problem(text: str) -> str:
-    """The first line of azure-identity's error; of a chain's, the line of every credential that was tried."""
+    """The first line of an error of azure-identity; for a chain the line of every credential that was tried."""
     tried = [line.strip() for line in text.splitlines() if line.startswith("\t")]
     return "; ".join(tried) or first_line(text)
 

@@ -1,4 +1,4 @@
-"""One aiohttp session for everything that one workspace sends; azure-core's transport over it."""
+"""One aiohttp session for everything that is sent for one workspace; azure-core's transport over it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from azureml_replay.errors import UserError
 
 CONNECT_TIMEOUT_S = 20
 READ_TIMEOUT_S = 120
-"""Between two pieces of an answer. A server-side copy of 256 MiB answers at its end."""
+"""Seconds between two pieces of an answer. A server-side copy of 256 MiB answers only at its end."""
 PIECE_BYTES = 1024 * 1024
-"""The most of a body that is taken at once: 16,400 pieces of azure-core's 4 KiB were a third of a relay's work."""
+"""Bytes of a body read at once: 16,400 pieces of azure-core's 4 KiB were a third of the work of a relay."""
 
 
 class ExactSession:
@@ -32,23 +32,23 @@ class ExactSession:
     auto_decompress = False
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
-        """The environment is read once a host: aiohttp's `trust_env` reads it every time, 336 µs a request, not 73."""
+        """The environment is read once a host: aiohttp's `trust_env` reads it for each request, in 336 µs, not 73."""
         self._session = session
         self._proxies: dict[str, dict[str, Any]] = {}
 
     async def request(self, method: str, url: str, **options: Any) -> aiohttp.ClientResponse:  # noqa: ANN401 aiohttp's own
-        """As aiohttp's `request`. Raises UserError where the environment names a proxy that cannot be used."""
+        """The `request` of aiohttp. Raises UserError where the environment names a proxy that cannot be used."""
         exact = URL(url, encoded=True)
         return await self._session.request(method, exact, **{**options, **self._proxy(exact)})
 
     async def __aenter__(self) -> ExactSession:
-        """The session is open already; azure-core enters it with every request."""
+        """Does nothing: the session is open already, and azure-core enters it with every request."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Whoever made the session closes it."""
+        """Does nothing: whoever made the session closes it."""
 
     def _proxy(self, url: URL) -> dict[str, Any]:
         origin = f"{url.scheme}://{url.authority}"
@@ -59,7 +59,7 @@ class ExactSession:
 
 @asynccontextmanager
 async def open_transport() -> AsyncIterator[AioHttpTransport]:
-    """The transport that `connect` uses, for whoever wants to wrap it. Honours HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.
+    """The transport that `connect` uses, to be wrapped by callers. Honours HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.
 
     Raises UserError where a certificate file of the environment cannot be used.
     """
@@ -77,7 +77,7 @@ async def open_transport() -> AsyncIterator[AioHttpTransport]:
 
 
 def _proxy_for(url: URL) -> dict[str, Any]:
-    """What the environment says (HTTPS_PROXY, NO_PROXY), as options of aiohttp. A proxy's URL may hold a password."""
+    """The proxy for a URL by HTTPS_PROXY and NO_PROXY, as options of aiohttp. A proxy's URL may hold a password."""
     try:
         proxy, login = get_env_proxy_for_url(url)
     except LookupError:

@@ -19,36 +19,36 @@ from azureml_replay.workspace.examined import JobSeen, StoreSeen
 from azureml_replay.workspace.place import Place
 
 API_VERSION = "2024-04-01"
-"""The newest that was recorded; the fields of a job follow the version asked for (responses.md 1.2)."""
+"""The newest API version that was recorded; the fields of a job follow the version asked for (responses.md 1.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPlane:
-    """What a workspace's discovery document tells."""
+    """What a workspace's discovery document says."""
 
     api: str
     """The data plane's host."""
     studio: str | None
-    """Where people look at runs; None where the cloud names none."""
+    """The address of Studio; None where the cloud names none."""
 
 
 class Arm:
-    """What one workspace's resource provider answers."""
+    """Reads the resources of one workspace from ARM."""
 
     def __init__(self, sender: Sender, cloud: Cloud, ref: Place) -> None:
-        """Nothing is asked yet."""
+        """Asks nothing yet."""
         self._sender = sender
         self._cloud = cloud
         self._ref = ref
         self._service = Service("arm", cloud.arm_scope)
 
     async def workspace(self) -> Document:
-        """Its resource. Raises Rejected."""
+        """The workspace's own resource. Raises Rejected."""
         document: Document = await self._get(self._url(""))
         return document
 
     async def places(self) -> DataPlane:
-        """Where the data plane and Studio are: through the workspace's own discovery URL.
+        """The addresses of the data plane and of Studio, from the workspace's own discovery URL.
 
         Raises UserError where the workspace is not there or this login may not see it.
         """
@@ -77,30 +77,30 @@ class Arm:
             yield [decode.job(item, graphs) for item in page.items]
 
     async def _learn_graphs(self, components: Iterable[str], graphs: dict[str, Document | None]) -> None:
-        """The graphs of nested pipelines lie in their components (responses.md 1.2): each is asked for once."""
+        """Add the graphs of nested pipelines from their components (responses.md 1.2); each is asked for once."""
         for component in components:
             if component in graphs:
                 continue
             try:
                 document = await self._get(f"{self._cloud.arm}{quote(component)}?api-version={API_VERSION}")
             except Rejected:
-                graphs[component] = None  # deleted, or not ours to see: what it held stays unknown
+                graphs[component] = None  # deleted, or not visible to this login: what it held stays unknown
                 continue
             graphs[component] = document
             await self._learn_graphs(decode.nested_components(document), graphs)
 
     async def resource(self, arm_id: str) -> Mapping[str, Any]:
-        """Any resource's document, by its id. Raises NotFound, Rejected."""
+        """The document of any resource, by its id. Raises NotFound, Rejected."""
         document: Mapping[str, Any] = await self._get(f"{self._cloud.arm}{quote(arm_id)}?api-version={API_VERSION}")
         return document
 
     async def datastore(self, name: str) -> decode_storage.Datastore:
-        """Where a datastore lies. Raises NotFound, or Rejected where it holds no blobs."""
+        """A datastore's account and container. Raises NotFound, or Rejected where it holds no blobs."""
         document = await self._get(self._url(f"/datastores/{quote(name, safe='')}"))
         return decode_storage.datastore(document, self._cloud.storage_suffix)
 
     async def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:
-        """All, by pages."""
+        """All datastores, by pages."""
         async for page in self._listed("/datastores"):
             yield [decode_storage.store_seen(item) for item in page.items]
 

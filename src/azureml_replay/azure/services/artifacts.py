@@ -15,7 +15,7 @@ from azureml_replay.model import Artifact, Location, Run, RunId
 
 
 class ArtifactIndex:
-    """What one workspace's artifact index answers."""
+    """Reads and writes one workspace's index of artifacts."""
 
     def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:
         """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
@@ -26,7 +26,7 @@ class ArtifactIndex:
         self._service = Service("artifact", scope)
 
     async def listed(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
-        """The index of a run's container, by pages. By run, as azureml-mlflow asks; by container for a reused step."""
+        """The index of a run's container, by pages: by run, as azureml-mlflow asks; by container for a reused step."""
         url = self._of_container(run.lender) if run.lender else self._of_run(run.experiment, run.id)
 
         async def ask(before: decode.Page | None) -> decode.Page:
@@ -39,14 +39,14 @@ class ArtifactIndex:
     async def entries(
         self, experiment: str, run: RunId, paths: Sequence[str]
     ) -> tuple[Mapping[str, str], Mapping[str, decode.Problem]]:
-        """Makes index entries; answers by path where to write, or why not. Repeatable: an entry is made once."""
+        """Make index entries; path -> URL to write to, and path -> why not. Repeatable: an entry is made once."""
         url = f"{self._of_run(experiment, run)}/batch/metadata"
         body = encode.artifact_paths(paths)
         answer = await self._sender.send(self._service, "POST", url, json=body, repeatable=True)
         return decode.write_urls(answer.json())
 
     async def register(self, run: RunId, path: str, place: Location) -> bool:
-        """An entry for bytes that lie somewhere already (responses.md 7); False where the path is taken. Repeatable."""
+        """Make an entry for bytes that are there (responses.md 7); False where the path is taken. Repeatable."""
         body = encode.registration(run, path, place)
         try:
             await self._sender.send(self._service, "POST", self._register, json=body, repeatable=True)
@@ -57,12 +57,12 @@ class ArtifactIndex:
         return True
 
     async def write_url(self, run: RunId, path: str) -> str:
-        """Where a file that has an entry can be written again."""
+        """The URL at which a file that has an entry can be written again."""
         url = f"{self._of_container(run)}/write?path={quote(path, safe='')}"
         return decode.content_url(await self._get(url))
 
     async def remove(self, run: RunId, paths: Sequence[str]) -> None:
-        """Deletes index entries for good. Repeatable where the service passes over what is not there."""
+        """Delete index entries for good. Repeatable where the service passes over entries that are not there."""
         url = f"{self._of_container(run)}/batch/metadata:delete?hardDelete=true"
         await self._sender.send(self._service, "POST", url, json=encode.artifact_paths(paths), repeatable=True)
 

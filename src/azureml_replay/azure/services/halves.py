@@ -1,4 +1,4 @@
-"""One bad item must not take the others of its request with it."""
+"""Requests of many items, of which one that is refused keeps no other from arriving."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from azureml_replay.workspace.target import Outcome, Refused
 
 
 def outcome_of(problem: Problem) -> Outcome:
-    """Of one item that an answer reports as not done."""
+    """The outcome of an item that an answer reports as not done."""
     if problem.passing:
         return Unavailable(problem.message, code=problem.code)
     return Refused(problem.message, remedy=rights.remedy_of(problem.message))
@@ -22,7 +22,7 @@ def outcome_of(problem: Problem) -> Outcome:
 async def in_halves(
     runs: Sequence[Run], send: Callable[[Sequence[Run]], Awaitable[Mapping[RunId, Outcome]]]
 ) -> Mapping[RunId, Outcome]:
-    """Sends all; where the whole request is refused, each half for itself, down to the one that is to blame.
+    """Send all; where the whole request is refused, send each half by itself, down to the item that is to blame.
 
     Raises Rejected where the refusal is about the caller (login, role) or the route, not about an item.
     """

@@ -19,11 +19,11 @@ from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.target import Outcome, Refused
 
 RUNS_AT_ONCE = 16
-"""Where `batchrundata` is not spoken and runs are asked for one by one."""
+"""Requests at once where the service has no `batchrundata` and runs are asked for one by one."""
 
 
 class RunHistory:
-    """What one workspace's run history answers."""
+    """Reads and writes one workspace's run history."""
 
     def __init__(self, sender: Sender, api: str, arm: Arm, arm_id: str, scope: str) -> None:
         """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
@@ -34,7 +34,7 @@ class RunHistory:
         self._names: dict[str, str] = {}
 
     async def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
-        """All, archived ones too, by pages; names that are not URL-safe too, which the service hides by default."""
+        """All experiments, by pages: also archived ones, and names that are not URL-safe, hidden by default."""
 
         async def ask(before: decode.Page | None) -> decode.Page:
             body = encode.experiment_query(before.token if before else None)
@@ -49,14 +49,14 @@ class RunHistory:
             yield [await self._experiment_named(name) for name in await self._names_of_jobs()]
 
     async def experiment(self, name: str) -> Experiment | None:
-        """By name, None where there is none."""
+        """The experiment of a name, None where there is none."""
         try:
             return await self._experiment_named(name)
         except NotFound:
             return None
 
     async def runs(self, experiment: Experiment, size: int = encode.RUNS_PER_PAGE) -> AsyncIterator[Sequence[Run]]:
-        """All runs of an experiment, by pages. Where the query is not spoken: ARM's jobs, and below them `children`."""
+        """All runs of an experiment, by pages; of a service without a query: ARM's jobs, and `children` below them."""
 
         async def ask(before: decode.Page | None) -> decode.Page:
             body = encode.run_query(before.token if before else None, size)
@@ -92,12 +92,12 @@ class RunHistory:
             yield [decode.run(item, await self._name(item)) for item in page.items]
 
     async def details(self, runs: Sequence[RunId]) -> Mapping[RunId, RunDetails]:
-        """Runs with what only `rundata` has; those that are gone are left out."""
+        """Run -> what only `rundata` has; runs that are gone are left out."""
         found = await self._rundata(runs)
         return {run: decode.rundata(item, await self._name(decode.run_of_rundata(item))) for run, item in found.items()}
 
     async def put_experiment(self, experiment: Experiment) -> None:
-        """Creates it or brings it up to date. Repeatable."""
+        """Create an experiment or bring it up to date. Repeatable."""
         there = await self._found_or_made(experiment.name)
         if _settable(there) != _settable(experiment):
             url = f"{self._base}/experimentids/{quote(there.id, safe='')}"
@@ -106,26 +106,26 @@ class RunHistory:
             )
 
     async def put_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        """Creates runs or brings them up to date, as running ones. Repeatable."""
+        """Create runs or bring them up to date, as running ones. Repeatable."""
         outcomes = dict(await in_halves(runs, lambda some: self._patch(experiment, encode.create_runs(some), some)))
-        # What has ended there already takes the other fields, but no state.
+        # A run that has ended there already takes the other fields, but no state.
         over = await self._ended(runs, outcomes)
         outcomes.update(await in_halves(over, lambda some: self._patch(experiment, encode.update_runs(some), some)))
         return outcomes
 
     async def update_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        """What runs that are there carry, their state aside. Repeatable."""
+        """Write everything that existing runs carry but their state. Repeatable."""
         return await in_halves(runs, lambda some: self._patch(experiment, encode.update_runs(some), some))
 
     async def hide_runs(self, experiment: str, runs: Sequence[RunId], *, hidden: bool) -> Mapping[RunId, Outcome]:
-        """As azure-ai-ml's `jobs.archive` and `restore` do, in bulk. Repeatable."""
+        """Archive or restore runs in bulk, as azure-ai-ml's `jobs.archive` and `restore` do. Repeatable."""
         named = [Run(id=run) for run in runs]
         return await in_halves(
             named, lambda some: self._patch(experiment, encode.hide_runs([run.id for run in some], hidden=hidden), some)
         )
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
-        """Start, error and end by events, then what no event can say. Repeatable."""
+        """Write start, error and end by events, then what no event can say. Repeatable."""
         outcomes = dict(await in_halves(runs, lambda some: self._tell(experiment, some, now)))
         outcomes.update({run.id: None for run in await self._ended(runs, outcomes)})
         left = [run for run in runs if outcomes[run.id] is None and encode.beyond_events(run)]
@@ -133,7 +133,7 @@ class RunHistory:
         return outcomes
 
     async def answers_in_bulk(self, runs: Sequence[RunId]) -> bool:
-        """False where `batchrundata` is not spoken."""
+        """False where the service has no `batchrundata`."""
         try:
             await self._post("/batchrundata", encode.batch_rundata(runs))
         except Rejected as error:
@@ -143,13 +143,13 @@ class RunHistory:
         return True
 
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
-        """Which of the runs do not show the status that they were given."""
+        """The runs that do not show the status that they were given."""
         found = await self._rundata([run.id for run in runs])
         there = {run: decode.run(decode.run_of_rundata(item), "").status for run, item in found.items()}
         return [run.id for run in runs if there.get(run.id) != run.status]
 
     async def _ended(self, runs: Sequence[Run], outcomes: Mapping[RunId, Outcome]) -> Sequence[Run]:
-        """Of the runs that were refused, those that have ended there as they should: a service moves them no more."""
+        """The refused runs that have ended there as they should: the service changes their state no more."""
         refused = [run for run in runs if run.status in TERMINAL and isinstance(outcomes[run.id], Refused)]
         found = await self._rundata([run.id for run in refused]) if refused else {}
         there = {run: decode.run(decode.run_of_rundata(item), "") for run, item in found.items()}
@@ -197,7 +197,7 @@ class RunHistory:
         return {run: item for run, item in zip(runs, found, strict=True) if item is not None}
 
     async def _rundata_of(self, run: RunId) -> Document | None:
-        """One run's, None where it is gone; where `rundata` is not spoken either, from `details`."""
+        """The `rundata` of one run, None where it is gone; from `details` where the service has no `rundata`."""
         try:
             answer: Document = await self._post("/rundata", encode.rundata(run))
         except Rejected as error:

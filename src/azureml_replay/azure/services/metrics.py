@@ -16,7 +16,7 @@ from azureml_replay.workspace.target import Refused
 
 
 class MetricService:
-    """What one workspace's metric service answers."""
+    """Reads and appends metrics of one workspace."""
 
     def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:
         """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
@@ -25,7 +25,7 @@ class MetricService:
         self._service = Service("metric", scope)
 
     async def series(self, run: RunId) -> Sequence[Series]:
-        """What a run logged; nothing where the service says so by 404. A 404 without its code is a missing route."""
+        """The series of a run; none where the service answers 404 with its code: without one the route is missing."""
 
         async def ask(before: decode.Page | None) -> decode.Page:
             return decode.page(await self._post(run, "list", encode.metric_list(before.token if before else None)))
@@ -38,9 +38,9 @@ class MetricService:
             return []
 
     async def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
-        """The rows, in chunks of `ROWS_PER_CHUNK` whatever the pages. Raises NotFound for an unknown one.
+        """The rows of a series, in chunks of `ROWS_PER_CHUNK` whatever the pages. Raises NotFound: unknown series.
 
-        The last chunk is empty where the answers hold something else than rows that can be read.
+        The last chunk is empty where the answers hold no rows that can be read.
         """
         waiting: list[Row] = []
         token, described = None, series
@@ -60,7 +60,7 @@ class MetricService:
             yield Points.of(described, waiting)
 
     async def append(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
-        """One request. NOT repeatable. Raises Uncertain where the answer was lost."""
+        """Append rows by one request. NOT repeatable. Raises Uncertain where the answer was lost."""
         body, positions = encode.metric_batch(run, batch)
         answer = await self._sender.send(self._service, "POST", self._url(run, "batch"), json=body, repeatable=False)
         refused = {}

@@ -1,4 +1,4 @@
-"""The MLflow door: last values of whole experiments, by pages."""
+"""The MLflow service: last values of whole experiments, by pages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from azureml_replay.errors import NotFound, Unavailable
 from azureml_replay.model import Points, RunId, Series
 
 EXPERIMENTS_PER_SEARCH = 100
-"""No limit is documented; an experiment's id is 36 characters."""
+"""Experiments in one request: no limit is documented; an experiment's id has 36 characters."""
 
 
 class MlflowService:
-    """What one workspace answers to MLflow's clients."""
+    """Reads what one workspace answers to MLflow's clients."""
 
     def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:
         """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
@@ -25,13 +25,13 @@ class MlflowService:
         self._service = Service("mlflow", scope)
 
     async def metric_names(self, run: RunId) -> Sequence[str]:
-        """Of one run. Raises NotFound where MLflow shows none of that id."""
+        """Names of the metrics of one run. Raises NotFound where MLflow shows no such run."""
         url = f"{self._runs}/get?run_id={encode.quoted(run)}"
         answer = await self._sender.send(self._service, "GET", url, repeatable=True)
         return decode_mlflow.metric_names(answer.json())
 
     async def series(self, run: RunId) -> Sequence[Series]:
-        """Scalars of one run by their names; none where MLflow shows no such run."""
+        """The scalars of one run, known by their names only; none where MLflow shows no such run."""
         try:
             names = await self.metric_names(run)
         except NotFound:
@@ -39,7 +39,7 @@ class MlflowService:
         return [decode_mlflow.scalar(name) for name in names]
 
     async def last_values(self, experiments: Sequence[str]) -> AsyncIterator[Mapping[RunId, Sequence[Points]]]:
-        """By pages of runs, archived ones too; `experiments` are ids.
+        """Run -> last rows, by pages of runs, archived ones too; `experiments` are ids.
 
         Raises Unavailable where a page leads to itself.
         """

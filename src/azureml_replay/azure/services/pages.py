@@ -1,4 +1,4 @@
-"""Page after page, until the service says that it was the last."""
+"""Lists that a service answers page by page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from azureml_replay.errors import Unavailable
 
 
 async def pages(ask: Callable[[Page | None], Awaitable[Page]]) -> AsyncIterator[Page]:
-    """`ask` gets the page before, None for the first. Raises Unavailable where a page leads to itself."""
+    """All pages. `ask` gets the page before, None for the first. Raises Unavailable where a page leads to itself."""
     before: Page | None = None
     while before is None or not before.last:
         page = await ask(before)

@@ -1,6 +1,7 @@
-"""Large blobs, block by block: from storage to storage, or through us. Killed anywhere, the missing blocks are sent.
+"""Large blobs, block by block: from storage to storage, or through this machine. After a kill only missing blocks go.
 
-A block's name tells its content, so that what storage kept of an interrupted upload (for a week) is known again.
+A block's name identifies its content, so that blocks of an interrupted upload, which storage keeps for a week, are
+recognised.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from azureml_replay.workers import Handful, for_each
 from azureml_replay.workspace.put_files import CopyFile, HeldFile
 
 COPIED_BLOCK_BYTES = 100 * 1024 * 1024
-"""Of a copy that storage makes itself: 50,000 blocks are allowed, so 4.8 TB."""
+"""Bytes of a block that storage copies itself: 50,000 blocks are allowed, so 4.8 TB."""
 BLOCK_BYTES = 2 * 1024 * 1024
-"""Of bytes that pass through us; larger where a file would need more than 50,000 blocks (from 97 GiB on)."""
+"""Bytes of a block that passes through us; more where a file would need over 50,000 blocks (from 97 GiB on)."""
 MOST_BLOCKS = 50_000
 BLOCKS_AT_ONCE = 4
 HANDFUL_BYTES = 12 * 1024 * 1024
-"""Of files in memory at once, whatever the width. Above idle at width 8, and seconds of 192 MiB through us on a busy
-machine: 8 MiB took 32 and 11.4, 12 took 45 and 9.1, 16 took 53 and 9.1; 16 with blocks of 4 took 84
-(benchmarks/files.py)."""
+"""Bytes of files in memory at once, whatever the width. Measured at width 8 on a busy machine, MiB above idle and
+seconds for 192 MiB through us: 8 MiB took 32 and 11.4, 12 took 45 and 9.1, 16 took 53 and 9.1; 16 with blocks of 4
+took 84 (benchmarks/files.py)."""
 
 Block: TypeAlias = tuple[str, int, int]
 """Name, first byte, byte after the last."""
@@ -34,7 +35,7 @@ Send: TypeAlias = Callable[[Block], Awaitable[None]]
 
 
 class Blocks:
-    """Writes blobs of many blocks. Repeatable throughout. Raises Rejected, Unavailable."""
+    """Writes blobs of many blocks. All methods are repeatable, and raise Rejected, Unavailable."""
 
     def __init__(self, storage: Storage) -> None:
         """Bytes go through `storage`."""
@@ -42,7 +43,7 @@ class Blocks:
         self.handful = Handful(HANDFUL_BYTES)
 
     async def copy(self, door: Door, file: CopyFile, at: Location) -> None:
-        """Storage fetches every block itself."""
+        """Let the target's storage fetch every block itself."""
         blocks = list(_blocks(file.stored, COPIED_BLOCK_BYTES))
 
         async def send(block: Block) -> None:
@@ -54,7 +55,7 @@ class Blocks:
         await self._commit(door, [name for name, *_ in blocks], file.stored)
 
     async def relay(self, door: Door, file: CopyFile, at: Location) -> None:
-        """Every block is read from the source and written to the target, one after the other."""
+        """Read every block from the source and write it to the target, one after the other."""
         size = block_bytes(file.stored)
         blocks, read = list(_blocks(file.stored, size)), file.read
         if read is None:
@@ -70,7 +71,7 @@ class Blocks:
         await self._commit(door, [name for name, *_ in blocks], file.stored)
 
     async def upload(self, door: Door, file: HeldFile, at: Location) -> None:
-        """Read once, in order; committed only if the bytes were whole. Raises IntegrityError."""
+        """Write a held file, read once and in order; commit it only if its bytes were whole. Raises IntegrityError."""
         size, staged, names = block_bytes(file.stored), await self._staged(at), list[str]()
 
         def missing() -> Iterator[tuple[str, bytes, bytes]]:
@@ -99,7 +100,7 @@ class Blocks:
         await self._storage.ask(door, "PUT", query="comp=blocklist", headers=headers, data=data)
 
     async def _staged(self, at: Location) -> Collection[str]:
-        """Blocks that an interrupted call left; none where nobody may say so: then all are sent."""
+        """Names of the blocks that an interrupted call left; none where the list may not be read: then all are sent."""
         try:
             return decode_storage.uncommitted(await self._storage.uncommitted(at))
         except Rejected:
@@ -107,7 +108,7 @@ class Blocks:
 
 
 def block_bytes(stored: StoredFile) -> int:
-    """Of a file whose bytes pass through us."""
+    """Bytes of a block of a file that passes through us."""
     return max(BLOCK_BYTES, -(-stored.size_bytes // MOST_BLOCKS))
 
 
@@ -122,5 +123,5 @@ def _blocks(stored: StoredFile, size: int) -> Iterator[Block]:
 
 
 def _name(content: str, at: int) -> str:
-    """All of one length, as storage demands within a blob."""
+    """The name of a block; all names of a blob have one length, as storage demands."""
     return base64.b64encode(hashlib.blake2b(content.encode(), digest_size=18).digest() + at.to_bytes(6)).decode()

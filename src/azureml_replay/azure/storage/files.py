@@ -1,4 +1,4 @@
-"""Bringing files into a target: index entry first, then the bytes, from storage to storage."""
+"""Writes files into a target: the index entry first, then the bytes, from storage to storage."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile, PutF
 from azureml_replay.workspace.target import Outcome, Refused
 
 WHOLE_COPY_BYTES = 256 * 1024 * 1024
-"""The most that storage copies in one synchronous request."""
+"""Bytes that storage copies in one synchronous request at most."""
 FILES_AT_ONCE = 16
 
 
 class Files:
-    """Writes files of runs. Repeatable throughout: a path holds what was put last."""
+    """Writes files of runs. All methods are repeatable: a path holds what was put last."""
 
     def __init__(self, artifacts: ArtifactIndex, storage: Storage) -> None:
-        """Entries through `artifacts`, bytes through `storage`."""
+        """Entries go through `artifacts`, bytes through `storage`."""
         self._artifacts = artifacts
         self._storage = storage
         self._blocks = Blocks(storage)
         self._out_of_reach: set[str] = set()
-        """Hosts of storage that this one was seen not to reach."""
+        """Hosts of storage that the target's storage was seen not to reach."""
 
     async def put(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
-        """By path: what became of each."""
+        """Write files; path -> what became of each."""
         urls, problems = await self._artifacts.entries(experiment, run, [file.path for file in files])
 
         async def one(file: PutFile) -> Outcome:
@@ -63,7 +63,7 @@ class Files:
         return None
 
     async def _written(self, door: Door, file: PutFile, at: Location) -> bool:
-        """False where this door may not write: what is there may not be overwritten, or the account takes no keys."""
+        """False where this URL may not write: no overwriting is allowed, or the account takes no keys."""
         try:
             await self.write(door, file, at)
         except Rejected as error:
@@ -73,9 +73,9 @@ class Files:
         return True
 
     async def _door_to_existing(self, run: RunId, path: str, at: Location) -> Door | None:
-        """To a file that is there already: its entry hands out no new URL, and the first one may only create.
+        """A URL for a file that is there already: its entry hands out no new one, and the first one may only create.
 
-        Raises Rejected where the entry leads elsewhere: what was attached may be the source's own file.
+        Raises Rejected where the entry leads elsewhere: a file that was attached may be the source's own.
         """
         try:
             url = await self._artifacts.write_url(run, path)
@@ -86,7 +86,7 @@ class Files:
         return self._storage.door(url)
 
     async def remove(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
-        """By path: what became of each. Bytes first: an entry that leads nowhere can still be found and removed."""
+        """Remove files; path -> what became of each. Bytes go first: an entry without bytes can still be found."""
 
         async def one(path: str) -> Outcome:
             try:
@@ -101,7 +101,7 @@ class Files:
         return outcomes | await self._remove_entries(run, [path for path in paths if outcomes[path] is None])
 
     async def _remove_entries(self, run: RunId, paths: Sequence[str]) -> dict[str, Outcome]:
-        """Halved where a request is refused: an entry that the index does not know is gone, and bars no other."""
+        """Remove entries; a refused request is halved, so that an entry that is gone already keeps no other."""
         if not paths:
             return {}
         try:
@@ -117,7 +117,7 @@ class Files:
         return dict.fromkeys(paths)
 
     async def write(self, door: Door, file: PutFile, at: Location) -> None:
-        """One blob at `at`, in blocks where it is large. Repeatable. Raises Rejected, Unavailable, IntegrityError."""
+        """Write a blob to `at`, in blocks if it is large. Repeatable. Raises Rejected, Unavailable, IntegrityError."""
         if isinstance(file, NewFile):
             headers = encode.put_headers(file.content_type, _md5(file.data))
             await self._storage.ask(door, "PUT", headers=headers, data=file.data)
@@ -129,7 +129,7 @@ class Files:
             await self._copy_or_relay(door, file, at)
 
     async def _copy_or_relay(self, door: Door, file: CopyFile, at: Location) -> None:
-        """Storage fetches the file; where it cannot, the bytes go through us, and those of its neighbours at once."""
+        """Let storage fetch the file; if it cannot, send the bytes through us, and from then on other files' too."""
         try:
             await self._copy(door, file, at)
         except ServiceError as error:
@@ -174,10 +174,10 @@ def _host(file: CopyFile) -> str:
 
 
 def _cannot_fetch(error: ServiceError) -> bool:
-    """Storage does not reach the source's: a private endpoint, a firewall, or accounts that may not be copied from."""
+    """True where storage cannot read the source's: a private endpoint, a firewall, an account that forbids copies."""
     return "Copy" in error.code
 
 
 def _will_not_overwrite(error: Rejected) -> bool:
-    """409, or a signature for creating only; not a source that the storage service cannot read."""
+    """True for 409, and for a signature for creating only; false where the storage service cannot read the source."""
     return error.status in (403, 409) and not _cannot_fetch(error)

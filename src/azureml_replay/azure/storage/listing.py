@@ -1,4 +1,4 @@
-"""What the storage holds of many runs: one listing of everything, or one a run, whichever takes fewer requests."""
+"""The files in the storage of many runs: one listing of everything, or one a run, whichever takes fewer requests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.source import Shelf
 
 RUNS_PER_PAGE = 125
-"""A page holds 5,000 blobs, about 250 runs of 20 files; half of that, as pages may come shorter."""
+"""Runs in a page of the whole listing: 5,000 blobs are 250 runs of 20 files; half of that, as pages may be shorter."""
 
 
 class StoredListing:
-    """See `source.StoredFiles`. A whole listing is too long for memory: it lies on the shelf, by container."""
+    """`source.StoredFiles` for Azure ML. A whole listing, too long for memory, is kept on the shelf, by container."""
 
     def __init__(self, storage: Storage, ref: Place, shelf: Shelf, *, whole: bool) -> None:
-        """Nothing is asked yet."""
+        """Asks nothing yet."""
         self.whole = whole
         self._storage, self._ref, self._shelf = storage, ref, shelf
 
@@ -42,7 +42,7 @@ class StoredListing:
         total: int,
         listed: Callable[[int], None],
     ) -> Self:
-        """For `wanted` of the workspace's `total` runs; `listed` hears of each page's files. Raises UserError."""
+        """A listing for `wanted` of `total` runs; `listed` gets the number of files of each page. Raises UserError."""
         shelf.clear_stored()
         listing = cls(storage, ref, shelf, whole=wanted > total / RUNS_PER_PAGE)
         if listing.whole:
@@ -53,7 +53,7 @@ class StoredListing:
         return listing
 
     async def of(self, run: RunId) -> AsyncIterator[Artifact]:
-        """What lies in a run's own container. Raises UserError where it may not be listed."""
+        """The files in a run's own container. Raises UserError where it may not be listed."""
         if self.whole:
             for file in self._shelf.stored(container_of(run)):
                 yield stored_artifact(run, file)

@@ -17,11 +17,11 @@ from azureml_replay.azure.wire.decode_storage import Datastore, signed
 from azureml_replay.workspace.put_files import SecretUrl
 
 LIFETIME = timedelta(hours=6)
-"""Of every signature of ours: a file of many GB is copied in this time."""
+"""Lifetime of every signature of ours: a file of many GB is copied in this time."""
 
 
 def container_sas(store: Datastore, key: str, now: datetime) -> str:
-    """For reading and listing a container."""
+    """A signature for reading and listing a container."""
     allowed = ContainerSasPermissions(read=True, list=True)
     return generate_container_sas(
         store.account, store.container, account_key=key, permission=allowed, expiry=now + LIFETIME
@@ -31,7 +31,7 @@ def container_sas(store: Datastore, key: str, now: datetime) -> str:
 def blob_url(
     store: Datastore, path: str, url: str, now: datetime, *, key: str | UserDelegationKey, write: bool = False
 ) -> SecretUrl:
-    """One blob's `url`, signed with an account key or a delegated one: for reading, or for writing it anew."""
+    """A blob's `url`, signed with an account key or a delegated one: for reading, or for writing it anew."""
     allowed = BlobSasPermissions(create=True, write=True) if write else BlobSasPermissions(read=True)
     by = {"account_key": key} if isinstance(key, str) else {"user_delegation_key": key}
     sas = generate_blob_sas(store.account, store.container, path, permission=allowed, expiry=now + LIFETIME, **by)
@@ -39,7 +39,7 @@ def blob_url(
 
 
 def removal_url(store: Datastore, path: str, url: str, now: datetime, *, key: str) -> SecretUrl:
-    """One blob's `url`, signed for deleting it."""
+    """A blob's `url`, signed for deleting it."""
     allowed = BlobSasPermissions(delete=True)
     sas = generate_blob_sas(
         store.account, store.container, path, account_key=key, permission=allowed, expiry=now + LIFETIME
@@ -48,7 +48,7 @@ def removal_url(store: Datastore, path: str, url: str, now: datetime, *, key: st
 
 
 def delegated_key(fields: Mapping[str, str]) -> UserDelegationKey:
-    """From the answer of Get User Delegation Key."""
+    """The key in an answer of Get User Delegation Key."""
     key = UserDelegationKey()  # type: ignore[no-untyped-call]
     key.signed_oid, key.signed_tid = fields["SignedOid"], fields["SignedTid"]
     key.signed_start, key.signed_expiry = fields["SignedStart"], fields["SignedExpiry"]

@@ -1,4 +1,4 @@
-"""Blob storage: what lies behind a workspace's datastores, listed and read."""
+"""Blob storage behind a workspace's datastores: listed, read, removed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from azureml_replay.workspace.put_files import SecretUrl
 
 RANGE_BYTES = 4 * 1024 * 1024
 BLOBS_PER_PAGE = 5_000
-"""The most that storage gives."""
+"""The most that storage gives in one page."""
 SIGNED_FOR_LESS = timedelta(hours=1)
-"""A signature that has less time left than this is renewed before it is used."""
+"""A signature with less time left than this is renewed before it is used."""
 SERVICE_SAS_LIFETIME = timedelta(hours=1)
-"""Of a SAS that the workspace hands out instead of a key, as azure-ai-ml asks for it."""
+"""Lifetime of a SAS that the workspace hands out instead of a key, as azure-ai-ml asks for it."""
 STORAGE_VERSION = "2023-11-03"
-"""The storage API version that is spoken with a token; a SAS carries its own."""
+"""The storage API version that goes with a token; a SAS carries its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ class Access:
     store: Datastore
     secret: Secret
     sas: str | None
-    """For reading and listing; None: the login's own token is used."""
+    """The SAS for reading and listing; None: the login's own token is used."""
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A URL of a blob or a container, and whom to ask at it."""
+    """A URL of a blob or a container, and the service that answers there."""
 
     url: SecretUrl
     service: Service
@@ -54,7 +54,7 @@ class Storage:
     """The containers of one workspace."""
 
     def __init__(self, sender: Sender, arm: Arm, scope: str) -> None:
-        """`scope` is what tokens for storage are for, where a datastore has neither key nor SAS."""
+        """`scope` is that of tokens for storage, used where a datastore has neither key nor SAS."""
         self.sender = sender
         self._arm = arm
         self._scope = scope
@@ -78,8 +78,8 @@ class Storage:
             marker = page.marker
 
     async def properties(self, location: Location) -> StoredFile | None:
-        """One blob's, None where it is gone."""
-        door = await self._blob(location)  # an unknown datastore is no missing file
+        """The properties of one blob, None where it is gone."""
+        door = await self._blob(location)  # outside the try: an unknown datastore is no missing file
         try:
             answer = await self.ask(door, "HEAD")
         except NotFound:
@@ -94,7 +94,7 @@ class Storage:
             yield data
 
     async def read_signed(self, url: str) -> AsyncIterator[bytes]:
-        """The same of a blob at a signed URL that a service handed out."""
+        """The bytes of a blob at a signed URL that a service handed out, as `read`."""
 
         async def door() -> Door:
             return self.door(url)
@@ -123,7 +123,7 @@ class Storage:
                 return
 
     async def uncommitted(self, location: Location) -> bytes:
-        """Get Block List: what an interrupted upload left. Raises NotFound where it left nothing."""
+        """The answer of Get Block List: what an interrupted upload left. Raises NotFound where it left nothing."""
         query = "comp=blocklist&blocklisttype=uncommitted"
         return (await self.ask(await self._blob(location), "GET", query=query)).body
 
@@ -137,7 +137,7 @@ class Storage:
         return sas.blob_url(access.store, location.path, url, now, key=key)
 
     async def writable(self, location: Location) -> Door:
-        """Where a blob can be written, there already or not, with the datastore's own credentials."""
+        """A URL to write a blob at, whether it exists or not, with the datastore's own credentials."""
         access = await self._access(location.datastore)
         url = blob_url(access.store, location.path)
         if access.secret.key:
@@ -147,11 +147,11 @@ class Storage:
         return self._door(access, url)
 
     async def url(self, location: Location) -> str:
-        """A blob's, unsigned."""
+        """The unsigned URL of a blob."""
         return blob_url((await self._access(location.datastore)).store, location.path)
 
     async def removable(self, location: Location) -> Door:
-        """Where a blob can be deleted, with the datastore's own credentials."""
+        """A URL to delete a blob at, with the datastore's own credentials."""
         access = await self._access(location.datastore)
         url = blob_url(access.store, location.path)
         if access.secret.key:
@@ -161,15 +161,15 @@ class Storage:
         return self._door(access, url)
 
     async def remove(self, location: Location) -> None:
-        """Deletes a blob. Repeatable: one that is gone is gone."""
-        door = await self.removable(location)  # an unknown datastore is no missing blob
+        """Delete a blob. Repeatable: one that is gone is no error."""
+        door = await self.removable(location)  # outside the try: an unknown datastore is no missing blob
         try:
             await self.ask(door, "DELETE")
         except NotFound:
             return
 
     def door(self, url: str) -> Door:
-        """To a signed URL that a service handed out."""
+        """The door at a signed URL that a service handed out."""
         return Door(SecretUrl(url), self._service((urlsplit(url).hostname or "").partition(".")[0], signed=True))
 
     async def ask(
@@ -182,7 +182,7 @@ class Storage:
         data: bytes | None = None,
         raw: bool = False,
     ) -> Answer:
-        """Sends to storage. Everything that is sent here is repeatable: a blob holds what was put last."""
+        """Send a request to storage. All of them are repeatable: a blob holds what was put last."""
         url = str(door.url)
         if query:
             url += ("&" if "?" in url else "?") + query
@@ -192,7 +192,7 @@ class Storage:
         )
 
     async def opened_by(self, datastore: str) -> str:
-        """`account key`, `SAS`, or `this login` where it has neither or the account takes neither.
+        """What opens the container: `account key`, `SAS`, or `this login` where there is neither, or none is taken.
 
         Raises Forbidden where the login may not see what the datastore has.
         """
@@ -234,7 +234,7 @@ class Storage:
         try:
             secret = await self._arm.secret(name)
         except Rejected:
-            secret = Secret()  # no right to see it: one's own login may open the container, as azure-ai-ml tries too
+            secret = Secret()  # it may not be seen: the own login may open the container, as azure-ai-ml tries too
         if secret.key:
             signature = sas.container_sas(store, secret.key, now)
             access = Access(store, secret, signature, now + sas.LIFETIME - SIGNED_FOR_LESS)
@@ -244,7 +244,7 @@ class Storage:
         return access if await self._takes(access) else Access(store, Secret(), None, access.until)
 
     async def _takes(self, access: Access) -> bool:
-        """False where the account takes no signatures of its keys: a copy elsewhere could not tell why it failed."""
+        """False where the account takes no signatures of its keys: a copy that fails for it would not say so."""
         if access.sas is None:
             return True
         try:
@@ -268,10 +268,10 @@ class Storage:
 
 
 def beside(datastore: str, container: str) -> str:
-    """Names another container of a datastore's account: its key opens that too, and so may one's own login."""
+    """A name for another container of a datastore's account, which its key opens too, and so may the own login."""
     return f"{datastore}/{container}"
 
 
 def blob_url(store: Datastore, path: str) -> str:
-    """Every character of the name encoded once: `#`, `?`, `%` and `//` are legal in names."""
+    """The URL of a blob, every character of its name encoded once: `#`, `?`, `%` and `//` are legal in names."""
     return f"{store.url}/{quote(path, safe='/')}"

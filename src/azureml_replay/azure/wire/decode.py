@@ -1,4 +1,4 @@
-"""Wire -> model: with `encode`, the only place where keys of the wire are spelt. Pure.
+"""Wire -> model: with `encode`, the only place where keys of the wire are spelt (pure).
 
 Runs, jobs and errors are known from recordings (responses.md 1, 4); experiments, artifact lists and `batchrundata`
 from the swagger alone. What cannot be read raises Rejected.
@@ -54,10 +54,10 @@ from azureml_replay.workspace.jobs import JobState
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a service refused, whatever the shape it said it in."""
+    """Why a service refused, whatever the shape of its error."""
 
     code: str
-    """The innermost: `JobNotFound`, `BlobAlreadyExists`, …; empty where there is none."""
+    """The innermost code: `JobNotFound`, `BlobAlreadyExists`, …; empty where there is none."""
     message: str
 
     @property
@@ -77,7 +77,7 @@ class Problem:
 
 
 def problem(body: bytes, header_code: str | None = None) -> Problem:
-    """From any error body: ARM's, the data plane's, MLflow's, storage's XML, a proxy's HTML page, none at all."""
+    """The problem in any error body: ARM's, the data plane's, MLflow's, storage's XML, a proxy's HTML page, none."""
     try:
         document = json_text.loads(body)
     except ValueError:
@@ -86,7 +86,7 @@ def problem(body: bytes, header_code: str | None = None) -> Problem:
 
 
 def problem_of(document: Document) -> Problem:
-    """From a parsed error: `{"error": {…}}` of ARM and the data plane, or MLflow's flat one."""
+    """The problem in a parsed error: `{"error": {…}}` of ARM and the data plane, or MLflow's flat one."""
     error = document.get("error")
     if not isinstance(error, Mapping):
         return Problem(str(document.get("error_code") or ""), str(document.get("message") or ""))
@@ -94,7 +94,7 @@ def problem_of(document: Document) -> Problem:
 
 
 def _innermost(error: Document) -> str:
-    """The data plane nests `innerError`; ARM hides the same chain in `additionalInfo` (responses.md 1.6, 4.6)."""
+    """The innermost code: nested as `innerError`, in ARM's errors below `additionalInfo` (responses.md 1.6, 4.6)."""
     chains = [item.get("info", {}).get("value") for item in error.get("additionalInfo") or () if isinstance(item, dict)]
     inner = error.get("innerError") or next((c for c in chains if isinstance(c, dict) and "code" in c), None)
     code = str(error.get("code") or "")
@@ -115,7 +115,7 @@ def _text_of_page(body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some items of a list, and how to ask for more; neither `token` nor `link`: that was all."""
+    """Some items of a list, and how to ask for more; with neither `token` nor `link` it is the last page."""
 
     items: Sequence[Document]
     token: str | None = None
@@ -129,13 +129,13 @@ class Page:
 
 @readable
 def page(document: Document) -> Page:
-    """`value`, `continuationToken`, `nextLink`: of ARM and of the data plane."""
+    """A page of ARM or of the data plane: `value`, `continuationToken`, `nextLink`."""
     return Page(document["value"], document.get("continuationToken"), document.get("nextLink"))
 
 
 @readable
 def experiment(document: Document) -> Experiment:
-    """Known from the swagger alone."""
+    """An experiment; known from the swagger alone."""
     return Experiment(
         id=document["experimentId"],
         name=unicode_text(document["name"]),
@@ -148,13 +148,13 @@ def experiment(document: Document) -> Experiment:
 
 
 def experiment_id(run_document: Document) -> str:
-    """All that a run says of its experiment (responses.md 4.1)."""
+    """The id of a run's experiment, all that the run says of it (responses.md 4.1)."""
     return run_document.get("experimentId") or ""
 
 
 @readable
 def run(document: Document, experiment_name: str) -> Run:
-    """Recorded in pipe-child-run-download.json and others; `inputs` and `outputs` come with `details` only."""
+    """A run; recorded in pipe-child-run-download.json and others. `inputs` and `outputs` come with `details` only."""
     read, name = Reader(document), RunId(unicode_text(document["runId"]))
     found = Run(
         id=name,
@@ -197,7 +197,7 @@ def _inner_error(document: Document) -> Json:
 
 
 def _error_origin(envelope: Json) -> Json:
-    """What says when and where; a time that nobody set says nothing."""
+    """The parts of an error's envelope that say when and where; a time that nobody set is left out."""
     if not isinstance(envelope, Mapping) or "error" not in envelope:
         return None
     said = beyond(envelope, frozenset({"error"}))
@@ -212,7 +212,7 @@ READ_OF_ARTIFACT = KNOWN_ARTIFACT - {"tags"}
 
 @readable
 def rundata(document: Document, experiment_name: str) -> RunDetails:
-    """Recorded in pipe-job-download.json."""
+    """A run with its definition; recorded in pipe-job-download.json."""
     return RunDetails(
         run=_with_unknown(run(document["runMetadata"], experiment_name), document),
         definition=document.get("runDefinition"),
@@ -222,42 +222,42 @@ def rundata(document: Document, experiment_name: str) -> RunDetails:
 
 
 def rundata_of_details(run_document: Document, details: Document) -> Document:
-    """In `rundata`'s form, from a run and its `details`: the one lacks inputs and outputs, the other names and tags."""
+    """A `rundata` made of a run, which lacks inputs and outputs, and its `details`, which lack names and tags."""
     only = {key: details[key] for key in ("inputs", "outputs", "inputDatasets", "outputDatasets") if details.get(key)}
     return {"runMetadata": {**run_document, **only}, "runDefinition": details.get("runDefinition")}
 
 
 @readable
 def run_of_rundata(document: Document) -> Document:
-    """The run's own document."""
+    """The run's own document in a `rundata`."""
     found: Document = document["runMetadata"]
     return found
 
 
 @readable
 def batch_results(document: Document) -> tuple[Mapping[str, Document], Mapping[str, Problem]]:
-    """What `batchrundata` found, and what it did not, by key."""
+    """An answer of `batchrundata`: key -> what was found, key -> why not."""
     failed = document.get("failedResults") or {}
     return document.get("successfulResults") or {}, {key: problem_of(value) for key, value in failed.items()}
 
 
 @readable
 def batch_runs(document: Document) -> tuple[Mapping[str, Document], Mapping[str, Problem]]:
-    """What `batch/runs` wrote, and what it refused, by run id."""
+    """An answer of `batch/runs`: run id -> what was written, run id -> why not."""
     errors = document.get("errors") or {}
     return document.get("runs") or {}, {key: problem_of(value) for key, value in errors.items()}
 
 
 @readable
 def event_errors(document: Document | None) -> Mapping[str, Problem]:
-    """What `batch/events` refused, by run id: its errors are pairs of event and error."""
+    """An answer of `batch/events`: run id -> why it was refused; its errors are pairs of event and error."""
     pairs = (document or {}).get("errors") or ()
     return {pair["key"]["data"]["RunId"]: problem_of(pair["value"]) for pair in pairs}
 
 
 @readable
 def job(document: Document, graphs: Mapping[str, Document | None] | None = None) -> Job:
-    """Recorded in job-list-get-2024-04-01.json. With the components of its nested pipelines, under a name of ours."""
+    """A job; recorded in job-list-get-2024-04-01.json. Its nested pipelines' components go under a key of ours."""
     nested = _all_nested(document, graphs or {})
     whole = {**document, NESTED_COMPONENTS: nested} if nested else document
     new = (
@@ -278,7 +278,7 @@ def nested_components(document: Document) -> list[str]:
 
 
 def _keyed(value: object) -> Document:
-    """A document of a form that nobody foresaw has no nodes."""
+    """The value where it is an object, else an empty one: a document of an unforeseen form has no nodes."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -294,14 +294,14 @@ def _all_nested(document: Document, graphs: Mapping[str, Document | None]) -> di
 
 @readable
 def resource_id(document: Document) -> str:
-    """Of any resource of ARM."""
+    """The id of any resource of ARM."""
     found: str = document["id"]
     return found
 
 
 @readable
 def job_state(document: Document) -> JobState:
-    """Recorded in job-list-get-2024-04-01.json; a job that was just put may have no status yet."""
+    """A job's state; recorded in job-list-get-2024-04-01.json. A job that was just put may have no status yet."""
     properties = document["properties"]
     status = properties.get("status") or "NotStarted"
     return JobState(name=document["name"], status=status, properties=properties.get("properties") or {})
@@ -309,7 +309,7 @@ def job_state(document: Document) -> JobState:
 
 @readable
 def job_seen(document: Document) -> JobSeen:
-    """What `doctor` compares with run history."""
+    """A job as `doctor` compares it with run history."""
     properties = document.get("properties") or {}
     archived = bool(properties.get("isArchived"))
     return JobSeen(RunId(document["name"]), properties.get("experimentName") or "", archived)
@@ -317,12 +317,12 @@ def job_seen(document: Document) -> JobSeen:
 
 @readable
 def storage_account(workspace: Document) -> str:
-    """The resource id of the account that a workspace was made with."""
+    """The resource id of the storage account that a workspace was made with."""
     return workspace["properties"].get("storageAccount") or ""
 
 
 def object_id(token: str) -> str:
-    """Who a token is for; empty where it is no JWT or does not say."""
+    """The object id that a token is for; empty where it is no JWT or does not say."""
     try:
         claims = json_text.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
     except (IndexError, ValueError):
@@ -331,7 +331,7 @@ def object_id(token: str) -> str:
 
 
 def job_experiment(found: Job) -> str | None:
-    """The experiment's name, which a Run does not carry; None for a step, which has no `properties`."""
+    """The name of a job's experiment, which a Run does not carry; None for a step, which has no `properties`."""
     document: Any = found.document
     name = _keyed(document.get("properties")).get("experimentName")
     return name if isinstance(name, str) else None
@@ -339,7 +339,7 @@ def job_experiment(found: Job) -> str | None:
 
 @readable
 def artifact(document: Document) -> Artifact:
-    """One entry of the index. Without a `dataPath` the bytes lie in the artifact store, where runs put them."""
+    """One entry of the index. Without a `dataPath` its bytes are in the artifact store, where runs put them."""
     at, path = document.get("dataPath") or {}, unicode_text(document["path"])
     store, below = at.get("dataStoreName"), at.get("relativePath")
     if store and below is not None:
@@ -352,7 +352,7 @@ def artifact(document: Document) -> Artifact:
 
 @readable
 def write_urls(document: Document) -> tuple[Mapping[str, str], Mapping[str, Problem]]:
-    """What `artifacts/batch/metadata` made, by path: a URL to write to; and what it refused."""
+    """An answer of `artifacts/batch/metadata`: path -> URL to write to, path -> why it was refused."""
     made = document.get("artifactContentInformation") or {}
     errors = document.get("errors") or {}
     return (
@@ -370,21 +370,21 @@ def content_url(document: Document) -> str:
 
 @readable
 def discovery_url(workspace: Document) -> str:
-    """Recorded in ws-create-update-delete.json."""
+    """A workspace's discovery URL; recorded in ws-create-update-delete.json."""
     url: str = workspace["properties"]["discoveryUrl"]
     return url
 
 
 @readable
 def studio_url(discovery: Document) -> str | None:
-    """Studio's address for people (responses.md 3); None where a cloud names none."""
+    """The address of Studio (responses.md 3); None where a cloud names none."""
     url: str | None = discovery.get("studio")
     return url.rstrip("/") if url else None
 
 
 @readable
 def api_url(discovery: Document) -> str:
-    """The data plane's host: `api`, not `history`, which is an old one (responses.md 3)."""
+    """The host of the data plane: `api`, not `history`, which is an old one (responses.md 3)."""
     url: str = discovery["api"]
     return url.rstrip("/")
 
@@ -395,6 +395,6 @@ def _assets(document: Document) -> Mapping[str, AssetReference]:
 
 
 def _with_unknown(found: Run, document: Document) -> Run:
-    """The run, which also says what the answer around it has that is new."""
+    """The run with the unknown keys of the answer around it added to its own."""
     new = unknown(document, KNOWN_RUNDATA, "rundata ")
     return replace(found, unknown=(*found.unknown, *new)) if new else found

@@ -1,4 +1,4 @@
-"""Wire -> model for metrics: swagger `run-history.json` and rh-metrics-lastvalues.json. Pure."""
+"""Wire -> model for metrics: swagger `run-history.json` and rh-metrics-lastvalues.json (pure)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from azureml_replay.azure.wire.reader import UNREADABLE, Document, beyond, insta
 from azureml_replay.model import Json, Points, Row, Series, SeriesKey, Value
 
 NUMBERS_AS_TEXT = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-"""JSON has no other way to say them (clients.md 4.1)."""
+"""Texts for numbers that JSON lacks (clients.md 4.1)."""
 
 
 @readable
 def definition(document: Document) -> Series:
-    """One entry of `list`: a series without its rows. No `standardSchemaId` here."""
+    """One entry of `list`: a series without its rows; it has no `standardSchemaId`."""
     key = document["metricKey"]
     return Series(
         key=_key(key),
@@ -53,7 +53,7 @@ def _unknown_of_series(document: Document, known: frozenset[str]) -> tuple[str, 
 
 
 def joined(before: Series, after: Series) -> Series:
-    """The later answer, with what the earlier ones said of the series beside its fields."""
+    """The series of the later answer, with the other keys and unknown keys of the earlier one added."""
     if not before.more and not before.unknown:
         return after
     new = tuple(sorted({*before.unknown, *after.unknown}))
@@ -71,7 +71,7 @@ class RowsPage:
 
 @readable
 def rows(document: Document) -> RowsPage:
-    """A MetricV2. Column order is the wire's. A row that has a form nobody foresaw is kept beside the others, whole."""
+    """The rows of a MetricV2, columns in the wire's order. A row of an unforeseen form is kept whole beside them."""
     columns = tuple((document.get("columns") or {}).items())
     readers = [(name, _reader(kind)) for name, kind in columns]
     found: list[Row] = []
@@ -93,13 +93,13 @@ def rows(document: Document) -> RowsPage:
 
 
 def _named(item: object) -> str:
-    """A row that cannot be read, by its id: no two have one name. Without an id by all that it is."""
+    """A key for a row that cannot be read: its id, so that no two have one key; without an id the whole row."""
     told = item.get("metricId") if isinstance(item, Mapping) else None
     return f"unreadable row {told or json_text.spaced(item)}"
 
 
 def _unknown_of_rows(document: Document, unreadable: Collection[Json]) -> list[str]:
-    """Keys of rows, and cells under names that are no columns."""
+    """Unknown keys of rows, and cells under names that are no columns."""
     columns = (document.get("columns") or {}).keys()
     new: set[str] = set()
     for item in document.get("value") or ():
@@ -114,13 +114,13 @@ def _unknown_of_rows(document: Document, unreadable: Collection[Json]) -> list[s
 
 
 def merged(series: Series, parts: Sequence[Sequence[Row]]) -> Points:
-    """Rows of several answers as one chunk."""
+    """The rows of several answers as one chunk."""
     return Points.of(series, [row for part in parts for row in part])
 
 
 @readable
 def batch_errors(document: Document | None) -> Sequence[tuple[SeriesKey, str | None, Problem]]:
-    """What a `batch` refused: the series, the id of its first row where it is given, and why."""
+    """The refusals of a `batch`: the series, the id of its first row where it is given, and why."""
     return [_refused(item) for item in (document or {}).get("errors") or ()]
 
 
@@ -144,14 +144,14 @@ def _reader(kind: str) -> Callable[[object], Value]:
 
 
 def _double(value: object) -> Value:
-    """A float also where the wire says 1 or "NaN"; `-0` arrives as an integer and keeps no sign."""
+    """A float, also where the wire says 1 or "NaN"; `-0` arrives as an integer and keeps no sign."""
     if isinstance(value, str) and value in NUMBERS_AS_TEXT:
         return NUMBERS_AS_TEXT[value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else _plain(value)
 
 
 def _plain(value: object) -> Value:
-    """A cell as it is; a list or an object, which the swagger does not exclude, as its JSON text."""
+    """A cell as it is; for a list or an object, which the swagger does not exclude, its JSON text."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return json_text.dumps(value).decode()

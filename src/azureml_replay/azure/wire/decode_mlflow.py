@@ -1,4 +1,4 @@
-"""Wire -> model for MLflow's doors: clients.md 4.1; `runs/search` appears in no recording. Pure."""
+"""Wire -> model for MLflow's routes: clients.md 4.1; `runs/search` appears in no recording (pure)."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.model import Points, RunId, Series, SeriesKey
 
 SCALAR = "azureml.v1.scalar"
-"""What the service makes of a metric that MLflow logged (rh-metrics-lastvalues.json)."""
+"""The type that the service gives to a metric that MLflow logged (rh-metrics-lastvalues.json)."""
 
 
 @readable
 def last_values(document: Document) -> tuple[Mapping[RunId, Sequence[Points]], str | None]:
-    """One page of `runs/search`: one row of each name by run, in the service's order; and the token of the next."""
+    """A page of `runs/search`: run -> one row of each metric, in the service's order; and the next page's token."""
     found = document.get("runs") or ()
     return {RunId(run["info"]["run_id"]): _values(run) for run in found}, document.get("next_page_token") or None
 
 
 @readable
 def metric_names(document: Document) -> Sequence[str]:
-    """Of an answer of `runs/get`."""
+    """The names of the metrics in an answer of `runs/get`."""
     return [metric["key"] for metric in (document["run"].get("data") or {}).get("metrics") or ()]
 
 
 def scalar(name: str) -> Series:
-    """A metric as MLflow logs it."""
+    """The series of a metric as MLflow logs it."""
     return Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type=SCALAR)
 
 
@@ -35,7 +35,7 @@ def _values(run: Document) -> list[Points]:
 
 
 def _point(metric: Document) -> Points:
-    """Numbers travel as text too: step and milliseconds always, a value where it is NaN or infinite."""
+    """One row. Numbers are texts on the wire: step and milliseconds always, a value where it is NaN or infinite."""
     name = metric["key"]
     series = scalar(name)
     ticks = int(metric["timestamp"]) * (TICKS_PER_SECOND // 1_000)

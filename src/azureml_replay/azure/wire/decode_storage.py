@@ -1,4 +1,4 @@
-"""Wire -> model for datastores and blobs: ARM documents, the storage REST API's headers and XML. Pure."""
+"""Wire -> model for datastores and blobs: ARM documents, the storage REST API's headers and XML (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from azureml_replay.workspace.examined import StoreSeen
 from azureml_replay.workspace.put_files import SecretUrl
 
 NO_KEYS = "KeyBasedAuthenticationNotPermitted"
-"""Storage's error code where shared keys are disabled; SAS that a key signed are refused so too (documented)."""
+"""Storage's error code where shared keys are disabled, also for a SAS that a key signed (documented)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Datastore:
 
     @property
     def url(self) -> str:
-        """The container's."""
+        """The URL of the container."""
         return f"{self.account_url}/{self.container}"
 
 
@@ -49,7 +49,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class BlobPage:
-    """Some blobs of a container, in name order; an empty marker: that was all."""
+    """Some blobs of a container, in name order; an empty marker on the last page."""
 
     files: Sequence[StoredFile]
     marker: str
@@ -57,7 +57,7 @@ class BlobPage:
 
 @readable
 def datastore(document: Document, suffix: str) -> Datastore:
-    """Blob and Data Lake Gen2 stores, both through the blob endpoint; `suffix` where the store names no endpoint.
+    """A Blob or Data Lake Gen2 store, both read by the blob endpoint; `suffix` where the store names no endpoint.
 
     Raises Rejected for file shares and others.
     """
@@ -72,7 +72,7 @@ def datastore(document: Document, suffix: str) -> Datastore:
 
 @readable
 def store_seen(document: Document) -> StoreSeen:
-    """A datastore as ARM lists it, whatever it holds."""
+    """A datastore as ARM lists it, of any kind."""
     properties = document["properties"]
     return StoreSeen(
         name=document["name"],
@@ -85,7 +85,7 @@ def store_seen(document: Document) -> StoreSeen:
 
 @readable
 def secret(document: Document) -> Secret:
-    """Recorded with an account key; the SAS form is in the swagger."""
+    """An answer of `listSecrets`; recorded with an account key, the SAS form is in the swagger."""
     return Secret(key=document.get("key"), sas=(document.get("sasToken") or "").lstrip("?") or None)
 
 
@@ -107,7 +107,7 @@ def _blob(item: ET.Element, datastore_name: str) -> StoredFile:
     name = item.find("Name")
     if name is None or name.text is None:
         raise ValueError("a blob without a name")
-    # A name with a character that XML cannot hold arrives percent-encoded and says so.
+    # A name with a character that XML cannot hold arrives percent-encoded and marked so.
     path = unquote(name.text) if name.get("Encoded") == "true" else name.text
     metadata = item.find("Metadata")
     return StoredFile(
@@ -151,20 +151,20 @@ def uncommitted(body: bytes) -> frozenset[str]:
 
 @readable
 def code_uri(document: Document) -> str:
-    """Of a code version: `https://account.blob…/container/folder`, or `azureml://…/datastores/name/paths/folder`."""
+    """A code version's URI: `https://account.blob…/container/folder`, or `azureml://…/datastores/name/paths/folder`."""
     uri: str = document["properties"]["codeUri"]
     return uri
 
 
 def datastore_path(uri: str) -> Location | None:
-    """Of an `azureml:` URI; None for others."""
+    """The place that an `azureml:` URI names; None for other URIs."""
     found = re.search(r"/datastores/([^/]+)/paths/(.*)", uri) if uri.startswith("azureml:") else None
     return Location(found[1], found[2]) if found else None
 
 
 @readable
 def snapshot_files(document: Document, above: str = "") -> list[tuple[str, SecretUrl]]:
-    """A snapshot's tree as its files: path and signed URL."""
+    """The files of a snapshot's tree: path and signed URL of each."""
     found = []
     for name, child in (document.get("children") or {}).items():
         path = f"{above}{name}"
@@ -177,7 +177,7 @@ def snapshot_files(document: Document, above: str = "") -> list[tuple[str, Secre
 
 @readable
 def delegation_key(body: bytes) -> Mapping[str, str]:
-    """An answer of Get User Delegation Key: its fields by name."""
+    """The fields of an answer of Get User Delegation Key, by name."""
     return {child.tag: child.text or "" for child in ET.fromstring(body)}  # noqa: S314 see the import
 
 
@@ -191,5 +191,5 @@ def _md5(text: str | None) -> bytes | None:
 
 
 def _etag(text: str | None) -> str | None:
-    """Without quotes: headers have them, listings do not."""
+    """An ETag without quotes: headers have them, listings do not."""
     return text.strip('"') if text else None

@@ -1,4 +1,4 @@
-"""What ties a run to the workspace that it ran in: what acts on it, its code, the runs that it names (pure)."""
+"""The ties of a run to the workspace that it ran in: what acts on that, its code, the runs that it names (pure)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from azureml_replay.azure.wire.known import ACTING, ACTING_PROPERTIES
 from azureml_replay.model import Acting, CodeReference, Json, Reference, Run
 
 SNAPSHOT = "ContentSnapshotId"
-"""The property of every run that has code (responses.md 2.2): a snapshot of the content service."""
+"""The property of runs with code (responses.md 2.2): the id of a snapshot of the content service."""
 PROPERTIES = (
     "azureml.pipelinerunid",
     "azureml.pipeline",
@@ -33,13 +33,13 @@ _CONTAINER = "dcid."
 
 
 def tied(run: Run) -> Run:
-    """The run, which also says what its document, tags and properties tie it to."""
+    """The run with the ties that its document, tags and properties show."""
     references = (*_references("property", run.properties, PROPERTIES), *_references("tag", run.tags, TAGS))
     return replace(run, acting=_acting(run), code=_code(run.properties), references=references)
 
 
 def job_code(document: Json) -> str | None:
-    """ARM id of the code version that a job's document names (command, spark; a sweep's trial)."""
+    """The ARM id of the code version that a job's document names (command, spark; a sweep's trial), or None."""
     properties = document.get("properties") if isinstance(document, Mapping) else None
     if not isinstance(properties, Mapping):
         return None

@@ -1,4 +1,4 @@
-"""Model -> wire: with `decode`, the only place where keys of the wire are spelt. Pure.
+"""Model -> wire: with `decode`, the only place where keys of the wire are spelt (pure).
 
 What acts on the source is never written (FIDELITY, "never sent"): `cancelUri completeUri diagnosticsUri actionUris
 services` have no line here, and the AutoML property `CancelUri` is left out.
@@ -36,58 +36,58 @@ from azureml_replay.workspace.put_files import CopyFile
 Body: TypeAlias = dict[str, Any]
 
 RUNS_PER_PAGE = 200
-"""Of `runs:query`: an assumption; without `top` the swagger promises all items at once. 500 held 12 MB a page."""
+"""Runs in a page of `runs:query`, an assumption; without `top` the swagger promises all at once. 500 took 12 MB."""
 RUNS_PER_SEARCH = 1_000
-"""Of MLflow's `runs/search`: what its own client asks for; a service caps it (FIDELITY, Limits)."""
+"""Runs in a page of MLflow's `runs/search`, as its own client asks; a service caps it (FIDELITY, Limits)."""
 EVENT = "Microsoft.MachineLearning.Run."
 ROW_IDS = UUID("5f0e6a7e-6a0b-4f43-9a3d-2d7c8e1b9c55")
-"""The namespace of our metric ids: any constant, made once."""
+"""The namespace of our metric ids: a constant, made once at random."""
 
 
 def experiment_query(token: str | None) -> Body:
-    """Archived experiments too."""
+    """Query for experiments, archived ones too."""
     return _given({"viewType": "All", "continuationToken": token})
 
 
 def run_query(token: str | None, top: int) -> Body:
-    """The swagger has no view type here."""
+    """Query for the runs of an experiment, `top` to a page; the swagger has no view type here."""
     return _given({"top": top, "continuationToken": token})
 
 
 def rundata(run: RunId) -> Body:
-    """All three parts."""
+    """Request for `rundata` with all three parts."""
     return {"runId": run, "selectRunMetadata": True, "selectRunDefinition": True, "selectJobSpecification": True}
 
 
 def batch_rundata(runs: Sequence[RunId]) -> Body:
-    """Keyed by run id."""
+    """Request for `batchrundata`, keyed by run id."""
     return {"requests": {run: rundata(run) for run in runs}}
 
 
 def metric_list(token: str | None) -> Body:
-    """All namespaces."""
+    """Request for the list of a run's metrics, in all namespaces."""
     return _given({"continuationToken": token})
 
 
 def metric_rows(key: SeriesKey, token: str | None) -> Body:
-    """One series."""
+    """Request for the rows of one series."""
     return _given({"metricName": key.name, "metricNamespace": key.namespace, "continuationToken": token})
 
 
 def run_search(experiments: Sequence[str], token: str | None) -> Body:
-    """Of MLflow: archived runs too."""
+    """Request of MLflow's `runs/search`, archived runs too."""
     found = {"experiment_ids": list(experiments), "run_view_type": "ALL", "max_results": RUNS_PER_SEARCH}
     return {**found, **_given({"page_token": token})}
 
 
 def modify_experiment(wanted: Experiment) -> Body:
-    """What can be set of an experiment that is there."""
+    """The changeable parts of an experiment that is there."""
     body = _given({"description": wanted.description, "tags": dict(wanted.tags) or None})
     return {**body, "archive": wanted.archived is not None}
 
 
 def create_runs(runs: Sequence[Run]) -> Body:
-    """Runs under way, with all that they carry. Visible until `finish_runs`: events move what has not ended."""
+    """Runs in progress with everything that they carry, not hidden before `finish_runs`: events move only such runs."""
     moving = {"status": "Running", "hidden": False, "options": {"generateDataContainerIdIfNotSpecified": True}}
     return {
         "runs": [
@@ -102,24 +102,24 @@ def create_runs(runs: Sequence[Run]) -> Body:
 
 
 def _container(run: Run) -> str | None:
-    """Named for a run that shows another's; the service makes and names a run's own."""
+    """The container of a run that shows another's; None for others, as the service makes and names a run's own."""
     return container_of(run.lender) if run.lender else None
 
 
 def _type(run: Run) -> Body:
-    """A neutral one unless told otherwise: Studio's pages of other types ask services that never saw the run."""
+    """The run's type, neutral unless `typed`: Studio's pages of other types ask services that never saw the run."""
     if not run.typed:
         return {}
     return {"runType": run.kind, "runTypeV2": {"traits": list(run.traits)} if run.traits else None}
 
 
 def update_runs(runs: Sequence[Run]) -> Body:
-    """Runs that have ended, with all that they carry but their state."""
+    """Runs that have ended, with everything that they carry but their state."""
     return {"runs": [_carried(run) for run in runs]}
 
 
 def hide_runs(runs: Sequence[RunId], *, hidden: bool) -> Body:
-    """Archived in Studio, or shown again."""
+    """Runs to be archived in Studio's word, or shown again."""
     return {"runs": [{"runId": run, "hidden": hidden} for run in runs]}
 
 
@@ -142,28 +142,28 @@ def _carried(run: Run) -> Body:
 
 
 def finish_events(runs: Sequence[Run], now: Instant) -> Body:
-    """Start, error and end of every run, in this order, with the runs' own times; `now` where a run has none."""
+    """Events for start, error and end of each run, in this order, at the run's own times; `now` where it has none."""
     return {"events": [event for run in runs for event in _events(run, now)]}
 
 
 def finish_states(runs: Sequence[Run]) -> Body:
-    """What no event can say: hidden, and states that are neither running nor final."""
+    """Runs with what no event can say: hidden, and states that are neither running nor final."""
     return {"runs": [{"runId": run.id, **state} for run in runs if (state := beyond_events(run))]}
 
 
 def artifact_paths(paths: Sequence[str]) -> Body:
-    """For `batch/metadata`."""
+    """Request for `batch/metadata`."""
     return {"paths": [{"path": path} for path in paths]}
 
 
 def registration(run: RunId, path: str, place: Location) -> Body:
-    """For `artifacts/register`, as promptflow sends it (responses.md 7)."""
+    """Request for `artifacts/register`, as promptflow sends it (responses.md 7)."""
     data_path = {"dataStoreName": place.datastore, "relativePath": place.path}
     return {"origin": RUN_FILES, "container": container_of(run), "path": path, "dataPath": data_path}
 
 
 def metric_batch(run: RunId, batch: Sequence[Points]) -> tuple[Body, Mapping[str, int]]:
-    """One `batch` request, and which metric id belongs to which position of `batch`."""
+    """A `batch` request, and metric id -> position in `batch`."""
     ordinals: dict[SeriesKey, dict[str, int]] = {}
     values = [_metric(run, points, ordinals) for points in batch]
     positions = {row["metricId"]: at for at, metric in enumerate(values) for row in metric["value"]}
@@ -171,9 +171,9 @@ def metric_batch(run: RunId, batch: Sequence[Points]) -> tuple[Body, Mapping[str
 
 
 def _row_ids(run: RunId, key: SeriesKey) -> Callable[[str, int], str]:
-    """The same for the same row of the same run, however often it is sent; the ordinal counts equal rows.
+    """Makes the id of a row: the same for the same row of the same run, however often; the ordinal counts equal rows.
 
-    `uuid5` of run, name, row and ordinal, spelt out: 1.5 µs a row, not 6 (two seconds of 90,000 rows' eight).
+    It is `uuid5` of run, name, row and ordinal, spelt out: 1.5 µs a row, not 6 (two seconds of 90,000 rows' eight).
     """
     begun = hashlib.sha1(ROW_IDS.bytes, usedforsecurity=False)
     begun.update("\x1f".join((run, repr(key.namespace), key.name, "")).encode())
@@ -190,7 +190,7 @@ def _row_ids(run: RunId, key: SeriesKey) -> Callable[[str, int], str]:
 
 
 def _metric(run: RunId, points: Points, ordinals: dict[SeriesKey, dict[str, int]]) -> Body:
-    """`ordinals` counts equal rows of each name. Half of what a replay reckons: 5 µs a row, not 9."""
+    """One series of a batch; `ordinals` counts equal rows of each name. Half of a replay's CPU: 5 µs a row, not 9."""
     series = points.series
     row_id, seen = _row_ids(run, series.key), ordinals.setdefault(series.key, {})
     names = [name for name, _ in series.columns]
@@ -224,14 +224,14 @@ def _row(row_id: str, row: Row, columns: Sequence[str]) -> Body:
 
 
 def _identity(row: Row) -> str:
-    """By bits: -0.0 is not 0.0, 1.0 is not 1, and no step is not step 0."""
+    """A text that is equal for equal rows, by bits: -0.0 is not 0.0, 1.0 is not 1, and no step is not step 0."""
     step, ticks, values = row
     cells = (value.hex() if isinstance(value, float) else repr(value) for value in values)
     return "\x1e".join((repr(step), repr(ticks), *cells))
 
 
 def _cell(value: Value) -> Value:
-    """NaN and the infinities as text, as every client of the service sends them (clients.md 4.1)."""
+    """A cell; NaN and the infinities as text, as every client of the service sends them (clients.md 4.1)."""
     if not isinstance(value, float) or value - value == 0.0:
         return value
     return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124 that is what NaN means
@@ -248,12 +248,12 @@ def _events(run: Run, now: Instant) -> list[Body]:
 
 
 def _error_response(run: Run) -> Body:
-    """The whole envelope (swagger, ErrorResponse): when and where the error was noticed stands beside it."""
+    """The error with its whole envelope (swagger, ErrorResponse): when and where it was noticed."""
     return {**(run.error_origin if isinstance(run.error_origin, Mapping) else {}), "error": run.error}
 
 
 def _end_can_be_told(run: Run) -> bool:
-    """An event of an end without a time would be given the present one."""
+    """True for a final status with a time: an event without one would be given the present time."""
     return run.status in TERMINAL and run.end is not None
 
 
@@ -262,7 +262,7 @@ def _event(name: str, run: Run, at: Instant, data: Body) -> Body:
 
 
 def beyond_events(run: Run) -> Body:
-    """Fields of one run that events leave as they are; empty for most."""
+    """Fields of a run that events cannot set; empty for most runs."""
     told, moved = _end_can_be_told(run), run.status not in ("", "Running")
     state = {} if told else {"status": run.status if moved else None, "endTimeUtc": _time(run.end)}
     return _given({**state, "hidden": run.hidden or None})
@@ -277,22 +277,22 @@ def _time(moment: Instant | None) -> str | None:
 
 
 def _given(body: Body) -> Body:
-    """Without what is None: absent leaves a value as it is, null may clear it."""
+    """The body without None: an absent key leaves a value as it is, null may clear it."""
     return {key: value for key, value in body.items() if value is not None}
 
 
 def snapshot_files(snapshot: str) -> Body:
-    """Asks the content service for a snapshot's tree of files (responses.md 7)."""
+    """Request for a snapshot's tree of files, to the content service (responses.md 7)."""
     return {"snapshotOrAssetId": snapshot}
 
 
 def is_pipeline(job: Mapping[str, Any]) -> bool:
-    """Whether the body of a job submits a pipeline."""
+    """True where the body of a job submits a pipeline."""
     return bool(job["properties"]["jobType"] == "Pipeline")
 
 
 def storage_headers(version: str, now: datetime) -> dict[str, str]:
-    """What every request to storage carries."""
+    """Headers of every request to storage."""
     return {"x-ms-version": version, "x-ms-date": format_datetime(now, usegmt=True)}
 
 
@@ -303,18 +303,18 @@ def delegation_key_request(start: datetime, end: datetime) -> bytes:
 
 
 def quoted(text: str) -> str:
-    """As one value of a query."""
+    """A text as one value of a query."""
     return quote(text, safe="")
 
 
 def whole_headers(stored: StoredFile, md5: bytes) -> dict[str, str]:
-    """Put Blob of a file that another storage held: with its content type and metadata."""
+    """Headers of Put Blob for a file that another storage held: with its content type and metadata."""
     metadata = {f"x-ms-meta-{name}": value for name, value in stored.metadata.items()}
     return {**put_headers(stored.content_type or "application/octet-stream", md5), **metadata}
 
 
 def put_headers(content_type: str, md5: bytes) -> dict[str, str]:
-    """Put Blob: storage refuses bytes that are not those of the MD5."""
+    """Headers of Put Blob: storage refuses bytes that are not those of the MD5."""
     encoded = base64.b64encode(md5).decode()
     return {
         "x-ms-blob-type": "BlockBlob",
@@ -326,22 +326,22 @@ def put_headers(content_type: str, md5: bytes) -> dict[str, str]:
 
 
 def copy_headers(file: CopyFile) -> dict[str, str]:
-    """Copy Blob From URL: takes content type, metadata and MD5 of the source along."""
+    """Headers of Copy Blob From URL, which takes content type, metadata and MD5 of the source along."""
     return {**_source(file), "x-ms-requires-sync": "true"}
 
 
 def block_headers(file: CopyFile, start: int, stop: int) -> dict[str, str]:
-    """Put Block From URL: the bytes from `start` up to, not including, `stop`."""
+    """Headers of Put Block From URL: the bytes from `start` up to, not including, `stop`."""
     return {**_source(file), "x-ms-source-range": f"bytes={start}-{stop - 1}"}
 
 
 def block_query(name: str) -> str:
-    """Put Block and Put Block From URL."""
+    """Query of Put Block and Put Block From URL."""
     return f"comp=block&blockid={quoted(name)}"
 
 
 def md5_headers(md5: bytes) -> dict[str, str]:
-    """Put Block: storage refuses bytes that are not those of the MD5."""
+    """Headers of Put Block: storage refuses bytes that are not those of the MD5."""
     return {"Content-MD5": base64.b64encode(md5).decode(), "Content-Type": "application/octet-stream"}
 
 
@@ -352,7 +352,7 @@ def block_list(blocks: Sequence[str]) -> bytes:
 
 
 def block_list_headers(stored: StoredFile) -> dict[str, str]:
-    """Put Block List: what a whole copy would have taken along by itself."""
+    """Headers of Put Block List: what a whole copy takes along by itself."""
     headers = {f"x-ms-meta-{name}": value for name, value in stored.metadata.items()}
     if stored.content_type:
         headers["x-ms-blob-content-type"] = stored.content_type

@@ -19,7 +19,7 @@ class Fidelity(Enum):
     FILE = "file", "the target has it in the run's file `replay/job.json`, secrets redacted; verify compares the file"
     LISTED = "listed", "kept in the archive, and listed as an omission where it has a value: no target takes it"
     ARCHIVE = "archive", "not sent, though it could be: most would be false there, or lead to pages that cannot work"
-    NEVER_SENT = "never sent", "it acts on the source: one omission a run names those that have a value"
+    NEVER_SENT = "never sent", "it acts on the source workspace: one omission a run names those that have a value"
     SERVER = "server-owned", "no client can write it: the target makes its own"
     REDACTED = "redacted", "taken out before anything is written, and listed as an omission"
     NO_VALUE = "no value", "of the answer, not of the run: how to ask for the next page"
@@ -64,11 +64,11 @@ _CREATE_RUN = (
     ),
     Key("runDefinition", Fidelity.FILE, "as `rundata` answers it"),
     Key("jobSpecification", Fidelity.FILE, "as `rundata` answers it"),
-    Key("actionUris", Fidelity.NEVER_SENT, "points at the source"),
-    Key("services", Fidelity.NEVER_SENT, "points at the source"),
-    Key("cancelUri", Fidelity.NEVER_SENT, "points at the source"),
-    Key("completeUri", Fidelity.NEVER_SENT, "points at the source"),
-    Key("diagnosticsUri", Fidelity.NEVER_SENT, "points at the source"),
+    Key("actionUris", Fidelity.NEVER_SENT, "it acts on the source workspace"),
+    Key("services", Fidelity.NEVER_SENT, "it acts on the source workspace"),
+    Key("cancelUri", Fidelity.NEVER_SENT, "it acts on the source workspace"),
+    Key("completeUri", Fidelity.NEVER_SENT, "it acts on the source workspace"),
+    Key("diagnosticsUri", Fidelity.NEVER_SENT, "it acts on the source workspace"),
     Key(
         "dataContainerId",
         Fidelity.CARRIED,
@@ -213,7 +213,7 @@ _JOB = (
     Key("description", Fidelity.FILE, _RUN_TELLS_IT),
     Key("tags", Fidelity.FILE, _RUN_TELLS_IT),
     Key("properties", Fidelity.FILE, _RUN_TELLS_IT),
-    Key("services", Fidelity.FILE, "points at the source; in a file it acts on nothing"),
+    Key("services", Fidelity.FILE, "addresses of the source workspace; in a file they act on nothing"),
     *_job_file("jobType", "computeId", "identity", "componentId", "notificationSetting"),
     Key("secretsConfiguration", Fidelity.FILE, "recorded; of preview versions of the interface"),
 )

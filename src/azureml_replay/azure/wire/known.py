@@ -1,4 +1,4 @@
-"""The keys of the wire that decoding knows: what a service adds later is noticed, and listed in the report."""
+"""The keys of the wire that decoding knows: keys that a service adds later are noticed, and listed in the report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from azureml_replay.azure.wire.fidelity import JOB_TYPES, TABLE, Fidelity, keys
 ACTING = tuple(sorted(keys("Run", Fidelity.NEVER_SENT)))
 """Keys of a run that act on its workspace."""
 ACTING_PROPERTIES = ("CancelUri",)
-"""AutoML's: it would cancel the source's run."""
+"""A property of AutoML's runs: its address would cancel the source's run."""
 KNOWN_RUN = keys("Run")
 KNOWN_EXPERIMENT = keys("Experiment")
 KNOWN_ARTIFACT = keys("Artifact")
@@ -33,4 +33,4 @@ KNOWN_BLOB_PROPERTIES = frozenset(
     | {"RemainingRetentionDays", "IncrementalCopy", "CopyId", "CopyStatus", "CopySource", "CopyProgress"}
     | {"CopyCompletionTime", "CopyStatusDescription", "CopyDestinationSnapshot"}
 )
-"""Names in a listing of blobs: recorded, or documented for List Blobs. Most say how a blob is kept, not what it is."""
+"""Names in a listing of blobs, recorded or documented for List Blobs. Most say how a blob is kept, not what it is."""

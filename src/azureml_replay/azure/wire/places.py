@@ -5,9 +5,9 @@ from __future__ import annotations
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 
 ARTIFACT_STORE = "workspaceartifactstore"
-"""The datastore of every workspace in which the files of its runs lie."""
+"""The datastore of every workspace that holds the files of its runs."""
 RUN_FILES = "ExperimentRun"
-"""The artifact origin of runs, and the folder of the artifact store where their containers lie."""
+"""The artifact origin of runs, and the folder of the artifact store that holds their containers."""
 _PREFIX = "dcid."
 
 
@@ -17,24 +17,24 @@ def container_of(run: RunId) -> str:
 
 
 def lender_in(container: str, run: RunId) -> RunId | None:
-    """The run whose container `run` shows, by that container's name; None where it is its own (responses.md 4.1)."""
+    """The run whose container `run` shows, from that container's name; None for its own one (responses.md 4.1)."""
     owner = RunId(container.removeprefix(_PREFIX))
     return owner if owner not in ("", run) else None
 
 
 def place_of(run: RunId, path: str) -> Location:
-    """Where a file of a run's own container lies; an empty path: the container's folder, with a slash at the end."""
+    """The place of a file in a run's own container; for an empty path the container's folder, ending in a slash."""
     return Location(ARTIFACT_STORE, f"{RUN_FILES}/{container_of(run)}/{path}")
 
 
 def stored_artifact(run: RunId, file: StoredFile) -> Artifact:
-    """A blob of a run's container, by the path that the run shows; whether the index lists it is not known here."""
+    """A blob of a run's container as an artifact, by the path that the run shows; `indexed` is not known here."""
     path = file.location.path.removeprefix(place_of(run, "").path)
     return Artifact(path=path, location=file.location, indexed=False, stored=file)
 
 
 def container_in(place: Location) -> str:
-    """The name of the container that a blob lies in."""
+    """The name of the container that holds a blob."""
     _, _, rest = place.path.partition(f"{RUN_FILES}/")
     return rest.partition("/")[0]
 

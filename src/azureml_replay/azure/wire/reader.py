@@ -1,4 +1,4 @@
-"""How any document of the wire is read: what is absent, unreadable, new. Pure; knows no key."""
+"""How any document of the wire is read: absent, unreadable and new values (pure; knows no key)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 NOT_SET = "0001-01-01T00:00:00"
-"""How .NET writes a time that nobody set (responses.md 9)."""
+"""The beginning of a time that nobody set, as .NET writes it (responses.md 9)."""
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
-"""What reading a value of an unforeseen form ends in."""
+"""Exceptions that reading a value of an unforeseen form raises."""
 
 
 def readable(decoder: Callable[Params, Result]) -> Callable[Params, Result]:
-    """A document that `decoder` cannot read raises Rejected, which names what was looked for."""
+    """Decorate `decoder`: a document that it cannot read raises Rejected, which names what was looked for."""
 
     @wraps(decoder)
     def checked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
@@ -35,10 +35,10 @@ def readable(decoder: Callable[Params, Result]) -> Callable[Params, Result]:
 
 
 class Reader:
-    """Reads values of one document. One that has a form nobody foresaw stops nothing: it is noted, and left out."""
+    """Reads values of one document. A value of an unforeseen form is noted and left out, and stops nothing."""
 
     def __init__(self, document: Document) -> None:
-        """Nothing is read yet."""
+        """Reads nothing yet."""
         self._document = document
         self.unreadable: list[str] = []
 
@@ -86,10 +86,10 @@ def mapping(value: Any) -> Document:  # noqa: ANN401 whatever stands there
 
 
 def beyond(document: Document, read: frozenset[str]) -> dict[str, Json]:
-    """What has a value and is not read into a field."""
+    """The keys with a value that are not read into fields."""
     return {key: value for key, value in document.items() if key not in read and value not in (None, {}, [])}
 
 
 def unknown(document: Document, known: frozenset[str], where: str = "") -> tuple[str, ...]:
-    """Keys that nobody thought about yet; `where` is put before each."""
+    """The keys that are not known, with `where` put before each."""
     return tuple(sorted(where + key for key in document if key not in known))

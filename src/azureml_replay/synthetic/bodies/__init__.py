@@ -1,1 +1,1 @@
-"""Trees as the bodies of ARM requests."""
+"""Bodies of ARM requests, made from trees."""

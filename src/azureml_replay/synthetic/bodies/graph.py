@@ -1,4 +1,4 @@
-"""Request bodies of a synthetic replay, built by hand (pure): the same as azure-ai-ml builds, as a test holds.
+"""Request bodies of a synthetic replay, built by hand (pure); a test checks that azure-ai-ml builds the same ones.
 
 The job's one input `root` is the folder with everything staged; each leaf gets it by binding, and its own `key`. So a
 nested graph depends on its shape alone: it is registered once, under the hash of its content (synthetic.md 0 and 3).
@@ -19,31 +19,31 @@ from azureml_replay.synthetic.tree.ports import KEY, OUT, ROOT, UP_PORTS, Ports
 Body: TypeAlias = "dict[str, Any]"
 
 MODULE = "azureml_replay.synthetic.step"
-"""`python -m` of the shipped folder runs this."""
+"""The module of the shipped folder that `python -m` runs."""
 
 COMMAND = f"python -m {MODULE} --root ${{{{inputs.root}}}} --key ${{{{inputs.key}}}}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlace:
-    """Where a tree is to run, as ids of the target."""
+    """Where a tree will run, as ids of the target."""
 
     workspace: str
-    """ARM id, beginning with a slash."""
+    """The workspace's ARM id, beginning with a slash."""
     compute: str
-    """A compute's name, or `serverless`."""
+    """The name of a compute, or `serverless`."""
     datastore: str
-    """The default datastore's name."""
+    """The name of the default datastore."""
     code: str
-    """ARM id of the step's code."""
+    """The ARM id of the step's code."""
     environment: str
-    """ARM id, or `azureml://registries/…`."""
+    """The environment's ARM id, or `azureml://registries/…`."""
     component: str = ""
-    """ARM id of the step component; not needed for a command job."""
+    """The ARM id of the step component; not needed for a command job."""
 
     @property
     def compute_id(self) -> str:
-        """Also for `serverless`, as azure-ai-ml sends it."""
+        """The compute's ARM id, also for `serverless`, as azure-ai-ml sends it."""
         return f"{self.workspace}/computes/{self.compute}"
 
 
@@ -52,7 +52,7 @@ class Graph:
     """A nested pipeline, to be registered unless it is: `PUT {id}` with `body`."""
 
     id: str
-    """ARM id, `…/components/azureml_anonymous/versions/{guid}`: equal for equal bodies."""
+    """The ARM id, `…/components/azureml_anonymous/versions/{guid}`: equal for equal bodies."""
     body: Body
 
 
@@ -83,7 +83,7 @@ def submission(tree: Tree, place: JobPlace, root_uri: str) -> Submission:
 
 
 def step_component(name: str, version: str, place: JobPlace, digest: str) -> Body:
-    """`PUT {workspace}/components/{name}/versions/{version}`. `digest` names the step's code: a drift shows."""
+    """The body of `PUT {workspace}/components/{name}/versions/{version}`. `digest` is that of the step's code."""
     environment = place.environment if "://" in place.environment else f"azureml:{place.environment}"
     spec = {
         "name": name,
@@ -167,7 +167,7 @@ def _root(uri: str) -> Body:
 
 
 def _node(node: Node, place: JobPlace, ports: Ports, graphs: dict[str, Graph]) -> Body:
-    """Tags are not sent: those of nested nodes would be part of the shape, and the step sets them all the same."""
+    """The body of a node without tags, which would be part of a nested graph's shape, and which the step sets."""
     grouped = node.kind == "group"
     inputs = {ROOT: "${{parent.inputs.root}}", **({} if grouped else {KEY: node.key}), **ports.inputs(node)}
     outputs = ports.outputs(node)
@@ -187,7 +187,7 @@ def _literal(value: str) -> Body:
 
 
 def _registered(group: Node, place: JobPlace, ports: Ports, graphs: dict[str, Graph]) -> str:
-    """The ARM id under which the group's graph is to be found, after adding it to `graphs`."""
+    """The ARM id of the group's graph, which is added to `graphs`."""
     folder = {"type": "uri_folder"}
     spec = {
         "type": "pipeline",

@@ -1,4 +1,4 @@
-"""Nested graphs that a workspace knows: each shape is registered once, and found again by the ledger."""
+"""Registers nested graphs in a workspace: each shape once, remembered in the ledger."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from azureml_replay.synthetic.bodies.graph import Body, Graph
 from azureml_replay.workspace.jobs import Submitter
 
 OWNER = RunId("")
-"""Receipts that belong to no run."""
+"""The run id under which receipts of graphs are kept, which belong to no run."""
 
 
 @dataclass(slots=True)
 class Graphs:
-    """The service gives an anonymous component a version of its own: ours is the key under which it is remembered."""
+    """The graphs of a workspace. The service gives anonymous components ids of its own; ours are the ledger's keys."""
 
     ledger: TargetLedger
     submitter: Submitter
     _known: dict[str, str] = field(default_factory=dict)
-    """Our id -> the workspace's, as far as this process has asked."""
+    """Our id -> the workspace's id, as far as this process has asked."""
     _asking: dict[str, asyncio.Lock] = field(default_factory=dict)
-    """By our id: trees that are submitted side by side may hold the same graph."""
+    """Our id -> lock: trees that are submitted side by side may hold the same graph."""
 
     async def id_of(self, graph: Graph, inner: Mapping[str, str]) -> str:
-        """The workspace's id of a graph. `inner`: those of the graphs it holds. Repeatable."""
+        """The workspace's id of a graph, registered where it is not. `inner`: ids of the graphs in it. Repeatable."""
         async with self._asking.setdefault(graph.id, asyncio.Lock()):
             if graph.id not in self._known:
                 self._known[graph.id] = await self._remembered(graph) or await self._register(graph, inner)
@@ -48,12 +48,12 @@ class Graphs:
         return found
 
     def _path(self, arm_id: str) -> str:
-        """Below the workspace. ARM does not promise to keep the case of the id's first part."""
+        """An id's path below the workspace. ARM does not promise to keep the case of the id's first part."""
         return arm_id[len(resource_id(self.ledger.target)) + 1 :]
 
 
 def renamed(body: Body, known: Mapping[str, str]) -> Body:
-    """With the workspace's ids of nested graphs in place of ours."""
+    """The body with the workspace's ids of nested graphs in place of ours."""
     text = json_text.dumps(body).decode()
     for ours, theirs in known.items():
         text = text.replace(f'"{ours}"', f'"{theirs}"')

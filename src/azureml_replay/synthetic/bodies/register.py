@@ -1,4 +1,4 @@
-"""What a workspace must know before the first job: the step's code, its environment, its component. Asks first."""
+"""Registers what a workspace must have before the first job: the step's code, its environment, its component."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMED = re.compile(r"(?:azureml:)?([\w.-]+):([\w.-]+)")
 
 
 async def place_for(submitter: Submitter, workspace: Place, *, compute: str, environment: str) -> JobPlace:
-    """Where trees can run. Registers what is not there: one GET where all is. Repeatable. Raises UserError."""
+    """The place where trees can run; registers what is not there, after one GET. Repeatable. Raises UserError."""
     if compute != SERVERLESS and await submitter.registered(f"computes/{compute}") is None:
         raise UserError(f"--compute {compute}: the target has no such compute; `{SERVERLESS}` needs none")
     version = shipped.version()
@@ -44,7 +44,7 @@ async def place_for(submitter: Submitter, workspace: Place, *, compute: str, env
 
 
 async def _environment(submitter: Submitter, workspace: Place, text: str) -> str:
-    """A registry's or this workspace's environment, or an image, which is registered as it is: nothing is built."""
+    """The id of a registry's or this workspace's environment, or of an image, registered as it is: nothing is built."""
     if text.startswith(("azureml://", "/subscriptions/")):
         return text
     named = _NAMED.fullmatch(text)

@@ -1,4 +1,4 @@
-"""The step's own source, as it is shipped to a workspace."""
+"""The step's own source code, as it is sent to a workspace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from azureml_replay.synthetic.bodies.graph import MODULE
 
 
 def code() -> Mapping[str, bytes]:
-    """Path below the code's folder and content, in the order of paths; works from any directory and from a wheel."""
+    """Path below the code's folder -> content, in the order of paths; works from any directory and from a wheel."""
     found = {f"{part.replace('.', '/')}/__init__.py": b"" for part in ("azureml_replay", "azureml_replay.synthetic")}
     folder = files(MODULE)
     for file in folder.iterdir():
@@ -20,7 +20,7 @@ def code() -> Mapping[str, bytes]:
 
 
 def version() -> str:
-    """Twelve digits of its content: a registered version is never changed."""
+    """The version of the code: twelve digits of its digest, as a registered version is never changed."""
     digest = hashlib.sha256()
     for path, data in code().items():
         digest.update(f"{path}\0{len(data)}\0".encode() + data)

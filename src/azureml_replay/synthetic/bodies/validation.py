@@ -1,4 +1,4 @@
-"""What azure-ai-ml does not check before it sends a graph (synthetic.md 2.3): every level of every body (pure)."""
+"""Checks what azure-ai-ml does not before it sends a graph (synthetic.md 2.3): every level of every body (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BINDING = re.compile(r"\$\{\{(.*?)\}\}")
 
 
 def problems_of(job: Body, graphs: Mapping[str, Body]) -> Iterator[str]:
-    """Sentences on what the service would refuse, or what must not leave. `graphs` by ARM id."""
+    """Sentences on what the service would refuse, and on secrets that must not be sent. `graphs` by ARM id."""
     properties = job["properties"]
     yield from _secrets("job", properties["inputs"])
     yield from _level("job", properties.get("jobs", {}), properties["inputs"], {}, graphs)
@@ -76,6 +76,6 @@ def _outputs_given(where: str, jobs: Body, outputs: Body) -> Iterator[str]:
 
 
 def _secrets(where: str, inputs: Body) -> Iterator[str]:
-    """Inputs are shown in Studio and stored in run history: nothing that opens a door may be among them."""
+    """Sentences on inputs that look like credentials: Studio shows inputs, and run history stores them."""
     for path in redact(inputs)[1]:
         yield f"{where}: input {path} looks like a credential"

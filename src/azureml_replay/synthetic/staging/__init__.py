@@ -1,1 +1,1 @@
-"""What the steps of jobs will read, written into the target's storage beforehand."""
+"""Writes what the steps of jobs will read into the target's storage beforehand."""

@@ -1,4 +1,4 @@
-"""Points of one run as MLflow takes them: requests of at most 1,000 rows and 250 of a name (pure)."""
+"""Divides the points of one run into MLflow's requests: at most 1,000 rows, and 250 of a name (pure)."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AN
 
 TICKS_PER_MS = 10_000
 REQUESTS_PER_PART = 64
-"""Of one staged file: 64,000 points, about 5 MB."""
+"""Requests in one staged file: 64,000 points, about 5 MB."""
 
 Metric: TypeAlias = dict[str, Any]
-"""`{"key", "value", "timestamp", "step"}`, as MLflow's log-batch takes it."""
+"""A point as MLflow's log-batch takes it: `{"key", "value", "timestamp", "step"}`."""
 
 
 def is_scalar(series: Series) -> bool:
-    """True for what MLflow can hold: one number a row. The others become a file."""
+    """True for a series that MLflow can hold: one number a row. Others become a file."""
     (_, kind), *more = series.columns or (("", ""),)
     plain = series.ux_type in (None, "azureml.v1.scalar")
     return plain and not more and not series.key.namespace and kind in NUMBERS
 
 
 def is_holdable(row: Row) -> bool:
-    """A row of a scalar series that MLflow can hold: a time, and a value that is a double."""
+    """True for a row of a scalar series that MLflow can hold: with a time, and a value that is a double."""
     _, ticks, (value, *_) = row
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return ticks is not None and number and (isinstance(value, float) or abs(value) <= 2**53)  # type: ignore[arg-type]
 
 
 def metric(name: str, row: Row) -> Metric:
-    """One row on the wire: time in whole milliseconds, NaN and infinities as text (clients.md 4.1)."""
+    """One row as sent: time in whole milliseconds, NaN and infinities as text (clients.md 4.1)."""
     step, ticks, (value, *_) = row
     assert ticks is not None  # noqa: S101 - is_holdable
     assert isinstance(value, int | float)  # noqa: S101
@@ -43,7 +43,7 @@ def metric(name: str, row: Row) -> Metric:
 
 
 def requests(series: Iterable[Iterator[Metric]]) -> Iterator[Sequence[Metric]]:
-    """All points, several names to a request. Equal input gives equal requests, in equal order."""
+    """Requests with all points, several names in each. Equal input gives equal requests, in equal order."""
     waiting = deque(series)
     while waiting:
         batch: list[Metric] = []
@@ -59,14 +59,14 @@ def requests(series: Iterable[Iterator[Metric]]) -> Iterator[Sequence[Metric]]:
 
 
 def parts(batches: Iterable[Sequence[Metric]]) -> Iterator[tuple[bytes, int]]:
-    """Staged files, whose lines are requests, and how many points each holds."""
+    """Staged files, whose lines are requests, each with its number of points."""
     waiting = iter(batches)
     while some := list(islice(waiting, REQUESTS_PER_PART)):
         yield b"\n".join(map(json_text.dumps, some)) + b"\n", sum(map(len, some))
 
 
 def holdable(name: str, pieces: Iterable[Points]) -> Iterator[Metric]:
-    """Of one scalar series."""
+    """The rows of one scalar series that MLflow can hold."""
     return (metric(name, row) for points in pieces for row in points.rows() if is_holdable(row))
 
 

@@ -1,4 +1,4 @@
-"""Files that we make for a replaying job, from the archive: the job as submitted, the error, metrics as a file."""
+"""Makes files for a replaying job from the archive: the job as submitted, the error, metrics as a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ERROR_FILE = "replay/error.json"
 
 
 def documents(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
-    """Below `replay/`, as in direct mode; the error and what MLflow cannot hold as a metric besides."""
+    """The files below `replay/` of direct mode, the error, and what MLflow cannot hold as a metric."""
     yield from made_files(archive, step)
     if step.run.error:
         yield NewFile(path=ERROR_FILE, data=json_text.dumps(step.run.error, indent=True))
@@ -27,14 +27,14 @@ def documents(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
 
 
 def metric_omissions(archive: Archive, step: Step, *, artifacts: bool) -> Sequence[Omission]:
-    """Metrics that become a file, and are lost where files are left out."""
+    """Omissions for metrics that become a file, or are lost where files are left out."""
     reason = f"as a file: outputs/{METRICS_FILE}" if artifacts else "MLflow cannot hold it, and files are left out"
     names = dict.fromkeys(points.series.key.name for points in _rich(archive, step))
     return [Omission(step.source, f"metric {name}", reason) for name in names]
 
 
 def _rich(archive: Archive, step: Step) -> Iterator[Points]:
-    """Tables, images, texts and the like whole; of scalars the rows that are no number with a time."""
+    """Whole tables, images, texts and the like; of scalars the rows that are no number with a time."""
     for key in dict.fromkeys(series.key for series, _ in step.series):
         for points in archive.points(step.contents, key):
             if not is_scalar(points.series):

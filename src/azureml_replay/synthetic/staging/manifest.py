@@ -1,6 +1,6 @@
-"""What a node's folder holds: what the step logs, and which staged file goes where (pure).
+"""The manifest of a node's folder: what the step logs, and which staged file goes where (pure).
 
-`stage.py` writes it, the step obeys it, `verify_jobs.py` expects what it says.
+`stage.py` writes it, the step obeys it, `synthetic/verify.py` expects what it says.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ WRITTEN_BY_STEP = (REPORTS + "refused.json", REPORTS + "parent.json")
 DESCRIPTION_TAG = "mlflow.note.content"
 MANIFEST = "manifest.json"
 RUN_ID_OF_A_STEP = 64
-"""Characters, at most: the service chooses 36 (recorded)."""
+"""Characters of a step's run id at most: the service chooses 36 (recorded)."""
 
 
 class Contents(Protocol):
-    """What is read of an archive here."""
+    """The part of an archive that is read here."""
 
     def points(self, run: RunId, key: SeriesKey) -> Iterator[Points]:
         """The rows of one name, piece by piece."""
@@ -46,19 +46,19 @@ class LaidFile:
     """One file of a job's `./outputs`."""
 
     staged: str
-    """Below the node's folder: a number, because a mounted folder cannot hold every blob's name."""
+    """The path below the node's folder: a number, because a mounted folder cannot hold every blob's name."""
     to: str
     size_bytes: int
     md5: bytes | None
     artifact: Artifact | None = None
-    """Where it comes from; None for a file that we make."""
+    """The source's file; None for a file that we make."""
     made: NewFile | HeldFile | None = None
-    """A file that we make, as it is to be staged."""
+    """The file that we make, as it is staged; None for the source's files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The files of one node, and what could not be laid."""
+    """The files of one node's job, and the omissions: files that a job cannot have."""
 
     files: tuple[LaidFile, ...]
     omissions: tuple[Omission, ...]
@@ -73,7 +73,7 @@ class _Laying:
     omissions: list[Omission] = field(default_factory=list)
 
     def make(self, document: NewFile | HeldFile) -> None:
-        """Bytes that the archive holds stay there until they are staged."""
+        """Add a file that we make; bytes in the archive stay there until they are staged."""
         to = self.places.take(f"outputs/{document.path}")
         if isinstance(document, NewFile):
             self._made(to, document.data)
@@ -95,7 +95,7 @@ class _Laying:
         self.files.append(file)
 
     def list_all(self) -> None:
-        """Which original became which file: the table that people look into."""
+        """Add the table, for people, that says which original became which file."""
         files: list[Json] = [
             {"original": file.artifact.path if file.artifact else None, **_entry(file)} for file in self.files
         ]
@@ -113,7 +113,7 @@ class _Laying:
 
 
 def layout(contents: Contents, node: Node, documents: Iterable[NewFile | HeldFile], choice: FileChoice) -> Layout:
-    """Everything that will lie in the outputs of a leaf's job. `documents` are those that we make, below `replay/`."""
+    """The files in the outputs of a leaf's job. `documents` are the files that we make, below `replay/`."""
     step = step_of(node)
     laying = _Laying(step.source, room_in(node))
     if not choice.artifacts:
@@ -131,7 +131,7 @@ def layout(contents: Contents, node: Node, documents: Iterable[NewFile | HeldFil
 def scalars(contents: Contents, step: Step) -> Iterator[tuple[str, Iterator[Points]]]:
     """Each name under which MLflow can hold something, once, with its rows.
 
-    What a run logged under the same name with other columns is not among them: `documents.py` puts it into a file.
+    Rows that were logged under the same name with other columns are left out: `documents.py` puts them into a file.
     """
     for name in dict.fromkeys(series.key.name for series, _ in step.series if is_scalar(series)):
         pieces = contents.points(step.contents, SeriesKey(name))
@@ -139,7 +139,7 @@ def scalars(contents: Contents, step: Step) -> Iterator[tuple[str, Iterator[Poin
 
 
 def point_requests(contents: Contents, step: Step) -> Iterator[Sequence[Metric]]:
-    """A run's points as requests; equal every time, so that a count of points says how far a run is."""
+    """A run's points as requests, the same every time, so that the number of points says how far a run is."""
     return requests(holdable(name, pieces) for name, pieces in scalars(contents, step))
 
 
@@ -149,7 +149,7 @@ def point_parts(contents: Contents, step: Step) -> Iterator[tuple[bytes, int]]:
 
 
 def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, point_files: Sequence[str], rows: int) -> Json:
-    """What the step reads first. `parent`: the tags of the run to which a `self` logs besides its own."""
+    """The document that the step reads first. `parent`: the tags of the run to which a `self` logs besides its own."""
     step = step_of(node)
     told = {DESCRIPTION_TAG: step.run.description} if step.run.description else {}
     return {
@@ -164,7 +164,7 @@ def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, point_f
 
 
 def parameters(step: Step) -> dict[str, str]:
-    """As MLflow shows them: a text stays what it is, the others become JSON."""
+    """The parameters as MLflow shows them: a text stays as it is, other values become JSON."""
     return {
         key: value if isinstance(value, str) else json_text.dumps(value).decode()
         for key, value in step.run.parameters.items()
@@ -172,21 +172,21 @@ def parameters(step: Step) -> dict[str, str]:
 
 
 def step_of(node: Node) -> Step:
-    """What a leaf or a `self` logs. Raises LookupError for a group, which logs nothing itself."""
+    """The step of a leaf or a `self`. Raises LookupError for a group, which logs nothing itself."""
     if node.step is None:
         raise LookupError(f"node {node.key} is a group")
     return node.step
 
 
 def parent_tags(tree: Tree) -> dict[str, Mapping[str, str]]:
-    """By the key of every `self`: the tags of its parent's run."""
+    """Key of every `self` -> the tags of its parent's run."""
     groups = {node.key: node.tags for node in tree.walk() if node.kind == "group"}
     selves = (node.key for node in tree.leaves() if node.kind == "self")
     return {key: groups.get(key.rpartition("/")[0], tree.tags) for key in selves}
 
 
 def encoded(document: Json) -> bytes:
-    """As it is staged."""
+    """A document as the bytes that are staged."""
     return json_text.dumps(document, indent=True)
 
 
@@ -196,7 +196,7 @@ def _entry(file: LaidFile) -> dict[str, Json]:
 
 
 def room_in(node: Node) -> int:
-    """Characters of a path below the run that will stand for a leaf: a command job's has a name made of the original's.
+    """Characters that a path may have below a leaf's run, whose id is, for a command job, made of the original's.
 
     `submit.names` adds 10 characters where that is taken, and a number where jobs failed.
     """

@@ -1,4 +1,4 @@
-"""Where an original file goes below `./outputs` of a replaying job (pure): FIDELITY, Files, its synthetic column."""
+"""Chooses the place of an original file below `./outputs` of a replaying job (pure): FIDELITY, Files, synthetic."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import PurePosixPath
 from azureml_replay.planning.files import TOO_LONG, characters
 
 DEFAULT_ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/26"
-"""Curated: an image that is there, Python 3.10, no build (synthetic.md 9). Pinned, because `latest` moves."""
+"""A curated environment: an image that exists, Python 3.10, no build (synthetic.md 9). Pinned, as `latest` changes."""
 
 LOGS = ("logs", "azureml-logs", "user_logs", "system_logs")
-"""Families that the service writes itself: a job cannot put its own there."""
+"""Top folders that the service writes itself: a job cannot put files there."""
 _SUFFIX = 8
-"""Characters that a collision may add."""
+"""Characters that a number after a collision may add."""
 LONGEST_NAME_BYTES = 255
-"""Of one part of a path, on every usual file system."""
+"""Bytes of one part of a path at most, on every usual file system."""
 
 
 @dataclass(slots=True)
 class Places:
-    """Gives every file a place of its own. Equal calls in equal order give equal places."""
+    """Gives every file a path of its own. Equal calls in equal order give equal paths."""
 
     _files: set[str] = field(default_factory=set)
     _folders: set[str] = field(default_factory=set)
@@ -37,7 +37,7 @@ class Places:
         return place
 
     def _free(self, above: str, name: str, *, alone: bool) -> str:
-        """A folder may be there already, a file must stand alone."""
+        """A free name in a folder; `alone`: for a file, while a folder's name may be there already."""
         whole, number, found = PurePosixPath(name), 1, name
         while above + found in self._files or (alone and above + found in self._folders):
             number += 1
@@ -46,7 +46,7 @@ class Places:
 
 
 def place_of(path: str) -> str:
-    """Before collisions are looked at. `refusal` says for which paths there is none."""
+    """The place of a path before collisions; `refusal` says which paths have none."""
     family = path.partition("/")[0]
     if family == "outputs" and "/" in path:
         return path
@@ -54,7 +54,7 @@ def place_of(path: str) -> str:
 
 
 def refusal(path: str, room: int) -> str | None:
-    """Why a job cannot have a file of this path, or None. `room`: characters of a path below its run."""
+    """The reason why a job cannot have a file of this path, or None. `room`: characters of a path below its run."""
     parts = path.split("/")
     if any(part in (".", "..") for part in parts):
         return "its name would lead out of its folder"

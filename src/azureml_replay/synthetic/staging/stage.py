@@ -1,7 +1,7 @@
-"""What a tree's jobs will mount: files from storage to storage, manifests and points beside them.
+"""Stages what a tree's jobs will mount: files from storage to storage, and manifests and points.
 
-Everything of one archive and one root run lies below one folder of the target's own `workspaceblobstore`, so that a
-job's only input is that folder: no signature of either side is in an input, a tag or an argument.
+Everything of one archive and one root run is below one folder of the target's own `workspaceblobstore`, so that a job's
+only input is that folder: no signature of either side is in an input, a tag or an argument.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ FILES_AT_ONCE = 16
 
 
 def folder_of(archive: Archive, root: RunId) -> str:
-    """Below the staging store's container, with a slash at the end."""
+    """The folder of a root run below the staging store's container, ending in a slash."""
     return f"azureml-replay/{archive.id}/{quote(root, safe='')}/"
 
 
 def uri_of(archive: Archive, root: RunId) -> str:
-    """As a job's input names it."""
+    """The URI of that folder, for a job's input."""
     return f"azureml://datastores/{STAGING_STORE}/paths/{folder_of(archive, root)}"
 
 
 async def clear(archive: Archive, submitter: Submitter, root: RunId) -> None:
-    """Removes all that was staged for a root run. Repeatable."""
+    """Remove everything that was staged for a root run. Repeatable."""
     async for page in submitter.staged(folder_of(archive, root)):
         await for_each([file.location.path for file in page], submitter.unstage, FILES_AT_ONCE)
 
@@ -61,13 +61,13 @@ def laid_out(archive: Archive, node: Node, choice: FileChoice) -> Layout:
 
 
 def left_behind(archive: Archive, step: Step, laid: Layout, choice: FileChoice) -> Sequence[Omission]:
-    """What the job of a leaf will not have as it was: files, and metrics that MLflow cannot hold."""
+    """Omissions of a leaf's job: files that it cannot have, and metrics that MLflow cannot hold."""
     return [*laid.omissions, *metric_omissions(archive, step, artifacts=choice.artifacts)]
 
 
 @dataclass(slots=True)
 class Stage:
-    """Writes the folders of trees."""
+    """Writes the staged folders of trees."""
 
     archive: Archive
     supply: Supply
@@ -77,14 +77,14 @@ class Stage:
     bytes: int = field(default=0)
 
     async def fill(self, tree: Tree, choice: FileChoice) -> None:
-        """Everything that the tree's jobs will read. Repeatable: what lies there whole is not sent again."""
+        """Stage everything that the tree's jobs will read. Repeatable: whole files are not sent again."""
         for _ in range(TAKEN_AGAIN):
             if await self._fill_all(tree, choice):
                 return
         raise Rejected(f"a file of run {tree.root} changes all the time")
 
     async def _fill_all(self, tree: Tree, choice: FileChoice) -> bool:
-        """False where a file of the source was not as it was listed: the archive says so now, lay all out anew."""
+        """False where a file of the source had changed since it was listed: now the archive knows, so begin anew."""
         folder, parents = folder_of(self.archive, tree.root), parent_tags(tree)
         there = {file.location.path: file async for page in self.submitter.staged(folder) for file in page}
         for leaf in tree.leaves():
@@ -101,7 +101,7 @@ class Stage:
         parent: Mapping[str, str] | None,
         there: Mapping[str, StoredFile],
     ) -> bool:
-        """The manifest last: it says that the rest is whole. False as `_fill_all`."""
+        """Stage a leaf, its manifest last: it says that the rest is whole. False as in `_fill_all`."""
         names, rows = list[str](), 0
         for data, held in point_parts(self.archive, step_of(leaf)):
             names.append(f"points-{len(names):04d}.jsonl")
@@ -121,8 +121,8 @@ class Stage:
         await for_each(laid.files, send, FILES_AT_ONCE)
         if changed:
             return False
-        told = NewFile(path=MANIFEST, data=encoded(manifest(leaf, parent, laid, names, rows)))
-        await self._put(folder + MANIFEST, told, there)
+        written = NewFile(path=MANIFEST, data=encoded(manifest(leaf, parent, laid, names, rows)))
+        await self._put(folder + MANIFEST, written, there)
         return True
 
     async def _file(self, file: LaidFile) -> PutFile:

@@ -19,13 +19,13 @@ from azureml_replay.synthetic.step.points import PROGRESS, Refusal, StepPoints
 from azureml_replay.synthetic.step.tracking import Tracking, TrackingRefused, TrackingUnavailable
 
 PER_REQUEST = 100
-"""Parameters or tags: the most that MLflow takes at once."""
+"""Parameters, or tags, in one request: the most that MLflow takes."""
 REPORTS = Path("outputs") / "replay"
 PARENT_TAG = "mlflow.parentRunId"
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The exit code."""
+    """Replay one node; the exit code."""
     given = _parse(arguments)
     folder = Path(given.root) / given.key
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -49,7 +49,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _values(manifest: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> Iterator[Refusal]:
-    """Into this job's run and, for a parent's own values, into the parent's run too."""
+    """Log into this job's run and, for a parent's own values, into the parent's run too; what was refused."""
     run = environment.get("MLFLOW_RUN_ID") or environment.get("AZUREML_RUN_ID", "")
     try:
         tracking = Tracking(environment)
@@ -62,7 +62,7 @@ def _values(manifest: Mapping[str, Any], folder: Path, environment: Mapping[str,
 
 
 def _log_to_parent(tracking: Tracking, run: str, manifest: Mapping[str, Any], folder: Path) -> None:
-    """Whether the service lets a run's token write here is not known: who submitted this job reads it back."""
+    """Log into the parent's run. Whether the service allows it is not known: the submitter reads it back."""
     try:
         parent = tracking.tags(run).get(PARENT_TAG, "")
         told = {"parent": parent, "missing": [one._asdict() for one in _log(tracking, parent, manifest, folder)]}
@@ -73,7 +73,7 @@ def _log_to_parent(tracking: Tracking, run: str, manifest: Mapping[str, Any], fo
 
 
 def _log(tracking: Tracking, run: str, manifest: Mapping[str, Any], folder: Path) -> list[Refusal]:
-    """Points, then parameters, then tags. Raises Refused and Unavailable where the run cannot be written at all."""
+    """Log points, then parameters, then tags. Raises TrackingRefused, TrackingUnavailable: the run takes nothing."""
     points = StepPoints(tracking, run)
     sent = points.send([folder / name for name in manifest["points"]])
     refusals = points.refusals
@@ -93,7 +93,7 @@ def _pairs(tracking: Tracking, run: str, kind: str, pairs: Mapping[str, str]) ->
 
 
 def _batch(tracking: Tracking, run: str, kind: str, batch: list[dict[str, str]]) -> list[Refusal]:
-    """One that is refused keeps no other from arriving."""
+    """Log a batch, pair by pair where it is refused, so that one refused pair keeps no other from arriving."""
     try:
         tracking.log(run, {kind: batch})
     except TrackingRefused as refusal:
@@ -109,12 +109,12 @@ def _report(name: str, told: object) -> None:
 
 
 def _mark(out: Path, run: str) -> None:
-    """Not empty: an empty folder may not exist for who comes after."""
+    """Write a file into the output that later steps wait for: an empty folder may not exist for them."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "replayed.json").write_text(json.dumps({"run": run}), encoding="utf-8")
 
 
 if __name__ == "__main__":
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names are anybody's: none ends a step by how it is spelt
+        sys.stdout.reconfigure(errors="backslashreplace")  # no name, however it is spelt, may end a step
     sys.exit(main(sys.argv[1:], os.environ))

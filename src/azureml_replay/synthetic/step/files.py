@@ -1,4 +1,4 @@
-"""Original files into `./outputs`, which the platform uploads; each is compared with what the original was."""
+"""Copies original files to `./outputs`, which the platform uploads, and compares each with the original."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PIECE_BYTES = 4 * 1024 * 1024
 
 
 def lay(entries: Iterable[Mapping[str, Any]], staged: Path, work: Path) -> Iterator[Refusal]:
-    """Copies every file to its place below `work`; yields what could not be laid as it was."""
+    """Copy every file to its place below `work`; yields the files that could not be copied as they were."""
     for entry in entries:
         place = _place(work, entry["to"])
         if place is None:

@@ -1,7 +1,7 @@
-"""Points of one original run, appended to a run in order; a step that begins again goes on where it stopped.
+"""Appends the points of one original run in order; a step that begins again goes on where it stopped.
 
-Every request carries, beside its points, a tag that says how many points are dealt with now: so no point is doubled
-by a step that the platform starts again, and a lost answer can be asked for.
+Every request has, beside its points, a tag that says how many points are dealt with: so a step that the platform starts
+again doubles no point, and after a lost answer the run can be asked.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 from azureml_replay.synthetic.step.tracking import ATTEMPTS, Tracking, TrackingRefused, TrackingUnavailable, Unknown
 
 PROGRESS = "azureml_replay_points"
-"""The tag: `1200`, or `1200 refused 3`."""
+"""The name of that tag; its value is `1200`, or `1200 refused 3`."""
 
 
 class Refusal(NamedTuple):
-    """What the service would not take."""
+    """Something that the service refused."""
 
     what: str
     reason: str
 
 
 class StepProgress(NamedTuple):
-    """How far a run is."""
+    """How many points of a run are dealt with."""
 
     done: int
     """Points that were sent or refused, in the order of the files."""
@@ -34,7 +34,7 @@ class StepProgress(NamedTuple):
 
     @classmethod
     def of(cls, tag: str) -> StepProgress:
-        """Of the tag's value; nothing done where it is empty."""
+        """The progress in the tag's value; nothing done where it is empty."""
         words = tag.split()
         return cls(int(words[0]) if words else 0, int(words[2]) if len(words) == 3 else 0)
 
@@ -43,7 +43,7 @@ class StepProgress(NamedTuple):
 
 
 class StepPoints:
-    """Sends to one run."""
+    """Sends points to one run."""
 
     def __init__(self, tracking: Tracking, run: str) -> None:
         self._tracking, self._run = tracking, run
@@ -52,13 +52,13 @@ class StepPoints:
 
     @property
     def refused(self) -> int:
-        """Points that the service would not take, now or when the step ran before."""
+        """The number of points that the service refused, now or when the step ran before."""
         return self._progress.refused
 
     def send(self, files: Sequence[Path]) -> int:
-        """All points of these files, whose lines are requests. Returns how many are there now.
+        """Send all points of these files, whose lines are requests; how many are in the run now.
 
-        Raises Unavailable; what is refused is in `refusals`.
+        Raises TrackingUnavailable; what was refused is in `refusals`.
         """
         self._progress = StepProgress.of(self._tracking.tags(self._run).get(PROGRESS, ""))
         if self._progress.refused:
@@ -73,7 +73,7 @@ class StepPoints:
         return self._progress.done - self._progress.refused
 
     def _append(self, batch: list[dict[str, Any]]) -> None:
-        """A batch that is refused is halved until the points that the service will not take stand alone."""
+        """Append a batch; a refused one is halved until the points that the service refuses are alone."""
         after = StepProgress(self._progress.done + len(batch), self._progress.refused)
         try:
             self._append_once(batch, after)

@@ -1,4 +1,4 @@
-"""MLflow's REST, as a job speaks it to its own workspace (clients.md 4.1, 7.1)."""
+"""A client of MLflow's REST API, as a job uses it for its own workspace (clients.md 4.1, 7.1)."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ ATTEMPTS = 8
 LONGEST_WAIT_S = 60.0
 ANSWER_WITHIN_S = 120.0
 REFRESH_BEFORE_S = 300.0
-"""A token that has less time left than this is renewed."""
+"""Seconds: a token with less time left is renewed."""
 _STATED_WAIT = re.compile(r"after (\d+) seconds")
 
 
 class TrackingRefused(Exception):
-    """The service said no: the same request will be refused again."""
+    """Raised for a refusal: the same request will be refused again."""
 
 
 class Unknown(Exception):
-    """The request was sent and no answer says whether it arrived."""
+    """Raised where a request was sent and no answer says whether it arrived."""
 
 
 class TrackingUnavailable(Exception):
-    """No answer after the last attempt."""
+    """Raised where there is no answer after the last attempt."""
 
 
 class Tracking:
     """One workspace's tracking server, with the token that the platform gave this job."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """From MLFLOW_TRACKING_URI and MLFLOW_TRACKING_TOKEN. Raises Unavailable where the job has none."""
+        """Reads MLFLOW_TRACKING_URI and MLFLOW_TRACKING_TOKEN. Raises TrackingUnavailable where the job has none."""
         uri, token = environment.get("MLFLOW_TRACKING_URI", ""), environment.get("MLFLOW_TRACKING_TOKEN", "")
         place = urllib.parse.urlsplit(uri)
         if not place.netloc or not token:
@@ -53,18 +53,18 @@ class Tracking:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def tags(self, run: str) -> dict[str, str]:
-        """A run's tags. Raises Refused, Unavailable."""
+        """A run's tags. Raises TrackingRefused, TrackingUnavailable."""
         query = urllib.parse.urlencode({"run_id": run, "run_uuid": run})
         answer = self._repeat("GET", f"{self._base}/runs/get?{query}", None)
         tags = answer.get("run", {}).get("data", {}).get("tags", [])
         return {tag["key"]: tag.get("value", "") for tag in tags}
 
     def log(self, run: str, values: Mapping[str, Any]) -> None:
-        """Parameters and tags: repeatable, they hold what was put last. Raises Refused, Unavailable."""
+        """Log parameters and tags. Repeatable: the last value stays. Raises TrackingRefused, TrackingUnavailable."""
         self._repeat("POST", f"{self._base}/runs/log-batch", {"run_id": run, **values})
 
     def append(self, run: str, values: Mapping[str, Any]) -> None:
-        """Points: NOT repeatable. Raises Unknown where the answer was lost, Refused, Unavailable."""
+        """Append points. NOT repeatable. Raises Unknown (the answer was lost), TrackingRefused, TrackingUnavailable."""
         for attempt in range(ATTEMPTS):
             try:
                 self._ask("POST", f"{self._base}/runs/log-batch", {"run_id": run, **values})
@@ -75,7 +75,7 @@ class Tracking:
         raise TrackingUnavailable(f"still throttled after {ATTEMPTS} attempts")
 
     def renew(self, run: str) -> None:
-        """A fresh token where this one ends soon. Where the service gives none, the old one goes on being used."""
+        """Renew the token where it ends soon. Where the service gives none, the old one is used on."""
         if _seconds_left(self._token) > REFRESH_BEFORE_S or not self._experiment:
             return
         where = f"/history/v1.0/subscriptions/{self._workspace}/experimentids/{self._experiment}/runs/{run}/token"
@@ -108,14 +108,14 @@ class Tracking:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Our token goes to no other host."""
+    """Follows no redirect: our token goes to no other host."""
 
     def redirect_request(self, *_: object, **__: object) -> None:
-        """Nothing is followed: the answer is an error like others."""
+        """Do nothing: the answer is an error like others."""
 
 
 class _Busy(Exception):
-    """429: not taken in, ask again later."""
+    """Raised for 429: nothing was done, ask again later."""
 
     def __init__(self, message: str, wait_s: float | None) -> None:
         super().__init__(message)
@@ -135,13 +135,13 @@ def _told(error: urllib.error.HTTPError) -> Exception:
 
 
 def _wait(attempt: int, stated_s: float | None) -> None:
-    """Spread out, because a thousand steps may begin together."""
+    """Wait before the next attempt, at random lengths, because a thousand steps may begin together."""
     pause_s = min(LONGEST_WAIT_S, float(2**attempt))
     time.sleep((stated_s or 0.0) + pause_s * (0.5 + random.random() / 2))  # noqa: S311 - no secret
 
 
 def _seconds_left(token: str) -> float:
-    """Until a JSON Web Token ends; none where it does not say."""
+    """Seconds until a JSON Web Token ends; infinity where it does not say."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,1 +1,1 @@
-"""Jobs as trees of nodes: what is to be submitted (pure)."""
+"""Plans jobs as trees of nodes (pure)."""

@@ -1,4 +1,4 @@
-"""Reading how a run was defined, whatever the spelling (pure).
+"""Reads how a run was defined, whatever the spelling (pure).
 
 One fact comes as `primaryMetric` from ARM, as `primary_metric` in a submitted graph and as `PrimaryMetric` in a
 pipeline's definition in run history (responses.md 3.2, 4.3): names are compared without case and underscores.
@@ -17,12 +17,12 @@ Document: TypeAlias = "Mapping[str, Json]"
 
 
 def plain(name: str) -> str:
-    """`AUC_weighted`, `AUCWeighted` and `auc weighted` are one name."""
+    """A name without case and separators: `AUC_weighted`, `AUCWeighted` and `auc weighted` are one name."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def pick(document: Json, *path: str) -> Json:
-    """What lies at a path of names, None where a part is absent."""
+    """The value at a path of names, None where a part is absent."""
     for name in path:
         if not isinstance(document, Mapping):
             return None
@@ -31,7 +31,7 @@ def pick(document: Json, *path: str) -> Json:
 
 
 def parsed(value: str | None) -> Json:
-    """A JSON text inside a tag or property, None where it is none: anybody may have written it."""
+    """The value of a JSON text in a tag or property; None where it is no JSON, as anybody may have written it."""
     try:
         found: Json = json.loads(value) if value else None
     except ValueError:
@@ -40,7 +40,7 @@ def parsed(value: str | None) -> Json:
 
 
 def definitions_of(recorded: Recorded, run: RunId) -> Iterator[Document]:
-    """What says how a run was defined, best first: ARM's job, run history's specification and definition."""
+    """The documents that say how a run was defined, best first: ARM's job, run history's specification, definition."""
     job, details = recorded.job(run), recorded.details(run)
     found = [pick(job.document, "properties") if job else None]
     if details:
@@ -49,7 +49,7 @@ def definitions_of(recorded: Recorded, run: RunId) -> Iterator[Document]:
 
 
 def nested_graphs(recorded: Recorded, root: RunId) -> dict[str, Document]:
-    """Components of the pipelines nested in a root job, by ARM id; what each holds is under `properties`."""
+    """ARM id -> component of each pipeline nested in a root job; its content is under `properties`."""
     job = recorded.job(root)
     nested = job.document.get(NESTED_COMPONENTS) if job and isinstance(job.document, Mapping) else None
     found = nested.items() if isinstance(nested, Mapping) else ()

@@ -1,7 +1,7 @@
-"""Which step waited for which: read from the bindings of the original graph, between leaves of the new tree (pure).
+"""Finds which step waited for which, from the bindings of the original graph, for leaves of the new tree (pure).
 
-ARM's document of a pipeline holds the graph as submitted, keyed by node name, without run ids (responses.md 3.2): which
-run is which node is told by its display name and its component.
+ARM's document of a pipeline holds the graph as submitted, keyed by node name, without run ids (responses.md 3.2): the
+node of a run is found by its display name and its component.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ class SubmittedGraph:
     nodes: Mapping[str, Document]
 
     def producers(self, output: str) -> Iterator[tuple[str, str]]:
-        """Nodes, and which of their outputs, that give the graph's own output."""
+        """Node and output of each that gives the graph's own output."""
         for name, node in self.nodes.items():
             for port, value in _ports(node, "outputs"):
                 if output in _found(_PARENT_OUTPUT, value):
                     yield name, port
 
     def consumers(self, given: str) -> Iterator[tuple[str, str]]:
-        """Nodes, and which of their inputs, that take the graph's own input."""
+        """Node and input of each that takes the graph's own input."""
         for name, node in self.nodes.items():
             for port, value in _ports(node, "inputs"):
                 if given in _found(_PARENT_INPUT, value):
                     yield name, port
 
     def bindings(self) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
-        """From a node's output to a node's input."""
+        """Pairs of node and output, node and input, that are bound to each other."""
         for name, node in self.nodes.items():
             for port, value in _ports(node, "inputs"):
                 for text in texts(value):
                     yield from ((origin, (name, port)) for origin in _NODE_OUTPUT.findall(text))
 
     def body(self, name: str) -> str:
-        """What a loop runs: its runs are those of the node that is its body."""
+        """The body of a loop node, whose runs are those of the loop; for other nodes the node itself."""
         found = _BODY.findall(str(pick(self.nodes.get(name), "body") or ""))
         return found[0] if found else name
 
 
 def graph_in(documents: Iterable[Document]) -> SubmittedGraph | None:
-    """The graph that the first document with one holds; None for batch endpoints and jobs made from a component."""
+    """The graph of the first document that has one; None for batch endpoints and jobs made from a component."""
     for document in documents:
         jobs = pick(document, "jobs") or pick(document, "component_spec", "jobs")
         if isinstance(jobs, Mapping) and jobs:
@@ -63,7 +63,7 @@ def graph_in(documents: Iterable[Document]) -> SubmittedGraph | None:
 
 
 def nodes_of(graph: SubmittedGraph, runs: Iterable[Run]) -> dict[RunId, str]:
-    """By run: the node that it was. Runs that fit no node, or several, are left out."""
+    """Run -> name of its node. Runs that fit no node, or several, are left out."""
     signs: dict[str, set[str]] = {}
     for name, node in graph.nodes.items():
         for sign in _signs_of_node(name, node):
@@ -88,7 +88,7 @@ def _signs_of_node(name: str, node: Document) -> Iterator[str]:
 
 
 def _signs_of_run(run: Run) -> Iterator[str]:
-    """Best first.
+    """Texts by which a run is recognised as a node, best first.
 
     A node without a display name shows its key, and the module id of a step is the version of its anonymous component:
     both recorded in pipe-get-child-job.json and pipe-child-run-download.json.
@@ -109,18 +109,18 @@ def _found(binding: re.Pattern[str], value: Json) -> list[str]:
 
 @dataclass(slots=True)
 class Level:
-    """A group of the tree, seen through its original graph."""
+    """A group of the tree, with its original graph."""
 
     face: str
-    """Key of the leaf that stands for the whole group where its inside is unknown: its `self`."""
+    """The key of the group's `self`, the leaf that stands for the whole group where its graph is unknown."""
     graph: SubmittedGraph | None = None
     leaves: dict[str, list[str]] = field(default_factory=dict)
-    """By node name: keys of the leaves that were its runs."""
+    """Node name -> keys of the leaves that are its runs."""
     groups: dict[str, list[Level]] = field(default_factory=dict)
-    """By node name: the groups that were."""
+    """Node name -> groups that are its runs."""
 
     def waits(self) -> Iterator[tuple[str, str]]:
-        """Every pair of leaves, at this level and below: who gives, who waits."""
+        """Every pair of a leaf that gives and a leaf that waits for it, at this level and below."""
         for (origin, output), (name, given) in self.graph.bindings() if self.graph else ():
             takers = list(self.takers(name, given))
             for giver in self.givers(origin, output):
@@ -130,7 +130,7 @@ class Level:
                 yield from group.waits()
 
     def givers(self, name: str, output: str) -> Iterator[str]:
-        """Leaves that gave a node's output."""
+        """The leaves that give a node's output."""
         name = self._ran(name)
         yield from self.leaves.get(name, ())
         for group in self.groups.get(name, ()):
@@ -138,7 +138,7 @@ class Level:
             yield from [key for node, port in inside for key in group.givers(node, port)] or [group.face]
 
     def takers(self, name: str, given: str) -> Iterator[str]:
-        """Leaves that took a node's input."""
+        """The leaves that take a node's input."""
         name = self._ran(name)
         yield from self.leaves.get(name, ())
         for group in self.groups.get(name, ()):
@@ -152,7 +152,7 @@ class Level:
 
 
 def turns(waits: Mapping[str, Iterable[str]]) -> bool:
-    """True where following `waits` leads back to where one was, in the tree's groups as between its leaves.
+    """True where `waits` has a cycle, between the tree's groups or its leaves.
 
     A nested pipeline starts as a whole: two that wait for each other's steps are a cycle for the service.
     """
@@ -165,7 +165,7 @@ def turns(waits: Mapping[str, Iterable[str]]) -> bool:
 
 
 def siblings(one: str, other: str) -> tuple[str, str, str]:
-    """The group in which two keys part, and the keys of its children that lead to them."""
+    """The innermost group that holds both keys, and the keys of its children that lead to each."""
     first, second = one.split("/"), other.split("/")
     at = 0
     while at < min(len(first), len(second)) - 1 and first[at] == second[at]:
@@ -174,7 +174,7 @@ def siblings(one: str, other: str) -> tuple[str, str, str]:
 
 
 def cyclic(edges: Iterable[tuple[str, str]]) -> bool:
-    """Edges as pairs: who gives, who waits."""
+    """True where the edges, pairs of giver and waiter, have a cycle."""
     ahead: dict[str, set[str]] = {}
     waiting: dict[str, int] = {}
     for giver, taker in edges:

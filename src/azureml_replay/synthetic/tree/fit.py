@@ -1,6 +1,6 @@
-"""A plan step as a synthetic run can hold it (pure).
+"""Fits a plan step into what a synthetic run can hold (pure).
 
-What a real job cannot be told becomes tags; what then has no room goes into the overflow file, never into failure.
+Values that a real job cannot take become tags; what then exceeds the limits goes into the overflow file: nothing fails.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.workspace.limits import Limits
 
 SELF_TAG = {"replay_role": "self"}
-"""On the leaf that logs a parent's own values: it carries the parent's `original_job_id`, and is not the parent."""
+"""A tag of the leaf that logs a parent's own values: it has the parent's `original_job_id`, and is not the parent."""
 _READ_BY_US = frozenset({*SELF_TAG, PROGRESS})
-"""What an earlier replay wrote, and this one would believe: a step that reads of 1,200 points logged logs none."""
+"""Tags of an earlier replay that are left out, as this one's step would believe them: 1,200 points logged already."""
 _PLATFORM_TAGS = 8
-"""Left free: azureml.nodeid, azureml.pipeline, _aml_system_ComputeTargetStatus, mlflow.source.type and .name (recorded
-on steps, responses.md 4.1), mlflow.note.content, and two for the step's own progress and SELF_TAG."""
+"""Tags left free: azureml.nodeid, azureml.pipeline, _aml_system_ComputeTargetStatus, mlflow.source.type and .name
+(recorded on steps, responses.md 4.1), mlflow.note.content, and two for the step's own progress and SELF_TAG."""
 _RENAMED = "original."
-"""Before the name of a source's tag that would steer the new run, or that is ours."""
+"""The beginning of the new name of a source's tag that would steer the new run, or that is ours."""
 _PROPERTY = "original_property."
 
 
 def fitted(step: Step, parent: RunId | None, roles: Mapping[str, str], limits: Limits) -> Step:
-    """The step with the tags that its run is to carry.
+    """The step with the tags of its run.
 
     `parent` is the original's; `roles` are tags that come before the source's own.
     """
@@ -46,7 +46,7 @@ def fitted(step: Step, parent: RunId | None, roles: Mapping[str, str], limits: L
 
 
 def _lineage(step: Step, parent: RunId | None) -> dict[str, str]:
-    """The seed's tags, what a job cannot be given again, and the property that children cannot have, as a tag."""
+    """The original tool's tags, values that no job can take, and, as a tag, the property that children cannot have."""
     run = step.run
     facts = {
         lineage.TAG: step.source,
@@ -66,14 +66,14 @@ def _lineage(step: Step, parent: RunId | None) -> dict[str, str]:
 
 
 def _error(error: Json) -> str | None:
-    """`UserError: the data is empty`."""
+    """The error as text: `UserError: the data is empty`."""
     if not isinstance(error, Mapping):
         return None
     return ": ".join(str(error[key]) for key in ("code", "message") if error.get(key)) or "unnamed"
 
 
 def _tags(step: Step, ours: Mapping[str, str], fitting: Fitting, limits: Limits) -> dict[str, str]:
-    """Ours first, cut where they are long; then the source's own, the platform's, and the properties."""
+    """The tags that fit: ours first, cut where they are long; then the source's own, the platform's, and properties."""
     kept = {key: _cut(key, value, fitting, limits) for key, value in ours.items()}
     for kind, key, name, value in _theirs(step.run, kept):
         reason = _refusal(name, value, len(kept), limits)
@@ -91,7 +91,7 @@ def _cut(key: str, value: str, fitting: Fitting, limits: Limits) -> str:
 
 
 def _theirs(run: Run, ours: Mapping[str, str]) -> Iterator[tuple[str, str, str, str | None]]:
-    """Kind and key in the source, name here, value; in the order in which they are given room."""
+    """Kind and key in the source, name here, value; the first ones first where the limits leave too little room."""
     own = {key: value for key, value in run.tags.items() if key != lineage.TAG}
     steering = {key for key in own if key.startswith(SYSTEM_KEYS) or key in ours or key in _READ_BY_US}
     yield from (("tag", key, key, value) for key, value in own.items() if key not in steering)

@@ -1,4 +1,4 @@
-"""Plan steps -> the tree of jobs that stands in for their unit (pure)."""
+"""Plan steps -> the tree of jobs that stands for their unit (pure)."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ NOT_CHOSEN = "a trial that --replay-automl-max-trials leaves out"
 NO_NODE = "which node of the original graph it was cannot be told: it waits for nobody, and nobody for it"
 BELOW = "below a run that is left out"
 Children: TypeAlias = "Mapping[RunId, tuple[Step, Mapping[str, str]]]"
-"""By id, in the plan's order: the step, and the tags that tell its role."""
+"""Run -> step and the tags that say its role, in the plan's order."""
 _GIT = ("mlflow.source.git.", "azureml.git.")
 
 
 class RecordedWithPoints(Recorded, Protocol):
-    """What growing reads of an archive: what planning reads, and the points that rank trials."""
+    """The archive as read here: what planning reads, and the points that rank trials."""
 
     def series(self, run: RunId) -> Sequence[tuple[Series, int]]:
-        """What was logged, with the number of rows."""
+        """The series of a run, each with its number of rows."""
         ...
 
     def points(self, run: RunId, key: SeriesKey) -> Iterator[Points]:
@@ -44,7 +44,7 @@ class RecordedWithPoints(Recorded, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyntheticOptions:
-    """What of a unit becomes a job."""
+    """Which runs of a unit become jobs."""
 
     trials: TrialChoice | None = None
     """Which trials of AutoML and sweep parents become nodes; None: such a parent is one node, without children."""
@@ -69,9 +69,9 @@ class _Growth:
     recorded: RecordedWithPoints
     options: SyntheticOptions
     graphs: Mapping[str, Document]
-    """Of nested pipelines, by their component's ARM id."""
+    """ARM id of a nested pipeline's component -> its graph."""
     below: dict[RunId, list[Step]] = field(default_factory=dict)
-    """Children by parent, in the plan's order."""
+    """Parent -> children, in the plan's order."""
     omissions: list[Omission] = field(default_factory=list)
 
     def tree(self, root: Step) -> Tree:
@@ -97,9 +97,9 @@ class _Growth:
         )
 
     def node(self, step: Step, key: str, roles: Mapping[str, str], graph: Document | None = None) -> tuple[Node, Level]:
-        """A run and all below it, without edges; and what the edges need to know of it.
+        """The node of a run with all below it, without edges; and the level that edges are made from.
 
-        `graph`: of a nested pipeline, as the graph above it names it.
+        `graph`: for a nested pipeline its graph, as the one above it names it.
         """
         documents = [*definitions_of(self.recorded, step.source), *([graph] if graph else [])]
         children, own_role = self.children(step, documents)
@@ -135,7 +135,7 @@ class _Growth:
         return tuple(found)
 
     def graph_of(self, level: Level, name: str | None) -> Document | None:
-        """What the component of a node holds, where the extraction could read it."""
+        """The content of a node's component, where the extraction could read it."""
         if name is None or level.graph is None:
             return None
         return self.graphs.get(str(pick(level.graph.nodes.get(name), "component_id")))
@@ -168,13 +168,13 @@ class _Growth:
         }
 
     def leave_out(self, step: Step, reason: str) -> None:
-        """A run and all below it."""
+        """Note a run and all runs below it as left out."""
         self.omissions.append(Omission(step.source, RUN, reason))
         for child in self.below.get(step.source, []):
             self.leave_out(child, BELOW)
 
     def best_logged(self, run: Run, goal: Goal) -> float | None:
-        """The best value that a run logged under the goal's metric, whatever its spelling; None where none is."""
+        """The best value that a run logged under the goal's metric, in any spelling; None where it logged none."""
         values = [
             value
             for series, _ in self.recorded.series(run.id)
@@ -184,7 +184,7 @@ class _Growth:
         return (min if goal.minimize else max)(values, default=None)
 
     def numbers(self, run: RunId, series: Series) -> Iterator[float]:
-        """Finite values of the first column."""
+        """The finite values of the first column."""
         for points in self.recorded.points(run, series.key):
             yield from (
                 float(value)
@@ -198,7 +198,7 @@ class _Growth:
         return fitted(step, parent, roles, self.options.limits)
 
     def waits(self, level: Level, sources: Mapping[str, RunId]) -> dict[str, tuple[str, ...]]:
-        """By leaf: the leaves it waits for, at most as many as there are ports."""
+        """Leaf -> the leaves that it waits for, at most as many as there are ports."""
         if self.options.edges == "none":
             return {}
         found: dict[str, list[str]] = {}
@@ -229,7 +229,7 @@ def _place(level: Level, name: str, node: Node, inner: Level) -> None:
 
 
 def _called(child: Step, parent: RunId) -> str:
-    """`trial 3` for `{parent}_3`: a key without the parent's id is the same in every run of a pipeline."""
+    """The child's name, `trial 3` for `{parent}_3`: without the parent's id it is equal in all runs of a pipeline."""
     suffix = child.source.removeprefix(f"{parent}_")
     if suffix != child.source:
         return f"trial {suffix}" if suffix.isdigit() else suffix
@@ -237,7 +237,7 @@ def _called(child: Step, parent: RunId) -> str:
 
 
 def _logs(step: Step) -> bool:
-    """False where a container would start for nothing: the root's tags travel with the job."""
+    """False where a container would have nothing to log: the root's tags are sent with the job."""
     run = step.run
     return bool(step.series or run.parameters or step.files or step.own_files or step.overflow_series or run.error)
 
@@ -248,7 +248,7 @@ def _waiting(node: Node, waits: Mapping[str, tuple[str, ...]]) -> Node:
 
 
 def _properties(run: Run) -> dict[str, str]:
-    """Of the root job: what says that it is ours, and the original's commit in place of the operator's."""
+    """The root job's properties: the one that marks it as ours, and the original's commit, not the operator's."""
     kept = (key for key in run.properties if key == lineage.PROPERTY or key.startswith(_GIT))
     return _set({key: run.properties[key] for key in kept})
 

@@ -1,4 +1,4 @@
-"""Names that the service accepts, the same every time (pure)."""
+"""Makes names that the service accepts, the same every time (pure)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ SLUG = re.compile(r"[a-z_][a-z0-9_]{0,59}")
 """azure-ai-ml's loaders take `^[a-z_][a-z\\d_]*$` as a node's key (is_valid_node_name); the length is ours."""
 _LONGEST = 60
 _JOB = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}")
-"""The service's rule for a job's name (FIDELITY, Limits of the target)."""
+"""The service's rule for the name of a job (FIDELITY, Limits of the target)."""
 
 
 def slug(text: str) -> str:
-    """A node's key: `Train model (GPU)` becomes `train_model_gpu`, `3-fold` becomes `_3_fold`."""
+    """A node's key from a text: `Train model (GPU)` becomes `train_model_gpu`, `3-fold` becomes `_3_fold`."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "step"
     return (words if words[0].isalpha() else f"_{words}")[:_LONGEST]
 
 
 def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """Slugs of the names, in order; a second `train` becomes `train_2`. `taken` are given to nobody."""
+    """Slugs of the names, in order; a second `train` becomes `train_2`. Those in `taken` are not used."""
     used, found = set(taken), list[str]()
     for name in names:
         base = chosen = slug(name)
@@ -41,7 +41,7 @@ def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
 
 
 def job_name(run: RunId, source: Place) -> str:
-    """The original's own, unless that is no job's name: runs that MLflow made may be called otherwise."""
+    """The name for a run's job: the original's, unless jobs may not have it, as with some runs that MLflow made."""
     return run if _JOB.fullmatch(run) else fallback_name(run, source)
 
 

@@ -1,4 +1,4 @@
-"""The shape of one synthetic replay, as values (pure): a unit as the tree of jobs that will stand in for it.
+"""The shape of one synthetic replay, as values (pure): a unit as the tree of jobs that stand for it.
 
 `grow.py` makes a Tree from plan steps; `graph.py` makes request bodies from it; `stage.py` and `verify` walk it.
 """
@@ -17,7 +17,7 @@ JobKind = Literal["pipeline", "command"]
 Edges = Literal["none", "shape"]
 
 SELF = "self"
-"""Last segment of the key of a run's own values: `self` for the root's, `inner/self` for a nested pipeline's."""
+"""The last part of the key of a run's own values: `self` for the root's, `inner/self` for a nested pipeline's."""
 RUN = "run"
 """`Omission.what` of a run that has no job at all in the replay."""
 
@@ -27,18 +27,18 @@ class Node:
     """One job of the replay, below the root job (or the root job itself, where that is a command job)."""
 
     key: str
-    """Path in the tree, unique: slugs `[a-z_][a-z0-9_]{0,59}` joined by `/`. Where its files are staged, too."""
+    """The path in the tree, unique: slugs `[a-z_][a-z0-9_]{0,59}` joined by `/`; also the folder of staged files."""
     kind: NodeKind
     """`leaf`: a run without children · `group`: a run with children, as a nested pipeline · `self`: the leaf in a
     group (or in the root pipeline) that logs what the group's own run holds, to itself and to its parent's run."""
     source: RunId
     """The original run. A group and its `self` name the same one."""
     display_name: str
-    """As the original showed it, unprefixed."""
+    """The original's display name, unprefixed."""
     step: Step | None = None
-    """What a leaf or self logs, fitted to this mode: `step.run.tags` is `tags`. None for a group."""
+    """The step that a leaf or self logs, fitted to this mode: `step.run.tags` is `tags`. None for a group."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """All that the run is to carry, lineage included: at most what the service's limit leaves free.
+    """The tags of the run, lineage included: at most as many as the service's limit leaves free.
     A group's are set on its run by its `self`."""
     children: tuple[Node, ...] = ()
     after: tuple[str, ...] = ()
@@ -46,11 +46,11 @@ class Node:
 
     @property
     def name(self) -> str:
-        """The key within its own graph: the last segment."""
+        """The key within its own graph: the last part."""
         return self.key.rpartition("/")[2]
 
     def walk(self) -> Iterator[Node]:
-        """Itself and all below, parents first."""
+        """The node itself and all below it, parents first."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -58,25 +58,25 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """One job to submit: a root run with all that is replayed of its unit."""
+    """One job to submit: a root run with everything that is replayed of its unit."""
 
     root: RunId
     job_name: str
-    """The original's name: for when it is free in the target."""
+    """The original's name, for the job where it is free in the target."""
     fallback_name: str
-    """For when it is not: made from the source workspace and the run's id, so the same every time."""
+    """The name where that is taken: made from the source workspace and the run's id, so the same every time."""
     kind: JobKind
     """`command`: `nodes` is the one node with the key `self`, of kind `leaf`; it is the job."""
     experiment: str
     display_name: str
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Of the root job, at most what the service's limit leaves free; travel in the PUT."""
+    """The root job's tags, at most as many as the service's limit leaves free; sent with the job."""
     properties: Mapping[str, str] = field(default_factory=dict)
-    """Of the root job: the lineage property (`lineage.is_ours` reads it), and the original's git properties."""
+    """The root job's properties: the lineage (`lineage.is_ours` reads it), and the original's git properties."""
     nodes: tuple[Node, ...] = ()
     omissions: tuple[Omission, ...] = ()
-    """Of the tree as such: whole runs (`what` is RUN) and edges. What a leaf cannot hold is in its step's own."""
+    """Omissions of whole runs (`what` is RUN) and of edges. Omissions of a leaf's values are in its step."""
 
     def walk(self) -> Iterator[Node]:
         """Every node, parents first."""
@@ -88,7 +88,7 @@ class Tree:
         return (node for node in self.walk() if node.kind != "group")
 
     def all_omissions(self) -> Iterator[Omission]:
-        """The tree's own, then every leaf's."""
+        """The tree's own omissions, then every leaf's."""
         yield from self.omissions
         for leaf in self.leaves():
             if leaf.step:

@@ -1,6 +1,6 @@
-"""How edges between leaves cross the borders of nested graphs (pure).
+"""Leads edges between leaves across the borders of nested graphs (pure).
 
-Every group on the way takes and gives by a port of its own.
+Every group on the way gets a port of its own, as input or output.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from azureml_replay.synthetic.tree.edges import siblings
 from azureml_replay.synthetic.tree.nodes import Node, Tree
 
 ROOT, KEY, OUT = "root", "key", "out"
-"""Ports of the step component: the staged folder, the leaf's place in it, and what the next ones wait for."""
+"""Ports of the step component: the staged folder, the leaf's place in it, and the output that others wait for."""
 UP_PORTS = 16
-"""Optional inputs `up0` … of the step component: steps that wait for more lose the rest, and say so.
-About 65 bytes of the component each, none in a job (synthetic.md 6)."""
+"""Optional inputs `up0` … of the step component: a step that waits for more loses the rest, which are omissions.
+Each takes about 65 bytes of the component, none in a job (synthetic.md 6)."""
 
 
 @dataclass(slots=True)
 class Ports:
-    """Bindings by the key of a node, beside `root` and `key`."""
+    """The bindings of each node, by its key, beside `root` and `key`."""
 
     _inputs: dict[str, dict[str, str]] = field(default_factory=dict)
     _outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     _given: dict[str, list[str]] = field(default_factory=dict)
     _taken_by: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The port by which a group takes a leaf's output in."""
+    """Group and leaf -> the port by which the group takes the leaf's output."""
     _given_by: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tree: Tree) -> Ports:
-        """For every leaf and what it waits for."""
+        """The ports for every leaf and what it waits for."""
         ports = cls()
         for leaf in tree.leaves():
             for giver in leaf.after:
@@ -39,11 +39,11 @@ class Ports:
         return ports
 
     def inputs(self, node: Node) -> Mapping[str, str]:
-        """Port -> binding: of a leaf `up0` …; those of a group are its graph's inputs, too."""
+        """Port -> binding of a node's inputs: a leaf's are `up0` …; a group's are its graph's inputs, too."""
         return self._inputs.get(node.key, {})
 
     def outputs(self, node: Node) -> Mapping[str, str]:
-        """Port -> the output of the surrounding graph that it becomes."""
+        """Port of a node -> the output of the surrounding graph that it gives."""
         return self._outputs.get(node.key, {})
 
     def given(self, group: Node) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class Ports:
         self._take(giver, taker, taking, f"${{{{parent.jobs.{_name(giving)}.outputs.{port}}}}}")
 
     def _give(self, giver: str, node: str) -> str:
-        """The port of `node`, the giver or a group around it, with the giver's output."""
+        """The port with the giver's output at `node`, which is the giver or a group around it."""
         if node == giver:
             return OUT
         if (node, giver) not in self._given_by:
@@ -68,7 +68,7 @@ class Ports:
         return self._given_by[node, giver]
 
     def _take(self, giver: str, taker: str, node: str, binding: str) -> None:
-        """Brings the binding into `node`, the taker or a group around it."""
+        """Bring the binding into `node`, which is the taker or a group around it."""
         bindings = self._inputs.setdefault(node, {})
         if (node, giver) not in self._taken_by:
             port = self._taken_by[node, giver] = f"up{len(bindings)}"
@@ -79,7 +79,7 @@ class Ports:
 
 
 def _towards(leaf: str, group: str) -> str:
-    """The child of `group` that is the leaf, or leads to it."""
+    """The key of the child of `group` that is the leaf, or contains it."""
     return f"{group}/{leaf[len(group) + 1 :].partition('/')[0]}"
 
 

@@ -1,4 +1,4 @@
-"""What a synthetic replay would do, before anybody logs in: counts, and what it would cost (pure)."""
+"""The figures of a synthetic replay before it is done: counts, and what it would cost (pure)."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from azureml_replay.model import Omission
 from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
 
 SECONDS_PER_CONTAINER = 60
-"""Of compute that one leaf takes: tens of seconds to start on a warm node, and the step itself (synthetic.md 8; a guess
+"""Seconds of compute of one leaf: tens of seconds to start on a warm node, and the step itself (synthetic.md 8; a guess
 that no live workspace has confirmed)."""
 
 
 @dataclass(slots=True)
 class DryRun:
-    """A replay in figures; `add` takes its trees as they come."""
+    """The figures of a synthetic replay; `add` takes its trees as they come."""
 
     jobs: int = 0
     runs: int = 0
     """Originals that have a counterpart."""
     containers: int = 0
-    """How often a container starts: once a leaf, of which some are a parent's `self`."""
+    """Starts of containers: one for each leaf, of which some are a parent's `self`."""
     graphs: int = 0
     """Nested pipelines; each shape is registered once."""
     edges: int = 0
@@ -32,23 +32,23 @@ class DryRun:
     bytes: int = 0
     own_files: int = 0
     overflows: int = 0
-    """Values that the limits refuse: kept in files."""
+    """Values that the limits refuse, kept in files."""
     left_out: int = 0
     """Originals without a counterpart: trials, as a rule."""
     reasons: dict[str, int] = field(default_factory=dict)
-    """Omissions by reason, those that are kept in files too."""
+    """Reason -> number of omissions, those kept in files too."""
 
     @property
     def compute_hours(self) -> float:
-        """Of all nodes together."""
+        """Hours of compute, of all nodes together."""
         return self.containers * SECONDS_PER_CONTAINER / 3600
 
     def cost(self, price_per_hour: float) -> float:
-        """In the currency of the price, which is that of one node of the compute."""
+        """The cost, in the currency of the price, which is that of one node of the compute for an hour."""
         return self.compute_hours * price_per_hour
 
     def add(self, tree: Tree) -> None:
-        """One more job."""
+        """Count one more job. NOT repeatable."""
         self.jobs += 1
         self.tags += len(tree.tags)
         self.runs += len({tree.root, *(node.source for node in tree.walk())})
@@ -58,7 +58,7 @@ class DryRun:
         self.omit(tree.all_omissions())
 
     def omit(self, omissions: Iterable[Omission]) -> None:
-        """What jobs will not have; that a leaf's files and metrics are among them tells `stage.left_behind`."""
+        """Count what jobs will not have; `stage.left_behind` has a leaf's files and metrics. NOT repeatable."""
         for omission in dict.fromkeys(omissions):
             self.left_out += omission.what == RUN
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1

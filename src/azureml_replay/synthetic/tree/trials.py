@@ -1,4 +1,4 @@
-"""Trials of AutoML and sweep parents: which children they are, how good they were, which are replayed (pure).
+"""Finds the trials of AutoML and sweep parents, ranks them, and chooses those that are replayed (pure).
 
 Facts: responses.md 3.2 (parents, as ARM shows them) and 8 (trials of the old hyperdrive). Trials of AutoML were never
 recorded; their properties `score`, `iteration` and `run_algorithm` are known from the parent's packed tags.
@@ -24,9 +24,9 @@ MINIMIZED = frozenset(
     | {"normalizedmedianabsoluteerror", "meanabsolutepercentageerror", "rootmeansquarederror"}
     | {"normalizedrootmeansquarederror", "rootmeansquaredlogerror", "normalizedrootmeansquaredlogerror"}
 )
-"""AutoML's metrics that are better nearer to 0 (azure-docs, how-to-understand-automated-ml: "Objective")."""
+"""AutoML's metrics that are better the nearer to 0 (azure-docs, how-to-understand-automated-ml: "Objective")."""
 _LESS_IS_MORE = ("loss", "error", "rmse", "mae", "mse", "mape", "perplexity")
-"""How other metrics that are errors end, for a metric that the job says nothing of."""
+"""Ends of other names of metrics that are errors, for a metric of which the job says nothing."""
 _PARENTS: Mapping[str, ParentKind] = {"automl": "automl", "hyperdrive": "sweep", "sweep": "sweep"}
 _PACKED = re.compile(r"<([^<>]*)>;")
 
@@ -37,16 +37,16 @@ class TrialChoice:
 
     sampling: Sampling = "best"
     most: int | None = None
-    """None: all of them."""
+    """The number of trials at most; None: all of them."""
     top_metric: str | None = None
-    """What ranks them; None: the job's own primary metric."""
+    """The metric that ranks them; None: the job's own primary metric."""
     seed: int = 0
-    """Of `random`: equal seeds choose equal trials."""
+    """The seed of `random`: equal seeds choose equal trials."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a parent optimised."""
+    """The metric that a parent optimised, and its direction."""
 
     metric: str | None
     minimize: bool
@@ -56,21 +56,21 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One trial, as the family ranks it."""
+    """One trial with its rank among its parent's trials."""
 
     run: Run
     number: int
     rank: int
-    """1 is the best. Trials without a score follow, in the order of their numbers."""
+    """The rank, 1 for the best. Trials without a score come last, in the order of their numbers."""
     metric: str | None
     score: float | None
     algorithm: str | None
     preprocessor: str | None
     hyperparameters: str | None
-    """JSON, as the service wrote it."""
+    """The hyperparameters as JSON, as the service wrote it."""
 
     def tags(self) -> dict[str, str]:
-        """What the trial's node is to carry."""
+        """The tags of the trial's node."""
         found = {
             "automl_role": "automl_trial",
             "automl_trial_number": str(self.number),
@@ -85,7 +85,7 @@ class Trial:
 
 
 def parent_kind(run: Run, documents: Iterable[Document]) -> ParentKind | None:
-    """Whether a run with children is an AutoML or a sweep parent; None for pipelines and everything else."""
+    """The kind of a run with children: an AutoML or a sweep parent; None for pipelines and everything else."""
     template = pick(run.properties, "run_template")
     names = [str(template or ""), run.properties.get("azureml.runsource"), run.kind]
     names += [str(kind) for document in documents if (kind := pick(document, "job_type"))]
@@ -106,7 +106,7 @@ def goal(run: Run, documents: Sequence[Document], top_metric: str | None = None)
 
 
 def less_is_better(metric: str) -> bool:
-    """For a metric whose direction nobody stated."""
+    """True where less is better, for a metric whose direction is not stated."""
     return plain(metric) in MINIMIZED or plain(metric).endswith(_LESS_IS_MORE)
 
 
@@ -121,7 +121,7 @@ def _stated_goal(run: Run, documents: Sequence[Document]) -> tuple[str | None, s
 
 
 def trial_number(child: Run, parent: Run) -> int | None:
-    """3 for `{parent}_3`; None for setup, featurize, ModelExplain and other auxiliary children."""
+    """The number of a trial, 3 for `{parent}_3`; None for setup, featurize, ModelExplain and the like."""
     suffix = child.id.removeprefix(f"{parent.id}_")
     if suffix != child.id:
         return int(suffix) if suffix.isascii() and suffix.isdigit() else None
@@ -132,21 +132,21 @@ def trial_number(child: Run, parent: Run) -> int | None:
 def ranked(
     parent: Run, children: Iterable[Run], goal: Goal, best_logged: Callable[[Run, Goal], float | None]
 ) -> list[Trial]:
-    """The trials among the children, best first. `best_logged` tells a run's best value of the goal's metric."""
+    """The trials among the children, best first. `best_logged` gives a run's best value of the goal's metric."""
     family = _Family(parent, goal)
     found = [
         (number, child, best_logged(child, goal) if goal.metric else None)
         for child in children
         if (number := trial_number(child, parent)) is not None
     ]
-    scored = [(n, run, family.told(run, n) if score is None else score) for n, run, score in found]
+    scored = [(n, run, family.written_score(run, n) if score is None else score) for n, run, score in found]
     scored.sort(key=lambda one: (_worth(one[2], goal), one[0]))
     return [family.trial(number, run, score, rank) for rank, (number, run, score) in enumerate(scored, 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """What a parent says of its trials."""
+    """The facts that a parent has about its trials."""
 
     parent: Run
     goal: Goal
@@ -163,8 +163,8 @@ class _Family:
             hyperparameters=_hyperparameters(run, self.parent),
         )
 
-    def told(self, run: Run, number: int) -> float | None:
-        """The score as the service wrote it, where the trial logged no such metric."""
+    def written_score(self, run: Run, number: int) -> float | None:
+        """The score that the service wrote, for a trial that logged no such metric."""
         return _number(self._fact(run, "score", number)) if self.goal.own else None
 
     def _fact(self, run: Run, key: str, number: int) -> str | None:
@@ -172,7 +172,7 @@ class _Family:
 
 
 def _hyperparameters(run: Run, parent: Run) -> str | None:
-    """On the trial for the old hyperdrive, on the parent under the trial's name for sweeps."""
+    """The hyperparameters: on the trial for the old hyperdrive, on the parent under the trial's name for sweeps."""
     own = run.tags.get("hyperparameters") or run.tags.get("_aml_system_hyperparameters")
     return own or parent.tags.get(f"_aml_system_{run.id}")
 
@@ -185,14 +185,14 @@ def _number(text: str | None) -> float | None:
 
 
 def _worth(score: float | None, goal: Goal) -> tuple[bool, float]:
-    """Smaller is better; what has no finite score comes last."""
+    """A key that sorts trials best first; one without a finite score comes last."""
     if score is None or not math.isfinite(score):
         return True, 0.0
     return False, score if goal.minimize else -score
 
 
 def _unpacked(tags: Mapping[str, str | None], key: str) -> dict[int, str]:
-    """By iteration: tags hold `iteration` = `<0>;<2>;` and beside it `score` = `<0.91>;<0.89>;`."""
+    """Iteration -> value: a tag has `iteration` = `<0>;<2>;`, another one `score` = `<0.91>;<0.89>;`."""
     numbers = _PACKED.findall(tags.get("iteration") or "")
     values = _PACKED.findall(tags.get(key) or "")
     if len(numbers) != len(values):
