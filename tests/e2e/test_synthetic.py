@@ -492,7 +492,7 @@ def test_verify_names_what_was_changed_in_the_target(
 
     assert verdict.returncode == 5, verdict.stdout
     with Archive.open(mine, write=False) as archive:
-        (target,) = [one for one in archive.targets() if one.name == workspace.workspace_name]
+        (target,) = [one for one in archive.targets() if one.name.endswith(f"/{workspace.workspace_name}")]
         found = {(finding.what, finding.kind) for finding in archive.ledger(target).findings()}
     assert found == {
         ("tag k", "differs"),
