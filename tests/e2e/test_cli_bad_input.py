@@ -388,7 +388,7 @@ def test_what_is_safe_is_read_from_the_ledger(kept: Path, env: dict[str, str], s
         signal.SIGINT, command=["extract", "--source", source, "--archive", kept]
     )
 
-    assert f"interrupted: {kept} keeps {runs} of {runs} listed runs" in ended.err
+    assert f"interrupted: {kept} keeps {runs} of {runs} runs, " in ended.err
 
 
 KEYS = ("subscription_id", "resource_group", "workspace_name")

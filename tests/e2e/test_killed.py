@@ -67,7 +67,7 @@ def test_sigkill_of_the_real_process_at_random_moments(
 
     assert killed > 0, "every attempt ended before its kill: the moments no longer hit"
     assert ended.returncode == 0, ended.stderr
-    assert "3 runs, 330 points, 4 files: all equal" in ended.stdout
+    assert "3 runs, 330 points, 4 files (1 of them made by replay): all equal" in ended.stdout
 
 
 def test_a_run_that_has_grown_says_beforehand_what_it_sends(

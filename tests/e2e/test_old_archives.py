@@ -78,7 +78,7 @@ def test_an_older_archive_goes_on(number: int, calm: Sandbox, azure_env: dict[st
     assert (done.runs, done.points, done.files, done.bytes, done.failed) == (0, 0, 0, 0, ())
     assert [(one.what, one.actual) for one in verdict.first] == [("tag team", "red")]
     assert (verdict.runs, verdict.points, verdict.files, verdict.findings) == (3, 330, 4, 1)
-    assert lines == ["an older version of this tool sent 3 of the runs: the target is asked once what it holds of them"]
+    assert lines == ["an older version of this tool sent 3 runs: the target is asked once what it holds of them"]
     _, verdict, lines = asyncio.run(replayed(old, target))
     assert (verdict.findings, lines) == (1, [])
 
