@@ -135,9 +135,12 @@ def test_secrets_stay_out_of_the_ledger(archive: Archive, ledger: TargetLedger) 
 
 
 def test_jobs_are_counted_from_the_ledger(ledger: TargetLedger) -> None:
-    """Of two root runs: one job failed and was put anew, the other was archived by `undo`; a step's run is no job."""
-    standing, undone, step = RunId("standing"), RunId("undone"), RunId("step")
-    for root, names in ((standing, ("j1", "j1-2")), (undone, ("j2",))):
+    """Of three root runs: the job of one failed and was put anew, that of another was archived by `undo`.
+
+    A step's run is no job.
+    """
+    undone, step = RunId("undone"), RunId("step")
+    for root, names in ((RunId("failed"), ("j1", "j1-2")), (undone, ("j2",)), (RunId("standing"), ("j4",))):
         ledger.mark(root, [RunItem.SHAPE, RunItem.JOB, *map(JobItem, names)], State.SENT, names[-1])
     ledger.mark(step, [RunItem.JOB], State.SENT, "there")
     ledger.mark(undone, [RunItem.JOB_UNDONE], State.SENT)
@@ -146,7 +149,7 @@ def test_jobs_are_counted_from_the_ledger(ledger: TargetLedger) -> None:
 
     done = ledger.progress()
 
-    assert (done.jobs_submitted, done.jobs_standing) == (3, 1)
+    assert (done.jobs_submitted, done.jobs_standing) == (4, 2)
 
 
 def test_progress_is_counted_from_the_ledger(archive: Archive, ledger: TargetLedger, of_two: TargetLedger) -> None:
