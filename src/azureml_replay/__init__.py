@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
+    from azureml_replay.archive.checking import Checked, check
     from azureml_replay.connection import connect, examine
     from azureml_replay.diagnosis.doctor import doctor
     from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Archive",
+    "Checked",
     "ExtractOptions",
     "Extracted",
     "FileChoice",
@@ -46,6 +48,7 @@ __all__ = (
     "SyntheticReplayed",
     "UserError",
     "Verdict",
+    "check",
     "connect",
     "doctor",
     "examine",
@@ -62,6 +65,7 @@ __all__ = (
 )
 _HOMES = {
     "archive.archive": ("Archive",),
+    "archive.checking": ("Checked", "check"),
     "connection": ("connect", "examine"),
     "diagnosis.doctor": ("doctor",),
     "direct.replay": ("ReplayOptions", "Replayed", "replay"),

@@ -17,6 +17,8 @@ class TargetStatus:
 
     target: Place
     progress: TargetProgress
+    proof_root: str
+    """Of what was sent and what was found there, as kept with every write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +28,23 @@ class Status:
     source: Place
     totals: Totals
     targets: tuple[TargetStatus, ...]
+    content_root: str
+    """Of all values from the source, as kept with every write; `check` reckons it anew."""
     unknown: Mapping[str, int]
     """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
 
 
 def status(archive: Archive) -> Status:
     """The state of an archive, from its ledger; works while another process writes."""
-    targets = tuple(
-        TargetStatus(target=target, progress=archive.ledger(target).progress()) for target in archive.targets()
+    return Status(
+        source=archive.source,
+        totals=archive.totals(),
+        targets=tuple(_of_target(archive, target) for target in archive.targets()),
+        content_root=archive.content_root(),
+        unknown=archive.unknown(),
     )
-    return Status(source=archive.source, totals=archive.totals(), targets=targets, unknown=archive.unknown())
+
+
+def _of_target(archive: Archive, target: Place) -> TargetStatus:
+    ledger = archive.ledger(target)
+    return TargetStatus(target=target, progress=ledger.progress(), proof_root=ledger.root())

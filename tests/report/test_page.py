@@ -68,6 +68,17 @@ def test_it_opens_with_the_verdict_and_the_run_that_differs(written: Reported, o
     assert found.asked == [written.path.as_uri()]
 
 
+def test_the_roots_stand_on_top(archive: Path, written: Reported, opened: Open) -> None:
+    """Those that `check` prints for the archive that the page was made of."""
+    with Archive.open(archive, write=False) as held:
+        (target,) = held.targets()
+        roots = (held.content_root(), held.ledger(target).root())
+
+    shown = opened(written.path).page.inner_text(".roots")
+
+    assert shown.splitlines() == [f"content root {roots[0]}", f"proof root {roots[1]}"]
+
+
 def test_a_difference_of_two_percent_is_visible(written: Reported, opened: Open) -> None:
     """Both curves are drawn, and the strip below them shows what an overlay hides."""
     page = opened(written.path).page

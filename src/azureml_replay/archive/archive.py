@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from azureml_replay import redact
+from azureml_replay.archive.checking import Checking
 from azureml_replay.archive.content import Content
 from azureml_replay.archive.database import connected, now
 from azureml_replay.archive.examinations import Examinations
@@ -25,6 +26,7 @@ from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock
 from azureml_replay.archive.older_digests import RENEWED_BY, OlderDigests
 from azureml_replay.archive.overview import Overview
+from azureml_replay.archive.roots import Roots
 from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS
 from azureml_replay.archive.sessions import Sessions
 from azureml_replay.archive.studio import Studio
@@ -37,7 +39,9 @@ _OURS = ("archive.", "artifacts")
 """Beginnings of the names of an archive's own files."""
 
 
-class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, Examinations, OlderDigests):
+class Archive(
+    Listing, Content, Histories, Checking, Roots, Overview, Sessions, Imports, Studio, Examinations, OlderDigests
+):
     """The base classes are its parts: what was listed, what runs hold, their bytes, reading. `ledger`: for a target."""
 
     source: Place
@@ -123,16 +127,6 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
             line = shlex.join(redact.arguments(argv))
             self._execute("insert into command_log (at, command) values (?, ?)", (str(now()), line))
 
-    def check(self) -> None:
-        """Read every page, chunk and object. Raises IntegrityError at the first that is damaged."""
-        problem = self._one("pragma quick_check(1)")[0]
-        if problem != "ok":
-            raise IntegrityError(f"archive {self.folder} is damaged: {problem}")
-        for (run,) in self._pages("select id from run where id > ? order by id limit ?", (), ("",)):
-            for _ in self.chunks(run):
-                pass
-        self.check_objects()
-
     def _found(self, source: Place) -> None:
         """Make the tables of a new archive, and those of newer versions, each migration with its own row."""
         if not self._one("select 1 from sqlite_schema"):
@@ -146,6 +140,7 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
                     "values (1, ?, ?, ?, ?, ?, ?)",
                     row,
                 )
+                self._sum_all()
         self._read_setup()
 
     def _read_setup(self) -> bool:
@@ -164,6 +159,8 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
             return True
         self._bring_forward(version)
         self.source = Place(*self._one("select kind, key, name from archive"))
+        if self._write:
+            self._db.watch()
         return False
 
     def _format(self) -> int | None:
@@ -180,6 +177,8 @@ class Archive(Listing, Content, Histories, Overview, Sessions, Imports, Studio, 
             with self._transaction(durable=True):
                 self._migrate(number)
                 self._execute("update archive set format_version = ?", (number,))
+                if number == FORMAT_VERSION:
+                    self._sum_all()
 
     def _migrate(self, number: int) -> None:
         for statement in MIGRATIONS[number - 1].split(";"):

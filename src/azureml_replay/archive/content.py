@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from azureml_replay.archive import series as codec
+from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.documents import REDACTED, Documents
 from azureml_replay.archive.records import (
@@ -37,7 +38,7 @@ _PUT_ARTIFACT = f"""
 """  # noqa: S608  # our own words
 
 
-class Content(Documents):
+class Content(Documents, Digesting):
     """The part of an archive that the extraction of single runs fills."""
 
     def begin(self, run: RunId) -> None:
@@ -159,7 +160,10 @@ class Content(Documents):
                 self._omit(origin, generation, [omission])
 
     def complete(self, run: RunId) -> None:
-        """Mark the run as extracted: what was staged replaces what was there, in one transaction."""
+        """Mark the run as extracted: what was staged replaces what was there, in one transaction.
+
+        Its digest is made of the rows as they lie there now, so that it is never older or newer than they are.
+        """
         with self._transaction():
             staged = self._staged(run)
             for table in (*STAGED_TABLES, "run_version"):
@@ -168,7 +172,8 @@ class Content(Documents):
                 "delete from omission where run = ? and origin in ('extract', 'document') and generation <> ?",
                 (run, staged),
             )
-            self._execute("update run set generation = ?, state = 'extracted' where id = ?", (staged, run))
+            cells = (staged, self._digest(run, staged), run)
+            self._execute("update run set generation = ?, state = 'extracted', content_digest = ? where id = ?", cells)
 
     def _staged(self, run: RunId) -> int:
         row = self._one("select generation + 1 from run where id = ?", (run,))

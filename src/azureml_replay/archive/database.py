@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from azureml_replay.archive.canonical import number_of, root_of
+from azureml_replay.archive.sums import Connection
 from azureml_replay.errors import IntegrityError, ReplayError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import spaced
@@ -36,21 +38,24 @@ def now() -> Instant:
 class Database:
     """Queries over one connection to `archive.db`; Archive and TargetLedger inherit from this class and share one."""
 
-    def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
+    def __init__(self, folder: Path, db: Connection) -> None:
         self.folder = folder
         self._db = db
 
     @contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[None]:
         """Write all or nothing. `durable`: on the disk when this returns, so that a power cut cannot lose it."""
+        self._guarded(self._db.prepare)
         if durable:
             self._execute("pragma synchronous = full")
         try:
             self._execute("begin immediate")
             try:
                 yield
+                self._guarded(lambda: self._db.sums.write(self._db))
                 self._execute("commit")
             except BaseException:
+                self._db.sums.forget()
                 if self._db.in_transaction:
                     self._db.execute("rollback")
                 raise
@@ -94,6 +99,26 @@ class Database:
                 return
             after = rows[-1][: len(after)]
 
+    def _stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        """Rows of an open cursor: for who holds a transaction that writes nothing."""
+        cursor = self._execute(sql, values)
+        while rows := self._guarded(lambda: cursor.fetchmany(PAGE)):
+            yield from rows
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """All that is read inside is of one moment, while others may write."""
+        self._execute("begin")
+        try:
+            yield
+        finally:
+            self._db.rollback()
+
+    def _kept_root(self, owner: int | None) -> str:
+        """In digits; of nothing where nothing was ever summed."""
+        row = self._one("select sum from root where target = ?", (owner,))
+        return root_of(max(number_of(row[0]), 0) if row else 0)
+
     def _guarded(self, work: Callable[[], T]) -> T:
         try:
             return work()
@@ -104,7 +129,7 @@ class Database:
         return _explained(problem, self.folder)
 
 
-def connected(folder: Path, *, write: bool) -> sqlite3.Connection:
+def connected(folder: Path, *, write: bool) -> Connection:
     """A connection to the `archive.db` of a folder. Raises UserError, IntegrityError."""
     try:
         return _connect(folder / "archive.db", write=write)
@@ -123,12 +148,13 @@ def _explained(problem: sqlite3.Error, folder: Path) -> ReplayError | sqlite3.Er
     return problem
 
 
-def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
+def _connect(path: Path, *, write: bool) -> Connection:
     mode = "mode=rw" if write else "mode=ro"
     if not write and not os.access(path.parent, os.W_OK) and not path.with_name("archive.db-wal").exists():
         mode = "immutable=1"  # on a read-only medium SQLite cannot make the files that coordinate with a writer
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=10)
+    db = Connection(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=10)
     if write:
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = normal")
+        db.execute("pragma recursive_triggers = on")  # `insert or replace` tells of the row that it replaces
     return db

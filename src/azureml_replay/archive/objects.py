@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.records import ARTIFACT_COLUMNS, artifact_of, stored_row
 from azureml_replay.errors import IntegrityError, Unavailable
@@ -96,7 +97,7 @@ class Incoming:
         self.synced = self.size_bytes
 
 
-class Objects(Documents):
+class Objects(Documents, Digesting):
     """The part of an archive that holds bytes."""
 
     def described(self, stored: StoredFile) -> StoredFile:
@@ -218,6 +219,7 @@ class Objects(Documents):
                 "where datastore = ? and location = ?",
                 (*stored_row(cleaned), gone, location.datastore, location.path),
             )
+            self._redigest_files(location.datastore, location.path)
 
     def sweep(self) -> None:
         """Remove files that no row names: what a kill left, and what nothing refers to any more. Repeatable."""
@@ -236,13 +238,6 @@ class Objects(Documents):
             for file in part.iterdir():
                 if file.name not in names:
                     file.unlink()
-
-    def check_objects(self) -> None:
-        """Read every object. Raises IntegrityError at the first that is damaged or gone."""
-        for row in self._pages(
-            "select sha256, size_bytes, md5 from object where sha256 > ? order by 1 limit ?", (), (b"",)
-        ):
-            self._object(*row).verify()
 
     def _forget(self, stored: StoredFile) -> None:
         """Forget an unfinished file: the next call begins it anew."""

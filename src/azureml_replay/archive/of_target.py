@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from azureml_replay.archive.database import Database
+from azureml_replay.archive.sums import Connection
 from azureml_replay.model import RunId
 from azureml_replay.workspace.place import Place
 
@@ -14,7 +14,7 @@ from azureml_replay.workspace.place import Place
 class OfTarget(Database):
     """Queries over the archive's own connection, for one target."""
 
-    def __init__(self, folder: Path, db: sqlite3.Connection, target: Place) -> None:
+    def __init__(self, folder: Path, db: Connection, target: Place) -> None:
         """Not to be called: `Archive.ledger` makes ledgers."""
         super().__init__(folder, db)
         self.target = target

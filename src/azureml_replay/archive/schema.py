@@ -232,6 +232,15 @@ MIGRATIONS = (
     alter table studio rename column arm_id to place;
     alter table examination rename column arm_id to place;
     """,
+    """
+    alter table run add column content_digest blob;
+    -- 0: the content, -1: rows under no root, else the target's number
+    create table root (target integer primary key, sum blob not null);
+    create table checksum (
+      target integer not null, rows_of text not null, whose text not null, sum blob not null,
+      primary key (target, rows_of, whose)
+    ) without rowid;
+    """,
 )
 """The migrations, oldest first. Never edit one that was released: append."""
 

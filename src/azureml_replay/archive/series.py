@@ -57,6 +57,11 @@ def longest_text(points: Points) -> int:
 
 def decode(data: bytes, series: Callable[[int], Series]) -> list[Points]:
     """The pieces of a chunk; `series` gives the series of a number. Raises Undecodable."""
+    return [Points(series(number), steps, times, values) for number, steps, times, values in numbered(data)]
+
+
+def numbered(data: bytes) -> list[tuple[int, Sequence[int | None], Sequence[int | None], tuple[Sequence[Value], ...]]]:
+    """The same by numbers alone: whose, steps, times, values by column. Raises Undecodable."""
     if data[:1] not in (b"\x01", bytes([VERSION])):
         raise Undecodable(f"a chunk of version {data[0] if data else 'none'}, known is {VERSION}")
     try:
@@ -65,18 +70,17 @@ def decode(data: bytes, series: Callable[[int], Series]) -> list[Points]:
         steps, times, values = (reader.column() for _ in range(3))
     except (zlib.error, struct.error, IndexError, ValueError, OverflowError) as problem:
         raise Undecodable(str(problem)) from problem
-    return list(_pieces(map(series, numbers), lengths, widths, (steps, times, values)))
+    return list(_pieces(zip(numbers, lengths, widths, strict=True), steps, times, values))
 
 
 def _pieces(
-    series: Iterable[Series], lengths: Sequence[int], widths: Sequence[int], columns: Sequence[Sequence[Any]]
-) -> Iterator[Points]:
-    steps, times, values = columns
+    heads: Iterable[tuple[int, int, int]], steps: Sequence[Any], times: Sequence[Any], values: Sequence[Any]
+) -> Iterator[tuple[int, Sequence[Any], Sequence[Any], tuple[Sequence[Any], ...]]]:
     row = cell = 0
-    for one, rows, width in zip(series, lengths, widths, strict=True):
+    for number, rows, width in heads:
         stop = row + rows
         starts = range(cell, cell + rows * width, rows) if rows else [cell] * width
-        yield Points(one, steps[row:stop], times[row:stop], tuple(values[at : at + rows] for at in starts))
+        yield number, steps[row:stop], times[row:stop], tuple(values[at : at + rows] for at in starts)
         row, cell = stop, cell + rows * width
 
 

@@ -124,6 +124,10 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         document: Json = loads(row[0]) if row and row[0] else None
         return document
 
+    def root(self) -> str:
+        """Of what was sent and what was found there, as kept with every write; `check` reckons it anew."""
+        return self._kept_root(self._number)
+
     def progress(self) -> TargetProgress:
         """How much of the archive the target has, counted now."""
         sent = "from receipt where target = ? and state = 'sent' and item"

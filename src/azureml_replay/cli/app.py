@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from azureml_replay.azure.config import workspace_config
+from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
 from azureml_replay.cli import report as reporting
 from azureml_replay.cli import results, synthetic, undo
@@ -294,6 +295,7 @@ def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
     return Exit.USER if done.conflicts and options.on_conflict is not OnConflict.SKIP else Exit.OK
 
 
+app.command()(checks.check)
 app.command()(doctor)
 app.command()(reporting.report)
 app.command("undo")(undo.undo)

@@ -12,6 +12,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from azureml_replay import json_text
+from azureml_replay.archive.checking import Checked
 from azureml_replay.cli.app import app
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.diagnosis.doctor import Diagnosis
@@ -41,6 +42,7 @@ ANSWERS: Mapping[str, Any] = {
     "replay --mode synthetic --dry-run": DryRun,
     "verify": Verdict,
     "status": Status,
+    "check": Checked,
     "migrate": Migrated,
     "doctor": Diagnosis,
     "undo": Undone,

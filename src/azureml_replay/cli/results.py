@@ -183,9 +183,12 @@ def _cut(value: str) -> str:
 def shown_status(now: Status) -> Iterator[Line]:
     """The lines of `status`."""
     kept = f"{now.totals.files_kept:,} of {now.totals.files:,}"
-    yield Branch(f"source {now.source}", (*_figures(now.totals, KEPT_FIGURES, files_kept=kept), *_unknown(now.unknown)))
+    figures = _figures(now.totals, KEPT_FIGURES, files_kept=kept)
+    root = Branch(f"content root {now.content_root}")
+    yield Branch(f"source {now.source}", (*figures, *_unknown(now.unknown), root))
     for target in now.targets:
-        yield Branch(f"target {target.target}", _figures(target.progress, SENT_FIGURES))
+        root = Branch(f"proof root {target.proof_root}")
+        yield Branch(f"target {target.target}", (*_figures(target.progress, SENT_FIGURES), root))
 
 
 def _figures(counts: DataclassInstance, words: Mapping[str, str], **otherwise: str) -> tuple[Branch, ...]:

@@ -190,6 +190,8 @@ class Head:
     source: Pair
     """The workspace's name, and its page in Studio or nothing."""
     target: Pair | None
+    roots: tuple[str, str]
+    """Of the content and of the proof, as the archive keeps them; the second is nothing without a target."""
     good: str
     """Whether all is equal: `yes`, `no`, or `open`."""
     sentence: str

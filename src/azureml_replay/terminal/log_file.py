@@ -11,6 +11,8 @@ from azureml_replay.errors import UserError
 from azureml_replay.terminal.text import safe
 
 LOGGER = logging.getLogger("azureml_replay")
+NOTICES = logging.getLogger("azureml_replay.archive")
+"""Lines that people are to see, of what is done to their archive."""
 _SIGNED = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+")
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|(?i:bearer) [\w.~+/=-]{20,}")
 _KEY = re.compile(r"(?i)\b(AccountKey|client_secret|password|sig|secret)(['\"]?\s*[=:]\s*['\"]?)[^\s'\"&;,]+")
@@ -70,6 +72,9 @@ def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
     handlers: list[logging.Handler] = [LogFile(path, tell)]
     if verbose:
         handlers.append(MessageHandler(tell))
+    else:
+        NOTICES.addHandler(MessageHandler(tell))
+        NOTICES.propagate = False  # it begins no log file
     for handler in handlers:
         handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
@@ -80,6 +85,9 @@ def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
 
 def stop() -> None:
     """End logging."""
+    NOTICES.propagate = True
+    for notice in [one for one in NOTICES.handlers if isinstance(one, MessageHandler)]:
+        NOTICES.removeHandler(notice)
     for former in [one for one in logging.getLogger().handlers if isinstance(one, LogFile | MessageHandler)]:
         logging.getLogger().removeHandler(former)
         former.close()

@@ -33,6 +33,7 @@ RELEASED: list[str] = [
     "fc0d03d2e3efb221",
     "a72f3225830d8cc4",
     "d89078535441d663",
+    "d554e2459892e4f6",
 ]
 """Digest of every migration, without comments and spaces. A released one never changes: append another."""
 

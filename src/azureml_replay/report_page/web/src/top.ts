@@ -33,6 +33,7 @@ export function top(head: Head): HTMLElement {
       h("strong", {}, head.sentence),
     ),
     h("dl", { class: "figures" }, ...head.figures.map(figure)),
+    h("p", { class: "note roots" }, ...roots(head.roots)),
     head.left_out > 0 &&
       h(
         "p",
@@ -53,6 +54,12 @@ function end(name: string, studio: string): HTMLElement {
 function wsid(name: string): string {
   const [subscription, group, workspace] = name.split("/").map(encodeURIComponent);
   return `/subscriptions/${subscription}/resourcegroups/${group}/workspaces/${workspace}`;
+}
+
+/** What `azureml-replay check` prints: they say which state of the archive this page was made of. */
+function roots([content, proof]: [string, string]): Child[] {
+  const told = ["content root ", h("code", {}, content)];
+  return proof === "" ? told : [...told, h("br", {}), "proof root ", h("code", {}, proof)];
 }
 
 function figure([what, size, note]: [string, number, string]): HTMLElement {

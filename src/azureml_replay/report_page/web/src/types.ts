@@ -118,6 +118,7 @@ export interface Head {
   made: string;
   source: Pair;
   target: Pair | null;
+  roots: [string, string];
   good: "yes" | "no" | "open";
   sentence: string;
   figures: [string, number, string][];

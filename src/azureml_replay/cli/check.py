@@ -1,0 +1,54 @@
+"""`azureml-replay check`: is an archive what it was? No network, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.errors import Exit
+from azureml_replay.terminal.layout import Branch
+from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.terminal.text import Line, amount
+
+if TYPE_CHECKING:
+    from azureml_replay.archive.checking import Checked
+
+SHOWN = 20
+"""Damages in the answer for people; `--json` has a thousand."""
+
+
+@takes(terminal=terminal_flags)
+def check(
+    *,
+    archive: ArchiveArgument,
+    terminal: Terminal,
+    read_data: Annotated[
+        bool, typer.Option("--read-data", help="Also hash the bytes of the files that it keeps.")
+    ] = False,
+) -> Exit:
+    """Hold everything in an archive against its digests. Ends with 0 where it is as written, with 4 where it is not."""
+    from azureml_replay.archive.archive import Archive
+    from azureml_replay.archive.checking import check as checking
+
+    with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
+        found = checking(opened, read_data=read_data, progress=progress)
+    terminal.result(found, told(found), good=not found.damaged)
+    return Exit.INTEGRITY if found.damaged else Exit.OK
+
+
+def told(found: Checked) -> Iterator[Line]:
+    """The verdict, the roots, and what is damaged."""
+    contents = f"{found.objects:,} file contents ({amount('bytes', found.bytes)})"
+    read = contents if found.data_read else f"{contents}, whose bytes were not read (--read-data)"
+    verdict = f"damaged: {found.damaged:,} things are not as they were written" if found.damaged else "all as written"
+    yield f"{found.runs:,} runs, {found.points:,} points, {read}: {verdict}"
+    yield f"content root {found.content.reckoned}"
+    for proof in found.proofs:
+        yield f"proof root {proof.root.reckoned} of {proof.target}"
+    if found.damaged:
+        rest = found.damaged - SHOWN
+        rows = [Branch(f"{one.what}: {one.why}") for one in found.damages[:SHOWN]]
+        yield Branch("damaged", (*rows, *([Branch(f"and {rest:,} more (--json)")] if rest > 0 else [])))
