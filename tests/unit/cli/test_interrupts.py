@@ -34,7 +34,8 @@ TOTALS = Totals(
 def test_an_interrupted_command_counts_what_the_target_has(has: dict[str, int], said: str) -> None:
     """A job that was submitted is something that was done."""
     progress = TargetProgress(**{**NOTHING, **has})
-    now = Status(source=SOURCE, totals=TOTALS, targets=(TargetStatus(target=TARGET, progress=progress),), unknown={})
+    target = TargetStatus(target=TARGET, proof_root="", progress=progress)
+    now = Status(source=SOURCE, totals=TOTALS, targets=(target,), content_root="", unknown={})
 
     told = in_one_line(Path("history"), now)
 
