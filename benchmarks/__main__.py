@@ -8,6 +8,7 @@ import sys
 SCRIPTS = (
     ("start",),
     ("archive", "--runs", "1000"),
+    ("check", "--runs", "1000"),
     ("ceiling",),
     ("verbs", "--shape", "small", "--runs", "100", "--runs", "1000", "--width", "8", "--width", "32"),
     ("verbs", "--shape", "curves", "--runs", "300", "--latency-ms", "0", "--width", "32"),

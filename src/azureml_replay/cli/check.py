@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
@@ -35,16 +36,16 @@ def check(
 
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         found = checking(opened, read_data=read_data, progress=progress)
-    terminal.result(found, told(found), good=not found.damaged)
+    terminal.result(found, lines_of(found), good=not found.damaged)
     return Exit.INTEGRITY if found.damaged else Exit.OK
 
 
-def told(found: Checked) -> Iterator[Line]:
+def lines_of(found: Checked) -> Iterator[Line]:
     """The verdict, the roots, and what is damaged."""
-    contents = f"{found.objects:,} file contents ({amount('bytes', found.bytes)})"
+    contents = f"{counted(found.objects, 'file content')} ({amount('bytes', found.bytes)})"
     read = contents if found.data_read else f"{contents}, whose bytes were not read (--read-data)"
-    verdict = f"damaged: {found.damaged:,} things are not as they were written" if found.damaged else "all as written"
-    yield f"{found.runs:,} runs, {found.points:,} points, {read}: {verdict}"
+    verdict = f"{counted(found.damaged, 'damage')} found" if found.damaged else "all as it was written"
+    yield f"{counted(found.runs, 'run')}, {counted(found.points, 'point')}, {read}: {verdict}"
     yield f"content root {found.content.reckoned}"
     for proof in found.proofs:
         yield f"proof root {proof.root.reckoned} of {proof.target}"
