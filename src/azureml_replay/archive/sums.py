@@ -3,8 +3,8 @@
 Each table is one line of `TABLES`. Temporary triggers tell `RowSums` of every row that a transaction writes, whoever
 writes it, and the sums are brought up to date before it ends: no command can forget it, and a row that any other
 program changes is not told. A replay of 300 runs tells of 22 rows a run, 0.09 s of its 2.2 s of CPU; in turns with one
-that tells nobody, the best of eight took 6.44 and 6.38 s (50 ms, width 32). Reckoning each run's receipts anew with every mark
-would be as cheap for small runs and grow with the square of the files of a large one.
+that tells nobody, the best of eight took 6.44 and 6.38 s (50 ms, width 32). Reckoning each run's receipts anew with
+every mark would be as cheap for small runs and grow with the square of the files of a large one.
 """
 
 from __future__ import annotations
