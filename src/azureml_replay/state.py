@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import Totals
 from azureml_replay.archive.target_ledger import TargetProgress
+from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.workspace.place import Place
 
 
@@ -17,6 +18,8 @@ class TargetStatus:
 
     target: Place
     progress: TargetProgress
+    verdict: Verdict
+    """By the evidence of earlier verifications, of everything that the archive is to carry."""
     proof_root: str
     """Of what was sent and what was found there, as kept with every write."""
 
@@ -47,4 +50,9 @@ def status(archive: Archive) -> Status:
 
 def _of_target(archive: Archive, target: Place) -> TargetStatus:
     ledger = archive.ledger(target)
-    return TargetStatus(target=target, progress=ledger.progress(), proof_root=ledger.root())
+    return TargetStatus(
+        target=target,
+        progress=ledger.progress(),
+        verdict=verdict(archive, ledger),
+        proof_root=ledger.root(),
+    )

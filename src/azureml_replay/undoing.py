@@ -13,6 +13,7 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
+from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
@@ -203,6 +204,7 @@ class _Undoing:
         """From now on a replay sends the files and shows the run again, whatever of this call comes to pass."""
         sent = self.ledger.sent(run)
         self.ledger.put_sent({run: {**(editable(there) if sent is None else sent), HIDDEN: True}})
+        self.ledger.drop_evidence([run], Way.RUN)
         self.ledger.forget(run, [RunItem.WHOLE, RunItem.FINISH])
         self.ledger.mark(run, map(FileItem, paths), State.SENDING)
 
@@ -236,6 +238,7 @@ class _Undoing:
     async def take_back_job(self, root: RunId) -> None:
         """The jobs that stand for a root run, with all that is below them, and what is staged for them."""
         self.ledger.mark(root, [RunItem.JOB_UNDONE], State.SENDING)
+        self.ledger.drop_evidence((run.id for run in self.archive.unit(root)), Way.JOB)
         try:
             jobs = jobs_put(self.ledger, root)
             theirs = [name for name in jobs if not await self._archive_job(root, name)]

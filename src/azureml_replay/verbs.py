@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
+from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
-from azureml_replay.model import RunId
+from azureml_replay.model import Run, RunId
+from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import plan, planned_units
 from azureml_replay.planning.summary import PlanSummary, summarize
@@ -20,8 +24,10 @@ from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.verification.proof import Proof
-from azureml_replay.verification.verdict import Verdict, unread
+from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.verification.verify import DirectUnits, verify_runs
+from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
@@ -69,17 +75,8 @@ async def migrate(
     replayed = await replay(archive, source, target, selection, options=options.replay, width=width, progress=progress)
     told(replayed)
     progress.finished()
-    verdict = await verify(
-        archive,
-        target,
-        selection,
-        source=source,
-        deep=options.deep,
-        files=options.replay.files,
-        width=width,
-        progress=progress,
-    )
-    return Migrated(extracted=extracted, replayed=replayed, verdict=verdict)
+    found = await verify(archive, target, selection, source=source, deep=options.deep, width=width, progress=progress)
+    return Migrated(extracted=extracted, replayed=replayed, verdict=found)
 
 
 async def verify(
@@ -96,22 +93,60 @@ async def verify(
     """Compare everything that is planned and chosen with what the target holds. Writes to the archive only.
 
     Each unit by the way, or both ways, in which the ledger says it was replayed. A unit that was never replayed is
-    looked for all the same: what is not there is a finding. `deep` reads the bytes of every file on the target; where
-    nothing told a checksum, those that the archive holds, or else the source's: then it needs `source`. Where `files`
-    leaves none out, those are compared that the last replay was to carry. Raises Unavailable, Rejected,
-    IntegrityError, UserError.
+    looked for all the same: what is not there is a finding. What is compared of a run is what the ledger says was to be
+    carried; `files` says which of those files are looked at now, and `deep` that their bytes are read on the target.
+    Where nothing told a checksum those that the archive holds are read, or else the source's: then it needs `source`.
+    The verdict tells of everything chosen, whenever it was compared. Raises Unavailable, Rejected, IntegrityError;
+    UserError also where nothing of this archive is in the target.
     """
     ledger = archive.ledger(target.ref)
+    await _check_that_something_is_there(archive, ledger, target, selection)
     submitted, twice = _replayed_as_jobs(archive, ledger)
-    jobs = [root for root in planned_units(archive, selection) if root in submitted] if submitted else []
-    proof = Proof(archive, ledger, twice=frozenset(run.id for root in twice for run in archive.unit(root)))
-    proof.omit(archive.omissions())
+    units = None if selection.everything else list(planned_units(archive, selection))
+    deep = deep and files.artifacts
+    proof = Proof(archive, ledger, _begun(archive, ledger, units, files, deep=deep), deep, files)
+    jobs = [root for root in (archive.units() if units is None else units) if root in submitted]
     put = frozenset(job for root in submitted for job in jobs_put(ledger, root))
     direct = DirectUnits(selection, without=submitted - twice, jobs=put)
     if direct.any(archive):
-        await verify_runs(proof, target, direct, source=source, deep=deep, files=files, width=width, progress=progress)
-    await verify_jobs(proof, target, jobs, source=source, deep=deep, width=width, progress=progress)
-    return proof.verdict(unread(archive, selection))
+        await verify_runs(proof, target, direct, source=source, width=width, progress=progress)
+    await verify_jobs(proof, target, jobs, source=source, width=width, progress=progress)
+    ledger.end_look(proof.look)
+    return verdict(archive, ledger, selection, deep=deep)
+
+
+async def _check_that_something_is_there(
+    archive: Archive, ledger: TargetLedger, target: Target, selection: Selection
+) -> None:
+    """Where this archive never sent anything, another one of the same source may have. Raises UserError."""
+    if ledger.began:
+        return
+    runs = (run.id for root in planned_units(archive, selection) for run in archive.unit(root))
+    asked = 0
+    while batch := list(islice(runs, RUNS_PER_REQUEST)):
+        asked += len(batch)
+        for there, details in (await target.details(batch)).items():
+            if _is_ours(details.run, archive.source, there):
+                return
+    if asked:
+        raise UserError(
+            f"nothing of archive {archive.folder} is in {target.ref}: replay it there first, or name its target"
+        )
+
+
+def _is_ours(run: Run, source: Place, original: RunId) -> bool:
+    return lineage.is_our_job(run, source, original) or lineage.is_ours(run, source, original, properties_kept=False)
+
+
+def _begun(
+    archive: Archive, ledger: TargetLedger, units: Collection[RunId] | None, files: FileChoice, *, deep: bool
+) -> int:
+    """The look that begins now. An aspect of which only a part is looked at is none of its own."""
+    whole = {Aspect.FILES, *([Aspect.BYTES] if deep else [])} if files == ALL_FILES else set()
+    aspects = {Aspect.FIELDS, Aspect.POINTS, Aspect.CHILDREN} | whole
+    if units is None:
+        return ledger.begin_look(aspects, None, None)
+    return ledger.begin_look(aspects, units, {one.experiment for one in archive.listing() if one.unit in set(units)})
 
 
 def _replayed_as_jobs(archive: Archive, ledger: TargetLedger) -> tuple[frozenset[RunId], frozenset[RunId]]:

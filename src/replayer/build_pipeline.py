@@ -28,7 +28,7 @@ from azureml_replay.cli.legacy import (
     was_extracted,
 )
 from azureml_replay.cli.options import OptionalSource, ParallelOption, TargetOption, takes, terminal_flags
-from azureml_replay.cli.results import contents_of
+from azureml_replay.cli.results import contents_of, uncompared
 from azureml_replay.cli.synthetic import failures, job_flags, submitted, sum_lines
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
@@ -41,6 +41,7 @@ from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.summary import DryRun
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.terminal.text import Line
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
@@ -159,13 +160,12 @@ async def _replay(
             )
 
 
-def _result(done: SyntheticReplayed) -> Iterator[str]:
+def _result(done: SyntheticReplayed) -> Iterator[Line]:
     yield from submitted(done)
     if done.verdict is not None:
         findings, omissions = counted(done.verdict.findings, "finding"), counted(done.verdict.omissions, "omission")
         yield f"{counted(done.verdict.runs, 'run')}, {contents_of(done.verdict)}: {findings}, {omissions} as planned"
-        if done.verdict.unread:
-            yield f"{counted(done.verdict.unread, 'run')} not extracted, so not compared: extract_jobs continues"
+        yield from uncompared(done.verdict)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.excerpt import thinned
 from azureml_replay.comparison.rows import differing_rows, row_findings
@@ -26,6 +27,7 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
+from looks import all_looked_at, looked_at
 
 SOURCE = azure_place("sub-1", "group", "old")
 TARGET = azure_place("sub-2", "group", "new")
@@ -102,7 +104,7 @@ def differ(archive: Archive, run: RunId, series: Series, actual: list[Row]) -> N
     expected = [row for piece in archive.points(run, series.key) for row in piece.rows()]
     pairs = differing_rows(expected, actual, series)
     archive.ledger(TARGET).put_target_points(run, [thinned(series, actual, pairs)])
-    archive.ledger(TARGET).put_findings(run, list(row_findings(pairs, series, run=run)))
+    looked_at(archive.ledger(TARGET), run, list(row_findings(pairs, series, run=run)))
 
 
 def migrated(folder: Path) -> Path:
@@ -117,10 +119,9 @@ def migrated(folder: Path) -> Path:
     with Archive.create(folder, SOURCE) as archive:
         put(archive, runs, {PLANTED: [(scalar("loss"), curve(5_000)), (scalar("acc"), curve(30))]})
         archive.put_studio(SOURCE, "https://studio.example")
+        hostile = [Finding(RunId("hostile-0"), f"tag {HOSTILE[0]}", "differs", *HOSTILE[1:3])]
+        all_looked_at(archive, archive.ledger(TARGET), {RunId("hostile-0"): hostile})
         differ(archive, PLANTED, scalar("loss"), curve(5_000, lift_from=2_500))
-        archive.ledger(TARGET).put_findings(
-            RunId("hostile-0"), [Finding(RunId("hostile-0"), f"tag {HOSTILE[0]}", "differs", *HOSTILE[1:3])]
-        )
         left = [
             Omission(
                 RunId("sibling"),
@@ -128,9 +129,7 @@ def migrated(folder: Path) -> Path:
                 "it acts on the source workspace (cancel and completion addresses): never sent",
             )
         ]
-        archive.ledger(TARGET).put_planned_omissions(RunId("sibling"), left)
-        for run in runs:
-            archive.ledger(TARGET).verified(run.id, {"points": 0, "files": 1})
+        archive.ledger(TARGET).put_planned_omissions(Topic(Way.RUN, "sibling"), left)
     return folder
 
 

@@ -78,6 +78,7 @@ class Histories(Codes, Reading):
         ledger = TargetLedger(self.folder, self._db, target) if target else None
         ids = ledger.target_ids(run for one in details for run in named(one.run)) if ledger else {}
         alone = ledger.created_alone(list(borrowers)) if ledger else frozenset()
+        carried = ledger.carried(runs) if ledger else {}
         for row, one, job, reference in zip(rows, details, jobs, references, strict=True):
             yield History(
                 unit=row.unit,
@@ -90,6 +91,7 @@ class Histories(Codes, Reading):
                 lender_experiment=experiments.get(borrowers.get(row.id, row.id)) if row.id in borrowers else None,
                 ids=ids,
                 stands_alone=row.id in alone,
+                carried=carried.get(row.id),
             )
 
     def _experiments_of(self, runs: Sequence[RunId]) -> dict[RunId, str]:

@@ -241,6 +241,62 @@ MIGRATIONS = (
       primary key (target, rows_of, whose)
     ) without rowid;
     """,
+    """
+    -- way is run, job, experiment or others. Columns of aspects hold what a look compared, null where none did
+    create table evidence (
+      target integer not null, way text not null, whose text not null, carried text,
+      fields text, points text, files text, bytes text, children text,
+      primary key (target, way, whose)
+    ) without rowid;
+    create table look (
+      number integer primary key, target integer not null, began text not null, ended text,
+      aspects text not null, units text, experiments text
+    );
+    -- proofs of older versions could outlive what they were about, and count as none
+    insert into evidence (target, way, whose, carried)
+      select r.target, 'run', r.run, json_object('files', json(ifnull(
+        (select files from target t where t.id = r.target), '{"artifacts":true,"globs":[],"most_bytes":null}'
+      ))) from receipt r where item = 'create' and not exists (
+        select 1 from receipt u where u.target = r.target and u.run = r.run and u.item = 'undone' and u.state = 'sent'
+      );
+    insert into evidence (target, way, whose, carried)
+      select j.target, 'job', j.run, json_object('files', json_extract(s.detail, '$.files'))
+      from receipt j join run on run.id = j.run
+      join receipt s on s.target = j.target and s.run = run.unit and s.item = 'job shape'
+      where j.item = 'job' and j.state = 'sent' and not exists (
+        select 1 from receipt u
+        where u.target = j.target and u.run = run.unit and u.item = 'job undone' and u.state = 'sent'
+      );
+    create table found (
+      target integer not null, way text not null, whose text not null, aspect text not null, number integer not null,
+      what text not null, kind text not null, expected text not null, actual text not null,
+      primary key (target, way, whose, aspect, number)
+    ) without rowid;
+    insert into found
+      select target, iif(run <> '', 'run', iif(what glob 'experiment *', 'experiment', 'others')),
+        iif(run <> '' or not what glob 'experiment *', run, substr(what, 12, instr(what || ':', ':') - 12)),
+        case when run = '' and not what glob 'experiment *' then 'children'
+             when what glob 'metric *' then 'points'
+             when what glob 'file *: bytes' then 'bytes'
+             when what glob 'file *' then 'files'
+             else 'fields' end,
+        number, what, kind, expected, actual from finding;
+    drop table finding;
+    alter table found rename to finding;
+    create table planned (
+      target integer not null, way text not null, whose text not null, number integer not null,
+      what text not null, reason text not null,
+      primary key (target, way, whose, number)
+    ) without rowid;
+    insert into planned
+      select target, iif(run <> '', 'run', iif(what glob 'experiment *', 'experiment', 'others')),
+        iif(run <> '' or not what glob 'experiment *', run, substr(what, 12, instr(what || ':', ':') - 12)),
+        number, what, reason from planned_omission;
+    drop table planned_omission;
+    alter table planned rename to planned_omission;
+    drop table verification;
+    alter table target drop column files;
+    """,
 )
 """The migrations, oldest first. Never edit one that was released: append."""
 

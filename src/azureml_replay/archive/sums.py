@@ -97,6 +97,11 @@ def _of_target(name: str, columns: str) -> SummedTable:
     return SummedTable(name, columns, whose="@run", owner="@target")
 
 
+def _evidence(name: str, columns: str) -> SummedTable:
+    """What was to be carried into a target and what of it was compared, in the target's proof root."""
+    return SummedTable(name, columns, whose="@whose", owner="@target")
+
+
 TABLES = (
     SummedTable("archive", "kind, key"),
     SummedTable("redact_glob", "glob", whose="@glob"),
@@ -119,12 +124,13 @@ TABLES = (
     ),
     SummedTable("object", "sha256, size_bytes, md5", whose="lower(hex(@sha256))"),
     SummedTable("code", "reference, sha256, reason", whose="@reference"),
-    SummedTable("target", "kind, key, name, probe{}, files{}", owner="@id"),
+    SummedTable("target", "kind, key, name, probe{}", owner="@id"),
     _of_target("receipt", "run, item, state, digest, detail, at, rows, size_bytes"),
     _of_target("binding", "run, target_run"),
-    _of_target("finding", "run, number, what, kind, expected, actual"),
-    _of_target("verification", "run, at, counts{}"),
-    _of_target("planned_omission", "run, number, what, reason"),
+    _evidence("evidence", "way, whose, carried{}, fields{}, points{}, files{}, bytes{}, children{}"),
+    _evidence("finding", "way, whose, aspect, number, what, kind, expected, actual"),
+    _evidence("planned_omission", "way, whose, number, what, reason"),
+    SummedTable("look", "number, began, ended, aspects{}, units{}, experiments{}", whose="@number", owner="@target"),
     _of_target("sent_run", "run, record, record_bytes"),
     _of_target("sent_file", "run, path, size_bytes, md5"),
     _of_target(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from azureml_replay import redact
-from azureml_replay.archive.findings import Findings
+from azureml_replay.archive.evidence import Evidence
 from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX, RunItem
 from azureml_replay.archive.receipts import Receipts
 from azureml_replay.archive.records import dumps, loads
@@ -41,11 +41,16 @@ class TargetProgress:
     """Items that were being sent when a command stopped: the next call asks the target about them."""
 
 
-class TargetLedger(Receipts, SentValues, Findings, TargetRows):
-    """The parts are the base classes: receipts, values as they were sent, findings, points that differ.
+class TargetLedger(Receipts, SentValues, Evidence, TargetRows):
+    """The parts are the base classes: receipts, values as they were sent, evidence, points that differ.
 
-    Valid while its archive is open. No query reads the archive's content: that may be extracted anew meanwhile.
+    Valid while its archive is open. Receipts are read without the archive's content, which may be extracted anew.
     """
+
+    @property
+    def began(self) -> bool:
+        """True once anything was sent to this target, or was about to be."""
+        return self._one("select 1 from receipt where target = ? limit 1", (self._number,)) is not None
 
     def bind(self, pairs: Mapping[RunId, RunId]) -> None:
         """Note which target run stands for which source run; on the disk when this returns. Repeatable."""
@@ -112,18 +117,6 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
         document: Json = loads(row[0]) if row and row[0] else None
         return document
 
-    def put_file_choice(self, document: Json) -> None:
-        """Keep the choice of files of the last replay into the target. Repeatable."""
-        with self._transaction():
-            row = (dumps(document).decode(), self._owner())
-            self._execute("update target set files = ? where id = ?", row)
-
-    def file_choice(self) -> Json | None:
-        """The document of `put_file_choice`, None where there is none."""
-        row = self._one("select files from target where id = ?", (self._number,))
-        document: Json = loads(row[0]) if row and row[0] else None
-        return document
-
     def root(self) -> str:
         """Of what was sent and what was found there, as kept with every write; `check` reckons it anew."""
         return self._kept_root(self._number)
@@ -150,7 +143,12 @@ class TargetLedger(Receipts, SentValues, Findings, TargetRows):
             "bytes": f"select ifnull(sum(size_bytes), 0) {files}",
             "items_refused": "select count(*) from receipt where target = ? and state = 'refused'",
             "items_unsettled": "select count(*) from receipt where target = ? and state = 'sending'",
-            "runs_compared": "select count(*) from verification where target = ?",
-            "runs_with_findings": "select count(distinct run) from finding where target = ?",
+            "runs_compared": """
+                select count(distinct whose) from evidence
+                where target = ? and way in ('run', 'job') and fields is not null
+            """,
+            "runs_with_findings": """
+                select count(distinct whose) from finding where target = ? and way in ('run', 'job')
+            """,
         }
         return TargetProgress(**{name: self._one(sql, (self._number,))[0] for name, sql in queries.items()})

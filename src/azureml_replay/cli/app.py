@@ -173,7 +173,7 @@ def replay(
     else:
         call = calls.submit(archive, workspace, origin, selection, jobs, width=parallel, terminal=terminal)
         submitted = _done(call, archive)
-        return _submitted(submitted, archive, terminal)
+        return _submitted(submitted, archive, target, terminal)
     if dry_run:
         planned = calls.plan(archive, selection, options.files, workspace)
         terminal.result(planned, results.planned(planned))
@@ -207,7 +207,7 @@ def verify(
         calls.verify(archive, workspace, origin, selection, choice, deep=deep, width=parallel, terminal=terminal),
         archive,
     )
-    terminal.result(verdict, results.verified(verdict, archive), good=verdict.proves)
+    terminal.result(verdict, results.verified(verdict, archive, _verify(archive, target)), good=verdict.proves)
     return verdict.exit
 
 
@@ -261,9 +261,14 @@ def migrate(
         archive,
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
-    terminal.result(done, results.migrated(done, archive), good=good)
+    terminal.result(done, results.migrated(done, archive, _verify(archive, target)), good=good)
     reporting.at_the_end(archive, report, workspace.ref, terminal)
     return _migrated(done, replaying)
+
+
+def _verify(archive: Path, target: str) -> list[str]:
+    """The command that compares everything, as it can be typed."""
+    return ["azureml-replay", "verify", str(archive), "--target", target]
 
 
 def _done(call: Coroutine[Any, Any, Result], archive: Path) -> Result:
@@ -278,9 +283,12 @@ def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
     return _replayed(done.replayed, options) or done.verdict.exit
 
 
-def _submitted(done: SyntheticReplayed, archive: Path, terminal: Terminal) -> Exit:
+def _submitted(done: SyntheticReplayed, archive: Path, target: str, terminal: Terminal) -> Exit:
     verdict = done.verdict
-    lines = [*synthetic.replayed(done), *(results.verified(verdict, archive) if verdict else ())]
+    lines = [
+        *synthetic.replayed(done),
+        *(results.verified(verdict, archive, _verify(archive, target)) if verdict else ()),
+    ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))
     if done.failed:
         return Exit.SERVICE

@@ -115,12 +115,14 @@ def replayed(done: Replayed) -> Iterator[str]:
     yield from _failures(done)
 
 
-def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
-    """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all."""
+def verified(verdict: Verdict, archive: Path, again: Sequence[str] = ()) -> Iterator[Line]:
+    """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all.
+
+    `again` is the command that would compare what is not compared.
+    """
     yield f"{_compared(verdict)}; {counted(verdict.omissions, 'omission')}, as planned"
-    if verdict.unread:
-        yield f"{counted(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
-    if verdict.runs and verdict.bytes:
+    yield from uncompared(verdict, again)
+    if verdict.bytes:
         yield f"the files hold {amount('bytes', verdict.bytes)}"
     for kind, count in by_size(verdict.kinds):
         yield _findings(kind, count, [one for one in verdict.first if one.kind == kind])
@@ -133,9 +135,20 @@ def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
         yield f"each of them: {quoted(['azureml-replay', 'report', str(archive)])}"
 
 
-def migrated(done: Migrated, archive: Path) -> Iterator[Line]:
+def uncompared(verdict: Verdict, again: Sequence[str] = ()) -> Iterator[Branch]:
+    """What is missing from the comparison, by reason; nothing where all was compared."""
+    if verdict.complete:
+        return
+    items = [(verdict.not_compared, "run"), (verdict.experiments_not_compared, "experiment")]
+    told = " and ".join(counted(*one) for one in items if one[0])
+    are = "is" if sum(count for count, _ in items) == 1 else "are"
+    command = f": {quoted(list(again))}" if again else ""
+    yield Branch(f"{told} {are} not compared{command}", reasons_of(verdict.uncompared, FEW))
+
+
+def migrated(done: Migrated, archive: Path, again: Sequence[str]) -> Iterator[Line]:
     """The lines of `migrate`: the verdict, and what failed before it."""
-    yield from verified(done.verdict, archive)
+    yield from verified(done.verdict, archive, again)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]
@@ -145,12 +158,16 @@ def migrated(done: Migrated, archive: Path) -> Iterator[Line]:
 def _compared(verdict: Verdict) -> str:
     """The verdict's sentence, which claims no equality where nothing was compared."""
     if not verdict.runs and not verdict.findings:
-        return "nothing was compared: the archive holds no run that was chosen"
-    of = f"{verdict.runs:,} of " if verdict.unread else ""
-    outcome = "these are equal" if verdict.unread else "all equal"
+        return "nothing was there to compare"
+    runs, held = counted(verdict.runs, "run"), contents_of(verdict)
     if verdict.findings:
-        outcome = counted(verdict.findings, "finding")
-    return f"{of}{counted(verdict.runs + verdict.unread, 'run')}, {contents_of(verdict)}: {outcome}"
+        return f"{runs}, {held}: {counted(verdict.findings, 'finding')}"
+    if not verdict.complete:
+        return f"{verdict.equal:,} of {runs} equal, {held}: not proven yet"
+    if not verdict.equal:
+        return f"{runs}: nothing of them was to be carried"
+    left = f", {verdict.left_out:,} of them left out" if verdict.left_out else ""
+    return f"{runs}{left}, {held}: all equal"
 
 
 def contents_of(verdict: Verdict) -> str:
@@ -188,7 +205,8 @@ def shown_status(now: Status) -> Iterator[Line]:
     yield Branch(f"source {now.source}", (*figures, *_unknown(now.unknown), root))
     for target in now.targets:
         root = Branch(f"proof root {target.proof_root}")
-        yield Branch(f"target {target.target}", (*_figures(target.progress, SENT_FIGURES), root))
+        proof = (Branch(_compared(target.verdict)), *uncompared(target.verdict))
+        yield Branch(f"target {target.target}", (*_figures(target.progress, SENT_FIGURES), *proof, root))
 
 
 def _figures(counts: DataclassInstance, words: Mapping[str, str], **otherwise: str) -> tuple[Branch, ...]:

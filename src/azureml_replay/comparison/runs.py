@@ -127,7 +127,17 @@ def compare_experiments(expected: Experiment, actual: Experiment) -> Iterator[Fi
     none, what = RunId(""), f"experiment {expected.name}"
     if (expected.description or None) != (actual.description or None):
         yield finding_of(none, shown(f"{what}: description"), expected.description, actual.description)
-    archived = ["archived" if one.archived else "active" for one in (expected, actual)]
-    if archived[0] != archived[1]:
-        yield Finding(none, shown(f"{what}: state"), "differs", *archived)
+    if bool(expected.archived) != bool(actual.archived):
+        yield _state(expected, actual)
     yield from _by_key(none, f"{what}: tag", expected.tags, actual.tags, ())
+
+
+def compare_visibility(expected: Experiment, actual: Experiment) -> Iterator[Finding]:
+    """The finding about an experiment that keeps its own values and hides runs that the source shows."""
+    if actual.archived and not expected.archived:
+        yield _state(expected, actual)
+
+
+def _state(expected: Experiment, actual: Experiment) -> Finding:
+    states = ["archived" if one.archived else "active" for one in (expected, actual)]
+    return Finding(RunId(""), shown(f"experiment {expected.name}: state"), "differs", *states)

@@ -50,7 +50,7 @@ class PointSender:
         payloads = self.archive.chunk_payloads(step.source)
         receipts = self.ledger.receipts(step.source)
         receipts = {item: one for item, one in receipts.items() if (step.source, item) not in self.intents.ahead}
-        standing = Standing.of(receipts, {seq: payload.digest for seq, payload in payloads.items()})
+        standing = RowsSent.of(receipts, {seq: payload.digest for seq, payload in payloads.items()})
         sending = _Sending(self, step, payloads)
         sending.settle(standing.moved)
         if standing.left:
@@ -161,7 +161,7 @@ def _joined(rows: Sequence[Points]) -> Iterator[Points]:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RowsSent:
     """What of a run's rows is sent, and what is not."""
 
     moved: Sequence[int]
@@ -175,7 +175,7 @@ class Standing:
     """Numbers that no chunk has any more, of receipts whose rows are among those moved."""
 
     @classmethod
-    def of(cls, receipts: Mapping[Item, Receipt], digests: Mapping[int, bytes]) -> Standing:
+    def of(cls, receipts: Mapping[Item, Receipt], digests: Mapping[int, bytes]) -> RowsSent:
         """From the receipts of a run, by item, and the digests of its chunks."""
         points = {item.seq: one for item, one in receipts.items() if isinstance(item, ChunkItem)}
         sent = Counter(one.digest for one in points.values() if one.state is State.SENT)

@@ -7,13 +7,14 @@ target is asked, never guessed about. Everything but appended points may be repe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.digests import of_whole
+from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.reading import RUNS_TOGETHER
 from azureml_replay.archive.receipts import State
@@ -28,11 +29,11 @@ from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, remedy_lines
 from azureml_replay.files.bytes import Supply
-from azureml_replay.model import RunId
+from azureml_replay.model import Omission, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.ids import new_id
-from azureml_replay.planning.plan import Step, plan, planned_anew, planned_units
+from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.profile import seen_profile
@@ -44,6 +45,7 @@ from azureml_replay.workspace.target import Target
 
 WINDOW = 1_000
 """Steps in memory at once: about 5 KB each, so 5 MB."""
+TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in the target"
 INTENDED_AHEAD = 25
 """Runs whose intents are written to the disk together."""
 
@@ -112,7 +114,6 @@ async def replay(
     profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type)
     ledger = archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
-    ledger.put_file_choice(asdict(options.files))
     if options.new_ids:
         for root in planned_units(archive, selection):
             _rename(archive, ledger, root)
@@ -201,7 +202,9 @@ class _Replaying:
         await self._check_ids(steps, window[-1].unit)
         if self.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self._renamed(steps, window[-1].unit)
+        self._leave(step for step in steps if step.unit in self.conflicts)
         steps = [step for step in steps if step.unit not in self.conflicts]
+        self._carry(steps)
         for step in steps:
             if self.ledger.receipt(step.source, RunItem.UNDONE):
                 self.ledger.forget(step.source, [RunItem.UNDONE])
@@ -215,14 +218,32 @@ class _Replaying:
 
     # Receipts
 
+    def _carry(self, steps: Sequence[Step]) -> None:
+        """What an earlier call carried stays to be carried, though this one may leave out more."""
+        before = {
+            run: as_carried(told)
+            for run, told in self.ledger.carried([step.source for step in steps]).items()
+            if isinstance(told, Mapping) and FILES in told
+        }
+        choices = {step.source: before.get(step.source, step.choice).joined(step.choice) for step in steps}
+        self.ledger.carry({run: {FILES: choice.as_json()} for run, choice in choices.items()}, Way.RUN)
+
+    def _leave(self, steps: Iterable[Step]) -> None:
+        """Note that nothing of these runs is to be carried, where the caller wants taken ids to be skipped."""
+        if self.options.on_conflict is not OnConflict.SKIP:
+            return
+        left = [step.source for step in steps if self.ledger.receipt(step.source, RunItem.CREATE) is None]
+        self.ledger.carry({run: {LEFT: TAKEN} for run in left}, Way.RUN)
+        for run in left:
+            self.ledger.put_planned_omissions(Topic(Way.RUN, run), [Omission(run, "run", TAKEN)])
+
     def _is_whole(self, step: Step) -> bool:
         return self.ledger.has_sent(step.source, RunItem.WHOLE, self._whole(step))
 
     def _whole(self, step: Step) -> bytes:
         generation = self.archive.generation(step.source)
-        return of_whole(
-            step.run, generation=generation, own_files=step.own_files, files=step.files, choice=asdict(step.choice)
-        )
+        choice = None if step.choice == ALL_FILES else step.choice.as_json()
+        return of_whole(step.run, generation=generation, own_files=step.own_files, files=step.files, choice=choice)
 
     # Ids
 

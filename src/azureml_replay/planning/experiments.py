@@ -25,14 +25,16 @@ def planned_experiments(
     yield from (experiment for experiment in recorded.experiments() if experiment.name in names)
 
 
-def experiment_omissions(experiment: Experiment, existing: frozenset[str]) -> Iterator[Omission]:
-    """Omissions where the target had an experiment of this name before: it keeps its own values."""
-    if experiment.name not in existing:
-        return
+def experiment_omissions(experiment: Experiment, there: Experiment) -> Iterator[Omission]:
+    """What an experiment that the target had before, `there`, keeps of its own.
+
+    One that is archived in both, or was shown again for our runs, keeps no state of its own.
+    """
+    stays_active = experiment.archived and not there.archived
     for what, value in (
         ("description", experiment.description),
         ("tags", experiment.tags),
-        ("archived", experiment.archived),
+        ("archived", stays_active),
     ):
         if value:
             reason = "the target had an experiment of this name before, which keeps its own"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
@@ -34,12 +34,32 @@ class FileChoice:
     """The largest size that is carried; None: any."""
     globs: tuple[str, ...] = ()
     """Patterns of paths, as the source shows them; empty: all paths."""
+    others: tuple[FileChoice, ...] = ()
+    """Choices of earlier calls: a file that one of them takes is carried too."""
 
     @classmethod
     def from_json(cls, told: Json) -> FileChoice:
-        """The choice that `dataclasses.asdict` was given. Raises KeyError, TypeError for anything else."""
+        """The choice that `as_json` wrote. Raises KeyError, TypeError for anything else."""
         fields: Any = told
-        return cls(**{**fields, "globs": tuple(fields["globs"])})
+        others = tuple(map(cls.from_json, fields.get("others", ())))
+        return cls(**{**fields, "globs": tuple(fields["globs"]), "others": others})
+
+    def as_json(self) -> Json:
+        """The choice as a document. Without `others` it is written as before there were any: digests are made of it."""
+        told: dict[str, Json] = {
+            "artifacts": self.artifacts,
+            "most_bytes": self.most_bytes,
+            "globs": list(self.globs),
+        }
+        return {**told, "others": [one.as_json() for one in self.others]} if self.others else told
+
+    def joined(self, other: FileChoice) -> FileChoice:
+        """The choice that takes what either takes."""
+        if self in (other, ALL_FILES) or not other.artifacts:
+            return self
+        if other == ALL_FILES or not self.artifacts:
+            return other
+        return self if other in self.others else replace(self, others=(*self.others, other))
 
     def flags(self) -> str:
         """The choice as flags, `--files '*.txt' --max-file-size 2GB`; empty where nothing is left out."""
@@ -48,7 +68,7 @@ class FileChoice:
             given += ["--files", glob]
         if self.most_bytes is not None:
             given += ["--max-file-size", _shown(self.most_bytes)]
-        return shlex.join(given)
+        return " or ".join([shlex.join(given), *(one.flags() for one in self.others)])
 
     @property
     def narrowed(self) -> bool:
@@ -57,6 +77,8 @@ class FileChoice:
 
     def refusal(self, path: str, size_bytes: int) -> str | None:
         """The reason why a file is left out, or None."""
+        if any(one.refusal(path, size_bytes) is None for one in self.others):
+            return None
         if not self.artifacts:
             return NOT_CHOSEN
         if self.globs and not any(fnmatchcase(path, glob) for glob in self.globs):

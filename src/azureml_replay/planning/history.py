@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from azureml_replay.model import Artifact, Experiment, FileTotals, Job, Listed, RunDetails, RunId, Series
+from azureml_replay.model import Artifact, Experiment, FileTotals, Job, Json, Listed, RunDetails, RunId, Series
 from azureml_replay.workspace.place import Place
 
 
@@ -33,6 +33,8 @@ class History:
     """Source id -> target id, of this run and of runs that it names; a run that is not in it keeps its id."""
     stands_alone: bool = False
     """True where the target has it with files and points of its own, though in the source it shows another run's."""
+    carried: Json | None = None
+    """What the target's ledger says of what was to go; None where nothing was sent as a run."""
 
 
 class Recorded(Protocol):

@@ -24,6 +24,8 @@ SHOWN = "files and metrics of "
 """The beginning of an omission's `what`, before the id of the run to which a reused step leaves them."""
 SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
+FILES, LEFT = "files", "left"
+"""Keys of what the ledger says of a run: the choice of its files, or why nothing of it is to be carried."""
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
 
 
@@ -108,9 +110,15 @@ def plan_unit(
 
 
 def plan_units(
-    recorded: Recorded, roots: Iterable[RunId] | None, files: FileChoice = ALL_FILES, profile: TargetProfile = AZURE_ML
+    recorded: Recorded,
+    roots: Iterable[RunId] | None,
+    files: FileChoice | None = ALL_FILES,
+    profile: TargetProfile = AZURE_ML,
 ) -> Iterator[Step]:
-    """The steps of these units, or of all; parents first. Only the ids of one unit are in memory."""
+    """The steps of these units, or of all; parents first. Only the ids of one unit are in memory.
+
+    `files` None: of each run those that were to be carried into the profile's target, all where nothing was sent.
+    """
     histories = recorded.histories(roots, profile.ref)
     for unit, of_unit in groupby(histories, key=attrgetter("unit")):
         depths: dict[RunId, int] = {}
@@ -118,7 +126,18 @@ def plan_units(
             run = history.details.run
             depth = depths[run.parent] + 1 if run.parent in depths else 0
             depths[run.id] = depth
-            yield _step(recorded, history, files, profile, root=unit, depth=depth)
+            choice = as_carried(history.carried) if files is None else files
+            yield _step(recorded, history, choice, profile, root=unit, depth=depth)
+
+
+def as_carried(carried: Json | None) -> FileChoice:
+    """The files that were to be carried, by what the ledger says of a run; all where nothing was sent."""
+    return FileChoice.from_json(carried[FILES]) if isinstance(carried, Mapping) and FILES in carried else ALL_FILES
+
+
+def is_left(carried: Json | None) -> bool:
+    """True where nothing of a run is to be carried, by what the ledger says of it."""
+    return isinstance(carried, Mapping) and LEFT in carried
 
 
 def planned_anew(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:

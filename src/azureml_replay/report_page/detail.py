@@ -36,7 +36,7 @@ class Details:
     def of(self, run_id: RunId, numbers: Numbers) -> Detail:
         """The details of a run. Raises IntegrityError where the archive is damaged."""
         run = self.archive.run(run_id)
-        findings = self.ledger.findings_of(run_id) if self.ledger else []
+        findings = self.ledger.findings_of_run(run_id) if self.ledger else []
         planned = self.ledger.planned_omissions_of(run_id) if self.ledger else []
         omissions = tuple((one.what, one.reason) for one in (*self.archive.omissions_of(run_id), *planned))
         told = tuple((one.what, one.kind, _timed(one.expected), _timed(one.actual)) for one in findings)

@@ -42,13 +42,20 @@ class Sums:
     bytes: int = 0
     findings: int = 0
     omissions: int = 0
-    unverifiable: int = 0
+    compared: Counter[str] = field(default_factory=Counter)
+    """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
+    experiments_open: int = 0
     verdicts: Counter[RunVerdict] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, rows: Iterable[TreeRow], known: Known) -> Sums:
         """The sums over rows; findings and omissions that belong to no run count, too."""
-        sums = cls(findings=known.findings.total(), omissions=known.omissions.total(), unverifiable=known.unverifiable)
+        sums = cls(
+            findings=known.findings,
+            omissions=known.omissions.total(),
+            compared=known.counts,
+            experiments_open=known.others_open,
+        )
         for row in rows:
             sums.runs += 1
             sums.points += row.points
@@ -116,17 +123,21 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     if target is None:
         return "open", f"{runs} archived; nothing has been written to a target yet. {omitted}."
     open_runs = sums.verdicts[RunVerdict.UNVERIFIED] + sums.verdicts[RunVerdict.MISSING]
-    left = f" {counted(open_runs, 'run')} not verified yet." if open_runs else ""
+    open_items = [(open_runs, "run"), (sums.experiments_open, "experiment")]
+    uncompared = " and ".join(counted(*one) for one in open_items if one[0])
+    left = f" Not compared: {uncompared}." if uncompared else ""
     if sums.findings:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
         return "no", f"Not equal: {counted(sums.findings, 'finding')} in {where} of {sums.runs:,}.{left}"
-    if open_runs:
-        return "open", f"Not proven yet:{left} No finding in the others."
+    if uncompared:
+        return "open", f"Not proven yet.{left} No finding in the others."
+    if not sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]:
+        return "open", "Nothing was there to compare."
     planned = f"but for {omitted}, as planned" if sums.omissions else "nothing was left out"
-    points, files = counted(sums.points, "point"), counted(sums.files, "file")
-    by_size = f" {counted(sums.unverifiable, 'file')} without a checksum: only --deep can compare them."
+    points, files = counted(sums.compared["points"], "point"), counted(sums.compared["files"], "file")
+    by_size = f" {counted(sums.compared['unverifiable'], 'file')} without a checksum: only --deep can compare them."
     whole = f"All equal: {runs}, {points} and {files} were read back and compared, {planned}."
-    return "yes", whole + (by_size if sums.unverifiable else "")
+    return "yes", whole + (by_size if sums.compared["unverifiable"] else "")
 
 
 def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], ...]:
@@ -139,7 +150,10 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
     if target is None:
         return (*held, ("omissions", sums.omissions, "what the archive lacks"))
     return (
-        *held,
+        ("runs", sums.runs, ""),
+        ("points compared", sums.compared["points"], f"of {sums.points:,} in the archive"),
+        ("files compared", sums.compared["files"], f"replay's own included; {sums.files:,} in the archive"),
+        ("bytes", sums.compared["bytes"], "of those files"),
         ("equal", sums.verdicts[RunVerdict.EQUAL], "runs, in everything"),
         ("omitted as planned", sums.omissions, f"in {counted(sums.verdicts[RunVerdict.OMISSIONS], 'run')} else equal"),
         ("findings", sums.findings, f"in {counted(sums.verdicts[RunVerdict.DIFFERS], 'run')}"),

@@ -3,44 +3,67 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Run, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.report_page.facts import Index, RunVerdict, TreeRow
 from azureml_replay.selection import TYPES
+from azureml_replay.verification.verdict import Item, Standing, items
 from azureml_replay.workspace.place import Place
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The ledger's counts by run; a key that is no run's belongs to an experiment or to the workspace."""
+    """The evidence by run; an item that is no run is an experiment, or the workspace."""
 
-    findings: Counter[str]
+    items: Mapping[str, Item]
+    """Of runs, by their ids."""
+    others: Sequence[Item]
     omissions: Counter[str]
     reasons: Counter[str]
     """Reason -> number of omissions."""
-    verified: frozenset[str]
-    unverifiable: int = 0
-    """Files of verified runs without a checksum to compare: only their sizes are known to be equal."""
+    counts: Counter[str]
+    """How much was compared, by the names of `Item.counts`."""
 
     @classmethod
     def of(cls, archive: Archive, ledger: TargetLedger | None) -> Known:
-        """The counts of a ledger; without one only the archive's own omissions."""
+        """What a ledger's evidence says; without one only the archive's own omissions."""
         omissions, reasons = Counter[str](), Counter[str]()
         for omission in chain(archive.omissions(), ledger.planned_omissions() if ledger else ()):
             omissions[omission.run] += 1
             reasons[omission.reason] += 1
-        if ledger is None:
-            return cls(Counter(), omissions, reasons, frozenset())
-        findings = Counter[str](finding.run for finding in ledger.findings())
-        compared = {one.run: one.counts.get("unverifiable", 0) for one in ledger.verifications()}
-        return cls(findings, omissions, reasons, frozenset(compared), sum(compared.values()))
+        found: dict[str, Item] = {}
+        others, counts = list[Item](), Counter[str]()
+        for item in items(ledger) if ledger else ():
+            counts.update(item.counts)
+            if item.subject.way is Way.RUN:
+                found[item.subject.name] = item
+            else:
+                others.append(item)
+        return cls(found, others, omissions, reasons, counts)
+
+    @property
+    def findings(self) -> int:
+        """Of everything."""
+        return sum(item.findings for item in chain(self.items.values(), self.others))
+
+    @property
+    def verified(self) -> frozenset[str]:
+        """Runs of which everything was compared."""
+        compared = (Standing.EQUAL, Standing.DIFFERS)
+        return frozenset(run for run, item in self.items.items() if item.standing in compared and not item.reason)
+
+    @property
+    def others_open(self) -> int:
+        """Experiments that are not compared."""
+        return sum(item.reason != "" for item in self.others)
 
 
 WORDS = {kind: word for word, kinds in TYPES.items() for kind in kinds if kind}
@@ -52,8 +75,9 @@ def rows(archive: Archive, target: Place | None, known: Known, progress: Progres
     found: dict[str, TreeRow] = {}
     for run, extracted in archive.overview():
         row = _row(run)
-        row.findings, row.omissions = known.findings[run.id], known.omissions[run.id]
-        row.verdict = _verdict(row, extracted=extracted, verified=run.id in known.verified, target=target)
+        item = known.items.get(run.id)
+        row.findings, row.omissions = item.findings if item else 0, known.omissions[run.id]
+        row.verdict = _verdict(row, item, extracted=extracted, target=target)
         found[run.id] = row
         progress.done("runs read")
     for run_id, holding in archive.holdings():
@@ -80,16 +104,16 @@ def _seconds(moment: Instant | None) -> float | None:
     return round(moment.ticks / TICKS_PER_SECOND, 3) if moment else None
 
 
-def _verdict(row: TreeRow, *, extracted: bool, verified: bool, target: Place | None) -> RunVerdict:
+def _verdict(row: TreeRow, item: Item | None, *, extracted: bool, target: Place | None) -> RunVerdict:
     if row.findings:
         return RunVerdict.DIFFERS
     if not extracted:
         return RunVerdict.MISSING
     if target is None:
         return RunVerdict.ARCHIVED
-    if not verified:
+    if item is None or item.standing is Standing.NOT_COMPARED:
         return RunVerdict.UNVERIFIED
-    return RunVerdict.OMISSIONS if row.omissions else RunVerdict.EQUAL
+    return RunVerdict.OMISSIONS if row.omissions or item.standing is Standing.LEFT else RunVerdict.EQUAL
 
 
 def _in_order(found: dict[str, TreeRow]) -> Iterator[TreeRow]:

@@ -102,7 +102,7 @@ def report(
         path=page,
         runs=len(ordered),
         left_out=left_out,
-        findings=known.findings.total(),
+        findings=known.findings,
         bytes=size,
         verdict=top.sentence,
     )

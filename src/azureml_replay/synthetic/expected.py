@@ -6,12 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay import redact
+from azureml_replay.comparison.shown import shown
 from azureml_replay.model import Finding, Row, Run, RunId
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.found import ROOT
 from azureml_replay.synthetic.staging.batches import TICKS_PER_MS, is_holdable
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, parameters
+from azureml_replay.synthetic.step.points import PROGRESS
+from azureml_replay.synthetic.tree.fit import SELF_TAG
 from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
+
+PLATFORM_TAGS = ("_aml_system_", "azureml.", "mlflow.")
+OWN_TAGS = frozenset({PROGRESS, *SELF_TAG})
+"""Tags of the step program, beside those that are expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +82,15 @@ def differences(wanted: ExpectedRun, run: Run, parent: Run | None) -> Iterator[F
     if wanted.experiment is not None:
         yield from _differ(wanted, "experiment", wanted.experiment, run.experiment)
     yield from _differ(wanted, "display name", wanted.display_name, run.display_name)
-    if wanted.description:
-        yield from _differ(wanted, "description", wanted.description, _description(run))
+    yield from _differ(wanted, "description", wanted.description or None, _description(run))
+    yield from _differ(wanted, "hidden", shown(False), shown(run.hidden))
     yield from _pairs(wanted, "tag", wanted.tags, run.tags)
+    yield from _extra(wanted, "tag", wanted.tags, (key for key in run.tags if not _is_of_platform(key)))
     yield from _pairs(wanted, "property", wanted.properties, run.properties)
-    if wanted.step is not None:
-        actual = {key: value if isinstance(value, str) else str(value) for key, value in run.parameters.items()}
-        yield from _pairs(wanted, "parameter", parameters(wanted.step), actual)
+    expected = parameters(wanted.step) if wanted.step is not None else {}
+    actual = {key: value if isinstance(value, str) else str(value) for key, value in run.parameters.items()}
+    yield from _pairs(wanted, "parameter", expected, actual)
+    yield from _extra(wanted, "parameter", expected, actual)
 
 
 def as_kept(rows: Iterable[Row]) -> Iterator[Row]:
@@ -92,8 +101,13 @@ def as_kept(rows: Iterable[Row]) -> Iterator[Row]:
             yield step or 0, ticks // TICKS_PER_MS * TICKS_PER_MS, (float(value),)
 
 
+def _is_of_platform(tag: str) -> bool:
+    """True for tags that the service, MLflow or our own step program sets on a run of a job (responses.md 4.1)."""
+    return tag.startswith(PLATFORM_TAGS) or tag in OWN_TAGS
+
+
 def _description(run: Run) -> str | None:
-    return run.description or run.tags.get(DESCRIPTION_TAG)
+    return run.description or run.tags.get(DESCRIPTION_TAG) or None
 
 
 def _pairs(
@@ -103,8 +117,14 @@ def _pairs(
         yield from _differ(wanted, f"{kind} {key}", value, actual.get(key))
 
 
-def _differ(wanted: ExpectedRun, what: str, expected: str, actual: str | None) -> Iterator[Finding]:
+def _extra(wanted: ExpectedRun, kind: str, expected: Mapping[str, str], actual: Iterable[str]) -> Iterator[Finding]:
+    for key in actual:
+        if key not in expected:
+            yield Finding(wanted.source, f"{wanted.what}{kind} {redact.text(key)}", "extra", "", key)
+
+
+def _differ(wanted: ExpectedRun, what: str, expected: str | None, actual: str | None) -> Iterator[Finding]:
     if expected != actual:
-        kind = "absent" if actual is None else "differs"
-        shown = redact.text(expected), redact.text(actual or "")
-        yield Finding(wanted.source, wanted.what + what, kind, *shown)
+        kind = "absent" if actual is None else "extra" if expected is None else "differs"
+        told = redact.text(expected or ""), redact.text(actual or "")
+        yield Finding(wanted.source, wanted.what + what, kind, *told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.model import Run, RunId
@@ -19,9 +19,12 @@ ROOT = ""
 
 @dataclass(slots=True)
 class Found:
-    """By the key of a node: its run. A node whose run was not found has no entry."""
+    """What is there of a tree."""
 
     runs: dict[str, Run] = field(default_factory=dict)
+    """By the key of a node: its run. A node whose run was not found has no entry."""
+    extra: tuple[Run, ...] = ()
+    """Runs below the job that stand for no node, or for one that has a run already."""
 
     def parent(self, key: str) -> Run | None:
         """Of the run below which a node's run should be."""
@@ -35,8 +38,10 @@ async def found(target: Source, tree: Tree, job: str) -> Found:
     top = tree.nodes[0].key if tree.kind == "command" else ROOT
     known = Found(dict.fromkeys([top], whole[RunId(job)]) if RunId(job) in whole else {})
     if tree.kind == "command":
-        return known
-    said = {_says(run): run for run in below.values()}
+        return replace(known, extra=tuple(below.values()))
+    said: dict[tuple[str | None, bool], Run] = {}
+    for one in below.values():
+        said.setdefault(_says(one), one)
     for leaf in tree.leaves():
         run = said.get((leaf.source, leaf.kind == "self"))
         if run is not None:
@@ -46,7 +51,8 @@ async def found(target: Source, tree: Tree, job: str) -> Found:
         above = below.get(own.parent) if own is not None and own.parent else None
         if above is not None:
             known.runs[group.key] = above
-    return known
+    ours = {run.id for run in known.runs.values()}
+    return replace(known, extra=tuple(run for run in below.values() if run.id not in ours))
 
 
 def _says(run: Run) -> tuple[str | None, bool]:

@@ -8,16 +8,17 @@ from dataclasses import asdict, dataclass, field, replace
 
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import JobItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.model import RunId
+from azureml_replay.model import Json, RunId
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.plan import Step, plan_unit, planned_units, with_owners_contents
+from azureml_replay.planning.plan import FILES, LEFT, Step, plan_unit, planned_units, with_owners_contents
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.tree.grow import SyntheticOptions, grow
-from azureml_replay.synthetic.tree.nodes import Tree
+from azureml_replay.synthetic.tree.nodes import RUN, Tree
 from azureml_replay.synthetic.tree.trials import TrialChoice
 from azureml_replay.workspace.profile import TargetProfile
 
@@ -102,5 +103,14 @@ def jobs_put(ledger: TargetLedger, root: RunId) -> list[RunId]:
 def remember(ledger: TargetLedger, root: RunId, shape: Shape) -> None:
     """Keep the shape of a root run's job, before it is put. Repeatable."""
     trials = asdict(shape.tree.trials) if shape.tree.trials else None
-    document = {"trials": trials, "edges": shape.tree.edges, "files": asdict(shape.files)}
+    document = {"trials": trials, "edges": shape.tree.edges, "files": shape.files.as_json()}
     ledger.mark(root, [RunItem.SHAPE], State.SENT, json_text.dumps(document).decode())
+
+
+def carry(ledger: TargetLedger, tree: Tree, shape: Shape) -> None:
+    """Note, before the job is put, what is to go of each run of a tree. Repeatable: what it says already stays."""
+    files: Json = {FILES: shape.files.as_json()}
+    told: dict[RunId, Json] = {node.source: files for node in tree.walk()} | {tree.root: files}
+    told |= {one.run: {LEFT: one.reason} for one in tree.omissions if one.what == RUN}
+    known = ledger.carried(list(told), Way.JOB)
+    ledger.carry({run: what for run, what in told.items() if known.get(run) != what}, Way.JOB)

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
+from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.bodies.known_graphs import Graphs
@@ -32,7 +34,7 @@ from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
 from azureml_replay.verification.proof import Proof
-from azureml_replay.verification.verdict import Verdict, unread
+from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.source import Source
@@ -88,8 +90,16 @@ async def replay_synthetic(
     if not options.wait:
         return running.result(None)
     await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
+    running.check = JobCheck(_proof(archive, ledger, selection), target)
     await for_each(running.trees(selection, options.shape), running.settle, width)
-    return running.result(running.proof.verdict(unread(archive, selection)))
+    ledger.end_look(running.check.proof.look)
+    return running.result(verdict(archive, ledger, selection))
+
+
+def _proof(archive: Archive, ledger: TargetLedger, selection: Selection) -> Proof:
+    """Of the units that were chosen; experiments are not looked at: jobs carry nothing of them."""
+    aspects = (Aspect.FIELDS, Aspect.POINTS, Aspect.FILES, Aspect.CHILDREN)
+    return Proof(archive, ledger, ledger.begin_look(aspects, list(planned_units(archive, selection)), ()))
 
 
 @dataclass(slots=True)
@@ -105,12 +115,8 @@ class _Running:
     endings: dict[RunId, str] = field(default_factory=dict)
     failed: dict[RunId, str] = field(default_factory=dict)
     parents: int = 0
-    proof: Proof = field(init=False)
     check: JobCheck = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.proof = Proof(self.archive, self.ledger)
-        self.check = JobCheck(self.proof, self.target)
+    """From the moment on at which the jobs have ended."""
 
     def trees(self, selection: Selection, shape: Shape) -> Iterator[tuple[Tree, Shape]]:
         return planned_trees(self.archive, self.ledger, selection, shape)

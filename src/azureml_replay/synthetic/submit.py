@@ -17,7 +17,7 @@ from azureml_replay.planning import lineage
 from azureml_replay.progress import Progress
 from azureml_replay.synthetic.bodies.graph import JobPlace, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
-from azureml_replay.synthetic.options import Shape, remember
+from azureml_replay.synthetic.options import Shape, carry, remember
 from azureml_replay.synthetic.staging.stage import Stage, uri_of
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.workspace.jobs import JobState, Submitter
@@ -49,11 +49,13 @@ class Submit:
             found = await self.submitter.job(name)
             if found is None:
                 remember(self.ledger, tree.root, shape)
+                carry(self.ledger, tree, shape)
                 await self.stage.fill(tree, shape.files)
                 await self._put(tree, name)
                 return name
             if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:
                 remember(self.ledger, tree.root, shape)  # another archive may have put it
+                carry(self.ledger, tree, shape)
                 self.ledger.mark(tree.root, [RunItem.JOB], State.SENT, name)
                 self.progress.done("jobs there already")
                 return name

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.comparison.files import compare_files
@@ -36,16 +37,15 @@ async def verify_jobs(
     roots: Iterable[RunId],
     *,
     source: Source | None = None,
-    deep: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
 ) -> None:
     """Compare each job that was submitted for one of `roots` with its originals, as it was planned then.
 
-    Adds to `proof`, and writes to its archive only. `deep` reads the bytes of every file; where storage told no MD5,
-    those of the archive or of the `source` too. Raises Unavailable, Rejected, IntegrityError.
+    Writes to the archive of `proof` only. Where the bytes of files are looked at and storage told no MD5, those of the
+    archive or of the `source` are read too. Raises Unavailable, Rejected, IntegrityError.
     """
-    check = JobCheck(proof, target, Supply(proof.archive, source) if deep else None)
+    check = JobCheck(proof, target, Supply(proof.archive, source) if proof.deep else None)
 
     async def one(planned: tuple[Tree, Shape]) -> None:
         job = job_of(proof.ledger, planned[0].root)
@@ -53,6 +53,20 @@ async def verify_jobs(
         progress.done("jobs verified")
 
     await for_each(trees_of(proof.archive, proof.ledger, roots, None), one, width)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was found of one original, which may have two runs: its own and the one of its own values."""
+
+    outcomes: dict[Aspect, Looked] = field(default_factory=dict)
+    omissions: list[Omission] = field(default_factory=list)
+
+    def add(self, aspect: Aspect, outcome: Looked) -> None:
+        known = self.outcomes.get(aspect, Looked())
+        counts = Counter(known.counts)
+        counts.update(outcome.counts)
+        self.outcomes[aspect] = Looked([*known.findings, *outcome.findings], dict(counts))
 
 
 @dataclass(slots=True)
@@ -72,22 +86,20 @@ class JobCheck:
     async def check(self, tree: Tree, job: str | None, choice: FileChoice) -> int:
         """The number of findings, which are recorded. `job` None: nothing was submitted. Raises Unavailable."""
         held = await found(self.target, tree, job) if job else Found()
-        findings: dict[RunId, list[Finding]] = {}
-        omissions: dict[RunId, list[Omission]] = {}
-        counts: dict[RunId, Counter[str]] = {}
+        gathered: defaultdict[RunId, _Gathered] = defaultdict(_Gathered)
         for omission in tree.all_omissions():
-            omissions.setdefault(omission.run, []).append(omission)
+            gathered[omission.run].omissions.append(omission)
         for wanted in expected_of(tree):
             self._remember(wanted, held.runs.get(wanted.key))
-            counted = counts.setdefault(wanted.source, Counter())
             laid = laid_out(self.archive, wanted.laid, choice) if wanted.laid is not None else None
-            findings.setdefault(wanted.source, []).extend(await self._of_run(wanted, held, laid, counted))
+            await self._gather(wanted, held, laid, gathered[wanted.source])
             if laid is not None and wanted.step is not None:
-                omitted = left_behind(self.archive, wanted.step, laid, choice)
-                omissions.setdefault(wanted.source, []).extend(omitted)
-        for run in {*findings, *omissions}:
-            self._record(run, findings.get(run, []), omissions.get(run, []), counts.get(run, Counter()))
-        return sum(map(len, findings.values()))
+                gathered[wanted.source].omissions += left_behind(self.archive, wanted.step, laid, choice)
+        extra = [Finding(tree.root, f"run {run.id}", "extra", "", _told(run)) for run in held.extra]
+        gathered[tree.root].add(Aspect.CHILDREN, Looked(extra))
+        for run, one in gathered.items():
+            self.proof.record(Topic(Way.JOB, run), one.outcomes, one.omissions)
+        return sum(len(outcome.findings) for one in gathered.values() for outcome in one.outcomes.values())
 
     def _remember(self, wanted: ExpectedRun, run: Run | None) -> None:
         """Which run stands for which original. A `self` stands for nobody."""
@@ -95,40 +107,30 @@ class JobCheck:
         if run is not None and known != run.id and (wanted.laid is None or wanted.laid.kind == "leaf"):
             self.proof.ledger.mark(wanted.source, [RunItem.JOB], State.SENT, run.id)
 
-    def _record(
-        self, run: RunId, findings: list[Finding], omissions: list[Omission], counted: Mapping[str, int]
-    ) -> None:
-        self.proof.points += counted.get("points", 0)
-        self.proof.files += counted.get("files", 0)
-        self.proof.unverifiable += counted.get("unverifiable", 0)
-        self.proof.record(run, findings, omissions, counted)
-
-    async def _of_run(
-        self, wanted: ExpectedRun, held: Found, laid: Layout | None, counted: Counter[str]
-    ) -> list[Finding]:
-        """`counted` takes what was compared."""
+    async def _gather(self, wanted: ExpectedRun, held: Found, laid: Layout | None, into: _Gathered) -> None:
+        for aspect in (Aspect.FIELDS, Aspect.POINTS, Aspect.FILES, Aspect.BYTES):
+            into.add(aspect, Looked())
         run = held.runs.get(wanted.key)
         if run is None:
-            return [Finding(wanted.source, f"{wanted.what}run", "absent", wanted.display_name, "")]
-        self.proof.runs += 1
-        differing = list(differences(wanted, run, held.parent(wanted.key)))
-        if wanted.step is not None:
-            differing += await self._points(wanted, wanted.step, run, counted)
-        if laid is not None:
-            differing += await self._files(wanted, laid.files, run, counted)
-        return differing
+            absent = Finding(wanted.source, f"{wanted.what}run", "absent", wanted.display_name, "")
+            into.add(Aspect.FIELDS, Looked([absent]))
+            return
+        into.add(Aspect.FIELDS, Looked([*differences(wanted, run, held.parent(wanted.key))]))
+        into.add(Aspect.POINTS, await self._points(wanted, wanted.step, run))
+        if laid is not None and self.proof.files.artifacts:
+            await self._files(wanted, laid.files, run, into)
 
     # Points
 
-    async def _points(self, wanted: ExpectedRun, step: Step, run: Run, counted: Counter[str]) -> list[Finding]:
+    async def _points(self, wanted: ExpectedRun, step: Step | None, run: Run) -> Looked:
         differing, sent = await once_settled(self.target, run.id, lambda: self._points_now(wanted, step, run))
-        counted["points"] += 0 if differing else sent
-        return differing
+        return Looked(differing, {"points": sent})
 
-    async def _points_now(self, wanted: ExpectedRun, step: Step, run: Run) -> tuple[list[Finding], int]:
+    async def _points_now(self, wanted: ExpectedRun, step: Step | None, run: Run) -> tuple[list[Finding], int]:
+        """Where the original logged nothing, `step` is None, and so should the run have."""
         there = {series.key.name: series for series in await self.target.series(run.id)}
         differing, sent = list[Finding](), 0
-        for name, pieces in scalars(self.archive, step):
+        for name, pieces in scalars(self.archive, step) if step is not None else ():
             mine = list(as_kept(row for points in pieces for row in points.rows()))
             actual = there.pop(name, None)
             theirs = [row for points in await self._rows(run, actual) for row in points.rows()] if actual else []
@@ -146,23 +148,37 @@ class JobCheck:
 
     # Files
 
-    async def _files(
-        self, wanted: ExpectedRun, laid: Sequence[LaidFile], run: Run, counted: Counter[str]
-    ) -> list[Finding]:
+    async def _files(self, wanted: ExpectedRun, laid: Sequence[LaidFile], run: Run, into: _Gathered) -> None:
         """What lies below `outputs/` of the run; its logs are the replaying job's own."""
+        laid = [file for file in laid if not self._is_beside(file)]
         stored: dict[str, StoredFile] = {}
         async for page in self.target.stored(run.lender or run.id):
             stored |= {one.path: one.stored for one in page if one.stored}
-        mine = {path: file for path, file in stored.items() if path.startswith("outputs/")}
-        ours = {path: file for path, file in mine.items() if path not in WRITTEN_BY_STEP}
+        expected = {file.to for file in laid}
+        ours = {
+            path: file
+            for path, file in stored.items()
+            if path in expected or (path.startswith("outputs/") and path not in WRITTEN_BY_STEP and not self._narrowed)
+        }
         differing, unverifiable = compare_files(wanted.source, ((file.to, _stored(file)) for file in laid), ours)
+        counts = {
+            "files": len(laid),
+            "own_files": sum(file.made is not None for file in laid),
+            "bytes": sum(file.size_bytes for file in laid),
+            "unverifiable": unverifiable,
+        }
+        into.add(Aspect.FILES, Looked([_named(finding, wanted) for finding in differing], counts))
         if self.deep is not None:
-            differing += await self._bytes(wanted, laid, ours, self.deep)
-        counted["files"] += len(laid)
-        counted["unverifiable"] += 0 if self.deep is not None else unverifiable
-        self.proof.own_files += sum(file.made is not None for file in laid)
-        self.proof.bytes += sum(file.size_bytes for file in laid)
-        return [replace(finding, what=wanted.what + finding.what) for finding in differing]
+            read = await self._bytes(wanted, laid, ours, self.deep)
+            into.add(Aspect.BYTES, Looked([_named(finding, wanted) for finding in read]))
+
+    @property
+    def _narrowed(self) -> bool:
+        return self.proof.files.narrowed
+
+    def _is_beside(self, file: LaidFile) -> bool:
+        """True for a file of the source's that is not looked at now."""
+        return file.artifact is not None and self.proof.files.refusal(file.artifact.path, file.size_bytes) is not None
 
     async def _bytes(
         self, wanted: ExpectedRun, laid: Iterable[LaidFile], there: Mapping[str, StoredFile], supply: Supply
@@ -176,6 +192,15 @@ class JobCheck:
             mine = await supply.md5(file.artifact) if file.artifact else file.md5 or b""
             differing += await compare_bytes(self.target, wanted.source, file.to, mine, there[file.to].location)
         return differing
+
+
+def _named(finding: Finding, wanted: ExpectedRun) -> Finding:
+    return replace(finding, what=wanted.what + finding.what)
+
+
+def _told(run: Run) -> str:
+    """What a run that nobody sent says of itself."""
+    return f"child of {run.parent}, {run.display_name or 'without a name'}"
 
 
 def _stored(file: LaidFile) -> StoredFile:

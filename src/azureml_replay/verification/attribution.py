@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from azureml_replay.archive.evidence import Looked
 from azureml_replay.archive.items import FileItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
@@ -15,44 +16,46 @@ from azureml_replay.planning.plan import Step
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The findings of one run, and what it lost at the source since it was sent."""
+class Attribution:
+    """What is known of the changes to one run since it was sent."""
 
-    findings: Sequence[Finding]
-    gone: Sequence[Omission]
-    unverifiable: int = 0
-    """Files of equal size without a checksum on either side."""
+    sent: Editable | None
+    """The values sent last; None where nobody knows them: then every finding stays as it is."""
+    told: Mapping[str, Fate]
+
+    def of(self, outcome: Looked) -> tuple[Looked, list[Omission]]:
+        """The outcome with its findings named by who made the change; and what the run lost at the source since."""
+        found: list[Finding] = []
+        gone: list[Omission] = []
+        for finding in outcome.findings:
+            fate = None if self.sent is None else _fate(finding, self.told, self.sent)
+            if fate is Fate.GONE:
+                gone.append(Omission(finding.run, finding.what, GONE_REASON))
+            else:
+                found.append(replace(finding, kind=fate.value) if fate in (Fate.EDITED, Fate.CONFLICT) else finding)
+        return replace(outcome, findings=found), gone
 
 
-def judged(
+def attribution(
     ledger: TargetLedger,
     step: Step,
     actual: Run,
-    findings: Sequence[Finding],
     *,
     wanted: Mapping[str, StoredFile],
     there: Mapping[str, StoredFile],
-) -> Judged:
-    """`wanted` and `there` are the run's files by path. Findings stay as they are where nobody knows what was sent."""
+) -> Attribution:
+    """By the ledger. `wanted` and `there` are the run's files by path."""
     sent = ledger.sent(step.source)
-    if sent is None:
-        return Judged(findings, ())
-    if sent.get(RUN_TYPE, actual.kind) != actual.kind:
-        told_type = Finding(step.source, RUN_TYPE, "differs", str(sent[RUN_TYPE]), shown(actual.kind))
-        findings = [*findings, told_type]
-    if not findings:
-        return Judged(findings, ())
     told = {shown(name): fate for name, fate in fates(step.run, actual, sent).items()}
     told |= {shown(f"file {path}"): fate for path, fate in _files(ledger, step.source, wanted, there)}
-    found: list[Finding] = []
-    gone: list[Omission] = []
-    for finding in findings:
-        fate = _fate(finding, told, sent)
-        if fate is Fate.GONE:
-            gone.append(Omission(step.source, finding.what, GONE_REASON))
-        else:
-            found.append(replace(finding, kind=fate.value) if fate in (Fate.EDITED, Fate.CONFLICT) else finding)
-    return Judged(found, gone)
+    return Attribution(sent, told)
+
+
+def type_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Finding]:
+    """The finding about a run's type, which nobody can edit: only a run that was sent with its type has one."""
+    sent = ledger.sent(step.source)
+    if sent is not None and sent.get(RUN_TYPE, actual.kind) != actual.kind:
+        yield Finding(step.source, RUN_TYPE, "differs", str(sent[RUN_TYPE]), shown(actual.kind))
 
 
 def _fate(finding: Finding, told: Mapping[str, Fate], sent: Editable) -> Fate | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Aspect, Looked
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import compare_files
 from azureml_replay.errors import Rejected
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
+from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
 from azureml_replay.verification.proof import compare_bytes
@@ -35,14 +38,10 @@ class ExpectedFiles:
 class FilesChecked:
     """The outcome for one run."""
 
-    findings: Sequence[Finding]
-    files: int
-    own_files: int
-    bytes: int
-    unverifiable: int
-    wanted: Mapping[str, StoredFile]
+    outcomes: Mapping[Aspect, Looked] = field(default_factory=lambda: {Aspect.FILES: Looked(), Aspect.BYTES: Looked()})
+    wanted: Mapping[str, StoredFile] = field(default_factory=dict)
     """By path: as the plan has it."""
-    there: Mapping[str, StoredFile]
+    there: Mapping[str, StoredFile] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -50,31 +49,57 @@ class FileCheck:
     """Compares the files of one run at a time."""
 
     archive: Archive
+    ledger: TargetLedger
     target: Target
     files_of: RunFiles
+    looked: FileChoice = ALL_FILES
+    """Which files are looked at."""
     deep: Supply | None = field(default=None)
     """Given: read every byte, the source's or the archive's too where storage told no MD5."""
 
     async def check(self, step: Step, actual: Run) -> FilesChecked:
         """Those that were planned, and that the index leads to nothing else. Raises Unavailable, Rejected."""
+        if not self.looked.artifacts:
+            return FilesChecked()
         there = await self.files_of.two_sides(replace(actual, lender=step.lender.there) if step.lender else actual)
         expected = self._expected(step)
-        stored = {at: file for at, file in there.stored.items() if _is_of(step, at) and at not in expected.left_out}
-        indexed = {at: place for at, place in there.indexed.items() if _is_of(step, at) and at not in expected.left_out}
+        stored = {at: file for at, file in there.stored.items() if self._is_of(step, at, expected)}
+        indexed = {at: place for at, place in there.indexed.items() if self._is_of(step, at, expected)}
         stored |= await self._attached(step, expected, indexed, stored)
         findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
         findings += _compare_index(step.source, expected, indexed, stored)
-        if self.deep is not None:
-            findings += await self._bytes(step.source, expected, stored, self.deep)
+        read = await self._bytes(step.source, expected, stored, self.deep) if self.deep is not None else []
+        counts = {
+            "files": len(expected.files),
+            "own_files": len(expected.files.keys() - expected.origins.keys()),
+            "bytes": sum(file.size_bytes for file in expected.files.values()),
+            "unverifiable": unverifiable,
+        }
         return FilesChecked(
-            findings=findings,
-            files=len(expected.files),
-            own_files=len(expected.files.keys() - expected.origins.keys()),
-            bytes=sum(file.size_bytes for file in expected.files.values()),
-            unverifiable=0 if self.deep is not None else unverifiable,
+            outcomes={Aspect.FILES: Looked(findings, counts), Aspect.BYTES: Looked(read)},
             wanted=expected.files,
             there=stored,
         )
+
+    def _is_of(self, step: Step, path: str, expected: ExpectedFiles) -> bool:
+        """Among files that reused steps show too: theirs are a folder by their id, the rest is its own run's.
+
+        A folder of no step that shows this run's files is the run's own: nobody else would look at it.
+        """
+        if path in expected.left_out or (path not in expected.files and self._is_beside(path)):
+            return False
+        if step.lender:
+            return path.startswith(own_path(step.run.id, ""))
+        borrower = RunId(path.removeprefix(FOLDER).partition("/")[0])
+        return not path.startswith(FOLDER) or not self._borrows(borrower, step.source)
+
+    def _is_beside(self, path: str) -> bool:
+        """True for a file that is not looked at now; whether its size is chosen is not known by its path alone."""
+        return self.looked.narrowed and (self.looked.most_bytes is not None or self.looked.refusal(path, 0) is not None)
+
+    def _borrows(self, there: RunId, lender: RunId) -> bool:
+        run = self.archive.run(self.ledger.source_id(there))
+        return run is not None and run.lender == lender
 
     async def _attached(
         self, step: Step, expected: ExpectedFiles, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
@@ -97,7 +122,8 @@ class FileCheck:
         origins: dict[str, Artifact] = {}
         left_out: set[str] = set()
         for one in step.planned_files(self.archive):
-            if one.omission:
+            stored = one.artifact.stored if one.artifact else None
+            if one.omission or (stored and one.artifact and self.looked.refusal(one.artifact.path, stored.size_bytes)):
                 left_out.add(one.path)
             elif one.artifact and one.artifact.stored:
                 files[one.path], origins[one.path] = self.archive.described(one.artifact.stored), one.artifact
@@ -116,11 +142,6 @@ class FileCheck:
             wanted = await supply.md5(origin) if origin else expected.files[path].md5 or b""
             found += await compare_bytes(self.target, run, path, wanted, stored[path].location)
         return found
-
-
-def _is_of(step: Step, path: str) -> bool:
-    """Among files that reused steps show too: theirs are a folder by their id, the rest is its own run's."""
-    return path.startswith(own_path(step.run.id, "")) if step.lender else not path.startswith(FOLDER)
 
 
 def _compare_index(

@@ -1,93 +1,66 @@
-"""What a verification compared so far: counted here and recorded in the ledger, whichever way a run was replayed."""
+"""One verification under way: what it looks at, and how its outcomes become evidence in the ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Aspect, Looked, Topic, run_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.files.bytes import md5_of
 from azureml_replay.model import Finding, Location, Omission, RunId
-from azureml_replay.verification.verdict import FindingTally, Verdict
+from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 Rest = TypeVar("Rest")
 
 
-@dataclass(slots=True)
-class _Record:
-    """What the ledger will say of one run."""
-
-    findings: list[Finding] = field(default_factory=list)
-    omissions: dict[Omission, None] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Proof:
-    """One verification's sums. Both ways of replaying are compared into the same one."""
+    """Takes what a verification finds, whichever way a run was replayed."""
 
     archive: Archive
     ledger: TargetLedger
-    twice: Collection[RunId] = ()
-    """Runs that stand in the target both as they were and as a job: their two comparisons make one record."""
-    runs: int = 0
-    points: int = 0
-    files: int = 0
-    own_files: int = 0
-    bytes: int = 0
-    unverifiable: int = 0
-    found: FindingTally = field(default_factory=FindingTally)
-    reasons: dict[str, int] = field(default_factory=dict)
-    _half: dict[RunId, _Record] = field(default_factory=dict)
-    """Of runs that stand there twice: what the first comparison said."""
+    look: int
+    """The verification's number in the ledger."""
+    deep: bool = False
+    """Bytes are looked at too."""
+    files: FileChoice = ALL_FILES
+    """Which files are looked at now."""
 
-    def record(
-        self, run: RunId, findings: Sequence[Finding], omissions: Iterable[Omission], counts: Mapping[str, int]
-    ) -> None:
-        """The outcome of comparing one run, in place of the outcome of an earlier verification. Repeatable.
+    def record(self, subject: Topic, outcomes: Mapping[Aspect, Looked], omissions: Iterable[Omission] = ()) -> None:
+        """Keep the outcome of comparing a run or an experiment, in place of a former look's at the same. Repeatable.
 
-        `counts` names what was compared: `points`, `files`, `unverifiable`.
+        Where only some of its files were looked at, findings about the others stay.
         """
-        once = dict.fromkeys(omissions)
-        self.omit(once)
-        self.found.add(findings)
-        record = self._half.pop(run, _Record())
-        record.findings += findings
-        record.omissions |= once
-        for name, count in counts.items():
-            record.counts[name] = record.counts.get(name, 0) + count
-        if run in self.twice:
-            self._half[run] = record
-        self.ledger.put_findings(run, record.findings)
-        self.ledger.put_planned_omissions(run, list(record.omissions))
-        self.ledger.verified(run, record.counts)
+        merged = {aspect: self._merged(subject, aspect, outcome) for aspect, outcome in self._looked_at(outcomes)}
+        self.ledger.put_outcomes(subject, self.look, self._against(subject), merged)
+        self.ledger.put_planned_omissions(subject, omissions)
 
-    def omit(self, omissions: Iterable[Omission]) -> None:
-        """Counts what was planned to be left out."""
-        for omission in omissions:
-            self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
+    def _looked_at(self, outcomes: Mapping[Aspect, Looked]) -> Iterable[tuple[Aspect, Looked]]:
+        files = {Aspect.FILES, Aspect.BYTES} if self.files.artifacts else set()
+        unseen = {Aspect.FILES, Aspect.BYTES} - files | (set() if self.deep else {Aspect.BYTES})
+        return ((aspect, outcome) for aspect, outcome in outcomes.items() if aspect not in unseen)
 
-    def verdict(self, unread: int) -> Verdict:
-        """So far. `unread` counts chosen runs that the archive does not hold."""
-        return Verdict(
-            runs=self.runs,
-            points=self.points,
-            files=self.files,
-            own_files=self.own_files,
-            bytes=self.bytes,
-            unverifiable=self.unverifiable,
-            omissions=sum(self.reasons.values()),
-            findings=self.found.count,
-            reasons=dict(self.reasons),
-            unknown=self.archive.unknown(),
-            kinds=dict(self.found.kinds),
-            first=tuple(self.found.first),
-            unread=unread,
-        )
+    def _merged(self, subject: Topic, aspect: Aspect, outcome: Looked) -> Looked:
+        if aspect not in (Aspect.FILES, Aspect.BYTES) or not self.files.narrowed:
+            return outcome
+        others = [one for one in self.ledger.findings_of(subject, aspect) if self._is_beside(one)]
+        return Looked([*others, *outcome.findings], outcome.counts, part=True)
+
+    def _is_beside(self, finding: Finding) -> bool:
+        """True for a finding about a file that is not looked at now."""
+        path = finding.what.partition("file ")[2].removesuffix(": bytes").removesuffix(": index entry")
+        return self.files.refusal(path, 0) is not None
+
+    def _against(self, subject: Topic) -> str:
+        run = run_of(subject)
+        if run:
+            return self.ledger.content_of(run)
+        return self.ledger.content_of_experiment(subject.name) if subject.name else ""
 
 
 async def once_settled(

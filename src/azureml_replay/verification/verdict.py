@@ -1,27 +1,77 @@
-"""What was compared and what came of it."""
+"""The verdict: a fold over what was planned and chosen, by the evidence of each item; never over what was looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
+from itertools import chain
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import OTHERS, Aspect, ChosenRun, Compared, Kept, Topic, Way, run_of
+from azureml_replay.archive.items import ExperimentItem
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Exit
-from azureml_replay.model import (
-    Finding,
-)
-from azureml_replay.planning.plan import planned_units
+from azureml_replay.model import Finding, RunId
+from azureml_replay.planning.experiments import OWNER
+from azureml_replay.planning.plan import LEFT, is_left, planned_units
 from azureml_replay.selection import Selection
+
+
+class Standing(Enum):
+    """What is known of one item."""
+
+    EQUAL = "equal"
+    DIFFERS = "differs"
+    LEFT = "left out as planned"
+    """The item as a whole was not to be carried."""
+    NOT_COMPARED = "not compared"
+
+
+NOT_EXTRACTED = "not extracted: extract again to continue"
+NEVER = "not looked at since it was sent"
+OTHER_CONTENT = "compared with what the archive held before the last extract"
+INTERRUPTED = "the verification that was to look at it was interrupted"
+NEVER_SENT = "never sent, and not looked for"
+"""Reasons for which something is not compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A run or an experiment that was planned and chosen, and what is known of it."""
+
+    subject: Topic
+    standing: Standing
+    reason: str = ""
+    """Why the item is not compared, or was left out."""
+    findings: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was compared and what came of it."""
+    """What was to be compared, and what came of it."""
 
     runs: int
+    """Runs that were planned and chosen."""
+    equal: int
+    differing: int
+    """Runs with findings."""
+    left_out: int
+    """Runs of which, as planned, nothing was to be carried: each is an omission."""
+    not_compared: int
+    """Runs that were never looked at, or not since they changed; they may have findings too."""
+    experiments_not_compared: int
+    uncompared: Mapping[str, int]
+    """Reason -> number of runs and experiments that are not compared."""
     points: int
+    """Points that were compared, whenever that was; so are the files and the bytes."""
     files: int
     """Files compared, `own_files` among them."""
+    own_files: int
+    """Files that replay made, below `replay/` of their run; the others are the source's."""
     bytes: int
     unverifiable: int
     """Files without a checksum on one of the sides; `deep` reads their bytes instead."""
@@ -36,52 +86,236 @@ class Verdict:
     """Findings by kind."""
     first: Sequence[Finding] = ()
     """Some of each kind; the archive has all."""
-    own_files: int = 0
-    """Files that replay made, below `replay/` of their run; the others are the source's."""
-    unread: int = 0
-    """Chosen runs that the archive does not hold yet: the verdict says nothing of them."""
+
+    @property
+    def complete(self) -> bool:
+        """Nothing that was planned and chosen is missing from the comparison."""
+        return not self.not_compared and not self.experiments_not_compared
 
     @property
     def proves(self) -> bool:
         """Something was compared, nothing is missing from the comparison, and all of it is equal."""
-        return self.runs > 0 and not self.unread and not self.findings
+        return self.equal > 0 and self.complete and not self.findings
 
     @property
     def exit(self) -> Exit:
-        """What a command that ends with this verdict ends with: differences before what could not be compared."""
+        """What a command that ends with this verdict ends with: differences before what was not compared."""
         if self.findings:
             return Exit.FINDINGS
-        return Exit.SERVICE if self.unread else Exit.OK
+        return Exit.OK if self.complete else Exit.SERVICE
 
 
 NAMED = 3
 """Findings of a kind that a verdict names: enough to see what it is about."""
 
 
+def verdict(
+    archive: Archive, ledger: TargetLedger, selection: Selection = Selection(), *, deep: bool = False
+) -> Verdict:
+    """What the evidence says now of everything that was planned and is chosen. Asks nobody, writes nothing.
+
+    `deep`: bytes have to be compared too; otherwise where a finding about bytes stands. Raises UserError for a
+    selection that names something that is not there.
+    """
+    roots = None if selection.everything else list(planned_units(archive, selection))
+    fold = _Fold(names=None if roots is None else {OWNER})
+    for item in items(ledger, roots, deep=deep):
+        fold.add(item)
+    omissions = chain(archive.omissions(), ledger.planned_omissions())
+    reasons = Counter(one.reason for one in omissions if fold.names is None or one.run in fold.names)
+    return fold.verdict(ledger, reasons, archive.unknown())
+
+
 @dataclass(slots=True)
-class FindingTally:
-    """Findings as they come: all counted, the first of each kind kept."""
+class _Fold:
+    names: set[str] | None
+    """The chosen runs and the empty id, where not all are chosen."""
+    standings: Counter[Standing] = field(default_factory=Counter)
+    runs: int = 0
+    runs_open: int = 0
+    experiments_open: int = 0
+    uncompared: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    differing: set[Topic] = field(default_factory=set)
 
-    kinds: dict[str, int] = field(default_factory=dict)
-    first: list[Finding] = field(default_factory=list)
+    def add(self, item: Item) -> None:
+        is_run = item.subject.way in (Way.RUN, Way.JOB)
+        if is_run:
+            self.runs += 1
+            self.standings[item.standing] += 1
+            if self.names is not None:
+                self.names.add(item.subject.name)
+        if item.findings:
+            self.differing.add(item.subject)
+        if item.reason and item.standing is not Standing.LEFT:
+            self.uncompared[item.reason] += 1
+            self.runs_open += is_run
+            self.experiments_open += not is_run
+        self.counts.update(item.counts)
 
-    def add(self, findings: Iterable[Finding]) -> None:
-        """Some more."""
-        for finding in findings:
-            seen = self.kinds.get(finding.kind, 0)
-            self.kinds[finding.kind] = seen + 1
-            if seen < NAMED:
-                self.first.append(finding)
+    def verdict(self, ledger: TargetLedger, reasons: Counter[str], unknown: Mapping[str, int]) -> Verdict:
+        kinds, first = self._findings(ledger)
+        return Verdict(
+            runs=self.runs,
+            equal=self.standings[Standing.EQUAL],
+            differing=self.standings[Standing.DIFFERS],
+            left_out=self.standings[Standing.LEFT],
+            not_compared=self.runs_open,
+            experiments_not_compared=self.experiments_open,
+            uncompared=dict(self.uncompared),
+            points=self.counts["points"],
+            files=self.counts["files"],
+            own_files=self.counts["own_files"],
+            bytes=self.counts["bytes"],
+            unverifiable=self.counts["unverifiable"],
+            omissions=reasons.total(),
+            findings=kinds.total(),
+            reasons=dict(reasons),
+            unknown=unknown,
+            kinds=dict(kinds),
+            first=tuple(first),
+        )
 
-    @property
-    def count(self) -> int:
-        """Of all kinds."""
-        return sum(self.kinds.values())
+    def _findings(self, ledger: TargetLedger) -> tuple[Counter[str], list[Finding]]:
+        """How many of each kind there are, and the first of each, those about runs before the others."""
+        kinds, first, loose = Counter[str](), list[Finding](), list[Finding]()
+        if not self.differing:
+            return kinds, first
+        runs = {one.name for one in self.differing if one.way in (Way.RUN, Way.JOB)}
+        for subject, _, finding in ledger.findings_about():
+            if (subject.name in runs) if run_of(subject) else (subject in self.differing):
+                kinds[finding.kind] += 1
+                into = first if finding.run else loose
+                if sum(one.kind == finding.kind for one in into) < NAMED:
+                    into.append(finding)
+        named = Counter(one.kind for one in first)
+        return kinds, [*first, *(one for one in loose if named[one.kind] < NAMED)]
 
 
-def unread(archive: Archive, selection: Selection) -> int:
-    """Chosen runs of which the archive holds nothing: their extraction failed or was interrupted."""
-    lacking = archive.unread()
-    if not lacking or selection.everything:
-        return sum(lacking.values())
-    return sum(lacking.get(unit, 0) for unit in planned_units(archive, selection))
+def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep: bool = False) -> Iterator[Item]:
+    """Every run that should be in the target, of these units or of all; then experiments; then what is beside them."""
+    judge = _Judge(ledger, deep=deep)
+    experiments: set[str] = set()
+    """Of runs that stand as they were; a job makes its experiment, and carries nothing of it."""
+    for unit in _by_unit(ledger.chosen(roots)):
+        # Of a unit that stands as a job alone, a run that came to the archive later should be in that job.
+        usual = {way for run in unit for way, kept in run.kept.items() if kept.carried is not None} or {Way.RUN}
+        for run in unit:
+            if not run.gone:
+                ways = [way for way, kept in run.kept.items() if kept.carried is not None] or list(usual)
+                if Way.RUN in ways and run.extracted and not _is_left(run):
+                    experiments.add(run.experiment)
+                yield judge.run(run, ways)
+    if roots is None:
+        experiments |= {one.name for one in map(_experiment, ledger.receipts(OWNER)) if one}
+    for name in sorted(experiments):
+        yield judge.experiment(name)
+    if roots is None and experiments:
+        yield judge.others()
+
+
+def _is_left(run: ChosenRun) -> bool:
+    return Way.RUN in run.kept and is_left(run.kept[Way.RUN].carried)
+
+
+def _experiment(item: object) -> ExperimentItem | None:
+    return item if isinstance(item, ExperimentItem) else None
+
+
+def _by_unit(runs: Iterable[ChosenRun]) -> Iterator[list[ChosenRun]]:
+    """The runs unit by unit, in their order. The ids and the evidence of one unit are in memory."""
+    unit: list[ChosenRun] = []
+    for run in runs:
+        if unit and unit[0].unit != run.unit:
+            yield unit
+            unit = []
+        unit.append(run)
+    if unit:
+        yield unit
+
+
+class _Judge:
+    """Judges one item at a time."""
+
+    def __init__(self, ledger: TargetLedger, *, deep: bool) -> None:
+        self.ledger, self.deep = ledger, deep
+        self.looks = ledger.open_looks()
+        self.found: dict[Topic, Counter[Aspect]] = {}
+        for subject, aspect, _ in ledger.findings_about():
+            self.found.setdefault(subject, Counter())[aspect] += 1
+
+    def run(self, run: ChosenRun, ways: Sequence[Way]) -> Item:
+        """One run, in every way in which it should be there."""
+        subject = Topic(Way.RUN, run.run)
+        if not run.extracted:
+            return Item(subject=subject, standing=Standing.NOT_COMPARED, reason=NOT_EXTRACTED)
+        parts = [self._part(run, way) for way in ways]
+        counts = Counter[str]()
+        for part in parts:
+            counts.update(part.counts)
+        worst = min(parts, key=lambda part: _WORST.index(part.standing))
+        reason = next((part.reason for part in parts if part.standing is Standing.NOT_COMPARED), worst.reason)
+        findings = sum(part.findings for part in parts)
+        return Item(subject=subject, standing=worst.standing, reason=reason, findings=findings, counts=counts)
+
+    def _part(self, run: ChosenRun, way: Way) -> Item:
+        subject = Topic(way, run.run)
+        kept = run.kept.get(way) or Kept(subject, None, {})
+        if isinstance(kept.carried, Mapping) and LEFT in kept.carried:
+            return Item(subject=subject, standing=Standing.LEFT, reason=str(kept.carried[LEFT]))
+        aspects = [Aspect.FIELDS, Aspect.POINTS, Aspect.FILES]
+        if way is Way.JOB and run.run == run.unit:
+            aspects.append(Aspect.CHILDREN)
+        if self.deep or self.found.get(subject, Counter())[Aspect.BYTES]:
+            aspects.append(Aspect.BYTES)
+        return self._item(kept, aspects, run.content, unit=run.unit)
+
+    def experiment(self, name: str) -> Item:
+        """An experiment's own values, and that there are no runs below ours that nobody sent."""
+        kept = self.ledger.kept(Topic(Way.EXPERIMENT, name))
+        content = self.ledger.content_of_experiment(name)
+        return self._item(kept, [Aspect.FIELDS, Aspect.CHILDREN], content, experiment=name)
+
+    def others(self) -> Item:
+        """What the target's other experiments have below runs of ours."""
+        return self._item(self.ledger.kept(OTHERS), [Aspect.CHILDREN], "")
+
+    def _item(
+        self,
+        kept: Kept,
+        aspects: Sequence[Aspect],
+        content: str,
+        *,
+        unit: RunId | None = None,
+        experiment: str | None = None,
+    ) -> Item:
+        findings = sum(self.found.get(kept.subject, Counter()).values())
+        counts, reason = Counter[str](), ""
+        for aspect in aspects:
+            compared = kept.compared.get(aspect)
+            why = self._why_not(compared, aspect, content, unit, experiment)
+            if why:
+                reason = reason or (NEVER_SENT if why == NEVER and kept.carried is None and unit else why)
+            elif compared is not None:
+                counts.update(compared.counts)
+        if self._is_current(kept, Aspect.BYTES, content, unit):
+            counts["unverifiable"] = 0
+        standing = Standing.DIFFERS if findings else Standing.NOT_COMPARED if reason else Standing.EQUAL
+        return Item(subject=kept.subject, standing=standing, reason=reason, findings=findings, counts=counts)
+
+    def _is_current(self, kept: Kept, aspect: Aspect, content: str, unit: RunId | None) -> bool:
+        compared = kept.compared.get(aspect)
+        return compared is not None and not self._why_not(compared, aspect, content, unit, None)
+
+    def _why_not(
+        self, compared: Compared | None, aspect: Aspect, content: str, unit: str | None, experiment: str | None
+    ) -> str:
+        if compared is None:
+            return NEVER
+        if compared.against != content:
+            return OTHER_CONTENT
+        left = any(look.left(aspect, compared, unit=unit, experiment=experiment) for look in self.looks)
+        return INTERRUPTED if left else ""
+
+
+_WORST = (Standing.DIFFERS, Standing.NOT_COMPARED, Standing.EQUAL, Standing.LEFT)

@@ -7,31 +7,26 @@ remembers of what it sent is believed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import OTHERS, Aspect, Looked, Topic, Way
+from azureml_replay.archive.items import ExperimentItem
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.runs import compare_experiments, compare_runs
+from azureml_replay.comparison.runs import compare_experiments, compare_runs, compare_visibility
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.of_run import RunFiles
-from azureml_replay.model import (
-    Experiment,
-    Finding,
-    Omission,
-    Run,
-    RunId,
-)
+from azureml_replay.model import Experiment, Finding, Omission, Run, RunId
 from azureml_replay.planning import lineage
-from azureml_replay.planning.experiments import OWNER, experiment_omissions, planned_experiments
-from azureml_replay.planning.files import ALL_FILES, FileChoice
+from azureml_replay.planning.experiments import OWNER, experiment_omissions
 from azureml_replay.planning.fit import PLACES, places_in_source
-from azureml_replay.planning.plan import Step, plan_units, planned_units
+from azureml_replay.planning.plan import Step, is_left, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.profile import known_profile
-from azureml_replay.verification.attribution import Judged, judged
+from azureml_replay.verification.attribution import attribution, type_finding
 from azureml_replay.verification.files import FileCheck
 from azureml_replay.verification.points import PointCheck
 from azureml_replay.verification.proof import Proof
@@ -48,27 +43,25 @@ async def verify_runs(
     units: DirectUnits,
     *,
     source: Source | None = None,
-    deep: bool = False,
-    files: FileChoice = ALL_FILES,
     width: int = 32,
     progress: Progress = SILENT,
 ) -> None:
     """Compare what the plan says of the runs of `units` with the runs that the target holds under their ids.
 
-    Adds to `proof`, and writes to its archive only. A run that was looked for and is not there is a finding. `deep`
-    reads the bytes of every file on the target; where the source told no checksum, those that the archive holds, or
-    else the source's: then it needs `source`. Where `files` leaves none out, those are compared that the last replay
-    into this target was to carry. Raises Unavailable, Rejected, IntegrityError, UserError.
+    Writes to the archive of `proof` only. A run that was looked for and is not there is a finding. Where the bytes of
+    files are looked at and the source told no checksum, those that the archive holds are read, or else the source's:
+    then it needs `source`. Raises Unavailable, Rejected, IntegrityError, UserError.
     """
     archive, ledger = proof.archive, proof.ledger
-    files = _as_replayed(ledger, files, progress)
     held = RunFiles(target, archive, progress)
     points_of = PointCheck(archive, ledger, target, asyncio.Semaphore(width))
-    files_of = FileCheck(archive, target, held, Supply(archive, source) if deep else None)
-    verifying = _Verifying(proof, target, units, points_of, files_of, files, known_profile(ledger), progress)
+    supply = Supply(archive, source) if proof.deep else None
+    files_of = FileCheck(archive, ledger, target, held, proof.files, supply)
+    verifying = _Verifying(proof, target, units, points_of, files_of, known_profile(ledger), progress)
     total = archive.totals().extracted
     progress.expect("runs verified", total)
-    await held.begin(total, total)
+    if proof.files.artifacts:
+        await held.begin(total, total)
     await for_each(verifying.steps(), verifying.verify, width)
     await verifying.verify_experiments(width)
     held.end()
@@ -95,16 +88,6 @@ class DirectUnits:
         return not self.without or next(self.roots(archive) or iter(()), None) is not None
 
 
-def _as_replayed(ledger: TargetLedger, given: FileChoice, progress: Progress) -> FileChoice:
-    kept = ledger.file_choice()
-    if given != ALL_FILES or kept is None:
-        return given
-    choice = FileChoice.from_json(kept)
-    if choice != ALL_FILES:
-        progress.say(f"files as replayed: {choice.flags()}")
-    return choice
-
-
 @dataclass(slots=True)
 class _Verifying:
     proof: Proof
@@ -112,9 +95,10 @@ class _Verifying:
     units: DirectUnits
     points_of: PointCheck
     files_of: FileCheck
-    choice: FileChoice
     profile: TargetProfile
     progress: Progress
+    experiments: set[str] = field(default_factory=set)
+    """Names of those in which runs were looked for."""
 
     @property
     def archive(self) -> Archive:
@@ -125,10 +109,12 @@ class _Verifying:
         return self.proof.ledger
 
     async def steps(self) -> AsyncIterator[tuple[Step, Run | None]]:
-        """Steps with what the target holds of each, asked for in bulk."""
-        steps = plan_units(self.archive, self.units.roots(self.archive), self.choice, self.profile)
+        """Steps with what the target holds of each, asked for in bulk; without runs that were to be left out."""
+        steps = plan_units(self.archive, self.units.roots(self.archive), None, self.profile)
         while batch := list(islice(steps, RUNS_PER_REQUEST)):
-            found = await self.target.details([step.run.id for step in batch])
+            carried = self.ledger.carried([step.source for step in batch])
+            batch = [step for step in batch if not is_left(carried.get(step.source))]
+            found = await self.target.details([step.run.id for step in batch]) if batch else {}
             for step in batch:
                 details = found.get(step.run.id)
                 yield step, details.run if details else None
@@ -136,27 +122,30 @@ class _Verifying:
     async def verify(self, pair: tuple[Step, Run | None]) -> None:
         """Compares one run, None where the target has none of its id."""
         step, actual = pair
-        found = Judged([Finding(step.source, "run", "absent", step.run.id, "")], ())
-        if actual is not None:
-            found = await self._judge(step, actual)
-        else:
+        self.experiments.add(step.run.experiment)
+        subject = Topic(Way.RUN, step.source)
+        if actual is None:
             self.ledger.put_target_points(step.source, ())
-        self.proof.runs += 1
-        self.proof.points += step.points if actual is not None else 0
-        counts = {"points": step.points, "files": step.files, "unverifiable": found.unverifiable}
-        self.proof.record(step.source, found.findings, (*step.omissions, *found.gone), counts)
+            absent = Looked([Finding(step.source, "run", "absent", step.run.id, "")])
+            nothing = dict.fromkeys((Aspect.POINTS, Aspect.FILES, Aspect.BYTES), Looked())
+            self.proof.record(subject, {Aspect.FIELDS: absent, **nothing}, step.omissions)
+        else:
+            outcomes, gone = await self._compare(step, actual)
+            self.proof.record(subject, outcomes, (*step.omissions, *gone))
         self.progress.done("runs verified")
 
-    async def _judge(self, step: Step, actual: Run) -> Judged:
+    async def _compare(self, step: Step, actual: Run) -> tuple[Mapping[Aspect, Looked], Sequence[Omission]]:
         files = await self.files_of.check(step, actual)
-        self.proof.files += files.files
-        self.proof.own_files += files.own_files
-        self.proof.bytes += files.bytes
-        self.proof.unverifiable += files.unverifiable
-        findings = [*self._compare_run(step, actual), *await self.points_of.findings(step), *files.findings]
-        wanted, there = files.wanted, files.there if step.choice.artifacts else {}
-        found = judged(self.ledger, step, actual, findings, wanted=wanted, there=there)
-        return replace(found, unverifiable=files.unverifiable)
+        differing = [*self._compare_run(step, actual), *type_finding(self.ledger, step, actual)]
+        points = Looked(await self.points_of.findings(step), {"points": step.points})
+        outcomes = {Aspect.FIELDS: Looked(differing), Aspect.POINTS: points, **files.outcomes}
+        if not any(outcome.findings for outcome in outcomes.values()):
+            return outcomes, ()
+        there = files.there if step.choice.artifacts else {}
+        who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there)
+        judged = {aspect: who.of(outcome) for aspect, outcome in outcomes.items()}
+        gone = [omission for _, lost in judged.values() for omission in lost]
+        return {aspect: outcome for aspect, (outcome, _) in judged.items()}, gone
 
     def _compare_run(self, step: Step, actual: Run) -> Iterator[Finding]:
         """Field by field; what the service itself adds to every run is no difference."""
@@ -177,25 +166,35 @@ class _Verifying:
 
     async def verify_experiments(self, width: int) -> None:
         """Compares their own values, and looks for runs in them that nobody planned."""
-        existing = self.profile.experiments
         held = {one.name: one async for page in self.target.experiments() for one in page}
-        findings: list[Finding] = []
-        omissions: list[Omission] = []
-        for experiment in planned_experiments(self.archive, self.units.selection, self.units.without):
-            found = held.get(experiment.name) or await self.target.experiment(experiment.name)
-            if found is not None:
-                held[found.name] = found  # a service may leave archived ones out of its list
-            if found is None:
-                findings.append(Finding(OWNER, f"experiment {experiment.name}", "absent", experiment.name, ""))
-            elif experiment.name not in existing:
-                findings += compare_experiments(experiment, found)
-            omissions += experiment_omissions(experiment, existing)
-        listed = [held[name] for name in sorted(held) if self.archive.experiment(name) is not None]
-        await for_each(listed, lambda one: self._extra_runs(one, findings), min(width, LISTED_AT_ONCE))
-        self.ledger.put_findings(OWNER, findings)
-        self.ledger.put_planned_omissions(OWNER, omissions)
-        self.proof.omit(omissions)
-        self.proof.found.add(findings)
+        if self.units.selection.everything:
+            sent = (item for item in self.ledger.receipts(OWNER) if isinstance(item, ExperimentItem))
+            self.experiments |= {item.name for item in sent}
+        for name in sorted(self.experiments - held.keys()):
+            found = await self.target.experiment(name)  # a service may leave archived ones out of its list
+            held |= {name: found} if found is not None else {}
+        await for_each(sorted(self.experiments), lambda one: self._experiment(one, held.get(one)), _at_once(width))
+        if self.units.selection.everything:
+            others = [held[name] for name in sorted(held.keys() - self.experiments)]
+            extra: list[Finding] = []
+            await for_each(others, lambda one: self._extra_runs(one, extra), _at_once(width))
+            self.proof.record(OTHERS, {Aspect.CHILDREN: Looked(extra)})
+
+    async def _experiment(self, name: str, found: Experiment | None) -> None:
+        """Compares one experiment, None where the target has none of its name."""
+        planned = self.archive.experiment(name)
+        differing, extra, omissions = list[Finding](), list[Finding](), list[Omission]()
+        if found is None:
+            differing = [Finding(OWNER, f"experiment {name}", "absent", name, "")]
+        else:
+            await self._extra_runs(found, extra)
+            if planned is not None and name in self.profile.experiments:
+                differing += compare_visibility(planned, found)
+                omissions += experiment_omissions(planned, found)
+            elif planned is not None:
+                differing += compare_experiments(planned, found)
+        outcomes = {Aspect.FIELDS: Looked(differing), Aspect.CHILDREN: Looked(extra)}
+        self.proof.record(Topic(Way.EXPERIMENT, name), outcomes, omissions)
 
     async def _extra_runs(self, experiment: Experiment, findings: list[Finding]) -> None:
         """A run below one of ours that the source does not have."""
@@ -212,3 +211,7 @@ class _Verifying:
         if there in self.units.jobs:
             return True
         return bool(self.units.without) and self.archive.unit_of(self.ledger.source_id(there)) in self.units.without
+
+
+def _at_once(width: int) -> int:
+    return min(width, LISTED_AT_ONCE)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
+from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.imports import Imported
 from azureml_replay.archive.items import ChunkItem, FileItem, Payload, RunItem
 from azureml_replay.archive.receipts import State
@@ -29,6 +30,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.workspace.traffic import ServiceTraffic
+from looks import looked_at
 
 SOURCE, TARGET = azure_place("sub", "Group", "source"), azure_place("sub", "group", "target")
 R1, R2 = RunId("r1"), RunId("r2")
@@ -118,18 +120,17 @@ def replayed(archive: Archive) -> None:
     """A ledger with something of each kind."""
     ledger = archive.ledger(TARGET)
     ledger.put_probe({"dropped": ["x"]})
-    ledger.put_file_choice({"artifacts": True})
+    ledger.carry({R1: {"files": {"artifacts": True, "globs": [], "most_bytes": None}}}, Way.RUN)
     ledger.mark(R1, {RunItem.CREATE: Payload(b"1"), ChunkItem(0): Payload(b"2", rows=30)}, State.SENDING)
     ledger.mark(R1, [RunItem.CREATE, ChunkItem(0)], State.SENT)
     ledger.mark(R1, {FileItem("model.bin"): Payload(b"3", size_bytes=18)}, State.SENT)
     ledger.bind({R1: RunId("there")})
     ledger.put_sent({R1: {"tag b": "1"}})
     ledger.put_sent_files(R1, {"model.bin": StoredFile(location=Location("", "model.bin"), size_bytes=18)})
-    ledger.put_findings(R1, [Finding(R1, "tag b", "differs", "1", "2")])
-    ledger.put_planned_omissions(R1, [Omission(R1, "file lost.txt", "gone")])
+    looked_at(ledger, R1, [Finding(R1, "tag b", "differs", "1", "2")], {"points": 40})
+    ledger.put_planned_omissions(Topic(Way.RUN, R1), [Omission(R1, "file lost.txt", "gone")])
     few = losses(0, 2)
     ledger.put_target_points(
         R1,
         [Differing(series=LOSS, rows=2, differing=1, held=few, expected=few, actual=few, absent=few, extra=few)],
     )
-    ledger.verified(R1, {"points": 40})

@@ -21,6 +21,7 @@ from azureml_replay.archive.sums import TABLES
 from azureml_replay.azure.place import azure_place
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Finding, Location, Points, Run, RunDetails, RunId
+from looks import looked_at
 from unit.archive.full import FILES, LOSS, MIXED, R1, R2, ROWS, SOURCE, TARGET, WEIGHTS, extracted, full, losses
 
 UNDER_NO_DIGEST = {
@@ -210,7 +211,7 @@ BY_HAND: dict[str, Damaged] = {
     "update run set content_digest = null where id = 'r2'": ("run r2", "it has no digest"),
     "update receipt set state = 'refused'": ("receipt of run r1 in sub/group/target", "not as it was written"),
     "delete from finding": ("finding of run r1 in sub/group/target", "absent: it was dropped"),
-    "insert into finding values (1, 'r2', 0, 'tag a', 'differs', '', '')": (
+    "insert into finding values (1, 'run', 'r2', 'fields', 0, 'tag a', 'differs', '', '')": (
         "finding of run r2 in sub/group/target",
         "it was added",
     ),
@@ -321,8 +322,8 @@ def _rolled_back(archive: Archive) -> None:
 
 def _told_anew(archive: Archive) -> None:
     ledger = archive.ledger(TARGET)
-    ledger.put_findings(R1, [Finding(R1, "status", "differs", "a", "b"), Finding(R1, "tag c", "absent", "", "")])
-    ledger.verified(R1, {"points": 1})
+    found = [Finding(R1, "status", "differs", "a", "b"), Finding(R1, "tag c", "absent", "", "")]
+    looked_at(ledger, R1, found, {"points": 1})
     ledger.mark(R1, {FileItem("model.bin"): Payload(b"4", size_bytes=19)}, State.SENDING)
     ledger.mark_runs(RunItem.CREATE, {R1: b"5", R2: b"6"}, State.SENT)
     ledger.forget(R1, [FileItem("model.bin"), FileItem("never sent")])

@@ -10,6 +10,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.digests import of_ending, of_experiment, of_file, of_run, of_whole
+from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import ChunkItem, ExperimentItem, FileItem, RunItem, written
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.schema import FORMAT_VERSION
@@ -17,12 +18,13 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import SeriesKey
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.plan import plan
+from azureml_replay.planning.plan import FILES, plan
 from azureml_replay.selection import Selection
 from azureml_replay.target.profile import known_profile
 from old_archives import NUMBERS, unpacked
 
 each_format = pytest.mark.parametrize("number", NUMBERS)
+EVIDENCE = 15
 RENEWED = 12
 """The format from which on digests are of a written form."""
 
@@ -78,7 +80,8 @@ def test_the_ledger_stays(number: int, tmp_path: Path) -> None:
     before = {
         (run, item): rest for run, item, *rest in asked(folder, "select run, item, state, detail, at from receipt")
     }
-    findings = asked(folder, "select run, what, kind, expected, actual from finding")
+    whose = "run" if number < EVIDENCE else "whose"
+    findings = asked(folder, f"select {whose}, what, kind, expected, actual from finding")  # noqa: S608
 
     archive, ledger = opened(number, tmp_path)
 
@@ -90,7 +93,7 @@ def test_the_ledger_stays(number: int, tmp_path: Path) -> None:
         found = [(one.run, one.what, one.kind, one.expected, one.actual) for one in ledger.findings()]
         assert found == findings
         assert [(one[1], one[3:]) for one in found] == [("tag team", ("blue", "red"))]
-        assert {one.run: one.findings for one in ledger.verifications()} == {run: run == found[0][0] for run in runs}
+        assert [FILES in told for told in map(dict, ledger.carried(runs).values())] == [True] * 3
         assert [ledger.sent(run) is not None for run in runs] == [number >= 6] * 3
 
 
@@ -115,7 +118,8 @@ def test_receipts_know_what_was_sent(number: int, tmp_path: Path) -> None:
             assert ledger.has_sent(OWNER, ExperimentItem(experiment.name), of_experiment(experiment))
         assert ledger.incomparable() == (0 if number >= RENEWED else 3)
         done = ledger.progress()
-        assert (done.runs_created, done.runs_finished, done.runs_compared, done.runs_with_findings) == (3, 3, 3, 1)
+        assert (done.runs_created, done.runs_finished, done.runs_with_findings) == (3, 3, 1)
+        assert done.runs_compared == (0 if number < EVIDENCE else 3)  # older proofs say not of what
         assert (done.points, done.files, done.items_unsettled, done.items_refused) == (330, 4, 0, 0)
 
 
@@ -141,7 +145,7 @@ def test_counting_what_reached_a_target_reads_no_content(tmp_path: Path) -> None
     Archive.open(folder).close()
     database = sqlite3.connect(folder / "archive.db")
     tables = [name for (name,) in database.execute("select name from sqlite_schema where type = 'table'")]
-    ledgers = {"target", "receipt", "binding", "finding", "verification", "planned_omission", "sent_run", "sent_file"}
+    ledgers = {"target", "receipt", "binding", "finding", "evidence", "planned_omission", "sent_run", "sent_file"}
     for table in {*tables} - ledgers - {"target_points", "archive", "migration"}:
         database.execute(f"drop table {table}")
     database.close()
@@ -153,7 +157,7 @@ def test_counting_what_reached_a_target_reads_no_content(tmp_path: Path) -> None
         assert ledger.progress().points == 330
         assert ledger.receipts(found.run)[ChunkItem(0)].state is State.SENT
         assert ledger.stands_for(found.run) == found.run
-        assert [one.what for one in ledger.findings_of(found.run)] == ["tag team"]
+        assert [one.what for one in ledger.findings_of_run(found.run)] == ["tag team"]
         assert list(ledger.target_points(found.run)) == []
         assert ledger.planned_omissions_of(found.run) == list(ledger.planned_omissions()) == []
-        assert ledger.runs_with(RunItem.CREATE) == [one.run for one in ledger.verifications()]
+        assert ledger.runs_with(RunItem.CREATE) == [one.name for one in ledger.subjects(Way.RUN)]

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import ChunkItem, FileItem, JobItem, Payload, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.place import azure_place
 from azureml_replay.model import Finding, Omission, Points, Run, RunId, Series, SeriesKey
+from looks import looked_at
 
 SOURCE, ONE, TWO = (azure_place("sub", "group", name) for name in ("source", "one", "two"))
 R1, R2 = RunId("r1"), RunId("r2")
@@ -92,25 +94,25 @@ def test_receipts_survive_and_name_their_target_whatever_its_case(tmp_path: Path
         assert archive.targets() == [ONE]
 
 
-def test_findings_and_planned_omissions_of_a_run_are_replaced(ledger: TargetLedger, of_two: TargetLedger) -> None:
+def test_findings_and_planned_omissions_are_replaced_by_subject_and_aspect(
+    ledger: TargetLedger, of_two: TargetLedger
+) -> None:
     first, second = Finding(R1, "status", "differs", "a", "b"), Finding(R1, "tag x", "absent", "1", "")
-    ledger.put_findings(R1, [first, first])
-    ledger.put_findings(R2, [second])
-    ledger.put_findings(R1, [second, first])
-    ledger.put_planned_omissions(R1, [Omission(R1, "a", "b")])
-    ledger.put_planned_omissions(R1, [Omission(R1, "c", "d")])
+    run, other = Topic(Way.RUN, R1), Topic(Way.RUN, R2)
+    for findings in ([first, first], [second, first]):
+        ledger.put_outcomes(run, 1, "", {Aspect.FIELDS: Looked(findings)})
+    ledger.put_outcomes(other, 1, "", {Aspect.FIELDS: Looked([second])})
+    ledger.put_outcomes(run, 2, "", {Aspect.FILES: Looked()})
+    for omission in (Omission(R1, "a", "b"), Omission(R1, "c", "d")):
+        ledger.put_planned_omissions(run, [omission])
 
-    assert list(ledger.findings()) == [second, first, Finding(R2, "tag x", "absent", "1", "")]
+    assert list(ledger.findings_about()) == [
+        (run, Aspect.FIELDS, second),
+        (run, Aspect.FIELDS, first),
+        (other, Aspect.FIELDS, Finding(R2, "tag x", "absent", "1", "")),
+    ]
     assert list(of_two.findings()) == []
     assert list(ledger.planned_omissions()) == [Omission(R1, "c", "d")]
-
-
-def test_verifications_count_findings(ledger: TargetLedger) -> None:
-    ledger.put_findings(R1, [Finding(R1, "status", "differs", "a", "b")])
-    ledger.verified(R1, {"points": 3})
-    ledger.verified(R2)
-
-    assert [(v.run, v.counts, v.findings) for v in ledger.verifications()] == [(R1, {"points": 3}, 1), (R2, {}, 0)]
 
 
 def test_what_a_probe_told_is_kept(ledger: TargetLedger, of_two: TargetLedger) -> None:
@@ -124,8 +126,8 @@ def test_what_a_probe_told_is_kept(ledger: TargetLedger, of_two: TargetLedger) -
 def test_secrets_stay_out_of_the_ledger(archive: Archive, ledger: TargetLedger) -> None:
     url = "https://h/c/b?sv=1&sig=abcdef"
     ledger.mark(R1, [FileItem("x")], State.REFUSED, f"403 {url}")
-    ledger.put_findings(R1, [Finding(R1, "tag url", "differs", url, "")])
-    ledger.put_planned_omissions(R1, [Omission(R1, "file a", f"404 {url}")])
+    looked_at(ledger, R1, [Finding(R1, "tag url", "differs", url, "")])
+    ledger.put_planned_omissions(Topic(Way.RUN, R1), [Omission(R1, "file a", f"404 {url}")])
     ledger.put_probe({"token": "abc", "url": url})
     archive.log_command(["replay", "--client-secret", "abc", url])
 
@@ -168,8 +170,7 @@ def test_progress_is_counted_from_the_ledger(archive: Archive, ledger: TargetLed
     ledger.mark(runs[1], {RunItem.CREATE: Payload(b"1"), ChunkItem(1): of_run[1]}, State.SENT)
     ledger.mark(runs[1], {ChunkItem(0): of_run[0]}, State.SENDING)
     ledger.mark(runs[1], [FileItem("a")], State.REFUSED)
-    ledger.verified(runs[0])
-    ledger.put_findings(runs[0], [Finding(runs[0], what, "extra", "", "x") for what in "ab"])
+    looked_at(ledger, runs[0], [Finding(runs[0], what, "extra", "", "x") for what in "ab"])
 
     done = ledger.progress()
 

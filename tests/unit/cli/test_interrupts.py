@@ -11,6 +11,7 @@ from azureml_replay.archive.target_ledger import TargetProgress
 from azureml_replay.azure.place import azure_place
 from azureml_replay.cli.interrupts import in_one_line
 from azureml_replay.state import Status, TargetStatus
+from looks import a_verdict
 
 SOURCE, TARGET = azure_place("s", "g", "source"), azure_place("s", "g", "target")
 NOTHING = dict.fromkeys(TargetProgress.__dataclass_fields__, 0)
@@ -34,7 +35,7 @@ TOTALS = Totals(
 def test_an_interrupted_command_counts_what_the_target_has(has: dict[str, int], said: str) -> None:
     """A job that was submitted is something that was done."""
     progress = TargetProgress(**{**NOTHING, **has})
-    target = TargetStatus(target=TARGET, proof_root="", progress=progress)
+    target = TargetStatus(target=TARGET, proof_root="", progress=progress, verdict=a_verdict())
     now = Status(source=SOURCE, totals=TOTALS, targets=(target,), content_root="", unknown={})
 
     told = in_one_line(Path("history"), now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from azureml_replay.direct.replay import Replayed
 from azureml_replay.errors import remedy_lines
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.model import RunId
+from azureml_replay.terminal.terminal import lines_for
 from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
+from looks import a_verdict
 
-EQUAL = Verdict(runs=2, points=6, files=1, bytes=9, unverifiable=0, omissions=0, findings=0, reasons={})
+EQUAL = a_verdict(runs=2, equal=2, points=6, files=1, bytes=9)
+OPEN = replace(EQUAL, runs=5, not_compared=3, uncompared={"never sent, and not looked for": 3})
 REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), failed=())
 
 
@@ -30,8 +34,9 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
             "2 runs, 6 points, 5 files (4 of them made by replay): all equal; 0 omissions, as planned",
         ),
         (replace(EQUAL, findings=1), False, "2 runs, 6 points, 1 file: 1 finding; 0 omissions, as planned"),
-        (replace(EQUAL, unread=3), False, "2 of 5 runs, 6 points, 1 file: these are equal; 0 omissions, as planned"),
-        (replace(EQUAL, runs=0), False, "nothing was compared: the archive holds no run that was chosen; 0 omissions"),
+        (OPEN, False, "2 of 5 runs equal, 6 points, 1 file: not proven yet; 0 omissions, as planned"),
+        (replace(EQUAL, runs=0, equal=0), False, "nothing was there to compare; 0 omissions"),
+        (replace(EQUAL, equal=0, left_out=2), False, "2 runs: nothing of them was to be carried; 0 omissions"),
     ],
 )
 def test_a_verdict_covers_what_was_compared(verdict: Verdict, proves: bool, said: str) -> None:
@@ -46,11 +51,16 @@ def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
         **dict.fromkeys(("listed", "units", "runs", "points", "files", "active", "gone", "kept", "kept_bytes"), 0),
         failed=((RunId("r1"), "no such list"), (RunId("r2"), "no such list")),
     )
-    done = Migrated(extracted=extracted, replayed=REPLAYED, verdict=replace(EQUAL, runs=0, unread=2))
+    reasons = {"not extracted: extract again to continue": 2}
+    lacking = a_verdict(runs=2, not_compared=2, uncompared=reasons)
+    done = Migrated(extracted=extracted, replayed=REPLAYED, verdict=lacking)
 
-    assert list(results.migrated(done, Path("history"))) == [
-        "nothing was compared: the archive holds no run that was chosen; 0 omissions, as planned",
-        "2 chosen runs not extracted, so not compared: extract again to continue",
+    assert list(
+        lines_for(io.StringIO(), results.migrated(done, Path("history"), ["azureml-replay", "verify", "h"]))
+    ) == [
+        "0 of 2 runs equal, 0 points, 0 files: not proven yet; 0 omissions, as planned",
+        "2 runs are not compared: azureml-replay verify h",
+        "└── 2 x not extracted: extract again to continue",
         "2 runs could not be extracted: r1: no such list",
     ]
 

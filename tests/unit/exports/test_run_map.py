@@ -7,6 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.azure.place import azure_place
@@ -31,8 +32,8 @@ def test_a_run_that_was_left_out_says_why(tmp_path: Path) -> None:
             archive.complete(run)
         ledger = archive.ledger(TARGET)
         ledger.mark(SWEEP, [RunItem.SHAPE, RunItem.JOB], State.SENT, "sweep")
-        ledger.put_planned_omissions(TRIAL, [Omission(TRIAL, RUN, NO_FLAG)])
-        ledger.put_planned_omissions(LOST, [Omission(LOST, "file a.txt", "left out by --files")])
+        ledger.put_planned_omissions(Topic(Way.JOB, TRIAL), [Omission(TRIAL, RUN, NO_FLAG)])
+        ledger.put_planned_omissions(Topic(Way.JOB, LOST), [Omission(LOST, "file a.txt", "left out by --files")])
 
         rows = {row.source_id: (row.target_id, row.left_out) for row in mapped(archive)}
 

@@ -24,6 +24,7 @@ from azureml_replay.report_page import write as writing
 from azureml_replay.report_page.blocks import Numbers, block
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Curve, Line
+from looks import looked_at
 from report.archives import BEGIN, PLANTED, SECOND, SOURCE, TARGET, a_run, curve, differ, migrated, put, scalar
 
 
@@ -165,7 +166,7 @@ def test_which_target_must_be_clear(tmp_path: Path) -> None:
     """Two targets: one has to be named; a third one, to which nothing was written, is refused by name."""
     other, third = azure_place("s", "g", "other"), azure_place("s", "g", "third")
     with Archive.open(migrated(tmp_path / "archive")) as archive:
-        archive.ledger(other).verified(PLANTED)
+        looked_at(archive.ledger(other), PLANTED)
 
         with pytest.raises(UserError, match=r"name one with --target: its targets are sub-2/group/new, s/g/other"):
             report(archive, tmp_path / "r.html")

@@ -24,8 +24,8 @@ from azureml_replay.terminal.bars import drawn_progress
 from azureml_replay.terminal.layout import ASCII, Branch, signs_of, tree
 from azureml_replay.terminal.terminal import LINE_EVERY_S, LineProgress, Terminal, as_json, lines_for
 from azureml_replay.terminal.text import amount, duration, safe
-from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.traffic import Load, in_words
+from looks import a_verdict
 
 
 def buffers(**settings: bool) -> tuple[Terminal, io.StringIO, io.StringIO]:
@@ -317,12 +317,12 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
     """The words alone say how it went: colour adds nothing."""
     found = Finding(RunId("a"), "tag owner", "differs", "x", "y" * 200)
     lost = Finding(RunId("b"), "run", "absent", "b", "")
-    verdict = Verdict(
+    verdict = a_verdict(
         runs=2,
+        differing=2,
         points=3,
         files=1,
         bytes=2_000,
-        unverifiable=0,
         omissions=1,
         findings=5,
         reasons={"it acts on the source workspace (cancel and completion addresses): never sent": 1},

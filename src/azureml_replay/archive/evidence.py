@@ -1,0 +1,391 @@
+"""What was to be carried into a target, what of it was compared, and what came of that: a row a run and way.
+
+A row begins when something is sent, and says what was to go. Each aspect that is compared apart has a column, which a
+look fills: against which content, when, how much. Whatever is sent empties the columns of its run, so a filled one is
+about what is there now, as far as this archive knows. Findings stand until their aspect is looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import blake2b
+from typing import Any
+
+from azureml_replay import redact
+from azureml_replay.archive.database import now
+from azureml_replay.archive.of_target import OfTarget
+from azureml_replay.archive.reading import BEFORE_ALL
+from azureml_replay.archive.records import dumps, loads
+from azureml_replay.archive.sums import ROOT_PART
+from azureml_replay.instants import Instant
+from azureml_replay.model import Finding, Json, Omission, RunId
+
+
+class Way(Enum):
+    """How something stands in a target. The value is the text on the disk."""
+
+    RUN = "run"
+    """As the run it was."""
+    JOB = "job"
+    """As a job that logged what the original had logged."""
+    EXPERIMENT = "experiment"
+    OTHERS = "others"
+    """Experiments of the target that the archive does not have: no run of ours may have got a child there."""
+
+
+class Aspect(Enum):
+    """What is compared apart. The value is the name of its column."""
+
+    FIELDS = "fields"
+    POINTS = "points"
+    FILES = "files"
+    """Which files there are, their sizes and checksums."""
+    BYTES = "bytes"
+    CHILDREN = "children"
+    """That there is nothing below which nobody sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a row of evidence is about."""
+
+    way: Way
+    name: str
+    """A run's id in the source, an experiment's name, or nothing."""
+
+
+OTHERS = Topic(Way.OTHERS, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One aspect of a subject, as it was looked at last."""
+
+    against: str
+    """Stands for the archive's content at that time: `Evidence.content` makes it."""
+    look: int
+    """The verification's number."""
+    at: Instant
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How much was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The evidence of one subject."""
+
+    subject: Topic
+    carried: Json | None
+    """What was to go, as `carry` was given it; None where nothing was sent."""
+    compared: Mapping[Aspect, Compared]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A verification that began and did not end: what it was to look at and did not is not compared."""
+
+    number: int
+    aspects: frozenset[Aspect]
+    units: frozenset[str] | None
+    """Roots of the units that it was about; None: all."""
+    experiments: frozenset[str] | None
+    """Names; None: all."""
+
+    def left(self, aspect: Aspect, compared: Compared, *, unit: str | None, experiment: str | None) -> bool:
+        """True where this verification was to look at an aspect anew, of a unit or of an experiment, and did not."""
+        if compared.look >= self.number or aspect not in self.aspects:
+            return False
+        if unit is not None:
+            return self.units is None or unit in self.units
+        return self.experiments is None or (experiment is not None and experiment in self.experiments)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRun:
+    """A run of the archive that should be in a target, with the evidence of it."""
+
+    run: RunId
+    unit: RunId
+    experiment: str
+    extracted: bool
+    gone: bool
+    """The run is not extracted, and the source does not have it any more."""
+    content: str
+    kept: Mapping[Way, Kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look at one aspect found."""
+
+    findings: Sequence[Finding] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    part: bool = False
+    """True where only a part of the aspect was looked at, which compares nothing as a whole."""
+
+
+GONE_BEFORE = "disappeared at the source before it was brought"
+"""The reason of the omission of a run that the archive was to have and never got."""
+_COLUMNS = tuple(aspect.value for aspect in Aspect)
+_OF_WAY = f"""
+    (select json_array(carried, {", ".join(_COLUMNS)}) from evidence e
+     where e.target = ?1 and e.way = '{{}}' and e.whose = r.id)
+"""  # noqa: S608  # our own words
+_OF_BOTH_WAYS = ", ".join(_OF_WAY.format(way.value) for way in (Way.RUN, Way.JOB))
+_REST = f"""
+    experiment, generation, content_digest, j.record, j.code,
+    generation = 0 and exists (
+      select 1 from omission o where o.run = r.id and o.origin = 'workspace' and o.reason = '{GONE_BEFORE}'
+    ), {_OF_BOTH_WAYS}
+    from run r left join job j on j.name = r.id where selected
+"""  # noqa: S608  # our own words
+_BEFORE_ALL_UNITS = (-(2**63), "", *BEFORE_ALL)
+
+
+class Evidence(OfTarget):
+    """The part of a target's ledger that replay begins, verify fills, and every verdict reads."""
+
+    # What is to be compared
+
+    def carry(self, carried: Mapping[RunId, Json], way: Way) -> None:
+        """Note what is about to be sent of runs: nothing of it counts as compared any more. Repeatable.
+
+        Findings about bytes stand until bytes are looked at again. On the disk when this returns.
+        """
+        if not carried:
+            return
+        with self._transaction(durable=True):
+            owner = self._owner()
+            rows = [(owner, way.value, run, dumps(what).decode()) for run, what in carried.items()]
+            self._executemany("insert or replace into evidence (target, way, whose, carried) values (?, ?, ?, ?)", rows)
+            self._executemany(
+                "delete from finding where target = ? and way = ? and whose = ? and aspect <> 'bytes'",
+                (row[:3] for row in rows),
+            )
+
+    def carried(self, runs: Sequence[RunId], way: Way = Way.RUN) -> dict[RunId, Json]:
+        """Run -> what `carry` noted; runs of which it noted nothing are left out."""
+        rows = self._among(
+            "select whose, carried from evidence where whose in",
+            runs,
+            "and target = ? and way = ? and carried is not null",
+            (self._number, way.value),
+        )
+        return {RunId(run): loads(carried) for run, carried in rows}
+
+    def drop_evidence(self, runs: Iterable[RunId], way: Way) -> None:
+        """Forget what was to be carried, and what was found, of runs that are taken back. Repeatable."""
+        with self._transaction(durable=True):
+            rows = [(self._owner(), way.value, run) for run in runs]
+            for table in ("evidence", "finding", "planned_omission"):
+                sql = f"delete from {table} where target = ? and way = ? and whose = ?"  # noqa: S608  # our tables
+                self._executemany(sql, rows)
+
+    # Looking
+
+    def begin_look(
+        self, aspects: Collection[Aspect], units: Collection[str] | None, experiments: Collection[str] | None
+    ) -> int:
+        """Note which aspects of which units and experiments are looked at from now on; None: of all. Its number."""
+        lists = [[one.value for one in aspects], *(names and sorted(names) for names in (units, experiments))]
+        told = [None if names is None else dumps(names).decode() for names in lists]
+        with self._transaction(durable=True):
+            sql = "insert into look (target, began, aspects, units, experiments) values (?, ?, ?, ?, ?)"
+            return int(self._execute(sql, (self._owner(), str(now()), *told)).lastrowid or 0)
+
+    def end_look(self, number: int) -> None:
+        """Note that everything was looked at. Repeatable."""
+        with self._transaction():
+            self._execute("update look set ended = ? where number = ?", (str(now()), number))
+
+    def open_looks(self) -> list[Look]:
+        """Verifications that did not end."""
+        sql = "select number, aspects, units, experiments from look where target = ? and ended is null"
+        return [
+            Look(number, frozenset(map(Aspect, loads(aspects))), _names(units), _names(experiments))
+            for number, aspects, units, experiments in self._all(sql, (self._number,))
+        ]
+
+    def put_outcomes(self, subject: Topic, look: int, against: str, outcomes: Mapping[Aspect, Looked]) -> None:
+        """Replace what is known of these aspects of a subject; of the others it stays. Repeatable."""
+        at = now().ticks
+        with self._transaction():
+            key = (self._owner(), subject.way.value, subject.name)
+            self._execute("insert or ignore into evidence (target, way, whose) values (?, ?, ?)", key)
+            cells = {
+                aspect.value: dumps({"against": against, "look": look, "at": at, "counts": outcome.counts}).decode()
+                for aspect, outcome in outcomes.items()
+                if not outcome.part
+            }
+            if cells:
+                columns = ", ".join(f"{name} = ?" for name in cells)
+                sql = f"update evidence set {columns} where target = ? and way = ? and whose = ?"  # noqa: S608
+                self._execute(sql, (*cells.values(), *key))
+            for aspect, outcome in outcomes.items():
+                self._put_findings((*key, aspect.value), outcome.findings)
+
+    def _put_findings(self, key: tuple[int, str, str, str], findings: Sequence[Finding]) -> None:
+        self._execute("delete from finding where target = ? and way = ? and whose = ? and aspect = ?", key)
+        for number, one in enumerate(findings):
+            words = map(redact.text, (one.what, one.kind, one.expected, one.actual))
+            self._execute("insert into finding values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, number, *words))
+
+    # Reading
+
+    def kept(self, subject: Topic) -> Kept:
+        """The evidence of one subject; without a row nothing was sent, and nothing looked at."""
+        sql = f"select carried, {', '.join(_COLUMNS)} from evidence where target = ? and way = ? and whose = ?"  # noqa: S608
+        row = self._one(sql, (self._number, subject.way.value, subject.name))
+        return _kept(subject, row or [None] * (1 + len(_COLUMNS)))
+
+    def subjects(self, way: Way) -> Iterator[Topic]:
+        """Everything of which there is evidence in one way, by name."""
+        sql = "select whose from evidence where target = ? and way = ? and whose > ? order by whose limit ?"
+        return (Topic(way, name) for (name,) in self._pages(sql, (self._number, way.value), ("",)))
+
+    def chosen(self, roots: Iterable[RunId] | None = None) -> Iterator[ChosenRun]:
+        """The runs that the target should have, of these units or of all, with the evidence; unit by unit.
+
+        Runs that are to be extracted still are among them.
+        """
+        if roots is not None:
+            return (one for root in roots for one in self._chosen_of(root))
+        sql = f"""
+            select age, unit, depth, born, r.id, {_REST} and (age, unit, depth, born, r.id) > (?, ?, ?, ?, ?)
+            order by age, unit, depth, born, r.id limit ?
+        """  # our own words
+        rows = self._pages(sql, (self._number,), _BEFORE_ALL_UNITS)
+        return (_chosen(unit, run, *rest) for _, unit, _, _, run, *rest in rows)
+
+    def _chosen_of(self, root: RunId) -> Iterator[ChosenRun]:
+        sql = f"""
+            select depth, born, r.id, {_REST} and age = (select age from run where id = ?2) and unit = ?2
+            and (depth, born, r.id) > (?, ?, ?) order by depth, born, r.id limit ?
+        """  # noqa: S608  # our own words
+        rows = self._pages(sql, (self._number, root), BEFORE_ALL)
+        return (_chosen(root, run, *rest) for _, _, run, *rest in rows)
+
+    def content_of(self, run: RunId) -> str:
+        """Stands for everything that the archive holds of a run."""
+        sql = "select content_digest, j.record, j.code from run r left join job j on j.name = r.id where r.id = ?"
+        row = self._one(sql, (run,))
+        return _content(*row) if row else ""
+
+    def content_of_experiment(self, name: str) -> str:
+        """Stands for everything that the archive holds of an experiment itself."""
+        rows = self._all("select id, record from experiment where name = ? order by id", (name,))
+        return _digest(*(cell for row in rows for cell in row))
+
+    # Findings
+
+    def findings(self) -> Iterator[Finding]:
+        """All findings, by what they are about."""
+        return (finding for _, _, finding in self.findings_about())
+
+    def findings_about(self) -> Iterator[tuple[Topic, Aspect, Finding]]:
+        """All findings with what they are about, in the order of that."""
+        sql = """
+            select way, whose, aspect, number, what, kind, expected, actual from finding
+            where target = ? and (way, whose, aspect, number) > (?, ?, ?, ?) order by way, whose, aspect, number limit ?
+        """
+        for way, whose, aspect, _, *rest in self._pages(sql, (self._number,), ("", "", "", -1)):
+            subject = Topic(Way(way), whose)
+            yield subject, Aspect(aspect), Finding(run_of(subject), *rest)
+
+    def findings_of(self, subject: Topic, aspect: Aspect | None = None) -> list[Finding]:
+        """The findings about one subject, or about one aspect of it; in the order in which verify made them."""
+        rows = self._all(
+            "select what, kind, expected, actual from finding where target = ? and way = ? and whose = ? "
+            "and ifnull(?, aspect) = aspect order by aspect, number",
+            (self._number, subject.way.value, subject.name, aspect and aspect.value),
+        )
+        return [Finding(run_of(subject), *row) for row in rows]
+
+    def findings_of_run(self, run: RunId) -> list[Finding]:
+        """The findings about a run, in whatever way it stands in the target."""
+        return [one for way in (Way.RUN, Way.JOB) for one in self.findings_of(Topic(way, run))]
+
+    # What the target will not have, as planned
+
+    def put_planned_omissions(self, subject: Topic, omissions: Iterable[Omission]) -> None:
+        """Replace what the plan says that the target will not have of a subject. Repeatable."""
+        with self._transaction():
+            key = (self._owner(), subject.way.value, subject.name)
+            self._execute("delete from planned_omission where target = ? and way = ? and whose = ?", key)
+            for number, one in enumerate(dict.fromkeys(omissions)):
+                words = redact.text(one.what), redact.text(one.reason)
+                self._execute("insert into planned_omission values (?, ?, ?, ?, ?, ?)", (*key, number, *words))
+
+    def planned_omissions(self) -> Iterator[Omission]:
+        """All planned omissions, by what they are of; one that both ways of a run share once."""
+        sql = """
+            select way, whose, number, what, reason from planned_omission p
+            where target = ? and not (way = 'job' and exists (
+              select 1 from planned_omission o where o.target = p.target and o.way = 'run' and o.whose = p.whose
+              and o.what = p.what and o.reason = p.reason
+            )) and (way, whose, number) > (?, ?, ?) order by way, whose, number limit ?
+        """
+        for way, whose, _, what, reason in self._pages(sql, (self._number,), ("", "", -1)):
+            yield Omission(run_of(Topic(Way(way), whose)), what, reason)
+
+    def planned_omissions_of(self, run: RunId) -> list[Omission]:
+        """The planned omissions of one run, those that two ways share once."""
+        sql = """
+            select what, reason from planned_omission where target = ? and whose = ? and way in ('run', 'job')
+            order by way desc, number
+        """
+        return list(dict.fromkeys(Omission(run, *row) for row in self._all(sql, (self._number, run))))
+
+
+def run_of(subject: Topic) -> RunId:
+    """The run that a subject is; of no run the empty id."""
+    return RunId(subject.name if subject.way in (Way.RUN, Way.JOB) else "")
+
+
+def _names(text: str | None) -> frozenset[str] | None:
+    return None if text is None else frozenset(loads(text))
+
+
+def _chosen(unit: str, run: str, *rest: Any) -> ChosenRun:  # noqa: ANN401  # a row
+    experiment, generation, digest, record, code, gone, *ways = rest
+    kept = {
+        way: _kept(Topic(way, run), loads(cells))
+        for way, cells in zip((Way.RUN, Way.JOB), ways, strict=True)
+        if cells is not None
+    }
+    return ChosenRun(
+        run=RunId(run),
+        unit=RunId(unit),
+        experiment=experiment,
+        extracted=generation > 0,
+        gone=bool(gone),
+        content=_content(digest, record, code),
+        kept=kept,
+    )
+
+
+def _kept(subject: Topic, cells: Sequence[str | None]) -> Kept:
+    carried, *columns = cells
+    compared = {
+        aspect: _compared(loads(cell)) for aspect, cell in zip(Aspect, columns, strict=True) if cell is not None
+    }
+    return Kept(subject, None if carried is None else loads(carried), compared)
+
+
+def _compared(cell: Any) -> Compared:  # noqa: ANN401  # a document of `put_outcomes`
+    return Compared(cell["against"], cell["look"], Instant(cell["at"]), cell["counts"])
+
+
+def _content(digest: bytes | None, record: bytes | None, code: str | None) -> str:
+    """The last part of a run's digest is of moments: it says nothing of what a target should hold."""
+    return _digest((digest or b"")[:ROOT_PART], record, code)
+
+
+def _digest(*cells: bytes | str | None) -> str:
+    told = blake2b(digest_size=12)
+    for cell in cells:
+        data = cell.encode() if isinstance(cell, str) else cell or b""
+        told.update(len(data).to_bytes(8, "little") + data)
+    return told.hexdigest()
