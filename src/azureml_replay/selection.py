@@ -6,8 +6,8 @@ All filters are and-ed, on one and the same run; several values of one filter ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -138,11 +138,14 @@ class _Unit:
 def chosen(listing: Iterable[Listed], selection: Selection) -> Choice:
     """The result of a selection, in one pass over rows in any order; memory grows with the units.
 
-    Raises UserError where `include` names something that is not a root of the listing.
+    Raises UserError where `include` names something that is not a root of the listing, or where there are runs and no
+    one has what a filter names. That no run is of the chosen days is no error.
     """
     units: dict[RunId, _Unit] = {}
     parents: dict[str, RunId] = {}
+    names = _Named(selection)
     for row in listing:
+        names.see(row)
         unit = units.setdefault(row.unit, _Unit())
         unit.matched |= matches(row, selection)
         unit.active += row.status not in TERMINAL
@@ -151,7 +154,76 @@ def chosen(listing: Iterable[Listed], selection: Selection) -> Choice:
         elif row.id in selection.include:
             parents[row.id] = row.unit
     _check_include(selection.include, units, parents)
+    names.check(any(unit.matched for unit in units.values()))
     return _choice({root: unit for root, unit in units.items() if unit.matched}, selection)
+
+
+@dataclass(slots=True)
+class _Named:
+    """Whether any run has what the filters name, and what the runs have instead."""
+
+    selection: Selection
+    seen: dict[str, set[str]] = field(default_factory=dict)
+    """Option -> values of all runs, of those options that were given."""
+    named: set[str] = field(default_factory=set)
+    """Options of which some run has a value that was named."""
+
+    def see(self, row: Listed) -> None:
+        for option, (name, values) in _BY_NAME.items():
+            given = getattr(self.selection, name)
+            if not given:
+                continue
+            known = self.seen.setdefault(option, set())
+            if len(known) < _REMEMBERED:
+                known.update(values(row))
+            if option not in self.named and matches(row, Selection(**{name: given})):
+                self.named.add(option)
+
+    def check(self, matched: bool) -> None:
+        """Raises UserError where runs were seen, and the filters by name are why none is chosen."""
+        if matched or not self.seen:
+            return
+        for option, known in self.seen.items():
+            if option not in self.named:
+                raise UserError(_no_run(option, getattr(self.selection, _BY_NAME[option][0]), known))
+        if self.selection.created_after is None and self.selection.created_before is None:
+            raise UserError(f"no run has all of what {' and '.join(self.seen)} name: give fewer filters, or others")
+
+
+_REMEMBERED = 10_000
+"""Values of one kind that are held to find the nearest ones."""
+_BY_NAME: Mapping[str, tuple[str, Callable[[Listed], Iterable[str]]]] = {
+    "--experiment": ("experiments", lambda row: [row.experiment]),
+    "--status": ("statuses", lambda row: [row.status]),
+    "--type": ("types", lambda row: [_word(row.kind)]),
+    "--tag": ("tags", lambda row: _keys_and_pairs(row.tags)),
+    "--user": ("users", lambda row: [row.creator or ""]),
+}
+"""Filters by name: the field of a selection, and what a run has."""
+
+
+def _word(kind: str | None) -> str:
+    folded = kind.casefold() if kind else kind
+    return next((word for word, kinds in TYPES.items() if folded in kinds), kind or "")
+
+
+def _keys_and_pairs(tags: Mapping[str, str | None]) -> Iterator[str]:
+    for key, value in tags.items():
+        yield key
+        yield f"{key}={value}"
+
+
+def _no_run(option: str, given: Sequence[str], known: Collection[str]) -> str:
+    near = list(dict.fromkeys(one for name in given for one in get_close_matches(name, known, n=3, cutoff=0.6)))
+    few = sorted(one for one in known if one)[:5]
+    hint = (
+        f"did you mean {' or '.join(near[:3])}?"
+        if near
+        else f"there are {', '.join(few)}, ..."
+        if few
+        else "no run has any"
+    )
+    return f"{option} {', '.join(given)}: no run matches: {hint}"
 
 
 def _choice(matched: Mapping[RunId, _Unit], selection: Selection) -> Choice:

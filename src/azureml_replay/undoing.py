@@ -283,6 +283,7 @@ class _Undoing:
             if any(not run.hidden for run in page):
                 return
         item = [ExperimentItem(experiment.name)]
+        self.ledger.drop_evidence([experiment.name], Way.EXPERIMENT)
         self.ledger.mark(OWNER, item, State.SENDING)  # a replay sends it again, an undo comes back
         if experiment.archived is None:
             await self.target.put_experiment(replace(experiment, archived=now()))

@@ -249,14 +249,20 @@ def test_a_place_in_the_source_is_named(
 def test_an_experiment_that_the_target_had_keeps_its_own(
     source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
-    """Archived, described and tagged by others before: untouched, and told as omissions, not as findings."""
+    """Described and tagged by others before: untouched, and told as omissions, not as findings.
+
+    One that they archived is shown again: it would hide runs that the source shows.
+    """
     target, theirs = calm.add_workspace(), {"description": "theirs", "tags": {"a": "b"}, "archivedTime": ARCHIVED}
     change(calm, target, lambda held: held.world.experiments.obtain(held.guid, HOME) and in_home(**theirs)(held))
 
     done = asyncio.run(migrated(source, target, tmp_path / "archive"))
 
     assert (done.replayed.failed, done.verdict.findings, done.verdict.omissions) == ((), 0, 2)
-    change(calm, target, lambda held: _is(held.home(), theirs))
+    change(calm, target, lambda held: _is(held.home(), theirs | {"archivedTime": None}))
+    change(calm, target, in_home(archivedTime=ARCHIVED))
+    hidden = ("", f"experiment {HOME}: state", "differs")
+    assert asyncio.run(findings(source, target, tmp_path / "archive", deep=False)) == (1, {hidden})
 
 
 ARCHIVED = "2024-01-01T00:00:00+00:00"

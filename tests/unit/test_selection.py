@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import TERMINAL, Listed, RunId
-from azureml_replay.selection import STATUSES, Selection, choose, chosen, is_type, known_status, known_type, moment
+from azureml_replay.selection import (
+    STATUSES,
+    Selection,
+    choose,
+    chosen,
+    is_type,
+    known_status,
+    known_type,
+    matches,
+    moment,
+)
 
 
 def row(name: str, unit: str | None = None, **values: object) -> Listed:
@@ -48,7 +58,6 @@ def test_without_filters_everything_finished_is_taken_newest_first() -> None:
         ({"tags": ("lr=0.1",)}, NEW),
         ({"tags": ("team",)}, NEW),
         ({"tags": ("k=v",)}, NEW),
-        ({"tags": ("team=b",)}, []),
         ({"experiments": ("c*", "nothing")}, ["old"]),
         ({"types": ("Pipeline",)}, NEW),
         ({"types": ("azureml.stepRun",)}, NEW),
@@ -67,7 +76,28 @@ def test_a_match_of_any_run_takes_the_whole_unit(filters: dict[str, object], run
 
 def test_filters_are_anded_on_one_run() -> None:
     """No single run of the unit failed and carries the tag."""
-    assert taken(statuses=("Failed",), tags=("lr",)) == []
+    with pytest.raises(UserError, match="no run has all of what --status and --tag name"):
+        taken(statuses=("Failed",), tags=("lr",))
+    assert taken(statuses=("Failed",), tags=("lr",), created_before=Instant(10)) == []
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"tags": ("team=b",)}, "--tag team=b: no run matches: did you mean team=a or team?"),
+        ({"experiments": ("cots",)}, "--experiment cots: no run matches: did you mean cats?"),
+        ({"users": ("zoe",)}, "--user zoe: no run matches: there are "),
+        ({"statuses": ("Paused",), "created_after": Instant(31)}, "--status Paused: no run matches: there are "),
+        ({"types": ("sweep",)}, "--type sweep: no run matches: "),
+    ],
+)
+def test_a_name_that_nothing_has_is_no_success(filters: dict[str, object], said: str) -> None:
+    """Misspelt, it would choose nothing, and all of nothing is equal."""
+    with pytest.raises(UserError) as refused:
+        taken(**filters)
+
+    assert str(refused.value).startswith(said)
+    assert chosen([], Selection(**filters)).units == ()  # type: ignore[arg-type]
 
 
 def test_what_depth_cuts_is_told() -> None:
@@ -129,7 +159,11 @@ selections = st.builds(
 @given(listings, selections, st.randoms())
 def test_laws(listing: list[Listed], selection: Selection, random: object) -> None:
     """Units come whole, unfinished ones wait, the limit holds, the order of the rows does not matter."""
-    choice = chosen(listing, selection)
+    try:
+        choice = chosen(listing, selection)
+    except UserError:
+        assert not any(matches(line, selection) for line in listing)
+        return
     shuffled = list(listing)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 

@@ -175,10 +175,10 @@ class Evidence(OfTarget):
         )
         return {RunId(run): loads(carried) for run, carried in rows}
 
-    def drop_evidence(self, runs: Iterable[RunId], way: Way) -> None:
-        """Forget what was to be carried, and what was found, of runs that are taken back. Repeatable."""
+    def drop_evidence(self, names: Iterable[str], way: Way) -> None:
+        """Forget what was to be carried, and what was found, of what is taken back or written anew. Repeatable."""
         with self._transaction(durable=True):
-            rows = [(self._owner(), way.value, run) for run in runs]
+            rows = [(self._owner(), way.value, name) for name in names]
             for table in ("evidence", "finding", "planned_omission"):
                 sql = f"delete from {table} where target = ? and way = ? and whose = ?"  # noqa: S608  # our tables
                 self._executemany(sql, rows)

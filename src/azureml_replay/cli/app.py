@@ -74,10 +74,10 @@ def everything(
 
     \b
     Ends with:
-      0    done; verify: all equal, omissions as planned
+      0    done; verify: all compared and equal, omissions as planned
       1    a bug of ours
       2    something you can mend: input, login, role, disk
-      3    the service failed, or some runs did: run again to continue
+      3    the service failed, or some runs did or are not compared: run again
       4    what was read is not what was written
       5    verify has findings
       130  interrupted: run again to continue
@@ -198,7 +198,12 @@ def verify(
     deep: DeepOption = False,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
-    """Read the target back and compare every value. Ends with 0 where all is equal, with 5 where it is not."""
+    """Read the target back and compare every value.
+
+    Ends with 0 where everything that was chosen was compared and is equal, with 5 where something differs, with 3
+    where something is not compared, by this look or an earlier one. --no-artifacts, --files and --max-file-size say
+    what is looked at now.
+    """
     from azureml_replay.cli import calls
 
     workspace = workspace_config(target)

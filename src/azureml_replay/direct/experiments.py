@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.digests import of_experiment
+from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import ExperimentItem, Payload
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
@@ -26,6 +27,7 @@ async def send_experiments(
         if ledger.has_sent(OWNER, item, digest):
             continue
         ledger.mark(OWNER, {item: Payload(digest)}, State.SENDING)
+        ledger.drop_evidence([experiment.name], Way.EXPERIMENT)
         if experiment.name not in existing:
             await target.put_experiment(experiment)
         elif not experiment.archived:

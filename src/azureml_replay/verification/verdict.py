@@ -199,10 +199,10 @@ def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep:
     """Of runs that stand as they were; a job makes its experiment, and carries nothing of it."""
     for unit in _by_unit(ledger.chosen(roots)):
         # Of a unit that stands as a job alone, a run that came to the archive later should be in that job.
-        usual = {way for run in unit for way, kept in run.kept.items() if kept.carried is not None} or {Way.RUN}
+        usual = list(dict.fromkeys(way for run in unit for way in _ways(run))) or [Way.RUN]
         for run in unit:
             if not run.gone:
-                ways = [way for way, kept in run.kept.items() if kept.carried is not None] or list(usual)
+                ways = _ways(run) or usual
                 if Way.RUN in ways and run.extracted and not _is_left(run):
                     experiments.add(run.experiment)
                 yield judge.run(run, ways)
@@ -212,6 +212,11 @@ def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep:
         yield judge.experiment(name)
     if roots is None and experiments:
         yield judge.others()
+
+
+def _ways(run: ChosenRun) -> list[Way]:
+    """In which a run was to be carried; where that was taken back, those in which it was looked for."""
+    return [way for way, kept in run.kept.items() if kept.carried is not None] or list(run.kept)
 
 
 def _is_left(run: ChosenRun) -> bool:

@@ -1,0 +1,450 @@
+"""Each way in which a proof was fooled: a verdict tells of all that was planned, and of nothing that nobody looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Way
+from azureml_replay.direct.replay import OnConflict, ReplayOptions, replay
+from azureml_replay.errors import Exit, UserError
+from azureml_replay.extraction.extract import ExtractOptions, extract
+from azureml_replay.model import RunId
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.report_page.write import report
+from azureml_replay.selection import Selection
+from azureml_replay.state import status
+from azureml_replay.synthetic.replay import replay_synthetic
+from azureml_replay.undoing import undo
+from azureml_replay.verbs import MigrateOptions, verify
+from azureml_replay.verification.verdict import INTERRUPTED, NEVER, OTHER_CONTENT, Verdict
+from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.library import DiesAt, PowerCut, migrated
+from e2e.tampering import BEGIN, FILE, HOME, OTHER_BYTES, Held, change, file_bytes, fill, in_home, in_pairs, in_run
+from e2e.test_synthetic import opened
+from environment import point_at
+
+NO_FILES = FileChoice(artifacts=False)
+PLAIN = MigrateOptions()
+
+
+@pytest.fixture(scope="module")
+def source(sandbox: Sandbox) -> Iterator[WorkspaceFile]:
+    """A root with a child, and a run by itself in another experiment; changed by no test."""
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(sandbox, patch)
+        made = sandbox.add_workspace()
+        change(sandbox, made, filled)
+        yield made
+
+
+def filled(held: Held) -> None:
+    """As tampering.py, and one run more."""
+    fill(held)
+    home = experiment("other")
+    held.world.experiments.put(held.guid, home)
+    run = empty_run("alone", home["experimentId"], BEGIN + 9)
+    held.world.runs.put(held.guid, finished(run, "Completed", BEGIN + 10, BEGIN + 11))
+
+
+class Bench:
+    """An archive of the source, and one target."""
+
+    def __init__(self, source: WorkspaceFile, sandbox: Sandbox, folder: Path) -> None:
+        self.source, self.sandbox, self.folder = source, sandbox, folder / "archive"
+        self.target = sandbox.add_workspace()
+
+    def migrate(self, selection: Selection = Selection(), options: MigrateOptions = PLAIN) -> Verdict:
+        """Equal, or the test is not about what it says."""
+        return asyncio.run(
+            migrated(self.source, self.target, self.folder, selection=selection, options=options)
+        ).verdict
+
+    def verify(
+        self,
+        selection: Selection = Selection(),
+        *,
+        deep: bool = False,
+        files: FileChoice = FileChoice(),
+        cut: DiesAt | None = None,
+        target: WorkspaceFile | None = None,
+    ) -> Verdict:
+        """One look."""
+
+        async def look() -> Verdict:
+            async with opened(self.source) as reading, opened(target or self.target, cut) as there:
+                with Archive.open(self.folder) as archive:
+                    return await verify(archive, there, selection, source=reading, deep=deep, files=files, width=4)
+
+        return asyncio.run(look())
+
+    def extract(self, options: ExtractOptions = ExtractOptions()) -> None:
+        """The source again."""
+
+        async def again() -> None:
+            async with opened(self.source) as reading:
+                with Archive.create(self.folder, reading.ref) as archive:
+                    await extract(reading, archive, Selection(), options=options, width=4)
+
+        asyncio.run(again())
+
+    def replay(self, selection: Selection = Selection(), options: ReplayOptions = ReplayOptions()) -> None:
+        """As runs."""
+
+        async def sent() -> None:
+            async with opened(self.source) as reading, opened(self.target) as there:
+                with Archive.open(self.folder) as archive:
+                    await replay(archive, reading, there, selection, options=options, width=4)
+
+        asyncio.run(sent())
+
+    def submit(self, selection: Selection = Selection()) -> Verdict:
+        """As jobs."""
+
+        async def sent() -> Verdict:
+            async with opened(self.source) as reading, opened(self.target) as there:
+                with Archive.open(self.folder) as archive:
+                    done = await replay_synthetic(archive, reading, there, selection, width=4)
+                    assert done.verdict is not None
+                    return done.verdict
+
+        return asyncio.run(sent())
+
+    def undo(self) -> None:
+        """Everything."""
+
+        async def back() -> None:
+            async with AsyncExitStack() as stack:
+                there = await stack.enter_async_context(opened(self.target))
+                archive = stack.enter_context(Archive.open(self.folder))
+                assert (await undo(archive, there, width=4)).failed == ()
+
+        asyncio.run(back())
+
+    def status(self) -> Verdict:
+        """What the evidence says, without asking anybody."""
+        with Archive.open(self.folder, write=False) as archive:
+            (target,) = status(archive).targets
+            return target.verdict
+
+    def sentence(self) -> str:
+        """The report's."""
+        with Archive.open(self.folder, write=False) as archive:
+            return report(archive, self.folder.parent / "report.html").verdict
+
+    def change(self, *changes: object) -> None:
+        """In the target, behind everybody's back."""
+        for one in changes:
+            change(self.sandbox, self.target, one)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def bench(source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> Bench:
+    return Bench(source, calm, tmp_path)
+
+
+def kinds(verdict: Verdict) -> set[tuple[str, str]]:
+    return {(one.what, one.kind) for one in verdict.first}
+
+
+ROOT, ALONE = Selection(include=("root",)), Selection(include=("alone",))
+
+
+def test_a_migration_is_proven_once_everything_was_compared(bench: Bench) -> None:
+    """Verify, status and report say the same."""
+    done = bench.migrate(options=MigrateOptions(deep=True))
+
+    for verdict in (done, bench.status(), bench.verify()):
+        assert (verdict.exit, verdict.proves, verdict.runs, verdict.equal) == (Exit.OK, True, 3, 3)
+        assert (verdict.points, verdict.unverifiable) == (11, 0)
+    assert bench.sentence().startswith("All equal: 3 runs, 11 points and")
+
+
+def test_what_was_not_looked_at_is_not_compared(bench: Bench) -> None:
+    """Without files, and after a replay alone."""
+    bench.extract()
+    bench.replay()
+    assert (bench.status().exit, bench.status().not_compared, set(bench.status().uncompared)) == (3, 3, {NEVER})
+
+    files_left = bench.verify(files=NO_FILES)
+
+    assert (files_left.exit, files_left.not_compared, files_left.files) == (Exit.SERVICE, 3, 0)
+    assert bench.sentence() == "Not proven yet. Not compared: 3 runs. No finding in the others."
+    assert bench.verify().proves
+    assert bench.verify(files=NO_FILES).proves
+
+
+def test_a_changed_byte_is_found_though_a_later_replay_left_files_out(bench: Bench) -> None:
+    bench.extract()
+    bench.replay()
+    bench.replay(ROOT, ReplayOptions(files=NO_FILES))
+    bench.change(file_bytes(OTHER_BYTES))
+
+    found = bench.verify(deep=True)
+
+    assert kinds(found) == {(f"file {FILE}", "edited in target"), (f"file {FILE}: bytes", "differs")}
+
+
+def test_the_archive_counts_what_was_compared(bench: Bench) -> None:
+    """Where no file of the source's was carried, none is told as compared; each is an omission."""
+    done = bench.migrate(options=MigrateOptions(replay=ReplayOptions(files=NO_FILES)))
+
+    assert done.proves
+    assert done.files == done.own_files
+    assert done.omissions > 0
+    assert bench.sentence().startswith(f"All equal: 3 runs, 11 points and {done.own_files} file")
+
+
+def test_a_later_extraction_makes_the_proof_stale(bench: Bench, calm: Sandbox, azure_env: dict[str, str]) -> None:
+    """Of what it brought anew, and of nothing else."""
+    bench.source = calm.add_workspace()
+    change(calm, bench.source, filled)
+    bench.migrate()
+    change(calm, bench.source, in_pairs("tags", {"team": "green"}))
+    change(calm, bench.source, in_run(lambda run: {"lastModifiedUtc": "2024-01-01T00:00:00+00:00"}))
+
+    bench.extract()
+
+    assert (bench.status().exit, bench.status().uncompared) == (Exit.SERVICE, {OTHER_CONTENT: 1})
+    assert bench.sentence().startswith("Not proven yet. Not compared: 1 run.")
+    bench.replay()
+    assert bench.verify().proves
+
+
+def test_a_weaker_look_takes_no_finding_back(bench: Bench) -> None:
+    """Of bytes, until bytes are looked at again: not by a look at the list of files, nor by a replay of a tag."""
+    bench.migrate()
+    bench.change(
+        lambda held: held.blob("logs/a.txt", "child").upload_blob(b"lag", overwrite=True, blob_type="AppendBlob")
+    )
+    named = {("file logs/a.txt: bytes", "differs")}
+
+    assert kinds(bench.verify(deep=True)) == named
+    for weaker in (bench.verify(files=NO_FILES), bench.verify(), bench.status(), bench.verify(ALONE)):
+        assert (weaker.exit == Exit.FINDINGS) == (weaker.runs == 3)
+    assert bench.sentence().startswith("Not equal: 1 finding in 1 run of 3.")
+    bench.change(
+        lambda held: held.blob("logs/a.txt", "child").upload_blob(b"log", overwrite=True, blob_type="AppendBlob")
+    )
+    assert kinds(bench.verify()) == named
+    assert bench.verify(deep=True).proves
+
+
+def test_a_part_of_the_files_proves_nothing_of_the_others(bench: Bench) -> None:
+    """What it finds stands; what it does not look at stays as it was known."""
+    bench.extract()
+    bench.replay()
+    logs, models = FileChoice(globs=("logs/*",)), FileChoice(globs=("outputs/*",))
+    bench.change(file_bytes(OTHER_BYTES))
+
+    assert bench.verify(files=logs).exit == Exit.SERVICE
+    found = bench.verify(files=models)
+    assert (found.exit, kinds(found)) == (Exit.FINDINGS, {(f"file {FILE}", "edited in target")})
+    assert bench.verify(files=logs).exit == Exit.FINDINGS
+
+
+def test_a_selection_touches_no_other_unit_nor_experiment(bench: Bench) -> None:
+    bench.migrate()
+    bench.change(in_home(description="another"), in_pairs("tags", {"team": "red"}))
+    named = {(f"experiment {HOME}: description", "differs"), ("tag team", "edited in target")}
+    assert kinds(bench.verify()) == named
+
+    assert bench.verify(ALONE).proves
+    assert kinds(bench.status()) == named
+
+
+def test_an_interrupted_look_leaves_no_former_proof(bench: Bench) -> None:
+    """What it did not come to may have changed since."""
+    bench.migrate()
+
+    with pytest.raises(PowerCut):
+        bench.verify(cut=DiesAt(6, delivered=True))
+
+    assert bench.status().exit == Exit.SERVICE
+    assert set(bench.status().uncompared) == {INTERRUPTED}
+    assert bench.verify(ALONE).proves
+    assert bench.status().exit == Exit.SERVICE
+    assert bench.verify().proves
+    assert bench.status().proves
+
+
+def test_a_child_in_an_experiment_of_the_targets_own_is_seen(bench: Bench) -> None:
+    bench.migrate()
+
+    def extra(held: Held) -> None:
+        home = held.world.experiments.obtain(held.guid, "theirs")["experimentId"]
+        held.world.runs.put(held.guid, finished(empty_run("x", home, BEGIN, held.run()), "Completed", BEGIN, BEGIN + 1))
+
+    bench.change(extra)
+
+    assert kinds(bench.verify()) == {("run x", "extra")}
+    assert bench.verify(ROOT).proves
+
+
+def test_a_file_of_no_reused_step_is_seen(bench: Bench) -> None:
+    bench.migrate()
+    bench.change(lambda held: held.blob("replay/reused/nobody/job.json").upload_blob(b"{}"))
+
+    assert kinds(bench.verify()) == {("file replay/reused/nobody/job.json", "extra")}
+
+
+@pytest.mark.parametrize("selection", [Selection(limit=1), Selection(depth=0)], ids=["limit", "depth"])
+def test_what_was_not_chosen_is_not_missed(bench: Bench, selection: Selection) -> None:
+    """Nor are the experiments that only runs of the source are in which the archive does not have."""
+    assert bench.migrate(selection).proves
+
+    whole = bench.verify()
+
+    assert (whole.exit, whole.findings, whole.proves) == (Exit.OK, 0, True)
+
+
+def test_a_skipped_conflict_is_an_omission(bench: Bench) -> None:
+    """By choice: each run of the unit is left out, and the rest is proven."""
+
+    def taken(held: Held) -> None:
+        home = held.world.experiments.obtain(held.guid, "theirs")["experimentId"]
+        held.world.runs.put(held.guid, finished(empty_run("root", home, BEGIN), "Completed", BEGIN, BEGIN + 1))
+
+    bench.change(taken)
+    done = bench.migrate(options=MigrateOptions(replay=ReplayOptions(on_conflict=OnConflict.SKIP)))
+
+    assert (done.exit, done.proves, done.equal, done.left_out) == (Exit.OK, True, 1, 2)
+    assert sum(count for reason, count in done.reasons.items() if "--on-conflict skip" in reason) == 2
+    assert bench.verify().exit == Exit.OK
+    bench.replay(options=ReplayOptions(on_conflict=OnConflict.RENAME))
+    assert bench.status().exit == Exit.SERVICE
+    assert (bench.verify().equal, bench.verify().left_out) == (3, 0)
+
+
+def test_what_was_taken_back_is_not_proven(bench: Bench) -> None:
+    """Nor is it after it was brought back, before somebody looked."""
+    bench.migrate()
+    bench.undo()
+    assert bench.status().exit == Exit.SERVICE
+    assert bench.sentence().startswith("Not proven yet.")
+    assert bench.verify().exit == Exit.FINDINGS
+
+    bench.replay()
+
+    assert (bench.status().exit, bench.status().findings) == (Exit.SERVICE, 0)
+    assert bench.verify().proves
+
+
+def test_a_workspace_that_was_never_replayed_into_is_named(bench: Bench, calm: Sandbox) -> None:
+    """It becomes no target by being looked at."""
+    bench.migrate()
+    other = calm.add_workspace()
+
+    with pytest.raises(UserError, match=r"nothing of archive .* is in "):
+        bench.verify(target=other)
+
+    assert bench.status().proves
+
+
+def test_another_archive_of_the_same_source_proves_too(bench: Bench, tmp_path: Path) -> None:
+    """An auditor's, who extracted anew and never replayed."""
+    bench.migrate()
+    bench.folder = tmp_path / "auditor"
+    bench.extract()
+
+    assert bench.verify().proves
+
+
+def test_an_experiment_of_the_targets_own_is_shown(bench: Bench) -> None:
+    """Archived by others before: our runs would be invisible in it."""
+    bench.change(lambda held: held.world.experiments.obtain(held.guid, HOME))
+    bench.change(in_home(archivedTime="2024-01-01T00:00:00+00:00", tags={"a": "b"}))
+
+    done = bench.migrate()
+
+    assert done.proves
+    bench.change(in_home(archivedTime="2024-01-01T00:00:00+00:00"))
+    assert kinds(bench.verify()) == {(f"experiment {HOME}: state", "differs")}
+
+
+# Jobs
+
+
+@pytest.fixture
+def submitted(bench: Bench) -> Bench:
+    """The root and its child as a job, proven."""
+    bench.extract()
+    assert bench.submit(ROOT).proves
+    return bench
+
+
+JOB_CHANGES = {
+    "hidden": (in_run(lambda run: {"hidden": True}), ("hidden", "differs")),
+    "an extra tag": (in_pairs("tags", {"new": "1"}), ("tag new", "extra")),
+    "a parameter": (in_pairs("parameters", {"new": "1"}), ("parameter new", "extra")),
+    "another description": (in_run(lambda run: {"description": "another"}), ("description", "differs")),
+}
+
+
+@pytest.mark.parametrize("name", JOB_CHANGES)
+def test_a_change_of_a_job_is_seen(submitted: Bench, name: str) -> None:
+    how, expected = JOB_CHANGES[name]
+
+    submitted.change(how)
+
+    assert kinds(submitted.verify(ROOT)) == {expected}
+    assert submitted.status().exit == Exit.FINDINGS
+
+
+def test_an_extra_run_below_a_job_is_seen(submitted: Bench) -> None:
+    """Also one that says of itself that it stands for a run that has one already."""
+
+    def twice(held: Held) -> None:
+        home = held.home()["experimentId"]
+        below = [run for run in held.world.runs.of_experiment(held.guid, home) if run.get("parentRunId")]
+        for at, run in enumerate(below):
+            held.world.runs.put(held.guid, run | {"runId": f"again-{at}", "runUuid": f"again-{at}"})
+
+    submitted.change(twice)
+    found = submitted.verify(ROOT)
+
+    assert found.exit == Exit.FINDINGS
+    assert {what for what, kind in kinds(found)} >= {"run again-0"}
+
+
+def test_an_undone_job_is_not_equal(submitted: Bench) -> None:
+    submitted.undo()
+
+    assert submitted.status().exit == Exit.SERVICE
+    assert ("hidden", "differs") in kinds(submitted.verify(ROOT))
+
+
+def test_one_job_proves_nothing_of_the_rest(submitted: Bench) -> None:
+    found = submitted.verify()
+
+    assert found.exit == Exit.FINDINGS
+    assert ("run", "absent") in kinds(found)
+    assert (found.runs, found.equal) == (3, 2)
+
+
+def test_a_run_that_stands_both_ways_is_looked_at_both_ways(submitted: Bench) -> None:
+    """Hidden as a run, also where only the job was looked at since."""
+    submitted.replay(options=ReplayOptions(on_conflict=OnConflict.RENAME))
+    assert submitted.status().exit == Exit.SERVICE
+    assert submitted.verify().proves
+    with Archive.open(submitted.folder, write=False) as archive:
+        there = archive.ledger(archive.targets()[0]).target_id(RunId("root"))
+        assert {one.name for one in archive.ledger(archive.targets()[0]).subjects(Way.JOB)} >= {"root", "child"}
+    assert there
+
+    submitted.change(in_run(lambda run: {"hidden": True}, there))
+
+    assert kinds(submitted.verify(ROOT, deep=True)) == {("hidden", "edited in target")}
+
+
+def test_files_of_a_job_are_left_out_of_a_look(submitted: Bench) -> None:
+    """Where the flag says so, they are not read, and stay as they were known."""
+    assert submitted.verify(ROOT, files=NO_FILES).proves
+    assert replace(submitted.verify(ROOT), first=()).proves
