@@ -35,6 +35,7 @@ from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.plan import Step, plan, planned_anew, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
@@ -100,15 +101,31 @@ async def replay(
     selection: Selection = Selection(),
     *,
     options: ReplayOptions = ReplayOptions(),
+    take_over: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
 ) -> Replayed:
     """Send what the target lacks. May be killed and repeated at any moment: nothing is lost, nothing is sent twice.
 
     `width` bounds how many runs are worked on at once. Without `source` all bytes come from the archive. Raises
-    UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file. A run that
+    UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file, LeaseTaken
+    where another call brings runs of the same source into the target: with `take_over` that one is ended. A run that
     fails is recorded and left to the next call.
     """
+    async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
+        return await _replay(archive, source, writing, selection, options=options, width=width, progress=progress)
+
+
+async def _replay(
+    archive: Archive,
+    source: Source | None,
+    target: Target,
+    selection: Selection,
+    *,
+    options: ReplayOptions,
+    width: int,
+    progress: Progress,
+) -> Replayed:
     profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type)
     ledger = archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
@@ -198,6 +215,7 @@ class _Replaying:
         self.progress.done("runs replayed", len(window) - len(steps))
         if not steps:
             return
+        await hold(self.target)  # what is there is read now, and nobody else adds to it from here on
         await self._check_ids(steps, window[-1].unit)
         if self.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self._renamed(steps, window[-1].unit)

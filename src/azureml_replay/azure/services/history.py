@@ -14,7 +14,7 @@ from azureml_replay.azure.wire import decode, encode
 from azureml_replay.azure.wire.reader import Document
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.instants import Instant
-from azureml_replay.model import TERMINAL, Experiment, Run, RunDetails, RunId
+from azureml_replay.model import TERMINAL, Experiment, Json, Run, RunDetails, RunId
 from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.target import Outcome, Refused
 
@@ -78,6 +78,17 @@ class RunHistory:
         except NotFound:
             return None
         return decode.run(document, await self._name(document))
+
+    async def parameters(self, run: RunId) -> Mapping[str, Json] | None:
+        """Of one run; None where there is none of that id."""
+        try:
+            return decode.run(await self._get(f"/runs/{quote(run, safe='')}"), "").parameters
+        except NotFound:
+            return None
+
+    def clock(self) -> Instant:
+        """What the service's own clock said last."""
+        return Instant.of(self._sender.time_of(self._service))
 
     async def children(self, run: RunId) -> AsyncIterator[Sequence[Run]]:
         """Direct children, by pages."""

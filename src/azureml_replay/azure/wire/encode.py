@@ -325,6 +325,20 @@ def put_headers(content_type: str, md5: bytes) -> dict[str, str]:
     }
 
 
+def lease_headers(
+    action: str, held: str | None = None, *, proposed: str | None = None, seconds: int = 0
+) -> dict[str, str]:
+    """Lease Blob: `acquire` proposes an id and a time, `release` names the id that it holds."""
+    given = {"x-ms-lease-id": held, "x-ms-proposed-lease-id": proposed}
+    headers = {"x-ms-lease-action": action, **{name: value for name, value in given.items() if value is not None}}
+    return {**headers, "x-ms-lease-duration": str(seconds)} if seconds else headers
+
+
+def empty_blob_headers() -> dict[str, str]:
+    """Put Blob of no bytes, where there is none yet."""
+    return {"x-ms-blob-type": "BlockBlob", "x-ms-blob-content-type": "text/plain", "Content-Length": "0"}
+
+
 def copy_headers(file: CopyFile) -> dict[str, str]:
     """Headers of Copy Blob From URL, which takes content type, metadata and MD5 of the source along."""
     return {**_source(file), "x-ms-requires-sync": "true"}

@@ -1,0 +1,124 @@
+"""Leases kept in an Azure ML workspace: a parameter for each term, and a blob's lease where storage can be written.
+
+Parameters are immutable: of two that write the same one, one is refused. A run holds 200 of them, so terms go into
+runs by their number; the last of these is found by doubling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from azureml_replay.azure.services.history import RunHistory
+from azureml_replay.azure.storage.blob_lock import BlobLock
+from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.errors import ServiceError
+from azureml_replay.instants import Instant
+from azureml_replay.model import Json, Run, RunId
+from azureml_replay.workspace.lease import OWN_EXPERIMENT, LeaseHolder, LeaseSeen, Term
+from azureml_replay.workspace.limits import DOCUMENTED
+
+TERMS_PER_RUN = DOCUMENTED.parameters
+DESCRIPTION = (
+    "Holds the lease of azureml-replay for what comes from one source: each parameter is a term, and says who may "
+    "write until when. While nobody replays it is safe to delete."
+)
+
+
+class WorkspaceLeases:
+    """See `workspace.lease.Leasable`."""
+
+    def __init__(self, history: RunHistory, storage: Storage) -> None:
+        """Nothing is asked yet."""
+        self._history, self._storage = history, storage
+        self._locks: dict[str, BlobLock] = {}
+        self._made: set[RunId] = set()
+        """Runs that are known to be there."""
+
+    async def read(self, name: str) -> LeaseSeen:
+        """One request, and two for each doubling of what one run holds."""
+        at, terms = 0, await self._terms(name, 0)
+        if terms is not None and len(terms) >= TERMS_PER_RUN:
+            at = await self._last_full(name)
+            terms = await self._terms(name, at + 1) or await self._terms(name, at)
+        found = [term for key, text in (terms or {}).items() if (term := _term(key, text))]
+        return LeaseSeen(max(found, key=lambda term: term.number, default=None), self._history.clock())
+
+    async def claim(self, name: str, term: Term, seconds: int, instead_of: LeaseHolder | None) -> Instant | None:
+        """The storage's lock first: it is the one that is known to let one through alone."""
+        lock, others = self._lock(name), instead_of.id if instead_of else None
+        if seconds and not await lock.take(term.holder.id, seconds, instead_of=others):
+            return None
+        if await self._write(name, term):
+            return self._history.clock()
+        await lock.let_go(term.holder.id)
+        return None
+
+    async def give_back(self, name: str, term: Term) -> None:
+        """Repeatable."""
+        await self._write(name, term)
+        await self._lock(name).let_go(term.holder.id)
+
+    async def _write(self, name: str, term: Term) -> bool:
+        """False where the term is somebody else's already. Raises Rejected where it is nobody's and is refused."""
+        run = _run_of(name, (term.number - 1) // TERMS_PER_RUN)
+        wanted = Run(id=run, experiment=OWN_EXPERIMENT, parameters={_key(term.number): term.to_text()})
+        if run in self._made:
+            outcome = (await self._history.update_runs(OWN_EXPERIMENT, [wanted]))[run]
+        else:
+            outcome = (await self._history.put_runs(OWN_EXPERIMENT, [_described(wanted)]))[run]
+        if outcome is None:
+            self._made.add(run)
+            return True
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        if (await self._history.parameters(run) or {}).get(_key(term.number)) is None:
+            raise outcome.error("the lease of this replay: ")
+        return False
+
+    async def _terms(self, name: str, at: int) -> Mapping[str, Json] | None:
+        run = _run_of(name, at)
+        found = await self._history.parameters(run)
+        if found is not None:
+            self._made.add(run)
+        return found
+
+    async def _last_full(self, name: str) -> int:
+        """The last run that holds as many terms as it may; the first one is known to."""
+        full, beyond = 0, 1
+        while len(await self._terms(name, beyond) or ()) >= TERMS_PER_RUN:
+            full, beyond = beyond, 2 * beyond
+        while beyond - full > 1:
+            middle = (full + beyond) // 2
+            if len(await self._terms(name, middle) or ()) >= TERMS_PER_RUN:
+                full = middle
+            else:
+                beyond = middle
+        return full
+
+    def _lock(self, name: str) -> BlobLock:
+        if name not in self._locks:
+            self._locks[name] = BlobLock(self._storage, name)
+        return self._locks[name]
+
+
+def _run_of(name: str, at: int) -> RunId:
+    return RunId(f"azureml-replay-lease-{name}-{at}")
+
+
+def _key(number: int) -> str:
+    return f"term_{number}"
+
+
+def _term(key: str, text: Json) -> Term | None:
+    word, _, number = key.partition("_")
+    return Term.of_text(int(number), str(text)) if word == "term" and number.isdecimal() else None
+
+
+def _described(run: Run) -> Run:
+    return Run(
+        id=run.id,
+        experiment=run.experiment,
+        display_name="lease of azureml-replay",
+        description=DESCRIPTION,
+        parameters=run.parameters,
+    )
