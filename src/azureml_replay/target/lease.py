@@ -128,6 +128,8 @@ class Lease:
         self._own: OwnTerm | None = None
         self._clock: ClockReading | None = None
         self._lost: LeaseTaken | None = None
+        self._not_before_s = 0.0
+        """When the term that is taken over ends."""
         self._turn = asyncio.Lock()
         self._taken = asyncio.Event()
 
@@ -185,7 +187,16 @@ class Lease:
         for _ in range(TRIES):
             last, clock = await self._read()
             dead = last is not None and last.runs(clock.now) and is_dead(last.holder)
-            asked = first_term(self._holder, last, clock, now_s(), self._pace, dead=dead, take_over=self._take_over)
+            asked = first_term(
+                self._holder,
+                last,
+                clock,
+                now_s(),
+                self._pace,
+                dead=dead,
+                take_over=self._take_over,
+                not_before_s=self._not_before_s,
+            )
             if isinstance(asked, InTheWay):
                 raise LeaseTaken(f"{self._at_work(asked.term)}: {LATER}")
             if await self._begin(asked, last):
@@ -198,6 +209,7 @@ class Lease:
     async def _begin(self, asked: OwnTerm, last: Term | None) -> bool:
         """False where somebody else was first. What was written is read back: a service might not refuse it."""
         if last is not None and asked.begins_s > now_s():
+            self._not_before_s = asked.begins_s
             if not await self._claim(asked.term, 0):
                 return False
             self._progress.say(f"{self._at_work(last)}: waiting until then")

@@ -187,16 +187,18 @@ def first_term(
     *,
     dead: bool = False,
     take_over: bool = False,
+    not_before_s: float = 0.0,
 ) -> OwnTerm | InTheWay:
     """The term to ask for, or the one in the way. `dead`: the holder of the last one is known to live no more.
 
-    With `take_over` it follows the one in the way: that can then not be renewed, and is waited out.
+    With `take_over` it follows the one in the way: that can then not be renewed, and is waited out. `not_before_s` is
+    when one that was followed before is over.
     """
-    begins_s = at_s
+    begins_s = max(at_s, not_before_s)
     if last is not None and last.runs(clock.now) and last.holder != holder and not dead:
         if not take_over:
             return InTheWay(last)
-        begins_s = max(at_s, clock.heard_s + last.until.seconds_after(clock.now))
+        begins_s = max(begins_s, clock.heard_s + last.until.seconds_after(clock.now))
     number = 1 if last is None else last.number + 1
     term = Term(number=number, holder=holder, since=clock.latest(begins_s), until=_end(clock, begins_s, pace))
     return OwnTerm.of(term, at_s, begins_s, pace)
