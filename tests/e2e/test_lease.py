@@ -116,6 +116,7 @@ def test_the_second_stops_before_its_first_write(
     with migrating(source, target, tmp_path / "a", program=COMMAND) as first:
         until_it_appends(calm, first)
         first.signal(signal.SIGSTOP)
+        time.sleep(1)  # what had left arrives
         calm.reset_requests()
         with migrating(source, target, tmp_path / "b", program=COMMAND) as second:
             assert second.ended() == 3
