@@ -48,7 +48,7 @@ BLOCK = "PUT blob PUT block"
 
 TERMS = "GET /history/v1.0/runs/{run_id}"
 LOCK = "PUT blob PUT lease"
-FIRST_LEASE = Counter({TERMS: 2, CREATE: 2, UPLOAD: 1, LOCK: 3})
+FIRST_LEASE = Counter({TERMS: 2, CREATE: 3, UPLOAD: 1, LOCK: 3})
 """Of a target that never kept one: looked for, taken with its run and its blob, read back, given back."""
 RENEWAL = Counter({CREATE: 1, LOCK: 1})
 """Every 40 seconds: three requests a minute."""

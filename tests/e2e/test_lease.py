@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run, ViewType
 
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.witness import LEASE, tracking_uri
 from environment import point_at
 
 PACED, COMMAND = [str(Path(__file__).with_name("paced.py"))], ["-m", "azureml_replay"]
@@ -101,6 +104,14 @@ def appends(sandbox: Sandbox) -> int:
     return sum(row["count"] for row in sandbox.requests()["routes"] if row["route"].endswith("/{run_id}/batch"))
 
 
+def lease_runs(workspace: WorkspaceFile) -> list[Run]:
+    """As MLflow shows them."""
+    client = MlflowClient(tracking_uri=tracking_uri(workspace))
+    experiments = [one.experiment_id for one in client.search_experiments(view_type=ViewType.ALL)]
+    found = client.search_runs(experiments, run_view_type=ViewType.ALL)
+    return [run for run in found if run.info.run_id.startswith(LEASE)]
+
+
 @pytest.fixture
 def target(calm: Sandbox, azure_env: dict[str, str]) -> WorkspaceFile:
     """Empty, and slow to take points in."""
@@ -117,6 +128,7 @@ def test_the_second_stops_before_its_first_write(
         until_it_appends(calm, first)
         first.signal(signal.SIGSTOP)
         time.sleep(1)  # what had left arrives
+        working = lease_runs(target)
         calm.reset_requests()
         with migrating(source, target, tmp_path / "b", program=COMMAND) as second:
             assert second.ended() == 3
@@ -129,6 +141,8 @@ def test_the_second_stops_before_its_first_write(
     assert AT_WORK.search(second.said), second.said
     assert "--take-over" in second.said
     assert written == 0
+    assert [run.info.lifecycle_stage for run in (*working, *lease_runs(target))] == ["active", "deleted"]
+    assert working[0].data.params.items() < lease_runs(target)[0].data.params.items()
     assert rows_of(calm, target) == rows_of(calm, source)
 
 

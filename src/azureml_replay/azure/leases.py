@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.storage.blob_lock import BlobLock
 from azureml_replay.azure.storage.storage import Storage
-from azureml_replay.errors import ServiceError
+from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import Json, Run, RunId
 from azureml_replay.workspace.lease import OWN_EXPERIMENT, LeaseHolder, LeaseSeen, Term
@@ -60,20 +60,29 @@ class WorkspaceLeases:
 
     async def _write(self, name: str, term: Term) -> bool:
         """False where the term is somebody else's already. Raises Rejected where it is nobody's and is refused."""
-        run = _run_of(name, (term.number - 1) // TERMS_PER_RUN)
-        wanted = Run(id=run, experiment=OWN_EXPERIMENT, parameters={_key(term.number): term.to_text()})
-        if run in self._made:
-            outcome = (await self._history.update_runs(OWN_EXPERIMENT, [wanted]))[run]
-        else:
-            outcome = (await self._history.put_runs(OWN_EXPERIMENT, [_described(wanted)]))[run]
+        at = (term.number - 1) // TERMS_PER_RUN
+        run, wanted = _run_of(name, at), {_key(term.number): term.to_text()}
+        if run not in self._made:
+            await self._make(run)
+            await self._history.hide_runs(OWN_EXPERIMENT, [_run_of(name, at - 1)] if at else [], hidden=True)
+        outcome = await self._history.add_parameters(OWN_EXPERIMENT, run, wanted, hidden=term.over)
         if outcome is None:
-            self._made.add(run)
             return True
         if isinstance(outcome, ServiceError):
             raise outcome
         if (await self._history.parameters(run) or {}).get(_key(term.number)) is None:
             raise outcome.error("the lease of this replay: ")
         return False
+
+    async def _make(self, run: RunId) -> None:
+        """Active while somebody replays, so that people see it; archived once the lease is given back."""
+        wanted = Run(id=run, experiment=OWN_EXPERIMENT, display_name="lease of azureml-replay", description=DESCRIPTION)
+        outcome = (await self._history.put_runs(OWN_EXPERIMENT, [wanted]))[run]
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        if outcome is not None:
+            raise UserError(f"the target refuses runs with ids of the client's choice: {outcome.reason}")
+        self._made.add(run)
 
     async def _terms(self, name: str, at: int) -> Mapping[str, Json] | None:
         run = _run_of(name, at)
@@ -112,13 +121,3 @@ def _key(number: int) -> str:
 def _term(key: str, text: Json) -> Term | None:
     word, _, number = key.partition("_")
     return Term.of_text(int(number), str(text)) if word == "term" and number.isdecimal() else None
-
-
-def _described(run: Run) -> Run:
-    return Run(
-        id=run.id,
-        experiment=run.experiment,
-        display_name="lease of azureml-replay",
-        description=DESCRIPTION,
-        parameters=run.parameters,
-    )

@@ -35,7 +35,7 @@ from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.plan import Step, plan, planned_anew, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.lease import hold, leased
+from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
@@ -215,10 +215,20 @@ class _Replaying:
         self.progress.done("runs replayed", len(window) - len(steps))
         if not steps:
             return
-        await hold(self.target)  # what is there is read now, and nobody else adds to it from here on
-        await self._check_ids(steps, window[-1].unit)
+        if any(self.ledger.receipt(step.source, RunItem.CREATE) is None for step in steps):
+            await hold(self.target)  # something will be written: what is there is read while nobody else adds to it
+        absent, last = self.absent, window[-1].unit
+
+        async def go() -> None:
+            self.absent = absent
+            await self._send(steps, last)
+
+        await again_once_held(self.target, go)
+
+    async def _send(self, steps: list[Step], last: RunId) -> None:
+        await self._check_ids(steps, last)
         if self.conflicts and self.options.on_conflict is OnConflict.RENAME:
-            steps = await self._renamed(steps, window[-1].unit)
+            steps = await self._renamed(steps, last)
         steps = [step for step in steps if step.unit not in self.conflicts]
         for step in steps:
             if self.ledger.receipt(step.source, RunItem.UNDONE):

@@ -84,6 +84,24 @@ def is_held(target: object) -> bool:
     return not isinstance(target, Guard) or target.lease.was_taken
 
 
+async def again_once_held(target: object, work: Callable[[], Awaitable[None]]) -> None:
+    """`work`, and once more from its beginning where its first write took the lease: what it read may be old by then.
+
+    Nothing of the first time was written. So a call that finds nothing to write takes no lease.
+    """
+    if not isinstance(target, Guard) or target.lease.was_taken:
+        await work()
+        return
+    target.lease.begins_anew = True
+    try:
+        await work()
+    except _Begun:
+        target.lease.begins_anew = False
+        await work()
+    finally:
+        target.lease.begins_anew = False
+
+
 class Guard:
     """A target, or its submitter, whose writes wait for the lease. What it reads is the other's own."""
 
@@ -99,20 +117,29 @@ class Guard:
             return partial(self._when_held, found)
         return Guard(found, self.lease) if name == "submitter" else found
 
-    async def _when_held(self, write: Callable[..., Awaitable[Answer]], *given: object) -> Answer:
-        await self.lease.hold()
-        return await write(*given)
+    async def _when_held(self, write: Callable[..., Awaitable[Answer]], *given: object, **named: object) -> Answer:
+        await self._held()
+        return await write(*given, **named)
 
-    async def _checked(self, write: Callable[..., Awaitable[Answer]], *given: object) -> Answer:
+    async def _checked(self, write: Callable[..., Awaitable[Answer]], *given: object, **named: object) -> Answer:
         """Again where the term ran out on the way: nothing had left."""
         while True:
-            await self.lease.hold()
+            await self._held()
             with suppress(_Over):
-                return await write(*given, check=self.lease.check)
+                return await write(*given, **named, check=self.lease.check)
+
+    async def _held(self) -> None:
+        await self.lease.hold()
+        if self.lease.begins_anew:
+            raise _Begun
 
 
 class _Over(Exception):
     """The own term has ended, or was lost, when something was about to leave."""
+
+
+class _Begun(Exception):
+    """The lease was taken just now: what the work goes by was read before."""
 
 
 class Lease:
@@ -130,6 +157,8 @@ class Lease:
         self._lost: LeaseTaken | None = None
         self._not_before_s = 0.0
         """When the term that is taken over ends."""
+        self.begins_anew = False
+        """Whoever works would begin anew after the first write: so nothing is written now."""
         self._turn = asyncio.Lock()
         self._taken = asyncio.Event()
 

@@ -86,6 +86,13 @@ class RunHistory:
         except NotFound:
             return None
 
+    async def add_parameters(
+        self, experiment: str, run: RunId, parameters: Mapping[str, Json], *, hidden: bool
+    ) -> Outcome:
+        """To a run that is there, archived or shown from then on. Repeatable; refused where one has another value."""
+        body = encode.add_parameters(run, parameters, hidden=hidden)
+        return (await in_halves([Run(id=run)], lambda some: self._patch(experiment, body, some)))[run]
+
     def clock(self) -> Instant:
         """What the service's own clock said last."""
         return Instant.of(self._sender.time_of(self._service))

@@ -22,6 +22,7 @@ from azureml_replay.model import (
     TERMINAL,
     AssetReference,
     Experiment,
+    Json,
     Location,
     Points,
     Row,
@@ -121,6 +122,11 @@ def update_runs(runs: Sequence[Run]) -> Body:
 def hide_runs(runs: Sequence[RunId], *, hidden: bool) -> Body:
     """Runs to be archived in Studio's word, or shown again."""
     return {"runs": [{"runId": run, "hidden": hidden} for run in runs]}
+
+
+def add_parameters(run: RunId, parameters: Mapping[str, Json], *, hidden: bool) -> Body:
+    """To a run that is there: those that it has stay, and are refused with another value."""
+    return {"runs": [{"runId": run, "parameters": dict(parameters), "hidden": hidden}]}
 
 
 def _carried(run: Run) -> Body:
