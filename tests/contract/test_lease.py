@@ -65,7 +65,6 @@ async def test_it_is_renewed_and_given_back(connected: Connected) -> None:
     assert await one.claim_term(NAME, renewed, 15) is not None
 
     assert await two.claim_term(NAME, term(2), 15) is None
-    assert await two.claim_term(NAME, term(3), 15) is None, "the storage knows it too"
     await one.give_back(NAME, last_term(renewed))
     await one.give_back(NAME, last_term(renewed))
 
@@ -77,11 +76,31 @@ async def test_it_is_renewed_and_given_back(connected: Connected) -> None:
 async def test_the_storages_lock_of_the_dead_is_taken_off(connected: Connected) -> None:
     """By its holder's name: whoever got it in between keeps it."""
     one, two = connected
-    dead = term(1)
+    dead, refused = term(1), term(2)
     assert await one.claim_term(NAME, dead, 60) is not None
 
-    assert await two.claim_term(NAME, term(2), 15, instead_of=term(1).holder) is None
-    assert await two.claim_term(NAME, term(2), 15, instead_of=dead.holder) is not None
+    assert await two.claim_term(NAME, refused, 15, instead_of=term(1).holder) is None, "the storage knows it too"
+    assert (await two.read_lease(NAME)).last == last_term(refused), "and what was claimed in vain is given back"
+    assert await two.claim_term(NAME, term(4), 15, instead_of=dead.holder) is not None
+
+
+async def test_who_was_killed_while_taking_it_has_said_who_it_was(
+    connected: Connected, calm: Sandbox, workspace: WorkspaceFile
+) -> None:
+    """Whatever the storage came to know, the next one finds the holder's name."""
+    one, two = connected
+    assert await one.claim_term("f" * 16, term(1), 15) is not None  # the storage is open
+    calm.set_faults(rules=[{"match": {"route": "blob PUT lease"}, "do": "delay", "delay_ms": 60_000}])
+    killed = term(1)
+    taking = asyncio.ensure_future(one.claim_term(NAME, killed, 15))
+    async with asyncio.timeout(30):
+        while (found := (await two.read_lease(NAME)).last) is None:  # noqa: ASYNC110 it tells by being asked
+            await asyncio.sleep(0.05)
+    taking.cancel()
+    calm.set_faults()
+
+    assert found == killed
+    assert await two.claim_term(NAME, term(2), 15, instead_of=killed.holder) is not None
 
 
 async def test_a_term_that_follows_bars_the_next_one(connected: Connected) -> None:

@@ -14,7 +14,7 @@ from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import Json, Run, RunId
-from azureml_replay.workspace.lease import OWN_EXPERIMENT, LeaseHolder, LeaseSeen, Term
+from azureml_replay.workspace.lease import OWN_EXPERIMENT, LeaseHolder, LeaseSeen, Term, last_term
 from azureml_replay.workspace.limits import DOCUMENTED
 
 TERMS_PER_RUN = DOCUMENTED.parameters
@@ -44,14 +44,14 @@ class WorkspaceLeases:
         return LeaseSeen(max(found, key=lambda term: term.number, default=None), self._history.clock())
 
     async def claim(self, name: str, term: Term, seconds: int, instead_of: LeaseHolder | None) -> Instant | None:
-        """The storage's lock first: it is the one that is known to let one through alone."""
-        lock, others = self._lock(name), instead_of.id if instead_of else None
-        if seconds and not await lock.take(term.holder.id, seconds, instead_of=others):
+        """The parameter first: whoever is killed before the storage's lock is theirs has said who they were."""
+        if not await self._write(name, term):
             return None
-        if await self._write(name, term):
-            return self._history.clock()
-        await lock.let_go(term.holder.id)
-        return None
+        others = instead_of.id if instead_of else None
+        if seconds and not await self._lock(name).take(term.holder.id, seconds, instead_of=others):
+            await self._write(name, last_term(term))
+            return None
+        return self._history.clock()
 
     async def give_back(self, name: str, term: Term) -> None:
         """Repeatable."""

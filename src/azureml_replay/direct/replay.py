@@ -215,8 +215,8 @@ class _Replaying:
         self.progress.done("runs replayed", len(window) - len(steps))
         if not steps:
             return
-        if any(self.ledger.receipt(step.source, RunItem.CREATE) is None for step in steps):
-            await hold(self.target)  # something will be written: what is there is read while nobody else adds to it
+        if any(map(self._has_unsent, steps)):
+            await hold(self.target)  # what is there is read while nobody else adds to it
         absent, last = self.absent, window[-1].unit
 
         async def go() -> None:
@@ -224,6 +224,16 @@ class _Replaying:
             await self._send(steps, last)
 
         await again_once_held(self.target, go)
+
+    def _has_unsent(self, step: Step) -> bool:
+        """True for a run of which something never arrived, or may not have: it takes a write for sure, or nearly so."""
+        receipts = self.ledger.receipts(step.source)
+        sent = {one.digest for one in receipts.values() if one.state is State.SENT}
+        begun = all(
+            item in receipts and receipts[item].state is State.SENT for item in (RunItem.CREATE, RunItem.FINISH)
+        )
+        chunks = self.archive.chunk_payloads(step.source) if step.series else {}
+        return not begun or any(payload.digest not in sent for payload in chunks.values())
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
         await self._check_ids(steps, last)

@@ -256,7 +256,7 @@ class Lease:
                 self._own = asked
                 return
             last, clock = await self._read()
-            if last is None or last.holder != self._holder or last.number <= held.number:
+            if last is None or last.holder != self._holder or last.number <= held.number or last.over:
                 break
             held = last
         whose = f"{last.holder} since {_shown(last.since)}" if last else "another replay"
