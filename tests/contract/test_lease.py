@@ -79,9 +79,22 @@ async def test_the_storages_lock_of_the_dead_is_taken_off(connected: Connected) 
     dead, refused = term(1), term(2)
     assert await one.claim_term(NAME, dead, 60) is not None
 
-    assert await two.claim_term(NAME, refused, 15, instead_of=term(1).holder) is None, "the storage knows it too"
+    assert await two.claim_term(NAME, refused, 15, instead_of=[term(1).holder]) is None, "the storage knows it too"
     assert (await two.read_lease(NAME)).last == last_term(refused), "and what was claimed in vain is given back"
-    assert await two.claim_term(NAME, term(4), 15, instead_of=dead.holder) is not None
+    assert await two.claim_term(NAME, term(4), 15, instead_of=[dead.holder]) is not None
+
+
+async def test_whoever_has_the_storages_lock_it_is_taken_off_the_dead_before(connected: Connected) -> None:
+    """The last of them was killed before the lock was theirs; all are named, the last one first."""
+    one, two = connected
+    dead, soon_dead = term(1), term(2)
+    assert await one.claim_term(NAME, dead, 60) is not None
+    assert await one.claim_term(NAME, soon_dead, 0) is not None
+
+    seen = await two.read_lease(NAME)
+
+    assert (seen.last, seen.holders) == (soon_dead, (soon_dead.holder, dead.holder))
+    assert await two.claim_term(NAME, term(3), 15, instead_of=seen.holders) is not None
 
 
 async def test_who_was_killed_while_taking_it_has_said_who_it_was(
@@ -100,7 +113,7 @@ async def test_who_was_killed_while_taking_it_has_said_who_it_was(
     calm.set_faults()
 
     assert found == killed
-    assert await two.claim_term(NAME, term(2), 15, instead_of=killed.holder) is not None
+    assert await two.claim_term(NAME, term(2), 15, instead_of=[killed.holder]) is not None
 
 
 async def test_a_term_that_follows_bars_the_next_one(connected: Connected) -> None:
@@ -112,7 +125,7 @@ async def test_a_term_that_follows_bars_the_next_one(connected: Connected) -> No
     assert await two.claim_term(NAME, follows, 0) is not None
 
     assert await one.claim_term(NAME, replace(running, number=2), 15) is None
-    assert await two.claim_term(NAME, follows, 15, instead_of=running.holder) is not None
+    assert await two.claim_term(NAME, follows, 15, instead_of=[running.holder]) is not None
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 11, 24, 25])
@@ -125,7 +138,8 @@ async def test_terms_without_end(count: int, connected: Connected, monkeypatch: 
         last = term(number, holder=holder)
         assert await one.claim_term(NAME, last, 15) is not None
 
-    assert (await two.read_lease(NAME)).last == last
+    seen = await two.read_lease(NAME)
+    assert (seen.last, seen.holders) == (last, (last.holder,))
     assert await two.claim_term(NAME, term(count), 0) is None
     assert await two.claim_term(NAME, term(count + 1), 0) is not None
 

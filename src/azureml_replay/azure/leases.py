@@ -6,7 +6,7 @@ runs by their number; the last of these is found by doubling.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.storage.blob_lock import BlobLock
@@ -18,6 +18,8 @@ from azureml_replay.workspace.lease import OWN_EXPERIMENT, LeaseHolder, LeaseSee
 from azureml_replay.workspace.limits import DOCUMENTED
 
 TERMS_PER_RUN = DOCUMENTED.parameters
+HOLDERS = 5
+"""Calls that were killed one after the other within the minute that a storage's lock outlives them."""
 DESCRIPTION = (
     "Holds the lease of azureml-replay for what comes from one source: each parameter is a term, and says who may "
     "write until when. While nobody replays it is safe to delete."
@@ -36,18 +38,20 @@ class WorkspaceLeases:
 
     async def read(self, name: str) -> LeaseSeen:
         """One request, and two for each doubling of what one run holds."""
-        at, terms = 0, await self._terms(name, 0)
-        if terms is not None and len(terms) >= TERMS_PER_RUN:
+        terms = await self._terms(name, 0) or {}
+        if len(terms) >= TERMS_PER_RUN:
             at = await self._last_full(name)
-            terms = await self._terms(name, at + 1) or await self._terms(name, at)
-        found = [term for key, text in (terms or {}).items() if (term := _term(key, text))]
-        return LeaseSeen(max(found, key=lambda term: term.number, default=None), self._history.clock())
+            terms = {**(await self._terms(name, at) or {}), **(await self._terms(name, at + 1) or {})}
+        found = [term for key, text in terms.items() if (term := _term(key, text))]
+        found.sort(key=lambda term: term.number, reverse=True)
+        holders = tuple(dict.fromkeys(term.holder for term in found))[:HOLDERS]
+        return LeaseSeen(found[0] if found else None, self._history.clock(), holders)
 
-    async def claim(self, name: str, term: Term, seconds: int, instead_of: LeaseHolder | None) -> Instant | None:
+    async def claim(self, name: str, term: Term, seconds: int, instead_of: Sequence[LeaseHolder]) -> Instant | None:
         """The parameter first: whoever is killed before the storage's lock is theirs has said who they were."""
         if not await self._write(name, term):
             return None
-        others = instead_of.id if instead_of else None
+        others = [holder.id for holder in instead_of]
         if seconds and not await self._lock(name).take(term.holder.id, seconds, instead_of=others):
             await self._write(name, last_term(term))
             return None

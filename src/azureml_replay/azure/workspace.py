@@ -284,7 +284,7 @@ class AzureWorkspace:
         return await self._leases.read(name)
 
     async def claim_term(
-        self, name: str, term: Term, seconds: int, *, instead_of: LeaseHolder | None = None
+        self, name: str, term: Term, seconds: int, *, instead_of: Sequence[LeaseHolder] = ()
     ) -> Instant | None:
         """Takes or renews it; None where somebody else was first. Repeatable."""
         return await self._leases.claim(name, term, seconds, instead_of)

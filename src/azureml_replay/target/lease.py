@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 from azureml_replay.errors import LeaseTaken, ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.target.holder import alive, is_dead
+from azureml_replay.target.holder import alive, is_dead, lives_on
 from azureml_replay.workers import beside
 from azureml_replay.workspace.lease import (
     PACE,
@@ -24,6 +24,7 @@ from azureml_replay.workspace.lease import (
     InTheWay,
     Leasable,
     LeaseHolder,
+    LeaseSeen,
     OwnTerm,
     Term,
     first_term,
@@ -214,7 +215,8 @@ class Lease:
 
     async def _take(self) -> None:
         for _ in range(TRIES):
-            last, clock = await self._read()
+            seen, clock = await self._read()
+            last = seen.last
             dead = last is not None and last.runs(clock.now) and is_dead(last.holder)
             asked = first_term(
                 self._holder,
@@ -228,25 +230,27 @@ class Lease:
             )
             if isinstance(asked, InTheWay):
                 raise LeaseTaken(f"{self._at_work(asked.term)}: {LATER}")
-            if await self._begin(asked, last):
+            if await self._begin(asked, seen):
                 self._own = asked
                 self._taken.set()
                 return
             await asyncio.sleep(PAUSE_S)
         raise LeaseTaken(f"another replay of {self._source} into this target has just begun: {LATER}")
 
-    async def _begin(self, asked: OwnTerm, last: Term | None) -> bool:
+    async def _begin(self, asked: OwnTerm, seen: LeaseSeen) -> bool:
         """False where somebody else was first. What was written is read back: a service might not refuse it."""
-        if last is not None and asked.begins_s > now_s():
+        if seen.last is not None and asked.begins_s > now_s():
             self._not_before_s = asked.begins_s
             if not await self._claim(asked.term, 0):
                 return False
-            self._progress.say(f"{self._at_work(last)}: waiting until then")
-            await asyncio.sleep(asked.begins_s - now_s())
-        if not await self._claim(asked.term, self._pace.term_s, instead_of=last.holder if last else None):
+            wait_s = max(0.0, asked.begins_s - now_s())
+            self._progress.say(f"{self._at_work(seen.last)}: waiting {wait_s:.0f} s until its term is over")
+            await asyncio.sleep(wait_s)
+        others = [holder for holder in seen.holders if holder != self._holder]
+        if not await self._claim(asked.term, self._pace.term_s, others):
             return False
         found, _ = await self._read()
-        return found == asked.term
+        return found.last == asked.term
 
     async def _renew(self, held: Term, clock: ClockReading) -> None:
         """From the last own term that the workspace shows, where an answer was lost."""
@@ -254,8 +258,10 @@ class Lease:
             asked = next_term(held, clock, now_s(), self._pace)
             if await self._claim(asked.term, self._pace.term_s):
                 self._own = asked
+                lives_on(self._holder)
                 return
-            last, clock = await self._read()
+            seen, clock = await self._read()
+            last = seen.last
             if last is None or last.holder != self._holder or last.number <= held.number or last.over:
                 break
             held = last
@@ -266,13 +272,13 @@ class Lease:
         )
         raise self._lost
 
-    async def _read(self) -> tuple[Term | None, ClockReading]:
+    async def _read(self) -> tuple[LeaseSeen, ClockReading]:
         asked_s = now_s()
         seen = await self._keeper.read_lease(self._name)
         self._clock = ClockReading(seen.now, asked_s, now_s())
-        return seen.last, self._clock
+        return seen, self._clock
 
-    async def _claim(self, term: Term, seconds: int, instead_of: LeaseHolder | None = None) -> bool:
+    async def _claim(self, term: Term, seconds: int, instead_of: Sequence[LeaseHolder] = ()) -> bool:
         asked_s = now_s()
         now = await self._keeper.claim_term(self._name, term, seconds, instead_of=instead_of)
         if now is not None:

@@ -9,7 +9,7 @@ is read with the second beside it, so that they can be told from each other late
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -67,7 +67,7 @@ class Term:
     """From 1."""
     holder: LeaseHolder
     since: Instant
-    """When the holder's first term began, by the workspace's clock."""
+    """When the holder's first term began, by the workspace's clock; until then an earlier one may run."""
     until: Instant
     over: bool = False
     """Given back: it holds nobody off."""
@@ -107,6 +107,8 @@ class LeaseSeen:
     """The term with the highest number; None where nobody ever held it."""
     now: Instant
     """The workspace's clock."""
+    holders: tuple[LeaseHolder, ...] = ()
+    """Whoever held the last terms, the last first, each once: a storage's lock may still be one of theirs."""
 
 
 @runtime_checkable
@@ -118,12 +120,12 @@ class Leasable(Protocol):
         ...
 
     async def claim_term(
-        self, name: str, term: Term, seconds: int, *, instead_of: LeaseHolder | None = None
+        self, name: str, term: Term, seconds: int, *, instead_of: Sequence[LeaseHolder] = ()
     ) -> Instant | None:
         """Takes or renews it for so long; the workspace's clock, or None where somebody else was first. Repeatable.
 
-        A storage's lock, where it can be had, that `instead_of` still holds is taken off it. With no seconds the term
-        begins later: then only its number is taken.
+        A storage's lock, where it can be had, that one of `instead_of` still holds is taken off it. With no seconds the
+        term begins later: then only its number is taken.
         """
         ...
 
@@ -191,14 +193,15 @@ def first_term(
 ) -> OwnTerm | InTheWay:
     """The term to ask for, or the one in the way. `dead`: the holder of the last one is known to live no more.
 
-    With `take_over` it follows the one in the way: that can then not be renewed, and is waited out. `not_before_s` is
-    when one that was followed before is over.
+    With `take_over` it follows the one in the way: that can then not be renewed, and is waited out. Where the dead one
+    was waiting so, the one that it waited for is. `not_before_s` is when one that was followed before is over.
     """
     begins_s = max(at_s, not_before_s)
-    if last is not None and last.runs(clock.now) and last.holder != holder and not dead:
-        if not take_over:
+    if last is not None and last.runs(clock.now) and last.holder != holder:
+        if not (dead or take_over):
             return InTheWay(last)
-        begins_s = max(begins_s, clock.heard_s + last.until.seconds_after(clock.now))
+        over = last.since if dead else last.until
+        begins_s = max(begins_s, clock.heard_s + over.seconds_after(clock.now))
     number = 1 if last is None else last.number + 1
     term = Term(number=number, holder=holder, since=clock.latest(begins_s), until=_end(clock, begins_s, pace))
     return OwnTerm.of(term, at_s, begins_s, pace)

@@ -7,16 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from azureml_replay.errors import LeaseTaken, Unavailable
 from azureml_replay.instants import Instant
+from azureml_replay.target import holder as holders
 from azureml_replay.target import lease as leases
 from azureml_replay.target.holder import alive, is_dead
 from azureml_replay.target.lease import CHECKED, HELD, hold, is_held, leased
@@ -36,6 +39,10 @@ def now() -> Instant:
     return Instant.of(datetime.now(UTC))
 
 
+class PowerCut(BaseException):
+    """The process is gone: nothing of ours may catch it."""
+
+
 @dataclass
 class Keeping:
     """A workspace of one lease, in memory."""
@@ -47,11 +54,22 @@ class Keeping:
     silent: bool = False
     """Writes the term, and its answer is lost."""
     before_append: Callable[[], None] = unchecked
+    gone: bool = False
+    """Nothing reaches it any more."""
+    displaced: list[LeaseHolder] = field(default_factory=list)
+    """Off whom the last claim would take a storage's lock."""
 
     async def read_lease(self, _: str) -> LeaseSeen:
-        return LeaseSeen(self.terms[max(self.terms)] if self.terms else None, now())
+        last = sorted(self.terms, reverse=True)
+        holders = tuple(dict.fromkeys(self.terms[number].holder for number in last))
+        return LeaseSeen(self.last() if self.terms else None, now(), holders)
 
-    async def claim_term(self, _: str, term: Term, __: int, *, instead_of: LeaseHolder | None = None) -> Instant | None:
+    async def claim_term(
+        self, _: str, term: Term, __: int, *, instead_of: Sequence[LeaseHolder] = ()
+    ) -> Instant | None:
+        if self.gone:
+            raise PowerCut
+        self.displaced = [*instead_of]
         if self.trouble and not self.silent:
             raise self.trouble.pop(0)
         mine = self.terms.setdefault(term.number, term) == term
@@ -60,6 +78,8 @@ class Keeping:
         return now() if mine else None
 
     async def give_back(self, _: str, term: Term) -> None:
+        if self.gone:
+            raise PowerCut
         self.terms.setdefault(term.number, term)
 
     async def append_points(self, what: str, *, check: Check = unchecked) -> None:
@@ -261,3 +281,70 @@ async def test_the_dead_on_this_machine_are_taken_over_at_once() -> None:
         await target.append_points("rows")
 
     assert workspace.appended == ["rows"]
+
+
+@pytest.mark.parametrize("cut_at", ["a claim", "an append", "the return"])
+async def test_a_call_that_died_within_this_process_is_dead_too(cut_at: str) -> None:
+    """By whatever exception, wherever: what proves that it lived is let go of, though nothing could be given back."""
+    workspace = Keeping()
+
+    def cut() -> None:
+        workspace.gone = True
+        raise PowerCut
+
+    async def work() -> None:
+        async with leased(workspace, SOURCE) as target:
+            await target.put_files("file")
+            if cut_at == "a claim":
+                workspace.trouble = [PowerCut()]  # type: ignore[list-item]
+                await asyncio.sleep(60)
+            workspace.before_append = cut if cut_at == "an append" else unchecked
+            workspace.gone = cut_at == "the return"
+            await target.append_points("rows")
+
+    with pytest.raises(PowerCut):
+        await work()
+    left = workspace.last()
+    workspace.gone, workspace.before_append = False, unchecked
+    workspace.terms[left.number] = replace(left, over=False, until=now().after(60))
+    assert is_dead(left.holder)
+
+    async with leased(workspace, SOURCE) as target:
+        await target.append_points("again")
+
+    assert workspace.appended[-1] == "again"
+    assert workspace.displaced == [left.holder]
+
+
+async def test_a_storages_lock_is_taken_off_all_who_were_killed_before() -> None:
+    """One after the other: it may be any one's, for whoever came last may have been killed before it was theirs."""
+    dead = []
+    for _ in range(2):
+        with alive() as holder:
+            dead.append(holder)
+    workspace = Keeping(
+        {at: Term(number=at, holder=one, since=now(), until=now().after(60)) for at, one in enumerate(dead, 1)}
+    )
+
+    async with leased(workspace, SOURCE) as target:
+        await hold(target)
+        assert workspace.displaced == dead[::-1]
+
+
+async def test_a_call_of_several_days_is_known_to_be_dead_afterwards(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Others clear away what is older than a day: what proves its death is as young as its last term."""
+    monkeypatch.setattr(holders, "KEPT_S", 0.5)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    workspace = Keeping()
+    async with leased(workspace, SOURCE) as target:
+        await hold(target)
+        await asyncio.sleep(0.8)
+    held = workspace.last().holder
+
+    with alive():
+        assert is_dead(held)
+    await asyncio.sleep(0.6)
+    with alive():
+        assert not is_dead(held), "cleared away: nobody can tell"

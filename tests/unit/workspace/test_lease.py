@@ -97,8 +97,8 @@ class Process:
 
 LONG_S = st.sampled_from([0.0, 0.0, 3.0, 12.0, 20.0, 41.0, 54.0, 56.0, 61.0, 62.5, 70.0]) | st.floats(0, 130)
 SHORT_S = st.sampled_from([0.0, 0.0, 0.1, 0.7, 3.0])
-BURSTS = st.lists(st.tuples(st.sampled_from("AABBk"), st.integers(1, 8), SHORT_S, LONG_S), max_size=14)
-"""Who goes on (or that A is killed), how many steps, how long each takes, and how long nobody does anything then."""
+BURSTS = st.lists(st.tuples(st.sampled_from("AABBab"), st.integers(1, 8), SHORT_S, LONG_S), max_size=14)
+"""Who goes on (`a`: or that A is killed), how many steps, each how long, and how long nobody does anything then."""
 
 
 @settings(max_examples=1_500)
@@ -115,10 +115,10 @@ def test_two_never_write_at_the_same_time(bursts, start_s: float, take_over: boo
         assert sum(process.may_write() for process in processes) <= 1
 
     for who, steps, each_s, then_s in bursts:
-        at = "AB".find(who)
-        if at < 0:
-            service.dead.add(processes[0].holder)
-            running[0] = iter(())
+        at = "AB".find(who.upper())
+        if who.islower():
+            service.dead.add(processes[at].holder)
+            running[at] = iter(())
             continue
         for _ in range(steps):
             if next(running[at], "end") == "end":
@@ -174,6 +174,19 @@ def test_taking_over_follows_the_term_that_runs() -> None:
     again = first_term(BERT, asked.term, clock, 1.5, PACE, take_over=True, not_before_s=asked.begins_s)
     assert isinstance(again, OwnTerm)
     assert (again.term.number, again.begins_s) == (5, 30.5), "its own term is not in the way, the other's still is"
+
+
+def test_the_dead_who_waited_are_waited_for_as_they_were() -> None:
+    """Whoever was killed while it took over leaves the term before its own running: nobody knows it to be dead."""
+    clock = ClockReading(NOON, 0.0, 0.5)
+    running = Term(number=3, holder=ANNA, since=NOON, until=NOON.after(30))
+    waited = first_term(BERT, running, clock, 1.0, PACE, take_over=True)
+    assert isinstance(waited, OwnTerm)
+
+    asked = first_term(replace(BERT, id="c"), waited.term, clock, 2.0, PACE, dead=True)
+
+    assert isinstance(asked, OwnTerm)
+    assert (asked.term.number, asked.runs(30.0), asked.runs(33.0)) == (5, False, True)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"holder":1}', '{"since":"never"}'])

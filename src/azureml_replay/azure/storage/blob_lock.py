@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from azureml_replay.azure.storage.storage import Door, Storage
 from azureml_replay.azure.wire import encode
@@ -28,8 +29,8 @@ class BlobLock:
         self._at = Location(ARTIFACT_STORE, f"{FOLDER}/{name}")
         self._out_of_reach = False
 
-    async def take(self, holder: str, seconds: int, *, instead_of: str | None) -> bool:
-        """Takes or renews it; False where somebody else has it. Repeatable.
+    async def take(self, holder: str, seconds: int, *, instead_of: Sequence[str]) -> bool:
+        """Takes or renews it; False where somebody has it who is none of `instead_of`. Repeatable.
 
         True as well where the storage cannot be written from here: then it locks nothing, and is not asked again.
         """
@@ -53,14 +54,14 @@ class BlobLock:
         except (ReplayError, TimeoutError) as error:
             logger.debug("the storage's lease runs out by itself: %s", error)
 
-    async def _take(self, holder: str, seconds: int, instead_of: str | None) -> bool:
+    async def _take(self, holder: str, seconds: int, instead_of: Sequence[str]) -> bool:
         door = await self._storage.writable(self._at)
         if await self._acquire(door, holder, seconds):
             return True
-        if instead_of is None:
-            return False
-        await self._release(door, instead_of)
-        return await self._acquire(door, holder, seconds)
+        for other in instead_of:
+            if await self._release(door, other):
+                return await self._acquire(door, holder, seconds)
+        return False
 
     async def _acquire(self, door: Door, holder: str, seconds: int) -> bool:
         """By an id of one's own: taking it again renews it."""
@@ -76,11 +77,14 @@ class BlobLock:
             return False
         return True
 
-    async def _release(self, door: Door, holder: str) -> None:
+    async def _release(self, door: Door, holder: str) -> bool:
+        """False where it was not theirs."""
         try:
             await self._storage.ask(door, "PUT", query="comp=lease", headers=encode.lease_headers("release", holder))
         except NotFound:
-            return
+            return False
         except Rejected as error:
             if error.status != 409:
                 raise
+            return False
+        return True
