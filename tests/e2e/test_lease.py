@@ -190,6 +190,8 @@ def test_two_sources_are_gathered_side_by_side(
         until_it_appends(calm, first)
         with migrating(other, target, tmp_path / "b", "--ids", "new") as second:
             assert second.ended() == 0, second.said
+        assert first.process.poll() is None, "it was at work all the time"
+        calm.set_faults()
         assert first.ended() == 0, first.said
 
 
@@ -221,7 +223,11 @@ def tried(seed: int, source: WorkspaceFile, sandbox: Sandbox, folder: Path) -> N
     assert rows_of(sandbox, target) == rows_of(sandbox, source), (seed, how, codes, told)
 
 
-@pytest.mark.parametrize("number", range(2))
+FEW = (17, 39)
+"""Three, the first of which is stopped and taken over; and two, the first of which is killed: in every run of tests."""
+
+
+@pytest.mark.parametrize("number", FEW)
 def test_several_at_once_write_everything_once(
     number: int, source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -231,7 +237,7 @@ def test_several_at_once_write_everything_once(
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("number", range(2, 50))
+@pytest.mark.parametrize("number", [number for number in range(50) if number not in FEW])
 def test_several_at_once_write_everything_once_in_a_sweep(
     number: int, source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
