@@ -238,7 +238,10 @@ class Lease:
         raise LeaseTaken(f"another replay of {self._source} into this target has just begun: {LATER}")
 
     async def _begin(self, asked: OwnTerm, seen: LeaseSeen) -> bool:
-        """False where somebody else was first. What was written is read back: a service might not refuse it."""
+        """False where somebody else was first. What was written is read back: a service might not refuse it.
+
+        Raises LeaseTaken where another one followed meanwhile: of two that take over, the later one does.
+        """
         if seen.last is not None and asked.begins_s > now_s():
             self._not_before_s = asked.begins_s
             if not await self._claim(asked.term, 0):
@@ -249,8 +252,11 @@ class Lease:
         others = [holder for holder in seen.holders if holder != self._holder]
         if not await self._claim(asked.term, self._pace.term_s, others):
             return False
-        found, _ = await self._read()
-        return found.last == asked.term
+        found, clock = await self._read()
+        last = found.last
+        if last is not None and last.number > asked.term.number and last.runs(clock.now):
+            raise LeaseTaken(f"{self._at_work(last)}: {LATER}")
+        return last == asked.term
 
     async def _renew(self, held: Term, clock: ClockReading) -> None:
         """From the last own term that the workspace shows, where an answer was lost."""

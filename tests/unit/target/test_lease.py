@@ -167,6 +167,24 @@ async def test_taking_over_waits_the_term_out() -> None:
         assert now().ticks > until.ticks
 
 
+async def test_of_two_that_take_over_the_later_one_does() -> None:
+    """The other gives up once its time has come: else each would follow the other, and neither write."""
+    workspace = Keeping({1: Term(number=1, holder=STRANGER, since=now(), until=now().after(1))})
+
+    async def take_over(what: str) -> None:
+        async with leased(workspace, SOURCE, take_over=True) as target:
+            await target.append_points(what)
+
+    first = asyncio.ensure_future(take_over("first"))
+    await asyncio.sleep(0.2)
+    await take_over("second")
+
+    with pytest.raises(LeaseTaken, match="is at work"):
+        await first
+    assert workspace.appended == ["second"]
+    assert len(workspace.terms) <= 5, "1 was there; one each; then it is kept, and given back"
+
+
 async def test_it_is_renewed_while_the_work_lasts() -> None:
     """Also after a while without an answer."""
     workspace = Keeping()
