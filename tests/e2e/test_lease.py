@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,19 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
+from azureml_replay.archive.archive import Archive
+from azureml_replay.direct.replay import replay
+from azureml_replay.errors import LeaseTaken
+from azureml_replay.synthetic.replay import replay_synthetic
+from azureml_replay.target.lease import hold, leased
+from azureml_replay.undoing import undo
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.library import migrated
+from e2e.test_synthetic import extracted
+from e2e.test_synthetic import opened as speaking
 from e2e.witness import LEASE, tracking_uri
 from environment import point_at
 
@@ -193,6 +203,36 @@ def test_two_sources_are_gathered_side_by_side(
         assert first.process.poll() is None, "it was at work all the time"
         calm.set_faults()
         assert first.ended() == 0, first.said
+
+
+def test_every_verb_that_writes_stops_before_its_first_write(
+    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Replay in both ways, and undo. Where there is nothing to send none is in the way, and none is taken."""
+    target, done, folder = calm.add_workspace(), tmp_path / "done", tmp_path / "archive"
+    asyncio.run(migrated(small_history, target, done))
+    asyncio.run(extracted(small_history, folder))
+
+    async def writes(archive: Path, call: Callable[..., Awaitable[object]], *, origin: bool = True) -> int:
+        """Those that a call made while another one holds the lease."""
+        async with speaking(small_history) as reading, speaking(target) as other, speaking(target) as writing:
+            with Archive.open(archive) as mine:
+                async with leased(other, mine.source) as held:
+                    await hold(held)
+                    calm.reset_requests()
+                    with suppress(LeaseTaken):
+                        await (call(mine, reading, writing) if origin else call(mine, writing))
+                        return -1
+                    written: int = calm.requests()["writes"]
+                    return written
+
+    assert asyncio.run(writes(folder, replay)) == 0
+    assert asyncio.run(writes(folder, replay_synthetic)) == 0
+    assert asyncio.run(writes(done, undo, origin=False)) == 0
+    assert asyncio.run(writes(done, replay)) == -1, "it has nothing to send"
+    calm.reset_requests()
+    asyncio.run(migrated(small_history, target, done))
+    assert calm.requests()["writes"] == 0
 
 
 def tried(seed: int, source: WorkspaceFile, sandbox: Sandbox, folder: Path) -> None:
