@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 WEB := src/azureml_replay/report_page/web
 PAGE := src/azureml_replay/report_page/bundle/made-from
 
-.PHONY: setup browser demo test test-all bench docs lint types clean
+.PHONY: setup browser demo test test-all sweep bench docs lint types clean
 
 setup: $(STAMP) $(PAGE) browser
 
@@ -42,8 +42,13 @@ types: setup
 test: lint types
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
+# With an eighth of the sweep, another one each day; pytest says which, and AZUREML_REPLAY_SWEEP_PART=N names one.
 test-all: lint types
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -m "not sweep or sampled"
+
+# Processes that are started, stopped and killed at random moments, fifty times: about half an hour.
+sweep: setup
+	$(BIN)/python -m pytest -m sweep
 
 # Small sizes, about ten minutes; each script takes others: `python -m benchmarks.verbs --help`.
 bench: setup

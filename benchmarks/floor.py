@@ -1,7 +1,8 @@
 """The fewest requests that a history needs through the service's documented calls (pure; facts come from an archive).
 
 Counted by route, in the words of `azureml-sandbox requests`, so that a table can set them side by side. Logging in,
-finding the workspace and its storage, and the one throw-away run of a new target are no part of it.
+finding the workspace and its storage, and the one throw-away run of a new target are no part of it; what the lease of a
+replay takes stands beside it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ COPY_BLOCK = "PUT blob PUT block copy"
 BLOCK_LIST = "PUT blob PUT blocklist"
 READ = "GET blob GET"
 BLOCK = "PUT blob PUT block"
+
+TERMS = "GET /history/v1.0/runs/{run_id}"
+LOCK = "PUT blob PUT lease"
+FIRST_LEASE = Counter({TERMS: 2, CREATE: 3, UPLOAD: 1, LOCK: 3})
+"""Of a target that never kept one: looked for, taken with its run and its blob, read back, given back."""
+RENEWAL = Counter({CREATE: 1, LOCK: 1})
+"""Every 40 seconds: three requests a minute."""
 
 
 class Way(Enum):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from environment import point_at
 
 LONGEST = (
+    "e2e/test_lease.py",
     "sandbox/test_cli.py",
     "e2e/test_synthetic.py",
     "e2e/test_never_again.py",
@@ -32,8 +35,24 @@ LONGEST = (
 """Files of 15 to 50 s, the longest first: a process takes a whole file, and one begun last kept the others waiting."""
 
 
+SWEEP_PARTS = 8
+"""Of 48 moments an eighth takes about four minutes."""
+_TODAY = str(datetime.now(UTC).toordinal() % SWEEP_PARTS)
+SWEEP_PART = int(os.environ.setdefault("AZUREML_REPLAY_SWEEP_PART", _TODAY)) % SWEEP_PARTS
+"""Of the sweeps, the part that `make test-all` runs. Other pytest processes inherit it: midnight is one for all."""
+
+
+def pytest_report_header() -> str:
+    """So that a sampled test that failed can be repeated on another day."""
+    return f"sampled of the sweeps: AZUREML_REPLAY_SWEEP_PART={SWEEP_PART} (of {SWEEP_PARTS})"
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first, all others in their order."""
+    """The longest files come first, all others in their order; a part of the sweeps is marked as today's."""
+    swept = [item for item in items if item.get_closest_marker("sweep")]
+    for item in swept[SWEEP_PART::SWEEP_PARTS]:
+        item.add_marker(pytest.mark.sampled)
     here = Path(__file__).parent
     if gone := [name for name in LONGEST if not (here / name).exists()]:
         raise pytest.UsageError(f"tests/conftest.py names files that are not there: {', '.join(gone)}")

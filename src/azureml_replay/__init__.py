@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from azureml_replay.connection import connect, examine
     from azureml_replay.diagnosis.doctor import doctor
     from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
-    from azureml_replay.errors import IntegrityError, ReplayError, ServiceError, UserError
+    from azureml_replay.errors import IntegrityError, LeaseTaken, ReplayError, ServiceError, UserError
     from azureml_replay.exports.export import export
     from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
     from azureml_replay.planning.files import FileChoice
@@ -37,6 +37,7 @@ __all__ = (
     "Extracted",
     "FileChoice",
     "IntegrityError",
+    "LeaseTaken",
     "MigrateOptions",
     "Migrated",
     "ReplayError",
@@ -69,7 +70,7 @@ _HOMES = {
     "connection": ("connect", "examine"),
     "diagnosis.doctor": ("doctor",),
     "direct.replay": ("ReplayOptions", "Replayed", "replay"),
-    "errors": ("IntegrityError", "ReplayError", "ServiceError", "UserError"),
+    "errors": ("IntegrityError", "LeaseTaken", "ReplayError", "ServiceError", "UserError"),
     "exports.export": ("export",),
     "extraction.extract": ("ExtractOptions", "Extracted", "extract"),
     "planning.files": ("FileChoice",),

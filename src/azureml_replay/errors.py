@@ -8,6 +8,7 @@
     - NotFound         404                                                                           exit 3
     - Unavailable      429 or 5xx after the last attempt, no connection: continue later              exit 3
     - Uncertain        a write that may not be repeated was sent and its answer was lost: ask first   exit 3
+  + LeaseTaken         another replay of the same source works on the target: once it has ended             exit 3
   + IntegrityError     what was read is not what was written                                         exit 4
   + Interrupted        somebody stopped the command; the message says what is safe                   exit 130
 """
@@ -105,6 +106,12 @@ class Unavailable(ServiceError):
 
 class Uncertain(ServiceError):
     """Raised where it is unknown whether a write arrived that is not repeatable: read back, then send what lacks."""
+
+
+class LeaseTaken(ReplayError):
+    """Another replay of the same source writes into the target, or does so by now: this one stops writing."""
+
+    exit = Exit.SERVICE
 
 
 class IntegrityError(ReplayError):

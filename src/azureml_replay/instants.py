@@ -57,6 +57,14 @@ class Instant:
         """The moment of an aware datetime; microseconds become tens of ticks."""
         return cls((moment - _EPOCH) // timedelta(microseconds=1) * 10)
 
+    def after(self, seconds: float) -> Instant:
+        """So much later."""
+        return Instant(self.ticks + round(seconds * TICKS_PER_SECOND))
+
+    def seconds_after(self, earlier: Instant) -> float:
+        """How much later it is than another."""
+        return (self.ticks - earlier.ticks) / TICKS_PER_SECOND
+
     def __str__(self) -> str:
         """The moment in the service's own form: trailing zeros cut, offset `+00:00`."""
         return stamp(self.ticks)

@@ -27,6 +27,7 @@ from azureml_replay.planning.experiments import OWNER
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.staging.stage import clear
+from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.profile import known_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
@@ -85,20 +86,36 @@ def _left(ledger: TargetLedger, item: RunItem, undone: RunItem) -> list[RunId]:
     return [run for run in ledger.runs_with(item) if run not in done]
 
 
-async def undo(archive: Archive, target: SyntheticTarget, *, width: int = 32, progress: Progress = SILENT) -> Undone:
+async def undo(
+    archive: Archive,
+    target: SyntheticTarget,
+    *,
+    take_over: bool = False,
+    width: int = 32,
+    progress: Progress = SILENT,
+) -> Undone:
     """Hide the runs that the archive's ledger names, remove their files, archive jobs and experiments left empty.
 
-    Repeatable. Raises Unavailable, Rejected where nothing can be read; a single run that fails is named in the result.
+    Repeatable. Raises Unavailable, Rejected where nothing can be read, LeaseTaken where another call writes what comes
+    from this source: with `take_over` that one is ended. A single run that fails is named in the result.
     """
+    async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
+        return await _undo(archive, writing, width, progress)
+
+
+async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress: Progress) -> Undone:
     ledger = archive.ledger(target.ref)
     undoing = _Undoing(archive, ledger, target, known_profile(ledger), progress, RunFiles(target, archive, progress))
     runs = _left(ledger, RunItem.CREATE, RunItem.UNDONE)
     progress.expect("runs hidden", len(runs))
+    jobs = _left(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)
+    if runs or jobs:
+        await hold(target)
     if runs:
         await undoing.held.begin(len(runs), archive.totals().runs)
         await for_each(_batches(runs), undoing.take_back, width)
         undoing.held.end()
-    await for_each(_left(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE), undoing.take_back_job, width)
+    await for_each(jobs, undoing.take_back_job, width)
     await undoing.archive_empty(width)
     return undoing.result()
 

@@ -22,6 +22,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
+from azureml_replay.target.lease import leased
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, verdict
@@ -61,18 +62,25 @@ async def migrate(
     selection: Selection = Selection(),
     *,
     options: MigrateOptions = MigrateOptions(),
+    take_over: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
     told: Told = lambda _: None,
 ) -> Migrated:
-    """Bring what `selection` names from `source` to `target`, and prove it. Repeatable, as its parts are."""
+    """Bring what `selection` names from `source` to `target`, and prove it. Repeatable, as its parts are.
+
+    Raises as they do; `take_over` as for `replay`.
+    """
     extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
     told(extracted)
     progress.finished()
-    profile = await seen_profile(archive, target)  # what the target will not keep belongs into the plan
-    planned = plan(archive, selection, options.replay.files, profile)
-    told(summarize(planned, archive.omissions(), archive.unknown()))
-    replayed = await replay(archive, source, target, selection, options=options.replay, width=width, progress=progress)
+    async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
+        profile = await seen_profile(archive, writing)  # what the target will not keep belongs into the plan
+        planned = plan(archive, selection, options.replay.files, profile)
+        told(summarize(planned, archive.omissions(), archive.unknown()))
+        replayed = await replay(
+            archive, source, writing, selection, options=options.replay, width=width, progress=progress
+        )
     told(replayed)
     progress.finished()
     found = await verify(archive, target, selection, source=source, deep=options.deep, width=width, progress=progress)

@@ -61,6 +61,25 @@ async def _iterate(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerato
             yield item
 
 
+@asynccontextmanager
+async def beside(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """`work` goes on while the block does, and is cancelled at its end.
+
+    What `work` raises cancels the block, and is raised as it is; so is what the block raises.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(_done(work))
+            yield
+            working.cancel()
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _done(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
+
+
 async def side_by_side(
     items: Iterable[Item],
     read: Callable[[Item], AsyncIterator[Result]],

@@ -27,7 +27,14 @@ from azureml_replay.cli.legacy import (
     tell,
     was_extracted,
 )
-from azureml_replay.cli.options import OptionalSource, ParallelOption, TargetOption, takes, terminal_flags
+from azureml_replay.cli.options import (
+    OptionalSource,
+    ParallelOption,
+    TakeOverOption,
+    TargetOption,
+    takes,
+    terminal_flags,
+)
 from azureml_replay.cli.results import contents_of, uncompared
 from azureml_replay.cli.synthetic import failures, job_flags, submitted, sum_lines
 from azureml_replay.counting import counted
@@ -65,6 +72,7 @@ def build_pipeline(
         str | None, typer.Option(metavar="NAME", help="Not needed: where each file lies is known.")
     ] = None,
     copy_artifacts: Annotated[bool, typer.Option(help="Files come too, or stay behind.")] = True,
+    take_over: TakeOverOption = False,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Submit a job for every job of a jobs.json: it logs the metrics again and shows the files."""
@@ -86,10 +94,10 @@ def build_pipeline(
         return Exit.OK
     options = replace(options, shape=shape)
     speaking = advising(terminal, SLOW.format(parallel))
-    done = finish(
-        _replay(index, origin, workspace, limit=limit, options=options, width=parallel, terminal=speaking),
-        archive_beside(input_),
+    call = _replay(
+        index, origin, workspace, limit=limit, options=options, take_over=take_over, width=parallel, terminal=speaking
     )
+    done = finish(call, archive_beside(input_))
     verdict = done.verdict
     terminal.result(done, _result(done), good=bool(verdict and verdict.proves))
     tell(terminal, failures(done))
@@ -141,6 +149,7 @@ async def _replay(
     *,
     limit: int | None,
     options: SyntheticReplayOptions,
+    take_over: bool,
     width: int,
     terminal: Terminal,
 ) -> SyntheticReplayed:
@@ -156,7 +165,14 @@ async def _replay(
         ):
             archive.log_command(sys.argv)
             return await replay_synthetic(
-                archive, origin, writing, selection, options=options, width=width, progress=progress
+                archive,
+                origin,
+                writing,
+                selection,
+                options=options,
+                take_over=take_over,
+                width=width,
+                progress=progress,
             )
 
 

@@ -149,7 +149,7 @@ def test_one_unit_both_ways(source: WorkspaceFile, workspace: WorkspaceFile, cal
         kept = list(archive.ledger(target).findings())
 
     assert again.findings == len(kept) > 0
-    assert {one.kind for one in kept} == {"edited in target", "differs"}, "as a run, and as a job"
+    assert {one.kind for one in kept} == {"edited in target", "differs", "extra"}, "as a run, and as a job"
 
 
 OF_THE_PARENT = 300

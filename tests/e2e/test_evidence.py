@@ -1,4 +1,4 @@
-"""Each way in which a proof was fooled: a verdict tells of all that was planned, and of nothing that nobody looked at."""
+"""Each way in which a proof was fooled: a verdict tells of all that was planned, not of what was looked at."""
 
 from __future__ import annotations
 

@@ -20,10 +20,13 @@ from mlflow.entities import Run, ViewType
 
 from azureml_sandbox.server.sandbox import WorkspaceFile
 
+LEASE = "azureml-replay-lease-"
+"""How the run begins that says who replays into a workspace: `test_lease` looks at it, the others past it."""
+
 
 @dataclass(frozen=True)
 class Seen:
-    """One workspace in the clients' words."""
+    """One workspace in the clients' words, but for the run that holds a lease."""
 
     experiments: dict[str, dict[str, Any]]
     runs: dict[str, dict[str, Any]]
@@ -55,7 +58,8 @@ def look(workspace: WorkspaceFile, *, files: bool = True) -> Seen:
     mlflow.set_tracking_uri(uri)
     client = MlflowClient(tracking_uri=uri)
     experiments = {one.experiment_id: one for one in client.search_experiments(view_type=ViewType.ALL)}
-    runs = [run for found in experiments for run in _runs(client, found)]
+    runs = [run for found in experiments for run in _runs(client, found) if not run.info.run_id.startswith(LEASE)]
+    jobs = [one for one in ml_client(workspace).jobs.list(list_view_type=ListViewType.ALL) if LEASE not in one.name]
     return Seen(
         experiments={one.name: {"stage": one.lifecycle_stage, "tags": dict(one.tags)} for one in experiments.values()},
         runs={run.info.run_id: _told(run, experiments[run.info.experiment_id].name) for run in runs},
@@ -70,7 +74,7 @@ def look(workspace: WorkspaceFile, *, files: bool = True) -> Seen:
             if files
             for path, digest in _files(client, run.info.run_id).items()
         },
-        jobs={job.name: _job(job) for job in ml_client(workspace).jobs.list(list_view_type=ListViewType.ALL)},
+        jobs={job.name: _job(job) for job in jobs},
         places={run.info.run_id: run.info.artifact_uri.split("/workspaces/")[1].split("/")[0] for run in runs},
     )
 

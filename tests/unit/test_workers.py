@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from azureml_replay.workers import for_each, map_bounded, side_by_side
+from azureml_replay.workers import beside, for_each, map_bounded, side_by_side
 
 
 async def test_never_more_than_the_width_at_once() -> None:
@@ -173,3 +173,38 @@ async def test_a_stream_that_fails_ends_the_others_and_gives_back_their_room() -
 
     assert sorted(ended) == [0, 1, 2]
     assert room._value == 3
+
+
+async def test_what_goes_on_beside_ends_with_the_block() -> None:
+    """However often it went round."""
+    rounds = 0
+
+    async def work() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    async with beside(work):
+        await asyncio.sleep(0.01)
+
+    ended = rounds
+    await asyncio.sleep(0.01)
+    assert rounds == ended > 1
+
+
+async def test_what_fails_beside_ends_the_block() -> None:
+    """Its own error is raised, as the block's is."""
+
+    async def fails() -> None:
+        raise KeyError("beside")
+
+    async def waits() -> None:
+        await asyncio.sleep(60)
+
+    with pytest.raises(KeyError, match="beside"):
+        async with beside(fails):
+            await asyncio.sleep(60)
+    with pytest.raises(ValueError, match="block"):
+        async with beside(waits):
+            raise ValueError("block")

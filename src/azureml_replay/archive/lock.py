@@ -11,14 +11,16 @@ from azureml_replay.errors import UserError
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(handle: int) -> None:
+    def take(handle: int) -> None:
+        """Locks an open file for this process. Raises OSError where another one has it locked."""
         os.lseek(handle, 1 << 30, os.SEEK_SET)  # a locked byte cannot be read: lock one after the owner's number
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _take(handle: int) -> None:
+    def take(handle: int) -> None:
+        """Locks an open file for this process. Raises OSError where another one has it locked."""
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -28,7 +30,7 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         self._handle = os.open(folder / "archive.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _take(self._handle)
+            take(self._handle)
         except OSError as problem:
             owner = os.pread(self._handle, 20, 0).decode("ascii", "replace") if sys.platform != "win32" else ""
             os.close(self._handle)

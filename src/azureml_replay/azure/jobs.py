@@ -17,6 +17,7 @@ from azureml_replay.azure.wire import decode, encode
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.workspace.jobs import STAGING_STORE, JobState
+from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.put_files import PutFile
 
 ASSET_VERSION = "2024-01-01-preview"
@@ -54,17 +55,17 @@ class AzureSubmitter:
         document = await self._get(f"jobs/{quote(name, safe='')}", ASSET_VERSION)
         return None if document is None else decode.job_state(document)
 
-    async def put_job(self, name: str, body: Mapping[str, Any]) -> None:
+    async def put_job(self, name: str, body: Mapping[str, Any], *, check: Check = unchecked) -> None:
         """Start a job. NOT repeatable. A pipeline carries a second token, for the service that runs its steps."""
         pipeline = encode.is_pipeline(body)
         url = self._url(f"jobs/{quote(name, safe='')}", ASSET_VERSION if pipeline else COMMAND_VERSION)
         headers = {"x-azureml-token": await self._service_token()} if pipeline else {}
-        await self._sender.send(self._arm, "PUT", url, json=body, headers=headers, repeatable=False)
+        await self._sender.send(self._arm, "PUT", url, json=body, headers=headers, repeatable=False, check=check)
 
-    async def log(self, run: RunId, values: Mapping[str, Any]) -> None:
+    async def log(self, run: RunId, values: Mapping[str, Any], *, check: Check = unchecked) -> None:
         """Log metrics, parameters and tags. NOT repeatable with metrics."""
-        body = {"run_id": run, **values}
-        await self._sender.send(self._mlflow, "POST", self._log_batch, json=body, repeatable="metrics" not in values)
+        body, again = {"run_id": run, **values}, "metrics" not in values
+        await self._sender.send(self._mlflow, "POST", self._log_batch, json=body, repeatable=again, check=check)
 
     async def blob_url(self, path: str) -> str:
         """The unsigned URL of a path in the staging store."""

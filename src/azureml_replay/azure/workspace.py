@@ -17,6 +17,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azureml_replay.azure.code import Code
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.jobs import AzureSubmitter
+from azureml_replay.azure.leases import WorkspaceLeases
 from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.credentials import credential_for
@@ -46,6 +47,7 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
+from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile, SecretUrl
 from azureml_replay.workspace.source import Shelf
@@ -122,6 +124,7 @@ class AzureWorkspace:
         self._storage = Storage(sender, arm, config.cloud.storage_scope)
         self._files = Files(self._artifacts, self._storage)
         self._code = Code(arm, self._storage, api, arm_id, scope)
+        self._leases = WorkspaceLeases(self._history, self._storage)
         self.submitter = AzureSubmitter(sender, config, api, storage=self._storage, files=self._files)
 
     @classmethod
@@ -240,9 +243,11 @@ class AzureWorkspace:
         """Archive runs or show them again. Repeatable."""
         return await self._history.hide_runs(experiment, runs, hidden=hidden)
 
-    async def append_points(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
+    async def append_points(
+        self, run: RunId, batch: Sequence[Points], *, check: Check = unchecked
+    ) -> Mapping[int, Refused]:
         """Append rows by one request. NOT repeatable. Raises Uncertain where the answer was lost."""
-        return await self._metrics.append(run, batch)
+        return await self._metrics.append(run, batch, check)
 
     async def settle(self, run: RunId) -> None:
         """Wait until appended rows can be read. Repeatable. Raises Unavailable after ten minutes."""
@@ -273,6 +278,20 @@ class AzureWorkspace:
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """Write start, error and end by events, then `hidden`. Repeatable."""
         return await self._history.finish_runs(experiment, runs, Instant.of(self._clock.now()))
+
+    async def read_lease(self, name: str) -> LeaseSeen:
+        """What the workspace shows of it."""
+        return await self._leases.read(name)
+
+    async def claim_term(
+        self, name: str, term: Term, seconds: int, *, instead_of: Sequence[LeaseHolder] = ()
+    ) -> Instant | None:
+        """Takes or renews it; None where somebody else was first. Repeatable."""
+        return await self._leases.claim(name, term, seconds, instead_of)
+
+    async def give_back(self, name: str, term: Term) -> None:
+        """A term that is over. Repeatable."""
+        await self._leases.give_back(name, term)
 
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
         """Wait for runs to show their status; those that do not after two minutes."""

@@ -23,6 +23,7 @@ from azureml_replay.cli.options import (
     ParallelOption,
     RedactOption,
     SourceOption,
+    TakeOverOption,
     TargetOption,
     extract_flags,
     file_flags,
@@ -155,6 +156,7 @@ def replay(
     price_per_hour: Annotated[
         float | None, typer.Option(min=0, metavar="N", help="synthetic, with --dry-run: what a node costs.")
     ] = None,
+    take_over: TakeOverOption = False,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Write an archive's runs into a workspace. Again to continue: nothing is sent twice."""
@@ -171,7 +173,9 @@ def replay(
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
         return Exit.OK
     else:
-        call = calls.submit(archive, workspace, origin, selection, jobs, width=parallel, terminal=terminal)
+        call = calls.submit(
+            archive, workspace, origin, selection, jobs, take_over=take_over, width=parallel, terminal=terminal
+        )
         submitted = _done(call, archive)
         return _submitted(submitted, archive, target, terminal)
     if dry_run:
@@ -179,7 +183,10 @@ def replay(
         terminal.result(planned, results.planned(planned))
         return Exit.OK
     done = _done(
-        calls.replay(archive, workspace, origin, selection, options, width=parallel, terminal=terminal), archive
+        calls.replay(
+            archive, workspace, origin, selection, options, take_over=take_over, width=parallel, terminal=terminal
+        ),
+        archive,
     )
     terminal.result(done, results.replayed(done))
     return _replayed(done, options)
@@ -243,6 +250,7 @@ def migrate(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Default: report.html in the archive's folder.")
     ] = None,
+    take_over: TakeOverOption = False,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Extract, replay, verify and report in one go. Again to continue, or to bring what is new."""
@@ -260,6 +268,7 @@ def migrate(
             selection,
             options,
             redact=tuple(redact or ()),
+            take_over=take_over,
             width=parallel,
             terminal=terminal,
         ),

@@ -82,6 +82,7 @@ async def replay(
     selection: Selection,
     options: ReplayOptions,
     *,
+    take_over: bool,
     width: int,
     terminal: Terminal,
 ) -> Replayed:
@@ -93,7 +94,14 @@ async def replay(
         ):
             with recorded(archive, "replay", source=origin, target=writing) as watch:
                 done = await library.replay(
-                    archive, origin, writing, selection, options=options, width=width, progress=progress
+                    archive,
+                    origin,
+                    writing,
+                    selection,
+                    options=options,
+                    take_over=take_over,
+                    width=width,
+                    progress=progress,
                 )
                 return watch.did("replay", done)
 
@@ -105,6 +113,7 @@ async def submit(
     selection: Selection,
     options: SyntheticReplayOptions,
     *,
+    take_over: bool,
     width: int,
     terminal: Terminal,
 ) -> SyntheticReplayed:
@@ -116,7 +125,14 @@ async def submit(
         ):
             with recorded(archive, "replay --mode synthetic", source=origin, target=writing) as watch:
                 done = await library.replay_synthetic(
-                    archive, origin, writing, selection, options=options, width=width, progress=progress
+                    archive,
+                    origin,
+                    writing,
+                    selection,
+                    options=options,
+                    take_over=take_over,
+                    width=width,
+                    progress=progress,
                 )
                 return watch.did("replay", done)
 
@@ -166,6 +182,7 @@ async def migrate(
     options: MigrateOptions,
     *,
     redact: tuple[str, ...],
+    take_over: bool,
     width: int,
     terminal: Terminal,
 ) -> Migrated:
@@ -185,7 +202,15 @@ async def migrate(
                 progress.say(line)
 
         done = await library.migrate(
-            reading, writing, archive, selection, options=options, width=width, progress=progress, told=told
+            reading,
+            writing,
+            archive,
+            selection,
+            options=options,
+            take_over=take_over,
+            width=width,
+            progress=progress,
+            told=told,
         )
         watch.did("verify", done.verdict)
         return done

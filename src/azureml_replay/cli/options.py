@@ -49,6 +49,9 @@ MaxFileSizeOption: TypeAlias = Annotated[
 DeepOption: TypeAlias = Annotated[
     bool, typer.Option("--deep", help="Also read the bytes of every file, where a checksum lacks on the source too.")
 ]
+TakeOverOption: TypeAlias = Annotated[
+    bool, typer.Option("--take-over", help="End another replay of the same source that is at work, within a minute.")
+]
 Many: TypeAlias = list[str] | None
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
-from azureml_replay.cli.options import ArchiveArgument, ParallelOption, TargetOption, takes, terminal_flags
+from azureml_replay.cli.options import (
+    ArchiveArgument,
+    ParallelOption,
+    TakeOverOption,
+    TargetOption,
+    takes,
+    terminal_flags,
+)
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
@@ -29,6 +36,7 @@ def undo(
     target: TargetOption,
     terminal: Terminal,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    take_over: TakeOverOption = False,
     parallel: ParallelOption = 32,
 ) -> Exit:
     """Hide the runs that this archive's replay wrote and remove their files. A later replay brings them back."""
@@ -36,7 +44,8 @@ def undo(
 
     workspace = workspace_config(target)
     _ask(archive, workspace, yes=yes, terminal=terminal)
-    done = finish(_undo(archive, workspace, width=parallel, terminal=terminal), archive)
+    call = _undo(archive, workspace, take_over=take_over, width=parallel, terminal=terminal)
+    done = finish(call, archive)
     terminal.result(done, lines(done))
     return Exit.SERVICE if done.failed else Exit.OK
 
@@ -62,7 +71,7 @@ def _would(there: Undoable) -> str:
     return f"hide {counted(there.runs, 'run')}, remove up to {counted(there.files, 'file')}{jobs}"
 
 
-async def _undo(folder: Path, target: WorkspaceConfig, *, width: int, terminal: Terminal) -> Undone:
+async def _undo(folder: Path, target: WorkspaceConfig, *, take_over: bool, width: int, terminal: Terminal) -> Undone:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.cli.calls import connected
     from azureml_replay.undoing import undo as taking_back
@@ -70,7 +79,7 @@ async def _undo(folder: Path, target: WorkspaceConfig, *, width: int, terminal: 
     with Archive.open(folder) as opened, terminal.progress() as progress:
         async with connected(target, width, progress) as writing:
             opened.log_command(sys.argv)
-            return await taking_back(opened, writing, width=width, progress=progress)
+            return await taking_back(opened, writing, take_over=take_over, width=width, progress=progress)
 
 
 def lines(done: Undone) -> Iterator[str]:

@@ -36,6 +36,7 @@ from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
@@ -102,15 +103,31 @@ async def replay(
     selection: Selection = Selection(),
     *,
     options: ReplayOptions = ReplayOptions(),
+    take_over: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
 ) -> Replayed:
     """Send what the target lacks. May be killed and repeated at any moment: nothing is lost, nothing is sent twice.
 
     `width` bounds how many runs are worked on at once. Without `source` all bytes come from the archive. Raises
-    UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file. A run that
+    UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file, LeaseTaken
+    where another call brings runs of the same source into the target: with `take_over` that one is ended. A run that
     fails is recorded and left to the next call.
     """
+    async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
+        return await _replay(archive, source, writing, selection, options=options, width=width, progress=progress)
+
+
+async def _replay(
+    archive: Archive,
+    source: Source | None,
+    target: Target,
+    selection: Selection,
+    *,
+    options: ReplayOptions,
+    width: int,
+    progress: Progress,
+) -> Replayed:
     profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type)
     ledger = archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
@@ -199,9 +216,30 @@ class _Replaying:
         self.progress.done("runs replayed", len(window) - len(steps))
         if not steps:
             return
-        await self._check_ids(steps, window[-1].unit)
+        if any(map(self._has_unsent, steps)):
+            await hold(self.target)  # what is there is read while nobody else adds to it
+        absent, last = self.absent, window[-1].unit
+
+        async def go() -> None:
+            self.absent = absent
+            await self._send(steps, last)
+
+        await again_once_held(self.target, go)
+
+    def _has_unsent(self, step: Step) -> bool:
+        """True for a run of which something never arrived, or may not have: it takes a write for sure, or nearly so."""
+        receipts = self.ledger.receipts(step.source)
+        sent = {one.digest for one in receipts.values() if one.state is State.SENT}
+        begun = all(
+            item in receipts and receipts[item].state is State.SENT for item in (RunItem.CREATE, RunItem.FINISH)
+        )
+        chunks = self.archive.chunk_payloads(step.source) if step.series else {}
+        return not begun or any(payload.digest not in sent for payload in chunks.values())
+
+    async def _send(self, steps: list[Step], last: RunId) -> None:
+        await self._check_ids(steps, last)
         if self.conflicts and self.options.on_conflict is OnConflict.RENAME:
-            steps = await self._renamed(steps, window[-1].unit)
+            steps = await self._renamed(steps, last)
         self._leave(step for step in steps if step.unit in self.conflicts)
         steps = [step for step in steps if step.unit not in self.conflicts]
         self._carry(steps)

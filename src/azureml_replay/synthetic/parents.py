@@ -30,6 +30,8 @@ class Parents:
 
     archive: Archive
     target: SyntheticTarget
+    only_look: bool = False
+    """What lacks is counted, and nothing written."""
 
     async def complete(self, tree: Tree, held: Found) -> int:
         """Write what lacks; the number of runs that lacked something. Repeatable. Raises Unavailable, Rejected."""
@@ -54,7 +56,8 @@ class Parents:
     async def _pairs(self, run: RunId, kind: str, pairs: dict[str, str]) -> None:
         waiting = iter(pairs.items())
         while batch := list(islice(waiting, PER_REQUEST)):
-            await self.target.submitter.log(run, {kind: [{"key": key, "value": value} for key, value in batch]})
+            if not self.only_look:
+                await self.target.submitter.log(run, {kind: [{"key": key, "value": value} for key, value in batch]})
 
     async def _points(self, run: Run, step: Step) -> int:
         """Send points from where the step stopped; their number. Each request has a tag with the count after it."""
@@ -76,6 +79,8 @@ class Parents:
 
     async def _append(self, run: RunId, batch: Sequence[Metric], seen: int) -> None:
         tags = [{"key": PROGRESS, "value": str(StepProgress(seen))}]
+        if self.only_look:
+            return
         try:
             await self.target.submitter.log(run, {"metrics": list(batch), "tags": tags})
         except Uncertain as lost:

@@ -33,6 +33,7 @@ from azureml_replay.synthetic.submit import Submit
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
+from azureml_replay.target.lease import hold, is_held, leased
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.workers import for_each
@@ -69,14 +70,30 @@ async def replay_synthetic(
     selection: Selection = Selection(),
     *,
     options: SyntheticReplayOptions = SyntheticReplayOptions(),
+    take_over: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
 ) -> SyntheticReplayed:
     """Submit what the target lacks, follow it to its end, verify it. May be killed and repeated at any moment.
 
-    `width` bounds how many root runs are worked on at once. Raises UserError where the target is the source. A root run
-    that fails is named in the result and left to the next call.
+    `width` bounds how many root runs are worked on at once. Raises UserError where the target is the source, LeaseTaken
+    where another call writes what comes from the same source: with `take_over` that one is ended. A root run that fails
+    is named in the result and left to the next call.
     """
+    async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
+        return await _replay(archive, source, writing, selection, options=options, width=width, progress=progress)
+
+
+async def _replay(
+    archive: Archive,
+    source: Source | None,
+    target: SyntheticTarget,
+    selection: Selection,
+    *,
+    options: SyntheticReplayOptions,
+    width: int,
+    progress: Progress,
+) -> SyntheticReplayed:
     if archive.source == target.ref:
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
     archive.put_studio(target.ref, target.studio)
@@ -151,10 +168,7 @@ class _Running:
         job = self.jobs.get(tree.root)
         try:
             if job is not None and self.endings[tree.root] == "Completed":
-                held = await found(self.target, tree, job)
-                parents = Parents(self.archive, self.target)
-                completed = await parents.complete(tree, held)
-                self.parents += completed
+                self.parents += await self._complete(tree, RunId(job))
             differing = await self.check.check(tree, job, shape.files)
             if job is not None and not differing:
                 await clear(self.archive, self.target.submitter, tree.root)
@@ -164,6 +178,14 @@ class _Running:
         if job is not None and self.endings[tree.root] != "Completed":
             why = f"job {job} ended {self.endings[tree.root]}: its steps tell why in outputs/replay/refused.json"
             self._fail(tree.root, why)
+
+    async def _complete(self, tree: Tree, job: RunId) -> int:
+        """The parents' values. They are appended, so what lacks is found out while nobody else can write it."""
+        held = await found(self.target, tree, job)
+        if not is_held(self.target) and await Parents(self.archive, self.target, only_look=True).complete(tree, held):
+            await hold(self.target)
+            held = await found(self.target, tree, job)
+        return await Parents(self.archive, self.target).complete(tree, held)
 
     def _fail(self, root: RunId, why: str) -> None:
         self.failed[root] = why

@@ -20,6 +20,7 @@ from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
 from azureml_replay.synthetic.options import Shape, carry, remember
 from azureml_replay.synthetic.staging.stage import Stage, uri_of
 from azureml_replay.synthetic.tree.nodes import Tree
+from azureml_replay.target.lease import hold, is_held
 from azureml_replay.workspace.jobs import JobState, Submitter
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.place import Place
@@ -46,7 +47,7 @@ class Submit:
         A job that failed or was canceled is submitted anew under another name: the service keeps the old one.
         """
         for name in names(tree):
-            found = await self.submitter.job(name)
+            found = await self._job(name)
             if found is None:
                 remember(self.ledger, tree.root, shape)
                 carry(self.ledger, tree, shape)
@@ -60,6 +61,15 @@ class Submit:
                 self.progress.done("jobs there already")
                 return name
         raise AssertionError("names never end")
+
+    async def _job(self, name: str) -> JobState | None:
+        """Asked again where there is none and somebody else might have put it until the lease was held."""
+        held = is_held(self.submitter)
+        found = await self.submitter.job(name)
+        if found is None and not held:
+            await hold(self.submitter)
+            found = await self.submitter.job(name)
+        return found
 
     async def _put(self, tree: Tree, name: str) -> None:
         """Put the job, whose name was free; ask again after a lost answer. A PUT on a taken name is an update."""

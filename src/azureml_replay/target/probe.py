@@ -18,11 +18,12 @@ from azureml_replay.comparison.runs import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Json, Points, Run, RunId, Series, SeriesKey
+from azureml_replay.workspace.lease import OWN_EXPERIMENT
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
-EXPERIMENT = "azureml-replay-probe"
+EXPERIMENT = OWN_EXPERIMENT
 _START = Instant.parse("2020-02-29T12:34:56.1234567+00:00")
 _END = Instant.parse("2020-02-29T13:34:56.7654321+00:00")
 _SERIES = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar")

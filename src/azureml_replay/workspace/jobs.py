@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from azureml_replay.model import RunId, StoredFile
+from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.put_files import PutFile
 from azureml_replay.workspace.target import Target
 
@@ -43,12 +44,18 @@ class Submitter(Protocol):
         """The job of a name; None where the workspace has none."""
         ...
 
-    async def put_job(self, name: str, body: Mapping[str, Any]) -> None:
-        """Start a job. NOT repeatable: on a taken name it is an update. Raises Uncertain where the answer was lost."""
+    async def put_job(self, name: str, body: Mapping[str, Any], *, check: Check = unchecked) -> None:
+        """Start a job. NOT repeatable: on a taken name it is an update. Raises Uncertain where the answer was lost.
+
+        `check` as for `Target.append_points`.
+        """
         ...
 
-    async def log(self, run: RunId, values: Mapping[str, Any]) -> None:
-        """Log `metrics`, `params`, `tags` by MLflow's log-batch. NOT repeatable with metrics. Raises Uncertain."""
+    async def log(self, run: RunId, values: Mapping[str, Any], *, check: Check = unchecked) -> None:
+        """Log `metrics`, `params`, `tags` by MLflow's log-batch. NOT repeatable with metrics. Raises Uncertain.
+
+        `check` as for `Target.append_points`.
+        """
         ...
 
     async def blob_url(self, path: str) -> str:

@@ -14,6 +14,7 @@ from azureml_replay.model import (
     Run,
     RunId,
 )
+from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.put_files import PutFile
 from azureml_replay.workspace.source import Source
@@ -72,9 +73,12 @@ class Target(Source, Protocol):
         """Archive runs, in Studio's word, or show them again; at most `RUNS_PER_REQUEST`. Repeatable."""
         ...
 
-    async def append_points(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
+    async def append_points(
+        self, run: RunId, batch: Sequence[Points], *, check: Check = unchecked
+    ) -> Mapping[int, Refused]:
         """Append rows by one request: at most 1,000, 250 of a series. NOT repeatable: sent twice, they are there twice.
 
+        `check` is called as late as can be before each attempt; what it raises is raised, and the attempt was not made.
         Position in `batch` -> refusal. Raises Uncertain where the answer was lost.
         """
         ...

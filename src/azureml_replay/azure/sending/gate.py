@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 from azureml_replay.azure.sending.clock import Clock
 from azureml_replay.azure.sending.limit import Limit, Sent
@@ -30,6 +33,9 @@ class Gate:
         self._retries = 0
         self._next_s = 0.0
         """When a paced service may be asked again, in seconds on the clock."""
+        self.told: datetime | None = None
+        """The latest time that the service's answers bore; None before one bore any."""
+        self._date = ""
         self._turn = asyncio.Lock()
         """Lets only the first in line wait for the clock and for places."""
         self._room = asyncio.Event()
@@ -63,6 +69,15 @@ class Gate:
         self._in_flight -= 1
         now_s = self._now_s()
         self._learn(self.limit.counted(self._in_flight, now_s), now_s)
+
+    def hear(self, date: str | None) -> None:
+        """What an answer says about when it was made."""
+        if date is None or date == self._date:
+            return
+        self._date = date
+        with suppress(ValueError):
+            said = parsedate_to_datetime(date)
+            self.told = max(said, self.told or said)
 
     def again(self) -> None:
         """Count an attempt that has to be made again."""

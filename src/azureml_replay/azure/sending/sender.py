@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn, TypeAlias
 
 from azure.core.credentials import AccessToken
@@ -22,9 +23,11 @@ from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.gate import Gate
 from azureml_replay.azure.sending.limit import Limit, stated_wait_s
 from azureml_replay.azure.sending.retry import AttemptOutcome, Tries, fate_of_error, fate_of_status
+from azureml_replay.azure.sending.transport import CHECK
 from azureml_replay.azure.wire.decode import problem
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
 from azureml_replay.version import __version__
+from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 NOT_SPOKEN = frozenset({404, 405, 501})
@@ -123,10 +126,24 @@ class WidthGate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         except BaseException:
             gate.give_back()
             raise
+        gate.hear(response.http_response.headers.get("Date"))
         busy = _status(response) in (429, 503)
         request.context["stated_s"] = _stated_wait_s(response) if busy else None
         gate.leave(sent, throttled=busy, wait_s=request.context["stated_s"])
         return response
+
+
+class LastCheck(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Asks once more whether an attempt may leave: waiting for its place, or for a token, may have taken long.
+
+    The option stays where it is: the transport asks again once it has the connection in hand.
+    """
+
+    async def send(self, request: Request) -> Response:
+        """As the next policy; what the check raises where it may not."""
+        if check := request.context.options.get(CHECK):
+            check()
+        return await self.next.send(request)
 
 
 class WholeBody(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -183,8 +200,11 @@ class Sender:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         raw: bool = False,
+        check: Check | None = None,
     ) -> Answer:
         """Send a request, and send it again where that is safe. `raw` leaves the content encoding alone.
+
+        `check` is called right before each attempt leaves, and keeps it from leaving where it raises.
 
         Raises NotFound (404), Forbidden (401, 403, with its remedy), Rejected (other 4xx, 501), Unavailable (429, 5xx
         or no connection, after the last attempt), Uncertain (not repeatable, and nobody knows whether it was done),
@@ -195,6 +215,7 @@ class Sender:
             always["Content-Type"], data = "application/json", json_text.dumps(json)
         request = HttpRequest(method, url, headers={**always, **(headers or {})}, content=data)
         options: dict[str, Any] = {"gate": self._gate(service), "repeatable": repeatable}
+        options |= {CHECK: check} if check else {}
         try:
             response = await self._pipeline(service.scope).run(request, **options, **({"stream": True} if raw else {}))
         except ClientAuthenticationError as error:
@@ -214,6 +235,10 @@ class Sender:
         """The load of each service right now. May be called from any thread."""
         return {name: gate.load() for name, gate in list(self._gates.items())}
 
+    def time_of(self, service: Service) -> datetime:
+        """The latest time that a service told with an answer; this machine's where it told none."""
+        return self._gate(service).told or self.clock.now()
+
     async def token(self, scope: str) -> AccessToken:
         """A token for requests that carry one in their body. Raises UserError where the login fails, Unavailable."""
         try:
@@ -232,7 +257,14 @@ class Sender:
     def _pipeline(self, scope: str | None) -> AsyncPipeline[HttpRequest, AsyncHttpResponse]:
         if scope not in self._pipelines:
             token = [AsyncBearerTokenCredentialPolicy(self._credential, scope)] if scope else []
-            policies: list[Policy] = [RetryRule(self.clock), WidthGate(), *token, RedactedLog(), WholeBody()]
+            policies: list[Policy] = [
+                RetryRule(self.clock),
+                WidthGate(),
+                *token,
+                RedactedLog(),
+                WholeBody(),
+                LastCheck(),
+            ]
             self._pipelines[scope] = AsyncPipeline(self._transport, policies)
         return self._pipelines[scope]
 

@@ -6,7 +6,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any, cast
 
 import aiohttp
@@ -21,6 +21,10 @@ READ_TIMEOUT_S = 120
 """Seconds between two pieces of an answer. A server-side copy of 256 MiB answers only at its end."""
 PIECE_BYTES = 1024 * 1024
 """Bytes of a body read at once: 16,400 pieces of azure-core's 4 KiB were a third of the work of a relay."""
+
+
+CHECK = "trace_request_ctx"
+"""An option of requests, by aiohttp's own name: called without arguments when nothing has left yet (`_checking`)."""
 
 
 class ExactSession:
@@ -65,7 +69,9 @@ async def open_transport() -> AsyncIterator[AioHttpTransport]:
     """
     connector = aiohttp.TCPConnector(limit=0, ssl=_trusted(os.environ), ttl_dns_cache=300)
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=jar, auto_decompress=False, trace_configs=[_checking()]
+    ) as session:
         exact = cast("aiohttp.ClientSession", ExactSession(session))
         yield AioHttpTransport(
             session=exact,
@@ -74,6 +80,24 @@ async def open_transport() -> AsyncIterator[AioHttpTransport]:
             read_timeout=READ_TIMEOUT_S,
             connection_data_block_size=PIECE_BYTES,
         )
+
+
+def _checking() -> aiohttp.TraceConfig:
+    """What a request brings as its `CHECK` is called with the connection in hand, and again as its body is written.
+
+    Connecting may take seconds, and aiohttp writes the body in a task of its own, which waits for its turn. Whatever
+    is raised then is an attempt that may have been made, for the headers wait for the body.
+    """
+
+    async def ask(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(ask)
+    trace.on_connection_reuseconn.append(ask)
+    trace.on_request_chunk_sent.append(ask)  # in spite of its name: before the bytes are
+    return trace
 
 
 def _proxy_for(url: URL) -> dict[str, Any]:

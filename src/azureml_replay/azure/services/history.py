@@ -14,7 +14,7 @@ from azureml_replay.azure.wire import decode, encode
 from azureml_replay.azure.wire.reader import Document
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.instants import Instant
-from azureml_replay.model import TERMINAL, Experiment, Run, RunDetails, RunId
+from azureml_replay.model import TERMINAL, Experiment, Json, Run, RunDetails, RunId
 from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.target import Outcome, Refused
 
@@ -78,6 +78,24 @@ class RunHistory:
         except NotFound:
             return None
         return decode.run(document, await self._name(document))
+
+    async def parameters(self, run: RunId) -> Mapping[str, Json] | None:
+        """Of one run; None where there is none of that id."""
+        try:
+            return decode.run(await self._get(f"/runs/{quote(run, safe='')}"), "").parameters
+        except NotFound:
+            return None
+
+    async def add_parameters(
+        self, experiment: str, run: RunId, parameters: Mapping[str, Json], *, hidden: bool
+    ) -> Outcome:
+        """To a run that is there, archived or shown from then on. Repeatable; refused where one has another value."""
+        body = encode.add_parameters(run, parameters, hidden=hidden)
+        return (await in_halves([Run(id=run)], lambda some: self._patch(experiment, body, some)))[run]
+
+    def clock(self) -> Instant:
+        """What the service's own clock said last."""
+        return Instant.of(self._sender.time_of(self._service))
 
     async def children(self, run: RunId) -> AsyncIterator[Sequence[Run]]:
         """Direct children, by pages."""

@@ -12,6 +12,7 @@ from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, decode_metrics, encode
 from azureml_replay.errors import NotFound, Unavailable
 from azureml_replay.model import ROWS_PER_CHUNK, Points, Row, RunId, Series
+from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.target import Refused
 
 
@@ -59,10 +60,11 @@ class MetricService:
         if waiting or described.more or described.unknown:
             yield Points.of(described, waiting)
 
-    async def append(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
+    async def append(self, run: RunId, batch: Sequence[Points], check: Check) -> Mapping[int, Refused]:
         """Append rows by one request. NOT repeatable. Raises Uncertain where the answer was lost."""
         body, positions = encode.metric_batch(run, batch)
-        answer = await self._sender.send(self._service, "POST", self._url(run, "batch"), json=body, repeatable=False)
+        url = self._url(run, "batch")
+        answer = await self._sender.send(self._service, "POST", url, json=body, repeatable=False, check=check)
         refused = {}
         for key, row, problem in decode_metrics.batch_errors(answer.json()):
             named = [at for at, points in enumerate(batch) if points.series.key == key]

@@ -22,6 +22,7 @@ from azureml_replay.model import (
     TERMINAL,
     AssetReference,
     Experiment,
+    Json,
     Location,
     Points,
     Row,
@@ -121,6 +122,11 @@ def update_runs(runs: Sequence[Run]) -> Body:
 def hide_runs(runs: Sequence[RunId], *, hidden: bool) -> Body:
     """Runs to be archived in Studio's word, or shown again."""
     return {"runs": [{"runId": run, "hidden": hidden} for run in runs]}
+
+
+def add_parameters(run: RunId, parameters: Mapping[str, Json], *, hidden: bool) -> Body:
+    """To a run that is there: those that it has stay, and are refused with another value."""
+    return {"runs": [{"runId": run, "parameters": dict(parameters), "hidden": hidden}]}
 
 
 def _carried(run: Run) -> Body:
@@ -323,6 +329,20 @@ def put_headers(content_type: str, md5: bytes) -> dict[str, str]:
         "Content-MD5": encoded,
         "x-ms-blob-content-md5": encoded,
     }
+
+
+def lease_headers(
+    action: str, held: str | None = None, *, proposed: str | None = None, seconds: int = 0
+) -> dict[str, str]:
+    """Lease Blob: `acquire` proposes an id and a time, `release` names the id that it holds."""
+    given = {"x-ms-lease-id": held, "x-ms-proposed-lease-id": proposed}
+    headers = {"x-ms-lease-action": action, **{name: value for name, value in given.items() if value is not None}}
+    return {**headers, "x-ms-lease-duration": str(seconds)} if seconds else headers
+
+
+def empty_blob_headers() -> dict[str, str]:
+    """Put Blob of no bytes, where there is none yet."""
+    return {"x-ms-blob-type": "BlockBlob", "x-ms-blob-content-type": "text/plain", "Content-Length": "0"}
 
 
 def copy_headers(file: CopyFile) -> dict[str, str]:

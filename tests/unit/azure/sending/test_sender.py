@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -275,3 +277,63 @@ async def test_any_text_of_an_archive_can_be_sent() -> None:
     await sender(transport, Patient()).send(ASKED, "POST", URL, json={"tag": "\ud800"}, repeatable=True)
 
     assert transport.requests[0].content == b'{"tag": "\\ud800"}'
+
+
+class Gone(Exception):
+    """Nothing may leave any more."""
+
+
+async def test_what_may_not_leave_is_asked_after_the_wait_for_a_place() -> None:
+    """The place at the gate is free again afterwards."""
+    transport, clock, waiting = Scripted(Said(200), Said(200)), Patient(), asyncio.Event()
+    sending = Sender(transport, Tokens(), parallel=1, clock=clock)
+    gate, may = sending._gate(ASKED), [True]
+    place = await gate.enter()
+
+    def check() -> None:
+        if not may[0]:
+            raise Gone
+
+    async def append() -> None:
+        waiting.set()
+        await sending.send(ASKED, "POST", URL, json={}, repeatable=False, check=check)
+
+    going = asyncio.ensure_future(append())
+    await waiting.wait()
+    may[0] = False
+    gate.leave(place, throttled=False)
+    with pytest.raises(Gone):
+        await going
+    assert transport.requests == []
+    await sending.send(ASKED, "POST", URL, json={}, repeatable=False)
+    assert len(transport.requests) == 1
+
+
+async def test_what_may_not_leave_is_asked_before_every_attempt() -> None:
+    """The first one is throttled, and the lease is gone when its wait is over."""
+    transport, asked_before = Scripted(BUSY, Said(200)), []
+
+    def check() -> None:
+        asked_before.append(len(transport.requests))
+        if transport.requests:
+            raise Gone
+
+    with pytest.raises(Gone):
+        await sender(transport, Patient()).send(ASKED, "POST", URL, json={}, repeatable=False, check=check)
+
+    assert (asked_before, len(transport.requests)) == ([0, 1], 1)
+
+
+async def test_the_time_of_a_service_is_the_latest_that_it_told() -> None:
+    """Also with an error; an answer without one, or with one that is older, changes nothing."""
+    dates = [None, "Thu, 01 Jan 2026 12:00:07 GMT", "Thu, 01 Jan 2026 12:00:05 GMT", "yesterday", None]
+    script = [Said(200 if date is None else 404, given={"Date": date} if date else {}) for date in dates]
+    clock = Patient()
+    sending = sender(Scripted(*script), clock)
+    told = []
+    for _ in dates:
+        with suppress(NotFound):
+            await sending.send(ASKED, "GET", URL, repeatable=True)
+        told.append(sending.time_of(ASKED))
+
+    assert told == [clock.now(), *[datetime(2026, 1, 1, 12, 0, 7, tzinfo=UTC)] * 4]

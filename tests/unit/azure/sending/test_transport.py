@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import cast
 
 import aiohttp
 import pytest
+from azure.core.exceptions import AzureError
+from azure.core.rest import HttpRequest
 from yarl import URL
 
-from azureml_replay.azure.sending.transport import ExactSession, open_transport
+from azureml_replay.azure.sending.transport import CHECK, ExactSession, open_transport
 from azureml_replay.errors import UserError
 
 
@@ -75,3 +78,49 @@ async def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(UserError, match="HTTPS_PROXY must begin with http") as raised:
         await ExactSession(cast("aiohttp.ClientSession", Recording())).request("GET", "https://a.example/")
     assert "word" not in str(raised.value)
+
+
+class Gone(Exception):
+    """Nothing may leave any more."""
+
+
+@pytest.mark.parametrize(("no_after", "bodies"), [(0, 0), (1, 0), (2, 1), (3, 1), (None, 2)])
+async def test_nothing_leaves_once_its_check_says_no(no_after: int | None, bodies: int) -> None:
+    """Asked twice: with the connection in hand, new or used before, and when the body is about to be written.
+
+    Two requests over one connection, each with a body; `no_after` so many calls the check says no. With the connection
+    in hand its own word is heard; later it is an attempt that failed.
+    """
+    came, calls, failed = list[bytes](), 0, list[Exception]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.read(65_536):
+            came.append(head)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if no_after is not None and calls > no_after:
+            raise Gone
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/batch"
+    async with server, open_transport() as transport:
+        for _ in range(2):
+            request = HttpRequest("POST", url, content=b"rows")
+            try:
+                await transport.send(request, **{CHECK: check})
+            except (Gone, AzureError) as error:
+                failed.append(error)
+        await asyncio.sleep(0.1)
+
+    assert len([one for one in came if one.endswith(b"rows")]) == bodies
+    assert b"".join(came).count(b"POST") == bodies, "nor do headers leave alone"
+    assert [isinstance(error, Gone) for error in failed] == {
+        0: [True, True],
+        1: [False, True],
+        2: [True],
+        3: [False],
+    }.get(-1 if no_after is None else no_after, [])

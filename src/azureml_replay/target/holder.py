@@ -1,0 +1,99 @@
+"""Who holds a lease, and whether whoever held one on this machine is alive: the operating system tells by a lock."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from azureml_replay.archive.lock import take
+from azureml_replay.errors import UserError
+from azureml_replay.workspace.lease import LeaseHolder
+
+KEPT_S = 86_400.0
+"""Files of the dead are evidence for as long as a term may run, and are removed a day after they lived last."""
+
+
+@contextmanager
+def alive() -> Iterator[LeaseHolder]:
+    """A new holder. While the block lasts, and the process lives, a file of its name is locked.
+
+    Raises UserError where the folder for such files is somebody else's.
+    """
+    machine = socket.gethostname()
+    holder = LeaseHolder(str(uuid4()), f"{_user()}@{machine}", machine)
+    folder = _folder()
+    _clear(folder)
+    file = folder / holder.id
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        take(handle)
+        yield holder
+    finally:
+        os.close(handle)
+
+
+def lives_on(holder: LeaseHolder) -> None:
+    """Keeps the file of a call that lasts for days as evidence for another one; where it is gone, nothing."""
+    with suppress(OSError, UserError):
+        os.utime(_folder() / holder.id)
+
+
+def is_dead(holder: LeaseHolder) -> bool:
+    """True where a process of this machine and user held it and lives no more; False where nobody can tell."""
+    if holder.machine != socket.gethostname() or not _is_id(holder.id):
+        return False
+    try:
+        return _is_free(_folder() / holder.id)
+    except (OSError, UserError):
+        return False
+
+
+def _is_free(file: Path) -> bool:
+    handle = os.open(file, os.O_RDWR)
+    try:
+        take(handle)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _folder() -> Path:
+    """Of this user, on a disk of this machine: a lock on a shared disk may tell nothing of other machines."""
+    user = str(os.getuid()) if hasattr(os, "getuid") else _user()
+    folder = Path(tempfile.gettempdir()) / f"azureml-replay-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if hasattr(os, "getuid") and (folder.is_symlink() or folder.stat().st_uid != os.getuid()):
+        raise UserError(f"{folder} belongs to somebody else: remove it, or set TMPDIR to a folder of your own")
+    return folder
+
+
+def _clear(folder: Path) -> None:
+    before = time.time() - KEPT_S
+    for file in folder.iterdir():
+        with suppress(OSError):
+            if file.stat().st_mtime < before and _is_free(file):
+                file.unlink()
+
+
+def _is_id(text: str) -> bool:
+    """It becomes a file's name, and came from a workspace."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
