@@ -16,7 +16,10 @@ from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
 
+from benchmarks.evidence import looked_at
+
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.sessions import Session, SessionPart
 from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.excerpt import thinned
@@ -167,11 +170,12 @@ def verify(archive: Archive, run: Run, number: int, chance: random.Random) -> No
         archive.ledger(TARGET).put_target_points(run.id, [thinned(shape, actual, pairs)])
     if number % 300 == 140:
         findings.append(Finding(run.id, "tag team", "differs", "blue", "green"))
-    archive.ledger(TARGET).put_findings(run.id, findings)
+    looked_at(archive.ledger(TARGET), 1, run.id, findings, points=1_000, files=5)
     if number % 30 == 7:
         why = "points at the source: never sent"
-        archive.ledger(TARGET).put_planned_omissions(run.id, [Omission(run.id, "property CancelUri", why)])
-    archive.ledger(TARGET).verified(run.id, {"points": 1_000, "files": 5})
+        archive.ledger(TARGET).put_planned_omissions(
+            Topic(Way.RUN, run.id), [Omission(run.id, "property CancelUri", why)]
+        )
 
 
 def spoilt(row: Row, at: int, count: int) -> Row:

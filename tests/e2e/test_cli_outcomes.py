@@ -42,7 +42,9 @@ def test_check_all_and_prefer_source_on_the_command_line(
     assert (run([*migrate, "--prefer", "source"]), team(root_of(calm, target))) == (0, "red")
 
 
-@pytest.mark.parametrize(("path", "covered"), [("/runs/child/", "1 of 2 runs, "), ("/runs/", "nothing was compared: ")])
+@pytest.mark.parametrize(
+    ("path", "covered"), [("/runs/child/", "1 of 2 runs equal, "), ("/runs/", "0 of 2 runs equal, ")]
+)
 def test_a_verdict_over_a_part_is_no_success(
     here: Path, calm: Sandbox, capsys: pytest.CaptureFixture[str], path: str, covered: str
 ) -> None:
@@ -56,7 +58,8 @@ def test_a_verdict_over_a_part_is_no_success(
     assert run(["migrate", "--source", str(source.path), "--archive", "kept", *ends]) == 3
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith(covered)
-    assert "not extracted, so not compared: extract again" in told[1]
+    assert "not compared: azureml-replay verify kept --target " in told[1]
+    assert "not extracted: extract again to continue" in " ".join(told[2:4])
     assert "could not be extracted: " in told[-1]
 
     assert run(["verify", "kept", *ends]) == 3

@@ -132,6 +132,7 @@ class Bench:
         """What the evidence says, without asking anybody."""
         with Archive.open(self.folder, write=False) as archive:
             (target,) = status(archive).targets
+            assert target.verdict is not None
             return target.verdict
 
     def sentence(self) -> str:

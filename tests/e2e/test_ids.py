@@ -10,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from azureml_replay.direct.replay import OnConflict, ReplayOptions
+from azureml_replay.errors import Exit
 from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -42,13 +43,16 @@ def taken(small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str]
 def test_a_taken_id_leaves_its_whole_unit_alone(
     small_history: WorkspaceFile, taken: tuple[WorkspaceFile, str], tmp_path: Path, how: OnConflict
 ) -> None:
-    """Neither the run that has it nor anything of ours is written; verify says what is absent."""
+    """Neither the run that has it nor anything of ours is written; verify says what is absent, or was left out."""
     target, child = taken
 
     done = migrate(small_history, target, tmp_path / "archive", on_conflict=how)
 
     assert (done.replayed.conflicts, done.replayed.runs) == ((child,), 0)
-    assert done.verdict.findings >= 3
+    if how is OnConflict.SKIP:
+        assert (done.verdict.exit, done.verdict.left_out, done.verdict.findings) == (Exit.OK, 3, 0)
+    else:
+        assert (done.verdict.exit, done.verdict.left_out) == (Exit.FINDINGS, 0)
     assert look(target, files=False).runs[child]["name"] == "theirs"
 
 

@@ -138,7 +138,7 @@ def test_curves_beyond_the_bound_are_said_to_be_lost(changed, monkeypatch, azure
         (target,) = held.targets()
         asyncio.run(_verified(held, target))
         kept = list(held.ledger(target).target_points(RunId("root")))
-        named = tuple(one.what for one in held.ledger(target).findings_of(RunId("root")))
+        named = tuple(one.what for one in held.ledger(target).findings_of_run(RunId("root")))
         found = metrics_of(held, RunId("root"), MetricFindings(True, kept, named), Numbers())
 
     assert kept == []

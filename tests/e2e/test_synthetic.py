@@ -120,7 +120,7 @@ def test_a_pipeline_is_replayed_verified_and_cleared(
 
     assert (done.jobs, done.submitted, done.completed, done.failed) == (1, 1, 1, ())
     assert done.verdict is not None
-    assert (done.verdict.runs, done.verdict.findings) == (4, 0)
+    assert (done.verdict.runs, done.verdict.findings) == (3, 0)
     (name,) = look(workspace, files=False).jobs
     assert name in look(small_history, files=False).jobs
     assert asyncio.run(staged(workspace)) == {}

@@ -205,7 +205,8 @@ def shown_status(now: Status) -> Iterator[Line]:
     yield Branch(f"source {now.source}", (*figures, *_unknown(now.unknown), root))
     for target in now.targets:
         root = Branch(f"proof root {target.proof_root}")
-        proof = (Branch(_compared(target.verdict)), *uncompared(target.verdict))
+        told = target.verdict
+        proof = (Branch(_compared(told)), *uncompared(told)) if told else ()
         yield Branch(f"target {target.target}", (*_figures(target.progress, SENT_FIGURES), *proof, root))
 
 
