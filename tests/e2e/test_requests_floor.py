@@ -30,7 +30,7 @@ SAMPLE = Wanted(runs=104, experiments=1, series=2, points=260, artifacts=2)
 SLOWLY_S = 40
 """How often the lease is renewed."""
 PROBES_EXPERIMENT = Counter({floor.RUNS: 1})
-"""In each experiment of the target's own, verify looks for a child of ours; the throw-away run's is the only one here."""
+"""In each experiment of the target's own verify looks for a child of ours; only the throw-away run's is one here."""
 ONCE = {
     **dict.fromkeys(("GET ", "GET /discovery", "POST /{tenant}/oauth2/v2.0/token"), 2),
     **dict.fromkeys(("GET /datastores/{name}", "POST /datastores/{name}/listSecrets", "GET blob list"), 2),
