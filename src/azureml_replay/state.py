@@ -28,6 +28,8 @@ class Status:
     source: Place
     totals: Totals
     targets: tuple[TargetStatus, ...]
+    named_outputs: int
+    """Named outputs of jobs whose bytes lie beside their runs: no archive and no target has them."""
     content_root: str
     """Of all values from the source, as kept with every write; `check` reckons it anew."""
     unknown: Mapping[str, int]
@@ -40,6 +42,7 @@ def status(archive: Archive) -> Status:
         source=archive.source,
         totals=archive.totals(),
         targets=tuple(_of_target(archive, target) for target in archive.targets()),
+        named_outputs=archive.named_outputs(),
         content_root=archive.content_root(),
         unknown=archive.unknown(),
     )

@@ -25,6 +25,8 @@ class History:
     """The run's files in figures."""
     code: bool | str | None = None
     """True where its code is here, or the reason why it could not be had. None for a run submitted without code."""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Named output -> the place of its bytes, for outputs whose bytes are no files of a run."""
     only_last: bool = False
     """True where its rows are the last of each metric, from MLflow, and not the metrics' history."""
     lender_experiment: str | None = None

@@ -24,6 +24,7 @@ SHOWN = "files and metrics of "
 """The beginning of an omission's `what`, before the id of the run to which a reused step leaves them."""
 SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
+NAMED_OUTPUT = "the bytes of named outputs are not carried: they stay in the source's datastore"
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
 
 
@@ -177,6 +178,8 @@ def _step(
         if key.startswith(UNREADABLE):
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
     say_what_acts(run, fitting)
+    for name, place in history.outputs.items():
+        fitting.omit(f"output {name}, {place}", NAMED_OUTPUT)
     over = fit_series(logged, fitting, profile.limits)
     _say_what_names_the_source(run.id, logged, fitting, ids)
     fitted = fit_run(

@@ -81,6 +81,7 @@ class _Growth:
         nodes = whole.children or (replace(whole, key=SELF),)
         if whole.children and not _logs(own):
             nodes = nodes[1:]
+            self.omissions += own.omissions  # a `self` would have told them
         waits = self.waits(level, {leaf.key: leaf.source for node in nodes for leaf in node.walk()})
         return Tree(
             root=root.source,
