@@ -99,6 +99,7 @@ def build_pipeline(
 
 def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
     yield f"{index.path}: {counted(len(index.places), 'job')}"
+    yield from symptoms.several_entries(list(index.twice))
     if shape.files.artifacts:
         yield from symptoms.empty_outputs(index.file_lists)
         yield from symptoms.missing_logs(index.file_lists)
