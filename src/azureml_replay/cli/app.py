@@ -137,13 +137,20 @@ def plan(
 
 
 @app.command()
-@takes(options=replay_flags, jobs=job_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(
+    options=replay_flags,
+    jobs=job_flags,
+    idle=synthetic.flags_without_effect,
+    selection=selection_flags,
+    terminal=terminal_flags,
+)
 def replay(
     *,
     archive: ArchiveArgument,
     target: TargetOption,
     options: ReplayOptions,
     jobs: SyntheticReplayOptions,
+    idle: tuple[str, ...],
     selection: Selection,
     terminal: Terminal,
     source: OptionalSource = None,
@@ -162,6 +169,8 @@ def replay(
 
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
+    for line in idle:
+        terminal.say(line)
     if mode is Mode.SYNTHETIC:
         synthetic.only_direct(options)
     if mode is Mode.DIRECT:

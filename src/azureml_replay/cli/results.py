@@ -115,8 +115,11 @@ def replayed(done: Replayed) -> Iterator[str]:
     yield from _failures(done)
 
 
-def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
-    """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all."""
+def verified(verdict: Verdict, archive: Path, deep: str = "--deep") -> Iterator[Line]:
+    """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all.
+
+    `deep` is how bytes are compared: the command that shows these lines may have no such flag.
+    """
     yield f"{_compared(verdict)}; {counted(verdict.omissions, 'omission')}, as planned"
     if verdict.unread:
         yield f"{counted(verdict.unread, 'chosen run')} not extracted, so not compared: extract again to continue"
@@ -125,7 +128,7 @@ def verified(verdict: Verdict, archive: Path) -> Iterator[Line]:
     for kind, count in by_size(verdict.kinds):
         yield _findings(kind, count, [one for one in verdict.first if one.kind == kind])
     if verdict.unverifiable:
-        yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
+        yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only {deep} can compare them"
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from _unknown(verdict.unknown)

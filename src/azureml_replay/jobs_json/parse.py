@@ -135,6 +135,8 @@ def job_of(record: Record) -> Job | None:
     objective = _mapping(record, "objective")
     if not is_ours(record) and "primary_metric" in objective:
         said["objective"] = {"primaryMetric": objective["primary_metric"], "goal": str(objective.get("goal")).title()}
+    if not is_ours(record) and (outputs := _outputs(record)):
+        said["outputs"] = outputs
     properties = {
         "jobType": job_type,
         "displayName": record.get("display_name"),
@@ -144,6 +146,13 @@ def job_of(record: Record) -> Job | None:
     }
     document = {"id": record.get("id"), "name": record["name"], "properties": properties}
     return Job(RunId(record["name"]), document, code=job_code(document))
+
+
+def _outputs(record: Record) -> dict[str, dict[str, Any]]:
+    """The named outputs of an original's entry, whose values are azure-ai-ml's objects, as dicts or as text."""
+    outputs = record.get("job_outputs")
+    found = outputs.items() if isinstance(outputs, dict) else ()
+    return {name: {"uri": output.get("path") if isinstance(output, dict) else None} for name, output in found}
 
 
 def series_of(record: Record) -> Iterator[tuple[Series, tuple[Row, ...]]]:

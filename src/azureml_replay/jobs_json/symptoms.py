@@ -32,7 +32,8 @@ class FileLists:
 def missing_jobs(listed: int, taken: int, active: int, selection: Selection) -> Iterator[str]:
     """Why fewer units were taken than the workspace has."""
     if active:
-        yield f"{counted(active, 'run')} still active: their jobs come with a later extraction, when they have ended"
+        later = "their jobs come with a later extraction, or now with --include-active"
+        yield f"{counted(active, 'run')} still active: {later}"
     chosen = [flag for flag, given in (("--include", selection.include), ("--limit", selection.limit)) if given]
     if chosen and taken < listed:
         jobs = counted(listed, "top-level job")

@@ -27,7 +27,7 @@ from azureml_replay.synthetic.options import (
 )
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.staging.stage import Stage, clear
-from azureml_replay.synthetic.submit import Submit
+from azureml_replay.synthetic.submit import Submit, Told
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
@@ -69,11 +69,12 @@ async def replay_synthetic(
     options: SyntheticReplayOptions = SyntheticReplayOptions(),
     width: int = 32,
     progress: Progress = SILENT,
+    told: Told = lambda root, job: None,  # noqa: ARG005
 ) -> SyntheticReplayed:
     """Submit what the target lacks, follow it to its end, verify it. May be killed and repeated at any moment.
 
     `width` bounds how many root runs are worked on at once. Raises UserError where the target is the source. A root run
-    that fails is named in the result and left to the next call.
+    that fails is named in the result and left to the next call. `told` hears of each job that is submitted now.
     """
     if archive.source == target.ref:
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
@@ -82,7 +83,7 @@ async def replay_synthetic(
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
     stage = Stage(archive, Supply(archive, source), submitter, progress)
     graphs = Graphs(ledger, submitter)
-    submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress)
+    submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress, told)
     running = _Running(archive, ledger, target, stage, submitting, progress)
     await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
     if not options.wait:
@@ -121,6 +122,8 @@ class _Running:
     async def submit(self, planned: tuple[Tree, Shape]) -> None:
         """The per-run boundary."""
         tree, shape = planned
+        for remark in tree.remarks:
+            self.progress.say(remark)
         try:
             job = await self.submitting.job_of(tree, shape)
             await self._show_again(tree.root, RunId(job))

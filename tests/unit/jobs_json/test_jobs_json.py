@@ -40,6 +40,8 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
+from azureml_replay.planning.plan import NAMED_OUTPUT, plan
+from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
 
 SOURCE = azure_place("sub", "group", "source")
@@ -329,6 +331,20 @@ async def test_the_originals_last_values_become_single_points(tmp_path: Path) ->
     assert said["metric huge"].endswith("0..., which is no number")
     assert "--source" in said["files of any kind"]
     assert archive.imported() is not None
+    archive.close()
+
+
+async def test_the_originals_named_outputs_are_told(tmp_path: Path) -> None:
+    """Their bytes are nobody's; the place is the author's, or the service's own."""
+    outputs = {
+        "model": "<azure.ai.ml.entities.Output>",
+        "data": {"type": "uri_folder", "path": "azureml://datastores/d/paths/x/"},
+    }
+    archive = await imported(saved(tmp_path, original("a", job_outputs=outputs)), tmp_path / "archive")
+
+    told = {one.what for step in plan(archive, Selection()) for one in step.omissions if one.reason == NAMED_OUTPUT}
+
+    assert told == {"output model, workspaceblobstore: azureml/a/model/", "output data, d: x/"}
     archive.close()
 
 

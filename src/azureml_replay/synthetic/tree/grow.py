@@ -24,6 +24,7 @@ from azureml_replay.workspace.limits import DOCUMENTED, Limits
 NO_FLAG = "a child of an AutoML or sweep job: --expand-automl-trials replays it"
 NOT_CHOSEN = "a trial that --replay-automl-max-trials leaves out"
 NO_NODE = "which node of the original graph it was cannot be told: it waits for nobody, and nobody for it"
+UNRANKED = "{}: no trial logged a metric {}: its trials keep the order of their numbers"
 BELOW = "below a run that is left out"
 Children: TypeAlias = "Mapping[RunId, tuple[Step, Mapping[str, str]]]"
 """Run -> step and the tags that say its role, in the plan's order."""
@@ -73,6 +74,7 @@ class _Growth:
     below: dict[RunId, list[Step]] = field(default_factory=dict)
     """Parent -> children, in the plan's order."""
     omissions: list[Omission] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def tree(self, root: Step) -> Tree:
         whole, level = self.node(root, "", {})
@@ -95,6 +97,7 @@ class _Growth:
             properties=_properties(root.run),
             nodes=tuple(_waiting(node, waits) for node in nodes),
             omissions=tuple(self.omissions),
+            remarks=tuple(self.remarks),
         )
 
     def node(self, step: Step, key: str, roles: Mapping[str, str], graph: Document | None = None) -> tuple[Node, Level]:
@@ -156,6 +159,8 @@ class _Growth:
         """Auxiliary children and chosen trials, in the plan's order, with their tags."""
         goal = trials.goal(step.run, documents, choice.top_metric)
         known = trials.ranked(step.run, [child.run for child in children], goal, self.best_logged)
+        if choice.top_metric and known and all(trial.score is None for trial in known):
+            self.remarks.append(UNRANKED.format(step.source, choice.top_metric))
         chosen = {trial.run.id: trial.tags() for trial in trials.sampled(known, choice)}
         dropped = {trial.run.id for trial in known} - chosen.keys()
         for child in children:
