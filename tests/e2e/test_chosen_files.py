@@ -30,6 +30,7 @@ def test_verify_goes_by_what_the_last_replay_was_told(
     cases = [
         (["--files", "*notes*", "--max-file-size", "1KB"], 1, "left out by --files"),
         (["--max-file-size", "10"], 2, "left out by --max-file-size"),
+        (["--artifact-budget", "40"], 2, "left out by --artifact-budget"),
         (["--no-artifacts"], 3, "left out by --no-artifacts"),
         ([], 0, None),
     ]

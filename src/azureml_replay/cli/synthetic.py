@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from azureml_replay.cli.options import FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
+from azureml_replay.cli.options import BudgetOption, FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
 from azureml_replay.cli.results import left_out
 from azureml_replay.counting import counted
 from azureml_replay.errors import UserError
@@ -100,6 +100,7 @@ def job_flags(
     replay_automl_trial_sampling: Annotated[Sampling, typer.Option(help="synthetic: which of them.")] = Sampling.BEST,
     seed: Annotated[int, typer.Option(metavar="N", help="synthetic: of random; equal seeds take equal trials.")] = 0,
     max_file_size: MaxFileSizeOption = None,
+    artifact_budget: BudgetOption = None,
     files: FilesOption = None,
     no_artifacts: NoArtifactsOption = False,
 ) -> SyntheticReplayOptions:
@@ -114,7 +115,9 @@ def job_flags(
         top_metric=replay_automl_top_metric,
         seed=seed,
     )
-    chosen = file_flags(files=files, max_file_size=max_file_size, no_artifacts=no_artifacts)
+    chosen = file_flags(
+        files=files, max_file_size=max_file_size, artifact_budget=artifact_budget, no_artifacts=no_artifacts
+    )
     grown = SyntheticOptions(trials=trials if expand_automl_trials else None, edges=edges.value)
     shape = Shape(tree=grown, files=chosen)
     return SyntheticReplayOptions(shape=shape, compute=compute, environment=environment, wait=not no_wait)

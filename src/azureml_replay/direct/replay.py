@@ -8,7 +8,7 @@ target is asked, never guessed about. Everything but appended points may be repe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby, islice
 
@@ -112,7 +112,7 @@ async def replay(
     profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type)
     ledger = archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
-    ledger.put_file_choice(asdict(options.files))
+    ledger.put_file_choice(options.files.to_json())
     if options.new_ids:
         for root in planned_units(archive, selection):
             _rename(archive, ledger, root)
@@ -221,7 +221,7 @@ class _Replaying:
     def _whole(self, step: Step) -> bytes:
         generation = self.archive.generation(step.source)
         return of_whole(
-            step.run, generation=generation, own_files=step.own_files, files=step.files, choice=asdict(step.choice)
+            step.run, generation=generation, own_files=step.own_files, files=step.files, choice=step.choice.to_json()
         )
 
     # Ids

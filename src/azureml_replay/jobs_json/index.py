@@ -15,8 +15,8 @@ from azureml_replay.jobs_json import parse
 from azureml_replay.jobs_json.entry import Record
 from azureml_replay.jobs_json.scan import scan
 from azureml_replay.jobs_json.symptoms import FileLists
-from azureml_replay.jobs_json.write import LOG_FOLDERS
 from azureml_replay.model import RunId
+from azureml_replay.planning.budget import LOG_FOLDERS
 from azureml_replay.workspace.place import Place
 
 _WORKSPACE = re.compile(

@@ -18,10 +18,8 @@ from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import head
 from azureml_replay.json_text import strict
 from azureml_replay.model import Artifact, Job, Json, Listed, Points, Run, RunDetails, RunId, Series, Value
+from azureml_replay.planning.budget import LOG_FOLDERS
 from azureml_replay.workspace.place import Place
-
-LOG_FOLDERS = ("logs/", "user_logs/", "system_logs/", "azureml-logs/")
-"""Folders into which the service puts a job's logs (the original's families, and the oldest one)."""
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from azureml_replay.counting import counted
 from azureml_replay.model import Artifact, Json, RunId
+from azureml_replay.planning.budget import beyond
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
@@ -19,6 +20,7 @@ UNINDEXED_FOLDER = OWN_FOLDER + "unindexed/"
 TWICE = "the index names another place for this path"
 TOO_LONG = f"the target's storage holds no name of more than {DOCUMENTED.blob_name:,} characters"
 LOST = "listed by the artifact index, but its bytes were not found"
+OVER_BUDGET = "left out by --artifact-budget"
 NOT_CHOSEN = "left out by --no-artifacts"
 LONGEST_MOVE = len(UNINDEXED_FOLDER)
 """Characters by which a path in the target may be longer than in the source."""
@@ -34,12 +36,19 @@ class FileChoice:
     """The largest size that is carried; None: any."""
     globs: tuple[str, ...] = ()
     """Patterns of paths, as the source shows them; empty: all paths."""
+    budget: int | None = None
+    """The bytes of a run's files together, the most telling first; None: any."""
 
     @classmethod
     def from_json(cls, told: Json) -> FileChoice:
-        """The choice that `dataclasses.asdict` was given. Raises KeyError, TypeError for anything else."""
+        """The choice that `to_json` was given. Raises KeyError, TypeError for anything else."""
         fields: Any = told
         return cls(**{**fields, "globs": tuple(fields["globs"])})
+
+    def to_json(self) -> dict[str, Json]:
+        """The choice as receipts keep it; without a budget as versions that knew none wrote and digested it."""
+        told: dict[str, Json] = {"artifacts": self.artifacts, "most_bytes": self.most_bytes, "globs": self.globs}
+        return told if self.budget is None else {**told, "budget": self.budget}
 
     def flags(self) -> str:
         """The choice as flags, `--files '*.txt' --max-file-size 2GB`; empty where nothing is left out."""
@@ -48,15 +57,35 @@ class FileChoice:
             given += ["--files", glob]
         if self.most_bytes is not None:
             given += ["--max-file-size", _shown(self.most_bytes)]
+        if self.budget is not None:
+            given += ["--artifact-budget", _shown(self.budget)]
         return shlex.join(given)
 
     @property
     def narrowed(self) -> bool:
         """True where each file has to be looked at."""
-        return self.most_bytes is not None or bool(self.globs)
+        return self.most_bytes is not None or bool(self.globs) or self.budget is not None
+
+    def of(self, artifacts: Iterable[Artifact]) -> Iterator[tuple[Artifact, bool, str | None]]:
+        """A run's files as `in_order` gives them, each with the reason why it is left out, or None.
+
+        A budget needs the whole list at once; without one it streams.
+        """
+        if self.budget is None:
+            yield from ((one, twice, self._refusal(one)) for one, twice in in_order(artifacts))
+            return
+        files = list(in_order(artifacts))
+        left = beyond((one for one, _ in files if not self._refusal(one)), self.budget)
+        for one, twice in files:
+            over = (one.path, one.location) in left
+            yield one, twice, self._refusal(one) or (OVER_BUDGET if over else None)
+
+    def _refusal(self, artifact: Artifact) -> str | None:
+        """The reason why a file is left out whatever the others are; None for one without bytes, too."""
+        return self.refusal(artifact.path, artifact.stored.size_bytes) if artifact.stored else None
 
     def refusal(self, path: str, size_bytes: int) -> str | None:
-        """The reason why a file is left out, or None."""
+        """The reason why a file is left out whatever the others are, or None."""
         if not self.artifacts:
             return NOT_CHOSEN
         if self.globs and not any(fnmatchcase(path, glob) for glob in self.globs):
@@ -116,15 +145,14 @@ class PlannedFile:
 
 def planned(artifacts: Iterable[Artifact], choice: FileChoice, room: int) -> Iterator[PlannedFile]:
     """The plan for a run's files, given by path. `room`: the characters that a path may have."""
-    for artifact, twice in in_order(artifacts):
+    for artifact, twice, refusal in choice.of(artifacts):
         path = target_path(artifact.path, twice=twice)
-        yield PlannedFile(path, artifact, omission=_omission(artifact, path, choice, room))
+        yield PlannedFile(path, artifact, omission=_omission(artifact, path, refusal, room))
 
 
-def _omission(artifact: Artifact, path: str, choice: FileChoice, room: int) -> str | None:
+def _omission(artifact: Artifact, path: str, refusal: str | None, room: int) -> str | None:
     if artifact.stored is None:
         return artifact.gone or LOST
-    refusal = choice.refusal(artifact.path, artifact.stored.size_bytes)
     return refusal or (TOO_LONG if characters(path) > room else None)
 
 
