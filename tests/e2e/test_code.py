@@ -68,6 +68,27 @@ def test_code_arrives_as_a_zip_and_is_verified(
     change(calm, target, looks_alike)
 
 
+def test_what_another_archive_put_is_not_extra(
+    coded: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """One archive with the code, one without, one target: the second finds the zip that the first one made.
+
+    What nobody makes is extra all the same.
+    """
+    source, target = coded, calm.add_workspace()
+    options = MigrateOptions(extract=ExtractOptions(code=True), deep=True)
+    asyncio.run(migrated(source, target, tmp_path / "with", options=options))
+
+    without = asyncio.run(migrated(source, target, tmp_path / "without"))
+    change(calm, target, lambda held: held.blob("replay/code.zip.bak").upload_blob(b"x"))
+    tampered = asyncio.run(migrated(source, target, tmp_path / "without"))
+    first = asyncio.run(migrated(source, target, tmp_path / "with", options=options))
+
+    assert without.verdict.findings == 0, without.verdict.first
+    for verdict in (tampered.verdict, first.verdict):
+        assert [one.what for one in verdict.first] == ["file replay/code.zip.bak"]
+
+
 async def submitted(source: WorkspaceFile, target: WorkspaceFile, folder: Path) -> tuple[SyntheticReplayed, Verdict]:
     """`extract --code`, then `replay --mode synthetic` and a deep verify."""
     ends = [configured(one) for one in (source, target)]

@@ -15,7 +15,7 @@ from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, co
 from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost
 from azureml_replay.planning.history import History, Recorded
 from azureml_replay.planning.ids import Ids, rewritten
-from azureml_replay.planning.made_files import own_files
+from azureml_replay.planning.made_files import MADE, own_files
 from azureml_replay.planning.reuse import Lender, own_path
 from azureml_replay.selection import Selection, chosen
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
@@ -78,6 +78,11 @@ class Step:
         """The files among `planned_files` that we make; `files/made.py` gives their content."""
         for path in self.own_files:
             yield PlannedFile(own_path(self.run.id, path) if self.lender else path, made=path)
+
+    def made_by_others(self) -> frozenset[str]:
+        """Paths of files that this replay does not make, and one from another archive may: with code, job, overflow."""
+        others = (path for path in MADE if path not in self.own_files)
+        return frozenset(own_path(self.run.id, path) if self.lender else path for path in others)
 
     @property
     def points(self) -> int:

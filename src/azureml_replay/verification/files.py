@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.items import FileItem
 from azureml_replay.comparison.files import compare_files
 from azureml_replay.errors import Rejected
 from azureml_replay.files.bytes import Supply
@@ -58,7 +59,7 @@ class FileCheck:
     async def check(self, step: Step, actual: Run) -> FilesChecked:
         """Those that were planned, and that the index leads to nothing else. Raises Unavailable, Rejected."""
         there = await self.files_of.two_sides(replace(actual, lender=step.lender.there) if step.lender else actual)
-        expected = self._expected(step)
+        expected = self._expected(step, self._of_others(step, there.stored.keys() | there.indexed.keys()))
         stored = {at: file for at, file in there.stored.items() if _is_of(step, at) and at not in expected.left_out}
         indexed = {at: place for at, place in there.indexed.items() if _is_of(step, at) and at not in expected.left_out}
         stored |= await self._attached(step, expected, indexed, stored)
@@ -92,10 +93,14 @@ class FileCheck:
             found |= {path: there} if there is not None else {}
         return found
 
-    def _expected(self, step: Step) -> ExpectedFiles:
+    def _of_others(self, step: Step, there: Set[str]) -> set[str]:
+        """Files that another archive's replay made for the run: this one never sent them, and expects them no less."""
+        ledger = self.archive.ledger(self.target.ref)
+        return {path for path in step.made_by_others() & there if not ledger.receipt(step.source, FileItem(path))}
+
+    def _expected(self, step: Step, left_out: set[str]) -> ExpectedFiles:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Artifact] = {}
-        left_out: set[str] = set()
         for one in step.planned_files(self.archive):
             if one.omission:
                 left_out.add(one.path)
