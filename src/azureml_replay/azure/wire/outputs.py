@@ -41,14 +41,17 @@ _CONTAINERS = f"{ARTIFACT_STORE}: {RUN_FILES}/"
 
 
 def _of_asset(asset: str) -> str:
-    """The place that an asset's name tells, for it is made of the run and the output that wrote it."""
+    """The place that an asset's name tells, for it is made of the run and the output that wrote it.
+
+    Empty for a run's own container, and for models, whose bytes usually are files of the run (assets.md).
+    """
     found = _ASSET.match(asset)
     written = _WRITTEN.match(found["name"]) if found else None
     if written and written["output"] == _OWN:
         return ""
     if written:
         return _default(written["run"], written["output"])
-    return f"data asset {found['name']} version {found['version']}" if found else asset
+    return f"data asset {found['name']} version {found['version']}" if found else ""
 
 
 def _declared(run: Run, said: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:

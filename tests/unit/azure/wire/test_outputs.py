@@ -90,7 +90,12 @@ def test_a_registered_output_is_told_by_its_asset() -> None:
     asset = "azureml://locations/eastus2/workspaces/guid/data/model_a/versions/7"
 
     assert of_run(out=asset) == {"out": "data asset model_a version 7"}
-    assert of_run(out="azureml://flow_outputs") == {"out": "azureml://flow_outputs"}
+    assert of_run(out="azureml://flow_outputs") == {}, "no place is made up"
+
+
+def test_a_model_is_no_such_output() -> None:
+    """Its bytes are the run's files, as a rule."""
+    assert of_run(out="azureml://locations/eastus2/workspaces/guid/models/m/versions/7") == {}
 
 
 def test_a_job_that_never_began_wrote_nothing() -> None:
