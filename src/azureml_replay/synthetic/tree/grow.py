@@ -100,13 +100,17 @@ class _Growth:
             remarks=tuple(self.remarks),
         )
 
-    def node(self, step: Step, key: str, roles: Mapping[str, str], graph: Document | None = None) -> tuple[Node, Level]:
+    def node(
+        self, step: Step, key: str, roles: Mapping[str, str], submitted: Sequence[Document] = ()
+    ) -> tuple[Node, Level]:
         """The node of a run with all below it, without edges; and the level that edges are made from.
 
-        `graph`: for a nested pipeline its graph, as the one above it names it.
+        `submitted`: what the graph above says of it: the node, and for a nested pipeline its component.
         """
-        documents = [*definitions_of(self.recorded, step.source), *([graph] if graph else [])]
-        children, own_role = self.children(step, documents)
+        known = list(definitions_of(self.recorded, step.source))
+        documents = [*known, *submitted]
+        stated = known if self.wraps(step, known, submitted) else documents
+        children, own_role = self.children(step, stated)
         fit = self.fit(step, {**roles, **own_role})
         leaf = Node(
             key=key,
@@ -131,18 +135,25 @@ class _Growth:
         shown = [known.get(run) or _called(child, whole.source) for run, (child, _) in children.items()]
         found = [_self(whole, level.face)]
         for name, (run, (child, roles)) in zip(unique(shown, taken=[SELF]), children.items(), strict=True):
-            graph = self.graph_of(level, known.get(run))
-            node, inner = self.node(child, f"{whole.key}/{name}".lstrip("/"), roles, graph)
+            submitted = self.submitted(level, known.get(run))
+            node, inner = self.node(child, f"{whole.key}/{name}".lstrip("/"), roles, submitted)
             found.append(node)
             if run in known:
                 _place(level, known[run], node, inner)
         return tuple(found)
 
-    def graph_of(self, level: Level, name: str | None) -> Document | None:
-        """The content of a node's component, where the extraction could read it."""
-        if name is None or level.graph is None:
-            return None
-        return self.graphs.get(str(pick(level.graph.nodes.get(name), "component_id")))
+    def submitted(self, level: Level, name: str | None) -> Sequence[Document]:
+        """A node as it was submitted, and the content of its component, where the extraction could read it."""
+        node = level.graph.nodes.get(name) if level.graph is not None and name is not None else None
+        graph = self.graphs.get(str(pick(node, "component_id")))
+        return [document for document in (node, graph) if document is not None]
+
+    def wraps(self, step: Step, known: list[Document], submitted: Sequence[Document]) -> bool:
+        """True for the step of a sweep or AutoML node that only holds the run whose children the trials are."""
+        if trials.parent_kind(step.run, known) or not trials.parent_kind(step.run, submitted):
+            return False
+        below = self.below.get(step.source, ())
+        return any(trials.parent_kind(child.run, definitions_of(self.recorded, child.source)) for child in below)
 
     def children(self, step: Step, documents: list[Document]) -> tuple[Children, dict[str, str]]:
         """The children that are replayed, each with its role; and the role of the run itself."""
