@@ -6,6 +6,7 @@ import json
 import math
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,23 @@ async def test_written_and_read_again_nothing_is_lost(tmp_path: Path) -> None:
         assert job is not None
         assert job.document["properties"]["settings"] == {"a": 1}  # type: ignore[index,call-overload]
         assert list(again.omissions()) == []
+        again.close()
+
+
+async def test_a_reused_step_shows_what_its_owner_holds(tmp_path: Path) -> None:
+    """As MLflow does: last values and paths; rows and files are the owner's, and are not there twice."""
+    reused = replace(PARENT, id=RunId("reused"), lender=CHILD.id)
+    with archive_of(tmp_path / "archive", reused, CHILD, points=[Points.of(LOSS, ROWS)], files=FILES) as archive:
+        written = write_jobs(archive, tmp_path / "jobs.json")
+        jobs = jobs_at(tmp_path / "jobs.json")
+        again = await imported(tmp_path / "jobs.json", tmp_path / "again")
+
+        for field in ("mlflow_metrics", "mlflow_artifact_paths"):
+            assert jobs["reused"][field] == jobs["child"][field] != {}
+        assert (jobs["reused"]["metric_history"], jobs["reused"]["artifacts"]) == ([], [])
+        assert written.points == len(ROWS)
+        assert again.run(RunId("reused")) is not None
+        assert (again.series(RunId("reused")), list(again.artifacts(RunId("reused")))) == ([], [])
         again.close()
 
 
