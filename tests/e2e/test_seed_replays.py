@@ -353,7 +353,7 @@ def test_the_modules_help_names_the_documents_flags() -> None:
         "replayer.build_pipeline": (
             "--input --source --target --limit --dry-run --expand-automl-trials --replay-automl-max-trials "
             "--replay-automl-top-metric --replay-automl-trial-sampling --copy-artifacts --no-copy-artifacts "
-            "--debug-hierarchy --source-container --seed"
+            "--debug-hierarchy --source-container --seed --artifact-budget"
         ),
     }
     for module, names in flags.items():
