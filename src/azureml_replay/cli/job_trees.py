@@ -25,7 +25,8 @@ def drawn_in_full(tree: Tree, compute: str) -> Branch:
 
 
 def _drawn_in_full(node: Node) -> Branch:
-    return Branch(_drawn(node).label, (*_tags(node.tags), *map(_drawn_in_full, node.children)))
+    tags = () if node.kind == "self" else _tags(node.tags)  # a `self` has those of the group above it
+    return Branch(_drawn(node).label, (*tags, *map(_drawn_in_full, node.children)))
 
 
 def _tags(tags: Mapping[str, str]) -> tuple[Branch, ...]:
