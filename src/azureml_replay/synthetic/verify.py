@@ -19,7 +19,8 @@ from azureml_replay.planning.plan import Step
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.expected import ExpectedRun, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
-from azureml_replay.synthetic.options import Shape, job_of, trees_of
+from azureml_replay.synthetic.options import Shape, job_of, jobs_put, trees_of
+from azureml_replay.synthetic.staging.documents import MADE_FOR_JOBS
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.staging.stage import laid_out, left_behind
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -75,13 +76,15 @@ class JobCheck:
         findings: dict[RunId, list[Finding]] = {}
         omissions: dict[RunId, list[Omission]] = {}
         counts: dict[RunId, Counter[str]] = {}
+        theirs = job is not None and job not in jobs_put(self.proof.ledger, tree.root)
         for omission in tree.all_omissions():
             omissions.setdefault(omission.run, []).append(omission)
         for wanted in expected_of(tree):
             self._remember(wanted, held.runs.get(wanted.key))
             counted = counts.setdefault(wanted.source, Counter())
             laid = laid_out(self.archive, wanted.laid, choice) if wanted.laid is not None else None
-            findings.setdefault(wanted.source, []).extend(await self._of_run(wanted, held, laid, counted))
+            compared = _without_made(laid) if laid is not None and theirs else laid
+            findings.setdefault(wanted.source, []).extend(await self._of_run(wanted, held, compared, counted))
             if laid is not None and wanted.step is not None:
                 omitted = left_behind(self.archive, wanted.step, laid, choice)
                 omissions.setdefault(wanted.source, []).extend(omitted)
@@ -155,6 +158,8 @@ class JobCheck:
             stored |= {one.path: one.stored for one in page if one.stored}
         mine = {path: file for path, file in stored.items() if path.startswith("outputs/")}
         ours = {path: file for path, file in mine.items() if path not in WRITTEN_BY_STEP}
+        if not any(file.to in MADE_FOR_JOBS for file in laid):  # made by another archive, which may hold other things
+            ours = {path: file for path, file in ours.items() if path not in MADE_FOR_JOBS}
         differing, unverifiable = compare_files(wanted.source, ((file.to, _stored(file)) for file in laid), ours)
         if self.deep is not None:
             differing += await self._bytes(wanted, laid, ours, self.deep)
@@ -176,6 +181,11 @@ class JobCheck:
             mine = await supply.md5(file.artifact) if file.artifact else file.md5 or b""
             differing += await compare_bytes(self.target, wanted.source, file.to, mine, there[file.to].location)
         return differing
+
+
+def _without_made(laid: Layout) -> Layout:
+    """The layout of a job that another archive put: which files are made for it depends on what that one holds."""
+    return replace(laid, files=tuple(file for file in laid.files if file.to not in MADE_FOR_JOBS))
 
 
 def _stored(file: LaidFile) -> StoredFile:
