@@ -10,9 +10,9 @@ from azureml_replay.archive.reading import BEFORE_ALL, EXTRACTED, HISTORY_LEFT_O
 from azureml_replay.archive.records import details_of, job_of, unpack
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.wire.outputs import outputs_of
-from azureml_replay.model import FileTotals, Job, RunDetails, RunId
+from azureml_replay.model import FileTotals, Job, Omission, RunDetails, RunId
 from azureml_replay.planning.code import code_of
-from azureml_replay.planning.history import History
+from azureml_replay.planning.history import History, named_outputs
 from azureml_replay.planning.ids import named
 from azureml_replay.workspace.place import Place
 
@@ -51,12 +51,16 @@ class Histories(Codes, Reading):
 
     def history(self, run: RunId, target: Place | None = None) -> History | None:
         """One run as extracted, None where it is not."""
-        sql = f"select depth, born, id, {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
-        return next(self._histories([_Row(*row) for row in self._all(sql, (run,))], target), None)
+        return next(self._histories(self._row(run), target), None)
 
-    def named_outputs(self) -> int:
-        """How many outputs of selected, extracted runs have bytes that are no files of a run."""
-        return sum(len(outputs_of(_details(row), _job(row))) for row in self._rows())
+    def _row(self, run: RunId) -> list[_Row]:
+        sql = f"select depth, born, id, {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
+        return [_Row(*row) for row in self._all(sql, (run,))]
+
+    def named_outputs(self, run: RunId | None = None) -> Iterator[Omission]:
+        """The named outputs of a run, or of all that are selected and extracted: their bytes are no files of a run."""
+        rows = self._rows() if run is None else self._row(run)
+        return (one for row in rows for one in named_outputs(row.id, outputs_of(_details(row), _job(row))))
 
     def _rows(self) -> Iterator[_Row]:
         sql = f"""

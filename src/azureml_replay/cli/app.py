@@ -111,11 +111,12 @@ def extract(
 
 
 @app.command()
-@takes(jobs=job_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(jobs=job_flags, idle=synthetic.flags_without_effect, selection=selection_flags, terminal=terminal_flags)
 def plan(
     *,
     archive: ArchiveArgument,
     jobs: SyntheticReplayOptions,
+    idle: tuple[str, ...],
     selection: Selection,
     terminal: Terminal,
     mode: ModeOption = Mode.DIRECT,
@@ -127,6 +128,8 @@ def plan(
     from azureml_replay.cli import calls
 
     workspace = workspace_config(target) if target is not None else None
+    for line in idle:
+        terminal.say(line)
     if mode is Mode.SYNTHETIC:
         synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
         return Exit.OK

@@ -188,8 +188,8 @@ def shown_status(now: Status) -> Iterator[Line]:
     kept = f"{now.totals.files_kept:,} of {now.totals.files:,}"
     figures = _figures(now.totals, KEPT_FIGURES, files_kept=kept)
     root = Branch(f"content root {now.content_root}")
-    left = f"{counted(now.named_outputs, 'named output')} of jobs whose bytes are not carried: `plan` counts them"
-    outputs = (Branch(left),) if now.named_outputs else ()
+    named = counted(now.named_outputs or 0, "named output")
+    outputs = (Branch(f"{named} of jobs, whose bytes are not carried"),) if now.named_outputs else ()
     yield Branch(f"source {now.source}", (*figures, *outputs, *_unknown(now.unknown), root))
     for target in now.targets:
         root = Branch(f"proof root {target.proof_root}")

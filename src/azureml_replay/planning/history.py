@@ -6,8 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from azureml_replay.model import Artifact, Experiment, FileTotals, Job, Listed, RunDetails, RunId, Series
+from azureml_replay.model import Artifact, Experiment, FileTotals, Job, Listed, Omission, RunDetails, RunId, Series
 from azureml_replay.workspace.place import Place
+
+NAMED_OUTPUT = "the bytes of named outputs are not carried: they stay in the source's datastore"
+
+
+def named_outputs(run: RunId, places: Mapping[str, str]) -> Iterator[Omission]:
+    """An omission for each named output of a run: whatever the target, its bytes stay where they are."""
+    return (Omission(run, f"output {name}, {place}", NAMED_OUTPUT) for name, place in places.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

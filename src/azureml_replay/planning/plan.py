@@ -13,7 +13,7 @@ from operator import attrgetter
 from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, count_files, planned, room_of
 from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost
-from azureml_replay.planning.history import History, Recorded
+from azureml_replay.planning.history import History, Recorded, named_outputs
 from azureml_replay.planning.ids import Ids, rewritten
 from azureml_replay.planning.made_files import MADE, own_files
 from azureml_replay.planning.reuse import Lender, own_path
@@ -24,7 +24,6 @@ SHOWN = "files and metrics of "
 """The beginning of an omission's `what`, before the id of the run to which a reused step leaves them."""
 SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
-NAMED_OUTPUT = "the bytes of named outputs are not carried: they stay in the source's datastore"
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
 
 
@@ -183,8 +182,7 @@ def _step(
         if key.startswith(UNREADABLE):
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
     say_what_acts(run, fitting)
-    for name, place in history.outputs.items():
-        fitting.omit(f"output {name}, {place}", NAMED_OUTPUT)
+    fitting.omissions += named_outputs(run.id, history.outputs)
     over = fit_series(logged, fitting, profile.limits)
     _say_what_names_the_source(run.id, logged, fitting, ids)
     fitted = fit_run(

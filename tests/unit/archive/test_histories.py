@@ -30,7 +30,8 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.planning.plan import NAMED_OUTPUT, plan
+from azureml_replay.planning.history import NAMED_OUTPUT
+from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
@@ -179,4 +180,5 @@ def test_named_outputs_are_planned_as_omissions_and_counted(tmp_path: Path) -> N
             Omission(RunId("a"), "output model, workspaceblobstore: azureml/a/model/", NAMED_OUTPUT),
             Omission(RunId("b"), "output data, workspaceblobstore: azureml/b/data/", NAMED_OUTPUT),
         }
-        assert made.named_outputs() == 2
+        assert set(made.named_outputs()) == told
+        assert {one.run for one in made.named_outputs(RunId("a"))} == {"a"}

@@ -41,7 +41,8 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.planning.plan import NAMED_OUTPUT, plan
+from azureml_replay.planning.history import NAMED_OUTPUT
+from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
 
