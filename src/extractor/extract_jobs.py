@@ -22,6 +22,7 @@ from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.write import Written, write_jobs
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.selection import Selection
+from azureml_replay.terminal import log_file
 from azureml_replay.terminal.terminal import Terminal
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
@@ -42,6 +43,7 @@ def extract_jobs(
     """Read a workspace's jobs, with all that they logged, into a jobs.json. Again to continue."""
     workspace, folder = workspace_config(source), archive_beside(output)
     refuse_imported(folder)
+    log_file.LOGGER.info("extracts from %s", workspace.ref)  # begins the log, which then has the error, if any
     extracting = calls.extract(
         workspace,
         folder,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +16,15 @@ import typer
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
-from azureml_replay.cli import calls, main
+from azureml_replay.cli import calls, main, results
 from azureml_replay.cli.app import WIDTH
 from azureml_replay.cli.interrupts import finish
-from azureml_replay.cli.job_trees import drawn, hierarchy
+from azureml_replay.cli.job_trees import drawn_in_full, hierarchy
 from azureml_replay.cli.legacy import (
     advising,
     archive_beside,
     fill_from_file,
+    replays,
     selection_of,
     tell,
     was_extracted,
@@ -35,8 +37,7 @@ from azureml_replay.cli.options import (
     takes,
     terminal_flags,
 )
-from azureml_replay.cli.results import contents_of, uncompared
-from azureml_replay.cli.synthetic import failures, job_flags, submitted, sum_lines
+from azureml_replay.cli.synthetic import failures, flags_without_effect, job_flags, submitted, sum_lines, summed
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms
@@ -45,28 +46,29 @@ from azureml_replay.model import RunId
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree.nodes import Tree
-from azureml_replay.synthetic.tree.summary import DryRun
+from azureml_replay.terminal import log_file
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
-from azureml_replay.terminal.text import Line
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+DEEP = "azureml-replay verify --deep"
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
 
 
 @app.command(context_settings={"obj": "replayer"})
-@takes(options=job_flags, terminal=terminal_flags)
+@takes(options=job_flags, idle=flags_without_effect, terminal=terminal_flags)
 def build_pipeline(
     *,
     input_: Annotated[Path, typer.Option("--input", metavar="FILE", help="The jobs.json that extract_jobs wrote.")],
     target: TargetOption,
     options: SyntheticReplayOptions,
+    idle: tuple[str, ...],
     terminal: Terminal,
     source: OptionalSource = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N top-level jobs.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be submitted. No login.")] = False,
     debug_hierarchy: Annotated[
-        bool, typer.Option("--debug-hierarchy", help="Show the tree of the original jobs. No login.")
+        bool, typer.Option("--debug-hierarchy", help="First show the tree of the original jobs.")
     ] = False,
     source_container: Annotated[
         str | None, typer.Option(metavar="NAME", help="Not needed: where each file lies is known.")
@@ -82,25 +84,42 @@ def build_pipeline(
     asked = copy_artifacts and options.shape.files.artifacts
     reachable = origin is not None or was_extracted(archive_beside(input_))
     files = replace(options.shape.files, artifacts=asked and reachable)
-    shape = replace(options.shape, files=files)
+    options = replace(options, shape=replace(options.shape, files=files))
     if source_container is not None:
         terminal.say(f"--source-container {source_container} has no effect: where each file lies is known")
-    tell(terminal, _advice(index, shape, asked=asked))
+    tell(terminal, (*_advice(index, options.shape, asked=asked), *idle))
     if dry_run or debug_hierarchy:
+        draw = hierarchy if debug_hierarchy else partial(drawn_in_full, compute=options.compute)
         with _read_only(index, origin, terminal) as archive:
             selection = selection_of(index, archive, limit)
-            planned = (one for one, _ in planned_trees(archive, archive.ledger(workspace.ref), selection, shape))
-            _show(archive, planned, terminal, hierarchy if debug_hierarchy else drawn)
-        return Exit.OK
-    options = replace(options, shape=shape)
+            planned = planned_trees(archive, archive.ledger(workspace.ref), selection, options.shape)
+            if dry_run:
+                _show(archive, planned, terminal, draw)
+                return Exit.OK
+            if not terminal.json:
+                terminal.result(None, [hierarchy(tree) for tree, _ in planned])
     speaking = advising(terminal, SLOW.format(parallel))
-    call = _replay(
+    replaying = _replay(
         index, origin, workspace, limit=limit, options=options, take_over=take_over, width=parallel, terminal=speaking
     )
-    done = finish(call, archive_beside(input_))
-    verdict = done.verdict
-    terminal.result(done, _result(done), good=bool(verdict and verdict.proves))
+    done = finish(replaying, archive_beside(input_))
+    return _ended(done, index, workspace, limit, terminal)
+
+
+def _ended(
+    done: SyntheticReplayed, index: JobsIndex, target: WorkspaceConfig, limit: int | None, terminal: Terminal
+) -> Exit:
+    """The verdict with its findings and the next command, what failed, and at last which job stands for which."""
+    folder, verdict = archive_beside(index.path), done.verdict
+    lines = [*submitted(done), *(results.verified(verdict, folder, deep=DEEP) if verdict else ())]
+    terminal.result(done, lines, good=bool(verdict and verdict.proves))
     tell(terminal, failures(done))
+    with Archive.open(folder, write=False) as archive:
+        standing = list(replays(archive, target.ref, selection_of(index, archive, limit)))
+    for line in standing:
+        log_file.LOGGER.info(line)
+    if not terminal.json:
+        terminal.result(None, standing)
     if done.failed:
         return Exit.SERVICE
     return verdict.exit if verdict else Exit.OK
@@ -108,6 +127,7 @@ def build_pipeline(
 
 def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
     yield f"{index.path}: {counted(len(index.places), 'job')}"
+    yield from symptoms.several_entries(list(index.twice))
     if shape.files.artifacts:
         yield from symptoms.empty_outputs(index.file_lists)
         yield from symptoms.missing_logs(index.file_lists)
@@ -127,17 +147,19 @@ def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Termi
             yield archive
 
 
-def _show(archive: Archive, planned: Iterator[Tree], terminal: Terminal, draw: Callable[[Tree], Branch]) -> None:
+def _show(
+    archive: Archive, planned: Iterable[tuple[Tree, Shape]], terminal: Terminal, draw: Callable[[Tree], Branch]
+) -> None:
     """Show tree by tree, then the sums, with what the archive itself lacks of those runs."""
-    sums, runs = DryRun(), set[RunId]()
-    for one in planned:
-        sums.add(one)
-        runs.update(node.source for node in one.walk())
-        if not terminal.json:
-            terminal.result(None, [draw(one)])
-    for lacking in archive.omissions():
-        if lacking.run in runs:
-            sums.reasons[lacking.reason] = sums.reasons.get(lacking.reason, 0) + 1
+    runs = set[RunId]()
+
+    def noted() -> Iterator[tuple[Tree, Shape]]:
+        for tree, shape in planned:
+            runs.update([tree.root, *(node.source for node in tree.walk())])
+            yield tree, shape
+
+    sums = summed(archive, noted(), draw, terminal)
+    sums.omit(lacking for lacking in archive.omissions() if lacking.run in runs)
     terminal.result(sums, sum_lines(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
 
@@ -164,6 +186,12 @@ async def _replay(
             calls.connected(target, width, progress) as writing,
         ):
             archive.log_command(sys.argv)
+
+            def told(root: RunId, job: RunId) -> None:
+                line = f"submitted: {root} -> {job}"
+                log_file.LOGGER.info(line)
+                progress.say(line)
+
             return await replay_synthetic(
                 archive,
                 origin,
@@ -173,15 +201,8 @@ async def _replay(
                 take_over=take_over,
                 width=width,
                 progress=progress,
+                told=told,
             )
-
-
-def _result(done: SyntheticReplayed) -> Iterator[Line]:
-    yield from submitted(done)
-    if done.verdict is not None:
-        findings, omissions = counted(done.verdict.findings, "finding"), counted(done.verdict.omissions, "omission")
-        yield f"{counted(done.verdict.runs, 'run')}, {contents_of(done.verdict)}: {findings}, {omissions} as planned"
-        yield from uncompared(done.verdict)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ def kept(small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str],
     [
         (["--files", "*notes*", "--max-file-size", "1KB"], 1, "left out by --files"),
         (["--max-file-size", "10"], 2, "left out by --max-file-size"),
+        (["--artifact-budget", "40"], 2, "left out by --artifact-budget"),
         (["--no-artifacts"], 3, "left out by --no-artifacts"),
         ([], 0, None),
     ],

@@ -68,12 +68,35 @@ def test_code_arrives_as_a_zip_and_is_verified(
     change(calm, target, looks_alike)
 
 
-async def submitted(source: WorkspaceFile, target: WorkspaceFile, folder: Path) -> tuple[SyntheticReplayed, Verdict]:
+def test_what_another_archive_put_is_not_extra(
+    coded: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """One archive with the code, one without, one target: the second finds the zip that the first one made.
+
+    What nobody makes is extra all the same.
+    """
+    source, target = coded, calm.add_workspace()
+    options = MigrateOptions(extract=ExtractOptions(code=True), deep=True)
+    asyncio.run(migrated(source, target, tmp_path / "with", options=options))
+
+    without = asyncio.run(migrated(source, target, tmp_path / "without"))
+    change(calm, target, lambda held: held.blob("replay/code.zip.bak").upload_blob(b"x"))
+    tampered = asyncio.run(migrated(source, target, tmp_path / "without"))
+    first = asyncio.run(migrated(source, target, tmp_path / "with", options=options))
+
+    assert without.verdict.findings == 0, without.verdict.first
+    for verdict in (tampered.verdict, first.verdict):
+        assert [one.what for one in verdict.first] == ["file replay/code.zip.bak"]
+
+
+async def submitted(
+    source: WorkspaceFile, target: WorkspaceFile, folder: Path, *, code: bool = True
+) -> tuple[SyntheticReplayed, Verdict]:
     """`extract --code`, then `replay --mode synthetic` and a deep verify."""
     ends = [configured(one) for one in (source, target)]
     async with connect(ends[0], clock=FastClock()) as reading, connect(ends[1], clock=FastClock()) as writing:
         with Archive.create(folder, ends[0].ref) as archive:
-            await extract(reading, archive, Selection(), options=ExtractOptions(code=True))
+            await extract(reading, archive, Selection(), options=ExtractOptions(code=code))
             done = await replay_synthetic(archive, reading, writing, Selection())
             return done, await verify(archive, writing, Selection(), source=reading, deep=True)
 
@@ -94,3 +117,17 @@ def test_a_job_logs_it_as_one_of_its_outputs(
         held = archive.code(CodeReference(snapshot=run.properties["ContentSnapshotId"]))
         assert isinstance(held, HeldObject)
         assert files == [held.sha256.hex()]
+
+
+def test_what_another_archive_put_into_a_job_is_not_extra(
+    coded: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """The zip, and the list of all files that names it; the archive that put them compares them as before."""
+    target = calm.add_workspace()
+    asyncio.run(submitted(coded, target, tmp_path / "with"))
+
+    done, verdict = asyncio.run(submitted(coded, target, tmp_path / "without", code=False))
+    _, own = asyncio.run(submitted(coded, target, tmp_path / "with"))
+
+    assert (done.submitted, verdict.findings, own.findings) == (0, 0, 0), verdict.first
+    assert own.own_files > verdict.own_files == 0

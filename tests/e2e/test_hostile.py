@@ -47,6 +47,7 @@ MEANT = {
     "text error message": "error",
     "input datasets": "inputDatasets",
     "output datasets": "outputDatasets",
+    "output model, workspaceblobstore: azureml/": "outputs",
     "value at job": "job",
     "parent": "parentRunId",
 }

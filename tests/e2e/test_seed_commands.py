@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
+from mlflow import MlflowClient
 
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from e2e.witness import look
+from e2e.witness import look, tracking_uri
 from environment import point_at
 
 MLFLOW_STATUS = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
@@ -90,6 +92,8 @@ def test_jobs_json_says_what_the_official_clients_say(trained) -> None:
         assert job["mlflow_params"] == told["params"]
         own = {key: value for key, value in job["tags"].items() if not key.startswith("mlflow.")}
         assert own.items() <= told["tags"].items()
+        assert job["mlflow_tags"] == told["tags"]
+        assert {"mlflow.runName", "mlflow.user"} <= job["mlflow_tags"].keys()
         assert job["start_time"][:19] <= job["end_time"][:19]
     children = {job["parent_job_name"]: 1 for job in jobs.values() if job["parent_job_name"]}
     assert children
@@ -178,6 +182,22 @@ def test_include_by_name_and_by_file(sampled, azure_env, tmp_path: Path) -> None
     assert (by_name.returncode, by_file.returncode) == (0, 0)
     assert {name for name in named if named[name]["parent_job_name"] is None} == {roots[1], roots[2]}
     assert {name for name in filed if filed[name]["parent_job_name"] is None} == {roots[0], roots[3]}
+
+
+def test_active_jobs_come_when_asked_for(sandbox: Sandbox, azure_env, tmp_path: Path) -> None:
+    """Without the flag the message names it."""
+    source = sandbox.add_workspace()
+    mlflow.set_tracking_uri(tracking_uri(source))
+    active = MlflowClient().create_run(MlflowClient().create_experiment("now")).info.run_id
+    folder = configured(tmp_path, source=source)
+
+    without = extract(folder, "--output", "jobs.json")
+    before = jobs_of(folder / "jobs.json")
+    with_ = extract(folder, "--output", "jobs.json", "--include-active")
+
+    assert (without.returncode, with_.returncode, before) == (0, 0, {}), without.stderr + with_.stderr
+    assert "1 run still active: their jobs come with a later extraction, or now with --include-active" in without.stderr
+    assert set(jobs_of(folder / "jobs.json")) == {active}
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
+from mlflow import MlflowClient
 
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.test_seed_commands import command, configured, extract, jobs_of, run
-from e2e.witness import Seen, look
+from e2e.witness import Seen, look, tracking_uri
 from environment import point_at
 
 CONFIGS = ("--source", "config/source_config.json", "--target", "config/target_config.json")
@@ -188,6 +190,96 @@ def test_entries_taken_out_of_the_file_are_not_replayed(replayed, sandbox: Sandb
     assert "--source-container azureml has no effect" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def sampled(sandbox: Sandbox) -> WorkspaceFile:
+    """Families of several kinds; nobody changes it."""
+    source = sandbox.add_workspace()
+    sample(sandbox.folder, source.workspace_name, Wanted(runs=30, experiments=2, series=2, points=4, artifacts=2))
+    return source
+
+
+def test_it_ends_with_what_stands_for_what(sampled: WorkspaceFile, sandbox: Sandbox, azure_env, tmp_path: Path) -> None:
+    """A line for each submission, the tree that was asked for before them, the verdict's next command, the links.
+
+    Again: what differs by now is named, with exit code 5.
+    """
+    target = sandbox.add_workspace()
+    folder = configured(tmp_path / "user", source=sampled, target=target)
+    assert extract(folder, "--output", "jobs.json").returncode == 0
+
+    done = replay(folder, *CONFIGS, "--input", "jobs.json", "--limit", "2", "--debug-hierarchy")
+
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    stands = [line.split() for line in lines if " -> " in line]
+    assert [line.split() for line in lines[-2:]] == stands, "the list is the end"
+    assert len(stands) == 2
+    log = next((folder / "logs").glob("replayer_*.log")).read_text()
+    for original, _, job, page in stands:
+        assert f"/runs/{job}?wsid=/subscriptions/{target.subscription_id}/" in page
+        assert f"submitted: {original} -> {job}" in done.stderr
+        assert f"submitted: {original} -> {job}" in log
+        assert any(line.startswith(f"{original} [") for line in lines), "the tree of the originals"
+    assert "each of them: azureml-replay report jobs.archive" in done.stdout
+
+    mlflow.set_tracking_uri(tracking_uri(target))
+    MlflowClient().set_tag(stands[0][2], "original_status", "made up")
+    again = replay(folder, *CONFIGS, "--input", "jobs.json", "--limit", "2")
+
+    assert again.returncode == 5, again.stderr
+    assert "tag original_status: expected" in again.stdout
+    assert " -> " in again.stdout.splitlines()[-1]
+    assert "submitted: " not in again.stderr
+
+
+@pytest.mark.parametrize("flags", [("--max-file-size", "1"), ("--no-copy-artifacts",)], ids=" ".join)
+def test_a_dry_run_counts_what_the_replay_will_leave_behind(
+    sampled: WorkspaceFile, sandbox: Sandbox, azure_env, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    """By reason; and it shows what is sent: tags, command, compute."""
+    folder = configured(tmp_path / "user", source=sampled, target=sandbox.add_workspace())
+    assert extract(folder, "--output", "jobs.json").returncode == 0
+    given = (*CONFIGS, "--input", "jobs.json", "--limit", "1", *flags)
+
+    dry, done = replay(folder, *given, "--dry-run"), replay(folder, *given)
+
+    assert (dry.returncode, done.returncode) == (0, 0), dry.stderr + done.stderr
+    reasons = [{line.strip("├└─│ ") for line in one.stdout.splitlines() if " x " in line} for one in (dry, done)]
+    assert reasons[0] == reasons[1]
+    assert any("left out by" in reason for reason in reasons[0])
+    assert "compute: serverless" in dry.stdout
+    assert "command: python -m azureml_replay.synthetic.step" in dry.stdout
+    assert "original_job_id = " in dry.stdout
+
+
+def test_flags_of_trials_without_the_flag_for_trials_are_told(replayed, nowhere: None, tmp_path: Path) -> None:
+    """And a metric that no trial has."""
+    *_, there = replayed
+    folder = configured(tmp_path / "alone", target=WorkspaceFile.read(there / "config" / "target_config.json"))
+    (folder / "jobs.json").write_bytes((there / "data" / "jobs.json").read_bytes())
+    given = (*CONFIGS[2:], "--input", "jobs.json", "--dry-run")
+    idle = ("--replay-automl-max-trials", "1", "--replay-automl-top-metric", "none such")
+
+    without, with_ = replay(folder, *given, *idle), replay(folder, *given, *idle, "--expand-automl-trials")
+
+    for flag in idle[::2]:
+        assert f"{flag} has no effect without --expand-automl-trials" in without.stderr
+    assert "has no effect" not in with_.stderr
+    assert "no trial logged a metric none such: its trials keep the order of their numbers" in with_.stderr
+
+
+def test_a_run_that_ends_in_an_error_has_its_log_too(replayed, nowhere: None, tmp_path: Path) -> None:
+    """The line that the terminal shows stands in it."""
+    *_, there = replayed
+    folder = configured(tmp_path / "user", source=WorkspaceFile.read(there / "config" / "source_config.json"))
+
+    done = extract(folder, "--output", "jobs.json")
+
+    (log,) = (folder / "logs").glob("extract_jobs_*.log")
+    assert done.returncode in (2, 3)
+    assert done.stderr.strip().splitlines()[-1].removeprefix("error: ") in log.read_text()
+
+
 def the_originals(workspace: WorkspaceFile) -> list[dict[str, Any]]:
     """A file as the original tool wrote it: steps without parents, last values, folders for files."""
     at = (
@@ -255,11 +347,13 @@ def test_what_is_wrong_is_one_line(
 def test_the_modules_help_names_the_documents_flags() -> None:
     """Word for word."""
     flags = {
-        "extractor.extract_jobs": "--source --output --include --include-file --limit --parallel --no-artifacts",
+        "extractor.extract_jobs": (
+            "--source --output --include --include-file --limit --parallel --no-artifacts --include-active"
+        ),
         "replayer.build_pipeline": (
             "--input --source --target --limit --dry-run --expand-automl-trials --replay-automl-max-trials "
             "--replay-automl-top-metric --replay-automl-trial-sampling --copy-artifacts --no-copy-artifacts "
-            "--debug-hierarchy --source-container --seed"
+            "--debug-hierarchy --source-container --seed --artifact-budget"
         ),
     }
     for module, names in flags.items():

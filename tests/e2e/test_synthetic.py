@@ -452,6 +452,7 @@ def test_chosen_files_come_and_the_others_are_omissions(
         (["--mode", "synthetic", "--environment", "mine:1"], "--environment mine:1"),
         (["--mode", "synthetic", "--environment", "python"], "--environment python"),
         (["--mode", "synthetic", "--max-file-size", "much"], "--max-file-size much"),
+        (["--mode", "synthetic", "--artifact-budget", "much"], "--artifact-budget much"),
     ],
 )
 def test_bad_flags(

@@ -190,7 +190,7 @@ class Archive(
     def _check_source(self, source: Place) -> None:
         if source != self.source:
             raise UserError(
-                f"archive {self.folder} holds the workspace {self.source}, not {source}: give another --archive folder"
+                f"archive {self.folder} holds the workspace {self.source}, not {source}: name another folder"
             )
 
     def _add_globs(self, globs: Sequence[str]) -> None:

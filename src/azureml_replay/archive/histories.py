@@ -9,9 +9,10 @@ from azureml_replay.archive.codes import Codes
 from azureml_replay.archive.reading import BEFORE_ALL, EXTRACTED, HISTORY_LEFT_OUT, RUNS_TOGETHER, WANTED, Reading
 from azureml_replay.archive.records import details_of, job_of, unpack
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.model import FileTotals, RunId
+from azureml_replay.azure.wire.outputs import outputs_of
+from azureml_replay.model import FileTotals, Job, Omission, RunDetails, RunId
 from azureml_replay.planning.code import code_of
-from azureml_replay.planning.history import History
+from azureml_replay.planning.history import History, named_outputs
 from azureml_replay.planning.ids import named
 from azureml_replay.workspace.place import Place
 
@@ -50,8 +51,16 @@ class Histories(Codes, Reading):
 
     def history(self, run: RunId, target: Place | None = None) -> History | None:
         """One run as extracted, None where it is not."""
+        return next(self._histories(self._row(run), target), None)
+
+    def _row(self, run: RunId) -> list[_Row]:
         sql = f"select depth, born, id, {_COLUMNS} from {_FROM} where id = ?"  # noqa: S608  # our own words
-        return next(self._histories([_Row(*row) for row in self._all(sql, (run,))], target), None)
+        return [_Row(*row) for row in self._all(sql, (run,))]
+
+    def named_outputs(self, run: RunId | None = None) -> Iterator[Omission]:
+        """The named outputs of a run, or of all that are selected and extracted: their bytes are no files of a run."""
+        rows = self._rows() if run is None else self._row(run)
+        return (one for row in rows for one in named_outputs(row.id, outputs_of(_details(row), _job(row))))
 
     def _rows(self) -> Iterator[_Row]:
         sql = f"""
@@ -67,8 +76,8 @@ class Histories(Codes, Reading):
 
     def _histories(self, rows: Sequence[_Row], target: Place | None) -> Iterator[History]:
         runs = [row.id for row in rows]
-        details = [details_of(row.id, unpack(row.record, f"run {row.id}")) for row in rows]
-        jobs = [None if row.job is None else job_of(row.id, row.job, row.job_unknown, row.job_code) for row in rows]
+        details = [_details(row) for row in rows]
+        jobs = [_job(row) for row in rows]
         references = [code_of(one.run, job) for one, job in zip(details, jobs, strict=True)]
         codes = self._codes([reference for reference in references if reference])
         series, files = self._series_of(runs), self._file_totals(runs)
@@ -87,6 +96,7 @@ class Histories(Codes, Reading):
                 series=self._counted(row.id, series.get(row.id, {})),
                 files=files.get(row.id, FileTotals()),
                 code=codes.get(reference.key, False) if reference else None,
+                outputs=outputs_of(one, job),
                 only_last=row.id in only_last,
                 lender_experiment=experiments.get(borrowers.get(row.id, row.id)) if row.id in borrowers else None,
                 ids=ids,
@@ -102,6 +112,14 @@ class Histories(Codes, Reading):
             runs,
         )
         return {RunId(run): unpack(record, f"run {run}")["experiment"] for run, record in rows}
+
+
+def _details(row: _Row) -> RunDetails:
+    return details_of(row.id, unpack(row.record, f"run {row.id}"))
+
+
+def _job(row: _Row) -> Job | None:
+    return None if row.job is None else job_of(row.id, row.job, row.job_unknown, row.job_code)
 
 
 def _together(rows: Iterable[_Row]) -> Iterator[list[_Row]]:

@@ -16,6 +16,7 @@ from azureml_replay.cli.failures import explain
 from azureml_replay.cli.quoting import quoted
 from azureml_replay.cli.welcome import start
 from azureml_replay.errors import Exit
+from azureml_replay.terminal import log_file
 from azureml_replay.terminal.terminal import terminal
 
 __all__ = ["main"]
@@ -53,6 +54,7 @@ def _explained(error: BaseException, line: Sequence[str]) -> Exit:
     text, code = explain(error)
     if "--debug" in line and code != Exit.INTERRUPTED:
         traceback.print_exception(error)
+    log_file.end(text)
     speaking = terminal()
     speaking.error(f"error: {text}" if code != Exit.INTERRUPTED else text)
     if code == Exit.INTERRUPTED:

@@ -112,11 +112,12 @@ def extract(
 
 
 @app.command()
-@takes(jobs=job_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(jobs=job_flags, idle=synthetic.flags_without_effect, selection=selection_flags, terminal=terminal_flags)
 def plan(
     *,
     archive: ArchiveArgument,
     jobs: SyntheticReplayOptions,
+    idle: tuple[str, ...],
     selection: Selection,
     terminal: Terminal,
     mode: ModeOption = Mode.DIRECT,
@@ -128,6 +129,8 @@ def plan(
     from azureml_replay.cli import calls
 
     workspace = workspace_config(target) if target is not None else None
+    for line in idle:
+        terminal.say(line)
     if mode is Mode.SYNTHETIC:
         synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
         return Exit.OK
@@ -138,13 +141,20 @@ def plan(
 
 
 @app.command()
-@takes(options=replay_flags, jobs=job_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(
+    options=replay_flags,
+    jobs=job_flags,
+    idle=synthetic.flags_without_effect,
+    selection=selection_flags,
+    terminal=terminal_flags,
+)
 def replay(
     *,
     archive: ArchiveArgument,
     target: TargetOption,
     options: ReplayOptions,
     jobs: SyntheticReplayOptions,
+    idle: tuple[str, ...],
     selection: Selection,
     terminal: Terminal,
     source: OptionalSource = None,
@@ -164,6 +174,8 @@ def replay(
 
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
+    for line in idle:
+        terminal.say(line)
     if mode is Mode.SYNTHETIC:
         synthetic.only_direct(options)
     if mode is Mode.DIRECT:

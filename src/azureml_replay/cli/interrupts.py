@@ -72,7 +72,7 @@ def _what_is_safe(folder: Path) -> str:
     if not (folder / "archive.db").exists():
         return "nothing was written yet"
     with Archive.open(folder, write=False) as archive:
-        return in_one_line(folder, status(archive, verdicts=False))
+        return in_one_line(folder, status(archive, at_a_glance=True))
 
 
 def in_one_line(folder: Path, now: Status) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from azureml_replay.counting import counted
 from azureml_replay.planning.fit import OVERFLOW_FILE
+from azureml_replay.synthetic.bodies.graph import COMMAND
 from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.text import amount
@@ -14,6 +15,22 @@ from azureml_replay.terminal.text import amount
 def drawn(tree: Tree) -> Branch:
     """The jobs to be submitted: keys, names, what each logs and what it waits for."""
     return Branch(f"{tree.job_name} ({tree.kind} job in {tree.experiment})", tuple(map(_drawn, tree.nodes)))
+
+
+def drawn_in_full(tree: Tree, compute: str) -> Branch:
+    """The same, with the tags of every job, and with what all of them run and where."""
+    runs = (Branch(f"compute: {compute}"), Branch(f"command: {COMMAND}"))
+    nodes = map(_drawn if tree.kind == "command" else _drawn_in_full, tree.nodes)  # a command job is its one node
+    return Branch(drawn(tree).label, (*runs, *_tags(tree.tags), *nodes))
+
+
+def _drawn_in_full(node: Node) -> Branch:
+    tags = () if node.kind == "self" else _tags(node.tags)  # a `self` has those of the group above it
+    return Branch(_drawn(node).label, (*tags, *map(_drawn_in_full, node.children)))
+
+
+def _tags(tags: Mapping[str, str]) -> tuple[Branch, ...]:
+    return (Branch("tags", tuple(Branch(f"{key} = {value}") for key, value in tags.items())),) if tags else ()
 
 
 def _drawn(node: Node) -> Branch:

@@ -12,6 +12,7 @@ import typer
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
 from azureml_replay.cli.options import Many, selection_flags
 from azureml_replay.errors import UserError
@@ -19,8 +20,10 @@ from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.jobs_json.source import import_jobs
 from azureml_replay.jobs_json.symptoms import Watched
 from azureml_replay.model import RunId
+from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
+from azureml_replay.synthetic.options import job_of
 from azureml_replay.terminal import log_file
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.workspace.place import Place
@@ -36,12 +39,13 @@ def seed_selection(
     include: Annotated[Many, typer.Option(metavar="A,B", help="Top-level jobs by name.")] = None,
     include_file: Annotated[Path | None, typer.Option(metavar="PATH", help="The same, one name a line.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N top-level jobs.")] = None,
+    include_active: Annotated[bool, typer.Option("--include-active", help="Also what is still running.")] = False,
 ) -> Selection:
     """The chosen top-level jobs; each comes with all runs below it."""
     for name in include or ():
         if Path(name).is_file():
             raise UserError(f"--include {name} is a file: give it as --include-file {name}")
-    return selection_flags(include=include, include_file=include_file, limit=limit)
+    return selection_flags(include=include, include_file=include_file, limit=limit, include_active=include_active)
 
 
 def refuse_imported(folder: Path) -> None:
@@ -98,6 +102,16 @@ def selection_of(index: JobsIndex, archive: Archive, limit: int | None) -> Selec
     wanted: set[RunId] = set(units.values())
     everything = wanted == set(archive.units())
     return Selection(include=() if everything else tuple(sorted(wanted)), limit=limit, include_active=True)
+
+
+def replays(archive: Archive, target: Place, selection: Selection) -> Iterator[str]:
+    """A line for each top-level job that stands in the target: `original -> replay`, and its page in Studio."""
+    ledger, address = archive.ledger(target), archive.studio(target)
+    for root in planned_units(archive, selection):
+        job = job_of(ledger, root)
+        if job is not None:
+            page = f"  {run_url(address, target, job)}" if address else ""
+            yield f"{root} -> {job}{page}"
 
 
 @dataclass(frozen=True, slots=True)

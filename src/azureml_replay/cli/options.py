@@ -46,6 +46,12 @@ FilesOption: TypeAlias = Annotated[
 MaxFileSizeOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="N", help="Larger files stay behind; bytes, or 500MB, 2GB.")
 ]
+BudgetOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--artifact-budget", metavar="SIZE", help="At most so many bytes of a run's files: metrics, models, logs first."
+    ),
+]
 DeepOption: TypeAlias = Annotated[
     bool, typer.Option("--deep", help="Also read the bytes of every file, where a checksum lacks on the source too.")
 ]
@@ -170,21 +176,30 @@ def extract_flags(
 
 
 def file_flags(
-    *, files: FilesOption = None, max_file_size: MaxFileSizeOption = None, no_artifacts: NoArtifactsOption = False
+    *,
+    files: FilesOption = None,
+    max_file_size: MaxFileSizeOption = None,
+    artifact_budget: BudgetOption = None,
+    no_artifacts: NoArtifactsOption = False,
 ) -> FileChoice:
     """The choice of files that are carried; the others are omissions."""
     from azureml_replay.planning.files import FileChoice
 
     globs = _given("--files", files, str)
-    return FileChoice(artifacts=not no_artifacts, most_bytes=_bytes(max_file_size), globs=globs)
+    return FileChoice(
+        artifacts=not no_artifacts,
+        most_bytes=_bytes("--max-file-size", max_file_size),
+        globs=globs,
+        budget=_bytes("--artifact-budget", artifact_budget),
+    )
 
 
-def _bytes(text: str | None) -> int | None:
+def _bytes(flag: str, text: str | None) -> int | None:
     if text is None:
         return None
     found = _SIZE.fullmatch(text.strip())
     if not found:
-        raise UserError(f"--max-file-size {text}: expected bytes, or a number with KB, MB, GB or TB")
+        raise UserError(f"{flag} {text}: expected bytes, or a number with KB, MB, GB or TB")
     power: int = " KMGT".index(found[2].upper() or " ")
     return int(found[1]) << 10 * power
 
@@ -198,6 +213,7 @@ def replay_flags(
     ] = Conflict.FAIL,
     files: FilesOption = None,
     max_file_size: MaxFileSizeOption = None,
+    artifact_budget: BudgetOption = None,
     no_artifacts: NoArtifactsOption = False,
     prefer: Annotated[
         Prefer, typer.Option(help="Whose value stays where both workspaces changed it since it was sent.")
@@ -213,7 +229,9 @@ def replay_flags(
     from azureml_replay.direct.replay import OnConflict, ReplayOptions
 
     return ReplayOptions(
-        files=file_flags(files=files, max_file_size=max_file_size, no_artifacts=no_artifacts),
+        files=file_flags(
+            files=files, max_file_size=max_file_size, artifact_budget=artifact_budget, no_artifacts=no_artifacts
+        ),
         keep_run_type=keep_run_type,
         new_ids=ids is RunIds.NEW,
         on_conflict=OnConflict(on_conflict.value),

@@ -115,10 +115,11 @@ def replayed(done: Replayed) -> Iterator[str]:
     yield from _failures(done)
 
 
-def verified(verdict: Verdict, archive: Path, again: Sequence[str] = ()) -> Iterator[Line]:
+def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: str = "--deep") -> Iterator[Line]:
     """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all.
 
-    `again` is the command that would compare what is not compared.
+    `again` is the command that would compare what is not compared; `deep` is how bytes are compared: the command that
+    shows these lines may have no such flag.
     """
     yield f"{_compared(verdict)}; {counted(verdict.omissions, 'omission')}, as planned"
     yield from uncompared(verdict, again)
@@ -127,7 +128,7 @@ def verified(verdict: Verdict, archive: Path, again: Sequence[str] = ()) -> Iter
     for kind, count in by_size(verdict.kinds):
         yield _findings(kind, count, [one for one in verdict.first if one.kind == kind])
     if verdict.unverifiable:
-        yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only --deep can compare them"
+        yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only {deep} can compare them"
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from _unknown(verdict.unknown)
@@ -202,7 +203,9 @@ def shown_status(now: Status) -> Iterator[Line]:
     kept = f"{now.totals.files_kept:,} of {now.totals.files:,}"
     figures = _figures(now.totals, KEPT_FIGURES, files_kept=kept)
     root = Branch(f"content root {now.content_root}")
-    yield Branch(f"source {now.source}", (*figures, *_unknown(now.unknown), root))
+    named = counted(now.named_outputs or 0, "named output")
+    outputs = (Branch(f"{named} of jobs, whose bytes are not carried"),) if now.named_outputs else ()
+    yield Branch(f"source {now.source}", (*figures, *outputs, *_unknown(now.unknown), root))
     for target in now.targets:
         root = Branch(f"proof root {target.proof_root}")
         told = target.verdict

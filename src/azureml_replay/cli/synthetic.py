@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from azureml_replay.cli.options import FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
+from azureml_replay.cli.options import BudgetOption, FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
 from azureml_replay.cli.results import left_out
 from azureml_replay.counting import counted
 from azureml_replay.errors import UserError
@@ -18,12 +18,15 @@ from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
 
 if TYPE_CHECKING:
+    from azureml_replay.archive.archive import Archive
     from azureml_replay.azure.config import WorkspaceConfig
     from azureml_replay.direct.replay import ReplayOptions
     from azureml_replay.selection import Selection
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
+    from azureml_replay.synthetic.tree.nodes import Tree
     from azureml_replay.synthetic.tree.summary import DryRun
+    from azureml_replay.terminal.layout import Branch
 
 
 class Mode(StrEnum):
@@ -53,6 +56,32 @@ ModeOption = Annotated[
 ]
 
 
+ExpandOption: TypeAlias = Annotated[
+    bool, typer.Option("--expand-automl-trials", help="synthetic: AutoML and sweep trials become jobs too.")
+]
+MostTrialsOption: TypeAlias = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="synthetic: at most N trials of a parent.")
+]
+TopMetricOption: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="M", help="synthetic: what ranks them, not the job's own primary metric.")
+]
+
+
+def flags_without_effect(
+    *,
+    expand_automl_trials: ExpandOption = False,
+    replay_automl_max_trials: MostTrialsOption = None,
+    replay_automl_top_metric: TopMetricOption = None,
+) -> tuple[str, ...]:
+    """Lines about flags of trials that were given where no trial becomes a job."""
+    given = {
+        "--replay-automl-max-trials": replay_automl_max_trials,
+        "--replay-automl-top-metric": replay_automl_top_metric,
+    }
+    idle = () if expand_automl_trials else (flag for flag, value in given.items() if value is not None)
+    return tuple(f"{flag} has no effect without --expand-automl-trials" for flag in idle)
+
+
 def job_flags(
     *,
     compute: Annotated[
@@ -65,18 +94,13 @@ def job_flags(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="synthetic: leave once all is submitted; again to follow and verify.")
     ] = False,
-    expand_automl_trials: Annotated[
-        bool, typer.Option("--expand-automl-trials", help="synthetic: AutoML and sweep trials become jobs too.")
-    ] = False,
-    replay_automl_max_trials: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="synthetic: at most N trials of a parent.")
-    ] = None,
-    replay_automl_top_metric: Annotated[
-        str | None, typer.Option(metavar="M", help="synthetic: what ranks them, not the job's own primary metric.")
-    ] = None,
+    expand_automl_trials: ExpandOption = False,
+    replay_automl_max_trials: MostTrialsOption = None,
+    replay_automl_top_metric: TopMetricOption = None,
     replay_automl_trial_sampling: Annotated[Sampling, typer.Option(help="synthetic: which of them.")] = Sampling.BEST,
     seed: Annotated[int, typer.Option(metavar="N", help="synthetic: of random; equal seeds take equal trials.")] = 0,
     max_file_size: MaxFileSizeOption = None,
+    artifact_budget: BudgetOption = None,
     files: FilesOption = None,
     no_artifacts: NoArtifactsOption = False,
 ) -> SyntheticReplayOptions:
@@ -91,7 +115,9 @@ def job_flags(
         top_metric=replay_automl_top_metric,
         seed=seed,
     )
-    chosen = file_flags(files=files, max_file_size=max_file_size, no_artifacts=no_artifacts)
+    chosen = file_flags(
+        files=files, max_file_size=max_file_size, artifact_budget=artifact_budget, no_artifacts=no_artifacts
+    )
     grown = SyntheticOptions(trials=trials if expand_automl_trials else None, edges=edges.value)
     shape = Shape(tree=grown, files=chosen)
     return SyntheticReplayOptions(shape=shape, compute=compute, environment=environment, wait=not no_wait)
@@ -130,21 +156,33 @@ def show(
     from azureml_replay.archive.archive import Archive
     from azureml_replay.cli.job_trees import drawn, hierarchy
     from azureml_replay.synthetic.options import planned_trees
+
+    with Archive.open(folder, write=False) as archive:
+        ledger = archive.ledger(target.ref if target else archive.source)
+        planned = planned_trees(archive, ledger, selection, shape)
+        sums = summed(archive, planned, hierarchy if originals else drawn, terminal)
+    terminal.result(sums, sum_lines(sums, price_per_hour))
+
+
+def summed(
+    archive: Archive, planned: Iterable[tuple[Tree, Shape]], draw: Callable[[Tree], Branch], terminal: Terminal
+) -> DryRun:
+    """Show tree by tree; the sums of all, with everything that the jobs will not have."""
     from azureml_replay.synthetic.staging.manifest import step_of
     from azureml_replay.synthetic.staging.stage import laid_out, left_behind
     from azureml_replay.synthetic.tree.summary import DryRun
 
     sums = DryRun()
-    with Archive.open(folder, write=False) as archive:
-        ledger = archive.ledger(target.ref if target else archive.source)
-        for one, as_submitted in planned_trees(archive, ledger, selection, shape):
-            sums.add(one)
-            for leaf in one.leaves():
-                laid = laid_out(archive, leaf, as_submitted.files)
-                sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
-            if not terminal.json:
-                terminal.result(None, [hierarchy(one) if originals else drawn(one)])
-    terminal.result(sums, sum_lines(sums, price_per_hour))
+    for one, as_submitted in planned:
+        sums.add(one)
+        for leaf in one.leaves():
+            laid = laid_out(archive, leaf, as_submitted.files)
+            sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
+        if not terminal.json:
+            terminal.result(None, [draw(one)])
+        for remark in one.remarks:
+            terminal.say(remark)
+    return sums
 
 
 def replayed(done: SyntheticReplayed) -> Iterator[str]:

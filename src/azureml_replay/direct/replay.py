@@ -264,7 +264,7 @@ class _Replaying:
             if isinstance(told, Mapping) and FILES in told
         }
         choices = {step.source: before.get(step.source, step.choice).joined(step.choice) for step in steps}
-        self.ledger.carry({run: {FILES: choice.as_json()} for run, choice in choices.items()}, Way.RUN)
+        self.ledger.carry({run: {FILES: choice.to_json()} for run, choice in choices.items()}, Way.RUN)
 
     def _leave(self, steps: Iterable[Step]) -> None:
         """Note that nothing of these runs is to be carried, where the caller wants taken ids to be skipped."""
@@ -280,7 +280,7 @@ class _Replaying:
 
     def _whole(self, step: Step) -> bytes:
         generation = self.archive.generation(step.source)
-        choice = None if step.choice == ALL_FILES else step.choice.as_json()
+        choice = None if step.choice == ALL_FILES else step.choice.to_json()
         return of_whole(step.run, generation=generation, own_files=step.own_files, files=step.files, choice=choice)
 
     # Ids

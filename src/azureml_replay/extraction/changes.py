@@ -71,7 +71,8 @@ class Recheck:
             if error.status not in _NOT_SPOKEN:
                 raise
             self.progress.say(
-                f"points that came after a run's end cannot be looked for ({error}): --check-all reads all"
+                f"points that came after a run's end cannot be looked for ({error}): "
+                "`azureml-replay extract --check-all` reads all"
             )
 
     def _compare(self, page: Mapping[RunId, Sequence[Points]]) -> None:

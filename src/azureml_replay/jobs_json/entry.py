@@ -182,7 +182,8 @@ def _compute(documents: _Documents) -> Record:
 
 def _values(documents: _Documents, root: RunId) -> Record:
     run = documents.run
-    family = {"mlflow.rootRunId": root} | ({"mlflow.parentRunId": run.parent} if run.parent else {})
+    own: dict[str, str | None] = {"mlflow.rootRunId": root, "mlflow.parentRunId": run.parent}
+    own |= {"mlflow.runName": run.display_name, "mlflow.user": run.creator}
     return {
         "job_properties": dict(run.properties),
         "tags": dict(run.tags),
@@ -192,7 +193,8 @@ def _values(documents: _Documents, root: RunId) -> Record:
         "mlflow_user_id": documents.history.get("userId"),
         "mlflow_artifact_uri": f"azureml://jobs/{run.id}/outputs/artifacts/paths/",
         "mlflow_params": {name: _text(value) for name, value in run.parameters.items()},
-        "mlflow_tags": family | dict(run.tags),
+        "mlflow_tags": {key: value or "" for key, value in run.tags.items()}  # the service's own come last, and win
+        | {key: value for key, value in own.items() if value is not None},
         "mlflow_dataset_inputs": run.input_datasets,
         "run_parameters": dict(run.parameters),
         "run_inputs": _assets(run.inputs),

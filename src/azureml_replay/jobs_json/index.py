@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from azureml_replay.jobs_json import parse
 from azureml_replay.jobs_json.entry import Record
 from azureml_replay.jobs_json.scan import scan
 from azureml_replay.jobs_json.symptoms import FileLists
-from azureml_replay.jobs_json.write import LOG_FOLDERS
 from azureml_replay.model import RunId
+from azureml_replay.planning.budget import LOG_FOLDERS
 from azureml_replay.workspace.place import Place
 
 _WORKSPACE = re.compile(
@@ -23,46 +24,61 @@ _WORKSPACE = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Indexed:
+    """What the index keeps of one entry."""
+
+    place: tuple[int, int]
+    experiment: str
+    traces: kinship.Traces
+    workspace: Place | None
+    ours: bool
+    listed: bool
+    """True where it has a list of files."""
+    files: bool
+    logs: bool
+
+
 class JobsIndex:
     """The place and the parent of each job in the file, found in one pass; holds no entry in memory."""
 
     def __init__(self, path: Path) -> None:
-        """Raises UserError for a file that is no list of jobs, each named once."""
+        """Of a job with several entries the last one counts. Raises UserError for a file that is no list of jobs."""
         self.path = path
-        self.places: dict[RunId, tuple[int, int]] = {}
-        self.experiments: dict[RunId, str] = {}
-        self.workspaces: set[Place] = set()
-        self.ours = True
-        self._lists = [0, 0, 0]
-        traces = [self._take(*entry) for entry in scan(path)]
-        self.types = {entry.name: entry.job_type for entry in traces}
-        self.parents: Mapping[str, str] = kinship.parents(traces)
-
-    def _take(self, offset: int, length: int, record: Record) -> kinship.Traces:
-        name = RunId(record["name"])
-        if name in self.places:
-            raise UserError(f"{self.path}: job {name} is there twice: remove one of its entries")
-        self.places[name] = offset, length
-        self.experiments[name] = str(record.get("experiment_name") or "")
-        found = _WORKSPACE.match(str(record.get("id") or ""))
-        if found:
-            self.workspaces.add(azure_place(*found.groups()))
-        self.ours = self.ours and parse.is_ours(record)
-        for _ in parse.artifacts_of(record):
-            pass  # raises for an entry that cannot be read, before anything is written
-        self._count_files(record)
-        return kinship.traces(record)
-
-    def _count_files(self, record: Record) -> None:
-        paths = record.get("mlflow_artifact_paths")
-        self._lists[0] += paths is None
-        self._lists[1] += paths == []
-        self._lists[2] += bool(paths) and not any(str(path).startswith(LOG_FOLDERS) for path in paths or ())
-
-    @property
-    def file_lists(self) -> FileLists:
+        self.twice: dict[RunId, None] = {}
+        """Jobs with more than one entry."""
+        entries: dict[RunId, _Indexed] = {}
+        for offset, length, record in scan(path):
+            name = RunId(record["name"])
+            if name in entries:
+                self.twice[name] = None
+            entries[name] = self._read((offset, length), record)
+        self.places = {name: one.place for name, one in entries.items()}
+        self.experiments = {name: one.experiment for name, one in entries.items()}
+        self.workspaces = {one.workspace for one in entries.values() if one.workspace}
+        self.ours = all(one.ours for one in entries.values())
+        self.types: Mapping[str, str] = {name: one.traces.job_type for name, one in entries.items()}
+        self.parents: Mapping[str, str] = kinship.parents(one.traces for one in entries.values())
+        self.file_lists = _file_lists(list(entries.values()))
         """The figures for the messages about empty outputs and missing logs."""
-        return FileLists(len(self.places), *self._lists)
+
+    def _read(self, place: tuple[int, int], record: Record) -> _Indexed:
+        found = _WORKSPACE.match(str(record.get("id") or ""))
+        try:
+            parse.check(record)  # before anything is written
+        except parse.Unreadable as error:
+            raise UserError(f"{self.path}: {error}") from None
+        paths = record.get("mlflow_artifact_paths")
+        return _Indexed(
+            place=place,
+            experiment=str(record.get("experiment_name") or ""),
+            traces=kinship.traces(record),
+            workspace=azure_place(*found.groups()) if found else None,
+            ours=parse.is_ours(record),
+            listed=paths is not None,
+            files=bool(paths),
+            logs=any(str(path).startswith(LOG_FOLDERS) for path in paths or ()),
+        )
 
     def roots(self) -> Iterator[RunId]:
         """The jobs whose parent is not in the file."""
@@ -97,3 +113,12 @@ class JobsIndex:
             seen.add(parent)
             name = parent
         return name
+
+
+def _file_lists(entries: Sequence[_Indexed]) -> FileLists:
+    return FileLists(
+        jobs=len(entries),
+        left_out=sum(not one.listed for one in entries),
+        without_files=sum(one.listed and not one.files for one in entries),
+        without_logs=sum(one.files and not one.logs for one in entries),
+    )

@@ -1,7 +1,7 @@
 """Reads an entry of jobs.json as a run, a job, points and files (pure).
 
-Our own entries are complete, the original tool's are not. A field that cannot be read raises UserError, which names the
-job and the field.
+Our own entries are complete, the original tool's are not. A field that cannot be read raises Unreadable, which names
+the job and the field; who reads the file adds its path.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from azureml_replay.archive.older_records import lender_in
 from azureml_replay.azure.wire.decode_ties import job_code, tied
 from azureml_replay.errors import UserError
-from azureml_replay.instants import Instant
+from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.jobs_json.entry import ARM_KEYS, Record
 from azureml_replay.json_text import spaced
 from azureml_replay.model import (
@@ -50,14 +51,39 @@ NO_FIELD = "jobs.json has no field for it: extract from the workspace itself to 
 NO_BYTES = "jobs.json lists no bytes for it"
 """The reason why a file has no bytes, where the archive that the entry was written from knew none."""
 _NUMBERS_AS_TEXT = {"NaN", "Infinity", "-Infinity"}
+TIMES = ("created_at", "start_time", "end_time", "last_modified_at")
+"""The fields of an entry that are moments."""
+_EPOCH = re.compile(r"[+-]?(\d{9,}(\.\d*)?|\d+\.\d+)\Z")
+"""A number of seconds, or of parts of them, since 1970. Eight digits are a day: 20240531."""
+_UNITS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6))
+"""The numbers of a unit lie below the first; the second is its parts of a second. Larger ones are nanoseconds."""
+_YEAR_2 = Instant.parse("0002-01-01T00:00:00Z")
+"""Moments before it are unset: .NET writes them so, and the original made `-62135596800000` of them."""
+UNSET = "jobs.json holds {!r}, which was written where no time was set"
 _PLAIN = ("command", "environment_id", "code_id", "compute_id")
 """Fields that azure-ai-ml spells as ARM does; the original wrote the others as the attributes of its classes."""
+_SHOWN = 80
+"""Characters of a value that a reason shows."""
+_LISTS = ("child_run_ids", "mlflow_artifact_paths", "artifacts", "metric_history")
 _STREAMED = ("artifacts", "metric_history")
+
+
+class Unreadable(UserError):
+    """A field of an entry that has no form that is known."""
 
 
 def is_ours(record: Record) -> bool:
     """True for an entry that `write.py` wrote."""
     return "metric_history" in record
+
+
+def check(record: Record) -> None:
+    """Raises Unreadable for an entry whose lists are none, or whose files cannot be read."""
+    for name in _LISTS:
+        if not isinstance(record.get(name), list | None):
+            raise _wrong(record, name, "expected a list")
+    for _ in artifacts_of(record):
+        pass
 
 
 def run_of(record: Record, *, parent: str | None, experiment: str, step: bool) -> Run:
@@ -109,6 +135,8 @@ def job_of(record: Record) -> Job | None:
     objective = _mapping(record, "objective")
     if not is_ours(record) and "primary_metric" in objective:
         said["objective"] = {"primaryMetric": objective["primary_metric"], "goal": str(objective.get("goal")).title()}
+    if not is_ours(record) and (outputs := _outputs(record)):
+        said["outputs"] = outputs
     properties = {
         "jobType": job_type,
         "displayName": record.get("display_name"),
@@ -118,6 +146,13 @@ def job_of(record: Record) -> Job | None:
     }
     document = {"id": record.get("id"), "name": record["name"], "properties": properties}
     return Job(RunId(record["name"]), document, code=job_code(document))
+
+
+def _outputs(record: Record) -> dict[str, dict[str, Any]]:
+    """The named outputs of an original's entry, whose values are azure-ai-ml's objects, as dicts or as text."""
+    outputs = record.get("job_outputs")
+    found = outputs.items() if isinstance(outputs, dict) else ()
+    return {name: {"uri": output.get("path") if isinstance(output, dict) else None} for name, output in found}
 
 
 def series_of(record: Record) -> Iterator[tuple[Series, tuple[Row, ...]]]:
@@ -150,7 +185,8 @@ def artifacts_of(record: Record) -> Iterator[Artifact]:
             gone = None if stored else file.get("gone") or NO_BYTES
             yield Artifact(path=file["path"], location=place, indexed=bool(file["indexed"]), stored=stored, gone=gone)
         except (KeyError, TypeError, ValueError) as error:
-            raise _wrong(record, "artifacts", f"a file without {error}") from None
+            why = f"a file without {error}" if isinstance(error, KeyError) else f"a file: {error}"
+            raise _wrong(record, "artifacts", why) from None
 
 
 def _stored(file: Mapping[str, Any], place: Location) -> StoredFile | None:
@@ -158,7 +194,7 @@ def _stored(file: Mapping[str, Any], place: Location) -> StoredFile | None:
         return None
     return StoredFile(
         location=place,
-        size_bytes=file["size_bytes"],
+        size_bytes=_whole(file["size_bytes"], least=0),
         md5=bytes.fromhex(file["md5"]) if file.get("md5") is not None else None,
         etag=file.get("etag"),
         content_type=file.get("content_type"),
@@ -174,6 +210,7 @@ def gaps(record: Record, *, files_from_source: bool) -> Iterator[Omission]:
             yield Omission(run, "files", "jobs.json was written without lists of files (--no-artifacts)")
         return
     yield from _gaps_of_metrics(run, record)
+    yield from _gaps_of_times(run, record)
     listed = record.get("mlflow_artifact_paths")
     if not files_from_source:
         reason = "jobs.json names no sizes and places of files: --source, where it can be reached, knows them"
@@ -188,10 +225,16 @@ def gaps(record: Record, *, files_from_source: bool) -> Iterator[Omission]:
 def _gaps_of_metrics(run: RunId, record: Record) -> Iterator[Omission]:
     for name, value in _mapping(record, "mlflow_metrics").items():
         if _number(value) is None:
-            yield Omission(run, f"metric {name}", f"jobs.json holds {value!r}, which is no number")
+            yield Omission(run, f"metric {name}", f"jobs.json holds {_cut(value)}, which is no number")
         else:
             reason = "jobs.json holds the last value only; it stands without a step, at the run's end"
             yield Omission(run, f"history of metric {name}", reason)
+
+
+def _gaps_of_times(run: RunId, record: Record) -> Iterator[Omission]:
+    for name in TIMES:
+        if record.get(name) not in (None, "") and _time(record, name) is None:
+            yield Omission(run, name.replace("_", " "), UNSET.format(record[name]))
 
 
 def _series(record: Record, described: Any) -> Series:  # noqa: ANN401 - JSON as it was read
@@ -208,9 +251,10 @@ def _rows(record: Record, series: Series, rows: Any) -> Iterator[Row]:  # noqa: 
     for row in rows:
         try:
             step, stamp, *values = row
+            step = step if step is None else _whole(step)
             ticks = None if stamp is None else Instant.parse(stamp).ticks
             cells = tuple(_cell(value, double=double) for value, double in zip(values, doubles, strict=True))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise _wrong(record, "metric_history", f"a row of {series.key.name}: {error}") from None
         yield step, ticks, cells
 
@@ -225,7 +269,17 @@ def _cell(value: Value, *, double: bool) -> Value:
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or (isinstance(value, str) and value not in _NUMBERS_AS_TEXT):
         return None
-    return float(value) if isinstance(value, int | float | str) else None
+    try:
+        return float(value) if isinstance(value, int | float | str) else None
+    except OverflowError:
+        return None
+
+
+def _whole(value: object, least: int = -(2**63)) -> int:
+    """A number of 64 bits. Raises ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
+        raise ValueError(f"expected a whole number, not {str(value)[:40]}")
+    return value
 
 
 def _status(record: Record) -> str:
@@ -240,13 +294,28 @@ def _kind(record: Record, *, step: bool) -> str | None:
 
 
 def _time(record: Record, name: str) -> Instant | None:
-    text = _text(record, name)
+    """A moment, by date or as a number since 1970; None where it was not set."""
+    value = record.get(name)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = str(value) if number else _text(record, name) or ""
     if not text:
         return None
     try:
-        return moment(text)
-    except UserError as error:
-        raise _wrong(record, name, str(error)) from None
+        found = _since_1970(Decimal(text)) if number or _EPOCH.match(text) else moment(text)
+    except (UserError, ArithmeticError, ValueError) as error:
+        raise _wrong(record, name, str(error) if isinstance(error, UserError) else f"not a date: {text[:40]}") from None
+    return None if found < _YEAR_2 else found
+
+
+def _since_1970(number: Decimal) -> Instant:
+    """Seconds, milliseconds, microseconds or nanoseconds, by their size: today they have 10, 13, 16 and 19 digits.
+
+    Raises ArithmeticError or ValueError for no date of the calendar.
+    """
+    parts = next((parts for below, parts in _UNITS if abs(number) < below), 10**9)
+    found = Instant(int(number * TICKS_PER_SECOND / parts))
+    str(found)  # raises OverflowError beyond the year 9999
+    return found
 
 
 def _text(record: Record, name: str) -> str | None:
@@ -287,5 +356,10 @@ def _person(value: Json) -> str | None:
     return None if value is None else str(value)
 
 
-def _wrong(record: Record, field: str, why: str) -> UserError:
-    return UserError(f"jobs.json: job {record['name']}, {field}: {why}")
+def _cut(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+def _wrong(record: Record, field: str, why: str) -> Unreadable:
+    return Unreadable(f"job {record['name']}, {field}: {why}")

@@ -90,6 +90,8 @@ class _Scan:
                     self._line += error.lineno - 1
                     raise self._wrong(f"not JSON, or cut off: {error.msg}") from None
                 self._size *= 2
+            except ValueError:  # Python reads no number of more than 4,300 digits
+                raise self._wrong("a number has too many digits") from None
             else:
                 self._size = READ_BYTES
                 return value, end

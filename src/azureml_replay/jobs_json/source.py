@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.imports import Imported
-from azureml_replay.errors import NotFound
+from azureml_replay.errors import NotFound, UserError
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.jobs_json import parse
 from azureml_replay.jobs_json.entry import Record
@@ -215,6 +215,22 @@ async def import_jobs(
         return None
     if before:
         archive.expect_again()
+    try:
+        return await _imported(index, archive, workspace, mark, artifacts=artifacts, width=width, progress=progress)
+    except parse.Unreadable as error:
+        raise UserError(f"{index.path}: {error}") from None
+
+
+async def _imported(
+    index: JobsIndex,
+    archive: Archive,
+    workspace: Source | None,
+    mark: Imported,
+    *,
+    artifacts: bool,
+    width: int,
+    progress: Progress,
+) -> Extracted:
     archive.mark_imported(replace(mark, digest=UNFINISHED))
     source = JobsFile(index, archive.source, workspace, archive.put_omissions)
     done = await extract(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.counting import counted
@@ -11,6 +11,8 @@ from azureml_replay.progress import Loads, Progress
 from azureml_replay.selection import Selection
 
 SLOW_AFTER_S = 60.0
+SHOWN = 20
+"""Jobs named one by one."""
 LARGE_BYTES = 1_000_000_000
 
 
@@ -30,11 +32,19 @@ class FileLists:
 def missing_jobs(listed: int, taken: int, active: int, selection: Selection) -> Iterator[str]:
     """Why fewer units were taken than the workspace has."""
     if active:
-        yield f"{counted(active, 'run')} still active: their jobs come with a later extraction, when they have ended"
+        later = "their jobs come with a later extraction, or now with --include-active"
+        yield f"{counted(active, 'run')} still active: {later}"
     chosen = [flag for flag, given in (("--include", selection.include), ("--limit", selection.limit)) if given]
     if chosen and taken < listed:
         jobs = counted(listed, "top-level job")
         yield f"the file holds {taken:,} of {jobs}: {' and '.join(chosen)} left the others out"
+
+
+def several_entries(names: Sequence[str]) -> Iterator[str]:
+    """Which jobs the file has more than once."""
+    yield from (f"job {name} has several entries: the last one counts" for name in names[:SHOWN])
+    if len(names) > SHOWN:
+        yield f"and {counted(len(names) - SHOWN, 'more job')} with several entries"
 
 
 def empty_outputs(lists: FileLists) -> Iterator[str]:

@@ -18,10 +18,8 @@ from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import head
 from azureml_replay.json_text import strict
 from azureml_replay.model import Artifact, Job, Json, Listed, Points, Run, RunDetails, RunId, Series, Value
+from azureml_replay.planning.budget import LOG_FOLDERS
 from azureml_replay.workspace.place import Place
-
-LOG_FOLDERS = ("logs/", "user_logs/", "system_logs/", "azureml-logs/")
-"""Folders into which the service puts a job's logs (the original's families, and the oldest one)."""
 
 
 @dataclass(slots=True)
@@ -100,7 +98,7 @@ class _Entries:
         details = self.archive.details(run.id) or RunDetails(run=run)
         yield from self._head(details, self.archive.job(run.id), self.archive.source, root, children)
         yield from self._files(run)
-        yield from self._metrics(run.id)
+        yield from self._metrics(run)
         yield "}"
         self.written.jobs += 1
 
@@ -118,12 +116,12 @@ class _Entries:
             yield ', "mlflow_artifact_paths": null, "artifacts": null'
             return
         yield ', "mlflow_artifact_paths": '
-        yield from _list(strict(path) for path in self._counted(artifact.path for artifact in self._artifacts(run)))
+        yield from _list(strict(path) for path in self._counted(one.path for one in self._artifacts(_shown(run))))
         yield ', "artifacts": '
-        yield from _list(strict(_file(artifact)) for artifact in self._artifacts(run))
+        yield from _list(strict(_file(artifact)) for artifact in self._artifacts(run.id))
 
-    def _artifacts(self, run: Run) -> Iterator[Artifact]:
-        return self.archive.artifacts(run.id)
+    def _artifacts(self, run: RunId) -> Iterator[Artifact]:
+        return self.archive.artifacts(run)
 
     def _counted(self, paths: Iterable[str]) -> Iterator[str]:
         files, logs = 0, False
@@ -134,11 +132,15 @@ class _Entries:
         self.written.without_files += not files
         self.written.without_logs += bool(files) and not logs
 
-    def _metrics(self, run: RunId) -> Iterator[str]:
+    def _metrics(self, run: Run) -> Iterator[str]:
         """The fields with every row, then with the last value of each name, as MLflow's run shows it."""
         last: dict[str, tuple[tuple[int, int], Value]] = {}
         yield ', "metric_history": '
-        yield from _list(self._series(run, last), separator="")
+        yield from _list(self._series(run.id, last), separator="")
+        if run.lender:  # MLflow shows those of the run whose files this one shows; its rows are that run's
+            for _, pieces in self.archive.chunks(run.lender):
+                for points in pieces:
+                    _keep_all(last, points)
         yield f', "mlflow_metrics": {strict({name: value for name, (_, value) in last.items()})}'
 
     def _series(self, run: RunId, last: dict[str, tuple[tuple[int, int], Value]]) -> Iterator[str]:
@@ -161,9 +163,20 @@ class _Entries:
                 stamp = None if time is None else str(Instant(time))
                 yield separator + strict([step, stamp, *values])
                 separator = ", "
-                if len(values) == 1 and isinstance(values[0], int | float):
-                    _keep_last(last, part.series.key.name, (step or 0, time or 0), values[0])
+            _keep_all(last, part)
             self.written.points += len(part)
+
+
+def _shown(run: Run) -> RunId:
+    """The run whose files MLflow shows for a run: a reused step's are its owner's."""
+    return run.lender or run.id
+
+
+def _keep_all(last: dict[str, tuple[tuple[int, int], Value]], points: Points) -> None:
+    """Keep the last value of a piece of one name; MLflow shows numbers alone."""
+    for step, time, values in points.rows():
+        if len(values) == 1 and isinstance(values[0], int | float):
+            _keep_last(last, points.series.key.name, (step or 0, time or 0), values[0])
 
 
 def _keep_last(last: dict[str, tuple[tuple[int, int], Value]], name: str, age: tuple[int, int], value: Value) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import groupby
@@ -11,6 +11,7 @@ from typing import Any
 
 from azureml_replay.counting import counted
 from azureml_replay.model import Artifact, Json, RunId
+from azureml_replay.planning.budget import beyond
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
@@ -19,6 +20,7 @@ UNINDEXED_FOLDER = OWN_FOLDER + "unindexed/"
 TWICE = "the index names another place for this path"
 TOO_LONG = f"the target's storage holds no name of more than {DOCUMENTED.blob_name:,} characters"
 LOST = "listed by the artifact index, but its bytes were not found"
+OVER_BUDGET = "left out by --artifact-budget"
 NOT_CHOSEN = "left out by --no-artifacts"
 LONGEST_MOVE = len(UNINDEXED_FOLDER)
 """Characters by which a path in the target may be longer than in the source."""
@@ -34,24 +36,17 @@ class FileChoice:
     """The largest size that is carried; None: any."""
     globs: tuple[str, ...] = ()
     """Patterns of paths, as the source shows them; empty: all paths."""
+    budget: int | None = None
+    """The bytes of a run's files together, the most telling first; None: any."""
     others: tuple[FileChoice, ...] = ()
     """Choices of earlier calls: a file that one of them takes is carried too."""
 
     @classmethod
     def from_json(cls, told: Json) -> FileChoice:
-        """The choice that `as_json` wrote. Raises KeyError, TypeError for anything else."""
+        """The choice that `to_json` was given. Raises KeyError, TypeError for anything else."""
         fields: Any = told
         others = tuple(map(cls.from_json, fields.get("others", ())))
         return cls(**{**fields, "globs": tuple(fields["globs"]), "others": others})
-
-    def as_json(self) -> Json:
-        """The choice as a document. Without `others` it is written as before there were any: digests are made of it."""
-        told: dict[str, Json] = {
-            "artifacts": self.artifacts,
-            "most_bytes": self.most_bytes,
-            "globs": list(self.globs),
-        }
-        return {**told, "others": [one.as_json() for one in self.others]} if self.others else told
 
     def joined(self, other: FileChoice) -> FileChoice:
         """The choice that takes what either takes."""
@@ -61,6 +56,12 @@ class FileChoice:
             return other
         return self if other in self.others else replace(self, others=(*self.others, other))
 
+    def to_json(self) -> dict[str, Json]:
+        """The choice as the ledger keeps it; without what older versions did not know as they wrote and digested it."""
+        told: dict[str, Json] = {"artifacts": self.artifacts, "most_bytes": self.most_bytes, "globs": list(self.globs)}
+        more: dict[str, Json] = {"budget": self.budget, "others": [one.to_json() for one in self.others]}
+        return {**told, **{name: value for name, value in more.items() if value not in (None, [])}}
+
     def flags(self) -> str:
         """The choice as flags, `--files '*.txt' --max-file-size 2GB`; empty where nothing is left out."""
         given = [] if self.artifacts else ["--no-artifacts"]
@@ -68,15 +69,31 @@ class FileChoice:
             given += ["--files", glob]
         if self.most_bytes is not None:
             given += ["--max-file-size", _shown(self.most_bytes)]
+        if self.budget is not None:
+            given += ["--artifact-budget", _shown(self.budget)]
         return " or ".join([shlex.join(given), *(one.flags() for one in self.others)])
 
     @property
     def narrowed(self) -> bool:
         """True where each file has to be looked at."""
-        return self.most_bytes is not None or bool(self.globs)
+        return self.most_bytes is not None or self.budget is not None or bool(self.globs or self.others)
+
+    def of(self, artifacts: Iterable[Artifact]) -> Iterator[tuple[Artifact, bool, str | None]]:
+        """A run's files as `in_order` gives them, each with the reason why it is left out, or None.
+
+        A budget needs the whole list at once; without one it streams.
+        """
+        if self.budget is None and not self.others:
+            yield from ((one, twice, _refusal(self, one)) for one, twice in in_order(artifacts))
+            return
+        files = list(in_order(artifacts))
+        alone = replace(self, others=())
+        reasons = zip(*(_reasons(one, [file for file, _ in files]) for one in (alone, *self.others)), strict=True)
+        for (one, twice), told in zip(files, reasons, strict=True):
+            yield one, twice, None if None in told else told[0]
 
     def refusal(self, path: str, size_bytes: int) -> str | None:
-        """The reason why a file is left out, or None."""
+        """The reason why a file is left out whatever the others of its run are, or None."""
         if any(one.refusal(path, size_bytes) is None for one in self.others):
             return None
         if not self.artifacts:
@@ -86,6 +103,21 @@ class FileChoice:
         if self.most_bytes is not None and size_bytes > self.most_bytes:
             return "left out by --max-file-size"
         return None
+
+
+def _reasons(choice: FileChoice, files: Sequence[Artifact]) -> list[str | None]:
+    """Why each of a run's files is left out by one choice, its budget included."""
+    reasons = [_refusal(choice, one) for one in files]
+    if choice.budget is None:
+        return reasons
+    left = beyond((one for one, reason in zip(files, reasons, strict=True) if not reason), choice.budget)
+    over = (OVER_BUDGET if (one.path, one.location) in left else None for one in files)
+    return [reason or beside for reason, beside in zip(reasons, over, strict=True)]
+
+
+def _refusal(choice: FileChoice, artifact: Artifact) -> str | None:
+    """The reason why a file is left out whatever the others are; None for one without bytes, too."""
+    return choice.refusal(artifact.path, artifact.stored.size_bytes) if artifact.stored else None
 
 
 def _shown(size_bytes: int) -> str:
@@ -138,15 +170,14 @@ class PlannedFile:
 
 def planned(artifacts: Iterable[Artifact], choice: FileChoice, room: int) -> Iterator[PlannedFile]:
     """The plan for a run's files, given by path. `room`: the characters that a path may have."""
-    for artifact, twice in in_order(artifacts):
+    for artifact, twice, refusal in choice.of(artifacts):
         path = target_path(artifact.path, twice=twice)
-        yield PlannedFile(path, artifact, omission=_omission(artifact, path, choice, room))
+        yield PlannedFile(path, artifact, omission=_omission(artifact, path, refusal, room))
 
 
-def _omission(artifact: Artifact, path: str, choice: FileChoice, room: int) -> str | None:
+def _omission(artifact: Artifact, path: str, refusal: str | None, room: int) -> str | None:
     if artifact.stored is None:
         return artifact.gone or LOST
-    refusal = choice.refusal(artifact.path, artifact.stored.size_bytes)
     return refusal or (TOO_LONG if characters(path) > room else None)
 
 

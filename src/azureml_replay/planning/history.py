@@ -6,8 +6,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from azureml_replay.model import Artifact, Experiment, FileTotals, Job, Json, Listed, RunDetails, RunId, Series
+from azureml_replay.model import (
+    Artifact,
+    Experiment,
+    FileTotals,
+    Job,
+    Json,
+    Listed,
+    Omission,
+    RunDetails,
+    RunId,
+    Series,
+)
 from azureml_replay.workspace.place import Place
+
+NAMED_OUTPUT = "the bytes of named outputs are not carried: they stay in the source's datastore"
+
+
+def named_outputs(run: RunId, places: Mapping[str, str]) -> Iterator[Omission]:
+    """An omission for each named output of a run: whatever the target, its bytes stay where they are."""
+    return (Omission(run, f"output {name}, {place}", NAMED_OUTPUT) for name, place in places.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +43,8 @@ class History:
     """The run's files in figures."""
     code: bool | str | None = None
     """True where its code is here, or the reason why it could not be had. None for a run submitted without code."""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Named output -> the place of its bytes, for outputs whose bytes are no files of a run."""
     only_last: bool = False
     """True where its rows are the last of each metric, from MLflow, and not the metrics' history."""
     lender_experiment: str | None = None

@@ -8,6 +8,8 @@ from azureml_replay.model import Json, RunId
 from azureml_replay.planning.fit import CODE_FILE, JOB_FILE, OVERFLOW_FILE, Fitting
 from azureml_replay.planning.history import History, Recorded
 
+MADE = (JOB_FILE, OVERFLOW_FILE, CODE_FILE)
+"""Every file that a replay may make for a run."""
 NO_CODE = "code: left out (no --code)"
 
 

@@ -13,9 +13,9 @@ from operator import attrgetter
 from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, count_files, planned, room_of
 from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost
-from azureml_replay.planning.history import History, Recorded
+from azureml_replay.planning.history import History, Recorded, named_outputs
 from azureml_replay.planning.ids import Ids, rewritten
-from azureml_replay.planning.made_files import own_files
+from azureml_replay.planning.made_files import MADE, own_files
 from azureml_replay.planning.reuse import Lender, own_path
 from azureml_replay.selection import Selection, chosen
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
@@ -79,6 +79,11 @@ class Step:
         """The files among `planned_files` that we make; `files/made.py` gives their content."""
         for path in self.own_files:
             yield PlannedFile(own_path(self.run.id, path) if self.lender else path, made=path)
+
+    def made_by_others(self) -> frozenset[str]:
+        """Paths of files that this replay does not make, and one from another archive may: with code, job, overflow."""
+        others = (path for path in MADE if path not in self.own_files)
+        return frozenset(own_path(self.run.id, path) if self.lender else path for path in others)
 
     @property
     def points(self) -> int:
@@ -196,6 +201,7 @@ def _step(
         if key.startswith(UNREADABLE):
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
     say_what_acts(run, fitting)
+    fitting.omissions += named_outputs(run.id, history.outputs)
     over = fit_series(logged, fitting, profile.limits)
     _say_what_names_the_source(run.id, logged, fitting, ids)
     fitted = fit_run(

@@ -37,7 +37,7 @@ class Details:
         """The details of a run. Raises IntegrityError where the archive is damaged."""
         run = self.archive.run(run_id)
         findings = self.ledger.findings_of_run(run_id) if self.ledger else []
-        planned = self.ledger.planned_omissions_of(run_id) if self.ledger else []
+        planned = self.ledger.planned_omissions_of(run_id) if self.ledger else self.archive.named_outputs(run_id)
         omissions = tuple((one.what, one.reason) for one in (*self.archive.omissions_of(run_id), *planned))
         told = tuple((one.what, one.kind, _timed(one.expected), _timed(one.actual)) for one in findings)
         if run is None:

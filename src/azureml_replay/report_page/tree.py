@@ -34,9 +34,9 @@ class Known:
 
     @classmethod
     def of(cls, archive: Archive, ledger: TargetLedger | None) -> Known:
-        """What a ledger's evidence says; without one only the archive's own omissions."""
+        """What a ledger's evidence says; without one only what no target will have."""
         omissions, reasons = Counter[str](), Counter[str]()
-        for omission in chain(archive.omissions(), ledger.planned_omissions() if ledger else ()):
+        for omission in chain(archive.omissions(), ledger.planned_omissions() if ledger else archive.named_outputs()):
             omissions[omission.run] += 1
             reasons[omission.reason] += 1
         found: dict[str, Item] = {}

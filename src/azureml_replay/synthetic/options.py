@@ -70,10 +70,10 @@ def trees_of(
 
 def counted(archive: Archive, step: Step, choice: FileChoice) -> Step:
     """The step with the number and the bytes of the chosen files."""
-    if not step.files or (choice.most_bytes is None and not choice.globs):
+    if not step.files or not choice.narrowed:
         return step
-    stored = [(one.path, one.stored.size_bytes) for one in archive.artifacts(step.contents) if one.stored]
-    sizes = [size for path, size in stored if not choice.refusal(path, size)]
+    chosen = (one for one, _, left_out in choice.of(archive.artifacts(step.contents)) if not left_out)
+    sizes = [one.stored.size_bytes for one in chosen if one.stored]
     return replace(step, files=len(sizes), bytes=sum(sizes))
 
 
@@ -103,13 +103,13 @@ def jobs_put(ledger: TargetLedger, root: RunId) -> list[RunId]:
 def remember(ledger: TargetLedger, root: RunId, shape: Shape) -> None:
     """Keep the shape of a root run's job, before it is put. Repeatable."""
     trials = asdict(shape.tree.trials) if shape.tree.trials else None
-    document = {"trials": trials, "edges": shape.tree.edges, "files": shape.files.as_json()}
+    document = {"trials": trials, "edges": shape.tree.edges, "files": shape.files.to_json()}
     ledger.mark(root, [RunItem.SHAPE], State.SENT, json_text.dumps(document).decode())
 
 
 def carry(ledger: TargetLedger, tree: Tree, shape: Shape) -> None:
     """Note, before the job is put, what is to go of each run of a tree. Repeatable: what it says already stays."""
-    files: Json = {FILES: shape.files.as_json()}
+    files: Json = {FILES: shape.files.to_json()}
     told: dict[RunId, Json] = {node.source: files for node in tree.walk()} | {tree.root: files}
     told |= {one.run: {LEFT: one.reason} for one in tree.omissions if one.what == RUN}
     known = ledger.carried(list(told), Way.JOB)

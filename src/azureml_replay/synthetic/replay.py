@@ -29,7 +29,7 @@ from azureml_replay.synthetic.options import (
 )
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.staging.stage import Stage, clear
-from azureml_replay.synthetic.submit import Submit
+from azureml_replay.synthetic.submit import Submit, Told
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
@@ -73,15 +73,18 @@ async def replay_synthetic(
     take_over: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
+    told: Told = lambda root, job: None,  # noqa: ARG005
 ) -> SyntheticReplayed:
     """Submit what the target lacks, follow it to its end, verify it. May be killed and repeated at any moment.
 
     `width` bounds how many root runs are worked on at once. Raises UserError where the target is the source, LeaseTaken
     where another call writes what comes from the same source: with `take_over` that one is ended. A root run that fails
-    is named in the result and left to the next call.
+    is named in the result and left to the next call. `told` hears of each job that is submitted now.
     """
     async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
-        return await _replay(archive, source, writing, selection, options=options, width=width, progress=progress)
+        return await _replay(
+            archive, source, writing, selection, options=options, width=width, progress=progress, told=told
+        )
 
 
 async def _replay(
@@ -93,6 +96,7 @@ async def _replay(
     options: SyntheticReplayOptions,
     width: int,
     progress: Progress,
+    told: Told,
 ) -> SyntheticReplayed:
     if archive.source == target.ref:
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
@@ -101,7 +105,7 @@ async def _replay(
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
     stage = Stage(archive, Supply(archive, source), submitter, progress)
     graphs = Graphs(ledger, submitter)
-    submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress)
+    submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress, told)
     running = _Running(archive, ledger, target, stage, submitting, progress)
     await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
     if not options.wait:
@@ -144,6 +148,8 @@ class _Running:
     async def submit(self, planned: tuple[Tree, Shape]) -> None:
         """The per-run boundary."""
         tree, shape = planned
+        for remark in tree.remarks:
+            self.progress.say(remark)
         try:
             job = await self.submitting.job_of(tree, shape)
             await self._show_again(tree.root, RunId(job))

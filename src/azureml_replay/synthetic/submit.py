@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import Item, JobItem, RunItem
@@ -25,6 +25,8 @@ from azureml_replay.workspace.jobs import JobState, Submitter
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.place import Place
 
+Told: TypeAlias = "Callable[[RunId, RunId], None]"
+"""Called with a root run and the name of its job."""
 ENDED_BADLY = frozenset({"Failed", "Canceled"})
 
 
@@ -39,6 +41,8 @@ class Submit:
     stage: Stage
     graphs: Graphs
     progress: Progress
+    told: Told
+    """Hears of each job that is put."""
     submitted: int = 0
 
     async def job_of(self, tree: Tree, shape: Shape) -> str:
@@ -87,6 +91,7 @@ class Submit:
                 raise
         self.ledger.mark(tree.root, items, State.SENT, name)
         self.submitted += 1
+        self.told(tree.root, RunId(name))
         self.progress.done("jobs submitted")
 
 

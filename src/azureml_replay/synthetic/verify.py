@@ -20,7 +20,8 @@ from azureml_replay.planning.plan import Step
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.expected import ExpectedRun, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
-from azureml_replay.synthetic.options import Shape, job_of, trees_of
+from azureml_replay.synthetic.options import Shape, job_of, jobs_put, trees_of
+from azureml_replay.synthetic.staging.documents import MADE_FOR_JOBS
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.staging.stage import laid_out, left_behind
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -87,12 +88,14 @@ class JobCheck:
         """The number of findings, which are recorded. `job` None: nothing was submitted. Raises Unavailable."""
         held = await found(self.target, tree, job) if job else Found()
         gathered: defaultdict[RunId, _Gathered] = defaultdict(_Gathered)
+        theirs = job is not None and job not in jobs_put(self.proof.ledger, tree.root)
         for omission in tree.all_omissions():
             gathered[omission.run].omissions.append(omission)
         for wanted in expected_of(tree):
             self._remember(wanted, held.runs.get(wanted.key))
             laid = laid_out(self.archive, wanted.laid, choice) if wanted.laid is not None else None
-            await self._gather(wanted, held, laid, gathered[wanted.source])
+            compared = _without_made(laid) if laid is not None and theirs else laid
+            await self._gather(wanted, held, compared, gathered[wanted.source], theirs=theirs)
             if laid is not None and wanted.step is not None:
                 gathered[wanted.source].omissions += left_behind(self.archive, wanted.step, laid, choice)
         extra = [Finding(tree.root, f"run {run.id}", "extra", "", _told(run)) for run in held.extra]
@@ -107,7 +110,10 @@ class JobCheck:
         if run is not None and known != run.id and (wanted.laid is None or wanted.laid.kind == "leaf"):
             self.proof.ledger.mark(wanted.source, [RunItem.JOB], State.SENT, run.id)
 
-    async def _gather(self, wanted: ExpectedRun, held: Found, laid: Layout | None, into: _Gathered) -> None:
+    async def _gather(
+        self, wanted: ExpectedRun, held: Found, laid: Layout | None, into: _Gathered, *, theirs: bool
+    ) -> None:
+        """`theirs`: another archive put the job, and made files for it that this one may not know."""
         for aspect in (Aspect.FIELDS, Aspect.POINTS, Aspect.FILES, Aspect.BYTES):
             into.add(aspect, Looked())
         run = held.runs.get(wanted.key)
@@ -118,7 +124,7 @@ class JobCheck:
         into.add(Aspect.FIELDS, Looked([*differences(wanted, run, held.parent(wanted.key))]))
         into.add(Aspect.POINTS, await self._points(wanted, wanted.step, run))
         if laid is not None and self.proof.files.artifacts:
-            await self._files(wanted, laid.files, run, into)
+            await self._files(wanted, laid.files, run, into, theirs=theirs)
 
     # Points
 
@@ -148,17 +154,20 @@ class JobCheck:
 
     # Files
 
-    async def _files(self, wanted: ExpectedRun, laid: Sequence[LaidFile], run: Run, into: _Gathered) -> None:
+    async def _files(
+        self, wanted: ExpectedRun, laid: Sequence[LaidFile], run: Run, into: _Gathered, *, theirs: bool
+    ) -> None:
         """What lies below `outputs/` of the run; its logs are the replaying job's own."""
         laid = [file for file in laid if not self._is_beside(file)]
         stored: dict[str, StoredFile] = {}
         async for page in self.target.stored(run.lender or run.id):
             stored |= {one.path: one.stored for one in page if one.stored}
         expected = {file.to for file in laid}
+        made = (*WRITTEN_BY_STEP, *(MADE_FOR_JOBS if theirs else ()))
         ours = {
             path: file
             for path, file in stored.items()
-            if path in expected or (path.startswith("outputs/") and path not in WRITTEN_BY_STEP and not self._narrowed)
+            if path in expected or (path.startswith("outputs/") and path not in made and not self._narrowed)
         }
         differing, unverifiable = compare_files(wanted.source, ((file.to, _stored(file)) for file in laid), ours)
         counts = {
@@ -201,6 +210,11 @@ def _named(finding: Finding, wanted: ExpectedRun) -> Finding:
 def _told(run: Run) -> str:
     """What a run that nobody sent says of itself."""
     return f"child of {run.parent}, {run.display_name or 'without a name'}"
+
+
+def _without_made(laid: Layout) -> Layout:
+    """The layout of a job that another archive put: which files are made for it depends on what that one holds."""
+    return replace(laid, files=tuple(file for file in laid.files if file.to not in MADE_FOR_JOBS))
 
 
 def _stored(file: LaidFile) -> StoredFile:

@@ -83,6 +83,13 @@ def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
+def end(text: str) -> None:
+    """Write the error with which the command ends into its log, where it has begun one."""
+    logs = (handler for handler in logging.getLogger().handlers if isinstance(handler, LogFile))
+    if any(log.stream is not None for log in logs):
+        LOGGER.error(text)
+
+
 def stop() -> None:
     """End logging."""
     NOTICES.propagate = True

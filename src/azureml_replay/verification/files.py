@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect, Looked
+from azureml_replay.archive.items import FileItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import compare_files
 from azureml_replay.errors import Rejected
@@ -62,7 +63,7 @@ class FileCheck:
         if not self.looked.artifacts:
             return FilesChecked()
         there = await self.files_of.two_sides(replace(actual, lender=step.lender.there) if step.lender else actual)
-        expected = self._expected(step)
+        expected = self._expected(step, self._of_others(step, there.stored.keys() | there.indexed.keys()))
         stored = {at: file for at, file in there.stored.items() if self._is_of(step, at, expected)}
         indexed = {at: place for at, place in there.indexed.items() if self._is_of(step, at, expected)}
         stored |= await self._attached(step, expected, indexed, stored)
@@ -117,10 +118,13 @@ class FileCheck:
             found |= {path: there} if there is not None else {}
         return found
 
-    def _expected(self, step: Step) -> ExpectedFiles:
+    def _of_others(self, step: Step, there: Set[str]) -> set[str]:
+        """Files that another archive's replay made for the run: this one never sent them, and expects them no less."""
+        return {path for path in step.made_by_others() & there if not self.ledger.receipt(step.source, FileItem(path))}
+
+    def _expected(self, step: Step, left_out: set[str]) -> ExpectedFiles:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Artifact] = {}
-        left_out: set[str] = set()
         for one in step.planned_files(self.archive):
             stored = one.artifact.stored if one.artifact else None
             if one.omission or (stored and one.artifact and self.looked.refusal(one.artifact.path, stored.size_bytes)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from azureml_replay.azure.place import azure_place
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
+    AssetReference,
     CodeReference,
     FileTotals,
     Job,
@@ -28,6 +30,7 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
+from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
@@ -149,3 +152,33 @@ def test_of_each_run_what_is_its_own(archive: Archive) -> None:
 
 def _names(family: int) -> Sequence[str]:
     return (f"root-{family:03}", *(f"child-{family:03}-{child}" for child in range(3)))
+
+
+def test_named_outputs_are_planned_as_omissions_and_counted(tmp_path: Path) -> None:
+    """From the documents that the archive holds: one of an older version knows them too."""
+    asset = AssetReference(
+        "azureml://locations/x/workspaces/y/data/azureml_a_output_data_model/versions/1", "UriFolder"
+    )
+    runs = [
+        Run(id=RunId("a"), experiment="e", status="Completed", outputs={"model": asset}),
+        Run(id=RunId("b"), experiment="e", status="Completed"),
+    ]
+    job = Job(RunId("b"), {"name": "b", "properties": {"jobType": "Command", "outputs": {"data": {"uri": None}}}})
+    with Archive.create(tmp_path / "archive", SOURCE) as made:
+        made.put_listed(runs)
+        made.arrange()
+        made.select([run.id for run in runs])
+        made.put_jobs([job])
+        for run in runs:
+            made.begin(run.id)
+            made.put_details(RunDetails(run=run))
+            made.complete(run.id)
+
+        told = {one for step in plan(made, Selection()) for one in step.omissions}
+
+        assert told == {
+            Omission(RunId("a"), "output model, workspaceblobstore: azureml/a/model/", NAMED_OUTPUT),
+            Omission(RunId("b"), "output data, workspaceblobstore: azureml/b/data/", NAMED_OUTPUT),
+        }
+        assert set(made.named_outputs()) == told
+        assert {one.run for one in made.named_outputs(RunId("a"))} == {"a"}

@@ -36,7 +36,7 @@ def test_an_interrupted_command_counts_what_the_target_has(has: dict[str, int], 
     """A job that was submitted is something that was done."""
     progress = TargetProgress(**{**NOTHING, **has})
     target = TargetStatus(target=TARGET, proof_root="", progress=progress, verdict=a_verdict())
-    now = Status(source=SOURCE, totals=TOTALS, targets=(target,), content_root="", unknown={})
+    now = Status(source=SOURCE, totals=TOTALS, targets=(target,), named_outputs=0, content_root="", unknown={})
 
     told = in_one_line(Path("history"), now)
 

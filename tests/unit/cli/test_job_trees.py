@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from azureml_replay.cli.job_trees import drawn, hierarchy
+from azureml_replay.cli.job_trees import drawn, drawn_in_full, hierarchy
+from azureml_replay.synthetic.bodies.graph import COMMAND
 from azureml_replay.synthetic.tree.grow import SyntheticOptions
 from azureml_replay.synthetic.tree.trials import TrialChoice
 from azureml_replay.terminal.layout import tree as lines
@@ -19,6 +20,21 @@ def test_the_tree_shows_what_each_job_holds_and_waits_for() -> None:
         "    ├── self: inner, after prepare",
         "    └── deep: Deep, 3 points, 3 files, 2.0 MB",
     ]
+
+
+def test_in_full_it_shows_what_is_sent() -> None:
+    """Compute and command once, the tags of each job; a parent's own job has the parent's."""
+    family = Family([a_run("p", tags={"a": "b"}), a_run("c", "p", tags={"k": "v"})], logged={("p", "loss"): [1.0]})
+
+    shown = list(lines(drawn_in_full(family.tree(), "cpu")))
+
+    assert shown[:3] == ["p (pipeline job in exp)", "├── compute: cpu", f"├── command: {COMMAND}"]
+    assert [line for line in shown if line.endswith((" a = b", " k = v"))] == [
+        "│   └── a = b",
+        "        └── k = v",
+    ]
+    alone = list(lines(drawn_in_full(Family([a_run("r", tags={"a": "b"})]).tree(), "serverless")))
+    assert sum(line.endswith("a = b") for line in alone) == 1
 
 
 def test_the_hierarchy_shows_the_originals() -> None:

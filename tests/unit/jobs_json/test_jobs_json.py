@@ -6,6 +6,7 @@ import json
 import math
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
+from azureml_replay.planning.history import NAMED_OUTPUT
+from azureml_replay.planning.plan import plan
+from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
 
 SOURCE = azure_place("sub", "group", "source")
@@ -205,6 +209,23 @@ async def test_written_and_read_again_nothing_is_lost(tmp_path: Path) -> None:
         again.close()
 
 
+async def test_a_reused_step_shows_what_its_owner_holds(tmp_path: Path) -> None:
+    """As MLflow does: last values and paths; rows and files are the owner's, and are not there twice."""
+    reused = replace(PARENT, id=RunId("reused"), lender=CHILD.id)
+    with archive_of(tmp_path / "archive", reused, CHILD, points=[Points.of(LOSS, ROWS)], files=FILES) as archive:
+        written = write_jobs(archive, tmp_path / "jobs.json")
+        jobs = jobs_at(tmp_path / "jobs.json")
+        again = await imported(tmp_path / "jobs.json", tmp_path / "again")
+
+        for field in ("mlflow_metrics", "mlflow_artifact_paths"):
+            assert jobs["reused"][field] == jobs["child"][field] != {}
+        assert (jobs["reused"]["metric_history"], jobs["reused"]["artifacts"]) == ([], [])
+        assert written.points == len(ROWS)
+        assert again.run(RunId("reused")) is not None
+        assert (again.series(RunId("reused")), list(again.artifacts(RunId("reused")))) == ([], [])
+        again.close()
+
+
 async def test_why_a_file_has_no_bytes_is_not_made_up(tmp_path: Path) -> None:
     """An entry of a version that kept no reason: nobody asked a storage when it was imported."""
     with a_family(tmp_path / "archive") as archive:
@@ -312,7 +333,7 @@ def saved(tmp_path: Path, *jobs: dict[str, Any]) -> Path:
 
 async def test_the_originals_last_values_become_single_points(tmp_path: Path) -> None:
     """Without a step, at the run's end; and it is said that the history is gone."""
-    metrics = {"loss": 0.25, "bad": math.nan, "text": "high"}
+    metrics = {"loss": 0.25, "bad": math.nan, "text": "high", "huge": 10**400}
     path = saved(tmp_path, original("a", mlflow_metrics=metrics, mlflow_params={"lr": "0.1"}, tags={"n": 5}))
 
     archive = await imported(path, tmp_path / "archive")
@@ -326,14 +347,40 @@ async def test_the_originals_last_values_become_single_points(tmp_path: Path) ->
     said = {omission.what: omission.reason for omission in archive.omissions()}
     assert "last value only" in said["history of metric loss"]
     assert said["metric text"] == "jobs.json holds 'high', which is no number"
+    assert said["metric huge"].endswith("0..., which is no number")
     assert "--source" in said["files of any kind"]
     assert archive.imported() is not None
     archive.close()
 
 
+async def test_the_originals_named_outputs_are_told(tmp_path: Path) -> None:
+    """Their bytes are nobody's; the place is the author's, or the service's own."""
+    outputs = {
+        "model": "<azure.ai.ml.entities.Output>",
+        "data": {"type": "uri_folder", "path": "azureml://datastores/d/paths/x/"},
+    }
+    archive = await imported(saved(tmp_path, original("a", job_outputs=outputs)), tmp_path / "archive")
+
+    told = {one.what for step in plan(archive, Selection()) for one in step.omissions if one.reason == NAMED_OUTPUT}
+
+    assert told == {"output model, workspaceblobstore: azureml/a/model/", "output data, d: x/"}
+    archive.close()
+
+
 FAMILIES = {
     "its own word": [original("p", job_type="pipeline"), original("c", parent_job_name="p")],
-    "the step's pipeline": [original("p"), original("c", job_properties={"azureml.pipelinerunid": "p"})],
+    "the step's pipeline": [
+        original("p", job_type="pipeline"),
+        original("c", job_properties={"azureml.pipelinerunid": "p"}),
+    ],
+    "the step's pipeline, by the other property": [
+        original("p", job_type="pipeline"),
+        original("c", job_properties={"azureml.pipeline": "p"}),
+    ],
+    "a nested pipeline, which has no type": [
+        original("p", job_type="base"),
+        original("c", job_properties={"azureml.pipelinerunid": "p"}),
+    ],
     "MLflow's tag": [original("p"), original("c", mlflow_tags={"mlflow.parentRunId": "p"})],
     "the parent's list": [original("p", child_run_ids=["c"]), original("c")],
     "the graph, by name": [original("p", job_type="pipeline", pipeline_sub_jobs={"n": {"name": "c"}}), original("c")],
@@ -350,6 +397,79 @@ async def test_parents_are_found_again(tmp_path: Path, hint: str) -> None:
     archive = await imported(saved(tmp_path, *FAMILIES[hint]), tmp_path / "archive")
 
     assert {row.id: (row.parent, row.depth) for row in archive.listing()} == {"p": (None, 0), "c": ("p", 1)}
+    archive.close()
+
+
+@pytest.mark.parametrize("key", ["azureml.pipelinerunid", "azureml.pipeline"])
+async def test_a_command_does_not_become_a_pipeline_by_a_property(tmp_path: Path, key: str) -> None:
+    """A copied job bears the properties of its original: the next trace counts, or none."""
+    jobs = [
+        *(original("cmd"), original("copy", job_properties={key: "cmd"})),
+        original("p", job_type="pipeline", child_run_ids=["listed"]),
+        original("listed", job_properties={key: "cmd"}),
+        original("nested", job_properties={key: "cmd"}, mlflow_tags={"mlflow.parentRunId": "cmd"}),
+        original("gone", job_properties={key: "not here"}),
+    ]
+
+    parents = JobsIndex(saved(tmp_path, *jobs)).parents
+
+    assert parents == {"listed": "p", "nested": "cmd", "gone": "not here"}
+
+
+UNSET = ("-62135596800000", -62135596800000, "-62135596800", "0001-01-01T00:00:00+00:00", "0001-01-01 00:00:00")
+MOMENTS = {
+    "2025-01-15T10:00:00.25+00:00": ("2025-01-15T10:00:00.25Z", "text"),
+    "1736935200": ("2025-01-15T10:00:00Z", "seconds as text"),
+    1736935200: ("2025-01-15T10:00:00Z", "seconds"),
+    1736935200.25: ("2025-01-15T10:00:00.25Z", "seconds and a part"),
+    "1736935200250": ("2025-01-15T10:00:00.25Z", "milliseconds"),
+    1736935200250000: ("2025-01-15T10:00:00.25Z", "microseconds"),
+    1736935200250000100: ("2025-01-15T10:00:00.2500001Z", "nanoseconds"),
+    "20250115": ("2025-01-15T00:00:00Z", "a day without dashes"),
+}
+
+
+@pytest.mark.parametrize("field", parse.TIMES)
+@pytest.mark.parametrize("value", UNSET)
+async def test_a_time_that_was_not_set_is_no_time_and_is_told(tmp_path: Path, field: str, value: object) -> None:
+    """The original made such numbers of .NET's first day; one of them stops no file."""
+    path = saved(tmp_path, original("a", **{field: value}), original("b", **{field: None}))
+
+    archive = await imported(path, tmp_path / "archive")
+
+    run = archive.run(RunId("a"))
+    attribute = {"created_at": "created", "last_modified_at": "modified"}.get(field, field.removesuffix("_time"))
+    assert run is not None
+    assert getattr(run, attribute) is None
+    told = [one for one in archive.omissions() if one.what == field.replace("_", " ")]
+    assert told == [Omission(run.id, field.replace("_", " "), parse.UNSET.format(value))]
+    archive.close()
+
+
+@pytest.mark.parametrize("value", MOMENTS)
+async def test_numbers_since_1970_are_times(tmp_path: Path, value: object) -> None:
+    """Their unit is told by their size."""
+    archive = await imported(saved(tmp_path, original("a", start_time=value)), tmp_path / "archive")
+
+    run = archive.run(RunId("a"))
+    assert run is not None
+    assert run.start == Instant.parse(MOMENTS[value][0]), MOMENTS[value][1]  # type: ignore[index]
+    archive.close()
+
+
+async def test_of_two_entries_of_a_job_the_last_one_counts(tmp_path: Path) -> None:
+    """And the command says which job it was; what the first one said of parents, files and its workspace is void."""
+    first = original("a", display_name="old", parent_job_name="b", mlflow_artifact_paths=["x"], id="/elsewhere")
+    path = saved(tmp_path, first, original("b"), original("a", display_name="new"))
+
+    index = JobsIndex(path)
+    archive = await imported(path, tmp_path / "archive")
+
+    run = archive.run(RunId("a"))
+    assert (list(index.twice), len(index.places), index.parents, index.source()) == (["a"], 2, {}, SOURCE)
+    assert (index.file_lists.jobs, index.file_lists.without_logs) == (2, 0)
+    assert run is not None
+    assert run.display_name == "new"
     archive.close()
 
 
@@ -454,13 +574,13 @@ BAD = {
     "[1]": "entry 1 is no object",
     '[{"id": 1}]': "entry 1 has no name",
     '[{"name": ""}]': "entry 1 has no name",
-    '[{"name": "a"},\n{"name": "a"}]': "job a is there twice",
     '[{"name": "a"} {"name": "b"}]': "a comma or ] is missing",
     '[\n{"name": "a"},\n{"name": ': "line 3: not JSON, or cut off",
     '[{"name": "a"}': "a comma or ] is missing, or the file is cut off",
     '[{"name": "a"},]': "not JSON",
     '[{"name": "a"}] x': "there is more after the end",
     "[" * 100_000: "nested too deeply",
+    '[{"name": "a", "mlflow_metrics": {"x": ' + "1" * 5_000 + "}}]": "a number has too many digits",
 }
 
 
@@ -483,12 +603,30 @@ def test_no_file_no_text_no_folder(tmp_path: Path) -> None:
             JobsIndex(tmp_path / name)
 
 
+LOSS_ENTRY = {"name": "loss", "namespace": None, "columns": [["loss", "Double"]]}
+
+
 @pytest.mark.parametrize(
-    ("field", "value"), [("created_at", "yesterday"), ("status", 7), ("tags", ["a"]), ("mlflow_metrics", 3)]
+    ("field", "value"),
+    [
+        *(("created_at", "yesterday"), ("created_at", 10**400), ("created_at", "9" * 400), ("end_time", True)),
+        *(("status", 7), ("tags", ["a"]), ("mlflow_metrics", 3), ("artifacts", [{}])),
+        *(("child_run_ids", 12345), ("mlflow_artifact_paths", "outputs/"), ("artifacts", {}), ("metric_history", 1)),
+        ("artifacts", [{"path": "a", "datastore": "d", "location": "l", "indexed": True, "size_bytes": 10**400}]),
+        ("metric_history", [{**LOSS_ENTRY, "rows": [[10**30, None, 1]]}]),
+        ("metric_history", [{**LOSS_ENTRY, "rows": [[1.5, None, 1]]}]),
+        ("metric_history", [{**LOSS_ENTRY, "rows": [[0, None, 10**400]]}]),
+    ],
+    ids=lambda value: str(value)[:20],
 )
 async def test_a_field_that_cannot_be_read_is_named(tmp_path: Path, field: str, value: object) -> None:
-    with pytest.raises(UserError, match=f"job a, {field}: "):
-        await imported(saved(tmp_path, original("a", **{field: value})), tmp_path / "archive")
+    """After the path that the user gave, whatever the file is called."""
+    path = saved(tmp_path, original("a", **{field: value})).rename(tmp_path / "mine.json")
+
+    with pytest.raises(UserError, match=f"job a, {field}: ") as error:
+        await imported(path, tmp_path / "archive")
+
+    assert str(error.value).startswith(f"{path}: job a")
 
 
 @given(st.data())

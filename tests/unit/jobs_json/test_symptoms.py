@@ -19,6 +19,7 @@ from azureml_replay.jobs_json.symptoms import (
     long_replay,
     missing_jobs,
     missing_logs,
+    several_entries,
 )
 from azureml_replay.progress import SILENT
 from azureml_replay.selection import Selection
@@ -56,7 +57,8 @@ def test_missing_jobs_name_the_flags() -> None:
     assert [*missing_jobs(9, 1, 0, named)] == [
         "the file holds 1 of 9 top-level jobs: --include and --limit left the others out"
     ]
-    assert "still active" in next(missing_jobs(9, 9, 2, Selection()))
+    assert "still active" in (active := next(missing_jobs(9, 9, 2, Selection())))
+    assert "--include-active" in active, "a flag that extract_jobs has"
     assert not [*missing_jobs(9, 9, 0, Selection(limit=9))]
 
 
@@ -87,3 +89,9 @@ def test_an_imported_archive_is_not_taken_for_an_extracted_one(tmp_path: Path) -
     assert not was_extracted(folder)
     with pytest.raises(UserError, match=r"was made from old/jobs\.json"):
         refuse_imported(folder)
+
+
+def test_jobs_with_several_entries_are_named_and_the_many_counted() -> None:
+    assert list(several_entries(["a"])) == ["job a has several entries: the last one counts"]
+    assert list(several_entries([f"j{n}" for n in range(25)]))[-1] == "and 5 more jobs with several entries"
+    assert list(several_entries([])) == []

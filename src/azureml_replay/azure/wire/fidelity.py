@@ -55,7 +55,7 @@ _CREATE_RUN = (
     ),
     Key("parameters", Fidelity.CARRIED, "each key, any JSON; beyond limits: overflow"),
     Key("inputs", Fidelity.CARRIED, "each reference as it is: it names the source's asset"),
-    Key("outputs", Fidelity.CARRIED, "each reference as it is: it names the source's asset"),
+    Key("outputs", Fidelity.CARRIED, "each reference as it is: it names the source's asset; its bytes: an omission"),
     Key("inputDatasets", Fidelity.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
     Key("outputDatasets", Fidelity.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
     Key("hidden", Fidelity.CARRIED, "Studio's word is archived"),

@@ -8,12 +8,16 @@ from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
 from azureml_replay.files.made import made_files, rows_as_json
 from azureml_replay.model import Omission, Points
+from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.staging.batches import is_holdable, is_scalar
+from azureml_replay.synthetic.staging.manifest import FILES_FILE
 from azureml_replay.workspace.put_files import HeldFile, NewFile
 
 METRICS_FILE = "replay/metrics.json"
 ERROR_FILE = "replay/error.json"
+MADE_FOR_JOBS = frozenset(f"outputs/{path}" for path in (*MADE, METRICS_FILE, ERROR_FILE)) | {FILES_FILE}
+"""Every file that may be made for a job: which ones, and what their list says, depends on what an archive holds."""
 
 
 def documents(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from azureml_replay import json_text
 from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
-from azureml_replay.planning.files import FileChoice, in_order, room_of
+from azureml_replay.planning.files import FileChoice, room_of
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.staging.batches import Metric, holdable, is_scalar, parts, requests
 from azureml_replay.synthetic.staging.paths import Places, place_of, refusal
@@ -82,11 +82,12 @@ class _Laying:
         made = replace(document, path=staged)
         self.files.append(LaidFile(staged=staged, to=to, size_bytes=stored.size_bytes, md5=stored.md5, made=made))
 
-    def lay(self, artifact: Artifact, choice: FileChoice) -> None:
+    def lay(self, artifact: Artifact, left_out: str | None) -> None:
+        """Add a file of the source's; `left_out` is the choice's reason against it."""
         if artifact.stored is None:
             return  # the plan's own omission
         stored = artifact.stored
-        reason = choice.refusal(artifact.path, stored.size_bytes) or refusal(artifact.path, self.room)
+        reason = left_out or refusal(artifact.path, self.room)
         if reason:
             self.omissions.append(Omission(self.run, f"file {artifact.path}", reason))
             return
@@ -122,8 +123,8 @@ def layout(contents: Contents, node: Node, documents: Iterable[NewFile | HeldFil
         laying.places.take(name)
     for document in documents:
         laying.make(document)
-    for artifact, _ in in_order(contents.artifacts(step.contents)):
-        laying.lay(artifact, choice)
+    for artifact, _, left_out in choice.of(contents.artifacts(step.contents)):
+        laying.lay(artifact, left_out)
     laying.list_all()
     return Layout(files=tuple(laying.files), omissions=tuple(laying.omissions))
 

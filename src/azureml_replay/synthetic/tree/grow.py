@@ -24,6 +24,7 @@ from azureml_replay.workspace.limits import DOCUMENTED, Limits
 NO_FLAG = "a child of an AutoML or sweep job: --expand-automl-trials replays it"
 NOT_CHOSEN = "a trial that --replay-automl-max-trials leaves out"
 NO_NODE = "which node of the original graph it was cannot be told: it waits for nobody, and nobody for it"
+UNRANKED = "{}: no trial logged a metric {}: its trials keep the order of their numbers"
 BELOW = "below a run that is left out"
 Children: TypeAlias = "Mapping[RunId, tuple[Step, Mapping[str, str]]]"
 """Run -> step and the tags that say its role, in the plan's order."""
@@ -73,6 +74,7 @@ class _Growth:
     below: dict[RunId, list[Step]] = field(default_factory=dict)
     """Parent -> children, in the plan's order."""
     omissions: list[Omission] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def tree(self, root: Step) -> Tree:
         whole, level = self.node(root, "", {})
@@ -81,6 +83,7 @@ class _Growth:
         nodes = whole.children or (replace(whole, key=SELF),)
         if whole.children and not _logs(own):
             nodes = nodes[1:]
+            self.omissions += own.omissions  # a `self` would have told them
         waits = self.waits(level, {leaf.key: leaf.source for node in nodes for leaf in node.walk()})
         return Tree(
             root=root.source,
@@ -94,15 +97,20 @@ class _Growth:
             properties=_properties(root.run),
             nodes=tuple(_waiting(node, waits) for node in nodes),
             omissions=tuple(self.omissions),
+            remarks=tuple(self.remarks),
         )
 
-    def node(self, step: Step, key: str, roles: Mapping[str, str], graph: Document | None = None) -> tuple[Node, Level]:
+    def node(
+        self, step: Step, key: str, roles: Mapping[str, str], submitted: Sequence[Document] = ()
+    ) -> tuple[Node, Level]:
         """The node of a run with all below it, without edges; and the level that edges are made from.
 
-        `graph`: for a nested pipeline its graph, as the one above it names it.
+        `submitted`: what the graph above says of it: the node, and for a nested pipeline its component.
         """
-        documents = [*definitions_of(self.recorded, step.source), *([graph] if graph else [])]
-        children, own_role = self.children(step, documents)
+        known = list(definitions_of(self.recorded, step.source))
+        documents = [*known, *submitted]
+        stated = known if self.wraps(step, known, submitted) else documents
+        children, own_role = self.children(step, stated)
         fit = self.fit(step, {**roles, **own_role})
         leaf = Node(
             key=key,
@@ -127,18 +135,25 @@ class _Growth:
         shown = [known.get(run) or _called(child, whole.source) for run, (child, _) in children.items()]
         found = [_self(whole, level.face)]
         for name, (run, (child, roles)) in zip(unique(shown, taken=[SELF]), children.items(), strict=True):
-            graph = self.graph_of(level, known.get(run))
-            node, inner = self.node(child, f"{whole.key}/{name}".lstrip("/"), roles, graph)
+            submitted = self.submitted(level, known.get(run))
+            node, inner = self.node(child, f"{whole.key}/{name}".lstrip("/"), roles, submitted)
             found.append(node)
             if run in known:
                 _place(level, known[run], node, inner)
         return tuple(found)
 
-    def graph_of(self, level: Level, name: str | None) -> Document | None:
-        """The content of a node's component, where the extraction could read it."""
-        if name is None or level.graph is None:
-            return None
-        return self.graphs.get(str(pick(level.graph.nodes.get(name), "component_id")))
+    def submitted(self, level: Level, name: str | None) -> Sequence[Document]:
+        """A node as it was submitted, and the content of its component, where the extraction could read it."""
+        node = level.graph.nodes.get(name) if level.graph is not None and name is not None else None
+        graph = self.graphs.get(str(pick(node, "component_id")))
+        return [document for document in (node, graph) if document is not None]
+
+    def wraps(self, step: Step, known: list[Document], submitted: Sequence[Document]) -> bool:
+        """True for the step of a sweep or AutoML node that only holds the run whose children the trials are."""
+        if trials.parent_kind(step.run, known) or not trials.parent_kind(step.run, submitted):
+            return False
+        below = self.below.get(step.source, ())
+        return any(trials.parent_kind(child.run, definitions_of(self.recorded, child.source)) for child in below)
 
     def children(self, step: Step, documents: list[Document]) -> tuple[Children, dict[str, str]]:
         """The children that are replayed, each with its role; and the role of the run itself."""
@@ -155,6 +170,8 @@ class _Growth:
         """Auxiliary children and chosen trials, in the plan's order, with their tags."""
         goal = trials.goal(step.run, documents, choice.top_metric)
         known = trials.ranked(step.run, [child.run for child in children], goal, self.best_logged)
+        if choice.top_metric and known and all(trial.score is None for trial in known):
+            self.remarks.append(UNRANKED.format(step.source, choice.top_metric))
         chosen = {trial.run.id: trial.tags() for trial in trials.sampled(known, choice)}
         dropped = {trial.run.id for trial in known} - chosen.keys()
         for child in children:

@@ -78,6 +78,9 @@ class Tree:
     omissions: tuple[Omission, ...] = ()
     """Omissions of whole runs (`what` is RUN) and of edges. Omissions of a leaf's values are in its step."""
 
+    remarks: tuple[str, ...] = ()
+    """What people should know of how the tree was made, beside what it leaves out."""
+
     def walk(self) -> Iterator[Node]:
         """Every node, parents first."""
         for node in self.nodes:

@@ -88,7 +88,8 @@ def parent_kind(run: Run, documents: Iterable[Document]) -> ParentKind | None:
     """The kind of a run with children: an AutoML or a sweep parent; None for pipelines and everything else."""
     template = pick(run.properties, "run_template")
     names = [str(template or ""), run.properties.get("azureml.runsource"), run.kind]
-    names += [str(kind) for document in documents if (kind := pick(document, "job_type"))]
+    for document in documents:  # a node of a graph has a type, a job a job's type
+        names += [str(kind) for kind in (pick(document, "job_type"), pick(document, "type")) if kind]
     for name in names:
         kind = _PARENTS.get(plain(name or "").removeprefix("azureml").removesuffix("run"))
         if kind:
@@ -116,7 +117,8 @@ def _stated_goal(run: Run, documents: Sequence[Document]) -> tuple[str | None, s
     candidates = [(pick(d, "objective", "primary_metric"), pick(d, "objective", "goal")) for d in documents]
     candidates += [(pick(sweep, "name"), pick(sweep, "goal"))]
     candidates += [(run.properties.get("primary_metric"), pick(settings, "metric_operation"))]
-    candidates += [(pick(d, "task_details", "primary_metric"), pick(settings, "metric_operation")) for d in documents]
+    for path in (("task_details", "primary_metric"), ("primary_metric",)):  # of a job, of a node
+        candidates += [(pick(d, *path), pick(settings, "metric_operation")) for d in documents]
     return next(((str(metric), str(way or "")) for metric, way in candidates if metric), (None, ""))
 
 

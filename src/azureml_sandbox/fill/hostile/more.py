@@ -163,7 +163,7 @@ _ODDITIES: Mapping[str, Callable[[Document], SampledRun]] = {
 _OMITTED: Mapping[str, Sequence[str]] = {
     "wide-metrics": ["metrics"],
     "long-error": ["error"],
-    "datasets": ["inputDatasets", "outputDatasets"],
+    "datasets": ["inputDatasets", "outputDatasets", "outputs"],
     "acting": ["actionUris", "cancelUri", "completeUri", "diagnosticsUri", "properties", "services"],
     "secrets": ["job"],
     "two-places": ["file outputs/result.json"],

@@ -235,10 +235,13 @@ def test_what_lies_in_a_folder() -> None:
         (FileChoice(most_bytes=10), {"outputs/big"}),
         (FileChoice(globs=("outputs/*",)), {"model/small"}),
         (FileChoice(globs=("*small", "*/big")), set()),
+        (FileChoice(budget=11), {"outputs/big"}),
+        (FileChoice(budget=0), {"outputs/big", "outputs/small", "model/small"}),
+        (FileChoice(budget=10, globs=("outputs/*",)), {"model/small", "outputs/big"}),
     ],
 )
 def test_what_is_left_out_is_an_omission(choice: FileChoice, left: set[str]) -> None:
-    """`--max-file-size` and `--files`."""
+    """`--max-file-size`, `--files` and `--artifact-budget`."""
     contents = Contents({"outputs/big": 11, "outputs/small": 10, "model/small": 1}, {})
 
     laid = layout(contents, leaf(contents), [], choice)

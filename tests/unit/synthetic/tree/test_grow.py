@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from azureml_replay.azure.place import azure_place
 from azureml_replay.instants import Instant
-from azureml_replay.model import Json, Omission, RunId
+from azureml_replay.model import Acting, Json, Omission, RunId
 from azureml_replay.planning import lineage
-from azureml_replay.planning.fit import OVERFLOW_FILE
+from azureml_replay.planning.fit import ACTS_ON_SOURCE, OVERFLOW_FILE
 from azureml_replay.synthetic.bodies.graph import JobPlace, submission
 from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.synthetic.tree.grow import NO_NODE, SyntheticOptions
@@ -69,6 +69,16 @@ def test_the_root_keeps_its_self_for_an_error_or_a_file() -> None:
     """What tags cannot hold is still to be written."""
     for root, files in ((a_run("p", error={"code": "UserError"}), {}), (a_run("p"), {"p": (1, 2)})):
         assert keys(Family([root, a_run("a", "p")], files=files).tree()) == ["self", "a"]
+
+
+def test_what_a_root_without_a_self_leaves_behind_is_said_too() -> None:
+    """No leaf tells of its run, so the tree does."""
+    acting = Acting(values=("cancelUri",))
+
+    tree = Family([a_run("p", acting=acting), a_run("c", "p")]).tree()
+
+    assert keys(tree) == ["c"]
+    assert Omission(RunId("p"), "cancelUri", ACTS_ON_SOURCE) in list(tree.all_omissions())
 
 
 def test_keys_are_unique_and_say_what_they_stand_for() -> None:

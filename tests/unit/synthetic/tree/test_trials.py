@@ -7,7 +7,7 @@ import json
 import pytest
 
 from azureml_replay.model import Json, Omission, RunId
-from azureml_replay.synthetic.tree.grow import BELOW, NO_FLAG, NOT_CHOSEN, SyntheticOptions
+from azureml_replay.synthetic.tree.grow import BELOW, NO_FLAG, NOT_CHOSEN, UNRANKED, SyntheticOptions
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.summary import DryRun
 from azureml_replay.synthetic.tree.trials import Sampling, TrialChoice, less_is_better
@@ -86,6 +86,59 @@ def test_a_node_of_a_pipeline_expands_where_it_stands() -> None:
     assert "m/trial_0" in keys(tree)
     assert node(tree, "m").tags["automl_role"] == "automl_parent"
     assert node(tree, "m/self").kind == "self"
+
+
+SWEEP_NODE: Json = {"type": "sweep", "objective": {"goal": "minimize", "primary_metric": "AUC"}}
+AUTOML_NODE: Json = {"type": "automl", "task": "text_classification", "primary_metric": "AUC"}
+
+
+def noded(submitted: Json, **scores: float) -> Family:
+    """A pipeline with a step whose run does not say what it is: its node of the graph does (recorded)."""
+    runs = [a_run("p"), a_run("s", "p", display_name="tune", kind="azureml.StepRun"), a_run("s_setup", "s")]
+    runs += [a_run(name, "s") for name in scores]
+    return Family(
+        runs,
+        graphs={"p": {"jobType": "Pipeline", "jobs": {"tune": submitted, "other": {"type": "command"}}}},
+        logged={(name, "AUC"): [score] for name, score in scores.items()},
+    )
+
+
+@pytest.mark.parametrize(("submitted", "best"), [(SWEEP_NODE, "s_1"), (AUTOML_NODE, "s_0")], ids=["sweep", "automl"])
+def test_a_node_of_a_graph_says_that_its_step_is_a_parent(submitted: Json, best: str) -> None:
+    """Roles, ranks by the node's own metric and direction, and the flag, as for a job of its own."""
+    family = noded(submitted, s_0=0.9, s_1=0.1)
+
+    tree, one, without = expanded(family), expanded(family, most=1), family.tree()
+
+    assert node(tree, "tune").tags["automl_role"] == "automl_parent"
+    assert node(tree, "tune/setup").tags["automl_role"] == "automl_auxiliary"
+    assert trials(tree) == {best: "1", ({"s_0", "s_1"} - {best}).pop(): "2"}
+    assert trials(one) == {best: "1"}
+    assert node(without, "tune").children == ()
+    assert {omission.run for omission in without.omissions if omission.reason == NO_FLAG} == {"s_setup", "s_0", "s_1"}
+
+
+def test_the_step_of_an_older_sweep_holds_the_sweep_itself() -> None:
+    """Then the run below it is the parent, and the step is a pipeline's."""
+    family = noded(SWEEP_NODE)
+    family.runs = [run for run in family.runs if run.id != "s_setup"]
+    family.runs += [a_run("HD", "s", kind="hyperdrive"), a_run("HD_0", "HD"), a_run("HD_1", "HD")]
+
+    tree, without = expanded(family), family.tree()
+
+    assert "automl_role" not in node(tree, "tune").tags
+    assert node(tree, "tune/hd").tags["automl_role"] == "automl_parent"
+    assert set(trials(tree)) == {"HD_0", "HD_1"}
+    assert {omission.run for omission in without.omissions} == {"HD_0", "HD_1"}
+
+
+def test_a_metric_that_no_trial_has_is_remarked() -> None:
+    """Their order is by number then; the job's own metric, or one that some trial has, needs no word."""
+    family = automl({0: 0.5, 1: 0.9})
+
+    assert expanded(family, top_metric="none such").remarks == (UNRANKED.format("m", "none such"),)
+    assert expanded(family, top_metric="accuracy").remarks == ()
+    assert expanded(family).remarks == ()
 
 
 def test_the_best_are_chosen_and_the_others_named() -> None:

@@ -1,0 +1,62 @@
+"""Bytes that jobs write to named outputs lie beside their runs: nobody carries them, and each of them is told of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from azure.ai.ml import Output
+
+import azureml_replay as library
+from azureml_replay.archive.archive import Archive
+from azureml_replay.cli import results
+from azureml_replay.planning.history import NAMED_OUTPUT
+from azureml_replay.report_page.blocks import Numbers
+from azureml_replay.report_page.detail import Details
+from azureml_replay.report_page.tree import Known
+from azureml_replay.selection import Selection
+from azureml_sandbox.server.sandbox import Sandbox
+from e2e.library import migrated
+from sandbox.conftest import plane
+from sandbox.jobs import Jobs, jobs, shell
+from sandbox.test_compute_pipeline import two_levels
+
+__all__ = ["jobs", "plane"]
+
+FOLDER = Output(type="uri_folder")
+
+
+def told(archive: Archive) -> Sequence[str]:
+    """The outputs that a plan leaves out."""
+    steps = library.plan(archive, Selection())
+    return [one.what for step in steps for one in step.omissions if one.reason == NAMED_OUTPUT]
+
+
+def test_each_named_output_is_an_omission_of_its_own(
+    jobs: Jobs, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Of a job, of steps and of the pipeline that shows a step's; in the plan, verify, report and status."""
+    line = "echo 1 > ${{outputs.model}}/m.bin; echo 2 > ${{outputs.data}}/d.csv"
+    lone = jobs.run(shell(line, outputs={"model": FOLDER, "data": FOLDER}))["runId"]
+    pipeline = jobs.run(two_levels())
+    assert pipeline["status"] == "Completed"
+
+    done = asyncio.run(migrated(jobs.plane.workspace, sandbox.add_workspace(), tmp_path / "archive"))
+
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        whats = told(archive)
+        status = library.status(archive)
+        (target,) = archive.targets()
+        reported = [Known.of(archive, ledger).reasons[NAMED_OUTPUT] for ledger in (None, archive.ledger(target))]
+        shown = [
+            Details(archive, ledger, frozenset(), {}).of(lone, Numbers()) for ledger in (None, archive.ledger(target))
+        ]
+    assert {f"output {name}, workspaceblobstore: azureml/{lone}/{name}/" for name in ("model", "data")} <= set(whats)
+    assert sum(what.startswith("output o, workspaceblobstore: azureml/") for what in whats) == 3, "a step each"
+    assert sum(what.startswith("output result, workspaceblobstore: azureml/") for what in whats) == 2, "shown above it"
+    assert done.verdict.findings == 0
+    assert done.verdict.reasons[NAMED_OUTPUT] == status.named_outputs == len(whats) == 7
+    assert reported == [7, 7], "with a target and without one"
+    assert all({NAMED_OUTPUT} <= {why for _, why in one.omissions} for one in shown)
+    assert any("7 named outputs" in str(line) for line in results.shown_status(status))
