@@ -200,7 +200,8 @@ def replay(
         ),
         archive,
     )
-    terminal.result(done, results.replayed(done))
+    proof = calls.proven(archive, workspace, selection)
+    terminal.result(done, [*results.replayed(done), *results.proven(proof, _verify(archive, target))])
     return _replayed(done, options)
 
 

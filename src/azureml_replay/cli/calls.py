@@ -168,6 +168,14 @@ async def verify(
                 return watch.did("verify", verdict)
 
 
+def proven(folder: Path, target: WorkspaceConfig, selection: Selection) -> Verdict:
+    """What the evidence says now of what was chosen. No network, nothing written."""
+    from azureml_replay.verification.verdict import verdict
+
+    with Archive.open(folder, write=False) as archive:
+        return verdict(archive, archive.ledger(target.ref), selection)
+
+
 def status(folder: Path) -> Status:
     """No network, nothing written; also while another command works on the archive."""
     with Archive.open(folder, write=False) as archive:

@@ -122,7 +122,7 @@ def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: s
     shows these lines may have no such flag.
     """
     yield f"{_compared(verdict)}; {counted(verdict.omissions, 'omission')}, as planned"
-    yield from uncompared(verdict, again)
+    yield from _to_compare(verdict, again)
     if verdict.bytes:
         yield f"the files hold {amount('bytes', verdict.bytes)}"
     for kind, count in by_size(verdict.kinds):
@@ -136,15 +136,26 @@ def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: s
         yield f"each of them: {quoted(['azureml-replay', 'report', str(archive)])}"
 
 
-def uncompared(verdict: Verdict, again: Sequence[str] = ()) -> Iterator[Branch]:
+def proven(verdict: Verdict, again: Sequence[str]) -> Iterator[Line]:
+    """What the evidence says after a replay: most often that `again` has to be typed."""
+    yield _compared(verdict)
+    yield from _to_compare(verdict, again)
+
+
+def _to_compare(verdict: Verdict, again: Sequence[str]) -> Iterator[Line]:
+    yield from uncompared(verdict)
+    if again and not verdict.complete:
+        yield f"Next: {quoted(list(again))}"  # a line by itself: in a tree it would wrap, and could not be pasted
+
+
+def uncompared(verdict: Verdict) -> Iterator[Branch]:
     """What is missing from the comparison, by reason; nothing where all was compared."""
     if verdict.complete:
         return
     items = [(verdict.not_compared, "run"), (verdict.experiments_not_compared, "experiment")]
     told = " and ".join(counted(*one) for one in items if one[0])
     are = "is" if sum(count for count, _ in items) == 1 else "are"
-    command = f": {quoted(list(again))}" if again else ""
-    yield Branch(f"{told} {are} not compared{command}", reasons_of(verdict.uncompared, FEW))
+    yield Branch(f"{told} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
 def migrated(done: Migrated, archive: Path, again: Sequence[str]) -> Iterator[Line]:

@@ -33,7 +33,7 @@ NOT_EXTRACTED = "not extracted: extract again to continue"
 NEVER = "not looked at since it was sent"
 OTHER_CONTENT = "compared with what the archive held before the last extract"
 INTERRUPTED = "the verification that was to look at it was interrupted"
-NEVER_SENT = "never sent, and not looked for"
+NEVER_SENT = "never sent, or taken back, and not looked for since"
 """Reasons for which something is not compared."""
 
 

@@ -20,7 +20,7 @@ from azureml_replay.verification.verdict import Verdict
 from looks import a_verdict
 
 EQUAL = a_verdict(runs=2, equal=2, points=6, files=1, bytes=9)
-OPEN = replace(EQUAL, runs=5, not_compared=3, uncompared={"never sent, and not looked for": 3})
+OPEN = replace(EQUAL, runs=5, not_compared=3, uncompared={"never sent": 3})
 REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), failed=())
 
 
@@ -59,8 +59,9 @@ def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
         lines_for(io.StringIO(), results.migrated(done, Path("history"), ["azureml-replay", "verify", "h"]))
     ) == [
         "0 of 2 runs equal, 0 points, 0 files: not proven yet; 0 omissions, as planned",
-        "2 runs are not compared: azureml-replay verify h",
+        "2 runs are not compared",
         "└── 2 x not extracted: extract again to continue",
+        "Next: azureml-replay verify h",
         "2 runs could not be extracted: r1: no such list",
     ]
 
