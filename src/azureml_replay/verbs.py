@@ -16,7 +16,7 @@ from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.planning.plan import plan, planned_units
+from azureml_replay.planning.plan import chosen_units, plan, planned_units
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -110,7 +110,8 @@ async def verify(
     ledger = archive.ledger(target.ref)
     await _check_that_something_is_there(archive, ledger, target, selection)
     submitted, twice = _replayed_as_jobs(archive, ledger)
-    units = None if selection.everything else list(planned_units(archive, selection))
+    units = chosen_units(archive, selection)
+    selection = Selection() if units is None else selection
     deep = deep and files.artifacts
     proof = Proof(archive, ledger, _begun(archive, ledger, units, files, deep=deep), deep, files)
     jobs = [root for root in (archive.units() if units is None else units) if root in submitted]

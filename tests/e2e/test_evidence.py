@@ -177,7 +177,7 @@ def test_what_was_not_looked_at_is_not_compared(bench: Bench) -> None:
     files_left = bench.verify(files=NO_FILES)
 
     assert (files_left.exit, files_left.not_compared, files_left.files) == (Exit.SERVICE, 3, 0)
-    assert bench.sentence() == "Not proven yet. Not compared: 3 runs. No finding in the others."
+    assert bench.sentence() == "Not proven yet. Not compared: 3 runs."
     assert bench.verify().proves
     assert bench.verify(files=NO_FILES).proves
 
@@ -300,6 +300,8 @@ def test_a_file_of_no_reused_step_is_seen(bench: Bench) -> None:
 def test_what_was_not_chosen_is_not_missed(bench: Bench, selection: Selection) -> None:
     """Nor are the experiments that only runs of the source are in which the archive does not have."""
     assert bench.migrate(selection).proves
+    assert bench.status().proves
+    assert bench.sentence().startswith("All equal: ")
 
     whole = bench.verify()
 

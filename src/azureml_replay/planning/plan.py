@@ -107,6 +107,14 @@ def planned_units(recorded: Recorded, selection: Selection) -> Iterator[RunId]:
     return iter(chosen(recorded.listing(), replace(selection, include_active=True)).units)
 
 
+def chosen_units(recorded: Recorded, selection: Selection) -> list[RunId] | None:
+    """The roots that the selection chooses; None where these are all of them, whichever way they were chosen."""
+    if selection.everything:
+        return None
+    chosen_roots = list(planned_units(recorded, selection))
+    return None if set(chosen_roots).issuperset(recorded.units()) else chosen_roots
+
+
 def plan_unit(
     recorded: Recorded, root: RunId, files: FileChoice = ALL_FILES, profile: TargetProfile = AZURE_ML
 ) -> Iterator[Step]:

@@ -130,7 +130,8 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
         return "no", f"Not equal: {counted(sums.findings, 'finding')} in {where} of {sums.runs:,}.{left}"
     if uncompared:
-        return "open", f"Not proven yet.{left} No finding in the others."
+        compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]
+        return "open", f"Not proven yet.{left}" + (" No finding in the others." if compared else "")
     if not sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]:
         return "open", "Nothing was there to compare."
     planned = f"but for {omitted}, as planned" if sums.omissions else "nothing was left out"
