@@ -203,12 +203,16 @@ async def migrate(
         watch = stack.enter_context(recorded(archive, "migrate", source=reading, target=writing))
 
         def told(done: Extracted | PlanSummary | Replayed) -> None:
+            following = {library.Extracted: "2 of 4: replay", library.Replayed: "3 of 4: verify"}.get(type(done))
             verb = {library.Extracted: "extract", library.Replayed: "replay"}.get(type(done))
             if verb:
                 watch.did(verb, done)
             for line in terminal.message_lines(results.lines_of(done)):
                 progress.say(line)
+            if following:
+                progress.say(following)
 
+        progress.say("1 of 4: extract")
         done = await library.migrate(
             reading,
             writing,

@@ -70,6 +70,7 @@ def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Term
     from azureml_replay.report_page import NotBuilt
     from azureml_replay.report_page import report as reporting
 
+    terminal.say("4 of 4: report")
     try:
         with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
             done = reporting(opened, output or archive / NAME, target=target, progress=progress)
