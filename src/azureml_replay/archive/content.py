@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from azureml_replay.archive import series as codec
+from azureml_replay.archive.clean_points import clean_points, clean_series
 from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.documents import REDACTED, Documents
@@ -65,7 +66,7 @@ class Content(Documents, Digesting):
         """Add the series that a run logged, with their other keys; `put_chunk` brings the rows. Repeatable."""
         with self._transaction():
             staged = self._staged(run)
-            for one in map(self._clean_series, series):
+            for one in (clean_series(given, self._rules) for given in series):
                 number = self._number(run, staged, one)
                 if one.more or one.unknown:
                     more = self._keep(run, staged, f"metric {one.key.name}", one.more, one.unknown)
@@ -96,7 +97,7 @@ class Content(Documents, Digesting):
 
     def _without_secrets(self, run: RunId, staged: int, pieces: Sequence[Points]) -> list[Points]:
         """The rows as they may be written; each redaction is noted."""
-        cleaned = [self._clean_points(piece) for piece in pieces]
+        cleaned = [clean_points(piece, self._rules) for piece in pieces]
         changed = (after for before, after in zip(pieces, cleaned, strict=True) if after is not before)
         whats = (f"names or texts of metric {after.series.key.name}" for after in changed)
         self._omit("extract", staged, (Omission(run, what, REDACTED) for what in whats))
@@ -146,8 +147,9 @@ class Content(Documents, Digesting):
         with self._transaction():
             for file in files:
                 cleaned, _ = self._clean_file(file)  # noted as an omission once it is a run's artifact
-                place = self._clean_place(file.location, file.location.path.partition(f"{container}/")[2])
-                row = (container, place.datastore, place.path, *stored_row(cleaned))
+                folder, of_run, path = file.location.path.partition(f"{container}/")  # the run's own name stays
+                place = folder + of_run + self._rules.path(path) if of_run else self._rules.path(folder)
+                row = (container, file.location.datastore, place, *stored_row(cleaned))
                 self._execute("insert or replace into stored_file values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def stored(self, container: str) -> Iterator[StoredFile]:

@@ -5,30 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from operator import is_
 from typing import Any, cast
 
 from azureml_replay import redact
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import details_record, optional, pack
 from azureml_replay.model import (
-    NUMBERS,
     Artifact,
     Json,
     Location,
     Omission,
-    Points,
     RunDetails,
     RunId,
-    Series,
-    SeriesKey,
     StoredFile,
 )
 from azureml_replay.redact import Rules
 
 REDACTED = "redacted: secret"
 KEPT = "no target takes it; kept in the archive"
-_WITHOUT_TEXT = NUMBERS | {"Bool"}
 UNREAD = "a key that this version does not know; its values were not read"
 
 
@@ -47,38 +41,12 @@ class Documents(Database):
 
     def clean_artifact(self, artifact: Artifact) -> Artifact:
         """A file of a run as this archive has it: its path and its place without secrets, the same every time."""
-        path = self._rules.path(artifact.path)
-        if path == artifact.path:
+        path, place = self._rules.path(artifact.path), artifact.location
+        held = Location(place.datastore, self._rules.path(place.path))
+        if (path, held) == (artifact.path, place):
             return artifact
-        place = self._clean_place(artifact.location, artifact.path)
-        stored = artifact.stored and replace(artifact.stored, location=place)
-        return replace(artifact, path=path, location=place, stored=stored)
-
-    def _clean_place(self, place: Location, path: str) -> Location:
-        """Of a file of this path. The folder of its run keeps its name: by that it is found."""
-        folder = place.path.removesuffix(path)
-        if folder == place.path and path:
-            return Location(place.datastore, self._rules.path(place.path))
-        return Location(place.datastore, folder + self._rules.path(path))
-
-    def _clean_series(self, series: Series) -> Series:
-        """With names, of its columns too, that hold no secret."""
-        namespace = series.key.namespace
-        key = SeriesKey(self._rules.name(series.key.name), namespace and self._rules.name(namespace))
-        columns = tuple((self._rules.name(name), kind) for name, kind in series.columns)
-        return series if (key, columns) == (series.key, series.columns) else replace(series, key=key, columns=columns)
-
-    def _clean_points(self, points: Points) -> Points:
-        """Rows of which neither a name nor a text holds a secret. The link to a file goes on to lead there."""
-        series, values = self._clean_series(points.series), list(points.values)
-        for at, (_, kind) in enumerate(series.columns):
-            if kind not in _WITHOUT_TEXT and self._rules.version > 1:
-                clean = self._rules.path if kind == "Artifact" else self._rules.text
-                cells = [clean(cell) if isinstance(cell, str) else cell for cell in values[at]]
-                values[at] = values[at] if cells == list(values[at]) else cells
-        if series is points.series and all(map(is_, values, points.values)):
-            return points
-        return Points(series, points.steps, points.times, tuple(values))
+        stored = artifact.stored and replace(artifact.stored, location=held)
+        return replace(artifact, path=path, location=held, stored=stored)
 
     def _write_version(self, details: RunDetails, generation: int) -> dict[str, Any]:
         run = details.run

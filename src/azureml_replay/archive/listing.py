@@ -88,7 +88,16 @@ class Listing(Documents):
               creator = excluded.creator, tags = excluded.tags, born = excluded.born, state = 'listed'
             """,
             (
-                *(run.id, run.parent, record["experiment"], run.status, run.kind, record["created"], modified, run.creator),
+                *(
+                    run.id,
+                    run.parent,
+                    record["experiment"],
+                    run.status,
+                    run.kind,
+                    record["created"],
+                    modified,
+                    run.creator,
+                ),
                 *(dumps(record["fields"]["tags"]).decode(), born, run.id, -born),
             ),
         )

@@ -40,9 +40,11 @@ _AND_MORE = re.compile(r"[^;\"'\\\r\n]{1,256};\s{0,4}[A-Za-z][\w ]{0,40}=")
 _TOKENLIKE = re.compile(r"(?:[\w+/.~-]|%(?!26|3[bBdD])[0-9a-fA-F]{2})+(?:={1,2}|%3[dD]){0,2}")
 _CONNECTED = re.compile(r"[^\s\"'`\\]{8,}")
 _PROSE = frozenset(
-    "a an and are as at be by can do flag for from has if in into is it may must not of on option or set should so than "
-    "that the then this to use used value via was when will with you your argument instead".split()
+    {"a", "an", "and", "are", "argument", "as", "at", "be", "by", "can", "do", "flag", "for", "from", "has", "if", "in"}
+    | {"instead", "into", "is", "it", "may", "must", "not", "of", "on", "option", "or", "set", "should", "so", "than"}
+    | {"that", "the", "then", "this", "to", "use", "used", "value", "via", "was", "when", "will", "with", "you", "your"}
 )
+"""Words that follow a flag in a sentence about it."""
 _FLAG = re.compile(r"--?[A-Za-z]")
 
 
@@ -115,20 +117,20 @@ def _bare(value: str, start: int, found: re.Match[str], name: str, *, flag: bool
         return None  # the shell's working directory
     listed = value[: found.start("tail") - len(name) + len(found["tail"])].rstrip(" ").endswith(";")
     if listed or _AND_MORE.match(value, start):
-        return _trimmed(value, _LISTED.match(value, start))
-    return _trimmed(value, _WHOLE.match(value, start))
+        return _trimmed(_LISTED.match(value, start))
+    return _trimmed(_WHOLE.match(value, start))
 
 
 def _after_colon(value: str, start: int, name: str) -> Place | None:
-    place = _trimmed(value, _WHOLE.match(value, start)) if _strong(name) else _run(value, start)
+    place = _trimmed(_WHOLE.match(value, start)) if _strong(name) else _run(value, start)
     return place if place and _likely(value[slice(*place)], 6 if _strong(name) else 16) else None
 
 
 def _tokenlike(value: str, start: int, name: str, *, gap: bool, flag: bool) -> Place | None:
     if name.lower().endswith("string"):
-        return _trimmed(value, _CONNECTED.match(value, start))
+        return _trimmed(_CONNECTED.match(value, start))
     if gap and _strong(name):
-        place = _trimmed(value, _WHOLE.match(value, start))
+        place = _trimmed(_WHOLE.match(value, start))
         plain = place is None or value[slice(*place)].lower() in _PROSE or value.startswith("-", start)
         return None if plain else place
     place = _run(value, start)
@@ -157,7 +159,7 @@ def _quoted(value: str, opened: re.Match[str]) -> Place | None:
     return None
 
 
-def _trimmed(value: str, found: re.Match[str] | None) -> Place | None:
+def _trimmed(found: re.Match[str] | None) -> Place | None:
     """Without the punctuation of the sentence, or a bracket that was opened before."""
     if found is None:
         return None

@@ -22,7 +22,7 @@ Find = Callable[[str], Iterator[Place]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class SecretShape:
     """One kind of secret."""
 
     key: str
@@ -38,7 +38,7 @@ class Shape:
 
 
 def _begin(inside: str = "A-Za-z0-9") -> str:
-    """Where a secret may begin: not after one of its own characters, unless that belongs to an escape (`\\n`, `%3D`)."""
+    """Where a secret may begin: not after one of its own characters, unless that is the end of an escape, as `%3D`."""
     return rf"(?:(?<![{inside}])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{{2}})|(?<=\\u[0-9A-Fa-f]{{4}}))"
 
 
@@ -62,9 +62,9 @@ PURVIEW = "https://learn.microsoft.com/purview"
 UTILITIES = "https://github.com/microsoft/security-utilities"
 
 
-def _token(key: str, what: str, source: str, needles: str, pattern: str) -> Shape:
+def _token(key: str, what: str, source: str, needles: str, pattern: str) -> SecretShape:
     """A token of a provider, known by its beginning: of such a form is nothing else."""
-    return Shape(key=key, what=what, source=source, needles=tuple(needles.split()), find=_by(_begin() + pattern))
+    return SecretShape(key=key, what=what, source=source, needles=tuple(needles.split()), find=_by(_begin() + pattern))
 
 
 PROVIDERS = (
@@ -96,7 +96,7 @@ PROVIDERS = (
         "xox xapp-",
         r"(?:xox[a-z](?:\.xox[bp])?-[\w%-]{10,}|xapp-[\w-]{10,})",
     ),
-    Shape(
+    SecretShape(
         key="slack-webhook",
         what="Slack: the path of a webhook, `https://hooks.slack.com/services/…`",
         source="https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks",
@@ -167,14 +167,14 @@ PROVIDERS = (
         "wandb_v1_",
         r"wandb_v1_\w{20,}",
     ),
-    Shape(
+    SecretShape(
         key="entra-secret",
         what="Microsoft Entra: a client secret, known by `8Q~`, `7Q~` and the like as its fourth to sixth character",
         source=UTILITIES,
         needles=("Q~",),
         find=_by(_begin(r"\w~.-") + r"[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~-])"),
     ),
-    Shape(
+    SecretShape(
         key="azure-annotated",
         what="Azure: keys with a signature in them, `JQQJ9…` (AI services), `AzSe` (Search), `AzFu` (Functions)",
         source=UTILITIES,
@@ -184,7 +184,7 @@ PROVIDERS = (
             r"|[A-Za-z0-9]{42}AzSe[A-D][A-Za-z0-9]{5}|[\w-]{44}AzFu[\w-]{5}[AQgw](?:==|%3[dD]%3[dD]))(?![A-Za-z0-9])"
         ),
     ),
-    Shape(
+    SecretShape(
         key="azure-storage-key",
         what="Azure: the key of a storage or Cosmos account, 86 characters of base64 and `==`",
         source=f"{PURVIEW}/sit-defn-azure-storage-account-key-generic",
@@ -198,28 +198,28 @@ PROVIDERS = (
 """Tokens that are known by themselves."""
 
 GENERAL = (
-    Shape(
+    SecretShape(
         key="private-key",
         what="`-----BEGIN … PRIVATE KEY-----`, also where its end is missing",
         source="https://www.rfc-editor.org/rfc/rfc7468",
         needles=("-----BEGIN",),
         find=private_keys,
     ),
-    Shape(
+    SecretShape(
         key="web-token",
         what="JSON Web Tokens: `eyJ….….…`, encrypted ones too",
         source="https://www.rfc-editor.org/rfc/rfc7519",
         needles=("eyJ",),
         find=web_tokens,
     ),
-    Shape(
+    SecretShape(
         key="bearer",
         what="`Bearer …`, 20 characters or more with a digit among them",
         source="https://www.rfc-editor.org/rfc/rfc6750",
         needles=("earer", "EARER"),
         find=_by(rf"(?i){_begin()}bearer{_SPACE}(?=[^\s\"']{{0,400}}\d)(?P<secret>[\w.~+/-]{{20,}}=*)"),
     ),
-    Shape(
+    SecretShape(
         key="basic",
         what="`Basic …`, the base64 of `user:password`",
         source="https://www.rfc-editor.org/rfc/rfc7617",
@@ -227,7 +227,7 @@ GENERAL = (
         find=basic_logins,
         chosen=True,
     ),
-    Shape(
+    SecretShape(
         key="authorization",
         what="`Authorization: SharedKey …` and other schemes",
         source="https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2",
@@ -238,7 +238,7 @@ GENERAL = (
             rf"{_SPACE}(?P<secret>[^\s\"'\\<&]{{8,}})"
         ),
     ),
-    Shape(
+    SecretShape(
         key="url-login",
         what="`https://user:password@host`",
         source="https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1",
@@ -249,7 +249,7 @@ GENERAL = (
         ),
         chosen=True,
     ),
-    Shape(
+    SecretShape(
         key="url-token",
         what="`https://token@host`, 20 letters and digits or more",
         source="https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1",
@@ -258,7 +258,7 @@ GENERAL = (
             _begin() + r"https?(?::|%3[aA])(?:\\{0,8}/|%2[fF]){2}(?P<secret>(?=[\w-]{0,60}\d)[\w-]{20,400})(?:@|%40)"
         ),
     ),
-    Shape(
+    SecretShape(
         key="sas",
         what="`sig=…` of a shared access signature (Azure Storage, Service Bus, Logic Apps)",
         source=f"{PURVIEW}/sit-defn-azure-sas",
@@ -268,7 +268,7 @@ GENERAL = (
             rf"(?P<secret>{_IN_URL}+)|{_NO_NAME}sig(?:=|%3d)(?P<bare>[\w+/%-]{{20,}}=?))"
         ),
     ),
-    Shape(
+    SecretShape(
         key="url-secret",
         what="`?code=…`, `?key=…` of 16 characters or more; `X-Amz-Signature=…`, `X-Goog-Signature=…`",
         source="https://learn.microsoft.com/azure/azure-functions/function-keys-how-to",
@@ -279,7 +279,7 @@ GENERAL = (
             rf"|(?i:x-(?:amz|goog|ms)-(?:signature|security-token))(?:=|%(?:25)?3[dD])(?P<bare>{_IN_URL}+))"
         ),
     ),
-    Shape(
+    SecretShape(
         key="named",
         what='`Password=…`, `NAME_KEY=…`, `--token …`, `"api_key": "…"`: values of names that say secret',
         source="https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string",

@@ -1,6 +1,6 @@
 """The only place that prints: results to stdout, progress and messages to stderr.
 
-What comes from a workspace is untrusted text: it goes through `safe`, and never through rich's markup.
+What comes from a workspace is untrusted text: it goes through `shown`, and never through rich's markup.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TextIO
 
-from azureml_replay import json_text
+from azureml_replay import json_text, redact
 from azureml_replay.instants import Instant
+from azureml_replay.model import Json
 from azureml_replay.progress import SILENT, Loads, Progress
 from azureml_replay.terminal.layout import UNICODE, Signs, drawn_lines, signs_of
 from azureml_replay.terminal.streams import columns, drawable
-from azureml_replay.terminal.text import Line, amount, duration, safe
+from azureml_replay.terminal.text import Line, amount, duration, shown
 from azureml_replay.workspace.traffic import in_words
 
 Clock = Callable[[], float]
@@ -51,7 +52,7 @@ class Terminal:
 
                 frame(self.results, lines_for(self.results, lines, less=FRAME), good=good)
             else:
-                self.results.writelines(safe(line) + "\n" for line in lines_for(self.results, lines))
+                self.results.writelines(shown(line) + "\n" for line in lines_for(self.results, lines))
             self.results.flush()
         except BrokenPipeError:
             # Otherwise Python complains again when it flushes at exit.
@@ -64,7 +65,7 @@ class Terminal:
 
     def error(self, text: str) -> None:
         """Write a message, always."""
-        print(safe(text), file=self.messages, flush=True)
+        print(shown(text), file=self.messages, flush=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -102,8 +103,22 @@ def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
 
 
 def as_json(document: object) -> str:
-    """One line of JSON. Dataclasses become objects, sets lists, moments the service's stamps, other values texts."""
-    return json_text.dumps_any(document, _plain).decode()
+    """One line of JSON. Dataclasses become objects, sets lists, moments the service's stamps, other values texts.
+
+    Secrets are taken out of each text by itself: out of the whole line they would take a quote or a comma along.
+    """
+    line = json_text.dumps_any(document, _plain)
+    found = json_text.loads(line)
+    clean = _without_secrets(found)
+    return (line if clean == found else json_text.dumps_any(clean, _plain)).decode()
+
+
+def _without_secrets(value: Json) -> Json:
+    if isinstance(value, str):
+        return redact.text(value)
+    if isinstance(value, Mapping):
+        return {redact.NEWEST.name(key): _without_secrets(item) for key, item in value.items()}
+    return [*map(_without_secrets, value)] if isinstance(value, list) else value
 
 
 def _plain(value: object) -> object:

@@ -1,7 +1,8 @@
-"""Texts for people: without control characters, amounts with their units (pure)."""
+"""Texts for people: without control characters and secrets, amounts with their units (pure)."""
 
 from __future__ import annotations
 
+from azureml_replay import redact
 from azureml_replay.terminal.layout import Branch
 
 Line = str | Branch
@@ -12,6 +13,11 @@ def safe(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
+
+
+def shown(text: str) -> str:
+    """The text as people may see it: one line, without control characters and without secrets."""
+    return redact.text(safe(text))
 
 
 def amount(what: str, count: int) -> str:
