@@ -190,7 +190,7 @@ PROVIDERS = (
         source=f"{PURVIEW}/sit-defn-azure-storage-account-key-generic",
         needles=("==", "%3D%3D", "%3d%3d"),
         find=_by(
-            rf"{_begin(_BASE64)}[A-Za-z0-9+/]{{86}}==(?![\w+/=])"
+            rf"{_begin(_BASE64)}[A-Za-z0-9+/]{{86}}==(?![\w+=])"
             rf"|{_begin()}(?:[A-Za-z0-9+/]|%2[bBfF]){{86}}%3[dD]%3[dD]"
         ),
     ),
@@ -292,3 +292,13 @@ GENERAL = (
 
 SHAPES = (*PROVIDERS, *GENERAL)
 """All rows: those of high precision first."""
+
+IN_PATHS = SecretShape(
+    key="key-in-path",
+    what="keys in base64, whose slashes part a path",
+    source=SHAPES[-1].source,
+    needles=("=",),
+    find=_by(r"(?<=[kK]ey=)[A-Za-z0-9+/]{16,}={1,2}|(?<=/)[A-Za-z0-9+/]{86}=="),
+    chosen=True,
+)
+"""Beside the rows, in a path: without it half of such a key would stay."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from azureml_replay.redact import older
 from azureml_replay.redact.named import has_names
 from azureml_replay.redact.names import names_secret
-from azureml_replay.redact.shapes import GENERAL, PROVIDERS, SHAPES, VERSION
+from azureml_replay.redact.shapes import GENERAL, IN_PATHS, PROVIDERS, SHAPES, VERSION, SecretShape
 
 STARS = "***"
 """The text that replaces a secret in a value."""
@@ -20,6 +20,8 @@ _DIGITS, _DIGITS_OF_CHOSEN = 8, 4
 person may have thought of, 16 bits are too few to tell it from the 150 of ten million that share them."""
 _TOKENS = re.compile("|".join(sorted({re.escape(needle) for row in PROVIDERS for needle in row.needles})))
 _SHORTEST_TOKEN = 20
+_WITH_SLASHES = (*(row for row in SHAPES if row.key != "named"), IN_PATHS)
+"""Rows whose secrets may hold a slash in the path of a file; behind `token=` a name ends there."""
 
 
 def text(value: str, version: int = VERSION) -> str:
@@ -41,7 +43,10 @@ def hidden_path(path: str, version: int = VERSION) -> str:
     """The path of a file, each of its names as `hidden`: what lies in one folder stays in one."""
     if version == 1 or not _suspicious(path):
         return path
-    return _hidden(path) if "://" in path else "/".join(map(_hidden, path.split("/")))
+    if "://" in path:
+        return _hidden(path)
+    whole = _replaced(path, name=True, rows=_WITH_SLASHES)
+    return "/".join(map(_hidden, whole.split("/")))
 
 
 def has_replacement(name: str) -> bool:
@@ -87,21 +92,21 @@ def _hidden(name: str) -> str:
     return _replaced(name, name=True)
 
 
-def _replaced(value: str, *, name: bool) -> str:
+def _replaced(value: str, *, name: bool, rows: Sequence[SecretShape] = SHAPES) -> str:
     parts, at = [], 0
-    for start, end, chosen in _places(value):
+    for start, end, chosen in _places(value, rows):
         secret = value[start:end]
-        kept = secret == STARS or _REPLACED.fullmatch(secret) is not None
+        kept = secret == STARS or _REPLACED.match(secret) is not None
         parts += [value[at:start], secret if kept else _replacement(secret, chosen=chosen) if name else STARS]
         at = end
     return "".join((*parts, value[at:])) if parts else value
 
 
-def _places(value: str) -> list[tuple[int, int, bool]]:
+def _places(value: str, rows: Sequence[SecretShape]) -> list[tuple[int, int, bool]]:
     """Start and end of each secret, and whether a person may have chosen it; what overlaps is one."""
     found = [
         (start, end, row.chosen)
-        for row in (SHAPES if _has_token(value) else GENERAL)
+        for row in (GENERAL if rows is SHAPES and not _has_token(value) else rows)
         if any(map(value.__contains__, row.needles))
         for start, end in row.find(value)
         if start < end

@@ -92,7 +92,10 @@ MAKERS: Mapping[str, tuple[Callable[[], Made], ...]] = {
         lambda: whole(chars(42) + "Az" + "SeA" + chars(5)),
         lambda: whole(chars(44) + "Az" + "Fu" + chars(5) + "A=="),
     ),
-    "azure-storage-key": (lambda: whole(base64_of(64)),),
+    "azure-storage-key": (
+        lambda: whole(base64_of(64)),
+        lambda: after("key ", base64_of(64)),
+    ),
     "private-key": (
         lambda: whole(pem()),
         lambda: whole(pem(end=False)),

@@ -180,6 +180,8 @@ def test_of_a_path_each_name_is_hidden_by_itself() -> None:
     assert hidden_path(f"outputs/{token}/{part}") == f"outputs/{hidden(token)}/{part}"
     assert hidden_path(f"outputs/password=abc/{part}") == f"outputs/{hidden('password=abc')}/{part}"
     assert hidden_path("outputs/model.pt") == "outputs/model.pt"
+    for key in ("a/b" * 28 + "ab==", "AccountKey=" + "a/b1" * 10 + "a="):
+        assert "a/b" not in hidden_path(f"outputs/{key}/x")
 
 
 def test_version_1_stays_as_it_was() -> None:
@@ -199,5 +201,5 @@ def test_version_1_stays_as_it_was() -> None:
     )
     assert RULES.document({token: "x", "a": ["--password", "x"]}) == (
         {hidden(token): "x", "a": ["--password", STARS]},
-        [f"name of {hidden(token)}", "a/1"],
+        [f"{hidden(token)} (its name)", "a/1"],
     )
