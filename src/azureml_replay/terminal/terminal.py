@@ -15,11 +15,10 @@ from typing import TextIO
 
 from azureml_replay import json_text, redact
 from azureml_replay.instants import Instant
-from azureml_replay.model import Json
 from azureml_replay.progress import SILENT, Loads, Progress
 from azureml_replay.terminal.layout import UNICODE, Signs, drawn_lines, signs_of
 from azureml_replay.terminal.streams import columns, drawable
-from azureml_replay.terminal.text import Line, amount, duration, shown
+from azureml_replay.terminal.text import Line, amount, duration, shown, shown_line
 from azureml_replay.workspace.traffic import in_words
 
 Clock = Callable[[], float]
@@ -90,7 +89,7 @@ class Terminal:
 def lines_for(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
     """Lines with trees drawn to a terminal's width less `less` columns; whole for a pipe, to be searched."""
     width = columns(stream) - less if stream.isatty() else None
-    return drawn_lines(lines, signs_of(stream.encoding), width)
+    return drawn_lines(map(shown_line, lines), signs_of(stream.encoding), width)
 
 
 def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
@@ -107,29 +106,26 @@ def as_json(document: object) -> str:
 
     Secrets are taken out of each text by itself: out of the whole line they would take a quote or a comma along.
     """
-    line = json_text.dumps_any(document, _plain)
-    found = json_text.loads(line)
-    clean = _without_secrets(found)
-    return (line if clean == found else json_text.dumps_any(clean, _plain)).decode()
+    return json_text.dumps_any(_without_secrets(document), _plain).decode()
 
 
-def _without_secrets(value: Json) -> Json:
+def _without_secrets(value: object) -> object:
     if isinstance(value, str):
         return redact.text(value)
     if isinstance(value, Mapping):
-        return {redact.NEWEST.name(key): _without_secrets(item) for key, item in value.items()}
-    return [*map(_without_secrets, value)] if isinstance(value, list) else value
+        return {_clean_key(key): _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [*map(_without_secrets, value)]
+    if is_dataclass(value) and not isinstance(value, Instant):
+        return {field.name: _without_secrets(getattr(value, field.name)) for field in fields(value)}
+    return [*map(_without_secrets, sorted(value))] if isinstance(value, set | frozenset) else value
+
+
+def _clean_key(key: object) -> object:
+    return redact.NEWEST.name(key) if isinstance(key, str) else key
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Instant):
-        return str(value)
-    if is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    if isinstance(value, Mapping):
-        return dict(value)
     return str(value)
 
 

@@ -20,6 +20,15 @@ def shown(text: str) -> str:
     return redact.text(safe(text))
 
 
+def shown_line(line: Line) -> Line:
+    """As `shown`, before a label is wrapped: of a secret in two lines neither half looks like one."""
+    return _shown_branch(line) if isinstance(line, Branch) else shown(line)
+
+
+def _shown_branch(branch: Branch) -> Branch:
+    return Branch(shown(branch.label), tuple(map(_shown_branch, branch.below)))
+
+
 def amount(what: str, count: int) -> str:
     """A number as `1,234`, or for bytes as `1.2 MB` (powers of ten, as Studio shows them)."""
     if what != "bytes" or count < 1_000:
