@@ -119,23 +119,26 @@ def test_planted_secrets_are_nowhere(calm: Sandbox, azure_env: dict[str, str], t
 
     command = [str(Path(sys.executable).with_name("azureml-replay")), "migrate", "--verbose", "--archive", "archive"]
     command += ["--source", str(source.path), "--target", str(target.path), "--json"]
-    ended = subprocess.run(command, capture_output=True, check=False, env=dict(os.environ))
-    again = subprocess.run([*command, "--check-all", "--artifacts", "download"], capture_output=True, check=False)
+    calls = (command, command, [*command, "--check-all", "--artifacts", "download"])
+    ended = [subprocess.run(call, capture_output=True, check=False, env=dict(os.environ)) for call in calls]
+    output = b"".join(one.stdout + one.stderr for one in ended)
 
-    assert (ended.returncode, again.returncode) == (0, 0), (ended.stderr + again.stderr).decode()
-    assert json.loads(again.stdout)["replayed"]["points"] == json.loads(again.stdout)["replayed"]["files"] == 0
+    assert [one.returncode for one in ended] == [0, 0, 0], output.decode()
+    first, again, anew = (json.loads(one.stdout) for one in ended)
+    assert (first["extracted"]["runs"], again["extracted"]["runs"], anew["extracted"]["runs"]) == (1, 0, 1)
+    assert (again["replayed"]["points"], anew["replayed"]["points"], anew["replayed"]["files"]) == (0, 0, 0)
     kept, arrived = texts_of(tmp_path), texts_of_target(target)
     for what, value in secret.items():
         for where, text in (
             ("archive or log", kept),
             ("target", arrived),
-            ("output", ended.stdout + ended.stderr + again.stdout + again.stderr),
+            ("output", output),
         ):
             assert value.encode() not in text, f"{what} is in {where}"
     assert b"account.blob.core.windows.net/data/x.csv" in arrived
     assert b"PLAIN" in arrived
     token = secret["GitHub token"]
     assert names_in_target(target, token) == ({f"loss of {NEWEST.name(token)}", "loss of another"}, CONTENT)
-    assert json.loads(ended.stdout)["verdict"]["omissions"] >= 4
+    assert first["verdict"]["omissions"] >= 4
     with closing(sqlite3.connect("archive/archive.db")) as db:
         assert db.execute("select count(*) from omission where reason like '%secret%'").fetchone()[0] >= 4
