@@ -62,14 +62,14 @@ class _Why(IntEnum):
 
 class _Walk:
     def __init__(self, rules: Rules) -> None:
-        self._rules, self._globs, self.found = rules, rules.globs, list[str]()
+        self._globs, self._version, self.found = rules.globs, rules.version, list[str]()
 
     def visit(self, value: Json, path: _Path, why: _Why) -> Json:
         # First, as most values are plain: asking whether they are a Mapping takes a µs each, half of a document's time.
         if value is None or isinstance(value, _PLAIN):
             return self._plain(value, path, why)
         if isinstance(value, Mapping):
-            names = _NamesSecret(value, path, self._rules.version)
+            names = _NamesSecret(value, path, self._version)
             return {
                 self._name(key, path): item
                 if item is None or (isinstance(item, _NUMBERS) and not self._globs)  # holds no text, whatever its name
@@ -79,15 +79,18 @@ class _Walk:
         return [self.visit(item, (*path, str(at)), self._in_list(value, at, why)) for at, item in enumerate(value)]
 
     def _name(self, key: str, path: _Path) -> str:
-        name = self._rules.name(key)
-        if name != key:
-            self.found.append("/".join((*map(self._rules.name, path), f"{name} (its name)")))
+        name = hidden(key, self._version)
+        if name is not key and name != key:
+            self.found.append("/".join((*self._shown(path), f"{name} (its name)")))
         return name
 
+    def _shown(self, path: _Path) -> list[str]:
+        return [hidden(name, self._version) for name in path]
+
     def _plain(self, value: Json, path: _Path, why: _Why) -> Json:
-        clean = self._clean(value, why) if why else self._rules.text(value) if isinstance(value, str) else value
+        clean = self._clean(value, why) if why else text(value, self._version) if isinstance(value, str) else value
         if clean is not value and clean != value:
-            self.found.append("/".join(map(self._rules.name, path)))
+            self.found.append("/".join(self._shown(path)))
         return clean
 
     def _clean(self, value: Json, why: _Why) -> Json:
@@ -95,7 +98,7 @@ class _Walk:
             return None if value is None else STARS
         if not isinstance(value, str):
             return value
-        return STARS if why == _Why.NAME and value and not _PLACEHOLDER.fullmatch(value) else self._rules.text(value)
+        return STARS if why == _Why.NAME and value and not _PLACEHOLDER.fullmatch(value) else text(value, self._version)
 
     def _why(self, key: str, path: _Path, above: _Why, names: _NamesSecret) -> _Why:
         if self._globs and (above == _Why.GLOB or self._globbed((*path, key))):
@@ -104,7 +107,7 @@ class _Walk:
 
     def _in_list(self, items: Sequence[Json], at: int, above: _Why) -> _Why:
         """A command line's `--password` names what follows it."""
-        before = items[at - 1] if at and self._rules.version > 1 else None
+        before = items[at - 1] if at and self._version > 1 else None
         if above is not _Why.NO or not isinstance(before, str) or not before.startswith("--") or "=" in before:
             return above
         follows = not str(items[at]).startswith("--") and names_secret(before)

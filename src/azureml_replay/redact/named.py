@@ -25,7 +25,7 @@ _OPEN = re.compile(r"(\\{0,16})([\"'`])")
 _NO_VALUE = re.compile(
     r"(?i)(?:none|null|true|false|nan|undefined|required|optional|string|str)(?![\w-])"  # words in place of a value
     r"|\$[({A-Z_]|%\(|%[A-Z_]{2,40}%|%[sdr](?!\w)|\{[A-Z_.{}| -]{0,60}\}|<|\[|\("  # ${x} $X $(x) %(x)s %X% {x} <x>
-    r"|[A-Z_][\w.]{0,80}(?:\((?:[\"'\w.]{0,60}\)|[\"'])|\[[\"'\w])"  # getpass(), get(\"x\"), environ[\"x\"]
+    r"|(?:[A-Z_]\w{0,40}[._]\w[\w.]{0,60}|get\w{0,30}|input|str)(?:\(|\[[\"'\w])"  # getpass(), os.environ["x"]
     r"|(?:os|self|args|config|cfg|settings|env)\.\w"
 )
 _STRONG = ("password", "passwd", "passphrase", "pwd", "accountkey", "sharedaccesskey", "clientsecret")

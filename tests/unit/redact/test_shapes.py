@@ -70,6 +70,15 @@ def test_every_row_has_a_maker_and_is_found_by_itself() -> None:
             assert any(made[start:end] in secret or secret in made[start:end] for start, end in row.find(made)), made
 
 
+def test_a_value_ends_at_its_own_quote() -> None:
+    """Also one that ends in a backslash, or holds quotes, however deep the JSON lies in JSON."""
+    for value in ("ab1c\\", 'ab"1c', "ab1c", '"1'):
+        inner = {"password": value, "x": "keep"}
+        assert json.loads(text(json.dumps(inner))) == {"password": STARS, "x": "keep"}
+        assert json.loads(json.loads(text(json.dumps(json.dumps(inner))))) == {"password": STARS, "x": "keep"}
+        assert json.loads(text(json.dumps({"a": json.dumps({"b": json.dumps(inner)})})))["a"].endswith('\\"keep\\"}"}')
+
+
 @pytest.mark.parametrize(("key", "at"), ROWS)
 def test_only_the_secret_goes(key: str, at: int) -> None:
     made, secret = MAKERS[key][at]()
@@ -83,7 +92,8 @@ def test_only_the_secret_goes(key: str, at: int) -> None:
         "password", "the password is wrong", "token=512", "max_tokens=512", "pad_token=<pad>", "sort_key=created_at",
         "PRIMARY_KEY=id", "PWD=/mnt/azureml/cr/j", "export OLDPWD=/root", "password=None", "password=$PASSWORD",
         "--password ${{secrets.DB}}", "--password $DB_PASSWORD", "--password to set it", "use --token or --key",
-        "password=getpass()", 'password=os.environ["DB"]', "password={password}", "token: the next one",
+        "password=getpass()", 'password=os.environ["DB"]', "STORAGE_KEY = base64.b64encode(token_bytes(64))",
+        'password = variables.get(f"{prefix}PASSWORD")', "password={password}", "token: the next one",
         "secret: what nobody knows", "https://h/?code=200", "https://h:8080/p", "git@github.com:o/r.git",
         "https://user@host/p", "https://${USER}:${TOKEN}@host/p", "https://h/p?key=value", "Basic authentication",
         "Bearer of good news that are long", "wasbs://container-0123456789-0123456789@acct.blob.core.windows.net/x",
