@@ -44,7 +44,7 @@ _TAIL = f"""
 ## What is not
 
 - **Bytes of files are not searched**: a log or a notebook holds what its author printed, in the source, in an archive
-  with `--artifacts download` or `--code`, and in the target. Leave such files out with `--files`, and keep an
+  with `--artifacts download` or `--code`, and in the target. Choose files with `--files`, and keep an
   archive as you would keep the workspace.
 - A secret of a form that is not above, where no name says what it is: a password in a sentence, 40 hexadecimal digits.
   Both rules err on the narrow side, since a value that was taken out is lost for the target.
