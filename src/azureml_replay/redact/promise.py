@@ -62,7 +62,7 @@ a key of its folder, refuses browsers, and forwards to no other host. It is for 
 
 def page() -> str:
     """All of it, as Markdown."""
-    parts = (_HEAD, _WHERE, *_table(PROVIDERS), "", *_table(GENERAL), _TAIL)
+    parts = (_HEAD, _WHERE, "", *_table(PROVIDERS), "", *_table(GENERAL), _TAIL)
     return "\n".join(part.removesuffix("\n") for part in parts)
 
 

@@ -85,7 +85,6 @@ MAKERS: Mapping[str, tuple[Callable[[], Made], ...]] = {
     "stripe": (lambda: whole("sk" + "_live_" + chars(24)), lambda: whole("rk" + "_test_" + chars(24))),
     "sendgrid": (lambda: whole("SG" + "." + chars(22) + "." + chars(43)),),
     "docker": (lambda: whole("dckr" + "_pat_" + chars(27)),),
-    "wandb": (lambda: whole("wandb" + "_v1_" + chars(40)),),
     "entra-secret": (lambda: whole(chars(3) + "8Q" + "~" + chars(34)),),
     "azure-annotated": (
         lambda: whole(chars(52) + "JQQ" + "J99BA" + chars(24)),
