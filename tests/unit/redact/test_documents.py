@@ -56,7 +56,7 @@ def test_what_holds_no_secret_stays_under_a_secret_name(value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["(x)secret", "x$(TOKEN)", "${{inputs.token}}more", "$(a) $(b)c"])
 def test_what_only_begins_or_ends_as_a_placeholder_is_a_secret(value: str) -> None:
-    assert ({"token": STARS}, ["token"]) == redact({"token": value})
+    assert redact({"token": value}) == ({"token": STARS}, ["token"])
 
 
 def test_nothing_of_a_token_in_five_parts_stays() -> None:
