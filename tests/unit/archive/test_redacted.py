@@ -291,7 +291,7 @@ def archive_name(name: str) -> str:
 def test_an_older_archive_keeps_its_version(tmp_path: Path) -> None:
     """What it would redact otherwise now would be sent a second time, or look edited."""
     token = MAKERS["github"][0]()[0]
-    folder = unpacked(14, tmp_path / "a")
+    folder = unpacked(15, tmp_path / "a")
     with Archive.open(folder) as archive:
         (version,) = archive._one("select redaction from archive")
         run = next(iter(archive.units()))
