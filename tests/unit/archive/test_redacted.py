@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.azure.place import azure_place
@@ -35,6 +36,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.redact import NEWEST, VERSION
+from looks import looked_at
 from old_archives import unpacked
 from unit.redact.planted import MAKERS
 
@@ -234,12 +236,12 @@ def fill_everywhere(archive: Archive, run: Run, made: str) -> None:
     archive.retake(archive.clean_artifact(file).location, stored)
     ledger = archive.ledger(azure_place("sub", "group", "target"))
     ledger.mark(R1, [RunItem.CREATE], State.REFUSED, detail=made)
-    ledger.put_findings(R1, [Finding(R1, f"tag {made}", "differs", made, f"x {made}")])
+    looked_at(ledger, R1, [Finding(R1, f"tag {made}", "differs", made, f"x {made}")])
     points = Points.of(series, [(1, 2, (0.5, made))])
     told = Differing(series=series, rows=1, differing=1, held=points, expected=points, actual=points, absent=points,
                      extra=points)  # fmt: skip
     ledger.put_target_points(R1, [told])
-    ledger.put_planned_omissions(R1, [Omission(R1, f"tag {made}", made)])
+    ledger.put_planned_omissions(Topic(Way.RUN, R1), [Omission(R1, f"tag {made}", made)])
     archive.put_examination(SOURCE, "source", [{"what": made}])
 
 
