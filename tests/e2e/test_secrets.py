@@ -18,11 +18,13 @@ import requests
 from azure.identity import DefaultAzureCredential
 from mlflow import MlflowClient
 
+from azureml_replay.redact import NEWEST
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.witness import ml_client, tracking_uri
 
 RUN = "with-secrets"
+CONTENT = "what the file says"
 
 
 def planted() -> dict[str, str]:
@@ -33,6 +35,7 @@ def planted() -> dict[str, str]:
         "token": f"eyJ{secrets.token_urlsafe(20)}.eyJ{secrets.token_urlsafe(40)}.{secrets.token_urlsafe(43)}",
         "password": random,
         "account key": secrets.token_hex(43) + "==",
+        "GitHub token": "gh" + "p_" + secrets.token_hex(18),
     }
 
 
@@ -44,6 +47,12 @@ def plant(sandbox: Sandbox, source: WorkspaceFile, secret: dict[str, str]) -> No
     experiment = client.create_experiment("secrets")
     run = client.create_run(experiment, tags={"source": url}, run_name=RUN).info.run_id
     client.log_param(run, "data", url)
+    token = secret["GitHub token"]
+    client.log_metric(run, f"loss of {token}", 0.5)
+    client.log_metric(run, "loss of another", 0.25)
+    client.log_text(run, CONTENT, f"outputs/{token}/notes.txt")
+    client.set_tag(run, f"tag {token}", "x")
+    client.log_param(run, f"param {token}", f"x {token}")
     client.set_terminated(run)
     with opened(sandbox.folder, source.workspace_name) as (world, there):
         document = orjson.loads(orjson.dumps(world.runs.get(there.guid, run)))
@@ -90,6 +99,18 @@ def texts_of_target(target: WorkspaceFile) -> bytes:
     return b"\n".join(found)
 
 
+def names_in_target(target: WorkspaceFile, token: str) -> tuple[set[str], str]:
+    """The metrics of the run, and what the renamed file says."""
+    mlflow.set_tracking_uri(tracking_uri(target))
+    client = MlflowClient()
+    (run,) = client.search_runs([one.experiment_id for one in client.search_experiments() if one.name == "secrets"])
+    path = f"outputs/{NEWEST.name(token)}/notes.txt"
+    read = Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=path)).read_text()
+    times = [len(client.get_metric_history(run.info.run_id, name)) for name in run.data.metrics]
+    assert times == [1] * len(times)
+    return set(run.data.metrics), read
+
+
 def test_planted_secrets_are_nowhere(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch) -> None:
     """Each is an omission that says where it was; what stands beside it is carried."""
     monkeypatch.chdir(tmp_path)
@@ -98,15 +119,26 @@ def test_planted_secrets_are_nowhere(calm: Sandbox, azure_env: dict[str, str], t
 
     command = [str(Path(sys.executable).with_name("azureml-replay")), "migrate", "--verbose", "--archive", "archive"]
     command += ["--source", str(source.path), "--target", str(target.path), "--json"]
-    ended = subprocess.run(command, capture_output=True, check=False, env=dict(os.environ))
+    calls = (command, command, [*command, "--check-all", "--artifacts", "download"])
+    ended = [subprocess.run(call, capture_output=True, check=False, env=dict(os.environ)) for call in calls]
+    output = b"".join(one.stdout + one.stderr for one in ended)
 
-    assert ended.returncode == 0, ended.stderr.decode()
+    assert [one.returncode for one in ended] == [0, 0, 0], output.decode()
+    first, again, anew = (json.loads(one.stdout) for one in ended)
+    assert (first["extracted"]["runs"], again["extracted"]["runs"], anew["extracted"]["runs"]) == (1, 0, 1)
+    assert (again["replayed"]["points"], anew["replayed"]["points"], anew["replayed"]["files"]) == (0, 0, 0)
     kept, arrived = texts_of(tmp_path), texts_of_target(target)
     for what, value in secret.items():
-        for where, text in (("archive or log", kept), ("target", arrived), ("output", ended.stdout + ended.stderr)):
+        for where, text in (
+            ("archive or log", kept),
+            ("target", arrived),
+            ("output", output),
+        ):
             assert value.encode() not in text, f"{what} is in {where}"
     assert b"account.blob.core.windows.net/data/x.csv" in arrived
     assert b"PLAIN" in arrived
-    assert json.loads(ended.stdout)["verdict"]["omissions"] >= 4
+    token = secret["GitHub token"]
+    assert names_in_target(target, token) == ({f"loss of {NEWEST.name(token)}", "loss of another"}, CONTENT)
+    assert first["verdict"]["omissions"] >= 4
     with closing(sqlite3.connect("archive/archive.db")) as db:
         assert db.execute("select count(*) from omission where reason like '%secret%'").fetchone()[0] >= 4

@@ -134,10 +134,10 @@ class Archive(
             with self._transaction(durable=True):
                 for number in range(1, FORMAT_VERSION + 1):
                     self._migrate(number)
-                row = (FORMAT_VERSION, source.kind, source.key, source.name, str(now()), __version__)
+                row = (FORMAT_VERSION, source.kind, source.key, source.name, str(now()), __version__, redact.VERSION)
                 self._execute(
-                    "insert into archive (id, format_version, kind, key, name, created, tool_version) "
-                    "values (1, ?, ?, ?, ?, ?, ?)",
+                    "insert into archive (id, format_version, kind, key, name, created, tool_version, redaction) "
+                    "values (1, ?, ?, ?, ?, ?, ?, ?)",
                     row,
                 )
                 self._sum_all()

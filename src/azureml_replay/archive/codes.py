@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from azureml_replay import redact
 from azureml_replay.archive.objects import Held, Objects
 from azureml_replay.model import CodeReference, Location, StoredFile
 
@@ -49,7 +50,7 @@ class Codes(Objects):
     def lack_code(self, reference: CodeReference, reason: str) -> None:
         """Note that a snapshot cannot be had. Repeatable: a later call may say otherwise."""
         with self._transaction():
-            self._put_code(reference, None, reason)
+            self._put_code(reference, None, redact.text(reason))
 
     def _put_code(self, reference: CodeReference, sha256: bytes | None, reason: str | None) -> None:
         self._execute("insert or replace into code values (?, ?, ?)", (reference.key, sha256, reason))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from azureml_replay.archive import series as codec
+from azureml_replay.archive.clean_points import clean_points, clean_series
 from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.documents import REDACTED, Documents
@@ -31,6 +32,7 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
+from azureml_replay.redact import has_replacement
 
 _PUT_ARTIFACT = f"""
     insert or replace into artifact (run, generation, {ARTIFACT_COLUMNS})
@@ -64,7 +66,7 @@ class Content(Documents, Digesting):
         """Add the series that a run logged, with their other keys; `put_chunk` brings the rows. Repeatable."""
         with self._transaction():
             staged = self._staged(run)
-            for one in series:
+            for one in (clean_series(given, self._rules) for given in series):
                 number = self._number(run, staged, one)
                 if one.more or one.unknown:
                     more = self._keep(run, staged, f"metric {one.key.name}", one.more, one.unknown)
@@ -80,6 +82,7 @@ class Content(Documents, Digesting):
             raise ValueError(f"a chunk of {rows} rows, at most {ROWS_PER_CHUNK}")
         with self._transaction():
             staged = self._staged(run)
+            pieces = self._without_secrets(run, staged, pieces)
             numbers = [self._number(run, staged, piece.series, len(piece), longest_text(piece)) for piece in pieces]
             if not rows:
                 return
@@ -91,6 +94,14 @@ class Content(Documents, Digesting):
                 """,
                 (run, staged, rows, min(numbers), max(numbers), of_bytes(data), data),
             )
+
+    def _without_secrets(self, run: RunId, staged: int, pieces: Sequence[Points]) -> list[Points]:
+        """The rows as they may be written; each redaction is noted."""
+        cleaned = [clean_points(piece, self._rules) for piece in pieces]
+        changed = (after for before, after in zip(pieces, cleaned, strict=True) if after is not before)
+        whats = (f"names or texts of metric {after.series.key.name}" for after in changed)
+        self._omit("extract", staged, (Omission(run, what, REDACTED) for what in whats))
+        return cleaned
 
     def _number(self, run: RunId, staged: int, series: Series, rows: int = 0, longest: int = 0) -> int:
         """The series' number in the run. A name has two numbers where its columns changed while rows were logged."""
@@ -120,9 +131,11 @@ class Content(Documents, Digesting):
         """Add files; a file of the same path and location is replaced. Repeatable."""
         with self._transaction():
             staged = self._staged(run)
-            for artifact in artifacts:
+            for given in artifacts:
+                artifact = self.clean_artifact(given)
                 stored, redacted = self._clean_file(artifact.stored)
                 whats = [f"metadata {name} of file {artifact.path}" for name in redacted]
+                whats += [f"name of file {artifact.path}"] if has_replacement(artifact.path) else []
                 self._omit("extract", staged, (Omission(run, what, REDACTED) for what in whats))
                 unread = (*artifact.unknown, *(stored.unknown if stored else ()))
                 more = self._keep(run, staged, f"file {artifact.path}", artifact.more, unread)
@@ -134,7 +147,9 @@ class Content(Documents, Digesting):
         with self._transaction():
             for file in files:
                 cleaned, _ = self._clean_file(file)  # noted as an omission once it is a run's artifact
-                row = (container, file.location.datastore, file.location.path, *stored_row(cleaned))
+                folder, of_run, path = file.location.path.partition(f"{container}/")  # the run's own name stays
+                place = folder + of_run + self._rules.path(path) if of_run else self._rules.path(folder)
+                row = (container, file.location.datastore, place, *stored_row(cleaned))
                 self._execute("insert or replace into stored_file values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def stored(self, container: str) -> Iterator[StoredFile]:

@@ -10,7 +10,16 @@ from typing import Any, cast
 from azureml_replay import redact
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import details_record, optional, pack
-from azureml_replay.model import Json, Omission, RunDetails, RunId, StoredFile
+from azureml_replay.model import (
+    Artifact,
+    Json,
+    Location,
+    Omission,
+    RunDetails,
+    RunId,
+    StoredFile,
+)
+from azureml_replay.redact import Rules
 
 REDACTED = "redacted: secret"
 KEPT = "no target takes it; kept in the archive"
@@ -21,12 +30,27 @@ class Documents(Database):
     """What the writing parts of an archive share."""
 
     @cached_property
-    def _globs(self) -> tuple[str, ...]:
-        return tuple(row[0] for row in self._all("select glob from redact_glob order by glob"))
+    def _rules(self) -> Rules:
+        """What this archive takes out: by the version of the table that it began with, and by its own globs."""
+        globs = tuple(row[0] for row in self._all("select glob from redact_glob order by glob"))
+        return Rules(globs, self._one("select redaction from archive")[0])
+
+    def clean_name(self, name: str) -> str:
+        """The name of a metric as this archive has it: without secrets, and the same every time."""
+        return self._rules.name(name)
+
+    def clean_artifact(self, artifact: Artifact) -> Artifact:
+        """A file of a run as this archive has it: its path and its place without secrets, the same every time."""
+        path, place = self._rules.path(artifact.path), artifact.location
+        held = Location(place.datastore, self._rules.path(place.path))
+        if (path, held) == (artifact.path, place):
+            return artifact
+        stored = artifact.stored and replace(artifact.stored, location=held)
+        return replace(artifact, path=path, location=held, stored=stored)
 
     def _write_version(self, details: RunDetails, generation: int) -> dict[str, Any]:
         run = details.run
-        record, paths = details_record(details, self._globs)
+        record, paths = details_record(details, self._rules)
         self._execute(
             "insert or replace into run_version values (?, ?, ?, ?, ?)",
             (run.id, generation, optional(run.unknown), *pack(record)),
@@ -47,7 +71,7 @@ class Documents(Database):
         self, run: RunId, generation: int, whose: str, more: Mapping[str, Json], unknown: Sequence[str]
     ) -> Mapping[str, Json]:
         """Other keys of a metric or a file, without secrets; notes each of their values as an omission."""
-        cleaned, paths = redact.redact(more, self._globs)
+        cleaned, paths = self._rules.document(more)
         unread = [name for name in unknown if name.rpartition(" ")[2] not in more]
         self._omit("extract", generation, (Omission(run, f"{whose}: {name}", KEPT) for name in more))
         self._omit("extract", generation, (Omission(run, f"{whose}: {name}", UNREAD) for name in unread))
@@ -56,8 +80,9 @@ class Documents(Database):
 
     def _clean_file(self, file: StoredFile | None) -> tuple[StoredFile | None, list[str]]:
         """The file with its metadata redacted, and the names of what was, now or when the storage was listed."""
-        if file is None or not file.metadata:
+        if file is None or not (file.metadata or file.content_type):
             return file, []
-        cleaned = cast("dict[str, str]", redact.redact(file.metadata, self._globs)[0])
+        cleaned = cast("dict[str, str]", self._rules.document(file.metadata)[0])
         redacted = [name for name, value in cleaned.items() if redact.STARS in value]
-        return replace(file, metadata=cleaned), redacted
+        kind = file.content_type and self._rules.text(file.content_type)
+        return replace(file, metadata=cleaned, content_type=kind), redacted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.records import (
@@ -19,8 +19,7 @@ from azureml_replay.archive.records import (
     pack,
     unpack,
 )
-from azureml_replay.model import TERMINAL, Experiment, Job, Listed, Omission, Run, RunDetails, RunId
-from azureml_replay.redact import redact
+from azureml_replay.model import TERMINAL, Experiment, Job, Json, Listed, Omission, Run, RunDetails, RunId
 
 
 class Listing(Documents):
@@ -30,11 +29,13 @@ class Listing(Documents):
         """Add or replace experiments. Repeatable."""
         with self._transaction():
             for experiment in experiments:
-                record, paths = experiment_record(experiment, self._globs)
-                row = (experiment.name, experiment.id, optional(experiment.unknown), *pack(record))
+                record, paths = experiment_record(experiment, self._rules)
+                name = self._rules.name(experiment.name)
+                row = (name, experiment.id, optional(experiment.unknown), *pack(record))
                 self._execute("insert or replace into experiment values (?, ?, ?, ?, ?)", row)
-                what = [f"value at experiment {experiment.name}: {path}" for path in paths]
-                self._note("experiment", f"experiment {experiment.name}", 0, what)
+                what = [f"value at experiment {name}: {path}" for path in paths]
+                what += [f"name of experiment {name}"] if name != experiment.name else []
+                self._note("experiment", f"experiment {name}", 0, what)
 
     def experiments(self) -> Iterator[Experiment]:
         """All experiments, by name."""
@@ -69,7 +70,9 @@ class Listing(Documents):
 
     def _list(self, run: Run) -> None:
         known = self._one("select generation, state, status, modified, tags from run where id = ?", (run.id,))
-        modified, tags = run.modified and str(run.modified), dumps(redact(run.tags, self._globs)[0]).decode()
+        # below their name, as in the document: a glob may be of the whole path
+        tags = dumps(cast("dict[str, Json]", self._rules.document({"tags": run.tags})[0])["tags"]).decode()
+        modified = run.modified and str(run.modified)
         if known and known[1:] == ("extracted", run.status, modified, tags) and _at_rest(run):
             return
         record = self._write_version(RunDetails(run=run), 1 + (known[0] if known else 0))
@@ -85,7 +88,16 @@ class Listing(Documents):
               creator = excluded.creator, tags = excluded.tags, born = excluded.born, state = 'listed'
             """,
             (
-                *(run.id, run.parent, run.experiment, run.status, run.kind, record["created"], modified, run.creator),
+                *(
+                    run.id,
+                    run.parent,
+                    record["experiment"],
+                    run.status,
+                    run.kind,
+                    record["created"],
+                    modified,
+                    run.creator,
+                ),
                 *(dumps(record["fields"]["tags"]).decode(), born, run.id, -born),
             ),
         )
@@ -94,7 +106,7 @@ class Listing(Documents):
         """Adds or replaces. Repeatable."""
         with self._transaction():
             for job in jobs:
-                document, paths = redact(job.document, self._globs)
+                document, paths = self._rules.document(job.document)
                 row = (job.name, *pack(document), optional(job.unknown), job_code_cell(job, document, paths))
                 self._execute("insert or replace into job values (?, ?, ?, ?, ?)", row)
                 self._note("job", job.name, 0, [f"value at job/{path}" for path in paths])

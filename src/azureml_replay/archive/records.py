@@ -28,7 +28,7 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
-from azureml_replay.redact import STARS, redact
+from azureml_replay.redact import STARS, Rules
 
 dumps, loads = dumps_marked, loads_marked
 """The writer and the reader of every document and every column that holds JSON."""
@@ -65,18 +65,18 @@ def _stamp(instant: Instant | None) -> str | None:
     return None if instant is None else str(instant)
 
 
-def clean(parts: Mapping[str, Json], globs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def clean(parts: Mapping[str, Json], rules: Rules) -> tuple[dict[str, Any], list[str]]:
     """Each part redacted, and the paths. A wire document has the same paths as the fields decoded from it."""
     cleaned: dict[str, Any] = {}
     paths: dict[str, None] = {}
     for name, part in parts.items():
-        cleaned[name], found = redact(part, globs)
+        cleaned[name], found = rules.document(part)
         prefix = "" if name in ("fields", "document") else f"{name}/"
         paths.update(dict.fromkeys(prefix + path for path in found))
     return cleaned, list(paths)
 
 
-def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def details_record(details: RunDetails, rules: Rules) -> tuple[dict[str, Any], list[str]]:
     """A run as the archive holds it, and the paths of what was redacted in it."""
     run = details.run
     fields = {
@@ -100,10 +100,10 @@ def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str,
         "specification": details.specification,
         "more": details.more,
     }
-    cleaned, paths = clean(parts, globs)
+    cleaned, paths = clean(parts, rules)
     facts = {
         "parent": run.parent,
-        "experiment": run.experiment,
+        "experiment": rules.name(run.experiment),
         "status": run.status,
         "start": _stamp(run.start),
         "end": _stamp(run.end),
@@ -115,9 +115,9 @@ def details_record(details: RunDetails, globs: Sequence[str]) -> tuple[dict[str,
         "traits": list(run.traits),
         "lender": run.lender,
         "unknown": list(run.unknown),
-        "acting": [run.acting.values, run.acting.properties],
+        "acting": [run.acting.values, [*map(rules.name, run.acting.properties)]],
         "code": _code_record(run, cleaned["fields"]["properties"]),
-        "references": [[one.kind, one.key, one.before] for one in run.references],
+        "references": [[one.kind, rules.name(one.key), rules.text(one.before)] for one in run.references],
     }
     return {**facts, **cleaned}, paths
 
@@ -191,10 +191,10 @@ def _read_references(assets: Mapping[str, Any]) -> dict[str, AssetReference]:
     return {name: AssetReference(asset["asset_id"], asset["type"]) for name, asset in assets.items()}
 
 
-def experiment_record(experiment: Experiment, globs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def experiment_record(experiment: Experiment, rules: Rules) -> tuple[dict[str, Any], list[str]]:
     """An experiment as the archive holds it, and the paths of what was redacted."""
     fields = {"description": experiment.description, "tags": experiment.tags}
-    cleaned, paths = clean({"fields": fields, "document": experiment.document}, globs)
+    cleaned, paths = clean({"fields": fields, "document": experiment.document}, rules)
     return {"archived": _stamp(experiment.archived), "unknown": list(experiment.unknown), **cleaned}, paths
 
 

@@ -297,6 +297,10 @@ MIGRATIONS = (
     drop table verification;
     alter table target drop column files;
     """,
+    """
+    -- the version of the table of secrets: archives that were begun before it had one go on with the first
+    alter table archive add column redaction integer not null default 1;
+    """,
 )
 """The migrations, oldest first. Never edit one that was released: append."""
 

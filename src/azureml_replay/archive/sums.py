@@ -103,7 +103,7 @@ def _evidence(name: str, columns: str) -> SummedTable:
 
 
 TABLES = (
-    SummedTable("archive", "kind, key"),
+    SummedTable("archive", "kind, key, redaction"),
     SummedTable("redact_glob", "glob", whose="@glob"),
     SummedTable("experiment", "name, id, unknown{}, record~, record_bytes", whose="@name"),
     SummedTable("job", "name, record~, record_bytes, unknown{}, code", whose="@name"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from azureml_replay.archive import series as codec
+from azureml_replay.archive.clean_points import clean_points, clean_series
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.of_target import OfTarget
 from azureml_replay.archive.records import series_of, series_row
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Differing, RunId
+from azureml_replay.redact import NEWEST
 
 
 class TargetRows(OfTarget):
@@ -23,9 +25,19 @@ class TargetRows(OfTarget):
             owner = self._owner()
             self._execute("delete from target_points where target = ? and run = ?", (owner, run))
             for number, one in enumerate(kept):
-                pieces = (one.held, one.expected, one.actual, one.absent, one.extra)
+                held = (one.held, one.expected, one.actual, one.absent, one.extra)
+                pieces = [clean_points(piece, NEWEST) for piece in held]
                 data = codec.encode(pieces, range(len(pieces)))
-                row = (owner, run, number, *series_row(one.series), one.rows, one.differing, of_bytes(data), data)
+                row = (
+                    owner,
+                    run,
+                    number,
+                    *series_row(clean_series(one.series, NEWEST)),
+                    one.rows,
+                    one.differing,
+                    of_bytes(data),
+                    data,
+                )
                 self._execute("insert into target_points values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def target_points(self, run: RunId) -> Iterator[Differing]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Artifact, Location
 from azureml_replay.planning.plan import Step
+from azureml_replay.redact import has_replacement
 from azureml_replay.workspace.target import Target
 
 
@@ -18,6 +19,8 @@ async def attached(target: Target, step: Step, path: str, artifact: Artifact) ->
     own = target.place(step.run.id, path).datastore  # the source has one of this name, at another place
     if place.datastore == own or not artifact.indexed or stored is None or step.lender is not None:
         return False
+    if has_replacement(place.path):
+        return False  # the archive does not tell where it is
     try:
         there = await target.stored_file(place)
     except Rejected:

@@ -81,7 +81,7 @@ class Recheck:
                 self.archive.bring_again(run)
 
     def _has(self, run: RunId, last: Sequence[Points]) -> bool:
-        lacking = {points.series.key.name: row for points in last for row in points.rows()}
+        lacking = {self.archive.clean_name(points.series.key.name): row for points in last for row in points.rows()}
         for _, pieces in self.archive.chunks(run):
             for piece in pieces:
                 row = lacking.get(piece.series.key.name)

@@ -55,7 +55,7 @@ class RunFiles:
         if self.listing is None:
             raise LookupError("begin was not called")
         async for file in self.listing.of(run):
-            yield file
+            yield self.archive.clean_artifact(file)
 
     async def indexed(self, run: Run) -> AsyncIterator[Sequence[Artifact]]:
         """The files that the index lists for a run, by pages; `stored` is None throughout."""
@@ -77,12 +77,15 @@ class RunFiles:
 
     async def _with_bytes(self, artifact: Artifact, left: dict[Location, Artifact]) -> Artifact:
         """The file with its bytes, taken out of `left`, or the reason why it has none."""
-        beside = left.pop(artifact.location, None)
+        beside = left.pop(self.archive.clean_artifact(artifact).location, None)
         found = beside.stored if beside else await self.workspace.stored_file(artifact.location)
-        return replace(artifact, stored=found, gone=None if found else artifact.gone or self.gone)
+        gone = None if found else artifact.gone or self.gone
+        return self.archive.clean_artifact(replace(artifact, stored=found, gone=gone))
 
     async def two_sides(self, run: Run) -> TwoSides:
         """Every file of a run as storage and index have it, each by itself; nothing is asked for file by file."""
         stored = {file.path: file.stored async for file in self.stored(run.lender or run.id) if file.stored}
-        indexed = {artifact.path: artifact.location async for page in self.indexed(run) for artifact in page}
+        pages = self.indexed(run)
+        listed = [self.archive.clean_artifact(artifact) async for page in pages for artifact in page]
+        indexed = {artifact.path: artifact.location for artifact in listed}
         return TwoSides(stored, indexed)

@@ -15,7 +15,7 @@ from rich.text import Text
 from azureml_replay.progress import Loads
 from azureml_replay.terminal.layout import Signs, signs_of
 from azureml_replay.terminal.streams import columns
-from azureml_replay.terminal.text import amount, duration, safe
+from azureml_replay.terminal.text import amount, duration, safe, shown
 from azureml_replay.workspace.traffic import in_words
 
 FRAME = 4
@@ -28,7 +28,7 @@ PER_S = 4
 
 def frame(stream: TextIO, lines: Iterable[str], *, good: bool) -> None:
     """Draw the lines in a green or red box; without colour where `NO_COLOR` is set, which rich respects."""
-    text = Text("\n".join(map(safe, lines)))
+    text = Text("\n".join(map(shown, lines)))
     console = Console(file=stream, width=columns(stream))
     console.print(Panel(text, expand=False, border_style="green" if good else "red"))
 
@@ -114,7 +114,7 @@ class BarProgress:
 
     def say(self, text: str) -> None:
         """Write a line above the bars."""
-        self.live.console.print(safe(text), soft_wrap=True)
+        self.live.console.print(shown(text), soft_wrap=True)
 
     def slowed(self, text: str) -> None:
         """Do nothing: the line below the bars says it as long as it lasts."""

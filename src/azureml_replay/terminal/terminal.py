@@ -1,6 +1,6 @@
 """The only place that prints: results to stdout, progress and messages to stderr.
 
-What comes from a workspace is untrusted text: it goes through `safe`, and never through rich's markup.
+What comes from a workspace is untrusted text: it goes through `shown`, and never through rich's markup.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TextIO
 
-from azureml_replay import json_text
+from azureml_replay import json_text, redact
 from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
 from azureml_replay.terminal.layout import UNICODE, Signs, drawn_lines, signs_of
 from azureml_replay.terminal.streams import columns, drawable
-from azureml_replay.terminal.text import Line, amount, duration, safe
+from azureml_replay.terminal.text import Line, amount, duration, shown, shown_line
 from azureml_replay.workspace.traffic import in_words
 
 Clock = Callable[[], float]
@@ -51,7 +51,7 @@ class Terminal:
 
                 frame(self.results, lines_for(self.results, lines, less=FRAME), good=good)
             else:
-                self.results.writelines(safe(line) + "\n" for line in lines_for(self.results, lines))
+                self.results.writelines(shown(line) + "\n" for line in lines_for(self.results, lines))
             self.results.flush()
         except BrokenPipeError:
             # Otherwise Python complains again when it flushes at exit.
@@ -64,7 +64,7 @@ class Terminal:
 
     def error(self, text: str) -> None:
         """Write a message, always."""
-        print(safe(text), file=self.messages, flush=True)
+        print(shown(text), file=self.messages, flush=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -89,7 +89,7 @@ class Terminal:
 def lines_for(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterator[str]:
     """Lines with trees drawn to a terminal's width less `less` columns; whole for a pipe, to be searched."""
     width = columns(stream) - less if stream.isatty() else None
-    return drawn_lines(lines, signs_of(stream.encoding), width)
+    return drawn_lines(map(shown_line, lines), signs_of(stream.encoding), width)
 
 
 def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
@@ -102,19 +102,30 @@ def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
 
 
 def as_json(document: object) -> str:
-    """One line of JSON. Dataclasses become objects, sets lists, moments the service's stamps, other values texts."""
-    return json_text.dumps_any(document, _plain).decode()
+    """One line of JSON. Dataclasses become objects, sets lists, moments the service's stamps, other values texts.
+
+    Secrets are taken out of each text by itself: out of the whole line they would take a quote or a comma along.
+    """
+    return json_text.dumps_any(_without_secrets(document), _plain).decode()
+
+
+def _without_secrets(value: object) -> object:
+    if isinstance(value, str):
+        return redact.text(value)
+    if isinstance(value, Mapping):
+        return {_clean_key(key): _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [*map(_without_secrets, value)]
+    if is_dataclass(value) and not isinstance(value, Instant):
+        return {field.name: _without_secrets(getattr(value, field.name)) for field in fields(value)}
+    return [*map(_without_secrets, sorted(value))] if isinstance(value, set | frozenset) else value
+
+
+def _clean_key(key: object) -> object:
+    return redact.NEWEST.name(key) if isinstance(key, str) else key
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Instant):
-        return str(value)
-    if is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    if isinstance(value, Mapping):
-        return dict(value)
     return str(value)
 
 

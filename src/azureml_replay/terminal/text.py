@@ -1,7 +1,8 @@
-"""Texts for people: without control characters, amounts with their units (pure)."""
+"""Texts for people: without control characters and secrets, amounts with their units (pure)."""
 
 from __future__ import annotations
 
+from azureml_replay import redact
 from azureml_replay.terminal.layout import Branch
 
 Line = str | Branch
@@ -12,6 +13,20 @@ def safe(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
+
+
+def shown(text: str) -> str:
+    """The text as people may see it: one line, without control characters and without secrets."""
+    return redact.text(safe(text))
+
+
+def shown_line(line: Line) -> Line:
+    """As `shown`, before a label is wrapped: of a secret in two lines neither half looks like one."""
+    return _shown_branch(line) if isinstance(line, Branch) else shown(line)
+
+
+def _shown_branch(branch: Branch) -> Branch:
+    return Branch(shown(branch.label), tuple(map(_shown_branch, branch.below)))
 
 
 def amount(what: str, count: int) -> str:

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import zlib
 from pathlib import Path
+from urllib.parse import quote
+
+import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Topic, Way
+from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.receipts import State
 from azureml_replay.azure.place import azure_place
 from azureml_replay.model import (
+    Acting,
     Artifact,
     AssetReference,
     CodeReference,
+    Differing,
     Experiment,
+    Finding,
     Job,
     Location,
     Omission,
+    Points,
+    Reference,
     Run,
     RunDetails,
     RunId,
+    Series,
+    SeriesKey,
     StoredFile,
 )
+from azureml_replay.redact import NEWEST, VERSION
+from looks import looked_at
+from old_archives import unpacked
+from unit.redact.planted import MAKERS
 
 SOURCE = azure_place("sub", "group", "source")
 R1 = RunId("r1")
@@ -147,3 +165,160 @@ def test_own_globs_stay_with_the_archive(tmp_path: Path) -> None:
         assert listed.tags == {"customer_name": "***", "project": "***", "other": "1"}
         assert SECRET.encode() not in on_disk(tmp_path / "a", archive)
         assert b"stays" in on_disk(tmp_path / "a", archive)
+
+
+MADE = [(key, at) for key, makers in MAKERS.items() for at in range(len(makers))]
+
+
+@pytest.mark.parametrize(("key", "at"), MADE)
+def test_each_shape_is_nowhere_on_the_disk(key: str, at: int, tmp_path: Path) -> None:
+    """In each place that a workspace has: values, names, texts of rows, metadata, reasons."""
+    made, secret = MAKERS[key][at]()
+    run, folder = everywhere(made, in_url=key not in ("private-key", "named", "url-login")), tmp_path / "a"
+    with Archive.create(folder, SOURCE) as archive:
+        fill_everywhere(archive, run, made)
+        begun = everything(folder, archive)
+        archive.complete(R1)
+        found = begun + everything(folder, archive)
+        read, omissions = archive.run(R1), [omission.what for omission in archive.omissions_of(R1)]
+
+    for piece in secret.split("\n"):
+        for form in (piece, piece.replace("/", "%2F"), piece[len(piece) // 2 :]):
+            assert len(piece) < 4 or piece.startswith("-----") or form.encode() not in found, form
+    assert read is not None
+    assert b"a plain text" in found
+    assert {"value at description", "value at tags/told"} <= set(omissions)
+
+
+def everywhere(made: str, *, in_url: bool) -> Run:
+    held = {"told": made, f"name {made}": "value", "first": f"{made} x", "last": f"x {made}"}
+    return Run(
+        id=R1,
+        experiment=f"e {made}",
+        description=f"a plain text, then {made}",
+        display_name=made,
+        status="Failed",
+        tags=held,
+        properties={**held, "json": json.dumps({"a": made}), "more": json.dumps({"b": json.dumps([made])})},
+        parameters={**held, "list": [made, {made: made}]},
+        error={"message": f"line 1\n{made}\nline 3", "details": [{"message": made}]},
+        warnings=[{"source": "x", "message": made}],
+        document={
+            "logFiles": {made: made},
+            "url": f"https://h.example/x?a=1&b={quote(made, safe='') if in_url else 1}",
+        },
+        references=(Reference("tag", f"name {made}"),),
+        acting=Acting((), (f"name {made}",)),
+    )
+
+
+def fill_everywhere(archive: Archive, run: Run, made: str) -> None:
+    archive.put_experiments([Experiment(id="1", name=f"e {made}", tags={"x": made}, description=made)])
+    archive.put_listed([run])
+    archive.put_jobs([Job(R1, {"properties": {"command": f"python x.py && echo '{made}'", "tags": {made: "1"}}})])
+    archive.select([R1])
+    archive.begin(R1)
+    archive.put_details(RunDetails(run=run, definition={"arguments": ["--x", made]}, specification=[made]))
+    series = Series(key=SeriesKey(f"loss {made}"), columns=((f"c {made}", "Double"), ("text", "String")))
+    link = Series(key=SeriesKey("image"), columns=(("image", "Artifact"),), more={"labels": made})
+    archive.put_series(R1, [series, link])
+    archive.put_chunk(R1, [Points.of(series, [(1, 2, (0.5, made))]), Points.of(link, [(1, 2, (f"images/{made}",))])])
+    place = Location("store", f"ExperimentRun/dcid.r1/outputs/{made}/part-0")
+    stored = StoredFile(location=place, size_bytes=1, metadata={"x": made}, content_type=made)
+    archive.put_stored("dcid.r1", [stored])
+    file = Artifact(
+        path=f"outputs/{made}/part-0", location=place, indexed=True, stored=stored, more={"tags": {"x": made}}
+    )
+    archive.put_artifacts(R1, [file])
+    archive.put_omissions([Omission(R1, f"file {made}", f"404: {made}")])
+    archive.lack_code(CodeReference(snapshot="s"), f"refused: {made}")
+    archive.log_command(["extract", "--note", f"x {made}"])
+    archive.retake(archive.clean_artifact(file).location, stored)
+    ledger = archive.ledger(azure_place("sub", "group", "target"))
+    ledger.mark(R1, [RunItem.CREATE], State.REFUSED, detail=made)
+    looked_at(ledger, R1, [Finding(R1, f"tag {made}", "differs", made, f"x {made}")])
+    points = Points.of(series, [(1, 2, (0.5, made))])
+    told = Differing(series=series, rows=1, differing=1, held=points, expected=points, actual=points, absent=points,
+                     extra=points)  # fmt: skip
+    ledger.put_target_points(R1, [told])
+    ledger.put_planned_omissions(Topic(Way.RUN, R1), [Omission(R1, f"tag {made}", made)])
+    archive.put_examination(SOURCE, "source", [{"what": made}])
+
+
+def everything(folder: Path, archive: Archive) -> bytes:
+    """As `on_disk`, with the rows of points too."""
+    bodies = archive._all("select data from chunk") + archive._all("select data from target_points")
+    return on_disk(folder, archive) + b"".join(_uncompressed(data) for (data,) in bodies)
+
+
+def _uncompressed(data: bytes) -> bytes:
+    at = data.index(b"\x78\x01")
+    return zlib.decompress(data[at:])
+
+
+def test_names_stay_apart_and_lead_on(tmp_path: Path) -> None:
+    """Two metrics stay two; a link in a row leads to the file that was renamed; references name the tag as it is."""
+    one, other = (MAKERS["github"][0]()[0] for _ in range(2))
+    with Archive.create(tmp_path / "a", SOURCE) as archive:
+        archive.put_listed([Run(id=R1, status="Completed", tags={one: "r0"}, references=(Reference("tag", one),))])
+        archive.select([R1])
+        archive.begin(R1)
+        both = [Series(key=SeriesKey(name), columns=(("v", "Double"),)) for name in (one, other)]
+        image = Series(key=SeriesKey("i"), columns=(("i", "Artifact"),))
+        for series in both:
+            archive.put_chunk(R1, [Points.of(series, [(1, 2, (0.5,))])])
+        archive.put_chunk(R1, [Points.of(image, [(1, 2, (f"images/{one}.png",))])])
+        place = Location("s", f"ExperimentRun/dcid.r1/images/{one}.png")
+        archive.put_artifacts(R1, [Artifact(path=f"images/{one}.png", location=place, indexed=True, stored=None)])
+        archive.complete(R1)
+        names = {series.key.name for series, _ in archive.series(R1)}
+        (file,) = archive.artifacts(R1)
+        (link,) = [points.values[0][0] for points in archive.points(R1, SeriesKey("i"))]
+        run = archive.run(R1)
+        whats = [omission.what for omission in archive.omissions_of(R1)]
+
+    assert names == {archive_name(one), archive_name(other), "i"}
+    assert file.path == link == f"images/{archive_name(one)}.png"
+    assert file.location.path == f"ExperimentRun/dcid.r1/{file.path}"
+    assert run is not None
+    assert [reference.key for reference in run.references] == list(run.tags) == [archive_name(one)]
+    assert f"name of file {file.path}" in whats
+    assert f"names or texts of metric {archive_name(other)}" in whats
+
+
+def archive_name(name: str) -> str:
+    return NEWEST.name(name)
+
+
+def test_an_older_archive_keeps_its_version(tmp_path: Path) -> None:
+    """What it would redact otherwise now would be sent a second time, or look edited."""
+    token = MAKERS["github"][0]()[0]
+    folder = unpacked(15, tmp_path / "a")
+    with Archive.open(folder) as archive:
+        (version,) = archive._one("select redaction from archive")
+        run = next(iter(archive.units()))
+        archive.begin(run)
+        series = Series(key=SeriesKey(token), columns=(("v", "String"),))
+        archive.put_chunk(run, [Points.of(series, [(1, 2, (token,))])])
+        archive.complete(run)
+        names = [series.key.name for series, _ in archive.series(run)]
+        name = archive.clean_name(token)
+
+    assert (version, names, name) == (1, [token], token)
+    with Archive.create(tmp_path / "b", SOURCE) as archive:
+        assert archive._one("select redaction from archive") == (VERSION,)
+        assert archive.clean_name(token) != token
+
+
+def test_a_glob_of_a_whole_path_does_not_bring_a_run_again(tmp_path: Path) -> None:
+    """The tags of the listing are held against those that were extracted: both by the same path."""
+    run = Run(id=R1, status="Completed", tags={"project": "p"})
+    with Archive.create(tmp_path / "a", SOURCE, redact=["tags/project"]) as archive:
+        archive.put_listed([run])
+        archive.select([R1])
+        archive.begin(R1)
+        archive.put_details(RunDetails(run=run))
+        archive.complete(R1)
+        archive.put_listed([run])
+
+        assert list(archive.pending_ids()) == []

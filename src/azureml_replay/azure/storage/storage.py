@@ -18,6 +18,7 @@ from azureml_replay.azure.wire import decode_storage, encode
 from azureml_replay.azure.wire.decode_storage import Datastore, Secret, signed
 from azureml_replay.errors import Forbidden, NotFound, Rejected
 from azureml_replay.model import Location, StoredFile
+from azureml_replay.redact import NEWEST, has_replacement
 from azureml_replay.workspace.put_files import SecretUrl
 
 RANGE_BYTES = 4 * 1024 * 1024
@@ -77,9 +78,30 @@ class Storage:
                 return
             marker = page.marker
 
+    async def true_place(self, location: Location) -> Location:
+        """The place of the blob that a location means in which a secret was replaced; else the location itself.
+
+        Blobs are told apart by listing the folder: of the secret only its digest is known.
+        """
+        if not has_replacement(location.path):
+            return location
+        begun = location.path[: location.path.index("redacted-")]
+        folder = begun[: begun.rfind("/") + 1]
+        meant = NEWEST.path(location.path[len(folder) :])
+        found = location
+        async for page in self.listed(location.datastore, folder):
+            for file in page:
+                if file.location == location:
+                    return location
+                if NEWEST.path(file.location.path[len(folder) :]) == meant:
+                    found = file.location
+        return found
+
     async def properties(self, location: Location) -> StoredFile | None:
         """The properties of one blob, None where it is gone."""
-        door = await self._blob(location)  # outside the try: an unknown datastore is no missing file
+        door = await self._blob(
+            await self.true_place(location)
+        )  # outside the try: an unknown datastore is no missing file
         try:
             answer = await self.ask(door, "HEAD")
         except NotFound:
@@ -90,7 +112,8 @@ class Storage:
         self, location: Location, *, start: int = 0, stop: int | None = None, etag: str | None = None
     ) -> AsyncIterator[bytes]:
         """A blob's bytes, range by range, all of one version: Rejected (412) where it changes meanwhile."""
-        async for data in self._ranges(partial(self._blob, location), start=start, stop=stop, etag=etag):
+        place = await self.true_place(location)
+        async for data in self._ranges(partial(self._blob, place), start=start, stop=stop, etag=etag):
             yield data
 
     async def read_signed(self, url: str) -> AsyncIterator[bytes]:
@@ -129,6 +152,7 @@ class Storage:
 
     async def readable_url(self, location: Location) -> SecretUrl:
         """A URL that another storage service can read the blob at for some hours."""
+        location = await self.true_place(location)
         access = await self._access(location.datastore)
         url, now = blob_url(access.store, location.path), self.sender.clock.now()
         if access.secret.sas:

@@ -54,6 +54,16 @@ def test_what_holds_no_secret_stays_under_a_secret_name(value: Any) -> None:
     assert ({"token": value}, []) == redact({"token": value})
 
 
+@pytest.mark.parametrize("value", ["(x)secret", "x$(TOKEN)", "${{inputs.token}}more", "$(a) $(b)c"])
+def test_what_only_begins_or_ends_as_a_placeholder_is_a_secret(value: str) -> None:
+    assert redact({"token": value}) == ({"token": STARS}, ["token"])
+
+
+def test_nothing_of_a_token_in_five_parts_stays() -> None:
+    token = ".".join((jwt(), secrets.token_urlsafe(20), secrets.token_urlsafe(20)))
+    assert text(f"a {token} b") == "a *** b"
+
+
 @pytest.mark.parametrize("variables", ["environmentVariables", "environment_variables", "EnvironmentVariables"])
 @pytest.mark.parametrize(
     "name", ["STORAGE_KEY", "MY_TOKEN", "MY_PASSWORD", "WHAT_SECRET", "MY_CONNECTION_STRING", "X_KEY"]

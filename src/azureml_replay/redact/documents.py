@@ -1,0 +1,141 @@
+"""Takes secrets out of documents before they are written: by the name of a value, and by the shape of a text (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from fnmatch import fnmatchcase
+from typing import TypeAlias
+
+from azureml_replay.model import Json
+from azureml_replay.redact.names import ENVIRONMENT_ENDINGS, holds_variables, names_secret
+from azureml_replay.redact.shapes import VERSION
+from azureml_replay.redact.texts import STARS, hidden, hidden_path, text
+
+_Path: TypeAlias = "tuple[str, ...]"
+_NUMBERS = (int, float)
+_PLAIN = (str, *_NUMBERS)
+_PLACEHOLDER = re.compile(r"\$?(\(.*\)|\{.*\})")  # ${{inputs.x}}, $(TOKEN): names a secret, is none
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is taken out: by a version of the table, and by globs beside it."""
+
+    globs: Sequence[str] = ()
+    """More to redact, with all that lies below: each is held against a name and against its whole path."""
+    version: int = VERSION
+
+    def document(self, document: Json) -> tuple[Json, list[str]]:
+        """The document without secrets, and the paths (`properties/x`) where one was. All else is unchanged."""
+        walk = _Walk(self)
+        return walk.visit(document, (), _Why.NO), walk.found
+
+    def text(self, value: str) -> str:
+        """A text without secrets."""
+        return text(value, self.version)
+
+    def name(self, name: str) -> str:
+        """A name (of a metric, a tag) without secrets: equal names stay equal, and others different."""
+        return hidden(name, self.version)
+
+    def path(self, path: str) -> str:
+        """The path of a file without secrets, as `name`."""
+        return hidden_path(path, self.version)
+
+
+NEWEST = Rules()
+
+
+def redact(document: Json, globs: Sequence[str] = ()) -> tuple[Json, list[str]]:
+    """As `Rules.document`, by the newest version."""
+    return Rules(globs).document(document)
+
+
+class _Why(IntEnum):
+    NO = 0
+    NAME = 1  # texts only: `token: null`, `max_token: 512` and `password: {…}` hold no secret themselves
+    GLOB = 2  # whatever it is
+
+
+class _Walk:
+    def __init__(self, rules: Rules) -> None:
+        self._globs, self._version, self.found = rules.globs, rules.version, list[str]()
+
+    def visit(self, value: Json, path: _Path, why: _Why) -> Json:
+        # First, as most values are plain: asking whether they are a Mapping takes a µs each, half of a document's time.
+        if value is None or isinstance(value, _PLAIN):
+            return self._plain(value, path, why)
+        if isinstance(value, Mapping):
+            names = _NamesSecret(value, path, self._version)
+            return {
+                self._name(key, path): item
+                if item is None or (isinstance(item, _NUMBERS) and not self._globs)  # holds no text, whatever its name
+                else self.visit(item, (*path, key), self._why(key, path, why, names))
+                for key, item in value.items()
+            }
+        return [self.visit(item, (*path, str(at)), self._in_list(value, at, why)) for at, item in enumerate(value)]
+
+    def _name(self, key: str, path: _Path) -> str:
+        name = hidden(key, self._version)
+        if name is not key and name != key:
+            self.found.append("/".join((*self._shown(path), f"{name} (its name)")))
+        return name
+
+    def _shown(self, path: _Path) -> list[str]:
+        return [hidden(name, self._version) for name in path]
+
+    def _plain(self, value: Json, path: _Path, why: _Why) -> Json:
+        clean = self._clean(value, why) if why else text(value, self._version) if isinstance(value, str) else value
+        if clean is not value and clean != value:
+            self.found.append("/".join(self._shown(path)))
+        return clean
+
+    def _clean(self, value: Json, why: _Why) -> Json:
+        if why == _Why.GLOB:
+            return None if value is None else STARS
+        if not isinstance(value, str):
+            return value
+        return STARS if why == _Why.NAME and value and not _PLACEHOLDER.fullmatch(value) else text(value, self._version)
+
+    def _why(self, key: str, path: _Path, above: _Why, names: _NamesSecret) -> _Why:
+        if self._globs and (above == _Why.GLOB or self._globbed((*path, key))):
+            return _Why.GLOB
+        return _Why.NAME if names(key) else _Why.NO
+
+    def _in_list(self, items: Sequence[Json], at: int, above: _Why) -> _Why:
+        """A command line's `--password` names what follows it."""
+        before = items[at - 1] if at and self._version > 1 else None
+        if above is not _Why.NO or not isinstance(before, str) or not before.startswith("--") or "=" in before:
+            return above
+        follows = not str(items[at]).startswith("--") and names_secret(before)
+        return _Why.NAME if follows else above
+
+    def _globbed(self, path: _Path) -> bool:
+        return any(fnmatchcase(path[-1], glob) or fnmatchcase("/".join(path), glob) for glob in self._globs)
+
+
+class _NamesSecret:
+    """Says which keys of one mapping name a secret: by themselves, or as environment variables do.
+
+    In a pair such as {"name": "HF_TOKEN", "value": …}, as MLflow and compute specs write it, `value` is such a key.
+    """
+
+    def __init__(self, mapping: Mapping[str, Json], path: _Path, version: int) -> None:
+        self._version, self._environment = version, any(map(holds_variables, path[-2:]))
+        name = mapping.get("name", mapping.get("key")) if "value" in mapping else None
+        self._pair = isinstance(name, str) and self._named(name)
+
+    def __call__(self, key: str) -> bool:
+        return (
+            names_secret(key, self._version)
+            or (self._environment and self._named(key))
+            or (self._pair and key == "value")
+        )
+
+    def _named(self, name: str) -> bool:
+        if names_secret(name, self._version):
+            return True
+        return self._environment and name.upper().endswith(ENVIRONMENT_ENDINGS)

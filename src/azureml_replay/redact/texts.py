@@ -1,0 +1,123 @@
+"""A text without its secrets: by stars, or, where the text is a name, by a replacement that stays the same (pure)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from azureml_replay.redact import older
+from azureml_replay.redact.named import has_names
+from azureml_replay.redact.names import names_secret
+from azureml_replay.redact.shapes import GENERAL, IN_PATHS, PROVIDERS, SHAPES, VERSION, SecretShape
+
+STARS = "***"
+"""The text that replaces a secret in a value."""
+_REPLACED = re.compile(r"redacted-[0-9a-f]{4}(?:[0-9a-f]{4})?")
+_DIGITS, _DIGITS_OF_CHOSEN = 8, 4
+"""Hexadecimal digits of a secret's digest in a name. Two names of a run must not become one; and of a password that a
+person may have thought of, 16 bits are too few to tell it from the 150 of ten million that share them."""
+_TOKENS = re.compile("|".join(sorted({re.escape(needle) for row in PROVIDERS for needle in row.needles})))
+_SHORTEST_TOKEN = 20
+_WITH_SLASHES = (*(row for row in SHAPES if row.key != "named"), IN_PATHS)
+"""Rows whose secrets may hold a slash in the path of a file; behind `token=` a name ends there."""
+
+
+def text(value: str, version: int = VERSION) -> str:
+    """A text without what looks like a secret; the rest of it stays."""
+    if version == 1:
+        return older.text(value, STARS)
+    return _replaced(value, name=False) if _suspicious(value) else value
+
+
+# Documents have the same keys again and again: one known already takes 0.1 µs.
+@lru_cache(maxsize=10_000)
+def hidden(value: str, version: int = VERSION) -> str:
+    """A name without what looks like a secret: equal names stay equal, and others different.
+
+    Version 1 left names as they were.
+    """
+    return _replaced(value, name=True) if version > 1 and _suspicious(value) else value
+
+
+def hidden_path(path: str, version: int = VERSION) -> str:
+    """The path of a file, each of its names as `hidden`: what lies in one folder stays in one."""
+    if version == 1 or not _suspicious(path):
+        return path
+    if "://" in path:
+        return hidden(path)
+    whole = _replaced(path, name=True, rows=_WITH_SLASHES)
+    return "/".join(map(hidden, whole.split("/")))
+
+
+def has_replacement(name: str) -> bool:
+    """True for a name that `hidden` may have made."""
+    return "redacted-" in name and _REPLACED.search(name) is not None
+
+
+def arguments(argv: Iterable[str]) -> list[str]:
+    """A command line without secrets: neither in a text, nor as `--some-token VALUE` or `--some-token=VALUE`."""
+    clean, named = [], False
+    for argument in argv:
+        flag, equals, value = argument.partition("=")
+        is_flag = argument.startswith("--")
+        if is_flag and equals and value and names_secret(flag):
+            clean.append(f"{flag}={STARS}")
+        else:
+            clean.append(STARS if named and not is_flag else text(argument))
+        named = is_flag and not equals and names_secret(flag)
+    return clean
+
+
+def _suspicious(value: str) -> bool:
+    """False for nearly every text, at once: it has nothing of what some secret has."""
+    return _has_form(value) or has_names(value) or _has_token(value)
+
+
+def _has_form(value: str) -> bool:
+    """False where no row of `GENERAL` can find anything, names aside: 0.2 µs, a pattern of the same takes 0.9."""
+    return (
+        ("@" in value or "?" in value or "&" in value or ";" in value or "%" in value or "ig=" in value)
+        or ("eyJ" in value or "-----" in value or "earer" in value or "EARER" in value)
+        or ("asic" in value or "ASIC" in value or "uthor" in value or "UTHOR" in value)
+        or ("IG=" in value or "Ig=" in value)
+    )
+
+
+def _has_token(value: str) -> bool:
+    return len(value) >= _SHORTEST_TOKEN and _TOKENS.search(value) is not None
+
+
+def _replaced(value: str, *, name: bool, rows: Sequence[SecretShape] = SHAPES) -> str:
+    parts, at = [], 0
+    for start, end, chosen in _places(value, rows):
+        secret = value[start:end]
+        kept = secret == STARS or _REPLACED.match(secret) is not None
+        parts += [value[at:start], secret if kept else _replacement(secret, chosen=chosen) if name else STARS]
+        at = end
+    return "".join((*parts, value[at:])) if parts else value
+
+
+def _places(value: str, rows: Sequence[SecretShape]) -> list[tuple[int, int, bool]]:
+    """Start and end of each secret, and whether a person may have chosen it; what overlaps is one."""
+    found = [
+        (start, end, row.chosen)
+        for row in (GENERAL if rows is SHAPES and not _has_token(value) else rows)
+        if any(map(value.__contains__, row.needles))
+        for start, end in row.find(value)
+        if start < end
+    ]
+    merged: list[tuple[int, int, bool]] = []
+    for start, end, chosen in sorted(found):
+        if merged and start < merged[-1][1]:
+            before = merged.pop()
+            merged.append((before[0], max(before[1], end), before[2] or chosen))
+        else:
+            merged.append((start, end, chosen))
+    return merged
+
+
+def _replacement(secret: str, *, chosen: bool) -> str:
+    digest = hashlib.blake2b(secret.encode(errors="surrogatepass"), digest_size=8, person=b"azureml_replay").hexdigest()
+    return f"redacted-{digest[: _DIGITS_OF_CHOSEN if chosen else _DIGITS]}"

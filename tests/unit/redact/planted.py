@@ -1,0 +1,153 @@
+"""Secrets of every row of the table, made at run time from parts: none stands in the repository."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import string
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+Made: TypeAlias = "tuple[str, str]"
+"""A text that holds a secret, and the secret."""
+
+ALNUM = string.ascii_letters + string.digits
+
+
+def chars(count: int, of: str = ALNUM) -> str:
+    """Random ones, a digit among them."""
+    return "".join(secrets.choice(of) for _ in range(count - 1)) + secrets.choice("0123456789")
+
+
+def base64_of(size: int) -> str:
+    return base64.b64encode(secrets.token_bytes(size)).decode()
+
+
+def web_token(parts: int = 3) -> str:
+    head = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT"}).encode()).decode().rstrip("=")
+    return ".".join([head, *(secrets.token_urlsafe(30) for _ in range(parts - 1))])
+
+
+def pem(*, end: bool = True, kind: str = "RSA ") -> str:
+    lines = [base64_of(48) for _ in range(4)] + [chars(20)]
+    begun = f"-----BEGIN {kind}PRIVATE" + " KEY-----\n" + "\n".join(lines)
+    return begun + (f"\n-----END {kind}PRIVATE" + " KEY-----" if end else "")
+
+
+def whole(secret: str) -> Made:
+    return secret, secret
+
+
+def after(before: str, secret: str, behind: str = "") -> Made:
+    return before + secret + behind, secret
+
+
+def login() -> str:
+    return base64.b64encode(f"user:{chars(12)}".encode()).decode()
+
+
+MAKERS: Mapping[str, tuple[Callable[[], Made], ...]] = {
+    "aws-key-id": (
+        lambda: whole("AKIA" + chars(16, string.ascii_uppercase)),
+        lambda: whole("ASIA" + chars(16, string.ascii_uppercase)),
+    ),
+    "github": (
+        *(lambda kind=kind: whole(f"gh{kind}_" + chars(36)) for kind in "pousr"),
+        lambda: whole("github" + "_pat_" + chars(22) + "_" + chars(59)),
+    ),
+    "gitlab": (
+        *(lambda kind=kind: whole(f"gl{kind}-" + chars(20)) for kind in ("pat", "dt", "rt", "ptt", "cbt")),
+        lambda: whole("glpat" + "-" + chars(27) + ".01." + chars(9)),
+    ),
+    "slack": (
+        *(lambda kind=kind: whole(f"xox{kind}-{chars(12, string.digits)}-{chars(24)}") for kind in "bpase"),
+        lambda: whole("xapp" + f"-1-{chars(11)}-{chars(13, string.digits)}-{chars(64)}"),
+    ),
+    "slack-webhook": (lambda: after("https://hooks.slack.com/services/", f"T{chars(8)}/B{chars(8)}/{chars(24)}"),),
+    "hugging-face": (lambda: whole("hf" + "_" + chars(34)), lambda: whole("api_org" + "_" + chars(34))),
+    "openai": (
+        lambda: whole("sk" + "-" + chars(48)),
+        lambda: whole("sk" + "-proj-" + chars(40) + "_" + chars(40)),
+        lambda: whole("sk" + "-ant-api03-" + chars(93)),
+    ),
+    "databricks": (
+        lambda: whole("da" + "pi" + secrets.token_hex(16)),
+        lambda: whole("da" + "pi" + secrets.token_hex(16) + "-2"),
+    ),
+    "npm": (lambda: whole("npm" + "_" + chars(36)),),
+    "pypi": (lambda: whole("pypi" + "-AgEIcHlwaS5vcmc" + chars(60)),),
+    "google": (
+        lambda: whole("AI" + "za" + chars(35)),
+        lambda: whole("ya" + "29." + chars(60)),
+        lambda: whole("GOC" + "SPX-" + chars(28)),
+    ),
+    "stripe": (lambda: whole("sk" + "_live_" + chars(24)), lambda: whole("rk" + "_test_" + chars(24))),
+    "sendgrid": (lambda: whole("SG" + "." + chars(22) + "." + chars(43)),),
+    "docker": (lambda: whole("dckr" + "_pat_" + chars(27)),),
+    "entra-secret": (lambda: whole(chars(3) + "8Q" + "~" + chars(34)),),
+    "azure-annotated": (
+        lambda: whole(chars(52) + "JQQ" + "J99BA" + chars(24)),
+        lambda: whole(chars(42) + "Az" + "SeA" + chars(5)),
+        lambda: whole(chars(44) + "Az" + "Fu" + chars(5) + "A=="),
+    ),
+    "azure-storage-key": (
+        lambda: whole(base64_of(64)),
+        lambda: after("key ", base64_of(64)),
+    ),
+    "private-key": (
+        lambda: whole(pem()),
+        lambda: whole(pem(end=False)),
+        lambda: whole(pem(kind="")),
+        lambda: whole(pem(kind="ENCRYPTED ")),
+    ),
+    "web-token": (lambda: whole(web_token()), lambda: whole(web_token(5))),
+    "bearer": (lambda: after("Bearer ", chars(40)), lambda: after("authorization: bearer ", chars(24))),
+    "basic": (lambda: after("Basic ", login()), lambda: after("Authorization: Basic ", login())),
+    "authorization": (
+        lambda: after("Authorization: SharedKey ", "acct:" + chars(43)),
+        lambda: after("authorization: token ", chars(40)),
+    ),
+    "url-login": (
+        lambda: after("https://user:", chars(12), "@host.example/r.git"),
+        lambda: after("https://user:", f"p{chars(3)}@{chars(4)}", "@host.example/r"),
+        lambda: after("postgresql+psycopg2://u:", f"p%40{chars(6)}", "@db.example:5432/x"),
+        lambda: after("https%3A%2F%2Fuser%3A", chars(10), "%40host.example%2Fr"),
+        lambda: after("https:\\/\\/u:", chars(12), "@host.example"),
+    ),
+    "url-token": (lambda: after("https://", chars(40), "@github.com/o/r.git"),),
+    "sas": (
+        lambda: after("https://a.blob.core.windows.net/c/x?sv=1&sig=", secrets.token_hex(20) + "%3D", "&se=2"),
+        lambda: after("sig=", secrets.token_hex(20) + "%3D"),
+        lambda: after("SharedAccessSignature sr=x&sig=", secrets.token_hex(20) + "%3D", "&se=1&skn=k"),
+    ),
+    "url-secret": (
+        lambda: after("https://f.azurewebsites.net/api/x?code=", chars(56)),
+        lambda: after("https://maps.example/x?a=1&key=", chars(39)),
+        lambda: after("https://b.s3.amazonaws.com/x?X-Amz-Signature=", secrets.token_hex(32)),
+        lambda: after("https%3A%2F%2Ff.example%2Fx%3Fcode%3D", chars(56)),
+    ),
+    "named": (
+        lambda: after("Password=", chars(12)),
+        lambda: after("Password=", chars(9), ";Server=s"),
+        lambda: after("Server=s;User=u;Password=", chars(5) + " " + chars(5), ";Encrypt=yes"),
+        lambda: after("Endpoint=sb://x/;SharedAccessKeyName=k;SharedAccessKey=", base64_of(32), ";EntityPath=x"),
+        lambda: after("AccountName=a;AccountKey=", base64_of(20), ";EndpointSuffix=x"),
+        lambda: after("STORAGE_KEY=", chars(32)),
+        lambda: after("HF_TOKEN=", chars(20)),
+        lambda: after("export DB_PASSWORD=", chars(9)),
+        lambda: after("python train.py --password ", chars(9)),
+        lambda: after("python train.py --api-key ", chars(20), " --epochs 3"),
+        lambda: after("python train.py --some-token=", chars(20), " --epochs 3"),
+        lambda: after("python train.py --password '", chars(9), "' -v"),
+        lambda: after('["train", "--password", "', chars(9), '", "-v"]'),
+        lambda: after('{"api_key": "', chars(9), '"}'),
+        lambda: after("{'client_secret': '", chars(9), "', 'x': 1}"),
+        lambda: after('{\\"password\\": \\"', f'a{chars(3)}\\\\\\"{chars(3)}', '\\"}'),
+        lambda: after("x-functions-key: ", chars(56)),
+        lambda: after("Ocp-Apim-Subscription-Key: ", secrets.token_hex(16)),
+        lambda: after("aws_secret_access_key = ", chars(40)),
+        lambda: after("login failed, password: ", "ab" + chars(7)),
+    ),
+}
+"""Row of the table -> what makes texts of it."""
