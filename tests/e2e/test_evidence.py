@@ -23,7 +23,7 @@ from azureml_replay.state import status
 from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
-from azureml_replay.verification.verdict import INTERRUPTED, NEVER, OTHER_CONTENT, Verdict
+from azureml_replay.verification.verdict import CHANGED, INTERRUPTED, NEVER, OTHER_CONTENT, Verdict
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, PowerCut, migrated
@@ -215,6 +215,27 @@ def test_a_later_extraction_makes_the_proof_stale(bench: Bench, calm: Sandbox, a
 
     assert (bench.status().exit, bench.status().uncompared) == (Exit.SERVICE, {OTHER_CONTENT: 1})
     assert bench.sentence().startswith("Not proven yet. Not compared: 1 run.")
+    bench.replay()
+    assert bench.verify().proves
+
+
+def test_a_change_that_could_not_be_extracted_is_not_proven(
+    bench: Bench, calm: Sandbox, azure_env: dict[str, str]
+) -> None:
+    """The archive knows that it is behind: what it holds may be equal, and is not what the source has."""
+    bench.source = calm.add_workspace()
+    change(calm, bench.source, filled)
+    bench.migrate()
+    change(calm, bench.source, in_pairs("tags", {"team": "green"}))
+    where = {"path": "/runs/root/.*list$|/runs/root/.*full$", "workspace": bench.source.workspace_name}
+    calm.set_faults([{"do": "status", "status": 400, "match": where}])
+
+    bench.extract()
+
+    calm.set_faults()
+    found = bench.verify()
+    assert (found.exit, found.uncompared) == (Exit.SERVICE, {CHANGED: 1})
+    bench.extract()
     bench.replay()
     assert bench.verify().proves
 

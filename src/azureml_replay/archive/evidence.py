@@ -15,6 +15,7 @@ from typing import Any
 
 from azureml_replay import redact
 from azureml_replay.archive.database import now
+from azureml_replay.archive.listing import GONE
 from azureml_replay.archive.of_target import OfTarget
 from azureml_replay.archive.reading import BEFORE_ALL
 from azureml_replay.archive.records import dumps, loads
@@ -110,8 +111,10 @@ class ChosenRun:
     unit: RunId
     experiment: str
     extracted: bool
+    pending: bool
+    """The source listed it as new or changed, and it was not extracted since."""
     gone: bool
-    """The run is not extracted, and the source does not have it any more."""
+    """The source does not have it any more."""
     content: str
     kept: Mapping[Way, Kept]
 
@@ -126,8 +129,6 @@ class Looked:
     """True where only a part of the aspect was looked at, which compares nothing as a whole."""
 
 
-GONE_BEFORE = "disappeared at the source before it was brought"
-"""The reason of the omission of a run that the archive was to have and never got."""
 _COLUMNS = tuple(aspect.value for aspect in Aspect)
 _OF_WAY = f"""
     (select json_array(carried, {", ".join(_COLUMNS)}) from evidence e
@@ -136,8 +137,8 @@ _OF_WAY = f"""
 _OF_BOTH_WAYS = ", ".join(_OF_WAY.format(way.value) for way in (Way.RUN, Way.JOB))
 _REST = f"""
     experiment, generation, content_digest, j.record, j.code,
-    generation = 0 and exists (
-      select 1 from omission o where o.run = r.id and o.origin = 'workspace' and o.reason = '{GONE_BEFORE}'
+    r.state = 'listed', exists (
+      select 1 from omission o where o.run = r.id and o.origin = 'workspace' and o.reason in ('{GONE[0]}', '{GONE[1]}')
     ), {_OF_BOTH_WAYS}
     from run r left join job j on j.name = r.id where selected
 """  # noqa: S608  # our own words
@@ -349,7 +350,7 @@ def _names(text: str | None) -> frozenset[str] | None:
 
 
 def _chosen(unit: str, run: str, *rest: Any) -> ChosenRun:  # noqa: ANN401  # a row
-    experiment, generation, digest, record, code, gone, *ways = rest
+    experiment, generation, digest, record, code, pending, gone, *ways = rest
     kept = {
         way: _kept(Topic(way, run), loads(cells))
         for way, cells in zip((Way.RUN, Way.JOB), ways, strict=True)
@@ -360,6 +361,7 @@ def _chosen(unit: str, run: str, *rest: Any) -> ChosenRun:  # noqa: ANN401  # a 
         unit=RunId(unit),
         experiment=experiment,
         extracted=generation > 0,
+        pending=bool(pending),
         gone=bool(gone),
         content=_content(digest, record, code),
         kept=kept,

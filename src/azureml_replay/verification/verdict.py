@@ -30,6 +30,7 @@ class Standing(Enum):
 
 
 NOT_EXTRACTED = "not extracted: extract again to continue"
+CHANGED = "changed at the source, and not extracted since: extract again to continue"
 NEVER = "not looked at since it was sent"
 OTHER_CONTENT = "compared with what the archive held before the last extract"
 INTERRUPTED = "the verification that was to look at it was interrupted"
@@ -201,7 +202,7 @@ def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep:
         # Of a unit that stands as a job alone, a run that came to the archive later should be in that job.
         usual = list(dict.fromkeys(way for run in unit for way in _ways(run))) or [Way.RUN]
         for run in unit:
-            if not run.gone:
+            if run.extracted or not run.gone:
                 ways = _ways(run) or usual
                 if Way.RUN in ways and run.extracted and not _is_left(run):
                     experiments.add(run.experiment)
@@ -261,7 +262,10 @@ class _Judge:
         worst = min(parts, key=lambda part: _WORST.index(part.standing))
         reason = next((part.reason for part in parts if part.standing is Standing.NOT_COMPARED), worst.reason)
         findings = sum(part.findings for part in parts)
-        return Item(subject=subject, standing=worst.standing, reason=reason, findings=findings, counts=counts)
+        standing = worst.standing
+        if run.pending and not run.gone:
+            reason, standing = CHANGED, Standing.DIFFERS if findings else Standing.NOT_COMPARED
+        return Item(subject=subject, standing=standing, reason=reason, findings=findings, counts=counts)
 
     def _part(self, run: ChosenRun, way: Way) -> Item:
         subject = Topic(way, run.run)
