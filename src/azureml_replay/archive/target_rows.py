@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from azureml_replay.archive import series as codec
+from azureml_replay.archive.cells import read_back
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.of_target import OfTarget
 from azureml_replay.archive.records import series_of, series_row
@@ -39,7 +40,8 @@ class TargetRows(OfTarget):
             if of_bytes(data) != expected_digest:
                 raise IntegrityError(f"archive {self.folder}: the target's points of run {run} are damaged")
             series = series_of(*shape)
-            held, expected, actual, absent, extra = codec.decode(data, lambda _, series=series: series)  # type: ignore[misc]
+            with read_back(f"a curve of run {run} in {self.target}"):
+                held, expected, actual, absent, extra = codec.decode(data, lambda _, series=series: series)  # type: ignore[misc]
             yield Differing(
                 series=series,
                 rows=count,
