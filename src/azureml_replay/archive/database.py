@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from azureml_replay.archive.canonical import number_of, root_of
 from azureml_replay.archive.cells import sound
+from azureml_replay.archive.lock import USE_A_LOCAL_DISK, can_lock
 from azureml_replay.archive.sums import Connection
-from azureml_replay.errors import IntegrityError, ReplayError, UserError
+from azureml_replay.errors import NO_HANDLE, TOO_MANY_FILES, IntegrityError, ReplayError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import spaced
 
@@ -29,6 +30,19 @@ _HINTS = {
     sqlite3.SQLITE_BUSY: "another program keeps it locked: close it and run the command again",
     sqlite3.SQLITE_IOERR: "reading or writing failed: check the disk",
 }
+_NO_LOCKS = {
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOLFS,
+    sqlite3.SQLITE_IOERR_LOCK,
+    sqlite3.SQLITE_IOERR_RDLOCK,
+    sqlite3.SQLITE_IOERR_UNLOCK,
+    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMLOCK,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+}
+"""Codes with which a file system ends that cannot lock files or share memory. ENOLCK itself is SQLITE_BUSY."""
 _DAMAGED = {
     0,  # a text that is not UTF-8: Python says so, with no code
     sqlite3.SQLITE_ERROR,  # no such table or column, malformed JSON
@@ -150,6 +164,15 @@ class Database:
         return _explained(problem, self.folder)
 
 
+def handle_is_left() -> bool:
+    """False where the process may open no more files: SQLite does not say why a file cannot be opened."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as problem:
+        return problem.errno not in NO_HANDLE
+    return True
+
+
 def connected(folder: Path, *, write: bool) -> Connection:
     """A connection to the `archive.db` of a folder. Raises UserError, IntegrityError."""
     try:
@@ -159,9 +182,14 @@ def connected(folder: Path, *, write: bool) -> Connection:
 
 
 def _explained(problem: sqlite3.Error, folder: Path) -> ReplayError | sqlite3.Error:
-    code = getattr(problem, "sqlite_errorcode", 0) & 0xFF  # the upper bits only refine it
+    refined = getattr(problem, "sqlite_errorcode", 0)
+    code = refined & 0xFF
     if code in _DAMAGED and _OURS not in str(problem):
         return IntegrityError(f"archive {folder} is damaged ({problem})")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and not handle_is_left():
+        return UserError(TOO_MANY_FILES)
+    if refined in _NO_LOCKS or (code == sqlite3.SQLITE_BUSY and not can_lock(folder)):
+        return UserError(f"archive {folder}: {USE_A_LOCAL_DISK} ({problem})")
     if code in _HINTS:
         return UserError(f"archive {folder}: {_HINTS[code]} ({problem})")
     return problem

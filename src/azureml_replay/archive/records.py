@@ -167,7 +167,7 @@ _RUN_RECORD = fields_of(
         "references": list_of(row_of(is_text, is_text, is_text)),
     },
 )
-"""What `details_record` writes. Looking takes 8 µs of a run's 60."""
+"""What `details_record` writes. Looking takes 5 µs of the 13 that a run takes here."""
 _EXPERIMENT_RECORD = fields_of(
     {
         "archived": _STAMP,

@@ -6,7 +6,15 @@ import errno
 
 import typer
 
-from azureml_replay.errors import Exit, Forbidden, IntegrityError, ReplayError, ServiceError
+from azureml_replay.errors import (
+    NO_HANDLE,
+    TOO_MANY_FILES,
+    Exit,
+    Forbidden,
+    IntegrityError,
+    ReplayError,
+    ServiceError,
+)
 from azureml_replay.terminal import log_file
 
 UsageError = typer.BadParameter.__bases__[0]
@@ -24,6 +32,8 @@ def explain(error: BaseException) -> tuple[str, Exit]:
         return _usage(error), Exit.USER
     if isinstance(error, ReplayError):
         return _foreseen(error), error.exit
+    if isinstance(error, OSError) and error.errno in NO_HANDLE:
+        return TOO_MANY_FILES, Exit.USER
     if isinstance(error, OSError) and error.errno in _FULL | _PLACE:
         return _of_the_disk(error), Exit.USER
     return _bug(error), Exit.BUG

@@ -45,6 +45,16 @@ def fate_of_error(error: AzureError) -> AttemptOutcome:
     return AttemptOutcome.NOT_SENT if isinstance(cause, never_left) else AttemptOutcome.UNKNOWN
 
 
+def system_error(error: BaseException) -> OSError | None:
+    """The system's own error behind an error of a connection, None where there is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return cause
+        cause = getattr(cause, "os_error", None) or getattr(cause, "inner_exception", None) or cause.__cause__
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Tries:
     """The attempts so far at one request."""

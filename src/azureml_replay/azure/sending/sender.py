@@ -22,10 +22,20 @@ from azureml_replay.azure import rights
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.gate import Gate
 from azureml_replay.azure.sending.limit import Limit, stated_wait_s
-from azureml_replay.azure.sending.retry import AttemptOutcome, Tries, fate_of_error, fate_of_status
+from azureml_replay.azure.sending.retry import AttemptOutcome, Tries, fate_of_error, fate_of_status, system_error
 from azureml_replay.azure.sending.transport import CHECK
 from azureml_replay.azure.wire.decode import problem
-from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+from azureml_replay.errors import (
+    NO_HANDLE,
+    TOO_MANY_FILES,
+    Forbidden,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Unavailable,
+    Uncertain,
+    UserError,
+)
 from azureml_replay.version import __version__
 from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
@@ -303,6 +313,8 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
     fate, text = fate_of_error(error), first_line(str(error)) or type(error).__name__
     if fate is AttemptOutcome.UNTRUSTED:
         raise UserError(f"{text}: name your certificates in SSL_CERT_FILE") from error
+    if (system_error(error) or OSError()).errno in NO_HANDLE:
+        raise UserError(TOO_MANY_FILES) from error
     kind = Uncertain if fate is AttemptOutcome.UNKNOWN and not repeatable else Unavailable
     raise kind(f"no answer: {text}", method=request.method, url=without_query(request.url)) from error
 

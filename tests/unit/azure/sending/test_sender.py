@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import ssl
 from contextlib import suppress
@@ -246,6 +247,20 @@ async def test_an_untrusted_certificate_is_not_tried_again() -> None:
     transport = Scripted(untrusted())
     with pytest.raises(UserError, match="SSL_CERT_FILE"):
         await sender(transport, Patient()).send(ASKED, "GET", URL, repeatable=True)
+
+
+async def test_too_many_open_connections_are_waited_for_and_then_the_users_matter() -> None:
+    """Others end meanwhile; a limit that stays too low is named."""
+
+    def full() -> ServiceRequestError:
+        cause = aiohttp.ClientConnectorError(KEY, OSError(errno.EMFILE, "Too many open files"))
+        return ServiceRequestError(cause, error=cause)
+
+    outcome, _, _ = await asked(full(), full(), Said(200, b"{}"))
+    assert isinstance(outcome, Answer)
+
+    with pytest.raises(UserError, match="ulimit -n"):
+        await asked(*(full() for _ in range(FAILURES)))
 
 
 async def test_no_token_goes_to_a_signed_url() -> None:
