@@ -9,18 +9,28 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from azureml_replay.archive.schema import MIGRATIONS
+from azureml_replay.archive.shapes import (
+    NAMES,
+    TEXTS,
+    Shape,
+    fields_of,
+    is_number,
+    is_object,
+    is_stamp,
+    is_text,
+    list_of,
+    object_of,
+    row_of,
+)
 from azureml_replay.errors import IntegrityError
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import loads_marked
-
-Shape: TypeAlias = Callable[[Any], object]
-"""True for a value that is as it was written."""
 
 _TYPES: Mapping[str, type] = {"integer": int, "text": str, "blob": bytes}
 _TABLE = re.compile(r"\b(?:from|join|into|update)\s+(\w+)", re.IGNORECASE)
@@ -35,65 +45,6 @@ class Column(NamedTuple):
     table: str
     kinds: tuple[type, ...]
     shape: Shape | None
-
-
-def is_text(value: object) -> bool:
-    """A text."""
-    return isinstance(value, str)
-
-
-def is_number(value: object) -> bool:
-    """A number, whole or not."""
-    return isinstance(value, int | float)
-
-
-def maybe(shape: Shape) -> Shape:
-    """The shape, or nothing."""
-    return lambda value: value is None or shape(value)
-
-
-def is_object(value: object) -> bool:
-    """An object with anything in it."""
-    return isinstance(value, dict)
-
-
-def list_of(shape: Shape) -> Shape:
-    """A list, each item of the shape."""
-    return lambda value: isinstance(value, list) and all(map(shape, value))
-
-
-def object_of(shape: Shape) -> Shape:
-    """An object, each value of the shape."""
-    return lambda value: isinstance(value, dict) and all(map(shape, value.values()))
-
-
-def row_of(*shapes: Shape) -> Shape:
-    """A list of as many items, each of its own shape."""
-    return lambda value: (
-        isinstance(value, list)
-        and len(value) == len(shapes)
-        and all(shape(item) for shape, item in zip(shapes, value, strict=True))
-    )
-
-
-def fields_of(needed: Mapping[str, Shape], further: Mapping[str, Shape] | None = None) -> Shape:
-    """An object with all of the needed keys; further ones may be there. Any other key is not looked at."""
-    needed, further = dict(needed), dict(further or {})
-    return lambda value: (
-        isinstance(value, dict)
-        and all(key in value and shape(value[key]) for key, shape in needed.items())
-        and all(shape(value[key]) for key, shape in further.items() if key in value)
-    )
-
-
-@lru_cache(maxsize=4_000)  # most runs of a page share a second, and their columns
-def is_stamp(text: str) -> bool:
-    """A moment as `str(Instant)` writes it."""
-    try:
-        Instant.parse(text)
-    except (ValueError, TypeError):
-        return False
-    return True
 
 
 def _json(shape: Shape) -> Shape:
@@ -115,9 +66,6 @@ def _anything(_: object) -> bool:
     return True
 
 
-TEXTS = object_of(maybe(is_text))
-"""Tags and properties."""
-NAMES = list_of(is_text)
 _COUNT, _NAMES, _MORE, _METADATA = _at_least(0), _json(NAMES), _json(is_object), _json(TEXTS)
 _COLUMNS = _json(list_of(row_of(is_text, is_text)))
 _PART = fields_of({"verb": is_text, "seconds": is_number, "counts": object_of(is_number)})

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from azureml_replay.archive import older_records
-from azureml_replay.archive.cells import (
+from azureml_replay.archive.cells import shaped
+from azureml_replay.archive.shapes import (
     NAMES,
     TEXTS,
     fields_of,
@@ -19,7 +20,6 @@ from azureml_replay.archive.cells import (
     maybe,
     object_of,
     row_of,
-    shaped,
 )
 from azureml_replay.errors import IntegrityError
 from azureml_replay.instants import Instant

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from azureml_replay.azure.place import azure_place, resource_id
+from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
 from azureml_replay.model import Json
 from azureml_replay.workspace.place import Place
@@ -106,6 +107,8 @@ def workspace_config(text: str) -> WorkspaceConfig:
 
 
 _FORMS = "the config.json that Studio downloads, or subscription/resource-group/name, or the workspace's ARM id"
+MOST_BYTES = 1_000_000
+"""Of a config.json: Studio's has 120."""
 _NAMES = ("subscription_id", "resource_group", "workspace_name")
 _KEYS = (*_NAMES, "tenant_id", "cloud", "credential")
 _CLOUD_KEYS = ("name", "arm", "arm_scope", "login", "storage_scope", "storage_suffix", "ml_scope")
@@ -116,8 +119,9 @@ _ARM_ID = re.compile(
 )
 _NAME = re.compile(r"[\w().-]+")
 _PLACEHOLDER = re.compile(r"<.*>|\$?\{.*\}|your[-_ ].*", re.IGNORECASE)
-_STRING = r'"(?:\\.|[^"\\\n])*"'
-_COMMENT = re.compile(_STRING + r"|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_STRING = r'"(?:\\.|[^"\\\n])*"?'
+# Without an end, both reach as far as they can: sought again from each beginning, 30 MB took a minute.
+_COMMENT = re.compile(_STRING + r"|//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TRAILING_COMMA = re.compile(_STRING + r"|,(?=\s*[}\]])")
 
 
@@ -146,11 +150,9 @@ def _text(path: Path) -> str:
     if path.is_dir():
         raise UserError(f"{path} is a directory: name the config.json inside it")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return text_of(path, most_bytes=MOST_BYTES, what="a config.json as Studio downloads it")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file: download config.json from the workspace's page in Studio") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text: expected a config.json as Studio downloads it") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
 

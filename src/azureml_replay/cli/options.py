@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 import typer
 
 from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.selection import Selection, known_status, known_type, moment
@@ -59,6 +60,8 @@ TakeOverOption: TypeAlias = Annotated[
     bool, typer.Option("--take-over", help="End another replay of the same source that is at work, within a minute.")
 ]
 Many: TypeAlias = list[str] | None
+MOST_IDS_BYTES = 64_000_000
+"""Of a list of run ids, which have 36 to 60 characters: a million of them."""
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
 
 
@@ -284,12 +287,12 @@ def _included(include: Many, include_file: Path | None) -> tuple[str, ...]:
 
 def _read_ids(path: Path) -> tuple[str, ...]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"--include-file {path}: not UTF-8 text: expected one run id a line") from None
+        told = text_of(path, most_bytes=MOST_IDS_BYTES, what="one run id a line", pipe=True, tell=terminal().error)
+    except UserError as error:
+        raise UserError(f"--include-file {error}") from None
     except OSError as error:
         raise UserError(f"--include-file {path}: {error.strerror}: expected a file with one run id a line") from None
-    ids = tuple(text for line in lines if (text := line.split("#")[0].strip()))
+    ids = tuple(text for line in told.splitlines() if (text := line.split("#")[0].strip()))
     if not ids:
         raise UserError(f"--include-file {path}: names no run: expected one run id a line")
     return ids
