@@ -31,10 +31,12 @@ from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRAT
 from azureml_replay.archive.sessions import Sessions
 from azureml_replay.archive.studio import Studio
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.disk.outputs import NO_LINK, private_opener
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
+_NAMES = ("archive.db", "archive.db-wal", "archive.db-shm", "archive.lock", "artifacts", "artifacts/partial")
 _OURS = ("archive.", "artifacts")
 """Beginnings of the names of an archive's own files."""
 
@@ -63,6 +65,7 @@ class Archive(
         Raises UserError for an archive of another workspace or of a newer version, one in use, or a folder that holds
         something else; IntegrityError for a damaged one.
         """
+        refuse_links(Path(folder))
         _prepare(Path(folder))
         archive = cls(Path(folder), write=True)
         try:
@@ -81,6 +84,7 @@ class Archive(
         An archive of an older version is brought forward first, with or without `write`. Raises UserError where there
         is none, or it is in use or of a newer version; IntegrityError where it is damaged.
         """
+        refuse_links(Path(folder))
         _check_header(Path(folder))
         archive = cls(Path(folder), write=write)
         try:
@@ -203,6 +207,13 @@ class Archive(
             self._lock.release()
 
 
+def refuse_links(folder: Path) -> None:
+    """Raise UserError where one of an archive's own files is a link: whoever made it would have us write elsewhere."""
+    for name in _NAMES:
+        if (folder / name).is_symlink():
+            raise UserError(f"{folder / name} is a link: an archive follows none inside it; put the file itself there")
+
+
 def _prepare(folder: Path) -> None:
     """Make the folder and an empty `archive.db`, both readable by their owner only."""
     try:
@@ -215,7 +226,7 @@ def _prepare(folder: Path) -> None:
             raise UserError(f"{folder} holds other things ({others[0]}, …) and no archive: give an empty folder")
         else:
             folder.chmod(0o700)
-            os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(private_opener(database, os.O_RDWR | os.O_CREAT | NO_LINK))
     except OSError as problem:
         raise UserError(f"archive {folder} cannot be made: {problem.strerror}") from problem
 

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from azureml_replay.disk.outputs import NO_LINK, private_opener
 from azureml_replay.errors import UserError
 
 NAME = "archive.lock"
@@ -55,7 +56,7 @@ class Lock:
     """Holds `archive.lock` until `release` or the end of the process. Raises UserError where it is held already."""
 
     def __init__(self, folder: Path) -> None:
-        self._handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        self._handle = private_opener(folder / NAME, os.O_RDWR | os.O_CREAT | NO_LINK)
         try:
             take(self._handle)
         except OSError as problem:

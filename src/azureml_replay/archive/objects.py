@@ -16,6 +16,7 @@ from typing import BinaryIO
 from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.records import ARTIFACT_COLUMNS, artifact_of, stored_row
+from azureml_replay.disk.outputs import NO_LINK, private_folder, private_opener
 from azureml_replay.errors import IntegrityError, Unavailable
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 
@@ -145,13 +146,13 @@ class Objects(Documents, Digesting):
     def incoming(self, stored: StoredFile) -> Incoming:
         """A file to write bytes into; an interrupted one goes on where it was last synced."""
         file = self._partial(stored.location, stored.etag or "")
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(file.parent)
         row = self._one(
             "select size_bytes from content where datastore = ? and path = ? and etag = ? and sha256 is null",
             (stored.location.datastore, stored.location.path, stored.etag or ""),
         )
         known = min(row[0], file.stat().st_size) if row and file.exists() else 0
-        writing = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        writing = os.fdopen(private_opener(file, os.O_RDWR | os.O_CREAT | NO_LINK), "r+b")
         found = Incoming(stored, file, writing)
         while found.size_bytes < known:
             found.count(writing.read(min(PIECE_BYTES, known - found.size_bytes)))
@@ -189,7 +190,7 @@ class Objects(Documents, Digesting):
         incoming.sync()
         incoming.writing.close()
         held = self._object(incoming.sha256.digest(), incoming.size_bytes, incoming.md5.digest())
-        held.file.parent.mkdir(mode=0o700, exist_ok=True)
+        private_folder(held.file.parent)
         incoming.file.replace(held.file)
         _sync_folder(held.file.parent)
         with self._transaction():

@@ -21,7 +21,10 @@ UsageError = typer.BadParameter.__bases__[0]
 """Click's base class of errors, which typer, with a click of its own, exports only through its child."""
 AGAIN = "run the same command again to continue"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT),
+    *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+}
 
 
 def explain(error: BaseException) -> tuple[str, Exit]:
