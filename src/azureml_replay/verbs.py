@@ -23,7 +23,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
 from azureml_replay.target.lease import leased
-from azureml_replay.target.profile import seen_profile
+from azureml_replay.target.profile import refuse_same, seen_profile
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.verification.verify import DirectUnits, verify_runs
@@ -71,6 +71,7 @@ async def migrate(
 
     Raises as they do; `take_over` as for `replay`.
     """
+    refuse_same(source.ref, target.ref)
     extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
     told(extracted)
     progress.finished()

@@ -138,12 +138,24 @@ def _from_file(path: Path) -> WorkspaceConfig:
     document = _document(_text(path), origin)
     _refuse_near_misses(document, _KEYS, origin)
     return WorkspaceConfig(
-        ref=_ref(document, origin),
+        ref=_ref(document, origin) if not document.get("Scope") else _scoped(document, origin),
         tenant_id=_optional(document, "tenant_id", origin),
         cloud=_cloud(document.get("cloud"), origin),
         credential=_credential(document.get("credential"), origin),
         origin=origin,
     )
+
+
+def _scoped(document: Mapping[str, Json], origin: str) -> Place:
+    """The workspace of `Scope`, its ARM id, as azureml-core writes it and azure-ai-ml reads it before the names."""
+    scope = _optional(document, "Scope", origin) or ""
+    found = _ARM_ID.fullmatch(scope)
+    if not found:
+        raise UserError(f"{origin}: Scope is {scope!r}: expected the resource id of a workspace")
+    place = _ref(dict(zip(_NAMES, found.groups(), strict=True)), origin)
+    if any(document.get(key) for key in _NAMES) and _ref(document, origin) != place:
+        raise UserError(f"{origin}: Scope names another workspace than {', '.join(_NAMES)}: remove one of the two")
+    return place
 
 
 def _text(path: Path) -> str:

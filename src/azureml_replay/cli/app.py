@@ -164,7 +164,8 @@ def replay(
         bool, typer.Option("--debug-hierarchy", help="synthetic: show the tree of the originals, send nothing.")
     ] = False,
     price_per_hour: Annotated[
-        float | None, typer.Option(min=0, metavar="N", help="synthetic, with --dry-run: what a node costs.")
+        float | None,
+        typer.Option(min=0, max=1_000_000, metavar="N", help="synthetic, with --dry-run: what a node costs."),
     ] = None,
     take_over: TakeOverOption = False,
     parallel: ParallelOption = WIDTH,
@@ -268,9 +269,11 @@ def migrate(
 ) -> Exit:
     """Extract, replay, verify and report in one go. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
+    from azureml_replay.target.profile import refuse_same
     from azureml_replay.verbs import MigrateOptions
 
     origin, workspace = workspace_config(source), workspace_config(target)
+    refuse_same(origin.ref, workspace.ref)  # before anybody logs in
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
 
     done = _done(

@@ -39,7 +39,7 @@ OptionalSource: TypeAlias = Annotated[
 RedactOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="GLOB", help="Also leave behind the values of keys of this name.")
 ]
-ParallelOption: TypeAlias = Annotated[int, typer.Option(min=1, metavar="N", help="Runs worked on at once.")]
+ParallelOption: TypeAlias = Annotated[int, typer.Option(min=1, max=1_000, metavar="N", help="Runs worked on at once.")]
 NoArtifactsOption: TypeAlias = Annotated[bool, typer.Option("--no-artifacts", help="Leave files out.")]
 FilesOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--files", metavar="GLOB", help="Only files whose path in the run matches.")
@@ -60,8 +60,13 @@ TakeOverOption: TypeAlias = Annotated[
     bool, typer.Option("--take-over", help="End another replay of the same source that is at work, within a minute.")
 ]
 Many: TypeAlias = list[str] | None
+MOST = 1_000_000_000
+"""Of any number of runs or levels: a larger one is a slip of the keyboard."""
+MOST_FILE_BYTES = 1 << 60
 MOST_IDS_BYTES = 64_000_000
 """Of a list of run ids, which have 36 to 60 characters: a million of them."""
+_DIGITS = 30
+"""Of a size; Python refuses to read more than 4,300."""
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
 
 
@@ -169,6 +174,8 @@ def extract_flags(
     from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.extraction.metrics import Metrics
 
+    if no_artifacts and artifacts is ArtifactsOption.DOWNLOAD:
+        raise UserError("--artifacts download and --no-artifacts contradict each other: leave one of them out")
     return ExtractOptions(
         metrics=Metrics(metrics.value),
         artifacts=artifacts is not ArtifactsOption.NONE and not no_artifacts,
@@ -204,7 +211,10 @@ def _bytes(flag: str, text: str | None) -> int | None:
     if not found:
         raise UserError(f"{flag} {text}: expected bytes, or a number with KB, MB, GB or TB")
     power: int = " KMGT".index(found[2].upper() or " ")
-    return int(found[1]) << 10 * power
+    size = int(found[1][:_DIGITS]) << 10 * power
+    if len(found[1]) > _DIGITS or size > MOST_FILE_BYTES:
+        raise UserError(f"--max-file-size {text[:_DIGITS]}: no storage holds a file of that size")
+    return size
 
 
 def replay_flags(
@@ -247,7 +257,9 @@ def selection_flags(
     *,
     include: Annotated[Many, typer.Option(metavar="A,B", help="Root runs by id; each comes with all its runs.")] = None,
     include_file: Annotated[Path | None, typer.Option(metavar="FILE", help="The same, one id a line.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N root runs, newest first.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST, metavar="N", help="At most N root runs, newest first.")
+    ] = None,
     experiment: Annotated[Many, typer.Option(metavar="GLOB", help="By experiment.")] = None,
     status: Annotated[Many, typer.Option(metavar="S", help="By status: Completed, Failed, Canceled, ...")] = None,
     type_: Annotated[
@@ -257,7 +269,9 @@ def selection_flags(
     created_after: Annotated[str | None, typer.Option(metavar="ISO", help="At that moment or later (UTC).")] = None,
     created_before: Annotated[str | None, typer.Option(metavar="ISO", help="Before this moment.")] = None,
     user: Annotated[Many, typer.Option(metavar="U", help="By who made it; a glob.")] = None,
-    depth: Annotated[int | None, typer.Option(min=0, metavar="N", help="Cut below N levels of children.")] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=0, max=MOST, metavar="N", help="Cut below N levels of children.")
+    ] = None,
     include_active: Annotated[bool, typer.Option("--include-active", help="Also what is still running.")] = False,
 ) -> Selection:
     """Filters of different kinds are and-ed, values of one kind or-ed; a match takes the whole family of runs."""
