@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from azureml_replay import state
+from azureml_replay.synthetic.bodies import shipped
+from azureml_sandbox.server.own import python
 from unit.archive.full import full
 
 ENV = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
@@ -121,3 +124,46 @@ def test_a_signal_while_modules_are_loaded(folder: Path, tmp_path: Path, module:
         _, said = running.communicate(timeout=20)
 
     assert (running.returncode, said) == (130, "interrupted\n")
+
+
+def hostile(folder: Path) -> Path:
+    """A folder of somebody who calls scripts as modules of Python's are called."""
+    for name in ("copy", "random", "json", "signal", "tempfile", "argparse", "secrets"):
+        (folder / f"{name}.py").write_text("raise SystemExit(f'{__file__} was taken for a module of Python')\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "module", ["azureml_replay", "extractor.extract_jobs", "replayer.build_pipeline", "azureml_sandbox"]
+)
+def test_scripts_in_the_users_folder_are_not_taken_for_pythons(tmp_path: Path, module: str) -> None:
+    command = [sys.executable, "-m", module, "--help"]
+    ended = subprocess.run(command, cwd=hostile(tmp_path), env=ENV, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "Usage" in ended.stdout
+
+
+def test_our_own_processes_do_not_look_there(tmp_path: Path) -> None:
+    """The one place that knows how to start them."""
+    ended = subprocess.run(
+        python("azureml_sandbox", "--help"), cwd=hostile(tmp_path), env=ENV, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+
+    src = Path(state.__file__).parents[1]
+    starting = [path.name for path in src.rglob("*.py") if 'sys.executable, "-m"' in path.read_text()]
+    assert starting == []
+
+
+def test_a_job_does_not_look_beside_its_code(tmp_path: Path) -> None:
+    """Also in an image whose Python knows no `-P`."""
+    for name, content in shipped.code().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    command = [sys.executable, "-m", "azureml_replay.synthetic.step", "--help"]
+
+    ended = subprocess.run(command, cwd=hostile(tmp_path), env={}, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "--root" in ended.stdout

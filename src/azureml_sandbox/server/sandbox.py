@@ -8,7 +8,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from azureml_sandbox.pki import private
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
+from azureml_sandbox.server.own import python
 
 _START_S, _STOP_S = 60, 10
 
@@ -55,7 +55,7 @@ class Sandbox:
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         named = [argument for name in workspaces for argument in ("--workspace", name)]
-        command = [sys.executable, "-m", "azureml_sandbox", "serve", str(folder), *named, *options]
+        command = python("azureml_sandbox", "serve", str(folder), *named, *options)
         with open(folder / "serve.log", "ab", opener=private) as log:
             said = log.tell()
             process = subprocess.Popen(  # noqa: S603 - ourselves
