@@ -18,7 +18,7 @@ from typing import Self
 from azureml_replay import redact
 from azureml_replay.archive.checking import Checking
 from azureml_replay.archive.content import Content
-from azureml_replay.archive.database import connected, now
+from azureml_replay.archive.database import connected, now, storable
 from azureml_replay.archive.examinations import Examinations
 from azureml_replay.archive.histories import Histories
 from azureml_replay.archive.imports import Imports
@@ -128,7 +128,7 @@ class Archive(
     def log_command(self, argv: Sequence[str]) -> None:
         """Keep a command line, without secrets. NOT repeatable: appends."""
         with self._transaction():
-            line = shlex.join(redact.arguments(argv))
+            line = storable(shlex.join(redact.arguments(argv)))
             self._execute("insert into command_log (at, command) values (?, ?)", (str(now()), line))
 
     def _found(self, source: Place) -> None:
@@ -200,7 +200,7 @@ class Archive(
     def _add_globs(self, globs: Sequence[str]) -> None:
         if globs:
             with self._transaction():
-                self._executemany("insert or ignore into redact_glob values (?)", ((glob,) for glob in globs))
+                self._executemany("insert or ignore into redact_glob values (?)", ((storable(glob),) for glob in globs))
 
     def _release(self) -> None:
         if self._lock:

@@ -61,6 +61,11 @@ def now() -> Instant:
     return Instant.of(datetime.now(UTC))
 
 
+def storable(text: str) -> str:
+    """A text of the command line as a column holds it: bytes that are no UTF-8, as names of files may have, escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class Database:
     """Queries over one connection to `archive.db`; Archive and TargetLedger inherit from this class and share one."""
 

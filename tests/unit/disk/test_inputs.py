@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -9,12 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.options import selection_flags
 from azureml_replay.disk import inputs
 from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
+from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.jobs_json.scan import scan
+from azureml_replay.jobs_json.source import import_jobs
+from azureml_replay.jobs_json.write import write_jobs
+from unit.jobs_json.test_jobs_json import SOURCE, original
 
 
 def read(path: Path, **options: object) -> str:
@@ -103,3 +109,23 @@ def test_no_text(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="is not UTF-8 text: expected one run id a line"):
         read(tmp_path / "ids")
+
+
+def undecodable(name: bytes) -> str:
+    return os.fsdecode(name + b"\xff")
+
+
+async def test_any_bytes_are_a_path_and_an_argument(tmp_path: Path) -> None:
+    """Whatever the system allows: folders, files, patterns, and the command line that is kept."""
+    folder, jobs = tmp_path / undecodable(b"archive"), tmp_path / undecodable(b"jobs")
+    jobs.write_text(json.dumps([original("a")]))
+    with Archive.create(folder, SOURCE, redact=[undecodable(b"pattern")]) as archive:
+        archive.log_command(["azureml-replay", "plan", str(folder)])
+        await import_jobs(JobsIndex(jobs), archive, None)
+    with Archive.open(folder, write=False) as archive:
+        write_jobs(archive, tmp_path / undecodable(b"out"))
+        known = archive.imported()
+
+    assert known is not None
+    assert known.file.endswith("jobs\\udcff")
+    assert json.loads((tmp_path / undecodable(b"out")).read_text())[0]["name"] == "a"
