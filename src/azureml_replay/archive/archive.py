@@ -24,6 +24,7 @@ from azureml_replay.archive.histories import Histories
 from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock
+from azureml_replay.archive.objects import BELOW
 from azureml_replay.archive.older_digests import RENEWED_BY, OlderDigests
 from azureml_replay.archive.overview import Overview
 from azureml_replay.archive.roots import Roots
@@ -31,7 +32,7 @@ from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRAT
 from azureml_replay.archive.sessions import Sessions
 from azureml_replay.archive.studio import Studio
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.disk.outputs import NO_LINK, private_opener
+from azureml_replay.disk.outputs import NO_LINK, private_opener, refuse_long
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
@@ -65,6 +66,7 @@ class Archive(
         Raises UserError for an archive of another workspace or of a newer version, one in use, or a folder that holds
         something else; IntegrityError for a damaged one.
         """
+        refuse_long(Path(folder), BELOW)
         refuse_links(Path(folder))
         _prepare(Path(folder))
         archive = cls(Path(folder), write=True)

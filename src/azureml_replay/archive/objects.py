@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +22,8 @@ from azureml_replay.errors import IntegrityError, Unavailable
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 
 PIECE_BYTES = 4 * 1024 * 1024
+BELOW = len("artifacts/00/") + 64
+"""Characters of the longest path of a file in an archive's folder."""
 SYNC_BYTES = 64 * 1024 * 1024
 """Bytes after which a file on its way is synced and noted: a kill costs at most this much of it."""
 
@@ -191,7 +194,7 @@ class Objects(Documents, Digesting):
         incoming.writing.close()
         held = self._object(incoming.sha256.digest(), incoming.size_bytes, incoming.md5.digest())
         private_folder(held.file.parent)
-        incoming.file.replace(held.file)
+        _put_in_place(incoming.file, held)
         _sync_folder(held.file.parent)
         with self._transaction():
             row = (held.sha256, held.size_bytes, held.md5)
@@ -238,7 +241,8 @@ class Objects(Documents, Digesting):
             names = {digest.hex() for (digest,) in rows} | (partial if part.name == "partial" else set())
             for file in part.iterdir():
                 if file.name not in names:
-                    file.unlink()
+                    with suppress(PermissionError):  # Windows removes no file that somebody reads: the next sweep does
+                        file.unlink()
 
     def _forget(self, stored: StoredFile) -> None:
         """Forget an unfinished file: the next call begins it anew."""
@@ -260,6 +264,16 @@ class Objects(Documents, Digesting):
     def _partial(self, location: Location, etag: str) -> Path:
         told = f"{location.datastore}\n{location.path}\n{etag}".encode(errors="surrogatepass")
         return self.folder / "artifacts" / "partial" / hashlib.blake2b(told, digest_size=20).hexdigest()
+
+
+def _put_in_place(file: Path, held: Held) -> None:
+    """Rename a whole file to its final name. Windows replaces none that is being read: it has the same bytes then."""
+    try:
+        file.replace(held.file)
+    except PermissionError:
+        if not held.file.exists() or held.file.stat().st_size != held.size_bytes:
+            raise
+        file.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

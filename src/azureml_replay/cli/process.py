@@ -14,7 +14,8 @@ from types import FrameType
 
 INTERRUPTED = 130
 """As `errors.Exit`, which is not loaded yet."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
+"""The last is Ctrl-Break of Windows, which no program may take for Ctrl-C."""
 _FILES = 4_096
 """Open files that are asked for: 32 runs at once at ten services of two workspaces are 640; macOS allows 256."""
 
@@ -37,7 +38,8 @@ def stop_cleanly() -> None:
     """From now on SIGTERM does what Ctrl-C does: asyncio cancels, and everything is closed on the way out."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    for number in _SIGNALS[1:]:
+        signal.signal(number, _as_ctrl_c)
 
 
 def _end(_: int, __: FrameType | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
 import sys
 import time
@@ -95,8 +96,8 @@ def _awaited(handle: int, path: Path, tell: Tell) -> Iterator[bytes]:
 
 def _has_something(handle: int, within_s: float) -> bool:
     """True once there are bytes, or an end; false where nobody wrote within that time, or opened the other end."""
-    import select  # noqa: PLC0415 - of POSIX: on Windows it asks sockets alone
-
+    if sys.platform == "win32":
+        return True  # it asks sockets alone there
     waiting = select.poll()
     waiting.register(handle, select.POLLIN | select.POLLHUP | select.POLLERR)
     return bool(waiting.poll(within_s * 1_000))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -46,7 +47,7 @@ def new_text(path: Path, *, encoding: str = "utf-8", errors: str = "strict") -> 
             os.fsync(file.fileno())
         if held is not None:
             part.chmod(stat.S_IMODE(held.st_mode))
-        part.replace(place)
+        _put_in_place(part, place, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -134,6 +135,41 @@ def _beside(path: Path, place: Path) -> tuple[int, Path]:
 
 _BEGINNING = 40
 """Characters of a name in that of the file that becomes it: names have at most 255 bytes."""
+
+
+def _put_in_place(part: Path, place: Path, path: Path) -> None:
+    """Raises UserError where another program has the old file open, which only Windows minds."""
+    try:
+        part.replace(place)
+    except PermissionError as error:
+        raise UserError(
+            f"{path} cannot be replaced ({error.strerror}): close the program that has it open, or name another file"
+        ) from error
+
+
+LONGEST_PATH = 259
+"""Characters of a path on Windows, unless its administrator allows more."""
+
+
+def refuse_long(folder: Path, below: int) -> None:
+    """Raise UserError where files with paths of `below` characters in a folder would be too long for Windows."""
+    if sys.platform != "win32" or _long_paths():
+        return
+    size = len(os.path.abspath(folder))  # noqa: PTH100 - links do not count
+    if size + 1 + below > LONGEST_PATH:
+        raise UserError(
+            f"{folder}: its path has {size} characters, and its files would have more than the {LONGEST_PATH} that "
+            f"Windows allows: name a folder with at most {LONGEST_PATH - 1 - below}, or have long paths enabled"
+        )
+
+
+def _long_paths() -> bool:
+    """Whether this Windows allows long paths; Python itself always does."""
+    if sys.platform != "win32":
+        return True
+    import ctypes  # noqa: PLC0415 - 10 ms
+
+    return bool(ctypes.windll.ntdll.RtlAreLongPathsEnabled())
 
 
 def _refused(path: Path, error: OSError) -> UserError:

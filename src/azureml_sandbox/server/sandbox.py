@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,7 +110,11 @@ class Sandbox:
 
     def kill(self) -> None:
         """End the server with SIGKILL, like a power cut; its storage saves and ends by itself."""
-        os.kill(state.running(self.folder).pid, signal.SIGKILL)
+        pid = state.running(self.folder).pid
+        if sys.platform == "win32":
+            os.kill(pid, signal.SIGTERM)  # which ends a process at once there
+        else:
+            os.kill(pid, signal.SIGKILL)
         self._wait_until_gone()
 
     def _wait_until_gone(self) -> None:

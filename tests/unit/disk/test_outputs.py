@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import stat
 import subprocess
@@ -9,17 +11,21 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.disk import outputs
 from azureml_replay.disk.outputs import new_text, private_folder
 from azureml_replay.errors import UserError
 from azureml_replay.exports import export
 from azureml_replay.jobs_json.write import write_jobs
+from azureml_replay.model import CodeReference, Location, StoredFile
 from azureml_replay.report_page import report
 from azureml_replay.terminal import log_file
-from unit.archive.full import TARGET, full
+from unit.archive.full import TARGET, WEIGHTS, full
 
 Write = Callable[[Archive, Path], object]
 WRITERS: dict[str, Write] = {
@@ -78,7 +84,8 @@ def test_a_pipe_and_a_device_are_written_into(archive: Archive, tmp_path: Path, 
     reading.join()
 
     write(archive, tmp_path / "page")
-    assert [len(text) for text in got] == [len((tmp_path / "page").read_text())]  # a page says when it was made
+    page = (tmp_path / "page").read_text()  # it says when it was made
+    assert [(text[:200], text[-9:]) for text in got] == [(page[:200], page[-9:])]
     assert (tmp_path / "pipe").is_fifo()
 
 
@@ -168,8 +175,6 @@ def test_a_link_inside_an_archive_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_a_link_in_place_of_an_object_is_not_written_through(tmp_path: Path) -> None:
     """The code of a snapshot, on its way."""
-    from azureml_replay.model import CodeReference
-
     (tmp_path / "victim").write_text("mine")
     with Archive.open(full(tmp_path / "archive")) as archive:
         place = archive.code_file(CodeReference(snapshot="s"))
@@ -186,3 +191,67 @@ def test_missing_folders_are_made_private(tmp_path: Path, umask: None) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         private_folder(tmp_path / "file")
+
+
+class Windows:
+    """What Windows does otherwise, one by one."""
+
+    @staticmethod
+    def replace_of_an_open_file(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Access is denied")
+
+
+def test_a_file_that_is_open_elsewhere_is_not_replaced_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.html").write_text("old")
+    monkeypatch.setattr(Path, "replace", Windows.replace_of_an_open_file)
+
+    with pytest.raises(UserError, match="close the program that has it open"), new_text(tmp_path / "page.html") as file:
+        file.write("new")
+
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("page.html", "old")]
+
+
+def test_an_object_that_is_being_read_stays_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name is its digest: what came has the same bytes."""
+    with Archive.open(full(tmp_path / "archive")) as archive:
+        again = StoredFile(location=Location("store", "other"), size_bytes=len(WEIGHTS), etag="0x2")
+        monkeypatch.setattr(Path, "replace", Windows.replace_of_an_open_file)
+        with archive.incoming(again) as incoming:
+            incoming.add(WEIGHTS)
+            held = archive.keep(incoming)
+        assert held.file.read_bytes() == WEIGHTS
+        assert not incoming.file.exists()
+
+        new = StoredFile(location=Location("store", "new"), size_bytes=1, etag="0x3")
+        with archive.incoming(new) as incoming:
+            incoming.add(b"x")
+            with pytest.raises(PermissionError):
+                archive.keep(incoming)
+
+
+@pytest.mark.parametrize(("long_paths", "refused"), [(0, True), (1, False)])
+def test_a_folder_that_is_too_deep_for_windows_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long_paths: int, refused: bool
+) -> None:
+    ntdll = SimpleNamespace(RtlAreLongPathsEnabled=lambda: long_paths)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(ntdll=ntdll), raising=False)
+    monkeypatch.setattr(outputs.sys, "platform", "win32")
+    deep = tmp_path / ("d" * 100) / ("e" * 80)
+
+    outputs.refuse_long(tmp_path / "short", 20)
+    if refused:
+        with pytest.raises(UserError, match="Windows allows: name a folder with at most 182"):
+            outputs.refuse_long(deep, 76)
+    else:
+        outputs.refuse_long(deep, 76)
+
+
+def test_a_drive_letter_is_no_name_of_a_workspace() -> None:
+    """As Windows writes paths, with either slash."""
+    for text in ("C:\\azure\\source.json", "C:/azure/source.json"):
+        with pytest.raises(UserError, match="no such file"):
+            workspace_config(text)
+    with pytest.raises(UserError, match="subscription_id is 'C:'"):
+        workspace_config("C:/azure/ws")
