@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TypeAlias
 
+from azureml_replay.disk.globs import fits
 from azureml_replay.model import Json
 
 STARS = "***"
@@ -106,7 +106,7 @@ class _Walk:
         return _Why.NAME if names(key) else _Why.NO
 
     def _globbed(self, path: _Path) -> bool:
-        return any(fnmatchcase(path[-1], glob) or fnmatchcase("/".join(path), glob) for glob in self._globs)
+        return any(fits(path[-1], glob) or fits("/".join(path), glob) for glob in self._globs)
 
 
 class _NamesSecret:

@@ -176,6 +176,16 @@ def proven(folder: Path, target: WorkspaceConfig, selection: Selection) -> Verdi
         return verdict(archive, archive.ledger(target.ref), selection)
 
 
+def unknown_names(folder: Path, selection: Selection) -> tuple[str, ...]:
+    """What is said of each name of the selection that no root run of the archive has, where others were taken."""
+    from azureml_replay.planning.plan import chosen_units
+
+    if not selection.include or selection.strict_names:
+        return ()
+    with Archive.open(folder, write=False) as archive:
+        return chosen_units(archive, selection).unknown
+
+
 def status(folder: Path) -> Status:
     """No network, nothing written; also while another command works on the archive."""
     with Archive.open(folder, write=False) as archive:

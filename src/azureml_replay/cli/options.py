@@ -273,6 +273,9 @@ def selection_flags(
         int | None, typer.Option(min=0, max=MOST, metavar="N", help="Cut below N levels of children.")
     ] = None,
     include_active: Annotated[bool, typer.Option("--include-active", help="Also what is still running.")] = False,
+    strict_names: Annotated[
+        bool, typer.Option("--strict-names", help="Stop first where a name of --include is none, not at the end.")
+    ] = False,
 ) -> Selection:
     """Filters of different kinds are and-ed, values of one kind or-ed; a match takes the whole family of runs."""
     selection = Selection(
@@ -287,6 +290,7 @@ def selection_flags(
         users=_given("--user", user, str),
         depth=depth,
         include_active=include_active,
+        strict_names=strict_names,
     )
     after, before = selection.created_after, selection.created_before
     if after and before and before <= after:
