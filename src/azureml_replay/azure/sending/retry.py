@@ -12,6 +12,8 @@ from azureml_replay.azure.sending.limit import backoff_s
 
 FAILURES = 6
 """Attempts at a failing request: a quarter of a minute in all. After a longer outage the command is run again."""
+PROXY_LOGIN = 407
+"""The status with which a proxy asks who one is; any other of its refusals may pass, as a host may come to be known."""
 UNREACHED_S = 75.0
 """Seconds after which a host that takes no request is given up: attempts end after 20 each, so within two minutes."""
 PATIENCE_S = 900.0
@@ -25,7 +27,7 @@ class AttemptOutcome(Enum):
     REFRESH = "the token was refused: nothing was done"
     THROTTLED = "refused for now: nothing was done"
     NOT_SENT = "no connection: nothing was done"
-    PROXY = "the proxy let nothing through: nothing was done, and will not be"
+    PROXY = "the proxy wants a login: nothing was done, and will not be"
     UNTRUSTED = "the certificate is not trusted: nothing was done, and will not be"
     UNKNOWN = "failed, and may have been done"
 
@@ -44,7 +46,7 @@ def fate_of_error(error: AzureError) -> AttemptOutcome:
     cause = error.inner_exception or error.__cause__
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
         return AttemptOutcome.UNTRUSTED
-    if isinstance(cause, aiohttp.ClientHttpProxyError) and 400 <= cause.status < 500:
+    if isinstance(cause, aiohttp.ClientHttpProxyError) and cause.status == PROXY_LOGIN:
         return AttemptOutcome.PROXY
     never_left = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
     return AttemptOutcome.NOT_SENT if isinstance(cause, never_left) else AttemptOutcome.UNKNOWN

@@ -46,7 +46,7 @@ NOT_SPOKEN = frozenset({404, 405, 501})
 
 LOGIN_HELP = "log in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 SILENT_S = 10.0
-"""Seconds without a connection after which people are told."""
+"""Seconds of one attempt without a connection after which people are told: they see nothing happen."""
 USER_AGENT = f"azureml-job-replayer/{__version__}"
 
 logger = logging.getLogger("azureml_replay.http")
@@ -105,12 +105,13 @@ class RetryRule(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         """The last answer, whatever its status. Raises the last error."""
         tries, started = Tries(request.context.options.pop("repeatable")), self._clock.now()
         while True:
+            begun = self._clock.now()
             outcome = await self._attempt(request)
             fate = fate_of_error(outcome) if isinstance(outcome, AzureError) else fate_of_status(_status(outcome))
             elapsed_s = (self._clock.now() - started).total_seconds()
             stated_s = request.context.get("stated_s")
             wait_s = tries.wait_s(fate, elapsed_s=elapsed_s, spread=random.random(), stated_s=stated_s)  # noqa: S311 no secret
-            if fate is AttemptOutcome.NOT_SENT and elapsed_s >= SILENT_S:
+            if fate is AttemptOutcome.NOT_SENT and (self._clock.now() - begun).total_seconds() >= SILENT_S:
                 self._tell(request.http_request.url)
             if wait_s is None:
                 if isinstance(outcome, AzureError):
@@ -328,7 +329,7 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
     if fate is AttemptOutcome.UNTRUSTED:
         raise UserError(f"{text}: name your certificates in SSL_CERT_FILE") from error
     if fate is AttemptOutcome.PROXY:
-        raise UserError(_refused_by_proxy(error, request.url)) from error
+        raise UserError(_login_of_proxy(request.url)) from error
     if (system_error(error) or OSError()).errno in NO_HANDLE:
         raise UserError(TOO_MANY_FILES) from error
     kind = Uncertain if fate is AttemptOutcome.UNKNOWN and not repeatable else Unavailable
@@ -342,13 +343,10 @@ def _through(url: str) -> str:
     return f" through the proxy that {variable} names" if variable else ""
 
 
-def _refused_by_proxy(error: AzureError, url: str) -> str:
-    """The proxy's refusal. Its address is not shown: it may hold a password."""
-    status = getattr(error.inner_exception or error.__cause__, "status", 0)
-    variable, host = proxy_variable(url) or "HTTPS_PROXY", urlsplit(url).hostname
-    if status == 407:
-        return f"the proxy that {variable} names wants a login (407): write it as http://USER:PASSWORD@HOST:PORT there"
-    return f"the proxy that {variable} names refuses {host} ({status}): let it through there, or name it in NO_PROXY"
+def _login_of_proxy(url: str) -> str:
+    """What a proxy's 407 means. Its address is not shown: it may hold a password."""
+    variable = proxy_variable(url) or "HTTPS_PROXY"
+    return f"the proxy that {variable} names wants a login (407): write it as http://USER:PASSWORD@HOST:PORT there"
 
 
 def _refusal(
