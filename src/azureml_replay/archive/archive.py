@@ -19,6 +19,7 @@ from azureml_replay import redact
 from azureml_replay.archive.checking import Checking
 from azureml_replay.archive.content import Content
 from azureml_replay.archive.database import connected, now, storable
+from azureml_replay.archive.elsewhere import put_objects, refuse_links
 from azureml_replay.archive.examinations import Examinations
 from azureml_replay.archive.histories import Histories
 from azureml_replay.archive.imports import Imports
@@ -37,7 +38,6 @@ from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
-_NAMES = ("archive.db", "archive.db-wal", "archive.db-shm", "archive.lock", "artifacts", "artifacts/partial")
 _OURS = ("archive.", "artifacts")
 """Beginnings of the names of an archive's own files."""
 
@@ -60,8 +60,17 @@ class Archive(
             raise
 
     @classmethod
-    def create(cls, folder: str | os.PathLike[str], source: Place, *, redact: Sequence[str] = ()) -> Archive:
+    def create(
+        cls,
+        folder: str | os.PathLike[str],
+        source: Place,
+        *,
+        redact: Sequence[str] = (),
+        objects: str | os.PathLike[str] | None = None,
+    ) -> Archive:
         """Make an archive of `source`, or open the one that is there. `redact` adds globs that stay with the archive.
+
+        `objects`: a folder on another disk, in which the bytes of files are to lie; it is remembered.
 
         Raises UserError for an archive of another workspace or of a newer version, one in use, or a folder that holds
         something else; IntegrityError for a damaged one.
@@ -73,6 +82,8 @@ class Archive(
         try:
             archive._found(source)
             archive._check_source(source)
+            if objects is not None:
+                put_objects(Path(folder), Path(objects))
             archive._add_globs(redact)
         except BaseException:
             archive.close()
@@ -207,13 +218,6 @@ class Archive(
     def _release(self) -> None:
         if self._lock:
             self._lock.release()
-
-
-def refuse_links(folder: Path) -> None:
-    """Raise UserError where one of an archive's own files is a link: whoever made it would have us write elsewhere."""
-    for name in _NAMES:
-        if (folder / name).is_symlink():
-            raise UserError(f"{folder / name} is a link: an archive follows none inside it; put the file itself there")
 
 
 def _prepare(folder: Path) -> None:

@@ -235,7 +235,7 @@ class Objects(Documents, Digesting):
         folder = self.folder / "artifacts"
         going = self._all("select datastore, path, etag from content where sha256 is null")
         partial = {self._partial(Location(store, path), etag).name for store, path, etag in going}
-        for part in sorted(folder.iterdir()) if folder.exists() else ():
+        for part in sorted(one for one in folder.iterdir() if one.is_dir()) if folder.exists() else ():
             first = bytes.fromhex(part.name) if len(part.name) == 2 else b""
             rows = self._all("select sha256 from object where substr(sha256, 1, 1) = ?", (first,)) if first else ()
             names = {digest.hex() for (digest,) in rows} | (partial if part.name == "partial" else set())

@@ -19,6 +19,7 @@ from azureml_replay.cli.options import (
     ArchiveArgument,
     ArchiveOption,
     DeepOption,
+    ObjectsOption,
     OptionalSource,
     ParallelOption,
     RedactOption,
@@ -95,6 +96,7 @@ def extract(
     selection: Selection,
     terminal: Terminal,
     redact: RedactOption = None,
+    objects: ObjectsOption = None,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read a workspace into an archive. Again to continue, or to bring what is new."""
@@ -103,7 +105,10 @@ def extract(
     workspace = workspace_config(source)
     globs = tuple(redact or ())
     done = _done(
-        calls.extract(workspace, archive, selection, options, redact=globs, width=parallel, terminal=terminal), archive
+        calls.extract(
+            workspace, archive, selection, options, redact=globs, objects=objects, width=parallel, terminal=terminal
+        ),
+        archive,
     )
     terminal.result(done, results.extracted(done))
     if not done.failed:
@@ -261,6 +266,7 @@ def migrate(
     selection: Selection,
     terminal: Terminal,
     redact: RedactOption = None,
+    objects: ObjectsOption = None,
     deep: DeepOption = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Default: report.html in the archive's folder.")
@@ -286,6 +292,7 @@ def migrate(
             options,
             redact=tuple(redact or ()),
             take_over=take_over,
+            objects=objects,
             width=parallel,
             terminal=terminal,
         ),

@@ -48,6 +48,7 @@ async def extract(
     options: ExtractOptions,
     *,
     redact: tuple[str, ...],
+    objects: Path | None = None,
     width: int,
     terminal: Terminal,
 ) -> Extracted:
@@ -55,7 +56,7 @@ async def extract(
     with terminal.progress() as progress:
         async with connected(source, width, progress, side="source") as origin:
             with (
-                Archive.create(folder, source.ref, redact=redact) as archive,
+                Archive.create(folder, source.ref, redact=redact, objects=objects) as archive,
                 recorded(archive, "extract", source=origin) as watch,
             ):
                 done = await library.extract(
@@ -201,6 +202,7 @@ async def migrate(
     *,
     redact: tuple[str, ...],
     take_over: bool,
+    objects: Path | None = None,
     width: int,
     terminal: Terminal,
 ) -> Migrated:
@@ -209,7 +211,7 @@ async def migrate(
         progress = stack.enter_context(terminal.progress())
         reading = await stack.enter_async_context(connected(source, width, progress, side="source"))
         writing = await stack.enter_async_context(connected(target, width, progress))
-        archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact))
+        archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact, objects=objects))
         watch = stack.enter_context(recorded(archive, "migrate", source=reading, target=writing))
 
         def told(done: Extracted | PlanSummary | Replayed) -> None:

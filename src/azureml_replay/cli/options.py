@@ -39,6 +39,9 @@ OptionalSource: TypeAlias = Annotated[
 RedactOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="GLOB", help="Also leave behind the values of keys of this name.")
 ]
+ObjectsOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--objects", metavar="DIR", help="A folder on a larger disk for the bytes of files.")
+]
 ParallelOption: TypeAlias = Annotated[int, typer.Option(min=1, max=1_000, metavar="N", help="Runs worked on at once.")]
 NoArtifactsOption: TypeAlias = Annotated[bool, typer.Option("--no-artifacts", help="Leave files out.")]
 FilesOption: TypeAlias = Annotated[

@@ -25,7 +25,7 @@ from azureml_replay.jobs_json.write import write_jobs
 from azureml_replay.model import CodeReference, Location, StoredFile
 from azureml_replay.report_page import report
 from azureml_replay.terminal import log_file
-from unit.archive.full import TARGET, WEIGHTS, full
+from unit.archive.full import SOURCE, TARGET, WEIGHTS, full
 
 Write = Callable[[Archive, Path], object]
 WRITERS: dict[str, Write] = {
@@ -255,3 +255,30 @@ def test_a_drive_letter_is_no_name_of_a_workspace() -> None:
             workspace_config(text)
     with pytest.raises(UserError, match="subscription_id is 'C:'"):
         workspace_config("C:/azure/ws")
+
+
+def test_the_bytes_lie_on_another_disk_where_they_were_put(tmp_path: Path) -> None:
+    """In a folder of their own there; any other link in that place is refused, also one that leads nowhere."""
+    (tmp_path / "disk").mkdir()
+    Archive.create(tmp_path / "archive", SOURCE, objects=tmp_path / "disk").close()
+    full(tmp_path / "archive")
+    (place,) = (tmp_path / "disk").iterdir()
+    assert sum(one.read_bytes() == WEIGHTS for one in place.rglob("*") if one.is_file()) == 1
+
+    with Archive.create(tmp_path / "archive", SOURCE, objects=tmp_path / "disk") as archive:
+        archive.sweep()
+        archive.check()
+    with pytest.raises(UserError, match=r"lie in .* already"):
+        Archive.create(tmp_path / "archive", SOURCE, objects=tmp_path)
+    assert {mode(one) for one in place.rglob("*") if one.is_file()} == {0o600}
+
+    place.rename(tmp_path / "unmounted")
+    with pytest.raises(UserError, match=r"artifacts is a link to .* mount that disk"):
+        Archive.open(tmp_path / "archive")
+
+
+def test_bytes_that_are_there_are_not_moved(tmp_path: Path) -> None:
+    full(tmp_path / "archive")
+
+    with pytest.raises(UserError, match="already: leave the option out"):
+        Archive.create(tmp_path / "archive", SOURCE, objects=tmp_path / "disk")
