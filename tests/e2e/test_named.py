@@ -10,6 +10,7 @@ from azureml_replay.cli import run
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.tampering import BEGIN, Held, change
+from extractor.extract_jobs import app as extract_jobs
 
 HOME = experiment("named")
 
@@ -63,6 +64,9 @@ def test_each_name_is_said_to_be_what_it_is(
     assert (code, said.startswith(misspelt), said.count("\n")) == (2, True, 1)
     code, said = told(*extract, "frist-job,second-job", "--strict-names")
     assert (code, said.startswith(misspelt), "the others" in said) == (2, True, False)
+
+    code = run([*extract[1:3], "--output", "jobs.json", "--quiet", "--include", "frist-job,second-job"], extract_jobs)
+    assert (code, capsys.readouterr().err.startswith(misspelt), Path("jobs.json").exists()) == (2, True, True)
 
     ends_of = ["--source", str(source.path), "--target", str(target.path), "--archive", "kept", "--quiet"]
     code, said = told("migrate", *ends_of, "--include", "frist-job,second-job,busy-job")

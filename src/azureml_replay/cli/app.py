@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -113,7 +113,7 @@ def extract(
     terminal.result(done, results.extracted(done))
     if not done.failed:
         terminal.say(f"Next: azureml-replay plan {archive}")
-    return _names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)
+    return results.names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)
 
 
 @app.command()
@@ -138,11 +138,11 @@ def plan(
         terminal.say(line)
     if mode is Mode.SYNTHETIC:
         synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
-        return _names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
+        return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     synthetic.only_synthetic(jobs)
     planned = calls.plan(archive, selection, jobs.shape.files, workspace)
     terminal.result(planned, results.planned(planned))
-    return _names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
+    return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
 
 
 @app.command()
@@ -189,18 +189,18 @@ def replay(
     elif dry_run or debug_hierarchy:
         shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
-        return _names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
+        return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     else:
         call = calls.submit(
             archive, workspace, origin, selection, jobs, take_over=take_over, width=parallel, terminal=terminal
         )
         submitted = _done(call, archive)
         code = _submitted(submitted, archive, target, terminal)
-        return _names_told(code, calls.unknown_names(archive, selection), terminal)
+        return results.names_told(code, calls.unknown_names(archive, selection), terminal)
     if dry_run:
         planned = calls.plan(archive, selection, options.files, workspace)
         terminal.result(planned, results.planned(planned))
-        return _names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
+        return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     done = _done(
         calls.replay(
             archive, workspace, origin, selection, options, take_over=take_over, width=parallel, terminal=terminal
@@ -209,7 +209,7 @@ def replay(
     )
     proof = calls.proven(archive, workspace, selection)
     terminal.result(done, [*results.replayed(done), *results.proven(proof, _verify(archive, target))])
-    return _names_told(_replayed(done, options), calls.unknown_names(archive, selection), terminal)
+    return results.names_told(_replayed(done, options), calls.unknown_names(archive, selection), terminal)
 
 
 @app.command()
@@ -240,7 +240,7 @@ def verify(
         archive,
     )
     terminal.result(verdict, results.verified(verdict, archive, _verify(archive, target)), good=verdict.proves)
-    return _names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
+    return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
 @app.command()
@@ -301,7 +301,7 @@ def migrate(
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
     terminal.result(done, results.migrated(done, archive, _verify(archive, target)), good=good)
     reporting.at_the_end(archive, report, workspace.ref, terminal)
-    return _names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)
+    return results.names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)
 
 
 def _verify(archive: Path, target: str) -> list[str]:
@@ -313,14 +313,6 @@ def _done(call: Coroutine[Any, Any, Result], archive: Path) -> Result:
     from azureml_replay.cli.interrupts import finish
 
     return finish(call, archive)
-
-
-def _names_told(code: Exit, unknown: Iterable[str], terminal: Terminal) -> Exit:
-    """What the command ends with: 2 where all else went well and a name of --include was none."""
-    told = list(unknown)
-    for line in told:
-        terminal.error(f"error: {line}; the others were taken")
-    return Exit.USER if told and code is Exit.OK else code
 
 
 def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
