@@ -25,6 +25,7 @@ from azureml_replay.archive.shapes import (
     is_stamp,
     is_text,
     list_of,
+    maybe,
     object_of,
     row_of,
 )
@@ -76,6 +77,25 @@ _COUNTED = dict.fromkeys(
 )
 _STAMPS = ("created", "modified", "began", "ended")
 _ITEM_STATES, _RUN_STATES = frozenset({"sending", "sent", "refused"}), frozenset({"listed", "extracted"})
+_WAYS = frozenset({"run", "job", "experiment", "others"})
+_ASPECTS = frozenset({"fields", "points", "files", "bytes", "children"})
+_LOOKED = fields_of(
+    {"against": is_text, "look": is_number, "at": _MOMENTS.__contains__, "counts": object_of(is_number)}
+)
+_SIZE = maybe(is_number)
+
+
+def _is_choice(value: Any) -> bool:  # noqa: ANN401  # JSON as it was read
+    """As a choice of files is written, which may hold further ones."""
+    told = fields_of(
+        {"artifacts": lambda one: isinstance(one, bool), "globs": NAMES},
+        {"most_bytes": _SIZE, "budget": _SIZE, "others": list_of(_is_choice)},
+    )
+    return bool(told(value))
+
+
+CARRIED = fields_of({}, {"files": _is_choice})
+"""What was to go into a target, as `Evidence.carry` notes it."""
 _THREE = re.compile(r"[^/]+/[^/]+/[^/]+")
 """The name of a place: another kind of workspace joins here, and spells its names in its own way."""
 _SHAPES: Mapping[str, Shape] = {
@@ -92,10 +112,13 @@ _SHAPES: Mapping[str, Shape] = {
     "run.depth": range(_DEEPEST).__contains__,
     "receipt.state": _ITEM_STATES.__contains__,
     "receipt.at": _MOMENTS.__contains__,
-    "verification.at": is_stamp,
-    "verification.counts": _json(object_of(is_number)),
+    **dict.fromkeys(("evidence.way", "finding.way", "planned_omission.way"), _WAYS.__contains__),
+    **{f"evidence.{aspect}": _json(_LOOKED) for aspect in _ASPECTS},
+    "evidence.carried": _json(CARRIED),
+    "finding.aspect": _ASPECTS.__contains__,
+    "look.aspects": _json(list_of(_ASPECTS.__contains__)),
+    **dict.fromkeys(("look.units", "look.experiments"), _NAMES),
     "target.probe": _json(is_object),
-    "target.files": _json(is_object),
     "examination.rows": _json(_anything),
     "session.parts": _json(list_of(_PART)),
     "session.traffic": _json(object_of(_TRAFFIC)),

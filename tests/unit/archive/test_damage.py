@@ -15,6 +15,7 @@ import pytest
 from azureml_replay import state
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.checking import check
+from azureml_replay.archive.evidence import Way
 from azureml_replay.cli.failures import explain
 from azureml_replay.errors import Exit, ReplayError
 from azureml_replay.exports import export
@@ -25,6 +26,7 @@ from azureml_replay.report_page import NotBuilt, report
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import Shape, planned_trees, shape_of
 from azureml_replay.target.profile import known_profile
+from azureml_replay.verification.verdict import verdict
 from azureml_replay.workspace.place import Place
 from unit.archive.full import R1, TARGET, full
 from unit.archive.test_check import SCHEMA, connected, first, here
@@ -78,10 +80,12 @@ def readers(out: Path) -> Iterator[Callable[[Archive], object]]:
 def ledger_of(archive: Archive, target: Place) -> None:
     """What verify, undo and the report ask of a target."""
     ledger = archive.ledger(target)
-    for rows in (ledger.findings, ledger.verifications, ledger.planned_omissions, ledger.bindings):
+    for rows in (ledger.findings, ledger.planned_omissions, ledger.bindings, ledger.findings_about, ledger.chosen):
         list(rows())
-    list(ledger.target_points(R1)), ledger.file_choice(), ledger.sent(R1), ledger.receipts(R1)
-    ledger.sent_file(R1, "model.bin"), shape_of(ledger, R1), ledger.progress()
+    list(ledger.target_points(R1)), ledger.sent(R1), ledger.receipts(R1), ledger.open_looks(), ledger.carried([R1])
+    ledger.sent_file(R1, "model.bin"), shape_of(ledger, R1), ledger.progress(), ledger.findings_of_run(R1)
+    [ledger.kept(topic) for way in Way for topic in ledger.subjects(way)]
+    verdict(archive, ledger, Selection())
 
 
 def read(folder: Path, out: Path) -> Iterator[Exception]:
