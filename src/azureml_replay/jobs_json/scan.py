@@ -82,7 +82,7 @@ class _Scan:
         if not isinstance(value.get("name"), str) or not value["name"]:
             raise self._wrong(f"entry {number} has no name: {EXPECTED}")
         if why := shapes.wrong(value):
-            raise self._wrong(f"job {value['name']}, {why}")
+            raise UserError(f"{self._path}: job {value['name']}, {why}")
         offset = self._offset
         return offset, self._consume(end), value
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from azureml_replay.archive.shapes import fields_of, is_number, is_object, is_text, list_of, maybe, object_of, row_of
+from azureml_replay.archive.shapes import fields_of, is_object, is_text, list_of, maybe, object_of, row_of
 from azureml_replay.jobs_json.entry import Record
 from azureml_replay.json_text import spaced
 
@@ -108,9 +108,6 @@ def wrong(record: Record) -> str | None:
     for field, expected in EXPECTED.items():
         if field in record and not expected.fits(record[field]):
             return f"{field}: expected {expected.words}, not {_shown(record[field])}"
-    for name, value in (record.get("mlflow_metrics") or {}).items():
-        if is_number(value) and not _is_value(value):
-            return f"mlflow_metrics: {name} is a number that no double holds"
     deep = next((field for field, value in record.items() if field not in _STREAMED and _is_deep(value)), None)
     return f"{deep}: nested more than {DEEPEST} levels deep" if deep is not None else None
 

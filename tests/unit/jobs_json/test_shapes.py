@@ -43,7 +43,6 @@ STRANGE_INSIDE = (
     {"metric_history": [{"name": "m", "columns": 7, "rows": []}]},
     {"metric_history": [{"name": 7, "columns": [], "rows": []}]},
     {"metric_history": [{"name": "m", "columns": [["m", "Double"]]}]},
-    {"mlflow_metrics": {"loss": HUGE}},
 )
 
 
