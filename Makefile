@@ -36,6 +36,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32
 	$(BIN)/python packaging/bundle_page.py --types
 
 # Three processes on two cores: much of the time each waits, for a clock or for processes that it started.

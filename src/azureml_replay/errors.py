@@ -15,9 +15,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+
+NO_HANDLE = frozenset({errno.EMFILE, errno.ENFILE})
+"""Numbers of the system's error where a process, or all of them, have too many files and connections open."""
+TOO_MANY_FILES = "too many open files: allow more (`ulimit -n 4096`), or give a smaller --parallel"
 
 
 class Exit(IntEnum):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
+from azureml_replay.disk.globs import fits
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import TERMINAL, Listed, RunId
@@ -43,11 +43,13 @@ class Selection:
     """Levels below the root that are taken; deeper descendants are cut, 0 keeps the roots alone."""
     include_active: bool = False
     """True: also take units with a run that may still change."""
+    strict_names: bool = True
+    """False: where some names of `include` are none, the others are taken; `Choice.unknown` tells of them."""
 
     @property
     def everything(self) -> bool:
         """True where a run is left out only because its unit is active."""
-        return replace(self, include_active=False) == Selection()
+        return replace(self, include_active=False, strict_names=True) == Selection()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,10 @@ class Choice:
     """The unfinished runs of those units."""
     depth: int | None
     chosen: frozenset[RunId]
+    unknown: tuple[str, ...] = ()
+    """What is said of each name of `include` that is none."""
+    left: Mapping[RunId, str] = field(default_factory=dict)
+    """Named unit -> why it is left for later all the same."""
 
     @property
     def count(self) -> int:
@@ -135,11 +141,16 @@ class _Unit:
     """Ticks of the root's creation; 0 where unknown, which counts as the oldest."""
 
 
-def chosen(listing: Iterable[Listed], selection: Selection) -> Choice:
+ACTIVE = "still active when it was listed: extract again once it has ended, or give --include-active"
+OVER_LIMIT = "left out by --limit when it was listed: extract it without, or with a larger one"
+
+
+def chosen(listing: Iterable[Listed], selection: Selection, known: Mapping[str, str] | None = None) -> Choice:
     """The result of a selection, in one pass over rows in any order; memory grows with the units.
 
-    Raises UserError where `include` names something that is not a root of the listing, or where there are runs and no
-    one has what a filter names. That no run is of the chosen days is no error.
+    `known`: names that the listing need not have, each with why it has not. Raises UserError where `include` names
+    something else that is not a root of the listing, or nothing that is one; or where there are runs and no one has
+    what a filter names. That no run is of the chosen days is no error.
     """
     units: dict[RunId, _Unit] = {}
     parents: dict[str, RunId] = {}
@@ -153,9 +164,9 @@ def chosen(listing: Iterable[Listed], selection: Selection) -> Choice:
             unit.created = row.created.ticks if row.created else 0
         elif row.id in selection.include:
             parents[row.id] = row.unit
-    _check_include(selection.include, units, parents)
+    unknown = _unknown(selection, units, parents, known or {})
     names.check(any(unit.matched for unit in units.values()))
-    return _choice({root: unit for root, unit in units.items() if unit.matched}, selection)
+    return _choice({root: unit for root, unit in units.items() if unit.matched}, selection, unknown)
 
 
 @dataclass(slots=True)
@@ -226,7 +237,7 @@ def _no_run(option: str, given: Sequence[str], known: Collection[str]) -> str:
     return f"{option} {', '.join(given)}: no run matches: {hint}"
 
 
-def _choice(matched: Mapping[RunId, _Unit], selection: Selection) -> Choice:
+def _choice(matched: Mapping[RunId, _Unit], selection: Selection, unknown: tuple[str, ...]) -> Choice:
     waiting = [] if selection.include_active else [unit for unit in matched.values() if unit.active]
     ready = [root for root, unit in matched.items() if selection.include_active or not unit.active]
     ready.sort(key=lambda root: (-matched[root].created, root))
@@ -237,19 +248,32 @@ def _choice(matched: Mapping[RunId, _Unit], selection: Selection) -> Choice:
         active_runs=sum(unit.active for unit in waiting),
         depth=selection.depth,
         chosen=frozenset(taken),
+        unknown=unknown,
+        left={
+            root: OVER_LIMIT if root in ready else ACTIVE for root in matched if selection.include and root not in taken
+        },
     )
 
 
-def _check_include(include: Iterable[str], units: Mapping[RunId, _Unit], parents: Mapping[str, RunId]) -> None:
-    for name in include:
-        if name in parents:
-            raise UserError(f"--include {name}: a child of {parents[name]}: name that one, it comes with all its runs")
-        if name not in units:
-            near = get_close_matches(name, units, n=3, cutoff=0.6)
-            hint = (
-                f": did you mean {' or '.join(near)}?" if near else ": give the id that Studio shows for the whole job"
-            )
-            raise UserError(f"--include {name}: no such root run{hint}")
+def _unknown(
+    selection: Selection, units: Mapping[RunId, _Unit], parents: Mapping[str, RunId], known: Mapping[str, str]
+) -> tuple[str, ...]:
+    """What is said of names that are none. Raises UserError for the first, unless others are taken all the same."""
+    none = [name for name in selection.include if name not in units]
+    said = [f"--include {name}: {_why_not(name, units, parents)}" for name in none if name not in known]
+    if said and (selection.strict_names or len(none) == len(selection.include)):
+        raise UserError(said[0])
+    if none and len(none) == len(selection.include):
+        raise UserError(f"--include {none[0]}: {known[none[0]]}")
+    return tuple(said)
+
+
+def _why_not(name: str, units: Mapping[RunId, _Unit], parents: Mapping[str, RunId]) -> str:
+    if name in parents:
+        return f"a child of {parents[name]}: name that one, it comes with all its runs"
+    near = get_close_matches(name, units, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else "give the id that Studio shows for the whole job"
+    return f"no such root run: {hint}"
 
 
 def matches(row: Listed, selection: Selection) -> bool:
@@ -266,7 +290,7 @@ def matches(row: Listed, selection: Selection) -> bool:
 
 
 def _glob(text: str, patterns: tuple[str, ...]) -> bool:
-    return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
+    return not patterns or any(fits(text, pattern) for pattern in patterns)
 
 
 def _tagged(tags: Mapping[str, str | None], wanted: str) -> bool:

@@ -16,14 +16,14 @@ from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.planning.plan import chosen_units, plan, planned_units
+from azureml_replay.planning.plan import plan, planned_units, some_units
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
 from azureml_replay.target.lease import leased
-from azureml_replay.target.profile import seen_profile
+from azureml_replay.target.profile import refuse_same, seen_profile
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.verification.verify import DirectUnits, verify_runs
@@ -71,6 +71,7 @@ async def migrate(
 
     Raises as they do; `take_over` as for `replay`.
     """
+    refuse_same(source.ref, target.ref)
     extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
     told(extracted)
     progress.finished()
@@ -110,7 +111,7 @@ async def verify(
     ledger = archive.ledger(target.ref)
     await _check_that_something_is_there(archive, ledger, target, selection)
     submitted, twice = _replayed_as_jobs(archive, ledger)
-    units = chosen_units(archive, selection)
+    units = some_units(archive, selection)
     selection = Selection() if units is None else selection
     deep = deep and files.artifacts
     proof = Proof(archive, ledger, _begun(archive, ledger, units, files, deep=deep), deep, files)

@@ -13,6 +13,7 @@ from pathlib import Path
 from azureml_sandbox.pki import private
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
+from azureml_sandbox.server.own import python
 from azureml_sandbox.server.sandbox import Sandbox
 
 RECORDINGS = Path("../shared/service/recordings")
@@ -61,17 +62,17 @@ def _fill(sandbox: Sandbox, environment: Mapping[str, str], say: Say) -> None:
     say("Training with scikit-learn; azureml-mlflow logs into the source (about 10 s)")
     source = sandbox.workspace("source").path
     _must(
-        [sys.executable, "-m", "azureml_sandbox.fill.notebooks", str(source)],
+        python("azureml_sandbox.fill.notebooks", str(source)),
         environment,
         sandbox.folder / "trainings.log",
     )
     say("Submitting jobs with azure-ai-ml: a command, a nested pipeline, a sweep, a failure (about a minute)")
-    train = [sys.executable, "-m", "azureml_sandbox", "train", str(sandbox.folder), "--workspace", "source"]
+    train = python("azureml_sandbox", "train", str(sandbox.folder), "--workspace", "source")
     _must(train, environment, sandbox.folder / "train.log")
     recordings = Path(os.environ.get("AZUREML_REPLAY_RECORDINGS", RECORDINGS))
     if recordings.is_dir():
         say(f"Loading recorded jobs of the real service from {recordings}")
-        load = [sys.executable, "-m", "azureml_sandbox", "load", str(sandbox.folder), "--workspace", "source"]
+        load = python("azureml_sandbox", "load", str(sandbox.folder), "--workspace", "source")
         log = sandbox.folder / "load.log"
         _must([*load, str(recordings)], environment, log)
         say(f"  {log} lists what was loaded, what was made up to complete it, what was left out and why")
@@ -99,7 +100,7 @@ def _must(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
             command, env=dict(environment), check=False, stdout=file, stderr=subprocess.STDOUT
         ).returncode
     if ended:
-        failed = " ".join(command[1:4])
+        failed = " ".join(command[2:5])
         raise Problem(
             f"the source could not be filled: `{failed}` ended with exit code {ended}; see {log}, then run demo again"
         )

@@ -15,6 +15,7 @@ from azureml_replay.cli.app import WIDTH
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.legacy import advising, archive_beside, refuse_imported, seed_selection, tell
 from azureml_replay.cli.options import NoArtifactsOption, ParallelOption, SourceOption, takes, terminal_flags
+from azureml_replay.cli.results import names_told
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
@@ -58,7 +59,7 @@ def extract_jobs(
         written = write_jobs(archive, output, None if selection.everything else set(planned_units(archive, selection)))
     terminal.result((done, written), _result(written, output))
     tell(terminal, _told(done, written, selection))
-    return Exit.SERVICE if done.failed else Exit.OK
+    return names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)
 
 
 def _result(written: Written, output: Path) -> Iterator[str]:

@@ -30,6 +30,7 @@ from azureml_replay.cli.legacy import (
     was_extracted,
 )
 from azureml_replay.cli.options import (
+    MOST,
     OptionalSource,
     ParallelOption,
     TakeOverOption,
@@ -65,7 +66,7 @@ def build_pipeline(
     idle: tuple[str, ...],
     terminal: Terminal,
     source: OptionalSource = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N top-level jobs.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=MOST, metavar="N", help="At most N top-level jobs.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be submitted. No login.")] = False,
     debug_hierarchy: Annotated[
         bool, typer.Option("--debug-hierarchy", help="First show the tree of the original jobs.")

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import TERMINAL, Listed, RunId
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.redact import STARS, redact
 from azureml_replay.selection import (
+    ACTIVE,
+    OVER_LIMIT,
     STATUSES,
     Selection,
     choose,
@@ -223,3 +227,34 @@ def test_moments() -> None:
     for wrong in ("yesterday", "2024-13-01", "", "31.05.2024"):
         with pytest.raises(UserError, match="expected ISO 8601"):
             moment(wrong)
+
+
+def test_one_misspelt_name_stops_no_other() -> None:
+    """It is told; with strict names, and where no other is left, it is an error."""
+    choice = chosen(LISTING, Selection(include=("old", "odl"), strict_names=False))
+
+    assert choice.units == ("old",)
+    assert choice.unknown == ("--include odl: no such root run: did you mean old?",)
+    with pytest.raises(UserError, match="odl: no such root run"):
+        chosen(LISTING, Selection(include=("odl", "zzz"), strict_names=False))
+
+
+def test_what_was_named_and_waits_is_no_misspelt_name() -> None:
+    """Over the limit, or active: each says what is the case; also later, where the listing has it no more."""
+    limited = chosen(LISTING, Selection(include=("old", "new"), limit=1))
+    assert (limited.units, limited.left) == (("new",), {"old": OVER_LIMIT})
+
+    active = chosen(LISTING, Selection(include=("old", "busy")))
+    assert (active.units, active.left) == (("old",), {"busy": ACTIVE})
+
+    assert chosen(LISTING, Selection(include=("old", "gone")), {"gone": ACTIVE}).units == ("old",)
+    with pytest.raises(UserError, match="--include gone: still active when it was listed"):
+        chosen(LISTING, Selection(include=("gone",)), {"gone": ACTIVE})
+
+
+@pytest.mark.parametrize("name", ["sweep [a-c]", "a[", "*", "x?"])
+def test_a_name_means_itself_before_it_is_a_pattern(name: str) -> None:
+    assert chosen([row("r", experiment=name)], Selection(experiments=(name,))).units == ("r",)
+    assert chosen([row("r", creator=name)], Selection(users=(name,))).units == ("r",)
+    assert FileChoice(globs=(name,)).refusal(name, 1) is None
+    assert redact({name: "mine"}, [name])[0] == {name: STARS}

@@ -18,12 +18,14 @@ from typing import Self
 from azureml_replay import redact
 from azureml_replay.archive.checking import Checking
 from azureml_replay.archive.content import Content
-from azureml_replay.archive.database import connected, now
+from azureml_replay.archive.database import connected, now, storable
+from azureml_replay.archive.elsewhere import put_objects, refuse_links
 from azureml_replay.archive.examinations import Examinations
 from azureml_replay.archive.histories import Histories
 from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock
+from azureml_replay.archive.objects import BELOW
 from azureml_replay.archive.older_digests import RENEWED_BY, OlderDigests
 from azureml_replay.archive.overview import Overview
 from azureml_replay.archive.roots import Roots
@@ -31,6 +33,7 @@ from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRAT
 from azureml_replay.archive.sessions import Sessions
 from azureml_replay.archive.studio import Studio
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.disk.outputs import NO_LINK, private_opener, refuse_long
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
@@ -57,17 +60,30 @@ class Archive(
             raise
 
     @classmethod
-    def create(cls, folder: str | os.PathLike[str], source: Place, *, redact: Sequence[str] = ()) -> Archive:
+    def create(
+        cls,
+        folder: str | os.PathLike[str],
+        source: Place,
+        *,
+        redact: Sequence[str] = (),
+        objects: str | os.PathLike[str] | None = None,
+    ) -> Archive:
         """Make an archive of `source`, or open the one that is there. `redact` adds globs that stay with the archive.
+
+        `objects`: a folder on another disk, in which the bytes of files are to lie; it is remembered.
 
         Raises UserError for an archive of another workspace or of a newer version, one in use, or a folder that holds
         something else; IntegrityError for a damaged one.
         """
+        refuse_long(Path(folder), BELOW)
+        refuse_links(Path(folder))
         _prepare(Path(folder))
         archive = cls(Path(folder), write=True)
         try:
             archive._found(source)
             archive._check_source(source)
+            if objects is not None:
+                put_objects(Path(folder), Path(objects))
             archive._add_globs(redact)
         except BaseException:
             archive.close()
@@ -81,6 +97,7 @@ class Archive(
         An archive of an older version is brought forward first, with or without `write`. Raises UserError where there
         is none, or it is in use or of a newer version; IntegrityError where it is damaged.
         """
+        refuse_links(Path(folder))
         _check_header(Path(folder))
         archive = cls(Path(folder), write=write)
         try:
@@ -124,7 +141,7 @@ class Archive(
     def log_command(self, argv: Sequence[str]) -> None:
         """Keep a command line, without secrets. NOT repeatable: appends."""
         with self._transaction():
-            line = shlex.join(redact.arguments(argv))
+            line = storable(shlex.join(redact.arguments(argv)))
             self._execute("insert into command_log (at, command) values (?, ?)", (str(now()), line))
 
     def _found(self, source: Place) -> None:
@@ -196,7 +213,7 @@ class Archive(
     def _add_globs(self, globs: Sequence[str]) -> None:
         if globs:
             with self._transaction():
-                self._executemany("insert or ignore into redact_glob values (?)", ((glob,) for glob in globs))
+                self._executemany("insert or ignore into redact_glob values (?)", ((storable(glob),) for glob in globs))
 
     def _release(self) -> None:
         if self._lock:
@@ -215,7 +232,7 @@ def _prepare(folder: Path) -> None:
             raise UserError(f"{folder} holds other things ({others[0]}, …) and no archive: give an empty folder")
         else:
             folder.chmod(0o700)
-            os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(private_opener(database, os.O_RDWR | os.O_CREAT | NO_LINK))
     except OSError as problem:
         raise UserError(f"archive {folder} cannot be made: {problem.strerror}") from problem
 

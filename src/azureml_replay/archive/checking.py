@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -136,6 +137,9 @@ class Checker(Objects, Roots):
             **self.sizes,
         )
 
+    def _look(self, sql: str, cursor: sqlite3.Cursor, rows: Sequence[Any]) -> None:
+        """Rows are taken as they are: each is held against its digest."""
+
     def _found(self, what: str, why: str) -> None:
         self.damaged += 1
         if len(self.damages) < MOST_NAMED:
@@ -260,7 +264,7 @@ class Checker(Objects, Roots):
             self._look_at(*row)
 
     def _look_at(self, sha256: Any, size_bytes: int, md5: bytes) -> None:  # noqa: ANN401  # the cell of a row
-        if not isinstance(sha256, bytes):
+        if not isinstance(sha256, bytes) or not isinstance(size_bytes, int):
             return  # named already
         held = self._object(sha256, size_bytes, md5)
         self.sizes["objects"] += 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from azureml_replay import redact
 from azureml_replay.archive.objects import Held, Objects
+from azureml_replay.disk.outputs import NO_LINK, private_folder, private_opener
 from azureml_replay.model import CodeReference, Location, StoredFile
 
 
@@ -36,9 +37,9 @@ class Codes(Objects):
     def code_file(self, reference: CodeReference) -> Path:
         """The file that the zip is to be written to before `keep_code`."""
         file = self._partial(Location("code", reference.key), "")
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(file.parent)
         file.unlink(missing_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(private_opener(file, os.O_RDWR | os.O_CREAT | NO_LINK))
         return file
 
     def keep_code(self, reference: CodeReference, file: Path) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from azureml_replay.archive.canonical import number_of, root_of
+from azureml_replay.archive.cells import sound
+from azureml_replay.archive.lock import USE_A_LOCAL_DISK, can_lock
 from azureml_replay.archive.sums import Connection
-from azureml_replay.errors import IntegrityError, ReplayError, UserError
+from azureml_replay.errors import NO_HANDLE, TOO_MANY_FILES, IntegrityError, ReplayError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import spaced
 
@@ -28,11 +30,40 @@ _HINTS = {
     sqlite3.SQLITE_BUSY: "another program keeps it locked: close it and run the command again",
     sqlite3.SQLITE_IOERR: "reading or writing failed: check the disk",
 }
+_NO_LOCKS = {
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOLFS,
+    sqlite3.SQLITE_IOERR_LOCK,
+    sqlite3.SQLITE_IOERR_RDLOCK,
+    sqlite3.SQLITE_IOERR_UNLOCK,
+    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMLOCK,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+}
+"""Codes with which a file system ends that cannot lock files or share memory. ENOLCK itself is SQLITE_BUSY."""
+_DAMAGED = {
+    0,  # a text that is not UTF-8: Python says so, with no code
+    sqlite3.SQLITE_ERROR,  # no such table or column, malformed JSON
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_NOTADB,
+}
+"""Codes that sound statements over sound tables never end with."""
+_OURS = "syntax error"
+"""No archive, whatever it holds, makes a statement of ours unreadable."""
 
 
 def now() -> Instant:
     """The present moment, for times that people read."""
     return Instant.of(datetime.now(UTC))
+
+
+def storable(text: str) -> str:
+    """A text of the command line as a column holds it: bytes that are no UTF-8, as names of files may have, escaped."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 class Database:
@@ -76,14 +107,23 @@ class Database:
             raise self._explained(problem) from problem
 
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        return self._guarded(lambda: self._db.execute(sql, values).fetchall())
+        """All rows, looked at by `_look`. Raises IntegrityError for a damaged one."""
+        cursor = self._execute(sql, values)
+        rows = self._guarded(cursor.fetchall)
+        self._look(sql, cursor, rows)
+        return rows
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:  # noqa: ANN401  # sqlite3 rows are untyped
-        """The first row, or None."""
-        try:
-            return self._db.execute(sql, values).fetchone()
-        except sqlite3.Error as problem:
-            raise self._explained(problem) from problem
+        """The first row, or None; as `_all`."""
+        cursor = self._execute(sql, values)
+        row = self._guarded(cursor.fetchone)
+        if row is not None:
+            self._look(sql, cursor, (row,))
+        return row
+
+    def _look(self, sql: str, cursor: sqlite3.Cursor, rows: Sequence[Any]) -> None:
+        """The boundary: what comes from here is of the types that its columns have. `check` looks by itself."""
+        sound(sql, [column[0] for column in cursor.description or ()], rows, f"archive {self.folder}")
 
     def _among(self, sql: str, keys: Sequence[str], more: str = "", values: Sequence[Any] = ()) -> list[Any]:
         """The rows of many keys at once: `sql` ends in `in`. Nothing is asked where there is no key."""
@@ -100,7 +140,7 @@ class Database:
             after = rows[-1][: len(after)]
 
     def _stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
-        """Rows of an open cursor: for who holds a transaction that writes nothing."""
+        """Rows of an open cursor, not looked at: for who holds a transaction that writes nothing, and checks."""
         cursor = self._execute(sql, values)
         while rows := self._guarded(lambda: cursor.fetchmany(PAGE)):
             yield from rows
@@ -129,6 +169,15 @@ class Database:
         return _explained(problem, self.folder)
 
 
+def handle_is_left() -> bool:
+    """False where the process may open no more files: SQLite does not say why a file cannot be opened."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as problem:
+        return problem.errno not in NO_HANDLE
+    return True
+
+
 def connected(folder: Path, *, write: bool) -> Connection:
     """A connection to the `archive.db` of a folder. Raises UserError, IntegrityError."""
     try:
@@ -138,11 +187,14 @@ def connected(folder: Path, *, write: bool) -> Connection:
 
 
 def _explained(problem: sqlite3.Error, folder: Path) -> ReplayError | sqlite3.Error:
-    code = getattr(problem, "sqlite_errorcode", 0) & 0xFF  # the upper bits only refine it
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "decode to UTF-8" in str(problem):
-        return IntegrityError(
-            f"archive {folder} is damaged ({problem}): restore it from a copy, or extract into a new folder"
-        )
+    refined = getattr(problem, "sqlite_errorcode", 0)
+    code = refined & 0xFF
+    if code in _DAMAGED and _OURS not in str(problem):
+        return IntegrityError(f"archive {folder} is damaged ({problem})")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and not handle_is_left():
+        return UserError(TOO_MANY_FILES)
+    if refined in _NO_LOCKS or (code == sqlite3.SQLITE_BUSY and not can_lock(folder)):
+        return UserError(f"archive {folder}: {USE_A_LOCAL_DISK} ({problem})")
     if code in _HINTS:
         return UserError(f"archive {folder}: {_HINTS[code]} ({problem})")
     return problem

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from azureml_replay import redact
+from azureml_replay.archive.cells import CARRIED, read_back, shaped
 from azureml_replay.archive.database import now
 from azureml_replay.archive.listing import GONE
 from azureml_replay.archive.of_target import OfTarget
@@ -370,10 +371,12 @@ def _chosen(unit: str, run: str, *rest: Any) -> ChosenRun:  # noqa: ANN401  # a 
 
 def _kept(subject: Topic, cells: Sequence[str | None]) -> Kept:
     carried, *columns = cells
-    compared = {
-        aspect: _compared(loads(cell)) for aspect, cell in zip(Aspect, columns, strict=True) if cell is not None
-    }
-    return Kept(subject, None if carried is None else loads(carried), compared)
+    whose = f"{subject.way.value} {subject.name}"
+    with read_back(f"the evidence of {whose}"):
+        compared = {
+            aspect: _compared(loads(cell)) for aspect, cell in zip(Aspect, columns, strict=True) if cell is not None
+        }
+        return Kept(subject, None if carried is None else shaped(loads(carried), CARRIED, whose), compared)
 
 
 def _compared(cell: Any) -> Compared:  # noqa: ANN401  # a document of `put_outcomes`

@@ -30,10 +30,10 @@ class _Row(NamedTuple):
     job: bytes | None
     job_unknown: str | None
     job_code: str | None
-    job_bytes: int
+    job_bytes: int | None
 
 
-_COLUMNS = "unit, v.record, v.record_bytes, job.record, job.unknown, job.code, ifnull(job.record_bytes, 0)"
+_COLUMNS = "unit, v.record, v.record_bytes, job.record, job.unknown, job.code, job.record_bytes"
 _FROM = f"{EXTRACTED} left join job on job.name = id"
 
 
@@ -111,7 +111,7 @@ class Histories(Codes, Reading):
             "where v.run in",
             runs,
         )
-        return {RunId(run): unpack(record, f"run {run}")["experiment"] for run, record in rows}
+        return {RunId(run): details_of(run, unpack(record, f"run {run}")).run.experiment for run, record in rows}
 
 
 def _details(row: _Row) -> RunDetails:
@@ -128,7 +128,7 @@ def _together(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
     size = 0
     for row in rows:
         held.append(row)
-        size += row.record_bytes + row.job_bytes
+        size += row.record_bytes + (row.job_bytes or 0)
         if len(held) == RUNS_TOGETHER or size > BYTES_TOGETHER:
             yield held
             held, size = [], 0

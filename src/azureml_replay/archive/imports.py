@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from azureml_replay.archive.database import Database, now
+from azureml_replay.archive.database import Database, now, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +30,5 @@ class Imports(Database):
     def mark_imported(self, imported: Imported) -> None:
         """Note the imported file, in place of a former one. Repeatable."""
         with self._transaction():
-            row = (imported.file, imported.digest, imported.files, str(now()))
+            row = (storable(imported.file), imported.digest, imported.files, str(now()))
             self._execute("insert or replace into imported values (1, ?, ?, ?, ?)", row)

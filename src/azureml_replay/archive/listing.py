@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from azureml_replay.archive.documents import Documents
@@ -20,6 +20,7 @@ from azureml_replay.archive.records import (
     unpack,
 )
 from azureml_replay.model import TERMINAL, Experiment, Job, Json, Listed, Omission, Run, RunDetails, RunId
+from azureml_replay.selection import ACTIVE, OVER_LIMIT
 
 
 class Listing(Documents):
@@ -206,6 +207,19 @@ class Listing(Documents):
         with self._transaction():
             self._execute("create temp table if not exists seen (id text primary key) without rowid")
             self._execute("delete from temp.seen")
+
+    def leave_out(self, runs: Mapping[RunId, str]) -> None:
+        """Note why runs that were named are not brought; until they are selected. Repeatable."""
+        with self._transaction():
+            for run, why in runs.items():
+                if not self.wants(run):
+                    self._omit("workspace", 0, [Omission(run, "run", why)])
+
+    def left_out(self, names: Iterable[str]) -> dict[str, str]:
+        """Those of the names that `leave_out` noted -> why."""
+        sql = "select run, reason from omission where origin = 'workspace' and reason in (?, ?) and run = ?"
+        rows = (row for name in names for row in self._all(sql, (ACTIVE, OVER_LIMIT, name)))
+        return dict(rows)
 
     def unseen(self) -> Iterator[RunId]:
         """Selected runs that were not listed since `begin_listing`, by id."""

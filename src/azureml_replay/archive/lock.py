@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
 
+from azureml_replay.disk.outputs import NO_LINK, private_opener
 from azureml_replay.errors import UserError
+
+NAME = "archive.lock"
+USE_A_LOCAL_DISK = "this folder cannot lock files or share memory, as network shares may not: use a local disk"
+_UNABLE = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, getattr(errno, "ENOTSUP", errno.EOPNOTSUPP)}
+"""Numbers of the system's errors of file systems without locks; any other means that somebody holds it."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -16,6 +23,9 @@ if sys.platform == "win32":
         os.lseek(handle, 1 << 30, os.SEEK_SET)  # a locked byte cannot be read: lock one after the owner's number
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
+    def _try(_: int) -> None:
+        """SQLite locks by other calls there, which every file system has."""
+
 else:
     import fcntl
 
@@ -23,20 +33,42 @@ else:
         """Locks an open file for this process. Raises OSError where another one has it locked."""
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def _try(handle: int) -> None:
+        fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as SQLite locks
+
+
+def can_lock(folder: Path) -> bool:
+    """False where the file system cannot lock as SQLite does. Asked after an error: it may let the archive go."""
+    try:
+        handle = os.open(folder / NAME, os.O_RDWR)
+    except OSError:
+        return True  # not known to be so
+    try:
+        _try(handle)
+    except OSError as problem:
+        return problem.errno not in _UNABLE
+    finally:
+        os.close(handle)
+    return True
+
 
 class Lock:
     """Holds `archive.lock` until `release` or the end of the process. Raises UserError where it is held already."""
 
     def __init__(self, folder: Path) -> None:
-        self._handle = os.open(folder / "archive.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._handle = private_opener(folder / NAME, os.O_RDWR | os.O_CREAT | NO_LINK)
         try:
             take(self._handle)
         except OSError as problem:
-            owner = os.pread(self._handle, 20, 0).decode("ascii", "replace") if sys.platform != "win32" else ""
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            owner = os.read(self._handle, 20).decode("ascii", "replace")
             os.close(self._handle)
+            if problem.errno in _UNABLE:
+                raise UserError(f"archive {folder}: {USE_A_LOCAL_DISK} ({problem.strerror})") from problem
             who = f" (process {owner})" if owner else ""
             raise UserError(f"archive {folder} is in use by another command{who}: wait until it has ended") from problem
         os.ftruncate(self._handle, 0)
+        os.lseek(self._handle, 0, os.SEEK_SET)
         os.write(self._handle, str(os.getpid()).encode())
 
     def release(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -16,10 +17,13 @@ from typing import BinaryIO
 from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.records import ARTIFACT_COLUMNS, artifact_of, stored_row
+from azureml_replay.disk.outputs import NO_LINK, private_folder, private_opener
 from azureml_replay.errors import IntegrityError, Unavailable
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 
 PIECE_BYTES = 4 * 1024 * 1024
+BELOW = len("artifacts/00/") + 64
+"""Characters of the longest path of a file in an archive's folder."""
 SYNC_BYTES = 64 * 1024 * 1024
 """Bytes after which a file on its way is synced and noted: a kill costs at most this much of it."""
 
@@ -145,13 +149,13 @@ class Objects(Documents, Digesting):
     def incoming(self, stored: StoredFile) -> Incoming:
         """A file to write bytes into; an interrupted one goes on where it was last synced."""
         file = self._partial(stored.location, stored.etag or "")
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(file.parent)
         row = self._one(
             "select size_bytes from content where datastore = ? and path = ? and etag = ? and sha256 is null",
             (stored.location.datastore, stored.location.path, stored.etag or ""),
         )
         known = min(row[0], file.stat().st_size) if row and file.exists() else 0
-        writing = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        writing = os.fdopen(private_opener(file, os.O_RDWR | os.O_CREAT | NO_LINK), "r+b")
         found = Incoming(stored, file, writing)
         while found.size_bytes < known:
             found.count(writing.read(min(PIECE_BYTES, known - found.size_bytes)))
@@ -189,8 +193,8 @@ class Objects(Documents, Digesting):
         incoming.sync()
         incoming.writing.close()
         held = self._object(incoming.sha256.digest(), incoming.size_bytes, incoming.md5.digest())
-        held.file.parent.mkdir(mode=0o700, exist_ok=True)
-        incoming.file.replace(held.file)
+        private_folder(held.file.parent)
+        _put_in_place(incoming.file, held)
         _sync_folder(held.file.parent)
         with self._transaction():
             row = (held.sha256, held.size_bytes, held.md5)
@@ -231,13 +235,14 @@ class Objects(Documents, Digesting):
         folder = self.folder / "artifacts"
         going = self._all("select datastore, path, etag from content where sha256 is null")
         partial = {self._partial(Location(store, path), etag).name for store, path, etag in going}
-        for part in sorted(folder.iterdir()) if folder.exists() else ():
+        for part in sorted(one for one in folder.iterdir() if one.is_dir()) if folder.exists() else ():
             first = bytes.fromhex(part.name) if len(part.name) == 2 else b""
             rows = self._all("select sha256 from object where substr(sha256, 1, 1) = ?", (first,)) if first else ()
             names = {digest.hex() for (digest,) in rows} | (partial if part.name == "partial" else set())
             for file in part.iterdir():
                 if file.name not in names:
-                    file.unlink()
+                    with suppress(PermissionError):  # Windows removes no file that somebody reads: the next sweep does
+                        file.unlink()
 
     def _forget(self, stored: StoredFile) -> None:
         """Forget an unfinished file: the next call begins it anew."""
@@ -259,6 +264,16 @@ class Objects(Documents, Digesting):
     def _partial(self, location: Location, etag: str) -> Path:
         told = f"{location.datastore}\n{location.path}\n{etag}".encode(errors="surrogatepass")
         return self.folder / "artifacts" / "partial" / hashlib.blake2b(told, digest_size=20).hexdigest()
+
+
+def _put_in_place(file: Path, held: Held) -> None:
+    """Rename a whole file to its final name. Windows replaces none that is being read: it has the same bytes then."""
+    try:
+        file.replace(held.file)
+    except PermissionError:
+        if not held.file.exists() or held.file.stat().st_size != held.size_bytes:
+            raise
+        file.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,6 +8,19 @@ from functools import lru_cache
 from typing import Any
 
 from azureml_replay.archive import older_records
+from azureml_replay.archive.cells import shaped
+from azureml_replay.archive.shapes import (
+    NAMES,
+    TEXTS,
+    fields_of,
+    is_object,
+    is_stamp,
+    is_text,
+    list_of,
+    maybe,
+    object_of,
+    row_of,
+)
 from azureml_replay.errors import IntegrityError
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import dumps_marked, loads_marked
@@ -47,8 +60,12 @@ def unpack(record: bytes, whose: str) -> Any:  # noqa: ANN401  # typed by who as
     """The document that `pack` was given. Raises IntegrityError."""
     try:
         return loads(zlib.decompress(record))
-    except (zlib.error, ValueError) as problem:
-        raise IntegrityError(f"the archived document of {whose} cannot be read: {problem}") from problem
+    except (zlib.error, ValueError, TypeError, RecursionError) as problem:
+        raise IntegrityError(f"the archived document of {whose} is damaged: {problem}") from problem
+
+
+def _anything(_: object) -> bool:
+    return True
 
 
 def optional(value: Json) -> str | None:
@@ -122,9 +139,51 @@ def details_record(details: RunDetails, rules: Rules) -> tuple[dict[str, Any], l
     return {**facts, **cleaned}, paths
 
 
+_TEXT, _STAMP = maybe(is_text), maybe(lambda value: is_text(value) and is_stamp(value))
+_ASSETS = object_of(fields_of({"asset_id": is_text, "type": _TEXT}))
+_RUN_FIELDS = {
+    **dict.fromkeys(("display_name", "description"), _TEXT),
+    **dict.fromkeys(("tags", "properties"), TEXTS),
+    **dict.fromkeys(("inputs", "outputs"), _ASSETS),
+    **dict.fromkeys(("input_datasets", "output_datasets", "error"), _anything),
+    "parameters": is_object,
+}
+_RUN_RECORD = fields_of(
+    {
+        **dict.fromkeys(("parent", "creator", "kind"), _TEXT),
+        **dict.fromkeys(("experiment", "status"), is_text),
+        **dict.fromkeys(("start", "end", "created", "modified"), _STAMP),
+        **dict.fromkeys(("document", "definition", "specification"), _anything),
+        "hidden": lambda value: isinstance(value, bool),
+        "unknown": NAMES,
+        "fields": fields_of(_RUN_FIELDS),
+    },
+    {
+        **dict.fromkeys(("lender", "container"), _TEXT),
+        "traits": NAMES,
+        "more": is_object,
+        "acting": row_of(NAMES, NAMES),
+        "code": maybe(row_of(_TEXT, _TEXT)),
+        "references": list_of(row_of(is_text, is_text, is_text)),
+    },
+)
+"""What `details_record` writes. Looking takes 5 µs of the 13 that a run takes here."""
+_EXPERIMENT_RECORD = fields_of(
+    {
+        "archived": _STAMP,
+        "unknown": NAMES,
+        "document": _anything,
+        "fields": fields_of({"description": _TEXT, "tags": TEXTS}),
+    }
+)
+"""What `experiment_record` writes."""
+EDITABLE = object_of(maybe(lambda value: isinstance(value, str | bool)))
+"""What `put_sent` writes."""
+
+
 def details_of(run: str, record: Mapping[str, Any]) -> RunDetails:
     """The run of a `details_record`. Fields are written out: taking their names from data costs 10 µs a call more."""
-    fields = record["fields"]
+    fields = shaped(record, _RUN_RECORD, f"run {run}")["fields"]
     acting, code, references = _ties(record)
     whole = Run(
         id=RunId(run),
@@ -200,6 +259,7 @@ def experiment_record(experiment: Experiment, rules: Rules) -> tuple[dict[str, A
 
 def experiment_of(name: str, identity: str, record: dict[str, Any]) -> Experiment:
     """The experiment of an `experiment_record`."""
+    shaped(record, _EXPERIMENT_RECORD, f"experiment {name}")
     archived, unknown, fields = moment(record["archived"]), tuple(record["unknown"]), record["fields"]
     return Experiment(id=identity, name=name, archived=archived, unknown=unknown, document=record["document"], **fields)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from azureml_replay.archive.cells import shaped
 from azureml_replay.archive.of_target import OfTarget
-from azureml_replay.archive.records import pack, unpack
+from azureml_replay.archive.records import EDITABLE, pack, unpack
 from azureml_replay.model import Editable, Location, RunId, StoredFile
 
 
@@ -22,7 +23,8 @@ class SentValues(OfTarget):
     def sent(self, run: RunId) -> Editable | None:
         """The values sent last of a run; None where nothing was sent, or by a version that kept no values."""
         row = self._one("select record from sent_run where target = ? and run = ?", (self._number, run))
-        found: Editable | None = row and unpack(row[0], f"run {run} as sent")
+        whose = f"run {run} as sent"
+        found: Editable | None = row and shaped(unpack(row[0], whose), EDITABLE, whose)
         return found
 
     def put_sent_files(self, run: RunId, files: Mapping[str, StoredFile]) -> None:

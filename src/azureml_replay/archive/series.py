@@ -57,7 +57,15 @@ def longest_text(points: Points) -> int:
 
 def decode(data: bytes, series: Callable[[int], Series]) -> list[Points]:
     """The pieces of a chunk; `series` gives the series of a number. Raises Undecodable."""
-    return [Points(series(number), steps, times, values) for number, steps, times, values in numbered(data)]
+    return [_points(series(number), steps, times, values) for number, steps, times, values in numbered(data)]
+
+
+def _points(
+    series: Series, steps: Sequence[int | None], times: Sequence[int | None], values: tuple[Sequence[Value], ...]
+) -> Points:
+    if len(values) != len(series.columns):
+        raise Undecodable(f"{len(values)} columns of {series.key.name}, which has {len(series.columns)}")
+    return Points(series, steps, times, values)
 
 
 def numbered(data: bytes) -> list[tuple[int, Sequence[int | None], Sequence[int | None], tuple[Sequence[Value], ...]]]:

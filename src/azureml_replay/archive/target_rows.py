@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from azureml_replay.archive import series as codec
+from azureml_replay.archive.cells import read_back
 from azureml_replay.archive.clean_points import clean_points, clean_series
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.of_target import OfTarget
@@ -51,7 +52,8 @@ class TargetRows(OfTarget):
             if of_bytes(data) != expected_digest:
                 raise IntegrityError(f"archive {self.folder}: the target's points of run {run} are damaged")
             series = series_of(*shape)
-            held, expected, actual, absent, extra = codec.decode(data, lambda _, series=series: series)  # type: ignore[misc]
+            with read_back(f"a curve of run {run} in {self.target}"):
+                held, expected, actual, absent, extra = codec.decode(data, lambda _, series=series: series)  # type: ignore[misc]
             yield Differing(
                 series=series,
                 rows=count,

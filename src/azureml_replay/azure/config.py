@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from azureml_replay.azure.place import azure_place, resource_id
+from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
 from azureml_replay.model import Json
 from azureml_replay.workspace.place import Place
@@ -106,6 +107,8 @@ def workspace_config(text: str) -> WorkspaceConfig:
 
 
 _FORMS = "the config.json that Studio downloads, or subscription/resource-group/name, or the workspace's ARM id"
+MOST_BYTES = 1_000_000
+"""Of a config.json: Studio's has 120."""
 _NAMES = ("subscription_id", "resource_group", "workspace_name")
 _KEYS = (*_NAMES, "tenant_id", "cloud", "credential")
 _CLOUD_KEYS = ("name", "arm", "arm_scope", "login", "storage_scope", "storage_suffix", "ml_scope")
@@ -116,8 +119,9 @@ _ARM_ID = re.compile(
 )
 _NAME = re.compile(r"[\w().-]+")
 _PLACEHOLDER = re.compile(r"<.*>|\$?\{.*\}|your[-_ ].*", re.IGNORECASE)
-_STRING = r'"(?:\\.|[^"\\\n])*"'
-_COMMENT = re.compile(_STRING + r"|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_STRING = r'"(?:\\.|[^"\\\n])*"?'
+# Without an end, both reach as far as they can: sought again from each beginning, 30 MB took a minute.
+_COMMENT = re.compile(_STRING + r"|//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TRAILING_COMMA = re.compile(_STRING + r"|,(?=\s*[}\]])")
 
 
@@ -134,7 +138,7 @@ def _from_file(path: Path) -> WorkspaceConfig:
     document = _document(_text(path), origin)
     _refuse_near_misses(document, _KEYS, origin)
     return WorkspaceConfig(
-        ref=_ref(document, origin),
+        ref=_ref(document, origin) if not document.get("Scope") else _scoped(document, origin),
         tenant_id=_optional(document, "tenant_id", origin),
         cloud=_cloud(document.get("cloud"), origin),
         credential=_credential(document.get("credential"), origin),
@@ -142,15 +146,25 @@ def _from_file(path: Path) -> WorkspaceConfig:
     )
 
 
+def _scoped(document: Mapping[str, Json], origin: str) -> Place:
+    """The workspace of `Scope`, its ARM id, as azureml-core writes it and azure-ai-ml reads it before the names."""
+    scope = _optional(document, "Scope", origin) or ""
+    found = _ARM_ID.fullmatch(scope)
+    if not found:
+        raise UserError(f"{origin}: Scope is {scope!r}: expected the resource id of a workspace")
+    place = _ref(dict(zip(_NAMES, found.groups(), strict=True)), origin)
+    if any(document.get(key) for key in _NAMES) and _ref(document, origin) != place:
+        raise UserError(f"{origin}: Scope names another workspace than {', '.join(_NAMES)}: remove one of the two")
+    return place
+
+
 def _text(path: Path) -> str:
     if path.is_dir():
         raise UserError(f"{path} is a directory: name the config.json inside it")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return text_of(path, most_bytes=MOST_BYTES, what="a config.json as Studio downloads it")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file: download config.json from the workspace's page in Studio") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text: expected a config.json as Studio downloads it") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
 

@@ -2,68 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import traceback
 from collections.abc import Sequence
-from types import FrameType
+from typing import TYPE_CHECKING
 
-import typer
+from azureml_replay.cli import process
 
-from azureml_replay.cli.app import app
-from azureml_replay.cli.failures import explain
-from azureml_replay.cli.quoting import quoted
-from azureml_replay.cli.welcome import start
-from azureml_replay.errors import Exit
-from azureml_replay.terminal import log_file
-from azureml_replay.terminal.terminal import terminal
+if TYPE_CHECKING:
+    import typer
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 
-def main(commands: typer.Typer = app, name: str = "azureml-replay") -> None:
-    """Run one command and end the process with one of `errors.Exit`."""
-    signal.signal(signal.SIGTERM, _as_ctrl_c)
-    sys.exit(run(sys.argv[1:], commands, name))
+def main(commands: typer.Typer | None = None, name: str = "azureml-replay") -> None:
+    """Run one command and end the process with one of `errors.Exit`. Without `commands`, those of `azureml-replay`."""
+    process.prepare()
+    from azureml_replay.cli import command  # takes 0.2 s, in which a signal may come
+
+    process.stop_cleanly()
+    code = command.run(sys.argv[1:], commands, name)
+    process.stop_at_once()  # all is said
+    sys.exit(code)
 
 
-def run(arguments: Sequence[str], commands: typer.Typer = app, name: str = "azureml-replay") -> int:
-    """Run one command; its exit code. Raises nothing: the second of the two places that catch everything."""
-    line = [*name.split(), *arguments]
-    if not arguments and commands is app and not _completing(name):
-        terminal().result(None, start())
-        return Exit.OK
-    try:
-        code = commands(list(arguments) or ["--help"], prog_name=name, standalone_mode=False)
-    except SystemExit as ended:  # completion for a shell ends so
-        return ended.code if isinstance(ended.code, int) else Exit.OK
-    except BaseException as error:  # noqa: BLE001 - the edge
-        return _explained(error, line)
-    if code == Exit.INTERRUPTED:  # typer swallows Ctrl-C and answers with this number
-        return _explained(KeyboardInterrupt(), line)
-    return int(code or Exit.OK)
+def run(arguments: Sequence[str], commands: typer.Typer | None = None, name: str = "azureml-replay") -> int:
+    """Run one command; its exit code. Raises nothing."""
+    from azureml_replay.cli import command
 
-
-def _completing(name: str) -> bool:
-    """True where a shell asks for completion: by this variable, without arguments."""
-    return f"_{name.replace('-', '_').upper()}_COMPLETE" in os.environ
-
-
-def _explained(error: BaseException, line: Sequence[str]) -> Exit:
-    text, code = explain(error)
-    if "--debug" in line and code != Exit.INTERRUPTED:
-        traceback.print_exception(error)
-    log_file.end(text)
-    speaking = terminal()
-    speaking.error(f"error: {text}" if code != Exit.INTERRUPTED else text)
-    if code == Exit.INTERRUPTED:
-        speaking.error(f"to continue: {quoted(line)}")
-    return code
-
-
-def _as_ctrl_c(_: int, frame: FrameType | None) -> None:
-    """Handle SIGTERM like Ctrl-C: asyncio's own handler cancels, and everything is closed on the way out."""
-    handler = signal.getsignal(signal.SIGINT)
-    # A shell starts background jobs with SIGINT ignored.
-    (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+    return command.run(arguments, commands, name)

@@ -19,6 +19,7 @@ from azureml_replay.cli.options import (
     ArchiveArgument,
     ArchiveOption,
     DeepOption,
+    ObjectsOption,
     OptionalSource,
     ParallelOption,
     RedactOption,
@@ -95,6 +96,7 @@ def extract(
     selection: Selection,
     terminal: Terminal,
     redact: RedactOption = None,
+    objects: ObjectsOption = None,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read a workspace into an archive. Again to continue, or to bring what is new."""
@@ -103,12 +105,15 @@ def extract(
     workspace = workspace_config(source)
     globs = tuple(redact or ())
     done = _done(
-        calls.extract(workspace, archive, selection, options, redact=globs, width=parallel, terminal=terminal), archive
+        calls.extract(
+            workspace, archive, selection, options, redact=globs, objects=objects, width=parallel, terminal=terminal
+        ),
+        archive,
     )
     terminal.result(done, results.extracted(done))
     if not done.failed:
         terminal.say(f"Next: azureml-replay plan {archive}")
-    return Exit.SERVICE if done.failed else Exit.OK
+    return results.names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)
 
 
 @app.command()
@@ -133,11 +138,11 @@ def plan(
         terminal.say(line)
     if mode is Mode.SYNTHETIC:
         synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
-        return Exit.OK
+        return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     synthetic.only_synthetic(jobs)
     planned = calls.plan(archive, selection, jobs.shape.files, workspace)
     terminal.result(planned, results.planned(planned))
-    return Exit.OK
+    return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
 
 
 @app.command()
@@ -164,7 +169,8 @@ def replay(
         bool, typer.Option("--debug-hierarchy", help="synthetic: show the tree of the originals, send nothing.")
     ] = False,
     price_per_hour: Annotated[
-        float | None, typer.Option(min=0, metavar="N", help="synthetic, with --dry-run: what a node costs.")
+        float | None,
+        typer.Option(min=0, max=1_000_000, metavar="N", help="synthetic, with --dry-run: what a node costs."),
     ] = None,
     take_over: TakeOverOption = False,
     parallel: ParallelOption = WIDTH,
@@ -183,17 +189,18 @@ def replay(
     elif dry_run or debug_hierarchy:
         shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
-        return Exit.OK
+        return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     else:
         call = calls.submit(
             archive, workspace, origin, selection, jobs, take_over=take_over, width=parallel, terminal=terminal
         )
         submitted = _done(call, archive)
-        return _submitted(submitted, archive, target, terminal)
+        code = _submitted(submitted, archive, target, terminal)
+        return results.names_told(code, calls.unknown_names(archive, selection), terminal)
     if dry_run:
         planned = calls.plan(archive, selection, options.files, workspace)
         terminal.result(planned, results.planned(planned))
-        return Exit.OK
+        return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     done = _done(
         calls.replay(
             archive, workspace, origin, selection, options, take_over=take_over, width=parallel, terminal=terminal
@@ -202,7 +209,7 @@ def replay(
     )
     proof = calls.proven(archive, workspace, selection)
     terminal.result(done, [*results.replayed(done), *results.proven(proof, _verify(archive, target))])
-    return _replayed(done, options)
+    return results.names_told(_replayed(done, options), calls.unknown_names(archive, selection), terminal)
 
 
 @app.command()
@@ -233,7 +240,7 @@ def verify(
         archive,
     )
     terminal.result(verdict, results.verified(verdict, archive, _verify(archive, target)), good=verdict.proves)
-    return verdict.exit
+    return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
 @app.command()
@@ -259,6 +266,7 @@ def migrate(
     selection: Selection,
     terminal: Terminal,
     redact: RedactOption = None,
+    objects: ObjectsOption = None,
     deep: DeepOption = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Default: report.html in the archive's folder.")
@@ -268,9 +276,11 @@ def migrate(
 ) -> Exit:
     """Extract, replay, verify and report in one go. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
+    from azureml_replay.target.profile import refuse_same
     from azureml_replay.verbs import MigrateOptions
 
     origin, workspace = workspace_config(source), workspace_config(target)
+    refuse_same(origin.ref, workspace.ref)  # before anybody logs in
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
 
     done = _done(
@@ -282,6 +292,7 @@ def migrate(
             options,
             redact=tuple(redact or ()),
             take_over=take_over,
+            objects=objects,
             width=parallel,
             terminal=terminal,
         ),
@@ -290,7 +301,7 @@ def migrate(
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
     terminal.result(done, results.migrated(done, archive, _verify(archive, target)), good=good)
     reporting.at_the_end(archive, report, workspace.ref, terminal)
-    return _migrated(done, replaying)
+    return results.names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)
 
 
 def _verify(archive: Path, target: str) -> list[str]:

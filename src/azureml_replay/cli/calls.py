@@ -48,6 +48,7 @@ async def extract(
     options: ExtractOptions,
     *,
     redact: tuple[str, ...],
+    objects: Path | None = None,
     width: int,
     terminal: Terminal,
 ) -> Extracted:
@@ -55,7 +56,7 @@ async def extract(
     with terminal.progress() as progress:
         async with connected(source, width, progress, side="source") as origin:
             with (
-                Archive.create(folder, source.ref, redact=redact) as archive,
+                Archive.create(folder, source.ref, redact=redact, objects=objects) as archive,
                 recorded(archive, "extract", source=origin) as watch,
             ):
                 done = await library.extract(
@@ -176,6 +177,16 @@ def proven(folder: Path, target: WorkspaceConfig, selection: Selection) -> Verdi
         return verdict(archive, archive.ledger(target.ref), selection)
 
 
+def unknown_names(folder: Path, selection: Selection) -> tuple[str, ...]:
+    """What is said of each name of the selection that no root run of the archive has, where others were taken."""
+    from azureml_replay.planning.plan import chosen_units
+
+    if not selection.include or selection.strict_names:
+        return ()
+    with Archive.open(folder, write=False) as archive:
+        return chosen_units(archive, selection).unknown
+
+
 def status(folder: Path) -> Status:
     """No network, nothing written; also while another command works on the archive."""
     with Archive.open(folder, write=False) as archive:
@@ -191,6 +202,7 @@ async def migrate(
     *,
     redact: tuple[str, ...],
     take_over: bool,
+    objects: Path | None = None,
     width: int,
     terminal: Terminal,
 ) -> Migrated:
@@ -199,7 +211,7 @@ async def migrate(
         progress = stack.enter_context(terminal.progress())
         reading = await stack.enter_async_context(connected(source, width, progress, side="source"))
         writing = await stack.enter_async_context(connected(target, width, progress))
-        archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact))
+        archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact, objects=objects))
         watch = stack.enter_context(recorded(archive, "migrate", source=reading, target=writing))
 
         def told(done: Extracted | PlanSummary | Replayed) -> None:

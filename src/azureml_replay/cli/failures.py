@@ -6,14 +6,25 @@ import errno
 
 import typer
 
-from azureml_replay.errors import Exit, Forbidden, IntegrityError, ReplayError, ServiceError
+from azureml_replay.errors import (
+    NO_HANDLE,
+    TOO_MANY_FILES,
+    Exit,
+    Forbidden,
+    IntegrityError,
+    ReplayError,
+    ServiceError,
+)
 from azureml_replay.terminal import log_file
 
 UsageError = typer.BadParameter.__bases__[0]
 """Click's base class of errors, which typer, with a click of its own, exports only through its child."""
 AGAIN = "run the same command again to continue"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT),
+    *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+}
 
 
 def explain(error: BaseException) -> tuple[str, Exit]:
@@ -24,6 +35,8 @@ def explain(error: BaseException) -> tuple[str, Exit]:
         return _usage(error), Exit.USER
     if isinstance(error, ReplayError):
         return _foreseen(error), error.exit
+    if isinstance(error, OSError) and error.errno in NO_HANDLE:
+        return TOO_MANY_FILES, Exit.USER
     if isinstance(error, OSError) and error.errno in _FULL | _PLACE:
         return _of_the_disk(error), Exit.USER
     return _bug(error), Exit.BUG

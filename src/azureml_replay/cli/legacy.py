@@ -14,7 +14,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
-from azureml_replay.cli.options import Many, selection_flags
+from azureml_replay.cli.options import MOST, Many, selection_flags
 from azureml_replay.errors import UserError
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.jobs_json.source import import_jobs
@@ -38,7 +38,7 @@ def seed_selection(
     *,
     include: Annotated[Many, typer.Option(metavar="A,B", help="Top-level jobs by name.")] = None,
     include_file: Annotated[Path | None, typer.Option(metavar="PATH", help="The same, one name a line.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N top-level jobs.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=MOST, metavar="N", help="At most N top-level jobs.")] = None,
     include_active: Annotated[bool, typer.Option("--include-active", help="Also what is still running.")] = False,
 ) -> Selection:
     """The chosen top-level jobs; each comes with all runs below it."""

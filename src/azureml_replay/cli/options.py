@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 import typer
 
 from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.selection import Selection, known_status, known_type, moment
@@ -38,7 +39,10 @@ OptionalSource: TypeAlias = Annotated[
 RedactOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="GLOB", help="Also leave behind the values of keys of this name.")
 ]
-ParallelOption: TypeAlias = Annotated[int, typer.Option(min=1, metavar="N", help="Runs worked on at once.")]
+ObjectsOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--objects", metavar="DIR", help="A folder on a larger disk for the bytes of files.")
+]
+ParallelOption: TypeAlias = Annotated[int, typer.Option(min=1, max=1_000, metavar="N", help="Runs worked on at once.")]
 NoArtifactsOption: TypeAlias = Annotated[bool, typer.Option("--no-artifacts", help="Leave files out.")]
 FilesOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--files", metavar="GLOB", help="Only files whose path in the run matches.")
@@ -59,6 +63,13 @@ TakeOverOption: TypeAlias = Annotated[
     bool, typer.Option("--take-over", help="End another replay of the same source that is at work, within a minute.")
 ]
 Many: TypeAlias = list[str] | None
+MOST = 1_000_000_000
+"""Of any number of runs or levels: a larger one is a slip of the keyboard."""
+MOST_FILE_BYTES = 1 << 60
+MOST_IDS_BYTES = 64_000_000
+"""Of a list of run ids, which have 36 to 60 characters: a million of them."""
+_DIGITS = 30
+"""Of a size; Python refuses to read more than 4,300."""
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
 
 
@@ -166,6 +177,8 @@ def extract_flags(
     from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.extraction.metrics import Metrics
 
+    if no_artifacts and artifacts is ArtifactsOption.DOWNLOAD:
+        raise UserError("--artifacts download and --no-artifacts contradict each other: leave one of them out")
     return ExtractOptions(
         metrics=Metrics(metrics.value),
         artifacts=artifacts is not ArtifactsOption.NONE and not no_artifacts,
@@ -201,7 +214,10 @@ def _bytes(flag: str, text: str | None) -> int | None:
     if not found:
         raise UserError(f"{flag} {text}: expected bytes, or a number with KB, MB, GB or TB")
     power: int = " KMGT".index(found[2].upper() or " ")
-    return int(found[1]) << 10 * power
+    size = int(found[1][:_DIGITS]) << 10 * power
+    if len(found[1]) > _DIGITS or size > MOST_FILE_BYTES:
+        raise UserError(f"--max-file-size {text[:_DIGITS]}: no storage holds a file of that size")
+    return size
 
 
 def replay_flags(
@@ -244,7 +260,9 @@ def selection_flags(
     *,
     include: Annotated[Many, typer.Option(metavar="A,B", help="Root runs by id; each comes with all its runs.")] = None,
     include_file: Annotated[Path | None, typer.Option(metavar="FILE", help="The same, one id a line.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N root runs, newest first.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST, metavar="N", help="At most N root runs, newest first.")
+    ] = None,
     experiment: Annotated[Many, typer.Option(metavar="GLOB", help="By experiment.")] = None,
     status: Annotated[Many, typer.Option(metavar="S", help="By status: Completed, Failed, Canceled, ...")] = None,
     type_: Annotated[
@@ -254,8 +272,13 @@ def selection_flags(
     created_after: Annotated[str | None, typer.Option(metavar="ISO", help="At that moment or later (UTC).")] = None,
     created_before: Annotated[str | None, typer.Option(metavar="ISO", help="Before this moment.")] = None,
     user: Annotated[Many, typer.Option(metavar="U", help="By who made it; a glob.")] = None,
-    depth: Annotated[int | None, typer.Option(min=0, metavar="N", help="Cut below N levels of children.")] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=0, max=MOST, metavar="N", help="Cut below N levels of children.")
+    ] = None,
     include_active: Annotated[bool, typer.Option("--include-active", help="Also what is still running.")] = False,
+    strict_names: Annotated[
+        bool, typer.Option("--strict-names", help="Stop first where a name of --include is none, not at the end.")
+    ] = False,
 ) -> Selection:
     """Filters of different kinds are and-ed, values of one kind or-ed; a match takes the whole family of runs."""
     selection = Selection(
@@ -270,6 +293,7 @@ def selection_flags(
         users=_given("--user", user, str),
         depth=depth,
         include_active=include_active,
+        strict_names=strict_names,
     )
     after, before = selection.created_after, selection.created_before
     if after and before and before <= after:
@@ -284,12 +308,12 @@ def _included(include: Many, include_file: Path | None) -> tuple[str, ...]:
 
 def _read_ids(path: Path) -> tuple[str, ...]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"--include-file {path}: not UTF-8 text: expected one run id a line") from None
+        told = text_of(path, most_bytes=MOST_IDS_BYTES, what="one run id a line", pipe=True, tell=terminal().error)
+    except UserError as error:
+        raise UserError(f"--include-file {error}") from None
     except OSError as error:
         raise UserError(f"--include-file {path}: {error.strerror}: expected a file with one run id a line") from None
-    ids = tuple(text for line in lines if (text := line.split("#")[0].strip()))
+    ids = tuple(text for line in told.splitlines() if (text := line.split("#")[0].strip()))
     if not ids:
         raise UserError(f"--include-file {path}: names no run: expected one run id a line")
     return ids

@@ -49,8 +49,9 @@ def report(
     there = workspace_config(target).ref if target is not None else None
     if shards and output == Path(NAME):
         output = Path("report")
+    most = _bytes(max_size)
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
-        done = reporting(opened, output, target=there, shards=shards, max_bytes=_bytes(max_size), progress=progress)
+        done = reporting(opened, output, target=there, shards=shards, max_bytes=most, progress=progress)
     terminal.result(done, lines(done))
     return Exit.OK
 
@@ -80,10 +81,16 @@ def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Term
     terminal.say(f"report: {done.path} ({amount('bytes', done.bytes)})")
 
 
+_DIGITS = 15
+"""Of a size in bytes."""
+
+
 def _bytes(text: str) -> int:
     """The bytes that a text like `30MB` means, in powers of ten. Raises UserError."""
     found = re.fullmatch(r"(\d+)\s*(?:([kmg]?)b?)?", text.strip(), re.IGNORECASE)
     if not found:
         raise UserError(f"--max-size {text}: expected bytes, or a number with kB, MB or GB")
+    if len(found[1]) > _DIGITS:
+        raise UserError(f"--max-size {text[:_DIGITS]}…: no disk holds a page of that size")
     size: int = int(found[1]) * 1_000 ** " kmg".index((found[2] or " ").lower())
     return size

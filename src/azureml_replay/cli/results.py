@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay.cli.quoting import quoted
 from azureml_replay.counting import counted
+from azureml_replay.errors import Exit
 from azureml_replay.model import Finding
 from azureml_replay.planning.fit import OWN_FOLDER
 from azureml_replay.terminal.layout import Branch
+from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
 
 if TYPE_CHECKING:
@@ -262,3 +264,11 @@ def _failures(done: Extracted | Replayed) -> Iterator[str]:
 def _more(items: Sequence[object]) -> Iterator[str]:
     if len(items) > SHOWN:
         yield f"and {len(items) - SHOWN:,} more (--json lists all)"
+
+
+def names_told(code: Exit, unknown: Iterable[str], terminal: Terminal) -> Exit:
+    """What the command ends with: 2 where all else went well and a name of --include was none."""
+    told = list(unknown)
+    for line in told:
+        terminal.error(f"error: {line}; the others were taken")
+    return Exit.USER if told and code is Exit.OK else code

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from azureml_replay.cli.options import BudgetOption, FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
+from azureml_replay.cli.options import MOST, BudgetOption, FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
 from azureml_replay.cli.results import left_out
 from azureml_replay.counting import counted
 from azureml_replay.errors import UserError
@@ -60,7 +60,7 @@ ExpandOption: TypeAlias = Annotated[
     bool, typer.Option("--expand-automl-trials", help="synthetic: AutoML and sweep trials become jobs too.")
 ]
 MostTrialsOption: TypeAlias = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="synthetic: at most N trials of a parent.")
+    int | None, typer.Option(min=1, max=MOST, metavar="N", help="synthetic: at most N trials of a parent.")
 ]
 TopMetricOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="M", help="synthetic: what ranks them, not the job's own primary metric.")
@@ -98,7 +98,9 @@ def job_flags(
     replay_automl_max_trials: MostTrialsOption = None,
     replay_automl_top_metric: TopMetricOption = None,
     replay_automl_trial_sampling: Annotated[Sampling, typer.Option(help="synthetic: which of them.")] = Sampling.BEST,
-    seed: Annotated[int, typer.Option(metavar="N", help="synthetic: of random; equal seeds take equal trials.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=-MOST, max=MOST, metavar="N", help="synthetic: of random; equal seeds take equal trials.")
+    ] = 0,
     max_file_size: MaxFileSizeOption = None,
     artifact_budget: BudgetOption = None,
     files: FilesOption = None,

@@ -50,7 +50,7 @@ def export(
     place is taken or cannot be written, IntegrityError where the archive is damaged.
     """
     output, form = Path(output), Format(form)
-    if output.exists():
+    if output.exists() and (form is not Format.SEED_JSON or output.is_file() or output.is_dir()):
         raise UserError(f"--output {output}: exists already: name a new place")
     if form is Format.SEED_JSON:
         written = write_jobs(archive, output)

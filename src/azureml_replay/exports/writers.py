@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, TypeAlias, get_type_hints
 
 from azureml_replay.archive.records import dumps
+from azureml_replay.disk.outputs import private_opener
 from azureml_replay.errors import UserError
 from azureml_replay.exports.rows import TABLES, Row, columns
 
@@ -47,7 +48,7 @@ class JsonLines:
     def __init__(self, folder: Path) -> None:
         """Makes an empty file for every table."""
         self._stack = ExitStack()
-        self._files = {name: self._stack.enter_context((folder / f"{name}.jsonl").open("wb")) for name in TABLES}
+        self._files = {name: self._stack.enter_context(_binary(folder / f"{name}.jsonl")) for name in TABLES}
 
     def write(self, table: str, row: Row) -> None:
         """Write one more line."""
@@ -113,6 +114,10 @@ class Parquet:
             if error is None:
                 for table in TABLES:
                     self._flush(table)
+
+
+def _binary(path: Path) -> BinaryIO:
+    return open(path, "wb", opener=private_opener)
 
 
 def _cells(row: Row) -> dict[str, Cell]:

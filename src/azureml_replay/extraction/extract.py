@@ -27,7 +27,7 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning.plan import SHOWN
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.selection import Selection, choose
+from azureml_replay.selection import Choice, Selection, choose
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
@@ -71,6 +71,8 @@ class Extracted:
     active: int
     """Runs left to a later call because a run of their unit has not ended."""
     failed: tuple[tuple[RunId, str], ...]
+    unknown_names: tuple[str, ...] = ()
+    """What is said of each name in the selection that no root run has."""
     remedies: tuple[str, ...] = ()
     """What would let the requests through for which runs failed, each once."""
 
@@ -102,6 +104,8 @@ async def extract(
     total = sum(1 for _ in archive.listing())
     archive.select(choice.runs(archive.listing()))
     archive.put_omissions([Omission(row.id, "run", "cut by --depth") for row in archive.listing() if choice.cuts(row)])
+    if isinstance(choice, Choice):
+        archive.leave_out(choice.left)
     archive.forget_unselected()
     await extraction.bring_owners()
     gone = await extraction.recheck(total)
@@ -120,6 +124,7 @@ async def extract(
         files=extraction.files,
         gone=len(gone),
         active=choice.active_runs,
+        unknown_names=choice.unknown if isinstance(choice, Choice) else (),
         kept=download.files,
         kept_bytes=download.bytes,
         failed=(*extraction.failed, *download.failed, *code.failed),

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from azureml_replay.disk.inputs import refuse_irregular
 from azureml_replay.errors import UserError
+from azureml_replay.jobs_json import shapes
 from azureml_replay.jobs_json.entry import Record
 
 READ_BYTES = 1 << 20
-EXPECTED = "expected the list of jobs that extract_jobs writes"
+LIST = "the list of jobs that extract_jobs writes"
+EXPECTED = f"expected {LIST}"
 
 
 def scan(path: Path) -> Iterator[tuple[int, int, Record]]:
@@ -20,6 +23,7 @@ def scan(path: Path) -> Iterator[tuple[int, int, Record]]:
 
     Raises UserError, one line, for a file that cannot be read, is not JSON, or is no list of named objects.
     """
+    refuse_irregular(path, LIST)
     try:
         with path.open("rb") as file:
             yield from _Scan(path, file).entries()
@@ -77,6 +81,8 @@ class _Scan:
             raise self._wrong(f"entry {number} is no object: {EXPECTED}")
         if not isinstance(value.get("name"), str) or not value["name"]:
             raise self._wrong(f"entry {number} has no name: {EXPECTED}")
+        if why := shapes.wrong(value):
+            raise UserError(f"{self._path}: job {value['name']}, {why}")
         offset = self._offset
         return offset, self._consume(end), value
 

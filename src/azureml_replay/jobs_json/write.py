@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import IO
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import UserError
+from azureml_replay.disk.outputs import new_text
 from azureml_replay.extraction.extract import FILES_LEFT_OUT
 from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import head
@@ -44,7 +40,7 @@ def write_jobs(archive: Archive, path: Path, roots: Collection[RunId] | None = N
     Raises UserError where the place cannot be written, IntegrityError where the archive is damaged.
     """
     entries = _Entries(archive, frozenset(o.run for o in archive.omissions() if o.reason == FILES_LEFT_OUT))
-    with _replacing(path) as file:
+    with new_text(path, encoding="ascii") as file:
         separator = "[\n"
         for root, children in _units(archive.listing(), roots):
             for run in archive.unit(root):
@@ -66,25 +62,6 @@ def _units(
                 if row.extracted and row.parent:
                     children.setdefault(row.parent, []).append(row.id)
             yield root, children
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[str]]:
-    """A new file beside `path` that replaces it once it is on the disk."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "w", encoding="ascii", newline="\n") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 @dataclass(slots=True)

@@ -20,7 +20,8 @@ def planned_experiments(
     if selection.everything and not without:
         yield from recorded.experiments()
         return
-    choice = chosen(recorded.listing(), replace(selection, include_active=True))  # as `planned_units`
+    known = recorded.left_out(selection.include) if selection.include else {}
+    choice = chosen(recorded.listing(), replace(selection, include_active=True), known)  # as `planned_units`
     names = {row.experiment for row in recorded.listing() if choice.takes(row) and row.unit not in without}
     yield from (experiment for experiment in recorded.experiments() if experiment.name in names)
 

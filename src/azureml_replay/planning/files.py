@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
 from azureml_replay.counting import counted
+from azureml_replay.disk.globs import fits
 from azureml_replay.model import Artifact, Json, RunId
 from azureml_replay.planning.budget import beyond
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
@@ -98,7 +98,7 @@ class FileChoice:
             return None
         if not self.artifacts:
             return NOT_CHOSEN
-        if self.globs and not any(fnmatchcase(path, glob) for glob in self.globs):
+        if self.globs and not any(fits(path, glob) for glob in self.globs):
             return "left out by --files"
         if self.most_bytes is not None and size_bytes > self.most_bytes:
             return "left out by --max-file-size"

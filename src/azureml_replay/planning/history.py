@@ -66,6 +66,10 @@ class Recorded(Protocol):
         """A light row for every run."""
         ...
 
+    def left_out(self, names: Iterable[str]) -> Mapping[str, str]:
+        """Names of runs that were chosen and not brought -> why."""
+        ...
+
     def units(self) -> Iterator[RunId]:
         """The roots of all units, newest first."""
         ...

@@ -17,7 +17,7 @@ from azureml_replay.planning.history import History, Recorded, named_outputs
 from azureml_replay.planning.ids import Ids, rewritten
 from azureml_replay.planning.made_files import MADE, own_files
 from azureml_replay.planning.reuse import Lender, own_path
-from azureml_replay.selection import Selection, chosen
+from azureml_replay.selection import Choice, Selection, chosen
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 
 SHOWN = "files and metrics of "
@@ -104,10 +104,16 @@ def planned_units(recorded: Recorded, selection: Selection) -> Iterator[RunId]:
     """The roots that the selection chooses, active ones too: only extraction makes active jobs wait."""
     if selection.everything:
         return recorded.units()
-    return iter(chosen(recorded.listing(), replace(selection, include_active=True)).units)
+    return iter(chosen_units(recorded, selection).units)
 
 
-def chosen_units(recorded: Recorded, selection: Selection) -> list[RunId] | None:
+def chosen_units(recorded: Recorded, selection: Selection) -> Choice:
+    """What a selection chooses of an archive. A run that was named when it was extracted, and waits, is no error."""
+    known = recorded.left_out(selection.include) if selection.include else {}
+    return chosen(recorded.listing(), replace(selection, include_active=True), known)
+
+
+def some_units(recorded: Recorded, selection: Selection) -> list[RunId] | None:
     """The roots that the selection chooses; None where these are all of them, whichever way they were chosen."""
     if selection.everything:
         return None

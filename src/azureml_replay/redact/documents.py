@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from fnmatch import fnmatchcase
 from typing import TypeAlias
 
+from azureml_replay.disk.globs import fits
 from azureml_replay.model import Json
 from azureml_replay.redact.names import ENVIRONMENT_ENDINGS, holds_variables, names_secret
 from azureml_replay.redact.shapes import VERSION
@@ -114,7 +114,7 @@ class _Walk:
         return _Why.NAME if follows else above
 
     def _globbed(self, path: _Path) -> bool:
-        return any(fnmatchcase(path[-1], glob) or fnmatchcase("/".join(path), glob) for glob in self._globs)
+        return any(fits(path[-1], glob) or fits("/".join(path), glob) for glob in self._globs)
 
 
 class _NamesSecret:

@@ -19,7 +19,8 @@ version (`azureml-replay --version`) and how to see it; leave out your own works
   Each that was taken out of what a workspace holds is listed as an omission (`tests/unit/redact/`,
   `tests/unit/archive/test_redacted.py`, `tests/e2e/test_secrets.py`). `--redact GLOB` takes out more.
 - **Source and target share no credential.** Signed URLs live for hours, in memory only.
-- **The archive is its owner's alone**: folder 0700, files 0600.
+- **The archive is its owner's alone**: folders 0700, files 0600, logs, reports and exported tables too, whatever the
+  umask. A link in the place of one of its own files is refused, never followed.
 - **What comes from a workspace is untrusted**: it is escaped in the report, stripped of control characters in the
   terminal, and never a path outside the folder it belongs to.
 - **The report asks nobody**: one file, a content security policy that forbids every request.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.disk.outputs import folder_of, new_text, private_folder, private_opener, size_of
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
 from azureml_replay.progress import SILENT, Progress
@@ -74,6 +75,8 @@ def report(
     """
     output = Path(output)
     bundle = _bundle()
+    if not shards and output.is_dir():
+        raise UserError(f"{output} is a folder: name a file, or give --shards for a folder")
     if shards and output.is_file():
         raise UserError(f"{output} is a file: name a folder, or leave --shards out")
     there = _target(archive, target)
@@ -83,10 +86,10 @@ def report(
     tree = index(ordered)
     studio = {ref: archive.studio(ref) for ref in (archive.source, there) if ref}
     details = Details(archive, ledger, known.verified, studio)
-    page = output / "index.html" if shards else output
+    page = private_folder(output) / "index.html" if shards else output
     with ExitStack() as stack:
-        file = stack.enter_context(_writing(page))
-        held = stack.enter_context(tempfile.TemporaryFile("w+", dir=page.parent, encoding="ascii"))
+        file = stack.enter_context(new_text(page, errors="replace"))
+        held = stack.enter_context(tempfile.TemporaryFile("w+", dir=folder_of(page), encoding="ascii"))
         put = _to_folder(stack.enter_context(_new_shards(output))) if shards else _to_file(held, max_bytes)
         blocks = _put_blocks(details, by_priority(ordered), tree, put, progress)
         left_out = sum(place < 0 for place in tree.place)
@@ -97,7 +100,7 @@ def report(
         while piece := held.read(COPIED_AT_ONCE):
             file.write(piece)
         file.write(html.closing(bundle, top, tree))
-    size = page.stat().st_size + sum(one.stat().st_size for one in _shards(output) if shards)
+    size = size_of(page) + sum(one.stat().st_size for one in _shards(output) if shards)
     return Reported(
         path=page,
         runs=len(ordered),
@@ -146,11 +149,11 @@ def _to_file(held: IO[str], max_bytes: int) -> Put:
 @contextmanager
 def _new_shards(folder: Path) -> Iterator[Path]:
     """A folder for new shards, which replace the old ones at the end. Nothing else is touched."""
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     with tempfile.TemporaryDirectory(prefix=".shards.", dir=folder) as part:
         yield Path(part)
         shards = folder / "shards"
-        shards.mkdir(exist_ok=True)
+        private_folder(shards)
         for former in _shards(folder):
             former.unlink()
         for made in Path(part).iterdir():
@@ -159,7 +162,8 @@ def _new_shards(folder: Path) -> Iterator[Path]:
 
 def _to_folder(shards: Path) -> Put:
     def put(number: int, text: str) -> bool:
-        (shards / f"c{number}.js").write_text(html.shard(number, text), encoding="ascii")
+        with open(shards / f"c{number}.js", "w", encoding="ascii", opener=private_opener) as file:
+            file.write(html.shard(number, text))
         return True
 
     return put
@@ -167,21 +171,6 @@ def _to_folder(shards: Path) -> Put:
 
 def _shards(folder: Path) -> Iterable[Path]:
     return (folder / "shards").glob("c*.js")
-
-
-@contextmanager
-def _writing(page: Path) -> Iterator[IO[str]]:
-    """A file for the new page, which replaces the old one once it is whole."""
-    page.parent.mkdir(parents=True, exist_ok=True)
-    if page.is_dir():
-        raise UserError(f"{page} is a folder: name a file, or give --shards for a folder")
-    part = page.with_name(f"{page.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
-            yield file
-        part.replace(page)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _target(archive: Archive, wanted: Place | None) -> Place | None:

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, field, replace
 
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.cells import read_back
 from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import JobItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Json, RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import FILES, LEFT, Step, plan_unit, planned_units, with_owners_contents
@@ -62,9 +64,12 @@ def trees_of(
             files = FileChoice(artifacts=shape.files.artifacts)
             limits = replace(shape.tree.limits, artifact_path=ANY_LENGTH, blob_name=ANY_LENGTH)
             jobs = TargetProfile(limits=limits, written_once=True)
-            steps = plan_unit(archive, root, files, jobs)
-            planned = (with_owners_contents(archive, step, files, jobs) for step in steps)
-            steps = (counted(archive, step, shape.files) for step in planned)
+            planned = (
+                with_owners_contents(archive, step, files, jobs) for step in plan_unit(archive, root, files, jobs)
+            )
+            steps = [counted(archive, step, shape.files) for step in planned]
+            if not steps:
+                raise IntegrityError(f"archive {archive.folder} is damaged: table run names a tree {root} without runs")
             yield grow(steps, archive, shape.tree), shape
 
 
@@ -82,10 +87,11 @@ def shape_of(ledger: TargetLedger, root: RunId) -> Shape | None:
     receipt = ledger.receipt(root, RunItem.SHAPE)
     if receipt is None or receipt.detail is None:
         return None
-    document = json_text.loads(receipt.detail.encode())
-    trials = TrialChoice(**document["trials"]) if document["trials"] else None
-    tree = SyntheticOptions(trials=trials, edges=document["edges"])
-    return Shape(tree=tree, files=FileChoice.from_json(document["files"]))
+    with read_back(f"the shape of the job of run {root}"):
+        document = json_text.loads(receipt.detail.encode())
+        trials = TrialChoice(**document["trials"]) if document["trials"] else None
+        tree = SyntheticOptions(trials=trials, edges=document["edges"])
+        return Shape(tree=tree, files=FileChoice.from_json(document["files"]))
 
 
 def job_of(ledger: TargetLedger, run: RunId) -> RunId | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from uuid import uuid4
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.cells import read_back
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.rows import identity
 from azureml_replay.comparison.runs import beside_error
@@ -39,6 +40,7 @@ OPTIONAL = (
 """Fields of Run that a target may lose: each becomes a planned omission of every run that has it."""
 _OLD_NAMES = {"container": "lender"}
 """Names that earlier versions wrote -> names in `OPTIONAL`."""
+_FIELDS = {name: name for name in (*VITAL, *OPTIONAL)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ class Probe:
         assert isinstance(document, dict)  # noqa: S101 - our own archive row; a type narrowing
         return cls(
             run=RunId(document["run"]),
-            lost=tuple(_OLD_NAMES.get(name, name) for name in document["lost"]),
+            lost=tuple(_FIELDS[_OLD_NAMES.get(name, name)] for name in document["lost"]),
             experiments=tuple(document["experiments"]),
             added=tuple(document["added"]),
             late=document.get("late", False),
@@ -112,7 +114,10 @@ async def probed(archive: Archive, target: Target) -> Probe:
 def known_probe(ledger: TargetLedger) -> Probe | None:
     """The probe that an earlier replay or `doctor` made, None where there is none."""
     known = ledger.probe()
-    return Probe.from_json(known) if known is not None else None
+    if known is None:
+        return None
+    with read_back(f"what {ledger.target} was seen to keep"):
+        return Probe.from_json(known)
 
 
 async def _probe(target: Target, planned: frozenset[str]) -> Probe:

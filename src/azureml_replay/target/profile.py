@@ -19,9 +19,14 @@ async def seen_profile(archive: Archive, target: Target, *, keep_run_type: bool 
 
     Raises UserError where the target is the source or cannot take runs.
     """
-    if archive.source == target.ref:
-        raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
+    refuse_same(archive.source, target.ref)
     return _profile_of(target.ref, await probed(archive, target), keep_run_type=keep_run_type)
+
+
+def refuse_same(source: Place, target: Place) -> None:
+    """Raise UserError where runs would be written into the workspace that they come from."""
+    if source == target:
+        raise UserError(f"source and target are the same workspace ({target}): name another target")
 
 
 def known_profile(ledger: TargetLedger) -> TargetProfile:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable
+from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
 
 from azureml_replay import redact
+from azureml_replay.disk.outputs import private_folder, private_opener
 from azureml_replay.errors import UserError
 from azureml_replay.terminal.text import safe
 
@@ -43,15 +46,20 @@ class LogFile(logging.FileHandler):
     """A log file opened by its first record. Where it cannot be written, `tell` gets one line, and work goes on."""
 
     def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
-        super().__init__(path, encoding="utf-8", delay=True)
+        super().__init__(path, encoding="utf-8", errors="backslashreplace", delay=True)
         self.path, self.tell, self.broken = path, tell, False
+
+    def _open(self) -> TextIOWrapper:
+        """For its owner alone where it is new: it names runs and addresses."""
+        handle = private_opener(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        return TextIOWrapper(BufferedWriter(FileIO(handle, self.mode)), self.encoding, self.errors, line_buffering=True)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, after making the folder."""
         if self.broken:
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self.path.parent)
             super().emit(record)
         except OSError as error:
             self._give_up(error)

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TextIO
 
@@ -53,9 +53,11 @@ class Terminal:
             else:
                 self.results.writelines(shown(line) + "\n" for line in lines_for(self.results, lines))
             self.results.flush()
-        except BrokenPipeError:
+        except OSError as error:
             # Otherwise Python complains again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.results.fileno())
+            if not isinstance(error, BrokenPipeError):
+                raise OSError(error.errno, error.strerror, "standard output") from error
 
     def say(self, text: str) -> None:
         """Write a message, unless `--quiet`."""
@@ -63,8 +65,9 @@ class Terminal:
             self.error(text)
 
     def error(self, text: str) -> None:
-        """Write a message, always."""
-        print(shown(text), file=self.messages, flush=True)
+        """Write a message, always. Where nobody takes it, there is nobody to tell."""
+        with suppress(OSError):
+            print(shown(text), file=self.messages, flush=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

@@ -15,7 +15,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Exit
 from azureml_replay.model import Finding, RunId
 from azureml_replay.planning.experiments import OWNER
-from azureml_replay.planning.plan import LEFT, chosen_units, is_left
+from azureml_replay.planning.plan import LEFT, is_left, some_units
 from azureml_replay.selection import Selection
 
 
@@ -118,7 +118,7 @@ def verdict(
     `deep`: bytes have to be compared too; otherwise where a finding about bytes stands. Raises UserError for a
     selection that names something that is not there.
     """
-    roots = chosen_units(archive, selection)
+    roots = some_units(archive, selection)
     fold = _Fold(names=None if roots is None else {OWNER})
     for item in items(ledger, roots, deep=deep):
         fold.add(item)

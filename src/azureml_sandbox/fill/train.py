@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
 from azureml_sandbox.server.blobs import Blobs
 from azureml_sandbox.server.opened import opened
+from azureml_sandbox.server.own import python
 from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import Workspace, World
 
@@ -45,7 +45,7 @@ def _submit(sandbox: Sandbox, name: str) -> None:
     """Submit in another process, because environment variables lead clients to the sandbox."""
     inherited = {key: value for key, value in os.environ.items() if key not in state.BYPASSES}
     log = sandbox.folder / "train.log"
-    command = [sys.executable, "-m", "azureml_sandbox.fill.training.submit", str(sandbox.workspace(name).path)]
+    command = python("azureml_sandbox.fill.training.submit", str(sandbox.workspace(name).path))
     with open(log, "wb", opener=private) as errors:
         done = subprocess.run(command, env=inherited | sandbox.env, stderr=errors, check=False)  # noqa: S603 - our own
     if done.returncode:

@@ -18,6 +18,7 @@ from typing import Any
 from azureml_sandbox.pki import private
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.server import state
+from azureml_sandbox.server.own import python
 
 _START_S, _STOP_S = 60, 10
 
@@ -55,7 +56,7 @@ class Sandbox:
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         named = [argument for name in workspaces for argument in ("--workspace", name)]
-        command = [sys.executable, "-m", "azureml_sandbox", "serve", str(folder), *named, *options]
+        command = python("azureml_sandbox", "serve", str(folder), *named, *options)
         with open(folder / "serve.log", "ab", opener=private) as log:
             said = log.tell()
             process = subprocess.Popen(  # noqa: S603 - ourselves
@@ -109,7 +110,11 @@ class Sandbox:
 
     def kill(self) -> None:
         """End the server with SIGKILL, like a power cut; its storage saves and ends by itself."""
-        os.kill(state.running(self.folder).pid, signal.SIGKILL)
+        pid = state.running(self.folder).pid
+        if sys.platform == "win32":
+            os.kill(pid, signal.SIGTERM)  # which ends a process at once there
+        else:
+            os.kill(pid, signal.SIGKILL)
         self._wait_until_gone()
 
     def _wait_until_gone(self) -> None:

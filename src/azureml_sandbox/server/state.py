@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -45,6 +45,19 @@ def running(folder: Path) -> Running:
     return found
 
 
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _take(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the DIR's lock, which the operating system releases with the process.
@@ -53,8 +66,8 @@ def locked(folder: Path) -> Iterator[None]:
     """
     with open(folder / ".lock", "a", opener=private) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            _take(file.fileno())
+        except OSError as error:
             found = last(folder)
             who = f" by process {found.pid} on port {found.port}" if found is not None else ""
             raise Problem(f"{folder} is served already{who}: end it with azureml-sandbox stop {folder}") from error

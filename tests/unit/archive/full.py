@@ -119,7 +119,7 @@ def noted(archive: Archive) -> None:
 def replayed(archive: Archive) -> None:
     """A ledger with something of each kind."""
     ledger = archive.ledger(TARGET)
-    ledger.put_probe({"dropped": ["x"]})
+    ledger.put_probe({"run": "p", "lost": ["hidden"], "experiments": [], "added": []})
     ledger.carry({R1: {"files": {"artifacts": True, "globs": [], "most_bytes": None}}}, Way.RUN)
     ledger.mark(R1, {RunItem.CREATE: Payload(b"1"), ChunkItem(0): Payload(b"2", rows=30)}, State.SENDING)
     ledger.mark(R1, [RunItem.CREATE, ChunkItem(0)], State.SENT)

@@ -35,6 +35,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.redact import names_secret
+from azureml_replay.selection import ACTIVE
 
 SOURCE = azure_place("sub", "group", "source")
 R1 = RunId("r1")
@@ -513,3 +514,18 @@ def test_the_longest_text_of_a_series_is_known_without_its_rows(archive: Archive
     assert {one.key.name: one.longest_text for one, _ in archive.series(R1)} == {"words": 300, "loss": 0}
     archive._execute("update series set longest_text = null")
     assert {one.key.name: one.longest_text for one, _ in archive.series(R1)} == {"words": 300, "loss": 0}
+
+
+def test_what_was_named_and_waits_is_remembered_until_it_is_selected(archive: Archive) -> None:
+    archive.put_listed([Run(id=RunId("busy")), Run(id=RunId("here"))])
+    archive.select([RunId("here")])
+
+    archive.leave_out({RunId("busy"): ACTIVE, RunId("here"): ACTIVE})
+    archive.forget_unselected()
+
+    assert archive.left_out(["busy", "here", "none"]) == {"busy": ACTIVE}
+    assert [(one.run, one.reason) for one in archive.omissions()] == [("busy", ACTIVE)]
+
+    archive.put_listed([Run(id=RunId("busy"))])
+    archive.select([RunId("busy")])
+    assert archive.left_out(["busy"]) == {}

@@ -154,3 +154,21 @@ def test_an_arm_id_of_something_else() -> None:
 
 def test_an_unrelated_key_is_somebody_elses(tmp_path: Path) -> None:
     assert workspace_config(str(written(tmp_path, {**NAMES, "owner": "me"}))).ref == REF
+
+
+@pytest.mark.parametrize("more", [{}, {"Id": None}, NAMES])
+def test_a_scope_names_the_workspace(tmp_path: Path, more: dict[str, Any]) -> None:
+    """As azureml-core writes it: {"Id": null, "Scope": "/subscriptions/…"}."""
+    assert workspace_config(str(written(tmp_path, {"Scope": resource_id(REF), **more}))).ref == REF
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"Scope": "/subscriptions/a"}, "Scope is '/subscriptions/a': expected the resource id"),
+        ({"Scope": 7}, "Scope must be a text"),
+        ({"Scope": resource_id(REF), **NAMES, "workspace_name": "other"}, "Scope names another workspace"),
+    ],
+)
+def test_a_scope_that_names_none_or_another(tmp_path: Path, content: dict[str, Any], said: str) -> None:
+    assert said in refusal(written(tmp_path, content))

@@ -12,6 +12,10 @@ from azureml_replay.azure.sending.limit import backoff_s
 
 FAILURES = 6
 """Attempts at a failing request: a quarter of a minute in all. After a longer outage the command is run again."""
+PROXY_LOGIN = 407
+"""The status with which a proxy asks who one is; any other of its refusals may pass, as a host may come to be known."""
+UNREACHED_S = 75.0
+"""Seconds after which a host that takes no request is given up: attempts end after 20 each, so within two minutes."""
 PATIENCE_S = 900.0
 """Seconds for which one request is sent again while it is throttled."""
 
@@ -23,6 +27,7 @@ class AttemptOutcome(Enum):
     REFRESH = "the token was refused: nothing was done"
     THROTTLED = "refused for now: nothing was done"
     NOT_SENT = "no connection: nothing was done"
+    PROXY = "the proxy wants a login: nothing was done, and will not be"
     UNTRUSTED = "the certificate is not trusted: nothing was done, and will not be"
     UNKNOWN = "failed, and may have been done"
 
@@ -41,8 +46,20 @@ def fate_of_error(error: AzureError) -> AttemptOutcome:
     cause = error.inner_exception or error.__cause__
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
         return AttemptOutcome.UNTRUSTED
+    if isinstance(cause, aiohttp.ClientHttpProxyError) and cause.status == PROXY_LOGIN:
+        return AttemptOutcome.PROXY
     never_left = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
     return AttemptOutcome.NOT_SENT if isinstance(cause, never_left) else AttemptOutcome.UNKNOWN
+
+
+def system_error(error: BaseException) -> OSError | None:
+    """The system's own error behind an error of a connection, None where there is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return cause
+        cause = getattr(cause, "os_error", None) or getattr(cause, "inner_exception", None) or cause.__cause__
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,8 @@ class Tries:
                 return max(stated_s or 0.0, backoff_s(self.throttles + 1, spread))
             case AttemptOutcome.REFRESH if not self.refreshed:
                 return 0.0
+            case AttemptOutcome.NOT_SENT if elapsed_s > UNREACHED_S:
+                return None
             case AttemptOutcome.NOT_SENT | AttemptOutcome.UNKNOWN if self.failures + 1 < FAILURES:
                 sure = fate is AttemptOutcome.NOT_SENT or self.repeatable
                 return max(stated_s or 0.0, backoff_s(self.failures + 1, spread)) if sure else None

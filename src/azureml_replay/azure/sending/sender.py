@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn, TypeAlias
+from urllib.parse import urlsplit
 
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
@@ -22,10 +23,20 @@ from azureml_replay.azure import rights
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.gate import Gate
 from azureml_replay.azure.sending.limit import Limit, stated_wait_s
-from azureml_replay.azure.sending.retry import AttemptOutcome, Tries, fate_of_error, fate_of_status
-from azureml_replay.azure.sending.transport import CHECK
+from azureml_replay.azure.sending.retry import AttemptOutcome, Tries, fate_of_error, fate_of_status, system_error
+from azureml_replay.azure.sending.transport import CHECK, proxy_variable
 from azureml_replay.azure.wire.decode import problem
-from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+from azureml_replay.errors import (
+    NO_HANDLE,
+    TOO_MANY_FILES,
+    Forbidden,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Unavailable,
+    Uncertain,
+    UserError,
+)
 from azureml_replay.version import __version__
 from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
@@ -34,6 +45,8 @@ NOT_SPOKEN = frozenset({404, 405, 501})
 """Statuses with which a service says that it does not know a route."""
 
 LOGIN_HELP = "log in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+SILENT_S = 10.0
+"""Seconds of one attempt without a connection after which people are told: they see nothing happen."""
 USER_AGENT = f"azureml-job-replayer/{__version__}"
 
 logger = logging.getLogger("azureml_replay.http")
@@ -82,20 +95,24 @@ class Answer:
 class RetryRule(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     """Sends a request again as long as `retry.Tries` allows."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Waits are made on `clock`."""
+    def __init__(self, clock: Clock, tell: Callable[[str], None]) -> None:
+        """Waits are made on `clock`; `tell` gets the URL of a request that was long in reaching nobody."""
         super().__init__()
         self._clock = clock
+        self._tell = tell
 
     async def send(self, request: Request) -> Response:
         """The last answer, whatever its status. Raises the last error."""
         tries, started = Tries(request.context.options.pop("repeatable")), self._clock.now()
         while True:
+            begun = self._clock.now()
             outcome = await self._attempt(request)
             fate = fate_of_error(outcome) if isinstance(outcome, AzureError) else fate_of_status(_status(outcome))
             elapsed_s = (self._clock.now() - started).total_seconds()
             stated_s = request.context.get("stated_s")
             wait_s = tries.wait_s(fate, elapsed_s=elapsed_s, spread=random.random(), stated_s=stated_s)  # noqa: S311 no secret
+            if fate is AttemptOutcome.NOT_SENT and (self._clock.now() - begun).total_seconds() >= SILENT_S:
+                self._tell(request.http_request.url)
             if wait_s is None:
                 if isinstance(outcome, AzureError):
                     raise outcome
@@ -186,6 +203,7 @@ class Sender:
         self._parallel = parallel
         self._on_throttle = on_throttle
         self.clock = clock
+        self._told: set[str] = set()
         self._gates: dict[str, Gate] = {}
         self._pipelines: dict[str | None, AsyncPipeline[HttpRequest, AsyncHttpResponse]] = {}
 
@@ -254,11 +272,18 @@ class Sender:
             self._gates[service.name] = Gate(service.name, limit, self.clock, self._on_throttle)
         return self._gates[service.name]
 
+    def _silent(self, url: str) -> None:
+        """Say once that a host does not answer, and which proxy may be why."""
+        host = urlsplit(url).netloc
+        if host not in self._told:
+            self._told.add(host)
+            self._on_throttle(f"{host} does not answer{_through(url)}: trying again")
+
     def _pipeline(self, scope: str | None) -> AsyncPipeline[HttpRequest, AsyncHttpResponse]:
         if scope not in self._pipelines:
             token = [AsyncBearerTokenCredentialPolicy(self._credential, scope)] if scope else []
             policies: list[Policy] = [
-                RetryRule(self.clock),
+                RetryRule(self.clock, self._silent),
                 WidthGate(),
                 *token,
                 RedactedLog(),
@@ -303,8 +328,25 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
     fate, text = fate_of_error(error), first_line(str(error)) or type(error).__name__
     if fate is AttemptOutcome.UNTRUSTED:
         raise UserError(f"{text}: name your certificates in SSL_CERT_FILE") from error
+    if fate is AttemptOutcome.PROXY:
+        raise UserError(_login_of_proxy(request.url)) from error
+    if (system_error(error) or OSError()).errno in NO_HANDLE:
+        raise UserError(TOO_MANY_FILES) from error
     kind = Uncertain if fate is AttemptOutcome.UNKNOWN and not repeatable else Unavailable
-    raise kind(f"no answer: {text}", method=request.method, url=without_query(request.url)) from error
+    raise kind(
+        f"no answer{_through(request.url)}: {text}", method=request.method, url=without_query(request.url)
+    ) from error
+
+
+def _through(url: str) -> str:
+    variable = proxy_variable(url)
+    return f" through the proxy that {variable} names" if variable else ""
+
+
+def _login_of_proxy(url: str) -> str:
+    """What a proxy's 407 means. Its address is not shown: it may hold a password."""
+    variable = proxy_variable(url) or "HTTPS_PROXY"
+    return f"the proxy that {variable} names wants a login (407): write it as http://USER:PASSWORD@HOST:PORT there"
 
 
 def _refusal(

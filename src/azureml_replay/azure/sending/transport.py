@@ -10,7 +10,13 @@ from types import SimpleNamespace, TracebackType
 from typing import Any, cast
 
 import aiohttp
-from aiohttp.helpers import get_env_proxy_for_url
+from aiohttp.helpers import (  # type: ignore[attr-defined]  # two are urllib's: whoever imports that could send
+    basicauth_from_netrc,
+    getproxies,
+    netrc_from_env,
+    proxy_bypass,
+    strip_auth_from_url,
+)
 from azure.core.pipeline.transport import AioHttpTransport
 from yarl import URL
 
@@ -43,7 +49,7 @@ class ExactSession:
     async def request(self, method: str, url: str, **options: Any) -> aiohttp.ClientResponse:  # noqa: ANN401 aiohttp's own
         """The `request` of aiohttp. Raises UserError where the environment names a proxy that cannot be used."""
         exact = URL(url, encoded=True)
-        return await self._session.request(method, exact, **{**options, **self._proxy(exact)})
+        return await self._session.request(method, exact, **{**options, **_bounded(options), **self._proxy(exact)})
 
     async def __aenter__(self) -> ExactSession:
         """Does nothing: the session is open already, and azure-core enters it with every request."""
@@ -100,15 +106,53 @@ def _checking() -> aiohttp.TraceConfig:
     return trace
 
 
-def _proxy_for(url: URL) -> dict[str, Any]:
-    """The proxy for a URL by HTTPS_PROXY and NO_PROXY, as options of aiohttp. A proxy's URL may hold a password."""
-    try:
-        proxy, login = get_env_proxy_for_url(url)
-    except LookupError:
+def _bounded(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The time limits with one for all that comes before a request: a proxy may take a connection and never answer."""
+    given = options.get("timeout")
+    if not isinstance(given, aiohttp.ClientTimeout):
         return {}
+    timeout = aiohttp.ClientTimeout(
+        connect=CONNECT_TIMEOUT_S, sock_connect=given.sock_connect, sock_read=given.sock_read
+    )
+    return {"timeout": timeout}
+
+
+def proxy_variable(url: str) -> str | None:
+    """The name of the environment's variable that names the proxy for a URL; None where none does."""
+    exact = URL(url, encoded=True)
+    return f"{exact.scheme.upper()}_PROXY" if _proxy_named(exact) else None
+
+
+def _proxy_named(url: URL) -> str | None:
+    """The proxy for a URL as HTTPS_PROXY (HTTP_PROXY, ALL_PROXY) and NO_PROXY have it."""
+    if url.host is None or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    return proxies.get(url.scheme) or proxies.get("all")
+
+
+def _proxy_for(url: URL) -> dict[str, Any]:
+    """The same as options of aiohttp; `host:port` alone is of http, as for every other tool. It may hold a password."""
+    named = _proxy_named(url)
+    if not named:
+        return {}
+    variable = f"{url.scheme.upper()}_PROXY"
+    try:
+        proxy, login = strip_auth_from_url(URL(named if "://" in named else f"http://{named}"))
+    except ValueError:
+        raise UserError(f"{variable} is no URL: expected http://HOST:PORT") from None
     if proxy.scheme != "http":
-        raise UserError(f"{url.scheme.upper()}_PROXY must begin with http://, not {proxy.scheme}://")
-    return {"proxy": proxy, "proxy_auth": login}
+        raise UserError(f"{variable} must begin with http://, not {proxy.scheme}://")
+    if not proxy.host:
+        raise UserError(f"{variable} names no host: expected http://HOST:PORT")
+    return {"proxy": proxy, "proxy_auth": login or _from_netrc(proxy.host)}
+
+
+def _from_netrc(host: str) -> aiohttp.BasicAuth | None:
+    try:
+        return basicauth_from_netrc(netrc_from_env(), host)
+    except LookupError:
+        return None
 
 
 def _trusted(environment: Mapping[str, str]) -> ssl.SSLContext:

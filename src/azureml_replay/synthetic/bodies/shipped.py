@@ -8,10 +8,18 @@ from importlib.resources import files
 
 from azureml_replay.synthetic.bodies.graph import MODULE
 
+_FIRST = b"""import sys
+
+if sys.argv[:1] == ["-m"]:  # this package is found: a copy.py beside it is not to be taken for Python's
+    del sys.path[0]
+"""
+"""The module that is loaded first. `python -P` would do the same, from Python 3.11 on, and an image may have an older
+one."""
+
 
 def code() -> Mapping[str, bytes]:
     """Path below the code's folder -> content, in the order of paths; works from any directory and from a wheel."""
-    found = {f"{part.replace('.', '/')}/__init__.py": b"" for part in ("azureml_replay", "azureml_replay.synthetic")}
+    found = {"azureml_replay/__init__.py": _FIRST, "azureml_replay/synthetic/__init__.py": b""}
     folder = files(MODULE)
     for file in folder.iterdir():
         if file.name.endswith(".py"):

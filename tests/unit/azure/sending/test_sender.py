@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import ssl
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 import pytest
+import yarl
 from azure.core.exceptions import (
     ClientAuthenticationError,
     IncompleteReadError,
     ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
     ServiceResponseTimeoutError,
 )
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from azureml_replay.azure.sending.retry import FAILURES, PATIENCE_S
 from azureml_replay.azure.sending.sender import Answer, Sender, Service
@@ -246,6 +251,66 @@ async def test_an_untrusted_certificate_is_not_tried_again() -> None:
     transport = Scripted(untrusted())
     with pytest.raises(UserError, match="SSL_CERT_FILE"):
         await sender(transport, Patient()).send(ASKED, "GET", URL, repeatable=True)
+
+
+async def test_too_many_open_connections_are_waited_for_and_then_the_users_matter() -> None:
+    """Others end meanwhile; a limit that stays too low is named."""
+
+    def full() -> ServiceRequestError:
+        cause = aiohttp.ClientConnectorError(KEY, OSError(errno.EMFILE, "Too many open files"))
+        return ServiceRequestError(cause, error=cause)
+
+    outcome, _, _ = await asked(full(), full(), Said(200, b"{}"))
+    assert isinstance(outcome, Answer)
+
+    with pytest.raises(UserError, match="ulimit -n"):
+        await asked(*(full() for _ in range(FAILURES)))
+
+
+def proxy_said(status: int) -> ServiceResponseError:
+    """As aiohttp and azure-core say it of a CONNECT that was refused."""
+    wanted = aiohttp.RequestInfo(yarl.URL("http://proxy"), "CONNECT", CIMultiDictProxy(CIMultiDict()), yarl.URL("x"))
+    cause = aiohttp.ClientHttpProxyError(wanted, (), status=status, message="no")
+    return ServiceResponseError(cause, error=cause)
+
+
+async def test_a_proxy_that_wants_a_login_is_the_users_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, and without its address, which may hold a password."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:word@proxy")
+
+    with pytest.raises(UserError, match="HTTPS_PROXY names wants a login") as raised:
+        await asked(proxy_said(407))
+
+    assert "word" not in str(raised.value)
+
+
+async def test_a_host_that_a_proxy_does_not_reach_is_asked_for_again() -> None:
+    """It may come to be known; a proxy that says no for ever is out of reach as any host is."""
+    outcome, _, _ = await asked(proxy_said(403), proxy_said(502), Said(200, b"{}"))
+
+    assert isinstance(outcome, Answer)
+
+
+async def test_a_proxy_that_never_answers_is_told_and_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt ends after 20 s: said after the first, given up within two minutes."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    clock, told = Patient(), list[tuple[str, float]]()
+    began = clock.now()
+
+    def passed_s() -> float:
+        return (clock.now() - began).total_seconds()
+
+    def silence(_: Any) -> Said:
+        clock.time += timedelta(seconds=20)
+        cause = aiohttp.ConnectionTimeoutError("Connection timeout to host")
+        raise ServiceRequestTimeoutError(cause, error=cause)
+
+    sending = sender(Scripted(*[silence] * FAILURES), clock, on_throttle=lambda text: told.append((text, passed_s())))
+    with pytest.raises(Unavailable, match="no answer through the proxy that HTTPS_PROXY names"):
+        await sending.send(ASKED, "GET", URL, repeatable=True)
+
+    assert told == [("api.example does not answer through the proxy that HTTPS_PROXY names: trying again", 20.0)]
+    assert passed_s() < 120
 
 
 async def test_no_token_goes_to_a_signed_url() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -12,7 +12,7 @@ from azure.core.exceptions import AzureError
 from azure.core.rest import HttpRequest
 from yarl import URL
 
-from azureml_replay.azure.sending.transport import CHECK, ExactSession, open_transport
+from azureml_replay.azure.sending.transport import CHECK, ExactSession, open_transport, proxy_variable
 from azureml_replay.errors import UserError
 
 
@@ -22,10 +22,13 @@ class Recording:
     def __init__(self) -> None:
         self.urls: list[URL] = []
         self.proxies: list[object] = []
+        self.timeouts: list[object] = []
 
-    async def request(self, _: str, url: URL, *, proxy: URL | None = None, proxy_auth: object = None) -> None:
+    async def request(self, _: str, url: URL, **options: Any) -> None:
+        proxy = options.get("proxy")
         self.urls.append(url)
-        self.proxies.append(proxy and (str(proxy), proxy_auth))
+        self.timeouts.append(options.get("timeout"))
+        self.proxies.append(proxy and (str(proxy), options.get("proxy_auth")))
 
 
 @pytest.mark.parametrize("path", ["a/../b", "a//b", "a%2541", "%23%3F", "a/./b", "%C3%BC", "x?sig=a%2Bb%3D&p=a%2Fb"])
@@ -124,3 +127,55 @@ async def test_nothing_leaves_once_its_check_says_no(no_after: int | None, bodie
         2: [True],
         3: [False],
     }.get(-1 if no_after is None else no_after, [])
+
+
+@pytest.mark.parametrize(
+    ("named", "used"),
+    [
+        ("proxy.example:3128", "http://proxy.example:3128"),
+        ("me:word@proxy.example:3128", "http://proxy.example:3128"),
+        ("127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://proxy.example", "http://proxy.example"),
+    ],
+)
+async def test_a_proxy_needs_no_scheme(named: str, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for curl, requests and pip."""
+    only_proxy(monkeypatch, "https_proxy", named)
+    wire = Recording()
+
+    await ExactSession(cast("aiohttp.ClientSession", wire)).request("GET", "https://a.example/")
+
+    assert wire.proxies == [(used, aiohttp.BasicAuth("me", "word") if "@" in named else None)]
+    assert proxy_variable("https://a.example/") == "HTTPS_PROXY"
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("http://", "names no host"),
+        ("https://proxy", "must begin with http://, not https://"),
+        ("http://h:port", "is no URL"),
+    ],
+)
+async def test_a_proxy_that_is_none_is_named(named: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_proxy(monkeypatch, "https_proxy", named)
+
+    with pytest.raises(UserError, match=f"HTTPS_PROXY {said}"):
+        await ExactSession(cast("aiohttp.ClientSession", Recording())).request("GET", "https://a.example/")
+
+
+async def test_all_that_comes_before_a_request_has_one_limit() -> None:
+    """A proxy that takes the connection and never answers; azure-core limits the connection alone."""
+    wire = Recording()
+    given = aiohttp.ClientTimeout(sock_connect=20, sock_read=120)
+
+    await ExactSession(cast("aiohttp.ClientSession", wire)).request("GET", "https://a.example/", timeout=given)
+
+    assert wire.timeouts == [aiohttp.ClientTimeout(connect=20, sock_connect=20, sock_read=120)]
+
+
+def only_proxy(patch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    for one in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        patch.delenv(one, raising=False)
+        patch.delenv(one.upper(), raising=False)
+    patch.setenv(name, value)

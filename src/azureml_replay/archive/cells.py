@@ -1,0 +1,212 @@
+"""What each column of the archive may hold, and the one place that looks: rows are checked as they are read.
+
+What a column may hold is declared by the tables themselves (number, text, bytes, null) and, where that is not all, by
+`_SHAPES`. A cell that holds anything else is damage, named by its table, column and row, so that nothing behind the
+archive has to be ready for it. Checking takes 0.1 µs a cell; columns of JSON are parsed once for equal texts.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from azureml_replay.archive.schema import MIGRATIONS
+from azureml_replay.archive.shapes import (
+    NAMES,
+    TEXTS,
+    Shape,
+    fields_of,
+    is_number,
+    is_object,
+    is_stamp,
+    is_text,
+    list_of,
+    maybe,
+    object_of,
+    row_of,
+)
+from azureml_replay.errors import IntegrityError
+from azureml_replay.instants import Instant
+from azureml_replay.json_text import loads_marked
+
+_TYPES: Mapping[str, type] = {"integer": int, "text": str, "blob": bytes}
+_TABLE = re.compile(r"\b(?:from|join|into|update)\s+(\w+)", re.IGNORECASE)
+_DEEPEST = 1_000_000
+"""Levels of a tree of runs; the page and the terminal indent by them."""
+_MOMENTS = range(Instant.parse("0001-01-01T00:00:00").ticks, Instant.parse("9999-12-31T23:59:59").ticks)
+
+
+class Column(NamedTuple):
+    """What the cells of one column may hold."""
+
+    table: str
+    kinds: tuple[type, ...]
+    shape: Shape | None
+
+
+def _json(shape: Shape) -> Shape:
+    @lru_cache(maxsize=1_000)
+    def is_json(text: str) -> bool:
+        try:
+            return bool(shape(loads_marked(text)))
+        except (ValueError, RecursionError):
+            return False
+
+    return is_json
+
+
+def _at_least(lowest: int) -> Shape:
+    return lambda number: bool(number >= lowest)
+
+
+def _anything(_: object) -> bool:
+    return True
+
+
+_COUNT, _NAMES, _MORE, _METADATA = _at_least(0), _json(NAMES), _json(is_object), _json(TEXTS)
+_COLUMNS = _json(list_of(row_of(is_text, is_text)))
+_PART = fields_of({"verb": is_text, "seconds": is_number, "counts": object_of(is_number)})
+_TRAFFIC = fields_of({"requests": is_number, "refused": is_number, "widths": list_of(row_of(is_number, is_number))})
+_COUNTED = dict.fromkeys(
+    ("generation", "number", "rows", "seq", "first_series", "last_series", "size_bytes", "differing", "longest_text"),
+    _COUNT,
+)
+_STAMPS = ("created", "modified", "began", "ended")
+_ITEM_STATES, _RUN_STATES = frozenset({"sending", "sent", "refused"}), frozenset({"listed", "extracted"})
+_WAYS = frozenset({"run", "job", "experiment", "others"})
+_ASPECTS = frozenset({"fields", "points", "files", "bytes", "children"})
+_LOOKED = fields_of(
+    {"against": is_text, "look": is_number, "at": _MOMENTS.__contains__, "counts": object_of(is_number)}
+)
+_SIZE = maybe(is_number)
+
+
+def _is_choice(value: Any) -> bool:  # noqa: ANN401  # JSON as it was read
+    """As a choice of files is written, which may hold further ones."""
+    told = fields_of(
+        {"artifacts": lambda one: isinstance(one, bool), "globs": NAMES},
+        {"most_bytes": _SIZE, "budget": _SIZE, "others": list_of(_is_choice)},
+    )
+    return bool(told(value))
+
+
+CARRIED = fields_of({}, {"files": _is_choice})
+"""What was to go into a target, as `Evidence.carry` notes it."""
+_THREE = re.compile(r"[^/]+/[^/]+/[^/]+")
+"""The name of a place: another kind of workspace joins here, and spells its names in its own way."""
+_SHAPES: Mapping[str, Shape] = {
+    **_COUNTED,
+    **dict.fromkeys(_STAMPS, is_stamp),
+    **dict.fromkeys(("unknown", "stored_unknown"), _NAMES),
+    "more": _MORE,
+    "metadata": _METADATA,
+    "columns": _COLUMNS,
+    "archive.format_version": _at_least(1),
+    **dict.fromkeys(("archive.name", "target.name"), _THREE.fullmatch),
+    "run.tags": _json(TEXTS),
+    "run.state": _RUN_STATES.__contains__,
+    "run.depth": range(_DEEPEST).__contains__,
+    "receipt.state": _ITEM_STATES.__contains__,
+    "receipt.at": _MOMENTS.__contains__,
+    **dict.fromkeys(("evidence.way", "finding.way", "planned_omission.way"), _WAYS.__contains__),
+    **{f"evidence.{aspect}": _json(_LOOKED) for aspect in _ASPECTS},
+    "evidence.carried": _json(CARRIED),
+    "finding.aspect": _ASPECTS.__contains__,
+    "look.aspects": _json(list_of(_ASPECTS.__contains__)),
+    **dict.fromkeys(("look.units", "look.experiments"), _NAMES),
+    "target.probe": _json(is_object),
+    "examination.rows": _json(_anything),
+    "session.parts": _json(list_of(_PART)),
+    "session.traffic": _json(object_of(_TRAFFIC)),
+}
+"""What a column may hold beyond its type, by `table.column`, or by the column where it is the same in every table."""
+
+
+def sound(sql: str, names: Sequence[str], rows: Sequence[Any], where: str) -> None:
+    """Look at the cells of rows that a query gave. Raises IntegrityError at the first that is damaged.
+
+    A result's column is a table's by its name: those of expressions are not looked at.
+    """
+    columns = [(at, options) for at, options in enumerate(_columns(sql, tuple(names))) if options]
+    if not columns:
+        return
+    for row in rows:
+        for at, options in columns:
+            cell = row[at]
+            if not any(_holds(option, cell) for option in options):
+                raise _damage(options, names, at, row, where)
+
+
+def _holds(column: Column, cell: object) -> bool:
+    return cell.__class__ in column.kinds and (cell is None or column.shape is None or bool(column.shape(cell)))
+
+
+def _damage(options: Sequence[Column], names: Sequence[str], at: int, row: Sequence[Any], where: str) -> IntegrityError:
+    tables = " or ".join(dict.fromkeys(option.table for option in options))
+    keys = [f"{name} {row[i]}" for i, name in enumerate(names) if name in _KEYS and i != at and is_text(row[i])]
+    whose = f" of {keys[0]}" if keys else ""
+    shown = repr(row[at])
+    held = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+    return IntegrityError(f"{where} is damaged: table {tables}, column {names[at]}{whose} holds {held}")
+
+
+_KEYS = ("run", "id", "path", "item", "reference", "name", "command")
+"""Columns that name a row for people."""
+_SHOWN = 60
+
+
+@lru_cache(maxsize=1_000)
+def _columns(sql: str, names: tuple[str, ...]) -> tuple[tuple[Column, ...], ...]:
+    """For each column of a result those of tables that it may be of."""
+    known = _declared()
+    tables = [table for table in dict.fromkeys(_TABLE.findall(sql)) if table in known]
+    outer = "left join" in sql.lower()
+    return tuple(
+        tuple(_or_null(known[table][name], outer=outer) for table in tables if name in known[table]) for name in names
+    )
+
+
+def _or_null(column: Column, *, outer: bool) -> Column:
+    """Of a table that may have no row for the other's."""
+    return column._replace(kinds=(*column.kinds, type(None))) if outer else column
+
+
+@cache
+def _declared() -> Mapping[str, Mapping[str, Column]]:
+    """Table -> column, as the migrations leave them: 2 ms, once."""
+    database = sqlite3.connect(":memory:")
+    try:
+        for migration in MIGRATIONS:
+            database.executescript(migration)
+        tables = [name for (name,) in database.execute("select name from sqlite_schema where type = 'table'")]
+        return {
+            table: {row[1]: _column(table, *row[1:6]) for row in database.execute(f"pragma table_info({table})")}
+            for table in tables
+        }
+    finally:
+        database.close()
+
+
+def _column(table: str, name: str, kind: str, needed: int, _: object, key: int) -> Column:
+    kinds = (_TYPES[kind.lower()],) if needed or key else (_TYPES[kind.lower()], type(None))
+    return Column(table, kinds, _SHAPES.get(f"{table}.{name}") or _SHAPES.get(name))
+
+
+def shaped(value: Any, shape: Shape, whose: str) -> Any:  # noqa: ANN401  # JSON as it was read
+    """A document of the archive that has this shape. Raises IntegrityError for any other."""
+    if not shape(value):
+        raise IntegrityError(f"the archived document of {whose} is damaged: it is not as it was written")
+    return value
+
+
+@contextmanager
+def read_back(what: str) -> Iterator[None]:
+    """For the reading of what one of our own writers wrote: where it cannot be read, IntegrityError names it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as problem:
+        raise IntegrityError(f"{what} in the archive is damaged: not as it was written ({problem!r})") from problem

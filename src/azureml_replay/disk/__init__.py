@@ -1,0 +1,1 @@
+"""Files of the user's: how they are read, and how they are written."""

@@ -1,0 +1,176 @@
+"""The one way in which a file is written for people: whole or not at all, at the place that they named.
+
+A symbolic link stays, and what it leads to gets the content. What is no regular file (`/dev/stdout`, a pipe, a device)
+is written straight into: renaming a file over it would take it away from the system. What is new is readable by its
+owner only, whatever the umask: names of runs, parameters and curves are somebody's; a file that was there keeps its
+permissions.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from azureml_replay.errors import UserError
+
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""Flags for a file of our own: where a link stands in its place, opening it ends with ELOOP."""
+_PRINTED_INTO = (1, 2)
+"""Standard output and standard error."""
+
+
+@contextmanager
+def new_text(path: Path, *, encoding: str = "utf-8", errors: str = "strict") -> Iterator[IO[str]]:
+    """A file to write text into, with line feeds for line ends, which takes the place of `path` once it is whole.
+
+    Raises UserError where it cannot be made there.
+    """
+    held = _held(path)
+    straight = _straight(path, held)
+    if straight is not None:
+        with os.fdopen(straight, "w", encoding=encoding, errors=errors, newline="\n") as file:
+            yield file
+        return
+    place = Path(os.path.realpath(path))
+    handle, part = _beside(path, place)
+    try:
+        with os.fdopen(handle, "w", encoding=encoding, errors=errors, newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if held is not None:
+            part.chmod(stat.S_IMODE(held.st_mode))
+        _put_in_place(part, place, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file that was written; 0 for what is no regular file, and keeps nothing."""
+    held = path.stat()
+    return held.st_size if stat.S_ISREG(held.st_mode) else 0
+
+
+def folder_of(path: Path) -> Path | None:
+    """The folder in which the content of `path` will lie, made where it is missing; None for what keeps nothing."""
+    held = _held(path)
+    if held is not None and (_printed_into(held) is not None or not stat.S_ISREG(held.st_mode)):
+        return None
+    place = Path(os.path.realpath(path)).parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from error
+    return place
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made where it is not there, with all those above it that are missing, for their owner only."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    folder.mkdir(exist_ok=True)  # raises where a file stands there
+    return folder
+
+
+def private_opener(path: str | os.PathLike[str], flags: int) -> int:
+    """Opens a file that, where it is new, is its owner's only: for `open(opener=…)`."""
+    return os.open(path, flags, PRIVATE_FILE)
+
+
+def _held(path: Path) -> os.stat_result | None:
+    """What is at the place now, links followed."""
+    try:
+        held = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _refused(path, error) from error
+    if stat.S_ISDIR(held.st_mode):
+        raise UserError(f"{path} is a folder: name a file in it")
+    return held
+
+
+def _straight(path: Path, held: os.stat_result | None) -> int | None:
+    """A descriptor for what is written into as it is: what the command prints into already, or no regular file."""
+    if held is None:
+        return None
+    printed = _printed_into(held)
+    if printed is not None:
+        return os.dup(printed)
+    if stat.S_ISREG(held.st_mode):
+        return None
+    try:
+        return os.open(path, os.O_WRONLY)
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def _printed_into(held: os.stat_result) -> int | None:
+    """The number of this process's own stream that leads there."""
+    for stream in _PRINTED_INTO:
+        with suppress(OSError):  # closed
+            if os.path.samestat(held, os.fstat(stream)):
+                return stream
+    return None
+
+
+def _beside(path: Path, place: Path) -> tuple[int, Path]:
+    """A new file in the folder of `place`: its descriptor, and where it is."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{place.name[:_BEGINNING]}.", dir=place.parent)
+    except OSError as error:
+        raise _refused(path, error) from error
+    return handle, Path(name)
+
+
+_BEGINNING = 40
+"""Characters of a name in that of the file that becomes it: names have at most 255 bytes."""
+
+
+def _put_in_place(part: Path, place: Path, path: Path) -> None:
+    """Raises UserError where another program has the old file open, which only Windows minds."""
+    try:
+        part.replace(place)
+    except PermissionError as error:
+        raise UserError(
+            f"{path} cannot be replaced ({error.strerror}): close the program that has it open, or name another file"
+        ) from error
+
+
+LONGEST_PATH = 259
+"""Characters of a path on Windows, unless its administrator allows more."""
+
+
+def refuse_long(folder: Path, below: int) -> None:
+    """Raise UserError where files with paths of `below` characters in a folder would be too long for Windows."""
+    if sys.platform != "win32" or _long_paths():
+        return
+    size = len(os.path.abspath(folder))  # noqa: PTH100 - links do not count
+    if size + 1 + below > LONGEST_PATH:
+        raise UserError(
+            f"{folder}: its path has {size} characters, and its files would have more than the {LONGEST_PATH} that "
+            f"Windows allows: name a folder with at most {LONGEST_PATH - 1 - below}, or have long paths enabled"
+        )
+
+
+def _long_paths() -> bool:
+    """Whether this Windows allows long paths; Python itself always does."""
+    if sys.platform != "win32":
+        return True
+    import ctypes  # noqa: PLC0415 - 10 ms
+
+    return bool(ctypes.windll.ntdll.RtlAreLongPathsEnabled())
+
+
+def _refused(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path} cannot be written: {error.strerror}")
