@@ -44,8 +44,9 @@ test: lint types
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # With an eighth of the sweep, another one each day; pytest says which, and AZUREML_REPLAY_SWEEP_PART=N names one.
-test-all: lint types
-	$(BIN)/python -m pytest -m "not sweep or sampled"
+# Beyond `make test` there are a few long ones in few files, so processes take single tests from each other.
+test-all: test
+	$(BIN)/python -m pytest -m "(slow and not sweep) or sampled" --numprocesses 3 --dist worksteal
 
 # Processes that are started, stopped and killed at random moments, fifty times: about half an hour.
 sweep: setup
