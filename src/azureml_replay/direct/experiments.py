@@ -27,10 +27,11 @@ async def send_experiments(
     profile: TargetProfile,
     prefer: Prefer,
 ) -> None:
-    """Send the experiments. Repeatable. One that the target had before us keeps its description and its tags.
+    """Send the experiments. Repeatable.
 
-    One that another archive of the same source brought is ours; what was edited there since stays, unless the source is
-    preferred. One that is the target's own keeps its state too, unless that would hide runs that the source shows.
+    One that the target had before us keeps its description and its tags, and its state too, unless that would hide runs
+    that the source shows. One that another archive of the same source brought is ours: what was edited there since
+    stays, unless the source is preferred.
     """
     sender = _Sender(archive, target, profile, prefer)
     for experiment in planned_experiments(archive, selection, profile=profile):

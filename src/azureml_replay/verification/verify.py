@@ -26,6 +26,7 @@ from azureml_replay.planning.fit import PLACES, places_in_source
 from azureml_replay.planning.plan import Step, is_left, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.attribution import attribution, type_finding
 from azureml_replay.verification.files import FileCheck
@@ -204,7 +205,8 @@ class _Verifying:
         """An experiment that replay made, without the lineage on either side."""
         taken_back = lineage.is_taken_back(found, self.archive.source)
         if taken_back:
-            self.ledger.mark(OWNER, [ExperimentItem(found.name)], State.SENDING)  # a replay sends it again
+            note_made(self.ledger, [found.name])
+            self.ledger.mark(OWNER, [ExperimentItem(found.name)], State.SENDING)  # a replay looks, and sends it again
         for finding in compare_experiments(lineage.without_lineage(planned), lineage.without_lineage(found)):
             undone = taken_back and finding.what.endswith(STATE)
             yield replace(finding, kind=TAKEN_BACK) if undone else finding
