@@ -144,7 +144,7 @@ class _Verifying:
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.POINTS: points, **files.outcomes}
         if not any(outcome.findings for outcome in outcomes.values()):
             return outcomes, ()
-        if is_taken_back(actual):
+        if is_taken_back(actual) and self.ledger.receipt(step.source, RunItem.FINISH):
             self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])  # else a replay would not look at it
         there = files.there if step.choice.artifacts else {}
         who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there)
@@ -204,7 +204,7 @@ class _Verifying:
     def _compare_ours(self, planned: Experiment, found: Experiment) -> Iterator[Finding]:
         """An experiment that replay made, without the lineage on either side."""
         taken_back = lineage.is_taken_back(found, self.archive.source)
-        if taken_back:
+        if taken_back and self.ledger.receipt(OWNER, ExperimentItem(found.name)):
             note_made(self.ledger, [found.name])
             self.ledger.mark(OWNER, [ExperimentItem(found.name)], State.SENDING)  # a replay looks, and sends it again
         for finding in compare_experiments(lineage.without_lineage(planned), lineage.without_lineage(found)):
