@@ -287,8 +287,8 @@ Three tags are ours, and none of them is carried along from a source that is its
 `original_job_id`, its id in the source; and `azureml_replay_undo` once `undo` hid it, which goes when a replay shows
 it again. Every run keeps room for both: of 50 tags, 48 are the source's. An experiment gets `azureml_replay`, which
 names the source: where its description, tags or state are written, or `undo` archived it, and unless it has 50 tags
-of its own. By it any archive of that source knows that the experiment is ours. `verify` calls none of them a
-difference, but `original_job_id`.
+of its own. By it any archive of that source knows that the experiment is ours. `verify` compares the first of the
+three alone.
 
 Beside this table, a run's files are carried from its storage, byte for byte, whether the index lists them or not.
 What the target's limits refuse goes whole into the run's file `replay/overflow.json` and is listed as an omission.
