@@ -184,11 +184,11 @@ def test_a_mark_that_cannot_be_removed_is_void(
 def test_a_run_without_room_for_the_mark_is_hidden_all_the_same(
     source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path
 ) -> None:
-    """48 tags of the source's and two of ours fit; where the service added another one, the mark has no room."""
-    change(calm, source, in_run(lambda _: {"tags": {f"t{at}": "" for at in range(48)}}))
+    """Of 50 tags of the source's 48 stay, for two of ours; where the service added one, the mark has no room."""
+    change(calm, source, in_run(lambda _: {"tags": {f"t{at}": "" for at in range(50)}}))
     done = asyncio.run(migrated(source, workspace, tmp_path / "first"))
     asyncio.run(undone(workspace, tmp_path / "first"))
-    full = len(held(calm, workspace)["root"]["tags"])
+    full = held(calm, workspace)["root"]["tags"]
     asyncio.run(migrated(source, workspace, tmp_path / "first"))
     change(calm, workspace, in_run(lambda run: {"tags": run["tags"] | {"azureml_replay_probe": "x"}}))
     with Archive.open(tmp_path / "first") as archive:
@@ -198,7 +198,7 @@ def test_a_run_without_room_for_the_mark_is_hidden_all_the_same(
 
     again = asyncio.run(undone(workspace, tmp_path / "first"))
 
-    assert (done.verdict.findings, full) == (0, 50)
+    assert (done.verdict.findings, len(full), full[UNDO_TAG]) == (0, 50, UNDO_MARK[UNDO_TAG])
     assert (again.runs, again.left, again.failed) == (2, (), ())
     there = held(calm, workspace)
     assert (there["root"]["hidden"], UNDO_TAG in there["root"]["tags"]) == (True, False)
@@ -226,6 +226,27 @@ def test_a_fresh_archive_knows_the_experiments_that_an_earlier_one_made(
     assert there["description"] == "what it is for"
     assert [finding.what for finding in edited.verdict.first] == [f"experiment {HOME}: description"]
     assert held(calm, workspace)["home"]["description"] == "edited"
+
+
+@pytest.mark.parametrize("archive", ["first", "fresh"])
+def test_an_experiment_of_which_nothing_is_told_is_brought_back_too(
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path, archive: str
+) -> None:
+    """Made without a request, so without a tag; undo gives it one, and the replay takes its word back."""
+    change(calm, source, in_home(description=None, tags={}))
+    asyncio.run(migrated(source, workspace, tmp_path / "first"))
+    made = held(calm, workspace)["home"]
+    done = asyncio.run(undone(workspace, tmp_path / "first"))
+    hidden = held(calm, workspace)["home"]
+
+    back = asyncio.run(migrated(source, workspace, tmp_path / archive))
+
+    there = held(calm, workspace)["home"]
+    assert (done.experiments, made["tags"], back.verdict.findings) == ((HOME,), {}, 0)
+    assert hidden["archivedTime"] is not None
+    assert there["archivedTime"] is None
+    assert "undo" in json.loads(hidden["tags"][EXPERIMENT_TAG])
+    assert "undo" not in json.loads(there["tags"][EXPERIMENT_TAG])
 
 
 def test_the_targets_own_experiment_stays_its_own(
