@@ -335,6 +335,7 @@ class Finding:
     """`differs`, `absent` (the target lacks it) or `extra` (the target has more).
 
     Where it is known what was sent last: `edited in target` (the source is as it was then), `conflict` (both changed).
+    What our own `undo` hid or removed: `taken back by undo: replay brings it back`.
     """
     expected: str
     actual: str

@@ -1,6 +1,7 @@
 """Takes back what an archive's replay wrote into a workspace: runs are hidden, their files removed.
 
-Nothing else is touched: a run must say of itself that it is ours and still be as it was sent, and so must a file. The
+Nothing else is touched: a run must say of itself that it is ours and still be as it was sent, and so must a file. What
+is hidden gets a mark by the same request, so that any archive's replay can tell it from what somebody else hid. The
 service has no way to delete a run or its points; a later replay shows the runs again and sends their files, not their
 points. May be killed and repeated at any moment: the ledger says first that a thing may be gone, the wire comes after.
 """
@@ -23,18 +24,20 @@ from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
-from azureml_replay.planning.experiments import OWNER
+from azureml_replay.planning.experiments import OWNER, taken_back
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.staging.stage import clear
 from azureml_replay.target.lease import hold, leased
+from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
+from azureml_replay.workspace.mark import UNDO_MARK, has_room
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
-from azureml_replay.workspace.target import Refused
+from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused
 
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
@@ -185,13 +188,22 @@ class _Undoing:
             self._expect_gone(run, there, going[run])
         ids = {there.id: run for run, there in runs.items()}
         experiment = next(iter(runs.values())).experiment
-        outcomes = await self.target.hide_runs(experiment, list(ids), hidden=True)
+        outcomes = await self._hide_marked(experiment, list(runs.values()))
         for there_id, outcome in outcomes.items():
             if outcome is not None:
                 self._fail(ids[there_id], outcome.reason if isinstance(outcome, Refused) else str(outcome))
         hidden = [there_id for there_id, outcome in outcomes.items() if outcome is None]
         holders = {there.id: there.lender or there.id for there in runs.values()}
         await for_each(hidden, lambda there: self._remove(ids[there], holders[there], going[ids[there]]), RUNS_AT_ONCE)
+
+    async def _hide_marked(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        """By one request, but for runs that others gave so many tags that the mark has no room."""
+        marked = {run.id for run in runs if has_room(run, self.profile.limits.tags)}
+        outcomes: dict[RunId, Outcome] = {}
+        for tags, ids in ((UNDO_MARK, marked), (NO_TAGS, {run.id for run in runs} - marked)):
+            if ids:
+                outcomes |= await self.target.hide_runs(experiment, sorted(ids), hidden=True, tags=tags)
+        return outcomes
 
     async def _going(self, run: RunId, there: Run) -> list[str]:
         """Paths of files that are as they were sent; one that is not there may have an entry in the index still."""
@@ -278,7 +290,7 @@ class _Undoing:
             return False
         if details.run.hidden:
             return True
-        outcome = (await self.target.hide_runs(details.run.experiment, [name], hidden=True)).get(name)
+        outcome = (await self._hide_marked(details.run.experiment, [details.run]))[name]
         if outcome is not None:
             raise outcome if isinstance(outcome, ServiceError) else outcome.error()
         self.jobs += 1
@@ -292,6 +304,7 @@ class _Undoing:
         theirs = self.profile.experiments
         made = [one for one in self.archive.experiments() if one.name not in theirs]
         names = {one.name for one in made if self.ledger.receipt(OWNER, ExperimentItem(one.name))}
+        note_made(self.ledger, names)  # a replay looks at them before it writes them again
         held = [one async for page in self.target.experiments() for one in page if one.name in names]
         await for_each(held, self._archive_if_empty, width)
 
@@ -303,7 +316,8 @@ class _Undoing:
         self.ledger.drop_evidence([experiment.name], Way.EXPERIMENT)
         self.ledger.mark(OWNER, item, State.SENDING)  # a replay sends it again, an undo comes back
         if experiment.archived is None:
-            await self.target.put_experiment(replace(experiment, archived=now()))
+            marked = taken_back(experiment, self.archive.source, self.profile.limits.tags)
+            await self.target.put_experiment(replace(marked, archived=now()))
             self.experiments.append(experiment.name)
         self.ledger.forget(OWNER, item)
 

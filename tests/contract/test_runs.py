@@ -144,6 +144,30 @@ async def test_runs_are_hidden_and_shown_again(subject: Subject, target: Target)
         assert found.hidden == hidden
 
 
+async def test_a_hidden_run_gets_a_tag_by_the_same_request_and_loses_it_alone(subject: Subject, target: Target) -> None:
+    """The other tags stay, in whichever state the run is; a tag that is gone is removed without complaint."""
+    needs_field(target, "hidden")
+    needs_field(target, "tags")
+    run = await begin_one(subject, target)
+    before = await target.run(run)
+    assert before is not None
+
+    assert await target.hide_runs(EXPERIMENT, [run], hidden=True, tags={"mark": "a"}) == {run: None}
+    marked = await target.run(run)
+    assert await target.hide_runs(EXPERIMENT, [run], hidden=False, tags={"mark": "b"}) == {run: None}
+    void = await target.run(run)
+    for _ in range(2):
+        await target.remove_tags(EXPERIMENT, run, ["mark"])
+    after = await target.run(run)
+
+    assert marked is not None
+    assert void is not None
+    assert after is not None
+    assert (marked.hidden, marked.tags) == (True, {**before.tags, "mark": "a"})
+    assert (void.hidden, void.tags) == (False, {**before.tags, "mark": "b"})
+    assert after.tags == before.tags
+
+
 async def test_a_run_shows_the_files_of_another_where_the_profile_says_so(subject: Subject, target: Target) -> None:
     """As a reused step does; elsewhere it is refused, or has files of its own."""
     owner = await begin_one(subject, target)

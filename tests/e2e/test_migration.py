@@ -15,6 +15,8 @@ from e2e.witness import look
 from environment import point_at
 
 LINEAGE_TAG = "original_job_id"
+EXPERIMENT_TAG = "azureml_replay"
+"""Of experiments of which there is more to tell than a name: this one is archived."""
 
 
 def replay(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -49,7 +51,12 @@ def test_official_clients_see_the_same_runs(migrated) -> None:
     there, here = look(source, files=False), look(target, files=False)
 
     ours = {"azureml-replay-probe"}
-    assert there.experiments == {name: told for name, told in here.experiments.items() if name not in ours}
+    assert there.experiments == {
+        name: told | {"tags": {key: value for key, value in told["tags"].items() if key != EXPERIMENT_TAG}}
+        for name, told in here.experiments.items()
+        if name not in ours
+    }
+    assert {name for name, told in here.experiments.items() if EXPERIMENT_TAG in told["tags"]} == {"abandoned-ideas"}
     assert there.runs == {
         run: told | {"tags": {key: value for key, value in told["tags"].items() if key != LINEAGE_TAG}}
         for run, told in here.runs.items()

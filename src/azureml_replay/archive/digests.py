@@ -75,11 +75,11 @@ def of_lender(lender: RunId) -> bytes:
 
 
 def of_experiment(experiment: Experiment) -> bytes:
-    """The digest of what `put_experiment` writes."""
+    """The digest of what `put_experiment` writes, without the lineage, as for `of_run`."""
     return _of(
         name=experiment.name,
         description=experiment.description,
-        tags=dict(experiment.tags),
+        tags={key: value for key, value in experiment.tags.items() if key != PROPERTY},
         archived=_moment(experiment.archived),
     )
 

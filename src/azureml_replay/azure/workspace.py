@@ -51,7 +51,7 @@ from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, 
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile, SecretUrl
 from azureml_replay.workspace.source import Shelf
-from azureml_replay.workspace.target import Outcome, Refused
+from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 SETTLE_PAUSE_S = 5.0
@@ -239,9 +239,15 @@ class AzureWorkspace:
         """Bring existing runs up to date, all but their state. Repeatable."""
         return await self._history.update_runs(experiment, runs)
 
-    async def hide_runs(self, experiment: str, runs: Sequence[RunId], *, hidden: bool) -> Mapping[RunId, Outcome]:
-        """Archive runs or show them again. Repeatable."""
-        return await self._history.hide_runs(experiment, runs, hidden=hidden)
+    async def hide_runs(
+        self, experiment: str, runs: Sequence[RunId], *, hidden: bool, tags: Mapping[str, str] = NO_TAGS
+    ) -> Mapping[RunId, Outcome]:
+        """Archive runs or show them again, with tags by the same request. Repeatable."""
+        return await self._history.hide_runs(experiment, runs, hidden=hidden, tags=tags)
+
+    async def remove_tags(self, experiment: str, run: RunId, tags: Sequence[str]) -> None:
+        """Remove tags of one run. Repeatable."""
+        await self._history.remove_tags(experiment, run, tags)
 
     async def append_points(
         self, run: RunId, batch: Sequence[Points], *, check: Check = unchecked

@@ -122,6 +122,10 @@ def _same(a: object, b: object) -> bool:
     return isinstance(a, bool) == isinstance(b, bool) and a == b
 
 
+STATE = ": state"
+"""The end of a finding's `what`, after the experiment's name."""
+
+
 def compare_experiments(expected: Experiment, actual: Experiment) -> Iterator[Finding]:
     """The findings about an experiment and the target's of the same name; they belong to no run."""
     none, what = RunId(""), f"experiment {expected.name}"
@@ -140,4 +144,4 @@ def compare_visibility(expected: Experiment, actual: Experiment) -> Iterator[Fin
 
 def _state(expected: Experiment, actual: Experiment) -> Finding:
     states = ["archived" if one.archived else "active" for one in (expected, actual)]
-    return Finding(RunId(""), shown(f"experiment {expected.name}: state"), "differs", *states)
+    return Finding(RunId(""), shown(f"experiment {expected.name}") + STATE, "differs", *states)

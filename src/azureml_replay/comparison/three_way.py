@@ -12,6 +12,7 @@ from enum import Enum, StrEnum
 
 from azureml_replay.comparison.runs import CARRIED, LENDER, compare_runs
 from azureml_replay.model import TERMINAL, Editable, Run
+from azureml_replay.workspace.mark import UNDO_TAG, is_taken_back
 
 STATUS, HIDDEN = "status", "hidden"
 BEGUN: Editable = {STATUS: "Running", HIDDEN: False}
@@ -44,10 +45,14 @@ class Fate(Enum):
 
 
 def editable(run: Run) -> dict[str, str | bool | None]:
-    """Name -> value of everything that people can edit of a run; a tag without a value counts as one."""
+    """Name -> value of everything that people can edit of a run; a tag without a value counts as one.
+
+    The mark of `undo` is ours, whatever it says.
+    """
     texts = {"display name": run.display_name, "description": run.description}
     given = {name: text for name, text in texts.items() if text is not None}
-    return {STATUS: run.status, HIDDEN: run.hidden, **given, **{f"tag {key}": value for key, value in run.tags.items()}}
+    tags = {f"tag {key}": value for key, value in run.tags.items() if key != UNDO_TAG}
+    return {STATUS: run.status, HIDDEN: run.hidden, **given, **tags}
 
 
 def fates(wanted: Run, found: Run, sent: Editable | None) -> dict[str, Fate]:
@@ -57,6 +62,8 @@ def fates(wanted: Run, found: Run, sent: Editable | None) -> dict[str, Fate]:
     """
     ours, theirs = editable(wanted), editable(found)
     by_name = {name: _fate(name, ours, theirs, sent) for name in {**ours, **theirs}}
+    if by_name.get(HIDDEN) and is_taken_back(found):
+        by_name[HIDDEN] = Fate.SEND  # hidden by `undo`, of this archive or another one: no edit
     return {name: fate for name, fate in by_name.items() if fate is not None}
 
 

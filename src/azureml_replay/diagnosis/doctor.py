@@ -12,6 +12,7 @@ from azureml_replay.errors import Exit
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.target.probe import Probe
 from azureml_replay.workspace.examined import Examined, Subject
+from azureml_replay.workspace.place import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,13 @@ async def doctor(
     target: Subject | None,
     *,
     planned: frozenset[str] = frozenset(),
+    origin: Place | None = None,
     progress: Progress = SILENT,
 ) -> Diagnosis:
     """Examine what is given: read both workspaces, write one or two throw-away runs to the target and hide them.
 
-    `planned` names experiments that a replay would write. Repeatable: every call writes throw-away runs of its own.
-    Errors of a service are not raised, but become rows.
+    `planned` names experiments that a replay would write, and `origin` the source that it would write them from.
+    Repeatable: every call writes throw-away runs of its own. Errors of a service are not raised, but become rows.
     """
     rows: list[ProbeRow] = []
     reading = None
@@ -52,7 +54,7 @@ async def doctor(
         sheet, writing = await _read(target, "target", progress)
         if writing is not None:
             progress.say(f"target {target.ref}: writing a throw-away run")
-            probe = await WriteExamination(sheet, writing, reading, planned).all()
+            probe = await WriteExamination(sheet, writing, reading, planned, origin).all()
         rows += sheet.rows
     return Diagnosis(rows=tuple(rows), probe=probe)
 
@@ -62,7 +64,8 @@ async def diagnosed(
 ) -> Diagnosis:
     """The result of `doctor`, kept in the archive: replay and verify then go by what this target was seen to do."""
     planned = frozenset(one.name for one in archive.experiments()) if archive else frozenset[str]()
-    found = await doctor(source, target, planned=planned, progress=progress)
+    origin = archive.source if archive else None
+    found = await doctor(source, target, planned=planned, origin=origin, progress=progress)
     if archive is None:
         return found
     for side, subject in (("source", source), ("target", target)):
@@ -73,8 +76,8 @@ async def diagnosed(
         ledger = archive.ledger(target.ref)
         known = ledger.probe()
         # What the target held before our first write stays what it was then: later names may be ours.
-        before = Probe.from_json(known).experiments if known is not None else found.probe.experiments
-        ledger.put_probe(replace(found.probe, experiments=before).to_json())
+        before = Probe.from_json(known) if known is not None else found.probe
+        ledger.put_probe(replace(found.probe, experiments=before.experiments, made=before.made).to_json())
     return found
 
 

@@ -11,9 +11,10 @@ from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import Rejected, ServiceError, UserError
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
-from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, names_held
+from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, experiments_held
 from azureml_replay.workspace.examined import Examined
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.put_files import CopyFile
 from azureml_replay.workspace.target import Refused
 
@@ -29,6 +30,8 @@ class WriteExamination:
     target: Examined
     source: Examined | None
     planned: frozenset[str]
+    origin: Place | None = None
+    """The source whose replays may have written here before."""
     thrown: ThrowAway = field(init=False)
     probe: Probe | None = None
 
@@ -37,7 +40,7 @@ class WriteExamination:
 
     async def all(self) -> Probe | None:
         """Run every probe; what the target keeps, None where no run could be made or read back."""
-        before = await names_held(self.target, self.planned)
+        before = await experiments_held(self.target, self.origin, self.planned)
         steps: tuple[tuple[str, Callable[[], Awaitable[Seen]]], ...] = (
             ("points", self._points),
             ("batch sizes", self._batch_sizes),
@@ -56,7 +59,7 @@ class WriteExamination:
         await self.sheet.check("archived experiments", self._archived_experiments)
         await self.sheet.check("limits", self._limits)
         written = fine["points"] and fine["files"] and fine["ends"]  # else what lacks is a role, not the target's way
-        return replace(self.probe, experiments=before) if written else None
+        return replace(self.probe, experiments=before.own, made=before.made) if written else None
 
     async def _create(self) -> Seen:
         await self.thrown.create()

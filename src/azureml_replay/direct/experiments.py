@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.digests import of_experiment
@@ -10,32 +10,64 @@ from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import ExperimentItem, Payload
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.planning.experiments import OWNER, planned_experiments
+from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.model import Experiment
+from azureml_replay.planning.experiments import OWNER, brought_up_to_date, planned_experiments
 from azureml_replay.selection import Selection
+from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
 
 
 async def send_experiments(
-    archive: Archive, ledger: TargetLedger, target: Target, selection: Selection, *, existing: frozenset[str]
+    archive: Archive,
+    ledger: TargetLedger,
+    target: Target,
+    selection: Selection,
+    *,
+    profile: TargetProfile,
+    prefer: Prefer,
 ) -> None:
-    """Send the experiments. Repeatable. One that the target had before us keeps its description and its tags.
+    """Send the experiments. Repeatable.
 
-    It keeps its state too, unless that would hide runs that the source shows.
+    One that the target had before us keeps its description and its tags, and its state too, unless that would hide runs
+    that the source shows. One that another archive of the same source brought is ours: what was edited there since
+    stays, unless the source is preferred.
     """
-    for experiment in planned_experiments(archive, selection):
+    sender = _Sender(archive, target, profile, prefer)
+    for experiment in planned_experiments(archive, selection, profile=profile):
         item, digest = ExperimentItem(experiment.name), of_experiment(experiment)
-        if ledger.has_sent(OWNER, item, digest):
+        receipt = ledger.receipt(OWNER, item)
+        if receipt is not None and receipt.is_of(digest):
             continue
         ledger.mark(OWNER, {item: Payload(digest)}, State.SENDING)
         ledger.drop_evidence([experiment.name], Way.EXPERIMENT)
-        if experiment.name not in existing:
-            await target.put_experiment(experiment)
-        elif not experiment.archived:
-            await _show(target, experiment.name)
+        await sender.send(experiment, sent_before=receipt is not None and receipt.state is State.SENT)
         ledger.mark(OWNER, {item: Payload(digest)}, State.SENT)
 
 
-async def _show(target: Target, name: str) -> None:
-    there = await target.experiment(name)
-    if there is not None and there.archived:
-        await target.put_experiment(replace(there, archived=None))
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    archive: Archive
+    target: Target
+    profile: TargetProfile
+    prefer: Prefer
+
+    async def send(self, experiment: Experiment, *, sent_before: bool) -> None:
+        if experiment.name not in self.profile.experiments:
+            looked_at = experiment.name in self.profile.made and not sent_before
+            await self.target.put_experiment(await self._for_ours(experiment) if looked_at else experiment)
+        elif not experiment.archived:
+            await self._show(experiment.name)
+
+    async def _for_ours(self, experiment: Experiment) -> Experiment:
+        """As it should be where the target has it by an earlier replay: of another archive, or before an `undo`."""
+        there = await self.target.experiment(experiment.name)
+        if there is None:
+            return experiment
+        overwrite = self.prefer is Prefer.SOURCE
+        return brought_up_to_date(experiment, there, self.archive.source, overwrite=overwrite)
+
+    async def _show(self, name: str) -> None:
+        there = await self.target.experiment(name)
+        if there is not None and there.archived:
+            await self.target.put_experiment(replace(there, archived=None))

@@ -17,7 +17,7 @@ from azureml_replay.direct.attach import attached
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
 from azureml_replay.files.made import as_stored, made_files
-from azureml_replay.model import Artifact, RunId, StoredFile
+from azureml_replay.model import Artifact, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
@@ -52,12 +52,15 @@ class FileSender:
     kept: dict[RunId, list[str]] = field(default_factory=dict)
     """Run -> files that changed on both sides, of which the target's stayed."""
 
-    async def send(self, step: Step) -> FilesSent:
+    async def send(self, step: Step, taken_back: Run | None = None) -> FilesSent:
         """Send every planned file that has no receipt, or one of other content.
 
+        `taken_back` is the target's run where `undo` hid it: a receipt of a file that it removed counts for nothing.
         Repeatable. Raises Rejected, Unavailable, IntegrityError.
         """
-        receipts = self.ledger.receipts(step.source)
+        receipts: Mapping[Item, Receipt] = self.ledger.receipts(step.source)
+        if taken_back is not None:
+            receipts = await self._standing(taken_back, receipts)
         files = size = 0
         left = ((path, artifact) for path, artifact in self._carried(step) if not _arrived(receipts, path, artifact))
         self.kept.pop(step.source, None)
@@ -80,6 +83,13 @@ class FileSender:
                 size += artifact.stored.size_bytes if artifact.stored else 0
             rest = {}
         return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made))
+
+    async def _standing(self, there: Run, receipts: Mapping[Item, Receipt]) -> Mapping[Item, Receipt]:
+        """Without those of files that the target's run lists no more: another archive's `undo` told only its own."""
+        if not any(isinstance(item, FileItem) and one.state is State.SENT for item, one in receipts.items()):
+            return receipts
+        listed = {file.path async for page in self.target.artifacts(there) for file in page}
+        return {item: one for item, one in receipts.items() if not isinstance(item, FileItem) or item.path in listed}
 
     def _carried(self, step: Step) -> Iterator[tuple[str, Artifact]]:
         """Path in the target and file, of the source's files that are to be sent, as the archive knows them now."""

@@ -40,6 +40,7 @@ from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
@@ -149,7 +150,7 @@ async def _replay(
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
         del window
-    await send_experiments(archive, ledger, target, selection, existing=profile.experiments)
+    await send_experiments(archive, ledger, target, selection, profile=profile, prefer=options.prefer)
     return replaying.result()
 
 
@@ -369,7 +370,8 @@ class _Replaying:
         try:
             points = await self.points.send(step, ask=step.source not in self.runs.created)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
-            sent = await self.files.send(step)
+            there = self.runs.known.get(step.source)
+            sent = await self.files.send(step, there if there is not None and is_taken_back(there) else None)
             self.files_sent += sent.files
             self.bytes_sent += sent.bytes
         except ServiceError as error:

@@ -29,6 +29,8 @@ from azureml_replay.comparison.three_way import (
 from azureml_replay.errors import Remedy, ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.planning.plan import Step
+from azureml_replay.target.bringing_back import bring_back
+from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
 
@@ -40,6 +42,8 @@ class _Ending:
     """The run with its end to be sent; None where the target has it already."""
     hidden: bool | None
     """The value that `hidden` is to get; None where it stays as it is."""
+    marked: bool = False
+    """True where `undo` hid it: its mark goes."""
     stay: frozenset[str] = frozenset()
 
 
@@ -140,10 +144,12 @@ class RunSender:
             return _Ending(step.run, None)
         stay = self._kept(step, of_state=True)
         moves = step.run.status != there.status or (there.status not in TERMINAL and _is_later(step.run, there))
-        turns = step.run.hidden != there.hidden and HIDDEN not in stay
+        marked = is_taken_back(there)
+        turns = (marked or step.run.hidden != there.hidden) and HIDDEN not in stay
         return _Ending(
             tell=replace(step.run, hidden=False) if moves and STATUS not in stay else None,
             hidden=step.run.hidden if turns else None,
+            marked=marked,
             stay=stay,
         )
 
@@ -168,12 +174,18 @@ class RunSender:
 
     async def _hide(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending], *, hidden: bool) -> Sequence[Step]:
         turning = [step for step in steps if endings[step.source].hidden is hidden]
-        if not turning:
-            return steps
-        ids = [step.run.id for step in turning]
-        return await self._without_lacking(
-            steps, turning, self.target.hide_runs(turning[0].run.experiment, ids, hidden=hidden)
-        )
+        marked = [step for step in turning if endings[step.source].marked]
+        for some, turn in (([one for one in turning if one not in marked], self._turn), (marked, self._bring_back)):
+            if some:
+                ids = [step.run.id for step in some]
+                steps = await self._without_lacking(steps, some, turn(some[0].run.experiment, ids, hidden))
+        return steps
+
+    def _turn(self, experiment: str, ids: Sequence[RunId], hidden: bool) -> Awaitable[Mapping[RunId, Outcome]]:
+        return self.target.hide_runs(experiment, ids, hidden=hidden)
+
+    def _bring_back(self, experiment: str, ids: Sequence[RunId], hidden: bool) -> Awaitable[Mapping[RunId, Outcome]]:
+        return bring_back(self.target, experiment, ids, hidden=hidden)
 
     async def _without_lacking(
         self, steps: Sequence[Step], asked: Sequence[Step], request: Awaitable[Mapping[RunId, Outcome]]

@@ -7,16 +7,66 @@ from dataclasses import replace
 
 from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.planning.history import Recorded
+from azureml_replay.planning.lineage import (
+    EXPERIMENT_TAG,
+    is_taken_back,
+    made_experiment,
+    of_experiment,
+    without_lineage,
+)
 from azureml_replay.selection import Selection, chosen
+from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 
 OWNER = RunId("")
 """The run id under which receipts of experiments are kept, which belong to no run: an empty one."""
 
 
 def planned_experiments(
-    recorded: Recorded, selection: Selection, without: Collection[RunId] = ()
+    recorded: Recorded, selection: Selection, without: Collection[RunId] = (), profile: TargetProfile = AZURE_ML
 ) -> Iterator[Experiment]:
     """All experiments of the archive; under a selection those of its runs, but not of units in `without`."""
+    for experiment in _chosen(recorded, selection, without):
+        yield planned_experiment(experiment, recorded.source, profile.limits.tags)
+
+
+def planned_experiment(experiment: Experiment, source: Place, tags: int) -> Experiment:
+    """As the target should hold it; `tags` is the most that it can have.
+
+    One of which there is nothing to tell goes without our lineage: no request is needed for it, and whoever takes it
+    for the target's own loses nothing. So does one that has no room: what it has of its own comes first.
+    """
+    own = without_lineage(experiment)
+    told = own.description or own.tags or own.archived
+    return _marked(own, of_experiment(source), tags) if told else own
+
+
+def taken_back(there: Experiment, source: Place, tags: int) -> Experiment:
+    """The target's experiment with the word of `undo`, unless it bears the lineage of another source."""
+    if EXPERIMENT_TAG in there.tags and not made_experiment(there, source):
+        return there
+    return _marked(there, of_experiment(source, taken_back=True), tags)
+
+
+def brought_up_to_date(experiment: Experiment, there: Experiment, source: Place, *, overwrite: bool) -> Experiment:
+    """What to write of `experiment` where the target has it already, made by us, and nobody knows what was sent last.
+
+    What it has there stays then, as somebody may have edited it: unless `overwrite`, or where `undo` archived it.
+    """
+    lineage = {EXPERIMENT_TAG: of_experiment(source)} if EXPERIMENT_TAG in there.tags else {}
+    told = {**experiment.tags, **lineage}
+    if overwrite or is_taken_back(there, source):
+        return replace(experiment, tags=told)
+    kept = {key: value for key, value in there.tags.items() if key in told and key != EXPERIMENT_TAG}
+    return replace(experiment, description=there.description or experiment.description, tags={**told, **kept})
+
+
+def _marked(experiment: Experiment, lineage: str, tags: int) -> Experiment:
+    marked = {**experiment.tags, EXPERIMENT_TAG: lineage}
+    return replace(experiment, tags=marked) if len(marked) <= tags else experiment
+
+
+def _chosen(recorded: Recorded, selection: Selection, without: Collection[RunId]) -> Iterator[Experiment]:
     if selection.everything and not without:
         yield from recorded.experiments()
         return
@@ -34,7 +84,7 @@ def experiment_omissions(experiment: Experiment, there: Experiment) -> Iterator[
     stays_active = experiment.archived and not there.archived
     for what, value in (
         ("description", experiment.description),
-        ("tags", experiment.tags),
+        ("tags", without_lineage(experiment).tags),
         ("archived", stays_active),
     ):
         if value:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
+from azureml_replay.workspace.mark import UNDO_TAG
 from azureml_replay.workspace.place import Place
 
 ACTS_ON_SOURCE = "it acts on the source workspace (cancel and completion addresses): never sent"
@@ -18,6 +19,8 @@ PLACES = frozenset({"mlflow.artifactUri"})
 Recorded: the answer to `runs/create` has it, and no client sends it; runs of jobs have none, and MLflow finds their
 files all the same (mlflow-patch-history.json, and the 63 runs of jobs).
 """
+RESERVED_TAGS = frozenset({lineage.TAG, UNDO_TAG})
+"""Tags of ours, for which every run keeps room: where it comes from, and that `undo` hid it."""
 SYSTEM_KEYS = ("_aml_system_", "_azureml", "azureml.", "mlflow.")
 """Tags and properties that the platform wrote: the user's own come first where the limits leave too little room."""
 OWN_FOLDER = "replay/"
@@ -115,8 +118,8 @@ def _fit_error(error: Json, most: int, fitting: Fitting) -> Json:
 
 
 def _fit_tags(run: Run, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
-    own = {key: value for key, value in run.tags.items() if key != lineage.TAG and key not in PLACES}
-    kept = _fit_pairs("tag", own, limits.tags - 1, fitting, limits)
+    own = {key: value for key, value in run.tags.items() if key not in _NOT_OWN_TAGS}
+    kept = _fit_pairs("tag", own, limits.tags - len(RESERVED_TAGS), fitting, limits)
     return {lineage.TAG: run.id, **kept}
 
 
@@ -133,6 +136,7 @@ def _fit_properties(run: Run, source: Place, fitting: Fitting, limits: Limits) -
 
 
 _NOT_OWN = frozenset({lineage.PROPERTY, *PLACES})
+_NOT_OWN_TAGS = RESERVED_TAGS | PLACES
 PLURAL = {"tag": "tags", "property": "properties"}
 
 

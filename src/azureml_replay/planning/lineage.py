@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from azureml_replay import json_text
-from azureml_replay.model import Run, RunId
+from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
@@ -22,6 +23,31 @@ PROPERTY = "azureml_replay"
 JOB_PROPERTY = "azureml_replay_job"
 """A property of jobs that synthetic replay submitted: such a job stands for the original, without its history.
 Its value is `job_mark`: another value was carried along from a source, and says nothing of the run that has it."""
+
+
+EXPERIMENT_TAG = PROPERTY
+"""A tag of experiments that replay made: the source, and whether `undo` archived it. Every replay writes it anew."""
+
+
+def of_experiment(source: Place, *, taken_back: bool = False) -> str:
+    """The value of the tag; with `taken_back` that of an experiment that `undo` archives."""
+    return encode({"workspace": source.key, **({"undo": "archived"} if taken_back else {})})
+
+
+def made_experiment(experiment: Experiment, source: Place) -> bool:
+    """True where the experiment says that a replay from `source` made it, of whichever archive."""
+    return str(_decode(experiment.tags.get(EXPERIMENT_TAG)).get("workspace", "")).lower() == source.key
+
+
+def is_taken_back(experiment: Experiment, source: Place) -> bool:
+    """True where `undo` archived an experiment that a replay from `source` made, and nobody has shown it since."""
+    archived = experiment.archived is not None and made_experiment(experiment, source)
+    return archived and "undo" in _decode(experiment.tags.get(EXPERIMENT_TAG))
+
+
+def without_lineage(experiment: Experiment) -> Experiment:
+    """What the experiment has of its own."""
+    return replace(experiment, tags={key: value for key, value in experiment.tags.items() if key != EXPERIMENT_TAG})
 
 
 def lineage_of(run: Run, source: Place) -> dict[str, Any]:

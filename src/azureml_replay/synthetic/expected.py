@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from azureml_replay import redact
 from azureml_replay.comparison.shown import shown
@@ -15,10 +15,11 @@ from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, parameter
 from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.synthetic.tree.fit import SELF_TAG
 from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
+from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, is_taken_back
 
 PLATFORM_TAGS = ("_aml_system_", "azureml.", "mlflow.")
-OWN_TAGS = frozenset({PROGRESS, *SELF_TAG})
-"""Tags of the step program, beside those that are expected."""
+OWN_TAGS = frozenset({PROGRESS, *SELF_TAG, UNDO_TAG})
+"""Tags of the step program and of `undo`, beside those that are expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,8 @@ def differences(wanted: ExpectedRun, run: Run, parent: Run | None) -> Iterator[F
         yield from _differ(wanted, "experiment", wanted.experiment, run.experiment)
     yield from _differ(wanted, "display name", wanted.display_name, run.display_name)
     yield from _differ(wanted, "description", wanted.description or None, _description(run))
-    yield from _differ(wanted, "hidden", shown(False), shown(run.hidden))
+    for finding in _differ(wanted, "hidden", shown(False), shown(run.hidden)):
+        yield replace(finding, kind=TAKEN_BACK) if is_taken_back(run) else finding
     yield from _pairs(wanted, "tag", wanted.tags, run.tags)
     yield from _extra(wanted, "tag", wanted.tags, (key for key in run.tags if not _is_of_platform(key)))
     yield from _pairs(wanted, "property", wanted.properties, run.properties)

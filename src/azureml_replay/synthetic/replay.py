@@ -6,7 +6,7 @@ no job is put twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
@@ -15,7 +15,7 @@ from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.files.bytes import Supply
-from azureml_replay.model import RunId
+from azureml_replay.model import Run, RunId
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -33,12 +33,15 @@ from azureml_replay.synthetic.submit import Submit, Told
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
+from azureml_replay.target.bringing_back import bring_back
 from azureml_replay.target.lease import hold, is_held, leased
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
+from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Outcome
 
 SUBMITTED_AT_ONCE = 8
 """At most: ARM refills ten writes a second and principal."""
@@ -159,14 +162,19 @@ class _Running:
 
     async def _show_again(self, root: RunId, job: RunId) -> None:
         """A job that `undo` archived."""
-        if self.ledger.receipt(root, RunItem.JOB_UNDONE) is None:
+        if self.ledger.receipt(root, RunItem.JOB_UNDONE) is None and root not in self.submitting.taken_back:
             return
         found = (await self.target.details([job])).get(job)
         if found is not None and found.run.hidden:
-            outcome = (await self.target.hide_runs(found.run.experiment, [job], hidden=False))[job]
+            outcome = (await self._shown(found.run))[job]
             if outcome is not None:
                 raise outcome if isinstance(outcome, ServiceError) else outcome.error()
         self.ledger.forget(root, [RunItem.JOB_UNDONE])
+
+    async def _shown(self, run: Run) -> Mapping[RunId, Outcome]:
+        if is_taken_back(run):
+            return await bring_back(self.target, run.experiment, [run.id], hidden=False)
+        return await self.target.hide_runs(run.experiment, [run.id], hidden=False)
 
     async def settle(self, planned: tuple[Tree, Shape]) -> None:
         """The parents' values, the verdict, and the staged files, which stay while anything is missing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -23,6 +23,7 @@ from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.target.lease import hold, is_held
 from azureml_replay.workspace.jobs import JobState, Submitter
 from azureml_replay.workspace.limits import DOCUMENTED
+from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.place import Place
 
 Told: TypeAlias = "Callable[[RunId, RunId], None]"
@@ -44,6 +45,8 @@ class Submit:
     told: Told
     """Hears of each job that is put."""
     submitted: int = 0
+    taken_back: set[RunId] = field(default_factory=set)
+    """Root runs whose job `undo` archived, of whichever archive."""
 
     async def job_of(self, tree: Tree, shape: Shape) -> str:
         """Submit the tree's job unless it is there; its name. Repeatable. Raises Unavailable, Rejected.
@@ -62,6 +65,8 @@ class Submit:
                 remember(self.ledger, tree.root, shape)  # another archive may have put it
                 carry(self.ledger, tree, shape)
                 self.ledger.mark(tree.root, [RunItem.JOB], State.SENT, name)
+                if is_taken_back(_run_of(found)):
+                    self.taken_back.add(tree.root)
                 self.progress.done("jobs there already")
                 return name
         raise AssertionError("names never end")
@@ -105,7 +110,11 @@ def names(tree: Tree) -> Iterator[str]:
 
 def is_ours(job: JobState, source: Place, root: RunId) -> bool:
     """True where synthetic replay put this job for this root run, whichever archive it came from."""
-    return lineage.is_our_job(Run(id=RunId(job.name), properties=job.properties), source, root)
+    return lineage.is_our_job(_run_of(job), source, root)
+
+
+def _run_of(job: JobState) -> Run:
+    return Run(id=RunId(job.name), properties=job.properties, tags=job.tags, hidden=job.archived)
 
 
 def marked(body: Mapping[str, Any], mark: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ experiment of its own, reads it back as verify does, hides it, and records which
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from uuid import uuid4
 
@@ -19,8 +19,10 @@ from azureml_replay.comparison.runs import beside_error
 from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Json, Points, Run, RunId, Series, SeriesKey
+from azureml_replay.planning.lineage import made_experiment
 from azureml_replay.workspace.lease import OWN_EXPERIMENT
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
@@ -55,6 +57,8 @@ class Probe:
     """Experiments that the target had before the first write: their description, tags and state are left alone."""
     added: tuple[str, ...]
     """Keys of tags and properties that the service added to the run by itself."""
+    made: tuple[str, ...] = ()
+    """Experiments that are ours, but were not sent by this ledger last: what they hold is looked at first."""
     late: bool = False
     """True where events show only some time later: replay waits for the ends that it sent."""
     lifted: Mapping[str, int] = field(default_factory=dict)
@@ -77,6 +81,7 @@ class Probe:
             "lost": list(self.lost),
             "experiments": list(self.experiments),
             "added": list(self.added),
+            "made": list(self.made),
             "late": self.late,
             "lifted": dict(self.lifted),
         }
@@ -90,6 +95,7 @@ class Probe:
             lost=tuple(_FIELDS[_OLD_NAMES.get(name, name)] for name in document["lost"]),
             experiments=tuple(document["experiments"]),
             added=tuple(document["added"]),
+            made=tuple(document.get("made", ())),
             late=document.get("late", False),
             lifted=document.get("lifted", {}),
         )
@@ -100,7 +106,7 @@ async def probed(archive: Archive, target: Target) -> Probe:
     ledger = archive.ledger(target.ref)
     probe = known_probe(ledger)
     if probe is None:
-        probe = await _probe(target, frozenset(one.name for one in archive.experiments()))
+        probe = await _probe(target, archive.source, frozenset(one.name for one in archive.experiments()))
         if not probe.vital:  # otherwise the next call tries again: the loss may have been passing
             ledger.put_probe(probe.to_json())
     if probe.vital:
@@ -120,9 +126,16 @@ def known_probe(ledger: TargetLedger) -> Probe | None:
         return Probe.from_json(known)
 
 
-async def _probe(target: Target, planned: frozenset[str]) -> Probe:
+def note_made(ledger: TargetLedger, names: Collection[str]) -> None:
+    """Note that experiments are ours whatever the ledger says of them later. Repeatable."""
+    probe = known_probe(ledger)
+    if probe is not None and not set(names) <= set(probe.made):
+        ledger.put_probe(replace(probe, made=tuple(sorted({*probe.made, *names}))).to_json())
+
+
+async def _probe(target: Target, source: Place, planned: frozenset[str]) -> Probe:
     """Write a throw-away run, read it back, compare. A second call makes a second run, hidden like the first."""
-    before = await names_held(target, planned)
+    before = await experiments_held(target, source, planned)
     thrown = ThrowAway(target)
     await thrown.create()
     try:
@@ -130,14 +143,28 @@ async def _probe(target: Target, planned: frozenset[str]) -> Probe:
         await thrown.put_file()
     finally:
         late = await thrown.finish()  # in `finally`: the run is hidden also where something was refused
-    return replace(await thrown.read(), experiments=before, late=late)
+    return replace(await thrown.read(), experiments=before.own, made=before.made, late=late)
 
 
-async def names_held(target: Target, planned: frozenset[str] = frozenset()) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class ExperimentsHeld:
+    """The names of a target's experiments."""
+
+    own: tuple[str, ...]
+    made: tuple[str, ...]
+    """Those that say that a replay from the same source made them."""
+
+
+async def experiments_held(
+    target: Target, source: Place | None, planned: frozenset[str] = frozenset()
+) -> ExperimentsHeld:
     """Experiments that the target has; of `planned` also those that its list leaves out, as it may archived ones."""
-    listed = {one.name async for page in target.experiments() for one in page}
-    left_out = {name for name in planned - listed if await target.experiment(name) is not None}
-    return tuple(sorted(listed | left_out))
+    held = {one.name: one async for page in target.experiments() for one in page}
+    for name in sorted(planned - held.keys()):
+        found = await target.experiment(name)
+        held |= {name: found} if found is not None else {}
+    made = {name for name, one in held.items() if source is not None and made_experiment(one, source)}
+    return ExperimentsHeld(own=tuple(sorted(held.keys() - made)), made=tuple(sorted(made)))
 
 
 def throw_away_run() -> Run:

@@ -42,6 +42,7 @@ def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> 
         lost=frozenset(probe.lost) - {REUSE},
         added=frozenset(probe.added),
         experiments=frozenset(probe.experiments),
+        made=frozenset(probe.made),
         reuse=REUSE not in probe.lost,
         ends_late=probe.late,
         keep_run_type=keep_run_type,

@@ -10,9 +10,10 @@ from azureml_replay.archive.items import FileItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.shown import shown
-from azureml_replay.comparison.three_way import GONE_REASON, RUN_TYPE, Fate, fates
+from azureml_replay.comparison.three_way import GONE_REASON, HIDDEN, RUN_TYPE, Fate, fates
 from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
+from azureml_replay.workspace.mark import TAKEN_BACK, is_taken_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,17 @@ class Attribution:
     sent: Editable | None
     """The values sent last; None where nobody knows them: then every finding stays as it is."""
     told: Mapping[str, Fate]
+    taken_back: bool = False
+    """True where `undo` hid the run, of whichever archive: that it is hidden and lacks files is no edit."""
 
     def of(self, outcome: Looked) -> tuple[Looked, list[Omission]]:
         """The outcome with its findings named by who made the change; and what the run lost at the source since."""
         found: list[Finding] = []
         gone: list[Omission] = []
         for finding in outcome.findings:
+            if self.taken_back and _is_of_undo(finding):
+                found.append(replace(finding, kind=TAKEN_BACK))
+                continue
             fate = None if self.sent is None else _fate(finding, self.told, self.sent)
             if fate is Fate.GONE:
                 gone.append(Omission(finding.run, finding.what, GONE_REASON))
@@ -48,7 +54,7 @@ def attribution(
     sent = ledger.sent(step.source)
     told = {shown(name): fate for name, fate in fates(step.run, actual, sent).items()}
     told |= {shown(f"file {path}"): fate for path, fate in _files(ledger, step.source, wanted, there)}
-    return Attribution(sent, told)
+    return Attribution(sent, told, is_taken_back(actual))
 
 
 def type_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Finding]:
@@ -56,6 +62,10 @@ def type_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Find
     sent = ledger.sent(step.source)
     if sent is not None and sent.get(RUN_TYPE, actual.kind) != actual.kind:
         yield Finding(step.source, RUN_TYPE, "differs", str(sent[RUN_TYPE]), shown(actual.kind))
+
+
+def _is_of_undo(finding: Finding) -> bool:
+    return finding.what == HIDDEN or (finding.kind == "absent" and finding.what.startswith("file "))
 
 
 def _fate(finding: Finding, told: Mapping[str, Fate], sent: Editable) -> Fate | None:

@@ -13,9 +13,10 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import OTHERS, Aspect, Looked, Topic, Way
-from azureml_replay.archive.items import ExperimentItem
+from azureml_replay.archive.items import ExperimentItem, RunItem
+from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.runs import compare_experiments, compare_runs, compare_visibility
+from azureml_replay.comparison.runs import STATE, compare_experiments, compare_runs, compare_visibility
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Finding, Omission, Run, RunId
@@ -25,6 +26,7 @@ from azureml_replay.planning.fit import PLACES, places_in_source
 from azureml_replay.planning.plan import Step, is_left, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.attribution import attribution, type_finding
 from azureml_replay.verification.files import FileCheck
@@ -32,6 +34,7 @@ from azureml_replay.verification.points import PointCheck
 from azureml_replay.verification.proof import Proof
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
+from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
@@ -141,6 +144,8 @@ class _Verifying:
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.POINTS: points, **files.outcomes}
         if not any(outcome.findings for outcome in outcomes.values()):
             return outcomes, ()
+        if is_taken_back(actual) and self.ledger.receipt(step.source, RunItem.FINISH):
+            self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])  # else a replay would not look at it
         there = files.there if step.choice.artifacts else {}
         who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there)
         judged = {aspect: who.of(outcome) for aspect, outcome in outcomes.items()}
@@ -157,7 +162,7 @@ class _Verifying:
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
         for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
-        ignored = {lineage.PROPERTY, *PLACES, *self.profile.added}
+        ignored = {lineage.PROPERTY, UNDO_TAG, *PLACES, *self.profile.added}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
         for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
             yield replace(finding, run=step.source)
@@ -192,9 +197,19 @@ class _Verifying:
                 differing += compare_visibility(planned, found)
                 omissions += experiment_omissions(planned, found)
             elif planned is not None:
-                differing += compare_experiments(planned, found)
+                differing += self._compare_ours(planned, found)
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.CHILDREN: Looked(extra)}
         self.proof.record(Topic(Way.EXPERIMENT, name), outcomes, omissions)
+
+    def _compare_ours(self, planned: Experiment, found: Experiment) -> Iterator[Finding]:
+        """An experiment that replay made, without the lineage on either side."""
+        taken_back = lineage.is_taken_back(found, self.archive.source)
+        if taken_back and self.ledger.receipt(OWNER, ExperimentItem(found.name)):
+            note_made(self.ledger, [found.name])
+            self.ledger.mark(OWNER, [ExperimentItem(found.name)], State.SENDING)  # a replay looks, and sends it again
+        for finding in compare_experiments(lineage.without_lineage(planned), lineage.without_lineage(found)):
+            undone = taken_back and finding.what.endswith(STATE)
+            yield replace(finding, kind=TAKEN_BACK) if undone else finding
 
     async def _extra_runs(self, experiment: Experiment, findings: list[Finding]) -> None:
         """A run below one of ours that the source does not have."""

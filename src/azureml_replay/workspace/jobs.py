@@ -24,6 +24,8 @@ class JobState:
     """`Completed`, `Failed`, `Canceled`, or a status that may still change."""
     properties: Mapping[str, str | None] = field(default_factory=dict)
     """Properties, written once, when the job is submitted."""
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    archived: bool = False
 
 
 class Submitter(Protocol):

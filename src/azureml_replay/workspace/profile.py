@@ -25,6 +25,8 @@ class TargetProfile:
     """Keys of tags and properties that the target adds to runs by itself: they are no difference."""
     experiments: frozenset[str] = frozenset()
     """Experiments that the target had before the first write: they keep their description, tags and state."""
+    made: frozenset[str] = frozenset()
+    """Experiments that replays from the same source had made before this ledger sent them, or that it took back."""
     reuse: bool = True
     """True where a run may show the files and points of another run, as a reused step does."""
     ends_late: bool = False

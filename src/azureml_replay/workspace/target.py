@@ -38,6 +38,7 @@ class Refused:
         return Rejected(f"{what}{self.reason}", status=self.status, remedy=self.remedy)
 
 
+NO_TAGS: Mapping[str, str] = {}
 Outcome = Refused | ServiceError | None
 """What became of an item. None: it is there. Refused: it never will be. A ServiceError: unknown, or later."""
 
@@ -69,8 +70,17 @@ class Target(Source, Protocol):
         """
         ...
 
-    async def hide_runs(self, experiment: str, runs: Sequence[RunId], *, hidden: bool) -> Mapping[RunId, Outcome]:
-        """Archive runs, in Studio's word, or show them again; at most `RUNS_PER_REQUEST`. Repeatable."""
+    async def hide_runs(
+        self, experiment: str, runs: Sequence[RunId], *, hidden: bool, tags: Mapping[str, str] = NO_TAGS
+    ) -> Mapping[RunId, Outcome]:
+        """Archive runs, in Studio's word, or show them again; at most `RUNS_PER_REQUEST`. Repeatable.
+
+        Each gets `tags` beside those that it has: before it is hidden where nothing can be written to a hidden run.
+        """
+        ...
+
+    async def remove_tags(self, experiment: str, run: RunId, tags: Sequence[str]) -> None:
+        """Remove tags of one run. Repeatable: a tag that is gone is no error. Raises Rejected where none can be."""
         ...
 
     async def append_points(

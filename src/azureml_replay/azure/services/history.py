@@ -16,7 +16,7 @@ from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.instants import Instant
 from azureml_replay.model import TERMINAL, Experiment, Json, Run, RunDetails, RunId
 from azureml_replay.workers import map_bounded
-from azureml_replay.workspace.target import Outcome, Refused
+from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused
 
 RUNS_AT_ONCE = 16
 """Requests at once where the service has no `batchrundata` and runs are asked for one by one."""
@@ -135,12 +135,21 @@ class RunHistory:
         """Write everything that existing runs carry but their state. Repeatable."""
         return await in_halves(runs, lambda some: self._patch(experiment, encode.update_runs(some), some))
 
-    async def hide_runs(self, experiment: str, runs: Sequence[RunId], *, hidden: bool) -> Mapping[RunId, Outcome]:
+    async def hide_runs(
+        self, experiment: str, runs: Sequence[RunId], *, hidden: bool, tags: Mapping[str, str] = NO_TAGS
+    ) -> Mapping[RunId, Outcome]:
         """Archive or restore runs in bulk, as azure-ai-ml's `jobs.archive` and `restore` do. Repeatable."""
-        named = [Run(id=run) for run in runs]
-        return await in_halves(
-            named, lambda some: self._patch(experiment, encode.hide_runs([run.id for run in some], hidden=hidden), some)
-        )
+
+        async def patch(some: Sequence[Run]) -> Mapping[RunId, Outcome]:
+            body = encode.hide_runs([run.id for run in some], hidden=hidden, tags=tags)
+            return await self._patch(experiment, body, some)
+
+        return await in_halves([Run(id=run) for run in runs], patch)
+
+    async def remove_tags(self, experiment: str, run: RunId, tags: Sequence[str]) -> None:
+        """Remove tags of one run: a PATCH merges tags, and only this route deletes them. Repeatable."""
+        url = f"{self._base}/experiments/{quote(experiment, safe='')}/runs/{quote(run, safe='')}/tags"
+        await self._sender.send(self._service, "PATCH", url, json=encode.remove_tags(tags), repeatable=True)
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
         """Write start, error and end by events, then what no event can say. Repeatable."""

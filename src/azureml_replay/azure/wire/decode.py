@@ -304,7 +304,13 @@ def job_state(document: Document) -> JobState:
     """A job's state; recorded in job-list-get-2024-04-01.json. A job that was just put may have no status yet."""
     properties = document["properties"]
     status = properties.get("status") or "NotStarted"
-    return JobState(name=document["name"], status=status, properties=properties.get("properties") or {})
+    return JobState(
+        name=document["name"],
+        status=status,
+        properties=properties.get("properties") or {},
+        tags=properties.get("tags") or {},
+        archived=bool(properties.get("isArchived")),
+    )
 
 
 @readable

@@ -119,9 +119,15 @@ def update_runs(runs: Sequence[Run]) -> Body:
     return {"runs": [_carried(run) for run in runs]}
 
 
-def hide_runs(runs: Sequence[RunId], *, hidden: bool) -> Body:
-    """Runs to be archived in Studio's word, or shown again."""
-    return {"runs": [{"runId": run, "hidden": hidden} for run in runs]}
+def hide_runs(runs: Sequence[RunId], *, hidden: bool, tags: Mapping[str, str]) -> Body:
+    """Runs to be archived in Studio's word, or shown again; `tags` are added to those that they have."""
+    added = {"tags": dict(tags)} if tags else {}
+    return {"runs": [{"runId": run, "hidden": hidden, **added} for run in runs]}
+
+
+def remove_tags(tags: Sequence[str]) -> Body:
+    """Request for a run's `tags`: run-history.json, `DeleteOrModifyTags`."""
+    return {"tagsToDelete": list(tags)}
 
 
 def add_parameters(run: RunId, parameters: Mapping[str, Json], *, hidden: bool) -> Body:

@@ -47,7 +47,7 @@ _CREATE_RUN = (
     Key("endTimeUtc", Fidelity.CARRIED, "by the event that ends the run, to the tick"),
     Key("displayName", Fidelity.CARRIED, "the same, unprefixed; too long: overflow"),
     Key("description", Fidelity.CARRIED, "the same; too long: overflow"),
-    Key("tags", Fidelity.CARRIED, "each key, null values too; beyond limits: overflow; `original_job_id` is added"),
+    Key("tags", Fidelity.CARRIED, "each key but our own (below), null values too; beyond limits: overflow"),
     Key(
         "properties",
         Fidelity.CARRIED,
@@ -124,7 +124,11 @@ _RUN_SERVER = (
 _EXPERIMENT = (
     Key("name", Fidelity.CARRIED, "the same"),
     Key("description", Fidelity.CARRIED, "the same; where the target had the experiment before: its own, omission"),
-    Key("tags", Fidelity.CARRIED, "the same; where the target had the experiment before: its own, omission"),
+    Key(
+        "tags",
+        Fidelity.CARRIED,
+        "the same, and `azureml_replay` (below); where the target had the experiment before: its own, omission",
+    ),
     Key("archivedTime", Fidelity.CARRIED, "whether, not when: the target writes its own time"),
     Key("experimentId", Fidelity.SERVER, "the target makes its own"),
     Key("createdUtc", Fidelity.SERVER, "the target makes its own"),
@@ -278,6 +282,13 @@ keep a container that it is told, or the archive lacks the step that ran, the st
 
 The property, or tag, `mlflow.artifactUri` says where MLflow finds a run's files. It names the workspace, and the
 service makes it: the target is not sent the source's, and verify finds one that leads there.
+
+Three tags are ours, and none of them is carried along from a source that is itself a copy. A run gets
+`original_job_id`, its id in the source; and `azureml_replay_undo` once `undo` hid it, which goes when a replay shows
+it again. Every run keeps room for both: of 50 tags, 48 are the source's. An experiment gets `azureml_replay`, which
+names the source: where its description, tags or state are written, or `undo` archived it, and unless it has 50 tags
+of its own. By it any archive of that source knows that the experiment is ours. `verify` compares the first of the
+three alone.
 
 Beside this table, a run's files are carried from its storage, byte for byte, whether the index lists them or not.
 What the target's limits refuse goes whole into the run's file `replay/overflow.json` and is listed as an omission.

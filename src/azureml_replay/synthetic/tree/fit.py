@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from azureml_replay.model import Json, Run, RunId
 from azureml_replay.planning import lineage
-from azureml_replay.planning.fit import OVERFLOW_FILE, SYSTEM_KEYS, Fitting
+from azureml_replay.planning.fit import OVERFLOW_FILE, RESERVED_TAGS, SYSTEM_KEYS, Fitting
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.workspace.limits import Limits
@@ -19,9 +19,10 @@ SELF_TAG = {"replay_role": "self"}
 """A tag of the leaf that logs a parent's own values: it has the parent's `original_job_id`, and is not the parent."""
 _READ_BY_US = frozenset({*SELF_TAG, PROGRESS})
 """Tags of an earlier replay that are left out, as this one's step would believe them: 1,200 points logged already."""
-_PLATFORM_TAGS = 8
+_PLATFORM_TAGS = 9
 """Tags left free: azureml.nodeid, azureml.pipeline, _aml_system_ComputeTargetStatus, mlflow.source.type and .name
-(recorded on steps, responses.md 4.1), mlflow.note.content, and two for the step's own progress and SELF_TAG."""
+(recorded on steps, responses.md 4.1), mlflow.note.content, two for the step's own progress and SELF_TAG, and one for
+the mark of `undo`."""
 _RENAMED = "original."
 """The beginning of the new name of a source's tag that would steer the new run, or that is ours."""
 _PROPERTY = "original_property."
@@ -92,7 +93,7 @@ def _cut(key: str, value: str, fitting: Fitting, limits: Limits) -> str:
 
 def _theirs(run: Run, ours: Mapping[str, str]) -> Iterator[tuple[str, str, str, str | None]]:
     """Kind and key in the source, name here, value; the first ones first where the limits leave too little room."""
-    own = {key: value for key, value in run.tags.items() if key != lineage.TAG}
+    own = {key: value for key, value in run.tags.items() if key not in RESERVED_TAGS}
     steering = {key for key in own if key.startswith(SYSTEM_KEYS) or key in ours or key in _READ_BY_US}
     yield from (("tag", key, key, value) for key, value in own.items() if key not in steering)
     yield from (("tag", key, _RENAMED + key, value) for key, value in own.items() if key in steering)

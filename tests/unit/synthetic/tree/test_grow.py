@@ -209,7 +209,7 @@ def test_what_has_no_room_overflows_and_is_said() -> None:
     (leaf,) = tree.nodes
     assert leaf.step
 
-    assert len(leaf.tags) == 42
+    assert len(leaf.tags) == 41
     assert list(own) == [key for key in own if key in leaf.tags or key in leaf.step.overflow["tag"]]
     assert {"_aml_system_x", "long", "t59"} <= leaf.step.overflow["tag"].keys()
     assert leaf.step.overflow["property"] == {"p": "1"}
