@@ -273,6 +273,23 @@ def test_a_part_of_the_files_proves_nothing_of_the_others(bench: Bench) -> None:
     assert bench.verify(files=logs).exit == Exit.FINDINGS
 
 
+def test_a_look_at_small_files_takes_no_finding_about_a_large_one_back(bench: Bench) -> None:
+    """Nor one about a file that nobody planned; what it looks at itself is told once."""
+    bench.migrate()
+    bench.change(
+        file_bytes(OTHER_BYTES),
+        lambda held: held.blob("logs/a.txt", "child").upload_blob(b"lag", overwrite=True, blob_type="AppendBlob"),
+        lambda held: held.blob("outputs/more.txt", "child").upload_blob(b"m"),
+    )
+    found = kinds(bench.verify(deep=True))
+    assert len(found) == 4
+
+    for most in (0, 3, len(OTHER_BYTES)):
+        for deep in (False, True):
+            weaker = bench.verify(deep=deep, files=FileChoice(most_bytes=most))
+            assert (weaker.findings, kinds(weaker)) == (4, found), most
+
+
 def test_a_selection_touches_no_other_unit_nor_experiment(bench: Bench) -> None:
     bench.migrate()
     bench.change(in_home(description="another"), in_pairs("tags", {"team": "red"}))

@@ -128,6 +128,8 @@ class Looked:
     counts: Mapping[str, int] = field(default_factory=dict)
     part: bool = False
     """True where only a part of the aspect was looked at, which compares nothing as a whole."""
+    names: frozenset[str] = frozenset()
+    """What findings about the files that were looked at are called; of other aspects none."""
 
 
 _COLUMNS = tuple(aspect.value for aspect in Aspect)

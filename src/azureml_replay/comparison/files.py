@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from azureml_replay import redact
 from azureml_replay.comparison.shown import shown
 from azureml_replay.model import Finding, RunId, StoredFile
 
@@ -26,6 +27,16 @@ def compare_files(
     more = sorted(actual.keys() - seen)
     findings += [Finding(run, shown(f"file {path}"), "extra", "", f"{actual[path].size_bytes} bytes") for path in more]
     return findings, unverifiable
+
+
+def finding_names(paths: Iterable[str], what: str = "") -> frozenset[str]:
+    """What every finding about one of these files is called, behind `what`; as an archive keeps it."""
+    names = (name for path in paths for name in (shown(f"file {path}"), *_parts(path)))
+    return frozenset(redact.text(what + name) for name in names)
+
+
+def _parts(path: str) -> tuple[str, str]:
+    return f"file {path}: bytes", f"file {path}: index entry"
 
 
 def alike(wanted: StoredFile, there: StoredFile) -> bool:

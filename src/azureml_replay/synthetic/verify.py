@@ -10,7 +10,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
-from azureml_replay.comparison.files import compare_files
+from azureml_replay.comparison.files import compare_files, finding_names
 from azureml_replay.comparison.rows import compare_points
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
@@ -67,7 +67,8 @@ class _Gathered:
         known = self.outcomes.get(aspect, Looked())
         counts = Counter(known.counts)
         counts.update(outcome.counts)
-        self.outcomes[aspect] = Looked([*known.findings, *outcome.findings], dict(counts))
+        findings = [*known.findings, *outcome.findings]
+        self.outcomes[aspect] = Looked(findings, dict(counts), names=known.names | outcome.names)
 
 
 @dataclass(slots=True)
@@ -176,10 +177,11 @@ class JobCheck:
             "bytes": sum(file.size_bytes for file in laid),
             "unverifiable": unverifiable,
         }
-        into.add(Aspect.FILES, Looked([_named(finding, wanted) for finding in differing], counts))
+        names = finding_names(expected | ours.keys(), wanted.what) if self._narrowed else frozenset()
+        into.add(Aspect.FILES, Looked([_named(finding, wanted) for finding in differing], counts, names=names))
         if self.deep is not None:
             read = await self._bytes(wanted, laid, ours, self.deep)
-            into.add(Aspect.BYTES, Looked([_named(finding, wanted) for finding in read]))
+            into.add(Aspect.BYTES, Looked([_named(finding, wanted) for finding in read], names=names))
 
     @property
     def _narrowed(self) -> bool:

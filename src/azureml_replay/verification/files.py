@@ -9,7 +9,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect, Looked
 from azureml_replay.archive.items import FileItem
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import compare_files
+from azureml_replay.comparison.files import compare_files, finding_names
 from azureml_replay.errors import Rejected
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.made import as_stored, made_files
@@ -76,8 +76,10 @@ class FileCheck:
             "bytes": sum(file.size_bytes for file in expected.files.values()),
             "unverifiable": unverifiable,
         }
+        names = finding_names(expected.files.keys() | stored.keys()) if self.looked.narrowed else frozenset()
+        outcomes = {Aspect.FILES: Looked(findings, counts), Aspect.BYTES: Looked(read)}
         return FilesChecked(
-            outcomes={Aspect.FILES: Looked(findings, counts), Aspect.BYTES: Looked(read)},
+            outcomes={aspect: replace(outcome, names=names) for aspect, outcome in outcomes.items()},
             wanted=expected.files,
             there=stored,
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.evidence import Aspect, Looked, Topic, run_of
+from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way, run_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.files.bytes import md5_of
 from azureml_replay.model import Finding, Location, Omission, RunId
@@ -48,13 +48,21 @@ class Proof:
     def _merged(self, subject: Topic, aspect: Aspect, outcome: Looked) -> Looked:
         if aspect not in (Aspect.FILES, Aspect.BYTES) or not self.files.narrowed:
             return outcome
-        others = [one for one in self.ledger.findings_of(subject, aspect) if self._is_beside(one)]
+        kept = self.ledger.findings_of(subject, aspect)
+        others = [one for one in kept if self._is_beside(one, subject.way, outcome.names)]
         return Looked([*others, *outcome.findings], outcome.counts, part=True)
 
-    def _is_beside(self, finding: Finding) -> bool:
-        """True for a finding about a file that is not looked at now."""
+    def _is_beside(self, finding: Finding, way: Way, looked: Collection[str]) -> bool:
+        """True for a finding about a file that is not looked at now.
+
+        The path of a run's file tells whether a glob takes it, there or not. Its size is not told here, and in a job
+        it has another path than in the source.
+        """
+        if finding.what in looked:
+            return False
         path = finding.what.partition("file ")[2].removesuffix(": bytes").removesuffix(": index entry")
-        return self.files.refusal(path, 0) is not None
+        by_path = way is Way.RUN and self.files.most_bytes is None
+        return not by_path or self.files.refusal(path, 0) is not None
 
     def _against(self, subject: Topic) -> str:
         run = run_of(subject)
