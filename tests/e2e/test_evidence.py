@@ -456,6 +456,30 @@ def test_an_extra_run_below_a_job_is_seen(submitted: Bench) -> None:
     assert {what for what, kind in kinds(found)} >= {"run again-0"}
 
 
+def test_a_file_of_the_job_itself_is_seen(submitted: Bench) -> None:
+    """Its run has no files of the original's: those are in the run of its own values."""
+    submitted.change(lambda held: held.blob("outputs/more.txt").upload_blob(b"more"))
+
+    assert kinds(submitted.verify(ROOT)) == {("file outputs/more.txt", "extra")}
+    assert submitted.verify(ROOT, files=NO_FILES).exit == Exit.FINDINGS
+
+
+def test_a_hidden_run_below_is_seen(submitted: Bench) -> None:
+    """As one that is shown; below a job and below a run."""
+    submitted.replay(ALONE)
+    assert submitted.verify().proves
+
+    def twice(held: Held) -> None:
+        home = held.home()["experimentId"]
+        for parent in ("root", "alone"):
+            below = finished(empty_run(f"x-{parent}", home, BEGIN, held.run(parent)), "Completed", BEGIN, BEGIN + 1)
+            held.world.runs.put(held.guid, below | {"hidden": True})
+
+    submitted.change(twice)
+
+    assert kinds(submitted.verify()) == {("run x-root", "extra"), ("run x-alone", "extra")}
+
+
 def test_an_undone_job_is_not_equal(submitted: Bench) -> None:
     submitted.undo()
 

@@ -124,8 +124,9 @@ class JobCheck:
             return
         into.add(Aspect.FIELDS, Looked([*differences(wanted, run, held.parent(wanted.key))]))
         into.add(Aspect.POINTS, await self._points(wanted, wanted.step, run))
-        if laid is not None and self.proof.files.artifacts:
-            await self._files(wanted, laid.files, run, into, theirs=theirs)
+        if self.proof.files.artifacts:
+            # The original's files are in its leaf, or in the run of its own values: a parent's run has none.
+            await self._files(wanted, laid.files if laid is not None else (), run, into, theirs=theirs)
 
     # Points
 
