@@ -20,6 +20,7 @@ from azureml_replay.archive.run_digest import PARTS
 from azureml_replay.archive.schema import STAGED_TABLES
 from azureml_replay.archive.sums import CONTENT, NOTES, ROOT_PART, TABLES, Connection, SummedTable, line_of
 from azureml_replay.errors import IntegrityError
+from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.workspace.place import Place
 
@@ -84,6 +85,18 @@ def check(archive: Checking, *, read_data: bool = False, progress: Progress = SI
     return archive.checked(read_data=read_data, progress=progress)
 
 
+_MISPLACED = """
+    select r.id from run r left join run p on p.id = r.parent and p.id <> r.id left join run u on u.id = r.unit
+    where r.state = 'extracted' and ifnull(p.state, 'extracted') = 'extracted'
+    and ifnull(u.state, 'extracted') = 'extracted' and case
+      when r.depth = 0 and r.unit = r.id then r.age <> -r.born or ifnull(p.unit <> r.id, 0)
+      when p.id is not null then r.unit <> p.unit or r.depth <> p.depth + 1 or r.age <> p.age
+      else r.parent is null or u.id is not null
+    end order by r.id
+"""
+"""A root has a parent only where the parents are a cycle. A parent may be gone that was listed once, not selected."""
+
+
 class Checking(Database):
     """The part of an archive that looks for damage."""
 
@@ -116,7 +129,14 @@ class Checker(Objects, Roots):
 
     def all(self) -> Checked:
         """Each part for itself, so that one that cannot be read hides no other."""
-        parts: tuple[Callable[[], None], ...] = (self._file, self._names, self._runs, self._strays, self._kept_points)
+        parts: tuple[Callable[[], None], ...] = (
+            self._file,
+            self._names,
+            self._runs,
+            self._order,
+            self._strays,
+            self._kept_points,
+        )
         tables = [table for table in TABLES if table.name != "run"]
         for part in (*parts, *(lambda one=one: self._table(one) for one in tables), self._objects):
             self._aside(part)
@@ -189,6 +209,17 @@ class Checker(Objects, Roots):
         if not told and found != digest:
             self._found(f"run {cells[0]}", _unlike(found, digest))
         return line_of("run", [*cells[:-1], found[:ROOT_PART]])
+
+    def _order(self) -> None:
+        """The place of each run among the others, which is under no digest: it follows from parents and creation.
+
+        Only of what an extraction has completed: a listing that was cut leaves places that the next one makes anew.
+        """
+        for (run,) in self._all(_MISPLACED):
+            self._found(f"run {run}", "its place in its unit is not what its parents say")
+        for run, created, born in self._stream("select id, created, born from run where state = 'extracted'"):
+            if _ticks(created) != born:
+                self._found(f"run {run}", "it was not created when its order says")
 
     def _strays(self) -> None:
         """Rows of no run, or of a generation that is neither in force nor on its way."""
@@ -283,6 +314,14 @@ class Checker(Objects, Roots):
                 self.progress.done("bytes", len(piece))
         except IntegrityError as problem:
             self._found(f"object {held.sha256.hex()}", str(problem))
+
+
+def _ticks(created: Any) -> int | None:  # noqa: ANN401  # the cell of a row
+    """As `born` has it; None for what is no moment."""
+    try:
+        return Instant.parse(created).ticks if created else 0
+    except (ValueError, TypeError):
+        return None
 
 
 def _unlike(found: bytes, kept: Any) -> str:  # noqa: ANN401  # the cell of a row
