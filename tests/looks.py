@@ -24,7 +24,8 @@ def looked_at(
         aspect: Looked([one for one in findings if aspect_of(one) is aspect], _counts(aspect, counts or {}))
         for aspect in LOOKED_AT
     }
-    ledger.put_outcomes(Topic(Way.RUN, run), look, ledger.content_of(run), outcomes)
+    against = dict.fromkeys(outcomes, ledger.content_of(run))
+    ledger.put_outcomes(Topic(Way.RUN, run), look, against, outcomes)
     ledger.end_look(look)
 
 
@@ -37,8 +38,10 @@ def all_looked_at(archive: Archive, ledger: TargetLedger, findings: Mapping[RunI
     look = ledger.begin_look([Aspect.FIELDS, Aspect.CHILDREN], None, None)
     nothing = {Aspect.FIELDS: Looked(), Aspect.CHILDREN: Looked()}
     for name in sorted(names):
-        ledger.put_outcomes(Topic(Way.EXPERIMENT, name), look, ledger.content_of_experiment(name), nothing)
-    ledger.put_outcomes(OTHERS, look, "", {Aspect.CHILDREN: Looked()})
+        against = {Aspect.FIELDS: ledger.content_of_experiment(name), Aspect.CHILDREN: ledger.content_of_families()}
+        ledger.put_outcomes(Topic(Way.EXPERIMENT, name), look, against, nothing)
+    families = {Aspect.CHILDREN: ledger.content_of_families()}
+    ledger.put_outcomes(OTHERS, look, families, {Aspect.CHILDREN: Looked()})
     ledger.end_look(look)
 
 

@@ -192,10 +192,10 @@ class Judged(RuleBasedStateMachine):
             extra = strange.pop(name, set())
             against = wanted.experiments.get(name)
             seen["experiment", name, FIELDS] = against, differing
-            seen["experiment", name, CHILDREN] = against, Differences(set(extra), set(extra))
+            seen["experiment", name, CHILDREN] = frozenset(wanted.runs), Differences(set(extra), set(extra))
         if units is None and names:
             extra = set().union(*strange.values())
-            seen["others", "", CHILDREN] = None, Differences(set(extra), set(extra))
+            seen["others", "", CHILDREN] = frozenset(wanted.runs), Differences(set(extra), set(extra))
         return seen
 
     def sees_job(self, target: int, unit: str, wanted: Side, there: Side) -> dict[Key, tuple[object, Differences]]:
@@ -248,9 +248,10 @@ class Judged(RuleBasedStateMachine):
         if deep:
             against |= {("run", run, BYTES): one for run, one in direct.items()}
         for name in names:
-            against |= {("experiment", name, a): wanted.experiments.get(name) for a in (FIELDS, CHILDREN)}
+            against["experiment", name, FIELDS] = wanted.experiments.get(name)
+            against["experiment", name, CHILDREN] = frozenset(wanted.runs)
         if units is None and names:
-            against["others", "", CHILDREN] = None
+            against["others", "", CHILDREN] = frozenset(wanted.runs)
         if verdict.exit == Exit.OK or verdict.proves:
             for key, expected in against.items():
                 rec = known.rec(*key)

@@ -328,6 +328,25 @@ def test_a_child_in_an_experiment_of_the_targets_own_is_seen(bench: Bench) -> No
     assert bench.verify(ROOT).proves
 
 
+def test_a_look_before_a_run_was_brought_knows_nothing_of_its_children(bench: Bench) -> None:
+    """They may be in any experiment: a selection's look is at those of its own runs."""
+    bench.migrate(ALONE)
+    assert bench.verify().proves
+
+    def extra(held: Held) -> None:
+        for name in ("theirs", "other"):
+            home = held.world.experiments.obtain(held.guid, name)["experimentId"]
+            run = finished(empty_run(f"x-{name}", home, BEGIN, held.run()), "Completed", BEGIN, BEGIN + 1)
+            held.world.runs.put(held.guid, run)
+
+    assert bench.migrate(ROOT).proves
+    bench.change(extra)
+    assert bench.verify(ROOT).proves
+
+    assert (bench.status().exit, bench.status().uncompared) == (Exit.SERVICE, {OTHER_CONTENT: 2})
+    assert kinds(bench.verify()) == {("run x-theirs", "extra"), ("run x-other", "extra")}
+
+
 def test_a_file_of_no_reused_step_is_seen(bench: Bench) -> None:
     bench.migrate()
     bench.change(lambda held: held.blob("replay/reused/nobody/job.json").upload_blob(b"{}"))

@@ -212,16 +212,21 @@ class Evidence(OfTarget):
             for number, aspects, units, experiments in self._all(sql, (self._number,))
         ]
 
-    def put_outcomes(self, subject: Topic, look: int, against: str, outcomes: Mapping[Aspect, Looked]) -> None:
-        """Replace what is known of these aspects of a subject; of the others it stays. Repeatable."""
+    def put_outcomes(
+        self, subject: Topic, look: int, against: Mapping[Aspect, str], outcomes: Mapping[Aspect, Looked]
+    ) -> None:
+        """Replace what is known of these aspects of a subject; of the others it stays. Repeatable.
+
+        `against` stands for what each aspect was compared with.
+        """
         at = now().ticks
         with self._transaction():
             key = (self._owner(), subject.way.value, subject.name)
             self._execute("insert or ignore into evidence (target, way, whose) values (?, ?, ?)", key)
+            seen = {aspect: outcome.counts for aspect, outcome in outcomes.items() if not outcome.part}
             cells = {
-                aspect.value: dumps({"against": against, "look": look, "at": at, "counts": outcome.counts}).decode()
-                for aspect, outcome in outcomes.items()
-                if not outcome.part
+                aspect.value: dumps({"against": against[aspect], "look": look, "at": at, "counts": counts}).decode()
+                for aspect, counts in seen.items()
             }
             if cells:
                 columns = ", ".join(f"{name} = ?" for name in cells)
@@ -281,6 +286,17 @@ class Evidence(OfTarget):
         """Stands for everything that the archive holds of an experiment itself."""
         rows = self._all("select id, record from experiment where name = ? order by id", (name,))
         return _digest(*(cell for row in rows for cell in row))
+
+    def content_of_families(self) -> str:
+        """Stands for which runs the archive has, and which of the target's they are: others below them are extra."""
+        told = blake2b(digest_size=12)
+        for sql, values in (
+            ("select id, '' from run where generation > 0 and id > ? order by id limit ?", ()),
+            ("select run, target_run from binding where target = ? and run > ? order by run limit ?", (self._number,)),
+        ):
+            for pair in self._pages(sql, values, ("",)):
+                told.update(dumps(list(pair)))
+        return told.hexdigest()
 
     # Findings
 

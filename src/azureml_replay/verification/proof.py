@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from azureml_replay.archive.archive import Archive
@@ -18,7 +19,7 @@ from azureml_replay.workspace.target import Target
 Rest = TypeVar("Rest")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Proof:
     """Takes what a verification finds, whichever way a run was replayed."""
 
@@ -37,7 +38,8 @@ class Proof:
         Where only some of its files were looked at, findings about the others stay.
         """
         merged = {aspect: self._merged(subject, aspect, outcome) for aspect, outcome in self._looked_at(outcomes)}
-        self.ledger.put_outcomes(subject, self.look, self._against(subject), merged)
+        against = {aspect: self._against(subject, aspect) for aspect in merged}
+        self.ledger.put_outcomes(subject, self.look, against, merged)
         self.ledger.put_planned_omissions(subject, omissions)
 
     def _looked_at(self, outcomes: Mapping[Aspect, Looked]) -> Iterable[tuple[Aspect, Looked]]:
@@ -64,11 +66,18 @@ class Proof:
         by_path = way is Way.RUN and self.files.most_bytes is None
         return not by_path or self.files.refusal(path, 0) is not None
 
-    def _against(self, subject: Topic) -> str:
+    def _against(self, subject: Topic, aspect: Aspect) -> str:
         run = run_of(subject)
         if run:
             return self.ledger.content_of(run)
-        return self.ledger.content_of_experiment(subject.name) if subject.name else ""
+        if aspect is Aspect.CHILDREN:
+            return self._families
+        return self.ledger.content_of_experiment(subject.name)
+
+    @cached_property
+    def _families(self) -> str:
+        """Nobody extracts meanwhile."""
+        return self.ledger.content_of_families()
 
 
 async def once_settled(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from itertools import chain
 
 from azureml_replay.archive.archive import Archive
@@ -277,37 +278,41 @@ class _Judge:
             aspects.append(Aspect.CHILDREN)
         if self.deep or self.found.get(subject, Counter())[Aspect.BYTES]:
             aspects.append(Aspect.BYTES)
-        return self._item(kept, aspects, run.content, unit=run.unit)
+        return self._item(kept, dict.fromkeys(aspects, run.content), unit=run.unit)
 
     def experiment(self, name: str) -> Item:
         """An experiment's own values, and that there are no runs below ours that nobody sent."""
         kept = self.ledger.kept(Topic(Way.EXPERIMENT, name))
-        content = self.ledger.content_of_experiment(name)
-        return self._item(kept, [Aspect.FIELDS, Aspect.CHILDREN], content, experiment=name)
+        against = {Aspect.FIELDS: self.ledger.content_of_experiment(name), Aspect.CHILDREN: self.families}
+        return self._item(kept, against, experiment=name)
 
     def others(self) -> Item:
         """What the target's other experiments have below runs of ours."""
-        return self._item(self.ledger.kept(OTHERS), [Aspect.CHILDREN], "")
+        return self._item(self.ledger.kept(OTHERS), {Aspect.CHILDREN: self.families})
+
+    @cached_property
+    def families(self) -> str:
+        """With which runs of ours in mind the children of runs have to be looked at."""
+        return self.ledger.content_of_families()
 
     def _item(
         self,
         kept: Kept,
-        aspects: Sequence[Aspect],
-        content: str,
+        against: Mapping[Aspect, str],
         *,
         unit: RunId | None = None,
         experiment: str | None = None,
     ) -> Item:
         findings = sum(self.found.get(kept.subject, Counter()).values())
         counts, reason = Counter[str](), ""
-        for aspect in aspects:
+        for aspect, content in against.items():
             compared = kept.compared.get(aspect)
             why = self._why_not(compared, aspect, content, unit, experiment)
             if why:
                 reason = reason or (NEVER_SENT if why == NEVER and kept.carried is None and unit else why)
             elif compared is not None:
                 counts.update(compared.counts)
-        if self._is_current(kept, Aspect.BYTES, content, unit):
+        if self._is_current(kept, Aspect.BYTES, against.get(Aspect.FIELDS, ""), unit):
             counts["unverifiable"] = 0
         standing = Standing.DIFFERS if findings else Standing.NOT_COMPARED if reason else Standing.EQUAL
         return Item(subject=kept.subject, standing=standing, reason=reason, findings=findings, counts=counts)

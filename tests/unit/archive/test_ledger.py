@@ -100,9 +100,9 @@ def test_findings_and_planned_omissions_are_replaced_by_subject_and_aspect(
     first, second = Finding(R1, "status", "differs", "a", "b"), Finding(R1, "tag x", "absent", "1", "")
     run, other = Topic(Way.RUN, R1), Topic(Way.RUN, R2)
     for findings in ([first, first], [second, first]):
-        ledger.put_outcomes(run, 1, "", {Aspect.FIELDS: Looked(findings)})
-    ledger.put_outcomes(other, 1, "", {Aspect.FIELDS: Looked([second])})
-    ledger.put_outcomes(run, 2, "", {Aspect.FILES: Looked()})
+        ledger.put_outcomes(run, 1, {Aspect.FIELDS: ""}, {Aspect.FIELDS: Looked(findings)})
+    ledger.put_outcomes(other, 1, {Aspect.FIELDS: ""}, {Aspect.FIELDS: Looked([second])})
+    ledger.put_outcomes(run, 2, {Aspect.FILES: ""}, {Aspect.FILES: Looked()})
     for omission in (Omission(R1, "a", "b"), Omission(R1, "c", "d")):
         ledger.put_planned_omissions(run, [omission])
 
