@@ -107,6 +107,12 @@ class Tries(Judged):
         """By its owners."""
         change(self.sandbox, self.source, AT_SOURCE[name])
 
+    @rule(name=st.sampled_from(sorted(AT_SOURCE)))
+    def edit_source_and_extract(self, name: str) -> None:
+        """What was compared before is old."""
+        self.edit_source(name)
+        self.extract(Selection(), ExtractOptions())
+
     @rule(to=TO, name=st.sampled_from(sorted(AT_TARGET)))
     def edit_target(self, to: int, name: str) -> None:
         """By hand."""

@@ -72,9 +72,18 @@ def json_cell(text: Any) -> Any:  # noqa: ANN401  # the cell of a row
 def document_cell(record: Any) -> Any:  # noqa: ANN401  # the cell of a row
     """What a compressed document says, whichever zlib wrote it."""
     try:
-        return {"json": exact(loads_marked(zlib.decompress(record)))}
+        return {"json": exact(loads_marked(_inflated(record)))}
     except (ValueError, TypeError, zlib.error):
         return {"unreadable": plain_cell(record)}
+
+
+def _inflated(record: bytes) -> bytes:
+    """`zlib.decompress` would read over bytes that follow. Raises zlib.error, ValueError."""
+    inflating = zlib.decompressobj()
+    text = inflating.decompress(record) + inflating.flush()
+    if inflating.unused_data or not inflating.eof:
+        raise ValueError("not one compressed document")
+    return text
 
 
 def line(table: str, cells: Sequence[Any]) -> bytes:

@@ -227,6 +227,10 @@ BY_HAND: dict[str, Damaged] = {
         "chunk 1 of run r1 is damaged: its digest differs",
     ),
     "update run_version set record = x'00' where run = 'r2'": ("run r2", "its document are not what was extracted"),
+    "update run_version set record = cast(record || x'00' as blob) where run = 'r2'": (
+        "run r2",
+        "its document are not what was extracted",
+    ),
     "update artifact set size_bytes = 5 where path = 'model.bin'": ("run r1", "its files are not what was extracted"),
     "update artifact set gone = 'x' where gone is not null": ("run r1", "its moments are not what was extracted"),
     "delete from omission where run = 'r1'": ("run r1", "its omissions are not what was extracted"),
