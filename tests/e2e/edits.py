@@ -65,17 +65,14 @@ def tagged(run: str, **kept: bool) -> Change:
     return _document(run, lambda one: {"tags": one["tags"] | {"team": f"n{next(_count)}"}}, **kept)
 
 
+def _turned(tags: Document) -> Document:
+    """With one more, or without it again."""
+    return {key: value for key, value in tags.items() if key != "hand"} if "hand" in tags else tags | {"hand": "1"}
+
+
 def marked(run: str) -> Change:
     """A tag that comes and goes."""
-    gone = {"hand": None}
-    return _document(
-        run,
-        lambda one: {
-            "tags": {k: v for k, v in one["tags"].items() if k not in gone}
-            if "hand" in one["tags"]
-            else one["tags"] | {"hand": "1"}
-        },
-    )
+    return _document(run, lambda one: {"tags": _turned(one["tags"])})
 
 
 def described(run: str, **kept: bool) -> Change:
@@ -278,7 +275,7 @@ AT_TARGET: dict[str, Change] = {
     "home archived": put_away(HOME),
     "other archived": put_away(OTHER),
     "home described": in_experiment(HOME, lambda one: {"description": f"n{next(_count)}"}),
-    "other tagged": in_experiment(OTHER, lambda one: {"tags": {} if one["tags"] else {"hand": "1"}}),
+    "other tagged": in_experiment(OTHER, lambda one: {"tags": _turned(one["tags"])}),
 }
 
 

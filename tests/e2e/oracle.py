@@ -18,6 +18,7 @@ from azureml_replay.azure.wire import decode
 from azureml_replay.model import Run
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import FileChoice
+from azureml_replay.workspace.mark import UNDO_TAG
 from azureml_sandbox import instants
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN
 from e2e.tampering import Held
@@ -83,7 +84,7 @@ class Side:
 
 def values(run: Run) -> dict[str, object]:
     """What has to arrive; a tag and a property say where a copy came from."""
-    tags = {key: value for key, value in run.tags.items() if key != lineage.TAG}
+    tags = {key: value for key, value in run.tags.items() if key not in (lineage.TAG, UNDO_TAG)}
     return {name: getattr(run, name) for name in _PLAIN} | {"tags": tags}
 
 
@@ -96,7 +97,7 @@ def workspace(held: Held, cache: dict[str, bytes]) -> Side:
         name = one["name"]
         experiments[name] = (
             one.get("description") or None,
-            tuple(sorted(one["tags"].items())),
+            _tags(one["tags"]),
             bool(one["archivedTime"]),
         )
         for document in held.world.runs.of_experiment(held.guid, one["experimentId"]):
@@ -105,6 +106,11 @@ def workspace(held: Held, cache: dict[str, bytes]) -> Side:
                 jobs.add(run)
             runs[run] = Seen(values(decode.run(document, name)), _rows(held, run), _files(held, run, files))
     return Side({run: replace(one, job=_job(run, runs, jobs)) for run, one in runs.items()}, experiments)
+
+
+def _tags(tags: Mapping[str, Any]) -> tuple[object, ...]:
+    """Of an experiment; one says that replay made it."""
+    return tuple(sorted((key, value) for key, value in tags.items() if key != lineage.EXPERIMENT_TAG))
 
 
 def _job(run: str | None, runs: Mapping[str, Seen], jobs: Collection[str]) -> str:
@@ -160,8 +166,7 @@ def archived(archive: Archive) -> Side:
         }
         runs[run.id] = Seen(values(run), rows, files, history.unit, history.only_last)
     experiments = {
-        one.name: (one.description or None, tuple(sorted(one.tags.items())), bool(one.archived))
-        for one in archive.experiments()
+        one.name: (one.description or None, _tags(one.tags), bool(one.archived)) for one in archive.experiments()
     }
     lacking = frozenset(run for root in archive.units() for run in archive.lacking(root))
     return Side(runs, experiments, frozenset(one.id for one in archive.listing()), lacking)
