@@ -17,7 +17,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import AzureWorkspace
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.plan import planned_units
+from azureml_replay.planning.plan import some_units
 from azureml_replay.selection import Selection
 from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -95,7 +95,8 @@ class Judged(RuleBasedStateMachine):
         if selection.everything:
             return None
         with Archive.open(self.archive, write=False) as archive:
-            return set(planned_units(archive, selection))
+            chosen = some_units(archive, selection)
+            return None if chosen is None else set(chosen)
 
     # Calls
 
