@@ -20,6 +20,7 @@ from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
 from azureml_replay.jobs_json import symptoms
+from azureml_replay.jobs_json.source import digest_of
 from azureml_replay.jobs_json.write import Written, write_jobs
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.selection import Selection
@@ -57,6 +58,7 @@ def extract_jobs(
     done = finish(extracting, folder)
     with Archive.open(folder) as archive:
         written = write_jobs(archive, output, None if selection.everything else set(planned_units(archive, selection)))
+        archive.mark_view(str(output), digest_of(output))
     terminal.result((done, written), _result(written, output))
     tell(terminal, _told(done, written, selection))
     return names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)

@@ -42,6 +42,7 @@ from azureml_replay.cli.synthetic import failures, flags_without_effect, job_fla
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms
+from azureml_replay.jobs_json.edits import unknown_edits
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
@@ -88,7 +89,7 @@ def build_pipeline(
     options = replace(options, shape=replace(options.shape, files=files))
     if source_container is not None:
         terminal.say(f"--source-container {source_container} has no effect: where each file lies is known")
-    tell(terminal, (*_advice(index, options.shape, asked=asked), *idle))
+    tell(terminal, (*_advice(index, options.shape, asked=asked), *idle, *_edits(index)))
     if dry_run or debug_hierarchy:
         draw = hierarchy if debug_hierarchy else partial(drawn_in_full, compute=options.compute)
         with _read_only(index, origin, terminal) as archive:
@@ -134,6 +135,14 @@ def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
         yield from symptoms.missing_logs(index.file_lists)
     elif asked:
         yield f"no archive lies beside {index.path}, so files stay behind: --source says where they are"
+
+
+def _edits(index: JobsIndex) -> list[str]:
+    folder = archive_beside(index.path)
+    if not was_extracted(folder):
+        return []
+    with Archive.open(folder, write=False) as archive:
+        return unknown_edits(index, archive)
 
 
 @contextmanager

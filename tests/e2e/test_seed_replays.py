@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -278,6 +279,31 @@ def test_a_run_that_ends_in_an_error_has_its_log_too(replayed, nowhere: None, tm
     (log,) = (folder / "logs").glob("extract_jobs_*.log")
     assert done.returncode in (2, 3)
     assert done.stderr.strip().splitlines()[-1].removeprefix("error: ") in log.read_text()
+
+
+def test_entries_that_were_edited_by_hand_are_refused(replayed, nowhere: None, tmp_path: Path) -> None:
+    """By job and field; a child taken out of its job too. Alone in a folder, the same file is taken as it is."""
+    *_, folder = replayed
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    file = copy / "data" / "jobs.json"
+    jobs = jobs_of(file)
+    child = next(name for name, job in jobs.items() if job["parent_job_name"] is not None)
+    again = ("--input", "data/jobs.json", "--dry-run")
+
+    file.write_text(json.dumps([*jobs.values()], indent=1))
+    laid_out_anew = replay(copy, *CONFIGS, *again)
+    file.write_text(json.dumps([job for name, job in jobs.items() if name != child]))
+    lacking = replay(copy, *CONFIGS, *again)
+    jobs[child]["tags"] = {"team": "edited"}
+    file.write_text(json.dumps([*jobs.values()]))
+    edited = replay(copy, *CONFIGS, *again)
+    shutil.rmtree(copy / "data" / "jobs.archive")
+    alone = replay(copy, *CONFIGS, *again)
+
+    assert (laid_out_anew.returncode, alone.returncode) == (0, 0), laid_out_anew.stderr + alone.stderr
+    assert (lacking.returncode, f"lacks job {child}" in lacking.stderr) == (2, True), lacking.stderr
+    assert (edited.returncode, f"tags of job {child} was edited by hand" in edited.stderr) == (2, True), edited.stderr
 
 
 def the_originals(workspace: WorkspaceFile) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from azureml_replay.archive.series import Undecodable, numbered
 
 Note = Callable[[str], None]
 """Takes what is wrong with a chunk or a number: `chunk 3 is damaged`."""
+_POINTS_AT = PARTS.index("series") * DIGEST_BYTES
 _FILES_AT = PARTS.index("files") * DIGEST_BYTES
 _OF = "where run = ? and generation = ?"
 
@@ -50,6 +51,11 @@ class Digesting(Database):
             self._moments_part(key),
         )
         return b"".join(parts)
+
+    def points_digest(self, run: str) -> bytes:
+        """Of a run's series with their rows, whichever way they were cut; empty where the run has no digest yet."""
+        row = self._one("select content_digest from run where id = ?", (run,))
+        return row[0][_POINTS_AT : _POINTS_AT + DIGEST_BYTES] if row and row[0] else b""
 
     def _files_part(self, key: tuple[str, int]) -> bytes:
         rows = self._all(f"select {FILE_COLUMNS} from artifact {_OF} order by path, datastore, location", key)  # noqa: S608

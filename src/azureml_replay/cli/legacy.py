@@ -16,6 +16,7 @@ from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
 from azureml_replay.cli.options import MOST, Many, selection_flags
 from azureml_replay.errors import UserError
+from azureml_replay.jobs_json.edits import refuse_edits
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.jobs_json.source import import_jobs
 from azureml_replay.jobs_json.symptoms import Watched
@@ -91,7 +92,12 @@ def origin_of(index: JobsIndex, source: WorkspaceConfig | None) -> Place:
 
 
 def selection_of(index: JobsIndex, archive: Archive, limit: int | None) -> Selection:
-    """The jobs that the file names: a user may have taken entries out of it. Raises UserError for a missing one."""
+    """The jobs that the file names: a user may have taken entries out of it.
+
+    Raises UserError for a missing one, and for an entry that was edited where the archive was not made from the file.
+    """
+    if archive.imported() is None:
+        refuse_edits(index, archive)
     named = set(index.roots())
     units = {row.id: row.unit for row in archive.listing() if row.extracted and row.id in named}
     if missing := sorted(named - units.keys()):

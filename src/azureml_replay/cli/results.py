@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
 
-KINDS = {"differs": "differing", "absent": "absent in the target", "extra": "extra in the target"}
+KINDS = {
+    "differs": "differing",
+    "absent": "absent in the target",
+    "extra": "extra in the target",
+    "plan changed since it was submitted": "of a job whose plan changed since it was submitted: "
+    "replay --mode synthetic --resubmit changed submits it anew",
+}
 """Kinds of findings in the words of a sentence; other kinds are such words already."""
 KEPT_FIGURES = {
     "runs": "runs chosen",

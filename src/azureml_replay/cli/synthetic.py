@@ -51,6 +51,13 @@ class Edges(StrEnum):
     NONE = "none"
 
 
+class Resubmit(StrEnum):
+    """The values of `--resubmit`: which jobs are submitted anew."""
+
+    NEVER = "never"
+    CHANGED = "changed"
+
+
 ModeOption = Annotated[
     Mode, typer.Option(help="direct writes the runs as they were; synthetic submits jobs that log them again.")
 ]
@@ -101,6 +108,9 @@ def job_flags(
     seed: Annotated[
         int, typer.Option(min=-MOST, max=MOST, metavar="N", help="synthetic: of random; equal seeds take equal trials.")
     ] = 0,
+    resubmit: Annotated[
+        Resubmit, typer.Option(help="synthetic: jobs whose plan changed since stay as they are, or are submitted anew.")
+    ] = Resubmit.NEVER,
     max_file_size: MaxFileSizeOption = None,
     artifact_budget: BudgetOption = None,
     files: FilesOption = None,
@@ -122,7 +132,13 @@ def job_flags(
     )
     grown = SyntheticOptions(trials=trials if expand_automl_trials else None, edges=edges.value)
     shape = Shape(tree=grown, files=chosen)
-    return SyntheticReplayOptions(shape=shape, compute=compute, environment=environment, wait=not no_wait)
+    return SyntheticReplayOptions(
+        shape=shape,
+        compute=compute,
+        environment=environment,
+        wait=not no_wait,
+        resubmit=resubmit is Resubmit.CHANGED,
+    )
 
 
 def only_direct(options: ReplayOptions) -> None:
@@ -204,6 +220,11 @@ def submitted(done: SyntheticReplayed) -> Iterator[str]:
     yield f"{counted(done.jobs, 'job')}: {done.submitted:,} submitted now, {ended}"
     if done.parents:
         yield f"{counted(done.parents, 'parent run')} completed from here with values that no job could write to it"
+    if done.mended:
+        yield f"tags, description or name of {counted(done.mended, 'run')} brought up to date where they stand"
+    if done.changed:
+        jobs, starts = counted(done.changed, "job"), counted(done.starts, "container start")
+        yield f"the plan of {jobs} changed since: this command with --resubmit changed submits anew, {starts}"
 
 
 def sum_lines(sums: DryRun, price_per_hour: float | None) -> Iterator[Line]:

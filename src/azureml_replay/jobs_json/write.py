@@ -51,6 +51,14 @@ def write_jobs(archive: Archive, path: Path, roots: Collection[RunId] | None = N
     return entries.written
 
 
+def entries_of(archive: Archive, roots: Collection[RunId]) -> Iterator[tuple[RunId, str]]:
+    """Name and entry of every extracted run of these units, as `write_jobs` writes it."""
+    entries = _Entries(archive, frozenset(o.run for o in archive.omissions() if o.reason == FILES_LEFT_OUT))
+    for root, children in _units(archive.listing(), roots):
+        for run in archive.unit(root):
+            yield run.id, "".join(entries.entry(run, root, children.get(run.id, ())))
+
+
 def _units(
     listing: Iterable[Listed], roots: Collection[RunId] | None
 ) -> Iterator[tuple[RunId, Mapping[RunId, Sequence[RunId]]]]:

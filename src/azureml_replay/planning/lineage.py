@@ -103,6 +103,12 @@ def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:
             yield fact, str(wanted.get(fact, "")), str(found.get(fact, ""))
 
 
+def is_alike(expected: str | None, actual: str | None) -> bool:
+    """True where two values of the property say the same of the original, whichever version wrote them."""
+    one, other = _decode(expected), _decode(actual)
+    return bool(one) and {**one, "version": None} == {**other, "version": None}
+
+
 def origin(run: Run) -> RunId | None:
     """The id that the run had where it was replayed from, None where it was not replayed."""
     found = _decode(run.properties.get(PROPERTY)).get("run")

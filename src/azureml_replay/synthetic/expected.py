@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from azureml_replay import redact
 from azureml_replay.comparison.shown import shown
-from azureml_replay.model import Finding, Row, Run, RunId
+from azureml_replay.model import Finding, Json, Row, Run, RunId
+from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.found import ROOT
 from azureml_replay.synthetic.staging.batches import TICKS_PER_MS, is_holdable
@@ -40,9 +42,14 @@ class ExpectedRun:
     properties: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def slot(self) -> str:
+        """Tells the two runs of one original apart."""
+        return SELF if self.laid is not None and self.laid.kind == SELF else ""
+
+    @property
     def what(self) -> str:
         """Stands before a finding's words where one original has two runs."""
-        return "the run of its own values: " if self.laid is not None and self.laid.kind == SELF else ""
+        return "the run of its own values: " if self.slot else ""
 
 
 def expected_of(tree: Tree) -> Iterator[ExpectedRun]:
@@ -73,6 +80,34 @@ def expected_of(tree: Tree) -> Iterator[ExpectedRun]:
             experiment=tree.experiment if is_job else None,
             properties=tree.properties if is_job else {},
         )
+
+
+Texts: TypeAlias = "dict[str, str]"
+"""Name -> value of what people can edit of a run: `display name`, `description`, `tag team`."""
+
+
+def texts_wanted(wanted: ExpectedRun) -> Texts:
+    """What of a run can be mended where it stands."""
+    return _texts(wanted.display_name, wanted.description, wanted.tags)
+
+
+def texts_of(run: Run) -> Texts:
+    """The same of a run as it was found."""
+    return _texts(run.display_name, _description(run), run.tags)
+
+
+def _texts(display_name: str | None, description: str | None, tags: Mapping[str, str | None]) -> Texts:
+    named = {"display name": display_name, "description": description or None}
+    named |= {f"tag {key}": value for key, value in tags.items()}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def planned_texts(tree: Tree) -> dict[RunId, dict[str, Json]]:
+    """Original -> slot of each of its runs -> what that is sent."""
+    found: dict[RunId, dict[str, Json]] = {}
+    for wanted in expected_of(tree):
+        found.setdefault(wanted.source, {})[wanted.slot] = texts_wanted(wanted)
+    return found
 
 
 def differences(wanted: ExpectedRun, run: Run, parent: Run | None) -> Iterator[Finding]:
@@ -125,8 +160,13 @@ def _extra(wanted: ExpectedRun, kind: str, expected: Mapping[str, str], actual: 
             yield Finding(wanted.source, f"{wanted.what}{kind} {redact.text(key)}", "extra", "", key)
 
 
+def is_alike(name: str, expected: str | None, actual: str | None) -> bool:
+    """True for equal values; where the lineage is told, whichever version of this tool told it."""
+    return expected == actual or (name.endswith(f" {lineage.PROPERTY}") and lineage.is_alike(expected, actual))
+
+
 def _differ(wanted: ExpectedRun, what: str, expected: str | None, actual: str | None) -> Iterator[Finding]:
-    if expected != actual:
+    if not is_alike(what, expected, actual):
         kind = "absent" if actual is None else "extra" if expected is None else "differs"
         told = redact.text(expected or ""), redact.text(actual or "")
         yield Finding(wanted.source, wanted.what + what, kind, *told)

@@ -46,7 +46,7 @@ class Parents:
         if step.run.description and not run.description:
             tags[DESCRIPTION_TAG] = step.run.description
         actual = {key: str(value) for key, value in run.parameters.items()}
-        lacking_tags = {key: value for key, value in tags.items() if run.tags.get(key) != value}
+        lacking_tags = {key: value for key, value in tags.items() if run.tags.get(key) is None}  # another is an edit
         lacking_parameters = {key: value for key, value in parameters(step).items() if key not in actual}
         await self._pairs(run.id, "params", lacking_parameters)
         await self._pairs(run.id, "tags", lacking_tags)

@@ -13,6 +13,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.counting import counted
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Run, RunId
@@ -22,12 +23,10 @@ from azureml_replay.selection import Selection
 from azureml_replay.synthetic.bodies.known_graphs import Graphs
 from azureml_replay.synthetic.bodies.register import place_for
 from azureml_replay.synthetic.found import found
-from azureml_replay.synthetic.options import (
-    Shape,
-    SyntheticReplayOptions,
-    planned_trees,
-)
+from azureml_replay.synthetic.mend import Mender, lacking
+from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of, jobs_put, planned_trees
 from azureml_replay.synthetic.parents import Parents
+from azureml_replay.synthetic.plan_digest import as_submitted, is_same, plan_digest
 from azureml_replay.synthetic.staging.stage import Stage, clear
 from azureml_replay.synthetic.submit import Submit, Told
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -64,6 +63,12 @@ class SyntheticReplayed:
     failed: tuple[tuple[RunId, str], ...]
     verdict: Verdict | None
     """None where the jobs were not waited for."""
+    mended: int = 0
+    """Runs of jobs whose tags, description or name were brought up to date where they stand."""
+    changed: int = 0
+    """Jobs whose plan changed since they were submitted, and which stand as they were."""
+    starts: int = 0
+    """Container starts that it takes to submit those anew."""
 
 
 async def replay_synthetic(
@@ -78,7 +83,7 @@ async def replay_synthetic(
     progress: Progress = SILENT,
     told: Told = lambda root, job: None,  # noqa: ARG005
 ) -> SyntheticReplayed:
-    """Submit what the target lacks, follow it to its end, verify it. May be killed and repeated at any moment.
+    """Submit what the target lacks, follow it to its end, mend and verify it. May be killed and repeated at any moment.
 
     `width` bounds how many root runs are worked on at once. Raises UserError where the target is the source, LeaseTaken
     where another call writes what comes from the same source: with `take_over` that one is ended. A root run that fails
@@ -110,6 +115,8 @@ async def _replay(
     graphs = Graphs(ledger, submitter)
     submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress, told)
     running = _Running(archive, ledger, target, stage, submitting, progress)
+    if options.resubmit:
+        submitting.anew = running.to_resubmit(selection, options.shape)
     await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
     if not options.wait:
         return running.result(None)
@@ -138,12 +145,33 @@ class _Running:
     """Root run -> job, of those that stand."""
     endings: dict[RunId, str] = field(default_factory=dict)
     failed: dict[RunId, str] = field(default_factory=dict)
+    older: dict[RunId, tuple[RunId, ...]] = field(default_factory=dict)
+    """Root run -> jobs of ours in whose place its job stands."""
     parents: int = 0
+    mended: int = 0
     check: JobCheck = field(init=False)
     """From the moment on at which the jobs have ended."""
 
+    @property
+    def _mender(self) -> Mender:
+        return Mender(self.archive, self.ledger, self.target)
+
     def trees(self, selection: Selection, shape: Shape) -> Iterator[tuple[Tree, Shape]]:
         return planned_trees(self.archive, self.ledger, selection, shape)
+
+    def to_resubmit(self, selection: Selection, shape: Shape) -> frozenset[RunId]:
+        """Roots of units whose job's plan changed, by the ledger; says how many container starts they take."""
+        starts: dict[RunId, int] = {}
+        for tree, as_planned in self.trees(selection, shape):
+            before = as_submitted(self.archive, self.ledger, tree)
+            plan, job = plan_digest(self.archive, tree, as_planned.files), job_of(self.ledger, tree.root)
+            theirs = job is not None and job not in jobs_put(self.ledger, tree.root)
+            if before is not None and not is_same(before, plan, theirs=theirs):
+                starts[tree.root] = sum(1 for _ in tree.leaves())
+        if starts:
+            jobs, containers = counted(len(starts), "job"), counted(sum(starts.values()), "container start")
+            self.progress.say(f"the plan of {jobs} changed since: submitting anew, {containers}")
+        return frozenset(starts)
 
     def ended(self, root: RunId, status: str) -> None:
         self.endings[root] = status
@@ -154,9 +182,9 @@ class _Running:
         for remark in tree.remarks:
             self.progress.say(remark)
         try:
-            job = await self.submitting.job_of(tree, shape)
-            await self._show_again(tree.root, RunId(job))
-            self.jobs[tree.root] = job
+            standing = await self.submitting.job_of(tree, shape)
+            await self._show_again(tree.root, standing.job)
+            self.jobs[tree.root], self.older[tree.root] = standing.job, standing.older
         except ServiceError as error:
             self._fail(tree.root, str(error))
 
@@ -164,17 +192,21 @@ class _Running:
         """A job that `undo` archived."""
         if self.ledger.receipt(root, RunItem.JOB_UNDONE) is None and root not in self.submitting.taken_back:
             return
-        found = (await self.target.details([job])).get(job)
-        if found is not None and found.run.hidden:
-            outcome = (await self._shown(found.run))[job]
-            if outcome is not None:
-                raise outcome if isinstance(outcome, ServiceError) else outcome.error()
+        await self._hide(job, hidden=False)
         self.ledger.forget(root, [RunItem.JOB_UNDONE])
 
-    async def _shown(self, run: Run) -> Mapping[RunId, Outcome]:
-        if is_taken_back(run):
+    async def _hide(self, job: RunId, *, hidden: bool) -> None:
+        found = (await self.target.details([job])).get(job)
+        if found is None or found.run.hidden == hidden:
+            return
+        outcome = (await self._hidden(found.run, hidden=hidden))[job]
+        if outcome is not None:
+            raise outcome if isinstance(outcome, ServiceError) else outcome.error()
+
+    async def _hidden(self, run: Run, *, hidden: bool) -> Mapping[RunId, Outcome]:
+        if not hidden and is_taken_back(run):
             return await bring_back(self.target, run.experiment, [run.id], hidden=False)
-        return await self.target.hide_runs(run.experiment, [run.id], hidden=False)
+        return await self.target.hide_runs(run.experiment, [run.id], hidden=hidden)
 
     async def settle(self, planned: tuple[Tree, Shape]) -> None:
         """The parents' values, the verdict, and the staged files, which stay while anything is missing."""
@@ -182,8 +214,10 @@ class _Running:
         job = self.jobs.get(tree.root)
         try:
             if job is not None and self.endings[tree.root] == "Completed":
-                self.parents += await self._complete(tree, RunId(job))
-            differing = await self.check.check(tree, job, shape.files)
+                await self._complete(tree, RunId(job))
+                for old in self.older[tree.root]:
+                    await self._hide(old, hidden=True)
+            differing = await self._check(tree, shape, job)
             if job is not None and not differing:
                 await clear(self.archive, self.target.submitter, tree.root)
         except ServiceError as error:
@@ -193,13 +227,31 @@ class _Running:
             why = f"job {job} ended {self.endings[tree.root]}: its steps tell why in outputs/replay/refused.json"
             self._fail(tree.root, why)
 
-    async def _complete(self, tree: Tree, job: RunId) -> int:
-        """The parents' values. They are appended, so what lacks is found out while nobody else can write it."""
-        held = await found(self.target, tree, job)
-        if not is_held(self.target) and await Parents(self.archive, self.target, only_look=True).complete(tree, held):
+    async def _check(self, tree: Tree, shape: Shape, job: str | None) -> int:
+        """The number of findings, once files of ours that tell of the original say what they should."""
+        differing = await self.check.check(tree, job, shape)
+        if not differing or job is None or tree.root in self.check.changed:
+            return differing
+        held = await found(self.target, tree, RunId(job))
+        if not await self._mender.files(tree, held, shape.files):
+            return differing
+        return await self.check.check(tree, job, shape)
+
+    async def _complete(self, tree: Tree, job: RunId) -> None:
+        """What changed since it was sent, and the parents' values.
+
+        Those are appended, so what lacks is found out while nobody else can write it.
+        """
+        held, looking = await found(self.target, tree, job), Parents(self.archive, self.target, only_look=True)
+        writes = lacking(self.ledger, tree, held, job).updates
+        if not is_held(self.target) and (writes or await looking.complete(tree, held)):
             await hold(self.target)
             held = await found(self.target, tree, job)
-        return await Parents(self.archive, self.target).complete(tree, held)
+        mended = await self._mender.texts(tree, held, job)
+        if mended:
+            held = await found(self.target, tree, job)
+        self.mended += mended
+        self.parents += await Parents(self.archive, self.target).complete(tree, held)
 
     def _fail(self, root: RunId, why: str) -> None:
         self.failed[root] = why
@@ -215,4 +267,7 @@ class _Running:
             parents=self.parents,
             failed=tuple(self.failed.items()),
             verdict=verdict,
+            mended=self.mended,
+            changed=len(self.check.changed) if verdict else 0,
+            starts=sum(self.check.changed.values()) if verdict else 0,
         )

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeAlias
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.items import Item, JobItem, RunItem
+from azureml_replay.archive.items import JobItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Uncertain
-from azureml_replay.model import Run, RunId
+from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.progress import Progress
 from azureml_replay.synthetic.bodies.graph import JobPlace, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
-from azureml_replay.synthetic.options import Shape, carry, remember
+from azureml_replay.synthetic.options import Shape, carry, jobs_put, remember, shape_of
+from azureml_replay.synthetic.plan_digest import PROPERTY, is_same, plan_digest, planned
 from azureml_replay.synthetic.staging.stage import Stage, uri_of
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.target.lease import hold, is_held
@@ -29,6 +30,23 @@ from azureml_replay.workspace.place import Place
 Told: TypeAlias = "Callable[[RunId, RunId], None]"
 """Called with a root run and the name of its job."""
 ENDED_BADLY = frozenset({"Failed", "Canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedJob:
+    """The job that stands for a root run."""
+
+    job: RunId
+    older: tuple[RunId, ...] = ()
+    """Jobs of ours that it was submitted in place of: they are archived once it has completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    ours: Sequence[JobState]
+    """Jobs of ours that did not end badly, the newest last."""
+    free: str | None
+    """A name for the next one; None where nobody looked that far."""
 
 
 @dataclass(slots=True)
@@ -44,60 +62,105 @@ class Submit:
     progress: Progress
     told: Told
     """Hears of each job that is put."""
+    anew: Collection[RunId] = ()
+    """Root runs whose job is submitted anew unless it is as planned now."""
     submitted: int = 0
     taken_back: set[RunId] = field(default_factory=set)
     """Root runs whose job `undo` archived, of whichever archive."""
 
-    async def job_of(self, tree: Tree, shape: Shape) -> str:
-        """Submit the tree's job unless it is there; its name. Repeatable. Raises Unavailable, Rejected.
+    async def job_of(self, tree: Tree, shape: Shape) -> SubmittedJob:
+        """Submit the tree's job unless it is there. Repeatable. Raises Unavailable, Rejected.
 
         A job that failed or was canceled is submitted anew under another name: the service keeps the old one.
         """
+        while True:
+            held = is_held(self.submitter)
+            there = await self._look(tree)
+            names = [RunId(one.name) for one in there.ours]
+            if there.ours and self._stays(tree, shape, there.ours[-1]):
+                self._note(tree, shape, there.ours[-1])
+                return SubmittedJob(names[-1], tuple(names[:-1]))
+            if held and there.free is not None:
+                await self._submit(tree, shape, there.free)
+                return SubmittedJob(RunId(there.free), tuple(names))
+            await hold(self.submitter)  # and look again: somebody else might have put it until then
+
+    async def _look(self, tree: Tree) -> _There:
+        """Name by name. The first that stands is the newest, unless it was archived or the ledger has a later one."""
+        put, ours = set(jobs_put(self.ledger, tree.root)), list[JobState]()
         for name in names(tree):
-            found = await self._job(name)
-            if found is None:
-                remember(self.ledger, tree.root, shape)
-                carry(self.ledger, tree, shape)
-                await self.stage.fill(tree, shape.files)
-                await self._put(tree, name)
-                return name
-            if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:
-                remember(self.ledger, tree.root, shape)  # another archive may have put it
-                carry(self.ledger, tree, shape)
-                self.ledger.mark(tree.root, [RunItem.JOB], State.SENT, name)
-                if is_taken_back(_run_of(found)):
-                    self.taken_back.add(tree.root)
-                self.progress.done("jobs there already")
-                return name
-        raise AssertionError("names never end")
-
-    async def _job(self, name: str) -> JobState | None:
-        """Asked again where there is none and somebody else might have put it until the lease was held."""
-        held = is_held(self.submitter)
-        found = await self.submitter.job(name)
-        if found is None and not held:
-            await hold(self.submitter)
             found = await self.submitter.job(name)
-        return found
+            if found is None:
+                return _There(ours, name)
+            put.discard(RunId(name))
+            if is_ours(found, self.archive.source, tree.root) and found.status not in ENDED_BADLY:
+                ours.append(found)
+                if tree.root not in self.anew and not found.archived and not put:
+                    break
+        return _There(ours, None)
 
-    async def _put(self, tree: Tree, name: str) -> None:
+    def _stays(self, tree: Tree, shape: Shape, found: JobState) -> bool:
+        """False for a job to be replaced; not while it runs, as it reads what would be staged anew."""
+        if tree.root not in self.anew or found.status not in TERMINAL:
+            return True
+        theirs = RunId(found.name) not in jobs_put(self.ledger, tree.root)
+        return is_same(plan_of(found) or b"", plan_digest(self.archive, tree, shape.files), theirs=theirs)
+
+    def _note(self, tree: Tree, shape: Shape, found: JobState) -> None:
+        """That a job stands, which another archive may have put; it says itself with which plan."""
+        told, receipt = plan_of(found), self.ledger.receipt(tree.root, RunItem.SHAPE)
+        if receipt is None or (told is not None and receipt.digest != told):
+            remember(self.ledger, tree.root, shape_of(self.ledger, tree.root) or shape, told)
+        self._leave_behind(tree, found.name)
+        carry(self.ledger, tree, shape, found.name, sending=False)
+        self.ledger.mark(tree.root, [RunItem.JOB], State.SENT, found.name)
+        if is_taken_back(_run_of(found)):
+            self.taken_back.add(tree.root)
+        self.progress.done("jobs there already")
+
+    def _leave_behind(self, tree: Tree, name: str) -> None:
+        """Where another job stood for the root run until now: its runs stand for nothing any more."""
+        known = self.ledger.receipt(tree.root, RunItem.JOB)
+        if known is not None and known.detail != name:
+            for run in {node.source for node in tree.walk()} - {tree.root}:
+                self.ledger.forget(run, [RunItem.JOB])
+
+    async def _submit(self, tree: Tree, shape: Shape, name: str) -> None:
+        if self.ledger.receipt(tree.root, RunItem.SHAPE) is None:
+            remember(self.ledger, tree.root, shape)
+        carry(self.ledger, tree, shape, name, sending=True)
+        await self.stage.fill(tree, shape.files)
+        told = planned(self.archive, tree, shape.files)  # as staged: a file may have changed at the source
+        plan = told.digest()
+        for run, files in told.made.items():
+            self.ledger.put_sent_files(run, files)
+        self._leave_behind(tree, name)
+        await self._put(tree, name, plan)
+        remember(self.ledger, tree.root, shape, plan)
+        self.ledger.mark(tree.root, [RunItem.JOB, JobItem(name)], State.SENT, name)
+        self.submitted += 1
+        self.told(tree.root, RunId(name))
+        self.progress.done("jobs submitted")
+
+    async def _put(self, tree: Tree, name: str, plan: bytes) -> None:
         """Put the job, whose name was free; ask again after a lost answer. A PUT on a taken name is an update."""
         bodies = submission(tree, self.place, uri_of(self.archive, tree.root))
         known: dict[str, str] = {}
         for graph in bodies.graphs:
             known[graph.id] = await self.graphs.id_of(graph, known)
-        items: list[Item] = [RunItem.JOB, JobItem(name)]
-        self.ledger.mark(tree.root, items, State.SENDING, name)
-        mark = lineage.job_mark(self.archive.source, tree.root)
+        self.ledger.mark(tree.root, [RunItem.JOB, JobItem(name)], State.SENDING, name)
+        marks = {lineage.JOB_PROPERTY: lineage.job_mark(self.archive.source, tree.root), PROPERTY: plan.hex()}
         try:
-            await self.submitter.put_job(name, marked(renamed(bodies.body, known), mark))
+            await self.submitter.put_job(name, marked(renamed(bodies.body, known), marks))
         except Uncertain:
             if await self.submitter.job(name) is None:
                 raise
-        self.ledger.mark(tree.root, items, State.SENT, name)
-        self.submitted += 1
-        self.told(tree.root, RunId(name))
-        self.progress.done("jobs submitted")
+
+
+def plan_of(job: JobState) -> bytes | None:
+    """The digest with which a job was submitted, as it says itself; None where an older version put it."""
+    plan = job.properties.get(PROPERTY)
+    return bytes.fromhex(plan) if plan else None
 
 
 def names(tree: Tree) -> Iterator[str]:
@@ -117,7 +180,7 @@ def _run_of(job: JobState) -> Run:
     return Run(id=RunId(job.name), properties=job.properties, tags=job.tags, hidden=job.archived)
 
 
-def marked(body: Mapping[str, Any], mark: str) -> Mapping[str, Any]:
-    """The body with the property by which the job is recognised: properties cannot be changed later."""
+def marked(body: Mapping[str, Any], marks: Mapping[str, str]) -> Mapping[str, Any]:
+    """The body with the properties by which the job is recognised: properties cannot be changed later."""
     properties = body["properties"]
-    return {"properties": {**properties, "properties": {**properties["properties"], lineage.JOB_PROPERTY: mark}}}
+    return {"properties": {**properties, "properties": {**properties["properties"], **marks}}}

@@ -6,21 +6,25 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from azureml_replay import redact
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.comparison.files import compare_files, finding_names
 from azureml_replay.comparison.rows import compare_points
+from azureml_replay.comparison.three_way import GONE_REASON
+from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
-from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
-from azureml_replay.planning.files import FileChoice
+from azureml_replay.model import Finding, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.expected import ExpectedRun, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
+from azureml_replay.synthetic.mend import gone, sent_texts
 from azureml_replay.synthetic.options import Shape, job_of, jobs_put, trees_of
+from azureml_replay.synthetic.plan_digest import PlanDigest, as_laid, as_submitted, is_same
 from azureml_replay.synthetic.staging.documents import MADE_FOR_JOBS
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.staging.stage import laid_out, left_behind
@@ -41,7 +45,7 @@ async def verify_jobs(
     width: int = 32,
     progress: Progress = SILENT,
 ) -> None:
-    """Compare each job that was submitted for one of `roots` with its originals, as it was planned then.
+    """Compare each job that was submitted for one of `roots` with its originals, as it is planned now.
 
     Writes to the archive of `proof` only. Where the bytes of files are looked at and storage told no MD5, those of the
     archive or of the `source` are read too. Raises Unavailable, Rejected, IntegrityError.
@@ -50,10 +54,14 @@ async def verify_jobs(
 
     async def one(planned: tuple[Tree, Shape]) -> None:
         job = job_of(proof.ledger, planned[0].root)
-        await check.check(planned[0], job, planned[1].files)
+        await check.check(planned[0], job, planned[1])
         progress.done("jobs verified")
 
     await for_each(trees_of(proof.archive, proof.ledger, roots, None), one, width)
+
+
+PLAN_CHANGED = "plan changed since it was submitted"
+"""The kind of the finding that a job stands as it was submitted, and that more or something else is planned now."""
 
 
 @dataclass(slots=True)
@@ -79,31 +87,50 @@ class JobCheck:
     target: Target
     deep: Supply | None = None
     """Given: read every byte, the archive's or the source's too where storage told no MD5."""
+    changed: dict[RunId, int] = field(default_factory=dict)
+    """Root runs whose job was submitted with another plan -> container starts that it takes to submit it anew."""
 
     @property
     def archive(self) -> Archive:
         """Whose histories the jobs are to hold."""
         return self.proof.archive
 
-    async def check(self, tree: Tree, job: str | None, choice: FileChoice) -> int:
+    async def check(self, tree: Tree, job: str | None, shape: Shape) -> int:
         """The number of findings, which are recorded. `job` None: nothing was submitted. Raises Unavailable."""
         held = await found(self.target, tree, job) if job else Found()
         gathered: defaultdict[RunId, _Gathered] = defaultdict(_Gathered)
         theirs = job is not None and job not in jobs_put(self.proof.ledger, tree.root)
         for omission in tree.all_omissions():
             gathered[omission.run].omissions.append(omission)
+        plan, sent = PlanDigest(self.archive, tree), sent_texts(self.proof.ledger, tree, job or "")
         for wanted in expected_of(tree):
-            self._remember(wanted, held.runs.get(wanted.key))
-            laid = laid_out(self.archive, wanted.laid, choice) if wanted.laid is not None else None
+            run = held.runs.get(wanted.key)
+            self._remember(wanted, run)
+            laid = laid_out(self.archive, wanted.laid, shape.files) if wanted.laid is not None else None
             compared = _without_made(laid) if laid is not None and theirs else laid
             await self._gather(wanted, held, compared, gathered[wanted.source], theirs=theirs)
-            if laid is not None and wanted.step is not None:
-                gathered[wanted.source].omissions += left_behind(self.archive, wanted.step, laid, choice)
+            if run is not None:
+                texts = sent.get(wanted.source, {}).get(wanted.slot, {})
+                _leave_gone(wanted, gone(wanted, run, texts), gathered[wanted.source])
+            if laid is not None and wanted.laid is not None and wanted.step is not None:
+                plan.add(wanted.laid, laid)
+                gathered[wanted.source].omissions += left_behind(self.archive, wanted.step, laid, shape.files)
+        if held.runs:
+            gathered[tree.root].add(Aspect.FIELDS, Looked(self._changed(tree, plan.digest(), theirs=theirs)))
         extra = [Finding(tree.root, f"run {run.id}", "extra", "", _told(run)) for run in held.extra]
         gathered[tree.root].add(Aspect.CHILDREN, Looked(extra))
-        for run, one in gathered.items():
-            self.proof.record(Topic(Way.JOB, run), one.outcomes, one.omissions)
+        for original, one in gathered.items():
+            self.proof.record(Topic(Way.JOB, original), one.outcomes, one.omissions)
         return sum(len(outcome.findings) for one in gathered.values() for outcome in one.outcomes.values())
+
+    def _changed(self, tree: Tree, plan: bytes, *, theirs: bool) -> list[Finding]:
+        before = as_submitted(self.archive, self.proof.ledger, tree)
+        if before is None or is_same(before, plan, theirs=theirs):
+            return []
+        starts = sum(1 for _ in tree.leaves())
+        self.changed[tree.root] = starts
+        expected = f"as planned now, {counted(starts, 'container start')}"
+        return [Finding(tree.root, "plan of the job", PLAN_CHANGED, expected, "as it was submitted")]
 
     def _remember(self, wanted: ExpectedRun, run: Run | None) -> None:
         """Which run stands for which original. A `self` stands for nobody."""
@@ -171,7 +198,7 @@ class JobCheck:
             for path, file in stored.items()
             if path in expected or (path.startswith("outputs/") and path not in made and not self._narrowed)
         }
-        differing, unverifiable = compare_files(wanted.source, ((file.to, _stored(file)) for file in laid), ours)
+        differing, unverifiable = compare_files(wanted.source, ((file.to, as_laid(file)) for file in laid), ours)
         counts = {
             "files": len(laid),
             "own_files": sum(file.made is not None for file in laid),
@@ -206,6 +233,14 @@ class JobCheck:
         return differing
 
 
+def _leave_gone(wanted: ExpectedRun, names: Iterable[str], into: _Gathered) -> None:
+    """What the source lost since it was sent is an omission, not a finding: nothing is ever removed."""
+    whats, fields = {wanted.what + redact.text(name) for name in names}, into.outcomes[Aspect.FIELDS]
+    left = [one for one in fields.findings if one.kind == "extra" and one.what in whats]
+    into.outcomes[Aspect.FIELDS] = replace(fields, findings=[one for one in fields.findings if one not in left])
+    into.omissions += [Omission(wanted.source, one.what, GONE_REASON) for one in left]
+
+
 def _named(finding: Finding, wanted: ExpectedRun) -> Finding:
     return replace(finding, what=wanted.what + finding.what)
 
@@ -218,8 +253,3 @@ def _told(run: Run) -> str:
 def _without_made(laid: Layout) -> Layout:
     """The layout of a job that another archive put: which files are made for it depends on what that one holds."""
     return replace(laid, files=tuple(file for file in laid.files if file.to not in MADE_FOR_JOBS))
-
-
-def _stored(file: LaidFile) -> StoredFile:
-    """As it should lie there."""
-    return StoredFile(location=Location("", file.to), size_bytes=file.size_bytes, md5=file.md5)

@@ -1,0 +1,167 @@
+"""Mends tags, descriptions and names of a job's runs where they stand; an edit that was made there stays.
+
+Three ways, by value: what is planned now, what the target has, and what it was sent, which the ledger knows. A value
+goes only where the target still has what was sent. Nothing is removed: what the source lost stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Way
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.files import alike
+from azureml_replay.errors import ServiceError
+from azureml_replay.model import Json, Run, RunId
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.synthetic.expected import ExpectedRun, Texts, expected_of, is_alike, texts_of, texts_wanted
+from azureml_replay.synthetic.found import Found
+from azureml_replay.synthetic.options import JOB, SENT
+from azureml_replay.synthetic.plan_digest import MENDABLE, as_laid
+from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, LaidFile
+from azureml_replay.synthetic.staging.stage import laid_out
+from azureml_replay.synthetic.tree.nodes import Node, Tree
+from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.put_files import NewFile
+from azureml_replay.workspace.target import Outcome, Target
+
+DESCRIPTION, DISPLAY_NAME, TAG = "description", "display name", "tag "
+_NOTHING = object()
+
+
+@dataclass(slots=True)
+class Lacking:
+    """What of a job's runs changed since it was sent."""
+
+    updates: list[Run] = field(default_factory=list)
+    sent: dict[RunId, dict[str, Json]] = field(default_factory=dict)
+    """Original -> slot of each of its runs -> what it was sent, once the updates have gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mender:
+    """Mends the runs of trees. Everything may be repeated, and raises Unavailable, Rejected."""
+
+    archive: Archive
+    ledger: TargetLedger
+    target: Target
+
+    async def texts(self, tree: Tree, held: Found, job: str) -> int:
+        """Write what changed since it was sent; the number of runs."""
+        found = lacking(self.ledger, tree, held, job)
+        known = self.ledger.carried(list(found.sent), Way.JOB)
+        carried: dict[RunId, Any] = {run: known[run] for run in found.sent if isinstance(known.get(run), Mapping)}
+        if found.updates:
+            self.ledger.carry(carried, Way.JOB)  # from here on it is open whether they are equal
+        for experiment in {run.experiment for run in found.updates}:
+            await self._update(experiment, [run for run in found.updates if run.experiment == experiment])
+        now = {run: {**one, JOB: job, SENT: {**one.get(SENT, {}), **found.sent[run]}} for run, one in carried.items()}
+        self.ledger.carry({run: one for run, one in now.items() if one != known[run]}, Way.JOB)
+        return len(found.updates)
+
+    async def _update(self, experiment: str, runs: Sequence[Run]) -> None:
+        for some in _batches(runs):
+            _raise_first((await self.target.update_runs(experiment, some)).values())
+
+    async def files(self, tree: Tree, held: Found, choice: FileChoice) -> int:
+        """Write the `MENDABLE` files anew that say something else now, where the target has what was sent; how many."""
+        mended = 0
+        for leaf in tree.leaves():
+            run = held.runs.get(leaf.key)
+            if run is not None:
+                files = [file for file in laid_out(self.archive, leaf, choice).files if file.to in MENDABLE]
+                mended += await self._write_anew(leaf.source, run, [one for one in files if self._changed(leaf, one)])
+        return mended
+
+    def _changed(self, leaf: Node, file: LaidFile) -> bool:
+        sent = self.ledger.sent_file(leaf.source, file.to)
+        return sent is not None and sent.md5 != file.md5
+
+    async def _write_anew(self, source: RunId, run: Run, changed: Sequence[LaidFile]) -> int:
+        if not changed:
+            return 0
+        pages = [page async for page in self.target.stored(run.lender or run.id)]
+        there = {one.path: one.stored for page in pages for one in page if one.stored}
+        writes = []
+        for file in changed:
+            sent, found = self.ledger.sent_file(source, file.to), there.get(file.to)
+            if found is not None and sent is not None and isinstance(file.made, NewFile) and alike(sent, found):
+                writes.append(replace(file.made, path=file.to))
+                there[file.to] = as_laid(file)
+        if writes:
+            _raise_first((await self.target.put_files(run.experiment, run.id, writes)).values())
+        now = {file.to: as_laid(file) for file in changed}  # what a call that was killed wrote is there too
+        kept = {path: one for path, one in now.items() if path in there and alike(one, there[path])}
+        self.ledger.put_sent_files(source, kept)
+        return len(writes)
+
+
+def lacking(ledger: TargetLedger, tree: Tree, held: Found, job: str) -> Lacking:
+    """What `Mender.texts` would write and note. Asks nobody."""
+    mending, known = Lacking(), sent_texts(ledger, tree, job)
+    for wanted in expected_of(tree):
+        run = held.runs.get(wanted.key)
+        if run is None:
+            continue
+        sent = known.get(wanted.source, {}).get(wanted.slot)
+        theirs, ours = texts_of(run), texts_wanted(wanted)
+        send = _to_send(ours, theirs, sent)
+        if send:
+            mending.updates.append(_update_of(run, send))
+        there = {name: theirs[name] for name in ours if name in theirs and _is_there(name, ours, theirs)}
+        after = {**(sent or {}), **there, **send}
+        if after != sent and (sent is not None or len(there) == len(ours)):
+            mending.sent.setdefault(wanted.source, {})[wanted.slot] = {**after}
+    return mending
+
+
+def sent_texts(ledger: TargetLedger, tree: Tree, job: str) -> Mapping[RunId, Mapping[str, Texts]]:
+    """Original -> slot of each of its runs -> what that was sent; without those of which it is not known."""
+    runs = list({tree.root, *(node.source for node in tree.walk())})
+    told: Mapping[RunId, Any] = ledger.carried(runs, Way.JOB)
+    return {run: one[SENT] for run, one in told.items() if one.get(JOB) == job and SENT in one}
+
+
+def gone(wanted: ExpectedRun, run: Run, sent: Texts) -> list[str]:
+    """Names of values that the source lost, and that the target has as they were sent."""
+    ours, theirs = texts_wanted(wanted), texts_of(run)
+    return [name for name, value in sent.items() if name not in ours and theirs.get(name) == value]
+
+
+def _to_send(ours: Texts, theirs: Texts, sent: Texts | None) -> Texts:
+    if sent is None:
+        return {}
+    return {
+        name: value
+        for name, value in ours.items()
+        if not _is_there(name, ours, theirs) and theirs.get(name, _NOTHING) == sent.get(name, _NOTHING)
+    }
+
+
+def _is_there(name: str, ours: Texts, theirs: Texts) -> bool:
+    return is_alike(name, ours[name], theirs.get(name))
+
+
+def _update_of(run: Run, send: Texts) -> Run:
+    """Of a step the description is a tag, as MLflow writes it, until somebody gives it another one."""
+    tags = {name.removeprefix(TAG): value for name, value in send.items() if name.startswith(TAG)}
+    if DESCRIPTION in send and run.description is None:
+        tags[DESCRIPTION_TAG] = send[DESCRIPTION]
+    update = Run(id=run.id, experiment=run.experiment, tags=tags, display_name=send.get(DISPLAY_NAME))
+    return update if run.description is None else replace(update, description=send.get(DESCRIPTION))
+
+
+def _raise_first(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome if isinstance(outcome, ServiceError) else outcome.error()
+
+
+def _batches(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    waiting = iter(runs)
+    while batch := list(islice(waiting, RUNS_PER_REQUEST)):
+        yield batch
