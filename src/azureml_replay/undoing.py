@@ -76,15 +76,15 @@ def undoable(archive: Archive, target: Place) -> Undoable:
     ledger = archive.ledger(target)
     if not ledger.runs_with(RunItem.CREATE) and not ledger.runs_with(RunItem.SHAPE):
         raise UserError(f"archive {archive.folder} wrote nothing into {target}: name the target it was replayed into")
-    runs = _left(ledger, RunItem.CREATE, RunItem.UNDONE)
+    runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)
     return Undoable(
         runs=len(runs),
         files=sum(isinstance(item, FileItem) for run in runs for item in ledger.receipts(run)),
-        jobs=sum(len(jobs_put(ledger, root)) for root in _left(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)),
+        jobs=sum(len(jobs_put(ledger, root)) for root in _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)),
     )
 
 
-def _left(ledger: TargetLedger, item: RunItem, undone: RunItem) -> list[RunId]:
+def _not_undone(ledger: TargetLedger, item: RunItem, undone: RunItem) -> list[RunId]:
     done = set(ledger.runs_with(undone, sent=True))
     return [run for run in ledger.runs_with(item) if run not in done]
 
@@ -109,9 +109,9 @@ async def undo(
 async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress: Progress) -> Undone:
     ledger = archive.ledger(target.ref)
     undoing = _Undoing(archive, ledger, target, known_profile(ledger), progress, RunFiles(target, archive, progress))
-    runs = _left(ledger, RunItem.CREATE, RunItem.UNDONE)
+    runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)
     progress.expect("runs hidden", len(runs))
-    jobs = _left(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)
+    jobs = _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)
     if runs or jobs:
         await hold(target)
     if runs:

@@ -187,14 +187,14 @@ def summed(
 ) -> DryRun:
     """Show tree by tree; the sums of all, with everything that the jobs will not have."""
     from azureml_replay.synthetic.staging.manifest import step_of
-    from azureml_replay.synthetic.staging.stage import laid_out, left_behind
+    from azureml_replay.synthetic.staging.stage import layout_of, left_behind
     from azureml_replay.synthetic.tree.summary import DryRun
 
     sums = DryRun()
     for one, as_submitted in planned:
         sums.add(one)
         for leaf in one.leaves():
-            laid = laid_out(archive, leaf, as_submitted.files)
+            laid = layout_of(archive, leaf, as_submitted.files)
             sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
         if not terminal.json:
             terminal.result(None, [draw(one)])

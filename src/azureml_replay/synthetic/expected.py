@@ -35,7 +35,7 @@ class ExpectedRun:
     tags: Mapping[str, str]
     step: Step | None
     """Whose points and parameters it holds; None where the original logged none."""
-    laid: Node | None = None
+    leaf: Node | None = None
     """Whose files it holds."""
     experiment: str | None = None
     """Of the job itself, as the next one is: what is below it is where it is."""
@@ -44,7 +44,7 @@ class ExpectedRun:
     @property
     def slot(self) -> str:
         """Tells the two runs of one original apart."""
-        return SELF if self.laid is not None and self.laid.kind == SELF else ""
+        return SELF if self.leaf is not None and self.leaf.kind == SELF else ""
 
     @property
     def what(self) -> str:
@@ -76,7 +76,7 @@ def expected_of(tree: Tree) -> Iterator[ExpectedRun]:
             description=step.run.description if step else None,
             tags=node.tags,
             step=step,
-            laid=None if node.kind == "group" else node,
+            leaf=None if node.kind == "group" else node,
             experiment=tree.experiment if is_job else None,
             properties=tree.properties if is_job else {},
         )

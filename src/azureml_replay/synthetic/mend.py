@@ -23,7 +23,7 @@ from azureml_replay.synthetic.found import Found
 from azureml_replay.synthetic.options import JOB, SENT
 from azureml_replay.synthetic.plan_digest import MENDABLE, as_laid
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, LaidFile
-from azureml_replay.synthetic.staging.stage import laid_out
+from azureml_replay.synthetic.staging.stage import layout_of
 from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.put_files import NewFile
@@ -73,7 +73,7 @@ class Mender:
         for leaf in tree.leaves():
             run = held.runs.get(leaf.key)
             if run is not None:
-                files = [file for file in laid_out(self.archive, leaf, choice).files if file.to in MENDABLE]
+                files = [file for file in layout_of(self.archive, leaf, choice).files if file.to in MENDABLE]
                 mended += await self._write_anew(leaf.source, run, [one for one in files if self._changed(leaf, one)])
         return mended
 

@@ -20,7 +20,7 @@ from azureml_replay.planning.fit import JOB_FILE
 from azureml_replay.synthetic.options import shape_of, tree_of
 from azureml_replay.synthetic.staging.documents import MADE_FOR_JOBS
 from azureml_replay.synthetic.staging.manifest import FILES_FILE, LaidFile, Layout, parameters
-from azureml_replay.synthetic.staging.stage import laid_out
+from azureml_replay.synthetic.staging.stage import layout_of
 from azureml_replay.synthetic.tree.nodes import Node, Tree
 
 PROPERTY = "azureml_replay_plan"
@@ -75,7 +75,7 @@ def planned(archive: Archive, tree: Tree, choice: FileChoice) -> PlanDigest:
     """With every leaf of a tree."""
     told = PlanDigest(archive, tree)
     for leaf in tree.leaves():
-        told.add(leaf, laid_out(archive, leaf, choice))
+        told.add(leaf, layout_of(archive, leaf, choice))
     return told
 
 

@@ -27,7 +27,7 @@ from azureml_replay.synthetic.options import Shape, job_of, jobs_put, trees_of
 from azureml_replay.synthetic.plan_digest import PlanDigest, as_laid, as_submitted, is_same
 from azureml_replay.synthetic.staging.documents import MADE_FOR_JOBS
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
-from azureml_replay.synthetic.staging.stage import laid_out, left_behind
+from azureml_replay.synthetic.staging.stage import layout_of, left_behind
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.verification.proof import Proof, compare_bytes, once_settled
 from azureml_replay.workers import for_each
@@ -106,14 +106,14 @@ class JobCheck:
         for wanted in expected_of(tree):
             run = held.runs.get(wanted.key)
             self._remember(wanted, run)
-            laid = laid_out(self.archive, wanted.laid, shape.files) if wanted.laid is not None else None
+            laid = layout_of(self.archive, wanted.leaf, shape.files) if wanted.leaf is not None else None
             compared = _without_made(laid) if laid is not None and theirs else laid
             await self._gather(wanted, held, compared, gathered[wanted.source], theirs=theirs)
             if run is not None:
                 texts = sent.get(wanted.source, {}).get(wanted.slot, {})
                 _leave_gone(wanted, gone(wanted, run, texts), gathered[wanted.source])
-            if laid is not None and wanted.laid is not None and wanted.step is not None:
-                plan.add(wanted.laid, laid)
+            if laid is not None and wanted.leaf is not None and wanted.step is not None:
+                plan.add(wanted.leaf, laid)
                 gathered[wanted.source].omissions += left_behind(self.archive, wanted.step, laid, shape.files)
         if held.runs:
             gathered[tree.root].add(Aspect.FIELDS, Looked(self._changed(tree, plan.digest(), theirs=theirs)))
@@ -135,7 +135,7 @@ class JobCheck:
     def _remember(self, wanted: ExpectedRun, run: Run | None) -> None:
         """Which run stands for which original. A `self` stands for nobody."""
         known = job_of(self.proof.ledger, wanted.source)
-        if run is not None and known != run.id and (wanted.laid is None or wanted.laid.kind == "leaf"):
+        if run is not None and known != run.id and (wanted.leaf is None or wanted.leaf.kind == "leaf"):
             self.proof.ledger.mark(wanted.source, [RunItem.JOB], State.SENT, run.id)
 
     async def _gather(

@@ -55,7 +55,7 @@ async def clear(archive: Archive, submitter: Submitter, root: RunId) -> None:
         await for_each([file.location.path for file in page], submitter.unstage, FILES_AT_ONCE)
 
 
-def laid_out(archive: Archive, node: Node, choice: FileChoice) -> Layout:
+def layout_of(archive: Archive, node: Node, choice: FileChoice) -> Layout:
     """The files of one node's job; staging sends them, verifying expects them."""
     return layout(archive, node, documents(archive, step_of(node)) if choice.artifacts else (), choice)
 
@@ -88,7 +88,7 @@ class Stage:
         folder, parents = folder_of(self.archive, tree.root), parent_tags(tree)
         there = {file.location.path: file async for page in self.submitter.staged(folder) for file in page}
         for leaf in tree.leaves():
-            laid = laid_out(self.archive, leaf, choice)
+            laid = layout_of(self.archive, leaf, choice)
             if not await self._fill_leaf(leaf, laid, f"{folder}{leaf.key}/", parents.get(leaf.key), there):
                 return False
         return True
