@@ -74,12 +74,14 @@ def _would(there: Undoable) -> str:
 async def _undo(folder: Path, target: WorkspaceConfig, *, take_over: bool, width: int, terminal: Terminal) -> Undone:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.cli.calls import connected
+    from azureml_replay.cli.recording import recorded
     from azureml_replay.undoing import undo as taking_back
 
     with Archive.open(folder) as opened, terminal.progress() as progress:
         async with connected(target, width, progress) as writing:
-            opened.log_command(sys.argv)
-            return await taking_back(opened, writing, take_over=take_over, width=width, progress=progress)
+            with recorded(opened, "undo", target=writing) as watch:
+                done = await taking_back(opened, writing, take_over=take_over, width=width, progress=progress)
+                return watch.did("undo", done)
 
 
 def lines(done: Undone) -> Iterator[str]:

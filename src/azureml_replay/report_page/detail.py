@@ -10,13 +10,16 @@ from itertools import islice
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.links import run_url
-from azureml_replay.instants import TICKS_PER_SECOND, Instant
-from azureml_replay.model import Artifact, AssetReference, Finding, Json, Run, RunId
+from azureml_replay.instants import Instant
+from azureml_replay.model import Artifact, AssetReference, Finding, Json, Omission, Run, RunId
 from azureml_replay.planning.lineage import TAG, lineage_of
 from azureml_replay.report_page.blocks import Numbers, to_json
+from azureml_replay.report_page.choices import by_choice
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Detail, File, Pair
-from azureml_replay.terminal.text import duration
+from azureml_replay.report_page.file_states import FileStates
+from azureml_replay.report_page.images import Pictures
+from azureml_replay.verification.verdict import Item
 from azureml_replay.workspace.place import Place
 
 _TICK = re.compile(r"(?<=\bat )tick (\d{1,18})\b")
@@ -31,6 +34,9 @@ class Details:
     archive: Archive
     ledger: TargetLedger | None
     verified: frozenset[str]
+    items: Mapping[str, Item]
+    """The evidence of each run."""
+    pictures: Pictures
     studio: Mapping[Place, str | None]
 
     def of(self, run_id: RunId, numbers: Numbers) -> Detail:
@@ -38,8 +44,9 @@ class Details:
         run = self.archive.run(run_id)
         findings = self.ledger.findings_of_run(run_id) if self.ledger else []
         planned = self.ledger.planned_omissions_of(run_id) if self.ledger else self.archive.named_outputs(run_id)
-        omissions = tuple((one.what, one.reason) for one in (*self.archive.omissions_of(run_id), *planned))
-        told = tuple((one.what, one.kind, _timed(one.expected), _timed(one.actual)) for one in findings)
+        left = (*self.archive.omissions_of(run_id), *planned)
+        omissions = tuple((one.what, one.reason, by_choice(one.reason)) for one in left)
+        told = tuple((one.what, one.kind, timed(one.expected), timed(one.actual)) for one in findings)
         if run is None:
             return Detail(id=run_id, facts=(), links=(), findings=told, omissions=omissions)
         there = self._there(run_id)
@@ -58,7 +65,7 @@ class Details:
             curves=tuple(metrics.curves),
             singles=tuple(metrics.singles),
             tables=tuple(metrics.tables),
-            files=tuple(_file(one) for one in islice(self.archive.artifacts(run_id), FILES_SHOWN)),
+            files=tuple(self._shown_files(run_id, findings, left)),
             files_of=self._files(run_id),
             findings=told,
             omissions=omissions,
@@ -88,14 +95,19 @@ class Details:
         facts = lineage_of(run, self.archive.source)
         return (f"tag {TAG}", run.id), *((key, _text(value)) for key, value in facts.items())
 
+    def _shown_files(self, run: RunId, findings: Iterable[Finding], left: Iterable[Omission]) -> Iterable[File]:
+        listed = list(islice(self.archive.artifacts(run), FILES_SHOWN))
+        states = FileStates.of(self.items.get(run), listed, findings, left) if self.ledger else None
+        self.pictures.begin_run()
+        for one in listed:
+            yield _file(one, states.of_file(one) if states else "", self.pictures.of(one))
+
     def _files(self, run: RunId) -> int:
         totals = self.archive.artifact_totals(run)
         return totals.files + totals.lost
 
 
 def _facts(run: Run, there: RunId | None) -> Iterable[Pair]:
-    start = run.start or run.created
-    lasted = duration((run.end.ticks - start.ticks) / TICKS_PER_SECOND) if start and run.end else ""
     yield from (
         (what, value)
         for what, value in (
@@ -108,7 +120,6 @@ def _facts(run: Run, there: RunId | None) -> Iterable[Pair]:
             ("Created", str(run.created or "")),
             ("Started", str(run.start or "")),
             ("Ended", str(run.end or "")),
-            ("Took", lasted),
             ("Creator", run.creator or ""),
             ("Files and metrics of", run.lender or ""),
         )
@@ -120,7 +131,7 @@ def _pairs(values: Mapping[str, Json] | Mapping[str, str | None]) -> tuple[Pair,
     return tuple((key, _text(values[key])) for key in sorted(values))
 
 
-def _timed(text: str) -> str:
+def timed(text: str) -> str:
     """A finding's text with a row's moment as a time: verify gives it in ticks, to the last one."""
     return _TICK.sub(lambda found: str(Instant(int(found[1]))).removesuffix("+00:00"), text)
 
@@ -143,9 +154,11 @@ def _datasets(run: Run) -> Iterable[Pair]:
             yield f"{side} datasets", _text(datasets)
 
 
-def _file(artifact: Artifact) -> File:
+def _file(artifact: Artifact, state: str, image: str) -> File:
     stored = artifact.stored
     if stored is None:
-        return File(path=artifact.path, bytes=None, md5="", note=artifact.gone or "listed, but no bytes were found")
+        why = artifact.gone or "listed, but no bytes were found"
+        return File(path=artifact.path, bytes=None, md5="", note=why, state=state)
     note = "" if artifact.indexed else "in the storage only, the index does not list it"
-    return File(path=artifact.path, bytes=stored.size_bytes, md5=stored.md5.hex() if stored.md5 else "", note=note)
+    md5 = stored.md5.hex() if stored.md5 else ""
+    return File(path=artifact.path, bytes=stored.size_bytes, md5=md5, note=note, state=state, image=image)

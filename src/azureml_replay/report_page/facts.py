@@ -16,7 +16,7 @@ class RunVerdict(IntEnum):
     MISSING = 2
     """The run was chosen and never extracted."""
     OMISSIONS = 3
-    """Everything is equal but what was left out as planned."""
+    """Everything is equal but what was left out as planned, and not by the user's choice alone."""
     EQUAL = 4
     ARCHIVED = 5
     """The run is archived, and there is no target yet."""
@@ -41,6 +41,8 @@ class TreeRow:
     bytes: int = 0
     findings: int = 0
     omissions: int = 0
+    chosen: int = 0
+    """Those of the omissions that the user asked for."""
     verdict: RunVerdict = RunVerdict.ARCHIVED
 
 
@@ -114,6 +116,10 @@ class File:
     bytes: int | None
     md5: str
     note: str = ""
+    state: str = ""
+    """`equal`, `size` (equal, no checksum was compared), `differs`, `left` out as planned, or `unverified`."""
+    image: str = ""
+    """A `data:` URL where the file is a picture, its bytes are in the archive, and the page has room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +143,8 @@ class Detail:
     files_of: int = 0
     findings: tuple[tuple[str, str, str, str], ...] = ()
     """Findings: what, kind, expected, actual."""
-    omissions: tuple[Pair, ...] = ()
+    omissions: tuple[tuple[str, str, bool], ...] = ()
+    """Omissions: what, why, and whether the user asked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +169,7 @@ class Index:
     files: list[int]
     findings: list[int]
     omissions: list[int]
+    chosen: list[int]
     verdict: list[int]
     place: list[int] = field(default_factory=list)
     """Where the detail is: block * 64 + place in the block; -1 where it was left out."""
@@ -187,6 +195,8 @@ class Head:
 
     version: str
     made: str
+    proved: str
+    """When the newest verification of the target ended; nothing where none did."""
     source: Pair
     """The workspace's name, and its page in Studio or nothing."""
     target: Pair | None
@@ -199,11 +209,14 @@ class Head:
     """Figures: what, how much, and what qualifies it."""
     counts: tuple[int, ...]
     """Number of runs by verdict."""
-    reasons: tuple[tuple[str, int], ...]
+    reasons: tuple[tuple[str, int, bool], ...]
+    """Omissions by reason: why, how many, and whether the user asked for it."""
     loose_findings: tuple[tuple[str, str, str, str], ...]
     loose_omissions: tuple[tuple[str, str, str], ...]
     """Omissions of no run: whose, what, why."""
     loose_of: tuple[int, int]
+    printed_findings: tuple[tuple[str, str, str, str, str], ...]
+    """Findings for paper: whose, what, kind, expected, actual."""
     unknown: tuple[tuple[str, str, int], ...]
     commands: tuple[Command, ...]
     widths: tuple[tuple[str, int, int, tuple[tuple[int, int], ...]], ...]

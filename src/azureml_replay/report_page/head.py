@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
@@ -13,11 +13,15 @@ from azureml_replay.archive.sessions import Session
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
 from azureml_replay.instants import TICKS_PER_SECOND
+from azureml_replay.report_page.detail import timed
+from azureml_replay.report_page.choices import by_choice
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
+FINDINGS_PRINTED = 10_000
+"""Findings on paper: some 200 pages. The others are counted."""
 LOOSE_SHOWN = 500
 """Findings, and omissions, of no run that are shown; the others are counted."""
 
@@ -42,9 +46,12 @@ class Sums:
     bytes: int = 0
     findings: int = 0
     omissions: int = 0
+    chosen: int = 0
+    """Those of the omissions that the user asked for."""
     compared: Counter[str] = field(default_factory=Counter)
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
     experiments_open: int = 0
+    experiments_compared: int = 0
     verdicts: Counter[RunVerdict] = field(default_factory=Counter)
 
     @classmethod
@@ -53,8 +60,10 @@ class Sums:
         sums = cls(
             findings=known.findings,
             omissions=known.omissions.total(),
+            chosen=known.chosen.total(),
             compared=known.counts,
             experiments_open=known.others_open,
+            experiments_compared=known.others_compared,
         )
         for row in rows:
             sums.runs += 1
@@ -76,6 +85,7 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
     return Head(
         version=__version__,
         made=str(now()),
+        proved=str(looked) if ledger and (looked := ledger.looked_at()) else "",
         source=(str(archive.source), archive.studio(archive.source) or ""),
         target=(str(target), archive.studio(target) or "") if target else None,
         roots=(archive.content_root(), ledger.root() if ledger else ""),
@@ -83,10 +93,11 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
         sentence=sentence,
         figures=_figures(sums, target),
         counts=tuple(sums.verdicts[one] for one in RunVerdict),
-        reasons=tuple(known.reasons.most_common()),
+        reasons=tuple((why, size, by_choice(why)) for why, size in known.reasons.most_common()),
         loose_findings=loose.findings[:LOOSE_SHOWN],
         loose_omissions=loose.omissions[:LOOSE_SHOWN],
         loose_of=(len(loose.findings), len(loose.omissions)),
+        printed_findings=_printed(ledger) if ledger else (),
         unknown=tuple(archive.unknown_keys()),
         commands=tuple(map(_command, sessions)),
         widths=_widths(busiest) if busiest else (),
@@ -96,6 +107,11 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
         sharded=extent.sharded,
         blocks=extent.blocks,
     )
+
+
+def _printed(ledger: TargetLedger) -> tuple[tuple[str, str, str, str, str], ...]:
+    findings = islice(ledger.findings(), FINDINGS_PRINTED)
+    return tuple((one.run, one.what, one.kind, timed(one.expected), timed(one.actual)) for one in findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +142,13 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     open_items = [(open_runs, "run"), (sums.experiments_open, "experiment")]
     uncompared = " and ".join(counted(*one) for one in open_items if one[0])
     left = f" Not compared: {uncompared}." if uncompared else ""
+    compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]
     if sums.findings:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
         return "no", f"Not equal: {counted(sums.findings, 'finding')} in {where} of {sums.runs:,}.{left}"
     if uncompared:
-        compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]
         return "open", f"Not proven yet.{left}" + (" No finding in the others." if compared else "")
-    if not sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]:
+    if not compared:
         return "open", "Nothing was there to compare."
     planned = f"but for {omitted}, as planned" if sums.omissions else "nothing was left out"
     points, files = counted(sums.compared["points"], "point"), counted(sums.compared["files"], "file")
@@ -152,11 +168,12 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
         return (*held, ("omissions", sums.omissions, "what the archive lacks"))
     return (
         ("runs", sums.runs, ""),
-        ("points compared", sums.compared["points"], f"of {sums.points:,} in the archive"),
-        ("files compared", sums.compared["files"], f"replay's own included; {sums.files:,} in the archive"),
+        ("points compared", sums.compared["points"], f"{sums.points:,} in the archive"),
+        ("files compared", sums.compared["files"], f"with replay's own; {sums.files:,} in the archive"),
         ("bytes", sums.compared["bytes"], "of those files"),
-        ("equal", sums.verdicts[RunVerdict.EQUAL], "runs, in everything"),
-        ("omitted as planned", sums.omissions, f"in {counted(sums.verdicts[RunVerdict.OMISSIONS], 'run')} else equal"),
+        ("equal runs", sums.verdicts[RunVerdict.EQUAL], "in all that was chosen"),
+        ("omitted", sums.omissions - sums.chosen, f"{counted(sums.verdicts[RunVerdict.OMISSIONS], 'run')} else equal"),
+        *((("left out by choice", sums.chosen, "as flags asked"),) if sums.chosen else ()),
         ("findings", sums.findings, f"in {counted(sums.verdicts[RunVerdict.DIFFERS], 'run')}"),
     )
 

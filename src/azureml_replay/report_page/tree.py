@@ -13,6 +13,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Run, RunId
 from azureml_replay.progress import Progress
+from azureml_replay.report_page.choices import by_choice
 from azureml_replay.report_page.facts import Index, RunVerdict, TreeRow
 from azureml_replay.selection import TYPES
 from azureml_replay.verification.verdict import Item, Standing, items
@@ -27,6 +28,8 @@ class Known:
     """Of runs, by their ids."""
     others: Sequence[Item]
     omissions: Counter[str]
+    chosen: Counter[str]
+    """Those of the omissions that the user asked for."""
     reasons: Counter[str]
     """Reason -> number of omissions."""
     counts: Counter[str]
@@ -35,9 +38,10 @@ class Known:
     @classmethod
     def of(cls, archive: Archive, ledger: TargetLedger | None) -> Known:
         """What a ledger's evidence says; without one only what no target will have."""
-        omissions, reasons = Counter[str](), Counter[str]()
+        omissions, chosen, reasons = Counter[str](), Counter[str](), Counter[str]()
         for omission in chain(archive.omissions(), ledger.planned_omissions() if ledger else archive.named_outputs()):
             omissions[omission.run] += 1
+            chosen[omission.run] += by_choice(omission.reason)
             reasons[omission.reason] += 1
         found: dict[str, Item] = {}
         others, counts = list[Item](), Counter[str]()
@@ -47,7 +51,7 @@ class Known:
                 found[item.subject.name] = item
             else:
                 others.append(item)
-        return cls(found, others, omissions, reasons, counts)
+        return cls(found, others, omissions, chosen, reasons, counts)
 
     @property
     def findings(self) -> int:
@@ -65,6 +69,11 @@ class Known:
         """Experiments that are not compared."""
         return sum(item.reason != "" for item in self.others)
 
+    @property
+    def others_compared(self) -> int:
+        """Experiments that are compared."""
+        return sum(not item.reason and item.subject.way is Way.EXPERIMENT for item in self.others)
+
 
 WORDS = {kind: word for word, kinds in TYPES.items() for kind in kinds if kind}
 """`runType` in lower case -> the word that `--type` takes."""
@@ -76,7 +85,8 @@ def rows(archive: Archive, target: Place | None, known: Known, progress: Progres
     for run, extracted in archive.overview():
         row = _row(run)
         item = known.items.get(run.id)
-        row.findings, row.omissions = item.findings if item else 0, known.omissions[run.id]
+        row.findings = item.findings if item else 0
+        row.omissions, row.chosen = known.omissions[run.id], known.chosen[run.id]
         row.verdict = _verdict(row, item, extracted=extracted, target=target)
         found[run.id] = row
         progress.done("runs read")
@@ -113,7 +123,7 @@ def _verdict(row: TreeRow, item: Item | None, *, extracted: bool, target: Place 
         return RunVerdict.ARCHIVED
     if item is None or item.standing is Standing.NOT_COMPARED:
         return RunVerdict.UNVERIFIED
-    return RunVerdict.OMISSIONS if row.omissions or item.standing is Standing.LEFT else RunVerdict.EQUAL
+    return RunVerdict.OMISSIONS if row.omissions > row.chosen or item.standing is Standing.LEFT else RunVerdict.EQUAL
 
 
 def _in_order(found: dict[str, TreeRow]) -> Iterator[TreeRow]:
@@ -163,6 +173,7 @@ def index(ordered: list[TreeRow]) -> Index:
         files=[row.files for row in ordered],
         findings=[row.findings for row in ordered],
         omissions=[row.omissions for row in ordered],
+        chosen=[row.chosen for row in ordered],
         verdict=[int(row.verdict) for row in ordered],
         place=[-1] * len(ordered),
     )

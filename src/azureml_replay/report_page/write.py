@@ -21,12 +21,15 @@ from azureml_replay.report_page.blocks import RUNS_PER_BLOCK, Numbers, block
 from azureml_replay.report_page.detail import Details
 from azureml_replay.report_page.facts import Index
 from azureml_replay.report_page.head import Extent, head
+from azureml_replay.report_page.images import Pictures
 from azureml_replay.report_page.tree import Known, by_priority, index, rows
 from azureml_replay.workspace.place import Place
 
 MAX_BYTES = 30_000_000
 """Default size of details in a file. A browser opens 30 MB from disk as fast as 3 (174 ms to the tree); mail and
 tickets take about as much."""
+PICTURES_PART = 3
+"""One third of a file's room is for pictures among the files of runs: they must not crowd out what was compared."""
 MISSES = 3
 """Blocks without room after which no other is tried: one block of many pictures shall not end a page that has room."""
 BUNDLE = Path(__file__).parent / "bundle"
@@ -85,7 +88,8 @@ def report(
     ordered = rows(archive, there, known, progress)
     tree = index(ordered)
     studio = {ref: archive.studio(ref) for ref in (archive.source, there) if ref}
-    details = Details(archive, ledger, known.verified, studio)
+    pictures = Pictures(archive, None if shards else max_bytes // PICTURES_PART)
+    details = Details(archive, ledger, known.verified, known.items, pictures, studio)
     page = private_folder(output) / "index.html" if shards else output
     with ExitStack() as stack:
         file = stack.enter_context(new_text(page, errors="replace"))

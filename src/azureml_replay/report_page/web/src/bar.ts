@@ -7,12 +7,14 @@ import { count } from "./words";
 export interface Bar {
   element: HTMLElement;
   search: HTMLInputElement;
+  /** No filter any more. */
+  clear: () => void;
   tell: (matching: number, total: number) => void;
 }
 
 const PATIENCE_MS = 60; // between two key strokes
 
-export function bar(index: Index, counts: number[], changed: (filter: Filter) => void, fold: (folded: boolean) => void, next: () => void): Bar {
+export function bar(index: Index, counts: number[], changed: (filter: Filter) => void, fold: (folded: boolean) => void, next: () => void, help: () => void): Bar {
   const filter: Filter = { ...NO_FILTER, verdicts: new Set() };
   const tell = h("output", { class: "muted", "aria-live": "polite" });
   let timer = 0;
@@ -48,7 +50,7 @@ export function bar(index: Index, counts: number[], changed: (filter: Filter) =>
           ),
         ],
   );
-  const choose = (what: "status" | "kind" | "experiment", label: string, names: string[]): HTMLElement => {
+  const choose = (what: "status" | "kind" | "experiment", label: string, names: string[]): HTMLSelectElement => {
     const select: HTMLSelectElement = h(
       "select",
       {
@@ -63,6 +65,18 @@ export function bar(index: Index, counts: number[], changed: (filter: Filter) =>
     );
     return select;
   };
+  const selects = [
+    choose("status", "any status", index.statuses),
+    choose("kind", "any type", index.kinds),
+    choose("experiment", "any experiment", index.experiments),
+  ];
+  const clear = (): void => {
+    Object.assign(filter, NO_FILTER, { verdicts: new Set() });
+    search.value = "";
+    selects.forEach((select) => void (select.value = "-1"));
+    chips.forEach((chip) => chip.setAttribute("aria-pressed", "false"));
+    changed(filter);
+  };
   const element = h(
     "div",
     { class: "bar", role: "search" },
@@ -76,17 +90,17 @@ export function bar(index: Index, counts: number[], changed: (filter: Filter) =>
       "div",
       { class: "controls" },
       search,
-      choose("status", "any status", index.statuses),
-      choose("kind", "any type", index.kinds),
-      choose("experiment", "any experiment", index.experiments),
+      ...selects.filter((select) => select.options.length > 2),
       h("button", { type: "button", class: "quiet", title: "Unfold all runs", click: () => fold(false) }, "unfold"),
       h("button", { type: "button", class: "quiet", title: "Fold all runs", click: () => fold(true) }, "fold"),
       counts[0] > 0 && h("button", { type: "button", class: "quiet", title: "Next run that differs (n)", click: next }, "next ✕"),
+      h("button", { type: "button", class: "quiet", title: "Keys (?)", "aria-label": "Keys", click: help }, "?"),
     ),
   );
   return {
     element,
     search,
+    clear,
     tell: (matching, total) => void (tell.value = matching === total ? `${count(total)} runs` : `${count(matching)} of ${count(total)} runs`),
   };
 }

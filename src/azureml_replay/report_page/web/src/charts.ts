@@ -1,9 +1,9 @@
 // One metric as a figure: source and target over each other, and what one lies above the other in a strip of its own.
 import uPlot from "uplot";
-import { points, type Block } from "./data";
+import { marks, points, type Block } from "./data";
 import { clean, h, table } from "./dom";
 import type { Curve } from "./types";
-import { count, counted, seconds, short, shortened } from "./words";
+import { count, counted, moment, seconds, short, shortened } from "./words";
 
 interface Palette {
   source: string;
@@ -32,6 +32,16 @@ const STATES: Record<Curve["state"], string> = {
 };
 
 let running = 0;
+let logarithmic = false;
+
+export const isLogarithmic = (): boolean => logarithmic;
+export const setLogarithmic = (value: boolean): void => void (logarithmic = value);
+
+/** A curve whose values are all above 0, and not all the same. */
+export const canBeLogarithmic = ({ source, target }: Curve): boolean =>
+  source.low > 0 && source.high > source.low && (!target || target.low > 0);
+
+const scaledByLog = (curve: Curve): boolean => logarithmic && canBeLogarithmic(curve);
 
 /** A figure that draws itself once it comes into view. */
 export function figure(curve: Curve, from: Block): HTMLElement {
@@ -50,12 +60,12 @@ export function figure(curve: Curve, from: Block): HTMLElement {
   );
   const element = h(
     "figure",
-    { class: `chart ${curve.state}` },
+    { class: `chart ${curve.state}`, "data-metric": curve.name },
     h("figcaption", {}, h("b", {}, curve.name), curve.target && legend(), h("span", { class: `state ${curve.state}` }, STATES[curve.state])),
     first(curve),
     readout,
     canvas,
-    h("div", { class: "foot" }, h("span", {}, thinned(curve)), button),
+    h("div", { class: "foot" }, h("span", {}, [thinned(curve), odd(curve, from), rounded(curve)].filter(Boolean).join("; ")), button),
     shown,
   );
   later(element, () => draw(canvas, readout, curve, from));
@@ -123,6 +133,23 @@ function thinned(curve: Curve): string {
   return n < of ? `${count(n)} of ${count(of)} rows drawn, all extremes kept` : `${counted(of, "row")}`;
 }
 
+/** How many of the source's rows are no finite number, and how they are marked. */
+function odd(curve: Curve, from: Block): string {
+  const found = [...marks(curve.source, from).values()];
+  const times = (word: string, text: string): string => {
+    const size = found.filter((one) => one === word).length;
+    return size > 0 ? `${count(size)} ${text}` : "";
+  };
+  return [times("NaN", "NaN (×)"), times("Infinity", "Infinity (▲)"), times("-Infinity", "-Infinity (▼)")].filter(Boolean).join(", ");
+}
+
+/** On a logarithmic axis the 12 bits of a drawn value are few near the bottom. */
+function rounded(curve: Curve): string {
+  const { low, high } = curve.source;
+  if (logarithmic && !canBeLogarithmic(curve)) return "linear: not all values are above 0";
+  return scaledByLog(curve) && high / low > 400 ? `values below ${short(high / 400)} are drawn in steps` : "";
+}
+
 function described(curve: Curve): string {
   const found = curve.first ? `, first at ${curve.first[0]}: source ${curve.first[1]}, target ${curve.first[2]}` : "";
   return `Curve of ${curve.name}: ${resting(curve)}; ${STATES[curve.state].slice(2)}${found}`;
@@ -146,8 +173,13 @@ function draw(canvas: HTMLElement, readout: HTMLElement, curve: Curve, from: Blo
     { stroke: colours.source, width: 1.5, points: { show: dots, size: 5, fill: colours.source } },
   ];
   if (curve.target) series.push({ stroke: colours.target, width: 1.5, dash: [6, 3], points: { show: dots, size: 4, fill: colours.target } });
-  const tell = (chart: uPlot): void => void (readout.textContent = told(chart, curve) ?? clean(resting(curve)));
-  new uPlot(options(width, 170, curve, series, sync, { setCursor: [tell] }, !curve.difference), data, canvas);
+  const oddities = [marks(curve.source, from), ...(curve.target ? [marks(curve.target, from)] : [])];
+  const tell = (chart: uPlot): void => void (readout.textContent = told(chart, curve, oddities) ?? clean(resting(curve)));
+  const mark = (chart: uPlot): void => oddities.forEach((one, at) => drawMarks(chart, one, at === 0 ? colours.source : colours.target));
+  const upper = options(width, curve.difference ? 170 : 184, curve, series, sync, { setCursor: [tell], draw: [mark] }, !curve.difference);
+  if (scaledByLog(curve)) upper.scales!.y = { distr: 3 };
+  else if (data.slice(1).every((side) => !Array.prototype.some.call(side, Number.isFinite))) upper.scales!.y = { range: [0, 1] };
+  new uPlot(upper, data, canvas);
   if (!curve.difference) return;
   const strip: uPlot.Series[] = [
     {},
@@ -160,6 +192,28 @@ function draw(canvas: HTMLElement, readout: HTMLElement, curve: Curve, from: Blo
   const [xs] = data;
   below.scales!.x = { time: false, range: [xs[0], xs[xs.length - 1]] };
   new uPlot(below, gap, canvas);
+}
+
+/** Infinities at the edges, NaN at the bottom: a gap alone does not say that something was logged. */
+function drawMarks(chart: uPlot, oddities: Map<number, string>, colour: string): void {
+  const { ctx, bbox } = chart;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.fillStyle = colour;
+  ctx.font = `bold ${12 * scale}px system-ui, sans-serif`;
+  ctx.textAlign = "center";
+  for (const [x, word] of oddities) {
+    const top = word === "Infinity";
+    ctx.textBaseline = top ? "top" : "bottom";
+    ctx.fillText(top ? "▲" : word === "NaN" ? "×" : "▼", chart.valToPos(x, "x", true), top ? bbox.top : bbox.top + bbox.height);
+  }
+  ctx.restore();
+}
+
+/** What the x axis measures. */
+function measured(curve: Curve): string {
+  if (curve.axis !== "time") return curve.axis === "row" ? "row, in the order logged" : "step";
+  return curve.zero === null ? "time" : `time since ${moment(curve.zero)} UTC, the first row`;
 }
 
 function padded(low: number, high: number): [number, number] {
@@ -194,23 +248,24 @@ function options(
     axes: [
       {
         ...axis,
-        size: labelled ? 34 : 8,
+        size: labelled ? 26 : 8,
         gap: 2,
+        ...(labelled ? { label: measured(curve), labelFont: "11px system-ui, sans-serif", labelSize: 15, labelGap: 0 } : {}),
         values: (_, at) => (labelled ? at.map((x) => (curve.axis === "time" ? seconds(x / 1000) : String(x))) : at.map(() => "")),
       },
-      { ...axis, size: 58, gap: 3, space: height < 120 ? 22 : 34, values: (_, at) => at.map((y) => short(y)) },
+      { ...axis, size: 58, gap: 3, space: height < 120 ? 22 : 34, values: (_, at) => at.map((y) => (y === null ? "" : short(y))) },
     ],
   };
 }
 
-function told(chart: uPlot, curve: Curve): string | null {
+function told(chart: uPlot, curve: Curve, oddities: Map<number, string>[]): string | null {
   const at = chart.cursor.idx;
   if (at === null || at === undefined) return null;
   const x = chart.data[0][at];
   const where = curve.axis === "time" ? `after ${seconds(x / 1000)}` : `${curve.axis} ${count(x)}`;
   const side = curve.state === "equal" ? "source = target" : "source";
-  const target = curve.target ? ` · target ${short(chart.data[2]?.[at])}` : "";
-  return `${where} · ${side} ${short(chart.data[1][at])}${target}`;
+  const value = (which: number): string => oddities[which]?.get(x) ?? short(chart.data[which + 1]?.[at]);
+  return `${where} · ${side} ${value(0)}${curve.target ? ` · target ${value(1)}` : ""}`;
 }
 
 function togglePoints(button: HTMLElement, place: HTMLElement, curve: Curve, from: Block): void {
@@ -219,7 +274,8 @@ function togglePoints(button: HTMLElement, place: HTMLElement, curve: Curve, fro
   if (!open) return place.replaceChildren();
   const data = aligned(curve, from);
   const heads = [curve.axis, "source", ...(curve.target ? ["target"] : [])];
-  const rows = Array.from(data[0], (x, at) => [count(x), ...data.slice(1).map((side) => short(side[at]))]);
+  const oddities = [curve.source, curve.target].map((line) => line && marks(line, from));
+  const rows = Array.from(data[0], (x, at) => [count(x), ...data.slice(1).map((side, which) => oddities[which]?.get(x) ?? short(side[at]))]);
   place.replaceChildren(
     h("p", { class: "note" }, "As drawn: rounded to 12 bits. The comparison was made with every row and every bit."),
     table(`Points of ${curve.name}`, heads, rows, "numbers"),

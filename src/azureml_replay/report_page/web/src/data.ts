@@ -80,18 +80,32 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+const WORDS: Record<number, string> = { 4093: "-Infinity", 4094: "Infinity", 4095: "NaN" };
+
+/** x -> what is there instead of a finite number. */
+export function marks(line: Line, from: Block): Map<number, string> {
+  const found = new Map<number, string>();
+  walk(line, from, (x, code) => code > TOP && found.set(x, WORDS[code]));
+  return found;
+}
+
 /** The x and y of a line; null where there is no finite number. */
 export function points(line: Line, from: Block): [number[], (number | null)[]] {
   const xs: number[] = [];
   const ys: (number | null)[] = [];
+  walk(line, from, (x, code) => {
+    xs.push(x);
+    const part = code / TOP;
+    ys.push(code > TOP ? null : line.low * (1 - part) + line.high * part);
+  });
+  return [xs, ys];
+}
+
+function walk(line: Line, from: Block, each: (x: number, code: number) => void): void {
   const even = line.x.length === 2 && line.n > 2;
   let x = line.x[0];
   for (let at = 0; at < line.n; at++) {
     if (at > 0) x += even ? line.x[1] : line.x[at];
-    xs.push(x);
-    const code = (from.high[line.at + at] << 8) | from.low[line.at + at];
-    const part = code / TOP;
-    ys.push(code > TOP ? null : line.low * (1 - part) + line.high * part);
+    each(x, (from.high[line.at + at] << 8) | from.low[line.at + at]);
   }
-  return [xs, ys];
 }

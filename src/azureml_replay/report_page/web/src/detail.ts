@@ -1,16 +1,19 @@
 // Everything of one run: what differs first.
-import { figure } from "./charts";
+import { addressOf } from "./address";
+import { canBeLogarithmic, figure, isLogarithmic, setLogarithmic } from "./charts";
 import type { Block } from "./data";
-import { clean, h, link, table, type Child } from "./dom";
+import { clean, copy, h, link, table, type Child } from "./dom";
 import type { Rows } from "./rows";
-import { VERDICTS, type Detail, type Pair, type Single, type State, type Table } from "./types";
-import { bytes, count, counted } from "./words";
+import { VERDICTS, type Detail, type FileRow, type Pair, type Single, type State, type Table } from "./types";
+import { bytes, count, counted, seconds } from "./words";
 
 const STATE: Record<State, string> = { equal: "✓ equal", differs: "✕ differs", lost: "✕ differs", unverified: "○ not compared" };
 
 /** The heading of a run, from its row alone. */
-export function heading(rows: Rows, at: number): HTMLElement {
+export function heading(rows: Rows, at: number, go: (at: number) => void, leave: () => void): HTMLElement {
   const { index } = rows;
+  const below = rows.differingBelow(at);
+  const worse = `✕ ${counted(below, "run")} below ${below === 1 ? "differs" : "differ"}`;
   const verdict = VERDICTS[index.verdict[at]];
   const parts = [
     index.findings[at] && counted(index.findings[at], "finding"),
@@ -22,6 +25,7 @@ export function heading(rows: Rows, at: number): HTMLElement {
   return h(
     "header",
     { class: "run-title" },
+    h("button", { type: "button", class: "quiet back", click: leave }, "‹ all runs"),
     path(rows, at),
     h("h2", {}, h("bdi", {}, rows.name(at))),
     h(
@@ -31,6 +35,8 @@ export function heading(rows: Rows, at: number): HTMLElement {
       " ",
       h("span", { class: "muted" }, parts.filter(Boolean).join(" · ")),
     ),
+    below > 0 && h("p", {}, h("button", { type: "button", class: "quiet bad", click: () => go(rows.firstDiffering(at)) }, `${worse}: show the first`)),
+    h("p", { class: "ids" }, h("code", {}, index.id[at]), copy(index.id[at], "the id"), h("span", { class: "muted" }, " link "), copy(addressOf(index.id[at]), "a link to this run")),
   );
 }
 
@@ -40,18 +46,21 @@ function path(rows: Rows, at: number): HTMLElement {
   return h("p", { class: "path muted" }, names.join(" › "));
 }
 
-export function detail(one: Detail, from: Block): Child[] {
+export function detail(one: Detail, from: Block, rows: Rows, at: number, redraw: () => void): Child[] {
+  const took = seconds(rows.index.seconds[at]);
+  const facts: Pair[] = took ? [...one.facts, ["Took", took]] : one.facts;
   return [
     one.links.length > 0 &&
       h("p", { class: "links" }, ...one.links.flatMap(([side, address]): Child[] => [link(address, `${side} in Studio ↗`), " "])),
     section("Findings", one.findings.length, one.findings.length > 0 && findings(one.findings)),
     section("Omissions, as planned", one.omissions.length, one.omissions.length > 0 && omissions(one.omissions)),
+    metricControls(one, redraw),
     section("Curves", one.curves.length, h("div", { class: "charts" }, ...one.curves.map((curve) => figure(curve, from)))),
     section("Single values", one.singles.length, singles(one.singles)),
     ...one.tables.map(tableOf),
     one.error !== "" && section("Error", 1, h("pre", {}, one.error), false),
     one.description !== "" && section("Description", 1, h("p", { class: "prose" }, one.description), false),
-    section("Run", one.facts.length, pairs("Run", one.facts), false),
+    section("Run", facts.length, pairs("Run", facts), false),
     section("Parameters", one.parameters.length, pairs("Parameters", one.parameters)),
     section("Tags", one.tags.length, pairs("Tags", one.tags)),
     section("Properties", one.properties.length, pairs("Properties", one.properties)),
@@ -80,16 +89,45 @@ export function findings(rows: [string, string, string, string][]): HTMLElement 
   );
 }
 
-function omissions(rows: Pair[]): HTMLElement {
-  return table("Omissions", ["What the target lacks", "Why"], rows.map(([what, why]) => [what, why]));
+function omissions(rows: [string, string, boolean][]): HTMLElement {
+  const why = ([, reason, chosen]: [string, string, boolean]): Child => h("span", { class: chosen ? "muted" : "" }, reason);
+  return table("Omissions", ["What the target lacks", "Why"], rows.map((row) => [row[0], why(row)]));
+}
+
+const FEW = 6; // metrics that need no search
+
+/** A search among the metrics of a run, and the scale of its curves. */
+function metricControls(one: Detail, redraw: () => void): HTMLElement | null {
+  const many = one.curves.length + one.singles.length + one.tables.length > FEW;
+  const scalable = one.curves.some(canBeLogarithmic);
+  if (!many && !scalable) return null;
+  const search: HTMLInputElement = h("input", { type: "search", placeholder: "Search metrics", "aria-label": "Search metrics by name", input: () => find(search.value) });
+  const scale: HTMLInputElement = h("input", {
+    type: "checkbox",
+    change: () => {
+      setLogarithmic(scale.checked);
+      redraw();
+    },
+  });
+  scale.checked = isLogarithmic();
+  return h("div", { class: "controls" }, many && search, scalable && h("label", { class: "check" }, scale, " log scale"));
+}
+
+function find(text: string): void {
+  const wanted = text.trim().toLowerCase();
+  for (const element of document.querySelectorAll<HTMLElement>("#detail [data-metric]"))
+    element.hidden = !element.dataset.metric!.toLowerCase().includes(wanted);
+}
+
+/** Lets `find` hide the rows of a table by the name in their first cell. */
+function findable(held: HTMLElement): HTMLElement {
+  for (const row of held.querySelectorAll<HTMLElement>("tbody tr")) row.dataset.metric = row.firstElementChild?.textContent ?? "";
+  return held;
 }
 
 function singles(rows: Single[]): HTMLElement {
-  return table(
-    "Single values",
-    ["Metric", "At", "Source", "Target"],
-    rows.map((one) => [one.name, one.where, h("code", {}, one.value), sideOf(one.state, one.target)]),
-  );
+  const lines = rows.map((one) => [one.name, one.where, h("code", {}, one.value), sideOf(one.state, one.target)]);
+  return findable(table("Single values", ["Metric", "At", "Source", "Target"], lines, "singles"));
 }
 
 function sideOf(state: State, target: string): HTMLElement {
@@ -102,17 +140,35 @@ function tableOf(one: Table): HTMLElement {
   const state = h("p", {}, sideOf(one.state, ""));
   const more = one.rows.length < one.of && h("p", { class: "note" }, `The first ${count(one.rows.length)} rows; the archive holds ${count(one.of)}.`);
   const pictures = one.images.map((source) => h("img", { src: source, alt: clean(`picture logged as ${one.name}`) }));
-  return h("section", {}, title, state, ...pictures, table(one.name, one.columns, one.rows, "numbers"), more);
+  const css = one.kind.endsWith("confusion_matrix") && one.columns.length > 1 ? "numbers matrix" : "numbers";
+  return h("section", { "data-metric": one.name }, title, state, ...pictures, table(one.name, one.columns, one.rows, css), more);
 }
 
 function pairs(caption: string, rows: Pair[]): HTMLElement {
   return table(caption, ["Name", "Value"], rows.map(([name, value]) => [name, h("span", { class: "value" }, value)]), "pairs");
 }
 
+const FILE_STATES: Record<Exclude<FileRow["state"], "">, [string, string]> = {
+  equal: ["good", "✓ equal"],
+  size: ["good", "✓ equal size"],
+  differs: ["bad", "✕ differs"],
+  absent: ["bad", "✕ absent"],
+  left: ["muted", "◐ left out"],
+  unverified: ["muted", "○ not compared"],
+};
+
+function fileState({ state }: FileRow): Child[] {
+  if (state === "") return [];
+  const [css, word] = FILE_STATES[state];
+  return [h("span", { class: css, title: state === "size" ? "no checksum was compared: only verify --deep can" : "" }, word)];
+}
+
 function files(one: Detail): HTMLElement {
+  const compared = one.files.some((file) => file.state !== "");
   const rows = one.files.map((file) => [
     file.path,
     file.bytes === null ? h("span", { class: "bad" }, "–") : h("span", { title: `${count(file.bytes)} bytes` }, bytes(file.bytes)),
+    ...(compared ? [h("span", {}, ...fileState(file))] : []),
     h(
       "span",
       {},
@@ -125,7 +181,12 @@ function files(one: Detail): HTMLElement {
   return h(
     "div",
     {},
-    table("Files", ["Path", "Size", "MD5"], rows, "files"),
+    ...one.files.filter((file) => file.image !== "").map(picture),
+    table("Files", ["Path", "Size", ...(compared ? ["In the target"] : []), "MD5"], rows, "files"),
     more > 0 && h("p", { class: "note" }, `and ${counted(more, "file")} more: the archive lists them all.`),
   );
+}
+
+function picture(file: FileRow): HTMLElement {
+  return h("figure", { class: "picture" }, h("figcaption", { class: "muted" }, file.path), h("img", { src: file.image, alt: clean(`picture ${file.path}`) }));
 }

@@ -31,6 +31,35 @@ export function link(address: string, text: string): HTMLElement {
   return h("a", { href: address, target: "_blank", rel: "noreferrer noopener" }, text);
 }
 
+/** Copies a text as it is, marks and all. */
+export function copy(text: string, what: string): HTMLElement {
+  const button = h("button", {
+    type: "button",
+    class: "quiet copy",
+    title: `Copy ${what}`,
+    "aria-label": `Copy ${what}`,
+    click: async () => {
+      await toClipboard(text);
+      button.dataset.done = "yes";
+      window.setTimeout(() => delete button.dataset.done, 1500);
+    },
+  });
+  return button;
+}
+
+async function toClipboard(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = h("textarea", {}); // pages from disk may not use the clipboard in every browser
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
 /** A table with a caption for screen readers. */
 export function table(caption: string, headings: string[], rows: Child[][], css = ""): HTMLElement {
   return h(

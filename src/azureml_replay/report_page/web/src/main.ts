@@ -1,17 +1,21 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
+import { leaveAddress, runInAddress, showInAddress } from "./address";
 import { bar } from "./bar";
 import { drawAll, forget, isPrinting, onTheme, setPrinting } from "./charts";
 import { block, json, type Block } from "./data";
 import { detail, heading } from "./detail";
-import { h, table, type Child } from "./dom";
+import { h, type Child } from "./dom";
+import { help } from "./help";
+import { proof, runs } from "./paper";
 import { Rows } from "./rows";
+import { splitter } from "./splitter";
 import { top, unfold } from "./top";
 import { Tree } from "./tree";
-import { VERDICTS, type Head, type Index } from "./types";
-import { count, counted } from "./words";
+import type { Head, Index } from "./types";
+import { counted } from "./words";
 
-const PRINTED = 2000; // rows of the list on paper
+const SMALL = window.matchMedia("(max-width: 900px)"); // as in style.css: the list or the run, not both
 const DELAY_MS = 80; // of the detail, while a key is held down
 
 async function start(): Promise<void> {
@@ -21,6 +25,7 @@ async function start(): Promise<void> {
   let latest = -1;
   let drawn: [number, Block | null] = [-1, null];
   let timer = 0;
+  let started = false;
 
   async function open(at: number): Promise<void> {
     latest = at;
@@ -31,19 +36,39 @@ async function start(): Promise<void> {
 
   function render(at: number, found: Block | null): void {
     const place = index.place[at];
+    const another = drawn[0] !== at;
     drawn = [at, found];
     forget();
-    const body: Child[] = found ? detail(found.details[place % 64], found) : [leftOut(head)];
-    right.replaceChildren(heading(rows, at), ...body.filter((part): part is HTMLElement => part instanceof Node));
-    right.scrollTop = 0;
+    const body: Child[] = found ? detail(found.details[place % 64], found, rows, at, redraw) : [leftOut(head)];
+    right.replaceChildren(heading(rows, at, tree.go.bind(tree), leave), ...body.filter((part): part is HTMLElement => part instanceof Node));
+    if (another) right.scrollTop = 0;
     if (isPrinting()) drawAll();
   }
 
   const soon = (at: number): void => {
     clearTimeout(timer);
+    if (started) showInAddress(index.id[at], false);
     timer = window.setTimeout(() => open(at).catch((problem) => failed(right, problem)), latest < 0 ? 0 : DELAY_MS);
   };
-  const tree = new Tree(rows, soon, (matching, total) => above.tell(matching, total));
+  const enter = (at: number): void => {
+    if (!SMALL.matches) return;
+    showInAddress(index.id[at], true);
+    read(true);
+  };
+  const read = (reading: boolean): void => {
+    main.classList.toggle("reading", reading);
+    if (reading) main.scrollIntoView();
+  };
+  const leave = (): void => {
+    read(false);
+    leaveAddress();
+    tree.element.focus();
+  };
+  const told = (matching: number, total: number): void => {
+    above.tell(matching, total);
+    none.hidden = matching > 0 || total === 0;
+  };
+  const tree = new Tree(rows, soon, enter, told);
   const next = (): void => {
     const differs = (at: number): boolean => index.verdict[at] === 0;
     for (let step = 1; step <= rows.length; step++) {
@@ -51,22 +76,39 @@ async function start(): Promise<void> {
       if (differs(at)) return tree.go(at);
     }
   };
-  const above = bar(index, head.counts, (filter) => tree.show(filter), (folded) => tree.foldAll(folded), next);
+  const above = bar(index, head.counts, (filter) => tree.show(filter), (folded) => tree.foldAll(folded), next, () => keys.showModal());
+  const keys = help();
+  const none = h("p", { class: "none", role: "status" }, "No run matches. ", h("button", { type: "button", class: "quiet", click: () => above.clear() }, "clear filters"));
+  none.hidden = true;
   const list = h("section", { class: "paper" });
-  const left = h("div", { class: "left" }, above.element, tree.element);
-  document.getElementById("page")!.replaceChildren(top(head), h("main", {}, left, right), list);
+  const findings = h("section", { class: "proof" });
+  const left = h("div", { class: "left" }, above.element, none, tree.element);
+  const main = h("main", {}, left);
+  main.append(splitter(main, () => redraw()), right);
+  document.getElementById("page")!.replaceChildren(top(head), findings, list, main, keys);
 
   index.verdict.forEach((verdict, at) => verdict === 0 && rows.unfoldTo(at));
   tree.show({ text: "", verdicts: new Set(), status: -1, kind: -1, experiment: -1 });
-  if (rows.length > 0) tree.go(index.verdict.includes(0) ? index.verdict.indexOf(0) : 0);
+  const named = (): number | undefined => rows.place.get(runInAddress() ?? "");
+  if (rows.length > 0) tree.go(named() ?? Math.max(0, index.verdict.indexOf(0)));
   else right.replaceChildren(h("p", {}, "This archive holds no run."));
+
+  read(named() !== undefined);
+  started = true;
+  window.addEventListener("popstate", () => {
+    const at = named();
+    read(at !== undefined);
+    if (at !== undefined && at !== tree.selected) tree.go(at);
+  });
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
     if (event.key === "/") {
       event.preventDefault();
       above.search.focus();
-    } else if (event.key === "n" && head.counts[0] > 0) next();
+    } else if (event.key === "?") keys.showModal();
+    else if (event.key === "Escape" && !keys.open) tree.element.focus();
+    else if (event.key === "n" && head.counts[0] > 0) next();
   });
   const redraw = (): void => void (drawn[0] >= 0 && render(...drawn)); // at once: paper does not wait
   onTheme(redraw);
@@ -82,11 +124,13 @@ async function start(): Promise<void> {
     setPrinting(true);
     unfold();
     redraw();
-    list.replaceChildren(...paper(rows));
+    list.replaceChildren(...runs(rows));
+    findings.replaceChildren(...proof(head, rows));
   });
   window.addEventListener("afterprint", () => {
     setPrinting(false);
     list.replaceChildren();
+    findings.replaceChildren();
     redraw();
   });
   document.documentElement.dataset.ready = "yes";
@@ -98,28 +142,6 @@ function leftOut(head: Head): HTMLElement {
     { class: "note" },
     `The detail of this run is not in this file: ${counted(head.left_out, "run")} did not fit. report --shards writes a folder that holds everything.`,
   );
-}
-
-/** What paper gets instead of a tree that scrolls: every run that is not simply equal. */
-function paper(rows: Rows): HTMLElement[] {
-  const { index } = rows;
-  const places = index.verdict.flatMap((verdict, at) => (verdict < 4 ? [at] : []));
-  const lines = places
-    .slice(0, PRINTED)
-    .map((at) => [
-      rows.name(at),
-      index.id[at],
-      VERDICTS[index.verdict[at]].word,
-      index.statuses[index.status[at]],
-      count(index.findings[at]),
-      count(index.omissions[at]),
-    ]);
-  const rest = places.length - lines.length;
-  return [
-    h("h3", {}, `Runs that differ, are open, or lack something: ${count(places.length)} of ${count(rows.length)}`),
-    table("Runs", ["Run", "Id", "Verdict", "Status", "Findings", "Omissions"], lines),
-    ...(rest > 0 ? [h("p", { class: "note" }, `and ${count(rest)} more`)] : []),
-  ];
 }
 
 function failed(place: HTMLElement, problem: unknown): void {

@@ -19,6 +19,11 @@ export class Rows {
   /** Of a run and all below it. */
   readonly findings: Int32Array;
   readonly omissions: Int32Array;
+  readonly chosen: Int32Array;
+  /** Runs that differ: itself, and all below it. */
+  readonly differing: Int32Array;
+  /** The rows as they are listed: parents before their children, families together. */
+  private order: Int32Array;
   readonly folded: Uint8Array;
   readonly place = new Map<string, number>();
   private readonly haystack: string[];
@@ -29,6 +34,9 @@ export class Rows {
     this.end = new Int32Array(length);
     this.findings = Int32Array.from(index.findings);
     this.omissions = Int32Array.from(index.omissions);
+    this.chosen = Int32Array.from(index.chosen);
+    this.differing = Int32Array.from(index.verdict, (verdict) => (verdict === 0 ? 1 : 0));
+    this.order = Int32Array.from({ length }, (_, at) => at);
     this.folded = new Uint8Array(length).fill(1);
     this.haystack = index.id.map((id, at) => `${index.name[at]}\n${id}`.toLowerCase());
     for (let at = 0; at < length; at++) {
@@ -42,11 +50,46 @@ export class Rows {
       this.end[parent] = Math.max(this.end[parent], this.end[at]);
       this.findings[parent] += this.findings[at];
       this.omissions[parent] += this.omissions[at];
+      this.chosen[parent] += this.chosen[at];
+      this.differing[parent] += this.differing[at];
     }
   }
 
   name(at: number): string {
     return this.index.name[at] || this.index.id[at];
+  }
+
+  /** Runs below one that differ, without itself. */
+  differingBelow(at: number): number {
+    return this.differing[at] - (this.index.verdict[at] === 0 ? 1 : 0);
+  }
+
+  /** The first run that differs in a family. */
+  firstDiffering(at: number): number {
+    return this.index.verdict.indexOf(0, at + 1);
+  }
+
+  /** Siblings in another order; without `compare` as the file has them, the worst first. */
+  sort(compare: ((a: number, b: number) => number) | null): void {
+    const all = Array.from({ length: this.length }, (_, at) => at);
+    if (compare) all.sort(compare);
+    const children = new Map<number, number[]>();
+    for (const at of all) {
+      const siblings = children.get(this.index.parent[at]);
+      if (siblings) siblings.push(at);
+      else children.set(this.index.parent[at], [at]);
+    }
+    const waiting = (children.get(-1) ?? []).reverse();
+    for (let place = 0; waiting.length > 0; place++) {
+      const at = (this.order[place] = waiting.pop() as number);
+      const below = children.get(at);
+      if (below) for (let last = below.length - 1; last >= 0; last--) waiting.push(below[last]);
+    }
+  }
+
+  /** True where the text that was searched for is in the id, and not in the name that is shown. */
+  foundById(at: number, text: string): boolean {
+    return text !== "" && this.index.name[at] !== "" && !this.index.name[at].toLowerCase().includes(text);
   }
 
   isParent(at: number): boolean {
@@ -75,7 +118,11 @@ export class Rows {
 
   private unfolded(): { shown: number[]; matching: number } {
     const shown: number[] = [];
-    for (let at = 0; at < this.length; at = this.folded[at] ? this.end[at] : at + 1) shown.push(at);
+    for (let place = 0; place < this.length; ) {
+      const at = this.order[place];
+      shown.push(at);
+      place += this.folded[at] ? this.end[at] - at : 1;
+    }
     return { shown, matching: this.length };
   }
 
@@ -88,7 +135,7 @@ export class Rows {
       for (let above = at; above >= 0 && !keep[above]; above = this.index.parent[above]) keep[above] = 1;
     }
     const shown: number[] = [];
-    for (let at = 0; at < this.length; at++) if (keep[at]) shown.push(at);
+    for (const at of this.order) if (keep[at]) shown.push(at);
     return { shown, matching };
   }
 }

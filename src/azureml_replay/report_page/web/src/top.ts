@@ -1,7 +1,7 @@
 // The verdict, the figures, and how the commands went.
 import { strokeOf, widths } from "./charts";
 import { findings } from "./detail";
-import { h, link, table, type Child } from "./dom";
+import { copy, h, link, table, type Child } from "./dom";
 import type { Command, Head } from "./types";
 import { bytes, count, counted, seconds } from "./words";
 
@@ -24,7 +24,7 @@ export function top(head: Head): HTMLElement {
         head.target ? " → " : "",
         head.target && end(...head.target),
       ),
-      h("p", { class: "muted made" }, `${head.made.slice(0, 16).replace("T", " ")} UTC`),
+      h("p", { class: "muted made" }, times(head)),
     ),
     h(
       "p",
@@ -45,10 +45,18 @@ export function top(head: Head): HTMLElement {
   );
 }
 
+const minute = (moment: string): string => `${moment.slice(0, 16).replace("T", " ")} UTC`;
+
+/** When the target was last looked at, and when this page was made of it. */
+function times(head: Head): string {
+  const made = `page of ${minute(head.made)}`;
+  return head.proved ? `verified ${minute(head.proved)} · ${made}` : made;
+}
+
 function end(name: string, studio: string): HTMLElement {
   const short = name.split("/").pop() ?? name;
   const address = studio.startsWith("https://") ? `${studio}/?wsid=${wsid(name)}` : "";
-  return h("span", { title: name }, address ? link(address, short) : h("b", {}, short));
+  return h("span", { title: name }, address ? link(address, short) : h("b", {}, short), h("span", { class: "whole" }, ` (${name})`));
 }
 
 function wsid(name: string): string {
@@ -58,12 +66,12 @@ function wsid(name: string): string {
 
 /** What `azureml-replay check` prints: they say which state of the archive this page was made of. */
 function roots([content, proof]: [string, string]): Child[] {
-  const told = ["content root ", h("code", {}, content)];
-  return proof === "" ? told : [...told, h("br", {}), "proof root ", h("code", {}, proof)];
+  const root = (what: string, digest: string): Child => h("span", {}, `${what} `, h("code", {}, digest), copy(digest, `the ${what}`));
+  return [root("content root", content), proof !== "" && root("proof root", proof)];
 }
 
 function figure([what, size, note]: [string, number, string]): HTMLElement {
-  const css = what === "findings" ? (size > 0 ? "bad" : "good") : what === "omitted as planned" && size > 0 ? "part" : what === "equal" ? "good" : "";
+  const css = what === "findings" ? (size > 0 ? "bad" : "good") : what === "omitted" && size > 0 ? "part" : what === "equal runs" && size > 0 ? "good" : "";
   return h(
     "div",
     { title: note },
@@ -99,15 +107,15 @@ function more(head: Head): HTMLElement {
       "div",
       { class: "columns" },
       head.reasons.length > 0 &&
-        part("Omissions by reason", table("Omissions by reason", ["Items", "Why"], head.reasons.map(([why, size]) => [count(size), why]), "counts")),
+        part("Omissions by reason", table("Omissions by reason", ["Items", "Why"], head.reasons.map(([why, size, chosen]) => [count(size), h("span", { class: chosen ? "muted" : "" }, why)]), "counts")),
       head.commands.length > 0 &&
-        wide("Commands", table("Commands", ["Command", "Began (UTC)", "Took", "What", "Requests", "Refused"], head.commands.flatMap(commandRows), "commands")),
+        wide("Sessions", table("Sessions", ["Command", "Began (UTC)", "Took", "What", "Requests", "Refused"], head.commands.flatMap(commandRows), "commands")),
       busy.length > 0 &&
         part(
           "Requests at a time",
           chart,
           h("p", { class: "keys" }, ...busy.map(([name, requests, refused], at) => key(name, requests, refused, at))),
-          h("p", { class: "note" }, `Of ${head.widths_of.slice(0, 50).replace("T", " ")}. Refused: the service asked for patience, and got it.`),
+          h("p", { class: "note" }, `Of ${head.widths_of.slice(0, 50).replace("T", " ")}. Refused: the service answered "too many requests" (429 or 503); each was sent again later.`),
         ),
       (head.loose_of[0] > 0 || head.loose_of[1] > 0) && part("Of no run", ...loose(head)),
       head.unknown.length > 0 &&

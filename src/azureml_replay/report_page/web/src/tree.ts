@@ -1,34 +1,37 @@
 // The tree on the screen: a treegrid that draws the rows in view, and a keyboard for it.
-import { clean, h, type Child } from "./dom";
+import { comparing, fitting, template, usedColumns, type Column } from "./columns";
+import { clean, h } from "./dom";
 import { isEmpty, NO_FILTER, type Filter, type Rows } from "./rows";
-import { VERDICTS } from "./types";
-import { count, moment, seconds } from "./words";
 
 const HEIGHT = 26; // as in style.css
 const SPARE = 12; // rows drawn beyond each edge: a wheel's turn
-const COLUMNS = ["Run", "Verdict", "Findings", "Omitted", "Status", "Type", "Started (UTC)", "Took", "Metrics", "Files"];
+
+const NONE: [number, number] = [-1, -1];
 
 export class Tree {
   readonly element: HTMLElement;
   selected = -1;
   private readonly rows: Rows;
   private readonly body: HTMLElement;
+  private readonly heading: HTMLElement;
+  private readonly used: Column[];
+  private columns: Column[] = [];
+  private sorted: { name: string; down: boolean } | null = null;
   private filter: Filter = NO_FILTER;
   private shown: number[] = [];
   /** The rows that are drawn: first, and one past the last; none once they no longer hold. */
-  private drawn: [number, number] = [0, 0];
+  private drawn: [number, number] = NONE;
 
   constructor(
     rows: Rows,
     private readonly opened: (at: number) => void,
+    /** A click or Enter: the reader wants to see the run that is open. */
+    private readonly entered: (at: number) => void,
     private readonly told: (matching: number, total: number) => void,
   ) {
     this.rows = rows;
-    const heading = h(
-      "div",
-      { role: "row", class: "row heading", "aria-rowindex": 1 },
-      ...COLUMNS.map((name, at) => h("span", { role: "columnheader", class: `c${at}` }, name)),
-    );
+    this.used = usedColumns(rows);
+    this.heading = h("div", { role: "row", class: "row heading", "aria-rowindex": 1 });
     this.body = h("div", { role: "rowgroup", class: "rows" });
     this.element = h(
       "div",
@@ -41,11 +44,49 @@ export class Tree {
         keydown: (event) => this.key(event as KeyboardEvent),
         click: (event) => this.click(event),
       },
-      h("div", { role: "rowgroup", class: "headings" }, heading),
+      h("div", { role: "rowgroup", class: "headings" }, this.heading),
       this.body,
     );
     this.element.addEventListener("scroll", () => this.draw(), { passive: true });
-    new ResizeObserver(() => this.draw()).observe(this.element);
+    new ResizeObserver(() => this.fit()).observe(this.element);
+    this.fit();
+  }
+
+  /** The columns for which there is room now. */
+  private fit(): void {
+    const columns = fitting(this.used, this.element.clientWidth);
+    if (columns.length !== this.columns.length) {
+      this.columns = columns;
+      this.element.style.setProperty("--columns", template(columns));
+      this.drawHeading();
+      this.drawn = NONE;
+    }
+    this.draw();
+  }
+
+  private drawHeading(): void {
+    this.heading.replaceChildren(
+      ...this.columns.map((column) => {
+        const sorted = this.sorted?.name === column.name ? this.sorted : null;
+        const arrow = sorted ? (sorted.down ? " ↓" : " ↑") : "";
+        return h(
+          "span",
+          { role: "columnheader", class: column.css.split(" ")[0], "aria-sort": sorted ? (sorted.down ? "descending" : "ascending") : "none" },
+          h("button", { type: "button", title: `Sort by ${column.name}`, "data-column": column.name, click: () => this.sort(column) }, column.name + arrow),
+        );
+      }),
+    );
+  }
+
+  /** One way, the other way, then the worst first again. */
+  private sort(column: Column): void {
+    const before = this.sorted?.name === column.name ? this.sorted : null;
+    const first = !!column.down;
+    this.sorted = !before ? { name: column.name, down: first } : before.down === first ? { name: column.name, down: !first } : null;
+    this.rows.sort(this.sorted && comparing(this.rows, column, this.sorted.down));
+    this.drawHeading();
+    this.heading.querySelector<HTMLElement>(`[data-column="${column.name}"]`)?.focus();
+    this.show(this.filter);
   }
 
   show(filter: Filter): void {
@@ -71,7 +112,7 @@ export class Tree {
   private arrange(): void {
     const { shown, matching } = this.rows.visible(this.filter);
     this.shown = shown;
-    this.drawn = [0, 0];
+    this.drawn = NONE;
     this.body.style.height = `${shown.length * HEIGHT}px`;
     this.element.setAttribute("aria-rowcount", String(shown.length + 1));
     this.told(matching, this.rows.length);
@@ -84,7 +125,7 @@ export class Tree {
     const { scrollTop, clientHeight } = this.element;
     if (top < scrollTop) this.element.scrollTop = top;
     else if (top + 2 * HEIGHT > scrollTop + clientHeight) this.element.scrollTop = top + 2 * HEIGHT - clientHeight;
-    this.drawn = [0, 0];
+    this.drawn = NONE;
     this.draw();
     this.opened(at);
   }
@@ -115,12 +156,9 @@ export class Tree {
   private line(row: number): HTMLElement {
     const at = this.shown[row];
     const { index } = this.rows;
-    const verdict = VERDICTS[index.verdict[at]];
     const status = index.statuses[index.status[at]];
     const parent = this.rows.isParent(at);
     const open = parent && this.isOpen(at);
-    const below = (all: Int32Array, own: number[]): Child =>
-      !open && all[at] > own[at] && h("small", { title: "in runs below" }, ` ▾${count(all[at] - own[at])}`);
     const name = clean(this.rows.name(at));
     const dim = !isEmpty(this.filter) && !this.rows.matches(at, this.filter);
     const line = h(
@@ -140,26 +178,13 @@ export class Tree {
         { role: "gridcell", class: "c0", title: `${name}\n${clean(index.id[at])}\n${clean(index.experiments[index.experiment[at]])}` },
         h("span", { class: "fold", "aria-hidden": "true" }, parent ? (open ? "▾" : "▸") : ""),
         h("bdi", {}, name),
+        this.rows.foundById(at, this.filter.text) && h("small", { class: "id" }, ` ${index.id[at]}`),
       ),
-      h("span", { role: "gridcell", class: `c1 ${verdict.css}` }, `${verdict.glyph} ${verdict.word}`),
-      h(
-        "span",
-        { role: "gridcell", class: "c2 bad" },
-        index.findings[at] ? count(index.findings[at]) : "",
-        below(this.rows.findings, index.findings),
-      ),
-      h(
-        "span",
-        { role: "gridcell", class: "c3 part" },
-        index.omissions[at] ? count(index.omissions[at]) : "",
-        below(this.rows.omissions, index.omissions),
-      ),
-      h("span", { role: "gridcell", class: `c4${status === "Failed" ? " failed" : ""}` }, status),
-      h("span", { role: "gridcell", class: "c5" }, index.kinds[index.kind[at]]),
-      h("span", { role: "gridcell", class: "c6" }, moment(index.start[at])),
-      h("span", { role: "gridcell", class: "c7" }, seconds(index.seconds[at])),
-      h("span", { role: "gridcell", class: "c8" }, index.series[at] ? count(index.series[at]) : ""),
-      h("span", { role: "gridcell", class: "c9" }, index.files[at] ? count(index.files[at]) : ""),
+      ...this.columns
+        .slice(1)
+        .map(({ css, cell }) =>
+          h("span", { role: "gridcell", class: css + (css === "c4" && status === "Failed" ? " failed" : "") }, ...cell(this.rows, at, open)),
+        ),
     );
     line.style.top = `${row * HEIGHT}px`;
     (line.firstElementChild as HTMLElement).style.paddingInlineStart = `${8 + 16 * Math.min(this.rows.level[at], 12)}px`;
@@ -182,11 +207,14 @@ export class Tree {
     if (!row) return;
     const at = this.shown[Number(row.dataset.row)];
     if (target.classList.contains("fold") && this.rows.isParent(at)) this.fold(at, !this.rows.folded[at]);
-    else this.select(at);
+    else {
+      this.select(at);
+      this.entered(at);
+    }
   }
 
   private key(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey || this.shown.length === 0) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || this.shown.length === 0 || event.target instanceof HTMLButtonElement) return;
     const row = this.shown.indexOf(this.selected);
     const page = Math.max(1, Math.floor(this.element.clientHeight / HEIGHT) - 2);
     const moves: Record<string, number> = {
@@ -200,7 +228,10 @@ export class Tree {
     if (event.key in moves) this.select(this.shown[Math.min(this.shown.length - 1, moves[event.key])]);
     else if (event.key === "ArrowRight" && row >= 0) this.right(this.selected);
     else if (event.key === "ArrowLeft" && row >= 0) this.left(this.selected);
-    else if (event.key === "Enter" && row >= 0) document.getElementById("detail")?.focus();
+    else if (event.key === "Enter" && row >= 0) {
+      this.entered(this.selected);
+      document.getElementById("detail")?.focus();
+    }
     else return;
     event.preventDefault();
   }

@@ -27,6 +27,7 @@ export interface Index {
   files: number[];
   findings: number[];
   omissions: number[];
+  chosen: number[];
   verdict: number[];
   place: number[];
 }
@@ -81,6 +82,8 @@ export interface FileRow {
   bytes: number | null;
   md5: string;
   note: string;
+  state: "" | "equal" | "size" | "differs" | "absent" | "left" | "unverified";
+  image: string;
 }
 
 export interface Detail {
@@ -100,7 +103,7 @@ export interface Detail {
   files: FileRow[];
   files_of: number;
   findings: [string, string, string, string][];
-  omissions: Pair[];
+  omissions: [string, string, boolean][];
 }
 
 export interface Command {
@@ -116,6 +119,7 @@ export interface Command {
 export interface Head {
   version: string;
   made: string;
+  proved: string;
   source: Pair;
   target: Pair | null;
   roots: [string, string];
@@ -123,10 +127,11 @@ export interface Head {
   sentence: string;
   figures: [string, number, string][];
   counts: number[];
-  reasons: [string, number][];
+  reasons: [string, number, boolean][];
   loose_findings: [string, string, string, string][];
   loose_omissions: [string, string, string][];
   loose_of: [number, number];
+  printed_findings: [string, string, string, string, string][];
   unknown: [string, string, number][];
   commands: Command[];
   widths: [string, number, number, [number, number][]][];
