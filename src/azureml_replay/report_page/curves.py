@@ -13,6 +13,7 @@ from azureml_replay.model import NUMBERS, Differing, Points, RunId, Series, Valu
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.facts import Curve, Line, Single, Table
 from azureml_replay.report_page.images import images
+from azureml_replay.report_page.matrices import matrix
 
 TABLE_ROWS = 200
 BUCKETS_EQUAL, BUCKETS_DIFFERING = 100, 300
@@ -237,11 +238,16 @@ def _single(one: Gathered, state: MetricFindings) -> Single:
 
 def _table(archive: Archive, run: RunId, one: Gathered, state: MetricFindings) -> Table:
     files = [at for at, (_, kind) in enumerate(one.series.columns) if kind == "Artifact"]
+    names = tuple(name for name, _ in one.series.columns)
+    columns, rows = (one.rows == 1 and matrix(archive, run, one.series, one.cells[0][0])) or (
+        names,
+        tuple(tuple(map(shown, row)) for row in one.cells),
+    )
     return Table(
         name=name_of(one.series),
         kind=one.series.ux_type or "",
-        columns=tuple(name for name, _ in one.series.columns),
-        rows=tuple(tuple(map(shown, row)) for row in one.cells),
+        columns=columns,
+        rows=rows,
         of=one.rows,
         state=state.of(one.series),
         images=tuple(images(archive, run, (row[at] for row in one.cells for at in files))),

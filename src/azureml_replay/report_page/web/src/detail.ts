@@ -36,7 +36,7 @@ export function heading(rows: Rows, at: number, go: (at: number) => void, leave:
       h("span", { class: "muted" }, parts.filter(Boolean).join(" · ")),
     ),
     below > 0 && h("p", {}, h("button", { type: "button", class: "quiet bad", click: () => go(rows.firstDiffering(at)) }, `${worse}: show the first`)),
-    h("p", { class: "ids" }, h("code", {}, index.id[at]), copy(index.id[at], "the id"), h("span", { class: "muted" }, " link "), copy(addressOf(index.id[at]), "a link to this run")),
+    h("p", { class: "ids" }, h("code", {}, index.id[at]), copy(index.id[at], "the id", "copy id"), copy(addressOf(index.id[at]), "a link to this run", "copy link")),
   );
 }
 
@@ -48,7 +48,7 @@ function path(rows: Rows, at: number): HTMLElement {
 
 export function detail(one: Detail, from: Block, rows: Rows, at: number, redraw: () => void): Child[] {
   const took = seconds(rows.index.seconds[at]);
-  const facts: Pair[] = took ? [...one.facts, ["Took", took]] : one.facts;
+  const facts = one.facts.flatMap((fact): Pair[] => (fact[0] === "Ended" && took ? [fact, ["Took", took]] : [fact]));
   return [
     one.links.length > 0 &&
       h("p", { class: "links" }, ...one.links.flatMap(([side, address]): Child[] => [link(address, `${side} in Studio ↗`), " "])),

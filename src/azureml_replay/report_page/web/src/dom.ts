@@ -32,11 +32,12 @@ export function link(address: string, text: string): HTMLElement {
 }
 
 /** Copies a text as it is, marks and all. */
-export function copy(text: string, what: string): HTMLElement {
+export function copy(text: string, what: string, label = "copy"): HTMLElement {
   const button = h("button", {
     type: "button",
     class: "quiet copy",
     title: `Copy ${what}`,
+    "data-label": label,
     "aria-label": `Copy ${what}`,
     click: async () => {
       await toClipboard(text);

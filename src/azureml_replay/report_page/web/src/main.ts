@@ -47,7 +47,7 @@ async function start(): Promise<void> {
 
   const soon = (at: number): void => {
     clearTimeout(timer);
-    if (started) showInAddress(index.id[at], false);
+    if (started && (!SMALL.matches || main.classList.contains("reading"))) showInAddress(index.id[at], false);
     timer = window.setTimeout(() => open(at).catch((problem) => failed(right, problem)), latest < 0 ? 0 : DELAY_MS);
   };
   const enter = (at: number): void => {

@@ -50,7 +50,7 @@ const minute = (moment: string): string => `${moment.slice(0, 16).replace("T", "
 /** When the target was last looked at, and when this page was made of it. */
 function times(head: Head): string {
   const made = `page of ${minute(head.made)}`;
-  return head.proved ? `verified ${minute(head.proved)} · ${made}` : made;
+  return head.proved ? `last verification ${minute(head.proved)} · ${made}` : made;
 }
 
 function end(name: string, studio: string): HTMLElement {
