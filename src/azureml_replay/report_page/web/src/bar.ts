@@ -20,7 +20,7 @@ export function bar(index: Index, counts: number[], changed: (filter: Filter) =>
   let timer = 0;
   const search = h("input", {
     type: "search",
-    placeholder: "Search name or id  ( / )",
+    placeholder: "Name or id  ( / )",
     "aria-label": "Search runs by name or id",
     input: () => {
       clearTimeout(timer);

@@ -38,8 +38,11 @@ function verdict(rows: Rows, at: number): Child[] {
 /** Omissions that nobody asked for are marked; those by the user's choice are only counted. */
 function omitted(rows: Rows, at: number, open: boolean): Child[] {
   const own = rows.index.omissions[at];
-  const forced = own > rows.index.chosen[at];
-  return [h("span", { class: forced ? "part" : "muted" }, own ? count(own) : ""), below(rows, at, open, rows.omissions, rows.index.omissions)];
+  const tone = (size: number, asked: number): string => (size > asked ? "part" : "muted");
+  return [
+    h("span", { class: tone(own, rows.index.chosen[at]) }, own ? count(own) : ""),
+    h("span", { class: tone(rows.omissions[at], rows.chosen[at]) }, below(rows, at, open, rows.omissions, rows.index.omissions)),
+  ];
 }
 
 const RUN: Column = { name: "Run", css: "c0", width: 0, key: (rows, at) => rows.name(at).toLowerCase(), cell: () => [] };

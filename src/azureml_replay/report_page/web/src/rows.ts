@@ -89,7 +89,8 @@ export class Rows {
 
   /** True where the text that was searched for is in the id, and not in the name that is shown. */
   foundById(at: number, text: string): boolean {
-    return text !== "" && this.index.name[at] !== "" && !this.index.name[at].toLowerCase().includes(text);
+    const { name, id } = this.index;
+    return text !== "" && name[at] !== "" && !name[at].toLowerCase().includes(text) && id[at].toLowerCase().includes(text);
   }
 
   isParent(at: number): boolean {
