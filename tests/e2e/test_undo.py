@@ -81,6 +81,11 @@ def test_undone_and_brought_back_by_the_command(
     assert {hidden.runs[run]["stage"] for run in ours} == {"deleted"}
     assert not [key for key in hidden.files if key[0] in ours]
     assert of_others(hidden, ours) == of_others(before, ours)
+    with Archive.open(tmp_path / "archive", write=False) as held:
+        assert [(one.command, one.outcome, one.parts[0].counts["runs"]) for one in held.sessions()[-2:]] == [
+            ("undo", "done", 3),
+            ("undo", "done", 0),
+        ]
 
     back = asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
 

@@ -178,7 +178,7 @@ def test_paper_is_a_proof_to_sign(path: Path, opened: Open) -> None:
     assert "last verification" in page.inner_text(".made")
     assert page.locator(".proof tbody tr").count() == 7
     assert "hostile-0" in page.inner_text(".proof tbody")
-    assert "Signature" in page.inner_text(".proof .sign")
+    assert "Signature" in page.inner_text(".paper .sign")
     assert page.is_hidden(".copy >> nth=0")
 
 

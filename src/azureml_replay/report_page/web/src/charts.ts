@@ -210,6 +210,9 @@ function drawMarks(chart: uPlot, oddities: Map<number, string>, colour: string):
   ctx.restore();
 }
 
+/** There is no step between two steps. */
+const whole = (x: number): string => (Number.isInteger(x) ? String(x) : "");
+
 /** What the x axis measures. */
 function measured(curve: Curve): string {
   if (curve.axis !== "time") return curve.axis === "row" ? "row, in the order logged" : "step";
@@ -251,7 +254,7 @@ function options(
         size: labelled ? 26 : 8,
         gap: 2,
         ...(labelled ? { label: measured(curve), labelFont: "11px system-ui, sans-serif", labelSize: 15, labelGap: 0 } : {}),
-        values: (_, at) => (labelled ? at.map((x) => (curve.axis === "time" ? seconds(x / 1000) : String(x))) : at.map(() => "")),
+        values: (_, at) => (labelled ? at.map((x) => (curve.axis === "time" ? seconds(x / 1000) : whole(x))) : at.map(() => "")),
       },
       { ...axis, size: 58, gap: 3, space: height < 120 ? 22 : 34, values: (_, at) => at.map((y) => (y === null ? "" : short(y))) },
     ],

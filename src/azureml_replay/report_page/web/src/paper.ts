@@ -1,4 +1,4 @@
-// What paper gets instead of a list that scrolls: findings, runs that are not simply equal, and room to sign.
+// What paper gets instead of a list that scrolls: findings, then runs that are not simply equal, and room to sign.
 import { h, table } from "./dom";
 import type { Rows } from "./rows";
 import { VERDICTS, type Head } from "./types";
@@ -7,7 +7,7 @@ import { count } from "./words";
 const PRINTED = 2000; // rows of the list on paper
 const EQUAL = 4; // as in VERDICTS
 
-/** Every run that is not simply equal. */
+/** Every run that is not simply equal, and a line to sign on. */
 export function runs(rows: Rows): HTMLElement[] {
   const { index } = rows;
   const places = index.verdict.flatMap((verdict, at) => (verdict < EQUAL ? [at] : []));
@@ -26,10 +26,11 @@ export function runs(rows: Rows): HTMLElement[] {
     h("h3", {}, `Runs that differ, are open, or lack something: ${count(places.length)} of ${count(rows.length)}`),
     table("Runs", ["Run", "Id", "Verdict", "Status", "Findings", "Omissions"], lines),
     ...(rest > 0 ? [h("p", { class: "note" }, `and ${count(rest)} more`)] : []),
+    h("p", { class: "sign" }, h("span", {}, "Place, date"), h("span", {}, "Name"), h("span", {}, "Signature")),
   ];
 }
 
-/** Every finding, and a line to sign on. */
+/** Every finding. */
 export function proof(head: Head, rows: Rows): HTMLElement[] {
   const { printed_findings: findings } = head;
   const total = head.figures.find(([what]) => what === "findings")?.[1] ?? 0;
@@ -37,14 +38,11 @@ export function proof(head: Head, rows: Rows): HTMLElement[] {
     const at = rows.place.get(run);
     return [at === undefined ? "" : rows.name(at), run, what, kind, expected || "nothing", actual || "nothing"];
   });
+  if (lines.length === 0) return [];
+  const rest = total - lines.length;
   return [
-    ...(lines.length > 0
-      ? [
-          h("h3", {}, `Findings: ${count(total)}`),
-          table("All findings", ["Run", "Id", "What", "How", "Source, as planned", "Target"], lines),
-          ...(total > lines.length ? [h("p", { class: "note" }, `and ${count(total - lines.length)} more, all in the archive`)] : []),
-        ]
-      : []),
-    h("p", { class: "sign" }, h("span", {}, "Place, date"), h("span", {}, "Name"), h("span", {}, "Signature")),
+    h("h3", {}, `Findings: ${count(total)}`),
+    table("All findings", ["Run", "Id", "What", "How", "Source, as planned", "Target"], lines),
+    ...(rest > 0 ? [h("p", { class: "note" }, `and ${count(rest)} more, all in the archive`)] : []),
   ];
 }
