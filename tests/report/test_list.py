@@ -14,11 +14,14 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.model import Location, Omission, Row, Series, SeriesKey, StoredFile
 from azureml_replay.report_page import report
+from azureml_replay.report_page.write import BUNDLE
 from looks import all_looked_at
 from report.archives import BEGIN, PLANTED, SECOND, SOURCE, TARGET, a_run, migrated, put, scalar
 from report.conftest import Opened
 
 Open = Callable[..., Opened]
+WEB = BUNDLE.parent / "web"
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 390, "height": 844}
 PICTURE = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
@@ -268,3 +271,41 @@ def test_metrics_are_found_by_name_and_drawn_on_a_log_scale(chosen: Path, opened
     assert page.locator(".chart:visible").count() == 0
     assert page.locator(".singles tbody tr:visible").all_inner_texts()[0].startswith("extra/3")
     assert found.said == []
+
+
+def test_two_runs_stand_side_by_side(path: Path, opened: Open) -> None:
+    """The first one stays while another is chosen, its curves too; `close` takes it away."""
+    found = opened(path)
+    page = found.page
+    beside = page.locator("#beside")
+    page.wait_for_selector("#detail .chart.differs canvas")
+    assert beside.is_hidden()
+
+    page.click("text=side by side")
+    page.click(".rows [role=row]:has(bdi:text-is('score'))")
+    expect(page.locator("#detail h2")).to_have_text("score")
+
+    assert beside.locator("h2").inner_text() == "train"
+    beside.locator(".chart.differs canvas").first.wait_for()
+    beside.locator("text=close").click()
+    assert beside.is_hidden()
+    assert found.said == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe is not here: `make types` brings it")
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(chosen: Path, path: Path, opened: Open, width: int, scheme: str) -> None:
+    """Neither in the list nor in a run, nor in two of them."""
+    for page in [
+        opened(one, viewport={"width": width, "height": 900}, color_scheme=scheme).page for one in (chosen, path)
+    ]:
+        page.evaluate(AXE.read_text("utf-8"))
+        found = page.evaluate("axe.run()")["violations"]
+        page.click(".rows [role=row] >> nth=1")
+        if width > 900:
+            page.click("text=side by side")
+            page.click(".rows [role=row] >> nth=0")
+        page.wait_for_timeout(300)  # the detail waits for a pause in the walk
+        found += page.evaluate("axe.run()")["violations"]
+        assert [(one["id"], one["nodes"][0]["target"]) for one in found] == []

@@ -94,10 +94,12 @@ export function drawAll(): void {
   [...pending.keys()].filter((element) => element.isConnected).forEach(drawNow);
 }
 
-/** The figures of the run before are gone. */
-export function forget(): void {
-  pending.forEach((_, element) => watcher.unobserve(element));
-  pending.clear();
+/** The figures in there are gone. */
+export function forget(place: HTMLElement): void {
+  for (const element of [...pending.keys()].filter((one) => place.contains(one))) {
+    watcher.unobserve(element);
+    pending.delete(element);
+  }
 }
 
 function legend(): HTMLElement {

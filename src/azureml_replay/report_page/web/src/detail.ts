@@ -9,8 +9,15 @@ import { bytes, count, counted, seconds } from "./words";
 
 const STATE: Record<State, string> = { equal: "✓ equal", differs: "✕ differs", lost: "✕ differs", unverified: "○ not compared" };
 
+/** What the heading offers for a second run: to keep this one, or to close it. */
+export interface Aside {
+  label: string;
+  title: string;
+  click: () => void;
+}
+
 /** The heading of a run, from its row alone. */
-export function heading(rows: Rows, at: number, go: (at: number) => void, leave: () => void): HTMLElement {
+export function heading(rows: Rows, at: number, go: (at: number) => void, leave: () => void, aside: Aside): HTMLElement {
   const { index } = rows;
   const below = rows.differingBelow(at);
   const worse = `✕ ${counted(below, "run")} below ${below === 1 ? "differs" : "differ"}`;
@@ -36,7 +43,7 @@ export function heading(rows: Rows, at: number, go: (at: number) => void, leave:
       h("span", { class: "muted" }, parts.filter(Boolean).join(" · ")),
     ),
     below > 0 && h("p", {}, h("button", { type: "button", class: "quiet bad", click: () => go(rows.firstDiffering(at)) }, `${worse}: show the first`)),
-    h("p", { class: "ids" }, h("code", {}, index.id[at]), copy(index.id[at], "the id", "copy id"), copy(addressOf(index.id[at]), "a link to this run", "copy link")),
+    h("p", { class: "ids" }, h("code", {}, index.id[at]), copy(index.id[at], "the id", "copy id"), copy(addressOf(index.id[at]), "a link to this run", "copy link"), h("button", { type: "button", class: "quiet aside", title: aside.title, click: aside.click }, aside.label)),
   );
 }
 
@@ -115,7 +122,7 @@ function metricControls(one: Detail, redraw: () => void): HTMLElement | null {
 
 function find(text: string): void {
   const wanted = text.trim().toLowerCase();
-  for (const element of document.querySelectorAll<HTMLElement>("#detail [data-metric]"))
+  for (const element of document.querySelectorAll<HTMLElement>("article [data-metric]"))
     element.hidden = !element.dataset.metric!.toLowerCase().includes(wanted);
 }
 

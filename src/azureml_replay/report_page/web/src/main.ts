@@ -4,7 +4,7 @@ import { leaveAddress, runInAddress, showInAddress } from "./address";
 import { bar } from "./bar";
 import { drawAll, forget, isPrinting, onTheme, setPrinting } from "./charts";
 import { block, json, type Block } from "./data";
-import { detail, heading } from "./detail";
+import { detail, heading, type Aside } from "./detail";
 import { h, type Child } from "./dom";
 import { help } from "./help";
 import { proof, runs } from "./paper";
@@ -23,7 +23,9 @@ async function start(): Promise<void> {
   const rows = new Rows(index);
   const right = h("article", { id: "detail", tabindex: -1, "aria-label": "The chosen run" });
   let latest = -1;
+  const beside = h("article", { id: "beside", tabindex: -1, "aria-label": "The run that is kept for comparison" });
   let drawn: [number, Block | null] = [-1, null];
+  let kept: [number, Block | null] | null = null;
   let timer = 0;
   let started = false;
 
@@ -35,14 +37,25 @@ async function start(): Promise<void> {
   }
 
   function render(at: number, found: Block | null): void {
-    const place = index.place[at];
     const another = drawn[0] !== at;
     drawn = [at, found];
-    forget();
-    const body: Child[] = found ? detail(found.details[place % 64], found, rows, at, redraw) : [leftOut(head)];
-    right.replaceChildren(heading(rows, at, tree.go.bind(tree), leave), ...body.filter((part): part is HTMLElement => part instanceof Node));
+    fill(right, at, found, { label: "side by side", title: "Keep this run here while another is chosen", click: () => keep(drawn) });
     if (another) right.scrollTop = 0;
+  }
+
+  function fill(place: HTMLElement, at: number, found: Block | null, aside: Aside): void {
+    forget(place);
+    const body: Child[] = found ? detail(found.details[index.place[at] % 64], found, rows, at, redraw) : [leftOut(head)];
+    const top = heading(rows, at, tree.go.bind(tree), leave, aside);
+    place.replaceChildren(top, ...body.filter((part): part is HTMLElement => part instanceof Node));
     if (isPrinting()) drawAll();
+  }
+
+  /** A second run beside the chosen one; none with null. */
+  function keep(run: [number, Block | null] | null): void {
+    kept = run;
+    main.classList.toggle("pair", run !== null);
+    redraw();
   }
 
   const soon = (at: number): void => {
@@ -84,7 +97,7 @@ async function start(): Promise<void> {
   const findings = h("section", { class: "proof" });
   const left = h("div", { class: "left" }, above.element, none, tree.element);
   const main = h("main", {}, left);
-  main.append(splitter(main, () => redraw()), right);
+  main.append(splitter(main, redraw), right, beside);
   document.getElementById("page")!.replaceChildren(top(head), findings, list, main, keys);
 
   index.verdict.forEach((verdict, at) => verdict === 0 && rows.unfoldTo(at));
@@ -110,7 +123,13 @@ async function start(): Promise<void> {
     else if (event.key === "Escape" && !keys.open) tree.element.focus();
     else if (event.key === "n" && head.counts[0] > 0) next();
   });
-  const redraw = (): void => void (drawn[0] >= 0 && render(...drawn)); // at once: paper does not wait
+  function redraw(): void {
+    if (drawn[0] >= 0) render(...drawn); // at once: paper does not wait
+    if (!kept) return;
+    fill(beside, ...kept, { label: "close", title: "Only the chosen run", click: () => keep(null) });
+    for (const region of beside.querySelectorAll(".scroll")) // two regions of one name are no landmarks
+      region.setAttribute("aria-label", `${region.getAttribute("aria-label")} of the kept run`);
+  }
   onTheme(redraw);
   let width = window.innerWidth;
   let resized = 0;
