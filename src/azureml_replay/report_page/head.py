@@ -51,7 +51,6 @@ class Sums:
     compared: Counter[str] = field(default_factory=Counter)
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
     experiments_open: int = 0
-    experiments_compared: int = 0
     verdicts: Counter[RunVerdict] = field(default_factory=Counter)
 
     @classmethod
@@ -63,7 +62,6 @@ class Sums:
             chosen=known.chosen.total(),
             compared=known.counts,
             experiments_open=known.others_open,
-            experiments_compared=known.others_compared,
         )
         for row in rows:
             sums.runs += 1

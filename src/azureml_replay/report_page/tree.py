@@ -69,11 +69,6 @@ class Known:
         """Experiments that are not compared."""
         return sum(item.reason != "" for item in self.others)
 
-    @property
-    def others_compared(self) -> int:
-        """Experiments that are compared."""
-        return sum(not item.reason and item.subject.way is Way.EXPERIMENT for item in self.others)
-
 
 WORDS = {kind: word for word, kinds in TYPES.items() for kind in kinds if kind}
 """`runType` in lower case -> the word that `--type` takes."""
