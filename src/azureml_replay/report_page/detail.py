@@ -97,10 +97,12 @@ class Details:
 
     def _shown_files(self, run: RunId, findings: Iterable[Finding], left: Iterable[Omission]) -> Iterable[File]:
         listed = list(islice(self.archive.artifacts(run), FILES_SHOWN))
-        states = FileStates.of(self.items.get(run), listed, findings, left) if self.ledger else None
+        item = self.items.get(run)
+        unverifiable = item.counts.get("unverifiable", 0) if item else 0
+        states = FileStates.of(listed, findings, left, compared=run in self.verified, unverifiable=unverifiable)
         self.pictures.begin_run()
         for one in listed:
-            yield _file(one, states.of_file(one) if states else "", self.pictures.of(one))
+            yield _file(one, states.of_file(one) if self.ledger else "", self.pictures.of(one))
 
     def _files(self, run: RunId) -> int:
         totals = self.archive.artifact_totals(run)

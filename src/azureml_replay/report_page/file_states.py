@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from azureml_replay.comparison.shown import shown
 from azureml_replay.model import Artifact, Finding, Omission
 from azureml_replay.planning.fit import OWN_FOLDER
-from azureml_replay.verification.verdict import Item, Standing
 
 _SUFFIXES = (": bytes", ": index entry")
 """What follows a file's path where a finding is about a part of it."""
@@ -29,19 +28,26 @@ class FileStates:
 
     @classmethod
     def of(
-        cls, item: Item | None, listed: Sequence[Artifact], findings: Iterable[Finding], left: Iterable[Omission]
+        cls,
+        listed: Sequence[Artifact],
+        findings: Iterable[Finding],
+        left: Iterable[Omission],
+        *,
+        compared: bool,
+        unverifiable: int,
     ) -> FileStates:
-        """The verdicts for the evidence of a run, its files, its findings and its omissions."""
+        """The verdicts for a run's files, findings and omissions.
+
+        `compared`: verify looked at everything of the run; `unverifiable` files only by their size.
+        """
         found: dict[str, str] = {}
         for one in findings:
             state = "absent" if one.kind == "absent" else "differs"
             if one.what == "run" or one.what.startswith("file "):
                 found[_path(one.what)] = state
-        unverifiable = item.counts.get("unverifiable", 0) if item else 0
         without = sum(one.stored is not None and one.stored.md5 is None for one in listed)
         # More than lack a checksum here: the target lacks others, and nobody knows which.
         otherwise = "size" if unverifiable > without else "equal"
-        compared = item is not None and not item.reason and item.standing in (Standing.EQUAL, Standing.DIFFERS)
         names = frozenset(one.what for one in left)
         return cls(found, names, otherwise if compared else "unverified", unverifiable > 0)
 
