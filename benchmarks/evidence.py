@@ -20,12 +20,15 @@ def looked_at(
         by.setdefault(KINDS.get(one.what.partition(" ")[0], Aspect.FIELDS), []).append(one)
     counts = {Aspect.FIELDS: {}, Aspect.POINTS: {"points": points}, Aspect.FILES: {"files": files}}
     outcomes = {aspect: Looked(by.get(aspect, ()), told) for aspect, told in counts.items()}
-    ledger.put_outcomes(Topic(Way.RUN, run), look, ledger.content_of(run), outcomes)
+    against = dict.fromkeys(outcomes, ledger.content_of(run))
+    ledger.put_outcomes(Topic(Way.RUN, run), look, against, outcomes)
 
 
 def around(ledger: TargetLedger, look: int, experiments: Collection[str]) -> None:
     """Experiments, and what is beside them."""
     nothing = {Aspect.FIELDS: Looked(), Aspect.CHILDREN: Looked()}
+    families = {Aspect.CHILDREN: ledger.content_of_families()}
     for name in experiments:
-        ledger.put_outcomes(Topic(Way.EXPERIMENT, name), look, ledger.content_of_experiment(name), nothing)
-    ledger.put_outcomes(OTHERS, look, "", {Aspect.CHILDREN: Looked()})
+        against = {Aspect.FIELDS: ledger.content_of_experiment(name), **families}
+        ledger.put_outcomes(Topic(Way.EXPERIMENT, name), look, against, nothing)
+    ledger.put_outcomes(OTHERS, look, families, {Aspect.CHILDREN: Looked()})
