@@ -117,3 +117,17 @@ def test_short_series_packed_together_take_at_most_eleven_bytes_a_point() -> Non
 def test_foreign_bytes_are_refused(damage: bytes) -> None:
     with pytest.raises(series.Undecodable):
         series.decode(damage, lambda _: pytest.fail("no series asked for"))
+
+
+@pytest.mark.parametrize(
+    "delta", [sign * size + off for size in (2**7, 2**15, 2**31) for sign in (1, -1) for off in (-1, 0, 1)]
+)
+def test_a_difference_at_the_edge_of_a_width_survives(delta: int) -> None:
+    """128, 32,768 and 2**31 need the next width; their negatives do not."""
+    of = Series(key=SeriesKey("m"), columns=(("c", "Int"),))
+    values = [7, 7 + delta, 8 + delta]  # no unit is shared
+    points = Points(of, values, [2 * value for value in values], (values,))
+
+    (decoded,) = series.decode(series.encode([points], [0]), lambda _: of)
+
+    assert exactly(points) == exactly(decoded)
