@@ -311,6 +311,8 @@ class FileTotals:
     """Files beyond the first of their path: index and storage name different places, both with bytes."""
     longest: int = 0
     """UTF-8 bytes of the longest path of a file with bytes: at least as many as a storage counts characters."""
+    unnamed: int = 0
+    """Entries without a path below the run: the mark that some tools leave of a folder."""
 
 
 @dataclass(frozen=True, slots=True)

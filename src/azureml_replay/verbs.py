@@ -10,6 +10,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.direct.experiments import left_of_experiments
 from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
@@ -78,7 +79,8 @@ async def migrate(
     async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
         profile = await seen_profile(archive, writing)  # what the target will not keep belongs into the plan
         planned = plan(archive, selection, options.replay.files, profile)
-        told(summarize(planned, archive.omissions(), archive.unknown()))
+        omissions = (*archive.omissions(), *left_of_experiments(archive, selection, profile))
+        told(summarize(planned, omissions, archive.unknown()))
         replayed = await replay(
             archive, source, writing, selection, options=options.replay, width=width, progress=progress
         )

@@ -54,6 +54,11 @@ def of_ending(run: Run) -> bytes:
     )
 
 
+def of_generation(generation: int) -> bytes:
+    """Stands for the content of a run as one extraction brought it."""
+    return _of(generation=generation)
+
+
 def of_whole(run: Run, *, generation: int, own_files: Sequence[str], files: int, choice: Json = None) -> bytes:
     """The digest of everything that is sent of a run; the extraction's generation stands for its points and files.
 

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from azureml_replay.archive.codes import Codes
+from azureml_replay.archive.digests import of_generation
+from azureml_replay.archive.items import FileItem, RunItem, SeriesItem, ValueItem
 from azureml_replay.archive.reading import BEFORE_ALL, EXTRACTED, HISTORY_LEFT_OUT, RUNS_TOGETHER, WANTED, Reading
+from azureml_replay.archive.receipts import Receipt
 from azureml_replay.archive.records import details_of, job_of, unpack
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.wire.outputs import outputs_of
-from azureml_replay.model import FileTotals, Job, Omission, RunDetails, RunId
+from azureml_replay.model import FileTotals, Job, Omission, RunDetails, RunId, SeriesKey
 from azureml_replay.planning.code import code_of
-from azureml_replay.planning.history import History, named_outputs
+from azureml_replay.planning.history import NOTHING_REFUSED, History, Refusals, named_outputs
 from azureml_replay.planning.ids import named
 from azureml_replay.workspace.place import Place
 
@@ -88,6 +91,7 @@ class Histories(Codes, Reading):
         ids = ledger.target_ids(run for one in details for run in named(one.run)) if ledger else {}
         alone = ledger.created_alone(list(borrowers)) if ledger else frozenset()
         carried = ledger.carried(runs) if ledger else {}
+        refused = ledger.refused(runs) if ledger else {}
         for row, one, job, reference in zip(rows, details, jobs, references, strict=True):
             yield History(
                 unit=row.unit,
@@ -102,7 +106,23 @@ class Histories(Codes, Reading):
                 ids=ids,
                 stands_alone=row.id in alone,
                 carried=carried.get(row.id),
+                refused=self._refusals(row.id, refused[row.id]) if row.id in refused else NOTHING_REFUSED,
             )
+
+    def _refusals(self, run: RunId, receipts: Sequence[Receipt]) -> Refusals:
+        """Those of the run as it was extracted last: anything else is tried again."""
+        now = of_generation(self.generation(run))
+        told = {one.item: one.detail or "" for one in receipts if one.digest == now}
+        return Refusals(
+            run=told.get(RunItem.CREATE),
+            values={(item.kind, item.name): words for item, words in told.items() if isinstance(item, ValueItem)},
+            series={
+                SeriesKey(item.name, item.namespace): words
+                for item, words in told.items()
+                if isinstance(item, SeriesItem)
+            },
+            files={item.path: words for item, words in told.items() if isinstance(item, FileItem)},
+        )
 
     def _experiments_of(self, runs: Sequence[RunId]) -> dict[RunId, str]:
         """Run -> name of its experiment, of extracted runs."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from azureml_replay import json_text
+
 
 class RunItem(Enum):
     """Items of which a run has at most one. The value is the text on the disk."""
@@ -66,13 +68,34 @@ class GraphItem:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesItem:
+    """All rows of one name: only a refusal has a receipt of its own, what is sent goes by chunks."""
+
+    name: str
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueItem:
+    """One value of a run, or, under the empty run id, of an experiment; only a refusal has a receipt of its own."""
+
+    kind: str
+    """`tag`, `property`, `parameter`, `input`, `output`, `text`, …"""
+    name: str
+    experiment: str | None = None
+    """The experiment's name, where it is a value of an experiment."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownItem:
     """A text that this version cannot read: its receipt is kept and has no effect."""
 
     text: str
 
 
-Item: TypeAlias = RunItem | ChunkItem | FileItem | ExperimentItem | JobItem | GraphItem | UnknownItem
+Item: TypeAlias = (
+    RunItem | ChunkItem | FileItem | ExperimentItem | JobItem | GraphItem | SeriesItem | ValueItem | UnknownItem
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +111,7 @@ class Payload:
 
 
 CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX = "points/", "file/", "job put/"
-_EXPERIMENT, _GRAPH = "experiment ", "graph/"
+_EXPERIMENT, _GRAPH, _SERIES, _VALUE = "experiment ", "graph/", "series/", "value/"
 _NUMBER = re.compile(r"0|[1-9][0-9]*")
 _RUN_ITEMS = {item.value: item for item in RunItem}
 
@@ -111,6 +134,10 @@ def written(item: Item) -> str:
             text = JOB_PREFIX + name
         case GraphItem(key):
             text = _GRAPH + key
+        case SeriesItem(name, namespace):
+            text = _SERIES + _list([name, namespace])
+        case ValueItem(kind, name, experiment):
+            text = _VALUE + _list([kind, name, experiment])
         case UnknownItem(text):
             pass
     return text
@@ -126,4 +153,22 @@ def read(text: str) -> Item:
     for prefix, kind in _NAMED:
         if text.startswith(prefix):
             return kind(text.removeprefix(prefix))
+    for prefix, listed, cells in ((_SERIES, SeriesItem, 2), (_VALUE, ValueItem, 3)):
+        if text.startswith(prefix):
+            return _listed(text, text.removeprefix(prefix), listed, cells)
     return UnknownItem(text)
+
+
+def _list(cells: list[str | None]) -> str:
+    return json_text.dumps(cells).decode()
+
+
+def _listed(text: str, cells: str, kind: type[SeriesItem | ValueItem], most: int) -> Item:
+    try:
+        given = json_text.loads(cells.encode())
+    except ValueError:
+        return UnknownItem(text)
+    sound = (
+        isinstance(given, list) and len(given) == most and all(cell is None or isinstance(cell, str) for cell in given)
+    )
+    return kind(*given) if sound else UnknownItem(text)

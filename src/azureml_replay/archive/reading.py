@@ -227,7 +227,7 @@ class Reading(Database):
         rows = self._among(
             "select a.run, count(size_bytes), ifnull(sum(size_bytes), 0), count(*) - count(size_bytes), "
             "count(size_bytes) - count(distinct iif(size_bytes is null, null, path)), "
-            "ifnull(max(iif(size_bytes is null, 0, length(cast(path as blob)))), 0) from artifact a "
+            "ifnull(max(iif(size_bytes is null, 0, length(cast(path as blob)))), 0), sum(path = '') from artifact a "
             "join run on run.id = a.run and run.generation = a.generation where a.run in",
             runs,
             "group by a.run",

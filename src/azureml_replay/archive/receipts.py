@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -104,6 +104,31 @@ class Receipts(OfTarget):
                     for item, payload in payloads.items()
                 ),
             )
+
+    def refuse(self, run: RunId, refusals: Mapping[Item, str], of: bytes) -> None:
+        """Note items that the target will not have, each with its words; on the disk when this returns. Repeatable.
+
+        `of` is the digest of the content in which they were refused: with other content they are tried again.
+        """
+        at = now().ticks
+        with self._transaction(durable=True):
+            owner = self._owner()
+            self._executemany(
+                f"insert or replace into receipt (target, run, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, null, null)",  # noqa: S608  # our own words
+                (
+                    (owner, run, written(item), State.REFUSED.value, of, redact.text(words), at)
+                    for item, words in refusals.items()
+                ),
+            )
+
+    def refused(self, runs: Sequence[RunId]) -> dict[RunId, list[Receipt]]:
+        """Run -> receipts of its refused items; runs without are left out."""
+        sql = f"select run, {_COLUMNS} from receipt where run in"  # noqa: S608  # our own words
+        more = "and target = ? and state = 'refused' order by run, item"
+        found: dict[RunId, list[Receipt]] = {}
+        for run, *row in self._among(sql, runs, more, (self._number,)):
+            found.setdefault(RunId(run), []).append(_receipt(*row))
+        return found
 
     def mark_sending(self, items: Mapping[tuple[RunId, Item], Payload]) -> None:
         """Write intents of many runs, by run and item; on the disk when this returns, one wait for all. Repeatable."""

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from azureml_replay import redact
 from azureml_replay.archive.evidence import Evidence
-from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX, RunItem
+from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX, Item, RunItem, ValueItem
 from azureml_replay.archive.receipts import Receipts
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sent import SentValues
 from azureml_replay.archive.target_rows import TargetRows
-from azureml_replay.model import Json, RunId
+from azureml_replay.model import Experiment, Json, Omission, RunId
+from azureml_replay.planning.experiments import OWNER
+from azureml_replay.planning.refused import fitted_experiment
+from azureml_replay.workspace.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,27 @@ class TargetLedger(Receipts, SentValues, Evidence, TargetRows):
         """Pairs of source run and target run, by source run."""
         sql = "select run, target_run from binding where target = ? and run > ? order by run limit ?"
         return ((RunId(run), RunId(there)) for run, there in self._pages(sql, (self._number,), ("",)))
+
+    def refuse_of_experiment(self, name: str, refused: Mapping[tuple[str, str], str]) -> None:
+        """Note values of an experiment, by kind and name, that the target refused, with its words. Repeatable."""
+        items: dict[Item, str] = {ValueItem(*value, name): words for value, words in refused.items()}
+        self.refuse(OWNER, items, self._now_of(name))
+
+    def experiment_as_carried(self, experiment: Experiment, limits: Limits) -> tuple[Experiment, list[Omission]]:
+        """The experiment as the target is to hold it, without what the limits and the target itself refuse; and that.
+
+        Its refusals count as long as the archive holds the experiment as it was then.
+        """
+        now = self._now_of(experiment.name)
+        refused = {
+            (one.item.kind, one.item.name): one.detail or ""
+            for one in self.refused([OWNER]).get(OWNER, ())
+            if isinstance(one.item, ValueItem) and one.item.experiment == experiment.name and one.digest == now
+        }
+        return fitted_experiment(experiment, limits, refused)
+
+    def _now_of(self, experiment: str) -> bytes:
+        return self.content_of_experiment(experiment).encode()
 
     def put_probe(self, document: Json) -> None:
         """Keep what the throw-away run showed of the target. Repeatable."""

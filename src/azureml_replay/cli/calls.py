@@ -67,13 +67,15 @@ async def extract(
 
 def plan(folder: Path, selection: Selection, files: FileChoice, target: WorkspaceConfig | None = None) -> PlanSummary:
     """No network, nothing written. With `target`, by what replay or doctor saw it keep."""
+    from azureml_replay.direct.experiments import left_of_experiments
     from azureml_replay.planning.summary import summarize
     from azureml_replay.target.profile import known_profile
     from azureml_replay.workspace.profile import AZURE_ML
 
     with Archive.open(folder, write=False) as archive:
         profile = AZURE_ML if target is None else known_profile(archive.ledger(target.ref))
-        return summarize(library.plan(archive, selection, files, profile), archive.omissions(), archive.unknown())
+        omissions = (*archive.omissions(), *left_of_experiments(archive, selection, profile))
+        return summarize(library.plan(archive, selection, files, profile), omissions, archive.unknown())
 
 
 async def replay(

@@ -120,6 +120,9 @@ def replayed(done: Replayed) -> Iterator[str]:
     for run, what in done.kept[:SHOWN]:
         yield f"{what} of run {run} changed in both workspaces: the target's stays (--prefer source sends)"
     yield from _more(done.kept)
+    for run, what in done.refused[:SHOWN]:
+        yield f"{what} of run {run} was refused by the target: an omission, the rest was carried"
+    yield from _more(done.refused)
     yield from _failures(done)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
@@ -11,11 +12,14 @@ from azureml_replay.archive.items import ExperimentItem, Payload
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
-from azureml_replay.model import Experiment
+from azureml_replay.direct.parts import refused_of_experiment
+from azureml_replay.errors import Rejected
+from azureml_replay.model import Experiment, Omission
 from azureml_replay.planning.experiments import OWNER, brought_up_to_date, planned_experiments
+from azureml_replay.planning.refused import without_values
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.profile import TargetProfile
-from azureml_replay.workspace.target import Target
+from azureml_replay.workspace.target import Refused, Target
 
 
 async def send_experiments(
@@ -33,8 +37,9 @@ async def send_experiments(
     that the source shows. One that another archive of the same source brought is ours: what was edited there since
     stays, unless the source is preferred.
     """
-    sender = _Sender(archive, target, profile, prefer)
-    for experiment in planned_experiments(archive, selection, profile=profile):
+    sender = _Sender(archive, ledger, target, profile, prefer)
+    for planned in planned_experiments(archive, selection, profile=profile):
+        experiment, _ = ledger.experiment_as_carried(planned, profile.limits)
         item, digest = ExperimentItem(experiment.name), of_experiment(experiment)
         receipt = ledger.receipt(OWNER, item)
         if receipt is not None and receipt.is_of(digest):
@@ -42,12 +47,22 @@ async def send_experiments(
         ledger.mark(OWNER, {item: Payload(digest)}, State.SENDING)
         ledger.drop_evidence([experiment.name], Way.EXPERIMENT)
         await sender.send(experiment, sent_before=receipt is not None and receipt.state is State.SENT)
-        ledger.mark(OWNER, {item: Payload(digest)}, State.SENT)
+        experiment, _ = ledger.experiment_as_carried(planned, profile.limits)  # less may be carried than was tried
+        ledger.mark(OWNER, {item: Payload(of_experiment(experiment))}, State.SENT)
+
+
+def left_of_experiments(archive: Archive, selection: Selection, profile: TargetProfile) -> Iterator[Omission]:
+    """What a target is not to have of the chosen experiments, for its limits or because it refused it."""
+    ledger = archive.ledger(profile.ref or archive.source)
+    for experiment in planned_experiments(archive, selection, profile=profile):
+        if experiment.name not in profile.experiments:
+            yield from ledger.experiment_as_carried(experiment, profile.limits)[1]
 
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
     archive: Archive
+    ledger: TargetLedger
     target: Target
     profile: TargetProfile
     prefer: Prefer
@@ -55,9 +70,22 @@ class _Sender:
     async def send(self, experiment: Experiment, *, sent_before: bool) -> None:
         if experiment.name not in self.profile.experiments:
             looked_at = experiment.name in self.profile.made and not sent_before
-            await self.target.put_experiment(await self._for_ours(experiment) if looked_at else experiment)
+            await self._put(await self._for_ours(experiment) if looked_at else experiment)
         elif not experiment.archived:
             await self._show(experiment.name)
+
+    async def _put(self, experiment: Experiment) -> None:
+        """Without what the target refuses of it, which is noted."""
+        try:
+            await self.target.put_experiment(experiment)
+        except Rejected as error:
+            if not Refused.of(error).of_item:
+                raise
+            found = await refused_of_experiment(self.target, experiment)
+            if not found.values:
+                raise
+            self.ledger.refuse_of_experiment(experiment.name, found.values)
+            await self.target.put_experiment(without_values(experiment, found.values))
 
     async def _for_ours(self, experiment: Experiment) -> Experiment:
         """As it should be where the target has it by an earlier replay: of another archive, or before an `undo`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_bytes, of_file
+from azureml_replay.archive.digests import of_bytes, of_file, of_generation
 from azureml_replay.archive.items import FileItem, Item, Payload
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
@@ -21,7 +21,7 @@ from azureml_replay.model import Artifact, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
-from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile, PutFile
+from azureml_replay.workspace.put_files import HeldFile, NewFile, PutFile
 from azureml_replay.workspace.target import Refused, Target
 
 
@@ -49,6 +49,8 @@ class FileSender:
     prefer: Prefer = Prefer.TARGET
     attach: bool = False
     """Files in a datastore that the target has too are registered there, not copied."""
+    refused: set[RunId] = field(default_factory=set)
+    """Runs of which the target refused a file in this call: they are to be planned anew."""
     kept: dict[RunId, list[str]] = field(default_factory=dict)
     """Run -> files that changed on both sides, of which the target's stayed."""
 
@@ -124,31 +126,40 @@ class FileSender:
         """Send files; those that went. A file that changed is begun anew, one that is gone is left to the omissions."""
         sent: list[Artifact] = []
         for _ in range(TAKEN_AGAIN):
-            refused = await self._copy(step, batch, made)
-            sent += [artifact for path, artifact in batch.items() if path not in refused]
-            places = {artifact.location for path, artifact in batch.items() if path in refused}
+            again, lacking = await self._copy(step, batch, made)
+            sent += [artifact for path, artifact in batch.items() if path not in lacking]
+            places = {artifact.location for path, artifact in batch.items() if path in again}
             if not places:
                 return sent
             made = {}
             batch = {path: artifact for path, artifact in self._carried(step) if artifact.location in places}
         raise Rejected(f"file {next(iter(batch), '')} of run {step.source} changes all the time")
 
-    async def _copy(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> set[str]:
-        """Ask for write URLs once, then copy each file. Answers the paths that the source has no more as listed."""
+    async def _copy(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> tuple[Set[str], Set[str]]:
+        """Ask for write URLs once, then copy each file.
+
+        Answers the paths that the source has no more as listed, and all that did not go. Raises for a refusal that is
+        not about the file alone.
+        """
         if not batch and not made:
-            return set()
+            return set(), set()
         files: dict[str, tuple[PutFile, Payload]] = dict(made)
         for path, artifact in batch.items():
             if artifact.stored is not None:
                 files[path] = (await self.supply.file(artifact, path), _payload(artifact.stored))
         refused = await self._put(step, files)
+        again: set[str] = set()
         for path, outcome in refused.items():
-            if not await self.supply.look_again(batch[path], outcome):
+            if path in batch and await self.supply.look_again(batch[path], outcome):
+                again.add(path)
+            elif outcome.of_item:
+                self._refuse(step, path, outcome)
+            else:
                 raise _rejected(path, step, outcome)
-        return set(refused)
+        return again, refused.keys()
 
     async def _put(self, step: Step, files: Sending) -> dict[str, Refused]:
-        """Put files; path -> refusal because of the source's file. Raises for every other refusal."""
+        """Put files; path -> refusal. Raises for what may go through later, once the others have their receipts."""
         items = {FileItem(path): payload for path, (_, payload) in files.items()}
         self.ledger.mark(step.source, items, State.SENDING, durable=False)
         home, run = (step.lender.experiment, step.lender.there) if step.lender else (step.run.experiment, step.run.id)
@@ -163,10 +174,14 @@ class FileSender:
             if isinstance(outcome, ServiceError):
                 raise outcome
             if isinstance(outcome, Refused):
-                if not isinstance(files[path][0], CopyFile):
-                    raise _rejected(path, step, outcome)
                 refused[path] = outcome
         return refused
+
+    def _refuse(self, step: Step, path: str, outcome: Refused) -> None:
+        of = of_generation(self.archive.generation(step.source))
+        self.ledger.refuse(step.source, {FileItem(path): outcome.reason}, of)
+        self.refused.add(step.source)
+        self.progress.say(f"file {path} of run {step.source} was refused: {outcome.reason}")
 
 
 def _rejected(path: str, step: Step, outcome: Refused) -> Rejected:

@@ -12,17 +12,23 @@ from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
-from azureml_replay.archive.items import ChunkItem, Item, Payload
+from azureml_replay.archive.digests import of_generation
+from azureml_replay.archive.items import ChunkItem, Item, Payload, SeriesItem
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
-from azureml_replay.errors import Uncertain
-from azureml_replay.model import Points
+from azureml_replay.errors import Rejected, Uncertain
+from azureml_replay.model import Points, SeriesKey
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
-from azureml_replay.workspace.target import Target
+from azureml_replay.workspace.target import Refused, Target
+
+
+class SeriesRefused(Exception):
+    """Raised where the target will not have a series, once that is noted: the run is planned anew without it."""
+
 
 ATTEMPTS = 5
 """How often one chunk is asked for and completed before the run is left to the next call."""
@@ -40,7 +46,7 @@ class PointSender:
     """Shared by all runs."""
 
     async def send(self, step: Step, *, ask: bool) -> int:
-        """Everything the target lacks; the number of rows sent. Raises Rejected for rows that it refuses.
+        """Everything the target lacks; the number of rows sent. Raises SeriesRefused for rows that it refuses.
 
         `ask` where the run was there before this call: another archive of the source, or a copy of this one, may have
         sent rows that no receipt here tells of.
@@ -87,14 +93,14 @@ class _Sending:
             begun: set[int] = set()
             try:
                 await self._send_together(chunks, begun)
-            except Uncertain:
+            except (Uncertain, _SomeRefused) as problem:
                 for seq in sorted(begun):
                     if chunks.left[seq]:
-                        await self.complete(seq)
+                        await self.complete(seq, singly=isinstance(problem, _SomeRefused))
             seqs = [seq for seq in seqs if seq not in begun]
 
     async def _send_together(self, chunks: OpenChunks, begun: set[int]) -> None:
-        """`begun` takes up the chunks of which something may have been sent. Raises Uncertain."""
+        """`begun` takes up the chunks of which something may have been sent. Raises Uncertain, _SomeRefused."""
         empty = [seq for seq, rows in chunks.left.items() if not rows]
         begun.update(empty)
         self.settle(empty)
@@ -108,15 +114,22 @@ class _Sending:
                 chunks.left[seq] -= len(points)
             self.settle([seq for seq in seqs if not chunks.left[seq]])
 
-    async def complete(self, seq: int) -> None:
-        """One chunk of which some rows may have arrived: the target is asked, and gets what it lacks."""
+    async def complete(self, seq: int, *, singly: bool = False) -> None:
+        """One chunk of which some rows may have arrived: the target is asked, and gets what it lacks.
+
+        `singly`: one series a request, which tells the one that is refused.
+        """
         for _ in range(ATTEMPTS):
             pieces = await self._missing.of(seq)
             await self._intend([seq])
             try:
-                for shares in requests([len(piece) for piece in pieces]):
-                    await self._append([pieces[at].slice(start, stop) for at, start, stop in shares])
+                for some in [[piece] for piece in pieces] if singly else [pieces]:
+                    for shares in requests([len(piece) for piece in some]):
+                        await self._append([some[at].slice(start, stop) for at, start, stop in shares])
             except Uncertain:
+                continue
+            except _SomeRefused:
+                singly = True
                 continue
             self.settle([seq])
             return
@@ -127,14 +140,32 @@ class _Sending:
         return MissingPoints(self.by.archive, self.by.ledger, self.by.target, self.step)
 
     async def _append(self, rows: Sequence[Points]) -> None:
-        """One request."""
+        """One request. Raises Rejected, Uncertain, _SomeRefused, SeriesRefused."""
         run, batch = self.step.run.id, list(_joined(rows))
-        refused = await self.by.target.append_points(run, batch)
+        try:
+            refused = await self.by.target.append_points(run, batch)
+        except Rejected as error:
+            refused = {0: Refused.of(error)}
+            if not refused[0].of_item:
+                raise
+            if len(batch) > 1:
+                raise _SomeRefused from error
         for at, refusal in refused.items():
-            raise refusal.error(f"metric {batch[at].series.key.name} of run {run}: ")
+            if not refusal.of_item:
+                raise refusal.error(f"metric {batch[at].series.key.name} of run {run}: ")
+        if refused:
+            self._refuse({batch[at].series.key: refusal.reason for at, refusal in refused.items()})
+            raise SeriesRefused
         count = sum(map(len, batch))
         self.rows += count
         self.by.progress.done("points sent", count)
+
+    def _refuse(self, refused: Mapping[SeriesKey, str]) -> None:
+        items: dict[Item, str] = {SeriesItem(key.name, key.namespace): words for key, words in refused.items()}
+        of = of_generation(self.by.archive.generation(self.step.source))
+        self.by.ledger.refuse(self.step.source, items, of)
+        for key, words in refused.items():
+            self.by.progress.say(f"metric {key.name} of run {self.step.source} was refused: {words}")
 
     async def _intend(self, seqs: Collection[int]) -> None:
         await self.by.intents.mark(self.step.source, {ChunkItem(seq): self.payloads[seq] for seq in seqs})
@@ -144,6 +175,10 @@ class _Sending:
         if seqs:
             items = {ChunkItem(seq): self.payloads[seq] for seq in seqs}
             self.by.ledger.mark(self.step.source, items, State.SENT, durable=False)
+
+
+class _SomeRefused(Exception):
+    """Raised where a request was refused whole: sent one by one, the series to blame tells itself."""
 
 
 def _joined(rows: Sequence[Points]) -> Iterator[Points]:

@@ -7,7 +7,7 @@ target is asked, never guessed about. Everything but appended points may be repe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby, islice
@@ -23,8 +23,9 @@ from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.direct.experiments import send_experiments
 from azureml_replay.direct.files import FileSender
+from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
-from azureml_replay.direct.points import PointSender
+from azureml_replay.direct.points import PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, remedy_lines
@@ -93,6 +94,8 @@ class Replayed:
     kept: tuple[tuple[RunId, str], ...]
     """Run and name of each value that changed in source and target, where the target's stayed."""
     failed: tuple[tuple[RunId, str], ...]
+    refused: tuple[tuple[RunId, str], ...] = ()
+    """Run and what of it the target refused in this call: each is an omission from now on, the rest was carried."""
     remedies: tuple[str, ...] = ()
     """What would let the requests through for which runs failed, each once."""
 
@@ -177,16 +180,21 @@ class _Replaying:
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
     """Unit -> the id among its runs that is taken."""
     failed: dict[RunId, str] = field(default_factory=dict)
+    anew: dict[RunId, Step] = field(default_factory=dict)
+    """Steps of the window that were planned again, without what the target refused of their runs."""
+    refused: list[tuple[RunId, str]] = field(default_factory=list)
     remedies: list[Remedy | None] = field(default_factory=list)
     absent: RunId | None = None
     """A unit that continues in the next window, none of whose ids the target held when all were asked about."""
     planned_before: int = 0
     """Number of coming steps that may have been planned before their runs, or runs they name, got new ids."""
     runs: RunSender = field(init=False)
+    in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
 
     def __post_init__(self) -> None:
         self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile.ends_late)
+        self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._whole, self._planned_anew)
         self.reused = WaitingSteps(self.archive, self.ledger, self.may_come)
 
     def result(self) -> Replayed:
@@ -198,6 +206,7 @@ class _Replaying:
             conflicts=tuple(self.conflicts.values()),
             kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
             failed=tuple(self.failed.items()),
+            refused=(*self.refused, *((run, "run") for run in self.in_part.left)),
             remedies=remedy_lines(self.remedies),
         )
 
@@ -253,7 +262,17 @@ class _Replaying:
         await for_each(list(_batches(self._sound(steps))), self._finish, self.width)
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
-        return [step for step in steps if step.source not in self.failed]
+        """Those that go on, as they are planned now."""
+        out = self.failed.keys() | self.in_part.left
+        return [self.anew.get(step.source, step) for step in steps if step.source not in out]
+
+    def _planned_anew(self, step: Step) -> Step:
+        """The step without what the target refused of its run meanwhile."""
+        before = {(one.what, one.reason) for one in step.omissions}
+        again = self._again(step)
+        self.refused += [(step.source, one.what) for one in again.omissions if (one.what, one.reason) not in before]
+        self.anew[step.source] = again
+        return again
 
     # Receipts
 
@@ -344,13 +363,33 @@ class _Replaying:
                 self._fail(step.source, f"its parent {step.run.parent} failed")
             elif step.lender and self.may_come(step.lender.source):
                 self._fail(step.source, f"the run {step.lender.source}, whose files it shows, is not there yet")
-        await self.runs.create(self._sound(batch))
+            elif step.run.parent and self.in_part.is_left(self.ledger.source_id(step.run.parent)):
+                self.in_part.leave_out(step, f"its parent {step.run.parent} was refused")
+        sound = self._sound(batch)
+        await self.runs.create(sound)
+        for step in sound:
+            if step.source in self.runs.refused:
+                await self._within(step, self.in_part.create(step, self.runs.refused.pop(step.source)))
 
     async def _finish(self, batch: Sequence[Step]) -> None:
-        there = await self.runs.finish(batch)
+        there = list(await self.runs.finish(batch))
+        for step in batch:
+            if step.source in self.runs.refused:
+                ended = await self._within(step, self.in_part.finish(step, self.runs.refused.pop(step.source)))
+                if ended:
+                    await self._fill(self.anew[step.source])  # the overflow file has the error now
+                    there += await self.runs.finish(self._sound([step]))
         whole = [step for step in there if not self._kept(step.source)]
         self.ledger.mark_runs(RunItem.WHOLE, {step.source: self._whole(step) for step in whole}, State.SENT)
         self.progress.done("runs replayed", len(there))
+
+    async def _within(self, step: Step, request: Awaitable[bool]) -> bool:
+        """The per-run boundary of what is sent anew without what was refused; False where the run does not go on."""
+        try:
+            return await request
+        except ServiceError as error:
+            self._fail(step.source, str(error), error.remedy)
+        return False
 
     # Contents
 
@@ -368,14 +407,28 @@ class _Replaying:
     async def _fill(self, step: Step) -> None:
         """Send points, then files, of one run; an error fails this run only."""
         try:
-            points = await self.points.send(step, ask=step.source not in self.runs.created)
-            self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
+            step = await self._send_points(step)
             there = self.runs.known.get(step.source)
             sent = await self.files.send(step, there if there is not None and is_taken_back(there) else None)
+            if step.source in self.files.refused:
+                self.files.refused.discard(step.source)
+                self._planned_anew(step)
             self.files_sent += sent.files
             self.bytes_sent += sent.bytes
         except ServiceError as error:
             self._fail(step.source, str(error), error.remedy)
+
+    async def _send_points(self, step: Step) -> Step:
+        """Send the points of one run; the step without the series that the target refuses."""
+        ask = step.source not in self.runs.created
+        while True:
+            try:
+                points = await self.points.send(step, ask=ask)
+            except SeriesRefused:  # one series less each time
+                step, ask = self._planned_anew(step), True
+                continue
+            self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
+            return step
 
     def _fail(self, run: RunId, why: str, remedy: Remedy | None = None) -> None:
         self.failed[run] = why

@@ -62,6 +62,8 @@ class RunSender:
     """Source id -> the run of ours that the target holds already."""
     created: set[RunId] = field(default_factory=set)
     """Runs that this call put into the target: nobody else can have sent anything into them."""
+    refused: dict[RunId, Refused] = field(default_factory=dict)
+    """Runs that the target refused for something in them: the caller finds out for what."""
     count: int = 0
     """Number of runs created or brought up to date."""
     kept: dict[RunId, frozenset[str]] = field(default_factory=dict)
@@ -226,14 +228,16 @@ class RunSender:
         self.ledger.put_sent(values)
 
     async def _arrived(self, request: Awaitable[Mapping[RunId, Outcome]], steps: Sequence[Step]) -> list[Step]:
-        """The steps whose runs a bulk request brought; each other run fails by itself."""
+        """The steps whose runs a bulk request brought; each other run fails by itself, or is among those refused."""
         try:
             outcomes = await request
         except ServiceError as error:
             outcomes = dict.fromkeys((step.run.id for step in steps), error)
         for step in steps:
             outcome = outcomes.get(step.run.id)
-            if outcome is not None:
+            if isinstance(outcome, Refused) and outcome.of_item:
+                self.refused[step.source] = outcome
+            elif outcome is not None:
                 reason = outcome.reason if isinstance(outcome, Refused) else str(outcome)
                 self.fail(step.source, reason, outcome.remedy)
         return [step for step in steps if outcomes.get(step.run.id) is None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -14,6 +14,7 @@ from azureml_replay.model import Artifact, Json, RunId
 from azureml_replay.planning.budget import beyond
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
+from azureml_replay.planning.refused import refused_by
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 
 UNINDEXED_FOLDER = OWN_FOLDER + "unindexed/"
@@ -22,6 +23,8 @@ TOO_LONG = f"the target's storage holds no name of more than {DOCUMENTED.blob_na
 LOST = "listed by the artifact index, but its bytes were not found"
 OVER_BUDGET = "left out by --artifact-budget"
 NOT_CHOSEN = "left out by --no-artifacts"
+FOLDER_MARKER = "the mark of the run's folder in the storage: it has no name below the run"
+NONE_REFUSED: Mapping[str, str] = {}
 LONGEST_MOVE = len(UNINDEXED_FOLDER)
 """Characters by which a path in the target may be longer than in the source."""
 
@@ -168,17 +171,25 @@ class PlannedFile:
     """The reason why the target will not have it."""
 
 
-def planned(artifacts: Iterable[Artifact], choice: FileChoice, room: int) -> Iterator[PlannedFile]:
-    """The plan for a run's files, given by path. `room`: the characters that a path may have."""
-    for artifact, twice, refusal in choice.of(artifacts):
+def planned(
+    artifacts: Iterable[Artifact], choice: FileChoice, room: int, refused: Mapping[str, str] = NONE_REFUSED
+) -> Iterator[PlannedFile]:
+    """The plan for a run's files, given by path.
+
+    `room`: the characters that a path may have. `refused`: path in the target -> words with which it was refused.
+    """
+    for artifact, twice, left_out in choice.of(artifacts):
         path = target_path(artifact.path, twice=twice)
-        yield PlannedFile(path, artifact, omission=_omission(artifact, path, refusal, room))
+        words = refused_by(refused[path]) if path in refused else None
+        yield PlannedFile(path, artifact, omission=_omission(artifact, path, left_out or words, room))
 
 
-def _omission(artifact: Artifact, path: str, refusal: str | None, room: int) -> str | None:
+def _omission(artifact: Artifact, path: str, left_out: str | None, room: int) -> str | None:
+    if not artifact.path:
+        return FOLDER_MARKER
     if artifact.stored is None:
         return artifact.gone or LOST
-    return refusal or (TOO_LONG if characters(path) > room else None)
+    return left_out or (TOO_LONG if characters(path) > room else None)
 
 
 def target_path(path: str, *, twice: bool = False) -> str:
@@ -199,17 +210,19 @@ def count_files(
         return 0, 0
     for path in recorded.stored_twice(run) if totals.twice else ():
         fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")
-    if choice.narrowed or totals.longest + LONGEST_MOVE > room:
-        return _count_each(recorded, run, fitting, choice, room)
+    if choice.narrowed or totals.longest + LONGEST_MOVE > room or history.refused.files or totals.unnamed:
+        return _count_each(recorded, history, fitting, choice, room)
     for artifact in recorded.lost_files(run) if totals.lost else ():
         fitting.omit(f"file {artifact.path}", artifact.gone or LOST)
     return totals.files, totals.bytes
 
 
-def _count_each(recorded: Recorded, run: RunId, fitting: Fitting, choice: FileChoice, room: int) -> tuple[int, int]:
-    """The same by looking at each file, needed where a choice was made or a name may be too long."""
+def _count_each(
+    recorded: Recorded, history: History, fitting: Fitting, choice: FileChoice, room: int
+) -> tuple[int, int]:
+    """The same by looking at each file, needed where a choice was made, or a name may not be possible."""
     files = size = 0
-    for one in planned(recorded.artifacts(run), choice, room):
+    for one in planned(recorded.artifacts(history.details.run.id), choice, room, history.refused.files):
         if one.artifact and one.omission:
             fitting.omit(f"file {one.artifact.path}", one.omission)
         elif one.artifact and one.artifact.stored:

@@ -202,8 +202,8 @@ def fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits:
 
 
 def _refusal(series: Series, rows: int, limits: Limits) -> str | None:
-    if len(series.key.name) > limits.metric_name:
-        return f"a name longer than {limits.metric_name} characters"
+    if not 0 < len(series.key.name) <= limits.metric_name:
+        return f"a name longer than {limits.metric_name} characters" if series.key.name else "it has no name"
     if (series.longest_text or 0) > limits.metric_text:
         return f"a text longer than {limits.metric_text} characters"
     if rows > limits.rows_per_metric:

@@ -17,6 +17,7 @@ from azureml_replay.model import (
     RunDetails,
     RunId,
     Series,
+    SeriesKey,
 )
 from azureml_replay.workspace.place import Place
 
@@ -26,6 +27,22 @@ NAMED_OUTPUT = "the bytes of named outputs are not carried: they stay in the sou
 def named_outputs(run: RunId, places: Mapping[str, str]) -> Iterator[Omission]:
     """An omission for each named output of a run: whatever the target, its bytes stay where they are."""
     return (Omission(run, f"output {name}, {place}", NAMED_OUTPUT) for name, place in places.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """What of a run one target has refused, each with the target's words."""
+
+    run: str | None = None
+    """The run as a whole."""
+    values: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Kind and name of a value: `tag`, `owner`."""
+    series: Mapping[SeriesKey, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """By path in the target, those that we make too."""
+
+
+NOTHING_REFUSED = Refusals()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +72,8 @@ class History:
     """True where the target has it with files and points of its own, though in the source it shows another run's."""
     carried: Json | None = None
     """What the target's ledger says of what was to go; None where nothing was sent as a run."""
+    refused: Refusals = NOTHING_REFUSED
+    """What the target has refused of what is in the archive now."""
 
 
 class Recorded(Protocol):

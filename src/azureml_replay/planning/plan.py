@@ -16,6 +16,7 @@ from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_a
 from azureml_replay.planning.history import History, Recorded, named_outputs
 from azureml_replay.planning.ids import Ids, rewritten
 from azureml_replay.planning.made_files import MADE, own_files
+from azureml_replay.planning.refused import refused_by, refused_series, without_refused
 from azureml_replay.planning.reuse import Lender, own_path
 from azureml_replay.selection import Choice, Selection, chosen
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
@@ -52,7 +53,11 @@ class Step:
     overflow: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Kind -> name -> value that the limits refused."""
     overflow_series: frozenset[SeriesKey] = frozenset()
-    """Series that the target's limits refuse: their rows go into `replay/overflow.json`."""
+    """Series that the target's limits refuse, or the target did: their rows go into `replay/overflow.json`."""
+    refused_series: frozenset[SeriesKey] = frozenset()
+    """Those among them that the target refused: rows of them may have arrived before it did."""
+    refused_files: Mapping[str, str] = field(default_factory=dict)
+    """Path in the target of a file that it refused -> its words."""
     waiting: frozenset[SeriesKey] = frozenset()
     """Series that are not sent before their history is in the archive."""
     omissions: tuple[Omission, ...] = ()
@@ -72,7 +77,7 @@ class Step:
         A method, not a field: counting a plan by each run's totals takes 77 µs a run. With 20 files in each step it
         takes 210 (5,000 runs), of no use to callers who only count.
         """
-        yield from planned(recorded.artifacts(self.contents), self.choice, self.room)
+        yield from planned(recorded.artifacts(self.contents), self.choice, self.room, self.refused_files)
         yield from self.made_files()
 
     def made_files(self) -> Iterator[PlannedFile]:
@@ -206,6 +211,8 @@ def _step(
     fitting = Fitting(run.id)
     waiting = _waiting(history, fitting, profile)
     logged = _without(waiting, history.series)
+    if history.refused.run is not None:
+        fitting.omit("run", history.refused.run)
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
     lender = _lender(history, profile)
@@ -217,6 +224,7 @@ def _step(
     say_what_acts(run, fitting)
     fitting.omissions += named_outputs(run.id, history.outputs)
     over = fit_series(logged, fitting, profile.limits)
+    over |= refused_series(_without(over, logged), fitting, history.refused.series)
     _say_what_names_the_source(run.id, logged, fitting, ids)
     fitted = fit_run(
         run,
@@ -227,9 +235,12 @@ def _step(
         typed=profile.keep_run_type,
         lender=lender.there if lender else None,
     )
+    fitted = without_refused(fitted, fitting, history.refused.values)
     room = room_of(ids.get(run.id, run.id), profile.limits)
     files, size = count_files(recorded, history, fitting, choice, room)
     own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))
+    there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
+    own = tuple(path for path in own if not _is_refused(path, there[path], history, fitting))
     return Step(
         source=run.id,
         unit=root,
@@ -243,10 +254,19 @@ def _step(
         own_files=own,
         overflow=fitting.overflow,
         overflow_series=over,
+        refused_series=frozenset(history.refused.series),
+        refused_files=history.refused.files,
         waiting=waiting,
         omissions=tuple(fitting.omissions),
         lender=lender,
     )
+
+
+def _is_refused(path: str, there: str, history: History, fitting: Fitting) -> bool:
+    """True for a file that we make, `there` its path in the target, that the target refused; notes the omission."""
+    if there in history.refused.files:
+        fitting.omit(f"file {path}", refused_by(history.refused.files[there]))
+    return there in history.refused.files
 
 
 def _waiting(history: History, fitting: Fitting, profile: TargetProfile) -> frozenset[SeriesKey]:

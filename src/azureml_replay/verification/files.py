@@ -137,6 +137,7 @@ class FileCheck:
             files[made.path] = as_stored(made)
             if self.deep is not None and isinstance(made, HeldFile):
                 self.deep.check(made)
+        left_out.update(step.refused_files)  # the entry may be there, which comes before the bytes
         return ExpectedFiles(files, origins, frozenset(left_out - files.keys()))
 
     async def _bytes(

@@ -46,7 +46,7 @@ class PointCheck:
     async def _differences(self, step: Step) -> tuple[list[Finding], list[Differing]]:
         expected = {series.key: series for series, _ in step.series}
         actual = {series.key for series in await self.target.series(step.run.id)}
-        unplanned = sorted(key.name for key in actual - expected.keys() - step.waiting)
+        unplanned = sorted(key.name for key in actual - expected.keys() - step.waiting - step.refused_series)
         found = [Finding(step.source, f"metric {name}", "extra", "", "rows") for name in unplanned]
         kept: list[Differing] = []
         if not expected:

@@ -197,7 +197,8 @@ class _Verifying:
                 differing += compare_visibility(planned, found)
                 omissions += experiment_omissions(planned, found)
             elif planned is not None:
-                differing += self._compare_ours(planned, found)
+                carried, omissions = self.ledger.experiment_as_carried(planned, self.profile.limits)
+                differing += self._compare_ours(carried, found)
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.CHILDREN: Looked(extra)}
         self.proof.record(Topic(Way.EXPERIMENT, name), outcomes, omissions)
 

@@ -19,6 +19,8 @@ from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.put_files import PutFile
 from azureml_replay.workspace.source import Source
 
+_ABOUT_THE_ITEM = frozenset({400, 411, 413, 414, 415, 422, 431})
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -32,6 +34,14 @@ class Refused:
     def of(cls, error: Rejected) -> Refused:
         """The refusal in an error that was about this item alone."""
         return cls(str(error.args[0]), error.status, error.remedy)
+
+    @property
+    def of_item(self) -> bool:
+        """True where the item itself is to blame: it will be refused again, whoever sends it and whenever.
+
+        Rights, missing routes and places, and what is only so at the moment are told by other statuses.
+        """
+        return self.remedy is None and (self.status < 400 or self.status in _ABOUT_THE_ITEM)
 
     def error(self, what: str = "") -> Rejected:
         """The error to raise where no other item matters; `what` stands before the reason."""

@@ -10,7 +10,7 @@ from azureml_replay.azure.rights import remedy_of
 from azureml_replay.azure.sending.sender import Sender, Service
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, decode_metrics, encode
-from azureml_replay.errors import NotFound, Unavailable
+from azureml_replay.errors import NotFound, Unavailable, Uncertain
 from azureml_replay.model import ROWS_PER_CHUNK, Points, Row, RunId, Series
 from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.target import Refused
@@ -67,6 +67,8 @@ class MetricService:
         answer = await self._sender.send(self._service, "POST", url, json=body, repeatable=False, check=check)
         refused = {}
         for key, row, problem in decode_metrics.batch_errors(answer.json()):
+            if problem.passing:  # the other rows may be there: what lacks has to be asked for
+                raise Uncertain(problem.message, method=answer.method, url=answer.url, status=answer.status)
             named = [at for at, points in enumerate(batch) if points.series.key == key]
             for at in [positions[row]] if row and row in positions else named:
                 refused[at] = Refused(problem.message, answer.status, remedy_of(problem.message))

@@ -37,16 +37,30 @@ class Files:
 
     async def put(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
         """Write files; path -> what became of each."""
-        urls, problems = await self._artifacts.entries(experiment, run, [file.path for file in files])
+        urls, problems = await self._entries(experiment, run, [file.path for file in files])
 
         async def one(file: PutFile) -> Outcome:
-            problem = problems.get(file.path)
-            if problem and not problem.taken:
-                return outcome_of(problem)
-            return await self._put_one(run, file, urls.get(file.path))
+            return problems[file.path] if file.path in problems else await self._put_one(run, file, urls.get(file.path))
 
         outcomes = await map_bounded(files, one, FILES_AT_ONCE)
         return dict(zip((file.path for file in files), outcomes, strict=True))
+
+    async def _entries(
+        self, experiment: str, run: RunId, paths: Sequence[str]
+    ) -> tuple[dict[str, str], dict[str, Outcome]]:
+        """URLs and refusals by path; a request that is refused whole for a path is halved down to it."""
+        try:
+            urls, problems = await self._artifacts.entries(experiment, run, paths)
+        except Rejected as error:
+            refused = Refused.of(error)
+            if not refused.of_item:
+                raise
+            if len(paths) == 1:
+                return {}, {paths[0]: refused}
+            middle = len(paths) // 2
+            halves = [await self._entries(experiment, run, some) for some in (paths[:middle], paths[middle:])]
+            return {**halves[0][0], **halves[1][0]}, {**halves[0][1], **halves[1][1]}
+        return dict(urls), {path: outcome_of(one) for path, one in problems.items() if not one.taken}
 
     async def _put_one(self, run: RunId, file: PutFile, url: str | None) -> Outcome:
         at = place_of(run, file.path)

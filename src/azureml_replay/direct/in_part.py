@@ -1,0 +1,79 @@
+"""Carries a run of which the target refused something: everything else of it, and what was refused is an omission."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.digests import of_generation
+from azureml_replay.archive.evidence import Topic, Way
+from azureml_replay.archive.items import Item, RunItem, ValueItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.direct.parts import refused_of_run
+from azureml_replay.direct.runs import RunSender
+from azureml_replay.model import Omission, RunId
+from azureml_replay.planning.plan import LEFT, Step
+from azureml_replay.planning.refused import ERROR, refused_by, without
+from azureml_replay.workspace.target import Refused, Target
+
+
+@dataclass(slots=True)
+class InPart:
+    """Deals with the runs of one replay that were refused. All methods are repeatable."""
+
+    archive: Archive
+    ledger: TargetLedger
+    target: Target
+    runs: RunSender
+    whole: Callable[[Step], bytes]
+    """The digest of everything that is sent of a run."""
+    plan_anew: Callable[[Step], Step]
+    """Plans a step by what the ledger says now, and keeps that for what is sent later."""
+    left: dict[RunId, str] = field(default_factory=dict)
+    """Runs that the target refuses as a whole, and those below them, with the reason."""
+
+    async def create(self, step: Step, refused: Refused) -> bool:
+        """Create a run without the values to blame; one that is refused bare is left out. False: it is not there.
+
+        Raises Rejected, Unavailable.
+        """
+        found = await refused_of_run(self.target, step.run, there=step.source in self.runs.known)
+        if found.whole is not None:
+            self.leave_out(step, refused_by(found.whole))
+            return False
+        self._refuse(step, {ValueItem(*name): words for name, words in found.values.items()})
+        await self.runs.create([self.plan_anew(step)])
+        if self.runs.refused.pop(step.source, None) is not None:
+            raise refused.error()
+        return True
+
+    async def finish(self, step: Step, refused: Refused) -> bool:
+        """End a run without the account of its error, which may be to blame. Raises Rejected, Unavailable.
+
+        False where something else is.
+        """
+        there = step.run.error and await self.runs.finish([replace(step, run=without(step.run, [ERROR]))])
+        self.runs.refused.pop(step.source, None)
+        if not there:
+            raise refused.error()
+        self._refuse(step, {ValueItem(*ERROR): refused.reason})
+        self.plan_anew(step)
+        return True
+
+    def leave_out(self, step: Step, why: str) -> None:
+        """Give up a run: an omission, which later calls do not try again while the source's run stays as it is."""
+        self.left[step.source] = why
+        self._refuse(step, {RunItem.CREATE: why})
+        self.ledger.carry({step.source: {LEFT: why}}, Way.RUN)
+        self.ledger.put_planned_omissions(Topic(Way.RUN, step.source), [Omission(step.source, "run", why)])
+        self.ledger.mark_runs(RunItem.WHOLE, {step.source: self.whole(step)}, State.SENT)
+
+    def is_left(self, run: RunId) -> bool:
+        """True for a run that was given up, in this call or an earlier one."""
+        receipt = self.ledger.receipt(run, RunItem.CREATE)
+        return run in self.left or (receipt is not None and receipt.state is State.REFUSED)
+
+    def _refuse(self, step: Step, items: dict[Item, str]) -> None:
+        self.ledger.refuse(step.source, items, of_generation(self.archive.generation(step.source)))

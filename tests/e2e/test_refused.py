@@ -1,0 +1,175 @@
+"""A value that the target refuses is an omission with its words; everything else of its run is carried, and it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.cli.calls import plan
+from azureml_replay.planning.files import ALL_FILES
+from azureml_replay.selection import Selection
+from azureml_replay.state import status
+from azureml_replay.verbs import Migrated
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar
+from e2e.library import DiesAt, migrated
+from e2e.tampering import Change, Held, change, fill, in_error, in_home, in_pairs, in_run, row
+from unit.scripted import Said
+
+ODD = "value-0f-n0-use"
+WORDS = "this is of no use here"
+
+
+class Refuses(DiesAt):
+    """A transport to a service that answers 400 to every write that has the marker in its URL or its JSON."""
+
+    def __init__(self, marker: str, where: str) -> None:
+        super().__init__(0, delivered=True)
+        self.marker, self.at, self.times = marker, re.compile(where), 0
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        """As the inner transport, but for the marker."""
+        asked, content = f"{request.method} {request.url}", request.content
+        sent = content if isinstance(content, bytes) and ".blob." not in request.url else b""
+        if self.at.search(asked) and (self.marker in asked or self.marker.encode() in sent):
+            self.times += 1
+            told = {"error": {"code": "UserError", "message": WORDS, "innerError": {"code": "BadArgument"}}}
+            return Said(400, orjson.dumps(told), {"Content-Type": "application/json"})
+        return await super().send(request, **options)
+
+
+def metric(held: Held) -> None:
+    """A name with the marker."""
+    held.world.metrics.append(held.guid, scalar("dcid.root", ODD), [row(step, 0.5, ODD) for step in range(3)])
+
+
+def file(held: Held) -> None:
+    """A path with the marker."""
+    path = f"outputs/{ODD}.txt"
+    held.world.artifacts.register(held.guid, (RUN_ORIGIN, "dcid.root"), path)
+    held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/{path}", b"abc")
+
+
+def asset() -> dict[str, str]:
+    """An id with the marker."""
+    return {"assetId": ODD, "type": "UriFile"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A value that the target refuses."""
+
+    put: Change
+    what: str
+    run: str = "root"
+    where: str = "^(POST|PATCH) "
+
+
+CASES = {
+    "tag": Case(in_pairs("tags", {"odd": ODD}), "tag odd"),
+    "property": Case(in_pairs("properties", {"odd": ODD}), "property odd"),
+    "parameter": Case(in_pairs("parameters", {"odd": ODD}), "parameter odd"),
+    "display name": Case(in_run(lambda _: {"displayName": ODD}), "text display name"),
+    "description": Case(in_run(lambda _: {"description": ODD}), "text description"),
+    "input": Case(
+        in_run(lambda run: {"inputs": run["inputs"] | {"odd": {"assetId": ODD, "type": "UriFile"}}}), "input odd"
+    ),
+    "dataset": Case(in_run(lambda _: {"inputDatasets": [{"identifier": {"savedId": ODD}}]}), "list input datasets"),
+    "error": Case(
+        in_error(lambda error: {"error": error["error"] | {"message": ODD}}),
+        "text error",
+        "child",
+    ),
+    "metric": Case(metric, f"metric {ODD}", where="/batch$"),
+    "file": Case(file, f"file outputs/{ODD}.txt"),
+    "blob": Case(file, f"file outputs/{ODD}.txt", where="^PUT "),
+    "experiment's tag": Case(in_home(tags={"area": "vision", "odd": ODD}), "experiment verdict: tag odd", ""),
+    "experiment's description": Case(in_home(description=ODD), "experiment verdict: description", ""),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_an_omission_and_the_rest_arrives(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    """In this call, and for good: the next one asks for nothing that was refused; plan and status say so too."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    case, folder = CASES[name], tmp_path / "archive"
+    service = Refuses(ODD, case.where)
+    change(calm, source, fill)
+    change(calm, source, case.put)
+
+    done = asyncio.run(migrated(source, target, folder, cut=service))
+
+    whole(done, case)
+    told = omissions(folder, target)
+    assert (case.run, case.what, WORDS) in [
+        (run, what, WORDS if WORDS in reason else reason) for run, what, reason in told
+    ]
+    config = workspace_config(str(target.path))
+    assert any(WORDS in reason for reason in plan(folder, Selection(), ALL_FILES, config).reasons)
+    with Archive.open(folder, write=False) as archive:
+        (now,) = status(archive).targets
+    assert now.progress.items_refused == 1
+    assert (now.progress.runs_created, now.progress.runs_finished) == (2, 2)
+    asked = service.times
+    assert asked > 0
+
+    again = asyncio.run(migrated(source, target, folder, cut=service))
+
+    whole(again, case)
+    assert (again.replayed.runs, again.replayed.points, again.replayed.files, again.replayed.refused) == (0, 0, 0, ())
+    assert service.times == asked
+    assert omissions(folder, target) == told
+    ended(calm, target)
+
+
+@pytest.mark.parametrize("run", ["root", "child"])
+def test_a_run_that_is_refused_bare_is_left_out_with_those_below_it(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, run: str
+) -> None:
+    """Not failed: it would be refused for ever. The next call asks nothing about it; plan and verdict name it."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    service, folder = Refuses(f'"runId":"{run}"', "/batch/runs$"), tmp_path / "archive"
+    change(calm, source, fill)
+
+    done = asyncio.run(migrated(source, target, folder, cut=service))
+    asked = service.times
+    again = asyncio.run(migrated(source, target, folder, cut=service))
+
+    left = ["root", "child"] if run == "root" else ["child"]
+    assert (done.replayed.failed, sorted(done.replayed.refused)) == ((), sorted((one, "run") for one in left))
+    assert (again.replayed.failed, again.replayed.refused, service.times) == ((), (), asked)
+    for one in (done, again):
+        assert (one.verdict.left_out, one.verdict.equal) == (len(left), 2 - len(left))
+        assert (one.verdict.findings, one.verdict.exit) == (0, 0), one.verdict.first
+    config = workspace_config(str(target.path))
+    assert any(WORDS in reason for reason in plan(folder, Selection(), ALL_FILES, config).reasons)
+
+
+def whole(done: Migrated, case: Case) -> None:
+    """Nothing failed, all is equal."""
+    assert (done.replayed.failed, done.verdict.first) == ((), ()), case
+    assert done.verdict.proves
+
+
+def omissions(folder: Path, target: WorkspaceFile) -> list[tuple[str, str, str]]:
+    """As verify left them: run, what, reason."""
+    with Archive.open(folder, write=False) as archive:
+        ledger = archive.ledger(workspace_config(str(target.path)).ref)
+        return [(one.run, one.what, one.reason) for one in ledger.planned_omissions()]
+
+
+def ended(calm: Sandbox, target: WorkspaceFile) -> None:
+    """Both runs, as the service shows them."""
+    seen: dict[str, str] = {}
+    change(calm, target, lambda held: seen.update({name: held.run(name)["status"] for name in ("root", "child")}))
+    assert seen == {"root": "Completed", "child": "Failed"}
