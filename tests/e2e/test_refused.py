@@ -14,7 +14,7 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.calls import plan
-from azureml_replay.planning.files import ALL_FILES
+from azureml_replay.planning.files import ALL_FILES, FOLDER_MARKER
 from azureml_replay.selection import Selection
 from azureml_replay.state import status
 from azureml_replay.verbs import Migrated
@@ -22,6 +22,7 @@ from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar
 from e2e.library import DiesAt, migrated
 from e2e.tampering import Change, Held, change, fill, in_error, in_home, in_pairs, in_run, row
+from e2e.test_synthetic import extracted, replayed
 from unit.scripted import Said
 
 ODD = "value-0f-n0-use"
@@ -173,3 +174,67 @@ def ended(calm: Sandbox, target: WorkspaceFile) -> None:
     seen: dict[str, str] = {}
     change(calm, target, lambda held: seen.update({name: held.run(name)["status"] for name in ("root", "child")}))
     assert seen == {"root": "Completed", "child": "Failed"}
+
+
+def beyond(held: Held) -> None:
+    """What is known beforehand: no name, too long as a tag of an experiment or of a job; and names that do arrive."""
+    fill(held)
+    in_home(tags={"area": "vision", "long": "x" * 1_001, "k" * 101: "y"})(held)
+    for run in ("root", "child"):
+        in_run(lambda _: {"description": "d" * 3_000}, run)(held)
+        in_run(lambda run: {"parameters": run["parameters"] | {"long": "p" * 70_000, "a\\b": "\\"}}, run)(held)
+    in_run(lambda run: {"tags": run["tags"] | {"a\\b": "c:\\d"}})(held)
+    for name in ("", "a\\b"):
+        held.world.metrics.append(held.guid, scalar("dcid.root", name), [row(0, 0.5, name)])
+    for path in ("", "outputs/a\\b.txt"):
+        held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/{path}", path.encode())
+
+
+NAMELESS = ("root", "metric ", "it has no name; kept in replay/overflow.json")
+MARKER = ("root", "file ", FOLDER_MARKER)
+
+
+def test_what_no_target_takes_is_planned(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """Before anything is sent, and nothing of it is; a name with a backslash arrives like any other."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, beyond)
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    assert (done.replayed.failed, done.replayed.refused, done.verdict.first) == ((), (), ())
+    assert done.verdict.proves
+    kept = "kept in the archive"
+    assert sorted(omissions(tmp_path / "archive", target)) == [
+        ("", f"experiment verdict: tag {'k' * 101}", f"key longer than 100 characters; {kept}"),
+        ("", "experiment verdict: tag long", f"value longer than 1000 characters; {kept}"),
+        MARKER,
+        NAMELESS,
+    ]
+    reasons = plan(tmp_path / "archive", Selection(), ALL_FILES).reasons
+    assert {reason: reasons[reason] for _, _, reason in omissions(tmp_path / "archive", target)} == dict.fromkeys(
+        reasons, 1
+    )
+
+
+def test_what_no_job_takes_is_planned(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """A parameter that MLflow refuses, a description that is longer than a tag: the job ends well, once."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    folder = tmp_path / "archive"
+    change(calm, source, beyond)
+    asyncio.run(extracted(source, folder))
+
+    done = asyncio.run(replayed(source, target, folder))
+
+    assert (done.submitted, done.completed, done.failed) == (1, 1, ())
+    assert done.verdict is not None
+    assert (done.verdict.first, done.verdict.exit) == ((), 0)
+    told = omissions(folder, target)
+    overflow = "kept in replay/overflow.json"
+    assert {one for one in told if "value longer" in one[2] or "as a tag" in one[2]} == {
+        ("root", "parameter long", f"value longer than 6000 characters; {overflow}"),
+        ("child", "parameter long", f"value longer than 6000 characters; {overflow}"),
+        ("child", "text description", f"longer than 1000 characters as a tag; {overflow}"),
+    }
+    assert NAMELESS in told
+    again = asyncio.run(replayed(source, target, folder))
+    assert (again.submitted, again.failed) == (0, ())

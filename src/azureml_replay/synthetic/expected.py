@@ -15,7 +15,7 @@ from azureml_replay.synthetic.found import ROOT
 from azureml_replay.synthetic.staging.batches import TICKS_PER_MS, is_holdable
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, parameters
 from azureml_replay.synthetic.step.points import PROGRESS
-from azureml_replay.synthetic.tree.fit import SELF_TAG
+from azureml_replay.synthetic.tree.fit import SELF_TAG, fits_a_tag
 from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
 from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, is_taken_back
 
@@ -73,7 +73,7 @@ def expected_of(tree: Tree) -> Iterator[ExpectedRun]:
             key=node.key,
             source=node.source,
             display_name=node.display_name,
-            description=step.run.description if step else None,
+            description=_told(step, with_job=is_job),
             tags=node.tags,
             step=step,
             leaf=None if node.kind == "group" else node,
@@ -108,6 +108,12 @@ def planned_texts(tree: Tree) -> dict[RunId, dict[str, Json]]:
     for wanted in expected_of(tree):
         found.setdefault(wanted.source, {})[wanted.slot] = texts_wanted(wanted)
     return found
+
+
+def _told(step: Step | None, *, with_job: bool) -> str | None:
+    """The description of a node's run: it came with the job, or as a tag."""
+    text = step.run.description if step else None
+    return text if text is None or with_job or fits_a_tag(text) else None
 
 
 def differences(wanted: ExpectedRun, run: Run, parent: Run | None) -> Iterator[Finding]:

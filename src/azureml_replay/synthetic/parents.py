@@ -17,6 +17,7 @@ from azureml_replay.synthetic.found import Found
 from azureml_replay.synthetic.staging.batches import Metric
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, parameters, parent_tags, point_requests, step_of
 from azureml_replay.synthetic.step.points import PROGRESS, StepProgress
+from azureml_replay.synthetic.tree.fit import fits_a_tag
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.workspace.jobs import SyntheticTarget
 
@@ -43,7 +44,7 @@ class Parents:
         return lacking
 
     async def _complete(self, run: Run, step: Step, tags: dict[str, str]) -> bool:
-        if step.run.description and not run.description:
+        if step.run.description and not run.description and fits_a_tag(step.run.description):
             tags[DESCRIPTION_TAG] = step.run.description
         actual = {key: str(value) for key, value in run.parameters.items()}
         lacking_tags = {key: value for key, value in tags.items() if run.tags.get(key) is None}  # another is an edit

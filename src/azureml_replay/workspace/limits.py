@@ -33,6 +33,10 @@ class Limits:
     """Characters of a tag's or property's key."""
     value: int = 1_000
     """Characters of a tag's or property's value."""
+    mlflow_key: int = 250
+    """Characters of a parameter's name where MLflow logs it, inside of jobs. Run history has no such limit."""
+    mlflow_parameter: int = 6_000
+    """Characters of a parameter's value there (mlflow.utils.validation, MAX_PARAM_VAL_LENGTH)."""
     run_id: int = 255
     """"Less than 256 characters", letters, digits, `-` and `_` (swagger)."""
     display_name: int = 256

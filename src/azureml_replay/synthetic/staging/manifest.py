@@ -16,6 +16,7 @@ from azureml_replay.planning.files import FileChoice, room_of
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.staging.batches import Metric, holdable, is_scalar, parts, requests
 from azureml_replay.synthetic.staging.paths import Places, place_of, refusal
+from azureml_replay.synthetic.tree.fit import fits_a_tag, parameter_text
 from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.put_files import HeldFile, NewFile
@@ -152,7 +153,8 @@ def point_parts(contents: Contents, step: Step) -> Iterator[tuple[bytes, int]]:
 def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, point_files: Sequence[str], rows: int) -> Json:
     """The document that the step reads first. `parent`: the tags of the run to which a `self` logs besides its own."""
     step = step_of(node)
-    told = {DESCRIPTION_TAG: step.run.description} if step.run.description else {}
+    text = step.run.description
+    told = {DESCRIPTION_TAG: text} if text and fits_a_tag(text) else {}
     return {
         "run": step.source,
         "rows": rows,
@@ -166,10 +168,7 @@ def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, point_f
 
 def parameters(step: Step) -> dict[str, str]:
     """The parameters as MLflow shows them: a text stays as it is, other values become JSON."""
-    return {
-        key: value if isinstance(value, str) else json_text.dumps(value).decode()
-        for key, value in step.run.parameters.items()
-    }
+    return {key: parameter_text(value) for key, value in step.run.parameters.items()}
 
 
 def step_of(node: Node) -> Step:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from azureml_replay import json_text
 from azureml_replay.model import Json, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.fit import OVERFLOW_FILE, RESERVED_TAGS, SYSTEM_KEYS, Fitting
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.step.points import PROGRESS
-from azureml_replay.workspace.limits import Limits
+from azureml_replay.workspace.limits import DOCUMENTED, Limits
 
 SELF_TAG = {"replay_role": "self"}
 """A tag of the leaf that logs a parent's own values: it has the parent's `original_job_id`, and is not the parent."""
@@ -35,15 +36,49 @@ def fitted(step: Step, parent: RunId | None, roles: Mapping[str, str], limits: L
     """
     overflow = {kind: dict(names) for kind, names in step.overflow.items()}
     fitting = Fitting(step.source, overflow, list(step.omissions))
+    parameters = _parameters(step.run, fitting, limits)
+    description = _description(step, fitting, limits)
     tags = _tags(step, _lineage(step, parent) | dict(roles), fitting, limits)
     made = {OVERFLOW_FILE} if fitting.overflow else set()
     return replace(
         step,
-        run=replace(step.run, tags=tags, properties={}),
+        run=replace(step.run, tags=tags, properties={}, parameters=parameters, description=description),
         own_files=tuple(sorted({*step.own_files, *made})),
         overflow=fitting.overflow,
         omissions=tuple(fitting.omissions),
     )
+
+
+def parameter_text(value: Json) -> str:
+    """A parameter as MLflow shows it: a text stays as it is, other values become JSON."""
+    return value if isinstance(value, str) else json_text.dumps(value).decode()
+
+
+def _parameters(run: Run, fitting: Fitting, limits: Limits) -> dict[str, Json]:
+    """Those that MLflow logs: with a longer one a step fails, whenever it is tried."""
+    kept: dict[str, Json] = {}
+    for key, value in run.parameters.items():
+        if len(key) > limits.mlflow_key:
+            fitting.over("parameter", key, value, f"name longer than {limits.mlflow_key} characters")
+        elif len(parameter_text(value)) > limits.mlflow_parameter:
+            fitting.over("parameter", key, value, f"value longer than {limits.mlflow_parameter} characters")
+        else:
+            kept[key] = value
+    return kept
+
+
+def _description(step: Step, fitting: Fitting, limits: Limits) -> str | None:
+    """A root's travels with the job, whole; others' are tags, and as long as tags."""
+    text = step.run.description
+    if text is None or step.source == step.unit or fits_a_tag(text, limits):
+        return text
+    fitting.over("text", "description", text, f"longer than {limits.value} characters as a tag")
+    return None
+
+
+def fits_a_tag(text: str, limits: Limits = DOCUMENTED) -> bool:
+    """False for a text that is longer than a tag's value may be."""
+    return len(text) <= limits.value
 
 
 def _lineage(step: Step, parent: RunId | None) -> dict[str, str]:
