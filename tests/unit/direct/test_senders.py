@@ -1,0 +1,275 @@
+"""What a sender does where an item fails, an answer is lost or the process dies: by receipts, on a target of glass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.items import ChunkItem, FileItem, SeriesItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.azure.place import azure_place
+from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.direct.files import FileSender
+from azureml_replay.direct.intents import Intents
+from azureml_replay.direct.points import PointSender, SeriesRefused
+from azureml_replay.direct.runs import RunSender
+from azureml_replay.errors import Rejected, Unavailable, Uncertain
+from azureml_replay.files.bytes import Supply
+from azureml_replay.model import (
+    Artifact,
+    Location,
+    Points,
+    Row,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    SeriesKey,
+    StoredFile,
+)
+from azureml_replay.planning.plan import Step, plan_unit
+from azureml_replay.progress import SILENT
+from azureml_replay.workspace.profile import TargetProfile
+from azureml_replay.workspace.put_files import PutFile
+from azureml_replay.workspace.target import Outcome, Refused
+
+SOURCE, TARGET = (azure_place("sub", "group", name) for name in ("source", "target"))
+RUN = RunId("run")
+LOSS, OTHER = (Series(key=SeriesKey(name), columns=((name, "Double"),)) for name in ("loss", "other"))
+ROWS: list[Row] = [(step, 100 + step, (0.5 + step,)) for step in range(4)]
+A, B = "outputs/a.txt", "outputs/b.txt"
+BUSY = Unavailable("busy", method="PUT", url="u", status=503)
+
+
+class PowerCut(BaseException):
+    """The process is gone."""
+
+
+class Glass:
+    """A target in memory: what was put is seen, and what becomes of the next request is scripted."""
+
+    ref = TARGET
+
+    def __init__(self) -> None:
+        self.files: dict[str, PutFile] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.rows: dict[SeriesKey, list[Row]] = {}
+        self.appends: list[list[tuple[str, int]]] = []
+        self.before: Callable[[], None] = lambda: None
+        self.after: Callable[[Sequence[Points]], None] = lambda _: None
+        self.refuses: Callable[[Sequence[Points]], Mapping[int, Refused]] = lambda _: {}
+        self.told: list[Run] = []
+
+    def place(self, run: RunId, path: str) -> Location:
+        return Location("artifacts", f"{run}/{path}")
+
+    async def put_files(self, _experiment: str, _run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
+        outcomes = {file.path: self.outcomes.get(file.path) for file in files}
+        self.files |= {file.path: file for file in files if outcomes[file.path] is None}
+        self.before()
+        return outcomes
+
+    async def append_points(self, _run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
+        refused = self.refuses(batch)
+        self.appends.append([(one.series.key.name, len(one)) for one in batch])
+        for at, points in enumerate(batch):
+            if at not in refused:
+                self.rows.setdefault(points.series.key, []).extend(points.rows())
+        self.after(batch)
+        return refused
+
+    async def settle(self, _run: RunId) -> None: ...
+
+    async def points(self, _run: RunId, series: Series) -> Any:
+        yield Points.of(series, self.rows.get(series.key, []))
+
+    async def finish_runs(self, _experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        self.told += runs
+        return dict.fromkeys(run.id for run in runs)
+
+
+class Bytes:
+    """A source that gives every file."""
+
+    async def readable_url(self, location: Location) -> str:
+        return f"https://source/{location.path}"
+
+    async def stored_file(self, _: Location) -> None:
+        return None
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    """A run with two series in one chunk, and two files."""
+    with Archive.create(tmp_path / "archive", SOURCE) as archive:
+        run = Run(id=RUN, experiment="e", status="Completed")
+        archive.put_listed([run])
+        archive.arrange()
+        archive.select([RUN])
+        archive.begin(RUN)
+        archive.put_details(RunDetails(run=run))
+        archive.put_chunk(RUN, [Points.of(LOSS, ROWS), Points.of(OTHER, ROWS)])
+        archive.put_artifacts(RUN, [stored(path) for path in (A, B)])
+        archive.complete(RUN)
+        yield archive
+
+
+def stored(path: str) -> Artifact:
+    place = Location("artifacts", f"run/{path}")
+    return Artifact(path=path, location=place, indexed=True, stored=StoredFile(location=place, size_bytes=3, etag="1"))
+
+
+def step_of(archive: Archive) -> Step:
+    (step,) = plan_unit(archive, RUN, profile=TargetProfile(ref=TARGET))
+    return step
+
+
+def of_files(archive: Archive, target: Glass) -> FileSender:
+    return FileSender(archive, archive.ledger(TARGET), Supply(archive, Bytes()), target, SILENT)  # type: ignore[arg-type]
+
+
+def of_points(archive: Archive, target: Glass) -> PointSender:
+    ledger = archive.ledger(TARGET)
+    return PointSender(archive, ledger, target, SILENT, Intents(archive, ledger))  # type: ignore[arg-type]
+
+
+def states(archive: Archive) -> dict[object, State]:
+    return {item: one.state for item, one in archive.ledger(TARGET).receipts(RUN).items()}
+
+
+async def test_a_file_that_a_bad_moment_kept_away_fails_its_run_and_goes_later(archive: Archive) -> None:
+    """503 is no refusal: the other file has its receipt, this one only its intent, and the next call sends it."""
+    target = Glass()
+    target.outcomes[A] = BUSY
+
+    with pytest.raises(Unavailable):
+        await of_files(archive, target).send(step_of(archive))
+
+    assert states(archive) == {FileItem(A): State.SENDING, FileItem(B): State.SENT}
+    target.outcomes.clear()
+    done = await of_files(archive, target).send(step_of(archive))
+    assert (done.files, set(target.files)) == (1, {A, B})
+    assert states(archive) == {FileItem(A): State.SENT, FileItem(B): State.SENT}
+
+
+async def test_a_refused_file_keeps_no_other_and_is_not_sent_again(archive: Archive) -> None:
+    """It has the target's words; a file that a right keeps away fails its run instead."""
+    target = Glass()
+    target.outcomes[A] = Refused("no such name", 400)
+
+    await of_files(archive, target).send(step_of(archive))
+
+    assert states(archive) == {FileItem(A): State.REFUSED, FileItem(B): State.SENT}
+    (left,) = step_of(archive).omissions
+    assert (left.what, left.reason) == (f"file {A}", "the target refused it: no such name")
+    target.outcomes = {A: BUSY, B: BUSY}
+    assert (await of_files(archive, target).send(step_of(archive))).files == 0
+
+
+async def test_a_missing_right_is_no_omission(archive: Archive) -> None:
+    """It can be granted."""
+    target = Glass()
+    target.outcomes[A] = Refused("not allowed", 403)
+
+    with pytest.raises(Rejected, match="not allowed"):
+        await of_files(archive, target).send(step_of(archive))
+
+    assert states(archive)[FileItem(A)] is State.SENDING
+
+
+async def test_a_file_is_intended_before_it_is_put(archive: Archive) -> None:
+    """After a kill between the copy and the receipt the ledger says that it may be there: undo asks about it."""
+    target = Glass()
+
+    def die() -> None:
+        raise PowerCut
+
+    target.before = die
+    with pytest.raises(PowerCut):
+        await of_files(archive, target).send(step_of(archive))
+
+    assert set(target.files) == {A, B}
+    assert states(archive) == {FileItem(A): State.SENDING, FileItem(B): State.SENDING}
+
+
+@pytest.mark.parametrize("lost", [1, 2, 4])
+async def test_answers_lost_in_a_row_double_no_row(archive: Archive, lost: int) -> None:
+    """Each time the target is asked what it lacks; the rows are there once."""
+    target, left = Glass(), lost
+
+    def lose(_: Sequence[Points]) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            for key in target.rows:  # of what was sent last, a part did not arrive
+                target.rows[key] = target.rows[key][: lost - left]
+            raise Uncertain("lost")
+
+    target.after = lose
+    await of_points(archive, target).send(step_of(archive), ask=False)
+
+    assert {key.name: sorted(rows, key=str) for key, rows in target.rows.items()} == {"loss": ROWS, "other": ROWS}
+    assert states(archive) == {ChunkItem(0): State.SENT}
+
+
+async def test_a_target_that_never_answers_is_left_to_the_next_call(archive: Archive) -> None:
+    """The intent stays: then the target is asked first."""
+    target = Glass()
+
+    def lose(_: Sequence[Points]) -> None:
+        target.rows.clear()
+        raise Uncertain("lost")
+
+    target.after = lose
+    with pytest.raises(Uncertain):
+        await of_points(archive, target).send(step_of(archive), ask=False)
+
+    assert states(archive) == {ChunkItem(0): State.SENDING}
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["the item", "the request"])
+async def test_a_refused_series_keeps_no_other(archive: Archive, whole: bool) -> None:
+    """Refused by itself, or with the request that it was in: one by one the one to blame is found, none is doubled."""
+    target = Glass()
+
+    def refuse(batch: Sequence[Points]) -> Mapping[int, Refused]:
+        bad = {at: Refused("no", 400) for at, points in enumerate(batch) if points.series.key == LOSS.key}
+        if bad and whole:
+            raise Rejected("no", status=400)
+        return bad
+
+    target.refuses = refuse
+    with pytest.raises(SeriesRefused):
+        await of_points(archive, target).send(step_of(archive), ask=False)
+    await of_points(archive, target).send(step_of(archive), ask=True)
+
+    assert target.rows == {OTHER.key: ROWS}
+    assert states(archive) == {ChunkItem(0): State.SENT, SeriesItem("loss"): State.REFUSED}
+    (left,) = step_of(archive).omissions
+    assert left.reason == "the target refused it: no; kept in replay/overflow.json"
+
+
+async def test_an_error_is_told_to_a_run_that_is_under_way_on_both_sides(archive: Archive) -> None:
+    """Its status is the same before and after."""
+    target, ledger = Glass(), archive.ledger(TARGET)
+    step = step_of(archive)
+    going = Run(id=RUN, experiment="e", status="Running", error={"code": "UserError"})
+    there = Run(id=RUN, experiment="e", status="Running")
+    sender = RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, known={RUN: there})  # type: ignore[arg-type]
+
+    await sender.finish([_with(step, going)])
+    await RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, known={RUN: going}).finish(  # type: ignore[arg-type]
+        [_with(step, Run(id=RUN, experiment="e", status="Running", error={"code": "Other"}, hidden=False))]
+    )
+
+    assert [run.error for run in target.told] == [{"code": "UserError"}]
+
+
+def _with(step: Step, run: Run) -> Step:
+    from dataclasses import replace
+
+    return replace(step, run=run)
