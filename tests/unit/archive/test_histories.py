@@ -99,7 +99,7 @@ def test_what_is_selected_is_asked_about_by_pages_too(archive: Archive) -> None:
 
 
 def test_what_a_target_says_of_runs_comes_by_pages_too(archive: Archive) -> None:
-    """Its number; whether it has new ids, which runs have some, which were created without their lender, what it refused."""
+    """Its number; whether it has new ids, which runs have some, or were created without their lender; refusals."""
     target = azure_place("sub", "group", "asked")
     archive.ledger(target).bind({RunId("root-001"): RunId("new")})
 

@@ -17,7 +17,7 @@ from azureml_replay.direct.files import FileSender
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender, SeriesRefused
 from azureml_replay.direct.runs import RunSender
-from azureml_replay.errors import Rejected, Unavailable, Uncertain
+from azureml_replay.errors import Rejected, Remedy, Unavailable, Uncertain
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import (
     Artifact,
@@ -43,6 +43,9 @@ LOSS, OTHER = (Series(key=SeriesKey(name), columns=((name, "Double"),)) for name
 ROWS: list[Row] = [(step, 100 + step, (0.5 + step,)) for step in range(4)]
 A, B = "outputs/a.txt", "outputs/b.txt"
 BUSY = Unavailable("busy", method="PUT", url="u", status=503)
+
+
+GRANT = Remedy("write", "grant it")
 
 
 class PowerCut(BaseException):
@@ -170,10 +173,11 @@ async def test_a_refused_file_keeps_no_other_and_is_not_sent_again(archive: Arch
     assert (await of_files(archive, target).send(step_of(archive))).files == 0
 
 
-async def test_a_missing_right_is_no_omission(archive: Archive) -> None:
+@pytest.mark.parametrize("refused", [Refused("not allowed", 403), Refused("not allowed", 400, GRANT)])
+async def test_a_missing_right_is_no_omission(archive: Archive, refused: Refused) -> None:
     """It can be granted."""
     target = Glass()
-    target.outcomes[A] = Refused("not allowed", 403)
+    target.outcomes[A] = refused
 
     with pytest.raises(Rejected, match="not allowed"):
         await of_files(archive, target).send(step_of(archive))

@@ -1,0 +1,49 @@
+"""Whose a run of the target is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from azureml_replay.azure.place import azure_place
+from azureml_replay.model import Run, RunId
+from azureml_replay.planning import lineage
+
+SOURCE, OTHER = (azure_place("sub", "group", name) for name in ("source", "other"))
+RUN, ELSE = RunId("run"), RunId("else")
+
+
+def replayed(source: object = SOURCE, run: RunId = RUN) -> Run:
+    """As replay writes it, from a run of that id."""
+    facts = lineage.lineage_of(Run(id=run), source)  # type: ignore[arg-type]
+    return Run(id=RUN, tags={lineage.TAG: run}, properties={lineage.PROPERTY: lineage.encode(facts)})
+
+
+def test_a_run_is_ours_by_workspace_and_id() -> None:
+    """Both: ids are chosen by people, and two workspaces may have the same."""
+    assert lineage.is_ours(replayed(), SOURCE, RUN)
+    assert lineage.is_ours(replayed(azure_place("SUB", "Group", "Source")), SOURCE, RUN)
+    assert not lineage.is_ours(replayed(OTHER), SOURCE, RUN)
+    assert not lineage.is_ours(replayed(run=ELSE), SOURCE, RUN)
+    assert not lineage.is_ours(Run(id=RUN), SOURCE, RUN)
+
+
+@pytest.mark.parametrize("properties_kept", [True, False])
+def test_a_job_that_stands_for_a_run_is_not_the_run(properties_kept: bool) -> None:
+    """It has the tag and the property too, and none of the history."""
+    mark = {lineage.JOB_PROPERTY: lineage.job_mark(SOURCE, RUN)}
+    job = replace(replayed(), properties={**replayed().properties, **mark})
+
+    assert not lineage.is_ours(job, SOURCE, RUN, properties_kept=properties_kept)
+    assert lineage.is_our_job(job, SOURCE, RUN)
+    assert not lineage.is_our_job(job, OTHER, RUN)
+
+
+def test_where_properties_are_dropped_the_tag_has_to_do() -> None:
+    """Only there."""
+    tagged = Run(id=RUN, tags={lineage.TAG: RUN})
+
+    assert lineage.is_ours(tagged, SOURCE, RUN, properties_kept=False)
+    assert not lineage.is_ours(tagged, SOURCE, RUN)
+    assert not lineage.is_ours(replayed(OTHER), SOURCE, RUN, properties_kept=False)
