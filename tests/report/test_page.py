@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,8 +99,10 @@ def test_the_points_can_be_read_as_a_table(written: Reported, opened: Open) -> N
 
     page.click(".chart.equal button")
 
-    assert page.locator(".chart.equal .points tbody tr").count() == 30
-    assert "identical in the target" in (page.get_attribute(".chart.equal [role=img]", "aria-label") or "")
+    expect(page.locator(".chart.equal .points tbody tr")).to_have_count(30)
+    expect(page.locator(".chart.equal [role=img]")).to_have_attribute(
+        "aria-label", re.compile("identical in the target")
+    )
 
 
 def test_search_and_filters_find_runs(written: Reported, opened: Open) -> None:
