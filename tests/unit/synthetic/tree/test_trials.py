@@ -259,3 +259,15 @@ def test_ordinary_children_of_a_trial_hang_below_it() -> None:
     assert node(tree, "trial_0").kind == "group"
     assert node(tree, "trial_0").tags["automl_role"] == "automl_trial"
     assert node(tree, "trial_0/fold").source == "fold"
+
+
+@pytest.mark.parametrize("score", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_a_score_that_is_no_number_comes_last(score: str, metric: str) -> None:
+    """As the service wrote it, for a trial that logged no such metric; whichever way is better, and wherever it is."""
+    family = automl({0: 0.5, 2: 0.7}, metric=metric)
+    family.runs.insert(3, a_run("m_1", "m", properties={"score": score}))
+
+    found = trials(expanded(family))
+
+    assert found["m_1"] == "3"
