@@ -14,6 +14,7 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.calls import plan
+from azureml_replay.model import RunId
 from azureml_replay.planning.files import ALL_FILES, FOLDER_MARKER
 from azureml_replay.selection import Selection
 from azureml_replay.state import status
@@ -32,9 +33,9 @@ WORDS = "this is of no use here"
 class Refuses(DiesAt):
     """A transport to a service that answers 400 to every write that has the marker in its URL or its JSON."""
 
-    def __init__(self, marker: str, where: str) -> None:
+    def __init__(self, marker: str, where: str, status: int = 400) -> None:
         super().__init__(0, delivered=True)
-        self.marker, self.at, self.times = marker, re.compile(where), 0
+        self.status, self.marker, self.at, self.times = status, marker, re.compile(where), 0
 
     async def send(self, request: Any, **options: Any) -> Any:
         """As the inner transport, but for the marker."""
@@ -43,7 +44,7 @@ class Refuses(DiesAt):
         if self.at.search(asked) and (self.marker in asked or self.marker.encode() in sent):
             self.times += 1
             told = {"error": {"code": "UserError", "message": WORDS, "innerError": {"code": "BadArgument"}}}
-            return Said(400, orjson.dumps(told), {"Content-Type": "application/json"})
+            return Said(self.status, orjson.dumps(told), {"Content-Type": "application/json"})
         return await super().send(request, **options)
 
 
@@ -238,3 +239,20 @@ def test_what_no_job_takes_is_planned(calm: Sandbox, azure_env: dict[str, str], 
     assert NAMELESS in told
     again = asyncio.run(replayed(source, target, folder))
     assert (again.submitted, again.failed) == (0, ())
+
+
+def test_runs_below_one_that_failed_are_not_sent(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """They would stand without their parent; once that is there, they come."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    forbidden, folder = Refuses('"runId":"root"', "/batch/runs$", 403), tmp_path / "archive"
+    change(calm, source, fill)
+
+    done = asyncio.run(migrated(source, target, folder, cut=forbidden))
+
+    assert sorted(run for run, _ in done.replayed.failed) == ["child", "root"]
+    assert dict(done.replayed.failed)[RunId("child")] == "its parent root failed"
+    there: list[object] = []
+    change(calm, target, lambda held: there.extend(held.world.runs.get(held.guid, run) for run in ("root", "child")))
+    assert there == [None, None]
+    again = asyncio.run(migrated(source, target, folder))
+    assert (again.replayed.failed, again.verdict.proves) == ((), True)

@@ -267,3 +267,21 @@ def test_jobs_that_failed_are_archived_too_and_nothing_stays_staged(
     assert len(seen.jobs) == 2
     assert again.verdict is not None
     assert (again.submitted, again.failed, again.verdict.findings) == (1, (), 0)
+
+
+def test_undone_brought_back_and_undone_again(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """The second time takes back as much as the first: a replay in between dropped what the first one noted."""
+    ours = set(look(small_history, files=False).runs)
+    asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
+    first = asyncio.run(undone(workspace, tmp_path / "archive"))
+    asyncio.run(migrated(small_history, workspace, tmp_path / "archive"))
+
+    second = asyncio.run(undone(workspace, tmp_path / "archive"))
+
+    assert (first.runs, first.files) == (3, 4)
+    assert (second.runs, second.files, second.left, second.failed) == (first.runs, first.files, (), ())
+    seen = look(workspace)
+    assert {seen.runs[run]["stage"] for run in ours} == {"deleted"}
+    assert not [key for key in seen.files if key[0] in ours]

@@ -263,7 +263,7 @@ def test_files_come_out_by_path_with_both_places_of_one_path(archive: Archive) -
     extract(archive_with(archive, "r1"), run("r1"), files=files)
 
     assert list(archive.artifacts(R1)) == [files[3], files[2], files[1], files[0]]
-    assert archive.artifact_totals(R1) == FileTotals(files=3, bytes=10, lost=1, twice=1, longest=1)
+    assert archive.artifact_totals(R1) == FileTotals(files=3, bytes=10, lost=1, twice=1, longest=1, unnamed=1)
     assert list(archive.lost_files(R1)) == [files[2]]
 
 
