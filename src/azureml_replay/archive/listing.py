@@ -269,16 +269,6 @@ class Listing(Documents):
         """True for a selected run, extracted or not."""
         return self._one("select 1 from run where id = ? and selected", (run,)) is not None
 
-    def unread(self) -> dict[RunId, int]:
-        """Unit -> number of selected runs of which nothing is here, though the source has them."""
-        sql = """
-            select unit, count(*) from run
-            where selected and generation = 0 and not exists (
-                select 1 from omission o where o.run = run.id and o.origin = 'workspace' and o.reason = ?
-            ) group by unit
-        """
-        return {RunId(unit): count for unit, count in self._all(sql, (GONE[1],))}
-
     def pending_ids(self) -> Iterator[RunId]:
         """The ids of `pending`; runs may be completed meanwhile."""
         sql = """
