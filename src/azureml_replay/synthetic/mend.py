@@ -24,6 +24,7 @@ from azureml_replay.synthetic.options import JOB, SENT
 from azureml_replay.synthetic.plan_digest import MENDABLE, as_laid
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, LaidFile
 from azureml_replay.synthetic.staging.stage import layout_of
+from azureml_replay.synthetic.tree.fit import fits_a_tag
 from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.put_files import NewFile
@@ -149,7 +150,7 @@ def _is_there(name: str, ours: Texts, theirs: Texts) -> bool:
 def _update_of(run: Run, send: Texts) -> Run:
     """Of a step the description is a tag, as MLflow writes it, until somebody gives it another one."""
     tags = {name.removeprefix(TAG): value for name, value in send.items() if name.startswith(TAG)}
-    if DESCRIPTION in send and run.description is None:
+    if DESCRIPTION in send and run.description is None and fits_a_tag(send[DESCRIPTION]):
         tags[DESCRIPTION_TAG] = send[DESCRIPTION]
     update = Run(id=run.id, experiment=run.experiment, tags=tags, display_name=send.get(DISPLAY_NAME))
     return update if run.description is None else replace(update, description=send.get(DESCRIPTION))
