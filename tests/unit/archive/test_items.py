@@ -14,7 +14,9 @@ from azureml_replay.archive.items import (
     Item,
     JobItem,
     RunItem,
+    SeriesItem,
     UnknownItem,
+    ValueItem,
     read,
     written,
 )
@@ -35,6 +37,12 @@ TEXTS: dict[str, Item] = {
     "experiment a b": ExperimentItem("a b"),
     "job put/shape": JobItem("shape"),
     "graph/1234": GraphItem("1234"),
+    'series/["a/\\"b\\"",null]': SeriesItem('a/"b"'),
+    'series/["a","eval"]': SeriesItem("a", "eval"),
+    'value/["tag","owner",null]': ValueItem("tag", "owner"),
+    'value/["tag","owner","e"]': ValueItem("tag", "owner", "e"),
+    'value/["tag"]': UnknownItem('value/["tag"]'),
+    "series/a": UnknownItem("series/a"),
 }
 
 
