@@ -89,7 +89,7 @@ def test_a_finished_migration_sends_nothing(
 
     assert calm.requests()["writes"] == 0
     again = go(source, target, tmp_path / "other")
-    assert (again.verdict.omissions, again.replayed.points) == (2, 0), "the experiment is ours, whichever archive made it"
+    assert (again.verdict.omissions, again.replayed.points) == (2, 0), "the experiment is ours, whoever made it"
 
 
 def test_a_cut_at_any_moment_loses_no_container(
