@@ -361,8 +361,11 @@ class Differing:
     extra: Points
 
 
-Editable: TypeAlias = Mapping[str, str | bool | None]
-"""Name -> value, by the names that findings show: `tag owner`, `description`, …. A missing name has no value."""
+Editable: TypeAlias = Mapping[str, str | bool | int | None]
+"""Name -> value, by the names that findings show: `tag owner`, `description`, …. A missing name has no value.
+
+Of a metric the number of its rows; True where an older version sent it.
+"""
 
 
 Share: TypeAlias = tuple[int, int, int]

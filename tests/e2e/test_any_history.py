@@ -36,7 +36,7 @@ from e2e.library import migrated
 from e2e.tampering import BEGIN, Held, change
 from unit.planning.test_any_run import PLACE, runs, series_with_rows
 
-ADDED = {lineage.TAG, lineage.PROPERTY}
+ADDED = {"tag": {lineage.TAG}, "property": {lineage.PROPERTY}}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from azureml_replay.archive.evidence import Way
 from azureml_replay.direct.replay import OnConflict, ReplayOptions, replay
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
+from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.report_page.write import report
@@ -27,8 +28,9 @@ from azureml_replay.verification.verdict import CHANGED, INTERRUPTED, NEVER, OTH
 from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from azureml_sandbox.world import scalar
 from e2e.library import DiesAt, PowerCut, migrated
-from e2e.tampering import BEGIN, FILE, HOME, OTHER_BYTES, Held, change, file_bytes, fill, in_home, in_pairs, in_run
+from e2e.tampering import BEGIN, FILE, HOME, OTHER_BYTES, Held, change, file_bytes, fill, in_home, in_pairs, in_run, row
 from e2e.test_synthetic import opened
 from environment import point_at
 
@@ -431,6 +433,75 @@ def test_an_experiment_of_the_targets_own_is_shown(bench: Bench) -> None:
     assert kinds(bench.verify()) == {(f"experiment {HOME}: state", "differs")}
 
 
+def test_a_strangers_child_with_an_id_of_the_source_is_seen(bench: Bench) -> None:
+    """Where our run of that id has another one in the target, it is a name like any other."""
+    bench.extract()
+    bench.replay(options=ReplayOptions(new_ids=True))
+    assert bench.verify().proves
+    with Archive.open(bench.folder, write=False) as archive:
+        there = archive.ledger(archive.targets()[0]).target_id(RunId("root"))
+
+    def extra(held: Held) -> None:
+        home = held.home()["experimentId"]
+        run = empty_run("child", home, BEGIN, held.run(str(there)))
+        held.world.runs.put(held.guid, finished(run, "Completed", BEGIN, BEGIN + 1))
+
+    bench.change(extra)
+
+    assert kinds(bench.verify()) == {("run child", "extra")}
+
+
+def test_points_under_a_name_that_the_source_lost_are_counted(
+    bench: Bench, calm: Sandbox, azure_env: dict[str, str]
+) -> None:
+    """As many as were sent stay there, and are an omission; one more is somebody else's."""
+    bench.source = calm.add_workspace()
+    change(calm, bench.source, filled)
+    bench.migrate()
+    change(calm, bench.source, lambda held: held.world.metrics.delete(held.guid, "dcid.root"))
+    change(calm, bench.source, in_run(lambda run: {"lastModifiedUtc": "2024-01-01T00:00:00+00:00"}))
+    assert bench.migrate().proves
+    bench.change(lambda held: held.world.metrics.append(held.guid, scalar("dcid.root", "loss"), [row(70, 0.5)]))
+
+    assert kinds(bench.verify()) == {("metric loss", "extra")}
+
+
+def test_a_second_series_of_a_name_is_extra(bench: Bench) -> None:
+    """The source still has the first one: nothing disappeared there."""
+    bench.migrate()
+    other = replace(scalar("dcid.root", "loss"), namespace="zz")
+    bench.change(lambda held: held.world.metrics.append(held.guid, other, [row(7, 0.5)]))
+
+    assert kinds(bench.verify()) == {("metric loss", "extra")}
+
+
+def test_rows_under_a_name_of_which_nothing_was_sent_are_extra(bench: Bench) -> None:
+    """Its last value waits for its history; whatever the target has is not ours."""
+    bench.extract(ExtractOptions(metrics=Metrics.LAST))
+    bench.replay()
+    assert bench.verify().proves
+    bench.change(lambda held: held.world.metrics.append(held.guid, scalar("dcid.root", "loss"), [row(9, 0.5)]))
+
+    assert kinds(bench.verify()) == {("metric loss", "extra")}
+
+
+def test_reserved_names_are_reserved_where_they_are_ours(bench: Bench) -> None:
+    """What a service adds as a property is no tag nor parameter that may be there."""
+    bench.migrate()
+    bench.change(in_pairs("tags", {"mlflow.artifactUri": "q"}), in_pairs("parameters", {"mlflow.artifactUri": "5"}))
+
+    named = {("tag mlflow.artifactUri", "edited in target"), ("parameter mlflow.artifactUri", "extra")}
+    assert kinds(bench.verify()) == named
+
+
+def test_a_file_under_a_name_of_ours_is_told(bench: Bench) -> None:
+    """Another archive may have made it, which nobody can tell: it is counted among what is not compared."""
+    before = bench.migrate().omissions
+    bench.change(lambda held: held.blob("replay/code.zip").upload_blob(b"x"))
+
+    assert bench.verify().omissions == before + 1
+
+
 # Jobs
 
 
@@ -528,6 +599,21 @@ def test_a_run_that_stands_both_ways_is_looked_at_both_ways(submitted: Bench) ->
     submitted.change(in_run(lambda run: {"hidden": True}, there))
 
     assert kinds(submitted.verify(ROOT, deep=True)) == {("hidden", "edited in target")}
+
+
+def test_an_experiment_that_hides_jobs_is_seen_and_shown_again(submitted: Bench) -> None:
+    """By a later replay; verify alone names it."""
+    submitted.change(in_home(archivedTime="2024-01-01T00:00:00+00:00"))
+
+    assert kinds(submitted.verify(ROOT)) == {(f"experiment {HOME}: state", "differs")}
+    assert submitted.submit(ROOT).proves
+
+
+def test_a_second_job_for_one_run_is_seen(submitted: Bench) -> None:
+    """Under another name, beside the first and not below it."""
+    submitted.change(lambda held: held.world.runs.put(held.guid, held.run() | {"runId": "again", "runUuid": "again"}))
+
+    assert kinds(submitted.verify(ROOT)) == {("job again", "extra")}
 
 
 def test_files_of_a_job_are_left_out_of_a_look(submitted: Bench) -> None:

@@ -28,7 +28,7 @@ EXPECTED = {
     ("long-texts", "text", "longer than 5000 characters" + OVERFLOW): 1,
     ("many-properties", "property", "value longer than 1000 characters" + OVERFLOW): 1,
     ("many-properties", "property", "more than 49 properties" + OVERFLOW): 26,
-    ("many-tags", "tag", "more than 49 tags" + OVERFLOW): 26,
+    ("many-tags", "tag", "more than 48 tags" + OVERFLOW): 27,
     ("system-tags", "tag", "value longer than 1000 characters" + OVERFLOW): 1,
     ("acting", "actionUris,", "it acts on the source workspace (cancel and completion addresses): never sent"): 1,
     ("rich-metrics", "metric", "no target takes it; kept in the archive"): 1,

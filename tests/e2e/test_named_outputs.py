@@ -14,6 +14,7 @@ from azureml_replay.cli import results
 from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.detail import Details
+from azureml_replay.report_page.images import Pictures
 from azureml_replay.report_page.tree import Known
 from azureml_replay.selection import Selection
 from azureml_sandbox.server.sandbox import Sandbox
@@ -50,7 +51,8 @@ def test_each_named_output_is_an_omission_of_its_own(
         (target,) = archive.targets()
         reported = [Known.of(archive, ledger).reasons[NAMED_OUTPUT] for ledger in (None, archive.ledger(target))]
         shown = [
-            Details(archive, ledger, frozenset(), {}).of(lone, Numbers()) for ledger in (None, archive.ledger(target))
+            Details(archive, ledger, frozenset(), {}, Pictures(archive, 0), {}).of(lone, Numbers())
+            for ledger in (None, archive.ledger(target))
         ]
     assert {f"output {name}, workspaceblobstore: azureml/{lone}/{name}/" for name in ("model", "data")} <= set(whats)
     assert sum(what.startswith("output o, workspaceblobstore: azureml/") for what in whats) == 3, "a step each"
@@ -58,5 +60,5 @@ def test_each_named_output_is_an_omission_of_its_own(
     assert done.verdict.findings == 0
     assert done.verdict.reasons[NAMED_OUTPUT] == status.named_outputs == len(whats) == 7
     assert reported == [7, 7], "with a target and without one"
-    assert all({NAMED_OUTPUT} <= {why for _, why in one.omissions} for one in shown)
+    assert all({NAMED_OUTPUT} <= {why for _, why, _ in one.omissions} for one in shown)
     assert any("7 named outputs" in str(line) for line in results.shown_status(status))

@@ -77,7 +77,7 @@ _COUNTED = dict.fromkeys(
 )
 _STAMPS = ("created", "modified", "began", "ended")
 _ITEM_STATES, _RUN_STATES = frozenset({"sending", "sent", "refused"}), frozenset({"listed", "extracted"})
-_WAYS = frozenset({"run", "job", "experiment", "others"})
+_WAYS = frozenset({"run", "job", "experiment", "home", "others"})
 _ASPECTS = frozenset({"fields", "points", "files", "bytes", "children"})
 _LOOKED = fields_of(
     {"against": is_text, "look": is_number, "at": _MOMENTS.__contains__, "counts": object_of(is_number)}

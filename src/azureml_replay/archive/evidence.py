@@ -33,6 +33,8 @@ class Way(Enum):
     JOB = "job"
     """As a job that logged what the original had logged."""
     EXPERIMENT = "experiment"
+    HOME = "home"
+    """An experiment in which jobs stand: it carries nothing, and must hide none of them nor have one twice."""
     OTHERS = "others"
     """Experiments of the target that the archive does not have: no run of ours may have got a child there."""
 

@@ -177,7 +177,7 @@ _EXPERIMENT_RECORD = fields_of(
     }
 )
 """What `experiment_record` writes."""
-EDITABLE = object_of(maybe(lambda value: isinstance(value, str | bool)))
+EDITABLE = object_of(maybe(lambda value: isinstance(value, str | bool | int)))
 """What `put_sent` writes."""
 
 

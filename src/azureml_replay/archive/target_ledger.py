@@ -92,6 +92,14 @@ class TargetLedger(Receipts, SentValues, Evidence, TargetRows):
         row = self._one(sql, (self._number, there))
         return RunId(row[0]) if row else there
 
+    def original_of(self, there: RunId) -> RunId | None:
+        """The run of the source that a run of the target may stand for.
+
+        None where that id belongs to a run of the source that stands elsewhere: this one has nothing but its name.
+        """
+        source = self.source_id(there)
+        return source if source != there or self.target_id(there) in (None, there) else None
+
     def stands_for(self, run: RunId) -> RunId | None:
         """The run or job of the target that stands for a run of the source; None where none was sent."""
         sql = """

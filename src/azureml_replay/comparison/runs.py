@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from azureml_replay.comparison.shown import finding_of, shown
@@ -80,17 +81,20 @@ CARRIED = (
 
 
 def compare_runs(
-    expected: Run, actual: Run, ignored: Collection[str] = (), fields: Sequence[Field] = CARRIED
+    expected: Run,
+    actual: Run,
+    ignored: Mapping[str, Collection[str]] = MappingProxyType({}),
+    fields: Sequence[Field] = CARRIED,
 ) -> Iterator[Finding]:
     """The findings about a run: as it should be in the target, and as it is there.
 
-    `ignored` are keys of tags, properties and parameters that only `actual` may have: lineage, and what services add.
+    `ignored`: name of a field -> its keys that only `actual` may have: lineage, and what services add.
     """
     for field in fields:
         wanted, found = field.of(expected), field.of(actual)
         if field.by_key:
             there = _mapping(found)
-            allowed = there.keys() if field.more else ignored
+            allowed = there.keys() if field.more else ignored.get(field.name, ())
             yield from _by_key(expected.id, field.name, _mapping(wanted), there, allowed)
         elif not _same(wanted, found):
             yield finding_of(expected.id, field.name, wanted, found)

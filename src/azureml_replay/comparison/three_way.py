@@ -113,7 +113,7 @@ def brings(update: Run, found: Run) -> bool:
 
 def sent_now(
     wanted: Run, before: Editable | None, stay: frozenset[str], *, state: bool
-) -> dict[str, str | bool | None]:
+) -> dict[str, str | bool | int | None]:
     """The values sent last, after a write that left the values of `stay` as they were.
 
     `state`: only status and archived, which are written last; otherwise only the other values.

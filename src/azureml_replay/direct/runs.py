@@ -6,6 +6,7 @@ there since stay.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -224,7 +225,7 @@ class RunSender:
             if step.run.typed and step.source not in self.known and not state:
                 values[step.source][RUN_TYPE] = step.run.kind
             if state:  # points went before
-                values[step.source] |= {f"metric {series.key.name}": True for series, _ in step.series}
+                values[step.source] |= _rows_by_name(step)
         self.ledger.put_sent(values)
 
     async def _arrived(self, request: Awaitable[Mapping[RunId, Outcome]], steps: Sequence[Step]) -> list[Step]:
@@ -247,3 +248,11 @@ def _is_later(run: Run, there: Run) -> bool:
     """True where events would change a run that is in progress on both sides."""
     news = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
     return any(news)
+
+
+def _rows_by_name(step: Step) -> dict[str, int]:
+    """`metric NAME` -> the number of rows that were sent under the name."""
+    rows: Counter[str] = Counter()
+    for series, count in step.series:
+        rows[f"metric {series.key.name}"] += count
+    return dict(rows)

@@ -123,7 +123,9 @@ def _bare(value: str, start: int, found: re.Match[str], name: str, *, flag: bool
 
 def _after_colon(value: str, start: int, name: str) -> Place | None:
     place = _trimmed(_WHOLE.match(value, start)) if _strong(name) else _run(value, start)
-    return place if place and _likely(value[slice(*place)], 6 if _strong(name) else 16) else None
+    plain = "".join(re.findall(r"[a-z]+", name.lower()))
+    least = 6 if _strong(name) else 8 if plain.endswith(_AS_JSON) else 16
+    return place if place and _likely(value[slice(*place)], least) else None
 
 
 def _tokenlike(value: str, start: int, name: str, *, gap: bool, flag: bool) -> Place | None:

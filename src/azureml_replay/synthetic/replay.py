@@ -7,7 +7,7 @@ no job is put twice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect
@@ -123,14 +123,20 @@ async def _replay(
     await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
     running.check = JobCheck(_proof(archive, ledger, selection), target)
     await for_each(running.trees(selection, options.shape), running.settle, width)
+    await for_each(sorted(running.check.standing), running.show_home, min(width, SUBMITTED_AT_ONCE))
+    await running.check.verify_homes(width)
     ledger.end_look(running.check.proof.look)
     return running.result(verdict(archive, ledger, selection))
 
 
 def _proof(archive: Archive, ledger: TargetLedger, selection: Selection) -> Proof:
-    """Of the units that were chosen; experiments are not looked at: jobs carry nothing of them."""
-    aspects = (Aspect.FIELDS, Aspect.POINTS, Aspect.FILES, Aspect.CHILDREN)
-    return Proof(archive, ledger, ledger.begin_look(aspects, list(planned_units(archive, selection)), ()))
+    """Of the units that were chosen, and of the experiments in which their jobs stand."""
+    aspects, units = (
+        (Aspect.FIELDS, Aspect.POINTS, Aspect.FILES, Aspect.CHILDREN),
+        set(planned_units(archive, selection)),
+    )
+    homes = {one.experiment for one in archive.listing() if one.id in units}
+    return Proof(archive, ledger, ledger.begin_look(aspects, units, homes))
 
 
 @dataclass(slots=True)
@@ -172,6 +178,12 @@ class _Running:
             jobs, containers = counted(len(starts), "job"), counted(sum(starts.values()), "container start")
             self.progress.say(f"the plan of {jobs} changed since: submitting anew, {containers}")
         return frozenset(starts)
+
+    async def show_home(self, name: str) -> None:
+        """Show an experiment again that somebody archived in the target: its jobs would be invisible. Repeatable."""
+        there, planned = await self.target.experiment(name), self.archive.experiment(name)
+        if there is not None and there.archived and planned is not None and not planned.archived:
+            await self.target.put_experiment(replace(there, archived=None))
 
     def ended(self, root: RunId, status: str) -> None:
         self.endings[root] = status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay import redact
@@ -13,11 +13,13 @@ from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.comparison.files import compare_files, finding_names
 from azureml_replay.comparison.rows import compare_points
+from azureml_replay.comparison.runs import compare_visibility
 from azureml_replay.comparison.three_way import GONE_REASON
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
-from azureml_replay.model import Finding, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.model import Experiment, Finding, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.expected import ExpectedRun, as_kept, differences, expected_of
@@ -31,6 +33,7 @@ from azureml_replay.synthetic.staging.stage import layout_of, left_behind
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.verification.proof import Proof, compare_bytes, once_settled
 from azureml_replay.workers import for_each
+from azureml_replay.workspace.limits import LISTED_AT_ONCE
 from azureml_replay.workspace.put_files import HeldFile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
@@ -58,6 +61,7 @@ async def verify_jobs(
         progress.done("jobs verified")
 
     await for_each(trees_of(proof.archive, proof.ledger, roots, None), one, width)
+    await check.verify_homes(width)
 
 
 PLAN_CHANGED = "plan changed since it was submitted"
@@ -89,14 +93,43 @@ class JobCheck:
     """Given: read every byte, the archive's or the source's too where storage told no MD5."""
     changed: dict[RunId, int] = field(default_factory=dict)
     """Root runs whose job was submitted with another plan -> container starts that it takes to submit it anew."""
+    standing: dict[str, dict[RunId, str]] = field(default_factory=dict)
+    """Experiment -> root run -> its job, of those that were checked."""
 
     @property
     def archive(self) -> Archive:
         """Whose histories the jobs are to hold."""
         return self.proof.archive
 
+    async def verify_homes(self, width: int) -> None:
+        """Look at the experiments of the jobs that were checked: none may hide them, nor have one of them twice.
+
+        A job makes its experiment and carries nothing of it: whose runs stand there too is compared with those.
+        """
+        await for_each(sorted(self.standing), self._home, min(width, LISTED_AT_ONCE))
+
+    async def _home(self, name: str) -> None:
+        jobs = self.standing[name]
+        there, planned = await self.target.experiment(name), self.archive.experiment(name)
+        hidden = list(compare_visibility(planned, there)) if there is not None and planned is not None else []
+        twice = [one async for one in self._twice(there, jobs)] if there is not None else []
+        self.proof.record(Topic(Way.HOME, name), {Aspect.FIELDS: Looked(hidden), Aspect.CHILDREN: Looked(twice)})
+
+    async def _twice(self, home: Experiment, jobs: Mapping[RunId, str]) -> AsyncIterator[Finding]:
+        """Jobs that say of themselves that they stand for a run for which another one stands."""
+        marks = {lineage.job_mark(self.archive.source, root): root for root in jobs}
+        async for page in self.target.runs(home):
+            for run in page:
+                root = marks.get(run.properties.get(lineage.JOB_PROPERTY) or "")
+                if root is None or run.hidden or run.parent or run.id == jobs[root]:
+                    continue
+                if run.id not in jobs_put(self.proof.ledger, root):
+                    yield Finding(RunId(""), f"job {run.id}", "extra", "", f"stands for {root} too")
+
     async def check(self, tree: Tree, job: str | None, shape: Shape) -> int:
         """The number of findings, which are recorded. `job` None: nothing was submitted. Raises Unavailable."""
+        if job is not None:
+            self.standing.setdefault(tree.experiment, {})[tree.root] = job
         held = await found(self.target, tree, job) if job else Found()
         gathered: defaultdict[RunId, _Gathered] = defaultdict(_Gathered)
         theirs = job is not None and job not in jobs_put(self.proof.ledger, tree.root)

@@ -11,6 +11,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.shown import shown
 from azureml_replay.comparison.three_way import GONE_REASON, HIDDEN, RUN_TYPE, Fate, fates
+from azureml_replay.counting import counted
 from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.mark import TAKEN_BACK, is_taken_back
@@ -23,6 +24,8 @@ class Attribution:
     sent: Editable | None
     """The values sent last; None where nobody knows them: then every finding stays as it is."""
     told: Mapping[str, Fate]
+    planned: frozenset[str] = frozenset()
+    """`metric NAME` of all series that are planned now: under these nothing has disappeared."""
     taken_back: bool = False
     """True where `undo` hid the run, of whichever archive: that it is hidden and lacks files is no edit."""
 
@@ -34,12 +37,20 @@ class Attribution:
             if self.taken_back and _is_of_undo(finding):
                 found.append(replace(finding, kind=TAKEN_BACK))
                 continue
-            fate = None if self.sent is None else _fate(finding, self.told, self.sent)
+            fate = None if self.sent is None else self._fate(finding, self.sent)
             if fate is Fate.GONE:
                 gone.append(Omission(finding.run, finding.what, GONE_REASON))
             else:
                 found.append(replace(finding, kind=fate.value) if fate in (Fate.EDITED, Fate.CONFLICT) else finding)
         return replace(outcome, findings=found), gone
+
+    def _fate(self, finding: Finding, sent: Editable) -> Fate | None:
+        """A metric that the source lost since is told by its rows: more or fewer than were sent are somebody else's."""
+        if finding.kind == "extra" and finding.what.startswith("metric ") and finding.what in sent:
+            rows = sent[finding.what]
+            as_sent = isinstance(rows, bool) or finding.actual == counted(int(rows or 0), "row")
+            return Fate.GONE if as_sent and finding.what not in self.planned else None
+        return self.told.get(finding.what)
 
 
 def attribution(
@@ -54,7 +65,8 @@ def attribution(
     sent = ledger.sent(step.source)
     told = {shown(name): fate for name, fate in fates(step.run, actual, sent).items()}
     told |= {shown(f"file {path}"): fate for path, fate in _files(ledger, step.source, wanted, there)}
-    return Attribution(sent, told, is_taken_back(actual))
+    planned = frozenset(f"metric {series.key.name}" for series, _ in step.series)
+    return Attribution(sent, told, planned, is_taken_back(actual))
 
 
 def type_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Finding]:
@@ -66,12 +78,6 @@ def type_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Find
 
 def _is_of_undo(finding: Finding) -> bool:
     return finding.what == HIDDEN or (finding.kind == "absent" and finding.what.startswith("file "))
-
-
-def _fate(finding: Finding, told: Mapping[str, Fate], sent: Editable) -> Fate | None:
-    if finding.kind == "extra" and finding.what.startswith("metric ") and finding.what in sent:
-        return Fate.GONE
-    return told.get(finding.what)
 
 
 def _files(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
@@ -14,13 +14,15 @@ from azureml_replay.errors import Rejected
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
-from azureml_replay.model import Artifact, Finding, Location, Run, RunId, StoredFile
+from azureml_replay.model import Artifact, Finding, Location, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
 from azureml_replay.verification.proof import compare_bytes
 from azureml_replay.workspace.put_files import HeldFile
 from azureml_replay.workspace.target import Target
+
+MADE_BY_OTHERS = "another archive's replay made it: what it should hold is not known here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class FilesChecked:
     """The outcome for one run."""
 
     outcomes: Mapping[Aspect, Looked] = field(default_factory=lambda: {Aspect.FILES: Looked(), Aspect.BYTES: Looked()})
+    omissions: Sequence[Omission] = ()
+    """Files that cannot be compared here."""
     wanted: Mapping[str, StoredFile] = field(default_factory=dict)
     """By path: as the plan has it."""
     there: Mapping[str, StoredFile] = field(default_factory=dict)
@@ -63,7 +67,8 @@ class FileCheck:
         if not self.looked.artifacts:
             return FilesChecked()
         there = await self.files_of.two_sides(replace(actual, lender=step.lender.there) if step.lender else actual)
-        expected = self._expected(step, self._of_others(step, there.stored.keys() | there.indexed.keys()))
+        others = self._of_others(step, there.stored.keys() | there.indexed.keys())
+        expected = self._expected(step, set(others))
         stored = {at: file for at, file in there.stored.items() if self._is_of(step, at, expected)}
         indexed = {at: place for at, place in there.indexed.items() if self._is_of(step, at, expected)}
         stored |= await self._attached(step, expected, indexed, stored)
@@ -82,6 +87,7 @@ class FileCheck:
             outcomes={aspect: replace(outcome, names=names) for aspect, outcome in outcomes.items()},
             wanted=expected.files,
             there=stored,
+            omissions=[Omission(step.source, f"file {path}", MADE_BY_OTHERS) for path in sorted(others)],
         )
 
     def _is_of(self, step: Step, path: str, expected: ExpectedFiles) -> bool:

@@ -12,8 +12,9 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.excerpt import thinned
 from azureml_replay.comparison.rows import compare_series, differing_rows, row_findings
 from azureml_replay.comparison.series import SeriesComparison
+from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
-from azureml_replay.model import Differing, Finding, Points, RunId, Series
+from azureml_replay.model import Differing, Finding, Points, RunId, Series, SeriesKey
 from azureml_replay.planning.plan import Step
 from azureml_replay.verification.proof import once_settled
 from azureml_replay.workers import side_by_side
@@ -46,8 +47,10 @@ class PointCheck:
     async def _differences(self, step: Step) -> tuple[list[Finding], list[Differing]]:
         expected = {series.key: series for series, _ in step.series}
         actual = {series.key for series in await self.target.series(step.run.id)}
-        unplanned = sorted(key.name for key in actual - expected.keys() - step.waiting - step.refused_series)
-        found = [Finding(step.source, f"metric {name}", "extra", "", "rows") for name in unplanned]
+        sent = self.ledger.sent(step.source) or {}
+        waiting = {key for key in step.waiting if f"metric {key.name}" in sent}
+        unplanned = actual - expected.keys() - waiting - step.refused_series
+        found = [await self._extra(step, key) for key in sorted(unplanned, key=lambda key: key.name)]
         kept: list[Differing] = []
         if not expected:
             return found, kept
@@ -63,6 +66,12 @@ class PointCheck:
 
         await side_by_side(expected.values(), compared, take, self.room)
         return found, kept
+
+    async def _extra(self, step: Step, key: SeriesKey) -> Finding:
+        """The finding about a series that nobody planned, with the number of its rows."""
+        found = [series for series in await self.target.series(step.run.id) if series.key == key]
+        rows = sum([len(points) for one in found async for points in self._rows(step.run.id, one)])
+        return Finding(step.source, f"metric {key.name}", "extra", "", counted(rows, "row"))
 
     async def _series(self, step: Step, series: Series, chunks: OpenChunks) -> tuple[list[Finding], list[Differing]]:
         comparison = SeriesComparison(chunks.points(series.key))

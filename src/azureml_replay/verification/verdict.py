@@ -199,6 +199,8 @@ def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep:
     judge = _Judge(ledger, deep=deep)
     experiments: set[str] = set()
     """Of runs that stand as they were; a job makes its experiment, and carries nothing of it."""
+    homes: set[str] = set()
+    """Of root runs that stand as jobs."""
     for unit in _by_unit(ledger.chosen(roots)):
         # Of a unit that stands as a job alone, a run that came to the archive later should be in that job.
         usual = list(dict.fromkeys(way for run in unit for way in _ways(run))) or [Way.RUN]
@@ -207,11 +209,15 @@ def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep:
                 ways = _ways(run) or usual
                 if Way.RUN in ways and run.extracted and not _is_left(run):
                     experiments.add(run.experiment)
+                if Way.JOB in ways and run.run == run.unit and run.extracted:
+                    homes.add(run.experiment)
                 yield judge.run(run, ways)
     if roots is None:
         experiments |= {one.name for one in map(_experiment, ledger.receipts(OWNER)) if one}
     for name in sorted(experiments):
         yield judge.experiment(name)
+    for name in sorted(homes):
+        yield judge.home(name)
     if roots is None and experiments:
         yield judge.others()
 
@@ -283,6 +289,12 @@ class _Judge:
     def experiment(self, name: str) -> Item:
         """An experiment's own values, and that there are no runs below ours that nobody sent."""
         kept = self.ledger.kept(Topic(Way.EXPERIMENT, name))
+        against = {Aspect.FIELDS: self.ledger.content_of_experiment(name), Aspect.CHILDREN: self.families}
+        return self._item(kept, against, experiment=name)
+
+    def home(self, name: str) -> Item:
+        """An experiment in which jobs stand."""
+        kept = self.ledger.kept(Topic(Way.HOME, name))
         against = {Aspect.FIELDS: self.ledger.content_of_experiment(name), Aspect.CHILDREN: self.families}
         return self._item(kept, against, experiment=name)
 

@@ -143,13 +143,13 @@ class _Verifying:
         points = Looked(await self.points_of.findings(step), {"points": step.points})
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.POINTS: points, **files.outcomes}
         if not any(outcome.findings for outcome in outcomes.values()):
-            return outcomes, ()
+            return outcomes, files.omissions
         if is_taken_back(actual) and self.ledger.receipt(step.source, RunItem.FINISH):
             self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])  # else a replay would not look at it
         there = files.there if step.choice.artifacts else {}
         who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there)
         judged = {aspect: who.of(outcome) for aspect, outcome in outcomes.items()}
-        gone = [omission for _, lost in judged.values() for omission in lost]
+        gone = [*files.omissions, *(omission for _, lost in judged.values() for omission in lost)]
         return {aspect: outcome for aspect, (outcome, _) in judged.items()}, gone
 
     def _compare_run(self, step: Step, actual: Run) -> Iterator[Finding]:
@@ -162,7 +162,8 @@ class _Verifying:
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
         for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
-        ignored = {lineage.PROPERTY, UNDO_TAG, *PLACES, *self.profile.added}
+        added = self.profile.added
+        ignored = {"property": {lineage.PROPERTY, *PLACES, *added}, "tag": {UNDO_TAG, *added}}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
         for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
             yield replace(finding, run=step.source)
@@ -220,7 +221,11 @@ class _Verifying:
             findings += [Finding(OWNER, f"run {run.id}", "extra", "", f"child of {run.parent}") for run in extra]
 
     def _known(self, there: RunId) -> bool:
-        return self.archive.run(self.ledger.source_id(there)) is not None
+        """True for a run that stands, or should, for one of the archive's; not for one that merely has such an id."""
+        original = self.ledger.original_of(there)
+        if original is None or self.archive.run(original) is None:
+            return False
+        return not is_left(self.ledger.carried([original]).get(original))
 
     def _of_job(self, there: RunId) -> bool:
         """A job keeps its run's id where that is free; what its steps are called is for its own verification."""
