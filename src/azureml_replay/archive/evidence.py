@@ -217,7 +217,8 @@ class Evidence(OfTarget):
     def looked_at(self) -> Instant | None:
         """When the newest verification that came to its end ended; None where none did."""
         ended: str | None = self._one("select max(ended) from look where target = ?", (self._number,))[0]
-        return Instant.parse(ended) if ended else None
+        with read_back("the end of a verification"):
+            return Instant.parse(ended) if ended else None
 
     def put_outcomes(
         self, subject: Topic, look: int, against: Mapping[Aspect, str], outcomes: Mapping[Aspect, Looked]
