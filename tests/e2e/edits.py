@@ -286,8 +286,12 @@ CONTENT = (
 """What a verdict is made of."""
 
 
-_STAGED = "select 1 from run_version v join run on run.id = v.run where v.generation > run.generation"
-"""What an extraction that was cut has staged is under no digest yet."""
+_STAGED = """
+    select 1 from run_version v join run on run.id = v.run where v.generation > run.generation
+    union select 1 from omission o join run on run.id = o.run where o.generation > run.generation
+"""
+"""What an extraction that was cut has staged is under no digest yet; nor what one with a depth noted of a run that an
+earlier one brought: it is told of no run that is here."""
 
 
 def spoil(database: Path, draw: Callable[[int], int]) -> str | None:
