@@ -234,6 +234,25 @@ def test_replay_stops_with_what_doctor_found(
     assert calm.requests()["writes"] == 0
 
 
+@pytest.mark.parametrize("by_doctor", [True, False], ids=["doctor", "replay"])
+def test_one_bad_day_blocks_a_target_for_no_longer(
+    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, by_doctor: bool
+) -> None:
+    """What a replay's own throw-away run lost is asked again by the next call; what doctor saw, by the next doctor."""
+    target = calm.add_workspace()
+    calm.set_faults(strict=[f"delay-events@{target.workspace_name}"], event_lag_ms=60_000)
+    if by_doctor:
+        asyncio.run(examined(small_history, target, tmp_path / "archive"))
+    with pytest.raises(UserError, match=r"`azureml-replay doctor --archive .* looks again"):
+        asyncio.run(migrated(small_history, target, tmp_path / "archive"))
+
+    calm.set_faults()
+    if by_doctor:
+        asyncio.run(examined(small_history, target, tmp_path / "archive"))
+
+    assert asyncio.run(migrated(small_history, target, tmp_path / "archive")).verdict.proves
+
+
 def command(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     called = [sys.executable, "-m", "azureml_replay", "doctor", *arguments]
     return subprocess.run(called, env=env, capture_output=True, text=True, timeout=120, check=False)

@@ -112,7 +112,8 @@ async def probed(archive: Archive, target: Target) -> Probe:
     if probe.vital:
         raise UserError(
             f"{target.ref} does not keep what direct replay needs ({', '.join(probe.vital)}), "
-            f"as the throw-away run {probe.run} showed; nothing was replayed"
+            f"as the throw-away run {probe.run} showed; nothing was replayed. Where that was passing, "
+            f"`azureml-replay doctor --archive {archive.folder} --target …` looks again"
         )
     return probe
 

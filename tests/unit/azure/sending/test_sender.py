@@ -23,7 +23,7 @@ from azure.core.exceptions import (
 )
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from azureml_replay.azure.sending.retry import FAILURES, PATIENCE_S
+from azureml_replay.azure.sending.retry import FAILURES, PATIENCE_S, AttemptOutcome, Tries
 from azureml_replay.azure.sending.sender import Answer, Sender, Service
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
 from unit.scripted import Patient, Said, Scripted, Tokens
@@ -402,3 +402,12 @@ async def test_the_time_of_a_service_is_the_latest_that_it_told() -> None:
         told.append(sending.time_of(ASKED))
 
     assert told == [clock.now(), *[datetime(2026, 1, 1, 12, 0, 7, tzinfo=UTC)] * 4]
+
+
+@pytest.mark.parametrize("fate", [AttemptOutcome.THROTTLED, AttemptOutcome.NOT_SENT, AttemptOutcome.UNKNOWN])
+def test_a_refused_request_waits_as_long_as_it_was_told(fate: AttemptOutcome) -> None:
+    """Also where only some are refused, so that the others go on: the limit knows of no wait then."""
+    tries = Tries(repeatable=True)
+
+    assert tries.wait_s(fate, elapsed_s=1.0, spread=0.0, stated_s=20.0) == 20.0
+    assert 0 < (tries.wait_s(fate, elapsed_s=1.0, spread=0.5) or 0) < 20.0
