@@ -264,10 +264,10 @@ def tried(seed: int, source: WorkspaceFile, sandbox: Sandbox, folder: Path) -> N
 
 
 FEW = (17, 39)
-"""Three, the first of which is stopped and taken over; and two, the first of which is killed: in every run of tests."""
+"""Three, the first of which is stopped and taken over (39 s, slow); and two, the first of which is killed."""
 
 
-@pytest.mark.parametrize("number", FEW)
+@pytest.mark.parametrize("number", [pytest.param(FEW[0], marks=pytest.mark.slow), FEW[1]])
 def test_several_at_once_write_everything_once(
     number: int, source: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -269,7 +269,9 @@ def test_tags_and_descriptions_are_mended_and_edits_stay(
     assert bench.verify().proves, "the file that tells of the original's job is mended too"
 
 
-@pytest.mark.parametrize("delivered", [False, True], ids=["before-delivery", "after-delivery"])
+@pytest.mark.parametrize(
+    "delivered", [pytest.param(False, marks=pytest.mark.slow), True], ids=["before-delivery", "after-delivery"]
+)
 def test_killed_while_it_submits_anew(bench: Bench, delivered: bool) -> None:
     """Again and again, then between the new job and the archiving of the old one: there are two jobs in the end."""
     bench.extract()

@@ -242,7 +242,9 @@ def test_left_without_waiting_and_followed_later(
     assert (later.submitted, later.completed, later.verdict.findings) == (0, 1, 0)
 
 
-@pytest.mark.parametrize("delivered", [False, True], ids=["before-delivery", "after-delivery"])
+@pytest.mark.parametrize(
+    "delivered", [pytest.param(False, marks=pytest.mark.slow), True], ids=["before-delivery", "after-delivery"]
+)
 @pytest.mark.parametrize(
     "share", [slice(0, None, 2), pytest.param(slice(None), marks=pytest.mark.slow)], ids=["half", "all"]
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
@@ -14,12 +14,13 @@ from azureml_replay.comparison.rows import compare_series, differing_rows, row_f
 from azureml_replay.comparison.series import SeriesComparison
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
-from azureml_replay.model import Differing, Finding, Points, RunId, Series, SeriesKey
+from azureml_replay.model import Differing, Finding, Omission, Points, RunId, Series, SeriesKey
 from azureml_replay.planning.plan import Step
 from azureml_replay.verification.proof import once_settled
 from azureml_replay.workers import side_by_side
 from azureml_replay.workspace.target import Target
 
+NOT_OURS = "rows that this archive never sent: not compared while only its last value is known (--metrics last)"
 KEPT_BYTES = 64 << 20
 """What an archive keeps of one target's curves: some 8,000 series of which every row differs, 10 KB each."""
 
@@ -33,6 +34,8 @@ class PointCheck:
     target: Target
     room: asyncio.Semaphore
     """For series that are read at once, of all runs: each holds a few chunks."""
+    not_compared: dict[RunId, list[Omission]] = field(default_factory=dict)
+    """Of runs that were looked at, until they are asked about: rows with which nothing here can be compared."""
 
     async def findings(self, step: Step) -> list[Finding]:
         """What differs once the target has settled."""
@@ -48,8 +51,9 @@ class PointCheck:
         expected = {series.key: series for series, _ in step.series}
         actual = {series.key for series in await self.target.series(step.run.id)}
         sent = self.ledger.sent(step.source) or {}
-        waiting = {key for key in step.waiting if f"metric {key.name}" in sent}
-        unplanned = actual - expected.keys() - waiting - step.refused_series
+        strange = sorted(key.name for key in actual & step.waiting if f"metric {key.name}" not in sent)
+        self.not_compared[step.source] = [Omission(step.source, f"metric {name}: rows", NOT_OURS) for name in strange]
+        unplanned = actual - expected.keys() - step.waiting - step.refused_series
         found = [await self._extra(step, key) for key in sorted(unplanned, key=lambda key: key.name)]
         kept: list[Differing] = []
         if not expected:

@@ -142,14 +142,15 @@ class _Verifying:
         differing = [*self._compare_run(step, actual), *type_finding(self.ledger, step, actual)]
         points = Looked(await self.points_of.findings(step), {"points": step.points})
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.POINTS: points, **files.outcomes}
+        beside = [*files.omissions, *self.points_of.not_compared.pop(step.source, ())]
         if not any(outcome.findings for outcome in outcomes.values()):
-            return outcomes, files.omissions
+            return outcomes, beside
         if is_taken_back(actual) and self.ledger.receipt(step.source, RunItem.FINISH):
             self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])  # else a replay would not look at it
         there = files.there if step.choice.artifacts else {}
         who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there)
         judged = {aspect: who.of(outcome) for aspect, outcome in outcomes.items()}
-        gone = [*files.omissions, *(omission for _, lost in judged.values() for omission in lost)]
+        gone = [*beside, *(omission for _, lost in judged.values() for omission in lost)]
         return {aspect: outcome for aspect, (outcome, _) in judged.items()}, gone
 
     def _compare_run(self, step: Step, actual: Run) -> Iterator[Finding]:

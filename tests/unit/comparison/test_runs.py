@@ -235,7 +235,9 @@ def test_equal_runs_have_no_findings_whatever_the_server_owns() -> None:
 def test_lineage_is_no_extra_but_a_changed_value_of_it_is_told() -> None:
     there = replace(FULL, tags={**FULL.tags, "original_job_id": "r1"}, properties={"p": "x"})
 
-    assert [finding.what for finding in compare_runs(FULL, there, {"original_job_id", "p"})] == ["property p"]
+    assert [finding.what for finding in compare_runs(FULL, there, {"tag": {"original_job_id"}, "property": {"p"}})] == [
+        "property p"
+    ]
 
 
 def test_findings_are_short_and_hold_no_secret() -> None:

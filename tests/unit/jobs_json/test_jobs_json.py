@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
@@ -251,6 +251,7 @@ def test_a_file_of_an_older_version_names_the_container() -> None:
     assert found == ["owner", "owner", None, None, None]
 
 
+@settings(max_examples=25)  # an archive each
 @given(st.lists(st.tuples(st.none() | st.integers(-(2**40), 2**40), st.floats()), max_size=30))
 def test_the_last_value_is_of_the_highest_step(values: list[tuple[int | None, float]]) -> None:
     """As MLflow's run shows it; no step counts as step 0."""

@@ -55,7 +55,7 @@ async def taken(path: Path, folder: Path) -> None:
         archive.close()
 
 
-@pytest.mark.parametrize("ours", [False, True])
+@pytest.mark.parametrize("ours", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("value", STRANGE, ids=range(len(STRANGE)))
 async def test_a_strange_field_is_read_or_named(tmp_path: Path, value: Any, ours: bool) -> None:
     """One job for each field; those that can be read are imported and planned together."""
