@@ -609,6 +609,19 @@ def test_an_experiment_that_hides_jobs_is_seen_and_shown_again(submitted: Bench)
     assert submitted.submit(ROOT).proves
 
 
+def test_a_replay_that_could_not_look_leaves_no_former_proof(submitted: Bench, calm: Sandbox) -> None:
+    """The job's values cannot be read for once: whatever changed in it since would be unseen."""
+    submitted.change(in_pairs("tags", {"new": "1"}))
+    where = {"path": "/metric/", "workspace": submitted.target.workspace_name}
+    calm.set_faults([{"do": "status", "status": 400, "match": where}])
+
+    assert submitted.submit(ROOT).exit == Exit.SERVICE
+
+    assert set(submitted.status().uncompared) >= {INTERRUPTED}
+    calm.set_faults()
+    assert kinds(submitted.verify(ROOT)) == {("tag new", "extra")}
+
+
 def test_a_second_job_for_one_run_is_seen(submitted: Bench) -> None:
     """Under another name, beside the first and not below it."""
     submitted.change(lambda held: held.world.runs.put(held.guid, held.run() | {"runId": "again", "runUuid": "again"}))

@@ -125,7 +125,8 @@ async def _replay(
     await for_each(running.trees(selection, options.shape), running.settle, width)
     await for_each(sorted(running.check.standing), running.show_home, min(width, SUBMITTED_AT_ONCE))
     await running.check.verify_homes(width)
-    ledger.end_look(running.check.proof.look)
+    if not running.unseen:  # otherwise what was known of those jobs before would go on counting
+        ledger.end_look(running.check.proof.look)
     return running.result(verdict(archive, ledger, selection))
 
 
@@ -151,6 +152,8 @@ class _Running:
     """Root run -> job, of those that stand."""
     endings: dict[RunId, str] = field(default_factory=dict)
     failed: dict[RunId, str] = field(default_factory=dict)
+    unseen: set[RunId] = field(default_factory=set)
+    """Of those that failed: root runs whose jobs could not be looked at to the end."""
     older: dict[RunId, tuple[RunId, ...]] = field(default_factory=dict)
     """Root run -> jobs of ours in whose place its job stands."""
     parents: int = 0
@@ -233,6 +236,7 @@ class _Running:
             if job is not None and not differing:
                 await clear(self.archive, self.target.submitter, tree.root)
         except ServiceError as error:
+            self.unseen.add(tree.root)
             self._fail(tree.root, str(error))
             return
         if job is not None and self.endings[tree.root] != "Completed":
