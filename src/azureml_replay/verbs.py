@@ -158,7 +158,8 @@ def _begun(
     aspects = {Aspect.FIELDS, Aspect.POINTS, Aspect.CHILDREN} | whole
     if units is None:
         return ledger.begin_look(aspects, None, None)
-    return ledger.begin_look(aspects, units, {one.experiment for one in archive.listing() if one.unit in set(units)})
+    chosen = frozenset(units)
+    return ledger.begin_look(aspects, chosen, {one.experiment for one in archive.listing() if one.unit in chosen})
 
 
 def _replayed_as_jobs(archive: Archive, ledger: TargetLedger) -> tuple[frozenset[RunId], frozenset[RunId]]:

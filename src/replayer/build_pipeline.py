@@ -191,10 +191,8 @@ async def _replay(
         await fill_from_file(index, folder, source, reach=options.shape.files.artifacts, width=width, terminal=terminal)
     with Archive.open(folder) as archive, terminal.progress() as progress:
         selection = selection_of(index, archive, limit)
-        async with (
-            calls.reading(archive, source, width, progress, needed=options.shape.files.artifacts) as origin,
-            calls.connected(target, width, progress) as writing,
-        ):
+        needed = options.shape.files.artifacts
+        async with calls.both_ends(archive, source, target, width, progress, needed=needed) as (origin, writing):
             archive.log_command(sys.argv)
 
             def told(root: RunId, job: RunId) -> None:

@@ -91,10 +91,8 @@ async def replay(
 ) -> Replayed:
     """The archive first: it says which workspace the files come from, or holds them."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
-        async with (
-            reading(archive, source, width, progress, needed=options.files.artifacts) as origin,
-            connected(target, width, progress) as writing,
-        ):
+        needed = options.files.artifacts
+        async with both_ends(archive, source, target, width, progress, needed=needed) as (origin, writing):
             with recorded(archive, "replay", source=origin, target=writing) as watch:
                 done = await library.replay(
                     archive,
@@ -122,10 +120,8 @@ async def submit(
 ) -> SyntheticReplayed:
     """The archive first, as for `replay`."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
-        async with (
-            reading(archive, source, width, progress, needed=options.shape.files.artifacts) as origin,
-            connected(target, width, progress) as writing,
-        ):
+        needed = options.shape.files.artifacts
+        async with both_ends(archive, source, target, width, progress, needed=needed) as (origin, writing):
             with recorded(archive, "replay --mode synthetic", source=origin, target=writing) as watch:
                 done = await library.replay_synthetic(
                     archive,
@@ -240,6 +236,24 @@ async def migrate(
         )
         watch.did("verify", done.verdict)
         return done
+
+
+@asynccontextmanager
+async def both_ends(
+    archive: Archive,
+    source: WorkspaceConfig | None,
+    target: WorkspaceConfig,
+    width: int,
+    progress: Progress,
+    *,
+    needed: bool,
+) -> AsyncIterator[tuple[AzureWorkspace | None, AzureWorkspace]]:
+    """Where bytes come from, as `reading`, and where everything goes."""
+    async with (
+        reading(archive, source, width, progress, needed=needed) as origin,
+        connected(target, width, progress) as writing,
+    ):
+        yield origin, writing
 
 
 @asynccontextmanager

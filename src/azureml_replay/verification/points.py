@@ -14,7 +14,7 @@ from azureml_replay.comparison.rows import compare_series, differing_rows, row_f
 from azureml_replay.comparison.series import SeriesComparison
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
-from azureml_replay.model import Differing, Finding, Omission, Points, RunId, Series, SeriesKey
+from azureml_replay.model import Differing, Finding, Omission, Points, RunId, Series
 from azureml_replay.planning.plan import Step
 from azureml_replay.verification.proof import once_settled
 from azureml_replay.workers import side_by_side
@@ -49,12 +49,13 @@ class PointCheck:
 
     async def _differences(self, step: Step) -> tuple[list[Finding], list[Differing]]:
         expected = {series.key: series for series, _ in step.series}
-        actual = {series.key for series in await self.target.series(step.run.id)}
+        there = {series.key: series for series in await self.target.series(step.run.id)}
+        actual = there.keys()
         sent = self.ledger.sent(step.source) or {}
         strange = sorted(key.name for key in actual & step.waiting if f"metric {key.name}" not in sent)
         self.not_compared[step.source] = [Omission(step.source, f"metric {name}: rows", NOT_OURS) for name in strange]
         unplanned = actual - expected.keys() - step.waiting - step.refused_series
-        found = [await self._extra(step, key) for key in sorted(unplanned, key=lambda key: key.name)]
+        found = [await self._extra(step, there[key]) for key in sorted(unplanned, key=lambda key: key.name)]
         kept: list[Differing] = []
         if not expected:
             return found, kept
@@ -71,11 +72,10 @@ class PointCheck:
         await side_by_side(expected.values(), compared, take, self.room)
         return found, kept
 
-    async def _extra(self, step: Step, key: SeriesKey) -> Finding:
+    async def _extra(self, step: Step, series: Series) -> Finding:
         """The finding about a series that nobody planned, with the number of its rows."""
-        found = [series for series in await self.target.series(step.run.id) if series.key == key]
-        rows = sum([len(points) for one in found async for points in self._rows(step.run.id, one)])
-        return Finding(step.source, f"metric {key.name}", "extra", "", counted(rows, "row"))
+        rows = sum([len(points) async for points in self._rows(step.run.id, series)])
+        return Finding(step.source, f"metric {series.key.name}", "extra", "", counted(rows, "row"))
 
     async def _series(self, step: Step, series: Series, chunks: OpenChunks) -> tuple[list[Finding], list[Differing]]:
         comparison = SeriesComparison(chunks.points(series.key))

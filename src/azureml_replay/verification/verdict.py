@@ -213,11 +213,11 @@ def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep:
                     homes.add(run.experiment)
                 yield judge.run(run, ways)
     if roots is None:
-        experiments |= {one.name for one in map(_experiment, ledger.receipts(OWNER)) if one}
+        experiments |= {item.name for item in ledger.receipts(OWNER) if isinstance(item, ExperimentItem)}
     for name in sorted(experiments):
-        yield judge.experiment(name)
+        yield judge.experiment(name, Way.EXPERIMENT)
     for name in sorted(homes):
-        yield judge.home(name)
+        yield judge.experiment(name, Way.HOME)
     if roots is None and experiments:
         yield judge.others()
 
@@ -229,10 +229,6 @@ def _ways(run: ChosenRun) -> list[Way]:
 
 def _is_left(run: ChosenRun) -> bool:
     return Way.RUN in run.kept and is_left(run.kept[Way.RUN].carried)
-
-
-def _experiment(item: object) -> ExperimentItem | None:
-    return item if isinstance(item, ExperimentItem) else None
 
 
 def _by_unit(runs: Iterable[ChosenRun]) -> Iterator[list[ChosenRun]]:
@@ -286,15 +282,9 @@ class _Judge:
             aspects.append(Aspect.BYTES)
         return self._item(kept, dict.fromkeys(aspects, run.content), unit=run.unit)
 
-    def experiment(self, name: str) -> Item:
-        """An experiment's own values, and that there are no runs below ours that nobody sent."""
-        kept = self.ledger.kept(Topic(Way.EXPERIMENT, name))
-        against = {Aspect.FIELDS: self.ledger.content_of_experiment(name), Aspect.CHILDREN: self.families}
-        return self._item(kept, against, experiment=name)
-
-    def home(self, name: str) -> Item:
-        """An experiment in which jobs stand."""
-        kept = self.ledger.kept(Topic(Way.HOME, name))
+    def experiment(self, name: str, way: Way) -> Item:
+        """An experiment's own values, and that nobody else put anything below our runs, or beside our jobs, in it."""
+        kept = self.ledger.kept(Topic(way, name))
         against = {Aspect.FIELDS: self.ledger.content_of_experiment(name), Aspect.CHILDREN: self.families}
         return self._item(kept, against, experiment=name)
 

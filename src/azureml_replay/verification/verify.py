@@ -224,7 +224,7 @@ class _Verifying:
     def _known(self, there: RunId) -> bool:
         """True for a run that stands, or should, for one of the archive's; not for one that merely has such an id."""
         original = self.ledger.original_of(there)
-        if original is None or self.archive.run(original) is None:
+        if original is None or not self.archive.generation(original):
             return False
         return not is_left(self.ledger.carried([original]).get(original))
 
