@@ -23,6 +23,7 @@ from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sums import ROOT_PART
 from azureml_replay.instants import Instant
 from azureml_replay.model import Finding, Json, Omission, RunId
+from azureml_replay.planning.plan import SHOWS
 
 
 class Way(Enum):
@@ -289,6 +290,11 @@ class Evidence(OfTarget):
         sql = "select content_digest, j.record, j.code from run r left join job j on j.name = r.id where r.id = ?"
         row = self._one(sql, (run,))
         return _content(*row) if row else ""
+
+    def content_carried(self, content: str, carried: Json | None) -> str:
+        """The same as `content` of a run, and for what it shows of another one, by what `carry` noted of it."""
+        owner = carried.get(SHOWS) if isinstance(carried, Mapping) else None
+        return _digest(content, self.content_of(RunId(str(owner)))) if owner else content
 
     def content_of_experiment(self, name: str) -> str:
         """Stands for everything that the archive holds of an experiment itself."""

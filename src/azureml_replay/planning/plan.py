@@ -27,6 +27,8 @@ SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
 FILES, LEFT = "files", "left"
 """Keys of what the ledger says of a run: the choice of its files, or why nothing of it is to be carried."""
+SHOWS = "shows"
+"""The same: the run whose points and files its job has, as a reused step's does."""
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
 
 

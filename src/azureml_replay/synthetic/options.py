@@ -17,7 +17,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Json, RunId
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.plan import FILES, LEFT, Step, plan_unit, planned_units, with_owners_contents
+from azureml_replay.planning.plan import FILES, LEFT, SHOWS, Step, plan_unit, planned_units, with_owners_contents
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.expected import planned_texts
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
@@ -168,6 +168,9 @@ def carry(ledger: TargetLedger, tree: Tree, shape: Shape, job: str, *, sending: 
     """
     runs = dict.fromkeys([tree.root, *(node.source for node in tree.walk())])
     told: dict[RunId, dict[str, Json]] = {run: {FILES: shape.files.to_json(), JOB: job} for run in runs}
+    for node in tree.walk():
+        if node.step is not None and node.step.owner is not None:
+            told[node.source][SHOWS] = node.step.owner
     told[tree.root] |= _written(shape)
     known: Mapping[RunId, Any] = ledger.carried(list(told), Way.JOB)
     sent = planned_texts(tree) if sending else {run: one[SENT] for run, one in known.items() if _is_of(one, job)}

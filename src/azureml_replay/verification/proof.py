@@ -38,8 +38,7 @@ class Proof:
         Where only some of its files were looked at, findings about the others stay.
         """
         merged = {aspect: self._merged(subject, aspect, outcome) for aspect, outcome in self._looked_at(outcomes)}
-        against = {aspect: self._against(subject, aspect) for aspect in merged}
-        self.ledger.put_outcomes(subject, self.look, against, merged)
+        self.ledger.put_outcomes(subject, self.look, self._against(subject, merged), merged)
         self.ledger.put_planned_omissions(subject, omissions)
 
     def _looked_at(self, outcomes: Mapping[Aspect, Looked]) -> Iterable[tuple[Aspect, Looked]]:
@@ -66,13 +65,14 @@ class Proof:
         by_path = way is Way.RUN and self.files.most_bytes is None
         return not by_path or self.files.refusal(path, 0) is not None
 
-    def _against(self, subject: Topic, aspect: Aspect) -> str:
+    def _against(self, subject: Topic, aspects: Collection[Aspect]) -> dict[Aspect, str]:
+        """What stands for the content that each aspect was compared with."""
         run = run_of(subject)
         if run:
-            return self.ledger.content_of(run)
-        if aspect is Aspect.CHILDREN:
-            return self._families
-        return self.ledger.content_of_experiment(subject.name)
+            carried = self.ledger.carried([run], subject.way).get(run)
+            return dict.fromkeys(aspects, self.ledger.content_carried(self.ledger.content_of(run), carried))
+        own = self.ledger.content_of_experiment(subject.name)
+        return {aspect: self._families if aspect is Aspect.CHILDREN else own for aspect in aspects}
 
     @cached_property
     def _families(self) -> str:

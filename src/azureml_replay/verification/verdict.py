@@ -280,7 +280,8 @@ class _Judge:
             aspects.append(Aspect.CHILDREN)
         if self.deep or self.found.get(subject, Counter())[Aspect.BYTES]:
             aspects.append(Aspect.BYTES)
-        return self._item(kept, dict.fromkeys(aspects, run.content), unit=run.unit)
+        content = self.ledger.content_carried(run.content, kept.carried)
+        return self._item(kept, dict.fromkeys(aspects, content), unit=run.unit)
 
     def experiment(self, name: str, way: Way) -> Item:
         """An experiment's own values, and that nobody else put anything below our runs, or beside our jobs, in it."""
