@@ -203,7 +203,8 @@ def first_term(
         over = last.since if dead else last.until
         begins_s = max(begins_s, clock.heard_s + over.seconds_after(clock.now))
     number = 1 if last is None else last.number + 1
-    term = Term(number=number, holder=holder, since=clock.latest(begins_s), until=_end(clock, begins_s, pace))
+    since = clock.latest(begins_s) if begins_s > at_s else clock.now  # whoever finds it dead need not wait out a tick
+    term = Term(number=number, holder=holder, since=since, until=_end(clock, begins_s, pace))
     return OwnTerm.of(term, at_s, begins_s, pace)
 
 

@@ -182,6 +182,18 @@ def test_taking_over_follows_the_term_that_runs() -> None:
     assert (again.term.number, again.begins_s) == (5, 30.5), "its own term is not in the way, the other's still is"
 
 
+def test_the_dead_who_waited_for_nobody_are_followed_at_once() -> None:
+    """Not a clock's tick later: a command that is killed over and over would wait a second each time."""
+    clock = ClockReading(NOON, 0.0, 0.5)
+    killed = first_term(ANNA, None, clock, 1.0, PACE)
+    assert isinstance(killed, OwnTerm)
+
+    asked = first_term(BERT, killed.term, clock, 1.0, PACE, dead=True)
+
+    assert isinstance(asked, OwnTerm)
+    assert asked.begins_s == 1.0
+
+
 def test_the_dead_who_waited_are_waited_for_as_they_were() -> None:
     """Whoever was killed while it took over leaves the term before its own running: nobody knows it to be dead."""
     clock = ClockReading(NOON, 0.0, 0.5)
