@@ -10,7 +10,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import EnvironmentCredential
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
-from azureml_sandbox.front.routes import PREFIX, SPOKEN
+from azureml_sandbox.front.routes import PREFIX, spoken
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.roles import BLOBS, WORKSPACES, action
 from azureml_sandbox.protocol.traffic import Asked
@@ -71,7 +71,7 @@ def test_every_route_that_is_spoken_has_an_action() -> None:
     """But the result of an operation, which is no resource of the workspace's."""
     asked = [
         Asked(route.service, "w", "r", route.method, PREFIX[route.service] + route.path, route.effect, "")
-        for route in SPOKEN
+        for route in spoken()
     ]
     without = [each.route for each in asked if action(each) is None]
 

@@ -24,7 +24,7 @@ from azureml_sandbox.compute.cluster import Cluster
 from azureml_sandbox.front.app import App
 from azureml_sandbox.front.control import Control
 from azureml_sandbox.front.faults import Faults
-from azureml_sandbox.front.routes import SPOKEN, Routes
+from azureml_sandbox.front.routes import Routes
 from azureml_sandbox.front.tunnel import Door
 from azureml_sandbox.pki import Keys
 from azureml_sandbox.problem import Problem
@@ -143,7 +143,7 @@ def _app(folder: Path, secret: str, options: Options, *, world: World, storage: 
         faults=faults,
         traffic=traffic,
         control=control,
-        routes=Routes(SPOKEN),
+        routes=Routes(),
         latency_ms=options.latency_ms,
     )
 
