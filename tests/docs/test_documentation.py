@@ -53,8 +53,8 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     return os.environ | sandbox.env | {"PATH": path, "NO_COLOR": "1"}
 
 
-FIRST_READ = {"README.md", "docs/tutorial.md", "docs/guides/first-migration.md", "docs/guides/tables.md"}
-"""`make test` follows these; the other pages are `make test-all`'s: a minute and a half."""
+FIRST_READ = {"README.md", "docs/tutorial.md"}
+"""`make test` follows these; the other pages are `make test-all`'s: two minutes."""
 
 
 def followed() -> Iterator[object]:
