@@ -7,7 +7,9 @@ since it was sent, and nothing differs that was equal.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -40,6 +42,7 @@ from e2e.oracle import (
     tree_of,
 )
 from e2e.tampering import change
+from environment import point_at
 
 SELECTIONS = (
     Selection(),
@@ -418,17 +421,26 @@ def test_a_machine_that_tries_jobs_too(calm: Sandbox, azure_env: dict[str, str])
     tries(TriesJobs, calm, 0, examples=6, steps=8)
 
 
+@pytest.fixture
+def roomy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A sandbox of the test's own: one holds 800 workspaces, and thirty examples take a hundred."""
+    sandbox = Sandbox.start(tmp_path / "sandbox")
+    point_at(sandbox, monkeypatch)
+    yield sandbox
+    sandbox.stop()
+
+
 @pytest.mark.sweep
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("number", range(16))
-def test_a_machine_that_tries_long(number: int, calm: Sandbox, azure_env: dict[str, str]) -> None:
+def test_a_machine_that_tries_long(number: int, roomy: Sandbox) -> None:
     """An eighth of these in `make test-all`, another one each day."""
-    tries(Tries, calm, 100 + number, examples=30, steps=16)
+    tries(Tries, roomy, 100 + number, examples=30, steps=16)
 
 
 @pytest.mark.sweep
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("number", range(8))
-def test_a_machine_that_tries_jobs_long(number: int, calm: Sandbox, azure_env: dict[str, str]) -> None:
+def test_a_machine_that_tries_jobs_long(number: int, roomy: Sandbox) -> None:
     """As above."""
-    tries(TriesJobs, calm, 200 + number, examples=15, steps=10)
+    tries(TriesJobs, roomy, 200 + number, examples=15, steps=10)
