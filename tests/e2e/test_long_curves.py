@@ -33,7 +33,9 @@ def long_history(calm: Sandbox, azure_env: dict[str, str], monkeypatch: pytest.M
     return source
 
 
-@pytest.mark.parametrize("delivered", [False, True], ids=["before-delivery", "after-delivery"])
+@pytest.mark.parametrize(
+    "delivered", [pytest.param(False, marks=pytest.mark.slow), True], ids=["before-delivery", "after-delivery"]
+)
 def test_cut_while_chunks_of_several_curves_are_open(
     long_history: WorkspaceFile, calm: Sandbox, tmp_path: Path, delivered: bool
 ) -> None:

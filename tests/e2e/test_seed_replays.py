@@ -148,17 +148,18 @@ def test_the_hierarchy_is_drawn(replayed, nowhere: None) -> None:
     assert all(drawn.stdout.count(f"{run} [") == 1 for run in there.runs)
 
 
+@pytest.mark.slow
 def test_a_lone_file_is_replayed_with_its_history(replayed, sandbox: Sandbox, azure_env, tmp_path: Path) -> None:
     """Points whole; with --source its files too, without it they stay behind, and that is said."""
     there, _, folder = replayed
     source = WorkspaceFile.read(folder / "config" / "source_config.json")
-    for files in (True, False):
+    for files, limit in ((True, "3"), (False, "1")):
         target = sandbox.add_workspace()
         alone = configured(tmp_path / str(files), source=source, target=target)
         (alone / "jobs.json").write_bytes((folder / "data" / "jobs.json").read_bytes())
         given = CONFIGS if files else CONFIGS[2:]
 
-        done = replay(alone, *given, "--input", "jobs.json", "--limit", "3", "--expand-automl-trials")
+        done = replay(alone, *given, "--input", "jobs.json", "--limit", limit, "--expand-automl-trials")
 
         assert done.returncode == 0, done.stderr
         here = look(target)

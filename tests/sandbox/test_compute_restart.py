@@ -50,7 +50,7 @@ def running(served: Served, pids: Path) -> int:
     return int(pids.read_text())
 
 
-@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize("end", [pytest.param("stop", marks=pytest.mark.slow), "kill"])
 def test_processes_end_with_their_server_and_their_jobs_have_failed(served: Served, tmp_path: Path, end: str) -> None:
     """However it ends; run history says why, and no folder is left."""
     pid = running(served, tmp_path / "pids")

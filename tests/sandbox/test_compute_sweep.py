@@ -47,6 +47,7 @@ def test_a_grid_tries_everything_and_the_best_can_be_downloaded(jobs: Jobs, tmp_
     assert (tmp_path / "best/artifacts/outputs/chosen.txt").read_text() == "1"
 
 
+@pytest.mark.slow
 def test_trials_are_named_and_tagged_as_recorded(jobs: Jobs, tmp_path: Path) -> None:
     """Their parameters stand in two tags of the trial and one of the sweep; a sweep has no tracking service."""
     run = jobs.run(sweep(tmp_path, "maximize", "random", max_total_trials=2))

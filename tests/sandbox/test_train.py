@@ -57,7 +57,7 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def trained(sandbox: Sandbox) -> Iterator[Trained]:
-    """Once: it takes half a minute."""
+    """Once: it takes half a minute of both cores."""
     workspace = sandbox.add_workspace()
     line = [sys.executable, "-m", "azureml_sandbox", "train", str(sandbox.folder)]
     done = subprocess.run(
@@ -70,6 +70,7 @@ def trained(sandbox: Sandbox) -> Iterator[Trained]:
         yield Trained(Plane(workspace, token), done.stdout)
 
 
+@pytest.mark.slow
 def test_every_kind_of_job_has_ended(trained: Trained) -> None:
     """And the command said how."""
     ends = sorted((job["properties"]["jobType"], job["properties"]["status"]) for job in trained.jobs)
@@ -86,11 +87,13 @@ def test_every_kind_of_job_has_ended(trained: Trained) -> None:
     assert {job["name"]: job["properties"]["status"] for job in trained.jobs}.items() <= said.items()
 
 
+@pytest.mark.slow
 def test_nothing_of_where_it_was_submitted_is_told(trained: Trained) -> None:
     """azure-ai-ml adds the git remote of a work tree."""
     assert "git" not in json.dumps([job["properties"]["properties"] for job in trained.jobs])
 
 
+@pytest.mark.slow
 def test_the_command_left_what_a_careful_user_logs(trained: Trained) -> None:
     """A metric per epoch, parameters, tags, a plot, a table, an output."""
     run = trained.plane.read(f"/runs/{trained.job('Command')}")
@@ -105,6 +108,7 @@ def test_the_command_left_what_a_careful_user_logs(trained: Trained) -> None:
     assert b"epoch 19" in files["user_logs/std_log.txt"]
 
 
+@pytest.mark.slow
 def test_the_pipeline_has_two_levels_whose_models_score(trained: Trained) -> None:
     """Prepared above, trained and evaluated below."""
     levels = trained.children(trained.job("Pipeline"))
@@ -116,6 +120,7 @@ def test_the_pipeline_has_two_levels_whose_models_score(trained: Trained) -> Non
     assert below["evaluated"]["tags"]["verdict"] == "good"
 
 
+@pytest.mark.slow
 def test_the_sweep_names_its_best_trial(trained: Trained) -> None:
     """The lowest last loss of four."""
     name = trained.job("Sweep")
@@ -128,6 +133,7 @@ def test_the_sweep_names_its_best_trial(trained: Trained) -> None:
     assert properties["best_child_run_id"] == min(losses, key=lambda run_id: losses[run_id])
 
 
+@pytest.mark.slow
 def test_the_failed_job_kept_what_it_had_logged(trained: Trained) -> None:
     """And its reason."""
     run = trained.plane.read(f"/runs/{trained.job('Command', 'Failed')}")
@@ -136,6 +142,7 @@ def test_the_failed_job_kept_what_it_had_logged(trained: Trained) -> None:
     assert trained.points(run["runId"], "loss") == [(0, 1.0), (1, 1e6), (2, "Infinity")]
 
 
+@pytest.mark.slow
 def test_the_automl_job_is_shaped_as_recorded(trained: Trained) -> None:
     """Packed tags at the parent; setup, featurization, explanation and trials below; azure-ai-ml reads it."""
     name = trained.job("AutoML")

@@ -125,6 +125,7 @@ def test_rows_without_steps_and_a_table_lie_in_the_metric_service(tracking: Mlfl
     assert list(run.data.metrics) == ["holdout_r2"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(tracking: MlflowClient, sandbox: Sandbox) -> None:
     """A second time in the same workspace, which has the archived experiment already."""
     before = _numbers(tracking)
