@@ -18,6 +18,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import calls, main, results
 from azureml_replay.cli.app import WIDTH
+from azureml_replay.cli.help import SETTINGS, HelpedCommand
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.job_trees import drawn_in_full, hierarchy
 from azureml_replay.cli.legacy import (
@@ -57,25 +58,29 @@ DEEP = "azureml-replay verify --deep"
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
 
 
-@app.command(context_settings={"obj": "replayer"})
+@app.command(cls=HelpedCommand, context_settings={**SETTINGS, "obj": "replayer"})
 @takes(options=job_flags, idle=flags_without_effect, terminal=terminal_flags)
 def build_pipeline(
     *,
-    input_: Annotated[Path, typer.Option("--input", metavar="FILE", help="The jobs.json that extract_jobs wrote.")],
+    input_: Annotated[
+        Path, typer.Option("--input", metavar="FILE", help="Read this jobs.json, which extract_jobs wrote.")
+    ],
     target: TargetOption,
     options: SyntheticReplayOptions,
     idle: tuple[str, ...],
     terminal: Terminal,
     source: OptionalSource = None,
-    limit: Annotated[int | None, typer.Option(min=1, max=MOST, metavar="N", help="At most N top-level jobs.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be submitted. No login.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST, metavar="N", help="Choose at most N top-level jobs.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be submitted, without a login.")] = False,
     debug_hierarchy: Annotated[
-        bool, typer.Option("--debug-hierarchy", help="First show the tree of the original jobs.")
+        bool, typer.Option("--debug-hierarchy", help="Show the tree of the original jobs first.")
     ] = False,
     source_container: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Not needed: where each file lies is known.")
+        str | None, typer.Option(metavar="NAME", help="It changes nothing: where each file lies is known.")
     ] = None,
-    copy_artifacts: Annotated[bool, typer.Option(help="Files come too, or stay behind.")] = True,
+    copy_artifacts: Annotated[bool, typer.Option(help="Bring files too, or leave them behind.")] = True,
     take_over: TakeOverOption = False,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:

@@ -15,7 +15,10 @@ from azureml_replay.cli import export as take_out
 from azureml_replay.cli import report as reporting
 from azureml_replay.cli import results, synthetic, undo
 from azureml_replay.cli.doctor import doctor
+from azureml_replay.cli.fitting import Given, given_options, refuse_other_mode, refuse_without
+from azureml_replay.cli.help import SETTINGS, HelpedCommand, HelpedGroup, help_
 from azureml_replay.cli.options import (
+    WS,
     ArchiveArgument,
     ArchiveOption,
     DeepOption,
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from azureml_replay.direct.replay import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.planning.files import FileChoice
-    from azureml_replay.synthetic.options import SyntheticReplayOptions
+    from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
     from azureml_replay.verbs import Migrated
 
@@ -51,8 +54,8 @@ Result = TypeVar("Result")
 WIDTH = 32
 """Runs worked on at once, which bounds memory; how much a service accepts is learnt while it is asked."""
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-EPILOG = "Begin with: azureml-replay extract --source config.json --archive my-archive"
+app = typer.Typer(cls=HelpedGroup, context_settings=SETTINGS, rich_markup_mode=None, pretty_exceptions_enable=False)
+command = partial(app.command, cls=HelpedCommand)
 
 
 def _version(wanted: bool) -> None:
@@ -63,30 +66,22 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog=EPILOG)
+@app.callback()
 def everything(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show the versions, as a bug report needs them."
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Show the versions, for a bug report, and leave.",
         ),
     ] = False,
 ) -> None:
-    """Carry Azure Machine Learning job history from one workspace to another, and prove it.
-
-    \b
-    Ends with:
-      0    done; verify: all compared and equal, omissions as planned
-      1    a bug of ours
-      2    something you can mend: input, login, role, disk
-      3    the service failed, or some runs did or are not compared: run again
-      4    what was read is not what was written
-      5    verify has findings
-      130  interrupted: run again to continue
-    """  # noqa: D301 - click wants the control character itself
+    """Carry Azure Machine Learning job history from one workspace to another, and prove it."""
 
 
-@app.command()
+@command()
 @takes(options=extract_flags, selection=selection_flags, terminal=terminal_flags)
 def extract(
     *,
@@ -116,40 +111,39 @@ def extract(
     return results.names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)
 
 
-@app.command()
-@takes(jobs=job_flags, idle=synthetic.flags_without_effect, selection=selection_flags, terminal=terminal_flags)
+@command()
+@takes(shape=synthetic.shape_flags, given=given_options, selection=selection_flags, terminal=terminal_flags)
 def plan(
     *,
     archive: ArchiveArgument,
-    jobs: SyntheticReplayOptions,
-    idle: tuple[str, ...],
+    shape: Shape,
+    given: Given,
     selection: Selection,
     terminal: Terminal,
     mode: ModeOption = Mode.DIRECT,
     target: Annotated[
-        str | None, typer.Option(metavar="WS", help="Plan for this workspace, by what replay or doctor saw it keep.")
+        str | None,
+        typer.Option(metavar="WS", help=f"Plan for this workspace, by what it was seen to keep. {WS}"),
     ] = None,
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
 
+    refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
     workspace = workspace_config(target) if target is not None else None
-    for line in idle:
-        terminal.say(line)
     if mode is Mode.SYNTHETIC:
-        synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
+        synthetic.show(archive, workspace, selection, shape, terminal=terminal)
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
-    synthetic.only_synthetic(jobs)
-    planned = calls.plan(archive, selection, jobs.shape.files, workspace)
+    planned = calls.plan(archive, selection, shape.files, workspace)
     terminal.result(planned, results.planned(planned))
     return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
 
 
-@app.command()
+@command()
 @takes(
     options=replay_flags,
     jobs=job_flags,
-    idle=synthetic.flags_without_effect,
+    given=given_options,
     selection=selection_flags,
     terminal=terminal_flags,
 )
@@ -159,18 +153,18 @@ def replay(
     target: TargetOption,
     options: ReplayOptions,
     jobs: SyntheticReplayOptions,
-    idle: tuple[str, ...],
+    given: Given,
     selection: Selection,
     terminal: Terminal,
     source: OptionalSource = None,
     mode: ModeOption = Mode.DIRECT,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and send nothing.")] = False,
     debug_hierarchy: Annotated[
-        bool, typer.Option("--debug-hierarchy", help="synthetic: show the tree of the originals, send nothing.")
+        bool, typer.Option("--debug-hierarchy", help="Show the tree of the original jobs and send nothing.")
     ] = False,
     price_per_hour: Annotated[
         float | None,
-        typer.Option(min=0, max=1_000_000, metavar="N", help="synthetic, with --dry-run: what a node costs."),
+        typer.Option(min=0, max=1_000_000, metavar="N", help="With --dry-run: reckon with this price of a node."),
     ] = None,
     take_over: TakeOverOption = False,
     parallel: ParallelOption = WIDTH,
@@ -178,19 +172,15 @@ def replay(
     """Write an archive's runs into a workspace. Again to continue: nothing is sent twice."""
     from azureml_replay.cli import calls
 
+    refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
+    refuse_without(given, {"--price-per-hour"}, "--dry-run")
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
-    for line in idle:
-        terminal.say(line)
-    if mode is Mode.SYNTHETIC:
-        synthetic.only_direct(options)
-    if mode is Mode.DIRECT:
-        synthetic.only_synthetic(jobs)
-    elif dry_run or debug_hierarchy:
+    if mode is Mode.SYNTHETIC and (dry_run or debug_hierarchy):
         shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
-    else:
+    if mode is Mode.SYNTHETIC:
         call = calls.submit(
             archive, workspace, origin, selection, jobs, take_over=take_over, width=parallel, terminal=terminal
         )
@@ -212,7 +202,7 @@ def replay(
     return results.names_told(_replayed(done, options), calls.unknown_names(archive, selection), terminal)
 
 
-@app.command()
+@command()
 @takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags)
 def verify(
     *,
@@ -243,7 +233,7 @@ def verify(
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
-@app.command()
+@command()
 @takes(terminal=terminal_flags)
 def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
     """Show how far an archive is, from its ledger alone: no network."""
@@ -254,7 +244,7 @@ def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
     return Exit.OK
 
 
-@app.command()
+@command()
 @takes(extracting=extract_flags, replaying=replay_flags, selection=selection_flags, terminal=terminal_flags)
 def migrate(
     *,
@@ -269,7 +259,10 @@ def migrate(
     objects: ObjectsOption = None,
     deep: DeepOption = False,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Default: report.html in the archive's folder.")
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="Write the report there. Without it: report.html in the archive's folder."
+        ),
     ] = None,
     take_over: TakeOverOption = False,
     parallel: ParallelOption = WIDTH,
@@ -341,9 +334,10 @@ def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
     return Exit.USER if done.conflicts and options.on_conflict is not OnConflict.SKIP else Exit.OK
 
 
-app.command()(checks.check)
-app.command()(doctor)
-app.command()(reporting.report)
-app.command("undo")(undo.undo)
-app.command("map")(take_out.map_)
-app.command("export")(take_out.export)
+command()(checks.check)
+command()(doctor)
+command()(reporting.report)
+command("undo")(undo.undo)
+command("map")(take_out.map_)
+command("export")(take_out.export)
+command("help")(help_)

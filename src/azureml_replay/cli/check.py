@@ -27,7 +27,7 @@ def check(
     archive: ArchiveArgument,
     terminal: Terminal,
     read_data: Annotated[
-        bool, typer.Option("--read-data", help="Also hash the bytes of the files that it keeps.")
+        bool, typer.Option("--read-data", help="Read the bytes of the files that it keeps, too.")
     ] = False,
 ) -> Exit:
     """Hold everything in an archive against its digests. Ends with 0 where it is as written, with 4 where it is not."""

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def doctor(
     *,
     terminal: Terminal,
-    source: Annotated[str | None, typer.Option(metavar="WS", help=f"The workspace to read. {WS}")] = None,
-    target: Annotated[str | None, typer.Option(metavar="WS", help=f"The workspace to write. {WS}")] = None,
+    source: Annotated[str | None, typer.Option(metavar="WS", help=f"Examine the workspace to read from. {WS}")] = None,
+    target: Annotated[str | None, typer.Option(metavar="WS", help=f"Examine the workspace to write into. {WS}")] = None,
     archive: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep what was found there; replay reads it.")
+        Path | None, typer.Option(metavar="DIR", help="Keep what is found in this archive, where replay reads it.")
     ] = None,
 ) -> Exit:
     """Look for what a migration would stumble over, and say what to do. Writes hidden throw-away runs to the target."""

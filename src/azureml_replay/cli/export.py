@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.cli.options import WS, ArchiveArgument, takes, terminal_flags
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
@@ -30,10 +30,11 @@ class Form(StrEnum):
     SEED_JSON = "seed-json"
 
 
-FormatOption = Annotated[Form, typer.Option("--format", help="parquet and jsonl: a folder; seed-json: one file.")]
-OutputOption = Annotated[
-    Path, typer.Option("--output", metavar="PATH", help="A new file or folder: nothing may be there yet.")
+FormatOption = Annotated[
+    Form,
+    typer.Option("--format", help="Write a folder of tables, or the one file of the original tool (seed-json)."),
 ]
+OutputOption = Annotated[Path, typer.Option("--output", metavar="PATH", help="Write there; nothing may be there yet.")]
 
 
 @takes(terminal=terminal_flags)
@@ -42,9 +43,9 @@ def map_(
     archive: ArchiveArgument,
     terminal: Terminal,
     target: Annotated[
-        str | None, typer.Option("--target", metavar="WS", help="Of the targets, only this workspace.")
+        str | None, typer.Option("--target", metavar="WS", help=f"List only this target of the archive. {WS}")
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values, with a head line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write comma-separated values with a head line.")] = False,
 ) -> Exit:
     """List which run of a target stands for which run of the source, with links to Studio."""
     from azureml_replay.archive.archive import Archive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 import typer
 
@@ -20,6 +21,15 @@ from azureml_replay.terminal import log_file
 UsageError = typer.BadParameter.__bases__[0]
 """Click's base class of errors, which typer, with a click of its own, exports only through its child."""
 AGAIN = "run the same command again to continue"
+_BETTER = {
+    "Input should be a valid integer, unable to parse string as an integer": "it should be a whole number",
+    "Input should be greater than or equal to": "it should be at least",
+    "Input should be less than or equal to": "it should be at most",
+    "Input should be": "it should be",
+}
+"""Words of pydantic -> words for people."""
+_MOST_SHOWN = 40
+"""Characters of a wrong value that are repeated."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PLACE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT),
@@ -43,11 +53,26 @@ def explain(error: BaseException) -> tuple[str, Exit]:
 
 
 def _usage(error: BaseException) -> str:
-    """Click's own words, and the command that lists the flags."""
+    """Click's own words, the option that was meant, and the command that lists the options."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "azureml-replay"
     said: str = getattr(error, "format_message", error.__str__)()
+    near: Sequence[str] | None = getattr(error, "possibilities", None)
+    if near:  # click lists all that resemble it, in the alphabet's order
+        said = f"{getattr(error, 'message', said).removesuffix('.')}: did you mean {near[0]}?"
+    said = _with_value(error, said).replace(". Did you mean", ": did you mean")
     return f"{said.removesuffix('.').replace('Value error, ', '')} (see {command} --help)"
+
+
+def _with_value(error: BaseException, said: str) -> str:
+    """The wrong value beside the option's name: pydantic, which typer asks, names it in its error only."""
+    problems = getattr(error.__cause__, "errors", None)
+    value = problems()[0].get("input") if callable(problems) else None
+    if not isinstance(value, str) or repr(value) in said:
+        return said
+    for wire, words in _BETTER.items():
+        said = said.replace(wire, words)
+    return said.replace("Invalid value for", f"Invalid value {value[:_MOST_SHOWN]!r} for")
 
 
 def _foreseen(error: ReplayError) -> str:

@@ -37,10 +37,16 @@ def archive_beside(jobs: Path) -> Path:
 
 def seed_selection(
     *,
-    include: Annotated[Many, typer.Option(metavar="A,B", help="Top-level jobs by name.")] = None,
-    include_file: Annotated[Path | None, typer.Option(metavar="PATH", help="The same, one name a line.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, max=MOST, metavar="N", help="At most N top-level jobs.")] = None,
-    include_active: Annotated[bool, typer.Option("--include-active", help="Also what is still running.")] = False,
+    include: Annotated[Many, typer.Option(metavar="A,B", help="Choose top-level jobs by name.")] = None,
+    include_file: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Choose the jobs of a file, one name a line.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST, metavar="N", help="Choose at most N top-level jobs.")
+    ] = None,
+    include_active: Annotated[
+        bool, typer.Option("--include-active", help="Choose what is still running, too.")
+    ] = False,
 ) -> Selection:
     """The chosen top-level jobs; each comes with all runs below it."""
     for name in include or ():

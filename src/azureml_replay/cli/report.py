@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.cli.options import WS, ArchiveArgument, takes, terminal_flags
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
@@ -30,16 +30,18 @@ def report(
     archive: ArchiveArgument,
     terminal: Terminal,
     output: Annotated[
-        Path, typer.Option("--output", metavar="PATH", help="The page, or with --shards the folder.")
+        Path, typer.Option("--output", metavar="PATH", help="Write the page there, or with --shards the folder.")
     ] = Path(NAME),
     target: Annotated[
-        str | None, typer.Option("--target", metavar="WS", help="Which target, where the archive has several.")
+        str | None,
+        typer.Option("--target", metavar="WS", help=f"Report of this target, where the archive has several. {WS}"),
     ] = None,
     shards: Annotated[
-        bool, typer.Option("--shards", help="A folder that holds the details of every run, however many.")
+        bool, typer.Option("--shards", help="Write a folder with the details of every run, however many.")
     ] = False,
     max_size: Annotated[
-        str, typer.Option(metavar="N", help="How much of one file details may fill: bytes, or with kB, MB, GB.")
+        str,
+        typer.Option(metavar="N", help="Fill at most so much of the page with details. N is in bytes, or 30MB, 1GB."),
     ] = "30MB",
 ) -> Exit:
     """Write what was found as one page that opens from disk, offline."""

@@ -35,7 +35,7 @@ def undo(
     archive: ArchiveArgument,
     target: TargetOption,
     terminal: Terminal,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     take_over: TakeOverOption = False,
     parallel: ParallelOption = 32,
 ) -> Exit:
