@@ -50,11 +50,11 @@ from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, plan
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.terminal import log_file
+from azureml_replay.terminal.hints import hint
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-DEEP = "azureml-replay verify --deep"
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
 
 
@@ -118,7 +118,10 @@ def _ended(
 ) -> Exit:
     """The verdict with its findings and the next command, what failed, and at last which job stands for which."""
     folder, verdict = archive_beside(index.path), done.verdict
-    lines = [*submitted(done), *(results.verified(verdict, folder, deep=DEEP) if verdict else ())]
+    lines = [
+        *submitted(done),
+        *(results.verified(verdict, folder, target.origin, deep=_deep(folder, target)) if verdict else ()),
+    ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves))
     tell(terminal, failures(done))
     with Archive.open(folder, write=False) as archive:
@@ -130,6 +133,11 @@ def _ended(
     if done.failed:
         return Exit.SERVICE
     return verdict.exit if verdict else Exit.OK
+
+
+def _deep(folder: Path, target: WorkspaceConfig) -> str:
+    """The command that compares bytes, which this one cannot be told to do."""
+    return hint("verify", folder, "--target", target.origin, "--deep")
 
 
 def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:

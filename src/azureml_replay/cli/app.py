@@ -12,15 +12,17 @@ import typer
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
+from azureml_replay.cli import next_step, results, synthetic, undo
 from azureml_replay.cli import report as reporting
-from azureml_replay.cli import results, synthetic, undo
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.fitting import Given, given_options, refuse_other_mode, refuse_without
 from azureml_replay.cli.help import SETTINGS, HelpedCommand, HelpedGroup, help_
+from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
-    WS,
+    KNOWN,
     ArchiveArgument,
     ArchiveOption,
+    ComparedOption,
     DeepOption,
     ObjectsOption,
     OptionalSource,
@@ -37,6 +39,7 @@ from azureml_replay.cli.options import (
     terminal_flags,
 )
 from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
+from azureml_replay.cli.targets import target_config
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
@@ -82,7 +85,7 @@ def everything(
 
 
 @command()
-@takes(options=extract_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(options=extract_flags, selection=selection_flags, terminal=terminal_flags, line=typed)
 def extract(
     *,
     source: SourceOption,
@@ -90,6 +93,7 @@ def extract(
     options: ExtractOptions,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
     redact: RedactOption = None,
     objects: ObjectsOption = None,
     parallel: ParallelOption = WIDTH,
@@ -106,13 +110,12 @@ def extract(
         archive,
     )
     terminal.result(done, results.extracted(done))
-    if not done.failed:
-        terminal.say(f"Next: azureml-replay plan {archive}")
+    next_step.tell(terminal, next_step.after_extract(done, line, archive))
     return results.names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)
 
 
 @command()
-@takes(shape=synthetic.shape_flags, given=given_options, selection=selection_flags, terminal=terminal_flags)
+@takes(shape=synthetic.shape_flags, given=given_options, selection=selection_flags, terminal=terminal_flags, line=typed)
 def plan(
     *,
     archive: ArchiveArgument,
@@ -120,22 +123,24 @@ def plan(
     given: Given,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
     mode: ModeOption = Mode.DIRECT,
     target: Annotated[
         str | None,
-        typer.Option(metavar="WS", help=f"Plan for this workspace, by what it was seen to keep. {WS}"),
+        typer.Option(metavar="WS", help=f"Plan for this workspace, by what it was seen to keep. {KNOWN}"),
     ] = None,
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
 
     refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
-    workspace = workspace_config(target) if target is not None else None
+    workspace = target_config(target, archive) if target is not None else None
     if mode is Mode.SYNTHETIC:
         synthetic.show(archive, workspace, selection, shape, terminal=terminal)
-        return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
-    planned = calls.plan(archive, selection, shape.files, workspace)
-    terminal.result(planned, results.planned(planned))
+    else:
+        planned = calls.plan(archive, selection, shape.files, workspace)
+        terminal.result(planned, results.planned(planned))
+    next_step.tell(terminal, next_step.after_plan(line, archive))
     return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
 
 
@@ -146,6 +151,7 @@ def plan(
     given=given_options,
     selection=selection_flags,
     terminal=terminal_flags,
+    line=typed,
 )
 def replay(
     *,
@@ -156,6 +162,7 @@ def replay(
     given: Given,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
     source: OptionalSource = None,
     mode: ModeOption = Mode.DIRECT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and send nothing.")] = False,
@@ -174,22 +181,24 @@ def replay(
 
     refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
     refuse_without(given, {"--price-per-hour"}, "--dry-run")
-    workspace = workspace_config(target)
+    workspace = target_config(target, archive)
     origin = workspace_config(source) if source is not None else None
     if mode is Mode.SYNTHETIC and (dry_run or debug_hierarchy):
         shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
+        next_step.tell(terminal, line.again(without=next_step.ONLY_SHOWS))
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     if mode is Mode.SYNTHETIC:
         call = calls.submit(
             archive, workspace, origin, selection, jobs, take_over=take_over, width=parallel, terminal=terminal
         )
         submitted = _done(call, archive)
-        code = _submitted(submitted, archive, target, terminal)
+        code = _submitted(submitted, archive, line, terminal)
         return results.names_told(code, calls.unknown_names(archive, selection), terminal)
     if dry_run:
         planned = calls.plan(archive, selection, options.files, workspace)
         terminal.result(planned, results.planned(planned))
+        next_step.tell(terminal, line.again(without=next_step.ONLY_SHOWS))
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     done = _done(
         calls.replay(
@@ -198,19 +207,21 @@ def replay(
         archive,
     )
     proof = calls.proven(archive, workspace, selection)
-    terminal.result(done, [*results.replayed(done), *results.proven(proof, _verify(archive, target))])
+    terminal.result(done, [*results.replayed(done), *results.proven(proof)])
+    next_step.tell(terminal, next_step.after_replay(done, proof, line, archive))
     return results.names_told(_replayed(done, options), calls.unknown_names(archive, selection), terminal)
 
 
 @command()
-@takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags, line=typed)
 def verify(
     *,
     archive: ArchiveArgument,
-    target: TargetOption,
+    target: ComparedOption,
     choice: FileChoice,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
     source: OptionalSource = None,
     deep: DeepOption = False,
     parallel: ParallelOption = WIDTH,
@@ -223,13 +234,14 @@ def verify(
     """
     from azureml_replay.cli import calls
 
-    workspace = workspace_config(target)
+    workspace = target_config(target, archive)
     origin = workspace_config(source) if source is not None else None
     verdict = _done(
         calls.verify(archive, workspace, origin, selection, choice, deep=deep, width=parallel, terminal=terminal),
         archive,
     )
-    terminal.result(verdict, results.verified(verdict, archive, _verify(archive, target)), good=verdict.proves)
+    terminal.result(verdict, results.verified(verdict, archive, target), good=verdict.proves)
+    next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
@@ -245,7 +257,7 @@ def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
 
 
 @command()
-@takes(extracting=extract_flags, replaying=replay_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(extracting=extract_flags, replaying=replay_flags, selection=selection_flags, terminal=terminal_flags, line=typed)
 def migrate(
     *,
     source: SourceOption,
@@ -255,6 +267,7 @@ def migrate(
     replaying: ReplayOptions,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
     redact: RedactOption = None,
     objects: ObjectsOption = None,
     deep: DeepOption = False,
@@ -272,7 +285,7 @@ def migrate(
     from azureml_replay.target.profile import refuse_same
     from azureml_replay.verbs import MigrateOptions
 
-    origin, workspace = workspace_config(source), workspace_config(target)
+    origin, workspace = workspace_config(source), target_config(target, archive)
     refuse_same(origin.ref, workspace.ref)  # before anybody logs in
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
 
@@ -292,14 +305,10 @@ def migrate(
         archive,
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
-    terminal.result(done, results.migrated(done, archive, _verify(archive, target)), good=good)
-    reporting.at_the_end(archive, report, workspace.ref, terminal)
+    terminal.result(done, results.migrated(done, archive, target), good=good)
+    page = reporting.at_the_end(archive, report, workspace.ref, terminal)
+    next_step.tell(terminal, next_step.after_migration(done, line, archive, page))
     return results.names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)
-
-
-def _verify(archive: Path, target: str) -> list[str]:
-    """The command that compares everything, as it can be typed."""
-    return ["azureml-replay", "verify", str(archive), "--target", target]
 
 
 def _done(call: Coroutine[Any, Any, Result], archive: Path) -> Result:
@@ -314,13 +323,17 @@ def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
     return _replayed(done.replayed, options) or done.verdict.exit
 
 
-def _submitted(done: SyntheticReplayed, archive: Path, target: str, terminal: Terminal) -> Exit:
+def _submitted(done: SyntheticReplayed, archive: Path, line: Typed, terminal: Terminal) -> Exit:
     verdict = done.verdict
     lines = [
         *synthetic.replayed(done),
-        *(results.verified(verdict, archive, _verify(archive, target)) if verdict else ()),
+        *(results.verified(verdict, archive, line.options["--target"][1]) if verdict else ()),
     ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))
+    if done.failed or verdict is None:
+        next_step.tell(terminal, line.again(without={"--no-wait"}))
+    else:
+        next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
     if done.failed:
         return Exit.SERVICE
     return verdict.exit if verdict else Exit.OK

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import workspace_config
-from azureml_replay.cli.options import WS, ArchiveArgument, takes, terminal_flags
+from azureml_replay.cli import next_step
+from azureml_replay.cli.options import KNOWN, ArchiveArgument, takes, terminal_flags
+from azureml_replay.cli.targets import target_config
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
@@ -43,7 +44,7 @@ def map_(
     archive: ArchiveArgument,
     terminal: Terminal,
     target: Annotated[
-        str | None, typer.Option("--target", metavar="WS", help=f"List only this target of the archive. {WS}")
+        str | None, typer.Option("--target", metavar="WS", help=f"List only this target of the archive. {KNOWN}")
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write comma-separated values with a head line.")] = False,
 ) -> Exit:
@@ -51,13 +52,14 @@ def map_(
     from azureml_replay.archive.archive import Archive
     from azureml_replay.exports.run_map import mapped
 
-    wanted = workspace_config(target).ref if target is not None else None
+    wanted = target_config(target, archive).ref if target is not None else None
     with Archive.open(archive, write=False) as opened:
         rows = mapped(opened, wanted)
         if terminal.json:
             terminal.result(list(rows), ())
         else:
             terminal.result(None, _csv(rows) if as_csv else _lines(rows))
+    next_step.tell(terminal, next_step.DONE)
     return Exit.OK
 
 
@@ -72,6 +74,7 @@ def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption
     counts = ", ".join(counted(count, _row_of(table), table) for table, count in done.rows.items())
     escaped = rf"texts with half of a surrogate pair, written as \ud800 as Parquet cannot hold it: {done.escaped:,}"
     terminal.result(done, [f"exported: {counts}; in {done.output}", *([escaped] if done.escaped else [])])
+    next_step.tell(terminal, next_step.DONE)
     return Exit.OK
 
 

@@ -17,6 +17,7 @@ from azureml_replay.errors import (
     ServiceError,
 )
 from azureml_replay.terminal import log_file
+from azureml_replay.terminal.hints import hint
 
 UsageError = typer.BadParameter.__bases__[0]
 """Click's base class of errors, which typer, with a click of its own, exports only through its child."""
@@ -30,6 +31,7 @@ _BETTER = {
 """Words of pydantic -> words for people."""
 _MOST_SHOWN = 40
 """Characters of a wrong value that are repeated."""
+_ENDS = ("--source", "--target")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PLACE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT),
@@ -37,14 +39,17 @@ _PLACE = {
 }
 
 
-def explain(error: BaseException) -> tuple[str, Exit]:
-    """The line to show and the exit code. An unforeseen error is a bug of ours, logged with its traceback."""
+def explain(error: BaseException, line: Sequence[str] = ()) -> tuple[str, Exit]:
+    """The line to show and the exit code. An unforeseen error is a bug of ours, logged with its traceback.
+
+    `line` is what was typed.
+    """
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return "interrupted", Exit.INTERRUPTED
     if isinstance(error, UsageError):
         return _usage(error), Exit.USER
     if isinstance(error, ReplayError):
-        return _foreseen(error), error.exit
+        return _foreseen(error, line), error.exit
     if isinstance(error, OSError) and error.errno in NO_HANDLE:
         return TOO_MANY_FILES, Exit.USER
     if isinstance(error, OSError) and error.errno in _FULL | _PLACE:
@@ -75,25 +80,31 @@ def _with_value(error: BaseException, said: str) -> str:
     return said.replace("Invalid value for", f"Invalid value {value[:_MOST_SHOWN]!r} for")
 
 
-def _foreseen(error: ReplayError) -> str:
+def _foreseen(error: ReplayError, line: Sequence[str]) -> str:
     if isinstance(error, ServiceError) and error.exit is Exit.SERVICE:
         return f"{error}: {AGAIN}"
     if isinstance(error, Forbidden):
-        return _forbidden(error)
+        return _forbidden(error, line)
     if isinstance(error, IntegrityError):
         return f"{error}: restore a copy of the archive, or extract into a new folder"
     return str(error)
 
 
-def _forbidden(error: Forbidden) -> str:
+def _forbidden(error: Forbidden, line: Sequence[str]) -> str:
     """The missing role comes first. A refusal that names no right may have another cause: its own words follow."""
     remedy = error.remedy
     if remedy is None:
-        return f"{error}: this login may not do that; `azureml-replay doctor` names the role that it lacks"
+        return f"{error}: this login may not do that; `{doctor(line)}` names the role that it lacks"
+    said = f"{remedy.said} (`{doctor(line)}` gives the command), then {AGAIN}"
     if remedy.lacking not in str(error.args[0]):
-        return f"{error}: {remedy.said}, then {AGAIN}"
-    where = f"; refused: {error.method} {error.url}" if error.method else ""
-    return f"{remedy.said}, then {AGAIN}{where}"
+        return f"{error}: {said}"
+    return f"{said}; refused: {error.method} {error.url}" if error.method else said
+
+
+def doctor(line: Sequence[str]) -> str:
+    """What names the role that lacks: doctor, with the workspaces of the line that was typed."""
+    ends = [word for at, word in enumerate(line) if word in _ENDS or (at and line[at - 1] in _ENDS)]
+    return hint("doctor", *(ends or ("--source", "source.json", "--target", "target.json")))
 
 
 def _of_the_disk(error: OSError) -> str:

@@ -29,9 +29,17 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 WS = "WS is Studio's config.json, or subscription/resource-group/name, or the workspace's resource id."
+KNOWN = f"{WS[:-1]}, or the name alone of one that this archive was replayed into."
+"""For the targets of an archive."""
 SourceOption: TypeAlias = Annotated[str, typer.Option("--source", metavar="WS", help=f"Read from this workspace. {WS}")]
 TargetOption: TypeAlias = Annotated[
     str, typer.Option("--target", metavar="WS", help=f"Write into this workspace. {WS}")
+]
+ComparedOption: TypeAlias = Annotated[
+    str, typer.Option("--target", metavar="WS", help=f"Compare with this workspace. {KNOWN}")
+]
+UndoneOption: TypeAlias = Annotated[
+    str, typer.Option("--target", metavar="WS", help=f"Take back from this workspace. {KNOWN}")
 ]
 ArchiveOption: TypeAlias = Annotated[Path, typer.Option("--archive", metavar="DIR", help="The archive's folder.")]
 ArchiveArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive's folder.")]
@@ -167,7 +175,7 @@ def terminal_flags(
 ) -> Terminal:
     """The command's terminal; begins logging. The context's `obj` is the command's name in the log file's name."""
     refuse_idle(given_options(context=context))
-    speaking = terminal(json=json, quiet=quiet)
+    speaking = terminal(json=json, quiet=quiet, verbose=verbose)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     logs.start(log_file or default, verbose=verbose, tell=speaking.say)
     return speaking

@@ -7,11 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azureml_replay.cli.quoting import quoted
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.model import Finding
 from azureml_replay.planning.fit import OWN_FOLDER
+from azureml_replay.terminal.hints import hint
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
@@ -126,14 +126,14 @@ def replayed(done: Replayed) -> Iterator[str]:
     yield from _failures(done)
 
 
-def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: str = "--deep") -> Iterator[Line]:
+def verified(verdict: Verdict, archive: Path, target: str = "", deep: str = "--deep") -> Iterator[Line]:
     """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all.
 
-    `again` is the command that would compare what is not compared; `deep` is how bytes are compared: the command that
-    shows these lines may have no such flag.
+    `target` is how it was named; `deep` is how bytes are compared: the command that shows these lines may have no such
+    flag.
     """
     yield f"{_compared(verdict)}; {counted(verdict.omissions, 'omission')}, as planned"
-    yield from _to_compare(verdict, again)
+    yield from uncompared(verdict)
     if verdict.bytes:
         yield f"the files hold {amount('bytes', verdict.bytes)}"
     for kind, count in by_size(verdict.kinds):
@@ -144,19 +144,13 @@ def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: s
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from _unknown(verdict.unknown)
     if verdict.findings or verdict.omissions:
-        yield f"each of them: {quoted(['azureml-replay', 'report', str(archive)])}"
+        yield f"each of them: {hint('report', archive, *(['--target', target] if target else []))}"
 
 
-def proven(verdict: Verdict, again: Sequence[str]) -> Iterator[Line]:
-    """What the evidence says after a replay: most often that `again` has to be typed."""
+def proven(verdict: Verdict) -> Iterator[Line]:
+    """What the evidence says after a replay: most often that nothing was looked at since."""
     yield _compared(verdict)
-    yield from _to_compare(verdict, again)
-
-
-def _to_compare(verdict: Verdict, again: Sequence[str]) -> Iterator[Line]:
     yield from uncompared(verdict)
-    if again and not verdict.complete:
-        yield f"Next: {quoted(list(again))}"  # a line by itself: in a tree it would wrap, and could not be pasted
 
 
 def uncompared(verdict: Verdict) -> Iterator[Branch]:
@@ -169,9 +163,9 @@ def uncompared(verdict: Verdict) -> Iterator[Branch]:
     yield Branch(f"{told} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
-def migrated(done: Migrated, archive: Path, again: Sequence[str]) -> Iterator[Line]:
+def migrated(done: Migrated, archive: Path, target: str) -> Iterator[Line]:
     """The lines of `migrate`: the verdict, and what failed before it."""
-    yield from verified(done.verdict, archive, again)
+    yield from verified(done.verdict, archive, target)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]

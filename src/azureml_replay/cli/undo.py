@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import WorkspaceConfig, workspace_config
+from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.cli import next_step
+from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
     ArchiveArgument,
     ParallelOption,
     TakeOverOption,
-    TargetOption,
+    UndoneOption,
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.targets import target_config
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
@@ -29,12 +32,13 @@ SHOWN = 20
 """Lines shown of one list; `--json` has all."""
 
 
-@takes(terminal=terminal_flags)
+@takes(terminal=terminal_flags, line=typed)
 def undo(
     *,
     archive: ArchiveArgument,
-    target: TargetOption,
+    target: UndoneOption,
     terminal: Terminal,
+    line: Typed,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     take_over: TakeOverOption = False,
     parallel: ParallelOption = 32,
@@ -42,11 +46,13 @@ def undo(
     """Hide the runs that this archive's replay wrote and remove their files. A later replay brings them back."""
     from azureml_replay.cli.interrupts import finish
 
-    workspace = workspace_config(target)
+    workspace = target_config(target, archive)
     _ask(archive, workspace, yes=yes, terminal=terminal)
     call = _undo(archive, workspace, take_over=take_over, width=parallel, terminal=terminal)
     done = finish(call, archive)
     terminal.result(done, lines(done))
+    brought = line.into("replay", archive, keep={"--target"})
+    next_step.tell(terminal, line.again() if done.failed else f"{next_step.DONE}; to bring them back: {brought}")
     return Exit.SERVICE if done.failed else Exit.OK
 
 
