@@ -20,7 +20,7 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
-from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
@@ -242,7 +242,7 @@ class _Undoing:
         try:
             await self._remove_files(run, there, paths)
         except ServiceError as error:
-            self._fail(run, str(error))
+            self._fail(run, noted(error, f"run {run}"))
             return
         self.runs += 1
         self.ledger.mark(run, [RunItem.UNDONE], State.SENT)
@@ -273,7 +273,7 @@ class _Undoing:
             theirs = [name for name in jobs if not await self._archive_job(root, name)]
             await clear(self.archive, self.target.submitter, root)
         except ServiceError as error:
-            self._fail(root, str(error))
+            self._fail(root, noted(error, f"job {root}"))
             return
         self.left += [(root, f"job {name} of the target is not ours") for name in theirs]
         if theirs:

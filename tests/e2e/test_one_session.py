@@ -1,4 +1,4 @@
-"""The tutorial's session as one user sees it: each command says what to type next, and numbers agree with each other."""
+"""The tutorial's session as one user sees it: each command says what to type next, and the numbers agree."""
 
 from __future__ import annotations
 

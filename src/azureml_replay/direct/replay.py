@@ -28,7 +28,7 @@ from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
-from azureml_replay.errors import Remedy, ServiceError, remedy_lines
+from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
 from azureml_replay.planning import lineage
@@ -388,7 +388,7 @@ class _Replaying:
         try:
             return await request
         except ServiceError as error:
-            self._fail(step.source, str(error), error.remedy)
+            self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)
         return False
 
     # Contents
@@ -416,7 +416,7 @@ class _Replaying:
             self.files_sent += sent.files
             self.bytes_sent += sent.bytes
         except ServiceError as error:
-            self._fail(step.source, str(error), error.remedy)
+            self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)
 
     async def _send_points(self, step: Step) -> Step:
         """Send the points of one run; the step without the series that the target refuses."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import Remedy, ServiceError, remedy_lines
+from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.extraction.changes import Recheck
 from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
@@ -228,7 +228,7 @@ class _Extraction:
         try:
             await self._bring_whole(details, last)
         except ServiceError as error:
-            self._fail(run.id, str(error), error.remedy)
+            self._fail(run.id, noted(error, f"run {run.id}"), error.remedy)
         else:
             self.runs += 1
             self.progress.done("runs extracted")
