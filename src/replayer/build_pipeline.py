@@ -120,7 +120,7 @@ def _ended(
     folder, verdict = archive_beside(index.path), done.verdict
     lines = [
         *submitted(done),
-        *(results.verified(verdict, folder, target.origin, deep=_deep(folder, target)) if verdict else ()),
+        *(results.verified(verdict, folder, target, deep=_deep(folder, target)) if verdict else ()),
     ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves))
     tell(terminal, failures(done))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
 from azureml_replay.cli import next_step, results, synthetic, undo
@@ -139,7 +139,7 @@ def plan(
         synthetic.show(archive, workspace, selection, shape, terminal=terminal)
     else:
         planned = calls.plan(archive, selection, shape.files, workspace)
-        terminal.result(planned, results.planned(planned))
+        terminal.result(planned, results.planned(planned, workspace.ref.short if workspace else ""))
     next_step.tell(terminal, next_step.after_plan(line, archive))
     return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
 
@@ -193,11 +193,11 @@ def replay(
             archive, workspace, origin, selection, jobs, take_over=take_over, width=parallel, terminal=terminal
         )
         submitted = _done(call, archive)
-        code = _submitted(submitted, archive, line, terminal)
+        code = _submitted(submitted, archive, workspace, line, terminal)
         return results.names_told(code, calls.unknown_names(archive, selection), terminal)
     if dry_run:
         planned = calls.plan(archive, selection, options.files, workspace)
-        terminal.result(planned, results.planned(planned))
+        terminal.result(planned, results.planned(planned, workspace.ref.short))
         next_step.tell(terminal, line.again(without=next_step.ONLY_SHOWS))
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     done = _done(
@@ -240,7 +240,7 @@ def verify(
         calls.verify(archive, workspace, origin, selection, choice, deep=deep, width=parallel, terminal=terminal),
         archive,
     )
-    terminal.result(verdict, results.verified(verdict, archive, target), good=verdict.proves)
+    terminal.result(verdict, results.verified(verdict, archive, workspace), good=verdict.proves)
     next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
@@ -305,7 +305,7 @@ def migrate(
         archive,
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
-    terminal.result(done, results.migrated(done, archive, target), good=good)
+    terminal.result(done, results.migrated(done, archive, workspace), good=good)
     page = reporting.at_the_end(archive, report, workspace.ref, terminal)
     next_step.tell(terminal, next_step.after_migration(done, line, archive, page))
     return results.names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)
@@ -323,11 +323,13 @@ def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
     return _replayed(done.replayed, options) or done.verdict.exit
 
 
-def _submitted(done: SyntheticReplayed, archive: Path, line: Typed, terminal: Terminal) -> Exit:
+def _submitted(
+    done: SyntheticReplayed, archive: Path, target: WorkspaceConfig, line: Typed, terminal: Terminal
+) -> Exit:
     verdict = done.verdict
     lines = [
         *synthetic.replayed(done),
-        *(results.verified(verdict, archive, line.options["--target"][1]) if verdict else ()),
+        *(results.verified(verdict, archive, target) if verdict else ()),
     ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))
     if done.failed or verdict is None:

@@ -217,7 +217,7 @@ async def migrate(
             verb = {library.Extracted: "extract", library.Replayed: "replay"}.get(type(done))
             if verb:
                 watch.did(verb, done)
-            for line in terminal.message_lines(results.lines_of(done)):
+            for line in terminal.message_lines(results.lines_of(done, target.ref.short)):
                 progress.say(line)
             if following:
                 progress.say(following)

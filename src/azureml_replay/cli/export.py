@@ -15,7 +15,7 @@ import typer
 from azureml_replay.cli import next_step
 from azureml_replay.cli.options import KNOWN, ArchiveArgument, takes, terminal_flags
 from azureml_replay.cli.targets import target_config
-from azureml_replay.counting import counted
+from azureml_replay.counting import counted, not_extracted, of_source
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
 
@@ -71,11 +71,22 @@ def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption
 
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = exporting.export(opened, output, exporting.Format(form.value), progress=progress)
-    counts = ", ".join(counted(count, _row_of(table), table) for table, count in done.rows.items())
+    counts = ", ".join(_counted(table, count) for table, count in done.rows.items())
     escaped = rf"texts with half of a surrogate pair, written as \ud800 as Parquet cannot hold it: {done.escaped:,}"
     terminal.result(done, [f"exported: {counts}; in {done.output}", *([escaped] if done.escaped else [])])
     next_step.tell(terminal, next_step.DONE)
     return Exit.OK
+
+
+def _counted(table: str, count: int) -> str:
+    """A table's rows, by the name that other commands have for what it holds."""
+    if table == "files":
+        return of_source(count)
+    if table == "omissions":
+        return not_extracted(count)
+    if table == "points":
+        return f"{counted(count, 'value')} of points"
+    return counted(count, _row_of(table), table)
 
 
 def _row_of(table: str) -> str:

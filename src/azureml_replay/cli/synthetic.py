@@ -19,7 +19,7 @@ from azureml_replay.cli.options import (
     takes,
 )
 from azureml_replay.cli.results import left_out
-from azureml_replay.counting import counted
+from azureml_replay.counting import counted, of_source
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
@@ -186,7 +186,7 @@ def show(
         ledger = archive.ledger(target.ref if target else archive.source)
         planned = planned_trees(archive, ledger, selection, shape)
         sums = summed(archive, planned, hierarchy if originals else drawn, terminal)
-    terminal.result(sums, sum_lines(sums, price_per_hour))
+    terminal.result(sums, sum_lines(sums, price_per_hour, target.ref.short if target else ""))
 
 
 def summed(
@@ -234,15 +234,15 @@ def submitted(done: SyntheticReplayed) -> Iterator[str]:
         yield f"the plan of {jobs} changed since: this command with --resubmit changed submits anew, {starts}"
 
 
-def sum_lines(sums: DryRun, price_per_hour: float | None) -> Iterator[Line]:
+def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> Iterator[Line]:
     """The lines of a dry run: its counts, and the cost where a price is given."""
     containers = counted(sums.containers, "container start")
     yield f"{counted(sums.jobs, 'job')} to submit for {counted(sums.runs, 'run')}; {containers}"
     size = amount("bytes", sums.bytes)
     contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
-    yield f"{contents}, {counted(sums.files, 'file')} of the source with {size}"
+    yield f"{contents}, {of_source(sums.files)} with {size}"
     omissions = sum(sums.reasons.values())
-    yield left_out(omissions, sums.reasons)
+    yield left_out(omissions, sums.reasons, target=target)
     if price_per_hour is not None:
         cost = sums.cost(price_per_hour)
         yield f"about {cost:,.2f} for {sums.compute_hours:,.1f} hours of one node (a guess: a minute a container)"

@@ -18,7 +18,7 @@ def target_config(text: str, folder: Path) -> WorkspaceConfig:
     if "/" in text or text.lower().endswith(".json") or os.path.lexists(text):
         return workspace_config(text)
     known = targets_of(folder)
-    named = [place for place in known if place.name.rpartition("/")[2].casefold() == text.casefold()]
+    named = [place for place in known if place.short.casefold() == text.casefold()]
     if len(named) == 1:
         return WorkspaceConfig(named[0], origin=text)
     if named:

@@ -31,6 +31,8 @@ class FilesSent:
 
     files: int
     bytes: int
+    made: int
+    """Those among the files that we make."""
 
 
 Sending = Mapping[str, tuple[PutFile, Payload]]
@@ -84,7 +86,7 @@ class FileSender:
                 files += 1
                 size += artifact.stored.size_bytes if artifact.stored else 0
             rest = {}
-        return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made))
+        return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made), len(made))
 
     async def _standing(self, there: Run, receipts: Mapping[Item, Receipt]) -> Mapping[Item, Receipt]:
         """Without those of files that the target's run lists no more: another archive's `undo` told only its own."""

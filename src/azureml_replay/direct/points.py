@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
@@ -53,7 +53,7 @@ class PointSender:
         """
         if not step.series:
             return 0
-        payloads = self.archive.chunk_payloads(step.source)
+        payloads = self._payloads(step)
         receipts = self.ledger.receipts(step.source)
         receipts = {item: one for item, one in receipts.items() if (step.source, item) not in self.intents.ahead}
         standing = RowsSent.of(receipts, {seq: payload.digest for seq, payload in payloads.items()})
@@ -66,6 +66,18 @@ class PointSender:
             await sending.complete(seq)
         await sending.send_new([seq for seq in standing.due if seq not in begun])
         return sending.rows
+
+    def _payloads(self, step: Step) -> Mapping[int, Payload]:
+        """Chunk number -> digest, and the rows that are sent of it: those of refused series stay in a file."""
+        payloads = self.archive.chunk_payloads(step.source)
+        if not step.overflow_series:
+            return payloads
+        return {
+            seq: replace(
+                payloads[seq], rows=sum(len(one) for one in some if one.series.key not in step.overflow_series)
+            )
+            for seq, some in self.archive.chunks(step.source)
+        }
 
 
 @dataclass(slots=True)

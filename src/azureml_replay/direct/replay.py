@@ -88,6 +88,7 @@ class Replayed:
     """Runs created or brought up to date now."""
     points: int
     files: int
+    """Files sent now, `own_files` among them."""
     bytes: int
     conflicts: tuple[RunId, ...]
     """Ids that are taken; the units they are in were not touched."""
@@ -98,6 +99,8 @@ class Replayed:
     """Run and what of it the target refused in this call: each is an omission from now on, the rest was carried."""
     remedies: tuple[str, ...] = ()
     """What would let the requests through for which runs failed, each once."""
+    own_files: int = 0
+    """Files sent now that we make; the others are the source's."""
 
 
 async def replay(
@@ -176,6 +179,7 @@ class _Replaying:
     files: FileSender
     points_sent: int = 0
     files_sent: int = 0
+    own_sent: int = 0
     bytes_sent: int = 0
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
     """Unit -> the id among its runs that is taken."""
@@ -202,6 +206,7 @@ class _Replaying:
             runs=self.runs.count,
             points=self.points_sent,
             files=self.files_sent,
+            own_files=self.own_sent,
             bytes=self.bytes_sent,
             conflicts=tuple(self.conflicts.values()),
             kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
@@ -414,6 +419,7 @@ class _Replaying:
                 self.files.refused.discard(step.source)
                 self._planned_anew(step)
             self.files_sent += sent.files
+            self.own_sent += sent.made
             self.bytes_sent += sent.bytes
         except ServiceError as error:
             self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)

@@ -306,11 +306,11 @@ def test_a_plan_says_what_will_be_omitted_the_most_frequent_first() -> None:
     lines = list(lines_for(io.StringIO(), planned(plan)))
 
     assert lines[-3:] == [
-        "└── 5 omissions (1 whole in replay/overflow.json of their run)",
+        "└── 5 omissions planned (1 whole in replay/overflow.json of their run)",
         "    ├── 4 x frequent",
         "    └── 1 x rare",
     ]
-    assert list(lines_for(io.StringIO(), planned(PlanSummary())))[-1] == "└── nothing will be omitted"
+    assert list(lines_for(io.StringIO(), planned(PlanSummary())))[-1] == "└── 0 omissions planned"
 
 
 def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
@@ -331,7 +331,7 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
     )
 
     assert list(lines_for(io.StringIO(), verified(verdict, Path("my history")))) == [
-        "2 runs, 3 points, 1 file: 5 findings; 1 omission, as planned",
+        "2 runs, 3 points, 1 file: 5 findings; 1 omission planned",
         "the files hold 2.0 kB",
         "4 differing",
         f"├── run a: tag owner: expected x, found {'y' * 77}...",
