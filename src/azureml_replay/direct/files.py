@@ -29,10 +29,14 @@ from azureml_replay.workspace.target import Refused, Target
 class FilesSent:
     """How much one call sent."""
 
-    files: int
-    bytes: int
-    made: int
+    files: int = 0
+    bytes: int = 0
+    made: int = 0
     """Those among the files that we make."""
+
+    def and_then(self, more: FilesSent) -> FilesSent:
+        """The sums with another call's."""
+        return FilesSent(self.files + more.files, self.bytes + more.bytes, self.made + more.made)
 
 
 Sending = Mapping[str, tuple[PutFile, Payload]]

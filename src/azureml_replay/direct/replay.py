@@ -22,7 +22,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.direct.experiments import send_experiments
-from azureml_replay.direct.files import FileSender
+from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender, SeriesRefused
@@ -178,9 +178,7 @@ class _Replaying:
     points: PointSender
     files: FileSender
     points_sent: int = 0
-    files_sent: int = 0
-    own_sent: int = 0
-    bytes_sent: int = 0
+    files_sent: FilesSent = FilesSent()
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
     """Unit -> the id among its runs that is taken."""
     failed: dict[RunId, str] = field(default_factory=dict)
@@ -205,9 +203,9 @@ class _Replaying:
         return Replayed(
             runs=self.runs.count,
             points=self.points_sent,
-            files=self.files_sent,
-            own_files=self.own_sent,
-            bytes=self.bytes_sent,
+            files=self.files_sent.files,
+            own_files=self.files_sent.made,
+            bytes=self.files_sent.bytes,
             conflicts=tuple(self.conflicts.values()),
             kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
             failed=tuple(self.failed.items()),
@@ -418,9 +416,7 @@ class _Replaying:
             if step.source in self.files.refused:
                 self.files.refused.discard(step.source)
                 self._planned_anew(step)
-            self.files_sent += sent.files
-            self.own_sent += sent.made
-            self.bytes_sent += sent.bytes
+            self.files_sent = self.files_sent.and_then(sent)
         except ServiceError as error:
             self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)
 
