@@ -8,6 +8,7 @@ points. May be killed and repeated at any moment: the ledger says first that a t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -38,6 +39,8 @@ from azureml_replay.workspace.mark import UNDO_MARK, has_room
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused
+
+logger = logging.getLogger("azureml_replay")
 
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
@@ -246,6 +249,7 @@ class _Undoing:
             return
         self.runs += 1
         self.ledger.mark(run, [RunItem.UNDONE], State.SENT)
+        logger.debug("run %s hidden", run)
         self.progress.done("runs hidden")
 
     async def _remove_files(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:

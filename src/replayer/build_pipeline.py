@@ -17,7 +17,6 @@ import typer
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import calls, main, results
-from azureml_replay.cli.app import WIDTH
 from azureml_replay.cli.help import SETTINGS, HelpedCommand
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.job_trees import drawn_in_full, hierarchy
@@ -33,12 +32,12 @@ from azureml_replay.cli.legacy import (
 from azureml_replay.cli.options import (
     MOST,
     OptionalSource,
-    ParallelOption,
     TakeOverOption,
     TargetOption,
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.synthetic import failures, flags_without_effect, job_flags, submitted, sum_lines, summed
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
@@ -82,7 +81,7 @@ def build_pipeline(
     ] = None,
     copy_artifacts: Annotated[bool, typer.Option(help="Bring files too, or leave them behind.")] = True,
     take_over: TakeOverOption = False,
-    parallel: ParallelOption = WIDTH,
+    parallel: ParallelOption = RUNS_AT_ONCE,
 ) -> Exit:
     """Submit a job for every job of a jobs.json: it logs the metrics again and shows the files."""
     workspace = workspace_config(target)
@@ -165,7 +164,7 @@ def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Termi
     with tempfile.TemporaryDirectory() as passing:
         if not was_extracted(folder):
             folder = Path(passing) / "jobs.archive"
-            asyncio.run(fill_from_file(index, folder, source, reach=False, width=WIDTH, terminal=terminal))
+            asyncio.run(fill_from_file(index, folder, source, reach=False, width=RUNS_AT_ONCE, terminal=terminal))
         with Archive.open(folder, write=False) as archive:
             yield archive
 
@@ -205,7 +204,7 @@ async def _replay(
     with Archive.open(folder) as archive, terminal.progress() as progress:
         selection = selection_of(index, archive, limit)
         needed = options.shape.files.artifacts
-        async with calls.both_ends(archive, source, target, width, progress, needed=needed) as (origin, writing):
+        async with calls.both_ends(archive, source, target, Speed(width), progress, needed=needed) as (origin, writing):
             archive.log_command(sys.argv)
 
             def told(root: RunId, job: RunId) -> None:

@@ -101,6 +101,12 @@ def test_each_command_leads_to_the_next(typing: Type) -> None:
     )
     assert "replay 'my history' --target " in typing("azureml-replay plan 'my history'").next  # the one it knows
 
+    told = typing(f"azureml-replay verify 'my history' --target target.json {chosen} --verbose --log-file verbose.log")
+    assert re.search(r"run \S+ compared$", told.err, re.MULTILINE)
+    assert "azureml_replay.http" not in told.err + Path("verbose.log").read_text()
+    told = typing(f"azureml-replay verify 'my history' --target target.json {chosen} --debug --cap-mbps 900")
+    assert "azureml_replay.http: GET https://" in told.err
+
     for line in ("check 'my history'", "map 'my history'", "export 'my history' --format jsonl --output tables"):
         assert typing(f"azureml-replay {line}").next.startswith(DONE)
     undone = typing(f"azureml-replay undo 'my history' --target {name()} --yes")

@@ -26,7 +26,6 @@ from azureml_replay.cli.options import (
     DeepOption,
     ObjectsOption,
     OptionalSource,
-    ParallelOption,
     RedactOption,
     SourceOption,
     TakeOverOption,
@@ -38,6 +37,7 @@ from azureml_replay.cli.options import (
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.speed import Speed, speed_flags
 from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
 from azureml_replay.cli.targets import target_config
 from azureml_replay.errors import Exit
@@ -53,9 +53,6 @@ if TYPE_CHECKING:
     from azureml_replay.verbs import Migrated
 
 Result = TypeVar("Result")
-
-WIDTH = 32
-"""Runs worked on at once, which bounds memory; how much a service accepts is learnt while it is asked."""
 
 app = typer.Typer(cls=HelpedGroup, context_settings=SETTINGS, rich_markup_mode=None, pretty_exceptions_enable=False)
 command = partial(app.command, cls=HelpedCommand)
@@ -85,7 +82,7 @@ def everything(
 
 
 @command()
-@takes(options=extract_flags, selection=selection_flags, terminal=terminal_flags, line=typed)
+@takes(options=extract_flags, selection=selection_flags, terminal=terminal_flags, line=typed, speed=speed_flags)
 def extract(
     *,
     source: SourceOption,
@@ -94,9 +91,9 @@ def extract(
     selection: Selection,
     terminal: Terminal,
     line: Typed,
+    speed: Speed,
     redact: RedactOption = None,
     objects: ObjectsOption = None,
-    parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read a workspace into an archive. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
@@ -105,7 +102,7 @@ def extract(
     globs = tuple(redact or ())
     done = _done(
         calls.extract(
-            workspace, archive, selection, options, redact=globs, objects=objects, width=parallel, terminal=terminal
+            workspace, archive, selection, options, redact=globs, objects=objects, speed=speed, terminal=terminal
         ),
         archive,
     )
@@ -152,6 +149,7 @@ def plan(
     selection=selection_flags,
     terminal=terminal_flags,
     line=typed,
+    speed=speed_flags,
 )
 def replay(
     *,
@@ -163,6 +161,7 @@ def replay(
     selection: Selection,
     terminal: Terminal,
     line: Typed,
+    speed: Speed,
     source: OptionalSource = None,
     mode: ModeOption = Mode.DIRECT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and send nothing.")] = False,
@@ -174,7 +173,6 @@ def replay(
         typer.Option(min=0, max=1_000_000, metavar="N", help="With --dry-run: reckon with this price of a node."),
     ] = None,
     take_over: TakeOverOption = False,
-    parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Write an archive's runs into a workspace. Again to continue: nothing is sent twice."""
     from azureml_replay.cli import calls
@@ -190,7 +188,7 @@ def replay(
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     if mode is Mode.SYNTHETIC:
         call = calls.submit(
-            archive, workspace, origin, selection, jobs, take_over=take_over, width=parallel, terminal=terminal
+            archive, workspace, origin, selection, jobs, take_over=take_over, speed=speed, terminal=terminal
         )
         submitted = _done(call, archive)
         code = _submitted(submitted, archive, workspace, line, terminal)
@@ -202,7 +200,7 @@ def replay(
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     done = _done(
         calls.replay(
-            archive, workspace, origin, selection, options, take_over=take_over, width=parallel, terminal=terminal
+            archive, workspace, origin, selection, options, take_over=take_over, speed=speed, terminal=terminal
         ),
         archive,
     )
@@ -213,7 +211,7 @@ def replay(
 
 
 @command()
-@takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags, line=typed)
+@takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags, line=typed, speed=speed_flags)
 def verify(
     *,
     archive: ArchiveArgument,
@@ -222,9 +220,9 @@ def verify(
     selection: Selection,
     terminal: Terminal,
     line: Typed,
+    speed: Speed,
     source: OptionalSource = None,
     deep: DeepOption = False,
-    parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read the target back and compare every value.
 
@@ -237,7 +235,7 @@ def verify(
     workspace = target_config(target, archive)
     origin = workspace_config(source) if source is not None else None
     verdict = _done(
-        calls.verify(archive, workspace, origin, selection, choice, deep=deep, width=parallel, terminal=terminal),
+        calls.verify(archive, workspace, origin, selection, choice, deep=deep, speed=speed, terminal=terminal),
         archive,
     )
     terminal.result(verdict, results.verified(verdict, archive, workspace), good=verdict.proves)
@@ -257,7 +255,14 @@ def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
 
 
 @command()
-@takes(extracting=extract_flags, replaying=replay_flags, selection=selection_flags, terminal=terminal_flags, line=typed)
+@takes(
+    extracting=extract_flags,
+    replaying=replay_flags,
+    selection=selection_flags,
+    terminal=terminal_flags,
+    line=typed,
+    speed=speed_flags,
+)
 def migrate(
     *,
     source: SourceOption,
@@ -268,6 +273,7 @@ def migrate(
     selection: Selection,
     terminal: Terminal,
     line: Typed,
+    speed: Speed,
     redact: RedactOption = None,
     objects: ObjectsOption = None,
     deep: DeepOption = False,
@@ -278,7 +284,6 @@ def migrate(
         ),
     ] = None,
     take_over: TakeOverOption = False,
-    parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Extract, replay, verify and report in one go. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
@@ -299,7 +304,7 @@ def migrate(
             redact=tuple(redact or ()),
             take_over=take_over,
             objects=objects,
-            width=parallel,
+            speed=speed,
             terminal=terminal,
         ),
         archive,

@@ -15,6 +15,7 @@ from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
 from azureml_replay.cli.options import MOST, Many, selection_flags
+from azureml_replay.cli.speed import Speed
 from azureml_replay.errors import UserError
 from azureml_replay.jobs_json.edits import refuse_edits
 from azureml_replay.jobs_json.index import JobsIndex
@@ -84,7 +85,7 @@ async def fill_from_file(
         if source is None or not reach or index.ours:
             await import_jobs(index, archive, None, width=width, progress=progress)
             return
-        async with calls.connected(source, width, progress, side="source") as workspace:
+        async with calls.connected(source, Speed(width), progress, side="source") as workspace:
             await import_jobs(index, archive, workspace, width=width, progress=progress)
 
 

@@ -54,9 +54,6 @@ ObjectsOption: TypeAlias = Annotated[
     Path | None,
     typer.Option("--objects", metavar="DIR", help="Keep the bytes of files there, on a larger disk."),
 ]
-ParallelOption: TypeAlias = Annotated[
-    int, typer.Option(min=1, max=1_000, metavar="N", help="Work on so many runs at once.")
-]
 NoArtifactsOption: TypeAlias = Annotated[bool, typer.Option("--no-artifacts", help="Leave all files out.")]
 FilesOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--files", metavar="GLOB", help="Take only files whose path in the run matches.")
@@ -163,7 +160,9 @@ def terminal_flags(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Write the result as one line of JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress and no messages, only errors.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Also tell each step, in the log file too.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tell what is done of each run, in the log file too.")
+    ] = False,
     log_file: Annotated[
         Path | None,
         typer.Option(
@@ -171,13 +170,15 @@ def terminal_flags(
             help="Log to this file. Without it: logs/COMMAND_TIME.log, begun when there is something to log.",
         ),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - main's
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Tell each request too, and show the traceback of an error.")
+    ] = False,
 ) -> Terminal:
     """The command's terminal; begins logging. The context's `obj` is the command's name in the log file's name."""
     refuse_idle(given_options(context=context))
     speaking = terminal(json=json, quiet=quiet, verbose=verbose)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
-    logs.start(log_file or default, verbose=verbose, tell=speaking.say)
+    logs.start(log_file or default, verbose=verbose, debug=debug, tell=speaking.say)
     return speaking
 
 

@@ -14,12 +14,12 @@ from azureml_replay.cli import next_step
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
     ArchiveArgument,
-    ParallelOption,
     TakeOverOption,
     UndoneOption,
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.targets import target_config
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
@@ -41,7 +41,7 @@ def undo(
     line: Typed,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     take_over: TakeOverOption = False,
-    parallel: ParallelOption = 32,
+    parallel: ParallelOption = RUNS_AT_ONCE,
 ) -> Exit:
     """Hide the runs that this archive's replay wrote and remove their files. A later replay brings them back."""
     from azureml_replay.cli.interrupts import finish
@@ -84,7 +84,7 @@ async def _undo(folder: Path, target: WorkspaceConfig, *, take_over: bool, width
     from azureml_replay.undoing import undo as taking_back
 
     with Archive.open(folder) as opened, terminal.progress() as progress:
-        async with connected(target, width, progress) as writing:
+        async with connected(target, Speed(width), progress) as writing:
             with recorded(opened, "undo", target=writing) as watch:
                 done = await taking_back(opened, writing, take_over=take_over, width=width, progress=progress)
                 return watch.did("undo", done)

@@ -6,6 +6,7 @@ blindly: after an interruption the target is asked, and only what it lacks is se
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.items import ChunkItem, Item, Payload, SeriesItem
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.counting import counted
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
@@ -24,6 +26,8 @@ from azureml_replay.model import Points, SeriesKey
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.target import Refused, Target
+
+logger = logging.getLogger("azureml_replay")
 
 
 class SeriesRefused(Exception):
@@ -65,6 +69,8 @@ class PointSender:
         for seq in begun:
             await sending.complete(seq)
         await sending.send_new([seq for seq in standing.due if seq not in begun])
+        if sending.rows:
+            logger.debug("run %s: %s sent", step.source, counted(sending.rows, "point"))
         return sending.rows
 
     def _payloads(self, step: Step) -> Mapping[int, Payload]:

@@ -178,7 +178,7 @@ class _Replaying:
     points: PointSender
     files: FileSender
     points_sent: int = 0
-    files_sent: FilesSent = FilesSent()
+    files_sent: FilesSent = field(default_factory=FilesSent)
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
     """Unit -> the id among its runs that is taken."""
     failed: dict[RunId, str] = field(default_factory=dict)
