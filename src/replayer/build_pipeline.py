@@ -52,6 +52,7 @@ from azureml_replay.terminal import log_file
 from azureml_replay.terminal.hints import hint
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.terminal.text import Line
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
@@ -117,10 +118,10 @@ def _ended(
 ) -> Exit:
     """The verdict with its findings and the next command, what failed, and at last which job stands for which."""
     folder, verdict = archive_beside(index.path), done.verdict
-    lines = [
-        *submitted(done),
-        *(results.verified(verdict, folder, target, deep=_deep(folder, target)) if verdict else ()),
-    ]
+    lines: list[Line] = [*submitted(done)]
+    if verdict is not None:
+        lines += results.verified(verdict, target, deep=_deep(folder, target))
+        lines.append(f"each of them: {hint('report', folder, '--target', target.origin)}")
     terminal.result(done, lines, good=bool(verdict and verdict.proves))
     tell(terminal, failures(done))
     with Archive.open(folder, write=False) as archive:

@@ -238,7 +238,7 @@ def verify(
         calls.verify(archive, workspace, origin, selection, choice, deep=deep, speed=speed, terminal=terminal),
         archive,
     )
-    terminal.result(verdict, results.verified(verdict, archive, workspace), good=verdict.proves)
+    terminal.result(verdict, results.verified(verdict, workspace), good=verdict.proves)
     next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
@@ -310,7 +310,7 @@ def migrate(
         archive,
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
-    terminal.result(done, results.migrated(done, archive, workspace), good=good)
+    terminal.result(done, results.migrated(done, workspace), good=good)
     page = reporting.at_the_end(archive, report, workspace.ref, terminal)
     next_step.tell(terminal, next_step.after_migration(done, line, archive, page))
     return results.names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)
@@ -334,7 +334,7 @@ def _submitted(
     verdict = done.verdict
     lines = [
         *synthetic.replayed(done),
-        *(results.verified(verdict, archive, target) if verdict else ()),
+        *(results.verified(verdict, target) if verdict else ()),
     ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))
     if done.failed or verdict is None:

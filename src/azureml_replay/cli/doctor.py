@@ -17,7 +17,9 @@ from azureml_replay.cli.options import WS, takes, terminal_flags
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.progress import Progress
+from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.terminal.text import Line
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
@@ -105,7 +107,7 @@ def _verdict(found: Diagnosis) -> str:
     return f"{figures}: nothing stands in the way"
 
 
-def _lines(found: Diagnosis, *, all_of_them: bool) -> Iterator[str]:
+def _lines(found: Diagnosis, *, all_of_them: bool) -> Iterator[Line]:
     """The rows that somebody has to read, or all; below a row stands what to do, which may be a command to paste."""
     rows = [row for row in found.rows if all_of_them or row.pressing or row.probe == "way"]
     width = max((len(row.probe) for row in rows), default=0)
@@ -113,11 +115,16 @@ def _lines(found: Diagnosis, *, all_of_them: bool) -> Iterator[str]:
         yield side
         for row in rows:
             if row.side == side:
-                yield f"  {_WORDS[row.outcome]:8}  {row.probe:{width}}  {row.seen}"
+                yield Branch(f"  {_WORDS[row.outcome]:8}  {row.probe:{width}}  {row.seen}")
                 if row.todo and not row.fine:
-                    yield f"  {'':8}  {'':{width}}  -> {row.todo}"
+                    yield _to_do(row.todo)
     if len(rows) < len(found.rows):
         yield f"{len(found.rows) - len(rows):,} more of the checks: --verbose shows all"
+
+
+def _to_do(todo: str) -> Line:
+    """Words wrap as the terminal wants; a command stays whole, to be pasted."""
+    return f"    {todo}" if todo.startswith("az ") else Branch(f"    -> {todo}")
 
 
 _WORDS = {"ok": "ok", "warning": "warning", "missing": "not ok", "unknown": "unknown"}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay.counting import counted, files_in_words, of_source, omissions_in_words
 from azureml_replay.errors import Exit
 from azureml_replay.model import Finding
-from azureml_replay.terminal.hints import hint
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
@@ -137,10 +135,8 @@ def replayed(done: Replayed) -> Iterator[str]:
     yield from _failures(done)
 
 
-def verified(
-    verdict: Verdict, archive: Path, target: WorkspaceConfig | None = None, deep: str = "--deep"
-) -> Iterator[Line]:
-    """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all.
+def verified(verdict: Verdict, target: WorkspaceConfig | None = None, deep: str = "--deep") -> Iterator[Line]:
+    """The lines of `verify`: the verdict in one sentence, and what qualifies it.
 
     `deep` is how bytes are compared: the command that shows these lines may have no such flag.
     """
@@ -156,8 +152,6 @@ def verified(
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from _unknown(verdict.unknown)
-    if verdict.findings or verdict.omissions:
-        yield f"each of them: {hint('report', archive, *(['--target', target.origin] if target else []))}"
 
 
 def proven(verdict: Verdict) -> Iterator[Line]:
@@ -176,9 +170,9 @@ def uncompared(verdict: Verdict) -> Iterator[Branch]:
     yield Branch(f"{told} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
-def migrated(done: Migrated, archive: Path, target: WorkspaceConfig) -> Iterator[Line]:
+def migrated(done: Migrated, target: WorkspaceConfig) -> Iterator[Line]:
     """The lines of `migrate`: the verdict, and what failed before it."""
-    yield from verified(done.verdict, archive, target)
+    yield from verified(done.verdict, target)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]

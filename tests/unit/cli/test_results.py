@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -43,7 +42,7 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
 def test_a_verdict_covers_what_was_compared(verdict: Verdict, proves: bool, said: str) -> None:
     """Over nothing, or over a part, it is no success."""
     assert verdict.proves == proves
-    assert next(results.verified(verdict, Path("history"))).startswith(said)
+    assert next(results.verified(verdict)).startswith(said)
 
 
 def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
@@ -56,7 +55,7 @@ def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
     lacking = a_verdict(runs=2, not_compared=2, uncompared=reasons)
     done = Migrated(extracted=extracted, replayed=REPLAYED, verdict=lacking)
 
-    assert list(lines_for(io.StringIO(), results.migrated(done, Path("history"), workspace_config("s/g/prod")))) == [
+    assert list(lines_for(io.StringIO(), results.migrated(done, workspace_config("s/g/prod")))) == [
         "0 of 2 runs equal, 0 points, 0 files: not proven yet; 0 omissions planned for prod",
         "2 runs are not compared",
         "└── 2 x not extracted: extract again to continue",

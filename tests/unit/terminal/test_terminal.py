@@ -8,7 +8,6 @@ import os
 import pty
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TextIO
 
 import pytest
@@ -330,7 +329,7 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         first=(found, lost),
     )
 
-    assert list(lines_for(io.StringIO(), verified(verdict, Path("my history")))) == [
+    assert list(lines_for(io.StringIO(), verified(verdict))) == [
         "2 runs, 3 points, 1 file: 5 findings; 1 omission planned",
         "the files hold 2.0 kB",
         "4 differing",
@@ -340,7 +339,6 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         "└── run b",
         "omitted as planned",
         "└── 1 x it acts on the source workspace (cancel and completion addresses): never sent",
-        "each of them: azureml-replay report 'my history'",
     ]
 
 
