@@ -48,7 +48,8 @@ def typing(
 ) -> Type:
     """A shell in which `source.json` and `target.json` lie."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HTTPS_PROXY", azure_env["HTTPS_PROXY"].replace("://", "://someone:hidden@"))
+    for variable in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(variable, azure_env["HTTPS_PROXY"].replace("://", "://someone:hidden@"))
     (tmp_path / "source.json").write_text(small_history.path.read_text())
     (tmp_path / "target.json").write_text(calm.add_workspace().path.read_text())
 
