@@ -38,7 +38,7 @@ KEPT_FIGURES = {
     "pending": "runs to extract, or to extract again",
     "series": "metrics",
     "files": "files of the source",
-    "files_kept": "files of the source whose bytes are kept here",
+    "files_kept": "files whose bytes are kept here",
     "omissions": "not extracted",
 }
 """Words of `status` for fields of `Totals` whose own names do not say enough."""
