@@ -12,6 +12,7 @@ from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 
 if TYPE_CHECKING:
     from azureml_replay.azure.examined import AzureSubject
+    from azureml_replay.azure.sending.cap import Cap
     from azureml_replay.azure.workspace import AzureWorkspace
 
 Named = str | PathLike[str] | WorkspaceConfig
@@ -26,15 +27,17 @@ async def connect(
     *,
     width: int = 32,
     on_throttle: Callable[[str], None] = _LOGGER.warning,
+    cap: Cap | None = None,
 ) -> AsyncIterator[AzureWorkspace]:
     """Open a workspace, after its name and the login were seen to work; closed at the end.
 
     `width` is the most requests in flight at one of its services; `on_throttle` gets a line when one throttles.
+    `cap` limits the bytes of files, of all workspaces that are opened with it together.
     Raises UserError (no such workspace, login, role), Unavailable.
     """
     from azureml_replay.azure.workspace import connect as open_azure  # noqa: PLC0415  # 0.2 s of imports
 
-    async with open_azure(_configured(workspace), parallel=width, on_throttle=on_throttle) as opened:
+    async with open_azure(_configured(workspace), parallel=width, on_throttle=on_throttle, cap=cap) as opened:
         yield opened
 
 

@@ -1,4 +1,7 @@
-"""Counts in English (pure)."""
+"""Counts in English (pure). What a count of files or of omissions is called is said here, for every command.
+
+`docs/reference/counts.md` says what each name counts.
+"""
 
 from __future__ import annotations
 
@@ -6,3 +9,24 @@ from __future__ import annotations
 def counted(number: int, one: str, many: str | None = None) -> str:
     """`1 run`, `2,000 runs`; `many` is the plural where it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def files_in_words(files: int, made: int = 0) -> str:
+    """`71 files (11 of them made by replay)`: the files of runs in a target, with those that we make."""
+    ours = f" ({made:,} of them made by replay)" if made else ""
+    return f"{counted(files, 'file')}{ours}"
+
+
+def of_source(files: int) -> str:
+    """`60 files of the source`: those that its runs have, as the archive lists them."""
+    return f"{counted(files, 'file')} of the source"
+
+
+def omissions_in_words(count: int, target: str = "") -> str:
+    """`27 omissions planned for landing`: what that target will not have, what the archive lacks among it."""
+    return f"{counted(count, 'omission')} planned" + (f" for {target}" if target else "")
+
+
+def not_extracted(count: int) -> str:
+    """`3 not extracted`: what the archive itself lacks of the source, whatever the target."""
+    return f"{count:,} not extracted"

@@ -16,6 +16,8 @@
 from __future__ import annotations
 
 import errno
+import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -23,6 +25,19 @@ from enum import IntEnum
 NO_HANDLE = frozenset({errno.EMFILE, errno.ENFILE})
 """Numbers of the system's error where a process, or all of them, have too many files and connections open."""
 TOO_MANY_FILES = "too many open files: allow more (`ulimit -n 4096`), or give a smaller --parallel"
+
+
+_REQUEST = re.compile(r"\b(GET|PUT|POST|PATCH|DELETE|HEAD) /|https?://|/subscriptions/|^\s*[{<]")
+"""A request, an address, or a document in a service's words: nothing for people."""
+_WORDS = {
+    (401, 403): "this login may not do that",
+    (404, 410): "it is not there",
+    (405, 501): "the service does not offer that",
+    (429,): "the service was asked too much",
+    tuple(range(500, 600)): "the service failed",
+}
+"""Statuses -> what they say. 501 stands before the others of its kind."""
+logger = logging.getLogger("azureml_replay")
 
 
 class Exit(IntEnum):
@@ -89,6 +104,25 @@ class ServiceError(ReplayError):
     def __str__(self) -> str:
         where = f" ({self.method} {self.url}: {self.status})" if self.method else ""
         return f"{self.args[0]}{where}"
+
+    @property
+    def in_words(self) -> str:
+        """What happened, without the request: the service's own words, unless these repeat it."""
+        said = str(self.args[0]).strip()
+        if not said or _REQUEST.search(said):
+            said = next((words for statuses, words in _WORDS.items() if self.status in statuses), "the service refused")
+        return f"{said} ({self.status})" if self.status else said
+
+
+def noted(error: ReplayError, what: str) -> str:
+    """The words of an error for people; its request, which helps those who run the service, goes into the log.
+
+    `what` says in the log what was tried.
+    """
+    if not isinstance(error, ServiceError):
+        return str(error)
+    logger.info("%s: %s", what, error)
+    return error.in_words
 
 
 class Rejected(ServiceError):

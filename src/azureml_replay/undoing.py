@@ -8,6 +8,7 @@ points. May be killed and repeated at any moment: the ledger says first that a t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -20,7 +21,7 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
-from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
@@ -38,6 +39,8 @@ from azureml_replay.workspace.mark import UNDO_MARK, has_room
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused
+
+logger = logging.getLogger("azureml_replay")
 
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
@@ -242,10 +245,11 @@ class _Undoing:
         try:
             await self._remove_files(run, there, paths)
         except ServiceError as error:
-            self._fail(run, str(error))
+            self._fail(run, noted(error, f"run {run}"))
             return
         self.runs += 1
         self.ledger.mark(run, [RunItem.UNDONE], State.SENT)
+        logger.debug("run %s hidden", run)
         self.progress.done("runs hidden")
 
     async def _remove_files(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:
@@ -273,7 +277,7 @@ class _Undoing:
             theirs = [name for name in jobs if not await self._archive_job(root, name)]
             await clear(self.archive, self.target.submitter, root)
         except ServiceError as error:
-            self._fail(root, str(error))
+            self._fail(root, noted(error, f"job {root}"))
             return
         self.left += [(root, f"job {name} of the target is not ours") for name in theirs]
         if theirs:

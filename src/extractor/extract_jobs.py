@@ -11,11 +11,12 @@ import typer
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli import calls, main
-from azureml_replay.cli.app import WIDTH
+from azureml_replay.cli.help import SETTINGS, HelpedCommand
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.legacy import advising, archive_beside, refuse_imported, seed_selection, tell
-from azureml_replay.cli.options import NoArtifactsOption, ParallelOption, SourceOption, takes, terminal_flags
+from azureml_replay.cli.options import NoArtifactsOption, SourceOption, takes, terminal_flags
 from azureml_replay.cli.results import names_told
+from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
@@ -31,15 +32,15 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 SLOW = "this takes long: a larger --parallel works on more runs at once (now {}), --no-artifacts lists no files"
 
 
-@app.command(context_settings={"obj": "extract_jobs"})
+@app.command(cls=HelpedCommand, context_settings={**SETTINGS, "obj": "extract_jobs"})
 @takes(selection=seed_selection, terminal=terminal_flags)
 def extract_jobs(
     *,
     source: SourceOption,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The jobs.json; its archive lies beside it.")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Write this jobs.json; its archive lies beside it.")],
     selection: Selection,
     terminal: Terminal,
-    parallel: ParallelOption = WIDTH,
+    parallel: ParallelOption = RUNS_AT_ONCE,
     no_artifacts: NoArtifactsOption = False,
 ) -> Exit:
     """Read a workspace's jobs, with all that they logged, into a jobs.json. Again to continue."""
@@ -52,7 +53,7 @@ def extract_jobs(
         selection,
         ExtractOptions(artifacts=not no_artifacts),
         redact=(),
-        width=parallel,
+        speed=Speed(parallel),
         terminal=advising(terminal, SLOW.format(parallel)),
     )
     done = finish(extracting, folder)

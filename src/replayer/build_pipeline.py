@@ -17,7 +17,7 @@ import typer
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import calls, main, results
-from azureml_replay.cli.app import WIDTH
+from azureml_replay.cli.help import SETTINGS, HelpedCommand
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.job_trees import drawn_in_full, hierarchy
 from azureml_replay.cli.legacy import (
@@ -32,12 +32,12 @@ from azureml_replay.cli.legacy import (
 from azureml_replay.cli.options import (
     MOST,
     OptionalSource,
-    ParallelOption,
     TakeOverOption,
     TargetOption,
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.synthetic import failures, flags_without_effect, job_flags, submitted, sum_lines, summed
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
@@ -49,35 +49,40 @@ from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, plan
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.terminal import log_file
+from azureml_replay.terminal.hints import hint
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.terminal.text import Line
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-DEEP = "azureml-replay verify --deep"
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
 
 
-@app.command(context_settings={"obj": "replayer"})
+@app.command(cls=HelpedCommand, context_settings={**SETTINGS, "obj": "replayer"})
 @takes(options=job_flags, idle=flags_without_effect, terminal=terminal_flags)
 def build_pipeline(
     *,
-    input_: Annotated[Path, typer.Option("--input", metavar="FILE", help="The jobs.json that extract_jobs wrote.")],
+    input_: Annotated[
+        Path, typer.Option("--input", metavar="FILE", help="Read this jobs.json, which extract_jobs wrote.")
+    ],
     target: TargetOption,
     options: SyntheticReplayOptions,
     idle: tuple[str, ...],
     terminal: Terminal,
     source: OptionalSource = None,
-    limit: Annotated[int | None, typer.Option(min=1, max=MOST, metavar="N", help="At most N top-level jobs.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be submitted. No login.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST, metavar="N", help="Choose at most N top-level jobs.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be submitted, without a login.")] = False,
     debug_hierarchy: Annotated[
-        bool, typer.Option("--debug-hierarchy", help="First show the tree of the original jobs.")
+        bool, typer.Option("--debug-hierarchy", help="Show the tree of the original jobs first.")
     ] = False,
     source_container: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Not needed: where each file lies is known.")
+        str | None, typer.Option(metavar="NAME", help="It changes nothing: where each file lies is known.")
     ] = None,
-    copy_artifacts: Annotated[bool, typer.Option(help="Files come too, or stay behind.")] = True,
+    copy_artifacts: Annotated[bool, typer.Option(help="Bring files too, or leave them behind.")] = True,
     take_over: TakeOverOption = False,
-    parallel: ParallelOption = WIDTH,
+    parallel: ParallelOption = RUNS_AT_ONCE,
 ) -> Exit:
     """Submit a job for every job of a jobs.json: it logs the metrics again and shows the files."""
     workspace = workspace_config(target)
@@ -113,7 +118,10 @@ def _ended(
 ) -> Exit:
     """The verdict with its findings and the next command, what failed, and at last which job stands for which."""
     folder, verdict = archive_beside(index.path), done.verdict
-    lines = [*submitted(done), *(results.verified(verdict, folder, deep=DEEP) if verdict else ())]
+    lines: list[Line] = [*submitted(done)]
+    if verdict is not None:
+        lines += results.verified(verdict, target, deep=_deep(folder, target))
+        lines.append(f"each of them: {hint('report', folder, '--target', target.origin)}")
     terminal.result(done, lines, good=bool(verdict and verdict.proves))
     tell(terminal, failures(done))
     with Archive.open(folder, write=False) as archive:
@@ -125,6 +133,11 @@ def _ended(
     if done.failed:
         return Exit.SERVICE
     return verdict.exit if verdict else Exit.OK
+
+
+def _deep(folder: Path, target: WorkspaceConfig) -> str:
+    """The command that compares bytes, which this one cannot be told to do."""
+    return hint("verify", folder, "--target", target.origin, "--deep")
 
 
 def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
@@ -152,7 +165,7 @@ def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Termi
     with tempfile.TemporaryDirectory() as passing:
         if not was_extracted(folder):
             folder = Path(passing) / "jobs.archive"
-            asyncio.run(fill_from_file(index, folder, source, reach=False, width=WIDTH, terminal=terminal))
+            asyncio.run(fill_from_file(index, folder, source, reach=False, width=RUNS_AT_ONCE, terminal=terminal))
         with Archive.open(folder, write=False) as archive:
             yield archive
 
@@ -192,7 +205,7 @@ async def _replay(
     with Archive.open(folder) as archive, terminal.progress() as progress:
         selection = selection_of(index, archive, limit)
         needed = options.shape.files.artifacts
-        async with calls.both_ends(archive, source, target, width, progress, needed=needed) as (origin, writing):
+        async with calls.both_ends(archive, source, target, Speed(width), progress, needed=needed) as (origin, writing):
             archive.log_command(sys.argv)
 
             def told(root: RunId, job: RunId) -> None:

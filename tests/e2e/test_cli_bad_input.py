@@ -158,7 +158,7 @@ def test_help_says_what_to_type_first(tmp_path: Path) -> None:
     ended = run(tmp_path, "--help")
 
     assert ended.code == 0
-    assert "Begin with: azureml-replay extract --source config.json" in ended.out
+    assert "Begin with:\n  # Look for what would stand in the way:\n  azureml-replay doctor --source" in ended.out
 
 
 def test_a_traceback_is_shown_on_demand_only(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_the_reference_is_what_the_commands_say(page: str, made: object) -> None
 
 
 def test_every_command_has_its_answer_documented() -> None:
-    assert {line.split()[0] for line in ANSWERS} == set(commands())
+    assert {line.split()[0] for line in ANSWERS} == set(commands()) - {"help"}
 
 
 def test_answers_have_the_documented_form(

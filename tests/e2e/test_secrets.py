@@ -117,7 +117,7 @@ def test_planted_secrets_are_nowhere(calm: Sandbox, azure_env: dict[str, str], t
     source, target, secret = calm.add_workspace(), calm.add_workspace(), planted()
     plant(calm, source, secret)
 
-    command = [str(Path(sys.executable).with_name("azureml-replay")), "migrate", "--verbose", "--archive", "archive"]
+    command = [str(Path(sys.executable).with_name("azureml-replay")), "migrate", "--debug", "--archive", "archive"]
     command += ["--source", str(source.path), "--target", str(target.path), "--json"]
     calls = (command, command, [*command, "--check-all", "--artifacts", "download"])
     ended = [subprocess.run(call, capture_output=True, check=False, env=dict(os.environ)) for call in calls]

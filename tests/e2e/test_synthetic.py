@@ -341,7 +341,7 @@ def test_no_secret_travels(
     """Neither in a job, tag, log, staged or replayed file, nor in archive, output or a process's command line."""
     monkeypatch.chdir(mine.parent)
     command = [str(Path(sys.executable).with_name("azureml-replay")), "replay", str(mine), "--mode", "synthetic"]
-    command += ["--target", str(workspace.path), "--verbose", "--log-file", "replay.log", "--no-wait"]
+    command += ["--target", str(workspace.path), "--debug", "--log-file", "replay.log", "--no-wait"]
 
     with watched() as arguments:
         left = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -35,6 +35,7 @@ from azureml_replay.archive.studio import Studio
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.disk.outputs import NO_LINK, private_opener, refuse_long
 from azureml_replay.errors import IntegrityError, UserError
+from azureml_replay.terminal.hints import hint
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
@@ -244,7 +245,8 @@ def _check_header(folder: Path) -> None:
             header = file.read(16)
     except (FileNotFoundError, NotADirectoryError) as problem:
         raise UserError(
-            f"{folder} is not an archive: it has no archive.db. `azureml-replay extract` makes one"
+            f"{folder} is not an archive: it has no archive.db. "
+            f"`{hint('extract', '--source', 'source.json', '--archive', folder)}` makes one"
         ) from problem
     except OSError as problem:
         raise UserError(f"archive {folder} cannot be read: {problem.strerror}") from problem

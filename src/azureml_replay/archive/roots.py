@@ -6,6 +6,7 @@ import logging
 
 from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.sums import CONTENT, TABLES
+from azureml_replay.terminal.hints import hint
 
 NOTICES = logging.getLogger("azureml_replay.archive")
 """One line each for whoever uses the archive; the terminal shows them."""
@@ -26,10 +27,11 @@ class Roots(Digesting):
         if runs:
             NOTICES.warning(
                 "archive %s is of an older format: it gets digests of what it holds now (%s runs, about %s s); "
-                "`azureml-replay check` finds what changes from here on",
+                "`%s` finds what changes from here on",
                 self.folder,
                 f"{runs:,}",
                 f"{runs // 2_500 + 1:,}",
+                hint("check", self.folder),
             )
         self._execute("delete from checksum")
         self._execute("delete from root")

@@ -14,6 +14,8 @@ from azureml_replay.archive.sent import SentValues
 from azureml_replay.archive.target_rows import TargetRows
 from azureml_replay.model import Experiment, Json, Omission, RunId
 from azureml_replay.planning.experiments import OWNER
+from azureml_replay.planning.files import UNINDEXED_FOLDER
+from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER
 from azureml_replay.planning.refused import fitted_experiment
 from azureml_replay.workspace.limits import Limits
 
@@ -35,7 +37,9 @@ class TargetProgress:
     points: int
     """Rows of the chunks that were sent."""
     files: int
-    """Files that were sent, those that we make too."""
+    """Files that were sent, `own_files` among them."""
+    own_files: int
+    """Files that we make; those of the source that had to move below `replay/` are none."""
     bytes: int
     """Bytes of those files."""
     items_refused: int
@@ -172,6 +176,10 @@ class TargetLedger(Receipts, SentValues, Evidence, TargetRows):
             """,  # noqa: S608  # our own words
             "points": f"select ifnull(sum(rows), 0) {chunks}",
             "files": f"select count(*) {files}",
+            "own_files": f"""
+                select count(*) {files} and item glob '{FILE_PREFIX}{OWN_FOLDER}*'
+                and not item glob '{FILE_PREFIX}{MOVED_FOLDER}*' and not item glob '{FILE_PREFIX}{UNINDEXED_FOLDER}*'
+            """,  # our own words
             "bytes": f"select ifnull(sum(size_bytes), 0) {files}",
             "items_refused": "select count(*) from receipt where target = ? and state = 'refused'",
             "items_unsettled": "select count(*) from receipt where target = ? and state = 'sending'",

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote, urlsplit
 
-from azureml_replay.azure.sending.sender import Service
+from azureml_replay.azure.sending.sender import NOT_SPOKEN, Service
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage, beside
 from azureml_replay.azure.wire import decode_storage, encode
@@ -18,6 +18,9 @@ logger = logging.getLogger("azureml_replay")
 
 STORE = "workspaceblobstore"
 """The datastore whose account holds code, every asset in a container of its own (code-create-get.json)."""
+NO_STORE = "the service has no code store"
+"""What is told where no host answers for snapshots; the log has the request."""
+NOT_FOUND = 404
 
 
 class Code:
@@ -53,7 +56,11 @@ class Code:
             raise
 
     async def _folder(self, asset: str) -> Location:
-        uri = decode_storage.code_uri(await self._arm.resource(asset))
+        try:
+            uri = decode_storage.code_uri(await self._arm.resource(asset))
+        except NotFound as error:
+            logger.info("the code asset %s: %s", asset, error)
+            raise NotFound("the workspace has no such code asset any more") from error
         return decode_storage.datastore_path(uri) or await self._in_store(uri)
 
     async def _in_store(self, uri: str) -> Location:
@@ -79,7 +86,13 @@ class Code:
     async def _snapshot(self, snapshot: str) -> Sequence[tuple[str, SecretUrl]]:
         """Path and signed URL of each file of a snapshot: a tree, recorded in responses.md 7."""
         body = encode.snapshot_files(snapshot)
-        answer = await self._sender.send(self._content, "POST", self._snapshots, json=body, repeatable=True)
+        try:
+            answer = await self._sender.send(self._content, "POST", self._snapshots, json=body, repeatable=True)
+        except Rejected as error:
+            if error.status not in NOT_SPOKEN or (error.status == NOT_FOUND and error.code):
+                raise
+            logger.info("the snapshot %s: %s", snapshot, error)
+            raise Rejected(NO_STORE) from error
         return sorted(decode_storage.snapshot_files(answer.json()))
 
     async def _of_snapshot(self, files: Sequence[tuple[str, SecretUrl]]) -> AsyncIterator[tuple[str, bytes]]:

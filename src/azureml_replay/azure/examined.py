@@ -10,6 +10,7 @@ from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.sender import Sender
+from azureml_replay.azure.sending.transport import way_to
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.wire import decode
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, RUN_FILES
@@ -75,6 +76,10 @@ class AzureSubject:
         self._who = self._account = ""
         self._config, self._sender = config, sender
         self._arm = Arm(sender, config.cloud, config.ref)
+
+    def way(self) -> str:
+        """The proxy for the cloud's resource manager, as the environment names it."""
+        return way_to(self._config.cloud.arm)
 
     async def login(self) -> str:
         """Log in; the object id of the identity that is logged in."""

@@ -44,10 +44,7 @@ class Right:
     def remedy(self) -> Remedy:
         """What a login that lacks the action is told."""
         where = "the storage account" if self.on_storage else "the workspace"
-        said = (
-            f"this login lacks {self.action}: ask for the role {self.role} on {where}, which grants it "
-            "(`azureml-replay doctor` gives the command)"
-        )
+        said = f"this login lacks {self.action}: ask for the role {self.role} on {where}, which grants it"
         return Remedy(lacking=self.action, said=said)
 
     def command(self, who: str, scope: str) -> str:

@@ -19,6 +19,7 @@ from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.jobs import AzureSubmitter
 from azureml_replay.azure.leases import WorkspaceLeases
 from azureml_replay.azure.place import resource_id
+from azureml_replay.azure.sending.cap import Cap
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.credentials import credential_for
 from azureml_replay.azure.sending.sender import NOT_SPOKEN, Sender, Transport
@@ -73,14 +74,22 @@ async def connect(
     credential: AsyncTokenCredential | None = None,
     clock: Clock = WALL_CLOCK,
     on_throttle: Callable[[str], None] = logger.warning,
+    cap: Cap | None = None,
 ) -> AsyncIterator[AzureWorkspace]:
     """Open a workspace; asks for the workspace itself and its discovery document, nothing else.
 
     `parallel` is the most requests in flight at one service; `on_throttle` gets a line when a service is throttling.
-    `transport` and `credential` are seams. Raises UserError (no such workspace, login, role), Unavailable.
+    `cap` limits the bytes of files; `transport` and `credential` are seams. Raises UserError (no such workspace, login,
+    role), Unavailable.
     """
     opened = sender(
-        config, parallel=parallel, transport=transport, credential=credential, clock=clock, on_throttle=on_throttle
+        config,
+        parallel=parallel,
+        transport=transport,
+        credential=credential,
+        clock=clock,
+        on_throttle=on_throttle,
+        cap=cap,
     )
     async with opened as sending:
         yield await AzureWorkspace.opened(config, sending)
@@ -95,6 +104,7 @@ async def sender(
     credential: AsyncTokenCredential | None = None,
     clock: Clock = WALL_CLOCK,
     on_throttle: Callable[[str], None] = logger.warning,
+    cap: Cap | None = None,
 ) -> AsyncIterator[Sender]:
     """The sender of `connect`; asks nothing yet. Raises UserError where the login lacks what it needs."""
     async with AsyncExitStack() as stack:
@@ -102,7 +112,7 @@ async def sender(
         login = credential if credential is not None else credential_for(config, wire)
         if credential is None:
             await stack.enter_async_context(login)
-        yield Sender(wire, login, parallel=parallel, clock=clock, on_throttle=on_throttle)
+        yield Sender(wire, login, parallel=parallel, clock=clock, on_throttle=on_throttle, cap=cap)
 
 
 class AzureWorkspace:

@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
+from azureml_replay.cli import next_step, results, synthetic, undo
 from azureml_replay.cli import report as reporting
-from azureml_replay.cli import results, synthetic, undo
 from azureml_replay.cli.doctor import doctor
+from azureml_replay.cli.fitting import Given, given_options, refuse_other_mode, refuse_without
+from azureml_replay.cli.help import SETTINGS, HelpedCommand, HelpedGroup, help_
+from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
+    KNOWN,
     ArchiveArgument,
     ArchiveOption,
+    ComparedOption,
     DeepOption,
     ObjectsOption,
     OptionalSource,
-    ParallelOption,
     RedactOption,
     SourceOption,
     TakeOverOption,
@@ -33,7 +37,9 @@ from azureml_replay.cli.options import (
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.speed import Speed, speed_flags
 from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
+from azureml_replay.cli.targets import target_config
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
@@ -42,17 +48,14 @@ if TYPE_CHECKING:
     from azureml_replay.direct.replay import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.planning.files import FileChoice
-    from azureml_replay.synthetic.options import SyntheticReplayOptions
+    from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
     from azureml_replay.verbs import Migrated
 
 Result = TypeVar("Result")
 
-WIDTH = 32
-"""Runs worked on at once, which bounds memory; how much a service accepts is learnt while it is asked."""
-
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-EPILOG = "Begin with: azureml-replay extract --source config.json --archive my-archive"
+app = typer.Typer(cls=HelpedGroup, context_settings=SETTINGS, rich_markup_mode=None, pretty_exceptions_enable=False)
+command = partial(app.command, cls=HelpedCommand)
 
 
 def _version(wanted: bool) -> None:
@@ -63,31 +66,23 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog=EPILOG)
+@app.callback()
 def everything(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show the versions, as a bug report needs them."
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Show the versions, for a bug report, and leave.",
         ),
     ] = False,
 ) -> None:
-    """Carry Azure Machine Learning job history from one workspace to another, and prove it.
-
-    \b
-    Ends with:
-      0    done; verify: all compared and equal, omissions as planned
-      1    a bug of ours
-      2    something you can mend: input, login, role, disk
-      3    the service failed, or some runs did or are not compared: run again
-      4    what was read is not what was written
-      5    verify has findings
-      130  interrupted: run again to continue
-    """  # noqa: D301 - click wants the control character itself
+    """Carry Azure Machine Learning job history from one workspace to another, and prove it."""
 
 
-@app.command()
-@takes(options=extract_flags, selection=selection_flags, terminal=terminal_flags)
+@command()
+@takes(options=extract_flags, selection=selection_flags, terminal=terminal_flags, line=typed, speed=speed_flags)
 def extract(
     *,
     source: SourceOption,
@@ -95,9 +90,10 @@ def extract(
     options: ExtractOptions,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
+    speed: Speed,
     redact: RedactOption = None,
     objects: ObjectsOption = None,
-    parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read a workspace into an archive. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
@@ -106,52 +102,54 @@ def extract(
     globs = tuple(redact or ())
     done = _done(
         calls.extract(
-            workspace, archive, selection, options, redact=globs, objects=objects, width=parallel, terminal=terminal
+            workspace, archive, selection, options, redact=globs, objects=objects, speed=speed, terminal=terminal
         ),
         archive,
     )
     terminal.result(done, results.extracted(done))
-    if not done.failed:
-        terminal.say(f"Next: azureml-replay plan {archive}")
+    next_step.tell(terminal, next_step.after_extract(done, line, archive))
     return results.names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)
 
 
-@app.command()
-@takes(jobs=job_flags, idle=synthetic.flags_without_effect, selection=selection_flags, terminal=terminal_flags)
+@command()
+@takes(shape=synthetic.shape_flags, given=given_options, selection=selection_flags, terminal=terminal_flags, line=typed)
 def plan(
     *,
     archive: ArchiveArgument,
-    jobs: SyntheticReplayOptions,
-    idle: tuple[str, ...],
+    shape: Shape,
+    given: Given,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
     mode: ModeOption = Mode.DIRECT,
     target: Annotated[
-        str | None, typer.Option(metavar="WS", help="Plan for this workspace, by what replay or doctor saw it keep.")
+        str | None,
+        typer.Option(metavar="WS", help=f"Plan for this workspace, by what it was seen to keep. {KNOWN}"),
     ] = None,
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
 
-    workspace = workspace_config(target) if target is not None else None
-    for line in idle:
-        terminal.say(line)
+    refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
+    workspace = target_config(target, archive) if target is not None else None
     if mode is Mode.SYNTHETIC:
-        synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
-        return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
-    synthetic.only_synthetic(jobs)
-    planned = calls.plan(archive, selection, jobs.shape.files, workspace)
-    terminal.result(planned, results.planned(planned))
+        synthetic.show(archive, workspace, selection, shape, terminal=terminal)
+    else:
+        planned = calls.plan(archive, selection, shape.files, workspace)
+        terminal.result(planned, results.planned(planned, workspace.ref.short if workspace else ""))
+    next_step.tell(terminal, next_step.after_plan(line, archive))
     return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
 
 
-@app.command()
+@command()
 @takes(
     options=replay_flags,
     jobs=job_flags,
-    idle=synthetic.flags_without_effect,
+    given=given_options,
     selection=selection_flags,
     terminal=terminal_flags,
+    line=typed,
+    speed=speed_flags,
 )
 def replay(
     *,
@@ -159,71 +157,72 @@ def replay(
     target: TargetOption,
     options: ReplayOptions,
     jobs: SyntheticReplayOptions,
-    idle: tuple[str, ...],
+    given: Given,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
+    speed: Speed,
     source: OptionalSource = None,
     mode: ModeOption = Mode.DIRECT,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and send nothing.")] = False,
     debug_hierarchy: Annotated[
-        bool, typer.Option("--debug-hierarchy", help="synthetic: show the tree of the originals, send nothing.")
+        bool, typer.Option("--debug-hierarchy", help="Show the tree of the original jobs and send nothing.")
     ] = False,
     price_per_hour: Annotated[
         float | None,
-        typer.Option(min=0, max=1_000_000, metavar="N", help="synthetic, with --dry-run: what a node costs."),
+        typer.Option(min=0, max=1_000_000, metavar="N", help="With --dry-run: reckon with this price of a node."),
     ] = None,
     take_over: TakeOverOption = False,
-    parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Write an archive's runs into a workspace. Again to continue: nothing is sent twice."""
     from azureml_replay.cli import calls
 
-    workspace = workspace_config(target)
+    refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
+    refuse_without(given, {"--price-per-hour"}, "--dry-run")
+    workspace = target_config(target, archive)
     origin = workspace_config(source) if source is not None else None
-    for line in idle:
-        terminal.say(line)
-    if mode is Mode.SYNTHETIC:
-        synthetic.only_direct(options)
-    if mode is Mode.DIRECT:
-        synthetic.only_synthetic(jobs)
-    elif dry_run or debug_hierarchy:
+    if mode is Mode.SYNTHETIC and (dry_run or debug_hierarchy):
         shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
+        next_step.tell(terminal, line.again(without=next_step.ONLY_SHOWS))
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
-    else:
+    if mode is Mode.SYNTHETIC:
         call = calls.submit(
-            archive, workspace, origin, selection, jobs, take_over=take_over, width=parallel, terminal=terminal
+            archive, workspace, origin, selection, jobs, take_over=take_over, speed=speed, terminal=terminal
         )
         submitted = _done(call, archive)
-        code = _submitted(submitted, archive, target, terminal)
+        code = _submitted(submitted, archive, workspace, line, terminal)
         return results.names_told(code, calls.unknown_names(archive, selection), terminal)
     if dry_run:
         planned = calls.plan(archive, selection, options.files, workspace)
-        terminal.result(planned, results.planned(planned))
+        terminal.result(planned, results.planned(planned, workspace.ref.short))
+        next_step.tell(terminal, line.again(without=next_step.ONLY_SHOWS))
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     done = _done(
         calls.replay(
-            archive, workspace, origin, selection, options, take_over=take_over, width=parallel, terminal=terminal
+            archive, workspace, origin, selection, options, take_over=take_over, speed=speed, terminal=terminal
         ),
         archive,
     )
     proof = calls.proven(archive, workspace, selection)
-    terminal.result(done, [*results.replayed(done), *results.proven(proof, _verify(archive, target))])
+    terminal.result(done, [*results.replayed(done), *results.proven(proof)])
+    next_step.tell(terminal, next_step.after_replay(done, proof, line, archive))
     return results.names_told(_replayed(done, options), calls.unknown_names(archive, selection), terminal)
 
 
-@app.command()
-@takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags)
+@command()
+@takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags, line=typed, speed=speed_flags)
 def verify(
     *,
     archive: ArchiveArgument,
-    target: TargetOption,
+    target: ComparedOption,
     choice: FileChoice,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
+    speed: Speed,
     source: OptionalSource = None,
     deep: DeepOption = False,
-    parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read the target back and compare every value.
 
@@ -233,17 +232,18 @@ def verify(
     """
     from azureml_replay.cli import calls
 
-    workspace = workspace_config(target)
+    workspace = target_config(target, archive)
     origin = workspace_config(source) if source is not None else None
     verdict = _done(
-        calls.verify(archive, workspace, origin, selection, choice, deep=deep, width=parallel, terminal=terminal),
+        calls.verify(archive, workspace, origin, selection, choice, deep=deep, speed=speed, terminal=terminal),
         archive,
     )
-    terminal.result(verdict, results.verified(verdict, archive, _verify(archive, target)), good=verdict.proves)
+    terminal.result(verdict, results.verified(verdict, workspace), good=verdict.proves)
+    next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
-@app.command()
+@command()
 @takes(terminal=terminal_flags)
 def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
     """Show how far an archive is, from its ledger alone: no network."""
@@ -254,8 +254,15 @@ def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
     return Exit.OK
 
 
-@app.command()
-@takes(extracting=extract_flags, replaying=replay_flags, selection=selection_flags, terminal=terminal_flags)
+@command()
+@takes(
+    extracting=extract_flags,
+    replaying=replay_flags,
+    selection=selection_flags,
+    terminal=terminal_flags,
+    line=typed,
+    speed=speed_flags,
+)
 def migrate(
     *,
     source: SourceOption,
@@ -265,21 +272,25 @@ def migrate(
     replaying: ReplayOptions,
     selection: Selection,
     terminal: Terminal,
+    line: Typed,
+    speed: Speed,
     redact: RedactOption = None,
     objects: ObjectsOption = None,
     deep: DeepOption = False,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Default: report.html in the archive's folder.")
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="Write the report there. Without it: report.html in the archive's folder."
+        ),
     ] = None,
     take_over: TakeOverOption = False,
-    parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Extract, replay, verify and report in one go. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
     from azureml_replay.target.profile import refuse_same
     from azureml_replay.verbs import MigrateOptions
 
-    origin, workspace = workspace_config(source), workspace_config(target)
+    origin, workspace = workspace_config(source), target_config(target, archive)
     refuse_same(origin.ref, workspace.ref)  # before anybody logs in
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
 
@@ -293,20 +304,16 @@ def migrate(
             redact=tuple(redact or ()),
             take_over=take_over,
             objects=objects,
-            width=parallel,
+            speed=speed,
             terminal=terminal,
         ),
         archive,
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
-    terminal.result(done, results.migrated(done, archive, _verify(archive, target)), good=good)
-    reporting.at_the_end(archive, report, workspace.ref, terminal)
+    terminal.result(done, results.migrated(done, workspace), good=good)
+    page = reporting.at_the_end(archive, report, workspace.ref, terminal)
+    next_step.tell(terminal, next_step.after_migration(done, line, archive, page))
     return results.names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)
-
-
-def _verify(archive: Path, target: str) -> list[str]:
-    """The command that compares everything, as it can be typed."""
-    return ["azureml-replay", "verify", str(archive), "--target", target]
 
 
 def _done(call: Coroutine[Any, Any, Result], archive: Path) -> Result:
@@ -321,13 +328,19 @@ def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
     return _replayed(done.replayed, options) or done.verdict.exit
 
 
-def _submitted(done: SyntheticReplayed, archive: Path, target: str, terminal: Terminal) -> Exit:
+def _submitted(
+    done: SyntheticReplayed, archive: Path, target: WorkspaceConfig, line: Typed, terminal: Terminal
+) -> Exit:
     verdict = done.verdict
     lines = [
         *synthetic.replayed(done),
-        *(results.verified(verdict, archive, _verify(archive, target)) if verdict else ()),
+        *(results.verified(verdict, target) if verdict else ()),
     ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))
+    if done.failed or verdict is None:
+        next_step.tell(terminal, line.again(without={"--no-wait"}))
+    else:
+        next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
     if done.failed:
         return Exit.SERVICE
     return verdict.exit if verdict else Exit.OK
@@ -341,9 +354,10 @@ def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
     return Exit.USER if done.conflicts and options.on_conflict is not OnConflict.SKIP else Exit.OK
 
 
-app.command()(checks.check)
-app.command()(doctor)
-app.command()(reporting.report)
-app.command("undo")(undo.undo)
-app.command("map")(take_out.map_)
-app.command("export")(take_out.export)
+command()(checks.check)
+command()(doctor)
+command()(reporting.report)
+command("undo")(undo.undo)
+command("map")(take_out.map_)
+command("export")(take_out.export)
+command("help")(help_)

@@ -12,6 +12,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import results
 from azureml_replay.cli.recording import recorded
+from azureml_replay.cli.speed import Speed
 from azureml_replay.connection import connect
 from azureml_replay.errors import UserError
 from azureml_replay.progress import Progress
@@ -19,6 +20,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
+    from azureml_replay.azure.sending.cap import Cap
     from azureml_replay.azure.workspace import AzureWorkspace
     from azureml_replay.direct.replay import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import Extracted, ExtractOptions
@@ -33,10 +35,13 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def connected(
-    config: WorkspaceConfig, width: int, progress: Progress, *, side: str = "target"
+    config: WorkspaceConfig, speed: Speed, progress: Progress, *, side: str = "target", cap: Cap | None = None
 ) -> AsyncIterator[AzureWorkspace]:
-    """The workspace, after its name and the login were seen to work. `side` names it where there are two."""
-    async with connect(config, width=width, on_throttle=progress.slowed) as workspace:
+    """The workspace, after its name and the login were seen to work. `side` names it where there are two.
+
+    `cap` is shared by both; one of this workspace alone is made where it is left out.
+    """
+    async with connect(config, width=speed.width, on_throttle=progress.slowed, cap=cap or speed.cap()) as workspace:
         progress.watch(side, workspace.loads)
         yield workspace
 
@@ -49,18 +54,18 @@ async def extract(
     *,
     redact: tuple[str, ...],
     objects: Path | None = None,
-    width: int,
+    speed: Speed,
     terminal: Terminal,
 ) -> Extracted:
     """The workspace first: where it cannot be reached, no archive is begun."""
     with terminal.progress() as progress:
-        async with connected(source, width, progress, side="source") as origin:
+        async with connected(source, speed, progress, side="source") as origin:
             with (
                 Archive.create(folder, source.ref, redact=redact, objects=objects) as archive,
                 recorded(archive, "extract", source=origin) as watch,
             ):
                 done = await library.extract(
-                    origin, archive, selection, options=options, width=width, progress=progress
+                    origin, archive, selection, options=options, width=speed.width, progress=progress
                 )
                 return watch.did("extract", done)
 
@@ -86,13 +91,13 @@ async def replay(
     options: ReplayOptions,
     *,
     take_over: bool,
-    width: int,
+    speed: Speed,
     terminal: Terminal,
 ) -> Replayed:
     """The archive first: it says which workspace the files come from, or holds them."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
         needed = options.files.artifacts
-        async with both_ends(archive, source, target, width, progress, needed=needed) as (origin, writing):
+        async with both_ends(archive, source, target, speed, progress, needed=needed) as (origin, writing):
             with recorded(archive, "replay", source=origin, target=writing) as watch:
                 done = await library.replay(
                     archive,
@@ -101,7 +106,7 @@ async def replay(
                     selection,
                     options=options,
                     take_over=take_over,
-                    width=width,
+                    width=speed.width,
                     progress=progress,
                 )
                 return watch.did("replay", done)
@@ -115,13 +120,13 @@ async def submit(
     options: SyntheticReplayOptions,
     *,
     take_over: bool,
-    width: int,
+    speed: Speed,
     terminal: Terminal,
 ) -> SyntheticReplayed:
     """The archive first, as for `replay`."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
         needed = options.shape.files.artifacts
-        async with both_ends(archive, source, target, width, progress, needed=needed) as (origin, writing):
+        async with both_ends(archive, source, target, speed, progress, needed=needed) as (origin, writing):
             with recorded(archive, "replay --mode synthetic", source=origin, target=writing) as watch:
                 done = await library.replay_synthetic(
                     archive,
@@ -130,7 +135,7 @@ async def submit(
                     selection,
                     options=options,
                     take_over=take_over,
-                    width=width,
+                    width=speed.width,
                     progress=progress,
                 )
                 return watch.did("replay", done)
@@ -144,14 +149,15 @@ async def verify(
     files: FileChoice,
     *,
     deep: bool,
-    width: int,
+    speed: Speed,
     terminal: Terminal,
 ) -> Verdict:
     """The source is reached only where `deep` has to read it."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
+        cap = speed.cap()
         async with (
-            connected(target, width, progress) as compared,
-            reading(archive, source, width, progress, needed=deep) as origin,
+            connected(target, speed, progress, cap=cap) as compared,
+            reading(archive, source, speed, progress, needed=deep, cap=cap) as origin,
         ):
             with recorded(archive, "verify", source=origin, target=compared) as watch:
                 verdict = await library.verify(
@@ -161,7 +167,7 @@ async def verify(
                     source=origin,
                     deep=deep,
                     files=files,
-                    width=width,
+                    width=speed.width,
                     progress=progress,
                 )
                 return watch.did("verify", verdict)
@@ -201,14 +207,15 @@ async def migrate(
     redact: tuple[str, ...],
     take_over: bool,
     objects: Path | None = None,
-    width: int,
+    speed: Speed,
     terminal: Terminal,
 ) -> Migrated:
     """Both workspaces first: where one cannot be reached, no archive is begun."""
     async with AsyncExitStack() as stack:
         progress = stack.enter_context(terminal.progress())
-        reading = await stack.enter_async_context(connected(source, width, progress, side="source"))
-        writing = await stack.enter_async_context(connected(target, width, progress))
+        cap = speed.cap()
+        reading = await stack.enter_async_context(connected(source, speed, progress, side="source", cap=cap))
+        writing = await stack.enter_async_context(connected(target, speed, progress, cap=cap))
         archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact, objects=objects))
         watch = stack.enter_context(recorded(archive, "migrate", source=reading, target=writing))
 
@@ -217,7 +224,7 @@ async def migrate(
             verb = {library.Extracted: "extract", library.Replayed: "replay"}.get(type(done))
             if verb:
                 watch.did(verb, done)
-            for line in terminal.message_lines(results.lines_of(done)):
+            for line in terminal.message_lines(results.lines_of(done, target.ref.short)):
                 progress.say(line)
             if following:
                 progress.say(following)
@@ -230,7 +237,7 @@ async def migrate(
             selection,
             options=options,
             take_over=take_over,
-            width=width,
+            width=speed.width,
             progress=progress,
             told=told,
         )
@@ -243,29 +250,36 @@ async def both_ends(
     archive: Archive,
     source: WorkspaceConfig | None,
     target: WorkspaceConfig,
-    width: int,
+    speed: Speed,
     progress: Progress,
     *,
     needed: bool,
 ) -> AsyncIterator[tuple[AzureWorkspace | None, AzureWorkspace]]:
     """Where bytes come from, as `reading`, and where everything goes."""
+    cap = speed.cap()
     async with (
-        reading(archive, source, width, progress, needed=needed) as origin,
-        connected(target, width, progress) as writing,
+        reading(archive, source, speed, progress, needed=needed, cap=cap) as origin,
+        connected(target, speed, progress, cap=cap) as writing,
     ):
         yield origin, writing
 
 
 @asynccontextmanager
 async def reading(
-    archive: Archive, source: WorkspaceConfig | None, width: int, progress: Progress, *, needed: bool
+    archive: Archive,
+    source: WorkspaceConfig | None,
+    speed: Speed,
+    progress: Progress,
+    *,
+    needed: bool,
+    cap: Cap | None = None,
 ) -> AsyncIterator[AzureWorkspace | None]:
     """The source; not spoken to, nor logged in to, where the archive holds all bytes that are needed."""
     origin = _origin(archive, source)
     if not needed or not archive.lacks_bytes()[0]:
         yield None
         return
-    async with connected(origin, width, progress, side="source") as reading:
+    async with connected(origin, speed, progress, side="source", cap=cap) as reading:
         yield reading
 
 

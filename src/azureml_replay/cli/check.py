@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from azureml_replay.cli import next_step
+from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
@@ -21,13 +23,14 @@ SHOWN = 20
 """Damages in the answer for people; `--json` has a thousand."""
 
 
-@takes(terminal=terminal_flags)
+@takes(terminal=terminal_flags, line=typed)
 def check(
     *,
     archive: ArchiveArgument,
     terminal: Terminal,
+    line: Typed,
     read_data: Annotated[
-        bool, typer.Option("--read-data", help="Also hash the bytes of the files that it keeps.")
+        bool, typer.Option("--read-data", help="Read the bytes of the files that it keeps, too.")
     ] = False,
 ) -> Exit:
     """Hold everything in an archive against its digests. Ends with 0 where it is as written, with 4 where it is not."""
@@ -37,7 +40,16 @@ def check(
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         found = checking(opened, read_data=read_data, progress=progress)
     terminal.result(found, lines_of(found), good=not found.damaged)
+    next_step.tell(terminal, _next(found, line))
     return Exit.INTEGRITY if found.damaged else Exit.OK
+
+
+def _next(found: Checked, line: Typed) -> str:
+    if found.damaged:
+        return "restore a copy of the archive, or extract into a new folder"
+    if found.data_read:
+        return next_step.DONE
+    return f"{next_step.DONE}; {line.again('--read-data')} reads the files too"
 
 
 def lines_of(found: Checked) -> Iterator[Line]:

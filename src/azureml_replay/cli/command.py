@@ -10,10 +10,10 @@ import typer
 
 from azureml_replay.cli.app import app
 from azureml_replay.cli.failures import explain
-from azureml_replay.cli.quoting import quoted
 from azureml_replay.cli.welcome import start
 from azureml_replay.errors import Exit
 from azureml_replay.terminal import log_file
+from azureml_replay.terminal.hints import quoted
 from azureml_replay.terminal.terminal import terminal
 
 
@@ -41,7 +41,7 @@ def _completing(name: str) -> bool:
 
 
 def _explained(error: BaseException, line: Sequence[str]) -> Exit:
-    text, code = explain(error)
+    text, code = explain(error, line)
     if "--debug" in line and code != Exit.INTERRUPTED:
         traceback.print_exception(error)
     log_file.end(text)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import workspace_config
-from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
-from azureml_replay.counting import counted
+from azureml_replay.cli import next_step
+from azureml_replay.cli.options import KNOWN, ArchiveArgument, takes, terminal_flags
+from azureml_replay.cli.targets import target_config
+from azureml_replay.counting import counted, not_extracted, of_source
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
 
@@ -30,10 +31,11 @@ class Form(StrEnum):
     SEED_JSON = "seed-json"
 
 
-FormatOption = Annotated[Form, typer.Option("--format", help="parquet and jsonl: a folder; seed-json: one file.")]
-OutputOption = Annotated[
-    Path, typer.Option("--output", metavar="PATH", help="A new file or folder: nothing may be there yet.")
+FormatOption = Annotated[
+    Form,
+    typer.Option("--format", help="Write a folder of tables, or the one file of the original tool (seed-json)."),
 ]
+OutputOption = Annotated[Path, typer.Option("--output", metavar="PATH", help="Write there; nothing may be there yet.")]
 
 
 @takes(terminal=terminal_flags)
@@ -42,21 +44,22 @@ def map_(
     archive: ArchiveArgument,
     terminal: Terminal,
     target: Annotated[
-        str | None, typer.Option("--target", metavar="WS", help="Of the targets, only this workspace.")
+        str | None, typer.Option("--target", metavar="WS", help=f"List only this target of the archive. {KNOWN}")
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values, with a head line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write comma-separated values with a head line.")] = False,
 ) -> Exit:
     """List which run of a target stands for which run of the source, with links to Studio."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.exports.run_map import mapped
 
-    wanted = workspace_config(target).ref if target is not None else None
+    wanted = target_config(target, archive).ref if target is not None else None
     with Archive.open(archive, write=False) as opened:
         rows = mapped(opened, wanted)
         if terminal.json:
             terminal.result(list(rows), ())
         else:
             terminal.result(None, _csv(rows) if as_csv else _lines(rows))
+    next_step.tell(terminal, next_step.DONE)
     return Exit.OK
 
 
@@ -68,10 +71,22 @@ def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption
 
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = exporting.export(opened, output, exporting.Format(form.value), progress=progress)
-    counts = ", ".join(counted(count, _row_of(table), table) for table, count in done.rows.items())
+    counts = ", ".join(_counted(table, count) for table, count in done.rows.items())
     escaped = rf"texts with half of a surrogate pair, written as \ud800 as Parquet cannot hold it: {done.escaped:,}"
     terminal.result(done, [f"exported: {counts}; in {done.output}", *([escaped] if done.escaped else [])])
+    next_step.tell(terminal, next_step.DONE)
     return Exit.OK
+
+
+def _counted(table: str, count: int) -> str:
+    """A table's rows, by the name that other commands have for what it holds."""
+    if table == "files":
+        return of_source(count)
+    if table == "omissions":
+        return not_extracted(count)
+    if table == "points":
+        return f"{counted(count, 'value')} of points"
+    return counted(count, _row_of(table), table)
 
 
 def _row_of(table: str) -> str:

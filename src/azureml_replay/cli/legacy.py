@@ -15,6 +15,7 @@ from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
 from azureml_replay.cli.options import MOST, Many, selection_flags
+from azureml_replay.cli.speed import Speed
 from azureml_replay.errors import UserError
 from azureml_replay.jobs_json.edits import refuse_edits
 from azureml_replay.jobs_json.index import JobsIndex
@@ -37,10 +38,16 @@ def archive_beside(jobs: Path) -> Path:
 
 def seed_selection(
     *,
-    include: Annotated[Many, typer.Option(metavar="A,B", help="Top-level jobs by name.")] = None,
-    include_file: Annotated[Path | None, typer.Option(metavar="PATH", help="The same, one name a line.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, max=MOST, metavar="N", help="At most N top-level jobs.")] = None,
-    include_active: Annotated[bool, typer.Option("--include-active", help="Also what is still running.")] = False,
+    include: Annotated[Many, typer.Option(metavar="A,B", help="Choose top-level jobs by name.")] = None,
+    include_file: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Choose the jobs of a file, one name a line.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST, metavar="N", help="Choose at most N top-level jobs.")
+    ] = None,
+    include_active: Annotated[
+        bool, typer.Option("--include-active", help="Choose what is still running, too.")
+    ] = False,
 ) -> Selection:
     """The chosen top-level jobs; each comes with all runs below it."""
     for name in include or ():
@@ -78,7 +85,7 @@ async def fill_from_file(
         if source is None or not reach or index.ours:
             await import_jobs(index, archive, None, width=width, progress=progress)
             return
-        async with calls.connected(source, width, progress, side="source") as workspace:
+        async with calls.connected(source, Speed(width), progress, side="source") as workspace:
             await import_jobs(index, archive, workspace, width=width, progress=progress)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
+from azureml_replay.cli.fitting import given_options, refuse_idle
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
@@ -27,40 +28,52 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-WS = "WS: Studio's config.json, or subscription/resource-group/name, or the workspace's resource id."
-SourceOption: TypeAlias = Annotated[str, typer.Option("--source", metavar="WS", help=f"The workspace to read. {WS}")]
-TargetOption: TypeAlias = Annotated[str, typer.Option("--target", metavar="WS", help=f"The workspace to write. {WS}")]
+WS = "WS is Studio's config.json, or subscription/resource-group/name, or the workspace's resource id."
+KNOWN = f"{WS[:-1]}, or the name alone of one that this archive was replayed into."
+"""For the targets of an archive."""
+SourceOption: TypeAlias = Annotated[str, typer.Option("--source", metavar="WS", help=f"Read from this workspace. {WS}")]
+TargetOption: TypeAlias = Annotated[
+    str, typer.Option("--target", metavar="WS", help=f"Write into this workspace. {WS}")
+]
+ComparedOption: TypeAlias = Annotated[
+    str, typer.Option("--target", metavar="WS", help=f"Compare with this workspace. {KNOWN}")
+]
+UndoneOption: TypeAlias = Annotated[
+    str, typer.Option("--target", metavar="WS", help=f"Take back from this workspace. {KNOWN}")
+]
 ArchiveOption: TypeAlias = Annotated[Path, typer.Option("--archive", metavar="DIR", help="The archive's folder.")]
 ArchiveArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive's folder.")]
 OptionalSource: TypeAlias = Annotated[
     str | None,
-    typer.Option("--source", metavar="WS", help="How to reach the source, if not by default."),
+    typer.Option("--source", metavar="WS", help="How the source is reached, if not with the default login."),
 ]
 RedactOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Also leave behind the values of keys of this name.")
+    list[str] | None, typer.Option(metavar="GLOB", help="Leave the values of keys of this name behind, too.")
 ]
 ObjectsOption: TypeAlias = Annotated[
-    Path | None, typer.Option("--objects", metavar="DIR", help="A folder on a larger disk for the bytes of files.")
+    Path | None,
+    typer.Option("--objects", metavar="DIR", help="Keep the bytes of files there, on a larger disk."),
 ]
-ParallelOption: TypeAlias = Annotated[int, typer.Option(min=1, max=1_000, metavar="N", help="Runs worked on at once.")]
-NoArtifactsOption: TypeAlias = Annotated[bool, typer.Option("--no-artifacts", help="Leave files out.")]
+NoArtifactsOption: TypeAlias = Annotated[bool, typer.Option("--no-artifacts", help="Leave all files out.")]
 FilesOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--files", metavar="GLOB", help="Only files whose path in the run matches.")
+    list[str] | None, typer.Option("--files", metavar="GLOB", help="Take only files whose path in the run matches.")
 ]
 MaxFileSizeOption: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="N", help="Larger files stay behind; bytes, or 500MB, 2GB.")
+    str | None, typer.Option(metavar="N", help="Leave larger files behind. N is in bytes, or 500MB, 2GB.")
 ]
 BudgetOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--artifact-budget", metavar="SIZE", help="At most so many bytes of a run's files: metrics, models, logs first."
+        "--artifact-budget",
+        metavar="SIZE",
+        help="Take so many bytes of a run's files: metrics, models, logs first.",
     ),
 ]
 DeepOption: TypeAlias = Annotated[
-    bool, typer.Option("--deep", help="Also read the bytes of every file, where a checksum lacks on the source too.")
+    bool, typer.Option("--deep", help="Read the bytes of every file too, in the source as well where a checksum lacks.")
 ]
 TakeOverOption: TypeAlias = Annotated[
-    bool, typer.Option("--take-over", help="End another replay of the same source that is at work, within a minute.")
+    bool, typer.Option("--take-over", help="Within a minute, end another replay of the same source that is at work.")
 ]
 Many: TypeAlias = list[str] | None
 MOST = 1_000_000_000
@@ -145,33 +158,42 @@ def _evaluated(
 def terminal_flags(
     *,
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="The result as one line of JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no messages; errors still.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Also tell each step, in the log file too.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Write the result as one line of JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress and no messages, only errors.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tell what is done of each run, in the log file too.")
+    ] = False,
     log_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Default: logs/COMMAND_TIME.log, begun when there is something.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Log to this file. Without it: logs/COMMAND_TIME.log, begun when there is something to log.",
+        ),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - main's
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Tell each request too, and show the traceback of an error.")
+    ] = False,
 ) -> Terminal:
     """The command's terminal; begins logging. The context's `obj` is the command's name in the log file's name."""
-    speaking = terminal(json=json, quiet=quiet)
+    refuse_idle(given_options(context=context))
+    speaking = terminal(json=json, quiet=quiet, verbose=verbose)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
-    logs.start(log_file or default, verbose=verbose, tell=speaking.say)
+    logs.start(log_file or default, verbose=verbose, debug=debug, tell=speaking.say)
     return speaking
 
 
 def extract_flags(
     metrics: Annotated[
-        MetricsOption, typer.Option(help="Every point, the last of each name, or none.")
+        MetricsOption, typer.Option(help="Bring every point, the last of each name, or none.")
     ] = MetricsOption.FULL,
     artifacts: Annotated[
-        ArtifactsOption, typer.Option(help="The list of files, their bytes too, or nothing.")
+        ArtifactsOption, typer.Option(help="Bring the list of files, their bytes too, or nothing.")
     ] = ArtifactsOption.LIST,
     no_artifacts: NoArtifactsOption = False,
     check_all: Annotated[
-        bool, typer.Option("--check-all", help="Read every run of the source again, changed or not.")
+        bool, typer.Option("--check-all", help="Read every run of the source again, whether it changed or not.")
     ] = False,
-    code: Annotated[bool, typer.Option("--code", help="Also the code that jobs were submitted with.")] = False,
+    code: Annotated[bool, typer.Option("--code", help="Bring the code that jobs were submitted with, too.")] = False,
 ) -> ExtractOptions:
     """The options of `extract`: what to bring beside the runs."""
     from azureml_replay.extraction.extract import ExtractOptions
@@ -216,29 +238,35 @@ def _bytes(flag: str, text: str | None) -> int | None:
     power: int = " KMGT".index(found[2].upper() or " ")
     size = int(found[1][:_DIGITS]) << 10 * power
     if len(found[1]) > _DIGITS or size > MOST_FILE_BYTES:
-        raise UserError(f"--max-file-size {text[:_DIGITS]}: no storage holds a file of that size")
+        raise UserError(f"{flag} {text[:_DIGITS]}: no storage holds a file of that size")
     return size
 
 
 def replay_flags(
     *,
-    ids: Annotated[RunIds, typer.Option(help="Runs keep their ids, or all get new ones.")] = RunIds.SAME,
+    ids: Annotated[RunIds, typer.Option(help="Let runs keep their ids, or give all of them new ones.")] = RunIds.SAME,
     on_conflict: Annotated[
         Conflict,
-        typer.Option(help="A job whose id is taken by others: left alone with exit 2 or 0, or given new ids."),
+        typer.Option(
+            help="What becomes of a job whose id others took: it is left alone with exit 2 or 0, or gets new ids."
+        ),
     ] = Conflict.FAIL,
     files: FilesOption = None,
     max_file_size: MaxFileSizeOption = None,
     artifact_budget: BudgetOption = None,
     no_artifacts: NoArtifactsOption = False,
     prefer: Annotated[
-        Prefer, typer.Option(help="Whose value stays where both workspaces changed it since it was sent.")
+        Prefer, typer.Option(help="Say whose value stays where both workspaces changed it since it was sent.")
     ] = Prefer.TARGET,
     attach: Annotated[
-        bool, typer.Option("--attach", help="Files of datastores that the target has too: registered, not copied.")
+        bool,
+        typer.Option("--attach", help="Register files of datastores that the target has too: no copy."),
     ] = False,
     keep_run_type: Annotated[
-        bool, typer.Option("--keep-run-type", help="New runs get their own type: Studio may open pages that fail.")
+        bool,
+        typer.Option(
+            "--keep-run-type", help="Give new runs their original type, for which Studio may open pages that fail."
+        ),
     ] = False,
 ) -> ReplayOptions:
     """The options of `replay`: how runs are to arrive."""
@@ -258,26 +286,48 @@ def replay_flags(
 
 def selection_flags(
     *,
-    include: Annotated[Many, typer.Option(metavar="A,B", help="Root runs by id; each comes with all its runs.")] = None,
-    include_file: Annotated[Path | None, typer.Option(metavar="FILE", help="The same, one id a line.")] = None,
+    include: Annotated[
+        Many, typer.Option(metavar="A,B", help="Choose root runs by id; each comes with all runs below it.")
+    ] = None,
+    include_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Choose the root runs of a file, one id a line.")
+    ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, max=MOST, metavar="N", help="At most N root runs, newest first.")
+        int | None, typer.Option(min=1, max=MOST, metavar="N", help="Choose at most N root runs, the newest first.")
     ] = None,
-    experiment: Annotated[Many, typer.Option(metavar="GLOB", help="By experiment.")] = None,
-    status: Annotated[Many, typer.Option(metavar="S", help="By status: Completed, Failed, Canceled, ...")] = None,
+    experiment: Annotated[Many, typer.Option(metavar="GLOB", help="Choose by the name of the experiment.")] = None,
+    status: Annotated[
+        Many, typer.Option(metavar="S", help="Choose by status: Completed, Failed, Canceled, ...")
+    ] = None,
     type_: Annotated[
-        Many, typer.Option("--type", metavar="T", help="command, pipeline, step, sweep, automl, mlflow, or a runType.")
+        Many,
+        typer.Option(
+            "--type", metavar="T", help="Choose by type: command, pipeline, step, sweep, automl, mlflow, or a runType."
+        ),
     ] = None,
-    tag: Annotated[Many, typer.Option(metavar="K[=V]", help="By tag.")] = None,
-    created_after: Annotated[str | None, typer.Option(metavar="ISO", help="At that moment or later (UTC).")] = None,
-    created_before: Annotated[str | None, typer.Option(metavar="ISO", help="Before this moment.")] = None,
-    user: Annotated[Many, typer.Option(metavar="U", help="By who made it; a glob.")] = None,
+    tag: Annotated[
+        Many, typer.Option(metavar="K[=V]", help="Choose by a tag, with any value or with this one.")
+    ] = None,
+    created_after: Annotated[
+        str | None, typer.Option(metavar="ISO", help="Choose what was created at that moment (UTC) or later.")
+    ] = None,
+    created_before: Annotated[
+        str | None, typer.Option(metavar="ISO", help="Choose what was created before that moment (UTC).")
+    ] = None,
+    user: Annotated[Many, typer.Option(metavar="U", help="Choose by who made it, as a glob.")] = None,
     depth: Annotated[
-        int | None, typer.Option(min=0, max=MOST, metavar="N", help="Cut below N levels of children.")
+        int | None,
+        typer.Option(min=0, max=MOST, metavar="N", help="Leave runs behind that lie below N levels of children."),
     ] = None,
-    include_active: Annotated[bool, typer.Option("--include-active", help="Also what is still running.")] = False,
+    include_active: Annotated[
+        bool, typer.Option("--include-active", help="Choose what is still running, too.")
+    ] = False,
     strict_names: Annotated[
-        bool, typer.Option("--strict-names", help="Stop first where a name of --include is none, not at the end.")
+        bool,
+        typer.Option(
+            "--strict-names",
+            help="Stop before anything is done where --include names no run; otherwise the others are taken.",
+        ),
     ] = False,
 ) -> Selection:
     """Filters of different kinds are and-ed, values of one kind or-ed; a match takes the whole family of runs."""
@@ -297,7 +347,8 @@ def selection_flags(
     )
     after, before = selection.created_after, selection.created_before
     if after and before and before <= after:
-        raise UserError("--created-before is not later than --created-after: nothing can lie between")
+        given = f"--created-before {created_before} is not later than --created-after {created_after}"
+        raise UserError(f"{given}: nothing can lie between")
     return selection
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from azureml_replay import json_text
 from azureml_replay.archive.checking import Checked
 from azureml_replay.cli.app import app
+from azureml_replay.cli.help import in_order
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.diagnosis.doctor import Diagnosis
 from azureml_replay.direct.replay import Replayed
@@ -55,8 +56,7 @@ ANSWERS: Mapping[str, Any] = {
 
 def commands() -> tuple[str, ...]:
     """Every command, in the order of the help."""
-    told = [one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands if not one.hidden]
-    return tuple(told)
+    return tuple(in_order(one.name or str(getattr(one.callback, "__name__", "")) for one in app.registered_commands))
 
 
 def help_of(command: str) -> str:

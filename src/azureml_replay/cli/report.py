@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import workspace_config
-from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.cli import next_step
+from azureml_replay.cli.options import KNOWN, ArchiveArgument, takes, terminal_flags
+from azureml_replay.cli.targets import target_config
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
@@ -30,29 +31,32 @@ def report(
     archive: ArchiveArgument,
     terminal: Terminal,
     output: Annotated[
-        Path, typer.Option("--output", metavar="PATH", help="The page, or with --shards the folder.")
+        Path, typer.Option("--output", metavar="PATH", help="Write the page there, or with --shards the folder.")
     ] = Path(NAME),
     target: Annotated[
-        str | None, typer.Option("--target", metavar="WS", help="Which target, where the archive has several.")
+        str | None,
+        typer.Option("--target", metavar="WS", help=f"Report of this target, where the archive has several. {KNOWN}"),
     ] = None,
     shards: Annotated[
-        bool, typer.Option("--shards", help="A folder that holds the details of every run, however many.")
+        bool, typer.Option("--shards", help="Write a folder with the details of every run, however many.")
     ] = False,
     max_size: Annotated[
-        str, typer.Option(metavar="N", help="How much of one file details may fill: bytes, or with kB, MB, GB.")
+        str,
+        typer.Option(metavar="N", help="Fill at most so much of the page with details. N is in bytes, or 30MB, 1GB."),
     ] = "30MB",
 ) -> Exit:
     """Write what was found as one page that opens from disk, offline."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.report_page import report as reporting
 
-    there = workspace_config(target).ref if target is not None else None
+    there = target_config(target, archive).ref if target is not None else None
     if shards and output == Path(NAME):
         output = Path("report")
     most = _bytes(max_size)
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = reporting(opened, output, target=there, shards=shards, max_bytes=most, progress=progress)
     terminal.result(done, lines(done))
+    next_step.tell(terminal, f"open {done.path} in a browser")
     return Exit.OK
 
 
@@ -65,8 +69,8 @@ def lines(done: Reported) -> Iterator[str]:
         yield f"the details of {done.left_out:,} of {runs} did not fit: give --shards, or a larger --max-size"
 
 
-def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Terminal) -> None:
-    """Write the report at the end of `migrate`. A page that is not built is said, and is no failure."""
+def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Terminal) -> Path | None:
+    """Write the report at the end of `migrate`; where it is. A page that is not built is said, and is no failure."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.report_page import NotBuilt
     from azureml_replay.report_page import report as reporting
@@ -77,8 +81,9 @@ def at_the_end(archive: Path, output: Path | None, target: Place, terminal: Term
             done = reporting(opened, output or archive / NAME, target=target, progress=progress)
     except NotBuilt as problem:
         terminal.say(f"no report: {problem}")
-        return
+        return None
     terminal.say(f"report: {done.path} ({amount('bytes', done.bytes)})")
+    return done.path
 
 
 _DIGITS = 15

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azureml_replay.cli.quoting import quoted
-from azureml_replay.counting import counted
+from azureml_replay.counting import counted, files_in_words, of_source, omissions_in_words
 from azureml_replay.errors import Exit
 from azureml_replay.model import Finding
-from azureml_replay.planning.fit import OWN_FOLDER
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
@@ -19,6 +16,7 @@ from azureml_replay.terminal.text import Line, amount
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from azureml_replay.azure.config import WorkspaceConfig
     from azureml_replay.direct.replay import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.summary import PlanSummary
@@ -39,12 +37,15 @@ KEPT_FIGURES = {
     "extracted": "runs extracted",
     "pending": "runs to extract, or to extract again",
     "series": "metrics",
+    "files": "files of the source",
     "files_kept": "files whose bytes are kept here",
+    "omissions": "not extracted",
 }
 """Words of `status` for fields of `Totals` whose own names do not say enough."""
 SENT_FIGURES = {
     "points": "points sent",
-    "files": "files sent, replay's own included",
+    "files": "files sent",
+    "own_files": "files sent that replay made",
     "bytes": "bytes sent",
     "items_refused": "items that the target refused",
     "items_unsettled": "items that may have arrived, and will be asked about",
@@ -58,19 +59,20 @@ SHOWN = 20
 """Lines shown of one list; the rest is counted, and `--json` has all."""
 
 
-def lines_of(done: Extracted | PlanSummary | Replayed) -> Iterator[Line]:
-    """The lines of one verb of `migrate`."""
+def lines_of(done: Extracted | PlanSummary | Replayed, target: str) -> Iterator[Line]:
+    """The lines of one verb of `migrate`; `target` is the short name."""
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.summary import PlanSummary
 
     if isinstance(done, Extracted):
         return extracted(done)
-    return planned(done) if isinstance(done, PlanSummary) else replayed(done)
+    return planned(done, target) if isinstance(done, PlanSummary) else replayed(done)
 
 
 def extracted(done: Extracted) -> Iterator[str]:
     """The lines of `extract`: what came now."""
-    yield f"extracted: {counted(done.units, 'job')} chosen; {_carried(done)} of the source came now"
+    carried = f"{counted(done.runs, 'run')}, {counted(done.points, 'point')}, {of_source(done.files)}"
+    yield f"extracted: {counted(done.units, 'job')} chosen; {carried} came now"
     if done.kept:
         yield f"{counted(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now"
     if done.gone:
@@ -80,28 +82,33 @@ def extracted(done: Extracted) -> Iterator[str]:
     yield from _failures(done)
 
 
-def planned(plan: PlanSummary) -> Iterator[Line]:
-    """The lines of `plan`: a tree of counts; what the target will not have stands last, where the eye ends."""
+def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
+    """The lines of `plan`: a tree of counts; what the target will not have stands last, where the eye ends.
+
+    `target` is its short name, where one was given.
+    """
     yield Branch(
         f"plan: {counted(plan.units, 'job')}, {counted(plan.runs, 'run')}",
         (
-            Branch(counted(plan.points, "metric point")),
-            Branch(f"{counted(plan.files, 'file')} of the source, {amount('bytes', plan.bytes)}"),
-            Branch(f"{counted(plan.own_files, 'file')} beside them that replay makes ({OWN_FOLDER}...)"),
+            Branch(counted(plan.points, "point")),
+            Branch(
+                files_in_words(plan.files + plan.own_files, plan.own_files),
+                (Branch(f"{of_source(plan.files)}, {amount('bytes', plan.bytes)}"),),
+            ),
             _table(counted(len(plan.experiments), "experiment"), plan.experiments),
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
             *_unknown(plan.unknown),
-            left_out(plan.omissions, plan.reasons, plan.overflow),
+            left_out(plan.omissions, plan.reasons, plan.overflow, target),
         ),
     )
 
 
-def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0) -> Branch:
+def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0, target: str = "") -> Branch:
     """The omissions by reason, the most frequent first."""
     if not omissions:
-        return Branch("nothing will be omitted")
+        return Branch(omissions_in_words(0, target))
     kept = f" ({overflow:,} whole in replay/overflow.json of their run)" if overflow else ""
-    return Branch(f"{counted(omissions, 'omission')}{kept}", reasons_of(reasons))
+    return Branch(f"{omissions_in_words(omissions, target)}{kept}", reasons_of(reasons))
 
 
 def reasons_of(reasons: Mapping[str, int], most: int = SHOWN) -> tuple[Branch, ...]:
@@ -113,7 +120,9 @@ def reasons_of(reasons: Mapping[str, int], most: int = SHOWN) -> tuple[Branch, .
 
 def replayed(done: Replayed) -> Iterator[str]:
     """The lines of `replay`: what went now."""
-    yield f"replayed: {_carried(done)} ({amount('bytes', done.bytes)}; replay's own included) went now"
+    files = files_in_words(done.files, done.own_files)
+    carried = f"{counted(done.runs, 'run')}, {counted(done.points, 'point')}, {files}, {amount('bytes', done.bytes)}"
+    yield f"replayed: {carried} went now"
     for run in done.conflicts[:SHOWN]:
         yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
     yield from _more(done.conflicts)
@@ -126,14 +135,14 @@ def replayed(done: Replayed) -> Iterator[str]:
     yield from _failures(done)
 
 
-def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: str = "--deep") -> Iterator[Line]:
-    """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all.
+def verified(verdict: Verdict, target: WorkspaceConfig | None = None, deep: str = "--deep") -> Iterator[Line]:
+    """The lines of `verify`: the verdict in one sentence, and what qualifies it.
 
-    `again` is the command that would compare what is not compared; `deep` is how bytes are compared: the command that
-    shows these lines may have no such flag.
+    `deep` is how bytes are compared: the command that shows these lines may have no such flag.
     """
-    yield f"{_compared(verdict)}; {counted(verdict.omissions, 'omission')}, as planned"
-    yield from _to_compare(verdict, again)
+    left = omissions_in_words(verdict.omissions, target.ref.short if target else "")
+    yield f"{_compared(verdict)}; {left}"
+    yield from uncompared(verdict)
     if verdict.bytes:
         yield f"the files hold {amount('bytes', verdict.bytes)}"
     for kind, count in by_size(verdict.kinds):
@@ -143,20 +152,12 @@ def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: s
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from _unknown(verdict.unknown)
-    if verdict.findings or verdict.omissions:
-        yield f"each of them: {quoted(['azureml-replay', 'report', str(archive)])}"
 
 
-def proven(verdict: Verdict, again: Sequence[str]) -> Iterator[Line]:
-    """What the evidence says after a replay: most often that `again` has to be typed."""
+def proven(verdict: Verdict) -> Iterator[Line]:
+    """What the evidence says after a replay: most often that nothing was looked at since."""
     yield _compared(verdict)
-    yield from _to_compare(verdict, again)
-
-
-def _to_compare(verdict: Verdict, again: Sequence[str]) -> Iterator[Line]:
     yield from uncompared(verdict)
-    if again and not verdict.complete:
-        yield f"Next: {quoted(list(again))}"  # a line by itself: in a tree it would wrap, and could not be pasted
 
 
 def uncompared(verdict: Verdict) -> Iterator[Branch]:
@@ -169,9 +170,9 @@ def uncompared(verdict: Verdict) -> Iterator[Branch]:
     yield Branch(f"{told} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
-def migrated(done: Migrated, archive: Path, again: Sequence[str]) -> Iterator[Line]:
+def migrated(done: Migrated, target: WorkspaceConfig) -> Iterator[Line]:
     """The lines of `migrate`: the verdict, and what failed before it."""
-    yield from verified(done.verdict, archive, again)
+    yield from verified(done.verdict, target)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]
@@ -195,8 +196,7 @@ def _compared(verdict: Verdict) -> str:
 
 def contents_of(verdict: Verdict) -> str:
     """`305 points, 37 files (15 of them made by replay)`."""
-    ours = f" ({verdict.own_files:,} of them made by replay)" if verdict.own_files else ""
-    return f"{counted(verdict.points, 'point')}, {counted(verdict.files, 'file')}{ours}"
+    return f"{counted(verdict.points, 'point')}, {files_in_words(verdict.files, verdict.own_files)}"
 
 
 def _findings(kind: str, count: int, first: Sequence[Finding]) -> Branch:
@@ -239,10 +239,6 @@ def _figures(counts: DataclassInstance, words: Mapping[str, str], **otherwise: s
     """A line for each field of `counts`; `otherwise` has what is to be shown instead of a field's plain number."""
     shown = {field.name: amount(field.name, getattr(counts, field.name)) for field in fields(counts)} | otherwise
     return tuple(Branch(f"{words.get(name, name.replace('_', ' '))}: {figure}") for name, figure in shown.items())
-
-
-def _carried(done: Extracted | Replayed) -> str:
-    return f"{counted(done.runs, 'run')}, {counted(done.points, 'point')}, {counted(done.files, 'file')}"
 
 
 def _table(label: str, counts: Mapping[str, int]) -> Branch:

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from azureml_replay.cli.options import MOST, BudgetOption, FilesOption, MaxFileSizeOption, NoArtifactsOption, file_flags
+from azureml_replay.cli.options import (
+    MOST,
+    BudgetOption,
+    FilesOption,
+    MaxFileSizeOption,
+    NoArtifactsOption,
+    file_flags,
+    takes,
+)
 from azureml_replay.cli.results import left_out
-from azureml_replay.counting import counted
-from azureml_replay.errors import UserError
+from azureml_replay.counting import counted, of_source
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
@@ -20,7 +27,6 @@ from azureml_replay.terminal.text import Line, amount
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.azure.config import WorkspaceConfig
-    from azureml_replay.direct.replay import ReplayOptions
     from azureml_replay.selection import Selection
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
@@ -59,18 +65,19 @@ class Resubmit(StrEnum):
 
 
 ModeOption = Annotated[
-    Mode, typer.Option(help="direct writes the runs as they were; synthetic submits jobs that log them again.")
+    Mode,
+    typer.Option(help="Write the runs as they were, or submit jobs that log them again: those have the next options."),
 ]
 
 
 ExpandOption: TypeAlias = Annotated[
-    bool, typer.Option("--expand-automl-trials", help="synthetic: AutoML and sweep trials become jobs too.")
+    bool, typer.Option("--expand-automl-trials", help="Make jobs of AutoML and sweep trials too.")
 ]
 MostTrialsOption: TypeAlias = Annotated[
-    int | None, typer.Option(min=1, max=MOST, metavar="N", help="synthetic: at most N trials of a parent.")
+    int | None, typer.Option(min=1, max=MOST, metavar="N", help="Take at most N trials of a parent.")
 ]
 TopMetricOption: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="M", help="synthetic: what ranks them, not the job's own primary metric.")
+    str | None, typer.Option(metavar="M", help="Rank trials by this metric, not by the job's primary one.")
 ]
 
 
@@ -89,35 +96,26 @@ def flags_without_effect(
     return tuple(f"{flag} has no effect without --expand-automl-trials" for flag in idle)
 
 
-def job_flags(
+def shape_flags(
     *,
-    compute: Annotated[
-        str, typer.Option(metavar="NAME", help="synthetic: a cluster of the target, or serverless.")
-    ] = "serverless",
-    environment: Annotated[
-        str, typer.Option(metavar="E", help="synthetic: what steps run in: NAME:VERSION, a registry's id, HOST/IMAGE.")
-    ] = DEFAULT_ENVIRONMENT,
-    edges: Annotated[Edges, typer.Option(help="synthetic: steps wait as they did, or not.")] = Edges.SHAPE,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="synthetic: leave once all is submitted; again to follow and verify.")
-    ] = False,
+    edges: Annotated[Edges, typer.Option(help="Let steps wait for each other as they did, or not.")] = Edges.SHAPE,
     expand_automl_trials: ExpandOption = False,
     replay_automl_max_trials: MostTrialsOption = None,
     replay_automl_top_metric: TopMetricOption = None,
-    replay_automl_trial_sampling: Annotated[Sampling, typer.Option(help="synthetic: which of them.")] = Sampling.BEST,
+    replay_automl_trial_sampling: Annotated[
+        Sampling, typer.Option(help="Say which trials come first where not all are taken.")
+    ] = Sampling.BEST,
     seed: Annotated[
-        int, typer.Option(min=-MOST, max=MOST, metavar="N", help="synthetic: of random; equal seeds take equal trials.")
+        int,
+        typer.Option(min=-MOST, max=MOST, metavar="N", help="Seed the random sampling; equal seeds take equal trials."),
     ] = 0,
-    resubmit: Annotated[
-        Resubmit, typer.Option(help="synthetic: jobs whose plan changed since stay as they are, or are submitted anew.")
-    ] = Resubmit.NEVER,
     max_file_size: MaxFileSizeOption = None,
     artifact_budget: BudgetOption = None,
     files: FilesOption = None,
     no_artifacts: NoArtifactsOption = False,
-) -> SyntheticReplayOptions:
-    """The options of a synthetic replay: what the jobs are to be, and where they run."""
-    from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
+) -> Shape:
+    """What the jobs of a synthetic replay are to be, wherever they run."""
+    from azureml_replay.synthetic.options import Shape
     from azureml_replay.synthetic.tree.grow import SyntheticOptions
     from azureml_replay.synthetic.tree.trials import TrialChoice
 
@@ -130,8 +128,33 @@ def job_flags(
     chosen = file_flags(
         files=files, max_file_size=max_file_size, artifact_budget=artifact_budget, no_artifacts=no_artifacts
     )
-    grown = SyntheticOptions(trials=trials if expand_automl_trials else None, edges=edges.value)
-    shape = Shape(tree=grown, files=chosen)
+    return Shape(
+        tree=SyntheticOptions(trials=trials if expand_automl_trials else None, edges=edges.value), files=chosen
+    )
+
+
+@takes(shape=shape_flags)
+def job_flags(
+    *,
+    shape: Shape,
+    compute: Annotated[
+        str, typer.Option(metavar="NAME", help="Run on this cluster of the target, or serverless.")
+    ] = "serverless",
+    environment: Annotated[
+        str,
+        typer.Option(metavar="E", help="Run steps in this environment: NAME:VERSION, a registry's id, HOST/IMAGE."),
+    ] = DEFAULT_ENVIRONMENT,
+    no_wait: Annotated[
+        bool,
+        typer.Option("--no-wait", help="Leave once all is submitted; the same command then follows and verifies."),
+    ] = False,
+    resubmit: Annotated[
+        Resubmit, typer.Option(help="Leave jobs whose plan changed as they are, or submit them anew.")
+    ] = Resubmit.NEVER,
+) -> SyntheticReplayOptions:
+    """The options of a synthetic replay: what the jobs are to be, and where they run."""
+    from azureml_replay.synthetic.options import SyntheticReplayOptions
+
     return SyntheticReplayOptions(
         shape=shape,
         compute=compute,
@@ -139,22 +162,6 @@ def job_flags(
         wait=not no_wait,
         resubmit=resubmit is Resubmit.CHANGED,
     )
-
-
-def only_direct(options: ReplayOptions) -> None:
-    """Raises UserError where a flag was given that synthetic replay would not obey."""
-    flags = {"--attach": options.attach, "--keep-run-type": options.keep_run_type, "--ids new": options.new_ids}
-    for flag, given in flags.items():
-        if given:
-            raise UserError(f"{flag} is for direct replay: leave it out, or leave out --mode synthetic")
-
-
-def only_synthetic(options: SyntheticReplayOptions) -> None:
-    """Raises UserError where a flag was given that direct replay would not obey."""
-    from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
-
-    if options != SyntheticReplayOptions(shape=Shape(files=options.shape.files)):
-        raise UserError("a flag of --mode synthetic was given (compute, edges, trials …): add --mode synthetic")
 
 
 def show(
@@ -179,7 +186,7 @@ def show(
         ledger = archive.ledger(target.ref if target else archive.source)
         planned = planned_trees(archive, ledger, selection, shape)
         sums = summed(archive, planned, hierarchy if originals else drawn, terminal)
-    terminal.result(sums, sum_lines(sums, price_per_hour))
+    terminal.result(sums, sum_lines(sums, price_per_hour, target.ref.short if target else ""))
 
 
 def summed(
@@ -227,15 +234,15 @@ def submitted(done: SyntheticReplayed) -> Iterator[str]:
         yield f"the plan of {jobs} changed since: this command with --resubmit changed submits anew, {starts}"
 
 
-def sum_lines(sums: DryRun, price_per_hour: float | None) -> Iterator[Line]:
+def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> Iterator[Line]:
     """The lines of a dry run: its counts, and the cost where a price is given."""
     containers = counted(sums.containers, "container start")
     yield f"{counted(sums.jobs, 'job')} to submit for {counted(sums.runs, 'run')}; {containers}"
     size = amount("bytes", sums.bytes)
     contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
-    yield f"{contents}, {counted(sums.files, 'file')} of the source with {size}"
+    yield f"{contents}, {of_source(sums.files)} with {size}"
     omissions = sum(sums.reasons.values())
-    yield left_out(omissions, sums.reasons)
+    yield left_out(omissions, sums.reasons, target=target)
     if price_per_hour is not None:
         cost = sums.cost(price_per_hour)
         yield f"about {cost:,.2f} for {sums.compute_hours:,.1f} hours of one node (a guess: a minute a container)"

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import WorkspaceConfig, workspace_config
+from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.cli import next_step
+from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
     ArchiveArgument,
-    ParallelOption,
     TakeOverOption,
-    TargetOption,
+    UndoneOption,
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
+from azureml_replay.cli.targets import target_config
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
@@ -29,24 +32,27 @@ SHOWN = 20
 """Lines shown of one list; `--json` has all."""
 
 
-@takes(terminal=terminal_flags)
+@takes(terminal=terminal_flags, line=typed)
 def undo(
     *,
     archive: ArchiveArgument,
-    target: TargetOption,
+    target: UndoneOption,
     terminal: Terminal,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    line: Typed,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     take_over: TakeOverOption = False,
-    parallel: ParallelOption = 32,
+    parallel: ParallelOption = RUNS_AT_ONCE,
 ) -> Exit:
     """Hide the runs that this archive's replay wrote and remove their files. A later replay brings them back."""
     from azureml_replay.cli.interrupts import finish
 
-    workspace = workspace_config(target)
+    workspace = target_config(target, archive)
     _ask(archive, workspace, yes=yes, terminal=terminal)
     call = _undo(archive, workspace, take_over=take_over, width=parallel, terminal=terminal)
     done = finish(call, archive)
     terminal.result(done, lines(done))
+    brought = line.into("replay", archive, keep={"--target"})
+    next_step.tell(terminal, line.again() if done.failed else f"{next_step.DONE}; to bring them back: {brought}")
     return Exit.SERVICE if done.failed else Exit.OK
 
 
@@ -78,7 +84,7 @@ async def _undo(folder: Path, target: WorkspaceConfig, *, take_over: bool, width
     from azureml_replay.undoing import undo as taking_back
 
     with Archive.open(folder) as opened, terminal.progress() as progress:
-        async with connected(target, width, progress) as writing:
+        async with connected(target, Speed(width), progress) as writing:
             with recorded(opened, "undo", target=writing) as watch:
                 done = await taking_back(opened, writing, take_over=take_over, width=width, progress=progress)
                 return watch.did("undo", done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from azureml_replay.archive.archive import Archive
@@ -22,6 +23,11 @@ class Diagnosis:
     rows: tuple[ProbeRow, ...]
     probe: Probe | None
     """What the target keeps, where a throw-away run could be written."""
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """Outcome -> number of checks."""
+        return {outcome: sum(row.outcome is outcome for row in self.rows) for outcome in Outcome}
 
     @property
     def exit(self) -> Exit:
@@ -106,7 +112,11 @@ async def _enter(subject: Subject, sheet: Sheet) -> Examined | None:
         found.append(await subject.enter())
         return Seen(subject.host)
 
+    async def way() -> Seen:
+        return Seen(subject.way())
+
     check = sheet.check
+    await check("way", way)
     if not (await check("login", login) and await check("workspace", workspace)):
         return None
     return found[0] if await check("hosts", hosts) else None

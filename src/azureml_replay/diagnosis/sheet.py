@@ -10,6 +10,7 @@ from azureml_replay.errors import Forbidden, Rejected, ServiceError, Unavailable
 from azureml_replay.workspace.examined import StoreSeen, Subject
 
 PROBES = {
+    "way": "no proxy, or which one, is between here and the services",
     "login": "a token for the workspace's tenant",
     "workspace": "the resource manager shows the workspace",
     "hosts": "the data plane that discovery names answers",
@@ -80,6 +81,16 @@ class ProbeRow:
     """What to do where the outcome is not OK; may be a command."""
     unreachable: bool = False
     """True where nobody answered."""
+
+    @property
+    def fine(self) -> bool:
+        """Nothing has to be done, and nothing is lost."""
+        return self.outcome is Outcome.OK
+
+    @property
+    def pressing(self) -> bool:
+        """Somebody should read it: it is missing, or works with a loss, or nobody answered."""
+        return self.outcome in (Outcome.MISSING, Outcome.WARNING) or self.unreachable
 
 
 @dataclass(slots=True)

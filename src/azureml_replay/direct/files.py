@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,6 +14,7 @@ from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.counting import files_in_words
 from azureml_replay.direct.attach import attached
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
@@ -24,13 +26,21 @@ from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.put_files import HeldFile, NewFile, PutFile
 from azureml_replay.workspace.target import Refused, Target
 
+logger = logging.getLogger("azureml_replay")
+
 
 @dataclass(frozen=True, slots=True)
 class FilesSent:
     """How much one call sent."""
 
-    files: int
-    bytes: int
+    files: int = 0
+    bytes: int = 0
+    made: int = 0
+    """Those among the files that we make."""
+
+    def and_then(self, more: FilesSent) -> FilesSent:
+        """The sums with another call's."""
+        return FilesSent(self.files + more.files, self.bytes + more.bytes, self.made + more.made)
 
 
 Sending = Mapping[str, tuple[PutFile, Payload]]
@@ -84,7 +94,9 @@ class FileSender:
                 files += 1
                 size += artifact.stored.size_bytes if artifact.stored else 0
             rest = {}
-        return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made))
+        if files or made:
+            logger.debug("run %s: %s sent", step.source, files_in_words(files + len(made), len(made)))
+        return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made), len(made))
 
     async def _standing(self, there: Run, receipts: Mapping[Item, Receipt]) -> Mapping[Item, Receipt]:
         """Without those of files that the target's run lists no more: another archive's `undo` told only its own."""

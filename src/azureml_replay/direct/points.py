@@ -6,9 +6,10 @@ blindly: after an interruption the target is asked, and only what it lacks is se
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
@@ -16,6 +17,7 @@ from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.items import ChunkItem, Item, Payload, SeriesItem
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.counting import counted
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
@@ -24,6 +26,8 @@ from azureml_replay.model import Points, SeriesKey
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.target import Refused, Target
+
+logger = logging.getLogger("azureml_replay")
 
 
 class SeriesRefused(Exception):
@@ -53,7 +57,7 @@ class PointSender:
         """
         if not step.series:
             return 0
-        payloads = self.archive.chunk_payloads(step.source)
+        payloads = self._payloads(step)
         receipts = self.ledger.receipts(step.source)
         receipts = {item: one for item, one in receipts.items() if (step.source, item) not in self.intents.ahead}
         standing = RowsSent.of(receipts, {seq: payload.digest for seq, payload in payloads.items()})
@@ -65,7 +69,21 @@ class PointSender:
         for seq in begun:
             await sending.complete(seq)
         await sending.send_new([seq for seq in standing.due if seq not in begun])
+        if sending.rows:
+            logger.debug("run %s: %s sent", step.source, counted(sending.rows, "point"))
         return sending.rows
+
+    def _payloads(self, step: Step) -> Mapping[int, Payload]:
+        """Chunk number -> digest, and the rows that are sent of it: those of refused series stay in a file."""
+        payloads = self.archive.chunk_payloads(step.source)
+        if not step.overflow_series:
+            return payloads
+        return {
+            seq: replace(
+                payloads[seq], rows=sum(len(one) for one in some if one.series.key not in step.overflow_series)
+            )
+            for seq, some in self.archive.chunks(step.source)
+        }
 
 
 @dataclass(slots=True)

@@ -22,13 +22,13 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.direct.experiments import send_experiments
-from azureml_replay.direct.files import FileSender
+from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
-from azureml_replay.errors import Remedy, ServiceError, remedy_lines
+from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
 from azureml_replay.planning import lineage
@@ -88,6 +88,7 @@ class Replayed:
     """Runs created or brought up to date now."""
     points: int
     files: int
+    """Files sent now, `own_files` among them."""
     bytes: int
     conflicts: tuple[RunId, ...]
     """Ids that are taken; the units they are in were not touched."""
@@ -98,6 +99,8 @@ class Replayed:
     """Run and what of it the target refused in this call: each is an omission from now on, the rest was carried."""
     remedies: tuple[str, ...] = ()
     """What would let the requests through for which runs failed, each once."""
+    own_files: int = 0
+    """Files sent now that we make; the others are the source's."""
 
 
 async def replay(
@@ -175,8 +178,7 @@ class _Replaying:
     points: PointSender
     files: FileSender
     points_sent: int = 0
-    files_sent: int = 0
-    bytes_sent: int = 0
+    files_sent: FilesSent = field(default_factory=FilesSent)
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
     """Unit -> the id among its runs that is taken."""
     failed: dict[RunId, str] = field(default_factory=dict)
@@ -201,8 +203,9 @@ class _Replaying:
         return Replayed(
             runs=self.runs.count,
             points=self.points_sent,
-            files=self.files_sent,
-            bytes=self.bytes_sent,
+            files=self.files_sent.files,
+            own_files=self.files_sent.made,
+            bytes=self.files_sent.bytes,
             conflicts=tuple(self.conflicts.values()),
             kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
             failed=tuple(self.failed.items()),
@@ -388,7 +391,7 @@ class _Replaying:
         try:
             return await request
         except ServiceError as error:
-            self._fail(step.source, str(error), error.remedy)
+            self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)
         return False
 
     # Contents
@@ -413,10 +416,9 @@ class _Replaying:
             if step.source in self.files.refused:
                 self.files.refused.discard(step.source)
                 self._planned_anew(step)
-            self.files_sent += sent.files
-            self.bytes_sent += sent.bytes
+            self.files_sent = self.files_sent.and_then(sent)
         except ServiceError as error:
-            self._fail(step.source, str(error), error.remedy)
+            self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)
 
     async def _send_points(self, step: Step) -> Step:
         """Send the points of one run; the step without the series that the target refuses."""

@@ -17,6 +17,7 @@ from azureml_replay.files.of_run import RunFiles
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.model import Location, Points, Row, RunId
 from azureml_replay.progress import Progress
+from azureml_replay.terminal.hints import hint
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
 
@@ -70,9 +71,10 @@ class Recheck:
         except Rejected as error:
             if error.status not in _NOT_SPOKEN:
                 raise
+            place = self.archive.source
             self.progress.say(
-                f"points that came after a run's end cannot be looked for ({error}): "
-                "`azureml-replay extract --check-all` reads all"
+                f"points that came after a run's end cannot be looked for, as the service has no search of runs: "
+                f"`{hint('extract', '--source', place, '--archive', self.archive.folder, '--check-all')}` reads all"
             )
 
     def _compare(self, page: Mapping[RunId, Sequence[Points]]) -> None:

@@ -9,7 +9,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held
-from azureml_replay.errors import Rejected, Remedy, ServiceError
+from azureml_replay.errors import Rejected, Remedy, ServiceError, noted
 from azureml_replay.model import CodeReference, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.progress import Progress
@@ -54,11 +54,12 @@ class CodeBringer:
         try:
             await self._write(file, reference)
         except Rejected as error:
-            self.archive.lack_code(reference, f"{error.args[0]} ({error.status})")
+            self.archive.lack_code(reference, noted(error, f"code of run {run}"))
         except ServiceError as error:
-            self.failed.append((run, f"code: {error}"))
+            why = noted(error, f"code of run {run}")
+            self.failed.append((run, f"code: {why}"))
             self.remedies.append(error.remedy)
-            self.progress.say(f"code of run {run} not kept: {error}")
+            self.progress.say(f"code of run {run} not kept: {why}")
         else:
             self.archive.keep_code(reference, file)
             self.progress.done("code snapshots kept")

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import PIECE_BYTES
-from azureml_replay.errors import Rejected, Remedy, ServiceError, Unavailable
+from azureml_replay.errors import Rejected, Remedy, ServiceError, Unavailable, noted
 from azureml_replay.files.bytes import TAKEN_AGAIN, gone_now
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.progress import Progress
@@ -50,9 +50,10 @@ class Download:
             async with turn:
                 await self._bring(artifact)
         except ServiceError as error:
-            self.failed.append((run, f"file {artifact.path}: {error}"))
+            why = noted(error, f"file {artifact.path} of run {run}")
+            self.failed.append((run, f"file {artifact.path}: {why}"))
             self.remedies.append(error.remedy)
-            self.progress.say(f"file {artifact.path} of run {run} not kept: {error}")
+            self.progress.say(f"file {artifact.path} of run {run} not kept: {why}")
         else:
             self.progress.done("files kept")
 

@@ -6,12 +6,14 @@ A run counts as extracted once `Archive.complete` says so, after its last chunk 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import Remedy, ServiceError, remedy_lines
+from azureml_replay.counting import counted
+from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.extraction.changes import Recheck
 from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
@@ -31,6 +33,8 @@ from azureml_replay.selection import Choice, Selection, choose
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
+
+logger = logging.getLogger("azureml_replay")
 
 FILES_LEFT_OUT = "left out by --no-artifacts"
 
@@ -228,7 +232,7 @@ class _Extraction:
         try:
             await self._bring_whole(details, last)
         except ServiceError as error:
-            self._fail(run.id, str(error), error.remedy)
+            self._fail(run.id, noted(error, f"run {run.id}"), error.remedy)
         else:
             self.runs += 1
             self.progress.done("runs extracted")
@@ -255,6 +259,7 @@ class _Extraction:
         self.archive.complete(run.id)
         self.points += points
         self.files += files
+        logger.debug("run %s extracted: %s, %s", run.id, counted(points, "point"), counted(files, "file"))
 
     async def _bring_files(self, run: Run) -> int:
         """Bring the list of a run's files from index and storage, with what only one of them lists; their number."""

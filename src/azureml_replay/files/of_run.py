@@ -42,7 +42,7 @@ class RunFiles:
         Called again, it lists anew, unless the whole storage was listed.
         """
         if self.listing is None or not self.listing.whole:
-            told = partial(self.progress.done, "files listed")
+            told = partial(self.progress.done, "storage entries read")
             self.listing = await self.workspace.stored_files(wanted, total, self.archive, told)
 
     def end(self) -> None:

@@ -11,7 +11,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.counting import counted
+from azureml_replay.counting import counted, files_in_words, of_source, omissions_in_words
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.report_page.choices import by_choice
 from azureml_replay.report_page.detail import timed
@@ -133,9 +133,10 @@ class Loose:
 
 def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     """Whether all is equal (`yes`, `no` or `open`), and the sentence."""
-    runs, omitted = counted(sums.runs, "run"), counted(sums.omissions, "omission")
+    runs, omitted = counted(sums.runs, "run"), omissions_in_words(sums.omissions, target.short if target else "")
     if target is None:
-        return "open", f"{runs} archived; nothing has been written to a target yet. {omitted}."
+        known = counted(sums.omissions, "omission")
+        return "open", f"{runs} archived; nothing has been written to a target yet. {known} known so far."
     open_runs = sums.verdicts[RunVerdict.UNVERIFIED] + sums.verdicts[RunVerdict.MISSING]
     open_items = [(open_runs, "run"), (sums.experiments_open, "experiment")]
     uncompared = " and ".join(counted(*one) for one in open_items if one[0])
@@ -148,8 +149,9 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
         return "open", f"Not proven yet.{left}" + (" No finding in the others." if compared else "")
     if not compared:
         return "open", "Nothing was there to compare."
-    planned = f"but for {omitted}, as planned" if sums.omissions else "nothing was left out"
-    points, files = counted(sums.compared["points"], "point"), counted(sums.compared["files"], "file")
+    planned = f"but for {omitted}" if sums.omissions else "nothing was left out"
+    points = counted(sums.compared["points"], "point")
+    files = files_in_words(sums.compared["files"], sums.compared["own_files"])
     by_size = f" {counted(sums.compared['unverifiable'], 'file')} without a checksum: only --deep can compare them."
     whole = f"All equal: {runs}, {points} and {files} were read back and compared, {planned}."
     return "yes", whole + (by_size if sums.compared["unverifiable"] else "")
@@ -163,11 +165,11 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
         ("bytes", sums.bytes, "of the files"),
     )
     if target is None:
-        return (*held, ("omissions", sums.omissions, "what the archive lacks"))
+        return (*held, ("omissions known", sums.omissions, "so far; a plan has those of its target too"))
     return (
         ("runs", sums.runs, ""),
         ("points compared", sums.compared["points"], f"{sums.points:,} in the archive"),
-        ("files compared", sums.compared["files"], f"with replay's own; {sums.files:,} in the archive"),
+        ("files compared", sums.compared["files"], f"with those that replay made; {of_source(sums.files)}"),
         ("bytes", sums.compared["bytes"], "of those files"),
         ("equal runs", sums.verdicts[RunVerdict.EQUAL], "in all that was chosen"),
         ("omitted", sums.omissions - sums.chosen, "as planned, for the reasons below"),

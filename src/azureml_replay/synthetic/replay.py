@@ -14,7 +14,7 @@ from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
-from azureml_replay.errors import ServiceError, UserError
+from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning.plan import planned_units
@@ -201,7 +201,7 @@ class _Running:
             await self._show_again(tree.root, standing.job)
             self.jobs[tree.root], self.older[tree.root] = standing.job, standing.older
         except ServiceError as error:
-            self._fail(tree.root, str(error))
+            self._fail(tree.root, noted(error, f"job {tree.root}"))
 
     async def _show_again(self, root: RunId, job: RunId) -> None:
         """A job that `undo` archived."""
@@ -237,7 +237,7 @@ class _Running:
                 await clear(self.archive, self.target.submitter, tree.root)
         except ServiceError as error:
             self.unseen.add(tree.root)
-            self._fail(tree.root, str(error))
+            self._fail(tree.root, noted(error, f"job {tree.root}"))
             return
         if job is not None and self.endings[tree.root] != "Completed":
             why = f"job {job} ended {self.endings[tree.root]}: its steps tell why in outputs/replay/refused.json"

@@ -20,6 +20,7 @@ from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Json, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning.lineage import made_experiment
+from azureml_replay.terminal.hints import hint
 from azureml_replay.workspace.lease import OWN_EXPERIMENT
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.place import Place
@@ -113,7 +114,7 @@ async def probed(archive: Archive, target: Target) -> Probe:
         raise UserError(
             f"{target.ref} does not keep what direct replay needs ({', '.join(probe.vital)}), "
             f"as the throw-away run {probe.run} showed; nothing was replayed. Where that was passing, "
-            f"`azureml-replay doctor --archive {archive.folder} --target …` looks again"
+            f"`{hint('doctor', '--archive', archive.folder, '--target', target.ref)}` looks again"
         )
     return probe
 

@@ -17,6 +17,8 @@ from azureml_replay.terminal.text import safe
 LOGGER = logging.getLogger("azureml_replay")
 NOTICES = logging.getLogger("azureml_replay.archive")
 """Lines that people are to see, of what is done to their archive."""
+REQUESTS = logging.getLogger("azureml_replay.http")
+"""A line for each attempt of each request: thousands for a workspace of any size."""
 _SIGNED = re.compile(r"(https?://[^\s?'\"]{1,2000})\?[^\s'\"]+")
 _BEARER = re.compile(r"(?i)bearer [\w.~+/=-]{20,}")
 _KEY = re.compile(r"(?i)\b(AccountKey|client_secret|password|sig|secret)(['\"]?\s*[=:]\s*['\"]?)[^\s'\"&;,]+")
@@ -73,16 +75,16 @@ class LogFile(logging.FileHandler):
         self.tell(f"no log file: {self.path}: {why}")
 
 
-def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
+def start(path: Path, *, verbose: bool, tell: Callable[[str], None], debug: bool = False) -> None:
     """Log to `path` from now on: our warnings; with `verbose` our steps and others' warnings, shown as they happen.
 
-    A log begun before ends. Raises UserError where `path` cannot be a file.
+    `debug`: each request too. A log begun before ends. Raises UserError where `path` cannot be a file.
     """
     if path.is_dir():
         raise UserError(f"--log-file {path} is a directory: name a file in it")
     stop()
     handlers: list[logging.Handler] = [LogFile(path, tell)]
-    if verbose:
+    if verbose or debug:
         handlers.append(MessageHandler(tell))
     else:
         NOTICES.addHandler(MessageHandler(tell))
@@ -91,8 +93,9 @@ def start(path: Path, *, verbose: bool, tell: Callable[[str], None]) -> None:
         handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
     # azure-identity warns of every login that fails: our one line says the same, and makes no log file.
-    logging.getLogger().setLevel(logging.WARNING if verbose else logging.ERROR)
-    LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger().setLevel(logging.WARNING if verbose or debug else logging.ERROR)
+    LOGGER.setLevel(logging.DEBUG if verbose or debug else logging.INFO)
+    REQUESTS.setLevel(logging.DEBUG if debug else logging.INFO)
 
 
 def end(text: str) -> None:

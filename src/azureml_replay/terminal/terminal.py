@@ -37,6 +37,7 @@ class Terminal:
     messages: TextIO
     json: bool = False
     quiet: bool = False
+    verbose: bool = False
 
     def result(self, document: object, lines: Iterable[Line], *, good: bool | None = None) -> None:
         """Write the command's result: JSON of `document`, or the lines; with `good` in a green or red frame.
@@ -95,13 +96,13 @@ def lines_for(stream: TextIO, lines: Iterable[Line], *, less: int = 0) -> Iterat
     return drawn_lines(map(shown_line, lines), signs_of(stream.encoding), width)
 
 
-def terminal(*, json: bool = False, quiet: bool = False) -> Terminal:
+def terminal(*, json: bool = False, quiet: bool = False, verbose: bool = False) -> Terminal:
     """A terminal over the process's own streams. Characters that they cannot encode are written as escapes."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:
             reconfigure(errors="backslashreplace")
-    return Terminal(sys.stdout, sys.stderr, json=json, quiet=quiet)
+    return Terminal(sys.stdout, sys.stderr, json=json, quiet=quiet, verbose=verbose)
 
 
 def as_json(document: object) -> str:

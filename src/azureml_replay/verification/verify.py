@@ -7,6 +7,7 @@ remembers of what it sent is believed.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -38,6 +39,8 @@ from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
+
+logger = logging.getLogger("azureml_replay")
 
 
 async def verify_runs(
@@ -135,6 +138,7 @@ class _Verifying:
         else:
             outcomes, gone = await self._compare(step, actual)
             self.proof.record(subject, outcomes, (*step.omissions, *gone))
+        logger.debug("run %s compared%s", step.source, ": the target has none" if actual is None else "")
         self.progress.done("runs verified")
 
     async def _compare(self, step: Step, actual: Run) -> tuple[Mapping[Aspect, Looked], Sequence[Omission]]:

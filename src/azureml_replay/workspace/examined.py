@@ -80,6 +80,10 @@ class Subject(Protocol):
 
     ref: Place
 
+    def way(self) -> str:
+        """Which proxy is between here and the service, without its login. Raises UserError where it cannot be used."""
+        ...
+
     async def login(self) -> str:
         """Log in; the object id of the identity, empty where the token does not say. Raises UserError."""
         ...

@@ -18,3 +18,8 @@ class Place:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def short(self) -> str:
+        """The last part of the name, which is enough where only one target of an archive has it."""
+        return self.name.rpartition("/")[2]

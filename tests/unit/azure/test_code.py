@@ -120,6 +120,12 @@ async def test_a_snapshot_that_nobody_has_is_an_omission(tmp_path: Path) -> None
     assert (await brought(tmp_path / "1", gone, gone))[0] == "no such snapshot (404)"
 
 
+@pytest.mark.parametrize("unknown", [Said(501, b"{}"), Said(404, b""), Said(405, b"<html>POST</html>")])
+async def test_a_service_without_a_store_of_code_is_said_in_words(tmp_path: Path, unknown: Said) -> None:
+    """No address: which route was asked stands in the log."""
+    assert (await brought(tmp_path / "1", unknown, unknown))[0] == "the service has no code store"
+
+
 async def test_a_snapshot_that_could_not_be_read_is_asked_for_again(tmp_path: Path) -> None:
     """By the next call that wants code; one that is here is not."""
     gone = Said(404, orjson.dumps({"error": {"code": "NotFound", "message": "no such snapshot"}}))

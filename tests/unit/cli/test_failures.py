@@ -11,7 +11,18 @@ import pytest
 
 from azureml_replay.azure.rights import BLOBS, remedy_of
 from azureml_replay.cli.failures import explain
-from azureml_replay.errors import Exit, Forbidden, IntegrityError, Unavailable, UserError
+from azureml_replay.errors import (
+    Exit,
+    Forbidden,
+    IntegrityError,
+    NotFound,
+    Rejected,
+    ReplayError,
+    ServiceError,
+    Unavailable,
+    UserError,
+    noted,
+)
 from azureml_replay.terminal import log_file
 
 ML = "Microsoft.MachineLearningServices/workspaces"
@@ -112,3 +123,30 @@ def test_secrets_are_cut_by_shape() -> None:
     assert log_file.redacted(f"token {token}, AccountKey=abc; https://h/p?sig=1 left") == (
         "token ***, AccountKey=***; https://h/p?*** left"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            Rejected("metric x is refused", method="POST", url="https://h/metric", status=400),
+            "metric x is refused (400)",
+        ),
+        (
+            Rejected("POST /content/v2.0/x", method="POST", url="https://h/x", status=501),
+            "the service does not offer that (501)",
+        ),
+        (Rejected("<html>no</html>", status=403), "this login may not do that (403)"),
+        (NotFound("/subscriptions/a/b was not found", status=404), "it is not there (404)"),
+        (Unavailable("no answer: Cannot connect to host h:443"), "no answer: Cannot connect to host h:443"),
+        (Unavailable('{"error": {}}', status=503), "the service failed (503)"),
+        (UserError("mend this"), "mend this"),
+    ],
+)
+def test_an_error_of_one_run_is_words_and_the_log_has_its_request(
+    error: ReplayError, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No address and no document among what people read of a run."""
+    with caplog.at_level(logging.INFO, "azureml_replay"):
+        assert noted(error, "run a") == words
+    assert caplog.messages == ([f"run a: {error}"] if isinstance(error, ServiceError) else [])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.rights import remedy_of
 from azureml_replay.cli import results
 from azureml_replay.direct.replay import Replayed
@@ -27,14 +27,14 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
 @pytest.mark.parametrize(
     ("verdict", "proves", "said"),
     [
-        (EQUAL, True, "2 runs, 6 points, 1 file: all equal; 0 omissions, as planned"),
+        (EQUAL, True, "2 runs, 6 points, 1 file: all equal; 0 omissions planned"),
         (
             replace(EQUAL, files=5, own_files=4),
             True,
-            "2 runs, 6 points, 5 files (4 of them made by replay): all equal; 0 omissions, as planned",
+            "2 runs, 6 points, 5 files (4 of them made by replay): all equal; 0 omissions planned",
         ),
-        (replace(EQUAL, findings=1), False, "2 runs, 6 points, 1 file: 1 finding; 0 omissions, as planned"),
-        (OPEN, False, "2 of 5 runs equal, 6 points, 1 file: not proven yet; 0 omissions, as planned"),
+        (replace(EQUAL, findings=1), False, "2 runs, 6 points, 1 file: 1 finding; 0 omissions planned"),
+        (OPEN, False, "2 of 5 runs equal, 6 points, 1 file: not proven yet; 0 omissions planned"),
         (replace(EQUAL, runs=0, equal=0), False, "nothing was there to compare; 0 omissions"),
         (replace(EQUAL, equal=0, left_out=2), False, "2 runs: nothing of them was to be carried; 0 omissions"),
     ],
@@ -42,7 +42,7 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
 def test_a_verdict_covers_what_was_compared(verdict: Verdict, proves: bool, said: str) -> None:
     """Over nothing, or over a part, it is no success."""
     assert verdict.proves == proves
-    assert next(results.verified(verdict, Path("history"))).startswith(said)
+    assert next(results.verified(verdict)).startswith(said)
 
 
 def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
@@ -55,13 +55,10 @@ def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
     lacking = a_verdict(runs=2, not_compared=2, uncompared=reasons)
     done = Migrated(extracted=extracted, replayed=REPLAYED, verdict=lacking)
 
-    assert list(
-        lines_for(io.StringIO(), results.migrated(done, Path("history"), ["azureml-replay", "verify", "h"]))
-    ) == [
-        "0 of 2 runs equal, 0 points, 0 files: not proven yet; 0 omissions, as planned",
+    assert list(lines_for(io.StringIO(), results.migrated(done, workspace_config("s/g/prod")))) == [
+        "0 of 2 runs equal, 0 points, 0 files: not proven yet; 0 omissions planned for prod",
         "2 runs are not compared",
         "└── 2 x not extracted: extract again to continue",
-        "Next: azureml-replay verify h",
         "2 runs could not be extracted: r1: no such list",
     ]
 

@@ -8,7 +8,6 @@ import os
 import pty
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TextIO
 
 import pytest
@@ -306,11 +305,11 @@ def test_a_plan_says_what_will_be_omitted_the_most_frequent_first() -> None:
     lines = list(lines_for(io.StringIO(), planned(plan)))
 
     assert lines[-3:] == [
-        "└── 5 omissions (1 whole in replay/overflow.json of their run)",
+        "└── 5 omissions planned (1 whole in replay/overflow.json of their run)",
         "    ├── 4 x frequent",
         "    └── 1 x rare",
     ]
-    assert list(lines_for(io.StringIO(), planned(PlanSummary())))[-1] == "└── nothing will be omitted"
+    assert list(lines_for(io.StringIO(), planned(PlanSummary())))[-1] == "└── 0 omissions planned"
 
 
 def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
@@ -330,8 +329,8 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         first=(found, lost),
     )
 
-    assert list(lines_for(io.StringIO(), verified(verdict, Path("my history")))) == [
-        "2 runs, 3 points, 1 file: 5 findings; 1 omission, as planned",
+    assert list(lines_for(io.StringIO(), verified(verdict))) == [
+        "2 runs, 3 points, 1 file: 5 findings; 1 omission planned",
         "the files hold 2.0 kB",
         "4 differing",
         f"├── run a: tag owner: expected x, found {'y' * 77}...",
@@ -340,7 +339,6 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         "└── run b",
         "omitted as planned",
         "└── 1 x it acts on the source workspace (cancel and completion addresses): never sent",
-        "each of them: azureml-replay report 'my history'",
     ]
 
 

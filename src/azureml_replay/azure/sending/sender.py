@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn, TypeAlias
@@ -20,6 +20,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from azureml_replay import json_text
 from azureml_replay.azure import rights
+from azureml_replay.azure.sending.cap import Cap
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.gate import Gate
 from azureml_replay.azure.sending.limit import Limit, stated_wait_s
@@ -44,6 +45,10 @@ from azureml_replay.workspace.traffic import Load, ServiceTraffic
 NOT_SPOKEN = frozenset({404, 405, 501})
 """Statuses with which a service says that it does not know a route."""
 
+BLOBS = "blob "
+"""How the names of services begin that take and give the bytes of files."""
+CAPPED = "capped"
+"""An option of requests that carry bytes of files."""
 LOGIN_HELP = "log in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 SILENT_S = 10.0
 """Seconds of one attempt without a connection after which people are told: they see nothing happen."""
@@ -163,15 +168,44 @@ class LastCheck(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         return await self.next.send(request)
 
 
+class Capped(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Lets the bytes of files take their turn, before an attempt holds a place at the service's gate."""
+
+    def __init__(self, cap: Cap) -> None:
+        super().__init__()
+        self._cap = cap
+
+    async def send(self, request: Request) -> Response:
+        """As the next policy."""
+        if request.context.options.pop(CAPPED, False):
+            request.context[CAPPED] = True  # further attempts go through here, too
+        if not request.context.get(CAPPED):
+            return await self.next.send(request)
+        async with self._cap.turns:
+            await self._cap.take(len(request.http_request.content or b""))
+            return await self.next.send(request)
+
+
 class WholeBody(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     """Reads a blob's bytes as they are stored: azure-core would unpack a blob whose content encoding is gzip."""
+
+    def __init__(self, cap: Cap | None) -> None:
+        super().__init__()
+        self._cap = cap
 
     async def send(self, request: Request) -> Response:
         """The next policy's answer; the bytes of a `stream` request are put into the context."""
         response = await self.next.send(request)
         if request.context.options.get("stream"):
-            request.context["body"] = b"".join([piece async for piece in response.http_response.iter_raw()])
+            request.context["body"] = b"".join([piece async for piece in self._pieces(response)])
         return response
+
+    async def _pieces(self, response: Response) -> AsyncIterator[bytes]:
+        """The body, piece by piece; a sender that has to wait for us fills the connection and waits too."""
+        async for piece in response.http_response.iter_raw():
+            if self._cap is not None:
+                await self._cap.take(len(piece))
+            yield piece
 
 
 class RedactedLog(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -196,8 +230,13 @@ class Sender:
         parallel: int,
         clock: Clock = WALL_CLOCK,
         on_throttle: Callable[[str], None] = logger.warning,
+        cap: Cap | None = None,
     ) -> None:
-        """`parallel` is the ceiling of every gate; `on_throttle` gets one line for each cut."""
+        """`parallel` is the ceiling of every gate; `on_throttle` gets one line for each cut.
+
+        `cap` limits the bytes of files, of all senders that share it together.
+        """
+        self._cap = cap
         self._transport = transport
         self._credential = credential
         self._parallel = parallel
@@ -234,6 +273,8 @@ class Sender:
         request = HttpRequest(method, url, headers={**always, **(headers or {})}, content=data)
         options: dict[str, Any] = {"gate": self._gate(service), "repeatable": repeatable}
         options |= {CHECK: check} if check else {}
+        if self._cap is not None and (raw or (data is not None and service.name.startswith(BLOBS))):
+            options[CAPPED] = True
         try:
             response = await self._pipeline(service.scope).run(request, **options, **({"stream": True} if raw else {}))
         except ClientAuthenticationError as error:
@@ -284,10 +325,11 @@ class Sender:
             token = [AsyncBearerTokenCredentialPolicy(self._credential, scope)] if scope else []
             policies: list[Policy] = [
                 RetryRule(self.clock, self._silent),
+                *([Capped(self._cap)] if self._cap else []),
                 WidthGate(),
                 *token,
                 RedactedLog(),
-                WholeBody(),
+                WholeBody(self._cap),
                 LastCheck(),
             ]
             self._pipelines[scope] = AsyncPipeline(self._transport, policies)

@@ -123,6 +123,21 @@ def proxy_variable(url: str) -> str | None:
     return f"{exact.scheme.upper()}_PROXY" if _proxy_named(exact) else None
 
 
+def way_to(url: str) -> str:
+    """How requests for a URL go, in words: which proxy, by which variable; a login in it is not shown.
+
+    Raises UserError where that proxy cannot be used.
+    """
+    exact = URL(url, encoded=True)
+    options = _proxy_for(exact)
+    past = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+    if not options:
+        return "no proxy" + (f" (NO_PROXY is {past})" if past else "")
+    return f"through the proxy {options['proxy']}, which {proxy_variable(url)} names" + (
+        f"; not to {past}, by NO_PROXY" if past else ""
+    )
+
+
 def _proxy_named(url: URL) -> str | None:
     """The proxy for a URL as HTTPS_PROXY (HTTP_PROXY, ALL_PROXY) and NO_PROXY have it."""
     if url.host is None or proxy_bypass(url.host):
