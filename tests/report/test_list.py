@@ -198,9 +198,17 @@ def chosen(tmp_path: Path) -> Path:
     many = [(scalar(f"extra/{at}"), [(0, BEGIN, (float(at),))]) for at in range(9)]
     logged = [(scalar("odd"), numbers), (scalar("none"), nothing), (scalar("timed"), timed), (matrix, link), *many]
     with Archive.create(tmp_path / "archive", SOURCE) as held:
-        put(held, [a_run("r"), a_run("s")], {"r": logged}, files=("plots/loss.png", "errors.json", "left.bin"))
+        put(
+            held,
+            [a_run("r"), a_run("s")],
+            {"r": logged},
+            files=("plots/loss.png", "errors.json", "left.bin", "scores.csv", "table.json", "broken.csv"),
+        )
         table = b'{"schema_type": "confusion_matrix", "data": {"class_labels": ["a", "b"], "matrix": [[7, 1], [0, 5]]}}'
-        for name, data in (("plots/loss.png", PICTURE), ("errors.json", table)):
+        logged_table = b'{"columns": ["text", "score"], "data": [["<b>", 1.5], ["y", null]]}'
+        scores = 'name;"x",password\n' + "".join(f"row {at},{'p' * 9}{at}\n" for at in range(60))
+        kept = {"plots/loss.png": PICTURE, "errors.json": table, "table.json": logged_table, "broken.csv": b"a\n\xff,1"}
+        for name, data in {**kept, "scores.csv": scores.encode()}.items():
             place = Location("workspaceartifactstore", f"ExperimentRun/dcid.r/{name}")
             with held.incoming(StoredFile(location=place, size_bytes=len(data))) as incoming:
                 incoming.add(data)
@@ -235,9 +243,29 @@ def test_each_file_has_a_verdict_and_pictures_are_seen(chosen: Path, opened: Ope
         page.eval_on_selector("#detail .picture img", "(image) => image.decode().then(() => image.naturalWidth)") == 1
     )
     lines = page.locator("#detail .files tbody tr").all_inner_texts()
-    assert [line.split("\t")[2] for line in lines] == ["✓ equal", "◐ left out", "✓ equal"]
+    assert {line.split("\t")[0]: line.split("\t")[2] for line in lines} == dict.fromkeys(
+        ("broken.csv", "errors.json", "plots/loss.png", "scores.csv", "table.json"), "✓ equal"
+    ) | {"left.bin": "◐ left out"}
     shown = page.locator("#detail .matrix tr").all_inner_texts()
     assert shown == ["true \\ predicted\ta\tb", "a\t7\t1", "b\t0\t5"]
+
+
+def test_tables_among_the_files_are_seen_without_their_secrets(chosen: Path, opened: Open) -> None:
+    """CSV, and what MLflow's `log_table` writes; what is no table is a row of the list only."""
+    page = opened(chosen).page
+    page.click(".rows [role=row]:has(bdi:text-is('r'))")
+
+    page.wait_for_selector("#detail .sheet")
+    assert page.locator("#detail .sheet figcaption").all_inner_texts() == ["scores.csv", "table.json"]
+    first = page.locator("#detail .sheet").nth(0)
+    assert first.locator("tr").nth(1).inner_text() == "row 0\t***"
+    assert first.locator("tbody tr").count() == 50
+    assert "the first 50 of 60 rows" in first.inner_text()
+    assert page.locator("#detail .sheet").nth(1).locator("tr").all_inner_texts() == [
+        "text\tscore",
+        "<b>\t1.5",
+        "y\tnull",
+    ]
 
 
 def test_numbers_that_are_none_are_marked_in_a_curve(chosen: Path, opened: Open) -> None:

@@ -19,6 +19,7 @@ from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Detail, File, Pair
 from azureml_replay.report_page.file_states import FileStates
 from azureml_replay.report_page.images import Pictures
+from azureml_replay.report_page.sheets import Sheets
 from azureml_replay.verification.verdict import Item
 from azureml_replay.workspace.place import Place
 
@@ -37,6 +38,7 @@ class Details:
     items: Mapping[str, Item]
     """The evidence of each run."""
     pictures: Pictures
+    sheets: Sheets
     studio: Mapping[Place, str | None]
 
     def of(self, run_id: RunId, numbers: Numbers) -> Detail:
@@ -65,6 +67,7 @@ class Details:
             curves=tuple(metrics.curves),
             singles=tuple(metrics.singles),
             tables=tuple(metrics.tables),
+            sheets=tuple(self.sheets.among(self.archive.artifacts(run_id))),
             files=tuple(self._shown_files(run_id, findings, left)),
             files_of=self._files(run_id),
             findings=told,

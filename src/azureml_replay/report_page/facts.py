@@ -123,6 +123,18 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """The beginning of a table that a run keeps as a file."""
+
+    path: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    of: int
+    """Rows that the file holds."""
+    of_columns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
     """The details of one run, as the page shows them."""
 
@@ -139,6 +151,8 @@ class Detail:
     curves: tuple[Curve, ...] = ()
     singles: tuple[Single, ...] = ()
     tables: tuple[Table, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
+    """Tables among the files."""
     files: tuple[File, ...] = ()
     files_of: int = 0
     findings: tuple[tuple[str, str, str, str], ...] = ()

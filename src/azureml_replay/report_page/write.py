@@ -22,6 +22,7 @@ from azureml_replay.report_page.detail import Details
 from azureml_replay.report_page.facts import Index
 from azureml_replay.report_page.head import Extent, head
 from azureml_replay.report_page.images import Pictures
+from azureml_replay.report_page.sheets import Sheets
 from azureml_replay.report_page.tree import Known, by_priority, index, rows
 from azureml_replay.workspace.place import Place
 
@@ -88,8 +89,9 @@ def report(
     ordered = rows(archive, there, known, progress)
     tree = index(ordered)
     studio = {ref: archive.studio(ref) for ref in (archive.source, there) if ref}
-    pictures = Pictures(archive, None if shards else max_bytes // PICTURES_PART)
-    details = Details(archive, ledger, known.verified, known.items, pictures, studio)
+    room = None if shards else max_bytes // PICTURES_PART
+    pictures, sheets = Pictures(archive, room), Sheets(archive, room)
+    details = Details(archive, ledger, known.verified, known.items, pictures, sheets, studio)
     page = private_folder(output) / "index.html" if shards else output
     with ExitStack() as stack:
         file = stack.enter_context(new_text(page, errors="replace"))

@@ -4,7 +4,7 @@ import { canBeLogarithmic, figure, isLogarithmic, setLogarithmic } from "./chart
 import type { Block } from "./data";
 import { clean, copy, h, link, table, type Child } from "./dom";
 import type { Rows } from "./rows";
-import { VERDICTS, type Detail, type FileRow, type Pair, type Single, type State, type Table } from "./types";
+import { VERDICTS, type Detail, type FileRow, type Pair, type Sheet, type Single, type State, type Table } from "./types";
 import { bytes, count, counted, seconds } from "./words";
 
 const STATE: Record<State, string> = { equal: "✓ equal", differs: "✕ differs", lost: "✕ differs", unverified: "○ not compared" };
@@ -189,6 +189,7 @@ function files(one: Detail): HTMLElement {
     "div",
     {},
     ...one.files.filter((file) => file.image !== "").map(picture),
+    ...one.sheets.map(sheet),
     table("Files", ["Path", "Size", ...(compared ? ["In the target"] : []), "MD5"], rows, "files"),
     more > 0 && h("p", { class: "note" }, `and ${counted(more, "file")} more: the archive lists them all.`),
   );
@@ -196,4 +197,14 @@ function files(one: Detail): HTMLElement {
 
 function picture(file: FileRow): HTMLElement {
   return h("figure", { class: "picture" }, h("figcaption", { class: "muted" }, file.path), h("img", { src: file.image, alt: clean(`picture ${file.path}`) }));
+}
+
+/** The beginning of a table that the run keeps as a file. */
+function sheet(one: Sheet): HTMLElement {
+  const parts = [
+    one.rows.length < one.of && `the first ${count(one.rows.length)} of ${counted(one.of, "row")}`,
+    one.columns.length < one.of_columns && `the first ${count(one.columns.length)} of ${counted(one.of_columns, "column")}`,
+  ].filter(Boolean);
+  const more = parts.length > 0 && h("p", { class: "note" }, `${parts.join(", ")}: the file holds the rest.`);
+  return h("figure", { class: "sheet" }, h("figcaption", { class: "muted" }, one.path), table(one.path, one.columns, one.rows, "numbers"), more);
 }

@@ -86,6 +86,14 @@ export interface FileRow {
   image: string;
 }
 
+export interface Sheet {
+  path: string;
+  columns: string[];
+  rows: string[][];
+  of: number;
+  of_columns: number;
+}
+
 export interface Detail {
   id: string;
   facts: Pair[];
@@ -100,6 +108,7 @@ export interface Detail {
   curves: Curve[];
   singles: Single[];
   tables: Table[];
+  sheets: Sheet[];
   files: FileRow[];
   files_of: number;
   findings: [string, string, string, string][];
