@@ -16,9 +16,11 @@ from azureml_replay.cli import report as reporting
 from azureml_replay.cli import results, synthetic, undo
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.options import (
+    AcceptOption,
     ArchiveArgument,
     ArchiveOption,
     DeepOption,
+    ForgetAcceptedOption,
     ObjectsOption,
     OptionalSource,
     ParallelOption,
@@ -26,6 +28,7 @@ from azureml_replay.cli.options import (
     SourceOption,
     TakeOverOption,
     TargetOption,
+    accepting,
     extract_flags,
     file_flags,
     replay_flags,
@@ -223,23 +226,40 @@ def verify(
     terminal: Terminal,
     source: OptionalSource = None,
     deep: DeepOption = False,
+    accept: AcceptOption = False,
+    forget_accepted: ForgetAcceptedOption = False,
     parallel: ParallelOption = WIDTH,
 ) -> Exit:
     """Read the target back and compare every value.
 
     Ends with 0 where everything that was chosen was compared and is equal, with 5 where something differs, with 3
     where something is not compared, by this look or an earlier one. --no-artifacts, --files and --max-file-size say
-    what is looked at now.
+    what is looked at now. --accept keeps what somebody changed in the target since it was seen as it was sent, and
+    shows each such change; it never takes points, files or missing runs.
     """
     from azureml_replay.cli import calls
 
+    by = accepting(accept=accept, forget=forget_accepted)
     workspace = workspace_config(target)
     origin = workspace_config(source) if source is not None else None
     verdict = _done(
-        calls.verify(archive, workspace, origin, selection, choice, deep=deep, width=parallel, terminal=terminal),
+        calls.verify(
+            archive,
+            workspace,
+            origin,
+            selection,
+            choice,
+            deep=deep,
+            accept=by,
+            forget=forget_accepted,
+            width=parallel,
+            terminal=terminal,
+        ),
         archive,
     )
-    terminal.result(verdict, results.verified(verdict, archive, _verify(archive, target)), good=verdict.proves)
+    accepted = results.accepted(verdict.accepted_now, by) if by is not None else ()
+    lines = [*results.verified(verdict, archive, _verify(archive, target)), *accepted]
+    terminal.result(verdict, lines, good=verdict.proves)
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 

@@ -144,6 +144,8 @@ async def verify(
     files: FileChoice,
     *,
     deep: bool,
+    accept: str | None,
+    forget: bool,
     width: int,
     terminal: Terminal,
 ) -> Verdict:
@@ -161,6 +163,8 @@ async def verify(
                     source=origin,
                     deep=deep,
                     files=files,
+                    accept=accept,
+                    forget=forget,
                     width=width,
                     progress=progress,
                 )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay.cli.quoting import quoted
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
-from azureml_replay.model import Finding
+from azureml_replay.instants import Instant
 from azureml_replay.planning.fit import OWN_FOLDER
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
+from azureml_replay.verification.wording import MENDS, Kind, Told, differences, equal_but, kind_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -26,14 +28,6 @@ if TYPE_CHECKING:
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
 
-KINDS = {
-    "differs": "differing",
-    "absent": "absent in the target",
-    "extra": "extra in the target",
-    "plan changed since it was submitted": "of a job whose plan changed since it was submitted: "
-    "replay --mode synthetic --resubmit changed submits it anew",
-}
-"""Kinds of findings in the words of a sentence; other kinds are such words already."""
 KEPT_FIGURES = {
     "runs": "runs chosen",
     "extracted": "runs extracted",
@@ -50,8 +44,6 @@ SENT_FIGURES = {
     "items_unsettled": "items that may have arrived, and will be asked about",
 }
 """The same for fields of `TargetProgress`."""
-VALUE = 80
-"""Characters of a value that a verdict shows: two lines of a narrow terminal."""
 FEW = 8
 """Reasons that a verdict shows, which shall be short; `plan` and the report have all."""
 SHOWN = 20
@@ -127,7 +119,7 @@ def replayed(done: Replayed) -> Iterator[str]:
 
 
 def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: str = "--deep") -> Iterator[Line]:
-    """The lines of `verify`: the verdict in one sentence, what qualifies it, and the command that shows all.
+    """The lines of `verify`: the verdict in one sentence, what qualifies it, and what to do about each kind of finding.
 
     `again` is the command that would compare what is not compared; `deep` is how bytes are compared: the command that
     shows these lines may have no such flag.
@@ -136,15 +128,51 @@ def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: s
     yield from _to_compare(verdict, again)
     if verdict.bytes:
         yield f"the files hold {amount('bytes', verdict.bytes)}"
-    for kind, count in by_size(verdict.kinds):
-        yield _findings(kind, count, [one for one in verdict.first if one.kind == kind])
+    for kind in _kinds(verdict):
+        yield _findings(kind, verdict.groups[kind.value], [one for one in verdict.first if kind_of(one) is kind])
     if verdict.unverifiable:
         yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only {deep} can compare them"
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from _unknown(verdict.unknown)
-    if verdict.findings or verdict.omissions:
-        yield f"each of them: {quoted(['azureml-replay', 'report', str(archive)])}"
+    if verdict.findings or verdict.omissions or verdict.accepted:
+        yield f"each of them: {quoted(['azureml-replay', 'report', str(archive), *_target(again)])}"
+    yield from _mends(verdict, again)
+
+
+def _kinds(verdict: Verdict) -> list[Kind]:
+    """The kinds of its findings, the most frequent first."""
+    return sorted(
+        (kind for kind in Kind if verdict.groups.get(kind.value)), key=lambda kind: -verdict.groups[kind.value]
+    )
+
+
+def _mends(verdict: Verdict, again: Sequence[str]) -> Iterator[str]:
+    """What to do, for each kind of finding; commands stand by themselves, to be pasted."""
+    for kind, mend in MENDS.items():
+        if verdict.groups.get(kind.value):
+            yield mend.sentence
+            yield from (f"  {quoted(_with(again, command))}" for command in mend.commands if again)
+
+
+def _with(again: Sequence[str], command: Sequence[str]) -> list[str]:
+    """The command of another verb about the same archive and target."""
+    tool, _, *ends = again
+    verb, *flags = command
+    return [tool, verb, *ends, *flags]
+
+
+def _target(again: Sequence[str]) -> Sequence[str]:
+    return again[again.index("--target") :][:2] if "--target" in again else ()
+
+
+def accepted(changes: Iterable[Told], who: str) -> Iterator[Line]:
+    """Each change that this call accepts: nothing is accepted that is not shown."""
+    rows = tuple(Branch(one.text) for one in changes)
+    if rows:
+        yield Branch(f"{counted(len(rows), 'change')} accepted by {who}", rows)
+    else:
+        yield "nothing to accept: no finding is proven to be somebody's change of a tag, description, name or hidden"
 
 
 def proven(verdict: Verdict, again: Sequence[str]) -> Iterator[Line]:
@@ -184,13 +212,24 @@ def _compared(verdict: Verdict) -> str:
         return "nothing was there to compare"
     runs, held = counted(verdict.runs, "run"), contents_of(verdict)
     if verdict.findings:
-        return f"{runs}, {held}: {counted(verdict.findings, 'finding')}"
+        return f"{runs}, {held}: {_differences(verdict)}"
     if not verdict.complete:
         return f"{verdict.equal:,} of {runs} equal, {held}: not proven yet"
     if not verdict.equal:
         return f"{runs}: nothing of them was to be carried"
     left = f", {verdict.left_out:,} of them left out" if verdict.left_out else ""
-    return f"{runs}{left}, {held}: all equal"
+    return f"{runs}{left}, {held}: {equal_but(verdict.accepted)}"
+
+
+def _differences(verdict: Verdict) -> str:
+    return differences(
+        faults=verdict.faults,
+        changes=verdict.changes,
+        since=verdict.since,
+        unseen=verdict.unseen,
+        kinds=verdict.kinds,
+        now=Instant.of(datetime.now(UTC)),
+    )
 
 
 def contents_of(verdict: Verdict) -> str:
@@ -199,25 +238,10 @@ def contents_of(verdict: Verdict) -> str:
     return f"{counted(verdict.points, 'point')}, {counted(verdict.files, 'file')}{ours}"
 
 
-def _findings(kind: str, count: int, first: Sequence[Finding]) -> Branch:
-    rows = [Branch(finding_text(one)) for one in first]
+def _findings(kind: Kind, count: int, first: Sequence[Told]) -> Branch:
+    rows = [Branch(one.text) for one in first]
     rest = count - len(rows)
-    return Branch(f"{count:,} {KINDS.get(kind, kind)}", (*rows, *([Branch(f"and {rest:,} more")] if rest else [])))
-
-
-def finding_text(finding: Finding) -> str:
-    """`run a: tag owner: expected 'x', found 'y'`; long values are cut, the report has them whole."""
-    if finding.what == "run":
-        return f"run {finding.run}"  # absent as a whole: otherwise its id would stand here three times
-    whose = f"run {finding.run}: " if finding.run else ""
-    values = [
-        f"{word} {_cut(value)}" for word, value in (("expected", finding.expected), ("found", finding.actual)) if value
-    ]
-    return f"{whose}{finding.what}" + (f": {', '.join(values)}" if values else "")
-
-
-def _cut(value: str) -> str:
-    return value if len(value) <= VALUE else value[: VALUE - 3] + "..."
+    return Branch(f"{count:,} {kind.value}", (*rows, *([Branch(f"and {rest:,} more")] if rest else [])))
 
 
 def shown_status(now: Status) -> Iterator[Line]:

@@ -217,6 +217,8 @@ class Head:
     loose_of: tuple[int, int]
     printed_findings: tuple[tuple[str, str, str, str, str], ...]
     """Findings for paper: whose, what, kind, expected, actual."""
+    accepted: tuple[tuple[str, str, str, str, str, str], ...]
+    """Changes in the target that somebody accepted: whose, what, expected, actual, by whom, when."""
     unknown: tuple[tuple[str, str, int], ...]
     commands: tuple[Command, ...]
     widths: tuple[tuple[str, int, int, tuple[tuple[int, int], ...]], ...]
