@@ -134,7 +134,7 @@ async def verify(
         await verify_runs(proof, target, direct, source=source, width=width, progress=progress)
     await verify_jobs(proof, target, jobs, source=source, width=width, progress=progress)
     ledger.end_look(proof.look)
-    now = accept_changes(archive, ledger, units, look=proof.look, by=accept) if accept is not None else ()
+    now = accept_changes(archive, ledger, look=proof.look, by=accept) if accept is not None else ()
     return replace(verdict(archive, ledger, selection, deep=deep), accepted_now=now)
 
 

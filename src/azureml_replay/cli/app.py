@@ -15,6 +15,7 @@ from azureml_replay.cli import export as take_out
 from azureml_replay.cli import report as reporting
 from azureml_replay.cli import results, synthetic, undo
 from azureml_replay.cli.doctor import doctor
+from azureml_replay.cli.listing import ListingFiles, listing_flags
 from azureml_replay.cli.options import (
     AcceptOption,
     ArchiveArgument,
@@ -216,12 +217,13 @@ def replay(
 
 
 @app.command()
-@takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(choice=file_flags, listing=listing_flags, selection=selection_flags, terminal=terminal_flags)
 def verify(
     *,
     archive: ArchiveArgument,
     target: TargetOption,
     choice: FileChoice,
+    listing: ListingFiles,
     selection: Selection,
     terminal: Terminal,
     source: OptionalSource = None,
@@ -260,6 +262,7 @@ def verify(
     accepted = results.accepted(verdict.accepted_now, by) if by is not None else ()
     lines = [*results.verified(verdict, archive, _verify(archive, target)), *accepted]
     terminal.result(verdict, lines, good=verdict.proves)
+    listing.write(archive, workspace.ref, selection, deep=deep and choice.artifacts)
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
@@ -275,7 +278,13 @@ def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
 
 
 @app.command()
-@takes(extracting=extract_flags, replaying=replay_flags, selection=selection_flags, terminal=terminal_flags)
+@takes(
+    extracting=extract_flags,
+    replaying=replay_flags,
+    listing=listing_flags,
+    selection=selection_flags,
+    terminal=terminal_flags,
+)
 def migrate(
     *,
     source: SourceOption,
@@ -283,6 +292,7 @@ def migrate(
     archive: ArchiveOption,
     extracting: ExtractOptions,
     replaying: ReplayOptions,
+    listing: ListingFiles,
     selection: Selection,
     terminal: Terminal,
     redact: RedactOption = None,
@@ -320,6 +330,7 @@ def migrate(
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
     terminal.result(done, results.migrated(done, archive, _verify(archive, target)), good=good)
+    listing.write(archive, workspace.ref, selection, deep=deep)
     reporting.at_the_end(archive, report, workspace.ref, terminal)
     return results.names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)
 

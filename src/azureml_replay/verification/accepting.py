@@ -13,20 +13,15 @@ from azureml_replay.verification.edits import acceptable
 from azureml_replay.verification.wording import Told, told
 
 
-def accept(
-    archive: Archive, ledger: TargetLedger, roots: Collection[RunId] | None, *, look: int, by: str
-) -> tuple[Told, ...]:
+def accept(archive: Archive, ledger: TargetLedger, *, look: int, by: str) -> tuple[Told, ...]:
     """Accept what this look found to be somebody's changes of tags, descriptions, names, or of hidden; each of them.
 
-    `roots`: of these units; None: of all. Nothing that is not proven to be an edit, and nothing of a run that this look
-    did not come to. Repeatable.
+    Nothing that is not proven to be an edit, and nothing of a run that this look did not come to. Repeatable.
     """
     chosen: defaultdict[RunId, set[str]] = defaultdict(set)
     shown: list[Told] = []
     for subject, aspect, finding in ledger.findings_about():
         if subject.way is not Way.RUN or aspect is not Aspect.FIELDS or not acceptable(finding):
-            continue
-        if roots is not None and archive.unit_of(finding.run) not in roots:
             continue
         if not _is_of(ledger, subject, look):
             continue

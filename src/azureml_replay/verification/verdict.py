@@ -45,6 +45,17 @@ NEVER_SENT = "never sent, or taken back, and not looked for since"
 """Reasons for which something is not compared."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One way in which an item stands, or should, with what is known of each of its aspects."""
+
+    subject: Topic
+    open: Mapping[Aspect, str]
+    """Aspect that has to be compared -> why it counts as not compared; nothing where it does."""
+    counts: Mapping[Aspect, Mapping[str, int]] = field(default_factory=dict)
+    """How much was compared of each."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A run or an experiment that was planned and chosen, and what is known of it."""
@@ -58,6 +69,7 @@ class Item:
     """Changes by somebody in the target that were accepted: they are no findings."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,7 +347,13 @@ class _Judge:
         if run.pending and not run.gone:
             reason, standing = CHANGED, Standing.DIFFERS if findings else Standing.NOT_COMPARED
         return Item(
-            subject=subject, standing=standing, reason=reason, findings=findings, accepted=accepted, counts=counts
+            subject=subject,
+            standing=standing,
+            reason=reason,
+            findings=findings,
+            accepted=accepted,
+            counts=counts,
+            parts=[one for part in parts for one in part.parts],
         )
 
     def _part(self, run: ChosenRun, way: Way) -> Item:
@@ -375,14 +393,10 @@ class _Judge:
         experiment: str | None = None,
     ) -> Item:
         findings = sum(self.found.get(kept.subject, Counter()).values())
-        counts, reason = Counter[str](), ""
-        for aspect, content in against.items():
-            compared = kept.compared.get(aspect)
-            why = self._why_not(compared, aspect, content, unit, experiment)
-            if why:
-                reason = reason or (NEVER_SENT if why == NEVER and kept.carried is None and unit else why)
-            elif compared is not None:
-                counts.update(compared.counts)
+        part = self._aspects(kept, against, unit, experiment)
+        reason, counts = next(filter(None, part.open.values()), ""), Counter[str]()
+        for told_of in part.counts.values():
+            counts.update(told_of)
         if self._is_current(kept, Aspect.BYTES, against.get(Aspect.FIELDS, ""), unit):
             counts["unverifiable"] = 0
         standing = Standing.DIFFERS if findings else Standing.NOT_COMPARED if reason else Standing.EQUAL
@@ -393,7 +407,18 @@ class _Judge:
             findings=findings,
             accepted=self.accepted[kept.subject],
             counts=counts,
+            parts=(part,),
         )
+
+    def _aspects(self, kept: Kept, against: Mapping[Aspect, str], unit: RunId | None, experiment: str | None) -> Part:
+        left, counts = dict[Aspect, str](), dict[Aspect, Mapping[str, int]]()
+        for aspect, content in against.items():
+            compared = kept.compared.get(aspect)
+            why = self._why_not(compared, aspect, content, unit, experiment)
+            left[aspect] = NEVER_SENT if why == NEVER and kept.carried is None and unit else why
+            if compared is not None and not why:
+                counts[aspect] = compared.counts
+        return Part(kept.subject, left, counts)
 
     def _is_current(self, kept: Kept, aspect: Aspect, content: str, unit: RunId | None) -> bool:
         compared = kept.compared.get(aspect)
