@@ -95,13 +95,15 @@ def test_a_change_is_told_from_a_fault_accepted_and_judged_anew(bench: Accepting
     bench.change(tag(team="green"), in_pairs("tags", {"hand": "1"}))
     assert told(bench.look()) == (5, 0, 2, 0, 0)
     (green, _) = bench.look().first
-    assert green.text == 'run root: tag team: "blue" → "green"' or green.text.startswith('"')
+    assert green.text == '"the root" (root): tag team: "blue" → "green"'
     assert green.since is not None
 
     taken = bench.look(accept=True)
     assert (told(taken), {one.what for one in taken.accepted_now}) == ((0, 0, 0, 0, 2), {"tag team", "tag hand"})
     assert (told(bench.look()), told(bench.status())) == ((0, 0, 0, 0, 2),) * 2
     assert bench.sentence().startswith("Equal but for 2 accepted changes")
+    page = (bench.folder.parent / "report.html").read_text()
+    assert (WHO in page, "tag hand" in page) == (True, True)
     assert not bench.damaged()
 
     bench.replay()

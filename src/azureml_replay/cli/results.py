@@ -227,6 +227,7 @@ def _differences(verdict: Verdict) -> str:
         changes=verdict.changes,
         since=verdict.since,
         unseen=verdict.unseen,
+        accepted=verdict.accepted,
         kinds=verdict.kinds,
         now=Instant.of(datetime.now(UTC)),
     )

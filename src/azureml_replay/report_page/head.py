@@ -75,6 +75,7 @@ class Sums:
             changes=self.causes[Cause.CHANGE],
             since=self.since,
             unseen=self.causes[Cause.UNSEEN],
+            accepted=self.causes[Cause.ACCEPTED],
             kinds=self.kinds,
             now=now(),
         )

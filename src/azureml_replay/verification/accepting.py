@@ -9,8 +9,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import RunId
-from azureml_replay.verification.edits import acceptable
-from azureml_replay.verification.wording import Told, told
+from azureml_replay.verification.wording import Told, acceptable, told
 
 
 def accept(archive: Archive, ledger: TargetLedger, *, look: int, by: str) -> tuple[Told, ...]:

@@ -15,18 +15,9 @@ from azureml_replay.archive.edits import Edit, digest
 from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.shown import shown
-from azureml_replay.comparison.three_way import HIDDEN, Fate
 from azureml_replay.instants import Instant
-from azureml_replay.model import Editable, Finding, RunId
-from azureml_replay.planning.lineage import TAG
-from azureml_replay.workspace.mark import UNDO_TAG
+from azureml_replay.model import Editable, RunId
 
-CHANGED = frozenset({Fate.EDITED.value, Fate.CONFLICT.value})
-"""Kinds of findings that are somebody's changes, where it is known since when."""
-NEVER_ACCEPTED = frozenset({f"tag {TAG}", f"tag {UNDO_TAG}"})
-"""Replay's own marks."""
-ACCEPTABLE = frozenset({"description", "display name", HIDDEN})
-"""And tags: what people write onto a run. Its status, files, points and everything else are none of these."""
 _STRANGE = ("run", "lineage")
 """Findings with which nothing else of a run was seen: it was not there, or is somebody else's."""
 
@@ -79,13 +70,6 @@ def proven(ledger: TargetLedger, run: RunId, sides: Mapping[Aspect, Sides]) -> d
 
 
 _NEVER = Instant(0)
-
-
-def acceptable(finding: Finding) -> bool:
-    """True for a change by somebody of what people write onto a run: nothing that a transfer is about."""
-    if finding.kind not in CHANGED or finding.since is None or finding.what in NEVER_ACCEPTED:
-        return False
-    return finding.what in ACCEPTABLE or finding.what.startswith("tag ")
 
 
 def kept_beside(known: Mapping[str, Edit], edits: Iterable[Edit]) -> list[Edit]:

@@ -14,7 +14,8 @@ from azureml_replay.comparison.three_way import ACCEPTED, HIDDEN, Fate
 from azureml_replay.counting import counted
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
-from azureml_replay.workspace.mark import TAKEN_BACK
+from azureml_replay.planning.lineage import TAG
+from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG
 
 PLAN_CHANGED = "plan changed since it was submitted"
 """The kind of the finding that a job stands as it was submitted, and that more or something else is planned now."""
@@ -53,6 +54,19 @@ def cause_of(finding: Finding) -> Cause:
     if finding.kind in (Fate.EDITED.value, Fate.CONFLICT.value):
         return Cause.UNSEEN if finding.since is None else Cause.CHANGE
     return _CAUSES.get(finding.kind, Cause.FAULT)
+
+
+NEVER_ACCEPTED = frozenset({f"tag {TAG}", f"tag {UNDO_TAG}"})
+"""Replay's own marks."""
+ACCEPTABLE = frozenset({"description", "display name", HIDDEN})
+"""And tags: what people write onto a run. Its status, files, points and everything else are none of these."""
+
+
+def acceptable(finding: Finding) -> bool:
+    """True for somebody's change of what people write onto a run: nothing that a transfer is about."""
+    if cause_of(finding) is not Cause.CHANGE or finding.what in NEVER_ACCEPTED:
+        return False
+    return finding.what in ACCEPTABLE or finding.what.startswith("tag ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,8 @@ def sides_of(finding: Finding) -> tuple[str, str]:
 def _side(what: str, value: str) -> str:
     if value == "":
         return "nothing"
+    if what == HIDDEN:
+        return _YES_OR_NO.get(value, value)
     if what in _MOMENTS:
         return _MOMENT.sub(r"\1 \2 UTC", value)
     if what.startswith(_QUOTED):
@@ -115,6 +131,7 @@ def _side(what: str, value: str) -> str:
     return cut(timed(value))
 
 
+_YES_OR_NO = {"True": "yes", "False": "no"}
 _EMPTY = repr("")
 """How an empty text is told from none."""
 
@@ -140,7 +157,14 @@ _MINUTE = 60 * TICKS_PER_SECOND
 
 
 def differences(
-    *, faults: int, changes: int, since: Instant | None, unseen: int, kinds: Mapping[str, int], now: Instant
+    *,
+    faults: int,
+    changes: int,
+    since: Instant | None,
+    unseen: int,
+    accepted: int,
+    kinds: Mapping[str, int],
+    now: Instant,
 ) -> str:
     """`0 transfer faults; 5 changes in the target since 21:40 UTC`."""
     parts = [counted(faults, "transfer fault")]
@@ -148,6 +172,8 @@ def differences(
         parts.append(f"{counted(changes, 'change')} in the target since {clock(since or now, now)}")
     if unseen:
         parts.append(f"{counted(unseen, 'value')} not as sent, edited or lost: nobody looked in between")
+    if accepted:
+        parts.append(f"{counted(accepted, 'accepted change')} beside them")
     if kinds.get(TAKEN_BACK):
         parts.append(f"{kinds[TAKEN_BACK]:,} taken back by undo")
     if kinds.get(PLAN_CHANGED):
@@ -168,6 +194,7 @@ class Kind(Enum):
     EXTRA = "extra in the target"
     HIDDEN = "hidden or shown by somebody in the target"
     EDITED = "edited by somebody in the target"
+    CHANGED = "changed by somebody in the target, and none to accept: files, status, marks of replay"
     CONFLICT = "changed by somebody in the target, and in the source too"
     UNSEEN = "not as sent, edited or lost on the way: nobody looked in between"
     TAKEN_BACK = "taken back by undo"
@@ -180,6 +207,8 @@ def kind_of(finding: Finding) -> Kind:
     """What people see of a finding's kind."""
     cause = cause_of(finding)
     if cause is Cause.CHANGE:
+        if not acceptable(finding):
+            return Kind.CHANGED
         if finding.kind == Fate.CONFLICT.value:
             return Kind.CONFLICT
         return Kind.HIDDEN if finding.what == HIDDEN else Kind.EDITED
@@ -208,10 +237,8 @@ MENDS: Mapping[Kind, Mend] = {
     Kind.DIFFERS: Mend("differing: what was not sent yet is sent; what differs even then was not kept", (("replay",),)),
     Kind.EXTRA: Mend("extra: nothing is removed for you; hide or remove it there, and look again", (("verify",),)),
     Kind.HIDDEN: Mend("hidden: turn it back in the target, or keep it so", (ACCEPT,)),
-    Kind.EDITED: Mend(
-        "edited: set it back in the target, or keep it so (tags, description, name)",
-        (ACCEPT,),
-    ),
+    Kind.EDITED: Mend("edited: set it back in the target, or keep it so", (ACCEPT,)),
+    Kind.CHANGED: Mend("changed: set it back in the target, and look again", (("verify",),)),
     Kind.CONFLICT: Mend(
         "changed on both sides: send the source's value, or keep the target's",
         (("replay", "--prefer", "source"), ACCEPT),
