@@ -29,8 +29,23 @@ from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, migrate, verify
 from azureml_replay.verification.verdict import CHANGED, NOT_EXTRACTED, Verdict
+from azureml_replay.workspace.mark import UNDO_MARK, UNDO_TAG
 from azureml_sandbox.server.sandbox import Sandbox
-from e2e.edits import AT_SOURCE, AT_TARGET, HOME, OTHER, added, below, described, flipped, hidden, marked, point, spoil
+from e2e.edits import (
+    AT_SOURCE,
+    AT_TARGET,
+    HOME,
+    OTHER,
+    RUNS,
+    added,
+    below,
+    described,
+    flipped,
+    hidden,
+    marked,
+    point,
+    spoil,
+)
 from e2e.judged import Judged
 from e2e.library import DiesAt, PowerCut
 from e2e.oracle import (
@@ -39,7 +54,7 @@ from e2e.oracle import (
     Job,
     tree_of,
 )
-from e2e.tampering import change
+from e2e.tampering import Held, change
 
 SELECTIONS = (
     Selection(),
@@ -57,6 +72,8 @@ CHOICES = (
     FileChoice(globs=("logs/*",)),
     FileChoice(most_bytes=5),
 )
+TEXTS = [name for name in AT_TARGET if name.startswith(("tag of", "mark of", "hidden", "description of"))]
+"""Edits that may be accepted."""
 TO = st.sampled_from((0, 0, 0, 0, 1))
 """Mostly the first target: what happened to it before is what a verdict is about."""
 EXTRACTIONS = (
@@ -197,6 +214,7 @@ class Tries(Judged):
         assert not done.replayed.conflicts or self.known[to].jobs
         self._carried(to, selection, files, cut=False)
         units = self.units(selection)
+        self.judges_anew(to, units)
         self.looked(to, units, FileChoice(), deep, whole=True)
         self.claims(to, done.verdict, units, deep, "migrate")
         assert done.verdict.exit in (Exit.OK, Exit.FINDINGS), "migrate left something uncompared"
@@ -223,7 +241,29 @@ class Tries(Judged):
         """The power goes at that request."""
         self._verify(to, selection, FileChoice(), deep, DiesAt(at, delivered=True))
 
-    def _verify(self, to: int, selection: Selection, files: FileChoice, deep: bool, cut: DiesAt | None = None) -> None:
+    @rule(to=TO, selection=st.sampled_from(SELECTIONS[:3]), name=st.sampled_from(sorted(TEXTS)), edited=st.booleans())
+    def accept(self, to: int, selection: Selection, name: str, edited: bool) -> None:
+        """Whatever is there, or an edit that was just made."""
+        if edited:
+            self.edit_target(to, name)
+        self._verify(to, selection, FileChoice(), False, accept=True)
+
+    @rule(to=TO, selection=st.sampled_from(SELECTIONS[:3]))
+    def forget_accepted(self, to: int, selection: Selection) -> None:
+        """Of some units."""
+        self._verify(to, selection, FileChoice(), False, forget=True)
+
+    def _verify(
+        self,
+        to: int,
+        selection: Selection,
+        files: FileChoice,
+        deep: bool,
+        cut: DiesAt | None = None,
+        *,
+        accept: bool = False,
+        forget: bool = False,
+    ) -> None:
         if not (self.archive / "archive.db").exists():
             return
         verdict: Verdict | None = None
@@ -231,7 +271,10 @@ class Tries(Judged):
 
         async def look(archive: Archive, source: AzureWorkspace, there: AzureWorkspace) -> Verdict:
             began.append(True)  # a cut while the connections were made cut no look
-            return await verify(archive, there, selection, source=source, deep=deep, files=files, width=4)
+            by = "somebody" if accept else None
+            return await verify(
+                archive, there, selection, source=source, deep=deep, files=files, accept=by, forget=forget, width=4
+            )
 
         try:
             units = self.units(selection)
@@ -243,6 +286,11 @@ class Tries(Judged):
         if verdict is None and not began:
             return
         deep = deep and files.artifacts
+        if forget:
+            self.forgets(to, units)
+        if verdict is not None:
+            self.judges_anew(to, units)
+            self.accepts(to, verdict, units)
         self.looked(to, units, files, deep, whole=verdict is not None)
         if verdict is not None:
             self.claims(to, verdict, units, deep, "verify")
@@ -261,6 +309,8 @@ class Tries(Judged):
             return
         assert done.failed == ()
         known = self.known[to]
+        for run in self.marked(to) & known.accepted.keys():
+            del known.accepted[run]  # what is there is judged anew
         for job in known.jobs.values():
             job.undone = True
         for run, one in self.side(self.targets[to]).runs.items():
@@ -270,6 +320,17 @@ class Tries(Judged):
                 del known.carried[run]
             else:
                 known.carried[run].unsure = known.carried[run].doubt = True
+
+    def marked(self, to: int) -> set[str]:
+        """Runs of a target that `undo` says to have hidden."""
+        found: set[str] = set()
+
+        def look(held: Held) -> None:
+            there = {run: held.world.runs.get(held.guid, run) for run in RUNS}
+            found.update(run for run, one in there.items() if one and one["tags"].get(UNDO_TAG) == UNDO_MARK[UNDO_TAG])
+
+        change(self.sandbox, self.targets[to], look)
+        return found
 
     @rule(to=TO, at=st.sampled_from([4, 7, 10, 14, 18, 24]), delivered=st.booleans())
     def undo_cut(self, to: int, at: int, delivered: bool) -> None:
@@ -291,7 +352,8 @@ class Tries(Judged):
                 return
             said = report(archive, self.folder / "report.html").verdict
             (one,) = status(archive).targets
-        assert said.startswith("All equal") == one.verdict.proves, (said, one.verdict)
+        equal = "Equal but for" if one.verdict.accepted else "All equal"
+        assert said.startswith(equal) == one.verdict.proves, (said, one.verdict)
 
     @rule(data=st.data())
     def damage(self, data: st.DataObject) -> None:
