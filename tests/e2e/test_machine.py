@@ -73,11 +73,6 @@ CHOICES = (
     FileChoice(globs=("logs/*",)),
     FileChoice(most_bytes=5),
 )
-TEXTS = [
-    *(name for name in AT_TARGET if name.startswith(("tag of", "mark of", "hidden", "description of"))),
-    *("tag of root", "tag of alone", "tag of root"),
-]
-"""Edits that may be accepted; mostly those that never go back."""
 TO = st.sampled_from((0, 0, 0, 0, 1))
 """Mostly the first target: what happened to it before is what a verdict is about."""
 EXTRACTIONS = (
@@ -257,22 +252,6 @@ class Tries(Judged):
         """Whatever is there."""
         self._verify(to, selection, FileChoice(), deep=False, accept=True)
 
-    @rule(name=st.sampled_from(TEXTS), more=st.sampled_from([0, 1, 2]))
-    def edit_and_accept(self, name: str, more: int) -> None:
-        """An edit of what was seen as it was sent; and then another one of the same text, or two."""
-        self._verify(0, Selection(), FileChoice(), deep=False)
-        self.edit_target(0, name)
-        self._verify(0, Selection(), FileChoice(), deep=False, accept=True)
-        for _ in range(more):
-            self.edit_target(0, name)
-            self._verify(0, Selection(), FileChoice(), deep=False)
-
-    @rule(name=st.sampled_from(TEXTS))
-    def edit_accept_and_bring_more(self, name: str) -> None:
-        """Both sides change what was accepted, in whatever order comes next."""
-        self.edit_and_accept(name, 0)
-        self.edit_source_and_extract(name if name in AT_SOURCE else "tag of root")
-
     @rule(to=TO, selection=st.sampled_from(SELECTIONS[:3]))
     def forget_accepted(self, to: int, selection: Selection) -> None:
         """Of some units."""
@@ -407,31 +386,6 @@ class Tries(Judged):
             self.claims(at, one.verdict, None, deep=False, what="status")
 
 
-class TriesTexts(Tries):
-    """What people write onto runs, and what of it somebody accepts; rules that say nothing to it are left out."""
-
-    extract_cut = edit_file_and_look = replay_cut = verify_part = verify_files = undo_cut = damage = report = None  # type: ignore[assignment]
-
-    def edit_target(self, to: int, name: str) -> None:
-        """No rule by itself."""
-        change(self.sandbox, self.targets[to], AT_TARGET[name])
-
-    def edit_source(self, name: str) -> None:
-        """No rule by itself."""
-        change(self.sandbox, self.source, AT_SOURCE[name])
-
-    @initialize()
-    def begin_with_a_migration(self) -> None:
-        """Else nothing is there to be edited."""
-        self.migrate(0, Selection(), FileChoice(), deep=False)
-
-    @rule(prefer=st.sampled_from(Prefer), name=st.sampled_from(["tag of root", "hidden alone", "tag of alone"]))
-    def bring(self, prefer: Prefer, name: str) -> None:
-        """The source's texts, over the target's or not."""
-        self.edit_source_and_extract(name)
-        self._replay(0, Selection(), FileChoice(), prefer=prefer)
-
-
 JOB_EDITS = ("mark", "description", "hidden", "point", "file more", "file flipped", "stranger")
 
 
@@ -521,19 +475,6 @@ def tries(machine: type[Tries], sandbox: Sandbox, number: int, *, examples: int,
 def test_a_machine_that_tries(calm: Sandbox, azure_env: dict[str, str]) -> None:
     """A few examples."""
     tries(Tries, calm, 1, examples=2, steps=10)
-
-
-def test_a_machine_that_tries_texts(calm: Sandbox, azure_env: dict[str, str]) -> None:
-    """A few examples."""
-    tries(TriesTexts, calm, 3, examples=1, steps=8)
-
-
-@pytest.mark.sweep
-@pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("number", range(4))
-def test_a_machine_that_tries_texts_long(number: int, calm: Sandbox, azure_env: dict[str, str]) -> None:
-    """As below."""
-    tries(TriesTexts, calm, 300 + number, examples=30, steps=16)
 
 
 @pytest.mark.slow
