@@ -337,10 +337,12 @@ class Finding:
     """`differs`, `absent` (the target lacks it) or `extra` (the target has more).
 
     Where it is known what was sent last: `edited in target` (the source is as it was then), `conflict` (both changed).
-    What our own `undo` hid or removed: `taken back by undo: replay brings it back`.
+    What our own `undo` hid or removed: `taken back by undo: replay brings it back`. What somebody accepted: `accepted`.
     """
     expected: str
     actual: str
+    since: Instant | None = None
+    """Of an edit: when the target was last seen to have what was sent. None where nobody looked in between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
@@ -25,6 +25,8 @@ from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
 from azureml_replay.target.lease import leased
 from azureml_replay.target.profile import refuse_same, seen_profile
+from azureml_replay.verification.accepting import accept as accept_changes
+from azureml_replay.verification.accepting import forget_accepted
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.verification.verify import DirectUnits, verify_runs
@@ -98,6 +100,8 @@ async def verify(
     source: Source | None = None,
     deep: bool = False,
     files: FileChoice = ALL_FILES,
+    accept: str | None = None,
+    forget: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
 ) -> Verdict:
@@ -107,6 +111,10 @@ async def verify(
     looked for all the same: what is not there is a finding. What is compared of a run is what the ledger says was to be
     carried; `files` says which of those files are looked at now, and `deep` that their bytes are read on the target.
     Where nothing told a checksum those that the archive holds are read, or else the source's: then it needs `source`.
+    `accept` names who accepts what this look finds to be changes that somebody made in the target since it was seen as
+    it was sent (tags, description, name, hidden; nothing else): they are no findings any more, until they change again.
+    `forget` takes back first what was accepted of the chosen units.
+
     The verdict tells of everything chosen, whenever it was compared. Raises Unavailable, Rejected, IntegrityError;
     UserError also where nothing of this archive is in the target.
     """
@@ -115,6 +123,8 @@ async def verify(
     submitted, twice = _replayed_as_jobs(archive, ledger)
     units = some_units(archive, selection)
     selection = Selection() if units is None else selection
+    if forget:
+        forget_accepted(archive, ledger, units)
     deep = deep and files.artifacts
     proof = Proof(archive, ledger, _begun(archive, ledger, units, files, deep=deep), deep, files)
     jobs = [root for root in (archive.units() if units is None else units) if root in submitted]
@@ -124,7 +134,8 @@ async def verify(
         await verify_runs(proof, target, direct, source=source, width=width, progress=progress)
     await verify_jobs(proof, target, jobs, source=source, width=width, progress=progress)
     ledger.end_look(proof.look)
-    return verdict(archive, ledger, selection, deep=deep)
+    now = accept_changes(archive, ledger, look=proof.look, by=accept) if accept is not None else ()
+    return replace(verdict(archive, ledger, selection, deep=deep), accepted_now=now)
 
 
 async def _check_that_something_is_there(

@@ -29,6 +29,7 @@ from e2e.oracle import (
     FIELDS,
     FILES,
     MADE,
+    NOTHING,
     POINTS,
     Carried,
     Differences,
@@ -37,8 +38,11 @@ from e2e.oracle import (
     Side,
     archived,
     compare,
+    excuse,
+    pair,
     strangers,
     takes,
+    texts,
     tree_of,
     workspace,
 )
@@ -141,6 +145,10 @@ class Judged(RuleBasedStateMachine):
             was = before.runs.get(run)
             if run not in wanted.runs or was == seen or seen.job:
                 continue
+            old = texts(was) if was else {}
+            now = {name: texts(seen).get(name, NOTHING) for name in old | texts(seen)}
+            changed = {name: value for name, value in now.items() if was is None or old.get(name, NOTHING) != value}
+            known.written.setdefault(run, {}).update(changed)
             known.forget("run", run)
             known.created.add(run)
             made = known.made.setdefault(run, {})
@@ -183,6 +191,8 @@ class Judged(RuleBasedStateMachine):
                 source.runs.get(run),
                 known.made_of.get(run) != one,
             )
+            if at is not None and not at.job:
+                excuse(found[FIELDS], one, at, known.accepted.get(run, {}))
             seen |= {("run", run, aspect): (one, differing) for aspect, differing in found.items()}
         names = {one.experiment for one in runs.values()}
         strange = strangers(wanted, there)
@@ -204,6 +214,35 @@ class Judged(RuleBasedStateMachine):
         originals = {run: one for run, one in wanted.runs.items() if one.unit == unit}
         found = self.known[target].jobs[unit].compare(there, originals)
         return {("job", unit, aspect): (originals, differing) for aspect, differing in found.items()}
+
+    def forgets(self, target: int, units: set[str] | None) -> None:
+        """What was accepted of these is not any more."""
+        wanted, known = self.wanted(), self.known[target]
+        chosen = [run for run in known.accepted if units is None or wanted.runs[run].unit in units]
+        for run in chosen:
+            del known.accepted[run]
+
+    def judges_anew(self, target: int, units: set[str] | None) -> None:
+        """A look at these: what was accepted of another value than is there, or wanted, is accepted no more."""
+        wanted, there, known = self.wanted(), self.side(self.targets[target]), self.known[target]
+        for run, accepted in known.accepted.items():
+            one, at = wanted.runs.get(run), there.runs.get(run)
+            if one is None or (units is not None and one.unit not in units):
+                continue
+            for name in [*accepted]:
+                if at is None or at.job or accepted[name] != pair(one, at, name):
+                    del accepted[name]
+
+    def accepts(self, target: int, verdict: Verdict, units: set[str] | None) -> None:
+        """What a call accepted: only what somebody changed since we wrote it, of runs that were chosen."""
+        wanted, there, known = self.wanted(), self.side(self.targets[target]), self.known[target]
+        for one in verdict.accepted_now:
+            run, at = wanted.runs[one.run], there.runs[one.run]
+            both = pair(run, at, one.what)
+            assert units is None or run.unit in units, "accepted beyond what was chosen"
+            assert both[0] != both[1], "accepted, and equal"
+            assert known.written.get(one.run, {}).get(one.what, NOTHING) != both[1], "accepted what we wrote"
+            known.accepted.setdefault(one.run, {})[one.what] = both
 
     def looked(self, target: int, units: set[str] | None, files: FileChoice, deep: bool, *, whole: bool) -> None:
         """Note what a verification saw, or may have seen."""
@@ -262,6 +301,8 @@ class Judged(RuleBasedStateMachine):
             for group in filter(None, known.open):  # an empty one: of jobs alone, whose experiments are no matter here
                 assert not group <= against.keys(), f"{what}: equal, but a look at it was interrupted"
             assert units is not None or not wanted.lacking, f"{what}: equal, but not all is extracted"
+        mine = [len(known.accepted.get(run, ())) for run in chosen]
+        assert verdict.accepted <= sum(mine), f"{what}: more is accepted than anybody did"
         if verdict.findings:
             about = {key for key in known.recs if key[:2] in {one[:2] for one in against} or units is None}
             possible = [key for key in about if known.recs[key].differences.maybe]

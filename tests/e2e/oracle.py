@@ -286,6 +286,31 @@ def _compare_files(
         found[FILES].add(path)
 
 
+NOTHING = "nothing"
+"""Where a text is not there: no text of an edit says so."""
+
+
+def texts(seen: Seen) -> dict[str, object]:
+    """What people write onto a run, as findings call it."""
+    plain = {"display name": "display_name", "description": "description", "hidden": "hidden"}
+    told = {name: seen.fields[key] for name, key in plain.items() if seen.fields[key] is not None}
+    tags: Any = seen.fields["tags"]
+    return told | {f"tag {key}": value for key, value in tags.items()}
+
+
+def pair(wanted: Seen, there: Seen, name: str) -> tuple[object, object]:
+    """Both sides of a text."""
+    return texts(wanted).get(name, NOTHING), texts(there).get(name, NOTHING)
+
+
+def excuse(found: Differences, wanted: Seen, there: Seen, accepted: Mapping[str, tuple[object, object]]) -> None:
+    """Take from what differs for sure the fields of which every differing text is accepted, as it is now."""
+    differing = {name for name in texts(wanted) | texts(there) if len({*map(repr, pair(wanted, there, name))}) > 1}
+    left = {name for name in differing if accepted.get(name) != pair(wanted, there, name)}
+    fields = {"tags": "tag ", "display_name": "display name", "description": "description", "hidden": "hidden"}
+    found.sure -= {one for one, name in fields.items() if not any(text.startswith(name) for text in left)}
+
+
 def strangers(archive: Side, there: Side) -> dict[str, set[str]]:
     """Experiment -> runs below one of ours that the archive does not know."""
     found: dict[str, set[str]] = {}
@@ -369,6 +394,10 @@ class Known:
     """By unit."""
     created: set[str] = field(default_factory=set)
     """Runs that were ever created as they were."""
+    written: dict[str, dict[str, object]] = field(default_factory=dict)
+    """By run: what our own writes left of each text of people."""
+    accepted: dict[str, dict[str, tuple[object, object]]] = field(default_factory=dict)
+    """By run: text -> what the archive had and what the target had when somebody accepted that."""
     open: list[set[tuple[str, str, str]]] = field(default_factory=list)
     """Of each interrupted look what it comes to last: one of these at least was not looked at since."""
 

@@ -96,3 +96,39 @@ def test_a_missing_role_is_the_last_line(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("error: ")
     assert f"this login lacks {ML}/{action}: ask for the role {role} on the workspace" in last
+
+
+def test_accept_shows_each_change_and_lists_go_into_files(
+    here: Path, calm: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found, accepted, forgotten, on the command line: 5, 0, 5; what to do can be pasted."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    ends = ["--target", str(target.path), "--quiet"]
+    assert run(["migrate", "--source", str(source.path), "--archive", "kept", *ends, "--combined", "all.jsonl"]) == 0
+    change(calm, target, tag(team="green"))
+    capsys.readouterr()
+
+    assert run(["verify", "kept", *ends]) == 5
+    told = capsys.readouterr().out.splitlines()
+    assert ": 0 transfer faults; 1 change in the target since " in told[0]
+    assert '└── "the root" (root): tag team: "blue" → "green"' in told
+    again = next(line.split() for line in told if line.endswith("--accept"))
+    assert again == ["azureml-replay", "verify", "kept", "--target", str(target.path), "--accept"]
+
+    assert run([*again[1:], "--quiet", "--differ", "some.csv"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert ": equal but for 1 accepted change; " in told[0]
+    assert told[-2].startswith("1 change accepted by ")
+    assert told[-1] == '└── "the root" (root): tag team: "blue" → "green"'
+    assert len(Path("some.csv").read_text().splitlines()) == 1, "the names of columns"
+    assert {"equal"} == {json.loads(line)["verdict"] for line in Path("all.jsonl").read_text().splitlines()}
+
+    assert run(["status", "kept", "--json", "--quiet"]) == 0
+    (of_target,) = json.loads(capsys.readouterr().out)["targets"]
+    assert (of_target["verdict"]["accepted"], of_target["verdict"]["findings"]) == (1, 0)
+    assert run(["verify", "kept", *ends, "--forget-accepted", "--json"]) == 5
+    (found,) = json.loads(capsys.readouterr().out)["first"]
+    assert (found["text"], found["kind"]) == ('"the root" (root): tag team: "blue" → "green"', "edited in target")
+    assert run(["verify", "kept", *ends, "--accept", "--forget-accepted"]) == 2
+    assert run(["verify", "kept", *ends, "--combined", "-"]) == 2

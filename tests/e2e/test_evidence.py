@@ -255,7 +255,7 @@ def test_a_weaker_look_takes_no_finding_back(bench: Bench) -> None:
     assert kinds(bench.verify(deep=True)) == named
     for weaker in (bench.verify(files=NO_FILES), bench.verify(), bench.status(), bench.verify(ALONE)):
         assert (weaker.exit == Exit.FINDINGS) == (weaker.runs == 3)
-    assert bench.sentence().startswith("Not equal: 1 finding in 1 run of 3.")
+    assert bench.sentence().startswith("Not equal: 1 finding in 1 run of 3: 1 transfer fault.")
     bench.change(
         lambda held: held.blob("logs/a.txt", "child").upload_blob(b"log", overwrite=True, blob_type="AppendBlob")
     )

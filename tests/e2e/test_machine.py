@@ -18,6 +18,7 @@ from hypothesis.stateful import initialize, invariant, rule, run_state_machine_a
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import AzureWorkspace
+from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.direct.replay import ReplayOptions, replay
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
@@ -31,8 +32,23 @@ from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, migrate, verify
 from azureml_replay.verification.verdict import CHANGED, NOT_EXTRACTED, Verdict
+from azureml_replay.workspace.mark import UNDO_MARK, UNDO_TAG
 from azureml_sandbox.server.sandbox import Sandbox
-from e2e.edits import AT_SOURCE, AT_TARGET, HOME, OTHER, added, below, described, flipped, hidden, marked, point, spoil
+from e2e.edits import (
+    AT_SOURCE,
+    AT_TARGET,
+    HOME,
+    OTHER,
+    RUNS,
+    added,
+    below,
+    described,
+    flipped,
+    hidden,
+    marked,
+    point,
+    spoil,
+)
 from e2e.judged import Judged
 from e2e.library import DiesAt, PowerCut
 from e2e.oracle import (
@@ -41,7 +57,7 @@ from e2e.oracle import (
     Job,
     tree_of,
 )
-from e2e.tampering import change
+from e2e.tampering import Held, change
 from environment import point_at
 
 SELECTIONS = (
@@ -142,10 +158,17 @@ class Tries(Judged):
         """The power goes at that request."""
         self._replay(to, selection, FileChoice(), DiesAt(at, delivered=delivered))
 
-    def _replay(self, target: int, selection: Selection, files: FileChoice, cut: DiesAt | None = None) -> None:
+    def _replay(
+        self,
+        target: int,
+        selection: Selection,
+        files: FileChoice,
+        cut: DiesAt | None = None,
+        prefer: Prefer = Prefer.TARGET,
+    ) -> None:
         if not self.wanted().runs:
             return
-        options = ReplayOptions(files=files)
+        options = ReplayOptions(files=files, prefer=prefer)
         done = self.writes(
             target,
             lambda: self.call(
@@ -200,6 +223,7 @@ class Tries(Judged):
         assert not done.replayed.conflicts or self.known[to].jobs
         self._carried(to, selection, files, cut=False)
         units = self.units(selection)
+        self.judges_anew(to, units)
         self.looked(to, units, FileChoice(), deep, whole=True)
         self.claims(to, done.verdict, units, deep, "migrate")
         assert done.verdict.exit in (Exit.OK, Exit.FINDINGS), "migrate left something uncompared"
@@ -226,7 +250,27 @@ class Tries(Judged):
         """The power goes at that request."""
         self._verify(to, selection, FileChoice(), deep, DiesAt(at, delivered=True))
 
-    def _verify(self, to: int, selection: Selection, files: FileChoice, deep: bool, cut: DiesAt | None = None) -> None:
+    @rule(to=TO, selection=st.sampled_from(SELECTIONS))
+    def accept(self, to: int, selection: Selection) -> None:
+        """Whatever is there."""
+        self._verify(to, selection, FileChoice(), deep=False, accept=True)
+
+    @rule(to=TO, selection=st.sampled_from(SELECTIONS[:3]))
+    def forget_accepted(self, to: int, selection: Selection) -> None:
+        """Of some units."""
+        self._verify(to, selection, FileChoice(), deep=False, forget=True)
+
+    def _verify(
+        self,
+        to: int,
+        selection: Selection,
+        files: FileChoice,
+        deep: bool,
+        cut: DiesAt | None = None,
+        *,
+        accept: bool = False,
+        forget: bool = False,
+    ) -> None:
         if not (self.archive / "archive.db").exists():
             return
         verdict: Verdict | None = None
@@ -234,7 +278,10 @@ class Tries(Judged):
 
         async def look(archive: Archive, source: AzureWorkspace, there: AzureWorkspace) -> Verdict:
             began.append(True)  # a cut while the connections were made cut no look
-            return await verify(archive, there, selection, source=source, deep=deep, files=files, width=4)
+            by = "somebody" if accept else None
+            return await verify(
+                archive, there, selection, source=source, deep=deep, files=files, accept=by, forget=forget, width=4
+            )
 
         try:
             units = self.units(selection)
@@ -246,6 +293,11 @@ class Tries(Judged):
         if verdict is None and not began:
             return
         deep = deep and files.artifacts
+        if forget:
+            self.forgets(to, units)
+        if verdict is not None:
+            self.judges_anew(to, units)
+            self.accepts(to, verdict, units)
         self.looked(to, units, files, deep, whole=verdict is not None)
         if verdict is not None:
             self.claims(to, verdict, units, deep, "verify")
@@ -264,6 +316,8 @@ class Tries(Judged):
             return
         assert done.failed == ()
         known = self.known[to]
+        for run in self.marked(to) & known.accepted.keys():
+            del known.accepted[run]  # what is there is judged anew
         for job in known.jobs.values():
             job.undone = True
         for run, one in self.side(self.targets[to]).runs.items():
@@ -273,6 +327,17 @@ class Tries(Judged):
                 del known.carried[run]
             else:
                 known.carried[run].unsure = known.carried[run].doubt = True
+
+    def marked(self, to: int) -> set[str]:
+        """Runs of a target that `undo` says to have hidden."""
+        found: set[str] = set()
+
+        def look(held: Held) -> None:
+            there = {run: held.world.runs.get(held.guid, run) for run in RUNS}
+            found.update(run for run, one in there.items() if one and one["tags"].get(UNDO_TAG) == UNDO_MARK[UNDO_TAG])
+
+        change(self.sandbox, self.targets[to], look)
+        return found
 
     @rule(to=TO, at=st.sampled_from([4, 7, 10, 14, 18, 24]), delivered=st.booleans())
     def undo_cut(self, to: int, at: int, delivered: bool) -> None:
@@ -294,7 +359,8 @@ class Tries(Judged):
                 return
             said = report(archive, self.folder / "report.html").verdict
             (one,) = status(archive).targets
-        assert said.startswith("All equal") == one.verdict.proves, (said, one.verdict)
+        equal = "Equal but for" if one.verdict.accepted else "All equal"
+        assert said.startswith(equal) == one.verdict.proves, (said, one.verdict)
 
     @rule(data=st.data())
     def damage(self, data: st.DataObject) -> None:

@@ -102,7 +102,7 @@ def test_the_command_answers_what_it_wrote(changed, tmp_path: Path) -> None:
     told = json.loads(one.stdout)
     assert (one.returncode, many.returncode) == (0, 0), (one.stderr, many.stderr)
     assert (told["runs"], told["findings"], told["left_out"]) == (2, 3, 0)
-    assert told["verdict"] == "Not equal: 3 findings in 1 run of 2."
+    assert told["verdict"] == "Not equal: 3 findings in 1 run of 2: 3 transfer faults."
     assert (tmp_path / "page.html").stat().st_size == told["bytes"]
     assert sorted(path.name for path in (tmp_path / "all").rglob("*") if path.is_file()) == ["c0.js", "index.html"]
 

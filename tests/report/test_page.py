@@ -58,7 +58,11 @@ def test_it_opens_with_the_verdict_and_the_run_that_differs(written: Reported, o
     found = opened(written.path)
     page = found.page
 
-    assert page.inner_text(".verdict strong") == written.verdict == "Not equal: 7 findings in 2 runs of 50."
+    assert (
+        page.inner_text(".verdict strong")
+        == written.verdict
+        == "Not equal: 7 findings in 2 runs of 50: 7 transfer faults."
+    )
     assert "50\nruns" in page.inner_text(".figures")
     assert page.locator(row(page, "train")).get_attribute("aria-selected") == "true"
     page.wait_for_selector(".chart.differs canvas")

@@ -114,7 +114,7 @@ _SHAPES: Mapping[str, Shape] = {
     "run.state": _RUN_STATES.__contains__,
     "run.depth": range(_DEEPEST).__contains__,
     "receipt.state": _ITEM_STATES.__contains__,
-    "receipt.at": _MOMENTS.__contains__,
+    **dict.fromkeys(("receipt.at", "edit.since", "edit.accepted_at"), _MOMENTS.__contains__),
     **dict.fromkeys(("evidence.way", "finding.way", "planned_omission.way"), _WAYS.__contains__),
     **{f"evidence.{aspect}": _json(_LOOKED) for aspect in _ASPECTS},
     "evidence.carried": _json(CARRIED),

@@ -89,6 +89,11 @@ def of_experiment(experiment: Experiment) -> bytes:
     )
 
 
+def of_value(name: str, value: Sequence[Json]) -> bytes:
+    """The digest of one value that people edit, with its name; an empty list where there is none."""
+    return _of(name=name, value=list(value))
+
+
 def of_file(stored: StoredFile) -> bytes:
     """The digest of one state of a source's file: its ETag changes with every write."""
     return _of(etag=stored.etag, size_bytes=stored.size_bytes, md5=stored.md5.hex() if stored.md5 else None)

@@ -16,11 +16,12 @@ from typing import Any
 from azureml_replay import redact
 from azureml_replay.archive.cells import CARRIED, read_back, shaped
 from azureml_replay.archive.database import now
+from azureml_replay.archive.edits import Edits
 from azureml_replay.archive.listing import GONE
-from azureml_replay.archive.of_target import OfTarget
 from azureml_replay.archive.reading import BEFORE_ALL
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sums import ROOT_PART
+from azureml_replay.comparison.three_way import ACCEPTED, Fate
 from azureml_replay.instants import Instant
 from azureml_replay.model import Finding, Json, Omission, RunId
 from azureml_replay.planning.plan import SHOWS
@@ -151,7 +152,7 @@ _REST = f"""
 _BEFORE_ALL_UNITS = (-(2**63), "", *BEFORE_ALL)
 
 
-class Evidence(OfTarget):
+class Evidence(Edits):
     """The part of a target's ledger that replay begins, verify fills, and every verdict reads."""
 
     # What is to be compared
@@ -186,6 +187,8 @@ class Evidence(OfTarget):
         """Forget what was to be carried, and what was found, of what is taken back or written anew. Repeatable."""
         with self._transaction(durable=True):
             rows = [(self._owner(), way.value, name) for name in names]
+            if way is Way.RUN:
+                self._forget_edits(name for _, _, name in rows)
             for table in ("evidence", "finding", "planned_omission"):
                 sql = f"delete from {table} where target = ? and way = ? and whose = ?"  # noqa: S608  # our tables
                 self._executemany(sql, rows)
@@ -320,22 +323,22 @@ class Evidence(OfTarget):
 
     def findings_about(self) -> Iterator[tuple[Topic, Aspect, Finding]]:
         """All findings with what they are about, in the order of that."""
-        sql = """
-            select way, whose, aspect, number, what, kind, expected, actual from finding
+        sql = f"""
+            select way, whose, aspect, number, what, kind, expected, actual, {_SINCE} from finding f
             where target = ? and (way, whose, aspect, number) > (?, ?, ?, ?) order by way, whose, aspect, number limit ?
-        """
+        """  # noqa: S608  # our own words
         for way, whose, aspect, _, *rest in self._pages(sql, (self._number,), ("", "", "", -1)):
             subject = Topic(Way(way), whose)
-            yield subject, Aspect(aspect), Finding(run_of(subject), *rest)
+            yield subject, Aspect(aspect), _finding(subject, *rest)
 
     def findings_of(self, subject: Topic, aspect: Aspect | None = None) -> list[Finding]:
         """The findings about one subject, or about one aspect of it; in the order in which verify made them."""
         rows = self._all(
-            "select what, kind, expected, actual from finding where target = ? and way = ? and whose = ? "
+            f"select what, kind, expected, actual, {_SINCE} from finding f where target = ? and way = ? and whose = ? "  # noqa: S608
             "and ifnull(?, aspect) = aspect order by aspect, number",
             (self._number, subject.way.value, subject.name, aspect and aspect.value),
         )
-        return [Finding(run_of(subject), *row) for row in rows]
+        return [_finding(subject, *row) for row in rows]
 
     def findings_of_run(self, run: RunId) -> list[Finding]:
         """The findings about a run, in whatever way it stands in the target."""
@@ -376,6 +379,17 @@ class Evidence(OfTarget):
 def run_of(subject: Topic) -> RunId:
     """The run that a subject is; of no run the empty id."""
     return RunId(subject.name if subject.way in (Way.RUN, Way.JOB) else "")
+
+
+_SINCE = f"""
+    (select since from edit e where e.target = f.target and e.run = f.whose and e.what = f.what
+     and f.way = 'run' and f.kind in ('{Fate.EDITED.value}', '{Fate.CONFLICT.value}', '{ACCEPTED}'))
+"""  # noqa: S608  # our own words
+
+
+def _finding(subject: Topic, *row: Any) -> Finding:  # noqa: ANN401  # a row
+    what, kind, expected, actual, since = row
+    return Finding(run_of(subject), what, kind, expected, actual, None if since is None else Instant(since))
 
 
 def _names(text: str | None) -> frozenset[str] | None:

@@ -301,6 +301,15 @@ MIGRATIONS = (
     -- the version of the table of secrets: archives that were begun before it had one go on with the first
     alter table archive add column redaction integer not null default 1;
     """,
+    """
+    -- changes that verify saw somebody make in a target, with digests of the values and their names
+    create table edit (
+      target integer not null, run text not null, what text not null, expected text not null, actual text not null,
+      sent blob not null, wanted blob not null, found blob not null, since integer not null,
+      accepted_by text, accepted_at integer,
+      primary key (target, run, what)
+    ) without rowid;
+    """,
 )
 """The migrations, oldest first. Never edit one that was released: append."""
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from azureml_replay.archive.cells import shaped
-from azureml_replay.archive.of_target import OfTarget
+from azureml_replay.archive.edits import Edits
 from azureml_replay.archive.records import EDITABLE, pack, unpack
+from azureml_replay.comparison.shown import shown
 from azureml_replay.model import Editable, Location, RunId, StoredFile
 
 
-class SentValues(OfTarget):
+class SentValues(Edits):
     """The part of a target's ledger that remembers values, where receipts remember digests."""
 
     def put_sent(self, values: Mapping[RunId, Editable]) -> None:
         """Keep the values sent of each run in place of former ones; on the disk once a later receipt is. Repeatable."""
+        before = {run: self.sent(run) or {} for run in values if self.edits(run)}
         with self._transaction():
             owner = self._owner()
+            for run, then in before.items():
+                self._sent_anew(run, then, values[run])
             rows = ((owner, run, *pack(dict(kept))) for run, kept in values.items())
             self._executemany("insert or replace into sent_run values (?, ?, ?, ?)", rows)
 
@@ -29,8 +33,11 @@ class SentValues(OfTarget):
 
     def put_sent_files(self, run: RunId, files: Mapping[str, StoredFile]) -> None:
         """Keep size and MD5 of files that were sent, by their path in the target; as `put_sent`. Repeatable."""
+        edited = self.edits(run)
         with self._transaction():
             owner = self._owner()
+            anew = ((owner, run, what) for what in (shown(f"file {path}") for path in files) if what in edited)
+            self._executemany("delete from edit where target = ? and run = ? and what = ?", anew)
             rows = ((owner, run, path, file.size_bytes, file.md5) for path, file in files.items())
             self._executemany("insert or replace into sent_file values (?, ?, ?, ?, ?)", rows)
 

@@ -131,6 +131,7 @@ TABLES = (
     _evidence("finding", "way, whose, aspect, number, what, kind, expected, actual"),
     _evidence("planned_omission", "way, whose, number, what, reason"),
     SummedTable("look", "number, began, ended, aspects{}, units{}, experiments{}", whose="@number", owner="@target"),
+    _of_target("edit", "run, what, expected, actual, sent, wanted, found, since, accepted_by, accepted_at"),
     _of_target("sent_run", "run, record, record_bytes"),
     _of_target("sent_file", "run, path, size_bytes, md5"),
     _of_target(

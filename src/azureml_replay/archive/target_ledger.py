@@ -188,7 +188,8 @@ class TargetLedger(Receipts, SentValues, Evidence, TargetRows):
                 where target = ? and way in ('run', 'job') and fields is not null
             """,
             "runs_with_findings": """
-                select count(distinct whose) from finding where target = ? and way in ('run', 'job')
+                select count(distinct whose) from finding
+                where target = ? and way in ('run', 'job') and kind <> 'accepted'
             """,
         }
         return TargetProgress(**{name: self._one(sql, (self._number,))[0] for name, sql in queries.items()})

@@ -17,19 +17,23 @@ from azureml_replay.cli import report as reporting
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.fitting import Given, given_options, refuse_other_mode, refuse_without
 from azureml_replay.cli.help import SETTINGS, HelpedCommand, HelpedGroup, help_
+from azureml_replay.cli.listing import ListingFiles, listing_flags
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
     KNOWN,
+    AcceptOption,
     ArchiveArgument,
     ArchiveOption,
     ComparedOption,
     DeepOption,
+    ForgetAcceptedOption,
     ObjectsOption,
     OptionalSource,
     RedactOption,
     SourceOption,
     TakeOverOption,
     TargetOption,
+    accepting,
     extract_flags,
     file_flags,
     replay_flags,
@@ -211,34 +215,60 @@ def replay(
 
 
 @command()
-@takes(choice=file_flags, selection=selection_flags, terminal=terminal_flags, line=typed, speed=speed_flags)
+@takes(
+    choice=file_flags,
+    listing=listing_flags,
+    selection=selection_flags,
+    terminal=terminal_flags,
+    line=typed,
+    speed=speed_flags,
+)
 def verify(
     *,
     archive: ArchiveArgument,
     target: ComparedOption,
     choice: FileChoice,
+    listing: ListingFiles,
     selection: Selection,
     terminal: Terminal,
     line: Typed,
     speed: Speed,
     source: OptionalSource = None,
     deep: DeepOption = False,
+    accept: AcceptOption = False,
+    forget_accepted: ForgetAcceptedOption = False,
 ) -> Exit:
     """Read the target back and compare every value.
 
     Ends with 0 where everything that was chosen was compared and is equal, with 5 where something differs, with 3
     where something is not compared, by this look or an earlier one. --no-artifacts, --files and --max-file-size say
-    what is looked at now.
+    what is looked at now. --accept keeps what somebody changed in the target since it was seen as it was sent, and
+    shows each such change; it never takes points, files or missing runs.
     """
     from azureml_replay.cli import calls
 
+    by = accepting(accept=accept, forget=forget_accepted)
     workspace = target_config(target, archive)
     origin = workspace_config(source) if source is not None else None
     verdict = _done(
-        calls.verify(archive, workspace, origin, selection, choice, deep=deep, speed=speed, terminal=terminal),
+        calls.verify(
+            archive,
+            workspace,
+            origin,
+            selection,
+            choice,
+            deep=deep,
+            accept=by,
+            forget=forget_accepted,
+            speed=speed,
+            terminal=terminal,
+        ),
         archive,
     )
-    terminal.result(verdict, results.verified(verdict, workspace), good=verdict.proves)
+    accepted = results.accepted(verdict.accepted_now, by) if by is not None else ()
+    lines = [*results.verified(verdict, workspace, line.about(archive)), *accepted]
+    terminal.result(verdict, lines, good=verdict.proves)
+    listing.write(archive, workspace.ref, selection, deep=deep and choice.artifacts)
     next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
@@ -258,6 +288,7 @@ def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
 @takes(
     extracting=extract_flags,
     replaying=replay_flags,
+    listing=listing_flags,
     selection=selection_flags,
     terminal=terminal_flags,
     line=typed,
@@ -270,6 +301,7 @@ def migrate(
     archive: ArchiveOption,
     extracting: ExtractOptions,
     replaying: ReplayOptions,
+    listing: ListingFiles,
     selection: Selection,
     terminal: Terminal,
     line: Typed,
@@ -310,7 +342,8 @@ def migrate(
         archive,
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
-    terminal.result(done, results.migrated(done, workspace), good=good)
+    terminal.result(done, results.migrated(done, workspace, line.about(archive)), good=good)
+    listing.write(archive, workspace.ref, selection, deep=deep)
     page = reporting.at_the_end(archive, report, workspace.ref, terminal)
     next_step.tell(terminal, next_step.after_migration(done, line, archive, page))
     return results.names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)

@@ -150,6 +150,8 @@ async def verify(
     *,
     deep: bool,
     speed: Speed,
+    accept: str | None,
+    forget: bool,
     terminal: Terminal,
 ) -> Verdict:
     """The source is reached only where `deep` has to read it."""
@@ -167,6 +169,8 @@ async def verify(
                     source=origin,
                     deep=deep,
                     files=files,
+                    accept=accept,
+                    forget=forget,
                     width=speed.width,
                     progress=progress,
                 )

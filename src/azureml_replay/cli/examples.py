@@ -31,7 +31,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--replay-automl-max-trials --replay-automl-top-metric --replay-automl-trial-sampling --seed "
             "--debug-hierarchy --price-per-hour"
         ),
-        "Findings": "--accept --differ --combined",
+        "Findings": "--accept --forget-accepted --differ --combined",
         "How it works": "--dry-run --parallel --cap-mbps --take-over --yes",
         "Output": (
             "--format --csv --shards --max-size --json --quiet --verbose --debug --log-file --version "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
 
+CommandLine = Callable[..., str]
+"""A command and its flags -> the line to paste, about one archive and one target."""
 DONE = "nothing is left to do"
 SELECTION, FILES, JOBS = GROUPS["Selection"], GROUPS["Files"], GROUPS["Jobs"]
 ENDS = frozenset({"--source", "--target"})
@@ -47,6 +49,14 @@ class Typed:
         """The line of another command, with those of the typed options that are to be kept."""
         kept = [word for name, typed in self.options.items() if name in keep for word in typed]
         return hint(command, *words, *kept)
+
+    def about(self, archive: Path) -> CommandLine:
+        """Lines of other commands about the same archive and target."""
+
+        def line(command: str, *flags: str) -> str:
+            return hint(command, archive, *self.options.get("--target", ()), *flags)
+
+        return line
 
 
 def typed(*, context: typer.Context) -> Typed:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import inspect
+import os
+import platform
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -71,6 +74,13 @@ BudgetOption: TypeAlias = Annotated[
 ]
 DeepOption: TypeAlias = Annotated[
     bool, typer.Option("--deep", help="Read the bytes of every file too, in the source as well where a checksum lacks.")
+]
+AcceptOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--accept", help="Keep tags, descriptions, names and hidden as somebody changed them in the target."),
+]
+ForgetAcceptedOption: TypeAlias = Annotated[
+    bool, typer.Option("--forget-accepted", help="Take back what was accepted: such changes are findings again.")
 ]
 TakeOverOption: TypeAlias = Annotated[
     bool, typer.Option("--take-over", help="Within a minute, end another replay of the same source that is at work.")
@@ -240,6 +250,20 @@ def _bytes(flag: str, text: str | None) -> int | None:
     if len(found[1]) > _DIGITS or size > MOST_FILE_BYTES:
         raise UserError(f"{flag} {text[:_DIGITS]}: no storage holds a file of that size")
     return size
+
+
+def accepting(*, accept: bool, forget: bool) -> str | None:
+    """Who accepts changes, as the archive remembers it; None where nobody does. Raises UserError for both flags."""
+    if accept and forget:
+        raise UserError("--accept and --forget-accepted contradict each other: leave one of them out")
+    return f"{_user()} on {platform.node() or 'an unnamed machine'}" if accept else None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may run as a number that nobody named
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
 
 
 def replay_flags(

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from azureml_replay.counting import counted, files_in_words, of_source, omissions_in_words
 from azureml_replay.errors import Exit
-from azureml_replay.model import Finding
+from azureml_replay.instants import Instant
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
+from azureml_replay.verification.wording import MENDS, Kind, Told, differences, equal_but, kind_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from azureml_replay.azure.config import WorkspaceConfig
+    from azureml_replay.cli.next_step import CommandLine
     from azureml_replay.direct.replay import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.summary import PlanSummary
@@ -24,14 +27,6 @@ if TYPE_CHECKING:
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
 
-KINDS = {
-    "differs": "differing",
-    "absent": "absent in the target",
-    "extra": "extra in the target",
-    "plan changed since it was submitted": "of a job whose plan changed since it was submitted: "
-    "replay --mode synthetic --resubmit changed submits it anew",
-}
-"""Kinds of findings in the words of a sentence; other kinds are such words already."""
 KEPT_FIGURES = {
     "runs": "runs chosen",
     "extracted": "runs extracted",
@@ -51,8 +46,6 @@ SENT_FIGURES = {
     "items_unsettled": "items that may have arrived, and will be asked about",
 }
 """The same for fields of `TargetProgress`."""
-VALUE = 80
-"""Characters of a value that a verdict shows: two lines of a narrow terminal."""
 FEW = 8
 """Reasons that a verdict shows, which shall be short; `plan` and the report have all."""
 SHOWN = 20
@@ -135,8 +128,10 @@ def replayed(done: Replayed) -> Iterator[str]:
     yield from _failures(done)
 
 
-def verified(verdict: Verdict, target: WorkspaceConfig | None = None, deep: str = "--deep") -> Iterator[Line]:
-    """The lines of `verify`: the verdict in one sentence, and what qualifies it.
+def verified(
+    verdict: Verdict, target: WorkspaceConfig | None = None, line: CommandLine | None = None, deep: str = "--deep"
+) -> Iterator[Line]:
+    """The lines of `verify`: the verdict in one sentence, what qualifies it, and what to do about each kind of finding.
 
     `deep` is how bytes are compared: the command that shows these lines may have no such flag.
     """
@@ -145,13 +140,38 @@ def verified(verdict: Verdict, target: WorkspaceConfig | None = None, deep: str 
     yield from uncompared(verdict)
     if verdict.bytes:
         yield f"the files hold {amount('bytes', verdict.bytes)}"
-    for kind, count in by_size(verdict.kinds):
-        yield _findings(kind, count, [one for one in verdict.first if one.kind == kind])
+    for kind in _kinds(verdict):
+        yield _findings(kind, verdict.groups[kind.value], [one for one in verdict.first if kind_of(one) is kind])
     if verdict.unverifiable:
         yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only {deep} can compare them"
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from _unknown(verdict.unknown)
+    yield from _mends(verdict, line)
+
+
+def _kinds(verdict: Verdict) -> list[Kind]:
+    """The kinds of its findings, the most frequent first."""
+    return sorted(
+        (kind for kind in Kind if verdict.groups.get(kind.value)), key=lambda kind: -verdict.groups[kind.value]
+    )
+
+
+def _mends(verdict: Verdict, line: CommandLine | None) -> Iterator[str]:
+    """What to do, for each kind of finding; commands stand by themselves, to be pasted."""
+    for kind, mend in MENDS.items():
+        if verdict.groups.get(kind.value):
+            yield mend.sentence
+            yield from (f"  {line(*command)}" for command in mend.commands if line)
+
+
+def accepted(changes: Iterable[Told], who: str) -> Iterator[Line]:
+    """Each change that this call accepts: nothing is accepted that is not shown."""
+    rows = tuple(Branch(one.text) for one in changes)
+    if rows:
+        yield Branch(f"{counted(len(rows), 'change')} accepted by {who}", rows)
+    else:
+        yield "nothing to accept: no finding is proven to be somebody's change of a tag, description, name or hidden"
 
 
 def proven(verdict: Verdict) -> Iterator[Line]:
@@ -170,9 +190,9 @@ def uncompared(verdict: Verdict) -> Iterator[Branch]:
     yield Branch(f"{told} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
-def migrated(done: Migrated, target: WorkspaceConfig) -> Iterator[Line]:
+def migrated(done: Migrated, target: WorkspaceConfig, line: CommandLine | None = None) -> Iterator[Line]:
     """The lines of `migrate`: the verdict, and what failed before it."""
-    yield from verified(done.verdict, target)
+    yield from verified(done.verdict, target, line)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]
@@ -185,13 +205,25 @@ def _compared(verdict: Verdict) -> str:
         return "nothing was there to compare"
     runs, held = counted(verdict.runs, "run"), contents_of(verdict)
     if verdict.findings:
-        return f"{runs}, {held}: {counted(verdict.findings, 'finding')}"
+        return f"{runs}, {held}: {_differences(verdict)}"
     if not verdict.complete:
         return f"{verdict.equal:,} of {runs} equal, {held}: not proven yet"
     if not verdict.equal:
         return f"{runs}: nothing of them was to be carried"
     left = f", {verdict.left_out:,} of them left out" if verdict.left_out else ""
-    return f"{runs}{left}, {held}: all equal"
+    return f"{runs}{left}, {held}: {equal_but(verdict.accepted)}"
+
+
+def _differences(verdict: Verdict) -> str:
+    return differences(
+        faults=verdict.faults,
+        changes=verdict.changes,
+        since=verdict.since,
+        unseen=verdict.unseen,
+        accepted=verdict.accepted,
+        kinds=verdict.kinds,
+        now=Instant.of(datetime.now(UTC)),
+    )
 
 
 def contents_of(verdict: Verdict) -> str:
@@ -199,25 +231,10 @@ def contents_of(verdict: Verdict) -> str:
     return f"{counted(verdict.points, 'point')}, {files_in_words(verdict.files, verdict.own_files)}"
 
 
-def _findings(kind: str, count: int, first: Sequence[Finding]) -> Branch:
-    rows = [Branch(finding_text(one)) for one in first]
+def _findings(kind: Kind, count: int, first: Sequence[Told]) -> Branch:
+    rows = [Branch(one.text) for one in first]
     rest = count - len(rows)
-    return Branch(f"{count:,} {KINDS.get(kind, kind)}", (*rows, *([Branch(f"and {rest:,} more")] if rest else [])))
-
-
-def finding_text(finding: Finding) -> str:
-    """`run a: tag owner: expected 'x', found 'y'`; long values are cut, the report has them whole."""
-    if finding.what == "run":
-        return f"run {finding.run}"  # absent as a whole: otherwise its id would stand here three times
-    whose = f"run {finding.run}: " if finding.run else ""
-    values = [
-        f"{word} {_cut(value)}" for word, value in (("expected", finding.expected), ("found", finding.actual)) if value
-    ]
-    return f"{whose}{finding.what}" + (f": {', '.join(values)}" if values else "")
-
-
-def _cut(value: str) -> str:
-    return value if len(value) <= VALUE else value[: VALUE - 3] + "..."
+    return Branch(f"{count:,} {kind.value}", (*rows, *([Branch(f"and {rest:,} more")] if rest else [])))
 
 
 def shown_status(now: Status) -> Iterator[Line]:

@@ -59,11 +59,11 @@ def compare_series(run: RunId, expected: Series, actual: Series) -> Iterator[Fin
     """The findings about columns, their types, how Studio draws them, and which standard schema they follow."""
     if expected.columns != actual.columns:
         columns = (", ".join(f"{name} {kind}" for name, kind in one.columns) for one in (expected, actual))
-        yield finding_of(run, f"columns of metric {_name(expected)}", *columns)
+        yield finding_of(run, f"columns of metric {series_name(expected)}", *columns)
     if expected.ux_type and expected.ux_type != actual.ux_type:  # where the source has none, a service chooses one
-        yield finding_of(run, f"type of metric {_name(expected)}", expected.ux_type, actual.ux_type)
+        yield finding_of(run, f"type of metric {series_name(expected)}", expected.ux_type, actual.ux_type)
     if expected.schema_id != actual.schema_id:
-        yield finding_of(run, f"schema of metric {_name(expected)}", expected.schema_id, actual.schema_id)
+        yield finding_of(run, f"schema of metric {series_name(expected)}", expected.schema_id, actual.schema_id)
 
 
 def compare_points(
@@ -87,11 +87,11 @@ def row_findings(found: Sequence[Pair], series: Series, *, run: RunId, named: in
     for wanted, there in found[:named]:
         step, time, _ = wanted or there  # type: ignore[misc]  # one of the two is a row
         where = f"step {step}" if step is not None else f"at tick {time}"
-        yield finding_of(run, f"metric {_name(series)} {where}", _row_text(wanted), _row_text(there))
+        yield finding_of(run, f"metric {series_name(series)} {where}", _row_text(wanted), _row_text(there))
     if len(found) > named:
         rest = found[named:]
         lacking, more = sum(b is None for _, b in rest), sum(a is None for a, _ in rest)
-        what = f"metric {_name(series)}: {counted(len(rest), 'more row')}"
+        what = f"metric {series_name(series)}: {counted(len(rest), 'more row')}"
         yield Finding(run, what, "differs", f"{lacking} of them absent", f"{more} of them extra")
 
 
@@ -150,6 +150,7 @@ def _row_text(row: Row | None) -> str | None:
     return f"{shown} at tick {time}" if step is not None else shown
 
 
-def _name(series: Series) -> str:
+def series_name(series: Series) -> str:
+    """The series as findings name it."""
     name, namespace = series.key.name, series.key.namespace
     return shown(f"{namespace}/{name}" if namespace else name)

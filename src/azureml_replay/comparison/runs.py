@@ -147,5 +147,5 @@ def compare_visibility(expected: Experiment, actual: Experiment) -> Iterator[Fin
 
 
 def _state(expected: Experiment, actual: Experiment) -> Finding:
-    states = ["archived" if one.archived else "active" for one in (expected, actual)]
-    return Finding(RunId(""), shown(f"experiment {expected.name}") + STATE, "differs", *states)
+    wanted, found = ("archived" if one.archived else "active" for one in (expected, actual))
+    return Finding(RunId(""), shown(f"experiment {expected.name}") + STATE, "differs", wanted, found)

@@ -22,6 +22,8 @@ RUN_TYPE = "run type"
 NOT_EDITABLE = (RUN_TYPE, "metric ")
 """Beginnings of names among the sent values that `editable` does not have."""
 GONE_REASON = "disappeared at the source: what was sent stays"
+ACCEPTED = "accepted"
+"""The kind of a finding about an edit that somebody accepted: it is told, and is no difference."""
 _NOTHING = object()
 
 

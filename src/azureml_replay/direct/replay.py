@@ -382,7 +382,8 @@ class _Replaying:
                 if ended:
                     await self._fill(self.anew[step.source])  # the overflow file has the error now
                     there += await self.runs.finish(self._sound([step]))
-        whole = [step for step in there if not self._kept(step.source)]
+        again = self.runs.accepted
+        whole = [step for step in there if not self._kept(step.source) and step.source not in again]
         self.ledger.mark_runs(RunItem.WHOLE, {step.source: self._whole(step) for step in whole}, State.SENT)
         self.progress.done("runs replayed", len(there))
 

@@ -22,6 +22,7 @@ from azureml_replay.comparison.three_way import (
     Fate,
     Prefer,
     brings,
+    editable,
     fates,
     kept,
     sent_now,
@@ -69,6 +70,8 @@ class RunSender:
     """Number of runs created or brought up to date."""
     kept: dict[RunId, frozenset[str]] = field(default_factory=dict)
     """Run -> values that changed on both sides, of which the target's stayed. Every call looks at such a run again."""
+    accepted: set[RunId] = field(default_factory=set)
+    """Runs with an accepted value that both sides changed: every call looks at these too, as that may be taken back."""
 
     def is_current(self, step: Step) -> bool:
         """True where neither `create` nor `finish` would send anything."""
@@ -132,12 +135,18 @@ class RunSender:
 
     def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
         """The names of values that stay as they are in the target; notes conflicts among them."""
-        by_name = fates(step.run, self.known[step.source], self.ledger.sent(step.source))
+        there, sent = self.known[step.source], self.ledger.sent(step.source)
+        by_name = fates(step.run, there, sent)
         by_name = {name: fate for name, fate in by_name.items() if (name in BEGUN) == of_state}
+        accepted = self.ledger.stays(step.source, editable(step.run), editable(there), sent or {})
+        accepted &= {name for name, fate in by_name.items() if fate in (Fate.EDITED, Fate.CONFLICT)}
+        if any(by_name[name] is Fate.CONFLICT for name in accepted):
+            self.accepted.add(step.source)
+        by_name = {name: fate for name, fate in by_name.items() if name not in accepted}
         stay = kept(by_name, self.prefer)
         if conflicts := {name for name in stay if by_name[name] is Fate.CONFLICT}:
             self.kept[step.source] = self.kept.get(step.source, frozenset()) | conflicts
-        return stay
+        return stay | accepted
 
     # Endings
 
@@ -209,7 +218,8 @@ class RunSender:
         """Mark an item of runs; one that kept a value of the target gets a digest that equals no later call's."""
         of = digests.of_run if item is RunItem.CREATE else digests.of_ending
         made = {step.source: of(step.run) for step in steps}
-        kept_now = {run: digests.of_kept(digest) for run, digest in made.items() if run in self.kept}
+        again = {*self.kept, *self.accepted}
+        kept_now = {run: digests.of_kept(digest) for run, digest in made.items() if run in again}
         self.ledger.mark_runs(item, {**made, **kept_now}, state)
 
     def _lend(self, steps: Sequence[Step], state: State) -> None:

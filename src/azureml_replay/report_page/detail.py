@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +9,7 @@ from itertools import islice
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.links import run_url
-from azureml_replay.instants import Instant
+from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.model import Artifact, AssetReference, Finding, Json, Omission, Run, RunId
 from azureml_replay.planning.lineage import TAG, lineage_of
 from azureml_replay.report_page.blocks import Numbers, to_json
@@ -18,12 +17,12 @@ from azureml_replay.report_page.choices import by_choice
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Detail, File, Pair
 from azureml_replay.report_page.file_states import FileStates
+from azureml_replay.report_page.file_tables import FileTables
 from azureml_replay.report_page.images import Pictures
-from azureml_replay.report_page.sheets import Sheets
 from azureml_replay.verification.verdict import Item
+from azureml_replay.verification.wording import kind_of, sides_of, timed
 from azureml_replay.workspace.place import Place
 
-_TICK = re.compile(r"(?<=\bat )tick (\d{1,18})\b")
 FILES_SHOWN = 1_000
 """Files shown of one run; the others are counted."""
 
@@ -38,17 +37,18 @@ class Details:
     items: Mapping[str, Item]
     """The evidence of each run."""
     pictures: Pictures
-    sheets: Sheets
+    sheets: FileTables
     studio: Mapping[Place, str | None]
 
     def of(self, run_id: RunId, numbers: Numbers) -> Detail:
         """The details of a run. Raises IntegrityError where the archive is damaged."""
         run = self.archive.run(run_id)
-        findings = self.ledger.findings_of_run(run_id) if self.ledger else []
+        every = self.ledger.findings_of_run(run_id) if self.ledger else []
+        findings = [one for one in every if one.kind != ACCEPTED]  # these stand on top of the page
         planned = self.ledger.planned_omissions_of(run_id) if self.ledger else self.archive.named_outputs(run_id)
         left = (*self.archive.omissions_of(run_id), *planned)
         omissions = tuple((one.what, one.reason, by_choice(one.reason)) for one in left)
-        told = tuple((one.what, one.kind, timed(one.expected), timed(one.actual)) for one in findings)
+        told = tuple((timed(one.what), kind_of(one).value, *sides_of(one)) for one in findings)
         if run is None:
             return Detail(id=run_id, facts=(), links=(), findings=told, omissions=omissions)
         there = self._there(run_id)
@@ -134,11 +134,6 @@ def _facts(run: Run, there: RunId | None) -> Iterable[Pair]:
 
 def _pairs(values: Mapping[str, Json] | Mapping[str, str | None]) -> tuple[Pair, ...]:
     return tuple((key, _text(values[key])) for key in sorted(values))
-
-
-def timed(text: str) -> str:
-    """A finding's text with a row's moment as a time: verify gives it in ticks, to the last one."""
-    return _TICK.sub(lambda found: str(Instant(int(found[1]))).removesuffix("+00:00"), text)
 
 
 def _text(value: Json) -> str:

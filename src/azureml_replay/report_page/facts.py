@@ -123,7 +123,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
+class FileTable:
     """The beginning of a table that a run keeps as a file."""
 
     path: str
@@ -151,7 +151,7 @@ class Detail:
     curves: tuple[Curve, ...] = ()
     singles: tuple[Single, ...] = ()
     tables: tuple[Table, ...] = ()
-    sheets: tuple[Sheet, ...] = ()
+    sheets: tuple[FileTable, ...] = ()
     """Tables among the files."""
     files: tuple[File, ...] = ()
     files_of: int = 0
@@ -231,6 +231,8 @@ class Head:
     loose_of: tuple[int, int]
     printed_findings: tuple[tuple[str, str, str, str, str], ...]
     """Findings for paper: whose, what, kind, expected, actual."""
+    accepted: tuple[tuple[str, str, str, str, str, str], ...]
+    """Changes in the target that somebody accepted: whose, what, expected, actual, by whom, when."""
     unknown: tuple[tuple[str, str, int], ...]
     commands: tuple[Command, ...]
     widths: tuple[tuple[str, int, int, tuple[tuple[int, int], ...]], ...]

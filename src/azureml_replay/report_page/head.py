@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
@@ -11,12 +11,14 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.counting import counted, files_in_words, of_source, omissions_in_words
-from azureml_replay.instants import TICKS_PER_SECOND
+from azureml_replay.instants import TICKS_PER_SECOND, Instant
+from azureml_replay.model import Finding
 from azureml_replay.report_page.choices import by_choice
-from azureml_replay.report_page.detail import timed
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
+from azureml_replay.verification.wording import Cause, cause_of, differences, equal_but, kind_of, sides_of, timed
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
@@ -52,6 +54,31 @@ class Sums:
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
     experiments_open: int = 0
     verdicts: Counter[RunVerdict] = field(default_factory=Counter)
+    causes: Counter[Cause] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    since: Instant | None = None
+    """When none of the changes in the target was there yet."""
+
+    def told(self, finding: Finding) -> None:
+        """One more finding, or accepted change."""
+        cause = cause_of(finding)
+        self.causes[cause] += 1
+        self.kinds[finding.kind] += 1
+        if finding.since is not None and cause is Cause.CHANGE:
+            self.since = finding.since if self.since is None else min(self.since, finding.since)
+
+    @property
+    def differences(self) -> str:
+        """The findings in one phrase."""
+        return differences(
+            faults=self.causes[Cause.FAULT],
+            changes=self.causes[Cause.CHANGE],
+            since=self.since,
+            unseen=self.causes[Cause.UNSEEN],
+            accepted=self.causes[Cause.ACCEPTED],
+            kinds=self.kinds,
+            now=now(),
+        )
 
     @classmethod
     def of(cls, rows: Iterable[TreeRow], known: Known) -> Sums:
@@ -79,6 +106,8 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
     loose = Loose.of(archive, ledger, known, {row.id for row in rows})
     sessions = archive.sessions()
     busiest = next((one for one in reversed(sessions) if one.traffic), None)
+    for one in ledger.findings() if ledger else ():
+        sums.told(one)
     good, sentence = verdict(sums, target)
     return Head(
         version=__version__,
@@ -96,6 +125,7 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
         loose_omissions=loose.omissions[:LOOSE_SHOWN],
         loose_of=(len(loose.findings), len(loose.omissions)),
         printed_findings=_printed(ledger) if ledger else (),
+        accepted=tuple(islice(_accepted(ledger), FINDINGS_PRINTED)) if ledger else (),
         unknown=tuple(archive.unknown_keys()),
         commands=tuple(map(_command, sessions)),
         widths=_widths(busiest) if busiest else (),
@@ -108,8 +138,17 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
 
 
 def _printed(ledger: TargetLedger) -> tuple[tuple[str, str, str, str, str], ...]:
-    findings = islice(ledger.findings(), FINDINGS_PRINTED)
-    return tuple((one.run, one.what, one.kind, timed(one.expected), timed(one.actual)) for one in findings)
+    findings = islice((one for one in ledger.findings() if one.kind != ACCEPTED), FINDINGS_PRINTED)
+    return tuple((one.run, timed(one.what), kind_of(one).value, *sides_of(one)) for one in findings)
+
+
+def _accepted(ledger: TargetLedger) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Changes that somebody accepted, and that are there still: whose, what, expected, actual, by whom, when."""
+    standing = {(one.run, one.what) for one in ledger.findings() if one.kind == ACCEPTED}
+    for run, edit in ledger.accepted():
+        if edit.accepted and (run, edit.what) in standing:
+            sides = sides_of(Finding(run, edit.what, ACCEPTED, edit.expected, edit.actual))
+            yield run, edit.what, *sides, edit.accepted.by, str(edit.accepted.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +161,12 @@ class Loose:
     @classmethod
     def of(cls, archive: Archive, ledger: TargetLedger | None, known: Known, ours: set[str]) -> Loose:
         """Those of experiments, jobs without a run, runs that are not selected, and the workspace."""
-        findings = [one for one in ledger.findings() if one.run not in ours] if ledger else []
+        every_finding = ledger.findings() if ledger else ()
+        findings = [one for one in every_finding if one.run not in ours and one.kind != ACCEPTED]
         planned = ledger.planned_omissions() if ledger else ()
         every = chain(archive.omissions(), planned) if known.omissions.keys() - ours else ()
         return cls(
-            tuple((one.what, one.kind, one.expected, one.actual) for one in findings),
+            tuple((timed(one.what), kind_of(one).value, *sides_of(one)) for one in findings),
             tuple((one.run, one.what, one.reason) for one in every if one.run not in ours),
         )
 
@@ -144,7 +184,8 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]
     if sums.findings:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
-        return "no", f"Not equal: {counted(sums.findings, 'finding')} in {where} of {sums.runs:,}.{left}"
+        found = f"{counted(sums.findings, 'finding')} in {where} of {sums.runs:,}"
+        return "no", f"Not equal: {found}: {sums.differences}.{left}"
     if uncompared:
         return "open", f"Not proven yet.{left}" + (" No finding in the others." if compared else "")
     if not compared:
@@ -153,7 +194,8 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     points = counted(sums.compared["points"], "point")
     files = files_in_words(sums.compared["files"], sums.compared["own_files"])
     by_size = f" {counted(sums.compared['unverifiable'], 'file')} without a checksum: only --deep can compare them."
-    whole = f"All equal: {runs}, {points} and {files} were read back and compared, {planned}."
+    equal = equal_but(sums.causes[Cause.ACCEPTED]).capitalize()
+    whole = f"{equal}: {runs}, {points} and {files} were read back and compared, {planned}."
     return "yes", whole + (by_size if sums.compared["unverifiable"] else "")
 
 
@@ -174,6 +216,7 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
         ("equal runs", sums.verdicts[RunVerdict.EQUAL], "in all that was chosen"),
         ("omitted", sums.omissions - sums.chosen, "as planned, for the reasons below"),
         *((("left out by choice", sums.chosen, "as flags asked"),) if sums.chosen else ()),
+        *((("accepted", sums.causes[Cause.ACCEPTED], "changes in the target"),) if sums.causes[Cause.ACCEPTED] else ()),
         ("findings", sums.findings, f"in {counted(sums.verdicts[RunVerdict.DIFFERS], 'run')}"),
     )
 

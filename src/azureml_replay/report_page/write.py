@@ -20,9 +20,9 @@ from azureml_replay.report_page import html
 from azureml_replay.report_page.blocks import RUNS_PER_BLOCK, Numbers, block
 from azureml_replay.report_page.detail import Details
 from azureml_replay.report_page.facts import Index
+from azureml_replay.report_page.file_tables import FileTables
 from azureml_replay.report_page.head import Extent, head
 from azureml_replay.report_page.images import Pictures
-from azureml_replay.report_page.sheets import Sheets
 from azureml_replay.report_page.tree import Known, by_priority, index, rows
 from azureml_replay.workspace.place import Place
 
@@ -90,7 +90,7 @@ def report(
     tree = index(ordered)
     studio = {ref: archive.studio(ref) for ref in (archive.source, there) if ref}
     room = None if shards else max_bytes // PICTURES_PART
-    pictures, sheets = Pictures(archive, room), Sheets(archive, room)
+    pictures, sheets = Pictures(archive, room), FileTables(archive, room)
     details = Details(archive, ledger, known.verified, known.items, pictures, sheets, studio)
     page = private_folder(output) / "index.html" if shards else output
     with ExitStack() as stack:

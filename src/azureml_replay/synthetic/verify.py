@@ -32,6 +32,7 @@ from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile,
 from azureml_replay.synthetic.staging.stage import layout_of, left_behind
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.verification.proof import Proof, compare_bytes, once_settled
+from azureml_replay.verification.wording import PLAN_CHANGED
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE
 from azureml_replay.workspace.put_files import HeldFile
@@ -62,10 +63,6 @@ async def verify_jobs(
 
     await for_each(trees_of(proof.archive, proof.ledger, roots, None), one, width)
     await check.verify_homes(width)
-
-
-PLAN_CHANGED = "plan changed since it was submitted"
-"""The kind of the finding that a job stands as it was submitted, and that more or something else is planned now."""
 
 
 @dataclass(slots=True)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from azureml_replay.archive.evidence import Looked
+from azureml_replay import redact
+from azureml_replay.archive.edits import Edit
+from azureml_replay.archive.evidence import Aspect, Looked
 from azureml_replay.archive.items import FileItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.shown import shown
-from azureml_replay.comparison.three_way import GONE_REASON, HIDDEN, RUN_TYPE, Fate, fates
+from azureml_replay.comparison.three_way import ACCEPTED, GONE_REASON, HIDDEN, RUN_TYPE, Fate, editable, fates
 from azureml_replay.counting import counted
 from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
+from azureml_replay.verification.edits import Sides, proven
 from azureml_replay.workspace.mark import TAKEN_BACK, is_taken_back
 
 
@@ -28,21 +32,29 @@ class Attribution:
     """`metric NAME` of all series that are planned now: under these nothing has disappeared."""
     taken_back: bool = False
     """True where `undo` hid the run, of whichever archive: that it is hidden and lacks files is no edit."""
+    edits: Mapping[str, Edit] = field(default_factory=dict)
+    """Changes that are proven to be somebody's, as the target was seen to have what was sent; by `what`."""
 
-    def of(self, outcome: Looked) -> tuple[Looked, list[Omission]]:
-        """The outcome with its findings named by who made the change; and what the run lost at the source since."""
+    def of(self, outcome: Looked) -> tuple[Looked, list[Omission], list[Edit]]:
+        """The outcome with its findings named by who made the change; what the run lost at the source since; edits."""
         found: list[Finding] = []
         gone: list[Omission] = []
+        edits: list[Edit] = []
         for finding in outcome.findings:
             if self.taken_back and _is_of_undo(finding):
                 found.append(replace(finding, kind=TAKEN_BACK))
                 continue
             fate = None if self.sent is None else self._fate(finding, self.sent)
+            edit = self.edits.get(redact.text(finding.what)) if fate in (Fate.EDITED, Fate.CONFLICT) else None
+            if edit is not None:
+                edits.append(replace(edit, expected=finding.expected, actual=finding.actual))
             if fate is Fate.GONE:
                 gone.append(Omission(finding.run, finding.what, GONE_REASON))
+            elif edit is not None and edit.accepted:
+                found.append(replace(finding, kind=ACCEPTED))
             else:
                 found.append(replace(finding, kind=fate.value) if fate in (Fate.EDITED, Fate.CONFLICT) else finding)
-        return replace(outcome, findings=found), gone
+        return replace(outcome, findings=found), gone, edits
 
     def _fate(self, finding: Finding, sent: Editable) -> Fate | None:
         """A metric that the source lost since is told by its rows: more or fewer than were sent are somebody else's."""
@@ -63,10 +75,29 @@ def attribution(
 ) -> Attribution:
     """By the ledger. `wanted` and `there` are the run's files by path."""
     sent = ledger.sent(step.source)
-    told = {shown(name): fate for name, fate in fates(step.run, actual, sent).items()}
-    told |= {shown(f"file {path}"): fate for path, fate in _files(ledger, step.source, wanted, there)}
+    told = _unmistakable([(shown(name), fate) for name, fate in fates(step.run, actual, sent).items()])
+    of_files = dict(_files(ledger, step.source, wanted, there))
+    told |= _unmistakable([(shown(f"file {path}"), fate) for path, fate in of_files.items()])
     planned = frozenset(f"metric {series.key.name}" for series, _ in step.series)
-    return Attribution(sent, told, planned, is_taken_back(actual))
+    edits = {}
+    if sent is not None:
+        sides = Sides(sent, editable(step.run), editable(actual))
+        before = {path: ledger.sent_file(step.source, path) for path in of_files}
+        of_file = Sides(*(_as_values({path: one.get(path) for path in of_files}) for one in (before, wanted, there)))
+        edits = proven(ledger, step.source, {Aspect.FIELDS: sides, Aspect.FILES: of_file})
+    return Attribution(sent, told, planned, is_taken_back(actual), edits)
+
+
+def _unmistakable(told: Sequence[tuple[str, Fate]]) -> dict[str, Fate]:
+    """Without texts that stand for several names, cut or starred where they are shown: one could cover the other."""
+    times = Counter(text for text, _ in told)
+    return {text: fate for text, fate in told if times[text] == 1}
+
+
+def _as_values(files: Mapping[str, StoredFile | None]) -> Editable:
+    return {
+        f"file {path}": f"{one.size_bytes} {one.md5.hex() if one.md5 else ''}" for path, one in files.items() if one
+    }
 
 
 def type_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -13,11 +13,17 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import OTHERS, Aspect, ChosenRun, Compared, Kept, Topic, Way, run_of
 from azureml_replay.archive.items import ExperimentItem
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.errors import Exit
+from azureml_replay.instants import Instant
 from azureml_replay.model import Finding, RunId
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import LEFT, is_left, some_units
 from azureml_replay.selection import Selection
+from azureml_replay.verification.wording import Cause, Kind, Told, cause_of, kind_of, told
+
+NameOf = Callable[[RunId], str]
+"""The display name of a run, or nothing."""
 
 
 class Standing(Enum):
@@ -39,6 +45,17 @@ NEVER_SENT = "never sent, or taken back, and not looked for since"
 """Reasons for which something is not compared."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One way in which an item stands, or should, with what is known of each of its aspects."""
+
+    subject: Topic
+    open: Mapping[Aspect, str]
+    """Aspect that has to be compared -> why it counts as not compared; nothing where it does."""
+    counts: Mapping[Aspect, Mapping[str, int]] = field(default_factory=dict)
+    """How much was compared of each."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A run or an experiment that was planned and chosen, and what is known of it."""
@@ -48,8 +65,11 @@ class Item:
     reason: str = ""
     """Why the item is not compared, or was left out."""
     findings: int = 0
+    accepted: int = 0
+    """Changes by somebody in the target that were accepted: they are no findings."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +100,29 @@ class Verdict:
     omissions: int
     """As planned: each is listed with its reason."""
     findings: int
+    """Differences of any kind, without those that were accepted."""
     reasons: Mapping[str, int]
     """Omissions by reason."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`: what they say was not compared."""
     kinds: Mapping[str, int] = field(default_factory=dict)
     """Findings by kind."""
-    first: Sequence[Finding] = ()
-    """Some of each kind; the archive has all."""
+    groups: Mapping[str, int] = field(default_factory=dict)
+    """The same by what people can do about them, in the words of headings."""
+    first: Sequence[Told] = ()
+    """Some of each kind, in words too; the archive has all."""
+    faults: int = 0
+    """Findings that nobody's edit explains: what was to be carried is not as it should be."""
+    changes: int = 0
+    """Findings that are proven to be somebody's: the target was seen to have what was sent, and has something else."""
+    since: Instant | None = None
+    """When none of these changes was there yet."""
+    unseen: int = 0
+    """Findings that may be either: not as sent, and nobody looked since."""
+    accepted: int = 0
+    """Changes by somebody that were accepted: no findings, and told all the same."""
+    accepted_now: Sequence[Told] = ()
+    """Those that the call accepted, each."""
 
     @property
     def complete(self) -> bool:
@@ -96,7 +131,7 @@ class Verdict:
 
     @property
     def proves(self) -> bool:
-        """Something was compared, nothing is missing from the comparison, and all of it is equal."""
+        """Something was compared, nothing is missing from it, and all is equal but for what was accepted."""
         return self.equal > 0 and self.complete and not self.findings
 
     @property
@@ -125,7 +160,12 @@ def verdict(
         fold.add(item)
     omissions = chain(archive.omissions(), ledger.planned_omissions())
     reasons = Counter(one.reason for one in omissions if fold.names is None or one.run in fold.names)
-    return fold.verdict(ledger, reasons, archive.unknown())
+
+    def name_of(run: RunId) -> str:
+        known = archive.run(run) if run else None
+        return (known.display_name if known else None) or ""
+
+    return fold.verdict(ledger, reasons, archive.unknown(), name_of)
 
 
 @dataclass(slots=True)
@@ -138,6 +178,7 @@ class _Fold:
     experiments_open: int = 0
     uncompared: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
     differing: set[Topic] = field(default_factory=set)
 
     def add(self, item: Item) -> None:
@@ -153,10 +194,13 @@ class _Fold:
             self.uncompared[item.reason] += 1
             self.runs_open += is_run
             self.experiments_open += not is_run
+        self.accepted += item.accepted
         self.counts.update(item.counts)
 
-    def verdict(self, ledger: TargetLedger, reasons: Counter[str], unknown: Mapping[str, int]) -> Verdict:
-        kinds, first = self._findings(ledger)
+    def verdict(
+        self, ledger: TargetLedger, reasons: Counter[str], unknown: Mapping[str, int], name_of: NameOf
+    ) -> Verdict:
+        found = self._found(ledger)
         return Verdict(
             runs=self.runs,
             equal=self.standings[Standing.EQUAL],
@@ -171,27 +215,56 @@ class _Fold:
             bytes=self.counts["bytes"],
             unverifiable=self.counts["unverifiable"],
             omissions=reasons.total(),
-            findings=kinds.total(),
+            findings=found.kinds.total(),
             reasons=dict(reasons),
             unknown=unknown,
-            kinds=dict(kinds),
-            first=tuple(first),
+            kinds=dict(found.kinds),
+            groups={kind.value: count for kind, count in found.groups.items()},
+            first=tuple(told(one, name_of(one.run)) for one in found.shown),
+            faults=found.causes[Cause.FAULT],
+            changes=found.causes[Cause.CHANGE],
+            since=found.since,
+            unseen=found.causes[Cause.UNSEEN],
+            accepted=self.accepted,
         )
 
-    def _findings(self, ledger: TargetLedger) -> tuple[Counter[str], list[Finding]]:
-        """How many of each kind there are, and the first of each, those about runs before the others."""
-        kinds, first, loose = Counter[str](), list[Finding](), list[Finding]()
-        if not self.differing:
-            return kinds, first
-        runs = {one.name for one in self.differing if one.way in (Way.RUN, Way.JOB)}
-        for subject, _, finding in ledger.findings_about():
-            if (subject.name in runs) if run_of(subject) else (subject in self.differing):
-                kinds[finding.kind] += 1
-                into = first if finding.run else loose
-                if sum(one.kind == finding.kind for one in into) < NAMED:
-                    into.append(finding)
-        named = Counter(one.kind for one in first)
-        return kinds, [*first, *(one for one in loose if named[one.kind] < NAMED)]
+    def _found(self, ledger: TargetLedger) -> _Found:
+        found, runs = _Found(), {one.name for one in self.differing if one.way in (Way.RUN, Way.JOB)}
+        for subject, _, finding in ledger.findings_about() if self.differing else ():
+            chosen = (subject.name in runs) if run_of(subject) else (subject in self.differing)
+            if chosen and finding.kind != ACCEPTED:
+                found.add(finding)
+        return found
+
+
+@dataclass(slots=True)
+class _Found:
+    """The findings of a verdict: how many of each kind, who made them and since when, and some to show."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    groups: Counter[Kind] = field(default_factory=Counter)
+    causes: Counter[Cause] = field(default_factory=Counter)
+    since: Instant | None = None
+    of_runs: list[Finding] = field(default_factory=list)
+    loose: list[Finding] = field(default_factory=list)
+
+    def add(self, finding: Finding) -> None:
+        """One more."""
+        kind = kind_of(finding)
+        self.kinds[finding.kind] += 1
+        self.groups[kind] += 1
+        self.causes[cause_of(finding)] += 1
+        if finding.since is not None:
+            self.since = finding.since if self.since is None else min(self.since, finding.since)
+        into = self.of_runs if finding.run else self.loose
+        if sum(kind_of(one) is kind for one in into) < NAMED:
+            into.append(finding)
+
+    @property
+    def shown(self) -> list[Finding]:
+        """The first of each kind, those about runs before the others."""
+        named = Counter(map(kind_of, self.of_runs))
+        return [*self.of_runs, *(one for one in self.loose if named[kind_of(one)] < NAMED)]
 
 
 def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep: bool = False) -> Iterator[Item]:
@@ -250,8 +323,12 @@ class _Judge:
         self.ledger, self.deep = ledger, deep
         self.looks = ledger.open_looks()
         self.found: dict[Topic, Counter[Aspect]] = {}
-        for subject, aspect, _ in ledger.findings_about():
-            self.found.setdefault(subject, Counter())[aspect] += 1
+        self.accepted = Counter[Topic]()
+        for subject, aspect, finding in ledger.findings_about():
+            if finding.kind == ACCEPTED:
+                self.accepted[subject] += 1
+            else:
+                self.found.setdefault(subject, Counter())[aspect] += 1
 
     def run(self, run: ChosenRun, ways: Sequence[Way]) -> Item:
         """One run, in every way in which it should be there."""
@@ -265,10 +342,19 @@ class _Judge:
         worst = min(parts, key=lambda part: _WORST.index(part.standing))
         reason = next((part.reason for part in parts if part.standing is Standing.NOT_COMPARED), worst.reason)
         findings = sum(part.findings for part in parts)
+        accepted = sum(part.accepted for part in parts)
         standing = worst.standing
         if run.pending and not run.gone:
             reason, standing = CHANGED, Standing.DIFFERS if findings else Standing.NOT_COMPARED
-        return Item(subject=subject, standing=standing, reason=reason, findings=findings, counts=counts)
+        return Item(
+            subject=subject,
+            standing=standing,
+            reason=reason,
+            findings=findings,
+            accepted=accepted,
+            counts=counts,
+            parts=[one for part in parts for one in part.parts],
+        )
 
     def _part(self, run: ChosenRun, way: Way) -> Item:
         subject = Topic(way, run.run)
@@ -307,18 +393,32 @@ class _Judge:
         experiment: str | None = None,
     ) -> Item:
         findings = sum(self.found.get(kept.subject, Counter()).values())
-        counts, reason = Counter[str](), ""
-        for aspect, content in against.items():
-            compared = kept.compared.get(aspect)
-            why = self._why_not(compared, aspect, content, unit, experiment)
-            if why:
-                reason = reason or (NEVER_SENT if why == NEVER and kept.carried is None and unit else why)
-            elif compared is not None:
-                counts.update(compared.counts)
+        part = self._aspects(kept, against, unit, experiment)
+        reason, counts = next(filter(None, part.open.values()), ""), Counter[str]()
+        for told_of in part.counts.values():
+            counts.update(told_of)
         if self._is_current(kept, Aspect.BYTES, against.get(Aspect.FIELDS, ""), unit):
             counts["unverifiable"] = 0
         standing = Standing.DIFFERS if findings else Standing.NOT_COMPARED if reason else Standing.EQUAL
-        return Item(subject=kept.subject, standing=standing, reason=reason, findings=findings, counts=counts)
+        return Item(
+            subject=kept.subject,
+            standing=standing,
+            reason=reason,
+            findings=findings,
+            accepted=self.accepted[kept.subject],
+            counts=counts,
+            parts=(part,),
+        )
+
+    def _aspects(self, kept: Kept, against: Mapping[Aspect, str], unit: RunId | None, experiment: str | None) -> Part:
+        left, counts = dict[Aspect, str](), dict[Aspect, Mapping[str, int]]()
+        for aspect, content in against.items():
+            compared = kept.compared.get(aspect)
+            why = self._why_not(compared, aspect, content, unit, experiment)
+            left[aspect] = NEVER_SENT if why == NEVER and kept.carried is None and unit else why
+            if compared is not None and not why:
+                counts[aspect] = compared.counts
+        return Part(kept.subject, left, counts)
 
     def _is_current(self, kept: Kept, aspect: Aspect, content: str, unit: RunId | None) -> bool:
         compared = kept.compared.get(aspect)

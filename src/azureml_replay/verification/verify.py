@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.edits import Edit
 from azureml_replay.archive.evidence import OTHERS, Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import ExperimentItem, RunItem
 from azureml_replay.archive.receipts import State
@@ -23,6 +24,7 @@ from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Finding, Omission, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, experiment_omissions
+from azureml_replay.planning.files import ALL_FILES
 from azureml_replay.planning.fit import PLACES, places_in_source
 from azureml_replay.planning.plan import Step, is_left, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
@@ -30,6 +32,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.attribution import attribution, type_finding
+from azureml_replay.verification.edits import kept_beside
 from azureml_replay.verification.files import FileCheck
 from azureml_replay.verification.points import PointCheck
 from azureml_replay.verification.proof import Proof
@@ -132,6 +135,7 @@ class _Verifying:
         subject = Topic(Way.RUN, step.source)
         if actual is None:
             self.ledger.put_target_points(step.source, ())
+            self.ledger.put_edits(step.source, ())
             absent = Looked([Finding(step.source, "run", "absent", step.run.id, "")])
             nothing = dict.fromkeys((Aspect.POINTS, Aspect.FILES, Aspect.BYTES), Looked())
             self.proof.record(subject, {Aspect.FIELDS: absent, **nothing}, step.omissions)
@@ -148,14 +152,22 @@ class _Verifying:
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.POINTS: points, **files.outcomes}
         beside = [*files.omissions, *self.points_of.not_compared.pop(step.source, ())]
         if not any(outcome.findings for outcome in outcomes.values()):
+            self._put_edits(step, ())
             return outcomes, beside
         if is_taken_back(actual) and self.ledger.receipt(step.source, RunItem.FINISH):
             self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])  # else a replay would not look at it
         there = files.there if step.choice.artifacts else {}
         who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there)
         judged = {aspect: who.of(outcome) for aspect, outcome in outcomes.items()}
-        gone = [*beside, *(omission for _, lost in judged.values() for omission in lost)]
-        return {aspect: outcome for aspect, (outcome, _) in judged.items()}, gone
+        self._put_edits(step, [edit for _, _, edits in judged.values() for edit in edits])
+        gone = [*beside, *(omission for _, lost, _ in judged.values() for omission in lost)]
+        return {aspect: outcome for aspect, (outcome, _, _) in judged.items()}, gone
+
+    def _put_edits(self, step: Step, edits: Sequence[Edit]) -> None:
+        """First: findings without them are nobody's, so a call that is killed in between accepts nothing."""
+        if self.proof.files != ALL_FILES:
+            edits = kept_beside(self.ledger.edits(step.source), edits)
+        self.ledger.put_edits(step.source, edits)
 
     def _compare_run(self, step: Step, actual: Run) -> Iterator[Finding]:
         """Field by field; what the service itself adds to every run is no difference."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
+from azureml_replay.archive.edits import Acceptance, Edit, digest
 from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.imports import Imported
 from azureml_replay.archive.items import ChunkItem, FileItem, Payload, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.sessions import Session, SessionPart
 from azureml_replay.azure.place import azure_place
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
     CodeReference,
@@ -127,6 +130,9 @@ def replayed(archive: Archive) -> None:
     ledger.bind({R1: RunId("there")})
     ledger.put_sent({R1: {"tag b": "1"}})
     ledger.put_sent_files(R1, {"model.bin": StoredFile(location=Location("", "model.bin"), size_bytes=18)})
+    one, two = (digest("tag b", {"tag b": value}) for value in "12")
+    edit = Edit(what="tag b", expected="1", actual="2", sent=one, wanted=one, found=two, since=Instant(1))
+    ledger.put_edits(R1, [replace(edit, accepted=Acceptance("an auditor", Instant(2)))])
     looked_at(ledger, R1, [Finding(R1, "tag b", "differs", "1", "2")], {"points": 40})
     ledger.put_planned_omissions(Topic(Way.RUN, R1), [Omission(R1, "file lost.txt", "gone")])
     few = losses(0, 2)

@@ -84,6 +84,7 @@ def ledger_of(archive: Archive, target: Place) -> None:
         list(rows())
     list(ledger.target_points(R1)), ledger.sent(R1), ledger.receipts(R1), ledger.open_looks(), ledger.carried([R1])
     ledger.sent_file(R1, "model.bin"), shape_of(ledger, R1), ledger.progress(), ledger.findings_of_run(R1)
+    ledger.edits(R1), list(ledger.accepted())
     [ledger.kept(topic) for way in Way for topic in ledger.subjects(way)]
     verdict(archive, ledger, Selection())
 

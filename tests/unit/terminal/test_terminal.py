@@ -23,6 +23,7 @@ from azureml_replay.terminal.bars import drawn_progress
 from azureml_replay.terminal.layout import ASCII, Branch, signs_of, tree
 from azureml_replay.terminal.terminal import LINE_EVERY_S, LineProgress, Terminal, as_json, lines_for
 from azureml_replay.terminal.text import amount, duration, safe
+from azureml_replay.verification.wording import MENDS, Kind, told
 from azureml_replay.workspace.traffic import Load, in_words
 from looks import a_verdict
 
@@ -316,6 +317,7 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
     """The words alone say how it went: colour adds nothing."""
     found = Finding(RunId("a"), "tag owner", "differs", "x", "y" * 200)
     lost = Finding(RunId("b"), "run", "absent", "b", "")
+    first = (told(found, "the first"), told(lost, ""))
     verdict = a_verdict(
         runs=2,
         differing=2,
@@ -326,19 +328,22 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         findings=5,
         reasons={"it acts on the source workspace (cancel and completion addresses): never sent": 1},
         kinds={"differs": 4, "absent": 1},
-        first=(found, lost),
+        groups={Kind.DIFFERS.value: 4, Kind.ABSENT.value: 1},
+        faults=5,
+        first=first,
     )
 
     assert list(lines_for(io.StringIO(), verified(verdict))) == [
-        "2 runs, 3 points, 1 file: 5 findings; 1 omission planned",
+        "2 runs, 3 points, 1 file: 5 transfer faults; 1 omission planned",
         "the files hold 2.0 kB",
         "4 differing",
-        f"├── run a: tag owner: expected x, found {'y' * 77}...",
+        f'├── "the first" (a): tag owner: "x" → "{"y" * 79}…"',
         "└── and 3 more",
-        "1 absent in the target",
-        "└── run b",
+        "1 missing in the target",
+        "└── run b: not in the target",
         "omitted as planned",
         "└── 1 x it acts on the source workspace (cancel and completion addresses): never sent",
+        *(MENDS[kind].sentence for kind in (Kind.ABSENT, Kind.DIFFERS)),
     ]
 
 

@@ -117,6 +117,8 @@ function more(head: Head): HTMLElement {
           h("p", { class: "keys" }, ...busy.map(([name, requests, refused], at) => key(name, requests, refused, at))),
           h("p", { class: "note" }, `Of ${head.widths_of.slice(0, 50).replace("T", " ")}. Refused: the service answered "too many requests" (429 or 503); each was sent again later.`),
         ),
+      head.accepted.length > 0 &&
+        wide("Changes in the target that were accepted", table("Accepted changes", ["Run", "What", "Source, as planned", "Target", "By", "When (UTC)"], head.accepted.map(([run, what, expected, actual, by, at]) => [run, what, expected, actual, by, at.slice(0, 19).replace("T", " ")]))),
       (head.loose_of[0] > 0 || head.loose_of[1] > 0) && part("Of no run", ...loose(head)),
       head.unknown.length > 0 &&
         part(

@@ -141,6 +141,7 @@ export interface Head {
   loose_omissions: [string, string, string][];
   loose_of: [number, number];
   printed_findings: [string, string, string, string, string][];
+  accepted: [string, string, string, string, string, string][];
   unknown: [string, string, number][];
   commands: Command[];
   widths: [string, number, number, [number, number][]][];

@@ -10,11 +10,11 @@ from itertools import islice
 from azureml_replay import json_text, redact
 from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Artifact, Json
-from azureml_replay.report_page.facts import Sheet
+from azureml_replay.report_page.facts import FileTable
 
-SHEETS_SHOWN = 3
+TABLES_SHOWN = 3
 """Of one run: the others are rows in the list of files."""
-SHEET_BYTES = 200_000
+TABLE_BYTES = 200_000
 """Bytes of the largest file looked into."""
 ROWS_SHOWN, COLUMNS_SHOWN, CELL_SHOWN = 50, 20, 200
 """Of one table; characters of one cell. A page lists files, it is no place to work in them."""
@@ -22,16 +22,16 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 @dataclass(slots=True)
-class Sheets:
+class FileTables:
     """Reads tables among the files of runs, as long as there is room."""
 
     archive: Archive
     room: int | None
     """Characters of tables that may still be given; None: any number."""
 
-    def among(self, artifacts: Iterable[Artifact]) -> Iterator[Sheet]:
+    def among(self, artifacts: Iterable[Artifact]) -> Iterator[FileTable]:
         """The first tables of one run."""
-        left = SHEETS_SHOWN
+        left = TABLES_SHOWN
         for artifact in artifacts:
             if not left or (self.room is not None and self.room <= 0):
                 return
@@ -42,13 +42,13 @@ class Sheets:
                     self.room -= sum(len(cell) for row in (sheet.columns, *sheet.rows) for cell in row)
                 yield sheet
 
-    def _of(self, artifact: Artifact) -> Sheet | None:
+    def _of(self, artifact: Artifact) -> FileTable | None:
         path = artifact.path.lower()
         ending = path[path.rfind(".") :]
         if ending not in {*_DELIMITERS, ".json"} or artifact.stored is None:
             return None
         held = self.archive.held(artifact.stored)
-        if held is None or held.size_bytes > SHEET_BYTES:
+        if held is None or held.size_bytes > TABLE_BYTES:
             return None
         data = b"".join(held.pieces())
         try:
@@ -79,7 +79,7 @@ def _cell(value: Json) -> str:
     return value if isinstance(value, str) else json_text.compact(value)
 
 
-def _shown(path: str, rows: list[list[str]]) -> Sheet | None:
+def _shown(path: str, rows: list[list[str]]) -> FileTable | None:
     """The beginning, without secrets. None where rows have more cells than there are headings: that is no table."""
     columns = rows[0]
     if any(len(row) > len(columns) for row in rows):
@@ -90,7 +90,7 @@ def _shown(path: str, rows: list[list[str]]) -> Sheet | None:
     def cells(row: list[str]) -> tuple[str, ...]:
         return tuple(_clean(row[at], secret=secret[at]) if at < len(row) else "" for at in shown)
 
-    return Sheet(
+    return FileTable(
         path=path,
         columns=tuple(_clean(columns[at], secret=False) for at in shown),
         rows=tuple(map(cells, islice(rows, 1, 1 + ROWS_SHOWN))),

@@ -1,0 +1,256 @@
+"""Findings in words: whose they are, what was expected and what is there, who made them, and what to do (pure).
+
+Terminal, report and `--json` take their words from here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from azureml_replay.comparison.three_way import ACCEPTED, HIDDEN, Fate
+from azureml_replay.counting import counted
+from azureml_replay.instants import TICKS_PER_SECOND, Instant
+from azureml_replay.model import Finding
+from azureml_replay.planning.lineage import TAG
+from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG
+
+PLAN_CHANGED = "plan changed since it was submitted"
+"""The kind of the finding that a job stands as it was submitted, and that more or something else is planned now."""
+VALUE = 80
+"""Characters of a value that a line shows: two lines of a narrow terminal."""
+WHOLE_ID = 24
+"""Characters of an id that is shown whole."""
+ARROW = "→"
+_TICK = re.compile(r"(?<=\bat )tick (\d{1,18})\b")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d(?:\.\d+)?)\+00:00\Z")
+_MOMENTS = frozenset({"start", "end", "error time"})
+"""What has moments as its values."""
+_QUOTED = ("tag ", "property ", "parameter ", "description", "display name")
+"""Beginnings of what has texts of people as its values."""
+
+
+class Cause(Enum):
+    """Whose doing a finding is."""
+
+    FAULT = "fault"
+    """Something that was to be carried is not as it should be, and no edit explains it."""
+    CHANGE = "change"
+    """Somebody's, in the target: it was seen there as it was sent."""
+    UNSEEN = "unseen"
+    """It is not as it was sent, and nobody looked since: an edit, or lost on the way."""
+    TAKEN_BACK = "taken back"
+    REPLANNED = "replanned"
+    ACCEPTED = "accepted"
+
+
+_CAUSES = {ACCEPTED: Cause.ACCEPTED, TAKEN_BACK: Cause.TAKEN_BACK, PLAN_CHANGED: Cause.REPLANNED}
+
+
+def cause_of(finding: Finding) -> Cause:
+    """Whose doing it is, as far as that is proven."""
+    if finding.kind in (Fate.EDITED.value, Fate.CONFLICT.value):
+        return Cause.UNSEEN if finding.since is None else Cause.CHANGE
+    return _CAUSES.get(finding.kind, Cause.FAULT)
+
+
+NEVER_ACCEPTED = frozenset({f"tag {TAG}", f"tag {UNDO_TAG}"})
+"""Replay's own marks."""
+ACCEPTABLE = frozenset({"description", "display name", HIDDEN})
+"""And tags: what people write onto a run. Its status, files, points and everything else are none of these."""
+
+
+def acceptable(finding: Finding) -> bool:
+    """True for somebody's change of what people write onto a run: nothing that a transfer is about."""
+    if cause_of(finding) is not Cause.CHANGE or finding.what in NEVER_ACCEPTED:
+        return False
+    return finding.what in ACCEPTABLE or finding.what.startswith("tag ")
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Finding):
+    """A finding with its words."""
+
+    name: str = ""
+    """The run's display name; nothing where it has none."""
+    text: str = ""
+
+
+def told(finding: Finding, name: str) -> Told:
+    """The finding with its run's display name, and in words."""
+    return Told(
+        finding.run,
+        finding.what,
+        finding.kind,
+        finding.expected,
+        finding.actual,
+        finding.since,
+        name,
+        line_of(finding, name),
+    )
+
+
+def line_of(finding: Finding, name: str = "") -> str:
+    """`"Training 19.1" (387c51a0…): tag owner: nothing → "someone else"`; long values are cut."""
+    whose = f"{named(finding.run, name)}: " if finding.run else ""
+    if finding.what == "run" and finding.kind == "absent":
+        return f"{whose}not in the target"
+    before, after = sides_of(finding)
+    return f"{whose}{timed(finding.what)}: {before} {ARROW} {after}"
+
+
+def named(run: str, name: str) -> str:
+    """The run's display name, with its id in short; without a name the whole id."""
+    return f'"{cut(name)}" ({short(run)})' if name and name != run else f"run {run}"
+
+
+def short(run: str) -> str:
+    """An id by which people know it again; the last characters stay where they are what tells runs apart."""
+    if len(run) <= WHOLE_ID:
+        return run
+    is_guid = len(run) == 36 and run.count("-") == 4
+    return f"{run[:8]}…" if is_guid else f"{run[:8]}…{run[-8:]}"
+
+
+def sides_of(finding: Finding) -> tuple[str, str]:
+    """What was expected, and what is there."""
+    return _side(finding.what, finding.expected), _side(finding.what, finding.actual)
+
+
+def _side(what: str, value: str) -> str:
+    if value == "":
+        return "nothing"
+    if what == HIDDEN:
+        return _YES_OR_NO.get(value, value)
+    if what in _MOMENTS:
+        return _MOMENT.sub(r"\1 \2 UTC", value)
+    if what.startswith(_QUOTED):
+        return f'"{cut("" if value == _EMPTY else value)}"'
+    return cut(timed(value))
+
+
+_YES_OR_NO = {"True": "yes", "False": "no"}
+_EMPTY = repr("")
+"""How an empty text is told from none."""
+
+
+def cut(value: str) -> str:
+    """An excerpt of a long value."""
+    return value if len(value) <= VALUE else value[: VALUE - 1] + "…"
+
+
+def timed(text: str) -> str:
+    """A finding's text with a row's moment as a time: verify gives it in ticks, to the last one."""
+    return _TICK.sub(lambda found: _MOMENT.sub(r"\1 \2 UTC", str(Instant(int(found[1])))), text)
+
+
+def clock(moment: Instant, now: Instant) -> str:
+    """`21:40 UTC`, with the date where that is not today's."""
+    at, today = str(Instant(moment.ticks // _MINUTE * _MINUTE)), str(now)[:10]
+    time = f"{at[11:16]} UTC"
+    return time if at.startswith(today) else f"{at[:10]} {time}"
+
+
+_MINUTE = 60 * TICKS_PER_SECOND
+
+
+def differences(
+    *,
+    faults: int,
+    changes: int,
+    since: Instant | None,
+    unseen: int,
+    accepted: int,
+    kinds: Mapping[str, int],
+    now: Instant,
+) -> str:
+    """`0 transfer faults; 5 changes in the target since 21:40 UTC`."""
+    parts = [counted(faults, "transfer fault")]
+    if changes:
+        parts.append(f"{counted(changes, 'change')} in the target since {clock(since or now, now)}")
+    if unseen:
+        parts.append(f"{counted(unseen, 'value')} not as sent, edited or lost: nobody looked in between")
+    if accepted:
+        parts.append(f"{counted(accepted, 'accepted change')} beside them")
+    if kinds.get(TAKEN_BACK):
+        parts.append(f"{kinds[TAKEN_BACK]:,} taken back by undo")
+    if kinds.get(PLAN_CHANGED):
+        parts.append(f"{counted(kinds[PLAN_CHANGED], 'job')} submitted with another plan")
+    return "; ".join(parts)
+
+
+def equal_but(accepted: int) -> str:
+    """`all equal`, unless somebody accepted changes."""
+    return f"equal but for {counted(accepted, 'accepted change')}" if accepted else "all equal"
+
+
+class Kind(Enum):
+    """The kinds of findings that people can do something about, each in its own way. The value is its heading."""
+
+    ABSENT = "missing in the target"
+    DIFFERS = "differing"
+    EXTRA = "extra in the target"
+    HIDDEN = "hidden or shown by somebody in the target"
+    EDITED = "edited by somebody in the target"
+    CHANGED = "changed by somebody in the target, and none to accept: files, status, marks of replay"
+    CONFLICT = "changed by somebody in the target, and in the source too"
+    UNSEEN = "not as sent, edited or lost on the way: nobody looked in between"
+    TAKEN_BACK = "taken back by undo"
+    REPLANNED = "of a job whose plan changed since it was submitted"
+    ACCEPTED = "accepted"
+    OTHER = "of another kind"
+
+
+def kind_of(finding: Finding) -> Kind:
+    """What people see of a finding's kind."""
+    cause = cause_of(finding)
+    if cause is Cause.CHANGE:
+        if not acceptable(finding):
+            return Kind.CHANGED
+        if finding.kind == Fate.CONFLICT.value:
+            return Kind.CONFLICT
+        return Kind.HIDDEN if finding.what == HIDDEN else Kind.EDITED
+    if cause is not Cause.FAULT:
+        return Kind[cause.name]
+    return _KINDS.get(finding.kind, Kind.OTHER)
+
+
+_KINDS = {"absent": Kind.ABSENT, "differs": Kind.DIFFERS, "extra": Kind.EXTRA}
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """What to do about findings of one kind: a sentence, and the commands that do it, as flags of a verb."""
+
+    sentence: str
+    commands: tuple[tuple[str, ...], ...] = ()
+
+
+ACCEPT = ("verify", "--accept")
+MENDS: Mapping[Kind, Mend] = {
+    Kind.ABSENT: Mend(
+        "missing: what never arrived is sent; what had arrived and was removed in the target is not sent twice",
+        (("replay",),),
+    ),
+    Kind.DIFFERS: Mend("differing: what was not sent yet is sent; what differs even then was not kept", (("replay",),)),
+    Kind.EXTRA: Mend("extra: nothing is removed for you; hide or remove it there, and look again", (("verify",),)),
+    Kind.HIDDEN: Mend("hidden: turn it back in the target, or keep it so", (ACCEPT,)),
+    Kind.EDITED: Mend("edited: set it back in the target, or keep it so", (ACCEPT,)),
+    Kind.CHANGED: Mend("changed: set it back in the target, and look again", (("verify",),)),
+    Kind.CONFLICT: Mend(
+        "changed on both sides: send the source's value, or keep the target's",
+        (("replay", "--prefer", "source"), ACCEPT),
+    ),
+    Kind.UNSEEN: Mend(
+        "not as sent: set it in the target to what is expected, and look again; --accept takes only proven edits",
+        (("verify",),),
+    ),
+    Kind.TAKEN_BACK: Mend("taken back: bring it back", (("replay",),)),
+    Kind.REPLANNED: Mend(
+        "submitted with another plan: submit it anew", (("replay", "--mode", "synthetic", "--resubmit", "changed"),)
+    ),
+}
+"""In the order in which they are told. What cannot be compared without bytes, and what is not compared, the commands
+say beside them: these are no findings."""
