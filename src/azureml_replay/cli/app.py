@@ -132,6 +132,7 @@ def plan(
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
+    from azureml_replay.direct.replay import ReplayOptions
 
     workspace = workspace_config(target) if target is not None else None
     for line in idle:
@@ -140,7 +141,7 @@ def plan(
         synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     synthetic.only_synthetic(jobs)
-    planned = calls.plan(archive, selection, jobs.shape.files, workspace)
+    planned = calls.plan(archive, selection, ReplayOptions(files=jobs.shape.files), workspace, terminal=terminal)
     terminal.result(planned, results.planned(planned))
     return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
 
@@ -198,7 +199,7 @@ def replay(
         code = _submitted(submitted, archive, target, terminal)
         return results.names_told(code, calls.unknown_names(archive, selection), terminal)
     if dry_run:
-        planned = calls.plan(archive, selection, options.files, workspace)
+        planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned))
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     done = _done(

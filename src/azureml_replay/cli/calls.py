@@ -65,17 +65,19 @@ async def extract(
                 return watch.did("extract", done)
 
 
-def plan(folder: Path, selection: Selection, files: FileChoice, target: WorkspaceConfig | None = None) -> PlanSummary:
-    """No network, nothing written. With `target`, by what replay or doctor saw it keep."""
-    from azureml_replay.direct.experiments import left_of_experiments
-    from azureml_replay.planning.summary import summarize
-    from azureml_replay.target.profile import known_profile
-    from azureml_replay.workspace.profile import AZURE_ML
-
-    with Archive.open(folder, write=False) as archive:
-        profile = AZURE_ML if target is None else known_profile(archive.ledger(target.ref))
-        omissions = (*archive.omissions(), *left_of_experiments(archive, selection, profile))
-        return summarize(library.plan(archive, selection, files, profile), omissions, archive.unknown())
+def plan(
+    folder: Path,
+    selection: Selection,
+    options: ReplayOptions,
+    target: WorkspaceConfig | None = None,
+    *,
+    terminal: Terminal,
+) -> PlanSummary:
+    """No network, nothing written. With `target`, by what replay or doctor saw it keep, and what was sent before."""
+    with terminal.progress() as progress, Archive.open(folder, write=False) as archive:
+        place = target.ref if target is not None else None
+        planned: PlanSummary = library.dry_run(archive, place, selection, options=options, progress=progress)
+        return planned
 
 
 async def replay(
@@ -103,6 +105,7 @@ async def replay(
                     take_over=take_over,
                     width=width,
                     progress=progress,
+                    told=lambda planned: progress.say(results.going(planned)),
                 )
                 return watch.did("replay", done)
 

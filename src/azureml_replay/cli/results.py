@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from azureml_replay.direct.replay import Replayed
     from azureml_replay.extraction.extract import Extracted
+    from azureml_replay.planning.left import Left
     from azureml_replay.planning.summary import PlanSummary
     from azureml_replay.state import Status
     from azureml_replay.verbs import Migrated
@@ -94,6 +95,43 @@ def planned(plan: PlanSummary) -> Iterator[Line]:
             left_out(plan.omissions, plan.reasons, plan.overflow),
         ),
     )
+    if plan.left is not None:
+        yield to_send(plan.left, plan.runs)
+
+
+def to_send(left: Left, runs: int) -> Branch:
+    """What is left to send of a plan of so many runs, and what is not, so that the two add up."""
+    goes = {
+        "new": left.new,
+        "begun and not complete": left.begun,
+        "changed since": left.changed,
+        "hidden by undo, to be shown again": left.hidden,
+        "of them may have arrived in part: the target is asked first": left.unsettled,
+    }
+    more = [
+        *(f"{count:,} {what}" for what, count in goes.items() if count),
+        *([counted(left.points, "metric point")] if left.points else []),
+        *([f"{counted(left.files, 'file')} of the source, {amount('bytes', left.bytes)}"] if left.files else []),
+        *([f"{counted(left.own_files, 'file')} beside them that replay makes"] if left.own_files else []),
+        *([counted(left.experiments, "experiment")] if left.experiments else []),
+    ]
+    stays = {
+        "there already": left.there,
+        "there, but for values edited in the target, which stay (--prefer source sends)": left.edited,
+        "refused by the target": left.refused,
+    }
+    rest = [f"{counted(count, 'run')} {what}" for what, count in stays.items() if count]
+    label = f"to send: {left.runs:,} of {counted(runs, 'run')}" if more else "0 to send"
+    return Branch(label, tuple(map(Branch, [*more, *rest])))
+
+
+def going(plan: PlanSummary) -> str:
+    """`to send: 68 of 400 runs, 90,000 points, 300 files (1.2 MB)`: what a replay says first."""
+    left = plan.left
+    if left is None or not left.runs:
+        return f"to send: 0 of {counted(plan.runs, 'run')}"
+    files = f"{counted(left.files + left.own_files, 'file')} ({amount('bytes', left.bytes)})"
+    return f"to send: {left.runs:,} of {counted(plan.runs, 'run')}, {counted(left.points, 'point')}, {files}"
 
 
 def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0) -> Branch:

@@ -6,7 +6,6 @@ blindly: after an interruption the target is asked, and only what it lacks is se
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +13,9 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
 from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.items import ChunkItem, Item, Payload, SeriesItem
-from azureml_replay.archive.receipts import Receipt, State
+from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.direct.due import Due
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
@@ -53,11 +53,9 @@ class PointSender:
         """
         if not step.series:
             return 0
-        payloads = self.archive.chunk_payloads(step.source)
-        receipts = self.ledger.receipts(step.source)
-        receipts = {item: one for item, one in receipts.items() if (step.source, item) not in self.intents.ahead}
-        standing = RowsSent.of(receipts, {seq: payload.digest for seq, payload in payloads.items()})
-        sending = _Sending(self, step, payloads)
+        due = Due(self.archive, self.ledger)
+        rows = due.rows(step, self.ledger.receipts(step.source), self.intents.ahead)
+        standing, sending = rows.sent, _Sending(self, step, rows.payloads)
         sending.settle(standing.moved)
         if standing.left:
             self.ledger.forget(step.source, map(ChunkItem, standing.left))
@@ -193,48 +191,3 @@ def _joined(rows: Sequence[Points]) -> Iterator[Points]:
         waiting = points
     if waiting:
         yield waiting
-
-
-@dataclass(frozen=True, slots=True)
-class RowsSent:
-    """What of a run's rows is sent, and what is not."""
-
-    moved: Sequence[int]
-    """Sent under another number: another extraction has shifted them."""
-    due: Sequence[int]
-    begun: Sequence[int]
-    """Of those due: rows of them may have arrived."""
-    strange: bool
-    """Rows went out, or may have, that are now in other chunks or in none: the run has changed."""
-    left: tuple[int, ...] = ()
-    """Numbers that no chunk has any more, of receipts whose rows are among those moved."""
-
-    @classmethod
-    def of(cls, receipts: Mapping[Item, Receipt], digests: Mapping[int, bytes]) -> RowsSent:
-        """From the receipts of a run, by item, and the digests of its chunks."""
-        points = {item.seq: one for item, one in receipts.items() if isinstance(item, ChunkItem)}
-        sent = Counter(one.digest for one in points.values() if one.state is State.SENT)
-        unsettled = {one.digest for one in points.values() if one.state is State.SENDING}
-        moved, due = list[int](), list[int]()
-        for seq, digest in digests.items():
-            if not sent[digest]:
-                due.append(seq)
-                continue
-            sent[digest] -= 1
-            own = points.get(seq)
-            if own is None or not own.is_of(digest):
-                moved.append(seq)
-        strange = any(sent.values()) or bool(unsettled - {digests[seq] for seq in due})
-        begun = [seq for seq in due if digests[seq] in unsettled]
-        return cls(moved, due, begun, strange, cls._left(points, [digests[seq] for seq in moved], digests))
-
-    @staticmethod
-    def _left(points: Mapping[int, Receipt], moved: Sequence[bytes], digests: Mapping[int, bytes]) -> tuple[int, ...]:
-        """As many receipts as chunks have moved: those of rows that are in no chunk now stay."""
-        waiting = Counter(moved)
-        left = []
-        for seq, one in points.items():
-            if seq not in digests and one.state is State.SENT and one.digest is not None and waiting[one.digest] > 0:
-                waiting[one.digest] -= 1
-                left.append(seq)
-        return tuple(left)

@@ -30,9 +30,10 @@ def _shown_branch(branch: Branch) -> Branch:
 
 
 def amount(what: str, count: int) -> str:
-    """A number as `1,234`, or for bytes as `1.2 MB` (powers of ten, as Studio shows them)."""
-    if what != "bytes" or count < 1_000:
-        return f"{count:,}" + (" B" if what == "bytes" else "")
+    """A number as `1,234`, or for `bytes` and `bytes sent` as `1.2 MB` (powers of ten, as Studio shows them)."""
+    of_bytes = what == "bytes" or what.startswith("bytes ")
+    if not of_bytes or count < 1_000:
+        return f"{count:,}" + (" B" if of_bytes else "")
     size, units = count / 1_000, iter("kMGTPE")
     unit = next(units)
     while size >= 999.95:
