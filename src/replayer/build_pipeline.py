@@ -45,6 +45,7 @@ from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.edits import unknown_edits
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
+from azureml_replay.synthetic.foreseen import JobsForeseen
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -94,9 +95,10 @@ def build_pipeline(
         draw = hierarchy if debug_hierarchy else partial(drawn_in_full, compute=options.compute)
         with _read_only(index, origin, terminal) as archive:
             selection = selection_of(index, archive, limit)
-            planned = planned_trees(archive, archive.ledger(workspace.ref), selection, options.shape)
+            ledger = archive.ledger(workspace.ref)
+            planned = planned_trees(archive, ledger, selection, options.shape)
             if dry_run:
-                _show(archive, planned, terminal, draw)
+                _show(archive, planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit))
                 return Exit.OK
             if not terminal.json:
                 terminal.result(None, [hierarchy(tree) for tree, _ in planned])
@@ -158,7 +160,11 @@ def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Termi
 
 
 def _show(
-    archive: Archive, planned: Iterable[tuple[Tree, Shape]], terminal: Terminal, draw: Callable[[Tree], Branch]
+    archive: Archive,
+    planned: Iterable[tuple[Tree, Shape]],
+    terminal: Terminal,
+    draw: Callable[[Tree], Branch],
+    foreseen: JobsForeseen,
 ) -> None:
     """Show tree by tree, then the sums, with what the archive itself lacks of those runs."""
     runs = set[RunId]()
@@ -168,7 +174,7 @@ def _show(
             runs.update([tree.root, *(node.source for node in tree.walk())])
             yield tree, shape
 
-    sums = summed(archive, noted(), draw, terminal)
+    sums = summed(archive, noted(), draw, terminal, foreseen)
     sums.omit(lacking for lacking in archive.omissions() if lacking.run in runs)
     terminal.result(sums, sum_lines(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))

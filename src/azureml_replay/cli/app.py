@@ -138,7 +138,7 @@ def plan(
     for line in idle:
         terminal.say(line)
     if mode is Mode.SYNTHETIC:
-        synthetic.show(archive, workspace, selection, jobs.shape, terminal=terminal)
+        synthetic.show(archive, workspace, selection, jobs, terminal=terminal)
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     synthetic.only_synthetic(jobs)
     planned = calls.plan(archive, selection, ReplayOptions(files=jobs.shape.files), workspace, terminal=terminal)
@@ -188,7 +188,7 @@ def replay(
     if mode is Mode.DIRECT:
         synthetic.only_synthetic(jobs)
     elif dry_run or debug_hierarchy:
-        shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
+        shown = partial(synthetic.show, archive, workspace, selection, jobs, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     else:
