@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ from azureml_replay.cli.options import (
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.recording import recorded
 from azureml_replay.cli.synthetic import failures, flags_without_effect, job_flags, submitted, sum_lines, summed
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
@@ -199,24 +199,25 @@ async def _replay(
         selection = selection_of(index, archive, limit)
         needed = options.shape.files.artifacts
         async with calls.both_ends(archive, source, target, width, progress, needed=needed) as (origin, writing):
-            archive.log_command(sys.argv)
 
             def told(root: RunId, job: RunId) -> None:
                 line = f"submitted: {root} -> {job}"
                 log_file.LOGGER.info(line)
                 progress.say(line)
 
-            return await replay_synthetic(
-                archive,
-                origin,
-                writing,
-                selection,
-                options=options,
-                take_over=take_over,
-                width=width,
-                progress=progress,
-                told=told,
-            )
+            with recorded(archive, "replay --mode synthetic", source=origin, target=writing) as watch:
+                done = await replay_synthetic(
+                    archive,
+                    origin,
+                    writing,
+                    selection,
+                    options=options,
+                    take_over=take_over,
+                    width=width,
+                    progress=progress,
+                    told=told,
+                )
+                return watch.did("replay", done)
 
 
 if __name__ == "__main__":

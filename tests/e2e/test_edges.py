@@ -77,7 +77,7 @@ def test_a_full_device_as_standard_output(folder: Path) -> None:
 
 def test_too_many_open_files_say_what_to_do(folder: Path) -> None:
     ended = subprocess.run(
-        STATUS, cwd=folder, env=ENV, stdout=-1, stderr=-1, text=True, check=False, preexec_fn=limited(6), timeout=60
+        STATUS, cwd=folder, env=ENV, stdout=-1, stderr=-1, text=True, check=False, preexec_fn=limited(5), timeout=60
     )
 
     assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr

@@ -48,6 +48,7 @@ def test_answers_have_the_documented_form(
         "replay": ["kept", *ends],
         "verify": ["kept", *ends],
         "status": ["kept"],
+        "status --failed": ["kept"],
         "check": ["kept", "--read-data"],
         "migrate": ["--archive", "kept", *ends],
         "doctor": ends,

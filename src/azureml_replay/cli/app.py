@@ -14,6 +14,7 @@ from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
 from azureml_replay.cli import report as reporting
 from azureml_replay.cli import results, synthetic, undo
+from azureml_replay.cli import status as stating
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.options import (
     ArchiveArgument,
@@ -244,15 +245,7 @@ def verify(
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
-@app.command()
-@takes(terminal=terminal_flags)
-def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
-    """Show how far an archive is, from its ledger alone: no network."""
-    from azureml_replay.cli import calls
-
-    now = calls.status(archive)
-    terminal.result(now, results.shown_status(now))
-    return Exit.OK
+app.command()(stating.status)
 
 
 @app.command()

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from azureml_replay.extraction.extract import Extracted, ExtractOptions
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.planning.summary import PlanSummary
-    from azureml_replay.state import Status
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
     from azureml_replay.verbs import Migrated, MigrateOptions
@@ -186,12 +185,6 @@ def unknown_names(folder: Path, selection: Selection) -> tuple[str, ...]:
         return ()
     with Archive.open(folder, write=False) as archive:
         return chosen_units(archive, selection).unknown
-
-
-def status(folder: Path) -> Status:
-    """No network, nothing written; also while another command works on the archive."""
-    with Archive.open(folder, write=False) as archive:
-        return library.status(archive)
 
 
 async def migrate(

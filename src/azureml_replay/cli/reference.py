@@ -22,7 +22,7 @@ from azureml_replay.exports.run_map import Mapped
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.report_page import Reported
-from azureml_replay.state import Status
+from azureml_replay.state import Failure, Status
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.tree.summary import DryRun
 from azureml_replay.undoing import Undone
@@ -42,6 +42,7 @@ ANSWERS: Mapping[str, Any] = {
     "replay --mode synthetic --dry-run": DryRun,
     "verify": Verdict,
     "status": Status,
+    "status --failed": tuple[Failure, ...],
     "check": Checked,
     "migrate": Migrated,
     "doctor": Diagnosis,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,10 @@ from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
     from azureml_replay.direct.replay import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.left import Left
     from azureml_replay.planning.summary import PlanSummary
-    from azureml_replay.state import Status
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
 
@@ -35,22 +31,6 @@ KINDS = {
     "replay --mode synthetic --resubmit changed submits it anew",
 }
 """Kinds of findings in the words of a sentence; other kinds are such words already."""
-KEPT_FIGURES = {
-    "runs": "runs chosen",
-    "extracted": "runs extracted",
-    "pending": "runs to extract, or to extract again",
-    "series": "metrics",
-    "files_kept": "files whose bytes are kept here",
-}
-"""Words of `status` for fields of `Totals` whose own names do not say enough."""
-SENT_FIGURES = {
-    "points": "points sent",
-    "files": "files sent, replay's own included",
-    "bytes": "bytes sent",
-    "items_refused": "items that the target refused",
-    "items_unsettled": "items that may have arrived, and will be asked about",
-}
-"""The same for fields of `TargetProgress`."""
 VALUE = 80
 """Characters of a value that a verdict shows: two lines of a narrow terminal."""
 FEW = 8
@@ -91,7 +71,7 @@ def planned(plan: PlanSummary) -> Iterator[Line]:
             Branch(f"{counted(plan.own_files, 'file')} beside them that replay makes ({OWN_FOLDER}...)"),
             _table(counted(len(plan.experiments), "experiment"), plan.experiments),
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
-            *_unknown(plan.unknown),
+            *unknown_keys(plan.unknown),
             left_out(plan.omissions, plan.reasons, plan.overflow),
         ),
     )
@@ -180,7 +160,7 @@ def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: s
         yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only {deep} can compare them"
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
-    yield from _unknown(verdict.unknown)
+    yield from unknown_keys(verdict.unknown)
     if verdict.findings or verdict.omissions:
         yield f"each of them: {quoted(['azureml-replay', 'report', str(archive)])}"
 
@@ -258,27 +238,6 @@ def _cut(value: str) -> str:
     return value if len(value) <= VALUE else value[: VALUE - 3] + "..."
 
 
-def shown_status(now: Status) -> Iterator[Line]:
-    """The lines of `status`."""
-    kept = f"{now.totals.files_kept:,} of {now.totals.files:,}"
-    figures = _figures(now.totals, KEPT_FIGURES, files_kept=kept)
-    root = Branch(f"content root {now.content_root}")
-    named = counted(now.named_outputs or 0, "named output")
-    outputs = (Branch(f"{named} of jobs, whose bytes are not carried"),) if now.named_outputs else ()
-    yield Branch(f"source {now.source}", (*figures, *outputs, *_unknown(now.unknown), root))
-    for target in now.targets:
-        root = Branch(f"proof root {target.proof_root}")
-        told = target.verdict
-        proof = (Branch(_compared(told)), *uncompared(told)) if told else ()
-        yield Branch(f"target {target.target}", (*_figures(target.progress, SENT_FIGURES), *proof, root))
-
-
-def _figures(counts: DataclassInstance, words: Mapping[str, str], **otherwise: str) -> tuple[Branch, ...]:
-    """A line for each field of `counts`; `otherwise` has what is to be shown instead of a field's plain number."""
-    shown = {field.name: amount(field.name, getattr(counts, field.name)) for field in fields(counts)} | otherwise
-    return tuple(Branch(f"{words.get(name, name.replace('_', ' '))}: {figure}") for name, figure in shown.items())
-
-
 def _carried(done: Extracted | Replayed) -> str:
     return f"{counted(done.runs, 'run')}, {counted(done.points, 'point')}, {counted(done.files, 'file')}"
 
@@ -289,7 +248,7 @@ def _table(label: str, counts: Mapping[str, int]) -> Branch:
     return Branch(label, tuple(rows[:SHOWN] + ([Branch(f"and {rest:,} more")] if rest > 0 else [])))
 
 
-def _unknown(keys: Mapping[str, int]) -> tuple[Branch, ...]:
+def unknown_keys(keys: Mapping[str, int]) -> tuple[Branch, ...]:
     """A branch with the unknown keys of the service, none where every key was known."""
     label = f"{counted(len(keys), 'key')} of the service that this version does not know"
     return (_table(label, keys),) if keys else ()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from azureml_replay import redact
-from azureml_replay.terminal.layout import Branch
+from azureml_replay.instants import Instant
+from azureml_replay.terminal.layout import Branch, Grid
 
-Line = str | Branch
+Line = str | Branch | Grid
 
 
 def safe(text: str) -> str:
@@ -22,6 +23,8 @@ def shown(text: str) -> str:
 
 def shown_line(line: Line) -> Line:
     """As `shown`, before a label is wrapped: of a secret in two lines neither half looks like one."""
+    if isinstance(line, Grid):
+        return Grid(tuple(map(shown, line.head)), tuple(tuple(map(shown, row)) for row in line.rows))
     return _shown_branch(line) if isinstance(line, Branch) else shown(line)
 
 
@@ -46,3 +49,8 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
+
+
+def moment(instant: Instant) -> str:
+    """A moment as `2026-11-30 06:12 UTC`, which is as exact as people need it."""
+    return f"{str(instant)[:16].replace('T', ' ')} UTC"
