@@ -21,6 +21,7 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.state import status
 from azureml_replay.synthetic.foreseen import JobsForeseen
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of, planned_trees
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
@@ -104,6 +105,12 @@ class Bench:
                 foreseen.add(tree, wished)
             return foreseen.left
 
+    def row(self) -> tuple[int, int, int, int]:
+        """Runs that are sent, left, omitted, hidden, as `status` says."""
+        with Archive.open(self.folder, write=False) as archive:
+            (there,) = status(archive).targets
+            return there.sent, there.left, there.omitted, there.hidden
+
     def verify(self) -> Verdict:
         """One look."""
 
@@ -180,6 +187,7 @@ def test_files_that_were_left_out_first(bench: Bench) -> None:
     assert (new.jobs, new.containers, new.points, new.files, new.there) == (1, 1, 11, 0, 0)
     assert stands(bench.replay(BARE)) == (1, 0, True)
     (first,) = bench.jobs()
+    assert bench.row() == (1, 0, 1, 0), "the trial is left out"
     assert (bench.left(BARE), bench.left()) == (LeftJobs(there=1), LeftJobs(there=1, changed=1, starts=1))
 
     kept = bench.replay()
@@ -207,6 +215,7 @@ def test_files_that_were_left_out_first(bench: Bench) -> None:
 
     assert bench.undo() == 1
     assert bench.left() == LeftJobs(there=1, hidden=1)
+    assert bench.row() == (0, 2, 0, 2)
     assert stands(bench.replay()) == (0, 0, True)
     assert bench.left() == LeftJobs(there=1)
     assert bench.jobs() == {first: "deleted", second: "active"}

@@ -21,7 +21,7 @@ from azureml_replay.model import Finding, RunId
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Silent
 from azureml_replay.terminal.bars import drawn_progress
-from azureml_replay.terminal.layout import ASCII, Branch, signs_of, tree
+from azureml_replay.terminal.layout import ASCII, Branch, Grid, signs_of, table, tree
 from azureml_replay.terminal.terminal import LINE_EVERY_S, LineProgress, Terminal, as_json, lines_for
 from azureml_replay.terminal.text import amount, duration, safe
 from azureml_replay.workspace.traffic import Load, in_words
@@ -108,6 +108,22 @@ def test_a_pipe_gets_a_line_now_and_then_and_a_last_one() -> None:
     progress.close()  # 10
 
     assert lines == ["runs 25/100 (25%), 5/s, 15 s left", "runs 40/100 (40%), 4/s, 15 s left"]
+
+
+def test_a_table_that_is_too_wide_goes_row_by_row() -> None:
+    """Numbers stand under each other either way."""
+    shown = Grid(("target", "sent", "left"), (("one", "1,000", "0"), ("another", "5", "12")))
+
+    assert list(table(shown, 40)) == ["target    sent  left", "one      1,000     0", "another      5    12"]
+    assert list(table(shown)) == list(table(shown, 20))
+    assert list(table(shown, 19)) == [
+        "target one",
+        "  sent  1,000",
+        "  left      0",
+        "target another",
+        "  sent   5",
+        "  left  12",
+    ]
 
 
 def test_a_last_line_is_not_repeated() -> None:
