@@ -14,6 +14,7 @@ from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
 from azureml_replay.extraction.extract import extract
 from azureml_replay.planning.left import Left
 from azureml_replay.selection import Selection
+from azureml_replay.terminal.terminal import LineProgress
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import dry_run
 from azureml_sandbox.server.sandbox import Sandbox
@@ -32,6 +33,7 @@ class Bench:
         self.sandbox, self.folder = sandbox, folder / "archive"
         self.source, self.target = sandbox.add_workspace(), sandbox.add_workspace()
         change(sandbox, self.source, fill)
+        self.counts: dict[str, tuple[int, int]] = {}
 
     def edit(self, *changes: Change) -> None:
         """At the source, and extracted again."""
@@ -64,18 +66,21 @@ class Bench:
     def replay(
         self, selection: Selection = Selection(), cut: DiesAt | None = None, **options: Prefer
     ) -> Replayed | None:
-        """None where it was cut."""
+        """None where it was cut. `counts` then has what was told to be done, and to be expected."""
+        progress = LineProgress(lambda _: None)
 
         async def go() -> Replayed:
             async with opened(self.source) as reading, opened(self.target, cut) as there:
                 with Archive.open(self.folder) as archive:
                     given = ReplayOptions(**options)  # type: ignore[arg-type]
-                    return await replay(archive, reading, there, selection, options=given, width=4)
+                    return await replay(archive, reading, there, selection, options=given, width=4, progress=progress)
 
         try:
             return asyncio.run(go())
         except PowerCut:
             return None
+        finally:
+            self.counts = {what: (one.done, one.expected) for what, one in progress.tallies.items()}
 
     def undo(self) -> None:
         """Everything."""
@@ -116,6 +121,16 @@ def test_what_is_left_is_what_goes(bench: Bench) -> None:
     some, everything = bench.left(ALONE), bench.left()
     assert (some.new, everything.new, everything.there, everything.points) == (1, 3, 0, 6)
     assert foreseen(some) == sent(bench.replay(ALONE))
+
+    one, size = (1, 1), bench.counts.pop("bytes sent")
+    assert bench.counts == {
+        "runs planned": (1, 0),
+        "runs begun": one,
+        "runs complete": one,
+        "points sent": (3, 3),
+        "files sent": (2, 2),
+    }
+    assert size[0] == size[1] > 0
 
     rest = bench.left()
     assert (rest.new, rest.there, rest.experiments > 0) == (2, 1, True)

@@ -35,6 +35,7 @@ async def connected(
     config: WorkspaceConfig, width: int, progress: Progress, *, side: str = "target"
 ) -> AsyncIterator[AzureWorkspace]:
     """The workspace, after its name and the login were seen to work. `side` names it where there are two."""
+    progress.doing(f"connecting to the {side} {config.ref}")
     async with connect(config, width=width, on_throttle=progress.slowed) as workspace:
         progress.watch(side, workspace.loads)
         yield workspace
@@ -73,7 +74,7 @@ def plan(
     terminal: Terminal,
 ) -> PlanSummary:
     """No network, nothing written. With `target`, by what replay or doctor saw it keep, and what was sent before."""
-    with terminal.progress() as progress, Archive.open(folder, write=False) as archive:
+    with terminal.progress(brief=True) as progress, Archive.open(folder, write=False) as archive:
         place = target.ref if target is not None else None
         planned: PlanSummary = library.dry_run(archive, place, selection, options=options, progress=progress)
         return planned

@@ -72,7 +72,8 @@ class FileSender:
         left = self._due.files(step, receipts)
         self.kept.pop(step.source, None)
         made = self._due.made(step, receipts)
-        self.progress.expect("bytes sent", sum(as_stored(file).size_bytes for file in made))  # foreseen without these
+        if made:  # foreseen without the bytes of these
+            self.progress.expect("bytes sent", sum(as_stored(file).size_bytes for file in made))
         # Made files go with the source's first: 1.0 requests for entries a run, not 1.28 (benchmarks/verbs.py, small).
         rest: Sending = {file.path: (file, payload_of_made(file)) for file in made}
         while (batch := dict(islice(left, FILES_PER_REQUEST - len(rest)))) or rest:
@@ -174,6 +175,8 @@ class FileSender:
         return refused
 
     def _tell(self, arrived: Collection[StoredFile]) -> None:
+        if not arrived:
+            return
         self.progress.done("files sent", len(arrived))
         self.progress.done("bytes sent", sum(one.size_bytes for one in arrived))
 

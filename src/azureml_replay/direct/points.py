@@ -61,7 +61,7 @@ class PointSender:
             self.ledger.forget(step.source, map(ChunkItem, standing.left))
         begun = await sending.begun(standing.due if ask or standing.strange else standing.begun)
         for seq in begun:
-            await sending.complete(seq)
+            await sending.complete(seq, foreseen=not standing.strange)
         await sending.send_new([seq for seq in standing.due if seq not in begun])
         return sending.rows
 
@@ -112,13 +112,16 @@ class _Sending:
                 chunks.left[seq] -= len(points)
             self.settle([seq for seq in seqs if not chunks.left[seq]])
 
-    async def complete(self, seq: int, *, singly: bool = False) -> None:
+    async def complete(self, seq: int, *, singly: bool = False, foreseen: bool = False) -> None:
         """One chunk of which some rows may have arrived: the target is asked, and gets what it lacks.
 
-        `singly`: one series a request, which tells the one that is refused.
+        `singly`: one series a request, which tells the one that is refused. `foreseen`: all its rows were expected.
         """
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             pieces = await self._missing.of(seq)
+            if foreseen and not attempt and not self.step.overflow_series:
+                there = (self.payloads[seq].rows or 0) - sum(map(len, pieces))
+                self.by.progress.expect("points sent", -there)
             await self._intend([seq])
             try:
                 for some in [[piece] for piece in pieces] if singly else [pieces]:

@@ -427,7 +427,8 @@ class _Replaying:
             return step
 
     def _fail(self, run: RunId, why: str, remedy: Remedy | None = None) -> None:
-        self.progress.done("runs failed", run not in self.failed)
+        if run not in self.failed:
+            self.progress.done("runs failed")
         self.failed[run] = why
         self.ledger.fail(run, why)
         self.remedies.append(remedy)

@@ -275,7 +275,8 @@ class _Running:
         self.parents += await Parents(self.archive, self.target).complete(tree, held)
 
     def _fail(self, root: RunId, why: str) -> None:
-        self.progress.done("jobs failed", root not in self.failed)
+        if root not in self.failed:
+            self.progress.done("jobs failed")
         self.failed[root] = why
         self.ledger.fail(root, why)
         self.progress.say(f"run {root} is not complete: {why}")

@@ -44,6 +44,11 @@ def amount(what: str, count: int) -> str:
     return f"{size:.1f} {unit}B"
 
 
+def is_rate(what: str) -> bool:
+    """False for what nobody wants to go on at the same pace, as `runs failed`."""
+    return not what.endswith(" failed")
+
+
 def duration(seconds: float) -> str:
     """A duration as `26 s`, `4 min`, `3.5 h`."""
     if seconds < 120:
