@@ -52,6 +52,7 @@ __all__ = (
     "check",
     "connect",
     "doctor",
+    "dry_run",
     "examine",
     "export",
     "extract",
@@ -81,7 +82,7 @@ _HOMES = {
     "synthetic.options": ("SyntheticReplayOptions",),
     "synthetic.replay": ("SyntheticReplayed", "replay_synthetic"),
     "undoing": ("undo",),
-    "verbs": ("MigrateOptions", "Migrated", "migrate", "verify"),
+    "verbs": ("MigrateOptions", "Migrated", "dry_run", "migrate", "verify"),
     "verification.verdict": ("Verdict",),
 }
 """Module -> what it gives to the front door; the imports above say the same to a type checker."""

@@ -22,6 +22,10 @@ class Progress(Protocol):
         """Say that so many of `what` are finished."""
         ...
 
+    def doing(self, text: str) -> None:
+        """Say what is done now, where nothing is counted yet: `connecting to the target`."""
+        ...
+
     def say(self, text: str) -> None:
         """Give a line worth reading now: a run that failed."""
         ...
@@ -46,6 +50,9 @@ class Silent:
         """Do nothing."""
 
     def done(self, what: str, count: int = 1) -> None:
+        """Do nothing."""
+
+    def doing(self, text: str) -> None:
         """Do nothing."""
 
     def say(self, text: str) -> None:

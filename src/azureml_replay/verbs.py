@@ -10,21 +10,20 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.direct.experiments import left_of_experiments
+from azureml_replay.direct.foreseen import foreseen
 from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.planning.plan import plan, planned_units, some_units
-from azureml_replay.planning.summary import PlanSummary, summarize
+from azureml_replay.planning.plan import planned_units, some_units
+from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
-from azureml_replay.target.lease import leased
-from azureml_replay.target.profile import refuse_same, seen_profile
+from azureml_replay.target.profile import known_profile, refuse_same
 from azureml_replay.verification.accepting import accept as accept_changes
 from azureml_replay.verification.accepting import forget_accepted
 from azureml_replay.verification.proof import Proof
@@ -32,6 +31,7 @@ from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.verification.verify import DirectUnits, verify_runs
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import AZURE_ML
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
@@ -78,18 +78,40 @@ async def migrate(
     extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
     told(extracted)
     progress.finished()
-    async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
-        profile = await seen_profile(archive, writing)  # what the target will not keep belongs into the plan
-        planned = plan(archive, selection, options.replay.files, profile)
-        omissions = (*archive.omissions(), *left_of_experiments(archive, selection, profile))
-        told(summarize(planned, omissions, archive.unknown()))
-        replayed = await replay(
-            archive, source, writing, selection, options=options.replay, width=width, progress=progress
-        )
+    replayed = await replay(
+        archive,
+        source,
+        target,
+        selection,
+        options=options.replay,
+        take_over=take_over,
+        width=width,
+        progress=progress,
+        told=told,
+    )
     told(replayed)
     progress.finished()
     found = await verify(archive, target, selection, source=source, deep=options.deep, width=width, progress=progress)
     return Migrated(extracted=extracted, replayed=replayed, verdict=found)
+
+
+def dry_run(
+    archive: Archive,
+    target: Place | None,
+    selection: Selection = Selection(),
+    *,
+    options: ReplayOptions = ReplayOptions(),
+    progress: Progress = SILENT,
+) -> PlanSummary:
+    """What a target should have, and what `replay` has left to send, by the receipts of what was sent before.
+
+    Asks nobody, writes nothing: the target may hold edits that stay, or runs of others under our ids, which only a
+    replay finds when it asks. Without a target, what any workspace of which nothing is known should have.
+    """
+    ledger = None if target is None else archive.ledger(target)
+    profile = AZURE_ML if ledger is None else known_profile(ledger)
+    profile = replace(profile, keep_run_type=options.keep_run_type)
+    return foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
 
 
 async def verify(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ from azureml_replay.cli.options import (
     takes,
     terminal_flags,
 )
+from azureml_replay.cli.recording import recorded
 from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.synthetic import failures, flags_without_effect, job_flags, submitted, sum_lines, summed
 from azureml_replay.counting import counted
@@ -45,6 +45,7 @@ from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.edits import unknown_edits
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
+from azureml_replay.synthetic.foreseen import JobsForeseen
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -99,9 +100,10 @@ def build_pipeline(
         draw = hierarchy if debug_hierarchy else partial(drawn_in_full, compute=options.compute)
         with _read_only(index, origin, terminal) as archive:
             selection = selection_of(index, archive, limit)
-            planned = planned_trees(archive, archive.ledger(workspace.ref), selection, options.shape)
+            ledger = archive.ledger(workspace.ref)
+            planned = planned_trees(archive, ledger, selection, options.shape)
             if dry_run:
-                _show(archive, planned, terminal, draw)
+                _show(archive, planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit))
                 return Exit.OK
             if not terminal.json:
                 terminal.result(None, [hierarchy(tree) for tree, _ in planned])
@@ -171,7 +173,11 @@ def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Termi
 
 
 def _show(
-    archive: Archive, planned: Iterable[tuple[Tree, Shape]], terminal: Terminal, draw: Callable[[Tree], Branch]
+    archive: Archive,
+    planned: Iterable[tuple[Tree, Shape]],
+    terminal: Terminal,
+    draw: Callable[[Tree], Branch],
+    foreseen: JobsForeseen,
 ) -> None:
     """Show tree by tree, then the sums, with what the archive itself lacks of those runs."""
     runs = set[RunId]()
@@ -181,7 +187,7 @@ def _show(
             runs.update([tree.root, *(node.source for node in tree.walk())])
             yield tree, shape
 
-    sums = summed(archive, noted(), draw, terminal)
+    sums = summed(archive, noted(), draw, terminal, foreseen)
     sums.omit(lacking for lacking in archive.omissions() if lacking.run in runs)
     terminal.result(sums, sum_lines(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
@@ -206,24 +212,25 @@ async def _replay(
         selection = selection_of(index, archive, limit)
         needed = options.shape.files.artifacts
         async with calls.both_ends(archive, source, target, Speed(width), progress, needed=needed) as (origin, writing):
-            archive.log_command(sys.argv)
 
             def told(root: RunId, job: RunId) -> None:
                 line = f"submitted: {root} -> {job}"
                 log_file.LOGGER.info(line)
                 progress.say(line)
 
-            return await replay_synthetic(
-                archive,
-                origin,
-                writing,
-                selection,
-                options=options,
-                take_over=take_over,
-                width=width,
-                progress=progress,
-                told=told,
-            )
+            with recorded(archive, "replay --mode synthetic", source=origin, target=writing) as watch:
+                done = await replay_synthetic(
+                    archive,
+                    origin,
+                    writing,
+                    selection,
+                    options=options,
+                    take_over=take_over,
+                    width=width,
+                    progress=progress,
+                    told=told,
+                )
+                return watch.did("replay", done)
 
 
 if __name__ == "__main__":

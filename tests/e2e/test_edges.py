@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import resource
 import signal
 import subprocess
@@ -77,7 +78,7 @@ def test_a_full_device_as_standard_output(folder: Path) -> None:
 
 def test_too_many_open_files_say_what_to_do(folder: Path) -> None:
     ended = subprocess.run(
-        STATUS, cwd=folder, env=ENV, stdout=-1, stderr=-1, text=True, check=False, preexec_fn=limited(6), timeout=60
+        STATUS, cwd=folder, env=ENV, stdout=-1, stderr=-1, text=True, check=False, preexec_fn=limited(5), timeout=60
     )
 
     assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
@@ -124,6 +125,47 @@ def test_a_signal_while_modules_are_loaded(folder: Path, tmp_path: Path, module:
         _, said = running.communicate(timeout=20)
 
     assert (running.returncode, said) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "status archive",
+            "plan archive",
+            "check archive",
+            "report archive",
+            "map archive",
+            "undo archive --target a/b/c",
+        ),
+        *(
+            "export archive --format jsonl --output out",
+            "doctor --target a/b/c",
+            "extract --source a/b/c --archive new",
+        ),
+        *("replay archive --target a/b/c", "verify archive --target a/b/c"),
+        "migrate --source a/b/c --target a/b/d --archive new",
+    ],
+)
+def test_something_is_seen_before_anything_is_loaded(folder: Path, tmp_path: Path, line: str) -> None:
+    """On a terminal, by every command: the libraries that take long are loaded behind it."""
+    for name in ("sqlite3", "aiohttp", "rich"):
+        (tmp_path / f"{name}.py").write_text("import time\ntime.sleep(60)\n")
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "azureml_replay", *line.split()],
+        cwd=folder,
+        env=ENV | {"PYTHONPATH": os.pathsep.join([str(tmp_path), ENV.get("PYTHONPATH", "")]), "TERM": "xterm"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    ) as running:
+        os.close(slave)
+        seen = os.read(master, 1_000).decode()
+        running.kill()
+    os.close(master)
+
+    assert seen == f"{line.split(maxsplit=1)[0]} ..."
 
 
 def hostile(folder: Path) -> Path:

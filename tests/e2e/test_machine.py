@@ -24,13 +24,14 @@ from azureml_replay.errors import Exit, UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.left import Left
 from azureml_replay.report_page.write import report
 from azureml_replay.selection import Selection
 from azureml_replay.state import status
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of
 from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.undoing import undo
-from azureml_replay.verbs import MigrateOptions, migrate, verify
+from azureml_replay.verbs import MigrateOptions, dry_run, migrate, verify
 from azureml_replay.verification.verdict import CHANGED, NOT_EXTRACTED, Verdict
 from azureml_replay.workspace.mark import UNDO_MARK, UNDO_TAG
 from azureml_sandbox.server.sandbox import Sandbox
@@ -169,6 +170,7 @@ class Tries(Judged):
         if not self.wanted().runs:
             return
         options = ReplayOptions(files=files, prefer=prefer)
+        left = self._left(target, selection, options)
         done = self.writes(
             target,
             lambda: self.call(
@@ -180,7 +182,20 @@ class Tries(Judged):
         if done is not None:
             assert done.failed == ()
             assert not done.conflicts or self.known[target].jobs
+            assert done.runs <= left.runs + left.edited, "more runs went than a dry run had said"
+            assert done.points <= left.points, "more points went than a dry run had said"
+            assert done.conflicts or not self._left(target, selection, options).runs, "something is left"
         self._carried(target, selection, files, cut=done is None)
+
+    def _left(self, target: int, selection: Selection, options: ReplayOptions) -> Left:
+        """As a dry run says; nothing where the selection names a run that is not there."""
+
+        async def asked(archive: Archive, _: AzureWorkspace, there: AzureWorkspace) -> Left:
+            return dry_run(archive, there.ref, selection, options=options).left or Left()
+
+        with suppress(UserError):
+            return self.call(asked, target)
+        return Left()
 
     def _carried(self, target: int, selection: Selection, files: FileChoice, *, cut: bool) -> None:
         with suppress(UserError):

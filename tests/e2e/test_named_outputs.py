@@ -10,7 +10,7 @@ from azure.ai.ml import Output
 
 import azureml_replay as library
 from azureml_replay.archive.archive import Archive
-from azureml_replay.cli import results
+from azureml_replay.cli.status import Typed, lines
 from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.detail import Details
@@ -58,7 +58,9 @@ def test_each_named_output_is_an_omission_of_its_own(
     assert sum(what.startswith("output o, workspaceblobstore: azureml/") for what in whats) == 3, "a step each"
     assert sum(what.startswith("output result, workspaceblobstore: azureml/") for what in whats) == 2, "shown above it"
     assert done.verdict.findings == 0
-    assert done.verdict.reasons[NAMED_OUTPUT] == status.named_outputs == len(whats) == 7
+    assert done.verdict.reasons[NAMED_OUTPUT] == len(whats) == 7
     assert reported == [7, 7], "with a target and without one"
     assert all({NAMED_OUTPUT} <= {why for _, why, _ in one.omissions} for one in shown)
-    assert any("7 named outputs" in str(line) for line in results.shown_status(status))
+    assert status.targets[0].verdict.reasons[NAMED_OUTPUT] == 7
+    shown_lines = lines(status, tmp_path / "archive", Typed({}, {}))
+    assert any(f"7 x {NAMED_OUTPUT}" in str(line) for line in shown_lines)

@@ -14,14 +14,18 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import JobItem, RunItem
 from azureml_replay.archive.receipts import State
+from azureml_replay.azure.config import workspace_config
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of
+from azureml_replay.state import status
+from azureml_replay.synthetic.foreseen import JobsForeseen
+from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of, planned_trees
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
+from azureml_replay.synthetic.tree.summary import LeftJobs
 from azureml_replay.synthetic.verify import PLAN_CHANGED
 from azureml_replay.terminal.terminal import LineProgress
 from azureml_replay.undoing import undo
@@ -91,6 +95,21 @@ class Bench:
                     return await replay_synthetic(archive, reading, there, options=options, width=4, progress=progress)
 
         return asyncio.run(sent())
+
+    def left(self, shape: Shape = ALL, *, resubmit: bool = False) -> LeftJobs:
+        """As a dry run says."""
+        with Archive.open(self.folder, write=False) as archive:
+            ledger = archive.ledger(workspace_config(str(self.target.path)).ref)
+            foreseen = JobsForeseen(archive, ledger, resubmit)
+            for tree, wished in planned_trees(archive, ledger, Selection(), shape):
+                foreseen.add(tree, wished)
+            return foreseen.left
+
+    def row(self) -> tuple[int, int, int, int]:
+        """Runs that are sent, left, omitted, hidden, as `status` says."""
+        with Archive.open(self.folder, write=False) as archive:
+            (there,) = status(archive).targets
+            return there.sent, there.left, there.omitted, there.hidden
 
     def verify(self) -> Verdict:
         """One look."""
@@ -164,8 +183,12 @@ PLAN = ("plan of the job", PLAN_CHANGED)
 def test_files_that_were_left_out_first(bench: Bench) -> None:
     """Missing until the job is submitted anew, once; the old one is archived. No later call makes that less."""
     bench.extract()
+    new = bench.left(BARE)
+    assert (new.jobs, new.containers, new.points, new.files, new.there) == (1, 1, 11, 0, 0)
     assert stands(bench.replay(BARE)) == (1, 0, True)
     (first,) = bench.jobs()
+    assert bench.row() == (1, 0, 1, 0), "the trial is left out"
+    assert (bench.left(BARE), bench.left()) == (LeftJobs(there=1), LeftJobs(there=1, changed=1, starts=1))
 
     kept = bench.replay()
 
@@ -176,6 +199,9 @@ def test_files_that_were_left_out_first(bench: Bench) -> None:
     assert (bench.verify().exit, bench.findings()) == (Exit.FINDINGS, found)
     assert stands(bench.replay(BARE)) == (0, 1, False), "what was to be carried stays so"
 
+    assert bench.left(BARE) == LeftJobs(there=1, changed=1, starts=1)
+    anew_left = bench.left(resubmit=True)
+    assert (anew_left.jobs, anew_left.files, anew_left.there) == (1, 2, 0)
     lines: list[str] = []
     anew = bench.replay(resubmit=True, progress=LineProgress(lines.append))
     assert stands(anew) == (1, 0, True)
@@ -185,8 +211,13 @@ def test_files_that_were_left_out_first(bench: Bench) -> None:
     second = bench.job()
     assert bench.jobs() == {first: "deleted", second: "active"}
 
+    assert bench.left(resubmit=True) == LeftJobs(there=1)
+
     assert bench.undo() == 1
+    assert bench.left() == LeftJobs(there=1, hidden=1)
+    assert bench.row() == (0, 2, 0, 2)
     assert stands(bench.replay()) == (0, 0, True)
+    assert bench.left() == LeftJobs(there=1)
     assert bench.jobs() == {first: "deleted", second: "active"}
 
 
@@ -249,7 +280,9 @@ def test_tags_and_descriptions_are_mended_and_edits_stay(
     )
     bench.edit(bench.source, in_pairs("tags", {"team": "green"}))
     bench.edit(bench.source, in_run(lambda _: {"tags": {"c": "2"}, "displayName": "the child"}, "child"))
+    assert bench.left() == LeftJobs(there=1)
     bench.extract()
+    assert bench.left() == LeftJobs(there=1, mend=1)
 
     done = bench.replay()
 

@@ -131,7 +131,8 @@ def test_a_dry_run_needs_no_login(replayed, nowhere: None, tmp_path: Path) -> No
     lone = replay(alone, "--target", "config/target_config.json", "--input", "jobs.json", *flags)
 
     assert (beside.returncode, lone.returncode) == (0, 0), beside.stderr + lone.stderr
-    assert "2 jobs to submit" in beside.stdout
+    assert "2 jobs for " in beside.stdout
+    assert "0 to submit\n└── 2 jobs there already" in beside.stdout
     assert "240 points" in lone.stdout
     assert sorted(path.name for path in alone.iterdir()) == ["config", "jobs.json", "logs"]
 

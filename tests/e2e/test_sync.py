@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.listing import GONE
-from azureml_replay.archive.reading import HISTORY_LEFT_OUT
+from azureml_replay.archive.reading import GONE, HISTORY_LEFT_OUT
 from azureml_replay.comparison.three_way import GONE_REASON, Prefer
 from azureml_replay.direct.replay import ReplayOptions
 from azureml_replay.extraction.extract import ExtractOptions

@@ -145,7 +145,7 @@ def test_run_again_it_writes_nothing(
         again = asyncio.run(replayed(small_history, workspace, folder, progress=progress))
         assert again.verdict is not None
         assert (again.submitted, again.files, again.completed, again.verdict.findings) == (0, 0, 1, 0)
-        assert {what: tally.done for what, tally in progress.tallies.items()} == {
+        assert {what: tally.done for what, tally in progress.tallies.items() if tally.done} == {
             "jobs there already": 1,
             "jobs ended": 1,
         }

@@ -24,7 +24,7 @@ from azureml_replay.archive.examinations import Examinations
 from azureml_replay.archive.histories import Histories
 from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.listing import Listing
-from azureml_replay.archive.lock import Lock
+from azureml_replay.archive.lock import Lock, is_held
 from azureml_replay.archive.objects import BELOW
 from azureml_replay.archive.older_digests import RENEWED_BY, OlderDigests
 from azureml_replay.archive.overview import Overview
@@ -125,6 +125,11 @@ class Archive(
     def targets(self) -> list[Place]:
         """Every workspace that this archive was replayed into, in the order of first use."""
         return [Place(*row) for row in self._all("select kind, key, name from target order by id")]
+
+    @property
+    def in_use(self) -> bool:
+        """True while another command writes. Asked only where one seems to be at work."""
+        return is_held(self.folder)
 
     def close(self) -> None:
         """Close the archive, so that another process can write."""

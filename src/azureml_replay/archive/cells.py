@@ -72,13 +72,15 @@ def _anything(_: object) -> bool:
 
 _COUNT, _NAMES, _MORE, _METADATA = _at_least(0), _json(NAMES), _json(is_object), _json(TEXTS)
 _COLUMNS = _json(list_of(row_of(is_text, is_text)))
-_PART = fields_of({"verb": is_text, "seconds": is_number, "counts": object_of(is_number)})
+_PART = fields_of(
+    {"verb": is_text, "seconds": is_number, "counts": object_of(is_number)}, {"failed": object_of(is_text)}
+)
 _TRAFFIC = fields_of({"requests": is_number, "refused": is_number, "widths": list_of(row_of(is_number, is_number))})
 _COUNTED = dict.fromkeys(
     ("generation", "number", "rows", "seq", "first_series", "last_series", "size_bytes", "differing", "longest_text"),
     _COUNT,
 )
-_STAMPS = ("created", "modified", "began", "ended")
+_STAMPS = ("created", "modified", "began", "ended", "command_log.at")
 _ITEM_STATES, _RUN_STATES = frozenset({"sending", "sent", "refused"}), frozenset({"listed", "extracted"})
 _WAYS = frozenset({"run", "job", "experiment", "home", "others"})
 _ASPECTS = frozenset({"fields", "points", "files", "bytes", "children"})

@@ -17,8 +17,7 @@ from azureml_replay import redact
 from azureml_replay.archive.cells import CARRIED, read_back, shaped
 from azureml_replay.archive.database import now
 from azureml_replay.archive.edits import Edits
-from azureml_replay.archive.listing import GONE
-from azureml_replay.archive.reading import BEFORE_ALL
+from azureml_replay.archive.reading import BEFORE_ALL, GONE_FROM_SOURCE
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sums import ROOT_PART
 from azureml_replay.comparison.three_way import ACCEPTED, Fate
@@ -142,13 +141,17 @@ _OF_WAY = f"""
      where e.target = ?1 and e.way = '{{}}' and e.whose = r.id)
 """  # noqa: S608  # our own words
 _OF_BOTH_WAYS = ", ".join(_OF_WAY.format(way.value) for way in (Way.RUN, Way.JOB))
-_REST = f"""
+CHOSEN = f"""
     experiment, generation, content_digest, j.record, j.code,
-    r.state = 'listed', exists (
-      select 1 from omission o where o.run = r.id and o.origin = 'workspace' and o.reason in ('{GONE[0]}', '{GONE[1]}')
-    ), {_OF_BOTH_WAYS}
+    r.state = 'listed', exists ({GONE_FROM_SOURCE}), {_OF_BOTH_WAYS}
     from run r left join job j on j.name = r.id where selected
-"""  # noqa: S608  # our own words
+"""  # our own words
+_PLANNED = """
+    from planned_omission p where target = ? and not (way = 'job' and exists (
+      select 1 from planned_omission o where o.target = p.target and o.way = 'run' and o.whose = p.whose
+      and o.what = p.what and o.reason = p.reason
+    ))
+"""
 _BEFORE_ALL_UNITS = (-(2**63), "", *BEFORE_ALL)
 
 
@@ -274,25 +277,25 @@ class Evidence(Edits):
         if roots is not None:
             return (one for root in roots for one in self._chosen_of(root))
         sql = f"""
-            select age, unit, depth, born, r.id, {_REST} and (age, unit, depth, born, r.id) > (?, ?, ?, ?, ?)
+            select age, unit, depth, born, r.id, {CHOSEN} and (age, unit, depth, born, r.id) > (?, ?, ?, ?, ?)
             order by age, unit, depth, born, r.id limit ?
         """  # our own words
         rows = self._pages(sql, (self._number,), _BEFORE_ALL_UNITS)
-        return (_chosen(unit, run, *rest) for _, unit, _, _, run, *rest in rows)
+        return (chosen_run(unit, run, *rest) for _, unit, _, _, run, *rest in rows)
 
     def _chosen_of(self, root: RunId) -> Iterator[ChosenRun]:
         sql = f"""
-            select depth, born, r.id, {_REST} and age = (select age from run where id = ?2) and unit = ?2
+            select depth, born, r.id, {CHOSEN} and age = (select age from run where id = ?2) and unit = ?2
             and (depth, born, r.id) > (?, ?, ?) order by depth, born, r.id limit ?
         """  # noqa: S608  # our own words
         rows = self._pages(sql, (self._number, root), BEFORE_ALL)
-        return (_chosen(root, run, *rest) for _, _, run, *rest in rows)
+        return (chosen_run(root, run, *rest) for _, _, run, *rest in rows)
 
     def content_of(self, run: RunId) -> str:
         """Stands for everything that the archive holds of a run."""
         sql = "select content_digest, j.record, j.code from run r left join job j on j.name = r.id where r.id = ?"
         row = self._one(sql, (run,))
-        return _content(*row) if row else ""
+        return content_of_cells(*row) if row else ""
 
     def content_carried(self, content: str, carried: Json | None) -> str:
         """The same as `content` of a run, and for what it shows of another one, by what `carry` noted of it."""
@@ -357,15 +360,14 @@ class Evidence(Edits):
 
     def planned_omissions(self) -> Iterator[Omission]:
         """All planned omissions, by what they are of; one that both ways of a run share once."""
-        sql = """
-            select way, whose, number, what, reason from planned_omission p
-            where target = ? and not (way = 'job' and exists (
-              select 1 from planned_omission o where o.target = p.target and o.way = 'run' and o.whose = p.whose
-              and o.what = p.what and o.reason = p.reason
-            )) and (way, whose, number) > (?, ?, ?) order by way, whose, number limit ?
-        """
+        sql = f"select way, whose, number, what, reason {_PLANNED} and (way, whose, number) > (?, ?, ?)"
+        sql += " order by way, whose, number limit ?"
         for way, whose, _, what, reason in self._pages(sql, (self._number,), ("", "", -1)):
             yield Omission(run_of(Topic(Way(way), whose)), what, reason)
+
+    def planned_omission_reasons(self) -> dict[str, int]:
+        """Reason -> number of `planned_omissions`."""
+        return dict(self._all(f"select reason, count(*) {_PLANNED} group by reason", (self._number,)))
 
     def planned_omissions_of(self, run: RunId) -> list[Omission]:
         """The planned omissions of one run, those that two ways share once."""
@@ -396,7 +398,8 @@ def _names(text: str | None) -> frozenset[str] | None:
     return None if text is None else frozenset(loads(text))
 
 
-def _chosen(unit: str, run: str, *rest: Any) -> ChosenRun:  # noqa: ANN401  # a row
+def chosen_run(unit: str, run: str, *rest: Any) -> ChosenRun:  # noqa: ANN401  # a row
+    """A row of the columns `CHOSEN`."""
     experiment, generation, digest, record, code, pending, gone, *ways = rest
     kept = {
         way: _kept(Topic(way, run), loads(cells))
@@ -410,7 +413,7 @@ def _chosen(unit: str, run: str, *rest: Any) -> ChosenRun:  # noqa: ANN401  # a 
         extracted=generation > 0,
         pending=bool(pending),
         gone=bool(gone),
-        content=_content(digest, record, code),
+        content=content_of_cells(digest, record, code),
         kept=kept,
     )
 
@@ -429,8 +432,11 @@ def _compared(cell: Any) -> Compared:  # noqa: ANN401  # a document of `put_outc
     return Compared(cell["against"], cell["look"], Instant(cell["at"]), cell["counts"])
 
 
-def _content(digest: bytes | None, record: bytes | None, code: str | None) -> str:
-    """The last part of a run's digest is of moments: it says nothing of what a target should hold."""
+def content_of_cells(digest: bytes | None, record: bytes | None, code: str | None) -> str:
+    """Stands for all that the archive holds of a run, by cells of its rows.
+
+    The last part of a run's digest is of moments: it says nothing of what a target should hold.
+    """
     return _digest((digest or b"")[:ROOT_PART], record, code)
 
 

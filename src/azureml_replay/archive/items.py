@@ -16,7 +16,10 @@ class RunItem(Enum):
     CREATE = "create"
     FINISH = "finish"
     WHOLE = "whole"
-    """All items of the run are sent. Its digest covers them all, so that a later call need not look at each."""
+    """All items of the run are sent. Its digest covers them all, so that a later call need not look at each; its detail
+    stands for the content of the archive at that time, as `Evidence.content_of` makes it."""
+    FAILED = "failed"
+    """The run was not complete when a replay was done with it. Its detail is the error; dropped once it is."""
     CONTAINER = "container"
     """The run was created to show another run's files and points. One with a receipt of `CREATE` alone was not."""
     UNDONE = "undone"
@@ -108,6 +111,8 @@ class Payload:
     """Rows of a chunk, None for other items."""
     size_bytes: int | None = None
     """Size of a file, None for other items."""
+    detail: str | None = None
+    """Of a whole run the content that was sent."""
 
 
 CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX = "points/", "file/", "job put/"

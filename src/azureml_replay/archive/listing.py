@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from azureml_replay.archive.documents import Documents
+from azureml_replay.archive.reading import GONE
 from azureml_replay.archive.records import (
     details_of,
     dumps,
@@ -290,8 +291,6 @@ class Listing(Documents):
             yield details_of(run, unpack(record, f"run {run}")).run
 
 
-GONE = ("disappeared at the source: archive and targets keep it", "disappeared at the source before it was brought")
-"""Reasons of omissions of a run that disappeared: where the archive has it, and where it does not."""
 _FIRST = (-(2**63), "", -1, -(2**63), "")
 """A key before that of every run in the order of the index `run_unit`."""
 

@@ -52,6 +52,21 @@ def can_lock(folder: Path) -> bool:
     return True
 
 
+def is_held(folder: Path) -> bool:
+    """True while a command works on the archive. Asked only where one seems to be at work: it takes the lock to see."""
+    try:
+        handle = os.open(folder / NAME, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        take(handle)
+    except OSError as problem:
+        return problem.errno not in _UNABLE
+    finally:
+        os.close(handle)
+    return False
+
+
 class Lock:
     """Holds `archive.lock` until `release` or the end of the process. Raises UserError where it is held already."""
 

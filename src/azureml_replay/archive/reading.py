@@ -24,6 +24,12 @@ WANTED = "selected and run.generation > 0"
 BEFORE_ALL = (-1, -(2**63), "")
 """A key before that of a unit's first run: depth, born, id."""
 
+GONE = ("disappeared at the source: archive and targets keep it", "disappeared at the source before it was brought")
+"""Reasons of omissions of a run that disappeared: where the archive has it, and where it does not."""
+GONE_FROM_SOURCE = f"""
+    select 1 from omission o where o.run = r.id and o.origin = 'workspace' and o.reason in ('{GONE[0]}', '{GONE[1]}')
+"""  # noqa: S608  # our own words
+"""SQL: a row for a run `r` that disappeared."""
 _CHUNKS_PER_PAGE = 8
 """A full chunk is about 100 KB."""
 
@@ -37,6 +43,7 @@ class Totals:
     extracted: int
     """Runs extracted at least once; `pending` counts those among them, too, that changed since."""
     pending: int
+    """Runs to be extracted, those that are gone from the source aside."""
     series: int
     points: int
     """Rows of all series."""
@@ -256,6 +263,10 @@ class Reading(Database):
         """  # noqa: S608
         return (Omission(RunId(run), what, why) for run, _, what, why in self._pages(sql, (), ("", "", "", "")))
 
+    def omission_reasons(self) -> dict[str, int]:
+        """Reason -> number of `omissions`."""
+        return dict(self._all(f"select reason, count(*) from ({SELECTED_OMISSIONS}) group by reason"))  # noqa: S608
+
     def unknown_keys(self) -> Iterator[tuple[str, str, int]]:
         """Wire keys that decoding did not know: kind of document (`run`, `metric`, …), key, and how many times."""
         here = "join run on run.id = x.run and run.generation = x.generation and selected"
@@ -278,17 +289,19 @@ class Reading(Database):
         return {f"{of} {key}": count for of, key, count in self.unknown_keys()}
 
     def totals(self) -> Totals:
-        """The archive's figures, counted now; about a second for 100,000 runs."""
+        """The archive's figures, counted now; 0.3 s for 100,000 runs."""
         here = "join run on run.id = c.run and run.generation = c.generation where selected"
+        series, points = self._one(f"select count(*), ifnull(sum(c.rows), 0) from series c {here}")  # noqa: S608
+        files, size_bytes = self._one(f"select count(*), ifnull(sum(size_bytes), 0) from artifact c {here}")  # noqa: S608
         return Totals(
             experiments=self._count("experiment"),
             runs=self._count("run where selected"),
             extracted=self._count("run where selected and generation > 0"),
-            pending=self._count("run where selected and state = 'listed'"),
-            series=self._count(f"series c {here}"),
-            points=self._count(f"series c {here}", "ifnull(sum(c.rows), 0)"),
-            files=self._count(f"artifact c {here}"),
-            bytes=self._count(f"artifact c {here}", "ifnull(sum(size_bytes), 0)"),
+            pending=self._count(f"run r where selected and state = 'listed' and not exists ({GONE_FROM_SOURCE})"),
+            series=series,
+            points=points,
+            files=files,
+            bytes=size_bytes,
             files_kept=self._count(
                 "artifact c join content k on k.datastore = c.datastore and k.path = c.location "
                 f"and k.etag = ifnull(c.etag, '') and k.sha256 is not null {here}"
@@ -296,8 +309,8 @@ class Reading(Database):
             omissions=self._count(f"({SELECTED_OMISSIONS})"),
         )
 
-    def _count(self, what: str, expression: str = "count(*)") -> int:
-        return int(self._one(f"select {expression} from {what}")[0])  # noqa: S608  # the words above
+    def _count(self, what: str) -> int:
+        return int(self._one(f"select count(*) from {what}")[0])  # noqa: S608  # the words above
 
 
 SELECTED_OMISSIONS = """

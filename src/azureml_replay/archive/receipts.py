@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -138,24 +138,42 @@ class Receipts(OfTarget):
         """Mark one item of many runs, as a bulk request sends it, in one transaction. Repeatable."""
         self._put((run, item, state, Payload(digest)) for run, digest in digests.items())
 
-    def _put(self, rows: Iterable[tuple[RunId, Item, State, Payload]]) -> None:
+    def mark_whole(self, wholes: Mapping[RunId, Payload]) -> None:
+        """Mark runs of which everything is sent: what failed of them before is over. Repeatable."""
+        self._put(((run, RunItem.WHOLE, State.SENT, payload) for run, payload in wholes.items()), complete=wholes)
+
+    def fail(self, run: RunId, why: str) -> None:
+        """Note why a run is not complete. Repeatable."""
+        self.mark(run, [RunItem.FAILED], State.SENT, why)
+
+    def failed(self) -> Iterator[tuple[RunId, str]]:
+        """Runs that are not complete, each with the reason that `fail` noted last; by id."""
+        sql = "select run, detail from receipt where target = ? and item = ? and run > ? order by run limit ?"
+        rows = self._pages(sql, (self._number, RunItem.FAILED.value), ("",))
+        return ((RunId(run), why or "") for run, why in rows)
+
+    def _put(self, rows: Iterable[tuple[RunId, Item, State, Payload]], complete: Iterable[RunId] = ()) -> None:
         at = now().ticks
         with self._transaction(durable=True):
             owner = self._owner()
             self._executemany(
-                f"insert or replace into receipt (target, run, {_COLUMNS}) values (?, ?, ?, ?, ?, null, ?, ?, ?)",  # noqa: S608  # our own words
+                f"insert or replace into receipt (target, run, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # our own words
                 (
-                    (owner, run, written(item), state.value, payload.digest, at, payload.rows, payload.size_bytes)
-                    for run, item, state, payload in rows
+                    (owner, run, written(item), state.value, one.digest, one.detail, at, one.rows, one.size_bytes)
+                    for run, item, state, one in rows
                 ),
             )
+            self._drop((run, RunItem.FAILED) for run in complete)
 
     def forget(self, run: RunId, items: Iterable[Item]) -> None:
         """Drop receipts, as if these items had never been sent. On the disk when this returns. Repeatable."""
         with self._transaction(durable=True):
-            owner = self._owner()
-            rows = ((owner, run, written(item)) for item in items)
-            self._executemany("delete from receipt where target = ? and run = ? and item = ?", rows)
+            self._drop((run, item) for item in items)
+
+    def _drop(self, receipts: Iterable[tuple[RunId, Item]]) -> None:
+        owner = self._owner()
+        rows = ((owner, run, written(item)) for run, item in receipts)
+        self._executemany("delete from receipt where target = ? and run = ? and item = ?", rows)
 
     def runs_with(self, item: RunItem, *, sent: bool = False) -> list[RunId]:
         """Runs with a receipt of `item`, by id; without `sent` also those with the intent to send it, or a refusal."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.instants import Instant
+from azureml_replay.model import RunId
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 
@@ -31,6 +33,30 @@ class Sessions(Database):
         )
         return [_session(*row) for row in reversed(rows)]
 
+    def command_lines(self, newest: int = 50) -> list[CommandLine]:
+        """The newest command lines that were begun, at most so many, the newest of them first."""
+        rows = self._all("select at, command from command_log order by id desc limit ?", (newest,))
+        return [CommandLine(Instant.parse(at), _words(line)) for at, line in rows]
+
+    def failures(self) -> dict[RunId, str]:
+        """Runs that extractions could not bring, with the last error: those that wait, and all of the newest one."""
+        newest, older = dict[RunId, str](), dict[RunId, str]()
+        for session in self.sessions():
+            for part in session.parts:
+                if part.verb == "extract":
+                    older |= newest
+                    newest = {RunId(run): why for run, why in part.failed.items()}
+        waiting = self._among("select id from run where id in", list(older), "and selected and state = 'listed'")
+        return {RunId(run): older[RunId(run)] for (run,) in waiting} | newest
+
+
+def _words(line: str) -> tuple[str, ...]:
+    """As they were typed; of a line that another program wrote, none."""
+    try:
+        return tuple(shlex.split(line))
+    except ValueError:
+        return ()
+
 
 def _session(command: str, began: str, ended: str, *rest: str) -> Session:
     outcome, parts, traffic = rest
@@ -48,6 +74,14 @@ def _traffic(requests: int, refused: int, widths: list[list[int]]) -> ServiceTra
     return ServiceTraffic(requests, refused, [(at_ms, width) for at_ms, width in widths])
 
 
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What was typed, and when it began to work on the archive."""
+
+    at: Instant
+    words: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPart:
     """One verb of a command: `extract`, `replay` or `verify`; `migrate` has all three."""
@@ -55,7 +89,9 @@ class SessionPart:
     verb: str
     seconds: float
     counts: Mapping[str, int]
-    """How much the verb moved or compared, by `runs`, `points`, `files`, `bytes`, `findings`."""
+    """How much the verb moved or compared, by `runs`, `points`, `files`, `bytes`, `findings`, `failed`."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Of runs that could not be brought or sent, some with their error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

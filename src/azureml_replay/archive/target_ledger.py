@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from azureml_replay import redact
-from azureml_replay.archive.evidence import Evidence
+from azureml_replay.archive.alike import Alikes
 from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX, Item, RunItem, ValueItem
 from azureml_replay.archive.receipts import Receipts
 from azureml_replay.archive.records import dumps, loads
@@ -48,7 +48,7 @@ class TargetProgress:
     """Items that were being sent when a command stopped: the next call asks the target about them."""
 
 
-class TargetLedger(Receipts, SentValues, Evidence, TargetRows):
+class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
     """The parts are the base classes: receipts, values as they were sent, evidence, points that differ.
 
     Valid while its archive is open. Receipts are read without the archive's content, which may be extracted anew.
@@ -57,7 +57,8 @@ class TargetLedger(Receipts, SentValues, Evidence, TargetRows):
     @property
     def began(self) -> bool:
         """True once anything was sent to this target, or was about to be."""
-        return self._one("select 1 from receipt where target = ? limit 1", (self._number,)) is not None
+        sql = "select 1 from receipt where target = ? and item <> ? limit 1"
+        return self._one(sql, (self._number, RunItem.FAILED.value)) is not None
 
     def bind(self, pairs: Mapping[RunId, RunId]) -> None:
         """Note which target run stands for which source run; on the disk when this returns. Repeatable."""
@@ -157,39 +158,73 @@ class TargetLedger(Receipts, SentValues, Evidence, TargetRows):
         """Of what was sent and what was found there, as kept with every write; `check` reckons it anew."""
         return self._kept_root(self._number)
 
+    def hidden(self) -> int:
+        """The number of runs that `undo` took back, or whose unit's job it archived."""
+        return int(self._one(_TAKEN_BACK, (self._number,))[0])
+
     def progress(self) -> TargetProgress:
         """How much of the archive the target has, counted now."""
-        sent = "from receipt where target = ? and state = 'sent' and item"
-        chunks, files = f"{sent} glob '{CHUNK_PREFIX}*'", f"{sent} glob '{FILE_PREFIX}*'"
-        queries = {
-            "runs_created": f"select count(*) {sent} = '{RunItem.CREATE.value}'",
-            "runs_finished": f"select count(*) {sent} = '{RunItem.FINISH.value}'",
-            "jobs_submitted": f"select count(*) {sent} glob '{JOB_PREFIX}*'",
-            "jobs_standing": f"""
-                select count(*) {sent} = '{RunItem.JOB.value}' and exists (
-                    select 1 from receipt s where s.target = receipt.target and s.run = receipt.run
-                    and s.item = '{RunItem.SHAPE.value}'
-                ) and not exists (
-                    select 1 from receipt u where u.target = receipt.target and u.run = receipt.run
-                    and u.item = '{RunItem.JOB_UNDONE.value}' and u.state = 'sent'
-                )
-            """,  # noqa: S608  # our own words
-            "points": f"select ifnull(sum(rows), 0) {chunks}",
-            "files": f"select count(*) {files}",
-            "own_files": f"""
-                select count(*) {files} and item glob '{FILE_PREFIX}{OWN_FOLDER}*'
-                and not item glob '{FILE_PREFIX}{MOVED_FOLDER}*' and not item glob '{FILE_PREFIX}{UNINDEXED_FOLDER}*'
-            """,  # our own words
-            "bytes": f"select ifnull(sum(size_bytes), 0) {files}",
-            "items_refused": "select count(*) from receipt where target = ? and state = 'refused'",
-            "items_unsettled": "select count(*) from receipt where target = ? and state = 'sending'",
-            "runs_compared": """
-                select count(distinct whose) from evidence
-                where target = ? and way in ('run', 'job') and fields is not null
-            """,
-            "runs_with_findings": """
-                select count(distinct whose) from finding
-                where target = ? and way in ('run', 'job') and kind <> 'accepted'
-            """,
-        }
-        return TargetProgress(**{name: self._one(sql, (self._number,))[0] for name, sql in queries.items()})
+        created, finished, submitted, points, files, own_files, size_bytes, jobs, refused, unsettled = self._one(
+            _OF_RECEIPTS, (self._number,)
+        )
+        return TargetProgress(
+            runs_created=created,
+            runs_finished=finished,
+            runs_compared=self._one(_COMPARED, (self._number,))[0],
+            runs_with_findings=self._one(_WITH_FINDINGS, (self._number,))[0],
+            jobs_submitted=submitted,
+            jobs_standing=self._one(_JOBS_STANDING, (self._number,))[0] if jobs else 0,
+            points=points,
+            files=files,
+            own_files=own_files,
+            bytes=size_bytes,
+            items_refused=refused,
+            items_unsettled=unsettled,
+        )
+
+
+_MADE = (
+    f"item glob '{FILE_PREFIX}{OWN_FOLDER}*' and not item glob '{FILE_PREFIX}{MOVED_FOLDER}*'"
+    f" and not item glob '{FILE_PREFIX}{UNINDEXED_FOLDER}*'"
+)
+"""Files that we make."""
+# One look at each receipt: a query for each figure took 0.45 s for 100,000 runs with six receipts each, this 0.2.
+_OF_RECEIPTS = f"""
+    select {
+    ", ".join(
+        f"ifnull(sum({figure}), 0)"
+        for figure in (
+            f"state = 'sent' and item = '{RunItem.CREATE.value}'",
+            f"state = 'sent' and item = '{RunItem.FINISH.value}'",
+            f"state = 'sent' and item glob '{JOB_PREFIX}*'",
+            f"case when state = 'sent' and item glob '{CHUNK_PREFIX}*' then rows end",
+            f"state = 'sent' and item glob '{FILE_PREFIX}*'",
+            f"state = 'sent' and {_MADE}",
+            f"case when state = 'sent' and item glob '{FILE_PREFIX}*' then size_bytes end",
+            f"state = 'sent' and item = '{RunItem.JOB.value}'",
+            "state = 'refused'",
+            "state = 'sending'",
+        )
+    )
+} from receipt where target = ?
+"""  # noqa: S608  # our own words
+_JOBS_STANDING = f"""
+    select count(*) from receipt j where target = ? and state = 'sent' and item = '{RunItem.JOB.value}' and exists (
+        select 1 from receipt s where s.target = j.target and s.run = j.run and s.item = '{RunItem.SHAPE.value}'
+    ) and not exists (
+        select 1 from receipt u where u.target = j.target and u.run = j.run
+        and u.item = '{RunItem.JOB_UNDONE.value}' and u.state = 'sent'
+    )
+"""  # noqa: S608  # our own words
+_TAKEN_BACK = f"""
+    select count(*) from run where selected and generation > 0 and (
+      id in (select run from receipt where target = ?1 and item = '{RunItem.UNDONE.value}' and state = 'sent')
+      or unit in (select run from receipt where target = ?1 and item = '{RunItem.JOB_UNDONE.value}' and state = 'sent')
+    )
+"""  # noqa: S608  # our own words
+_COMPARED = """
+    select count(distinct whose) from evidence where target = ? and way in ('run', 'job') and fields is not null
+"""
+_WITH_FINDINGS = """
+    select count(distinct whose) from finding where target = ? and way in ('run', 'job') and kind <> 'accepted'
+"""

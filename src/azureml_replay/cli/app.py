@@ -14,6 +14,7 @@ from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
 from azureml_replay.cli import next_step, results, synthetic, undo
 from azureml_replay.cli import report as reporting
+from azureml_replay.cli import status as stating
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.fitting import Given, given_options, refuse_other_mode, refuse_without
 from azureml_replay.cli.help import SETTINGS, HelpedCommand, HelpedGroup, help_
@@ -133,13 +134,17 @@ def plan(
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
+    from azureml_replay.direct.replay import ReplayOptions
 
     refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
     workspace = target_config(target, archive) if target is not None else None
     if mode is Mode.SYNTHETIC:
-        synthetic.show(archive, workspace, selection, shape, terminal=terminal)
+        from azureml_replay.synthetic.options import SyntheticReplayOptions
+
+        synthetic.show(archive, workspace, selection, SyntheticReplayOptions(shape=shape), terminal=terminal)
     else:
-        planned = calls.plan(archive, selection, shape.files, workspace)
+        options = ReplayOptions(files=shape.files)
+        planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned, workspace.ref.short if workspace else ""))
     next_step.tell(terminal, next_step.after_plan(line, archive))
     return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
@@ -186,7 +191,7 @@ def replay(
     workspace = target_config(target, archive)
     origin = workspace_config(source) if source is not None else None
     if mode is Mode.SYNTHETIC and (dry_run or debug_hierarchy):
-        shown = partial(synthetic.show, archive, workspace, selection, jobs.shape, terminal=terminal)
+        shown = partial(synthetic.show, archive, workspace, selection, jobs, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
         next_step.tell(terminal, line.again(without=next_step.ONLY_SHOWS))
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
@@ -198,7 +203,7 @@ def replay(
         code = _submitted(submitted, archive, workspace, line, terminal)
         return results.names_told(code, calls.unknown_names(archive, selection), terminal)
     if dry_run:
-        planned = calls.plan(archive, selection, options.files, workspace)
+        planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned, workspace.ref.short))
         next_step.tell(terminal, line.again(without=next_step.ONLY_SHOWS))
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
@@ -273,15 +278,7 @@ def verify(
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
-@command()
-@takes(terminal=terminal_flags)
-def status(archive: ArchiveArgument, terminal: Terminal) -> Exit:
-    """Show how far an archive is, from its ledger alone: no network."""
-    from azureml_replay.cli import calls
-
-    now = calls.status(archive)
-    terminal.result(now, results.shown_status(now))
-    return Exit.OK
+command()(stating.status)
 
 
 @command()

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from azureml_replay.extraction.extract import Extracted, ExtractOptions
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.planning.summary import PlanSummary
-    from azureml_replay.state import Status
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
     from azureml_replay.verbs import Migrated, MigrateOptions
@@ -41,6 +40,7 @@ async def connected(
 
     `cap` is shared by both; one of this workspace alone is made where it is left out.
     """
+    progress.doing(f"connecting to the {side} {config.ref}")
     async with connect(config, width=speed.width, on_throttle=progress.slowed, cap=cap or speed.cap()) as workspace:
         progress.watch(side, workspace.loads)
         yield workspace
@@ -70,17 +70,19 @@ async def extract(
                 return watch.did("extract", done)
 
 
-def plan(folder: Path, selection: Selection, files: FileChoice, target: WorkspaceConfig | None = None) -> PlanSummary:
-    """No network, nothing written. With `target`, by what replay or doctor saw it keep."""
-    from azureml_replay.direct.experiments import left_of_experiments
-    from azureml_replay.planning.summary import summarize
-    from azureml_replay.target.profile import known_profile
-    from azureml_replay.workspace.profile import AZURE_ML
-
-    with Archive.open(folder, write=False) as archive:
-        profile = AZURE_ML if target is None else known_profile(archive.ledger(target.ref))
-        omissions = (*archive.omissions(), *left_of_experiments(archive, selection, profile))
-        return summarize(library.plan(archive, selection, files, profile), omissions, archive.unknown())
+def plan(
+    folder: Path,
+    selection: Selection,
+    options: ReplayOptions,
+    target: WorkspaceConfig | None = None,
+    *,
+    terminal: Terminal,
+) -> PlanSummary:
+    """No network, nothing written. With `target`, by what replay or doctor saw it keep, and what was sent before."""
+    with terminal.progress(brief=True) as progress, Archive.open(folder, write=False) as archive:
+        place = target.ref if target is not None else None
+        planned: PlanSummary = library.dry_run(archive, place, selection, options=options, progress=progress)
+        return planned
 
 
 async def replay(
@@ -108,6 +110,7 @@ async def replay(
                     take_over=take_over,
                     width=speed.width,
                     progress=progress,
+                    told=lambda planned: progress.say(results.going(planned)),
                 )
                 return watch.did("replay", done)
 
@@ -193,12 +196,6 @@ def unknown_names(folder: Path, selection: Selection) -> tuple[str, ...]:
         return ()
     with Archive.open(folder, write=False) as archive:
         return chosen_units(archive, selection).unknown
-
-
-def status(folder: Path) -> Status:
-    """No network, nothing written; also while another command works on the archive."""
-    with Archive.open(folder, write=False) as archive:
-        return library.status(archive)
 
 
 async def migrate(

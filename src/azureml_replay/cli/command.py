@@ -42,10 +42,11 @@ def _completing(name: str) -> bool:
 
 def _explained(error: BaseException, line: Sequence[str]) -> Exit:
     text, code = explain(error, line)
+    speaking = terminal(json="--json" in line)
     if "--debug" in line and code != Exit.INTERRUPTED:
+        speaking.clear()
         traceback.print_exception(error)
     log_file.end(text)
-    speaking = terminal()
     speaking.error(f"error: {text}" if code != Exit.INTERRUPTED else text)
     if code == Exit.INTERRUPTED:
         speaking.error(f"to continue: {quoted(line)}")

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -16,9 +16,9 @@ from azureml_replay.archive.reading import Totals
 from azureml_replay.archive.target_ledger import TargetProgress
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, Interrupted
-from azureml_replay.state import Status, status
 from azureml_replay.terminal.streams import drawable
 from azureml_replay.terminal.terminal import CURSOR_BACK, terminal
+from azureml_replay.workspace.place import Place
 
 Result = TypeVar("Result")
 
@@ -72,15 +72,15 @@ def _what_is_safe(folder: Path) -> str:
     if not (folder / "archive.db").exists():
         return "nothing was written yet"
     with Archive.open(folder, write=False) as archive:
-        return in_one_line(folder, status(archive, at_a_glance=True))
+        reached = {target: archive.ledger(target).progress() for target in archive.targets()}
+        return in_one_line(folder, archive.totals(), reached)
 
 
-def in_one_line(folder: Path, now: Status) -> str:
+def in_one_line(folder: Path, all_: Totals, reached: Mapping[Place, TargetProgress]) -> str:
     """`history keeps 3 of 9 runs, 12 points, 4 files; s/g/ws has 2 runs complete (3 begun), 8 points, 1 file`."""
-    all_ = now.totals
     parts = [
         f"{folder} keeps {all_.extracted:,} of {counted(all_.runs, 'run')}, {_contents(all_)}",
-        *(f"{target.target} has {_sent(target.progress)}" for target in now.targets),
+        *(f"{target} has {_sent(has)}" for target, has in reached.items()),
     ]
     return "; ".join(parts)
 

@@ -134,9 +134,9 @@ class Advising(Terminal):
     advice: str = ""
 
     @contextmanager
-    def progress(self) -> Iterator[Progress]:
+    def progress(self, *, brief: bool = False) -> Iterator[Progress]:
         """The terminal's progress, with the advice when it is time."""
-        with Terminal.progress(self) as inner:
+        with Terminal.progress(self, brief=brief) as inner:
             yield Watched(inner, self.advice)
 
 

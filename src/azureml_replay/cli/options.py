@@ -130,14 +130,17 @@ class RunIds(StrEnum):
 def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Callable[..., Item]]:
     """Replace a command's parameter by the flags of the function that makes it, e.g. `selection=selection_flags`.
 
-    Four commands share thirteen flags without listing them four times; a flag of two groups is one flag.
+    Four commands share thirteen flags without listing them four times; a flag of two groups is one flag. The terminal
+    is made first: it shows that the command is at work, and what makes the others takes long to load.
     """
+    first = {name: maker for name, maker in makers.items() if maker is terminal_flags}
+    in_turn = {**first, **makers}
 
     def decorate(command: Callable[..., Item]) -> Callable[..., Item]:
         flags = {name: _evaluated(_parameters(maker), maker) for name, maker in makers.items()}
 
         def run(**given: Any) -> Item:  # noqa: ANN401 - typer gives what the signature below says
-            made = {name: maker(**{flag: given[flag] for flag in flags[name]}) for name, maker in makers.items()}
+            made = {name: maker(**{flag: given[flag] for flag in flags[name]}) for name, maker in in_turn.items()}
             return command(**{name: given[name] for name in own}, **made)
 
         named = {name: parameter for name, parameter in _parameters(command).items() if name not in makers}
@@ -189,6 +192,7 @@ def terminal_flags(
     speaking = terminal(json=json, quiet=quiet, verbose=verbose)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     logs.start(log_file or default, verbose=verbose, debug=debug, tell=speaking.say)
+    speaking.start(context.info_name or "")
     return speaking
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from azureml_replay import redact
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session, SessionPart
@@ -18,6 +19,8 @@ from azureml_replay.workspace.traffic import ServiceTraffic
 Done = TypeVar("Done")
 COUNTS = ("runs", "points", "files", "bytes", "findings", "omissions")
 """Fields of a verb's result that are recorded."""
+FAILED_KEPT = 1_000
+"""Runs of one verb whose errors are recorded: 100 KB, and more than anybody reads."""
 
 
 class Connected(Protocol):
@@ -39,7 +42,11 @@ class Watch:
         """Record that a verb ended now; the next one begins."""
         seconds, self.began = time.monotonic() - self.began, time.monotonic()
         counts = {name: count for name in COUNTS if isinstance(count := getattr(done, name, None), int)}
-        self.parts.append(SessionPart(verb=verb, seconds=round(seconds, 3), counts=counts))
+        failed: Sequence[tuple[str, str]] = getattr(done, "failed", ())
+        if failed:
+            counts["failed"] = len(failed)
+        some = {run: redact.text(why) for run, why in failed[:FAILED_KEPT]}
+        self.parts.append(SessionPart(verb=verb, seconds=round(seconds, 3), counts=counts, failed=some))
         return done
 
 

@@ -23,9 +23,10 @@ from azureml_replay.exports.run_map import Mapped
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.report_page import Reported
-from azureml_replay.state import Status
+from azureml_replay.state import Failure, Status
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.tree.summary import DryRun
+from azureml_replay.terminal.terminal import Told
 from azureml_replay.undoing import Undone
 from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
@@ -43,6 +44,7 @@ ANSWERS: Mapping[str, Any] = {
     "replay --mode synthetic --dry-run": DryRun,
     "verify": Verdict,
     "status": Status,
+    "status --failed": tuple[Failure, ...],
     "check": Checked,
     "migrate": Migrated,
     "doctor": Diagnosis,
@@ -78,9 +80,15 @@ def commands_page() -> Iterator[str]:
 def json_page() -> Iterator[str]:
     """The lines of `docs/reference/json.md`."""
     yield "# What `--json` answers\n"
-    yield "One line of JSON on stdout; progress and messages go to stderr. An error answers nothing on stdout: its line"
-    yield "is on stderr, and the exit code says what kind it is. The schemas are JSON Schema, draft 2020-12.\n"
+    yield "One line of JSON on stdout. Progress and messages go to stderr, one JSON object a line, of progress at most"
+    yield "one a second; `--quiet` leaves only errors. An error answers nothing on stdout: its line is on stderr, and"
+    yield "the exit code says what kind it is. The schemas are JSON Schema, draft 2020-12.\n"
     yield "Made by `python -m azureml_replay.cli.reference json`; a test holds every command's answer against it.\n"
+    yield "## Progress and messages on stderr\n"
+    yield "`doing` comes at once, and wherever nothing can be counted yet. `progress` has what is counted, such as"
+    yield "`runs complete`, `points sent` and `bytes sent`, each with its rate and the seconds that are left. `message`"
+    yield "and `error` are lines for people.\n"
+    yield f"```json\n{json_text.dumps(json_schema(Told), indent=True).decode()}\n```\n"
     for command, of in ANSWERS.items():
         yield f"## azureml-replay {command}\n"
         yield f"```json\n{json_text.dumps(json_schema(of), indent=True).decode()}\n```\n"

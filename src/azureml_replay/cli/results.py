@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,36 +15,15 @@ from azureml_replay.terminal.text import Line, amount
 from azureml_replay.verification.wording import MENDS, Kind, Told, differences, equal_but, kind_of
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
     from azureml_replay.azure.config import WorkspaceConfig
     from azureml_replay.cli.next_step import CommandLine
     from azureml_replay.direct.replay import Replayed
     from azureml_replay.extraction.extract import Extracted
+    from azureml_replay.planning.left import Left
     from azureml_replay.planning.summary import PlanSummary
-    from azureml_replay.state import Status
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
 
-KEPT_FIGURES = {
-    "runs": "runs chosen",
-    "extracted": "runs extracted",
-    "pending": "runs to extract, or to extract again",
-    "series": "metrics",
-    "files": "files of the source",
-    "files_kept": "files whose bytes are kept here",
-    "omissions": "not extracted",
-}
-"""Words of `status` for fields of `Totals` whose own names do not say enough."""
-SENT_FIGURES = {
-    "points": "points sent",
-    "files": "files sent",
-    "own_files": "files sent that replay made",
-    "bytes": "bytes sent",
-    "items_refused": "items that the target refused",
-    "items_unsettled": "items that may have arrived, and will be asked about",
-}
-"""The same for fields of `TargetProgress`."""
 FEW = 8
 """Reasons that a verdict shows, which shall be short; `plan` and the report have all."""
 SHOWN = 20
@@ -90,10 +68,47 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
             ),
             _table(counted(len(plan.experiments), "experiment"), plan.experiments),
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
-            *_unknown(plan.unknown),
+            *unknown_keys(plan.unknown),
             left_out(plan.omissions, plan.reasons, plan.overflow, target),
         ),
     )
+    if plan.left is not None:
+        yield to_send(plan.left, plan.runs)
+
+
+def to_send(left: Left, runs: int) -> Branch:
+    """What is left to send of a plan of so many runs, and what is not, so that the two add up."""
+    goes = {
+        "new": left.new,
+        "begun and not complete": left.begun,
+        "changed since": left.changed,
+        "hidden by undo, to be shown again": left.hidden,
+        "of them may have arrived in part: the target is asked first": left.unsettled,
+    }
+    more = [
+        *(f"{count:,} {what}" for what, count in goes.items() if count),
+        *([counted(left.points, "metric point")] if left.points else []),
+        *([f"{counted(left.files, 'file')} of the source, {amount('bytes', left.bytes)}"] if left.files else []),
+        *([f"{counted(left.own_files, 'file')} beside them that replay makes"] if left.own_files else []),
+        *([counted(left.experiments, "experiment")] if left.experiments else []),
+    ]
+    stays = {
+        "there already": left.there,
+        "there, but for values edited in the target, which stay (--prefer source sends)": left.edited,
+        "refused by the target": left.refused,
+    }
+    rest = [f"{counted(count, 'run')} {what}" for what, count in stays.items() if count]
+    label = f"to send: {left.runs:,} of {counted(runs, 'run')}" if more else "0 to send"
+    return Branch(label, tuple(map(Branch, [*more, *rest])))
+
+
+def going(plan: PlanSummary) -> str:
+    """`to send: 68 of 400 runs, 90,000 points, 300 files (1.2 MB)`: what a replay says first."""
+    left = plan.left
+    if left is None or not left.runs:
+        return f"to send: 0 of {counted(plan.runs, 'run')}"
+    files = f"{counted(left.files + left.own_files, 'file')} ({amount('bytes', left.bytes)})"
+    return f"to send: {left.runs:,} of {counted(plan.runs, 'run')}, {counted(left.points, 'point')}, {files}"
 
 
 def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0, target: str = "") -> Branch:
@@ -146,7 +161,7 @@ def verified(
         yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only {deep} can compare them"
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
-    yield from _unknown(verdict.unknown)
+    yield from unknown_keys(verdict.unknown)
     yield from _mends(verdict, line)
 
 
@@ -237,34 +252,13 @@ def _findings(kind: Kind, count: int, first: Sequence[Told]) -> Branch:
     return Branch(f"{count:,} {kind.value}", (*rows, *([Branch(f"and {rest:,} more")] if rest else [])))
 
 
-def shown_status(now: Status) -> Iterator[Line]:
-    """The lines of `status`."""
-    kept = f"{now.totals.files_kept:,} of {now.totals.files:,}"
-    figures = _figures(now.totals, KEPT_FIGURES, files_kept=kept)
-    root = Branch(f"content root {now.content_root}")
-    named = counted(now.named_outputs or 0, "named output")
-    outputs = (Branch(f"{named} of jobs, whose bytes are not carried"),) if now.named_outputs else ()
-    yield Branch(f"source {now.source}", (*figures, *outputs, *_unknown(now.unknown), root))
-    for target in now.targets:
-        root = Branch(f"proof root {target.proof_root}")
-        told = target.verdict
-        proof = (Branch(_compared(told)), *uncompared(told)) if told else ()
-        yield Branch(f"target {target.target}", (*_figures(target.progress, SENT_FIGURES), *proof, root))
-
-
-def _figures(counts: DataclassInstance, words: Mapping[str, str], **otherwise: str) -> tuple[Branch, ...]:
-    """A line for each field of `counts`; `otherwise` has what is to be shown instead of a field's plain number."""
-    shown = {field.name: amount(field.name, getattr(counts, field.name)) for field in fields(counts)} | otherwise
-    return tuple(Branch(f"{words.get(name, name.replace('_', ' '))}: {figure}") for name, figure in shown.items())
-
-
 def _table(label: str, counts: Mapping[str, int]) -> Branch:
     rows = [Branch(f"{name or '(none)'}: {count:,}") for name, count in by_size(counts)]
     rest = len(rows) - SHOWN
     return Branch(label, tuple(rows[:SHOWN] + ([Branch(f"and {rest:,} more")] if rest > 0 else [])))
 
 
-def _unknown(keys: Mapping[str, int]) -> tuple[Branch, ...]:
+def unknown_keys(keys: Mapping[str, int]) -> tuple[Branch, ...]:
     """A branch with the unknown keys of the service, none where every key was known."""
     label = f"{counted(len(keys), 'key')} of the service that this version does not know"
     return (_table(label, keys),) if keys else ()

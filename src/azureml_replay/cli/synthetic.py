@@ -21,6 +21,7 @@ from azureml_replay.cli.options import (
 from azureml_replay.cli.results import left_out
 from azureml_replay.counting import counted, of_source
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
+from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
 
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.azure.config import WorkspaceConfig
     from azureml_replay.selection import Selection
+    from azureml_replay.synthetic.foreseen import JobsForeseen
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
     from azureml_replay.synthetic.tree.nodes import Tree
-    from azureml_replay.synthetic.tree.summary import DryRun
-    from azureml_replay.terminal.layout import Branch
+    from azureml_replay.synthetic.tree.summary import DryRun, LeftJobs
 
 
 class Mode(StrEnum):
@@ -168,7 +169,7 @@ def show(
     folder: Path,
     target: WorkspaceConfig | None,
     selection: Selection,
-    shape: Shape,
+    options: SyntheticReplayOptions,
     *,
     terminal: Terminal,
     originals: bool = False,
@@ -176,21 +177,27 @@ def show(
 ) -> None:
     """Show the trees, then the sums. No login, no network, nothing written. `originals`: as `--debug-hierarchy` does.
 
-    With `target`, jobs that were submitted there keep the shape they have.
+    With `target`, jobs that were submitted there keep the shape they have, and what is left to do is counted.
     """
     from azureml_replay.archive.archive import Archive
     from azureml_replay.cli.job_trees import drawn, hierarchy
+    from azureml_replay.synthetic.foreseen import JobsForeseen
     from azureml_replay.synthetic.options import planned_trees
 
     with Archive.open(folder, write=False) as archive:
         ledger = archive.ledger(target.ref if target else archive.source)
-        planned = planned_trees(archive, ledger, selection, shape)
-        sums = summed(archive, planned, hierarchy if originals else drawn, terminal)
+        foreseen = JobsForeseen(archive, ledger, options.resubmit) if target else None
+        planned = planned_trees(archive, ledger, selection, options.shape)
+        sums = summed(archive, planned, hierarchy if originals else drawn, terminal, foreseen)
     terminal.result(sums, sum_lines(sums, price_per_hour, target.ref.short if target else ""))
 
 
 def summed(
-    archive: Archive, planned: Iterable[tuple[Tree, Shape]], draw: Callable[[Tree], Branch], terminal: Terminal
+    archive: Archive,
+    planned: Iterable[tuple[Tree, Shape]],
+    draw: Callable[[Tree], Branch],
+    terminal: Terminal,
+    foreseen: JobsForeseen | None,
 ) -> DryRun:
     """Show tree by tree; the sums of all, with everything that the jobs will not have."""
     from azureml_replay.synthetic.staging.manifest import step_of
@@ -200,6 +207,8 @@ def summed(
     sums = DryRun()
     for one, as_submitted in planned:
         sums.add(one)
+        if foreseen is not None:
+            foreseen.add(one, as_submitted)
         for leaf in one.leaves():
             laid = layout_of(archive, leaf, as_submitted.files)
             sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
@@ -207,6 +216,7 @@ def summed(
             terminal.result(None, [draw(one)])
         for remark in one.remarks:
             terminal.say(remark)
+    sums.left = foreseen.left if foreseen is not None else None
     return sums
 
 
@@ -237,12 +247,33 @@ def submitted(done: SyntheticReplayed) -> Iterator[str]:
 def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> Iterator[Line]:
     """The lines of a dry run: its counts, and the cost where a price is given."""
     containers = counted(sums.containers, "container start")
-    yield f"{counted(sums.jobs, 'job')} to submit for {counted(sums.runs, 'run')}; {containers}"
+    yield f"{counted(sums.jobs, 'job')} for {counted(sums.runs, 'run')}; {containers}"
     size = amount("bytes", sums.bytes)
     contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
     yield f"{contents}, {of_source(sums.files)} with {size}"
     omissions = sum(sums.reasons.values())
     yield left_out(omissions, sums.reasons, target=target)
+    if sums.left is not None:
+        yield to_submit(sums.left, sums.jobs)
     if price_per_hour is not None:
         cost = sums.cost(price_per_hour)
         yield f"about {cost:,.2f} for {sums.compute_hours:,.1f} hours of one node (a guess: a minute a container)"
+
+
+def to_submit(left: LeftJobs, jobs: int) -> Branch:
+    """What is left to do of so many jobs, and what is not, so that the two add up."""
+    goes = [
+        counted(left.containers, "container start"),
+        counted(left.points, "point"),
+        f"{counted(left.files, 'file')} of the source with {amount('bytes', left.bytes)}",
+        *([f"{left.unsettled:,} may have been submitted: the target is asked first"] if left.unsettled else []),
+    ]
+    stays = [
+        (left.there, "there already"),
+        (left.mend, "to mend where nobody edited it: tags, descriptions or names changed since"),
+        (left.hidden, "archived by undo, to be shown again"),
+        (left.changed, f"of another plan: --resubmit changed takes {counted(left.starts, 'container start')}"),
+    ]
+    rest = [f"{counted(count, 'job')} {what}" for count, what in stays if count]
+    label = f"to submit: {left.jobs:,} of {counted(jobs, 'job')}" if left.jobs else "0 to submit"
+    return Branch(label, tuple(map(Branch, [*(goes if left.jobs else []), *rest])))

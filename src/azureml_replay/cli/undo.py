@@ -67,6 +67,7 @@ def _ask(folder: Path, target: WorkspaceConfig, *, yes: bool, terminal: Terminal
         return
     if not sys.stdin.isatty():
         raise UserError(f"undo would {_would(there)} in {target.ref}: nobody can be asked here, give --yes")
+    terminal.clear()
     if not typer.confirm(f"{_would(there)} in {target.ref}?".capitalize(), err=True):
         raise UserError("nothing was changed")
     terminal.say("")

@@ -38,17 +38,24 @@ async def send_experiments(
     stays, unless the source is preferred.
     """
     sender = _Sender(archive, ledger, target, profile, prefer)
-    for planned in planned_experiments(archive, selection, profile=profile):
-        experiment, _ = ledger.experiment_as_carried(planned, profile.limits)
-        item, digest = ExperimentItem(experiment.name), of_experiment(experiment)
+    for planned, experiment in due_experiments(archive, ledger, selection, profile):
+        item = ExperimentItem(experiment.name)
         receipt = ledger.receipt(OWNER, item)
-        if receipt is not None and receipt.is_of(digest):
-            continue
-        ledger.mark(OWNER, {item: Payload(digest)}, State.SENDING)
+        ledger.mark(OWNER, {item: Payload(of_experiment(experiment))}, State.SENDING)
         ledger.drop_evidence([experiment.name], Way.EXPERIMENT)
         await sender.send(experiment, sent_before=receipt is not None and receipt.state is State.SENT)
-        experiment, _ = ledger.experiment_as_carried(planned, profile.limits)  # less may be carried than was tried
-        ledger.mark(OWNER, {item: Payload(of_experiment(experiment))}, State.SENT)
+        carried, _ = ledger.experiment_as_carried(planned, profile.limits)  # less may be carried than was tried
+        ledger.mark(OWNER, {item: Payload(of_experiment(carried))}, State.SENT)
+
+
+def due_experiments(
+    archive: Archive, ledger: TargetLedger, selection: Selection, profile: TargetProfile
+) -> Iterator[tuple[Experiment, Experiment]]:
+    """Those to send: each as planned, and less what the target will not take of it."""
+    for planned in planned_experiments(archive, selection, profile=profile):
+        experiment, _ = ledger.experiment_as_carried(planned, profile.limits)
+        if not ledger.has_sent(OWNER, ExperimentItem(experiment.name), of_experiment(experiment)):
+            yield planned, experiment
 
 
 def left_of_experiments(archive: Archive, selection: Selection, profile: TargetProfile) -> Iterator[Omission]:

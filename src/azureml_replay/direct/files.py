@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_bytes, of_file, of_generation
+from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.items import FileItem, Item, Payload
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
@@ -16,14 +16,15 @@ from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import files_in_words
 from azureml_replay.direct.attach import attached
+from azureml_replay.direct.due import Due, payload_of, payload_of_made
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
-from azureml_replay.files.made import as_stored, made_files
+from azureml_replay.files.made import as_stored
 from azureml_replay.model import Artifact, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
-from azureml_replay.workspace.put_files import HeldFile, NewFile, PutFile
+from azureml_replay.workspace.put_files import PutFile
 from azureml_replay.workspace.target import Refused, Target
 
 logger = logging.getLogger("azureml_replay")
@@ -64,6 +65,10 @@ class FileSender:
     kept: dict[RunId, list[str]] = field(default_factory=dict)
     """Run -> files that changed on both sides, of which the target's stayed."""
 
+    @property
+    def _due(self) -> Due:
+        return Due(self.archive, self.ledger)
+
     async def send(self, step: Step, taken_back: Run | None = None) -> FilesSent:
         """Send every planned file that has no receipt, or one of other content.
 
@@ -74,15 +79,13 @@ class FileSender:
         if taken_back is not None:
             receipts = await self._standing(taken_back, receipts)
         files = size = 0
-        left = ((path, artifact) for path, artifact in self._carried(step) if not _arrived(receipts, path, artifact))
+        left = self._due.files(step, receipts)
         self.kept.pop(step.source, None)
-        made = [
-            file
-            for file in made_files(self.archive, step)
-            if not _is(receipts.get(FileItem(file.path)), _payload_of(file))
-        ]
+        made = self._due.made(step, receipts)
+        if made:  # foreseen without the bytes of these
+            self.progress.expect("bytes sent", sum(as_stored(file).size_bytes for file in made))
         # Made files go with the source's first: 1.0 requests for entries a run, not 1.28 (benchmarks/verbs.py, small).
-        rest: Sending = {file.path: (file, _payload_of(file)) for file in made}
+        rest: Sending = {file.path: (file, payload_of_made(file)) for file in made}
         while (batch := dict(islice(left, FILES_PER_REQUEST - len(rest)))) or rest:
             there = await self._attached(step, batch) if self.attach else {}
             batch = {path: one for path, one in batch.items() if path not in there}
@@ -105,12 +108,6 @@ class FileSender:
         listed = {file.path async for page in self.target.artifacts(there) for file in page}
         return {item: one for item, one in receipts.items() if not isinstance(item, FileItem) or item.path in listed}
 
-    def _carried(self, step: Step) -> Iterator[tuple[str, Artifact]]:
-        """Path in the target and file, of the source's files that are to be sent, as the archive knows them now."""
-        for one in step.planned_files(self.archive) if step.files else ():
-            if one.artifact and one.omission is None:
-                yield one.path, one.artifact
-
     async def _attached(self, step: Step, batch: Mapping[str, Artifact]) -> dict[str, StoredFile]:
         """Attach the files that can be, and write their receipts; path -> file."""
         there: dict[str, StoredFile] = {}
@@ -118,9 +115,9 @@ class FileSender:
             if artifact.stored is not None and await attached(self.target, step, path, artifact):
                 there[path] = artifact.stored
         self.ledger.put_sent_files(step.source, there)
-        items = {FileItem(path): _payload(stored) for path, stored in there.items()}
+        items = {FileItem(path): payload_of(stored) for path, stored in there.items()}
         self.ledger.mark(step.source, items, State.SENT, durable=False)
-        self.progress.done("files sent", len(there))
+        self._tell(there.values())
         return there
 
     async def _keeps_theirs(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[Item, Receipt]) -> bool:
@@ -144,7 +141,7 @@ class FileSender:
             if not places:
                 return sent
             made = {}
-            batch = {path: artifact for path, artifact in self._carried(step) if artifact.location in places}
+            batch = {path: artifact for path, artifact in self._due.carried(step) if artifact.location in places}
         raise Rejected(f"file {next(iter(batch), '')} of run {step.source} changes all the time")
 
     async def _copy(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> tuple[Set[str], Set[str]]:
@@ -158,7 +155,7 @@ class FileSender:
         files: dict[str, tuple[PutFile, Payload]] = dict(made)
         for path, artifact in batch.items():
             if artifact.stored is not None:
-                files[path] = (await self.supply.file(artifact, path), _payload(artifact.stored))
+                files[path] = (await self.supply.file(artifact, path), payload_of(artifact.stored))
         refused = await self._put(step, files)
         again: set[str] = set()
         for path, outcome in refused.items():
@@ -180,7 +177,7 @@ class FileSender:
         self.ledger.put_sent_files(step.source, sent)
         arrived = {item: payload for item, payload in items.items() if outcomes.get(item.path) is None}
         self.ledger.mark(step.source, arrived, State.SENT, durable=False)
-        self.progress.done("files sent", len(arrived))
+        self._tell(sent.values())
         refused: dict[str, Refused] = {}
         for path, outcome in outcomes.items():
             if isinstance(outcome, ServiceError):
@@ -188,6 +185,12 @@ class FileSender:
             if isinstance(outcome, Refused):
                 refused[path] = outcome
         return refused
+
+    def _tell(self, arrived: Collection[StoredFile]) -> None:
+        if not arrived:
+            return
+        self.progress.done("files sent", len(arrived))
+        self.progress.done("bytes sent", sum(one.size_bytes for one in arrived))
 
     def _refuse(self, step: Step, path: str, outcome: Refused) -> None:
         of = of_generation(self.archive.generation(step.source))
@@ -198,21 +201,3 @@ class FileSender:
 
 def _rejected(path: str, step: Step, outcome: Refused) -> Rejected:
     return outcome.error(f"file {path} of run {step.source}: ")
-
-
-def _payload(stored: StoredFile) -> Payload:
-    return Payload(of_file(stored), size_bytes=stored.size_bytes)
-
-
-def _payload_of(file: NewFile | HeldFile) -> Payload:
-    if isinstance(file, HeldFile):
-        return _payload(file.stored)
-    return Payload(of_bytes(file.data), size_bytes=len(file.data))
-
-
-def _arrived(receipts: Mapping[Item, Receipt], path: str, artifact: Artifact) -> bool:
-    return artifact.stored is None or _is(receipts.get(FileItem(path)), _payload(artifact.stored))
-
-
-def _is(receipt: Receipt | None, payload: Payload) -> bool:
-    return receipt is not None and receipt.is_of(payload.digest)

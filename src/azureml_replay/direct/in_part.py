@@ -11,6 +11,7 @@ from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import Item, RunItem, ValueItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.direct.due import Due
 from azureml_replay.direct.parts import refused_of_run
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.model import Omission, RunId
@@ -27,8 +28,6 @@ class InPart:
     ledger: TargetLedger
     target: Target
     runs: RunSender
-    whole: Callable[[Step], bytes]
-    """The digest of everything that is sent of a run."""
     plan_anew: Callable[[Step], Step]
     """Plans a step by what the ledger says now, and keeps that for what is sent later."""
     left: dict[RunId, str] = field(default_factory=dict)
@@ -68,7 +67,7 @@ class InPart:
         self._refuse(step, {RunItem.CREATE: why})
         self.ledger.carry({step.source: {LEFT: why}}, Way.RUN)
         self.ledger.put_planned_omissions(Topic(Way.RUN, step.source), [Omission(step.source, "run", why)])
-        self.ledger.mark_runs(RunItem.WHOLE, {step.source: self.whole(step)}, State.SENT)
+        self.ledger.mark_whole({step.source: Due(self.archive, self.ledger).whole(step)})
 
     def is_left(self, run: RunId) -> bool:
         """True for a run that was given up, in this call or an earlier one."""

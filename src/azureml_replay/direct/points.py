@@ -7,17 +7,17 @@ blindly: after an interruption the target is asked, and only what it lacks is se
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
 from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.items import ChunkItem, Item, Payload, SeriesItem
-from azureml_replay.archive.receipts import Receipt, State
+from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
+from azureml_replay.direct.due import Due
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
@@ -57,33 +57,19 @@ class PointSender:
         """
         if not step.series:
             return 0
-        payloads = self._payloads(step)
-        receipts = self.ledger.receipts(step.source)
-        receipts = {item: one for item, one in receipts.items() if (step.source, item) not in self.intents.ahead}
-        standing = RowsSent.of(receipts, {seq: payload.digest for seq, payload in payloads.items()})
-        sending = _Sending(self, step, payloads)
+        due = Due(self.archive, self.ledger)
+        rows = due.rows(step, self.ledger.receipts(step.source), self.intents.ahead)
+        standing, sending = rows.sent, _Sending(self, step, rows.payloads)
         sending.settle(standing.moved)
         if standing.left:
             self.ledger.forget(step.source, map(ChunkItem, standing.left))
         begun = await sending.begun(standing.due if ask or standing.strange else standing.begun)
         for seq in begun:
-            await sending.complete(seq)
+            await sending.complete(seq, foreseen=not standing.strange)
         await sending.send_new([seq for seq in standing.due if seq not in begun])
         if sending.rows:
             logger.debug("run %s: %s sent", step.source, counted(sending.rows, "point"))
         return sending.rows
-
-    def _payloads(self, step: Step) -> Mapping[int, Payload]:
-        """Chunk number -> digest, and the rows that are sent of it: those of refused series stay in a file."""
-        payloads = self.archive.chunk_payloads(step.source)
-        if not step.overflow_series:
-            return payloads
-        return {
-            seq: replace(
-                payloads[seq], rows=sum(len(one) for one in some if one.series.key not in step.overflow_series)
-            )
-            for seq, some in self.archive.chunks(step.source)
-        }
 
 
 @dataclass(slots=True)
@@ -132,13 +118,16 @@ class _Sending:
                 chunks.left[seq] -= len(points)
             self.settle([seq for seq in seqs if not chunks.left[seq]])
 
-    async def complete(self, seq: int, *, singly: bool = False) -> None:
+    async def complete(self, seq: int, *, singly: bool = False, foreseen: bool = False) -> None:
         """One chunk of which some rows may have arrived: the target is asked, and gets what it lacks.
 
-        `singly`: one series a request, which tells the one that is refused.
+        `singly`: one series a request, which tells the one that is refused. `foreseen`: all its rows were expected.
         """
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             pieces = await self._missing.of(seq)
+            if foreseen and not attempt and not self.step.overflow_series:
+                there = (self.payloads[seq].rows or 0) - sum(map(len, pieces))
+                self.by.progress.expect("points sent", -there)
             await self._intend([seq])
             try:
                 for some in [[piece] for piece in pieces] if singly else [pieces]:
@@ -211,48 +200,3 @@ def _joined(rows: Sequence[Points]) -> Iterator[Points]:
         waiting = points
     if waiting:
         yield waiting
-
-
-@dataclass(frozen=True, slots=True)
-class RowsSent:
-    """What of a run's rows is sent, and what is not."""
-
-    moved: Sequence[int]
-    """Sent under another number: another extraction has shifted them."""
-    due: Sequence[int]
-    begun: Sequence[int]
-    """Of those due: rows of them may have arrived."""
-    strange: bool
-    """Rows went out, or may have, that are now in other chunks or in none: the run has changed."""
-    left: tuple[int, ...] = ()
-    """Numbers that no chunk has any more, of receipts whose rows are among those moved."""
-
-    @classmethod
-    def of(cls, receipts: Mapping[Item, Receipt], digests: Mapping[int, bytes]) -> RowsSent:
-        """From the receipts of a run, by item, and the digests of its chunks."""
-        points = {item.seq: one for item, one in receipts.items() if isinstance(item, ChunkItem)}
-        sent = Counter(one.digest for one in points.values() if one.state is State.SENT)
-        unsettled = {one.digest for one in points.values() if one.state is State.SENDING}
-        moved, due = list[int](), list[int]()
-        for seq, digest in digests.items():
-            if not sent[digest]:
-                due.append(seq)
-                continue
-            sent[digest] -= 1
-            own = points.get(seq)
-            if own is None or not own.is_of(digest):
-                moved.append(seq)
-        strange = any(sent.values()) or bool(unsettled - {digests[seq] for seq in due})
-        begun = [seq for seq in due if digests[seq] in unsettled]
-        return cls(moved, due, begun, strange, cls._left(points, [digests[seq] for seq in moved], digests))
-
-    @staticmethod
-    def _left(points: Mapping[int, Receipt], moved: Sequence[bytes], digests: Mapping[int, bytes]) -> tuple[int, ...]:
-        """As many receipts as chunks have moved: those of rows that are in no chunk now stay."""
-        waiting = Counter(moved)
-        left = []
-        for seq, one in points.items():
-            if seq not in digests and one.state is State.SENT and one.digest is not None and waiting[one.digest] > 0:
-                waiting[one.digest] -= 1
-                left.append(seq)
-        return tuple(left)

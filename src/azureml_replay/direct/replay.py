@@ -13,16 +13,16 @@ from enum import Enum
 from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_whole
 from azureml_replay.archive.evidence import Topic, Way
-from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.items import Payload, RunItem
 from azureml_replay.archive.reading import RUNS_TOGETHER
-from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
+from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
+from azureml_replay.direct.foreseen import Told, expect, foreseen
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender, SeriesRefused
@@ -85,7 +85,7 @@ class Replayed:
     """What one call sent; all zero where everything had arrived before."""
 
     runs: int
-    """Runs created or brought up to date now."""
+    """Runs of which something was sent now."""
     points: int
     files: int
     """Files sent now, `own_files` among them."""
@@ -113,16 +113,19 @@ async def replay(
     take_over: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
+    told: Told = lambda _: None,
 ) -> Replayed:
     """Send what the target lacks. May be killed and repeated at any moment: nothing is lost, nothing is sent twice.
 
     `width` bounds how many runs are worked on at once. Without `source` all bytes come from the archive. Raises
     UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file, LeaseTaken
     where another call brings runs of the same source into the target: with `take_over` that one is ended. A run that
-    fails is recorded and left to the next call.
+    fails is recorded and left to the next call. `told` hears the plan, and what is left of it to send.
     """
     async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
-        return await _replay(archive, source, writing, selection, options=options, width=width, progress=progress)
+        return await _replay(
+            archive, source, writing, selection, options=options, width=width, progress=progress, told=told
+        )
 
 
 async def _replay(
@@ -134,6 +137,7 @@ async def _replay(
     options: ReplayOptions,
     width: int,
     progress: Progress,
+    told: Told,
 ) -> Replayed:
     profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type)
     ledger = archive.ledger(target.ref)
@@ -144,11 +148,15 @@ async def _replay(
     if older := ledger.incomparable():
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
-    progress.expect("runs replayed", archive.totals().extracted if selection.everything else 0)
+    planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    told(planned)
+    expect(planned.left, progress)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     points = PointSender(archive, ledger, target, progress, Intents(archive, ledger))
     replaying = _Replaying(archive, ledger, target, options, profile, progress, width, points, files)
     steps = plan(archive, selection, options.files, profile)
+    if planned.left and not planned.left.unmarked:
+        steps = iter(())  # otherwise every run would be found whole a second time
     while window := list(islice(steps, WINDOW)):
         await replaying.send(replaying.reused.ready(window))
         del window  # otherwise two are in memory while the next one is made: 10 MB
@@ -190,18 +198,20 @@ class _Replaying:
     """A unit that continues in the next window, none of whose ids the target held when all were asked about."""
     planned_before: int = 0
     """Number of coming steps that may have been planned before their runs, or runs they name, got new ids."""
+    due: Due = field(init=False)
     runs: RunSender = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
 
     def __post_init__(self) -> None:
+        self.due = Due(self.archive, self.ledger)
         self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile.ends_late)
-        self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._whole, self._planned_anew)
-        self.reused = WaitingSteps(self.archive, self.ledger, self.may_come)
+        self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
+        self.reused = WaitingSteps(self.due, self.may_come)
 
     def result(self) -> Replayed:
         return Replayed(
-            runs=self.runs.count,
+            runs=len(self.runs.touched),
             points=self.points_sent,
             files=self.files_sent.files,
             own_files=self.files_sent.made,
@@ -225,11 +235,10 @@ class _Replaying:
     async def send(self, window: Sequence[Step]) -> None:
         """Send one window: ids, runs, contents, endings."""
         window = self._by_new_ids(window)
-        steps = [step for step in window if not self._is_whole(step)]
-        self.progress.done("runs replayed", len(window) - len(steps))
+        steps = [step for step in window if not self.due.is_whole(step)]
         if not steps:
             return
-        if any(map(self._has_unsent, steps)):
+        if any(map(self.due.has_unsent, steps)):
             await hold(self.target)  # what is there is read while nobody else adds to it
         absent, last = self.absent, window[-1].unit
 
@@ -238,16 +247,6 @@ class _Replaying:
             await self._send(steps, last)
 
         await again_once_held(self.target, go)
-
-    def _has_unsent(self, step: Step) -> bool:
-        """True for a run of which something never arrived, or may not have: it takes a write for sure, or nearly so."""
-        receipts = self.ledger.receipts(step.source)
-        sent = {one.digest for one in receipts.values() if one.state is State.SENT}
-        begun = all(
-            item in receipts and receipts[item].state is State.SENT for item in (RunItem.CREATE, RunItem.FINISH)
-        )
-        chunks = self.archive.chunk_payloads(step.source) if step.series else {}
-        return not begun or any(payload.digest not in sent for payload in chunks.values())
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
         await self._check_ids(steps, last)
@@ -297,14 +296,6 @@ class _Replaying:
         self.ledger.carry({run: {LEFT: TAKEN} for run in left}, Way.RUN)
         for run in left:
             self.ledger.put_planned_omissions(Topic(Way.RUN, run), [Omission(run, "run", TAKEN)])
-
-    def _is_whole(self, step: Step) -> bool:
-        return self.ledger.has_sent(step.source, RunItem.WHOLE, self._whole(step))
-
-    def _whole(self, step: Step) -> bytes:
-        generation = self.archive.generation(step.source)
-        choice = None if step.choice == ALL_FILES else step.choice.to_json()
-        return of_whole(step.run, generation=generation, own_files=step.own_files, files=step.files, choice=choice)
 
     # Ids
 
@@ -370,6 +361,7 @@ class _Replaying:
                 self.in_part.leave_out(step, f"its parent {step.run.parent} was refused")
         sound = self._sound(batch)
         await self.runs.create(sound)
+        self.progress.done("runs begun", len(self._sound(sound)))
         for step in sound:
             if step.source in self.runs.refused:
                 await self._within(step, self.in_part.create(step, self.runs.refused.pop(step.source)))
@@ -382,10 +374,14 @@ class _Replaying:
                 if ended:
                     await self._fill(self.anew[step.source])  # the overflow file has the error now
                     there += await self.runs.finish(self._sound([step]))
-        again = self.runs.accepted
-        whole = [step for step in there if not self._kept(step.source) and step.source not in again]
-        self.ledger.mark_runs(RunItem.WHOLE, {step.source: self._whole(step) for step in whole}, State.SENT)
-        self.progress.done("runs replayed", len(there))
+        whole = {step.source: self._mark(step) for step in there}
+        self.ledger.mark_whole(whole)
+        self.progress.done("runs complete", len(there))
+
+    def _mark(self, step: Step) -> Payload:
+        """What the receipt of the whole run says: one with values that stay as they are is looked at by every call."""
+        again = self._kept(step.source) or step.source in self.runs.accepted
+        return self.due.kept(step) if again else self.due.whole(step)
 
     async def _within(self, step: Step, request: Awaitable[bool]) -> bool:
         """The per-run boundary of what is sent anew without what was refused; False where the run does not go on."""
@@ -418,6 +414,8 @@ class _Replaying:
                 self.files.refused.discard(step.source)
                 self._planned_anew(step)
             self.files_sent = self.files_sent.and_then(sent)
+            if sent.files:
+                self.runs.touched.add(step.source)
         except ServiceError as error:
             self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)
 
@@ -430,11 +428,16 @@ class _Replaying:
             except SeriesRefused:  # one series less each time
                 step, ask = self._planned_anew(step), True
                 continue
+            if points:
+                self.runs.touched.add(step.source)
             self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
             return step
 
     def _fail(self, run: RunId, why: str, remedy: Remedy | None = None) -> None:
+        if run not in self.failed:
+            self.progress.done("runs failed")
         self.failed[run] = why
+        self.ledger.fail(run, why)
         self.remedies.append(remedy)
         self.progress.say(f"run {run} is not complete: {why}")
 

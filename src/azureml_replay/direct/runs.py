@@ -28,6 +28,7 @@ from azureml_replay.comparison.three_way import (
     sent_now,
     without,
 )
+from azureml_replay.direct.due import is_created, is_finished
 from azureml_replay.errors import Remedy, ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.planning.plan import Step
@@ -66,8 +67,8 @@ class RunSender:
     """Runs that this call put into the target: nobody else can have sent anything into them."""
     refused: dict[RunId, Refused] = field(default_factory=dict)
     """Runs that the target refused for something in them: the caller finds out for what."""
-    count: int = 0
-    """Number of runs created or brought up to date."""
+    touched: set[RunId] = field(default_factory=set)
+    """Runs that were created, brought up to date, ended, hidden or shown."""
     kept: dict[RunId, frozenset[str]] = field(default_factory=dict)
     """Run -> values that changed on both sides, of which the target's stayed. Every call looks at such a run again."""
     accepted: set[RunId] = field(default_factory=set)
@@ -75,17 +76,17 @@ class RunSender:
 
     def is_current(self, step: Step) -> bool:
         """True where neither `create` nor `finish` would send anything."""
-        return self._is_created(step) and self._is_finished(step)
+        return is_created(self.ledger, step) and is_finished(self.ledger, step)
 
     async def create(self, steps: Sequence[Step]) -> None:
         """Send everything that runs carry but their state."""
-        left = [step for step in steps if not self._is_created(step)]
+        left = [step for step in steps if not is_created(self.ledger, step)]
         await self._put([step for step in left if step.source not in self.known])
         await self._update([step for step in left if step.source in self.known])
 
     async def finish(self, steps: Sequence[Step]) -> Sequence[Step]:
         """Send how runs ended, and whether they are archived; the steps whose runs are there now."""
-        left = [step for step in steps if not self._is_finished(step)]
+        left = [step for step in steps if not is_finished(self.ledger, step)]
         if left:
             self._mark(RunItem.FINISH, left, State.SENDING)
             endings = {step.source: self._ending(step) for step in left}
@@ -110,7 +111,6 @@ class RunSender:
         self._remember(arrived, {}, state=False)
         self._mark(RunItem.CREATE, arrived, State.SENT)
         self.created |= {step.source for step in arrived}
-        self.count += len(arrived)
 
     async def _update(self, steps: Sequence[Step]) -> None:
         """Send what the source changed, where that changes the target and overwrites no edit."""
@@ -122,9 +122,7 @@ class RunSender:
         if changing:
             self._mark(RunItem.CREATE, changing, State.SENDING)
             update = self.target.update_runs(changing[0].run.experiment, [updates[step.source] for step in changing])
-            arrived = await self._arrived(update, changing)
-            self.count += len(arrived)
-            there += arrived
+            there += await self._arrived(update, changing)
         self._remember(there, stay, state=False)
         self._mark(RunItem.CREATE, there, State.SENT)
 
@@ -208,12 +206,6 @@ class RunSender:
 
     # Receipts
 
-    def _is_created(self, step: Step) -> bool:
-        return self.ledger.has_sent(step.source, RunItem.CREATE, digests.of_run(step.run))
-
-    def _is_finished(self, step: Step) -> bool:
-        return self.ledger.has_sent(step.source, RunItem.FINISH, digests.of_ending(step.run))
-
     def _mark(self, item: RunItem, steps: Sequence[Step], state: State) -> None:
         """Mark an item of runs; one that kept a value of the target gets a digest that equals no later call's."""
         of = digests.of_run if item is RunItem.CREATE else digests.of_ending
@@ -251,7 +243,9 @@ class RunSender:
             elif outcome is not None:
                 reason = outcome.reason if isinstance(outcome, Refused) else str(outcome)
                 self.fail(step.source, reason, outcome.remedy)
-        return [step for step in steps if outcomes.get(step.run.id) is None]
+        arrived = [step for step in steps if outcomes.get(step.run.id) is None]
+        self.touched |= {step.source for step in arrived}
+        return arrived
 
 
 def _is_later(run: Run, there: Run) -> bool:

@@ -96,6 +96,10 @@ class Watched:
             self.advised = True
             self.inner.say(self.advice)
 
+    def doing(self, text: str) -> None:
+        """Pass it on."""
+        self.inner.doing(text)
+
     def say(self, text: str) -> None:
         """Pass it on."""
         self.inner.say(text)

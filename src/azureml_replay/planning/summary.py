@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.model import Omission
+from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step
 
 
@@ -29,6 +30,8 @@ class PlanSummary:
     """Reason -> number of omissions."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
+    left: Left | None = None
+    """What of all this is left to send to the target that was named; None: none was."""
 
     def add(self, step: Step) -> None:
         """Count one more step. NOT repeatable."""

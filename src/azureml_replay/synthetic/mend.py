@@ -74,13 +74,8 @@ class Mender:
         for leaf in tree.leaves():
             run = held.runs.get(leaf.key)
             if run is not None:
-                files = [file for file in layout_of(self.archive, leaf, choice).files if file.to in MENDABLE]
-                mended += await self._write_anew(leaf.source, run, [one for one in files if self._changed(leaf, one)])
+                mended += await self._write_anew(leaf.source, run, _changed(self.archive, self.ledger, leaf, choice))
         return mended
-
-    def _changed(self, leaf: Node, file: LaidFile) -> bool:
-        sent = self.ledger.sent_file(leaf.source, file.to)
-        return sent is not None and sent.md5 != file.md5
 
     async def _write_anew(self, source: RunId, run: Run, changed: Sequence[LaidFile]) -> int:
         if not changed:
@@ -118,6 +113,23 @@ def lacking(ledger: TargetLedger, tree: Tree, held: Found, job: str) -> Lacking:
         if after != sent and (sent is not None or len(there) == len(ours)):
             mending.sent.setdefault(wanted.source, {})[wanted.slot] = {**after}
     return mending
+
+
+def lacks(archive: Archive, ledger: TargetLedger, tree: Tree, choice: FileChoice, job: str) -> bool:
+    """True where something is to be mended of a job, unless it was edited there since. Asks nobody."""
+    known = sent_texts(ledger, tree, job)
+    for wanted in expected_of(tree):
+        sent = known.get(wanted.source, {}).get(wanted.slot)
+        if sent is not None and _to_send(texts_wanted(wanted), sent, sent):
+            return True
+    return any(_changed(archive, ledger, leaf, choice) for leaf in tree.leaves())
+
+
+def _changed(archive: Archive, ledger: TargetLedger, leaf: Node, choice: FileChoice) -> list[LaidFile]:
+    """The `MENDABLE` files of a leaf that were sent with other content."""
+    files = [file for file in layout_of(archive, leaf, choice).files if file.to in MENDABLE]
+    sent = {file.to: ledger.sent_file(leaf.source, file.to) for file in files}
+    return [file for file in files if (known := sent[file.to]) is not None and known.md5 != file.md5]
 
 
 def sent_texts(ledger: TargetLedger, tree: Tree, job: str) -> Mapping[RunId, Mapping[str, Texts]]:

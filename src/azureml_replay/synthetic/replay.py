@@ -6,7 +6,7 @@ no job is put twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
@@ -22,11 +22,11 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.bodies.known_graphs import Graphs
 from azureml_replay.synthetic.bodies.register import place_for
+from azureml_replay.synthetic.foreseen import plan_changed
 from azureml_replay.synthetic.found import found
 from azureml_replay.synthetic.mend import Mender, lacking
-from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of, jobs_put, planned_trees
+from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of, planned_trees
 from azureml_replay.synthetic.parents import Parents
-from azureml_replay.synthetic.plan_digest import as_submitted, is_same, plan_digest
 from azureml_replay.synthetic.staging.stage import Stage, clear
 from azureml_replay.synthetic.submit import Submit, Told
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -117,6 +117,7 @@ async def _replay(
     running = _Running(archive, ledger, target, stage, submitting, progress)
     if options.resubmit:
         submitting.anew = running.to_resubmit(selection, options.shape)
+    running.expect(planned_units(archive, selection))
     await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
     if not options.wait:
         return running.result(None)
@@ -165,6 +166,12 @@ class _Running:
     def _mender(self) -> Mender:
         return Mender(self.archive, self.ledger, self.target)
 
+    def expect(self, roots: Iterable[RunId]) -> None:
+        """Tell how many jobs there are to submit, by the ledger."""
+        lacking = sum(root in self.submitting.anew or job_of(self.ledger, root) is None for root in roots)
+        if lacking:
+            self.progress.expect("jobs submitted", lacking)
+
     def trees(self, selection: Selection, shape: Shape) -> Iterator[tuple[Tree, Shape]]:
         return planned_trees(self.archive, self.ledger, selection, shape)
 
@@ -172,10 +179,7 @@ class _Running:
         """Roots of units whose job's plan changed, by the ledger; says how many container starts they take."""
         starts: dict[RunId, int] = {}
         for tree, as_planned in self.trees(selection, shape):
-            before = as_submitted(self.archive, self.ledger, tree)
-            plan, job = plan_digest(self.archive, tree, as_planned.files), job_of(self.ledger, tree.root)
-            theirs = job is not None and job not in jobs_put(self.ledger, tree.root)
-            if before is not None and not is_same(before, plan, theirs=theirs):
+            if plan_changed(self.archive, self.ledger, tree, as_planned):
                 starts[tree.root] = sum(1 for _ in tree.leaves())
         if starts:
             jobs, containers = counted(len(starts), "job"), counted(sum(starts.values()), "container start")
@@ -200,6 +204,7 @@ class _Running:
             standing = await self.submitting.job_of(tree, shape)
             await self._show_again(tree.root, standing.job)
             self.jobs[tree.root], self.older[tree.root] = standing.job, standing.older
+            self.ledger.forget(tree.root, [RunItem.FAILED])
         except ServiceError as error:
             self._fail(tree.root, noted(error, f"job {tree.root}"))
 
@@ -270,7 +275,10 @@ class _Running:
         self.parents += await Parents(self.archive, self.target).complete(tree, held)
 
     def _fail(self, root: RunId, why: str) -> None:
+        if root not in self.failed:
+            self.progress.done("jobs failed")
         self.failed[root] = why
+        self.ledger.fail(root, why)
         self.progress.say(f"run {root} is not complete: {why}")
 
     def result(self, verdict: Verdict | None) -> SyntheticReplayed:

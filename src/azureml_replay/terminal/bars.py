@@ -15,7 +15,7 @@ from rich.text import Text
 from azureml_replay.progress import Loads
 from azureml_replay.terminal.layout import Signs, signs_of
 from azureml_replay.terminal.streams import columns
-from azureml_replay.terminal.text import amount, duration, safe, shown
+from azureml_replay.terminal.text import amount, duration, is_rate, safe, shown
 from azureml_replay.workspace.traffic import in_words
 
 FRAME = 4
@@ -42,7 +42,11 @@ class KnownBar(BarColumn):
 
 
 class Count(ProgressColumn):
-    """The column with the figures: `1,200/1,500  34/s  9 s left`."""
+    """The column with the figures: `1,200/1,500  34/s  9 s left`; on a narrow terminal without the rate."""
+
+    def __init__(self, *, narrow: bool) -> None:
+        super().__init__()
+        self.narrow = narrow
 
     def render(self, task: Task) -> Text:
         """The figures, in the unit that the description names."""
@@ -51,7 +55,7 @@ class Count(ProgressColumn):
         if task.total and task.total >= task.completed:
             counted += f"/{amount(what, int(task.total))}"
         parts = [counted]
-        if task.speed and not task.finished:
+        if task.speed and not task.finished and is_rate(what) and not self.narrow:
             parts.append(f"{amount(what, round(task.speed))}/s")
         if task.total and task.time_remaining:
             parts.append(f"{duration(task.time_remaining)} left")
@@ -72,14 +76,18 @@ class Bars(Progress):
     def __init__(self, console: Console) -> None:
         """Draws on `console`; bars are as long as there is room beside the figures."""
         self.sides: dict[str, Loads] = {}
+        self.doing = ""
         self.signs: Signs = signs_of(console.encoding)
         room = console.width - FIGURES
         bar = [KnownBar(bar_width=min(40, room))] if room >= 4 else []
-        super().__init__(Name(), *bar, Count(), console=console, refresh_per_second=PER_S)
+        figures = Count(narrow=room < 0)
+        super().__init__(Name(), *bar, figures, console=console, refresh_per_second=PER_S)
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """The bars, then the line with the load."""
+        """The bars, then what is done beside them, then the line with the load."""
         yield from super().get_renderables()
+        if self.doing:
+            yield Text(shown(self.doing), style="dim", overflow="ellipsis", no_wrap=True)
         if not self.finished and (words := list(in_words(self.sides))):
             yield Text(safe(self.signs.between.join(words)), style="dim")
 
@@ -93,6 +101,7 @@ def drawn_progress(stream: TextIO) -> Iterator[BarProgress]:
             yield BarProgress(live)
         finally:
             live.sides.clear()  # only the bars stay on the screen
+            live.doing = ""
 
 
 @dataclass(slots=True)
@@ -105,12 +114,18 @@ class BarProgress:
 
     def expect(self, what: str, count: int) -> None:
         """Lengthen the bar."""
+        self.live.doing = ""
         self.expected[what] = self.expected.get(what, 0) + count
         self.live.update(self._task(what), total=self.expected[what])
 
     def done(self, what: str, count: int = 1) -> None:
         """Fill the bar."""
+        self.live.doing = ""
         self.live.advance(self._task(what), count)
+
+    def doing(self, text: str) -> None:
+        """Show the text below the bars until something is counted."""
+        self.live.doing = text
 
     def say(self, text: str) -> None:
         """Write a line above the bars."""

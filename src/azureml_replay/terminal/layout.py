@@ -1,4 +1,4 @@
-"""Fits lines into a terminal: trees whose labels wrap with their indent, in signs that its encoding has (pure)."""
+"""Fits lines into a terminal: tables, trees whose labels wrap with their indent, in signs that it has (pure)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,24 @@ LEAST_WIDTH = 16
 """Columns of the narrowest label: a tree nested deeper than the terminal is wide goes beyond its edge."""
 
 
+GAP = "  "
+"""Between two columns of a table."""
+
+
 @dataclass(frozen=True, slots=True)
 class Branch:
     """A line of a tree with the lines below it."""
 
     label: str
     below: tuple[Branch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows under one heading. The first column is of texts, the others are of numbers."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +63,32 @@ def tree(branch: Branch, signs: Signs = UNICODE, width: int | None = None) -> It
                 yield (" " * len(signs.through) if last else signs.through) + line
 
 
-def drawn_lines(lines: Iterable[str | Branch], signs: Signs = UNICODE, width: int | None = None) -> Iterator[str]:
-    """Lines with trees drawn; other lines stay as they are: a command or a path that is cut cannot be pasted."""
+def table(shown: Grid, width: int | None = None) -> Iterator[str]:
+    """The lines of a table; one that is wider than `width` (columns) goes row by row, a line for each cell."""
+    rows = (shown.head, *shown.rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if width is None or sum(widths) + len(GAP) * (len(widths) - 1) <= width:
+        for first, *others in rows:
+            cells = (cell.rjust(size) for cell, size in zip(others, widths[1:], strict=True))
+            yield GAP.join([first.ljust(widths[0]), *cells])
+        return
+    names = max(map(len, shown.head[1:]))
+    for first, *others in shown.rows:
+        yield f"{shown.head[0]} {first}"
+        size = max(map(len, others))
+        for name, cell in zip(shown.head[1:], others, strict=True):
+            yield f"{GAP}{name.ljust(names)}{GAP}{cell.rjust(size)}"
+
+
+def drawn_lines(
+    lines: Iterable[str | Branch | Grid], signs: Signs = UNICODE, width: int | None = None
+) -> Iterator[str]:
+    """Lines with trees and tables drawn; others stay as they are: a command or a path that is cut cannot be pasted."""
     for line in lines:
         if isinstance(line, Branch):
             yield from tree(line, signs, width)
+        elif isinstance(line, Grid):
+            yield from table(line, width)
         else:
             yield line
 

@@ -9,6 +9,7 @@ from enum import Enum
 from functools import cached_property
 from itertools import chain
 
+from azureml_replay.archive.alike import Alike, Plain
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import OTHERS, Aspect, ChosenRun, Compared, Kept, Topic, Way, run_of
 from azureml_replay.archive.items import ExperimentItem
@@ -155,17 +156,35 @@ def verdict(
     selection that names something that is not there.
     """
     roots = some_units(archive, selection)
+    if roots is None and not deep:
+        return verdict_of_all(archive, ledger, ledger.alike())
     fold = _Fold(names=None if roots is None else {OWNER})
     for item in items(ledger, roots, deep=deep):
         fold.add(item)
     omissions = chain(archive.omissions(), ledger.planned_omissions())
     reasons = Counter(one.reason for one in omissions if fold.names is None or one.run in fold.names)
+    return fold.verdict(ledger, reasons, archive.unknown(), _names(archive))
 
+
+def verdict_of_all(archive: Archive, ledger: TargetLedger, counted: Sequence[Alike]) -> Verdict:
+    """The verdict of everything: what is alike was counted together, and every other item is judged."""
+    fold = _Fold(names=None)
+    plain, odd = ledger.apart(counted)
+    for one in plain:
+        fold.add_alike(one)
+    experiments = {one.experiment for one in plain if one.plain in _IN_EXPERIMENTS}
+    for item in _judged(ledger, odd, experiments, deep=False):
+        fold.add(item)
+    reasons = Counter(archive.omission_reasons()) + Counter(ledger.planned_omission_reasons())
+    return fold.verdict(ledger, reasons, archive.unknown(), _names(archive))
+
+
+def _names(archive: Archive) -> NameOf:
     def name_of(run: RunId) -> str:
         known = archive.run(run) if run else None
         return (known.display_name if known else None) or ""
 
-    return fold.verdict(ledger, reasons, archive.unknown(), name_of)
+    return name_of
 
 
 @dataclass(slots=True)
@@ -196,6 +215,16 @@ class _Fold:
             self.experiments_open += not is_run
         self.accepted += item.accepted
         self.counts.update(item.counts)
+
+    def add_alike(self, alike: Alike) -> None:
+        """As if each of these runs were added."""
+        standing, reason = _PLAINLY[alike.plain]
+        self.runs += alike.runs
+        self.standings[standing] += alike.runs
+        if reason:
+            self.uncompared[reason] += alike.runs
+            self.runs_open += alike.runs
+        self.counts.update(alike.counts)
 
     def verdict(
         self, ledger: TargetLedger, reasons: Counter[str], unknown: Mapping[str, int], name_of: NameOf
@@ -269,12 +298,20 @@ class _Found:
 
 def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep: bool = False) -> Iterator[Item]:
     """Every run that should be in the target, of these units or of all; then experiments; then what is beside them."""
+    return _judged(ledger, ledger.chosen(roots), set(), deep=deep, whole=roots is None)
+
+
+def _judged(
+    ledger: TargetLedger, runs: Iterable[ChosenRun], experiments: set[str], *, deep: bool, whole: bool = True
+) -> Iterator[Item]:
+    """These runs; then the experiments, which carry runs that stand as they were; `whole`: what is beside them, too.
+
+    A job makes its experiment, and carries nothing of it.
+    """
     judge = _Judge(ledger, deep=deep)
-    experiments: set[str] = set()
-    """Of runs that stand as they were; a job makes its experiment, and carries nothing of it."""
     homes: set[str] = set()
     """Of root runs that stand as jobs."""
-    for unit in _by_unit(ledger.chosen(roots)):
+    for unit in _by_unit(runs):
         # Of a unit that stands as a job alone, a run that came to the archive later should be in that job.
         usual = list(dict.fromkeys(way for run in unit for way in _ways(run))) or [Way.RUN]
         for run in unit:
@@ -285,13 +322,13 @@ def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep:
                 if Way.JOB in ways and run.run == run.unit and run.extracted:
                     homes.add(run.experiment)
                 yield judge.run(run, ways)
-    if roots is None:
-        experiments |= {item.name for item in ledger.receipts(OWNER) if isinstance(item, ExperimentItem)}
+    if whole:
+        experiments = experiments | {item.name for item in ledger.receipts(OWNER) if isinstance(item, ExperimentItem)}
     for name in sorted(experiments):
         yield judge.experiment(name, Way.EXPERIMENT)
     for name in sorted(homes):
         yield judge.experiment(name, Way.HOME)
-    if roots is None and experiments:
+    if whole and experiments:
         yield judge.others()
 
 
@@ -435,4 +472,14 @@ class _Judge:
         return INTERRUPTED if left else ""
 
 
+_PLAINLY: Mapping[Plain, tuple[Standing, str]] = {
+    Plain.EQUAL: (Standing.EQUAL, ""),
+    Plain.OTHER: (Standing.NOT_COMPARED, OTHER_CONTENT),
+    Plain.UNSEEN: (Standing.NOT_COMPARED, NEVER),
+    Plain.UNSENT: (Standing.NOT_COMPARED, NEVER_SENT),
+    Plain.LISTED: (Standing.NOT_COMPARED, NOT_EXTRACTED),
+}
+"""What the judge says of such a run."""
+_IN_EXPERIMENTS = frozenset({Plain.EQUAL, Plain.OTHER, Plain.UNSEEN, Plain.UNSENT})
+"""Runs that stand, or should stand, as they were."""
 _WORST = (Standing.DIFFERS, Standing.NOT_COMPARED, Standing.EQUAL, Standing.LEFT)

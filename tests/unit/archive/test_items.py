@@ -25,6 +25,7 @@ TEXTS: dict[str, Item] = {
     "create": RunItem.CREATE,
     "finish": RunItem.FINISH,
     "whole": RunItem.WHOLE,
+    "failed": RunItem.FAILED,
     "container": RunItem.CONTAINER,
     "undone": RunItem.UNDONE,
     "job undone": RunItem.JOB_UNDONE,

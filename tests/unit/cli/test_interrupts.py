@@ -10,10 +10,8 @@ from azureml_replay.archive.reading import Totals
 from azureml_replay.archive.target_ledger import TargetProgress
 from azureml_replay.azure.place import azure_place
 from azureml_replay.cli.interrupts import in_one_line
-from azureml_replay.state import Status, TargetStatus
-from looks import a_verdict
 
-SOURCE, TARGET = azure_place("s", "g", "source"), azure_place("s", "g", "target")
+TARGET = azure_place("s", "g", "target")
 NOTHING = dict.fromkeys(TargetProgress.__dataclass_fields__, 0)
 TOTALS = Totals(
     **{**dict.fromkeys(Totals.__dataclass_fields__, 0), "runs": 9, "extracted": 3, "points": 12, "files": 1}
@@ -35,9 +33,7 @@ TOTALS = Totals(
 def test_an_interrupted_command_counts_what_the_target_has(has: dict[str, int], said: str) -> None:
     """A job that was submitted is something that was done."""
     progress = TargetProgress(**{**NOTHING, **has})
-    target = TargetStatus(target=TARGET, proof_root="", progress=progress, verdict=a_verdict())
-    now = Status(source=SOURCE, totals=TOTALS, targets=(target,), named_outputs=0, content_root="", unknown={})
 
-    told = in_one_line(Path("history"), now)
+    told = in_one_line(Path("history"), TOTALS, {TARGET: progress})
 
     assert told == f"history keeps 3 of 9 runs, 12 points, 1 file; s/g/target has {said}"

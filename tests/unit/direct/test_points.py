@@ -6,7 +6,7 @@ import pytest
 
 from azureml_replay.archive.items import ChunkItem, RunItem
 from azureml_replay.archive.receipts import Receipt, State
-from azureml_replay.direct.points import RowsSent
+from azureml_replay.direct.due import RowsSent
 from azureml_replay.instants import Instant
 
 S, B = State.SENT, State.SENDING

@@ -10,18 +10,20 @@ import re
 from collections.abc import Iterator
 from typing import TextIO
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.cli.results import planned, verified
 from azureml_replay.instants import Instant
 from azureml_replay.model import Finding, RunId
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Silent
 from azureml_replay.terminal.bars import drawn_progress
-from azureml_replay.terminal.layout import ASCII, Branch, signs_of, tree
-from azureml_replay.terminal.terminal import LINE_EVERY_S, LineProgress, Terminal, as_json, lines_for
+from azureml_replay.terminal.layout import ASCII, Branch, Grid, signs_of, table, tree
+from azureml_replay.terminal.terminal import LINE_EVERY_S, LineProgress, Terminal, Told, as_json, lines_for
 from azureml_replay.terminal.text import amount, duration, safe
 from azureml_replay.verification.wording import MENDS, Kind, told
 from azureml_replay.workspace.traffic import Load, in_words
@@ -108,6 +110,99 @@ def test_a_pipe_gets_a_line_now_and_then_and_a_last_one() -> None:
     progress.close()  # 10
 
     assert lines == ["runs 25/100 (25%), 5/s, 15 s left", "runs 40/100 (40%), 4/s, 15 s left"]
+
+
+def test_a_table_that_is_too_wide_goes_row_by_row() -> None:
+    """Numbers stand under each other either way."""
+    shown = Grid(("target", "sent", "left"), (("one", "1,000", "0"), ("another", "5", "12")))
+
+    assert list(table(shown, 40)) == ["target    sent  left", "one      1,000     0", "another      5    12"]
+    assert list(table(shown)) == list(table(shown, 20))
+    assert list(table(shown, 19)) == [
+        "target one",
+        "  sent  1,000",
+        "  left      0",
+        "target another",
+        "  sent   5",
+        "  left  12",
+    ]
+
+
+def test_with_json_every_line_for_people_is_an_object() -> None:
+    """Progress with figures, at most once a second; stdout is left to the answer."""
+    speaking, out, err = buffers(json=True)
+
+    speaking.start("replay")
+    with speaking.progress() as progress:
+        progress.doing("connecting")
+        progress.expect("points sent", 100)
+        progress.done("points sent", 40)
+        progress.done("points sent", 10)
+        progress.say("a\x1bb")
+    speaking.error("error: no")
+
+    told = [json.loads(line) for line in err.getvalue().splitlines()]
+    assert out.getvalue() == ""
+    assert [(one["event"], one["text"]) for one in told] == [
+        ("doing", "replay"),
+        ("doing", "connecting"),
+        ("message", "a\x1bb"),
+        ("progress", None),
+        ("error", "error: no"),
+    ]
+    counts = told[3]["counts"]["points sent"]
+    assert (counts["done"], counts["expected"]) == (50, 100)
+    assert counts["per_s"] > 0
+    assert counts["left_s"] >= 0
+    for one in told:
+        jsonschema.validate(one, json_schema(Told))
+
+
+@pytest.mark.parametrize(("took_s", "lines"), [(LINE_EVERY_S - 1, 0), (LINE_EVERY_S, 1)])
+def test_what_is_done_at_once_is_worth_no_line(took_s: float, lines: int) -> None:
+    """Of brief work."""
+    told: list[str] = []
+    moments = iter([0.0, 0.0, took_s, took_s + 1, took_s + 2])
+    progress = LineProgress(told.append, clock=lambda: next(moments), brief=True)
+
+    for _ in range(2):
+        progress.done("runs planned", 3)
+    progress.close()
+
+    assert len(told) == lines
+
+
+def test_what_was_told_to_be_complete_is_not_told_again() -> None:
+    lines: list[str] = []
+    progress = LineProgress(lines.append, clock=lambda: 1.0, every_s=0)
+
+    progress.expect("runs planned", 1)
+    progress.done("runs planned")
+    progress.done("points sent", 5)
+    progress.done("points sent", 5)
+    progress.done("runs failed")
+
+    first, second, third = (line.split(" · ") for line in lines[:3])
+    assert [line[0].split()[1] for line in (first, second, third)] == ["planned", "sent", "sent"]
+    assert third[-1] == "runs failed 1"
+
+
+def test_something_is_seen_before_anything_is_done(screen: Screen) -> None:
+    """It makes way for what is said first, and for the bars."""
+    speaking = Terminal(screen.stream, screen.stream)
+
+    speaking.start("verify")
+    speaking.say("said")
+    speaking.start("verify")
+    with speaking.progress() as progress:
+        progress.doing("connecting")
+        progress.live.refresh()  # type: ignore[attr-defined]
+        progress.done("runs", 1)
+
+    seen = screen.seen()
+    assert seen.startswith("verify ...\r\x1b[2Ksaid\r\nverify ...\r\x1b[2K")
+    assert "connecting" in seen
+    assert "connecting" not in re.split(r"[\r\n]+", seen)[-2]
 
 
 def test_a_last_line_is_not_repeated() -> None:

@@ -14,6 +14,40 @@ that no live workspace has confirmed)."""
 
 
 @dataclass(slots=True)
+class LeftJobs:
+    """What is left to do in a target, by what the ledger says was done there; jobs that failed since are not known."""
+
+    jobs: int = 0
+    """To submit; the figures of them follow."""
+    containers: int = 0
+    points: int = 0
+    files: int = 0
+    bytes: int = 0
+    unsettled: int = 0
+    """Of these: jobs that may have been submitted: the target is asked first."""
+    there: int = 0
+    """Jobs that stand; those to mend and those whose plan changed are among them."""
+    mend: int = 0
+    """Jobs whose tags, descriptions or names changed since: they are mended where nobody edited them in the target."""
+    changed: int = 0
+    """Jobs whose plan changed since they were submitted."""
+    starts: int = 0
+    """Container starts that it takes to submit those anew."""
+    hidden: int = 0
+    """Jobs that `undo` archived: they are shown again."""
+
+    def add(self, tree: Tree) -> None:
+        """Count one more job to submit. NOT repeatable."""
+        self.jobs += 1
+        for leaf in tree.leaves():
+            self.containers += 1
+            if leaf.step is not None:
+                self.points += leaf.step.points
+                self.files += leaf.step.files
+                self.bytes += leaf.step.bytes
+
+
+@dataclass(slots=True)
 class DryRun:
     """The figures of a synthetic replay; `add` takes its trees as they come."""
 
@@ -37,11 +71,14 @@ class DryRun:
     """Originals without a counterpart: trials, as a rule."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Reason -> number of omissions, those kept in files too."""
+    left: LeftJobs | None = None
+    """What of all this is left to do in the target that was named; None: none was."""
 
     @property
     def compute_hours(self) -> float:
-        """Hours of compute, of all nodes together."""
-        return self.containers * SECONDS_PER_CONTAINER / 3600
+        """Hours of compute of what is to be submitted, of all nodes together."""
+        containers = self.containers if self.left is None else self.left.containers
+        return containers * SECONDS_PER_CONTAINER / 3600
 
     def cost(self, price_per_hour: float) -> float:
         """The cost, in the currency of the price, which is that of one node of the compute for an hour."""

@@ -1,0 +1,190 @@
+"""What a replay will send, counted by what it will itself go by: the plan, the receipts, and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.chunk_reader import OpenChunks
+from azureml_replay.archive.items import ChunkItem, FileItem, RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.direct.due import Due, DueRows, Receipts, is_created, is_finished
+from azureml_replay.direct.experiments import due_experiments, left_of_experiments
+from azureml_replay.model import RunId
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.left import Left
+from azureml_replay.planning.plan import Step, plan, planned_units, without_lender
+from azureml_replay.planning.summary import PlanSummary, summarize
+from azureml_replay.progress import Progress
+from azureml_replay.selection import Selection
+from azureml_replay.workspace.profile import TargetProfile
+
+Told = Callable[[PlanSummary], None]
+"""Hears what is going to be sent."""
+TOLD_EVERY = 100
+"""Runs between two tellings of progress."""
+
+
+def foreseen(
+    archive: Archive,
+    ledger: TargetLedger | None,
+    selection: Selection,
+    files: FileChoice,
+    profile: TargetProfile,
+    *,
+    prefer: Prefer,
+    progress: Progress,
+) -> PlanSummary:
+    """The figures of a plan, and, with the ledger of a target, of what is left to send. Asks nobody, writes nothing."""
+    progress.expect("runs planned", archive.totals().extracted if selection.everything else 0)
+    steps = plan(archive, selection, files, profile)
+    counting = None if ledger is None else _Counting.of(archive, ledger, selection, prefer)
+    planned = _told(steps if counting is None else counting.seen(steps), progress)
+    omissions = chain(archive.omissions(), left_of_experiments(archive, selection, profile))
+    summary = summarize(planned, omissions, archive.unknown())
+    if counting is not None and ledger is not None:
+        counting.left.experiments = sum(1 for _ in due_experiments(archive, ledger, selection, profile))
+        summary.left = counting.left
+    return summary
+
+
+def expect(left: Left | None, progress: Progress) -> None:
+    """Tell what is to be sent, by the words with which it is then counted."""
+    if left is None or not left.unmarked:
+        return
+    progress.expect("runs begun", left.unmarked)
+    counts = {"points sent": left.points, "files sent": left.files + left.own_files, "bytes sent": left.bytes}
+    for what, count in counts.items():
+        if count:
+            progress.expect(what, count)
+    progress.expect("runs complete", left.unmarked)
+
+
+def _told(steps: Iterator[Step], progress: Progress) -> Iterator[Step]:
+    at = 0
+    for at, step in enumerate(steps, 1):
+        yield step
+        if at % TOLD_EVERY == 0:
+            progress.done("runs planned", TOLD_EVERY)
+    progress.done("runs planned", at % TOLD_EVERY)
+
+
+@dataclass(slots=True)
+class _Counting:
+    archive: Archive
+    due: Due
+    chosen: frozenset[RunId] | None
+    """Roots of the chosen units; None: all."""
+    prefer: Prefer
+    left: Left = field(default_factory=Left)
+
+    @classmethod
+    def of(cls, archive: Archive, ledger: TargetLedger, selection: Selection, prefer: Prefer) -> _Counting:
+        chosen = None if selection.everything else frozenset(planned_units(archive, selection))
+        return cls(archive, Due(archive, ledger), chosen, prefer)
+
+    def seen(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """The steps as they will be sent, each counted."""
+        for planned in steps:
+            step = self._as_sent(planned)
+            self._add(step)
+            yield step
+
+    def _as_sent(self, step: Step) -> Step:
+        """Without a lender that is not in the target and that this replay does not bring."""
+        lender = step.lender
+        if lender is None or self.due.is_there(lender.source) or self._comes(lender.source):
+            return step
+        return without_lender(step)
+
+    def _comes(self, run: RunId) -> bool:
+        receipt = self.due.ledger.receipt(run, RunItem.CREATE)
+        refused = receipt is not None and receipt.state is State.REFUSED
+        return not refused and (self.chosen is None or self.archive.unit_of(run) in self.chosen)
+
+    def _add(self, step: Step) -> None:
+        left = self.left
+        if self.due.is_whole(step):
+            receipt = self.due.ledger.receipt(step.source, RunItem.CREATE)
+            if receipt is not None and receipt.state is State.REFUSED:
+                left.refused += 1
+            else:
+                left.there += 1
+            return
+        left.unmarked += 1
+        if self.prefer is not Prefer.SOURCE and self.due.is_kept(step):
+            left.edited += 1
+            return
+        receipts = self.due.ledger.receipts(step.source)
+        rows = self.due.rows(step, receipts)
+        created = receipts.get(RunItem.CREATE)
+        if created is None or created.state is not State.SENT:
+            left.new += 1
+            if _of_contents(receipts):
+                self._add_rest(step, receipts, rows)
+            else:
+                self._add_all(step)
+        else:
+            self._add_known(step, receipts, rows)
+        left.unsettled += any(one.state is State.SENDING for one in receipts.values())
+        left.runs = left.new + left.begun + left.changed + left.hidden
+
+    def _add_known(self, step: Step, receipts: Receipts, rows: DueRows) -> None:
+        """A run that was created."""
+        left = self.left
+        before = left.points + left.files + left.own_files
+        self._add_rest(step, receipts, rows)
+        more = left.points + left.files + left.own_files > before
+        finished = receipts.get(RunItem.FINISH)
+        if RunItem.UNDONE in receipts:
+            left.hidden += 1
+        elif finished is None or finished.state is not State.SENT:
+            left.begun += 1
+        elif more or not (is_created(self.due.ledger, step) and is_finished(self.due.ledger, step)):
+            left.changed += 1
+        else:
+            left.there += 1  # all but the mark that says so
+
+    def _add_all(self, step: Step) -> None:
+        self.left.points += step.points
+        self.left.files += step.files
+        self.left.bytes += step.bytes
+        self.left.own_files += len(step.own_files)
+
+    def _add_rest(self, step: Step, receipts: Receipts, rows: DueRows) -> None:
+        self.left.points += self._rows(step, receipts, rows)
+        for _, artifact in self.due.files(step, receipts):
+            self.left.files += 1
+            self.left.bytes += artifact.stored.size_bytes if artifact.stored else 0
+        self.left.own_files += len(self.due.made(step, receipts))
+
+    def _rows(self, step: Step, receipts: Receipts, rows: DueRows) -> int:
+        """Rows that are due, less those that went with chunks that have grown since: only more can come of a metric."""
+        if step.overflow_series:
+            chunks = OpenChunks(self.archive, step.source, rows.sent.due, step.overflow_series)
+            return sum(chunks.left.values())
+        due = sum(rows.payloads[seq].rows or 0 for seq in rows.sent.due)
+        return max(0, due - _rows_grown(receipts, rows)) if rows.sent.strange else due
+
+
+def _rows_grown(receipts: Receipts, rows: DueRows) -> int:
+    """Rows that went and that are in none of the chunks as they are now: they are in larger ones."""
+    now = Counter(one.digest for one in rows.payloads.values())
+    grown = 0
+    for item, one in receipts.items():
+        if not isinstance(item, ChunkItem) or one.state is not State.SENT or one.digest is None:
+            continue
+        if now[one.digest]:
+            now[one.digest] -= 1
+        else:
+            grown += one.rows or 0
+    return grown
+
+
+def _of_contents(receipts: Receipts) -> bool:
+    return any(isinstance(item, ChunkItem | FileItem) for item in receipts)
