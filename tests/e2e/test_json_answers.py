@@ -13,7 +13,7 @@ from azureml_replay.cli.app import app
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.cli.reference import ANSWERS, commands, commands_page, json_page
 from azureml_replay.report_page.write import BUNDLE
-from azureml_replay.terminal.terminal import Told
+from azureml_replay.terminal.terminal import EventLine
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -66,7 +66,7 @@ def test_answers_have_the_documented_form(
 
         assert ended.stdout.count("\n") == 1, (line, ended.output, ended.exception)
         for message in ended.stderr.splitlines():
-            jsonschema.validate(json.loads(message), json_schema(Told))
+            jsonschema.validate(json.loads(message), json_schema(EventLine))
         assert json.loads(ended.stderr.splitlines()[0])["text"] == line.split()[0], "what is done comes at once"
         jsonschema.validate(json.loads(ended.stdout), json_schema(ANSWERS[line]))
     assert set(ANSWERS) - set(given) == {"replay --mode synthetic"}, "held by test_synthetic"

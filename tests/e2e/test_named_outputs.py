@@ -10,7 +10,7 @@ from azure.ai.ml import Output
 
 import azureml_replay as library
 from azureml_replay.archive.archive import Archive
-from azureml_replay.cli.status import Typed, lines
+from azureml_replay.cli.status import AsTyped, lines
 from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.detail import Details
@@ -62,5 +62,5 @@ def test_each_named_output_is_an_omission_of_its_own(
     assert reported == [7, 7], "with a target and without one"
     assert all({NAMED_OUTPUT} <= {why for _, why, _ in one.omissions} for one in shown)
     assert status.targets[0].verdict.reasons[NAMED_OUTPUT] == 7
-    shown_lines = lines(status, tmp_path / "archive", Typed({}, {}))
+    shown_lines = lines(status, tmp_path / "archive", AsTyped({}, {}))
     assert any(f"7 x {NAMED_OUTPUT}" in str(line) for line in shown_lines)

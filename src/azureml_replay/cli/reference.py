@@ -26,7 +26,7 @@ from azureml_replay.report_page import Reported
 from azureml_replay.state import Failure, Status
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.tree.summary import DryRun
-from azureml_replay.terminal.terminal import Told
+from azureml_replay.terminal.terminal import EventLine
 from azureml_replay.undoing import Undone
 from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
@@ -88,7 +88,7 @@ def json_page() -> Iterator[str]:
     yield "`doing` comes at once, and wherever nothing can be counted yet. `progress` has what is counted, such as"
     yield "`runs complete`, `points sent` and `bytes sent`, each with its rate and the seconds that are left. `message`"
     yield "and `error` are lines for people.\n"
-    yield f"```json\n{json_text.dumps(json_schema(Told), indent=True).decode()}\n```\n"
+    yield f"```json\n{json_text.dumps(json_schema(EventLine), indent=True).decode()}\n```\n"
     for command, of in ANSWERS.items():
         yield f"## azureml-replay {command}\n"
         yield f"```json\n{json_text.dumps(json_schema(of), indent=True).decode()}\n```\n"

@@ -55,7 +55,7 @@ def status(
             terminal.result(listed, failed_lines(listed))
             return Exit.OK
         now = state_of(opened)
-        typed = Typed.of(opened)
+        typed = AsTyped.of(opened)
     terminal.result(now, lines(now, archive, typed))
     return Exit.OK
 
@@ -71,7 +71,7 @@ def failed_lines(listed: Sequence[Failure]) -> Iterator[Line]:
         yield "nothing failed, or it was mended since"
 
 
-def lines(now: Status, folder: Path, typed: Typed) -> Iterator[Line]:
+def lines(now: Status, folder: Path, typed: AsTyped) -> Iterator[Line]:
     """What each side holds, then the table, then what came last and what to type next: where the eye ends."""
     yield Branch(f"source {now.source}", tuple(map(Branch, _held(now))) + results.unknown_keys(now.unknown))
     for target in now.targets:
@@ -153,7 +153,7 @@ def _proof(target: TargetStatus) -> str:
     return f"{moment(target.last_proof)}: {now}"
 
 
-def _next(now: Status, folder: Path, typed: Typed) -> Iterator[str]:
+def _next(now: Status, folder: Path, typed: AsTyped) -> Iterator[str]:
     from azureml_replay.state import Next
 
     if now.next is Next.WAIT:
@@ -169,7 +169,7 @@ def _next(now: Status, folder: Path, typed: Typed) -> Iterator[str]:
             yield f"Next: {quoted(_command(target.next, folder, now.source, named, typed))}"
 
 
-def _command(what: Next, folder: Path, source: Place, target: Place | None, typed: Typed) -> list[str]:
+def _command(what: Next, folder: Path, source: Place, target: Place | None, typed: AsTyped) -> list[str]:
     from azureml_replay.state import Next
 
     if what is Next.EXTRACT:
@@ -193,14 +193,14 @@ def _again(words: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class AsTyped:
     """How workspaces were named in earlier command lines: a file may say more than a name, as how to log in."""
 
     sources: Mapping[Place, str]
     targets: Mapping[Place, str]
 
     @classmethod
-    def of(cls, archive: Archive) -> Typed:
+    def of(cls, archive: Archive) -> AsTyped:
         """By the newest lines, so far as what they name is there and means the same still."""
         lines = [line.words for line in archive.command_lines()]
         return cls(_named(lines, "--source"), _named(lines, "--target"))

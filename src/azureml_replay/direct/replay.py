@@ -19,6 +19,7 @@ from azureml_replay.archive.reading import RUNS_TOGETHER
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
+from azureml_replay.direct.batches import batches
 from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
@@ -259,9 +260,9 @@ class _Replaying:
             if self.ledger.receipt(step.source, RunItem.UNDONE):
                 self.ledger.forget(step.source, [RunItem.UNDONE])
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
-            await for_each(list(_batches(level)), self._create, self.width)
+            await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
-        await for_each(list(_batches(self._sound(steps))), self._finish, self.width)
+        await for_each(list(batches(self._sound(steps))), self._finish, self.width)
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
         """Those that go on, as they are planned now."""
@@ -440,14 +441,3 @@ class _Replaying:
         self.ledger.fail(run, why)
         self.remedies.append(remedy)
         self.progress.say(f"run {run} is not complete: {why}")
-
-
-def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:
-    """The steps in batches of one experiment each, as the service's requests are."""
-    by_experiment: dict[str, list[Step]] = {}
-    for step in steps:
-        by_experiment.setdefault(step.run.experiment, []).append(step)
-    for group in by_experiment.values():
-        waiting = iter(group)
-        while batch := list(islice(waiting, RUNS_PER_REQUEST)):
-            yield batch

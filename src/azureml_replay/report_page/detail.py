@@ -19,7 +19,7 @@ from azureml_replay.report_page.facts import Detail, File, Pair
 from azureml_replay.report_page.file_states import FileStates
 from azureml_replay.report_page.file_tables import FileTables
 from azureml_replay.report_page.images import Pictures
-from azureml_replay.verification.verdict import Item
+from azureml_replay.verification.standing import Item
 from azureml_replay.verification.wording import kind_of, sides_of, timed
 from azureml_replay.workspace.place import Place
 

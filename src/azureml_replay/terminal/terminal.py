@@ -64,7 +64,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class EventLine:
     """One line of JSON on stderr."""
 
     event: Event
@@ -92,7 +92,7 @@ class Terminal:
         if self.quiet:
             return
         if self.json:
-            self._told(Told(event=Event.DOING, text=command))
+            self._told(EventLine(event=Event.DOING, text=command))
         elif drawable(self.messages):
             with suppress(OSError):
                 self.messages.write(f"{shown(command)} ...")
@@ -140,13 +140,13 @@ class Terminal:
 
     def _message(self, text: str, event: Event) -> None:
         if self.json:
-            self._told(Told(event=event, text=text))
+            self._told(EventLine(event=event, text=text))
             return
         self.clear()
         with suppress(OSError):
             print(shown(text), file=self.messages, flush=True)
 
-    def _told(self, told: Told) -> None:
+    def _told(self, told: EventLine) -> None:
         with suppress(OSError):
             print(as_json(told), file=self.messages, flush=True)
 
@@ -338,12 +338,12 @@ class LineProgress:
 class JsonProgress(LineProgress):
     """The same as JSON, for programs."""
 
-    write: Callable[[Told], None] = field(kw_only=True)
+    write: Callable[[EventLine], None] = field(kw_only=True)
 
     def doing(self, text: str) -> None:
         """Tell it at once."""
-        self.write(Told(event=Event.DOING, text=text))
+        self.write(EventLine(event=Event.DOING, text=text))
 
     def _write(self, told: Mapping[str, Tally], now: float) -> None:
         counts = {what: tally.count(now) for what, tally in told.items()}
-        self.write(Told(event=Event.PROGRESS, counts=counts, load=list(in_words(self.sides))))
+        self.write(EventLine(event=Event.PROGRESS, counts=counts, load=list(in_words(self.sides))))

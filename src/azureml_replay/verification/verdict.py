@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cached_property
 from itertools import chain
 
@@ -17,24 +16,16 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.errors import Exit
 from azureml_replay.instants import Instant
-from azureml_replay.model import Finding, RunId
+from azureml_replay.model import RunId
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import LEFT, is_left, some_units
 from azureml_replay.selection import Selection
-from azureml_replay.verification.wording import Cause, Kind, Told, cause_of, kind_of, told
+from azureml_replay.verification.found import Found
+from azureml_replay.verification.standing import Item, Part, Standing
+from azureml_replay.verification.wording import Cause, Told, told
 
 NameOf = Callable[[RunId], str]
 """The display name of a run, or nothing."""
-
-
-class Standing(Enum):
-    """What is known of one item."""
-
-    EQUAL = "equal"
-    DIFFERS = "differs"
-    LEFT = "left out as planned"
-    """The item as a whole was not to be carried."""
-    NOT_COMPARED = "not compared"
 
 
 NOT_EXTRACTED = "not extracted: extract again to continue"
@@ -44,33 +35,6 @@ OTHER_CONTENT = "compared with what the archive held before the last extract"
 INTERRUPTED = "the verification that was to look at it was interrupted"
 NEVER_SENT = "never sent, or taken back, and not looked for since"
 """Reasons for which something is not compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One way in which an item stands, or should, with what is known of each of its aspects."""
-
-    subject: Topic
-    open: Mapping[Aspect, str]
-    """Aspect that has to be compared -> why it counts as not compared; nothing where it does."""
-    counts: Mapping[Aspect, Mapping[str, int]] = field(default_factory=dict)
-    """How much was compared of each."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A run or an experiment that was planned and chosen, and what is known of it."""
-
-    subject: Topic
-    standing: Standing
-    reason: str = ""
-    """Why the item is not compared, or was left out."""
-    findings: int = 0
-    accepted: int = 0
-    """Changes by somebody in the target that were accepted: they are no findings."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
-    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +105,6 @@ class Verdict:
         if self.findings:
             return Exit.FINDINGS
         return Exit.OK if self.complete else Exit.SERVICE
-
-
-NAMED = 3
-"""Findings of a kind that a verdict names: enough to see what it is about."""
 
 
 def verdict(
@@ -257,43 +217,13 @@ class _Fold:
             accepted=self.accepted,
         )
 
-    def _found(self, ledger: TargetLedger) -> _Found:
-        found, runs = _Found(), {one.name for one in self.differing if one.way in (Way.RUN, Way.JOB)}
+    def _found(self, ledger: TargetLedger) -> Found:
+        found, runs = Found(), {one.name for one in self.differing if one.way in (Way.RUN, Way.JOB)}
         for subject, _, finding in ledger.findings_about() if self.differing else ():
             chosen = (subject.name in runs) if run_of(subject) else (subject in self.differing)
             if chosen and finding.kind != ACCEPTED:
                 found.add(finding)
         return found
-
-
-@dataclass(slots=True)
-class _Found:
-    """The findings of a verdict: how many of each kind, who made them and since when, and some to show."""
-
-    kinds: Counter[str] = field(default_factory=Counter)
-    groups: Counter[Kind] = field(default_factory=Counter)
-    causes: Counter[Cause] = field(default_factory=Counter)
-    since: Instant | None = None
-    of_runs: list[Finding] = field(default_factory=list)
-    loose: list[Finding] = field(default_factory=list)
-
-    def add(self, finding: Finding) -> None:
-        """One more."""
-        kind = kind_of(finding)
-        self.kinds[finding.kind] += 1
-        self.groups[kind] += 1
-        self.causes[cause_of(finding)] += 1
-        if finding.since is not None:
-            self.since = finding.since if self.since is None else min(self.since, finding.since)
-        into = self.of_runs if finding.run else self.loose
-        if sum(kind_of(one) is kind for one in into) < NAMED:
-            into.append(finding)
-
-    @property
-    def shown(self) -> list[Finding]:
-        """The first of each kind, those about runs before the others."""
-        named = Counter(map(kind_of, self.of_runs))
-        return [*self.of_runs, *(one for one in self.loose if named[kind_of(one)] < NAMED)]
 
 
 def items(ledger: TargetLedger, roots: Collection[RunId] | None = None, *, deep: bool = False) -> Iterator[Item]:

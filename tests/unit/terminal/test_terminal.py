@@ -23,7 +23,7 @@ from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Silent
 from azureml_replay.terminal.bars import drawn_progress
 from azureml_replay.terminal.layout import ASCII, Branch, Grid, signs_of, table, tree
-from azureml_replay.terminal.terminal import LINE_EVERY_S, LineProgress, Terminal, Told, as_json, lines_for
+from azureml_replay.terminal.terminal import LINE_EVERY_S, EventLine, LineProgress, Terminal, as_json, lines_for
 from azureml_replay.terminal.text import amount, duration, safe
 from azureml_replay.verification.wording import MENDS, Kind, told
 from azureml_replay.workspace.traffic import Load, in_words
@@ -155,7 +155,7 @@ def test_with_json_every_line_for_people_is_an_object() -> None:
     assert counts["per_s"] > 0
     assert counts["left_s"] >= 0
     for one in told:
-        jsonschema.validate(one, json_schema(Told))
+        jsonschema.validate(one, json_schema(EventLine))
 
 
 @pytest.mark.parametrize(("took_s", "lines"), [(LINE_EVERY_S - 1, 0), (LINE_EVERY_S, 1)])
