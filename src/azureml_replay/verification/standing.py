@@ -1,4 +1,4 @@
-"""An item of a verdict, a run or an experiment, and what is known of it (pure)."""
+"""An item of a verdict, a run or an experiment, and what is known of it."""
 
 from __future__ import annotations
 
