@@ -69,7 +69,8 @@ def help_of(command: str) -> str:
 def commands_page() -> Iterator[str]:
     """The lines of `docs/reference/commands.md`."""
     yield "# Every command\n"
-    yield "Made by `python -m azureml_replay.cli.reference commands`; a test holds it against the commands' own help.\n"
+    yield "<!-- Made by `python -m azureml_replay.cli.reference commands`: change the commands' own help. -->\n"
+    yield "What `azureml-replay COMMAND --help` prints.\n"
     for command in ("", *commands()):
         yield f"## azureml-replay {command}\n".replace(" \n", "\n")
         yield f"```text\n{help_of(command)}\n```\n"
@@ -80,7 +81,7 @@ def json_page() -> Iterator[str]:
     yield "# What `--json` answers\n"
     yield "One line of JSON on stdout; progress and messages go to stderr. An error answers nothing on stdout: its line"
     yield "is on stderr, and the exit code says what kind it is. The schemas are JSON Schema, draft 2020-12.\n"
-    yield "Made by `python -m azureml_replay.cli.reference json`; a test holds every command's answer against it.\n"
+    yield "<!-- Made by `python -m azureml_replay.cli.reference json`: change what the verbs return. -->\n"
     for command, of in ANSWERS.items():
         yield f"## azureml-replay {command}\n"
         yield f"```json\n{json_text.dumps(json_schema(of), indent=True).decode()}\n```\n"
