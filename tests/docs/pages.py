@@ -80,10 +80,15 @@ def _is_open(text: str) -> bool:
     return False
 
 
-def desk(page: Path) -> frozenset[str]:
-    """What a page says that its reader needs: `archive` (history/, extracted), `migrated` (also replayed)."""
+def needs(page: Path) -> str:
+    """What a page says that its reader needs."""
     found = _NEEDS.search(page.read_text())
-    said = found[1] if found else ""
+    return found[1] if found else ""
+
+
+def desk(page: Path) -> frozenset[str]:
+    """Of that what is made before the page is followed: `archive` (history/, extracted), `migrated` (also replayed)."""
+    said = needs(page)
     return frozenset(word for word, sign in (("archive", "`history/`"), ("migrated", "replayed into")) if sign in said)
 
 

@@ -21,7 +21,21 @@ import pytest
 import azureml_replay
 from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from docs.pages import PAGES, ROOT, SHELL, TELLS_ITS_END, Answer, Block, blocks, desk, is_shown, name, redrawn, typed
+from docs.pages import (
+    PAGES,
+    ROOT,
+    SHELL,
+    TELLS_ITS_END,
+    Answer,
+    Block,
+    blocks,
+    desk,
+    is_shown,
+    name,
+    needs,
+    redrawn,
+    typed,
+)
 
 LIBRARY = ROOT / "docs" / "reference" / "library.md"
 NOT_RUN = {
@@ -43,6 +57,7 @@ def test_the_site_builds(tmp_path: Path) -> None:
     )
 
     assert built.returncode == 0, built.stderr
+    assert "answers.css" in (tmp_path / "tutorial.html").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +207,19 @@ def test_what_is_copied_can_be_pasted() -> None:
     prompts = [name(page) for page in PAGES if re.search(r"^```console|^\$ ", page.read_text(), re.MULTILINE)]
 
     assert (spoilt, prompts) == ([], [])
+
+
+def test_the_first_page_says_when_to_read_each() -> None:
+    """One line for each, in the navigation's order; and a guide on which something is typed says what it needs."""
+    index = ROOT / "docs" / "index.md"
+    others = {str(page.relative_to(index.parent)) for page in PAGES if index.parent in page.parents} - {index.name}
+    told, tree = index.read_text().split("```{toctree}", 1)
+    rows = [row for row in told.splitlines() if row.startswith("| [")]
+    linked = [path for row in rows for path in re.findall(r"\]\(([^)]+\.md)\)", row.rpartition(" | ")[0])]
+
+    assert sorted(linked) == sorted(others)
+    assert [f"{path}.md" for path in re.findall(r"^[a-z/-]+$", tree, re.MULTILINE)][:21] == linked[:21]
+    assert [name(page) for page in PAGES if "guides" in page.parts and typed(page) and not needs(page)] == []
 
 
 NOTES = re.compile(r"\b(a test|tests) holds?\b|\bheld by `|\btests/|\bsrc/azureml_|on the desk", re.IGNORECASE)
