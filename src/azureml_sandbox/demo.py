@@ -109,10 +109,12 @@ def _must(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
 def _afterwards(folder: Path) -> str:
     bin_ = "" if shutil.which("azureml-replay") else shlex.quote(os.path.relpath(Path(sys.executable).parent)) + "/"
     here, archive = shlex.quote(str(folder)), shlex.quote(str(folder / "archive"))
+    page = folder / "archive" / "report.html"
+    found = f"The report, to open in a browser: {page}\n" if page.exists() else ""
     return f"""
-To look around:
+{found}To look around:
   {bin_}azureml-replay status {archive}      what is extracted, sent and verified
   {bin_}azureml-replay plan {archive}        what was carried and what could not be, with its reason
   {bin_}azureml-sandbox requests {here}      what was asked of both workspaces
 The local workspaces go on serving: eval "$({bin_}azureml-sandbox env {here})" points any Azure client at them,
-{bin_}azureml-sandbox stop {here} ends them."""
+eval "$({bin_}azureml-sandbox env --unset {here})" leads it back, {bin_}azureml-sandbox stop {here} ends them."""

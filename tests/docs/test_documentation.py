@@ -1,27 +1,48 @@
-"""The documentation is true: the site builds, every command line runs, every query answers."""
+"""The documentation is true: the site builds, every command line runs and prints what is shown, every query answers.
+
+Where a command prints something else on purpose: `AZUREML_REPLAY_REDRAW=1 pytest tests/docs -m "slow or not slow"`.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import duckdb
 import pytest
 
 import azureml_replay
+from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from docs.pages import PAGES, ROOT, Line, blocks, desk, name, typed
+from docs.pages import (
+    PAGES,
+    ROOT,
+    SHELL,
+    TELLS_ITS_END,
+    Answer,
+    Block,
+    blocks,
+    desk,
+    is_shown,
+    name,
+    needs,
+    redrawn,
+    typed,
+)
 
 LIBRARY = ROOT / "docs" / "reference" / "library.md"
 NOT_RUN = {
     r"az ": "Azure's own command line: there is no Azure here",
-    r"pip install ": "the package is installed from a wheel by test_package",
-    r"make ": "it is what runs these tests, or the demo that test_demo runs",
+    r"(pip|pipx|uv tool) ": "test_package types these, from a wheel and without a network",
+    r"python3 -m venv |\. \.venv/": "each test of test_package has an environment of its own",
+    r"make ": "it is what runs these tests, or the demo that sandbox/test_demo runs",
 }
 """Command lines that no test of this file runs, by how they begin, and why."""
 
@@ -36,6 +57,7 @@ def test_the_site_builds(tmp_path: Path) -> None:
     )
 
     assert built.returncode == 0, built.stderr
+    assert "answers.css" in (tmp_path / "tutorial.html").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +77,24 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
 
 FIRST_READ = {"README.md", "docs/tutorial.md"}
 """`make test` follows these; the other pages are `make test-all`'s: two minutes."""
+REDRAW = "AZUREML_REPLAY_REDRAW"
+"""With this set, a page's answers that are not what is printed are written anew, and its test is skipped."""
 
 
 def followed() -> Iterator[object]:
-    """Every page on which something is typed."""
-    for page in filter(typed, PAGES):
-        yield pytest.param(page, id=name(page), marks=[] if name(page) in FIRST_READ else [pytest.mark.slow])
+    """Every page on which something is typed or asked."""
+    for page in PAGES:
+        if blocks(page, SHELL, "python", "sql"):
+            yield pytest.param(page, id=name(page), marks=[] if name(page) in FIRST_READ else [pytest.mark.slow])
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", followed())
-def test_every_command_line_runs(
+def test_whoever_follows_a_page_gets_what_it_says(
     page: Path, small_history: WorkspaceFile, sandbox: Sandbox, archive: Path, tmp_path: Path
 ) -> None:
-    """In the page's order, in one folder, with the exit code that the page says."""
-    env = environment(sandbox)
+    """Every command line, program and query, in the page's order, in one folder; and nothing is left behind."""
+    terminal = Terminal(tmp_path, environment(sandbox))
     (tmp_path / "config").mkdir()
     for place in ("source.json", "config/source_config.json"):
         shutil.copy(small_history.path, tmp_path / place)
@@ -77,54 +103,166 @@ def test_every_command_line_runs(
     if desk(page):
         shutil.copytree(archive, tmp_path / "history")
     if "migrated" in desk(page):
-        shell("azureml-replay replay history/ --target target.json --source source.json", tmp_path, env)
+        terminal.types("azureml-replay replay history/ --target target.json --source source.json")
+    others: dict[Answer, str] = {}
 
-    for line in typed(page):
-        if not left_out(line):
-            shell(line.text, tmp_path, env, line.ends_with)
-    for program in blocks(page, "python"):
-        (tmp_path / "program.py").write_text(program)
-        shell("python program.py", tmp_path, env)
-    for query in (query for block in blocks(page, "sql") for query in block.split(";") if query.strip()):
-        assert duckdb.connect(config={"file_search_path": str(tmp_path)}).execute(query).fetchall(), query
+    try:
+        for block in blocks(page, SHELL, "python", "sql"):
+            printed = FOLLOW[block.language](block, terminal)
+            if block.answer and not is_shown(block.answer.text, printed):
+                assert REDRAW in os.environ, f"{block.text}shows\n{block.answer.text}and printed\n{printed}"
+                others[block.answer] = printed
+    finally:
+        running = [file.parent for file in tmp_path.glob("*/sandbox.json") if state.is_locked(file.parent)]
+        for folder in running:
+            Sandbox(folder).stop()
+
+    assert not running, "the page leaves a local workspace running"
+    assert terminal.leads() == {name: value for name, value in environment(sandbox).items() if name in LEADING}
+    if others:
+        redraw(page, others)
 
 
-def left_out(line: Line) -> bool:
-    """One of `NOT_RUN`."""
-    return any(re.match(begins, line.text) for begins in NOT_RUN)
+class Terminal:
+    """A shell in a folder. It remembers the variables of the lines before, and what the last one ended with."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+        self.folder, self.ended = folder, 0
+        self._variables = folder.with_suffix(".variables")
+        self._variables.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items()))
+
+    def types(self, text: str, *, ends_with_0: bool = True) -> str:
+        """One line, and what it prints as its result. Where it need not end with 0, the next line tells its end."""
+        session = (
+            f". {self._variables}\n(exit {self.ended})\n{text}\nended=$?\nexport -p > {self._variables}\nexit $ended"
+        )
+        done = subprocess.run(
+            ["bash", "-c", session], cwd=self.folder, env={}, capture_output=True, text=True, check=False, timeout=240
+        )
+        assert done.returncode == 0 or not ends_with_0, (
+            f"{text}\n{done.stdout}{done.stderr}ended with {done.returncode}"
+        )
+        self.ended = done.returncode
+        return done.stdout
+
+    def leads(self) -> dict[str, str]:
+        """Where its Azure clients would go."""
+        lines = (line.partition("=") for line in self.types("env").splitlines())
+        return {name: value for name, _, value in lines if name in LEADING}
 
 
-def shell(text: str, folder: Path, env: dict[str, str], expected: int = 0) -> None:
-    """One line, typed into a shell that remembers the variables of the lines before."""
-    variables = f"{folder}.variables"
-    session = f"[ -f {variables} ] && . {variables}\n{text}\nended=$?\nexport -p > {variables}\nexit $ended"
-    done = subprocess.run(
-        ["bash", "-c", session], cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=240
-    )
+LEADING = (*state.VARIABLES, *state.BYPASSES)
 
-    assert done.returncode == expected, f"$ {text}\n{done.stdout}{done.stderr}"
+
+def type_all(block: Block, terminal: Terminal) -> str:
+    """Each line ends with 0, unless the next one tells what it ended with, and the page shows that."""
+    printed = []
+    for line, after in zip(block.lines, (*block.lines[1:], ""), strict=True):
+        if not any(re.match(begins, line) for begins in NOT_RUN):
+            printed.append(terminal.types(line, ends_with_0=after != TELLS_ITS_END))
+    assert TELLS_ITS_END not in block.lines or block.answer, f"{block.text}shows no answer"
+    return "".join(printed)
+
+
+def run_program(block: Block, terminal: Terminal) -> str:
+    """As a file that the reader saved; one that begins with its own name, `# edit.py: ...`, is run by a later line."""
+    named = re.match(r"# (\w+\.py)\b", block.text)
+    (terminal.folder / (named[1] if named else "program.py")).write_text(block.text)
+    return "" if named else terminal.types("python program.py")
+
+
+def ask_all(block: Block, terminal: Terminal) -> str:
+    """Every query answers with at least a row."""
+    for query in filter(str.strip, block.text.split(";")):
+        assert duckdb.connect(config={"file_search_path": str(terminal.folder)}).execute(query).fetchall(), query
+    return ""
+
+
+FOLLOW = {SHELL: type_all, "python": run_program, "sql": ask_all}
+
+
+def redraw(page: Path, others: Mapping[Answer, str]) -> None:
+    """What is printed now, in the place of what the page showed."""
+    text = page.read_text()
+    for answer in sorted(others, key=lambda one: one.start, reverse=True):
+        text = text[: answer.start] + redrawn(answer.text, others[answer]) + text[answer.end :]
+    page.write_text(text)
+    pytest.skip(f"{len(others)} answers of {name(page)} were written anew: read them")
 
 
 def test_every_line_that_is_not_run_has_a_page() -> None:
     """A reason for what nobody writes any more is a check that checks nothing."""
-    lines = [line.text for page in PAGES for line in typed(page)]
+    lines = [line for page in PAGES for line in typed(page)]
 
     assert [begins for begins in NOT_RUN if not any(re.match(begins, line) for line in lines)] == []
 
 
-def test_commands_stand_in_console_blocks() -> None:
-    """So that none escapes the tests: nowhere else does a line of a block begin with one of our commands."""
-    ours = re.compile(r"^\s+(\$ )?(azureml-replay|azureml-sandbox|python -m (extractor|replayer))\b", re.MULTILINE)
-    other = ("sh", "bash", "shell", "powershell", "text")
-    found = [
-        (name(page), text)
-        for page in PAGES
-        if name(page) != "docs/reference/commands.md"
-        for text in [page.read_text(), *(body for language in other for body in blocks(page, language))]
-        if ours.search(text)
-    ]
+COPIED = re.compile(r"^\s*([$>%#]|PS>) |\s# ", re.MULTILINE)
+"""A prompt, which no shell takes, or a comment, which zsh does not take where lines are pasted."""
 
-    assert found == []
+
+def test_what_is_copied_can_be_pasted() -> None:
+    """On GitHub too, where no plugin takes prompts away: blocks of commands hold commands and nothing else."""
+    spoilt = [(name(page), block.text) for page in PAGES for block in blocks(page, SHELL) if COPIED.search(block.text)]
+    prompts = [name(page) for page in PAGES if re.search(r"^```console|^\$ ", page.read_text(), re.MULTILINE)]
+
+    assert (spoilt, prompts) == ([], [])
+
+
+def test_the_first_page_says_when_to_read_each() -> None:
+    """One line for each, in the navigation's order; and a guide on which something is typed says what it needs."""
+    index = ROOT / "docs" / "index.md"
+    others = {str(page.relative_to(index.parent)) for page in PAGES if index.parent in page.parents} - {index.name}
+    told, tree = index.read_text().split("```{toctree}", 1)
+    rows = [row for row in told.splitlines() if row.startswith("| [")]
+    linked = [path for row in rows for path in re.findall(r"\]\(([^)]+\.md)\)", row.rpartition(" | ")[0])]
+
+    assert sorted(linked) == sorted(others)
+    assert [f"{path}.md" for path in re.findall(r"^[a-z/-]+$", tree, re.MULTILINE)][:21] == linked[:21]
+    assert [name(page) for page in PAGES if "guides" in page.parts and typed(page) and not needs(page)] == []
+
+
+NOTES = re.compile(r"\b(a test|tests) holds?\b|\bheld by `|\btests/|\bsrc/azureml_|on the desk", re.IGNORECASE)
+
+
+def test_pages_speak_to_their_readers() -> None:
+    """What was noted for whoever changes the code stands in CONTRIBUTING, or in a comment that no reader sees."""
+    seen = {name(page): re.sub(r"<!--.*?-->", "", page.read_text(), flags=re.DOTALL) for page in PAGES}
+
+    assert {page: NOTES.findall(text) for page, text in seen.items() if NOTES.search(text)} == {}
+
+
+OURS = re.compile(r"^\s*(\$ )?(azureml-replay|azureml-sandbox|python -m (extractor|replayer))\b.*$", re.MULTILINE)
+
+
+def test_commands_stand_in_blocks_that_are_run() -> None:
+    """So that none escapes the tests: no other line begins with one of our commands, but in the commands' own help."""
+    lines = {
+        name(page): Counter(found[0].strip() for found in OURS.finditer(page.read_text()))
+        - Counter(found[0].strip() for block in blocks(page, SHELL) for found in OURS.finditer(block.text))
+        for page in PAGES
+    }
+
+    assert {page: left for page, left in lines.items() if left} == {}
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("60 runs, all equal\n", "60 runs, all equal\n", True),
+        ("60 runs, all equal\n", "61 runs, all equal\n", False),
+        ("one\n...\nfour\n", "one\ntwo\nthree\nfour\n", True),
+        ("one\n...\nfour\n", "one\ntwo\nfive\n", False),
+        ("kept in ...\n", "kept in /tmp/x\n", True),
+        ("at 127.0.0.1:4 since 10:00, 3.2 kB\n", "at 127.0.0.1:55 since 23:59, 17.1 kB\n", True),
+        ("content root " + "a" * 64, "content root " + "b" * 64, True),
+        ("exit code 5\n", "exit code 0\n", False),
+        ("", "something\n", False),
+    ],
+)
+def test_an_answer_is_what_was_printed(shown: str, printed: str, same: bool) -> None:
+    """But for what no two runs have alike."""
+    assert is_shown(shown, printed) is same
 
 
 def test_the_library_promises_what_the_front_door_offers() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -20,6 +21,8 @@ from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 ROOT = Path(__file__).parents[2]
 OUTSIDE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 """The environment before any test pointed it at a sandbox: the registries are out there."""
+INSTALL = (ROOT / "docs" / "install.md").read_text()
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 EXTRAS = {"starlette", "mlflow-skinny", "azure-ai-ml", "pytest", "sphinx", "pyarrow"}
 """A few of the packages that the product itself must not bring."""
 
@@ -54,6 +57,22 @@ def pip(environment: Path, *arguments: object) -> str:
     return run(*command, cwd=environment).stdout
 
 
+def gathered(folder: Path, wheel: Path) -> Path:
+    """The wheel and all that it needs, as `pip download` of the page gathers it, from the wheel instead of the name."""
+    words = [wheel if word == "azureml-job-replayer" else word for word in told("pip download", folder / "wheelhouse")]
+    assert wheel in words
+    run(sys.executable, "-m", "pip", *words, "--constraint", ROOT / "constraints.txt", "--quiet", cwd=folder)
+    return folder / "wheelhouse"
+
+
+def told(begin: str, wheelhouse: Path) -> list[str]:
+    """From its verb on, the one line of docs/install.md that begins so, with this folder in place of `wheelhouse`."""
+    (line,) = re.findall(rf"^{begin} .*$|(?<=`){begin} [^`]*(?=`)", INSTALL, re.MULTILINE)
+    words = [word.replace("wheelhouse", str(wheelhouse)) for word in shlex.split(line)]
+    verb = next(word for word in words if word in {"install", "download"})
+    return words[words.index(verb) :]
+
+
 def carries(commands: Path, source: WorkspaceFile, sandbox: Sandbox, folder: Path) -> None:
     """The installed command migrates a history, from a folder that knows nothing of this project."""
     folder.mkdir()
@@ -81,8 +100,12 @@ def test_the_wheel_holds_both_packages_their_types_and_the_seeds_modules(wheel: 
 def test_installed_alone_it_works_from_any_folder(
     wheel: Path, small_history: WorkspaceFile, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Only the product's own dependencies come; the other command says which extra it needs."""
-    commands = installed(tmp_path / "env", "--constraint", ROOT / "constraints.txt", wheel)
+    """Only the product's own dependencies come, from a folder that was filled where a network was, as the page says.
+
+    The other command says which extra it needs.
+    """
+    wheelhouse = gathered(tmp_path, wheel)
+    commands = installed(tmp_path / "env", *told("pip install --no-index", wheelhouse)[1:])
 
     brought = json.loads(pip(tmp_path / "env", "list", "--format", "json"))
     assert not EXTRAS & {package["name"].lower() for package in brought}
@@ -97,6 +120,26 @@ def test_installed_alone_it_works_from_any_folder(
     assert lacking.stderr.count("\n") == 1
     assert "azureml-job-replayer[sandbox]" in lacking.stderr
     carries(commands, small_history, sandbox, tmp_path / "elsewhere")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("tool", ["pipx", "uv"])
+def test_pipx_and_uv_install_it_without_a_network_too(wheel: Path, tmp_path: Path, tool: str) -> None:
+    """With the flags that the page gives; the tool itself comes from the registry."""
+    wheelhouse = gathered(tmp_path, wheel)
+    tools = installed(tmp_path / "tools", tool)
+    homes = {
+        f"{name}_{what}": str(tmp_path / what) for name in ("PIPX", "UV_TOOL") for what in ("HOME", "DIR", "BIN_DIR")
+    }
+    env = OUTSIDE | homes | {"UV_CACHE_DIR": str(tmp_path / "cache"), "UV_PYTHON": sys.executable}
+    begin = "uv tool install --no-index" if tool == "uv" else "pipx install --pip-args"
+
+    verbs = ("tool",) if tool == "uv" else ()
+    run(tools / tool, *verbs, *told(begin, wheelhouse), cwd=tmp_path, env=env)
+
+    shown = run(tmp_path / "BIN_DIR" / "azureml-replay", "--version", cwd=tmp_path).stdout
+    assert shown.startswith(f"azureml-replay {VERSION}")
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from azure.identity import EnvironmentCredential
 
+from azureml_sandbox.cli.shell_lines import INSIDE
 from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox
 from environment import point_at
@@ -95,6 +96,60 @@ def test_env_is_eaten_by_a_shell(served: Path) -> None:
     assert seen == [env["HTTPS_PROXY"], env["AZURE_CLIENT_ID"]]
 
 
+def shell(*lines: str, shell: str = "bash") -> list[str]:
+    """The lines that a user's shell prints, which finds the commands and knows no sandbox."""
+    outside = {name: value for name, value in os.environ.items() if name not in state.VARIABLES + state.BYPASSES}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    typed = [shell, "-c", "\n".join(("set -eu", *lines))]
+    env = outside | {"PATH": path, "COMPANY": "http://u:p@proxy.example:3128"}
+    return subprocess.run(typed, env=env, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+
+
+@pytest.mark.parametrize("which", ["bash", "sh"])
+def test_a_shell_is_led_back_to_what_was_set_before(served: Path, which: str) -> None:
+    """Also after a second `env`; what was not set is not, and a second `--unset` takes nothing away."""
+    into, back = f'eval "$(azureml-sandbox env {served})"', f'eval "$(azureml-sandbox env --unset {served})"'
+    told = 'echo "${HTTPS_PROXY-none} [${NO_PROXY-none}] ${AZURE_CLIENT_ID-none} ${SSL_CERT_FILE-none}"'
+    before = ['export HTTPS_PROXY="$COMPANY" AZURE_CLIENT_ID="it\'s \\$mine"', "export NO_PROXY="]
+
+    seen = shell(
+        *before,
+        told,
+        into,
+        into,
+        told,
+        back,
+        told,
+        back,
+        told,
+        "export -p | grep -c AZUREML_SANDBOX_ || true",
+        shell=which,
+    )
+
+    assert seen[0] == seen[2] == seen[3] == "http://u:p@proxy.example:3128 [] it's $mine none"
+    assert seen[1].startswith("http://127.0.0.1:")
+    assert seen[1].split()[1] == "[none]"
+    assert seen[4] == "0"
+
+
+def test_a_shell_that_knows_no_sandbox_keeps_what_it_has(tmp_path: Path) -> None:
+    """Nothing need be served there."""
+    seen = shell(
+        'export HTTPS_PROXY="$COMPANY"', f'eval "$(azureml-sandbox env --unset {tmp_path})"', "echo $HTTPS_PROXY"
+    )
+
+    assert seen == ["http://u:p@proxy.example:3128"]
+
+
+def test_former_values_are_not_printed(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login that was in the environment stays off the screen. What is set and what is taken back are the same."""
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", former := "former" * 3)
+
+    assert former not in command("env", str(served)).stdout + command("env", "--unset", str(served)).stdout
+    assert set(json.loads(command("env", str(served), "--json").stdout)) == set(state.VARIABLES)
+    assert "leave --json out" in refusal("env", str(served), "--unset", "--json")
+
+
 def test_requests_are_printed_and_counted_anew(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox = Sandbox(served)
     point_at(sandbox, monkeypatch)
@@ -141,10 +196,13 @@ def test_storage_saves_and_leaves_when_the_server_is_killed(served: Path, monkey
     assert account.client("key").get_blob_client(ARTIFACTS, "killed").download_blob().readall() == b"x"
 
 
-def test_stopping_takes_the_storage_along(served: Path) -> None:
+def test_stopping_takes_the_storage_along(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that was led there is told how it gets away."""
     children = psutil.Process(state.running(served).pid).children(recursive=True)
 
-    assert command("stop", str(served)).returncode == 0
+    monkeypatch.setenv(INSIDE, str(served.resolve()))
+
+    assert f'eval "$(azureml-sandbox env --unset {served})" leads back' in command("stop", str(served)).stdout
 
     assert len(children) == 1
     assert psutil.wait_procs(children, 5)[1] == []

@@ -163,10 +163,12 @@ def _told(url: str, body: Document) -> Iterator[tuple[str, Document]]:
 
 HEAD = """# What was recorded of each kind of run
 
-Made by `python tests/wire/kinds.py > docs/concepts/kinds.md` from the recorded answers of the real service; a test
-holds it. *Job* names recordings of ARM's document, *run* those of run history's. What has neither was never seen: its
-documents are built from the interface files alone, and **it is carried by its documents**, as a kind that nobody
-foresaw would be: no kind is skipped, because none is looked at. Fields, metrics and files travel the same way for all.
+<!-- Made by `python tests/wire/kinds.py > docs/concepts/kinds.md` from the recordings: change it there. -->
+
+From the recorded answers of the real service. *Job* names recordings of ARM's document, *run* those of run history's.
+What has neither was never seen: its documents are built from the interface files alone, and **it is carried by its
+documents**, as a kind that nobody foresaw would be: no kind is skipped, because none is looked at. Fields, metrics and
+files travel the same way for all.
 
 | kind | job | run | so |
 | --- | --- | --- | --- |"""

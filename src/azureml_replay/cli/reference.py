@@ -71,7 +71,8 @@ def help_of(command: str) -> str:
 def commands_page() -> Iterator[str]:
     """The lines of `docs/reference/commands.md`."""
     yield "# Every command\n"
-    yield "Made by `python -m azureml_replay.cli.reference commands`; a test holds it against the commands' own help.\n"
+    yield "<!-- Made by `python -m azureml_replay.cli.reference commands`: change the commands' own help. -->\n"
+    yield "What `azureml-replay COMMAND --help` prints.\n"
     for command in ("", *commands()):
         yield f"## azureml-replay {command}\n".replace(" \n", "\n")
         yield f"```text\n{help_of(command)}\n```\n"
@@ -83,7 +84,7 @@ def json_page() -> Iterator[str]:
     yield "One line of JSON on stdout. Progress and messages go to stderr, one JSON object a line, of progress at most"
     yield "one a second; `--quiet` leaves only errors. An error answers nothing on stdout: its line is on stderr, and"
     yield "the exit code says what kind it is. The schemas are JSON Schema, draft 2020-12.\n"
-    yield "Made by `python -m azureml_replay.cli.reference json`; a test holds every command's answer against it.\n"
+    yield "<!-- Made by `python -m azureml_replay.cli.reference json`: change what the verbs return. -->\n"
     yield "## Progress and messages on stderr\n"
     yield "`doing` comes at once, and wherever nothing can be counted yet. `progress` has what is counted, such as"
     yield "`runs complete`, `points sent` and `bytes sent`, each with its rate and the seconds that are left. `message`"

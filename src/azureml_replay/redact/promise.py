@@ -8,7 +8,7 @@ from azureml_replay.redact.shapes import GENERAL, PROVIDERS, VERSION, SecretShap
 
 _HEAD = """# Security
 
-Made by `python -m azureml_replay.redact.promise > SECURITY.md`; a test holds that it is current.
+<!-- Made by `python -m azureml_replay.redact.promise > SECURITY.md`: change it there. -->
 
 Please report a vulnerability in private, through the repository's security advisories, not in an issue. Say which
 version (`azureml-replay --version`) and how to see it; leave out your own workspace's data.

@@ -14,7 +14,7 @@ NAMED = 3
 
 
 @dataclass(slots=True)
-class Found:
+class FoundOfAll:
     """The findings of a verdict: how many of each kind, who made them and since when, and some to show."""
 
     kinds: Counter[str] = field(default_factory=Counter)

@@ -20,7 +20,7 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import LEFT, is_left, some_units
 from azureml_replay.selection import Selection
-from azureml_replay.verification.found import Found
+from azureml_replay.verification.found import FoundOfAll
 from azureml_replay.verification.standing import Item, Part, Standing
 from azureml_replay.verification.wording import Cause, Told, told
 
@@ -217,8 +217,8 @@ class _Fold:
             accepted=self.accepted,
         )
 
-    def _found(self, ledger: TargetLedger) -> Found:
-        found, runs = Found(), {one.name for one in self.differing if one.way in (Way.RUN, Way.JOB)}
+    def _found(self, ledger: TargetLedger) -> FoundOfAll:
+        found, runs = FoundOfAll(), {one.name for one in self.differing if one.way in (Way.RUN, Way.JOB)}
         for subject, _, finding in ledger.findings_about() if self.differing else ():
             chosen = (subject.name in runs) if run_of(subject) else (subject in self.differing)
             if chosen and finding.kind != ACCEPTED:

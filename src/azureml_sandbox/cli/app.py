@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from azureml_sandbox.cli.fill_commands import load_command, sample_command
+from azureml_sandbox.cli.shell_lines import INSIDE, lead_back, lead_in
 from azureml_sandbox.compute import NODES
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.declared_faults import STRICT, Declared
@@ -101,15 +103,26 @@ def install() -> None:
 
 
 @app.command()
-def env(folder: Dir, as_json: AsJson = False) -> None:
-    """Print the variables that point Azure clients at the sandbox. Type: eval "$(azureml-sandbox env DIR)"."""
-    variables = state.environment(folder)
-    if as_json:
-        typer.echo(json.dumps(variables, indent=2))
-        return
-    for name, value in variables.items():
-        typer.echo(f"export {name}={shlex.quote(value)}")
-    typer.echo(f"unset {' '.join(state.BYPASSES)}")
+def env(
+    folder: Dir,
+    unset: Annotated[
+        bool, typer.Option("--unset", help="Lead this shell back: each variable gets the value it had before.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the variables that point Azure clients at the sandbox. Type: eval "$(azureml-sandbox env DIR)".
+
+    To leave it again, also after it was stopped, type: eval "$(azureml-sandbox env --unset DIR)".
+    """
+    if unset and as_json:
+        raise Problem("--unset prints lines for a shell, which JSON cannot hold: leave --json out")
+    if unset:
+        lines = lead_back((*state.VARIABLES, *state.BYPASSES))
+    elif as_json:
+        lines = [json.dumps(state.environment(folder), indent=2)]
+    else:
+        lines = lead_in(str(folder.resolve()), state.environment(folder), state.BYPASSES)
+    typer.echo("\n".join(lines))
 
 
 @app.command()
@@ -154,6 +167,9 @@ app.command("sample")(sample_command)
 def stop(folder: Dir) -> None:
     """Stop the server of DIR. Its state stays."""
     Sandbox(folder).stop()
+    if os.environ.get(INSIDE) == str(folder.resolve()):
+        back = f'eval "$(azureml-sandbox env --unset {shlex.quote(str(folder))})"'
+        typer.echo(f"Stopped. This shell still points Azure clients at it; {back} leads back")
 
 
 def _install() -> None:

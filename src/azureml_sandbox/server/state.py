@@ -109,5 +109,18 @@ def connection_variables(folder: Path, port: int) -> dict[str, str]:
     }
 
 
+VARIABLES = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "AZUREML_CURRENT_CLOUD",
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+)
+"""The names that `environment` gives, known without a server: a shell is led back after its sandbox stopped, too."""
 BYPASSES = ("NO_PROXY", "no_proxy")
 """The variables to unset, which would lead clients past the sandbox."""

@@ -268,9 +268,10 @@ def keys(wire_type: str, *fates: Fidelity) -> frozenset[str]:
 
 _HEAD = """# What becomes of every value
 
-Made by `python -m azureml_replay.azure.wire.fidelity > docs/concepts/fidelity.md`; tests hold it against the official
-interface files, key by key, and against what the tool sends. It tells of direct replay, which writes runs into the
-target's history.
+<!-- Made by `python -m azureml_replay.azure.wire.fidelity > docs/concepts/fidelity.md`: change it there. -->
+
+Every key of the official interface files has its row, and what the rows say is what the tool sends. The page tells of
+direct replay, which writes runs into the target's history.
 
 Every value that the source answers for a run ends up in one of these ways. The documents of runs, experiments and jobs
 are kept whole in the archive, whatever becomes of their values in the target; only what is redacted is gone from them.
