@@ -13,7 +13,7 @@ import typer
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli import results
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
-from azureml_replay.counting import counted
+from azureml_replay.counting import counted, files_in_words, not_extracted, of_source, omissions_in_words
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.hints import quoted
 from azureml_replay.terminal.layout import Branch, Grid
@@ -106,21 +106,21 @@ def _held(now: Status) -> Iterator[str]:
     size = amount("bytes", has.bytes)
     kept = f", of which the archive keeps {has.files_kept:,}" if has.files_kept else ""
     metrics = counted(has.series, "metric")
-    yield f"{counted(has.points, 'point')} of {metrics}, {counted(has.files, 'file')} ({size}){kept}"
+    yield f"{counted(has.points, 'point')} of {metrics}, {of_source(has.files)} ({size}){kept}"
     if has.omissions:
-        yield f"{counted(has.omissions, 'omission')} of the extraction"
+        yield not_extracted(has.omissions)
     yield f"content root {now.content_root}"
 
 
 def _reached(target: TargetStatus) -> Iterator[Branch]:
     has = target.progress
     jobs = f"{counted(has.jobs_standing, 'job')} (of {has.jobs_submitted:,} submitted), " if has.jobs_submitted else ""
-    files = f"{counted(has.files, 'file')} ({amount('bytes', has.bytes)}; replay's own included)"
+    files = f"{files_in_words(has.files, has.own_files)}, {amount('bytes', has.bytes)}"
     yield Branch(f"sent: {jobs}{counted(has.points, 'point')}, {files}")
     for line in results.proven(target.verdict):
         yield line if isinstance(line, Branch) else Branch(str(line))
     if target.verdict.omissions:
-        omitted = f"{counted(target.verdict.omissions, 'omission')}, as planned"
+        omitted = omissions_in_words(target.verdict.omissions, target.name)
         yield Branch(omitted, results.reasons_of(target.verdict.reasons, results.FEW))
     if has.items_refused:
         yield Branch(f"{counted(has.items_refused, 'item')} refused by the target")
