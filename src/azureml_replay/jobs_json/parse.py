@@ -348,7 +348,7 @@ def _person(value: Json) -> str | None:
     if isinstance(value, str) and value.startswith("{"):
         try:
             value = cast("Json", ast.literal_eval(value))
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two: nested too deeply for Python
             return cast("str", value)
     if isinstance(value, Mapping):
         names = (value.get(key) for key in ("userName", "user_name", "display_name", "name", "upn"))

@@ -8,7 +8,6 @@ property is what says that a run is ours.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -128,7 +127,7 @@ def _decode(value: str | None) -> dict[str, Any]:
     if not value:
         return {}
     try:
-        facts = json.loads(value)
+        facts = json_text.loads(value.encode())
     except ValueError:
         return {}  # a property of this name that is not ours: no reason to stop
     return facts if isinstance(facts, dict) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from azureml_replay.json_text import DEEPEST
 from azureml_replay.redact.shapes import GENERAL, PROVIDERS, VERSION, SecretShape
 
 _HEAD = """# Security
@@ -49,6 +50,7 @@ _TAIL = f"""
   archive as you would keep the workspace.
 - A secret of a form that is not above, where no name says what it is: a password in a sentence, 40 hexadecimal digits.
   Both rules err on the narrow side, since a value that was taken out is lost for the target.
+- What is nested more than {DEEPEST} levels deep is not looked at: it is left out, and listed as an omission.
 - Ids of runs and names of jobs stay as they are: everything is found by them.
 - **An archive keeps the version of the table that it began with.** One begun before version {VERSION} goes on with the
   shorter table, and leaves names as they were: a metric or a file under a new name would be sent a second time. Extract

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.checking import check
 from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
@@ -24,6 +25,7 @@ from azureml_replay.model import (
     Experiment,
     Finding,
     Job,
+    Json,
     Location,
     Omission,
     Points,
@@ -322,3 +324,41 @@ def test_a_glob_of_a_whole_path_does_not_bring_a_run_again(tmp_path: Path) -> No
         archive.put_listed([run])
 
         assert list(archive.pending_ids()) == []
+
+
+def test_what_is_nested_without_end_is_an_omission_of_its_own(tmp_path: Path) -> None:
+    """In each document that an archive takes: nothing of it stops the others, and it is not called a secret."""
+    deep: Json = SECRET
+    for level in range(2_000):
+        deep = {"password": deep} if level % 2 else [deep]
+    run = Run(id=R1, experiment="e", status="Completed", parameters={"lr": 1, "deep": deep}, document={"x": deep})
+    with Archive.create(tmp_path / "a", SOURCE) as archive:
+        archive.put_experiments([Experiment(id="1", name="e", document={"x": deep})])
+        archive.put_listed([run])
+        archive.put_jobs([Job(R1, {"name": R1, "x": deep})])
+        archive.select([R1])
+        archive.begin(R1)
+        archive.put_details(RunDetails(run=run, definition={"x": deep}, specification=[deep], more={"y": deep}))
+        place = Location("s", "p")
+        archive.put_artifacts(R1, [Artifact(path="p", location=place, indexed=True, stored=None, more={"x": deep})])
+        archive.complete(R1)
+        found = archive.run(R1)
+        told = {(one.run, one.what) for one in archive.omissions() if "nested more than 100 levels" in one.reason}
+        others = [one for one in archive.omissions() if one.reason == "redacted: secret"]
+        damages = check(archive).damages
+        assert SECRET.encode() not in on_disk(tmp_path / "a", archive)
+
+    assert found is not None
+    assert found.parameters["lr"] == 1
+    assert (others, damages) == ([], ())
+    below = "password/0/password/…"
+    assert told == {
+        ("experiment e", f"value at experiment e: x/{below}"),
+        (R1, f"value at parameters/deep/{below.removesuffix('password/…')}…"),
+        (R1, f"value at x/{below}"),
+        (R1, f"value at definition/x/{below}"),
+        (R1, f"value at specification/0/{below}"),
+        (R1, f"value at more/y/{below}"),
+        (R1, f"value at job/x/{below}"),
+        (R1, f"value at file p: x/{below}"),
+    }

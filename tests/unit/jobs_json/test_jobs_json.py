@@ -23,6 +23,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.jobs_json import entry, parse
 from azureml_replay.jobs_json import scan as scanning
 from azureml_replay.jobs_json.index import JobsIndex
+from azureml_replay.jobs_json.parse import run_of
 from azureml_replay.jobs_json.scan import scan
 from azureml_replay.jobs_json.source import import_jobs
 from azureml_replay.jobs_json.write import Written, write_jobs
@@ -515,6 +516,12 @@ async def test_what_the_original_wrote_of_children_is_put_right(tmp_path: Path) 
     assert run.start == Instant.parse("2025-01-15T10:00:00.123Z")
     assert "experiment" in {omission.what for omission in archive.omissions() if omission.run == "c"}
     archive.close()
+
+
+@pytest.mark.parametrize("said", ["{" + "-" * 100_000 + "1}", "{" + "(" * 5_000, "{1: 2, no dict}", "{\0"])
+def test_a_person_that_only_looks_like_a_dict_is_a_text(said: str) -> None:
+    """Python gives up on some of them with an error of its own."""
+    assert run_of(original("a", created_by=said), parent=None, experiment="e", step=False).creator == said
 
 
 async def test_read_again_only_when_it_changed(tmp_path: Path) -> None:

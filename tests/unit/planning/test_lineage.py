@@ -47,3 +47,14 @@ def test_where_properties_are_dropped_the_tag_has_to_do() -> None:
     assert lineage.is_ours(tagged, SOURCE, RUN, properties_kept=False)
     assert not lineage.is_ours(tagged, SOURCE, RUN)
     assert not lineage.is_ours(replayed(OTHER), SOURCE, RUN, properties_kept=False)
+
+
+@pytest.mark.parametrize(
+    "said", ["[" * 100_000 + "]" * 100_000, '{"a":' * 500 + "1" + "}" * 500, '"\ud83d"', "no JSON"]
+)
+def test_a_property_that_nobody_can_read_is_not_ours(said: str) -> None:
+    """A target's run may say whatever it likes: no reason to stop."""
+    run = Run(id=RUN, properties={lineage.PROPERTY: said})
+
+    assert not lineage.is_ours(run, SOURCE, RUN)
+    assert lineage.origin(run) is None

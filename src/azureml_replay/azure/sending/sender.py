@@ -83,10 +83,11 @@ class Answer:
     def json(self, *, long_numbers: bool = True) -> Any:  # noqa: ANN401 decode.py gives it a type
         """The body as JSON; None for an empty one. Without `long_numbers` whole numbers beyond 64 bits are not sought.
 
+        Of what is nested too deeply `json_text.TOO_DEEP` stands there.
         A body that is no JSON (a proxy's page) raises Unavailable, or Uncertain if the request is not repeatable.
         """
         try:
-            return json_text.loads(self.body, long_numbers=long_numbers) if self.body.strip() else None
+            return json_text.loads_cut(self.body, long_numbers=long_numbers) if self.body.strip() else None
         except ValueError as error:
             kind = Unavailable if self.repeatable else Uncertain
             raise kind("the answer is not JSON", method=self.method, url=self.url, status=self.status) from error
