@@ -11,8 +11,9 @@ from typing import TypeAlias
 from azureml_replay.disk.globs import fits
 from azureml_replay.json_text import DEEPEST, TOO_DEEP
 from azureml_replay.model import Json
+from azureml_replay.redact.commands import in_list
 from azureml_replay.redact.names import ENVIRONMENT_ENDINGS, holds_variables, names_secret
-from azureml_replay.redact.shapes import VERSION
+from azureml_replay.redact.shapes import COMMANDS_SINCE, VERSION
 from azureml_replay.redact.texts import STARS, hidden, hidden_path, text
 
 _Path: TypeAlias = "tuple[str, ...]"
@@ -85,7 +86,19 @@ class _Walk:
                 else self.visit(item, (*path, key), self._why(key, path, why, names))
                 for key, item in value.items()
             }
-        return [self.visit(item, (*path, str(at)), self._in_list(value, at, why)) for at, item in enumerate(value)]
+        items = self._command_line(value, path) if self._version >= COMMANDS_SINCE else value
+        return [self.visit(item, (*path, str(at)), self._in_list(value, at, why)) for at, item in enumerate(items)]
+
+    def _command_line(self, items: Sequence[Json], path: _Path) -> Sequence[Json]:
+        """A list of arguments without the password that a known command takes there."""
+        found = in_list(items)
+        if found is None:
+            return items
+        at, begin = found
+        item = str(items[at])
+        if item[begin:] != STARS:
+            self.found.append("/".join(self._shown((*path, str(at)))))
+        return [*items[:at], item[:begin] + STARS, *items[at + 1 :]]
 
     def _name(self, key: str, path: _Path) -> str:
         name = hidden(key, self._version)
