@@ -120,10 +120,15 @@ def replayed(done: Replayed) -> Iterator[str]:
     for run, what in done.kept[:SHOWN]:
         yield f"{what} of run {run} changed in both workspaces: the target's stays (--prefer source sends)"
     yield from _more(done.kept)
-    for run, what in done.refused[:SHOWN]:
-        yield f"{what} of run {run} was refused by the target: an omission, the rest was carried"
-    yield from _more(done.refused)
+    yield from refused(done.refused)
     yield from _failures(done)
+
+
+def refused(told: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The lines of `replay` about values that the target would not have."""
+    for run, what in told[:SHOWN]:
+        yield f"{what} of run {run} was refused by the target: an omission, the rest was carried"
+    yield from _more(told)
 
 
 def verified(verdict: Verdict, archive: Path, again: Sequence[str] = (), deep: str = "--deep") -> Iterator[Line]:
