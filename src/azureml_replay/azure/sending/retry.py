@@ -15,8 +15,8 @@ FAILURES = 6
 PROXY_LOGIN = 407
 """The status with which a proxy asks who one is."""
 PROXY_FORBIDS = frozenset({403, 405, 451})
-"""Statuses with which a proxy says that it lets nobody reach a host, or through to any. Where it cannot reach one, which
-may pass, it says 502 and the like."""
+"""Statuses with which a proxy says that it lets nobody reach a host, or through to any. Where it cannot reach one, that
+may pass: it says 502 and the like."""
 UNREACHED_S = 75.0
 """Seconds after which a host that takes no request is given up: attempts end after 20 each, so within two minutes."""
 PATIENCE_S = 900.0
