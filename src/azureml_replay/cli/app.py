@@ -34,6 +34,7 @@ from azureml_replay.cli.options import (
     terminal_flags,
 )
 from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
+from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
@@ -282,6 +283,8 @@ def migrate(
     origin, workspace = workspace_config(source), workspace_config(target)
     refuse_same(origin.ref, workspace.ref)  # before anybody logs in
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
+    if report is not None:
+        refuse_unwritable(report, "--report")
 
     done = _done(
         calls.migrate(

@@ -15,6 +15,7 @@ import typer
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.counting import counted
+from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
 
@@ -66,6 +67,8 @@ def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption
     from azureml_replay import exports as exporting
     from azureml_replay.archive.archive import Archive
 
+    if not output.exists():  # otherwise it is refused as one that is there
+        refuse_unwritable(output, "--output", folder=form is not Form.SEED_JSON)
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = exporting.export(opened, output, exporting.Format(form.value), progress=progress)
     counts = ", ".join(counted(count, _row_of(table), table) for table, count in done.rows.items())

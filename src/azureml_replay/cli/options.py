@@ -156,7 +156,7 @@ def terminal_flags(
     """The command's terminal; begins logging. The context's `obj` is the command's name in the log file's name."""
     speaking = terminal(json=json, quiet=quiet)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
-    logs.start(log_file or default, verbose=verbose, tell=speaking.say)
+    logs.start(log_file or default, verbose=verbose, tell=speaking.say, asked=log_file is not None)
     return speaking
 
 

@@ -12,6 +12,7 @@ import typer
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.counting import counted
+from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import amount
@@ -50,6 +51,7 @@ def report(
     if shards and output == Path(NAME):
         output = Path("report")
     most = _bytes(max_size)
+    refuse_unwritable(output, "--output", folder=shards)
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = reporting(opened, output, target=there, shards=shards, max_bytes=most, progress=progress)
     terminal.result(done, lines(done))
