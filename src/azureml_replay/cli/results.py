@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azureml_replay.cli.quoting import quoted
+from azureml_replay.comparison.three_way import OF_ANOTHER
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.model import Finding
@@ -118,10 +119,17 @@ def replayed(done: Replayed) -> Iterator[str]:
         yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
     yield from _more(done.conflicts)
     for run, what in done.kept[:SHOWN]:
-        yield f"{what} of run {run} changed in both workspaces: the target's stays (--prefer source sends)"
+        yield f"{_why_kept(run, what)} (--prefer source sends)"
     yield from _more(done.kept)
     yield from refused(done.refused)
     yield from _failures(done)
+
+
+def _why_kept(run: str, what: str) -> str:
+    name = what.removesuffix(OF_ANOTHER)
+    if name == what:
+        return f"{what} of run {run} changed in both workspaces: the target's stays"
+    return f"{name} of run {run} was sent by another archive from a newer state of the source: it stays, extract again"
 
 
 def refused(told: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -13,8 +13,12 @@ from azureml_replay.comparison.shown import shown
 from azureml_replay.comparison.three_way import GONE_REASON, HIDDEN, RUN_TYPE, Fate, fates
 from azureml_replay.counting import counted
 from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile
+from azureml_replay.planning import lineage
+from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step
-from azureml_replay.workspace.mark import TAKEN_BACK, is_taken_back
+from azureml_replay.workspace.mark import TAKEN_BACK, SentMark, is_taken_back
+
+_NAMED = frozenset({Fate.EDITED, Fate.CONFLICT, Fate.OLDER, Fate.NEWER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,17 @@ class Attribution:
             if self.taken_back and _is_of_undo(finding):
                 found.append(replace(finding, kind=TAKEN_BACK))
                 continue
-            fate = None if self.sent is None else self._fate(finding, self.sent)
+            fate = self._of_another(finding) if self.sent is None else self._fate(finding, self.sent)
             if fate is Fate.GONE:
                 gone.append(Omission(finding.run, finding.what, GONE_REASON))
             else:
-                found.append(replace(finding, kind=fate.value) if fate in (Fate.EDITED, Fate.CONFLICT) else finding)
+                found.append(replace(finding, kind=fate.value) if fate in _NAMED else finding)
         return replace(outcome, findings=found), gone
+
+    def _of_another(self, finding: Finding) -> Fate | None:
+        """Where this archive sent nothing: only what another one is known to have sent."""
+        fate = self.told.get(finding.what)
+        return fate if fate in (Fate.OLDER, Fate.NEWER, Fate.GONE) else None
 
     def _fate(self, finding: Finding, sent: Editable) -> Fate | None:
         """A metric that the source lost since is told by its rows: more or fewer than were sent are somebody else's."""
@@ -63,10 +72,18 @@ def attribution(
 ) -> Attribution:
     """By the ledger. `wanted` and `there` are the run's files by path."""
     sent = ledger.sent(step.source)
-    told = {shown(name): fate for name, fate in fates(step.run, actual, sent).items()}
-    told |= {shown(f"file {path}"): fate for path, fate in _files(ledger, step.source, wanted, there)}
+    mark = lineage.sent_mark(actual)
+    told = {shown(name): fate for name, fate in fates(step.run, actual, sent, mark).items()}
+    later = mark is not None and _is_later(mark, step.run)
+    of_files = _files(ledger, step.source, wanted, there)
+    told |= {shown(f"file {path}"): Fate.NEWER if later and path in MADE else fate for path, fate in of_files}
     planned = frozenset(f"metric {series.key.name}" for series, _ in step.series)
     return Attribution(sent, told, planned, is_taken_back(actual))
+
+
+def _is_later(mark: SentMark, run: Run) -> bool:
+    """True where another archive's replay sent the run from a newer state of the source."""
+    return mark.as_of is not None and run.modified is not None and mark.as_of > run.modified
 
 
 def type_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Finding]:
