@@ -51,7 +51,8 @@ def report(
     if shards and output == Path(NAME):
         output = Path("report")
     most = _bytes(max_size)
-    refuse_unwritable(output, "--output", folder=shards)
+    if shards or not output.is_dir():  # otherwise it is refused with what to give
+        refuse_unwritable(output, "--output", folder=shards)
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = reporting(opened, output, target=there, shards=shards, max_bytes=most, progress=progress)
     terminal.result(done, lines(done))
