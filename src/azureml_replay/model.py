@@ -336,7 +336,8 @@ class Finding:
     kind: str
     """`differs`, `absent` (the target lacks it) or `extra` (the target has more).
 
-    Where it is known what was sent last: `edited in target` (the source is as it was then), `conflict` (both changed).
+    Where it is known what was sent last: `edited in target` (the source is as it was then), `conflict` (both changed),
+    `sent by another archive from …` (its replay brought it).
     What our own `undo` hid or removed: `taken back by undo: replay brings it back`. What somebody accepted: `accepted`.
     """
     expected: str

@@ -18,6 +18,7 @@ from azureml_replay.cli.options import NoArtifactsOption, SourceOption, takes, t
 from azureml_replay.cli.results import names_told
 from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.counting import counted
+from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
 from azureml_replay.jobs_json import symptoms
@@ -46,6 +47,7 @@ def extract_jobs(
     """Read a workspace's jobs, with all that they logged, into a jobs.json. Again to continue."""
     workspace, folder = workspace_config(source), archive_beside(output)
     refuse_imported(folder)
+    refuse_unwritable(output, "--output")
     log_file.LOGGER.info("extracts from %s", workspace.ref)  # begins the log, which then has the error, if any
     extracting = calls.extract(
         workspace,

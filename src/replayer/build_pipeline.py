@@ -42,7 +42,7 @@ from azureml_replay.cli.synthetic import failures, flags_without_effect, job_fla
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms
-from azureml_replay.jobs_json.edits import unknown_edits
+from azureml_replay.jobs_json.edits import cut_out, unknown_edits
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
 from azureml_replay.synthetic.foreseen import JobsForeseen
@@ -54,6 +54,7 @@ from azureml_replay.terminal.hints import hint
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line
+from azureml_replay.verification.verdict import Verdict
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 SLOW = "this takes long: --no-copy-artifacts leaves files out, a larger --parallel works on more at once (now {})"
@@ -120,10 +121,7 @@ def _ended(
 ) -> Exit:
     """The verdict with its findings and the next command, what failed, and at last which job stands for which."""
     folder, verdict = archive_beside(index.path), done.verdict
-    lines: list[Line] = [*submitted(done)]
-    if verdict is not None:
-        lines += results.verified(verdict, target, deep=_deep(folder, target))
-        lines.append(f"each of them: {hint('report', folder, '--target', target.origin)}")
+    lines = [*submitted(done), *(_verified(index, verdict, target) if verdict else ())]
     terminal.result(done, lines, good=bool(verdict and verdict.proves))
     tell(terminal, failures(done))
     with Archive.open(folder, write=False) as archive:
@@ -137,9 +135,16 @@ def _ended(
     return verdict.exit if verdict else Exit.OK
 
 
-def _deep(folder: Path, target: WorkspaceConfig) -> str:
-    """The command that compares bytes, which this one cannot be told to do."""
-    return hint("verify", folder, "--target", target.origin, "--deep")
+def _verified(index: JobsIndex, verdict: Verdict, target: WorkspaceConfig) -> Iterator[Line]:
+    """The verdict, which says so where it is about a part of the archive: jobs were cut out of the file."""
+    folder = archive_beside(index.path)
+    with Archive.open(folder, write=False) as archive:
+        left, jobs = len(cut_out(index, archive)), counted(sum(1 for _ in archive.units()), "job")
+    deep = hint("verify", folder, "--target", target.origin, "--deep")  # this command cannot be told to do it
+    first, *others = results.verified(verdict, target, deep=deep)
+    yield f"of {jobs} of the archive those in {index.path}, without {left:,}: {first}" if left else first
+    yield from others
+    yield f"each of them: {hint('report', folder, '--target', target.origin)}"
 
 
 def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
@@ -154,10 +159,10 @@ def _advice(index: JobsIndex, shape: Shape, *, asked: bool) -> Iterator[str]:
 
 def _edits(index: JobsIndex) -> list[str]:
     folder = archive_beside(index.path)
-    if not was_extracted(folder):
+    if not (folder / "archive.db").exists():
         return []
     with Archive.open(folder, write=False) as archive:
-        return unknown_edits(index, archive)
+        return [*unknown_edits(index, archive), *symptoms.cut_out(index.path, cut_out(index, archive))]
 
 
 @contextmanager

@@ -224,6 +224,7 @@ def unanswered(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tu
     folder, workspace = tmp_path_factory.mktemp("unanswered"), sandbox.add_workspace()
     env = PLAIN | sandbox.env
     cloud = {"arm": "https://arm.invalid", "login": "https://login.microsoftonline.com"}
+    around = {name: f"{env.get(name, '')},arm.invalid" for name in ("NO_PROXY", "no_proxy")}
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     nowhere = {"HTTPS_PROXY": f"http://127.0.0.1:{port}", "https_proxy": f"http://127.0.0.1:{port}"}
@@ -232,7 +233,7 @@ def unanswered(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tu
         return run(folder, "extract", "--source", source, "--archive", archive, env=env)
 
     with ThreadPoolExecutor() as both:
-        no_arm = both.submit(extract, changed(workspace, folder, cloud=cloud), "no-arm", env)
+        no_arm = both.submit(extract, changed(workspace, folder, cloud=cloud), "no-arm", env | around)
         no_login = both.submit(extract, workspace.path, "no-login", env | nowhere)
         return no_arm.result(), no_login.result(), folder
 
@@ -243,6 +244,20 @@ def test_a_host_that_does_not_answer(unanswered: tuple[Ended, Ended, Path]) -> N
 
     refused(ended, 3, "arm.invalid", "run the same command again")
     assert not (folder / "no-arm").exists()
+
+
+@pytest.mark.parametrize("host", ["arm", "login"])
+def test_a_host_that_the_proxy_forbids(
+    tmp_path: Path, workspace: WorkspaceFile, env: dict[str, str], host: str
+) -> None:
+    """The sandbox's own proxy lets nobody reach others than the service's. That is a set-up to mend, said at once."""
+    cloud = {"arm": "https://management.azure.com", "login": "https://login.microsoftonline.com"}
+    source = changed(workspace, tmp_path, cloud=cloud | {host: f"https://{host}.invalid"})
+
+    ended = run(tmp_path, "extract", "--source", source, "--archive", "kept", env=env)
+
+    refused(ended, 2, f"the proxy that HTTPS_PROXY names forbids {host}.invalid", "NO_PROXY")
+    assert not (tmp_path / "kept").exists()
 
 
 def test_a_login_host_that_does_not_answer(unanswered: tuple[Ended, Ended, Path]) -> None:

@@ -12,18 +12,20 @@ import orjson
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.documents import NESTED
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli.calls import plan
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import ALL_FILES, FOLDER_MARKER
 from azureml_replay.selection import Selection
 from azureml_replay.state import status
-from azureml_replay.verbs import Migrated
+from azureml_replay.verbs import Migrated, verify
+from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar
 from e2e.library import DiesAt, migrated
 from e2e.tampering import Change, Held, change, fill, in_error, in_home, in_pairs, in_run, row
-from e2e.test_synthetic import extracted, replayed
+from e2e.test_synthetic import extracted, opened, replayed
 from unit.scripted import Said
 
 ODD = "value-0f-n0-use"
@@ -185,10 +187,16 @@ def beyond(held: Held) -> None:
         in_run(lambda _: {"description": "d" * 3_000}, run)(held)
         in_run(lambda run: {"parameters": run["parameters"] | {"long": "p" * 70_000, "a\\b": "\\"}}, run)(held)
     in_run(lambda run: {"tags": run["tags"] | {"a\\b": "c:\\d"}})(held)
+    in_run(lambda run: {"parameters": run["parameters"] | {"deep": nested(150)}})(held)
     for name in ("", "a\\b"):
         held.world.metrics.append(held.guid, scalar("dcid.root", name), [row(0, 0.5, name)])
     for path in ("", "outputs/a\\b.txt"):
         held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/{path}", path.encode())
+
+
+def nested(levels: int) -> Any:
+    """Lists within each other: more than anything of ours looks at."""
+    return orjson.loads("[" * levels + "]" * levels)
 
 
 NAMELESS = ("root", "metric ", "it has no name; kept in replay/overflow.json")
@@ -212,9 +220,8 @@ def test_what_no_target_takes_is_planned(calm: Sandbox, azure_env: dict[str, str
         NAMELESS,
     ]
     reasons = plan(tmp_path / "archive", Selection(), ALL_FILES).reasons
-    assert {reason: reasons[reason] for _, _, reason in omissions(tmp_path / "archive", target)} == dict.fromkeys(
-        reasons, 1
-    )
+    planned = [NESTED, *(reason for _, _, reason in omissions(tmp_path / "archive", target))]
+    assert reasons == dict.fromkeys(planned, 1)
 
 
 def test_what_no_job_takes_is_planned(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
@@ -239,6 +246,99 @@ def test_what_no_job_takes_is_planned(calm: Sandbox, azure_env: dict[str, str], 
     assert NAMELESS in told
     again = asyncio.run(replayed(source, target, folder))
     assert (again.submitted, again.failed) == (0, ())
+
+
+def odd_everywhere(held: Held) -> None:
+    """A value with the marker in each place of a job's runs, beside others."""
+    fill(held)
+    for run in ("root", "child"):
+        in_run(lambda _: {"description": f"as it was, {ODD}"}, run)(held)
+        in_run(lambda run: {"parameters": run["parameters"] | {"p": ODD, "q": "1"}}, run)(held)
+        in_run(lambda run: {"tags": run["tags"] | {"t": ODD, "u": "1"}}, run)(held)
+        rows = [row(step, 0.5, ODD) for step in range(3)]
+        held.world.metrics.append(held.guid, scalar(f"dcid.{run}", ODD), rows)
+    held.world.metrics.append(held.guid, scalar("dcid.child", "loss"), [row(1, 0.5)])
+
+
+REFUSED_BY_JOBS = sorted(
+    (run, slot + what)
+    for run, slot in (("root", ""), ("root", "the run of its own values: "), ("child", ""))
+    for what in ("description", "parameter p", "tag t", f"metric {ODD}: 3 rows")
+)
+
+
+@pytest.mark.parametrize("strict", [[], ["refuse-parent-tokens"]], ids=["by steps", "from here"])
+def test_a_value_that_a_job_is_refused_is_an_omission_and_the_rest_arrives(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, strict: list[str]
+) -> None:
+    """With the job, by its step, in its parent's run, and afterwards: the job completes, once; nothing is tried again.
+
+    Another archive learns it from the job. What somebody takes away later is excused by no report.
+    """
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, odd_everywhere)
+    asyncio.run(extracted(source, tmp_path / "archive"))
+    calm.set_faults(unwanted=[ODD], strict=strict)
+
+    done = asyncio.run(replayed(source, target, tmp_path / "archive"))
+
+    assert (done.submitted, done.completed, done.failed) == (1, 1, ())
+    assert done.verdict is not None
+    assert (done.verdict.first, done.verdict.exit) == ((), 0)
+    assert {(run, what) for run, what, _ in words_of(tmp_path / "archive", target)} == set(REFUSED_BY_JOBS)
+    assert len(done.refused) >= len(REFUSED_BY_JOBS)
+    again = asyncio.run(replayed(source, target, tmp_path / "archive"))
+    assert (again.submitted, again.mended, again.parents, again.refused) == (0, 0, 0, ())
+    assert again.verdict is not None
+    assert (again.verdict.first, again.verdict.omissions) == ((), done.verdict.omissions)
+    asyncio.run(extracted(source, tmp_path / "other"))
+    learnt = asyncio.run(replayed(source, target, tmp_path / "other"))
+    assert learnt.verdict is not None
+    assert (learnt.submitted, learnt.verdict.first, learnt.verdict.exit) == (0, (), 0)
+    assert learnt.verdict.omissions == done.verdict.omissions
+    calm.set_faults()
+
+    def take_away(held: Held) -> None:
+        children = [run for _, run in held.world.runs.children(held.guid, "root")]
+        (step,) = [run for run in children if run["tags"].get("original_job_id") == "child"]
+        held.world.runs.put(held.guid, step | {"tags": {k: v for k, v in step["tags"].items() if k != "u"}})
+
+    change(calm, target, take_away)
+    lost = asyncio.run(judged(target, tmp_path / "archive"))
+    assert [(one.run, one.what, one.kind) for one in lost.first] == [("child", "tag u", "absent")]
+
+
+def test_a_job_that_is_refused_for_its_name_goes_without_it(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """What only goes with the job, and is refused, is told: its name, and the commit that it had."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    change(calm, source, in_run(lambda _: {"displayName": ODD}))
+    change(calm, source, in_pairs("properties", {"mlflow.source.git.branch": "main"}))
+    asyncio.run(extracted(source, tmp_path / "archive"))
+    calm.set_faults(unwanted=[ODD])
+
+    done = asyncio.run(replayed(source, target, tmp_path / "archive"))
+
+    calm.set_faults()
+    assert (done.submitted, done.completed, done.failed) == (1, 1, ())
+    assert done.verdict is not None
+    assert (done.verdict.first, done.verdict.exit) == ((), 0)
+    whats = {what.removeprefix("the run of its own values: ") for _, what, _ in words_of(tmp_path / "archive", target)}
+    assert whats == {"display name", "tag original_name", "property mlflow.source.git.branch"}
+
+
+def words_of(folder: Path, target: WorkspaceFile) -> list[tuple[str, str, str]]:
+    """The omissions that have the service's words."""
+    return sorted(one for one in omissions(folder, target) if f"{ODD} is not allowed" in one[2])
+
+
+async def judged(target: WorkspaceFile, folder: Path) -> Verdict:
+    """One verify."""
+    async with opened(target) as there:
+        with Archive.open(folder) as archive:
+            return await verify(archive, there, Selection())
 
 
 def test_runs_below_one_that_failed_are_not_sent(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:

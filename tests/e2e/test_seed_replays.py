@@ -185,12 +185,22 @@ def test_entries_taken_out_of_the_file_are_not_replayed(replayed, sandbox: Sandb
     jobs = jobs_of(copy / "data" / "jobs.json")
     kept = next(name for name, job in jobs.items() if job["parent_job_name"] is None and job["job_type"] == "command")
     (copy / "data" / "jobs.json").write_text(json.dumps([jobs[kept]]))
+    roots = [name for name, job in jobs.items() if job["parent_job_name"] is None and name != kept]
+    assert len(roots) > 1
+    left = f"{len(roots)} jobs of the archive are not in data/jobs.json"
 
+    planned = replay(copy, *CONFIGS, "--input", "data/jobs.json", "--dry-run")
     done = replay(copy, *CONFIGS, "--input", "data/jobs.json", "--no-copy-artifacts", "--source-container", "azureml")
 
     assert done.returncode == 0, done.stderr
     assert set(originals(look(target, files=False))) == {kept}
     assert "--source-container azureml has no effect" in done.stderr
+    for one in (planned, done):  # taken, and said by name; the verdict is about no more than it says
+        (told,) = [line for line in one.stderr.splitlines() if left in line]
+        assert all(name in told for name in roots)
+    (verdict,) = [line for line in done.stdout.splitlines() if "all equal" in line]
+    part = f"of {len(roots) + 1} jobs of the archive those in data/jobs.json, without {len(roots)}: "
+    assert part in verdict
 
 
 @pytest.fixture(scope="module")

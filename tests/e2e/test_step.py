@@ -157,7 +157,7 @@ def test_a_text_that_is_no_unicode_takes_nothing_along(job: Job) -> None:
 
     done = job.execute()
 
-    assert (done.returncode, "missing: tag \\ud800" in done.stdout) == (1, True), done.stdout + done.stderr
+    assert (done.returncode, "refused: tag \\ud800" in done.stdout) == (0, True), done.stdout + done.stderr
     assert [one["what"] for one in json.loads((job.work / "outputs/replay/refused.json").read_text())] == ["tag \ud800"]
     assert job.tags()["kept"] == "y"
 
@@ -185,8 +185,8 @@ def test_a_step_goes_on_in_the_middle_of_a_request(job: Job) -> None:
     assert job.history("loss") == expected(curve)[137:]
 
 
-def test_one_refused_point_loses_no_other_and_fails_the_step(job: Job) -> None:
-    """The refused ones are listed with the service's reason; everything after them arrives."""
+def test_one_refused_point_loses_no_other_and_fails_nothing(job: Job) -> None:
+    """The refused ones are listed with the service's reason; everything after them arrives, and the step ends well."""
     job.points(loss=[1.0, 2.0, 3.0], bad=[4.0], last=[5.0])
     lines = (job.node / "points-0.jsonl").read_text()
     (job.node / "points-0.jsonl").write_text(lines.replace("4.0", '"four"'))
@@ -195,14 +195,76 @@ def test_one_refused_point_loses_no_other_and_fails_the_step(job: Job) -> None:
 
     done = job.execute()
 
-    assert done.returncode == 1
+    assert done.returncode == 0
     assert (job.history("loss"), job.history("last")) == (expected([1.0, 2.0, 3.0]), expected([5.0]))
     assert job.tags()["after"] == "all"
     assert (job.work / "outputs/x").exists()
     (refused,) = json.loads((job.work / "outputs/replay/refused.json").read_text())
-    assert "four" in refused["what"]
+    assert (refused["kind"], refused["name"], refused["value"], refused["timestamp"]) == (
+        "metric",
+        "bad",
+        "four",
+        START_MS,
+    )
     assert refused["reason"]
-    assert job.execute().returncode == 1, "a second start forgot what the first could not log"
+    assert job.execute().returncode == 0
+    (again,) = json.loads((job.work / "outputs/replay/refused.json").read_text())
+    assert (again["kind"], again["count"]) == ("points", 1), "a second start forgot what the first could not log"
+
+
+def test_a_name_that_is_refused_is_given_up_by_requests_and_others_are_not(job: Job, calm: Sandbox) -> None:
+    """Not point by point: there may be a million. What stands around it arrives; parameters and tags go one by one."""
+    calm.set_faults(unwanted=["odd"])
+    curve = [float(step) for step in range(700)]
+    job.points(good=curve, odd=curve, more=curve)
+    job.manifest["parameters"] = {"p": "1", "q": "odd", "r": "2"}
+    job.manifest["tags"] = {"t": "odd", "u": "3"}
+    before = calm.requests()["total"]
+
+    done = job.execute()
+
+    asked = calm.requests()["total"] - before
+    calm.set_faults()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (job.history("good"), job.history("more"), job.history("odd")) == (expected(curve), expected(curve), [])
+    assert job.client.get_run(job.run).data.params == {"p": "1", "r": "2"}
+    assert job.tags().items() >= {"u": "3", PROGRESS: "2100 refused 700"}.items()
+    told = json.loads((job.work / "outputs/replay/refused.json").read_text())
+    assert sum(one.get("count", 1) for one in told if one["kind"] in ("metric", "points")) == 700
+    assert [(one["kind"], one["name"], one["value"]) for one in told[-2:]] == [
+        ("parameter", "q", "odd"),
+        ("tag", "t", "odd"),
+    ]
+    assert all("odd" in one["reason"] for one in told)
+    assert asked < 100, asked
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_run_that_takes_nothing_fails_the_step(job: Job, calm: Sandbox, status: int) -> None:
+    """Rights that lack, a run that is not there: no value is to blame, and none is given up for it."""
+    job.points(loss=[1.0, 2.0])
+    job.manifest["parameters"] = {"p": "1"}
+    calm.set_faults([{"match": {"path": "/runs/log-batch$"}, "do": "status", "status": status}])
+
+    done = job.execute()
+
+    calm.set_faults()
+    assert done.returncode == 1
+    (told,) = json.loads((job.work / "outputs/replay/refused.json").read_text())
+    assert (told["kind"], told["what"]) == ("", "values of run original")
+
+
+def test_a_run_that_refuses_each_value_fails_the_step(job: Job, calm: Sandbox) -> None:
+    """One that takes not even the step's own tag has ended, or takes nothing: that is no refusal of each."""
+    job.manifest["parameters"] = {"p": "1", "q": "2"}
+    calm.set_faults([{"match": {"path": "/runs/log-batch$"}, "do": "status", "status": 400}])
+
+    done = job.execute()
+
+    calm.set_faults()
+    assert done.returncode == 1
+    (told,) = json.loads((job.work / "outputs/replay/refused.json").read_text())
+    assert told["kind"] == ""
 
 
 def test_points_that_are_missing_are_counted_apart_from_what_was_refused(job: Job) -> None:

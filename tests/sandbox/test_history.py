@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -324,6 +325,7 @@ def test_runs_are_filtered(plane: Plane, condition: str | None, expected: list[s
         "(Status eq Failed",
         "RunTypeV2/Traits/x ne null",
         "CreatedUtc gt x",
+        "(" * 10_000 + "Status eq Failed" + ")" * 10_000,
     ],
 )
 def test_a_filter_that_is_not_understood_is_refused(plane: Plane, condition: str) -> None:
@@ -490,6 +492,20 @@ def test_a_body_that_is_no_json_is_refused(plane: Plane) -> None:
     url = f"https://{plane.region}.api.azureml.ms/history/v1.0{plane.path}/rundata"
 
     assert error(plane.session.post(url, data=b"{", timeout=30))["code"] == "ValidationError"
+
+
+def test_a_body_is_nested_as_deep_as_can_be_kept_and_answered(plane: Plane) -> None:
+    """400 for more: nothing here may end in a 500, which clients send again."""
+
+    def deep(levels: int) -> dict[str, Any]:
+        return {"parameters": {"x": json.loads("[" * levels + "]" * levels)}}
+
+    plane.put("r1", **deep(190))
+    assert plane.read("/experiments/train/runs/r1")["parameters"] == deep(190)["parameters"]
+    for levels in (300, 900):
+        sent = plane("history", "PATCH", "/experiments/train/runs/r2", body=deep(levels))
+        assert error(sent)["code"] == "ValidationError"
+        assert "MaxDepth" in sent.text
 
 
 RUN = "/experiments/train/runs/r1"

@@ -54,10 +54,66 @@ def test_what_an_archive_holds_comes_back(value: Any) -> None:
     assert text.startswith(b" ") == (text != json_text.dumps(value))
 
 
+def nested(levels: int, inside: object = 1) -> Any:
+    """So many lists and objects within each other, in turn."""
+    value = inside
+    for level in range(levels):
+        value = {"a]": value} if level % 2 else ["[{", value]
+    return value
+
+
+def text_of(levels: int) -> bytes:
+    """The same as JSON; the standard library's writer stops at a thousand."""
+    lists = b'{"b": 1, "a": ["]", ' * (levels // 2)
+    return lists + b"1" + b'], "c": "\\"}"}' * (levels // 2)
+
+
 def test_nesting_without_end_is_no_json() -> None:
     """Deeper than either parser goes: an answer that cannot be read, and no crash."""
-    with pytest.raises(ValueError, match="lists within lists"):
-        json_text.loads(b"[" * 200_000 + b"]" * 200_000)
+    for text in (b"[" * 200_000 + b"]" * 200_000, b"[" * 200_000, text_of(101 + 1)):
+        with pytest.raises(json_text.NestedTooDeeply, match="lists within lists"):
+            json_text.loads(text)
+    for broken in (b"[" * 200_000, b'{"a":' * 200_000, b'["' + b'\\"' * 200_000):
+        with pytest.raises(ValueError, match=r"JSON|Unterminated"):
+            json_text.loads_cut(broken)
+
+
+def test_as_deep_as_is_read_and_no_deeper() -> None:
+    """The bound is the same, whichever parser reads, and whether orjson's own bound tells or not."""
+    most = json_text.DEEPEST
+    wide = [nested(2)] * 200
+    for value in (nested(most), nested(most, LONG), [*wide, nested(most - 1)]):
+        assert json_text.loads(json.dumps(value).encode()) == value
+        assert not json_text.is_deep(value)
+    for value in (nested(most + 1), nested(most + 1, LONG), [*wide, nested(most)], nested(254), nested(900)):
+        assert json_text.is_deep(value)
+        for read in (json_text.loads, lambda text: json_text.loads_python(text.decode())):
+            with pytest.raises(json_text.NestedTooDeeply):
+                read(json.dumps(value).encode())
+    assert math.isnan(json_text.loads_python("[NaN]")[0])
+    with pytest.raises(json_text.NestedTooDeeply):
+        json_text.loads_python("[" * 200_000 + "]" * 200_000)
+
+
+@pytest.mark.parametrize("levels", [0, 2, 98, 100, 102, 300, 1_024, 1_026, 100_000])
+def test_of_what_is_too_deep_the_rest_is_read(levels: int) -> None:
+    """Brackets and quotes inside of texts count for nothing; what stands beside it stays."""
+    text = b'{"before": [1, "[{\\""], "deep": ' + text_of(levels) + b', "after": {"x": [' + text_of(2) + b"]}}"
+
+    found = json_text.loads_cut(text)
+
+    assert (found["before"], found["after"]) == ([1, '[{"'], {"x": [{"b": 1, "a": ["]", 1], "c": '"}'}]})
+    assert not json_text.is_deep(found)
+    assert (json_text.TOO_DEEP in json.dumps(found)) == (levels > 98)
+    if levels <= 98:
+        assert found == json_text.loads(text)
+
+
+def test_an_archive_keeps_what_earlier_versions_wrote_as_far_as_anything_can_look_at_it() -> None:
+    """It puts levels of its own around a document; far deeper ones would stop whatever walks over them."""
+    for levels, cut in ((101, False), (110, False), (112, True), (800, True)):
+        found = json_text.loads_marked_cut(json.dumps(nested(levels)).encode())
+        assert (json_text.TOO_DEEP in json.dumps(found)) == cut
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

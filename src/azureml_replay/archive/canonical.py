@@ -65,7 +65,7 @@ def json_cell(text: Any) -> Any:  # noqa: ANN401  # the cell of a row
         return None
     try:
         return {"json": exact(loads_marked(text))}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return {"unreadable": plain_cell(text)}
 
 
@@ -73,7 +73,7 @@ def document_cell(record: Any) -> Any:  # noqa: ANN401  # the cell of a row
     """What a compressed document says, whichever zlib wrote it."""
     try:
         return {"json": exact(loads_marked(_inflated(record)))}
-    except (ValueError, TypeError, zlib.error):
+    except (ValueError, TypeError, zlib.error, RecursionError):
         return {"unreadable": plain_cell(record)}
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 from azureml_replay import redact
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import details_record, optional, pack
+from azureml_replay.json_text import DEEPEST
 from azureml_replay.model import (
     Artifact,
     Json,
@@ -22,6 +23,7 @@ from azureml_replay.model import (
 from azureml_replay.redact import Rules
 
 REDACTED = "redacted: secret"
+NESTED = f"nested more than {DEEPEST} levels deep: no more of it is read"
 KEPT = "no target takes it; kept in the archive"
 UNREAD = "a key that this version does not know; its values were not read"
 
@@ -61,7 +63,7 @@ class Documents(Database):
     def _note(self, origin: str, run: str, generation: int, whats: Sequence[str]) -> None:
         """Replace the omissions that redaction made in one document."""
         self._execute("delete from omission where run = ? and origin = ? and generation = ?", (run, origin, generation))
-        self._omit(origin, generation, (Omission(RunId(run), what, REDACTED) for what in whats))
+        self._omit(origin, generation, (Omission(RunId(run), what, _why(what)) for what in whats))
 
     def _omit(self, origin: str, generation: int, omissions: Iterable[Omission]) -> None:
         rows = ((o.run, origin, generation, redact.text(o.what), redact.text(o.reason)) for o in omissions)
@@ -75,7 +77,8 @@ class Documents(Database):
         unread = [name for name in unknown if name.rpartition(" ")[2] not in more]
         self._omit("extract", generation, (Omission(run, f"{whose}: {name}", KEPT) for name in more))
         self._omit("extract", generation, (Omission(run, f"{whose}: {name}", UNREAD) for name in unread))
-        self._omit("extract", generation, (Omission(run, f"value at {whose}: {path}", REDACTED) for path in paths))
+        whats = [f"value at {whose}: {path}" for path in paths]
+        self._omit("extract", generation, (Omission(run, what, _why(what)) for what in whats))
         return cast("dict[str, Json]", cleaned)
 
     def _clean_file(self, file: StoredFile | None) -> tuple[StoredFile | None, list[str]]:
@@ -86,3 +89,8 @@ class Documents(Database):
         redacted = [name for name, value in cleaned.items() if redact.STARS in value]
         kind = file.content_type and self._rules.text(file.content_type)
         return replace(file, metadata=cleaned, content_type=kind), redacted
+
+
+def _why(what: str) -> str:
+    """The reason why a value is not in a document that the archive has."""
+    return NESTED if what.endswith(redact.CUT_OFF) else REDACTED

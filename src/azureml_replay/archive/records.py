@@ -23,7 +23,7 @@ from azureml_replay.archive.shapes import (
 )
 from azureml_replay.errors import IntegrityError
 from azureml_replay.instants import Instant
-from azureml_replay.json_text import dumps_marked, loads_marked
+from azureml_replay.json_text import dumps_marked, loads_marked, loads_marked_cut
 from azureml_replay.model import (
     Acting,
     Artifact,
@@ -57,9 +57,9 @@ def pack(value: Json) -> tuple[bytes, int]:
 
 
 def unpack(record: bytes, whose: str) -> Any:  # noqa: ANN401  # typed by who asks, as sqlite3 rows are
-    """The document that `pack` was given. Raises IntegrityError."""
+    """The document that `pack` was given, of an older archive only as deep as is written now. Raises IntegrityError."""
     try:
-        return loads(zlib.decompress(record))
+        return loads_marked_cut(zlib.decompress(record))
     except (zlib.error, ValueError, TypeError, RecursionError) as problem:
         raise IntegrityError(f"the archived document of {whose} is damaged: {problem}") from problem
 

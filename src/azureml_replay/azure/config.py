@@ -178,6 +178,8 @@ def _document(text: str, origin: str) -> Mapping[str, Json]:
         raise UserError(f"{origin}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from None
     except RecursionError:
         raise UserError(f"{origin}: not a workspace file: nested too deeply") from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise UserError(f"{origin}: not a workspace file: a number has too many digits") from None
     if not isinstance(document, dict):
         raise UserError(f"{origin}: expected a JSON object with {', '.join(_NAMES)}, not {_kind(document)}")
     return document

@@ -45,6 +45,7 @@ from azureml_replay.cli.options import (
 from azureml_replay.cli.speed import Speed, speed_flags
 from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
 from azureml_replay.cli.targets import target_config
+from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
@@ -322,6 +323,8 @@ def migrate(
     origin, workspace = workspace_config(source), target_config(target, archive)
     refuse_same(origin.ref, workspace.ref)  # before anybody logs in
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
+    if report is not None:
+        refuse_unwritable(report, "--report")
 
     done = _done(
         calls.migrate(

@@ -16,6 +16,7 @@ from azureml_replay.cli import next_step
 from azureml_replay.cli.options import KNOWN, ArchiveArgument, takes, terminal_flags
 from azureml_replay.cli.targets import target_config
 from azureml_replay.counting import counted, not_extracted, of_source
+from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
 
@@ -69,6 +70,8 @@ def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption
     from azureml_replay import exports as exporting
     from azureml_replay.archive.archive import Archive
 
+    if not output.exists():  # otherwise it is refused as one that is there
+        refuse_unwritable(output, "--output", folder=form is not Form.SEED_JSON)
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = exporting.export(opened, output, exporting.Format(form.value), progress=progress)
     counts = ", ".join(_counted(table, count) for table, count in done.rows.items())

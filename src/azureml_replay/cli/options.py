@@ -191,7 +191,8 @@ def terminal_flags(
     refuse_idle(given_options(context=context))
     speaking = terminal(json=json, quiet=quiet, verbose=verbose)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
-    logs.start(log_file or default, verbose=verbose, debug=debug, tell=speaking.say)
+    asked = log_file is not None
+    logs.start(log_file or default, verbose=verbose, debug=debug, tell=speaking.say, asked=asked)
     speaking.start(context.info_name or "")
     return speaking
 

@@ -13,6 +13,7 @@ from azureml_replay.cli import next_step
 from azureml_replay.cli.options import KNOWN, ArchiveArgument, takes, terminal_flags
 from azureml_replay.cli.targets import target_config
 from azureml_replay.counting import counted
+from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import amount
@@ -53,6 +54,8 @@ def report(
     if shards and output == Path(NAME):
         output = Path("report")
     most = _bytes(max_size)
+    if shards or not output.is_dir():  # otherwise it is refused with what to give
+        refuse_unwritable(output, "--output", folder=shards)
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = reporting(opened, output, target=there, shards=shards, max_bytes=most, progress=progress)
     terminal.result(done, lines(done))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from azureml_replay.comparison.three_way import OF_ANOTHER
 from azureml_replay.counting import counted, files_in_words, of_source, omissions_in_words
 from azureml_replay.errors import Exit
 from azureml_replay.instants import Instant
@@ -135,12 +136,24 @@ def replayed(done: Replayed) -> Iterator[str]:
         yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
     yield from _more(done.conflicts)
     for run, what in done.kept[:SHOWN]:
-        yield f"{what} of run {run} changed in both workspaces: the target's stays (--prefer source sends)"
+        yield f"{_why_kept(run, what)} (--prefer source sends)"
     yield from _more(done.kept)
-    for run, what in done.refused[:SHOWN]:
-        yield f"{what} of run {run} was refused by the target: an omission, the rest was carried"
-    yield from _more(done.refused)
+    yield from refused(done.refused)
     yield from _failures(done)
+
+
+def _why_kept(run: str, what: str) -> str:
+    name = what.removesuffix(OF_ANOTHER)
+    if name == what:
+        return f"{what} of run {run} changed in both workspaces: the target's stays (--prefer source sends)"
+    return f"{name} of run {run} was sent by another archive from a newer state of the source: it stays, extract again"
+
+
+def refused(told: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The lines of `replay` about values that the target would not have."""
+    for run, what in told[:SHOWN]:
+        yield f"{what} of run {run} was refused by the target: an omission, the rest was carried"
+    yield from _more(told)
 
 
 def verified(

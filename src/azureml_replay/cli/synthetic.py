@@ -18,7 +18,7 @@ from azureml_replay.cli.options import (
     file_flags,
     takes,
 )
-from azureml_replay.cli.results import left_out
+from azureml_replay.cli.results import left_out, refused
 from azureml_replay.counting import counted, of_source
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.terminal.layout import Branch
@@ -239,6 +239,7 @@ def submitted(done: SyntheticReplayed) -> Iterator[str]:
         yield f"{counted(done.parents, 'parent run')} completed from here with values that no job could write to it"
     if done.mended:
         yield f"tags, description or name of {counted(done.mended, 'run')} brought up to date where they stand"
+    yield from refused(done.refused)
     if done.changed:
         jobs, starts = counted(done.changed, "job"), counted(done.starts, "container start")
         yield f"the plan of {jobs} changed since: this command with --resubmit changed submits anew, {starts}"

@@ -12,7 +12,7 @@ from enum import Enum, StrEnum
 
 from azureml_replay.comparison.runs import CARRIED, LENDER, compare_runs
 from azureml_replay.model import TERMINAL, Editable, Run
-from azureml_replay.workspace.mark import UNDO_TAG, is_taken_back
+from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, SentMark, is_taken_back
 
 STATUS, HIDDEN = "status", "hidden"
 BEGUN: Editable = {STATUS: "Running", HIDDEN: False}
@@ -24,6 +24,8 @@ NOT_EDITABLE = (RUN_TYPE, "metric ")
 GONE_REASON = "disappeared at the source: what was sent stays"
 ACCEPTED = "accepted"
 """The kind of a finding about an edit that somebody accepted: it is told, and is no difference."""
+OF_ANOTHER = " (newer, of another archive)"
+"""Behind the name of a value of the target that stays for that reason."""
 _NOTHING = object()
 
 
@@ -44,26 +46,35 @@ class Fate(Enum):
     """Both changed, and not alike."""
     GONE = "gone"
     """The source lost the value, the target still has what was sent: nothing is ever deleted."""
+    OLDER = "sent by another archive from an older state of the source: replay sends this one's"
+    NEWER = "sent by another archive from a newer state of the source: extract again, or replay --prefer source"
+    """The value stays."""
 
 
 def editable(run: Run) -> dict[str, str | bool | None]:
     """Name -> value of everything that people can edit of a run; a tag without a value counts as one.
 
-    The mark of `undo` is ours, whatever it says.
+    Marks are ours, whatever they say.
     """
     texts = {"display name": run.display_name, "description": run.description}
     given = {name: text for name, text in texts.items() if text is not None}
-    tags = {f"tag {key}": value for key, value in run.tags.items() if key != UNDO_TAG}
+    tags = {f"tag {key}": value for key, value in run.tags.items() if key not in (UNDO_TAG, SENT_TAG)}
     return {STATUS: run.status, HIDDEN: run.hidden, **given, **tags}
 
 
-def fates(wanted: Run, found: Run, sent: Editable | None) -> dict[str, Fate]:
+def fates(wanted: Run, found: Run, sent: Editable | None, mark: SentMark | None = None) -> dict[str, Fate]:
     """Name -> what becomes of each value that differs between the source's run as planned and the target's.
 
-    `sent` are the values sent last; None where they are unknown: then the target's values are not overwritten.
+    `sent` are the values sent last by this archive; None where they are unknown: then the target's values are not
+    overwritten, unless `mark`, which the target's run bears, says that a replay of another archive sent them.
     """
     ours, theirs = editable(wanted), editable(found)
     by_name = {name: _fate(name, ours, theirs, sent) for name in {**ours, **theirs}}
+    for name, fate in by_name.items():
+        if fate in (Fate.EDITED, Fate.CONFLICT) and mark and name in theirs and mark.bears(name, theirs[name]):
+            by_name[name] = _of_another(wanted, mark, gone=name not in ours)
+        elif fate in (Fate.EDITED, Fate.CONFLICT) and mark and name == STATUS and ours[name] not in TERMINAL:
+            by_name[name] = Fate.NEWER  # it was extracted before it ended, and came to its end by a later replay
     if by_name.get(HIDDEN) and is_taken_back(found):
         by_name[HIDDEN] = Fate.SEND  # hidden by `undo`, of this archive or another one: no edit
     return {name: fate for name, fate in by_name.items() if fate is not None}
@@ -86,10 +97,25 @@ def _fate(name: str, wanted: Editable, found: Editable, sent: Editable | None) -
     return Fate.SEND if theirs == before else Fate.CONFLICT
 
 
+_ENDED_SINCE = (STATUS, Fate.NEWER)
+"""Of a run that had not ended when it was extracted: whoever's side is preferred, it does not begin anew."""
+
+
+def _of_another(wanted: Run, mark: SentMark, *, gone: bool) -> Fate:
+    """Of a value that another archive's replay sent: the newer state of the source wins.
+
+    What is gone there stays in the target, also after a replay of the same state.
+    """
+    mine, theirs = wanted.modified, mark.as_of
+    if mine is None or theirs is None or mine < theirs or (mine == theirs and not gone):
+        return Fate.NEWER
+    return Fate.GONE if gone else Fate.OLDER
+
+
 def kept(by_name: Mapping[str, Fate], prefer: Prefer) -> frozenset[str]:
     """The names of values that stay as they are in the target."""
-    stay = {Fate.EDITED, Fate.GONE} | ({Fate.CONFLICT} if prefer is Prefer.TARGET else set())
-    return frozenset(name for name, fate in by_name.items() if fate in stay)
+    stay = {Fate.EDITED, Fate.GONE} | ({Fate.CONFLICT, Fate.NEWER} if prefer is Prefer.TARGET else set())
+    return frozenset(name for name, fate in by_name.items() if fate in stay or (name, fate) == _ENDED_SINCE)
 
 
 def without(run: Run, names: frozenset[str]) -> Run:

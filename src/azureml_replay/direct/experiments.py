@@ -12,12 +12,12 @@ from azureml_replay.archive.items import ExperimentItem, Payload
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
-from azureml_replay.direct.parts import refused_of_experiment
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Experiment, Omission
 from azureml_replay.planning.experiments import OWNER, brought_up_to_date, planned_experiments
 from azureml_replay.planning.refused import without_values
 from azureml_replay.selection import Selection
+from azureml_replay.target.parts import refused_of_experiment
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Refused, Target
 

@@ -12,11 +12,11 @@ from azureml_replay.archive.items import Item, RunItem, ValueItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.due import Due
-from azureml_replay.direct.parts import refused_of_run
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.model import Omission, RunId
 from azureml_replay.planning.plan import LEFT, Step
 from azureml_replay.planning.refused import ERROR, refused_by, without
+from azureml_replay.target.parts import refused_of_run
 from azureml_replay.workspace.target import Refused, Target
 
 

@@ -17,6 +17,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import (
     BEGUN,
     HIDDEN,
+    OF_ANOTHER,
     RUN_TYPE,
     STATUS,
     Fate,
@@ -31,9 +32,10 @@ from azureml_replay.comparison.three_way import (
 from azureml_replay.direct.due import is_created, is_finished
 from azureml_replay.errors import Remedy, ServiceError
 from azureml_replay.model import TERMINAL, Run, RunId
+from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
-from azureml_replay.workspace.mark import is_taken_back
+from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, SentMark, is_taken_back
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
 
@@ -105,7 +107,7 @@ class RunSender:
             return
         self._lend(steps, State.SENDING)  # first: a created run without this intent counts as one with files of its own
         self._mark(RunItem.CREATE, steps, State.SENDING)
-        put = self.target.put_runs(steps[0].run.experiment, [step.run for step in steps])
+        put = self.target.put_runs(steps[0].run.experiment, [self._signed(step.run) for step in steps])
         arrived = await self._arrived(put, steps)
         self._lend(arrived, State.SENT)
         self._remember(arrived, {}, state=False)
@@ -117,11 +119,13 @@ class RunSender:
         self._lend([one for one in steps if self.known[one.source].lender == one.run.lender], State.SENT)
         stay = {step.source: self._kept(step, of_state=False) for step in steps}
         updates = {step.source: self._merged(step, stay[step.source]) for step in steps}
-        changing = [step for step in steps if brings(updates[step.source], self.known[step.source])]
+        marks = {step.source: self._mark_of(step, stay[step.source]) for step in steps}
+        changing = [one for one in steps if self._changes(one, updates[one.source], marks[one.source])]
         there = [step for step in steps if step not in changing]
         if changing:
             self._mark(RunItem.CREATE, changing, State.SENDING)
-            update = self.target.update_runs(changing[0].run.experiment, [updates[step.source] for step in changing])
+            marked = [self._marked(step, updates[step.source], marks[step.source]) for step in changing]
+            update = self.target.update_runs(changing[0].run.experiment, marked)
             there += await self._arrived(update, changing)
         self._remember(there, stay, state=False)
         self._mark(RunItem.CREATE, there, State.SENT)
@@ -131,10 +135,37 @@ class RunSender:
         properties = {**step.run.properties, **self.known[step.source].properties}
         return without(replace(step.run, properties=properties), stay)
 
+    def _signed(self, run: Run) -> Run:
+        """A run to be created, which says what is sent with it."""
+        mark = SentMark.of(editable(run), run.modified)
+        return lineage.signed(run, mark, self.target.profile.limits.value)
+
+    def _mark_of(self, step: Step, stay: frozenset[str]) -> SentMark:
+        """Of what is sent of a run that is there, and of what stays there as another replay sent it."""
+        there = self.known[step.source]
+        before, theirs = lineage.sent_mark(there) or SentMark(None, frozenset()), editable(there)
+        mine = SentMark.of({name: one for name, one in editable(step.run).items() if name not in stay}, None)
+        kept = SentMark.of({name: theirs[name] for name in stay if name in theirs}, None).tokens & before.tokens
+        moments = [moment for moment in (before.as_of if kept else None, step.run.modified) if moment is not None]
+        return SentMark(max(moments, default=None), mine.tokens | kept)
+
+    def _changes(self, step: Step, update: Run, mark: SentMark) -> bool:
+        """True where a write would change the target's run, or what it says was sent."""
+        there = self.known[step.source]
+        before = lineage.sent_mark(there)
+        return brings(update, there) or (before is not None and not mark.tokens <= before.tokens)
+
+    def _marked(self, step: Step, update: Run, mark: SentMark) -> Run:
+        """The update with its mark, where the run has room for that, and for the one of `undo`."""
+        names = {*self.known[step.source].tags, *update.tags, SENT_TAG, UNDO_TAG}
+        if len(names) > self.target.profile.limits.tags:
+            return update
+        return replace(update, tags={**update.tags, SENT_TAG: mark.to_text()})
+
     def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
         """The names of values that stay as they are in the target; notes conflicts among them."""
         there, sent = self.known[step.source], self.ledger.sent(step.source)
-        by_name = fates(step.run, there, sent)
+        by_name = fates(step.run, there, sent, lineage.sent_mark(there))
         by_name = {name: fate for name, fate in by_name.items() if (name in BEGUN) == of_state}
         accepted = self.ledger.stays(step.source, editable(step.run), editable(there), sent or {})
         accepted &= {name for name, fate in by_name.items() if fate in (Fate.EDITED, Fate.CONFLICT)}
@@ -142,7 +173,10 @@ class RunSender:
             self.accepted.add(step.source)
         by_name = {name: fate for name, fate in by_name.items() if name not in accepted}
         stay = kept(by_name, self.prefer)
-        if conflicts := {name for name in stay if by_name[name] is Fate.CONFLICT}:
+        conflicts = {name for name in stay if by_name[name] is Fate.CONFLICT}
+        newer = {name for name in stay if by_name[name] is Fate.NEWER}
+        conflicts |= {f"{name}{OF_ANOTHER}" for name in newer & editable(step.run).keys()}
+        if conflicts:
             self.kept[step.source] = self.kept.get(step.source, frozenset()) | conflicts
         return stay | accepted
 

@@ -8,6 +8,7 @@ permissions.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -53,6 +54,55 @@ def new_text(path: Path, *, encoding: str = "utf-8", errors: str = "strict") -> 
         raise
 
 
+def refuse_unwritable(path: Path, option: str, *, folder: bool = False) -> None:
+    """Raise UserError, which names the option, where no file (or folder) can be written at `path`. Leaves nothing.
+
+    It is asked before the work whose outcome goes there.
+    """
+    try:
+        held = path.stat() if path.exists() else None
+        if held is None:
+            _try_to_make(Path(os.path.realpath(path)), folder=folder)
+        elif stat.S_ISDIR(held.st_mode) != folder:
+            what = "no folder" if folder else "a directory: name a file in it"
+            raise UserError(f"{option} {path} is {what}")
+        elif folder:
+            _try_to_make(path / _PROBE, folder=False)
+        elif stat.S_ISFIFO(held.st_mode):  # opening it and closing it again would be its end for whoever reads it
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        elif _printed_into(held) is None:
+            os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
+    except OSError as error:
+        raise UserError(f"{option} {path} cannot be written: {error.strerror}") from error
+
+
+_PROBE = ".azureml-replay-probe"
+
+
+def _try_to_make(place: Path, *, folder: bool) -> None:
+    """Make a file or folder, with the folders above it that are missing, and take all of it away again."""
+    missing = [one for one in place.parents if not one.exists()]
+    made = list[Path]()
+    try:
+        for one in reversed(missing):
+            one.mkdir()
+            made.append(one)
+        if folder:
+            place.mkdir()
+            place.rmdir()
+        else:
+            handle, name = tempfile.mkstemp(prefix=f".{place.name[:_BEGINNING]}.", dir=place.parent)
+            os.close(handle)
+            Path(name).unlink()
+            os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
+            place.unlink()
+    finally:
+        for one in reversed(made):
+            with suppress(OSError):
+                one.rmdir()
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file that was written; 0 for what is no regular file, and keeps nothing."""
     held = path.stat()
@@ -84,6 +134,15 @@ def private_folder(folder: Path) -> Path:
 def private_opener(path: str | os.PathLike[str], flags: int) -> int:
     """Opens a file that, where it is new, is its owner's only: for `open(opener=…)`."""
     return os.open(path, flags, PRIVATE_FILE)
+
+
+def open_for_lines(path: str) -> int:
+    """A descriptor that lines are appended to; a pipe that nobody reads raises OSError instead of waiting for ever."""
+    if sys.platform == "win32":
+        return private_opener(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    handle = private_opener(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    return handle
 
 
 def _held(path: Path) -> os.stat_result | None:

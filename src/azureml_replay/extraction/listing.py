@@ -89,7 +89,11 @@ class RunLists:
         await self._list_below(run.id)
 
     async def _list_below(self, parent: RunId) -> None:
-        async for page in self.source.children(parent):
-            self.archive.put_listed(page)
-            for child in page:
-                await self._list_below(child.id)
+        ahead, seen = [parent], {parent}
+        while ahead:
+            below = list[RunId]()
+            async for page in self.source.children(ahead.pop()):
+                self.archive.put_listed(page)
+                below += [child.id for child in page if child.id not in seen]
+            seen.update(below)
+            ahead += reversed(below)

@@ -11,6 +11,7 @@ from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.jobs_json.scan import entry_at
 from azureml_replay.jobs_json.source import digest_of
 from azureml_replay.jobs_json.write import entries_of
+from azureml_replay.model import RunId
 
 UNKNOWN = (
     "{}: an older version wrote it, so nobody can tell whether it was edited by hand: values come from the archive"
@@ -36,6 +37,12 @@ def refuse_edits(index: JobsIndex, archive: Archive) -> None:
             raise UserError(
                 f"{index.path}: {field} of job {name} was edited by hand, which has no effect here: {TAKEN}"
             )
+
+
+def cut_out(index: JobsIndex, archive: Archive) -> list[RunId]:
+    """Top-level jobs of the archive that the file does not have: taken to be unwanted, and to be told."""
+    units = {row.unit for row in archive.listing() if row.id in index.places}
+    return [unit for unit in archive.units() if unit not in units]
 
 
 def unknown_edits(index: JobsIndex, archive: Archive) -> list[str]:

@@ -59,9 +59,12 @@ _UNITS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6))
 """The numbers of a unit lie below the first; the second is its parts of a second. Larger ones are nanoseconds."""
 _YEAR_2 = Instant.parse("0002-01-01T00:00:00Z")
 """Moments before it are unset: .NET writes them so, and the original made `-62135596800000` of them."""
-UNSET = "jobs.json holds {!r}, which was written where no time was set"
+UNSET = "jobs.json holds {}, which was written where no time was set"
+NO_DATE = "jobs.json holds {}, which is no date: read as a time that was not set"
 _PLAIN = ("command", "environment_id", "code_id", "compute_id")
 """Fields that azure-ai-ml spells as ARM does; the original wrote the others as the attributes of its classes."""
+_LONGEST_DATE = 100
+"""Characters of a number that may be a date."""
 _SHOWN = 80
 """Characters of a value that a reason shows."""
 _LISTS = ("child_run_ids", "mlflow_artifact_paths", "artifacts", "metric_history")
@@ -205,12 +208,12 @@ def _stored(file: Mapping[str, Any], place: Location) -> StoredFile | None:
 def gaps(record: Record, *, files_from_source: bool) -> Iterator[Omission]:
     """Omissions: what the workspace knew of a run and its entry does not say."""
     run = RunId(record["name"])
+    yield from _gaps_of_times(run, record)
     if is_ours(record):
         if record.get("artifacts") is None:
             yield Omission(run, "files", "jobs.json was written without lists of files (--no-artifacts)")
         return
     yield from _gaps_of_metrics(run, record)
-    yield from _gaps_of_times(run, record)
     listed = record.get("mlflow_artifact_paths")
     if not files_from_source:
         reason = "jobs.json names no sizes and places of files: --source, where it can be reached, knows them"
@@ -234,7 +237,8 @@ def _gaps_of_metrics(run: RunId, record: Record) -> Iterator[Omission]:
 def _gaps_of_times(run: RunId, record: Record) -> Iterator[Omission]:
     for name in TIMES:
         if record.get(name) not in (None, "") and _time(record, name) is None:
-            yield Omission(run, name.replace("_", " "), UNSET.format(record[name]))
+            reason = UNSET if _moment(record, name) is not None else NO_DATE
+            yield Omission(run, name.replace("_", " "), reason.format(_cut(record[name])))
 
 
 def _series(record: Record, described: Any) -> Series:  # noqa: ANN401 - JSON as it was read
@@ -294,17 +298,20 @@ def _kind(record: Record, *, step: bool) -> str | None:
 
 
 def _time(record: Record, name: str) -> Instant | None:
-    """A moment, by date or as a number since 1970; None where it was not set."""
+    """A moment, by date or as a number since 1970; None where it was not set, or is no date, which is an omission."""
+    found = _moment(record, name)
+    return None if found is None or found < _YEAR_2 else found
+
+
+def _moment(record: Record, name: str) -> Instant | None:
+    """The moment in a field, which may be long before any workspace; None where a text or a number is none."""
     value = record.get(name)
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    text = str(value) if number else _text(record, name) or ""
-    if not text:
-        return None
+    text = str(value)[:_LONGEST_DATE] if number else _text(record, name) or ""
     try:
-        found = _since_1970(Decimal(text)) if number or _EPOCH.match(text) else moment(text)
-    except (UserError, ArithmeticError, ValueError) as error:
-        raise _wrong(record, name, str(error) if isinstance(error, UserError) else f"not a date: {text[:40]}") from None
-    return None if found < _YEAR_2 else found
+        return _since_1970(Decimal(text)) if number or _EPOCH.match(text) else moment(text)
+    except (UserError, ArithmeticError, ValueError):
+        return None
 
 
 def _since_1970(number: Decimal) -> Instant:
@@ -348,7 +355,7 @@ def _person(value: Json) -> str | None:
     if isinstance(value, str) and value.startswith("{"):
         try:
             value = cast("Json", ast.literal_eval(value))
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two: nested too deeply for Python
             return cast("str", value)
     if isinstance(value, Mapping):
         names = (value.get(key) for key in ("userName", "user_name", "display_name", "name", "upn"))

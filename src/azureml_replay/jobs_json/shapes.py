@@ -6,15 +6,13 @@ an hour that is a date. A list where an object belongs, a number that no column 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from azureml_replay.archive.shapes import fields_of, is_object, is_text, list_of, maybe, object_of, row_of
 from azureml_replay.jobs_json.entry import Record
-from azureml_replay.json_text import spaced
+from azureml_replay.json_text import DEEPEST, is_deep, spaced
 
-DEEPEST = 100
-"""Levels of lists and objects: a recorded pipeline's graph has 14. What takes secrets out goes down by calls."""
 _SHOWN = 60
 _STREAMED = ("artifacts", "metric_history")
 
@@ -108,7 +106,7 @@ def wrong(record: Record) -> str | None:
     for field, expected in EXPECTED.items():
         if field in record and not expected.fits(record[field]):
             return f"{field}: expected {expected.words}, not {_shown(record[field])}"
-    deep = next((field for field, value in record.items() if field not in _STREAMED and _is_deep(value)), None)
+    deep = next((field for field, value in record.items() if field not in _STREAMED and is_deep(value)), None)
     return f"{deep}: nested more than {DEEPEST} levels deep" if deep is not None else None
 
 
@@ -118,23 +116,6 @@ def _is_hex(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_deep(value: object) -> bool:
-    """Level by level, without calls that could be too many themselves."""
-    level: list[object] = [value]
-    for _ in range(DEEPEST):
-        level = [inner for one in level for inner in _within(one)]
-        if not level:
-            return False
-    return True
-
-
-def _within(value: object) -> Iterator[object]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value
 
 
 def _shown(value: object) -> str:

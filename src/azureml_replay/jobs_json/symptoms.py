@@ -47,6 +47,14 @@ def several_entries(names: Sequence[str]) -> Iterator[str]:
         yield f"and {counted(len(names) - SHOWN, 'more job')} with several entries"
 
 
+def cut_out(file: object, names: Sequence[str]) -> Iterator[str]:
+    """Which jobs of the archive beside the file are not replayed, because the file does not have them."""
+    if names:
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        jobs = f"{counted(len(names), 'job')} of the archive {'is' if len(names) == 1 else 'are'} not in {file}"
+        yield f"{jobs}, and left alone (extract_jobs writes the file anew): {', '.join(names[:SHOWN])}{more}"
+
+
 def empty_outputs(lists: FileLists) -> Iterator[str]:
     """Why a replayed job will show no files."""
     jobs = counted(lists.jobs, "job")

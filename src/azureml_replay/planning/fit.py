@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
-from azureml_replay.workspace.mark import UNDO_TAG
+from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG
 from azureml_replay.workspace.place import Place
 
 ACTS_ON_SOURCE = "it acts on the source workspace (cancel and completion addresses): never sent"
@@ -136,7 +136,9 @@ def _fit_properties(run: Run, source: Place, fitting: Fitting, limits: Limits) -
 
 
 _NOT_OWN = frozenset({lineage.PROPERTY, *PLACES})
-_NOT_OWN_TAGS = RESERVED_TAGS | PLACES
+OUR_TAGS = RESERVED_TAGS | {SENT_TAG}
+"""Tags of ours that no run takes along from its source."""
+_NOT_OWN_TAGS = OUR_TAGS | PLACES
 PLURAL = {"tag": "tags", "property": "properties"}
 
 

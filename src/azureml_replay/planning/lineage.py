@@ -8,7 +8,6 @@ property is what says that a run is ours.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from azureml_replay import json_text
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.version import __version__
+from azureml_replay.workspace.mark import SENT_TAG, SentMark
 from azureml_replay.workspace.place import Place
 
 TAG = "original_job_id"
@@ -25,6 +25,8 @@ JOB_PROPERTY = "azureml_replay_job"
 Its value is `job_mark`: another value was carried along from a source, and says nothing of the run that has it."""
 
 
+SENT = "sent"
+"""The fact of what was sent with the run: no more is known of it than of a mark."""
 EXPERIMENT_TAG = PROPERTY
 """A tag of experiments that replay made: the source, and whether `undo` archived it. Every replay writes it anew."""
 
@@ -92,6 +94,20 @@ def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool =
     return str(facts.get("workspace", "")).lower() == source.key and facts.get("run") == original
 
 
+def signed(run: Run, mark: SentMark, most: int) -> Run:
+    """The run whose property also says what is sent with it, where that has room in `most` characters."""
+    facts = _decode(run.properties.get(PROPERTY))
+    told = encode({**facts, SENT: mark.to_text()})
+    if not facts or len(told) > most:
+        return run
+    return replace(run, properties={**run.properties, PROPERTY: told})
+
+
+def sent_mark(run: Run) -> SentMark | None:
+    """What a run of a target says was sent of it last, by whichever archive; None where it does not say."""
+    return SentMark.of_text(run.tags.get(SENT_TAG)) or SentMark.of_text(_decode(run.properties.get(PROPERTY)).get(SENT))
+
+
 def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:
     """What two runs say differently of the original: the fact, expected, actual.
 
@@ -99,14 +115,14 @@ def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:
     """
     wanted, found = (_decode(run.properties.get(PROPERTY)) for run in (expected, actual))
     for fact in sorted(wanted.keys() | found.keys()):
-        if fact not in ("workspace", "run", "version") and wanted.get(fact) != found.get(fact):
+        if fact not in ("workspace", "run", "version", SENT) and wanted.get(fact) != found.get(fact):
             yield fact, str(wanted.get(fact, "")), str(found.get(fact, ""))
 
 
 def is_alike(expected: str | None, actual: str | None) -> bool:
     """True where two values of the property say the same of the original, whichever version wrote them."""
     one, other = _decode(expected), _decode(actual)
-    return bool(one) and {**one, "version": None} == {**other, "version": None}
+    return bool(one) and {**one, "version": None, SENT: None} == {**other, "version": None, SENT: None}
 
 
 def origin(run: Run) -> RunId | None:
@@ -119,7 +135,7 @@ def _before(run: Run) -> object:
     """The origin that the source run itself names: a replay of a replay keeps the chain."""
     facts = _decode(run.properties.get(PROPERTY))
     if facts:
-        return facts
+        return {key: value for key, value in facts.items() if key != SENT}
     tag = run.tags.get(TAG)
     return {"run": tag} if tag else None
 
@@ -128,7 +144,7 @@ def _decode(value: str | None) -> dict[str, Any]:
     if not value:
         return {}
     try:
-        facts = json.loads(value)
+        facts = json_text.loads(value.encode())
     except ValueError:
         return {}  # a property of this name that is not ours: no reason to stop
     return facts if isinstance(facts, dict) else {}

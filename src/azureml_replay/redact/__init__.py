@@ -4,9 +4,20 @@ Both rules err on the narrow side: a value that was redacted is lost for the tar
 looked for is the table in `shapes`; an archive keeps its version, and goes on with it.
 """
 
-from azureml_replay.redact.documents import NEWEST, Rules, redact
+from azureml_replay.redact.documents import CUT_OFF, NEWEST, Rules, redact
 from azureml_replay.redact.names import names_secret
 from azureml_replay.redact.shapes import VERSION
 from azureml_replay.redact.texts import STARS, arguments, has_replacement, text
 
-__all__ = ["NEWEST", "STARS", "VERSION", "Rules", "arguments", "has_replacement", "names_secret", "redact", "text"]
+__all__ = [
+    "CUT_OFF",
+    "NEWEST",
+    "STARS",
+    "VERSION",
+    "Rules",
+    "arguments",
+    "has_replacement",
+    "names_secret",
+    "redact",
+    "text",
+]

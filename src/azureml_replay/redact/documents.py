@@ -9,14 +9,19 @@ from enum import IntEnum
 from typing import TypeAlias
 
 from azureml_replay.disk.globs import fits
+from azureml_replay.json_text import DEEPEST, TOO_DEEP
 from azureml_replay.model import Json
+from azureml_replay.redact.commands import in_list
 from azureml_replay.redact.names import ENVIRONMENT_ENDINGS, holds_variables, names_secret
-from azureml_replay.redact.shapes import VERSION
+from azureml_replay.redact.shapes import COMMANDS_SINCE, VERSION
 from azureml_replay.redact.texts import STARS, hidden, hidden_path, text
 
 _Path: TypeAlias = "tuple[str, ...]"
 _NUMBERS = (int, float)
 _PLAIN = (str, *_NUMBERS)
+CUT_OFF = "/…"
+"""The end of a path at which nothing was taken for a secret: what lies there is nested too deeply to be looked at."""
+_SHOWN_OF_DEEP = 4
 _PLACEHOLDER = re.compile(r"\$?(\(.*\)|\{.*\})")  # ${{inputs.x}}, $(TOKEN): names a secret, is none
 
 
@@ -29,7 +34,10 @@ class Rules:
     version: int = VERSION
 
     def document(self, document: Json) -> tuple[Json, list[str]]:
-        """The document without secrets, and the paths (`properties/x`) where one was. All else is unchanged."""
+        """The document without secrets, and the paths (`properties/x`) where one was. All else is unchanged.
+
+        What is nested deeper than `json_text` reads is left out, here or where it was read: its path ends in `CUT_OFF`.
+        """
         walk = _Walk(self)
         return walk.visit(document, (), _Why.NO), walk.found
 
@@ -68,6 +76,8 @@ class _Walk:
         # First, as most values are plain: asking whether they are a Mapping takes a µs each, half of a document's time.
         if value is None or isinstance(value, _PLAIN):
             return self._plain(value, path, why)
+        if len(path) >= DEEPEST:
+            return self._cut_off(path)
         if isinstance(value, Mapping):
             names = _NamesSecret(value, path, self._version)
             return {
@@ -76,7 +86,19 @@ class _Walk:
                 else self.visit(item, (*path, key), self._why(key, path, why, names))
                 for key, item in value.items()
             }
-        return [self.visit(item, (*path, str(at)), self._in_list(value, at, why)) for at, item in enumerate(value)]
+        items = self._command_line(value, path) if self._version >= COMMANDS_SINCE else value
+        return [self.visit(item, (*path, str(at)), self._in_list(value, at, why)) for at, item in enumerate(items)]
+
+    def _command_line(self, items: Sequence[Json], path: _Path) -> Sequence[Json]:
+        """A list of arguments without the password that a known command takes there."""
+        found = in_list(items)
+        if found is None:
+            return items
+        at, begin = found
+        item = str(items[at])
+        if item[begin:] != STARS:
+            self.found.append("/".join(self._shown((*path, str(at)))))
+        return [*items[:at], item[:begin] + STARS, *items[at + 1 :]]
 
     def _name(self, key: str, path: _Path) -> str:
         name = hidden(key, self._version)
@@ -87,7 +109,14 @@ class _Walk:
     def _shown(self, path: _Path) -> list[str]:
         return [hidden(name, self._version) for name in path]
 
+    def _cut_off(self, path: _Path) -> Json:
+        at = "/".join(self._shown(path[:_SHOWN_OF_DEEP])) + CUT_OFF
+        self.found += [] if at in self.found else [at]
+        return TOO_DEEP
+
     def _plain(self, value: Json, path: _Path, why: _Why) -> Json:
+        if value == TOO_DEEP:
+            return self._cut_off(path)
         clean = self._clean(value, why) if why else text(value, self._version) if isinstance(value, str) else value
         if clean is not value and clean != value:
             self.found.append("/".join(self._shown(path)))
@@ -110,7 +139,8 @@ class _Walk:
         before = items[at - 1] if at and self._version > 1 else None
         if above is not _Why.NO or not isinstance(before, str) or not before.startswith("--") or "=" in before:
             return above
-        follows = not str(items[at]).startswith("--") and names_secret(before)
+        here = items[at]
+        follows = not (isinstance(here, str) and here.startswith("--")) and names_secret(before)
         return _Why.NAME if follows else above
 
     def _globbed(self, path: _Path) -> bool:

@@ -48,6 +48,11 @@ _PROSE = frozenset(
 _FLAG = re.compile(r"--?[A-Za-z]")
 
 
+def says_nothing(value: str, at: int) -> bool:
+    """True where a word, a variable or a call stands in the place of a value: `None`, `$PASSWORD`, `getpass()`."""
+    return _NO_VALUE.match(value, at) is not None
+
+
 def has_names(value: str) -> bool:
     """False where no name with a value can be in a text."""
     if "=" not in value and ":" not in value and "--" not in value and "%3" not in value:
@@ -94,7 +99,7 @@ def _value_of(value: str, found: re.Match[str], name: str) -> Place | None:
         return None
     opened = _OPEN.match(value, start)
     if opened:
-        place = _quoted(value, opened)
+        place = quoted(value, opened)
         if place is None or _NO_VALUE.match(value, place[0]):
             return None
         plain = "".join(re.findall(r"[a-z]+", name.lower()))
@@ -149,7 +154,7 @@ def _likely(secret: str, least: int) -> bool:
     return len(secret) >= least and any(char.isdigit() for char in secret)
 
 
-def _quoted(value: str, opened: re.Match[str]) -> Place | None:
+def quoted(value: str, opened: re.Match[str]) -> Place | None:
     """The place up to the quote that closes as many backslashes deep as it was opened; None where none does."""
     slashes, quote, at = len(opened[1]), opened[2], opened.end()
     while (at := value.find(quote, at)) >= 0:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from azureml_replay.redact.shapes import GENERAL, PROVIDERS, VERSION, SecretShape
+from azureml_replay.json_text import DEEPEST
+from azureml_replay.redact.shapes import BEHIND_OPTIONS, ENCODED_SINCE, GENERAL, PROVIDERS, VERSION, SecretShape
 
 _HEAD = """# Security
 
@@ -39,6 +40,11 @@ equal names stay equal, and different ones different. Such a file is found again
 environment variables that end in `_KEY`, `_TOKEN`, `_SECRET` and the like, and what follows `--password` in a list of
 arguments; not that of `pad_token` or `max_tokens`.
 
+**Behind an option of a known command**, in a text or in a list of arguments; `-p` of other commands means other things.
+
+**As it is written for a URL** (`password%3D…`, <https://www.rfc-editor.org/rfc/rfc3986#section-2.1>): any of these is
+found there too, up to a URL in a URL in a URL (since version {ENCODED_SINCE} of the table).
+
 **By shape**, each with the document that tells it (version {VERSION} of the table):
 """
 _TAIL = f"""
@@ -49,10 +55,12 @@ _TAIL = f"""
   archive as you would keep the workspace.
 - A secret of a form that is not above, where no name says what it is: a password in a sentence, 40 hexadecimal digits.
   Both rules err on the narrow side, since a value that was taken out is lost for the target.
+- What is nested more than {DEEPEST} levels deep is not looked at: it is left out, and listed as an omission.
 - Ids of runs and names of jobs stay as they are: everything is found by them.
 - **An archive keeps the version of the table that it began with.** One begun before version {VERSION} goes on with the
-  shorter table, and leaves names as they were: a metric or a file under a new name would be sent a second time. Extract
-  into a new folder to have the table above. The log and the terminal always go by the newest.
+  rows of its own (version 1 had fewer, and left names as they were): a value, a metric or a file that is redacted
+  otherwise would be sent a second time. Extract into a new folder to have the table above. The log and the terminal
+  always go by the newest.
 
 ## The local workspace
 
@@ -63,14 +71,20 @@ a key of its folder, refuses browsers, and forwards to no other host. It is for 
 
 def page() -> str:
     """All of it, as Markdown."""
-    parts = (_HEAD, _WHERE, "", *_table(PROVIDERS), "", *_table(GENERAL), _TAIL)
+    tables = (line for rows in (PROVIDERS, GENERAL, BEHIND_OPTIONS) for line in ("", *_table(rows)))
+    parts = (_HEAD, _WHERE, *tables, _TAIL)
     return "\n".join(part.removesuffix("\n") for part in parts)
 
 
 def _table(rows: Iterable[SecretShape]) -> Iterator[str]:
     yield "| what | told by |"
     yield "| --- | --- |"
-    yield from (f"| {row.what} | <{row.source}> |" for row in rows)
+    yield from (f"| {row.what}{_since(row)} | <{row.source}> |" for row in rows)
+
+
+def _since(row: SecretShape) -> str:
+    """Of a row that came later: archives of before go on without it."""
+    return f" (since version {row.since})" if row.since > 2 else ""
 
 
 if __name__ == "__main__":

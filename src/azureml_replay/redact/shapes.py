@@ -1,8 +1,8 @@
 """The table of what is taken for a secret by its shape, each row with its source (pure).
 
 It has a version, and an archive keeps the one that it began with: a value, a metric's name or a file's that is redacted
-otherwise than before would reach a target a second time. A row that changes what is found needs a new version; the
-former one is kept as `older` keeps the first.
+otherwise than before would reach a target a second time. A row never changes what it finds: one that finds more is a
+further row, of a new version. What version 1 found is in `older`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from azureml_replay.redact.commands import COMMANDS, finder
 from azureml_replay.redact.finders import Place, basic_logins, private_keys, web_tokens
 from azureml_replay.redact.named import named_values
 
-VERSION = 2
+VERSION = 3
 """The version of the table below."""
+ENCODED_SINCE = COMMANDS_SINCE = 3
+"""The versions since which a text is searched once more as what it says where it is written for a URL, and since which
+known commands tell what their options are."""
 
 Find = Callable[[str], Iterator[Place]]
 
@@ -35,6 +39,8 @@ class SecretShape:
     find: Find
     chosen: bool = False
     """A person may have chosen it: less is told of it where it stands in a name."""
+    since: int = 2
+    """The first version of the table that has the row."""
 
 
 def _begin(inside: str = "A-Za-z0-9") -> str:
@@ -283,13 +289,48 @@ GENERAL = (
 )
 """Forms of any provider."""
 
-SHAPES = (*PROVIDERS, *GENERAL)
+
+def _command(key: str, what: str, source: str) -> SecretShape:
+    """A password behind an option, which is one behind this command only."""
+    command = COMMANDS[key]
+    needles, since = (command.below,) if command.below else command.names, COMMANDS_SINCE
+    return SecretShape(key=key, what=what, source=source, needles=needles, find=finder(key), chosen=True, since=since)
+
+
+BEHIND_OPTIONS = (
+    _command("curl", "`curl -u user:…`, `-U`, `--user`, `--proxy-user`", "https://curl.se/docs/manpage.html#-u"),
+    _command(
+        "mysql",
+        "`mysql -p…`, `mysqldump`, `mariadb` and their kin; not `mysql -p database`",
+        "https://dev.mysql.com/doc/refman/8.4/en/password-security-user.html",
+    ),
+    _command("sshpass", "`sshpass -p …`", "https://linux.die.net/man/1/sshpass"),
+    _command(
+        "docker-login",
+        "`docker login -p …`, also of `podman`, `buildah`, `skopeo`, `nerdctl`, `oras`",
+        "https://docs.docker.com/reference/cli/docker/login",
+    ),
+    _command(
+        "az", "`az login -p …`, `az acr login -p …`", "https://learn.microsoft.com/cli/azure/reference-index#az-login"
+    ),
+    _command(
+        "mongosh",
+        "`mongosh -p …`, `mongodump` and their kin",
+        "https://www.mongodb.com/docs/mongodb-shell/reference/options",
+    ),
+    _command("redis-cli", "`redis-cli -a …`", "https://redis.io/docs/latest/develop/tools/cli"),
+    _command("sqlcmd", "`sqlcmd -P …`, `bcp -P …`", "https://learn.microsoft.com/sql/tools/sqlcmd/sqlcmd-utility"),
+    _command("wandb", "`wandb login …`, 40 hexadecimal digits", "https://docs.wandb.ai/ref/cli/wandb-login"),
+)
+"""Passwords that only their command tells."""
+
+SHAPES = (*PROVIDERS, *GENERAL, *BEHIND_OPTIONS)
 """All rows: those of high precision first."""
 
 IN_PATHS = SecretShape(
     key="key-in-path",
     what="keys in base64, whose slashes part a path",
-    source=SHAPES[-1].source,
+    source=GENERAL[-1].source,
     needles=("=",),
     find=_by(r"(?<=[kK]ey=)[A-Za-z0-9+/]{16,}={1,2}|(?<=/)[A-Za-z0-9+/]{86}=="),
     chosen=True,

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from azureml_replay.redact import older
+from azureml_replay.redact.encoded import layers
 from azureml_replay.redact.named import has_names
 from azureml_replay.redact.names import names_secret
-from azureml_replay.redact.shapes import GENERAL, IN_PATHS, PROVIDERS, SHAPES, VERSION, SecretShape
+from azureml_replay.redact.shapes import (
+    BEHIND_OPTIONS,
+    ENCODED_SINCE,
+    GENERAL,
+    IN_PATHS,
+    PROVIDERS,
+    VERSION,
+    SecretShape,
+)
 
 STARS = "***"
 """The text that replaces a secret in a value."""
@@ -20,15 +30,36 @@ _DIGITS, _DIGITS_OF_CHOSEN = 8, 4
 person may have thought of, 16 bits are too few to tell it from the 150 of ten million that share them."""
 _TOKENS = re.compile("|".join(sorted({re.escape(needle) for row in PROVIDERS for needle in row.needles})))
 _SHORTEST_TOKEN = 20
-_WITH_SLASHES = (*(row for row in SHAPES if row.key != "named"), IN_PATHS)
-"""Rows whose secrets may hold a slash in the path of a file; behind `token=` a name ends there."""
+
+
+class _Table(NamedTuple):
+    """The rows of one version, as they are looked through."""
+
+    tokens: tuple[SecretShape, ...]
+    """Those that find nothing where nothing has the beginning of a token."""
+    options: tuple[SecretShape, ...]
+    """Those that find nothing where nothing has an option."""
+    others: tuple[SecretShape, ...]
+    encoded: bool
+    """Whether a text is searched once more as what it says where it is written for a URL."""
+
+
+@cache
+def _table(version: int, *, in_path: bool) -> _Table:
+    """`in_path`: secrets may hold a slash of a path; behind `token=` a name ends there."""
+    tokens, options, others = (
+        tuple(row for row in rows if row.since <= version) for rows in (PROVIDERS, BEHIND_OPTIONS, GENERAL)
+    )
+    if in_path:  # where short ones are looked for too
+        tokens, others = (), (*tokens, *(row for row in others if row.key != "named"), IN_PATHS)
+    return _Table(tokens, options, others, version >= ENCODED_SINCE)
 
 
 def text(value: str, version: int = VERSION) -> str:
     """A text without what looks like a secret; the rest of it stays."""
     if version == 1:
         return older.text(value, STARS)
-    return _replaced(value, name=False) if _suspicious(value) else value
+    return _replaced(value, version, name=False) if _suspicious(value) else value
 
 
 # Documents have the same keys again and again: one known already takes 0.1 µs.
@@ -38,7 +69,7 @@ def hidden(value: str, version: int = VERSION) -> str:
 
     Version 1 left names as they were.
     """
-    return _replaced(value, name=True) if version > 1 and _suspicious(value) else value
+    return _replaced(value, version, name=True) if version > 1 and _suspicious(value) else value
 
 
 def hidden_path(path: str, version: int = VERSION) -> str:
@@ -46,9 +77,9 @@ def hidden_path(path: str, version: int = VERSION) -> str:
     if version == 1 or not _suspicious(path):
         return path
     if "://" in path:
-        return hidden(path)
-    whole = _replaced(path, name=True, rows=_WITH_SLASHES)
-    return "/".join(map(hidden, whole.split("/")))
+        return hidden(path, version)
+    whole = _replaced(path, version, name=True, in_path=True)
+    return "/".join(hidden(name, version) for name in whole.split("/"))
 
 
 def has_replacement(name: str) -> bool:
@@ -72,7 +103,7 @@ def arguments(argv: Iterable[str]) -> list[str]:
 
 def _suspicious(value: str) -> bool:
     """False for nearly every text, at once: it has nothing of what some secret has."""
-    return _has_form(value) or has_names(value) or _has_token(value)
+    return _has_form(value) or _has_options(value) or has_names(value) or _has_token(value)
 
 
 def _has_form(value: str) -> bool:
@@ -89,9 +120,14 @@ def _has_token(value: str) -> bool:
     return len(value) >= _SHORTEST_TOKEN and _TOKENS.search(value) is not None
 
 
-def _replaced(value: str, *, name: bool, rows: Sequence[SecretShape] = SHAPES) -> str:
+def _has_options(value: str) -> bool:
+    """False where no command with an option can be, nor `wandb login`."""
+    return " -" in value or '"-' in value or "'-" in value or "login" in value
+
+
+def _replaced(value: str, version: int, *, name: bool, in_path: bool = False) -> str:
     parts, at = [], 0
-    for start, end, chosen in _places(value, rows):
+    for start, end, chosen in _places(value, _table(version, in_path=in_path)):
         secret = value[start:end]
         kept = secret == STARS or _REPLACED.match(secret) is not None
         parts += [value[at:start], secret if kept else _replacement(secret, chosen=chosen) if name else STARS]
@@ -99,15 +135,12 @@ def _replaced(value: str, *, name: bool, rows: Sequence[SecretShape] = SHAPES) -
     return "".join((*parts, value[at:])) if parts else value
 
 
-def _places(value: str, rows: Sequence[SecretShape]) -> list[tuple[int, int, bool]]:
+def _places(value: str, table: _Table) -> list[tuple[int, int, bool]]:
     """Start and end of each secret, and whether a person may have chosen it; what overlaps is one."""
-    found = [
-        (start, end, row.chosen)
-        for row in (GENERAL if rows is SHAPES and not _has_token(value) else rows)
-        if any(map(value.__contains__, row.needles))
-        for start, end in row.find(value)
-        if start < end
-    ]
+    found = [*_found(value, table)]
+    for layer in layers(value) if table.encoded else ():
+        inside = _found(layer.said, table)
+        found += [(*layer.place((start, end)), chosen) for start, end, chosen in inside]
     merged: list[tuple[int, int, bool]] = []
     for start, end, chosen in sorted(found):
         if merged and start < merged[-1][1]:
@@ -116,6 +149,18 @@ def _places(value: str, rows: Sequence[SecretShape]) -> list[tuple[int, int, boo
         else:
             merged.append((start, end, chosen))
     return merged
+
+
+def _found(value: str, table: _Table) -> Iterator[tuple[int, int, bool]]:
+    tokens = table.tokens if _has_token(value) else ()
+    options = table.options if table.options and _has_options(value) else ()
+    return (
+        (start, end, row.chosen)
+        for row in (*table.others, *tokens, *options)
+        if any(map(value.__contains__, row.needles))
+        for start, end in row.find(value)
+        if start < end
+    )
 
 
 def _replacement(secret: str, *, chosen: bool) -> str:

@@ -19,6 +19,7 @@ from azureml_replay.synthetic.tree.fit import SELF_TAG, fits_a_tag
 from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
 from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, is_taken_back
 
+DISPLAY_NAME = "display name"
 PLATFORM_TAGS = ("_aml_system_", "azureml.", "mlflow.")
 OWN_TAGS = frozenset({PROGRESS, *SELF_TAG, UNDO_TAG})
 """Tags of the step program and of `undo`, beside those that are expected."""
@@ -97,7 +98,7 @@ def texts_of(run: Run) -> Texts:
 
 
 def _texts(display_name: str | None, description: str | None, tags: Mapping[str, str | None]) -> Texts:
-    named = {"display name": display_name, "description": description or None}
+    named = {DISPLAY_NAME: display_name, "description": description or None}
     named |= {f"tag {key}": value for key, value in tags.items()}
     return {name: value for name, value in named.items() if value is not None}
 
@@ -123,7 +124,7 @@ def differences(wanted: ExpectedRun, run: Run, parent: Run | None) -> Iterator[F
         yield from _differ(wanted, "parent", parent.id, run.parent)
     if wanted.experiment is not None:
         yield from _differ(wanted, "experiment", wanted.experiment, run.experiment)
-    yield from _differ(wanted, "display name", wanted.display_name, run.display_name)
+    yield from _differ(wanted, DISPLAY_NAME, wanted.display_name, run.display_name)
     yield from _differ(wanted, "description", wanted.description or None, _description(run))
     for finding in _differ(wanted, "hidden", shown(False), shown(run.hidden)):
         yield replace(finding, kind=TAKEN_BACK) if is_taken_back(run) else finding

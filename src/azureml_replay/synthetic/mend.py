@@ -18,19 +18,30 @@ from azureml_replay.comparison.files import alike
 from azureml_replay.errors import ServiceError
 from azureml_replay.model import Json, Run, RunId
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.synthetic.expected import ExpectedRun, Texts, expected_of, is_alike, texts_of, texts_wanted
+from azureml_replay.planning.refused import ValueName
+from azureml_replay.synthetic.expected import (
+    DISPLAY_NAME,
+    ExpectedRun,
+    Texts,
+    expected_of,
+    is_alike,
+    texts_of,
+    texts_wanted,
+)
 from azureml_replay.synthetic.found import Found
 from azureml_replay.synthetic.options import JOB, SENT
 from azureml_replay.synthetic.plan_digest import MENDABLE, as_laid
+from azureml_replay.synthetic.refused import JobRefusals, RefusedValue, RefusedValues, trimmed
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, LaidFile
 from azureml_replay.synthetic.staging.stage import layout_of
 from azureml_replay.synthetic.tree.fit import fits_a_tag
 from azureml_replay.synthetic.tree.nodes import Node, Tree
+from azureml_replay.target.parts import refused_of_run
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.put_files import NewFile
-from azureml_replay.workspace.target import Outcome, Target
+from azureml_replay.workspace.target import Outcome, Refused, Target
 
-DESCRIPTION, DISPLAY_NAME, TAG = "description", "display name", "tag "
+DESCRIPTION, TAG = "description", "tag "
 _NOTHING = object()
 
 
@@ -41,6 +52,8 @@ class Lacking:
     updates: list[Run] = field(default_factory=list)
     sent: dict[RunId, dict[str, Json]] = field(default_factory=dict)
     """Original -> slot of each of its runs -> what it was sent, once the updates have gone."""
+    wanted: dict[RunId, ExpectedRun] = field(default_factory=dict)
+    """Run of the target -> which one it is, of those that are updated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +63,48 @@ class Mender:
     archive: Archive
     ledger: TargetLedger
     target: Target
+    refusals: JobRefusals
 
-    async def texts(self, tree: Tree, held: Found, job: str) -> int:
-        """Write what changed since it was sent; the number of runs."""
-        found = lacking(self.ledger, tree, held, job)
-        known = self.ledger.carried(list(found.sent), Way.JOB)
-        carried: dict[RunId, Any] = {run: known[run] for run in found.sent if isinstance(known.get(run), Mapping)}
+    async def texts(self, tree: Tree, held: Found, job: str, refused: Mapping[str, RefusedValues]) -> int:
+        """Write what changed since it was sent; the number of runs. What is refused of it is noted."""
+        found = lacking(self.ledger, tree, held, job, refused)
         if found.updates:
-            self.ledger.carry(carried, Way.JOB)  # from here on it is open whether they are equal
+            self.ledger.carry(self._carried(found), Way.JOB)  # from here on it is open whether they are equal
         for experiment in {run.experiment for run in found.updates}:
-            await self._update(experiment, [run for run in found.updates if run.experiment == experiment])
-        now = {run: {**one, JOB: job, SENT: {**one.get(SENT, {}), **found.sent[run]}} for run, one in carried.items()}
+            updates = [run for run in found.updates if run.experiment == experiment]
+            for run, values in (await self._update(experiment, updates)).items():
+                self._refuse(found, found.wanted[run], job, values)
+        known = self._carried(found)
+        now = {run: {**one, JOB: job, SENT: {**one.get(SENT, {}), **found.sent[run]}} for run, one in known.items()}
         self.ledger.carry({run: one for run, one in now.items() if one != known[run]}, Way.JOB)
         return len(found.updates)
 
-    async def _update(self, experiment: str, runs: Sequence[Run]) -> None:
+    def _carried(self, found: Lacking) -> dict[RunId, Any]:
+        known = self.ledger.carried(list(found.sent), Way.JOB)
+        return {run: known[run] for run in found.sent if isinstance(known.get(run), Mapping)}
+
+    async def _update(self, experiment: str, runs: Sequence[Run]) -> dict[RunId, dict[ValueName, str]]:
+        """Run of the target -> its values that were refused, with their words; everything else was written."""
+        refused: dict[RunId, dict[ValueName, str]] = {}
         for some in _batches(runs):
-            _raise_first((await self.target.update_runs(experiment, some)).values())
+            outcomes = await self.target.update_runs(experiment, some)
+            for run in some:
+                outcome = outcomes[run.id]
+                if isinstance(outcome, Refused) and outcome.of_item:
+                    found = await refused_of_run(self.target, run, there=True)
+                    if not found.values:
+                        raise outcome.error()
+                    refused[run.id] = found.values
+                else:
+                    _raise_first([outcome])
+        return refused
+
+    def _refuse(self, found: Lacking, wanted: ExpectedRun, job: str, values: Mapping[ValueName, str]) -> None:
+        self.refusals.keep(wanted, job, [RefusedValue(kind, name, words) for (kind, name), words in values.items()])
+        sent = found.sent.get(wanted.source, {}).get(wanted.slot)
+        if isinstance(sent, dict):
+            for kind, name in values:
+                sent.pop(DESCRIPTION if name == DESCRIPTION_TAG else TAG + name if kind == "tag" else name, None)
 
     async def files(self, tree: Tree, held: Found, choice: FileChoice) -> int:
         """Write the `MENDABLE` files anew that say something else now, where the target has what was sent; how many."""
@@ -96,10 +134,10 @@ class Mender:
         return len(writes)
 
 
-def lacking(ledger: TargetLedger, tree: Tree, held: Found, job: str) -> Lacking:
+def lacking(ledger: TargetLedger, tree: Tree, held: Found, job: str, refused: Mapping[str, RefusedValues]) -> Lacking:
     """What `Mender.texts` would write and note. Asks nobody."""
     mending, known = Lacking(), sent_texts(ledger, tree, job)
-    for wanted in expected_of(tree):
+    for wanted in trimmed(tree, held, refused):
         run = held.runs.get(wanted.key)
         if run is None:
             continue
@@ -108,6 +146,7 @@ def lacking(ledger: TargetLedger, tree: Tree, held: Found, job: str) -> Lacking:
         send = _to_send(ours, theirs, sent)
         if send:
             mending.updates.append(_update_of(run, send))
+            mending.wanted[run.id] = wanted
         there = {name: theirs[name] for name in ours if name in theirs and _is_there(name, ours, theirs)}
         after = {**(sent or {}), **there, **send}
         if after != sent and (sent is not None or len(there) == len(ours)):

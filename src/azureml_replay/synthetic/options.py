@@ -27,9 +27,9 @@ from azureml_replay.synthetic.tree.trials import TrialChoice
 from azureml_replay.workspace.profile import TargetProfile
 
 TRIALS, EDGES = "trials", "edges"
-JOB, SENT = "job", "sent"
-"""Keys of what the ledger says of a run, beside `FILES`: the job that stands for its unit, and what that was sent of
-texts that people can edit, as `planned_texts` gives them."""
+JOB, SENT, REFUSED = "job", "sent", "refused"
+"""Keys of what the ledger says of a run, beside `FILES`: the job that stands for its unit; what that was sent of texts
+that people can edit, as `planned_texts` gives them; and slot -> what its run was refused."""
 ANY_LENGTH = sys.maxsize
 """The limit of a file's name in planning, none: a job has its files at other places, and `paths.py` checks those."""
 
@@ -176,6 +176,9 @@ def carry(ledger: TargetLedger, tree: Tree, shape: Shape, job: str, *, sending: 
     sent = planned_texts(tree) if sending else {run: one[SENT] for run, one in known.items() if _is_of(one, job)}
     for run, texts in sent.items():
         told[run][SENT] = texts
+    for run, one in known.items():
+        if one.get(JOB) == job and REFUSED in one:
+            told[run][REFUSED] = one[REFUSED]
     told |= {one.run: {LEFT: one.reason} for one in tree.omissions if one.what == RUN}
     known = ledger.carried(list(told), Way.JOB)
     ledger.carry({run: what for run, what in told.items() if known.get(run) != what}, Way.JOB)

@@ -6,7 +6,7 @@ no job is put twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
@@ -22,11 +22,13 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.bodies.known_graphs import Graphs
 from azureml_replay.synthetic.bodies.register import place_for
+from azureml_replay.synthetic.expected import expected_of
 from azureml_replay.synthetic.foreseen import plan_changed
 from azureml_replay.synthetic.found import found
 from azureml_replay.synthetic.mend import Mender, lacking
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of, planned_trees
 from azureml_replay.synthetic.parents import Parents
+from azureml_replay.synthetic.refused import JobRefusals, RefusedValue
 from azureml_replay.synthetic.staging.stage import Stage, clear
 from azureml_replay.synthetic.submit import Submit, Told
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -69,6 +71,8 @@ class SyntheticReplayed:
     """Jobs whose plan changed since they were submitted, and which stand as they were."""
     starts: int = 0
     """Container starts that it takes to submit those anew."""
+    refused: tuple[tuple[RunId, str], ...] = ()
+    """Run and what of it the target refused, as became known in this call: each is an omission, the rest is there."""
 
 
 async def replay_synthetic(
@@ -113,8 +117,9 @@ async def _replay(
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
     stage = Stage(archive, Supply(archive, source), submitter, progress)
     graphs = Graphs(ledger, submitter)
-    submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress, told)
-    running = _Running(archive, ledger, target, stage, submitting, progress)
+    refusals = JobRefusals(ledger, target)
+    submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress, told, refusals)
+    running = _Running(archive, ledger, target, stage, submitting, progress, refusals)
     if options.resubmit:
         submitting.anew = running.to_resubmit(selection, options.shape)
     running.expect(planned_units(archive, selection))
@@ -122,7 +127,7 @@ async def _replay(
     if not options.wait:
         return running.result(None)
     await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
-    running.check = JobCheck(_proof(archive, ledger, selection), target)
+    running.check = JobCheck(_proof(archive, ledger, selection), target, running.refusals)
     await for_each(running.trees(selection, options.shape), running.settle, width)
     await for_each(sorted(running.check.standing), running.show_home, min(width, SUBMITTED_AT_ONCE))
     await running.check.verify_homes(width)
@@ -149,6 +154,7 @@ class _Running:
     stage: Stage
     submitting: Submit
     progress: Progress
+    refusals: JobRefusals
     jobs: dict[RunId, str] = field(default_factory=dict)
     """Root run -> job, of those that stand."""
     endings: dict[RunId, str] = field(default_factory=dict)
@@ -164,7 +170,7 @@ class _Running:
 
     @property
     def _mender(self) -> Mender:
-        return Mender(self.archive, self.ledger, self.target)
+        return Mender(self.archive, self.ledger, self.target, self.refusals)
 
     def expect(self, roots: Iterable[RunId]) -> None:
         """Tell how many jobs there are to submit, by the ledger."""
@@ -264,15 +270,24 @@ class _Running:
         Those are appended, so what lacks is found out while nobody else can write it.
         """
         held, looking = await found(self.target, tree, job), Parents(self.archive, self.target, only_look=True)
-        writes = lacking(self.ledger, tree, held, job).updates
-        if not is_held(self.target) and (writes or await looking.complete(tree, held)):
+        refused = await self.refusals.learn(tree, held, job)
+        writes = lacking(self.ledger, tree, held, job, refused).updates
+        if not is_held(self.target) and (writes or await looking.complete(tree, held, refused)):
             await hold(self.target)
             held = await found(self.target, tree, job)
-        mended = await self._mender.texts(tree, held, job)
+        mended = await self._mender.texts(tree, held, job, refused)
         if mended:
-            held = await found(self.target, tree, job)
+            held, refused = await found(self.target, tree, job), await self.refusals.learn(tree, held, job)
         self.mended += mended
-        self.parents += await Parents(self.archive, self.target).complete(tree, held)
+        parents = Parents(self.archive, self.target)
+        self.parents += await parents.complete(tree, held, refused)
+        self._keep(tree, job, parents.refused)
+
+    def _keep(self, tree: Tree, job: RunId, refused: Sequence[tuple[str, RefusedValue]]) -> None:
+        """What runs of parents were refused now."""
+        of = {wanted.key: wanted for wanted in expected_of(tree)} if refused else {}
+        for key in dict(refused):
+            self.refusals.keep(of[key], job, [value for one, value in refused if one == key])
 
     def _fail(self, root: RunId, why: str) -> None:
         if root not in self.failed:
@@ -294,4 +309,5 @@ class _Running:
             mended=self.mended,
             changed=len(self.check.changed) if verdict else 0,
             starts=sum(self.check.changed.values()) if verdict else 0,
+            refused=tuple(self.refusals.told),
         )

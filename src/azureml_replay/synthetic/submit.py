@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeAlias
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import JobItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.errors import Uncertain
+from azureml_replay.errors import Rejected, Uncertain
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.progress import Progress
 from azureml_replay.synthetic.bodies.graph import JobPlace, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
-from azureml_replay.synthetic.options import Shape, carry, jobs_put, remember, shape_of
+from azureml_replay.synthetic.expected import DISPLAY_NAME, expected_of
+from azureml_replay.synthetic.options import SENT, Shape, carry, jobs_put, remember, shape_of
 from azureml_replay.synthetic.plan_digest import PROPERTY, is_same, plan_digest, planned
+from azureml_replay.synthetic.refused import JobRefusals, RefusedValue
 from azureml_replay.synthetic.staging.stage import Stage, uri_of
-from azureml_replay.synthetic.tree.nodes import Tree
+from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.target.lease import hold, is_held
 from azureml_replay.workspace.jobs import JobState, Submitter
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.target import Refused
 
 Told: TypeAlias = "Callable[[RunId, RunId], None]"
 """Called with a root run and the name of its job."""
@@ -62,6 +66,7 @@ class Submit:
     progress: Progress
     told: Told
     """Hears of each job that is put."""
+    refusals: JobRefusals
     anew: Collection[RunId] = ()
     """Root runs whose job is submitted anew unless it is as planned now."""
     submitted: int = 0
@@ -143,18 +148,78 @@ class Submit:
         self.progress.done("jobs submitted")
 
     async def _put(self, tree: Tree, name: str, plan: bytes) -> None:
-        """Put the job, whose name was free; ask again after a lost answer. A PUT on a taken name is an update."""
+        """Put the job, whose name was free. One that is refused is put without what may be to blame.
+
+        Texts are written to its runs once it has ended, where what is refused of them is told; properties cannot be.
+        """
+        refused = await self._put_tree(tree, name, plan)
+        if refused is None:
+            return
+        for less, names_too in ((without_texts(tree), False), (without_names(tree, name), True)):
+            self._tell_later(tree, name, names_too=names_too)
+            if await self._put_tree(less, name, plan) is None:
+                gone = [key for key in tree.properties if key not in less.properties]
+                self._dropped(tree, name, [RefusedValue("property", key, refused.reason) for key in gone])
+                return
+        raise refused.error()
+
+    async def _put_tree(self, tree: Tree, name: str, plan: bytes) -> Refused | None:
+        """None, or the refusal where what was sent is to blame. Raises Unavailable, Rejected for other reasons.
+
+        Asks again after a lost answer: a PUT on a taken name is an update.
+        """
         bodies = submission(tree, self.place, uri_of(self.archive, tree.root))
-        known: dict[str, str] = {}
-        for graph in bodies.graphs:
-            known[graph.id] = await self.graphs.id_of(graph, known)
-        self.ledger.mark(tree.root, [RunItem.JOB, JobItem(name)], State.SENDING, name)
         marks = {lineage.JOB_PROPERTY: lineage.job_mark(self.archive.source, tree.root), PROPERTY: plan.hex()}
+        known: dict[str, str] = {}
         try:
+            for graph in bodies.graphs:
+                known[graph.id] = await self.graphs.id_of(graph, known)
+            self.ledger.mark(tree.root, [RunItem.JOB, JobItem(name)], State.SENDING, name)
             await self.submitter.put_job(name, marked(renamed(bodies.body, known), marks))
         except Uncertain:
             if await self.submitter.job(name) is None:
                 raise
+        except Rejected as error:
+            refused = Refused.of(error)
+            if not refused.of_item:
+                raise
+            return refused
+        return None
+
+    def _tell_later(self, tree: Tree, name: str, *, names_too: bool) -> None:
+        """Note that the job goes without these: what its runs then lack is written to them."""
+        known: Mapping[RunId, Any] = self.ledger.carried(
+            list({node.source for node in tree.walk()} | {tree.root}), Way.JOB
+        )
+        sent: dict[RunId, dict[str, Any]] = {run: {**one[SENT]} for run, one in known.items() if SENT in one}
+        for at, wanted in enumerate(expected_of(tree)):
+            texts = sent.get(wanted.source, {}).get(wanted.slot, {})
+            if names_too:
+                texts = {**texts, DISPLAY_NAME: name if at == 0 else wanted.key.rpartition("/")[2]}
+            if at == 0:
+                texts = {DISPLAY_NAME: texts.get(DISPLAY_NAME)}
+            sent.setdefault(wanted.source, {})[wanted.slot] = texts
+        self.ledger.carry({run: {**one, SENT: sent[run]} for run, one in known.items() if run in sent}, Way.JOB)
+
+    def _dropped(self, tree: Tree, name: str, values: Sequence[RefusedValue]) -> None:
+        if values:
+            self.refusals.keep(next(expected_of(tree)), name, values)
+
+
+def without_texts(tree: Tree) -> Tree:
+    """The tree without what its job's own run can be told later; the tag that people search for stays."""
+    return replace(tree, description=None, tags={key: tree.tags[key] for key in tree.tags if key == lineage.TAG})
+
+
+def without_names(tree: Tree, job: str) -> Tree:
+    """The tree with no word of the original's: what it is known by, and what it runs."""
+    properties = {key: value for key, value in tree.properties.items() if key == lineage.PROPERTY}
+    nodes = tuple(map(_nameless, tree.nodes))
+    return replace(without_texts(tree), display_name=job, properties=properties, nodes=nodes)
+
+
+def _nameless(node: Node) -> Node:
+    return replace(node, display_name=node.name, children=tuple(map(_nameless, node.children)))
 
 
 def plan_of(job: JobState) -> bytes | None:

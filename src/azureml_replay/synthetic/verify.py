@@ -20,13 +20,13 @@ from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Experiment, Finding, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning import lineage
-from azureml_replay.planning.plan import Step
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.expected import ExpectedRun, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
 from azureml_replay.synthetic.mend import gone, sent_texts
 from azureml_replay.synthetic.options import Shape, job_of, jobs_put, trees_of
 from azureml_replay.synthetic.plan_digest import PlanDigest, as_laid, as_submitted, is_same
+from azureml_replay.synthetic.refused import JobRefusals, RefusedRows, RefusedValues, omission_of
 from azureml_replay.synthetic.staging.documents import MADE_FOR_JOBS
 from azureml_replay.synthetic.staging.manifest import WRITTEN_BY_STEP, LaidFile, Layout, scalars
 from azureml_replay.synthetic.staging.stage import layout_of, left_behind
@@ -54,7 +54,8 @@ async def verify_jobs(
     Writes to the archive of `proof` only. Where the bytes of files are looked at and storage told no MD5, those of the
     archive or of the `source` are read too. Raises Unavailable, Rejected, IntegrityError.
     """
-    check = JobCheck(proof, target, Supply(proof.archive, source) if proof.deep else None)
+    refusals = JobRefusals(proof.ledger, target)
+    check = JobCheck(proof, target, refusals, Supply(proof.archive, source) if proof.deep else None)
 
     async def one(planned: tuple[Tree, Shape]) -> None:
         job = job_of(proof.ledger, planned[0].root)
@@ -86,6 +87,7 @@ class JobCheck:
 
     proof: Proof
     target: Target
+    refusals: JobRefusals
     deep: Supply | None = None
     """Given: read every byte, the archive's or the source's too where storage told no MD5."""
     changed: dict[RunId, int] = field(default_factory=dict)
@@ -133,12 +135,15 @@ class JobCheck:
         for omission in tree.all_omissions():
             gathered[omission.run].omissions.append(omission)
         plan, sent = PlanDigest(self.archive, tree), sent_texts(self.proof.ledger, tree, job or "")
-        for wanted in expected_of(tree):
-            run = held.runs.get(wanted.key)
-            self._remember(wanted, run)
+        refused = await self.refusals.learn(tree, held, job) if job is not None else {}
+        for planned in expected_of(tree):
+            run, values = held.runs.get(planned.key), refused.get(planned.key, RefusedValues())
+            self._remember(planned, run)
+            wanted, lost = values.without(planned, run) if run is not None else (planned, [])
+            gathered[wanted.source].omissions += lost
             laid = layout_of(self.archive, wanted.leaf, shape.files) if wanted.leaf is not None else None
             compared = _without_made(laid) if laid is not None and theirs else laid
-            await self._gather(wanted, held, compared, gathered[wanted.source], theirs=theirs)
+            await self._gather(wanted, values, held, compared, gathered[wanted.source], theirs=theirs)
             if run is not None:
                 texts = sent.get(wanted.source, {}).get(wanted.slot, {})
                 _leave_gone(wanted, gone(wanted, run, texts), gathered[wanted.source])
@@ -169,7 +174,14 @@ class JobCheck:
             self.proof.ledger.mark(wanted.source, [RunItem.JOB], State.SENT, run.id)
 
     async def _gather(
-        self, wanted: ExpectedRun, held: Found, laid: Layout | None, into: _Gathered, *, theirs: bool
+        self,
+        wanted: ExpectedRun,
+        refused: RefusedValues,
+        held: Found,
+        laid: Layout | None,
+        into: _Gathered,
+        *,
+        theirs: bool,
     ) -> None:
         """`theirs`: another archive put the job, and made files for it that this one may not know."""
         for aspect in (Aspect.FIELDS, Aspect.POINTS, Aspect.FILES, Aspect.BYTES):
@@ -180,30 +192,37 @@ class JobCheck:
             into.add(Aspect.FIELDS, Looked([absent]))
             return
         into.add(Aspect.FIELDS, Looked([*differences(wanted, run, held.parent(wanted.key))]))
-        into.add(Aspect.POINTS, await self._points(wanted, wanted.step, run))
+        into.add(Aspect.POINTS, await self._points(wanted, refused, run, into))
         if self.proof.files.artifacts:
             # The original's files are in its leaf, or in the run of its own values: a parent's run has none.
             await self._files(wanted, laid.files if laid is not None else (), run, into, theirs=theirs)
 
     # Points
 
-    async def _points(self, wanted: ExpectedRun, step: Step | None, run: Run) -> Looked:
-        differing, sent = await once_settled(self.target, run.id, lambda: self._points_now(wanted, step, run))
+    async def _points(self, wanted: ExpectedRun, refused: RefusedValues, run: Run, into: _Gathered) -> Looked:
+        differing, (sent, lost) = await once_settled(
+            self.target, run.id, lambda: self._points_now(wanted, refused, run)
+        )
+        into.omissions += lost
         return Looked(differing, {"points": sent})
 
-    async def _points_now(self, wanted: ExpectedRun, step: Step | None, run: Run) -> tuple[list[Finding], int]:
-        """Where the original logged nothing, `step` is None, and so should the run have."""
+    async def _points_now(
+        self, wanted: ExpectedRun, refused: RefusedValues, run: Run
+    ) -> tuple[list[Finding], tuple[int, list[Omission]]]:
+        """Where the original logged nothing, its step is None, and so should the run have."""
+        step, rows = wanted.step, RefusedRows(refused)
         there = {series.key.name: series for series in await self.target.series(run.id)}
         differing, sent = list[Finding](), 0
         for name, pieces in scalars(self.archive, step) if step is not None else ():
             mine = list(as_kept(row for points in pieces for row in points.rows()))
             actual = there.pop(name, None)
             theirs = [row for points in await self._rows(run, actual) for row in points.rows()] if actual else []
+            mine = rows.left(name, mine, list(as_kept(theirs)))
             shape = Series(key=SeriesKey(wanted.what + name), columns=((name, "Double"),))
             differing += compare_points(mine, as_kept(theirs), shape, run=wanted.source)
             sent += len(mine)
         differing += [Finding(wanted.source, f"{wanted.what}metric {name}", "extra", "", "rows") for name in there]
-        return differing, sent
+        return differing, (sent, [omission_of(wanted, *one) for one in rows.omissions])
 
     async def _rows(self, run: Run, series: Series) -> list[Points]:
         try:

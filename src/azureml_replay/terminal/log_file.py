@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable
 from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
 
 from azureml_replay import redact
-from azureml_replay.disk.outputs import private_folder, private_opener
+from azureml_replay.disk.outputs import open_for_lines, private_folder, refuse_unwritable
 from azureml_replay.errors import UserError
 from azureml_replay.terminal.text import safe
 
@@ -53,8 +52,15 @@ class LogFile(logging.FileHandler):
 
     def _open(self) -> TextIOWrapper:
         """For its owner alone where it is new: it names runs and addresses."""
-        handle = private_opener(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        handle = open_for_lines(self.baseFilename)
         return TextIOWrapper(BufferedWriter(FileIO(handle, self.mode)), self.encoding, self.errors, line_buffering=True)
+
+    def begin(self) -> None:
+        """Open it before there is anything to write. Raises UserError."""
+        try:
+            self.stream = self._open()
+        except OSError as error:
+            raise UserError(f"--log-file {self.path} cannot be written: {error.strerror}") from error
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, after making the folder."""
@@ -75,15 +81,19 @@ class LogFile(logging.FileHandler):
         self.tell(f"no log file: {self.path}: {why}")
 
 
-def start(path: Path, *, verbose: bool, tell: Callable[[str], None], debug: bool = False) -> None:
+def start(path: Path, *, verbose: bool, tell: Callable[[str], None], debug: bool = False, asked: bool = False) -> None:
     """Log to `path` from now on: our warnings; with `verbose` our steps and others' warnings, shown as they happen.
 
-    `debug`: each request too. A log begun before ends. Raises UserError where `path` cannot be a file.
+    `debug`: each request too. A log begun before ends. `asked`: somebody named the file; raises UserError where it
+    cannot be written. Without, whatever a command is run in, it goes on without a log, and says so.
     """
-    if path.is_dir():
-        raise UserError(f"--log-file {path} is a directory: name a file in it")
+    if asked:
+        refuse_unwritable(path, "--log-file")
     stop()
-    handlers: list[logging.Handler] = [LogFile(path, tell)]
+    log = LogFile(path, tell)
+    if asked and path.is_fifo():
+        log.begin()
+    handlers: list[logging.Handler] = [log]
     if verbose or debug:
         handlers.append(MessageHandler(tell))
     else:

@@ -16,9 +16,14 @@ from azureml_replay.comparison.shown import shown
 from azureml_replay.comparison.three_way import ACCEPTED, GONE_REASON, HIDDEN, RUN_TYPE, Fate, editable, fates
 from azureml_replay.counting import counted
 from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile
+from azureml_replay.planning import lineage
+from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step
 from azureml_replay.verification.edits import Sides, proven
-from azureml_replay.workspace.mark import TAKEN_BACK, is_taken_back
+from azureml_replay.workspace.mark import TAKEN_BACK, SentMark, is_taken_back
+
+_EDITS = frozenset({Fate.EDITED, Fate.CONFLICT})
+_NAMED = frozenset({*_EDITS, Fate.OLDER, Fate.NEWER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,8 @@ class Attribution:
             if self.taken_back and _is_of_undo(finding):
                 found.append(replace(finding, kind=TAKEN_BACK))
                 continue
-            fate = None if self.sent is None else self._fate(finding, self.sent)
-            edit = self.edits.get(redact.text(finding.what)) if fate in (Fate.EDITED, Fate.CONFLICT) else None
+            fate = self._of_another(finding) if self.sent is None else self._fate(finding, self.sent)
+            edit = self.edits.get(redact.text(finding.what)) if fate in _EDITS else None
             if edit is not None:
                 edits.append(replace(edit, expected=finding.expected, actual=finding.actual))
             if fate is Fate.GONE:
@@ -53,8 +58,13 @@ class Attribution:
             elif edit is not None and edit.accepted:
                 found.append(replace(finding, kind=ACCEPTED))
             else:
-                found.append(replace(finding, kind=fate.value) if fate in (Fate.EDITED, Fate.CONFLICT) else finding)
+                found.append(replace(finding, kind=fate.value) if fate in _NAMED else finding)
         return replace(outcome, findings=found), gone, edits
+
+    def _of_another(self, finding: Finding) -> Fate | None:
+        """Where this archive sent nothing: only what another one is known to have sent."""
+        fate = self.told.get(finding.what)
+        return fate if fate in (Fate.OLDER, Fate.NEWER, Fate.GONE) else None
 
     def _fate(self, finding: Finding, sent: Editable) -> Fate | None:
         """A metric that the source lost since is told by its rows: more or fewer than were sent are somebody else's."""
@@ -75,9 +85,12 @@ def attribution(
 ) -> Attribution:
     """By the ledger. `wanted` and `there` are the run's files by path."""
     sent = ledger.sent(step.source)
-    told = _unmistakable([(shown(name), fate) for name, fate in fates(step.run, actual, sent).items()])
+    mark = lineage.sent_mark(actual)
+    told = _unmistakable([(shown(name), fate) for name, fate in fates(step.run, actual, sent, mark).items()])
+    later = mark is not None and _is_later(mark, step.run)
     of_files = dict(_files(ledger, step.source, wanted, there))
-    told |= _unmistakable([(shown(f"file {path}"), fate) for path, fate in of_files.items()])
+    fates_of_files = [(path, Fate.NEWER if later and path in MADE else fate) for path, fate in of_files.items()]
+    told |= _unmistakable([(shown(f"file {path}"), fate) for path, fate in fates_of_files])
     planned = frozenset(f"metric {series.key.name}" for series, _ in step.series)
     edits = {}
     if sent is not None:
@@ -98,6 +111,11 @@ def _as_values(files: Mapping[str, StoredFile | None]) -> Editable:
     return {
         f"file {path}": f"{one.size_bytes} {one.md5.hex() if one.md5 else ''}" for path, one in files.items() if one
     }
+
+
+def _is_later(mark: SentMark, run: Run) -> bool:
+    """True where another archive's replay sent the run from a newer state of the source."""
+    return mark.as_of is not None and run.modified is not None and mark.as_of > run.modified
 
 
 def type_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Finding]:

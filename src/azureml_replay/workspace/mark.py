@@ -1,12 +1,18 @@
-"""The mark of `undo`: a tag that tells the runs that it hid from those that somebody else hid (pure).
+"""Marks that replays leave on runs of a target, for other archives of the same source (pure).
 
-Any archive's replay shows a marked run again. The mark counts on a hidden run alone.
+That of `undo` is a tag that tells the runs that it hid from those that somebody else hid. Any archive's replay shows
+such a run again; the mark counts on a hidden run alone. That of what was sent last tells a value that a replay brought,
+of whichever archive, from an edit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
 
+from azureml_replay.instants import Instant
+from azureml_replay.json_text import canonical
 from azureml_replay.model import Run
 
 UNDO_TAG = "azureml_replay_undo"
@@ -26,3 +32,46 @@ def is_taken_back(run: Run) -> bool:
 def has_room(run: Run, tags: int) -> bool:
     """True where the run takes the mark beside what it has; `tags` is the most that a run can have."""
     return UNDO_TAG in run.tags or len(run.tags) < tags
+
+
+SENT_TAG = "azureml_replay_sent"
+"""The mark of what was sent last, once that is more than what the run was created with. No plan has it, as UNDO_TAG."""
+_DIGITS = 6
+"""Of the digest of a value: an edit is taken for a value that was sent once in 300,000 times, and 52 of them fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentMark:
+    """Which values of a run a replay sent last, and from which state of the source."""
+
+    as_of: Instant | None
+    """When the source's run was changed last, as it was extracted then."""
+    tokens: frozenset[str]
+    """For each value."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, str | bool | None], as_of: Instant | None) -> SentMark:
+        """Of values by the names that findings show."""
+        return cls(as_of, frozenset(_token(name, value) for name, value in values.items()))
+
+    def bears(self, name: str, value: object) -> bool:
+        """True for a value that was sent."""
+        return _token(name, value) in self.tokens
+
+    def to_text(self) -> str:
+        """As a run keeps it: the moment, and the tokens one after the other."""
+        return f"{self.as_of or '-'} {''.join(sorted(self.tokens))}"
+
+    @classmethod
+    def of_text(cls, text: object) -> SentMark | None:
+        """What `to_text` wrote; None for anything else."""
+        moment, _, digits = text.partition(" ") if isinstance(text, str) else ("", "", "")
+        try:
+            as_of = None if moment == "-" else Instant.parse(moment)
+        except ValueError:
+            return None
+        return cls(as_of, frozenset(digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)))
+
+
+def _token(name: str, value: object) -> str:
+    return blake2b(canonical([name, value]), digest_size=_DIGITS // 2).hexdigest()

@@ -24,7 +24,7 @@ from azureml_sandbox.front.relay import Relay, blob_operation
 from azureml_sandbox.front.routes import Address, Routes
 from azureml_sandbox.front.size import limited
 from azureml_sandbox.protocol import refusals, roles
-from azureml_sandbox.protocol.errors import Refused
+from azureml_sandbox.protocol.errors import Refused, invalid
 from azureml_sandbox.protocol.login import CONTROL_PLANE, HOST, Login, TokenRefused
 from azureml_sandbox.protocol.route import PREFIX, Call, Spoken
 from azureml_sandbox.protocol.traffic import Asked, Traffic
@@ -178,6 +178,7 @@ class App:
             call = Call(Request(scope, receive), workspace, self._world, self._storage, spoken.effect)
             self._world.late_changes.settle(instants.now())
             try:
+                await self._refuse_unwanted(call)
                 response = await spoken.handler(call)
             except ClientDisconnect:
                 raise
@@ -190,6 +191,13 @@ class App:
             await response(scope, receive, self._with_arm_headers(asked, send) if asked.service == "arm" else send)
 
         return answer
+
+    async def _refuse_unwanted(self, call: Call) -> None:
+        """Raise Refused (400) for a write with a text that was declared to be unwanted."""
+        if self._faults.declared.unwanted and call.effect == "write":
+            text = self._faults.declared.unwanted_in(await call.request.body())
+            if text is not None:
+                raise invalid(f"The value {text} is not allowed here.")
 
     def _with_arm_headers(self, asked: Asked, send: Send) -> Send:
         write = asked.effect == "write" or asked.route.endswith("/listSecrets")  # counted as a write (recorded)

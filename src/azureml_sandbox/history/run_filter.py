@@ -27,6 +27,8 @@ _COLUMNS: dict[str, Column] = {
     "endtimeutc": "ended",
     "parentrunid": "parent_run_id",
 }
+_DEEPEST = 50
+"""Brackets within each other: each is three calls here, and one level of SQL."""
 _TIMES = frozenset({"created", "started", "ended"})
 _PATHS = {
     "runtype": "$.runType",
@@ -69,6 +71,7 @@ def order(text: str | None) -> tuple[Column, bool]:
 class _Tokens:
     def __init__(self, text: str) -> None:
         self._text = text
+        self.open = 0
         self._rest: Iterator[str] = iter(_split(text))
         self.next: str | None = next(self._rest, None)
 
@@ -114,9 +117,13 @@ def _term(tokens: _Tokens) -> Condition:
     if tokens.next != "(":
         return _comparison(tokens)
     tokens.take()
+    tokens.open += 1
+    if tokens.open > _DEEPEST:
+        raise tokens.unclear()
     inner = _either(tokens)
     if tokens.take() != ")":
         raise tokens.unclear()
+    tokens.open -= 1
     return inner
 
 

@@ -18,6 +18,9 @@ from azureml_sandbox.world import Document
 SCOPES = ("", "/experiments/{experiment_name}", "/experimentids/{experiment_id}")
 """A run is addressed below the workspace, its experiment's name or its experiment's id (run-history.json)."""
 
+DEEPEST = 200
+"""Levels of lists and objects that a body may have: more could not be kept and answered here. How many the service
+takes is unknown; .NET's readers stop at 64 unless they are told otherwise."""
 _JSON = "application/json; charset=utf-8"
 
 
@@ -81,9 +84,23 @@ async def _json(call: Call) -> object:
     if not raw:
         return None
     try:
-        return orjson.loads(raw)
+        given = orjson.loads(raw)
     except orjson.JSONDecodeError as wrong:
         raise errors.invalid(f"The request body is not JSON: {wrong}") from wrong
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and not _is_writable(given):
+        raise errors.invalid(f"The reader's MaxDepth of {DEEPEST} has been exceeded.")
+    return given
+
+
+def _is_writable(given: object) -> bool:
+    """True where orjson, which writes 254 levels, can answer the same with levels of ours around it."""
+    for _ in range(254 - DEEPEST):
+        given = [given]
+    try:
+        orjson.dumps(given)
+    except TypeError:
+        return False
+    return True
 
 
 def part(given: Document, key: str, kind: Literal["object", "array", "string"]) -> Any:  # noqa: ANN401 JSON

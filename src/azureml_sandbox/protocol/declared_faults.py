@@ -4,12 +4,13 @@
                 "after": 2, "every": 3, "times": 5, "do": "throttle"}],
      "max_in_flight": 32, "rate": {"burst": 250, "per_second": 25},
      "ingestion_lag_ms": 2000, "event_lag_ms": 500, "pending_copy_ms": 500, "token_lifetime_s": 60,
-     "strict": ["refuse-client-ids", "no-shared-keys@source"],
+     "strict": ["refuse-client-ids", "no-shared-keys@source"], "unwanted": ["some text"],
      "denied": [{"workspace": "target", "action": "Microsoft.MachineLearningServices/workspaces/jobs/read"}]}
 
 A rule counts the requests it matches, skips the first `after`, then hits each `every`th, `times` times at most.
 Without `match` it matches all, without counts it always hits. The first rule that hits decides; delays add up.
 A variant of the service (`strict`) holds for all workspaces, or for the one that is named after an `@`.
+A write whose body has an `unwanted` text in it is refused with 400, as one is that breaks a limit nobody documented.
 An action that is `denied` is refused with 403 to everybody, since there is one principal only; `roles.py` says which
 route needs which action.
 """
@@ -130,6 +131,8 @@ class Declared:
     token_lifetime_s: int | None = None
     strict: frozenset[str] = frozenset()
     """Variants of the service, as declared: `name` or `name@workspace`."""
+    unwanted: tuple[str, ...] = ()
+    """Texts, ASCII, that no body of a write may have in it."""
     denied: tuple[Denied, ...] = ()
 
     @classmethod
@@ -143,7 +146,8 @@ class Declared:
         if unknown := sorted(each for each in strict if each.partition("@")[0] not in STRICT):
             raise ValueError(f"strict is {unknown[0]!r}, expected one of: {', '.join(STRICT)}")
         denied = tuple(_denied(each, f"denied[{index}]") for index, each in enumerate(given.get("denied", [])))
-        return cls(**{**given, "rules": rules, "strict": strict, "denied": denied})
+        unwanted = tuple(map(str, given.get("unwanted", ())))
+        return cls(**{**given, "rules": rules, "strict": strict, "denied": denied, "unwanted": unwanted})
 
     def denies(self, workspace: str, action: str) -> bool:
         """Whether this action is denied in this workspace."""
@@ -151,6 +155,10 @@ class Declared:
             each.workspace in (None, workspace) and fnmatchcase(action.lower(), each.action.lower())
             for each in self.denied
         )
+
+    def unwanted_in(self, body: bytes) -> str | None:
+        """The first unwanted text in a body; None where there is none."""
+        return next((text for text in self.unwanted if text.encode() in body), None)
 
     def variants(self, workspace: str) -> frozenset[str]:
         """The variants that hold for this workspace."""

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.checking import check
 from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
@@ -24,6 +25,7 @@ from azureml_replay.model import (
     Experiment,
     Finding,
     Job,
+    Json,
     Location,
     Omission,
     Points,
@@ -174,7 +176,7 @@ MADE = [(key, at) for key, makers in MAKERS.items() for at in range(len(makers))
 def test_each_shape_is_nowhere_on_the_disk(key: str, at: int, tmp_path: Path) -> None:
     """In each place that a workspace has: values, names, texts of rows, metadata, reasons."""
     made, secret = MAKERS[key][at]()
-    run, folder = everywhere(made, in_url=key not in ("private-key", "named", "url-login")), tmp_path / "a"
+    run, folder = everywhere(made), tmp_path / "a"
     with Archive.create(folder, SOURCE) as archive:
         fill_everywhere(archive, run, made)
         begun = everything(folder, archive)
@@ -190,7 +192,7 @@ def test_each_shape_is_nowhere_on_the_disk(key: str, at: int, tmp_path: Path) ->
     assert {"value at description", "value at tags/told"} <= set(omissions)
 
 
-def everywhere(made: str, *, in_url: bool) -> Run:
+def everywhere(made: str) -> Run:
     held = {"told": made, f"name {made}": "value", "first": f"{made} x", "last": f"x {made}"}
     return Run(
         id=R1,
@@ -205,7 +207,7 @@ def everywhere(made: str, *, in_url: bool) -> Run:
         warnings=[{"source": "x", "message": made}],
         document={
             "logFiles": {made: made},
-            "url": f"https://h.example/x?a=1&b={quote(made, safe='') if in_url else 1}",
+            "url": f"https://h.example/x?a=1&b={quote(made, safe='')}",
         },
         references=(Reference("tag", f"name {made}"),),
         acting=Acting((), (f"name {made}",)),
@@ -305,9 +307,15 @@ def test_an_older_archive_keeps_its_version(tmp_path: Path) -> None:
         name = archive.clean_name(token)
 
     assert (version, names, name) == (1, [token], token)
+    made, _ = MAKERS["curl"][0]()
     with Archive.create(tmp_path / "b", SOURCE) as archive:
         assert archive._one("select redaction from archive") == (VERSION,)
         assert archive.clean_name(token) != token
+        assert archive.clean_name(made) != made
+        archive._execute("update archive set redaction = 2")
+    with Archive.open(tmp_path / "b") as archive:
+        assert archive.clean_name(token) == archive_name(token)
+        assert archive.clean_name(made) == made
 
 
 def test_a_glob_of_a_whole_path_does_not_bring_a_run_again(tmp_path: Path) -> None:
@@ -322,3 +330,41 @@ def test_a_glob_of_a_whole_path_does_not_bring_a_run_again(tmp_path: Path) -> No
         archive.put_listed([run])
 
         assert list(archive.pending_ids()) == []
+
+
+def test_what_is_nested_without_end_is_an_omission_of_its_own(tmp_path: Path) -> None:
+    """In each document that an archive takes: nothing of it stops the others, and it is not called a secret."""
+    deep: Json = SECRET
+    for level in range(2_000):
+        deep = {"password": deep} if level % 2 else [deep]
+    run = Run(id=R1, experiment="e", status="Completed", parameters={"lr": 1, "deep": deep}, document={"x": deep})
+    with Archive.create(tmp_path / "a", SOURCE) as archive:
+        archive.put_experiments([Experiment(id="1", name="e", document={"x": deep})])
+        archive.put_listed([run])
+        archive.put_jobs([Job(R1, {"name": R1, "x": deep})])
+        archive.select([R1])
+        archive.begin(R1)
+        archive.put_details(RunDetails(run=run, definition={"x": deep}, specification=[deep], more={"y": deep}))
+        place = Location("s", "p")
+        archive.put_artifacts(R1, [Artifact(path="p", location=place, indexed=True, stored=None, more={"x": deep})])
+        archive.complete(R1)
+        found = archive.run(R1)
+        told = {(one.run, one.what) for one in archive.omissions() if "nested more than 100 levels" in one.reason}
+        others = [one for one in archive.omissions() if one.reason == "redacted: secret"]
+        damages = check(archive).damages
+        assert SECRET.encode() not in on_disk(tmp_path / "a", archive)
+
+    assert found is not None
+    assert found.parameters["lr"] == 1
+    assert (others, damages) == ([], ())
+    below = "password/0/password/…"
+    assert told == {
+        ("experiment e", f"value at experiment e: x/{below}"),
+        (R1, f"value at parameters/deep/{below.removesuffix('password/…')}…"),
+        (R1, f"value at x/{below}"),
+        (R1, f"value at definition/x/{below}"),
+        (R1, f"value at specification/0/{below}"),
+        (R1, f"value at more/y/{below}"),
+        (R1, f"value at job/x/{below}"),
+        (R1, f"value at file p: x/{below}"),
+    }

@@ -128,6 +128,7 @@ def test_wrong_values_are_named(tmp_path: Path, change: dict[str, Any], said: st
         ('{"subscription_id": "a",\n "resource_group" "b"}', "line 2, column 19: not JSON"),
         ("[1]", "expected a JSON object with subscription_id, resource_group, workspace_name, not a list"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"subscription_id": ' + "1" * 5_000 + "}", "a number has too many digits"),
     ],
 )
 def test_files_that_are_no_workspace(tmp_path: Path, content: str, said: str) -> None:

@@ -13,7 +13,9 @@ from azureml_replay.archive.items import FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.three_way import BEGUN, Fate, Prefer, brings, editable, fates, kept, sent_now, without
+from azureml_replay.instants import Instant
 from azureml_replay.model import Editable, Location, Run, RunId, StoredFile
+from azureml_replay.workspace.mark import SENT_TAG, SentMark
 
 RUN = Run(id=RunId("r"), status="Completed", description="d", tags={"t": "sent", "null": None})
 SENT = editable(RUN)
@@ -48,6 +50,52 @@ def test_every_case_of_the_table(
 ) -> None:
     """Where nobody knows what was sent, what the target has is taken for an edit."""
     assert fates(tagged(source), tagged(target), sent).get("tag t") == fate
+
+
+EARLY, NOW, LATE = (Instant.parse(f"202{year}-01-01T00:00:00Z") for year in range(3))
+
+
+@pytest.mark.parametrize("known", [SENT, None])
+@pytest.mark.parametrize(
+    ("source", "target", "borne", "as_of", "fate"),
+    [
+        ("new", "theirs", "theirs", EARLY, Fate.OLDER),
+        ("new", "theirs", "theirs", LATE, Fate.NEWER),
+        ("new", "theirs", "theirs", NOW, Fate.NEWER),
+        ("new", "theirs", "theirs", None, Fate.NEWER),
+        ("sent", "theirs", "theirs", LATE, Fate.NEWER),
+        (None, "theirs", "theirs", LATE, Fate.NEWER),
+        (None, "theirs", "theirs", NOW, Fate.GONE),
+        (None, "theirs", "theirs", EARLY, Fate.GONE),
+        ("new", "mine", "theirs", EARLY, Fate.CONFLICT),
+        (None, "mine", "theirs", EARLY, Fate.EDITED),
+        ("same", "same", "theirs", EARLY, None),
+    ],
+)
+def test_what_another_archive_sent_is_no_edit(
+    source: str | None, target: str, borne: str, as_of: Instant | None, fate: Fate | None, known: Editable | None
+) -> None:
+    """The newer state of the source wins, whether this archive ever sent anything; an edit stays one."""
+    wanted = replace(tagged(source), modified=NOW)
+
+    told = fates(wanted, tagged(target), known, SentMark.of({"tag t": borne}, as_of))
+
+    assert told.get("tag t") == fate
+    assert ("tag t" in kept(told, Prefer.TARGET)) == (fate not in (None, Fate.OLDER))
+    assert ("tag t" in kept(told, Prefer.SOURCE)) == (fate in (Fate.EDITED, Fate.GONE))
+
+
+def test_a_mark_says_what_was_sent_and_is_no_value_itself() -> None:
+    """Of a value under its own name; what is no mark says nothing."""
+    mark = SentMark.of(editable(RUN), NOW)
+    read = SentMark.of_text(mark.to_text())
+
+    assert read == mark
+    assert all(mark.bears(*one) for one in (("tag t", "sent"), ("tag null", None), ("hidden", False)))
+    assert not any(mark.bears(*one) for one in (("tag u", "sent"), ("tag t", "other"), ("tag null", "null")))
+    assert len(SentMark.of({f"tag {at}": "x" for at in range(60)}, NOW).to_text()) < 500
+    assert [SentMark.of_text(text) for text in (None, "", "x", "yesterday abc", 5)] == [None] * 5
+    assert editable(replace(RUN, tags={**RUN.tags, SENT_TAG: mark.to_text()})) == editable(RUN)
 
 
 def test_a_run_that_was_only_begun_is_finished() -> None:

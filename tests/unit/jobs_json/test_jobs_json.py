@@ -23,6 +23,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.jobs_json import entry, parse
 from azureml_replay.jobs_json import scan as scanning
 from azureml_replay.jobs_json.index import JobsIndex
+from azureml_replay.jobs_json.parse import run_of
 from azureml_replay.jobs_json.scan import scan
 from azureml_replay.jobs_json.source import import_jobs
 from azureml_replay.jobs_json.write import Written, write_jobs
@@ -443,8 +444,32 @@ async def test_a_time_that_was_not_set_is_no_time_and_is_told(tmp_path: Path, fi
     assert run is not None
     assert getattr(run, attribute) is None
     told = [one for one in archive.omissions() if one.what == field.replace("_", " ")]
-    assert told == [Omission(run.id, field.replace("_", " "), parse.UNSET.format(value))]
+    assert told == [Omission(run.id, field.replace("_", " "), parse.UNSET.format(repr(value)))]
     archive.close()
+
+
+NO_DATES = ("yesterday", "31.05.2024", "2024-02-30", "-", "12:00", 10**400, "9" * 400, float("nan"), -1e300)
+
+
+@pytest.mark.parametrize("field", ["start_time", "created_at"])
+@pytest.mark.parametrize("value", NO_DATES, ids=range(len(NO_DATES)))
+async def test_what_is_no_date_is_no_time_and_is_told(tmp_path: Path, field: str, value: object) -> None:
+    """It stops neither the file nor its job, and nobody guesses; in one of our own entries neither."""
+    with a_family(tmp_path / "family") as family:
+        write_jobs(family, tmp_path / "ours.json")
+    ours = [{**one, field: value} for one in json.loads((tmp_path / "ours.json").read_text())]
+    path = saved(tmp_path, original("a", **{field: value}), original("b"), *ours)
+
+    with await imported(path, tmp_path / "archive") as archive:
+        runs = [archive.run(RunId(name)) for name in ("a", "b", PARENT.id, CHILD.id)]
+        told = {(one.run, one.what): one.reason for one in archive.omissions() if "no date" in one.reason}
+
+    assert all(run is not None for run in runs)
+    assert [getattr(run, {"start_time": "start", "created_at": "created"}[field]) for run in (runs[0], *runs[2:])] == [
+        None
+    ] * 3
+    shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:80]}..."
+    assert told == {(name, field.replace("_", " ")): parse.NO_DATE.format(shown) for name in ("a", PARENT.id, CHILD.id)}
 
 
 @pytest.mark.parametrize("value", MOMENTS)
@@ -515,6 +540,12 @@ async def test_what_the_original_wrote_of_children_is_put_right(tmp_path: Path) 
     assert run.start == Instant.parse("2025-01-15T10:00:00.123Z")
     assert "experiment" in {omission.what for omission in archive.omissions() if omission.run == "c"}
     archive.close()
+
+
+@pytest.mark.parametrize("said", ["{" + "-" * 100_000 + "1}", "{" + "(" * 5_000, "{1: 2, no dict}", "{\0"])
+def test_a_person_that_only_looks_like_a_dict_is_a_text(said: str) -> None:
+    """Python gives up on some of them with an error of its own."""
+    assert run_of(original("a", created_by=said), parent=None, experiment="e", step=False).creator == said
 
 
 async def test_read_again_only_when_it_changed(tmp_path: Path) -> None:
@@ -610,7 +641,7 @@ LOSS_ENTRY = {"name": "loss", "namespace": None, "columns": [["loss", "Double"]]
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(("created_at", "yesterday"), ("created_at", 10**400), ("created_at", "9" * 400), ("end_time", True)),
+        *(("created_at", ["2024-05-31"]), ("end_time", True), ("start_time", {})),
         *(("status", 7), ("tags", ["a"]), ("mlflow_metrics", 3), ("artifacts", [{}])),
         *(("child_run_ids", 12345), ("mlflow_artifact_paths", "outputs/"), ("artifacts", {}), ("metric_history", 1)),
         ("artifacts", [{"path": "a", "datastore": "d", "location": "l", "indexed": True, "size_bytes": 10**400}]),

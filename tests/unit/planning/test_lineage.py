@@ -9,6 +9,7 @@ import pytest
 from azureml_replay.azure.place import azure_place
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
+from azureml_replay.workspace.mark import SENT_TAG, SentMark
 
 SOURCE, OTHER = (azure_place("sub", "group", name) for name in ("source", "other"))
 RUN, ELSE = RunId("run"), RunId("else")
@@ -47,3 +48,33 @@ def test_where_properties_are_dropped_the_tag_has_to_do() -> None:
     assert lineage.is_ours(tagged, SOURCE, RUN, properties_kept=False)
     assert not lineage.is_ours(tagged, SOURCE, RUN)
     assert not lineage.is_ours(replayed(OTHER), SOURCE, RUN, properties_kept=False)
+
+
+@pytest.mark.parametrize(
+    "said", ["[" * 100_000 + "]" * 100_000, '{"a":' * 500 + "1" + "}" * 500, '"\ud83d"', "no JSON"]
+)
+def test_a_property_that_nobody_can_read_is_not_ours(said: str) -> None:
+    """A target's run may say whatever it likes: no reason to stop."""
+    run = Run(id=RUN, properties={lineage.PROPERTY: said})
+
+    assert not lineage.is_ours(run, SOURCE, RUN)
+    assert lineage.origin(run) is None
+
+
+def test_what_is_sent_is_said_in_the_property_where_it_has_room() -> None:
+    """By its mark, which is no fact about the original: neither a difference, nor a link of the chain."""
+    mark = SentMark.of({"tag t": "sent"}, None)
+    run = replayed()
+
+    signed = lineage.signed(run, mark, 1_000)
+
+    assert lineage.sent_mark(signed) == mark
+    assert lineage.sent_mark(run) is None
+    assert lineage.signed(run, mark, len(signed.properties[lineage.PROPERTY] or "") - 1) == run
+    assert lineage.signed(Run(id=RUN), mark, 1_000) == Run(id=RUN)
+    assert list(lineage.differences(run, signed)) == []
+    assert lineage.is_alike(run.properties[lineage.PROPERTY], signed.properties[lineage.PROPERTY])
+    assert lineage.is_ours(signed, SOURCE, RUN)
+    assert lineage.SENT not in lineage.lineage_of(signed, SOURCE)["before"]
+    later = replace(signed, tags={SENT_TAG: SentMark.of({}, None).to_text()})
+    assert lineage.sent_mark(later) == SentMark(None, frozenset())

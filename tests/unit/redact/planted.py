@@ -148,6 +148,42 @@ MAKERS: Mapping[str, tuple[Callable[[], Made], ...]] = {
         lambda: after("Ocp-Apim-Subscription-Key: ", secrets.token_hex(16)),
         lambda: after("aws_secret_access_key = ", chars(40)),
         lambda: after("login failed, password: ", "ab" + chars(7)),
+        lambda: after("a=1&password%3D", chars(9), "&b=2"),
+    ),
+    "curl": (
+        lambda: after("curl -u user:", chars(9), " https://h.example/p"),
+        lambda: after("curl -sSL --fail -uuser:", chars(9), " https://h.example/p"),
+        lambda: after("/usr/bin/curl https://h.example/p --user 'user:", f"{chars(4)} {chars(4)}", "' -o x"),
+        lambda: after('curl -H "a; b" -skU "user:', chars(9), '" https://h.example'),
+        lambda: after('["curl", "--proxy-user", "user:', chars(9), '", "https://h.example"]'),
+        lambda: after("curl \\\n  --user user:", chars(9), " \\\n  https://h.example"),
+    ),
+    "mysql": (
+        lambda: after("mysql -h db -u root -p", chars(9), " shop < dump.sql"),
+        lambda: after("mysqldump -uroot -p'", chars(9), "' shop | gzip"),
+        lambda: after("['mariadb', '-uroot', '-p", chars(9), "', 'shop']"),
+    ),
+    "sshpass": (
+        lambda: after("sshpass -p ", chars(9), " ssh me@host.example"),
+        lambda: after("sshpass -p'", chars(9), "' scp a me@host.example:b"),
+    ),
+    "docker-login": (
+        lambda: after("docker login -u me -p ", chars(9), " registry.example && mkdir -p out"),
+        lambda: after("podman --log-level debug login registry.example -u me -p ", chars(9)),
+    ),
+    "az": (
+        lambda: after("az login --service-principal -u 1 -p ", chars(20), " --tenant t"),
+        lambda: after('["az", "acr", "login", "-n", "r", "-u", "me", "-p", "', chars(20), '"]'),
+    ),
+    "mongosh": (lambda: after("mongodump --host h -u me -p ", chars(9), " --archive"),),
+    "redis-cli": (lambda: after("redis-cli -h cache.example -a ", chars(9), " ping"),),
+    "sqlcmd": (
+        lambda: after("sqlcmd -S s.example -U me -P ", chars(9), " -Q 'select 1'"),
+        lambda: after('bcp db.t in f -U me -P"', chars(9), '" -c'),
+    ),
+    "wandb": (
+        lambda: after("wandb login ", secrets.token_hex(20)),
+        lambda: after("wandb login --relogin --host https://w.example ", secrets.token_hex(20), " || true"),
     ),
 }
 """Row of the table -> what makes texts of it."""

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.redact import STARS, arguments, names_secret, redact, text
+from azureml_replay.json_text import TOO_DEEP
+from azureml_replay.redact import CUT_OFF, STARS, arguments, names_secret, redact, text
 
 NUMBERED = [str(number) for number in range(13)]
 """Names of cases made at run time: workers of a parallel run must agree on them."""
@@ -250,3 +251,38 @@ def test_of_what_was_planted_nothing_is_left_and_nothing_else_changes(planted: P
 @given(st.text(), st.text())
 def test_a_signature_is_found_whatever_surrounds_it(before: str, after: str) -> None:
     assert SIGNATURE not in text(f"{before}?sig={SIGNATURE}&{after}")
+
+
+def planted_at_each_level(levels: int) -> Any:
+    """A secret by name and one by shape at every level, and between them lists and objects."""
+    value: Any = {"password": WORD, "url": f"https://h/p?sig={SIGNATURE}"}
+    for level in range(levels):
+        value = (
+            {"password": WORD, "url": f"https://h/p?sig={SIGNATURE}", "x": value}
+            if level % 2
+            else ["--password", value]
+        )
+    return value
+
+
+@pytest.mark.parametrize("levels", [90, 98, 99, 100, 101, 500, 5_000, 50_000])
+def test_what_is_nested_without_end_is_left_out_and_named(levels: int) -> None:
+    """Never a crash, and never written as it came: down to where it is looked at secrets are taken out as ever."""
+    planted = {"tags": {"plain": "stays"}, "parameters": {"odd": planted_at_each_level(levels)}}
+
+    clean, found = redact(planted)
+
+    written = json.dumps(clean)
+    assert WORD not in written
+    assert SIGNATURE not in written
+    assert clean["tags"] == {"plain": "stays"}  # type: ignore[index,call-overload]
+    assert (TOO_DEEP in written) == (levels >= 98)
+    whole = {path for path in found if path.endswith(CUT_OFF)}
+    begin = "1/x" if levels % 2 else "x/1"
+    assert whole == ({f"parameters/odd/{begin}{CUT_OFF}"} if levels >= 98 else set())
+    assert redact(clean) == (clean, list(whole))
+
+
+def test_what_was_left_out_when_it_was_read_is_named_too() -> None:
+    """An answer of a service is cut before anybody looks at it."""
+    assert redact({"a": {"b": TOO_DEEP}}) == ({"a": {"b": TOO_DEEP}}, [f"a/b{CUT_OFF}"])

@@ -13,7 +13,10 @@ from azureml_replay.azure.sending.limit import backoff_s
 FAILURES = 6
 """Attempts at a failing request: a quarter of a minute in all. After a longer outage the command is run again."""
 PROXY_LOGIN = 407
-"""The status with which a proxy asks who one is; any other of its refusals may pass, as a host may come to be known."""
+"""The status with which a proxy asks who one is."""
+PROXY_FORBIDS = frozenset({403, 405, 451})
+"""Statuses with which a proxy says that it lets nobody reach a host, or through to any. Where it cannot reach one, that
+may pass: it says 502 and the like."""
 UNREACHED_S = 75.0
 """Seconds after which a host that takes no request is given up: attempts end after 20 each, so within two minutes."""
 PATIENCE_S = 900.0
@@ -28,6 +31,7 @@ class AttemptOutcome(Enum):
     THROTTLED = "refused for now: nothing was done"
     NOT_SENT = "no connection: nothing was done"
     PROXY = "the proxy wants a login: nothing was done, and will not be"
+    FORBIDDEN_HOST = "the proxy forbids the host: nothing was done, and will not be"
     UNTRUSTED = "the certificate is not trusted: nothing was done, and will not be"
     UNKNOWN = "failed, and may have been done"
 
@@ -48,8 +52,16 @@ def fate_of_error(error: AzureError) -> AttemptOutcome:
         return AttemptOutcome.UNTRUSTED
     if isinstance(cause, aiohttp.ClientHttpProxyError) and cause.status == PROXY_LOGIN:
         return AttemptOutcome.PROXY
+    if isinstance(cause, aiohttp.ClientHttpProxyError) and cause.status in PROXY_FORBIDS:
+        return AttemptOutcome.FORBIDDEN_HOST
     never_left = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
     return AttemptOutcome.NOT_SENT if isinstance(cause, never_left) else AttemptOutcome.UNKNOWN
+
+
+def forbidden_host(error: AzureError) -> str | None:
+    """The host that a proxy was asked for and forbids; None where the error does not say."""
+    cause = error.inner_exception or error.__cause__
+    return cause.request_info.url.host if isinstance(cause, aiohttp.ClientHttpProxyError) else None
 
 
 def system_error(error: BaseException) -> OSError | None:

@@ -24,7 +24,14 @@ from azureml_replay.azure.sending.cap import Cap
 from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.azure.sending.gate import Gate
 from azureml_replay.azure.sending.limit import Limit, stated_wait_s
-from azureml_replay.azure.sending.retry import AttemptOutcome, Tries, fate_of_error, fate_of_status, system_error
+from azureml_replay.azure.sending.retry import (
+    AttemptOutcome,
+    Tries,
+    fate_of_error,
+    fate_of_status,
+    forbidden_host,
+    system_error,
+)
 from azureml_replay.azure.sending.transport import CHECK, proxy_variable
 from azureml_replay.azure.wire.decode import problem
 from azureml_replay.errors import (
@@ -88,10 +95,11 @@ class Answer:
     def json(self, *, long_numbers: bool = True) -> Any:  # noqa: ANN401 decode.py gives it a type
         """The body as JSON; None for an empty one. Without `long_numbers` whole numbers beyond 64 bits are not sought.
 
+        Of what is nested too deeply `json_text.TOO_DEEP` stands there.
         A body that is no JSON (a proxy's page) raises Unavailable, or Uncertain if the request is not repeatable.
         """
         try:
-            return json_text.loads(self.body, long_numbers=long_numbers) if self.body.strip() else None
+            return json_text.loads_cut(self.body, long_numbers=long_numbers) if self.body.strip() else None
         except ValueError as error:
             kind = Unavailable if self.repeatable else Uncertain
             raise kind("the answer is not JSON", method=self.method, url=self.url, status=self.status) from error
@@ -372,6 +380,8 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
         raise UserError(f"{text}: name your certificates in SSL_CERT_FILE") from error
     if fate is AttemptOutcome.PROXY:
         raise UserError(_login_of_proxy(request.url)) from error
+    if fate is AttemptOutcome.FORBIDDEN_HOST:
+        raise UserError(_forbidden_by_proxy(forbidden_host(error) or urlsplit(request.url).netloc)) from error
     if (system_error(error) or OSError()).errno in NO_HANDLE:
         raise UserError(TOO_MANY_FILES) from error
     kind = Uncertain if fate is AttemptOutcome.UNKNOWN and not repeatable else Unavailable
@@ -389,6 +399,15 @@ def _login_of_proxy(url: str) -> str:
     """What a proxy's 407 means. Its address is not shown: it may hold a password."""
     variable = proxy_variable(url) or "HTTPS_PROXY"
     return f"the proxy that {variable} names wants a login (407): write it as http://USER:PASSWORD@HOST:PORT there"
+
+
+def _forbidden_by_proxy(host: str) -> str:
+    """What a proxy's 403 means. The host may be that of the login."""
+    variable = proxy_variable(f"https://{host}") or "HTTPS_PROXY"
+    return (
+        f"the proxy that {variable} names forbids {host}: have it allowed there, or name it in NO_PROXY where it can be"
+        " reached without"
+    )
 
 
 def _refusal(

@@ -78,7 +78,9 @@ class Arm:
 
     async def _learn_graphs(self, components: Iterable[str], graphs: dict[str, Document | None]) -> None:
         """Add the graphs of nested pipelines from their components (responses.md 1.2); each is asked for once."""
-        for component in components:
+        ahead = list(components)
+        while ahead:
+            component = ahead.pop(0)
             if component in graphs:
                 continue
             try:
@@ -87,7 +89,7 @@ class Arm:
                 graphs[component] = None  # deleted, or not visible to this login: what it held stays unknown
                 continue
             graphs[component] = document
-            await self._learn_graphs(decode.nested_components(document), graphs)
+            ahead = [*decode.nested_components(document), *ahead]
 
     async def resource(self, arm_id: str) -> Mapping[str, Any]:
         """The document of any resource, by its id. Raises NotFound, Rejected."""

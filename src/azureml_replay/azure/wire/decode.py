@@ -79,7 +79,7 @@ class Problem:
 def problem(body: bytes, header_code: str | None = None) -> Problem:
     """The problem in any error body: ARM's, the data plane's, MLflow's, storage's XML, a proxy's HTML page, none."""
     try:
-        document = json_text.loads(body)
+        document = json_text.loads_cut(body)
     except ValueError:
         return Problem(header_code or "", _text_of_page(body))
     return problem_of(document) if isinstance(document, Mapping) else Problem(header_code or "", "")
@@ -283,12 +283,15 @@ def _keyed(value: object) -> Document:
 
 
 def _all_nested(document: Document, graphs: Mapping[str, Document | None]) -> dict[str, Json]:
+    """Those of nested pipelines too, each once, however deep and in whatever circle they name each other."""
     nested: dict[str, Json] = {}
-    for component in nested_components(document):
+    ahead = nested_components(document)
+    while ahead:
+        component = ahead.pop(0)
         known = graphs.get(component)
         if known is not None and component not in nested:
             nested[component] = known
-            nested.update(_all_nested(known, graphs))
+            ahead = [*nested_components(known), *ahead]
     return nested
 
 

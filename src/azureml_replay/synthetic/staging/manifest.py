@@ -23,7 +23,9 @@ from azureml_replay.workspace.put_files import HeldFile, NewFile
 
 REPORTS = "outputs/replay/"
 FILES_FILE = REPORTS + "files.json"
-WRITTEN_BY_STEP = (REPORTS + "refused.json", REPORTS + "parent.json")
+REFUSED_REPORT, PARENT_REPORT = REPORTS + "refused.json", REPORTS + "parent.json"
+"""What a step was refused, and what the run of its parent was."""
+WRITTEN_BY_STEP = (REFUSED_REPORT, PARENT_REPORT)
 DESCRIPTION_TAG = "mlflow.note.content"
 MANIFEST = "manifest.json"
 RUN_ID_OF_A_STEP = 64

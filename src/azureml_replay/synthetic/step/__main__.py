@@ -1,6 +1,7 @@
 """`python -m azureml_replay.synthetic.step --root MOUNT --key NODE --out FOLDER`: replays one node of a pipeline.
 
-Ends with 1 where anything is missing in the end; what and why is in `outputs/replay/refused.json`.
+What the service refuses, value by value, is told in `outputs/replay/refused.json` with its words, for whoever submitted
+the job; everything else is logged. Ends with 1 where anything is missing for another reason.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     print(f"replaying {manifest['run']}: {manifest['rows']} points, {len(manifest['files'])} files", flush=True)
     refusals = list(_values(manifest, folder, environment))
     refusals += lay(manifest["files"], folder, Path.cwd())
-    _report("refused.json", [refusal._asdict() for refusal in refusals])
+    _report("refused.json", [refusal.document() for refusal in refusals])
     if given.out:
         _mark(Path(given.out), manifest["run"])
     for refusal in refusals:
-        print(f"missing: {refusal.what}: {refusal.reason}", flush=True)
-    return 1 if refusals else 0
+        print(f"{'refused' if refusal.kind else 'missing'}: {refusal.what}: {refusal.reason}", flush=True)
+    return 1 if any(not refusal.kind for refusal in refusals) else 0
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -65,9 +66,9 @@ def _log_to_parent(tracking: Tracking, run: str, manifest: Mapping[str, Any], fo
     """Log into the parent's run. Whether the service allows it is not known: the submitter reads it back."""
     try:
         parent = tracking.tags(run).get(PARENT_TAG, "")
-        told = {"parent": parent, "missing": [one._asdict() for one in _log(tracking, parent, manifest, folder)]}
+        told = {"parent": parent, "missing": [one.document() for one in _log(tracking, parent, manifest, folder)]}
     except (TrackingRefused, TrackingUnavailable) as problem:
-        told = {"parent": "", "missing": [Refusal("everything", str(problem))._asdict()]}
+        told = {"parent": "", "missing": [Refusal("everything", str(problem)).document()]}
     print(f"parent {told['parent']}: {len(told['missing'])} things were not logged there", flush=True)
     _report("parent.json", told)
 
@@ -77,8 +78,10 @@ def _log(tracking: Tracking, run: str, manifest: Mapping[str, Any], folder: Path
     points = StepPoints(tracking, run)
     sent = points.send([folder / name for name in manifest["points"]])
     refusals = points.refusals
-    refusals += _pairs(tracking, run, "params", manifest["parameters"])
-    refusals += _pairs(tracking, run, "tags", manifest["tags"])
+    pairs = _pairs(tracking, run, "params", manifest["parameters"]) + _pairs(tracking, run, "tags", manifest["tags"])
+    if pairs:
+        points.note()
+    refusals += pairs
     lacking = manifest["rows"] - sent - points.refused
     if lacking > 0:
         refusals.append(Refusal(f"{lacking} points", "not in the staged files"))
@@ -97,8 +100,12 @@ def _batch(tracking: Tracking, run: str, kind: str, batch: list[dict[str, str]])
     try:
         tracking.log(run, {kind: batch})
     except TrackingRefused as refusal:
+        if not refusal.of_item:
+            raise
         if len(batch) == 1:
-            return [Refusal(f"{kind[:-1]} {batch[0]['key']}", str(refusal))]
+            name = {"params": "parameter", "tags": "tag"}[kind]
+            told = {"name": batch[0]["key"], "value": batch[0]["value"]}
+            return [Refusal(f"{name} {batch[0]['key']}", str(refusal), name, told)]
         return [one for item in batch for one in _batch(tracking, run, kind, [item])]
     return []
 

@@ -1,14 +1,18 @@
 """Appends the points of one original run in order; a step that begins again goes on where it stopped.
 
-Every request has, beside its points, a tag that says how many points are dealt with: so a step that the platform starts
-again doubles no point, and after a lost answer the run can be asked.
+A point that the service refuses is told and left out: the others arrive. Every request has, beside its points, a tag
+that says how many points are dealt with: so a step that the platform starts again doubles no point, and after a lost
+answer the run can be asked.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +20,25 @@ from azureml_replay.synthetic.step.tracking import ATTEMPTS, Tracking, TrackingR
 
 PROGRESS = "azureml_replay_points"
 """The name of that tag; its value is `1200`, or `1200 refused 3`."""
+MOST_NAMED = 1_000
+"""Refused points that are told one by one; the others are counted."""
+_CERTAIN = 10
+"""Points of a name that were refused one by one, and none was taken, after which its points are refused by requests."""
 
 
 class Refusal(NamedTuple):
-    """Something that the service refused."""
+    """Something that is not there: refused by the service, or for another reason, which fails the step."""
 
     what: str
     reason: str
+    kind: str = ""
+    """`parameter`, `tag`, `metric` (one point) or `points` (some of them) where the service refused it; else empty."""
+    told: Mapping[str, Any] = {}
+    """What it was, for whoever submitted the job and for people: `name`, `value`, `step`, `timestamp`, `count`."""
+
+    def document(self) -> dict[str, Any]:
+        """As it is written into a report."""
+        return {"what": self.what, "reason": self.reason, "kind": self.kind, **self.told}
 
 
 class StepProgress(NamedTuple):
@@ -48,6 +64,9 @@ class StepPoints:
     def __init__(self, tracking: Tracking, run: str) -> None:
         self._tracking, self._run = tracking, run
         self._progress = StepProgress(0)
+        self._taken: set[str] = set()
+        self._alone: Counter[str] = Counter()
+        """Name -> requests with it alone that were refused."""
         self.refusals: list[Refusal] = []
 
     @property
@@ -62,7 +81,7 @@ class StepPoints:
         """
         self._progress = StepProgress.of(self._tracking.tags(self._run).get(PROGRESS, ""))
         if self._progress.refused:
-            self.refusals.append(Refusal(f"{self._progress.refused} points", "refused when the step ran before"))
+            self._refuse_some(self._progress.refused, "refused when the step ran before")
         seen = 0
         for batch in _batches(files):
             left = batch[max(0, self._progress.done - seen) :]
@@ -72,38 +91,71 @@ class StepPoints:
                 self._append(left)
         return self._progress.done - self._progress.refused
 
+    def note(self) -> None:
+        """Write the tag once more. Raises TrackingRefused, TrackingUnavailable: the run takes nothing at all."""
+        self._tracking.log(self._run, {"tags": [tag_of(self._progress)]})
+
     def _append(self, batch: list[dict[str, Any]]) -> None:
-        """Append a batch; a refused one is halved until the points that the service refuses are alone."""
+        """Append a batch; a refused one is parted until the points that the service refuses are alone."""
         after = StepProgress(self._progress.done + len(batch), self._progress.refused)
         try:
             self._append_once(batch, after)
         except TrackingRefused as refusal:
-            if len(batch) > 1:
-                self._append(batch[: len(batch) // 2])
-                self._append(batch[len(batch) // 2 :])
+            if not refusal.of_item:
+                raise
+            if len(batch) == 1 or self._is_hopeless(batch):
+                self._refuse(batch, str(refusal))
             else:
-                self._refuse(batch[0], str(refusal))
+                for part in _parts(batch):
+                    self._append(part)
         else:
             self._progress = after
+            self._taken.update(point["key"] for point in batch)
+
+    def _is_hopeless(self, batch: list[dict[str, Any]]) -> bool:
+        """True for points of a name of which many were refused one by one, and none was taken."""
+        (name, *others) = {point["key"] for point in batch}
+        return not others and name not in self._taken and self._alone[name] >= _CERTAIN
 
     def _append_once(self, batch: list[dict[str, Any]], after: StepProgress) -> None:
         for attempt in range(ATTEMPTS):
             try:
-                return self._tracking.append(self._run, {"metrics": batch, "tags": [_tag(after)]})
+                return self._tracking.append(self._run, {"metrics": batch, "tags": [tag_of(after)]})
             except Unknown:
                 time.sleep(min(30.0, 2.0**attempt))
                 if self._tracking.tags(self._run).get(PROGRESS) == str(after):
                     return None
         raise TrackingUnavailable(f"points could not be logged in {ATTEMPTS} attempts")
 
-    def _refuse(self, point: dict[str, Any], reason: str) -> None:
-        self._progress = StepProgress(self._progress.done + 1, self._progress.refused + 1)
-        self.refusals.append(Refusal(f"metric {point['key']} step {point.get('step')}: {point['value']}", reason))
-        self._tracking.log(self._run, {"tags": [_tag(self._progress)]})
+    def _refuse(self, batch: list[dict[str, Any]], reason: str) -> None:
+        self._progress = StepProgress(self._progress.done + len(batch), self._progress.refused + len(batch))
+        self.note()
+        self._alone[batch[0]["key"]] += 1
+        for at, point in enumerate(batch):
+            if len(self.refusals) >= MOST_NAMED:
+                self._refuse_some(len(batch) - at, reason)
+                break
+            what = f"metric {point['key']} step {point.get('step')}: {point['value']}"
+            told = {"name": point["key"], **{key: point.get(key) for key in ("step", "timestamp", "value")}}
+            self.refusals.append(Refusal(what, reason, "metric", told))
+
+    def _refuse_some(self, count: int, reason: str) -> None:
+        """Count points that are not named."""
+        last = self.refusals[-1] if self.refusals else None
+        if last and last.kind == "points" and len(self.refusals) > 1:
+            count += self.refusals.pop().told["count"]
+        self.refusals.append(Refusal(f"{count} points", reason, "points", {"count": count}))
 
 
-def _tag(progress: StepProgress) -> dict[str, str]:
+def tag_of(progress: StepProgress) -> dict[str, str]:
+    """The tag that says how far a run is, as a request has it."""
     return {"key": PROGRESS, "value": str(progress)}
+
+
+def _parts(batch: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The batch by names, which stand together; of one name its halves."""
+    by_name = [list(points) for _, points in groupby(batch, key=itemgetter("key"))]
+    return by_name if len(by_name) > 1 else [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
 
 
 def _batches(files: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:

@@ -19,11 +19,21 @@ LONGEST_WAIT_S = 60.0
 ANSWER_WITHIN_S = 120.0
 REFRESH_BEFORE_S = 300.0
 """Seconds: a token with less time left is renewed."""
+_ABOUT_THE_ITEM = frozenset({400, 411, 413, 414, 415, 422, 431})
 _STATED_WAIT = re.compile(r"after (\d+) seconds")
 
 
 class TrackingRefused(Exception):
     """Raised for a refusal: the same request will be refused again."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def of_item(self) -> bool:
+        """True where what was sent is to blame. Rights, and runs that are not there, are told by other statuses."""
+        return self.status in _ABOUT_THE_ITEM
 
 
 class Unknown(Exception):
@@ -131,7 +141,7 @@ def _told(error: urllib.error.HTTPError) -> Exception:
     if error.code == 429:
         stated = error.headers.get("Retry-After") or (_STATED_WAIT.search(text) or [None, None])[1]
         return _Busy(message, float(stated) if stated and stated.isdecimal() else None)
-    return Unknown(message) if error.code == 408 or error.code >= 500 else TrackingRefused(message)
+    return Unknown(message) if error.code == 408 or error.code >= 500 else TrackingRefused(message, error.code)
 
 
 def _wait(attempt: int, stated_s: float | None) -> None:

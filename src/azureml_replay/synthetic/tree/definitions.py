@@ -6,10 +6,10 @@ pipeline's definition in run history (responses.md 3.2, 4.3): names are compared
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from azureml_replay import json_text
 from azureml_replay.model import NESTED_COMPONENTS, Json, RunId
 from azureml_replay.planning.history import Recorded
 
@@ -33,7 +33,7 @@ def pick(document: Json, *path: str) -> Json:
 def parsed(value: str | None) -> Json:
     """The value of a JSON text in a tag or property; None where it is no JSON, as anybody may have written it."""
     try:
-        found: Json = json.loads(value) if value else None
+        found: Json = json_text.loads_python(value) if value else None
     except ValueError:
         return None
     return found

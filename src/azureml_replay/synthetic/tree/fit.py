@@ -11,7 +11,7 @@ from dataclasses import replace
 from azureml_replay import json_text
 from azureml_replay.model import Json, Run, RunId
 from azureml_replay.planning import lineage
-from azureml_replay.planning.fit import OVERFLOW_FILE, RESERVED_TAGS, SYSTEM_KEYS, Fitting
+from azureml_replay.planning.fit import OUR_TAGS, OVERFLOW_FILE, SYSTEM_KEYS, Fitting
 from azureml_replay.planning.plan import Step
 from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
@@ -128,7 +128,7 @@ def _cut(key: str, value: str, fitting: Fitting, limits: Limits) -> str:
 
 def _theirs(run: Run, ours: Mapping[str, str]) -> Iterator[tuple[str, str, str, str | None]]:
     """Kind and key in the source, name here, value; the first ones first where the limits leave too little room."""
-    own = {key: value for key, value in run.tags.items() if key not in RESERVED_TAGS}
+    own = {key: value for key, value in run.tags.items() if key not in OUR_TAGS}
     steering = {key for key in own if key.startswith(SYSTEM_KEYS) or key in ours or key in _READ_BY_US}
     yield from (("tag", key, key, value) for key, value in own.items() if key not in steering)
     yield from (("tag", key, _RENAMED + key, value) for key, value in own.items() if key in steering)

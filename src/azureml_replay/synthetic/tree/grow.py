@@ -26,6 +26,10 @@ NOT_CHOSEN = "a trial that --replay-automl-max-trials leaves out"
 NO_NODE = "which node of the original graph it was cannot be told: it waits for nobody, and nobody for it"
 UNRANKED = "{}: no trial logged a metric {}: its trials keep the order of their numbers"
 BELOW = "below a run that is left out"
+DEEPEST = 50
+"""Levels of pipelines within pipelines: each is a folder in the places of its files, and all that looks at trees goes
+down by calls."""
+TOO_DEEP = f"more than {DEEPEST} levels below its root: jobs are not nested further"
 Children: TypeAlias = "Mapping[RunId, tuple[Step, Mapping[str, str]]]"
 """Run -> step and the tags that say its role, in the plan's order."""
 _GIT = ("mlflow.source.git.", "azureml.git.")
@@ -110,7 +114,7 @@ class _Growth:
         known = list(definitions_of(self.recorded, step.source))
         documents = [*known, *submitted]
         stated = known if self.wraps(step, known, submitted) else documents
-        children, own_role = self.children(step, stated)
+        children, own_role = self.children(step, stated, depth=key.count("/") + bool(key))
         fit = self.fit(step, {**roles, **own_role})
         leaf = Node(
             key=key,
@@ -155,9 +159,13 @@ class _Growth:
         below = self.below.get(step.source, ())
         return any(trials.parent_kind(child.run, definitions_of(self.recorded, child.source)) for child in below)
 
-    def children(self, step: Step, documents: list[Document]) -> tuple[Children, dict[str, str]]:
+    def children(self, step: Step, documents: list[Document], depth: int) -> tuple[Children, dict[str, str]]:
         """The children that are replayed, each with its role; and the role of the run itself."""
         children = self.below.get(step.source, [])
+        if depth >= DEEPEST:
+            for child in children:
+                self.leave_out(child, TOO_DEEP)
+            return {}, {}
         if not children or not trials.parent_kind(step.run, documents):
             return {child.source: (child, {}) for child in children}, {}
         if self.options.trials is None:
@@ -186,9 +194,11 @@ class _Growth:
 
     def leave_out(self, step: Step, reason: str) -> None:
         """Note a run and all runs below it as left out."""
-        self.omissions.append(Omission(step.source, RUN, reason))
-        for child in self.below.get(step.source, []):
-            self.leave_out(child, BELOW)
+        ahead = [(step, reason)]
+        while ahead:
+            one, why = ahead.pop()
+            self.omissions.append(Omission(one.source, RUN, why))
+            ahead += [(child, BELOW) for child in reversed(self.below.get(one.source, []))]
 
     def best_logged(self, run: Run, goal: Goal) -> float | None:
         """The best value that a run logged under the goal's metric, in any spelling; None where it logged none."""

@@ -269,7 +269,9 @@ async def test_too_many_open_connections_are_waited_for_and_then_the_users_matte
 
 def proxy_said(status: int) -> ServiceResponseError:
     """As aiohttp and azure-core say it of a CONNECT that was refused."""
-    wanted = aiohttp.RequestInfo(yarl.URL("http://proxy"), "CONNECT", CIMultiDictProxy(CIMultiDict()), yarl.URL("x"))
+    wanted = aiohttp.RequestInfo(
+        yarl.URL("https://login.example/x"), "CONNECT", CIMultiDictProxy(CIMultiDict()), yarl.URL("http://proxy")
+    )
     cause = aiohttp.ClientHttpProxyError(wanted, (), status=status, message="no")
     return ServiceResponseError(cause, error=cause)
 
@@ -284,11 +286,24 @@ async def test_a_proxy_that_wants_a_login_is_the_users_matter(monkeypatch: pytes
     assert "word" not in str(raised.value)
 
 
+@pytest.mark.parametrize("status", [403, 405, 451])
+async def test_a_host_that_a_proxy_forbids_is_the_users_matter(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """At once: it will be forbidden again. Said are the variable and the host, be it of the login, and no password."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:word@proxy")
+
+    with pytest.raises(UserError, match=r"HTTPS_PROXY names forbids login\.example: .*NO_PROXY") as raised:
+        await asked(proxy_said(status))
+
+    assert "word" not in str(raised.value)
+
+
 async def test_a_host_that_a_proxy_does_not_reach_is_asked_for_again() -> None:
-    """It may come to be known; a proxy that says no for ever is out of reach as any host is."""
-    outcome, _, _ = await asked(proxy_said(403), proxy_said(502), Said(200, b"{}"))
+    """It may come back; one that stays away is out of reach as any host is."""
+    outcome, _, _ = await asked(proxy_said(504), proxy_said(502), Said(200, b"{}"))
 
     assert isinstance(outcome, Answer)
+    outcome, _, _ = await asked(*(proxy_said(502) for _ in range(FAILURES)))
+    assert isinstance(outcome, Unavailable)
 
 
 async def test_a_proxy_that_never_answers_is_told_and_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from azureml_replay.archive import digests
 from azureml_replay.azure.config import AZURE
 from azureml_replay.azure.place import azure_place, resource_id
 from azureml_replay.azure.sending.sender import Sender
@@ -13,6 +14,7 @@ from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.services.metrics import MetricService
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire.decode import Page
+from azureml_replay.comparison.runs import compare_runs
 from azureml_replay.errors import NotFound, Rejected, Unavailable
 from azureml_replay.model import Run, RunId, Series, SeriesKey
 from unit.scripted import Patient, Said, Scripted, Tokens
@@ -124,3 +126,32 @@ async def test_a_run_that_cannot_be_read_now_is_not_a_run_that_is_gone() -> None
 
     with pytest.raises(Unavailable, match="run r cannot be read: storage is busy"):
         await history(Scripted(said({"failedResults": failed}))).details([RunId("r")])
+
+
+async def test_components_of_nested_pipelines_are_read_however_deep_and_in_whatever_circle() -> None:
+    """A thousand pipelines within each other, the last of which names the first."""
+    names = [f"/subscriptions/s/components/c/versions/{at}" for at in range(1_000)]
+
+    def of(name: str) -> dict[str, object]:
+        return {"jobs": {"n": {"type": "pipeline", "componentId": name}}}
+
+    components = [{"properties": {"componentSpec": of(name)}} for name in (*names[1:], names[0])]
+    transport = Scripted(said({"value": [{"name": "j", "properties": of(names[0])}]}), *map(said, components))
+
+    ((job,),) = [page async for page in arm(transport).jobs()]
+
+    assert job.document["nestedComponents"] == dict(zip(names, components, strict=True))  # type: ignore[index,call-overload]
+    assert len(transport.requests) == 1 + len(names)
+
+
+async def test_what_is_nested_without_end_stops_no_list() -> None:
+    """Of such a run all else is read; the same run comes the same way again."""
+    deep = b'{"x":' * 5_000 + b"1" + b"}" * 5_000
+    body = b'{"value": [{"runId": "a"}, {"runId": "b", "tags": {"t": "1"}, "parameters": {"deep": %s}}]}' % deep
+
+    (page,) = [page async for page in history(Scripted(Said(200, body))).children(RunId("r"))]
+    (again,) = [page async for page in history(Scripted(Said(200, body))).children(RunId("r"))]
+
+    assert [(run.id, run.tags, [*run.parameters]) for run in page] == [("a", {}, []), ("b", {"t": "1"}, ["deep"])]
+    assert digests.of_run(page[1]) == digests.of_run(again[1]) != digests.of_run(page[0])
+    assert list(compare_runs(page[1], again[1])) == []

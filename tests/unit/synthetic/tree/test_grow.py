@@ -10,17 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.azure.place import azure_place
+from azureml_replay.cli.job_trees import drawn_in_full, hierarchy
 from azureml_replay.instants import Instant
 from azureml_replay.model import Acting, Json, Omission, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.fit import ACTS_ON_SOURCE, OVERFLOW_FILE
 from azureml_replay.synthetic.bodies.graph import JobPlace, submission
 from azureml_replay.synthetic.step.points import PROGRESS
-from azureml_replay.synthetic.tree.grow import NO_NODE, SyntheticOptions
+from azureml_replay.synthetic.tree.definitions import parsed
+from azureml_replay.synthetic.tree.grow import BELOW, DEEPEST, NO_NODE, TOO_DEEP, SyntheticOptions
 from azureml_replay.synthetic.tree.names import SLUG, fallback_name, slug, unique
 from azureml_replay.synthetic.tree.nodes import RUN, Tree
 from azureml_replay.synthetic.tree.ports import UP_PORTS
 from azureml_replay.synthetic.tree.trials import TrialChoice
+from azureml_replay.terminal import layout
 from unit.families import SOURCE, Family, a_pipeline, a_run, keys, node, output
 
 PLACE = JobPlace(workspace="/w", compute="serverless", datastore="d", code="/c", environment="/e", component="/s")
@@ -56,6 +59,23 @@ def test_nested_pipelines_are_nested_and_each_has_its_self() -> None:
         ("inner/self", "self", "b"),
         ("inner/c", "leaf", "c"),
     ]
+
+
+def test_a_tree_without_end_becomes_jobs_down_to_a_level() -> None:
+    """What is deeper is left out by name; nothing that looks at the tree goes down further than Python does."""
+    levels = DEEPEST + 1_000
+    family = Family([a_run(f"r{at}", f"r{at - 1}" if at else None) for at in range(levels)])
+
+    tree = family.tree()
+
+    deepest = list(tree.walk())[-1]
+    assert (deepest.source, deepest.kind, deepest.key.count("/") + 1) == (f"r{DEEPEST}", "leaf", DEEPEST)
+    left = [one for one in tree.omissions if one.what == RUN]
+    assert [one.run for one in left] == [f"r{at}" for at in range(DEEPEST + 1, levels)]
+    assert [one.reason for one in left] == [TOO_DEEP, *[BELOW] * (len(left) - 1)]
+    assert len(submission(tree, PLACE, "azureml://root/").graphs) == DEEPEST - 1
+    for drawn in (drawn_in_full(tree, "c"), hierarchy(tree)):
+        assert len(list(layout.tree(drawn))) > DEEPEST
 
 
 def test_a_root_without_values_of_its_own_starts_no_container_for_them() -> None:
@@ -421,3 +441,9 @@ def test_no_steps_are_no_tree() -> None:
 
     with pytest.raises(ValueError, match="not enough values"):
         grow([], Family([]), SyntheticOptions())
+
+
+@pytest.mark.parametrize("said", ["[" * 100_000 + "]" * 100_000, '{"a":' * 500 + "1" + "}" * 500, "no JSON"])
+def test_a_tag_that_nobody_can_read_says_nothing(said: str) -> None:
+    """A setting of a sweep, as anybody may have written it."""
+    assert parsed(said) is None
