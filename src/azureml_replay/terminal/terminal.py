@@ -290,8 +290,7 @@ class LineProgress:
             self._line(now)
 
     def doing(self, text: str) -> None:
-        """Write the text at once."""
-        self.tell(text)
+        """Nothing: whoever reads a file later needs no sign of life, and an error stays one line."""
 
     def say(self, text: str) -> None:
         """Write the text at once."""
