@@ -240,7 +240,7 @@ def test_it_ends_with_what_stands_for_what(sampled: WorkspaceFile, sandbox: Sand
     again = replay(folder, *CONFIGS, "--input", "jobs.json", "--limit", "2")
 
     assert again.returncode == 5, again.stderr
-    assert "tag original_status: "" in again.stdout
+    assert 'tag original_status: "' in again.stdout
     assert " -> " in again.stdout.splitlines()[-1]
     assert "submitted: " not in again.stderr
 
