@@ -12,6 +12,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import Totals
 from azureml_replay.archive.sessions import CommandLine, Session
 from azureml_replay.archive.target_ledger import TargetProgress
+from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import RunId
 from azureml_replay.verification.verdict import Verdict, verdict_of_all
@@ -198,7 +199,7 @@ def _next_at(left: int, progress: TargetProgress, told: Verdict) -> Next:
 def _next(totals: Totals, targets: Sequence[TargetStatus], last: LastCommand | None) -> Next:
     if last is not None and last.outcome == Ending.AT_WORK.value:
         return Next.WAIT
-    if last is not None and last.outcome != DONE and last.words:
+    if last is not None and last.outcome not in (DONE, UserError.__name__) and last.words:
         return Next.AGAIN
     if totals.pending or not totals.runs:
         return Next.EXTRACT

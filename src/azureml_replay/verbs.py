@@ -14,7 +14,7 @@ from azureml_replay.direct.foreseen import foreseen
 from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
-from azureml_replay.model import Run, RunId
+from azureml_replay.model import RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import planned_units, some_units
@@ -142,6 +142,8 @@ async def verify(
     """
     ledger = archive.ledger(target.ref)
     await _check_that_something_is_there(archive, ledger, target, selection)
+    if not ledger.began and not archive.totals().runs:
+        return verdict(archive, ledger, selection, deep=deep)  # nothing is looked at, so nothing is noted of a target
     submitted, twice = _replayed_as_jobs(archive, ledger)
     units = some_units(archive, selection)
     selection = Selection() if units is None else selection
@@ -163,24 +165,30 @@ async def verify(
 async def _check_that_something_is_there(
     archive: Archive, ledger: TargetLedger, target: Target, selection: Selection
 ) -> None:
-    """Where this archive never sent anything, another one of the same source may have. Raises UserError."""
+    """Where this archive never sent anything, another one of the same source may have. Raises UserError.
+
+    Jobs of another archive stand for runs in their own way: only that archive can hold them against what it submitted.
+    """
     if ledger.began:
         return
     runs = (run.id for root in planned_units(archive, selection) for run in archive.unit(root))
-    asked = 0
+    asked = jobs = 0
     while batch := list(islice(runs, RUNS_PER_REQUEST)):
         asked += len(batch)
         for there, details in (await target.details(batch)).items():
-            if _is_ours(details.run, archive.source, there):
+            if lineage.is_our_job(details.run, archive.source, there):
+                jobs += 1
+            elif lineage.is_ours(details.run, archive.source, there, properties_kept=False):
                 return
+    if jobs:
+        raise UserError(
+            f"jobs of another archive stand in {target.ref}, nothing of {archive.folder}: verify that one, or replay "
+            f"this one with --mode synthetic, which finds those jobs"
+        )
     if asked:
         raise UserError(
             f"nothing of archive {archive.folder} is in {target.ref}: replay it there first, or name its target"
         )
-
-
-def _is_ours(run: Run, source: Place, original: RunId) -> bool:
-    return lineage.is_our_job(run, source, original) or lineage.is_ours(run, source, original, properties_kept=False)
 
 
 def _begun(

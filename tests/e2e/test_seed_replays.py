@@ -194,6 +194,12 @@ def test_entries_taken_out_of_the_file_are_not_replayed(replayed, sandbox: Sandb
 
     assert done.returncode == 0, done.stderr
     assert set(originals(look(target, files=False))) == {kept}
+    (copy / "data" / "none.json").write_text("[]")
+    (copy / "data" / "jobs.json").write_text("[]")
+    for name in ("jobs.json", "none.json"):  # beside its archive, and alone
+        refused = replay(copy, *CONFIGS, "--input", f"data/{name}")
+        assert refused.returncode == 2, refused.stderr
+        assert "names no job" in refused.stderr
     assert "--source-container azureml has no effect" in done.stderr
     for one in (planned, done):  # taken, and said by name; the verdict is about no more than it says
         (told,) = [line for line in one.stderr.splitlines() if left in line]

@@ -19,6 +19,7 @@ from e2e.library import migrated
 from e2e.tampering import change, fill, in_run
 from e2e.test_refused import judged
 from e2e.test_synthetic import extracted, opened
+from e2e.witness import look
 
 NEWER, OLDER, EDITED = Fate.NEWER.value, Fate.OLDER.value, Fate.EDITED.value
 LATER = {"lastModifiedUtc": "2099-01-01T00:00:00+00:00"}
@@ -121,3 +122,21 @@ def test_a_run_that_ended_since_is_no_edit(calm: Sandbox, azure_env: dict[str, s
 def job_file(kind: str) -> dict[str, str]:
     """A file of ours that tells of the run."""
     return {"file replay/job.json": kind}
+
+
+def test_a_file_that_somebody_changed_is_not_replaced_by_an_archive_that_never_sent_it(
+    calm: Sandbox, both: tuple[WorkspaceFile, WorkspaceFile, Path]
+) -> None:
+    """What was sent last is not known there, so what is there is taken for an edit; --prefer source sends it."""
+    source, target, folder = both
+    change(calm, target, lambda held: held.blob("logs/a.txt", "child").upload_blob(b"theirs", overwrite=True))
+
+    there = look(target).files["child", "logs/a.txt"]
+
+    done = asyncio.run(replayed(target, source, folder / "old"))
+
+    assert ("child", "file logs/a.txt") in done.kept
+    assert look(target).files["child", "logs/a.txt"] == there
+    done = asyncio.run(replayed(target, source, folder / "old", Prefer.SOURCE))
+    assert done.kept == ()
+    assert look(target).files["child", "logs/a.txt"] != there

@@ -202,8 +202,8 @@ class Evidence(Edits):
         self, aspects: Collection[Aspect], units: Collection[str] | None, experiments: Collection[str] | None
     ) -> int:
         """Note which aspects of which units and experiments are looked at from now on; None: of all. Its number."""
-        lists = [[one.value for one in aspects], *(names and sorted(names) for names in (units, experiments))]
-        told = [None if names is None else dumps(names).decode() for names in lists]
+        lists = [[one.value for one in aspects], units, experiments]
+        told = [None if names is None else dumps(sorted(names)).decode() for names in lists]
         with self._transaction(durable=True):
             sql = "insert into look (target, began, aspects, units, experiments) values (?, ?, ?, ?, ?)"
             return int(self._execute(sql, (self._owner(), str(now()), *told)).lastrowid or 0)

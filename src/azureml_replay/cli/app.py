@@ -139,6 +139,7 @@ def plan(
 
     refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
     workspace = target_config(target, archive) if target is not None else None
+    left = None
     if mode is Mode.SYNTHETIC:
         from azureml_replay.synthetic.options import SyntheticReplayOptions
 
@@ -147,7 +148,8 @@ def plan(
         options = ReplayOptions(files=shape.files)
         planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned, workspace.ref.short if workspace else ""))
-    next_step.tell(terminal, next_step.after_plan(line, archive))
+        left = planned.left
+    next_step.tell(terminal, next_step.after_plan(line, archive, left))
     return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
 
 
@@ -206,7 +208,7 @@ def replay(
     if dry_run:
         planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned, workspace.ref.short))
-        next_step.tell(terminal, line.again(without=next_step.ONLY_SHOWS))
+        next_step.tell(terminal, next_step.after_dry_run(line, archive, planned.left))
         return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
     done = _done(
         calls.replay(
@@ -272,8 +274,8 @@ def verify(
         archive,
     )
     accepted = results.accepted(verdict.accepted_now, by) if by is not None else ()
-    lines = [*results.verified(verdict, workspace, line.about(archive)), *accepted]
-    terminal.result(verdict, lines, good=verdict.proves)
+    terminal.result(verdict, [*results.verified(verdict, workspace), *accepted], good=verdict.proves)
+    terminal.more(results.mends(verdict, line.about(archive)))
     listing.write(archive, workspace.ref, selection, deep=deep and choice.artifacts)
     next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
@@ -342,7 +344,8 @@ def migrate(
         archive,
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
-    terminal.result(done, results.migrated(done, workspace, line.about(archive)), good=good)
+    terminal.result(done, results.migrated(done, workspace), good=good)
+    terminal.more(results.mends(done.verdict, line.about(archive)))
     listing.write(archive, workspace.ref, selection, deep=deep)
     page = reporting.at_the_end(archive, report, workspace.ref, terminal)
     next_step.tell(terminal, next_step.after_migration(done, line, archive, page))

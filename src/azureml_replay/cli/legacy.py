@@ -106,6 +106,8 @@ def selection_of(index: JobsIndex, archive: Archive, limit: int | None) -> Selec
     if archive.imported() is None:
         refuse_edits(index, archive)
     named = set(index.roots())
+    if not named:
+        raise UserError(f"{index.path} names no job: nothing was chosen; extract again for the whole file")
     units = {row.id: row.unit for row in archive.listing() if row.extracted and row.id in named}
     if missing := sorted(named - units.keys()):
         raise UserError(

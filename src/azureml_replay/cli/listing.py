@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from azureml_replay.disk.outputs import refuse_unwritable
+from azureml_replay.errors import UserError
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
 
@@ -51,4 +54,7 @@ def listing_flags(
             from azureml_replay.exports.listing import check_suffix
 
             check_suffix(flag, path)
+            refuse_unwritable(path, flag)
+    if combined is not None and differ is not None and os.path.realpath(combined) == os.path.realpath(differ):
+        raise UserError(f"--combined {combined} and --differ {differ} are the same file: name two")
     return ListingFiles(combined, differ)

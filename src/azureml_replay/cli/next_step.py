@@ -17,6 +17,7 @@ from azureml_replay.terminal.hints import hint
 if TYPE_CHECKING:
     from azureml_replay.direct.replay import Replayed
     from azureml_replay.extraction.extract import Extracted
+    from azureml_replay.planning.left import Left
     from azureml_replay.terminal.terminal import Terminal
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
@@ -120,8 +121,10 @@ def after_extract(done: Extracted, line: Typed, archive: Path) -> str:
     return after_failure(done.remedies, line) if done.failed else line.into("plan", archive, keep=SELECTION)
 
 
-def after_plan(line: Typed, archive: Path) -> str:
-    """The plan carried out: into the workspace that it was made for, or that the archive knows."""
+def after_plan(line: Typed, archive: Path, left: Left | None = None) -> str:
+    """The plan carried out: into the workspace that it was made for, or that the archive knows; else the proof."""
+    if left is not None and not left.runs:
+        return line.into("verify", archive, keep=SELECTION | {"--target"})
     keep = SELECTION | FILES | JOBS | {"--target"}
     if "--target" in line.options:
         return line.into("replay", archive, keep=keep)
@@ -131,6 +134,13 @@ def after_plan(line: Typed, archive: Path) -> str:
     which = " or ".join(map(str, known)) or "its config.json as target.json"
     replay = line.into("replay", archive, *_PLACEHOLDER, keep=keep)
     return f"choose the workspace to write into ({which}), then {replay}"
+
+
+def after_dry_run(line: Typed, archive: Path, left: Left | None) -> str:
+    """The same in earnest; where nothing is left to send, the proof."""
+    if left is not None and not left.runs:
+        return after_plan(line, archive, left)
+    return line.again(without=ONLY_SHOWS)
 
 
 def after_replay(done: Replayed, proof: Verdict, line: Typed, archive: Path) -> str:

@@ -108,7 +108,7 @@ def going(plan: PlanSummary) -> str:
     left = plan.left
     if left is None or not left.runs:
         return f"to send: 0 of {counted(plan.runs, 'run')}"
-    files = f"{counted(left.files + left.own_files, 'file')} ({amount('bytes', left.bytes)})"
+    files = f"{counted(left.files + left.own_files, 'file')} ({amount('bytes', left.bytes)} of the source's)"
     return f"to send: {left.runs:,} of {counted(plan.runs, 'run')}, {counted(left.points, 'point')}, {files}"
 
 
@@ -136,7 +136,7 @@ def replayed(done: Replayed) -> Iterator[str]:
         yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
     yield from _more(done.conflicts)
     for run, what in done.kept[:SHOWN]:
-        yield f"{_why_kept(run, what)} (--prefer source sends)"
+        yield _why_kept(run, what)
     yield from _more(done.kept)
     yield from refused(done.refused)
     yield from _failures(done)
@@ -156,10 +156,8 @@ def refused(told: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield from _more(told)
 
 
-def verified(
-    verdict: Verdict, target: WorkspaceConfig | None = None, line: CommandLine | None = None, deep: str = "--deep"
-) -> Iterator[Line]:
-    """The lines of `verify`: the verdict in one sentence, what qualifies it, and what to do about each kind of finding.
+def verified(verdict: Verdict, target: WorkspaceConfig | None = None, deep: str = "--deep") -> Iterator[Line]:
+    """The lines of `verify`: the verdict in one sentence, and what qualifies it; `mends` says what to do about it.
 
     `deep` is how bytes are compared: the command that shows these lines may have no such flag.
     """
@@ -175,7 +173,6 @@ def verified(
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from unknown_keys(verdict.unknown)
-    yield from _mends(verdict, line)
 
 
 def _kinds(verdict: Verdict) -> list[Kind]:
@@ -185,12 +182,12 @@ def _kinds(verdict: Verdict) -> list[Kind]:
     )
 
 
-def _mends(verdict: Verdict, line: CommandLine | None) -> Iterator[str]:
-    """What to do, for each kind of finding; commands stand by themselves, to be pasted."""
+def mends(verdict: Verdict, line: CommandLine) -> Iterator[str]:
+    """What to do, for each kind of finding; commands stand by themselves, outside of any frame, to be pasted."""
     for kind, mend in MENDS.items():
         if verdict.groups.get(kind.value):
             yield mend.sentence
-            yield from (f"  {line(*command)}" for command in mend.commands if line)
+            yield from (f"  {line(*command)}" for command in mend.commands)
 
 
 def accepted(changes: Iterable[Told], who: str) -> Iterator[Line]:
@@ -218,9 +215,9 @@ def uncompared(verdict: Verdict) -> Iterator[Branch]:
     yield Branch(f"{told} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
-def migrated(done: Migrated, target: WorkspaceConfig, line: CommandLine | None = None) -> Iterator[Line]:
+def migrated(done: Migrated, target: WorkspaceConfig) -> Iterator[Line]:
     """The lines of `migrate`: the verdict, and what failed before it."""
-    yield from verified(done.verdict, target, line)
+    yield from verified(done.verdict, target)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]

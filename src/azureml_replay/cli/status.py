@@ -19,6 +19,7 @@ from azureml_replay.terminal.hints import quoted
 from azureml_replay.terminal.layout import Branch, Grid
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount, duration, moment
+from azureml_replay.verification.wording import equal_but
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
@@ -149,7 +150,13 @@ def _proof(target: TargetStatus) -> str:
     if target.last_proof is None:
         return "never"
     told = target.verdict
-    now = counted(told.findings, "finding") if told.findings else "all equal" if told.proves else "not proven now"
+    now = (
+        counted(told.findings, "finding")
+        if told.findings
+        else equal_but(told.accepted)
+        if told.proves
+        else "not proven now"
+    )
     return f"{moment(target.last_proof)}: {now}"
 
 

@@ -69,10 +69,11 @@ class FileSender:
     def _due(self) -> Due:
         return Due(self.archive, self.ledger)
 
-    async def send(self, step: Step, taken_back: Run | None = None) -> FilesSent:
+    async def send(self, step: Step, taken_back: Run | None = None, *, found: bool = False) -> FilesSent:
         """Send every planned file that has no receipt, or one of other content.
 
         `taken_back` is the target's run where `undo` hid it: a receipt of a file that it removed counts for nothing.
+        `found`: the run was there before this call, so another may have put files into it.
         Repeatable. Raises Rejected, Unavailable, IntegrityError.
         """
         receipts: Mapping[Item, Receipt] = self.ledger.receipts(step.source)
@@ -90,7 +91,9 @@ class FileSender:
             there = await self._attached(step, batch) if self.attach else {}
             batch = {path: one for path, one in batch.items() if path not in there}
             going = {
-                path: one for path, one in batch.items() if not await self._keeps_theirs(step, path, one, receipts)
+                path: one
+                for path, one in batch.items()
+                if not await self._keeps_theirs(step, path, one, receipts, found=found)
             }
             files += len(there)
             for artifact in await self._bring(step, going, rest):
@@ -120,13 +123,23 @@ class FileSender:
         self._tell(there.values())
         return there
 
-    async def _keeps_theirs(self, step: Step, path: str, artifact: Artifact, receipts: Mapping[Item, Receipt]) -> bool:
-        """True where the target's file is neither what was sent last nor what the source has now (three_way.py)."""
+    async def _keeps_theirs(
+        self, step: Step, path: str, artifact: Artifact, receipts: Mapping[Item, Receipt], *, found: bool
+    ) -> bool:
+        """True where the target's file is neither what was sent last nor what the source has now (three_way.py).
+
+        Of a file that this archive never sent nobody knows what was sent last: what is there is taken for an edit.
+        """
         receipt, sent = receipts.get(FileItem(path)), self.ledger.sent_file(step.source, path)
-        if self.prefer is Prefer.SOURCE or receipt is None or receipt.state is not State.SENT or sent is None:
+        unknown = found and receipt is None
+        known = receipt is not None and receipt.state is State.SENT and sent is not None
+        if self.prefer is Prefer.SOURCE or not (known or unknown):
             return False
         there = await self.target.stored_file(self.target.place(step.run.id, path))
-        if there is not None and (alike(sent, there) or (artifact.stored and alike(artifact.stored, there))):
+        if there is None:
+            if unknown:
+                return False
+        elif (sent and alike(sent, there)) or (artifact.stored and alike(artifact.stored, there)):
             return False
         self.kept.setdefault(step.source, []).append(f"file {path}")
         return True

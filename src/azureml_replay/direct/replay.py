@@ -410,7 +410,8 @@ class _Replaying:
         try:
             step = await self._send_points(step)
             there = self.runs.known.get(step.source)
-            sent = await self.files.send(step, there if there is not None and is_taken_back(there) else None)
+            taken_back = there if there is not None and is_taken_back(there) else None
+            sent = await self.files.send(step, taken_back, found=step.source not in self.runs.created)
             if step.source in self.files.refused:
                 self.files.refused.discard(step.source)
                 self._planned_anew(step)

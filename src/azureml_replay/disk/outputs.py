@@ -13,6 +13,7 @@ import os
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ def new_text(path: Path, *, encoding: str = "utf-8", errors: str = "strict") -> 
     Raises UserError where it cannot be made there.
     """
     held = _held(path)
+    refuse_of_archive(path)
     straight = _straight(path, held)
     if straight is not None:
         with os.fdopen(straight, "w", encoding=encoding, errors=errors, newline="\n") as file:
@@ -59,6 +61,7 @@ def refuse_unwritable(path: Path, option: str, *, folder: bool = False) -> None:
 
     It is asked before the work whose outcome goes there.
     """
+    refuse_of_archive(path, option)
     try:
         held = path.stat() if path.exists() else None
         if held is None:
@@ -75,6 +78,32 @@ def refuse_unwritable(path: Path, option: str, *, folder: bool = False) -> None:
             os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
     except OSError as error:
         raise UserError(f"{option} {path} cannot be written: {error.strerror}") from error
+
+
+_DATABASE, _OBJECTS = "archive.db", "artifacts"
+_OF_ARCHIVE = (_DATABASE, f"{_DATABASE}-", "archive.lock")
+"""Beginnings of the names that an archive's own files have."""
+_FIRST_BYTES = b"SQLite format 3\0"
+
+
+def refuse_of_archive(path: Path, option: str = "") -> None:
+    """Raise UserError where a file, through whatever links, is one of an archive's own: years of work lie in it."""
+    place = Path(os.path.realpath(path))
+    whose = [place.parent, *(above.parent for above in place.parents if above.name == _OBJECTS)]
+    own = place.name.startswith(_OF_ARCHIVE) or len(whose) > 1
+    if (own and any((one / _DATABASE).exists() for one in whose)) or _is_database(place):
+        raise UserError(f"{f'{option} {path}'.strip()} is a file of an archive, which nothing replaces: name another")
+
+
+def _is_database(place: Path) -> bool:
+    """Also under another name."""
+    try:
+        if not stat.S_ISREG(place.stat().st_mode):
+            return False
+        with place.open("rb") as file:
+            return file.read(len(_FIRST_BYTES)) == _FIRST_BYTES
+    except OSError:
+        return False
 
 
 _PROBE = ".azureml-replay-probe"
@@ -168,9 +197,31 @@ def _straight(path: Path, held: os.stat_result | None) -> int | None:
     if stat.S_ISREG(held.st_mode):
         return None
     try:
-        return os.open(path, os.O_WRONLY)
+        if not stat.S_ISFIFO(held.st_mode) or sys.platform == "win32":
+            return os.open(path, os.O_WRONLY)
+        return _pipe(path)
     except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise UserError(f"{path} is a pipe that nobody reads: begin to read it first") from error
         raise _refused(path, error) from error
+
+
+_READER_WITHIN_S = 5.0
+"""Its reader may have been started with us. Opening it in the usual way would wait for ever, without a word."""
+
+
+def _pipe(path: Path) -> int:
+    until = time.monotonic() + _READER_WITHIN_S
+    while True:
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            os.set_blocking(handle, True)
+            return handle
 
 
 def _printed_into(held: os.stat_result) -> int | None:

@@ -129,6 +129,13 @@ class Terminal:
             if not isinstance(error, BrokenPipeError):
                 raise OSError(error.errno, error.strerror, "standard output") from error
 
+    def more(self, lines: Iterable[str]) -> None:
+        """Write further lines of a result, below its frame and whole, to be pasted; JSON has what they say."""
+        if not self.json:
+            with suppress(OSError):  # a reader that has ended had the result
+                self.results.writelines(shown(line) + "\n" for line in lines)
+                self.results.flush()
+
     def say(self, text: str) -> None:
         """Write a message, unless `--quiet`."""
         if not self.quiet:

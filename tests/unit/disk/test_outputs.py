@@ -74,6 +74,37 @@ def test_a_link_stays_and_what_it_leads_to_is_written(archive: Archive, tmp_path
 
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_an_archives_own_files_are_never_replaced(archive: Archive, tmp_path: Path, write: Write) -> None:
+    """Nor through a link, nor where a copy of the database has another name; a file beside them is written."""
+    own = archive.folder / "archive.db"
+    (archive.folder / "artifacts").mkdir(exist_ok=True)
+    (tmp_path / "link").symlink_to(own)
+    (tmp_path / "copy").write_bytes(own.read_bytes())
+    before = own.read_bytes()
+    for place in (
+        own,
+        tmp_path / "link",
+        tmp_path / "copy",
+        archive.folder / "artifacts" / "x",
+        own.with_name("archive.lock"),
+    ):
+        with pytest.raises(UserError, match="is a file of an archive, which nothing replaces"):
+            write(archive, place)
+    assert own.read_bytes() == before
+
+    write(archive, archive.folder / "beside.out")
+    assert (archive.folder / "beside.out").exists()
+
+
+def test_a_pipe_that_nobody_reads_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "_READER_WITHIN_S", 0.0)
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(UserError, match="is a pipe that nobody reads"), new_text(tmp_path / "pipe"):
+        raise AssertionError
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
 def test_a_pipe_and_a_device_are_written_into(archive: Archive, tmp_path: Path, write: Write) -> None:
     os.mkfifo(tmp_path / "pipe")
     got: list[str] = []

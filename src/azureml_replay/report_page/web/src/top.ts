@@ -162,7 +162,7 @@ function moved(counts: Record<string, number>, took: number): string {
     .filter(([, size]) => size > 0)
     .map(([what, size], at) => {
       const rate = at === 0 && took > 0 ? ` (${count(Math.round((size / took) * 10) / 10)}/s)` : "";
-      return what === "bytes" ? bytes(size) : `${count(size)} ${what}${rate}`;
+      return what === "bytes" ? bytes(size) : `${counted(size, what.replace(/s$/, ""))}${rate}`;
     })
     .join(", ");
 }
