@@ -79,9 +79,12 @@ def test_every_command_line_runs(
     if "migrated" in desk(page):
         shell("azureml-replay replay history/ --target target.json --source source.json", tmp_path, env)
 
+    said = ""
     for line in typed(page):
         if not left_out(line):
-            shell(line.text, tmp_path, env, line.ends_with)
+            said += shell(line.text, tmp_path, env, line.ends_with)
+    for shown in blocks(page, "text"):
+        assert timeless(shown) in timeless(said), shown
     for program in blocks(page, "python"):
         (tmp_path / "program.py").write_text(program)
         shell("python program.py", tmp_path, env)
@@ -94,8 +97,13 @@ def left_out(line: Line) -> bool:
     return any(re.match(begins, line.text) for begins in NOT_RUN)
 
 
-def shell(text: str, folder: Path, env: dict[str, str], expected: int = 0) -> None:
-    """One line, typed into a shell that remembers the variables of the lines before."""
+def timeless(text: str) -> str:
+    """What a command says, whenever it is typed and however long it takes."""
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "THEN", re.sub(r"\bin [\d.]+ (s|min)\b", "in a while", text))
+
+
+def shell(text: str, folder: Path, env: dict[str, str], expected: int = 0) -> str:
+    """One line, typed into a shell that remembers the variables of the lines before; what stands on stdout then."""
     variables = f"{folder}.variables"
     session = f"[ -f {variables} ] && . {variables}\n{text}\nended=$?\nexport -p > {variables}\nexit $ended"
     done = subprocess.run(
@@ -103,6 +111,7 @@ def shell(text: str, folder: Path, env: dict[str, str], expected: int = 0) -> No
     )
 
     assert done.returncode == expected, f"$ {text}\n{done.stdout}{done.stderr}"
+    return done.stdout
 
 
 def test_every_line_that_is_not_run_has_a_page() -> None:

@@ -209,7 +209,7 @@ class _Replaying:
 
     def result(self) -> Replayed:
         return Replayed(
-            runs=len(self.runs.touched),
+            runs=self.runs.count + len(self.runs.touched),
             points=self.points_sent,
             files=self.files_sent,
             bytes=self.bytes_sent,
@@ -231,6 +231,7 @@ class _Replaying:
 
     async def send(self, window: Sequence[Step]) -> None:
         """Send one window: ids, runs, contents, endings."""
+        self.runs.begin_window()
         window = self._by_new_ids(window)
         steps = [step for step in window if not self.due.is_whole(step)]
         if not steps:

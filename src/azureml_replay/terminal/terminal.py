@@ -289,8 +289,7 @@ class LineProgress:
             self._line(now)
 
     def doing(self, text: str) -> None:
-        """Write the text at once."""
-        self.tell(text)
+        """Do nothing: who reads lines afterwards wants those of what was done."""
 
     def say(self, text: str) -> None:
         """Write the text at once."""
