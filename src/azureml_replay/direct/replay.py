@@ -410,6 +410,7 @@ class _Replaying:
             self.bytes_sent += sent.bytes
             if sent.files:
                 self.runs.touched.add(step.source)
+            self.progress.done("runs filled")
         except ServiceError as error:
             self._fail(step.source, str(error), error.remedy)
 
