@@ -86,5 +86,6 @@ def test_status_says_how_many_files_bytes_are_kept(
     run(["status", kept, "--json"])
     after = json.loads(capsys.readouterr().out)["totals"]
 
-    assert "files whose bytes are kept here: 0 of 3" in before
+    assert "3 files (" in before
+    assert "of which the archive keeps 0" in before
     assert (after["files_kept"], after["files"]) == (3, 3)

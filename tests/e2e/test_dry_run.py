@@ -126,6 +126,7 @@ def test_what_is_left_is_what_goes(bench: Bench) -> None:
     assert bench.counts == {
         "runs planned": (1, 0),
         "runs begun": one,
+        "runs filled": one,
         "runs complete": one,
         "points sent": (3, 3),
         "files sent": (2, 2),

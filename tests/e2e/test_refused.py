@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,12 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import NESTED
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.cli.calls import plan
 from azureml_replay.model import RunId
-from azureml_replay.planning.files import ALL_FILES, FOLDER_MARKER
-from azureml_replay.selection import Selection
+from azureml_replay.planning.files import FOLDER_MARKER
 from azureml_replay.state import status
-from azureml_replay.verbs import Migrated, verify
+from azureml_replay.verbs import Migrated, dry_run, verify
 from azureml_replay.verification.verdict import Verdict
+from azureml_replay.workspace.place import Place
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar
 from e2e.library import DiesAt, migrated
@@ -48,6 +48,12 @@ class Refuses(DiesAt):
             told = {"error": {"code": "UserError", "message": WORDS, "innerError": {"code": "BadArgument"}}}
             return Said(self.status, orjson.dumps(told), {"Content-Type": "application/json"})
         return await super().send(request, **options)
+
+
+def planned(folder: Path, target: Place | None = None) -> Mapping[str, int]:
+    """Omissions by reason, as `plan` says."""
+    with Archive.open(folder, write=False) as archive:
+        return dry_run(archive, target).reasons
 
 
 def metric(held: Held) -> None:
@@ -119,7 +125,7 @@ def test_it_is_an_omission_and_the_rest_arrives(
         (run, what, WORDS if WORDS in reason else reason) for run, what, reason in told
     ]
     config = workspace_config(str(target.path))
-    assert any(WORDS in reason for reason in plan(folder, Selection(), ALL_FILES, config).reasons)
+    assert any(WORDS in reason for reason in planned(folder, config.ref))
     with Archive.open(folder, write=False) as archive:
         (now,) = status(archive).targets
     assert now.progress.items_refused == 1
@@ -156,7 +162,7 @@ def test_a_run_that_is_refused_bare_is_left_out_with_those_below_it(
         assert (one.verdict.left_out, one.verdict.equal) == (len(left), 2 - len(left))
         assert (one.verdict.findings, one.verdict.exit) == (0, 0), one.verdict.first
     config = workspace_config(str(target.path))
-    assert any(WORDS in reason for reason in plan(folder, Selection(), ALL_FILES, config).reasons)
+    assert any(WORDS in reason for reason in planned(folder, config.ref))
 
 
 def whole(done: Migrated, case: Case) -> None:
@@ -219,9 +225,8 @@ def test_what_no_target_takes_is_planned(calm: Sandbox, azure_env: dict[str, str
         MARKER,
         NAMELESS,
     ]
-    reasons = plan(tmp_path / "archive", Selection(), ALL_FILES).reasons
-    planned = [NESTED, *(reason for _, _, reason in omissions(tmp_path / "archive", target))]
-    assert reasons == dict.fromkeys(planned, 1)
+    told = [NESTED, *(reason for _, _, reason in omissions(tmp_path / "archive", target))]
+    assert planned(tmp_path / "archive") == dict.fromkeys(told, 1)
 
 
 def test_what_no_job_takes_is_planned(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:

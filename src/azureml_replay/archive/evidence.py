@@ -441,8 +441,8 @@ def content_of_cells(digest: bytes | None, record: bytes | None, code: str | Non
 
 
 def _digest(*cells: bytes | str | None) -> str:
-    told = blake2b(digest_size=12)
+    parts = list[bytes]()
     for cell in cells:
         data = cell.encode() if isinstance(cell, str) else cell or b""
-        told.update(len(data).to_bytes(8, "little") + data)
-    return told.hexdigest()
+        parts += [len(data).to_bytes(8, "little"), data]
+    return blake2b(b"".join(parts), digest_size=12).hexdigest()

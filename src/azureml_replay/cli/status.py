@@ -82,10 +82,10 @@ def lines(now: Status, folder: Path, typed: AsTyped) -> Iterator[Line]:
         yield table(now.targets)
         yield ""
     if now.last_command is not None:
-        yield f"last command: {_ended(now.last_command)}"
+        yield Branch(f"last command: {_ended(now.last_command)}")
     for target in now.targets:
         of = f" of {target.name}" if len(now.targets) > 1 else ""
-        yield f"last proof{of}: {_proof(target)}"
+        yield Branch(f"last proof{of}: {_proof(target)}")
     if now.failed or any(target.failed for target in now.targets):
         yield f"what failed, and why: {quoted(['azureml-replay', 'status', str(folder), '--failed'])}"
     yield from _next(now, folder, typed)
@@ -105,7 +105,7 @@ def _held(now: Status) -> Iterator[str]:
     failed = f", {now.failed:,} failed" if now.failed else ""
     yield f"{runs} chosen in {experiments}: {has.extracted:,} extracted{waiting}{failed}"
     size = amount("bytes", has.bytes)
-    kept = f", of which the archive keeps {has.files_kept:,}" if has.files_kept else ""
+    kept = f", of which the archive keeps {has.files_kept:,}" if has.files else ""
     metrics = counted(has.series, "metric")
     yield f"{counted(has.points, 'point')} of {metrics}, {of_source(has.files)} ({size}){kept}"
     if has.omissions:
@@ -115,9 +115,10 @@ def _held(now: Status) -> Iterator[str]:
 
 def _reached(target: TargetStatus) -> Iterator[Branch]:
     has = target.progress
-    jobs = f"{counted(has.jobs_standing, 'job')} (of {has.jobs_submitted:,} submitted), " if has.jobs_submitted else ""
+    jobs = [f"{counted(has.jobs_standing, 'job')} (of {has.jobs_submitted:,} submitted)"] if has.jobs_submitted else []
     files = f"{files_in_words(has.files, has.own_files)}, {amount('bytes', has.bytes)}"
-    yield Branch(f"sent: {jobs}{counted(has.points, 'point')}, {files}")
+    rows = [counted(has.points, "point"), files] if has.runs_created or not jobs else []
+    yield Branch(f"sent: {', '.join([*jobs, *rows])}")
     for line in results.proven(target.verdict):
         yield line if isinstance(line, Branch) else Branch(str(line))
     if target.verdict.omissions:

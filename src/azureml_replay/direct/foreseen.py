@@ -62,7 +62,8 @@ def expect(left: Left | None, progress: Progress) -> None:
     for what, count in counts.items():
         if count:
             progress.expect(what, count)
-    progress.expect("runs complete", left.unmarked)
+    for what in ("runs filled", "runs complete"):
+        progress.expect(what, left.unmarked)
 
 
 def _told(steps: Iterator[Step], progress: Progress) -> Iterator[Step]:

@@ -212,7 +212,7 @@ class _Replaying:
 
     def result(self) -> Replayed:
         return Replayed(
-            runs=len(self.runs.touched),
+            runs=self.runs.count + len(self.runs.touched),
             points=self.points_sent,
             files=self.files_sent.files,
             own_files=self.files_sent.made,
@@ -235,6 +235,7 @@ class _Replaying:
 
     async def send(self, window: Sequence[Step]) -> None:
         """Send one window: ids, runs, contents, endings."""
+        self.runs.begin_window()
         window = self._by_new_ids(window)
         steps = [step for step in window if not self.due.is_whole(step)]
         if not steps:
@@ -418,6 +419,7 @@ class _Replaying:
             self.files_sent = self.files_sent.and_then(sent)
             if sent.files:
                 self.runs.touched.add(step.source)
+            self.progress.done("runs filled")
         except ServiceError as error:
             self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)
 
