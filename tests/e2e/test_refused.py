@@ -17,6 +17,7 @@ from azureml_replay.archive.documents import NESTED
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import FOLDER_MARKER
+from azureml_replay.selection import Selection
 from azureml_replay.state import status
 from azureml_replay.verbs import Migrated, dry_run, verify
 from azureml_replay.verification.verdict import Verdict

@@ -38,12 +38,18 @@ class InPart:
 
         Raises Rejected, Unavailable.
         """
-        found = await refused_of_run(self.target, step.run, there=step.source in self.runs.known)
+        there = step.source in self.runs.known
+        run = step.run if there else self.runs.signed(step.run)
+        found = await refused_of_run(self.target, run, there=there)
         if found.whole is not None:
             self.leave_out(step, refused_by(found.whole))
             return False
         self._refuse(step, {ValueItem(*name): words for name, words in found.values.items()})
-        await self.runs.create([self.plan_anew(step)])
+        anew = self.plan_anew(step)
+        if not there:  # looking for the values has created it, and says what it was sent with, which is immutable
+            self.runs.known[step.source] = (await self.target.details([anew.run.id]))[anew.run.id].run
+            self.runs.created.add(step.source)
+        await self.runs.create([anew])
         if self.runs.refused.pop(step.source, None) is not None:
             raise refused.error()
         return True

@@ -115,7 +115,7 @@ class RunSender:
             return
         self._lend(steps, State.SENDING)  # first: a created run without this intent counts as one with files of its own
         self._mark(RunItem.CREATE, steps, State.SENDING)
-        put = self.target.put_runs(steps[0].run.experiment, [self._signed(step.run) for step in steps])
+        put = self.target.put_runs(steps[0].run.experiment, [self.signed(step.run) for step in steps])
         arrived = await self._arrived(put, steps)
         self._lend(arrived, State.SENT)
         self._remember(arrived, {}, state=False)
@@ -143,7 +143,7 @@ class RunSender:
         properties = {**step.run.properties, **self.known[step.source].properties}
         return without(replace(step.run, properties=properties), stay)
 
-    def _signed(self, run: Run) -> Run:
+    def signed(self, run: Run) -> Run:
         """A run to be created, which says what is sent with it."""
         mark = SentMark.of(editable(run), run.modified)
         return lineage.signed(run, mark, self.target.profile.limits.value)
