@@ -49,7 +49,7 @@ class LimitTrial:
             refused = await self.target.append_points(run, batch)
         except Rejected:
             return False
-        await self.target.settle(run)
+        await self.target.settle(EXPERIMENT, run)
         return not refused and {series.key.name for series in await self.target.series(run)} >= set(names)
 
 

@@ -124,8 +124,7 @@ class WriteExamination:
         return Seen("the end showed at once")
 
     async def _settling(self) -> Seen:
-        said = await self.target.ingested(self.thrown.run.id)
-        if said is None:
+        if not await self.target.tells_when_settled(EXPERIMENT, self.thrown.run.id):
             return Seen("metricsingest/wait is not spoken", Outcome.WARNING, "nothing: five seconds pass instead")
         return Seen("the service says when rows can be read")
 
@@ -152,7 +151,7 @@ class WriteExamination:
             await self.thrown.append()
         except UserError as error:
             return Seen(str(error), Outcome.WARNING, "points that come to a run later cannot be brought")
-        await self.target.settle(run)
+        await self.target.settle(EXPERIMENT, run)
         rows = await self.thrown.rows()
         changed = await self._modified() != modified
         self.sheet.note("later points", _later(changed=changed))

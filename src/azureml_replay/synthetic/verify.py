@@ -188,7 +188,7 @@ class JobCheck:
     # Points
 
     async def _points(self, wanted: ExpectedRun, step: Step | None, run: Run) -> Looked:
-        differing, sent = await once_settled(self.target, run.id, lambda: self._points_now(wanted, step, run))
+        differing, sent = await once_settled(self.target, run, lambda: self._points_now(wanted, step, run))
         return Looked(differing, {"points": sent})
 
     async def _points_now(self, wanted: ExpectedRun, step: Step | None, run: Run) -> tuple[list[Finding], int]:

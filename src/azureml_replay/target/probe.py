@@ -232,7 +232,7 @@ class ThrowAway:
 
     async def read(self) -> Probe:
         """Read the run back; what is there of it."""
-        await self.target.settle(self.run.id)
+        await self.target.settle(EXPERIMENT, self.run.id)
         details = await self.target.details([self.run.id, self.borrower.id])
         found, borrower = details.get(self.run.id), details.get(self.borrower.id)
         if found is None:
