@@ -15,9 +15,11 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import resource_id
 from azureml_replay.diagnosis.doctor import Diagnosis
+from azureml_replay.diagnosis.limits import FACTOR, SERIES_PER_REQUEST
 from azureml_replay.diagnosis.sheet import PROBES, Outcome, ProbeRow
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.target.probe import EXPERIMENT, Probe
+from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import configured, examined, migrated
 from e2e.witness import look
@@ -42,6 +44,8 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
     assert [row for row in found.rows if row.outcome is Outcome.MISSING or row.unreachable] == []
     writes = {each["workspace"] for each in calm.requests()["routes"] if each["effect"] == "write"}
     assert writes == {target.workspace_name}
+    batches = sum(one["count"] for one in calm.requests()["routes"] if one["route"].endswith("/runs/{run_id}/batch"))
+    assert batches == 3 + FACTOR * DOCUMENTED.metric_names // SERIES_PER_REQUEST
     told = look(target, files=False).runs.values()
     assert [each["stage"] for each in told if each["experiment"] == EXPERIMENT] == ["deleted"] * 3
 
