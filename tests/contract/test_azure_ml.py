@@ -46,8 +46,10 @@ async def test_no_test_of_the_contract_is_skipped(subject: AzureMlSandbox, targe
 
 
 async def test_the_profile_is_azure_mls(target: AzureWorkspace) -> None:
-    """With its own place."""
-    assert target.profile == dataclasses.replace(AZURE_ML, ref=target.ref)
+    """With its own place, and datasets to be tried in its own form."""
+    assert dataclasses.replace(target.profile, foreign_datasets=(None, None)) == dataclasses.replace(
+        AZURE_ML, ref=target.ref
+    )
 
 
 async def test_an_id_with_a_space_is_refused_alone(target: AzureWorkspace) -> None:

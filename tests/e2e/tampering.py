@@ -74,8 +74,14 @@ def fill(held: Held) -> None:
         "parameters": {"lr": "0.1"},
         "inputs": {"data": {"assetId": "azureml://data/1", "type": "UriFolder"}},
         "outputs": {"model": {"assetId": "azureml://model/1", "type": "CustomModel"}},
-        "inputDatasets": [{"identifier": {"savedId": "s"}}],
-        "outputDatasets": [{"identifier": {"savedId": "o"}}],
+        "inputDatasets": [
+            {
+                "identifier": {"savedId": "s", "registeredId": None},
+                "consumptionType": "RunInput",
+                "inputDetails": {"inputName": "data", "mechanism": "Mount"},
+            }
+        ],
+        "outputDatasets": [{"identifier": {"savedId": "o"}, "outputType": "RunOutput"}],
         "runType": "azureml.scriptrun",
         "runDefinition": {"script": "train.py"},
     }

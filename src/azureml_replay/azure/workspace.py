@@ -32,6 +32,7 @@ from azureml_replay.azure.services.mlflow import MlflowService
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.listing import StoredListing
 from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.azure.wire import encode
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of, stored_artifact
 from azureml_replay.errors import Rejected, Unavailable
 from azureml_replay.instants import Instant
@@ -146,7 +147,7 @@ class AzureWorkspace:
     @property
     def profile(self) -> TargetProfile:
         """As the service documents itself; what a probe saw of this workspace completes it (target/profile.py)."""
-        return replace(AZURE_ML, ref=self.ref)
+        return replace(AZURE_ML, ref=self.ref, foreign_datasets=encode.FOREIGN_DATASETS)
 
     def traffic(self) -> Mapping[str, ServiceTraffic]:
         """The requests so far, by service."""

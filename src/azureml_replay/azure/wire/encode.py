@@ -44,6 +44,13 @@ EVENT = "Microsoft.MachineLearning.Run."
 ROW_IDS = UUID("5f0e6a7e-6a0b-4f43-9a3d-2d7c8e1b9c55")
 """The namespace of our metric ids: a constant, made once at random."""
 
+_SAVED = {"savedId": "00000000-0000-4000-8000-000000000000"}
+FOREIGN_DATASETS: tuple[Json, Json] = (
+    [{"identifier": _SAVED, "consumptionType": "RunInput", "inputDetails": {"inputName": "i", "mechanism": "Mount"}}],
+    [{"identifier": _SAVED, "outputType": "RunOutput", "outputDetails": {"outputName": "o"}}],
+)
+"""Input and output datasets as the interface has them (`DatasetLineage`), of which no workspace knows."""
+
 
 def experiment_query(token: str | None) -> Body:
     """Query for experiments, archived ones too."""
