@@ -161,6 +161,24 @@ async def test_what_a_service_does_not_speak_is_asked_another_way(target: AzureW
     assert {run: found.run.inputs for run, found in details.items()} == {runs[0].id: runs[0].inputs}
 
 
+async def test_files_are_overwritten_and_removed_without_routes_of_the_interface_file_alone(
+    target: AzureWorkspace, calm: Sandbox
+) -> None:
+    """The datastore's own credentials write; an entry that cannot be removed is told, and its bytes are gone."""
+    await begin(target)
+    calm.set_faults(strict=["no-write-urls", "no-entry-removal"])
+    for data in (b"first", b"second"):
+        assert await target.put_files(EXPERIMENT, RUN, [NewFile(path="a", data=data)]) == {"a": None}
+    (there,) = (await files_of(target, RUN)).values()
+    assert await content(target, there) == b"second"
+
+    (outcome,) = (await target.remove_files(RUN, ["a"])).values()
+
+    assert isinstance(outcome, Refused)
+    assert outcome.reason == "this service removes no index entries"
+    assert await files_of(target, RUN) == {}
+
+
 async def test_rows_have_settled_when_the_service_says_so(target: AzureWorkspace, calm: Sandbox) -> None:
     """It is asked below the experiment, and then where its answer leads."""
     await begin(target)

@@ -45,6 +45,10 @@ STRICT: Mapping[str, str] = {
     "active-experiments-only": "experiments:query never answers archived experiments, whatever viewType says",
     "no-batchrundata": "run history has no route batchrundata",
     "no-metric-list": "the metric service has no route list",
+    "no-runs-query": "run history has no route runs:query below an experiment's id",
+    "no-write-urls": "the artifact service has no route write, which hands out a URL for a file that is there",
+    "no-entry-removal": "the artifact service has no route batch/metadata:delete",
+    "url-safe-names-only": "experiments:query hides names that are not URL-safe, whatever it is asked",
     "refuse-parent-tokens": "a job's own token may not write to the runs above its run",
     "no-shared-keys": "storage accepts no account keys, and datastores have none",
 }
@@ -53,6 +57,9 @@ STRICT: Mapping[str, str] = {
 _LACKS = {
     "no-batchrundata": "/history/v1.0/batchrundata",
     "no-metric-list": "/metric/v2.0/runs/{run_id}/list",
+    "no-runs-query": "/history/v1.0/experimentids/{experiment_id}/runs:query",
+    "no-write-urls": "/artifact/v2.0/artifacts/{origin}/{container}/write",
+    "no-entry-removal": "/artifact/v2.0/artifacts/{origin}/{container}/batch/metadata:delete",
 }
 EVENT_LAG_MS = 2_000
 

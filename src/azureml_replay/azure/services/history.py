@@ -56,7 +56,10 @@ class RunHistory:
             return None
 
     async def runs(self, experiment: Experiment, size: int = encode.RUNS_PER_PAGE) -> AsyncIterator[Sequence[Run]]:
-        """All runs of an experiment, by pages; of a service without a query: ARM's jobs, and `children` below them."""
+        """All runs of an experiment, by pages; of a service without a query: ARM's jobs, and `children` below them.
+
+        The query stands in the interface file alone: no client is known to send it.
+        """
 
         async def ask(before: decode.Page | None) -> decode.Page:
             body = encode.run_query(before.token if before else None, size)
