@@ -92,6 +92,8 @@ class RunFacts:
     """Of each series."""
     files: tuple[int, ...] = ()
     """Bytes of each, as they will be copied."""
+    logs: tuple[int, ...] = ()
+    """Bytes of those that are no block blobs: storage copies them in blocks alone."""
     indexed: int = 0
     """Files that the artifact index lists."""
     own_files: int = 0
@@ -119,7 +121,8 @@ def floors(experiments: Iterable[str], runs: Iterable[RunFacts], pages: Pages = 
         by_experiment[run.experiment] += 1
         by_level[run.experiment, run.level] += 1
         hidden[run.experiment] += run.hidden
-        jobs, blobs, own = jobs + run.submitted, blobs + len(run.files), own + run.own_files
+        jobs, own = jobs + run.submitted, own + run.own_files
+        blobs += len(run.files) + len(run.logs)
     for side, listed in ((found.extract, blobs), (found.verify, blobs + own)):
         side[EXPERIMENTS] = _pages(len(names), pages.experiments)
         side[RUNS] = sum(_pages(by_experiment[name], pages.runs) for name in names)
@@ -142,17 +145,18 @@ def _read(into: Counter[str], run: RunFacts, pages: Pages, *, own_files: int) ->
 def _write(into: Counter[str], run: RunFacts, way: Way) -> None:
     longest = max(run.rows, default=0)
     into[APPEND] += max(_requests(sum(run.rows), ROWS_PER_REQUEST), _requests(longest, ROWS_PER_SERIES_AND_REQUEST))
-    into[ENTRIES] += _requests(len(run.files) + run.own_files, FILES_PER_REQUEST)
+    into[ENTRIES] += _requests(len(run.files) + len(run.logs) + run.own_files, FILES_PER_REQUEST)
     into[UPLOAD] += run.own_files
-    for size in run.files:
-        if way is Way.COPY:
-            _copy(into, size)
-        else:
-            _pass_through(into, size, read=way is Way.RELAY)
+    for most, sizes in ((WHOLE_COPY_BYTES, run.files), (-1, run.logs)):
+        for size in sizes:
+            if way is Way.COPY:
+                _copy(into, size, most)
+            else:
+                _pass_through(into, size, read=way is Way.RELAY)
 
 
-def _copy(into: Counter[str], size: int) -> None:
-    if size <= WHOLE_COPY_BYTES:
+def _copy(into: Counter[str], size: int, most: int) -> None:
+    if size <= most:
         into[COPY] += 1
         return
     into[COPY_BLOCK] += _requests(size, COPIED_BLOCK_BYTES)
@@ -182,13 +186,15 @@ def facts(archive: Archive) -> Iterator[RunFacts]:
     """Of every extracted run. As planned: what does not fit into the target is not sent."""
     for step in plan(archive, Selection()):
         artifacts = list(archive.artifacts(step.contents))
+        stored = [one.stored for one in artifacts if one.stored is not None]
         yield RunFacts(
             experiment=step.run.experiment,
             level=step.depth,
             submitted=archive.job(step.source) is not None,
             hidden=step.run.hidden,
             rows=tuple(rows for _, rows in step.series),
-            files=tuple(one.stored.size_bytes for one in artifacts if one.stored is not None),
+            files=tuple(one.size_bytes for one in stored if not one.blob_type),
+            logs=tuple(one.size_bytes for one in stored if one.blob_type),
             indexed=sum(one.indexed for one in artifacts),
             own_files=len(step.own_files),
         )

@@ -277,6 +277,8 @@ class StoredFile:
     metadata: Mapping[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     """Names in the storage's listing that decoding did not know: not read."""
+    blob_type: str | None = None
+    """`AppendBlob` (logs), `PageBlob`: storage copies them in blocks only. None for block blobs, and where unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

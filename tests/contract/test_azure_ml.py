@@ -14,12 +14,12 @@ from azureml_replay.azure.storage import files as azure_files
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.errors import NotFound, Rejected, UserError
-from azureml_replay.model import Experiment, Location, Run, RunId, StoredFile
+from azureml_replay.model import Experiment, Location, Points, Run, RunId, StoredFile
 from azureml_replay.workspace.profile import AZURE_ML
 from azureml_replay.workspace.put_files import CopyFile, NewFile, SecretUrl
 from azureml_replay.workspace.target import Refused
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from contract.histories import EXPERIMENT, RUN, content, everything, files_of, history
+from contract.histories import EXPERIMENT, LOSS, RUN, START, content, everything, files_of, history
 from contract.subjects import Attaches, AzureMlSandbox, Features, Lends, ShowsLastValues, Troubled
 
 
@@ -46,8 +46,10 @@ async def test_no_test_of_the_contract_is_skipped(subject: AzureMlSandbox, targe
 
 
 async def test_the_profile_is_azure_mls(target: AzureWorkspace) -> None:
-    """With its own place."""
-    assert target.profile == dataclasses.replace(AZURE_ML, ref=target.ref)
+    """With its own place, and datasets to be tried in its own form."""
+    assert dataclasses.replace(target.profile, foreign_datasets=(None, None)) == dataclasses.replace(
+        AZURE_ML, ref=target.ref
+    )
 
 
 async def test_an_id_with_a_space_is_refused_alone(target: AzureWorkspace) -> None:
@@ -157,6 +159,40 @@ async def test_what_a_service_does_not_speak_is_asked_another_way(target: AzureW
     assert {run.id for run in runs} == set(await everything(target))
     details = await target.details([runs[0].id, RunId("nobody")])
     assert {run: found.run.inputs for run, found in details.items()} == {runs[0].id: runs[0].inputs}
+
+
+async def test_files_are_overwritten_and_removed_without_routes_of_the_interface_file_alone(
+    target: AzureWorkspace, calm: Sandbox
+) -> None:
+    """The datastore's own credentials write; an entry that cannot be removed is told, and its bytes are gone."""
+    await begin(target)
+    calm.set_faults(strict=["no-write-urls", "no-entry-removal"])
+    for data in (b"first", b"second"):
+        assert await target.put_files(EXPERIMENT, RUN, [NewFile(path="a", data=data)]) == {"a": None}
+    (there,) = (await files_of(target, RUN)).values()
+    assert await content(target, there) == b"second"
+
+    (outcome,) = (await target.remove_files(RUN, ["a"])).values()
+
+    assert isinstance(outcome, Refused)
+    assert outcome.reason == "this service removes no index entries"
+    assert await files_of(target, RUN) == {}
+
+
+async def test_rows_have_settled_when_the_service_says_so(target: AzureWorkspace, calm: Sandbox) -> None:
+    """It is asked below the experiment, and then where its answer leads."""
+    await begin(target)
+    calm.set_faults(ingestion_lag_ms=300)
+    assert await target.append_points(RUN, [Points.of(LOSS, [(0, START.ticks, (1.0,))])]) == {}
+    calm.reset_requests()
+
+    await target.settle(EXPERIMENT, RUN)
+
+    assert [series.key for series in await target.series(RUN)] == [LOSS.key]
+    waits = [one for one in calm.requests()["routes"] if "metricsingest" in one["route"]]
+    asked = {(one["route"].rpartition("metricsingest/")[2], one["status"]): one["count"] for one in waits}
+    assert (asked.pop(("wait", 202)), asked.pop(("wait/{operation}", 200))) == (1, 1)
+    assert asked.keys() <= {("wait/{operation}", 202)}
 
 
 async def test_storage_opens_to_a_login_that_may_not_see_its_key(

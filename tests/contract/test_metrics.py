@@ -26,7 +26,7 @@ async def test_every_bit_of_a_row_comes_back(subject: Subject, target: Target) -
     rows: list[Row] = [(at, START.ticks + at, (value,)) for at, value in enumerate(values)]
     rows += [(None, START.ticks, (1.0,)), (-5, START.ticks, (2.0,)), rows[-1], rows[-1]]
     assert await target.append_points(run, [Points.of(LOSS, rows)]) == {}
-    await target.settle(run)
+    await target.settle(EXPERIMENT, run)
 
     (listed,) = await target.series(run)
     back = await rows_of(target, run, listed)
@@ -40,7 +40,7 @@ async def test_columns_keep_their_types_and_their_order(subject: Subject, target
     table = Series(key=SeriesKey("table", "space"), columns=columns, ux_type="azureml.v1.table")
     row: Row = (3, START.ticks, (1.0, "NaN", 2**53 + 1, True))
     refused = await target.append_points(run, [Points.of(table, [row])])
-    await target.settle(run)
+    await target.settle(EXPERIMENT, run)
     if len(columns) > target.profile.limits.metric_columns:
         assert (set(refused), await target.series(run)) == ({0}, [])
         return
@@ -62,7 +62,7 @@ async def test_last_values_come_for_a_whole_experiment(subject: Subject, target:
     rows = [(-2, START.ticks, (0.5,)), (1, late, (math.nan,))]
     batch = [Points.of(LOSS, rows), Points.of(acc, [(3, START.ticks, (-0.0,))])]
     assert await target.append_points(begun.id, batch) == {}
-    await target.settle(begun.id)
+    await target.settle(EXPERIMENT, begun.id)
     await finish(target, [dataclasses.replace(bare, status="Completed", start=START, end=END)])
 
     homes = [one async for page in target.experiments() for one in page if one.name == EXPERIMENT]
@@ -83,7 +83,7 @@ async def test_long_series_come_in_chunks(subject: Subject, target: Target) -> N
     for start in range(0, count, size):
         rows: Sequence[Row] = [(step, START.ticks + step, (float(step),)) for step in range(start, start + size)]
         assert await target.append_points(run, [Points.of(LOSS, rows)]) == {}
-    await target.settle(run)
+    await target.settle(EXPERIMENT, run)
 
     chunks = [points async for points in target.points(run, LOSS)]
     assert [len(points) for points in chunks] == [ROWS_PER_CHUNK, size]
@@ -97,7 +97,7 @@ async def test_a_refused_series_is_named_and_the_others_are_logged(subject: Subj
     wide = Series(key=SeriesKey("wide"), columns=tuple((f"c{at}", "Double") for at in range(width)))
     good = Points.of(LOSS, [(0, START.ticks, (1.0,))])
     refused = await target.append_points(run, [good, Points.of(wide, [(0, START.ticks, (0.0,) * width)])])
-    await target.settle(run)
+    await target.settle(EXPERIMENT, run)
 
     assert set(refused) == {1}
     assert [series.key.name for series in await target.series(run)] == ["loss"]
@@ -121,7 +121,7 @@ async def test_points_whose_answer_was_lost_are_not_sent_again(
     with pytest.raises(Uncertain):
         await target.append_points(run, [Points.of(LOSS, [(0, START.ticks, (1.0,))])])
     troubled.end_trouble()
-    await target.settle(run)
+    await target.settle(EXPERIMENT, run)
 
     listed = await target.series(run)
     assert len(listed) == there

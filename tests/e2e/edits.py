@@ -14,7 +14,7 @@ from azure.storage.blob import ContentSettings
 from azureml_sandbox import instants
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, scalar
-from e2e.tampering import BEGIN, Change, Held, row
+from e2e.tampering import BEGIN, Change, Held, overwrite, row
 from unit.archive.test_check import UNDER_NO_DIGEST
 
 HOME, OTHER, THEIRS = "home", "other", "theirs"
@@ -110,8 +110,7 @@ def rewritten(path: str, *, told: bool = False, longer: bool = False) -> Change:
         if not blob.exists():
             return
         before = blob.get_blob_properties()
-        kind = "AppendBlob" if path.startswith("logs") else "BlockBlob"
-        blob.upload_blob(other if blob.download_blob().readall() == data else data, overwrite=True, blob_type=kind)
+        overwrite(blob, other if blob.download_blob().readall() == data else data)
         if told:
             blob.set_http_headers(ContentSettings(content_md5=before.content_settings.content_md5))
 
@@ -147,8 +146,7 @@ def flipped(run: str, path: str, told: bool) -> Change:
         blob = _blob(held, run, path)
         before, data = blob.get_blob_properties(), blob.download_blob().readall()
         if data:
-            kind = before.blob_type
-            blob.upload_blob(data[:-1] + bytes([data[-1] ^ 1]), overwrite=True, blob_type=kind)
+            overwrite(blob, data[:-1] + bytes([data[-1] ^ 1]))
         if told:
             blob.set_http_headers(ContentSettings(content_md5=before.content_settings.content_md5))
 

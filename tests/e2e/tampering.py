@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from azure.storage.blob import ContentSettings
+from azure.storage.blob import BlobBlock, ContentSettings
 
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_sandbox import instants
@@ -74,8 +74,14 @@ def fill(held: Held) -> None:
         "parameters": {"lr": "0.1"},
         "inputs": {"data": {"assetId": "azureml://data/1", "type": "UriFolder"}},
         "outputs": {"model": {"assetId": "azureml://model/1", "type": "CustomModel"}},
-        "inputDatasets": [{"identifier": {"savedId": "s"}}],
-        "outputDatasets": [{"identifier": {"savedId": "o"}}],
+        "inputDatasets": [
+            {
+                "identifier": {"savedId": "s", "registeredId": None},
+                "consumptionType": "RunInput",
+                "inputDetails": {"inputName": "data", "mechanism": "Mount"},
+            }
+        ],
+        "outputDatasets": [{"identifier": {"savedId": "o"}, "outputType": "RunOutput"}],
         "runType": "azureml.scriptrun",
         "runDefinition": {"script": "train.py"},
     }
@@ -100,6 +106,21 @@ def row(step: int | None, value: Any, name: str = "loss", at: int | None = None)
 
 
 Change = Callable[[Held], None]
+
+
+def overwrite(blob: Any, data: bytes) -> None:
+    """Other bytes under the same name; its type stays, and that it has no MD5."""
+    before = blob.get_blob_properties()
+    if before.blob_type == "BlockBlob" and before.content_settings.content_md5 is None:
+        blob.stage_block("MDE=", data)
+        blob.commit_block_list([BlobBlock("MDE=")])
+    else:
+        blob.upload_blob(data, overwrite=True, blob_type=before.blob_type)
+
+
+def log_bytes(data: bytes) -> Change:
+    """Those of the child's log."""
+    return lambda held: overwrite(held.blob("logs/a.txt", "child"), data)
 
 
 def change(sandbox: Sandbox, workspace: WorkspaceFile, how: Change) -> None:

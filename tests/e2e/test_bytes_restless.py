@@ -38,6 +38,8 @@ class Ends:
     archive: Archive
     source: AzureWorkspace
     target: AzureWorkspace
+    into: WorkspaceFile
+    """The target."""
 
     async def sent(self, files: FileChoice = ALL_FILES) -> tuple[Replayed, Verdict]:
         """Replay and a deep verify."""
@@ -92,11 +94,12 @@ async def between(
             over = through.over(wire) if through else wire
             return await stack.enter_async_context(connect(config, transport=over, clock=FastClock()))
 
-        origin, target = await opened(source, reading), await opened(sandbox.add_workspace(), writing)
+        into = sandbox.add_workspace()
+        origin, target = await opened(source, reading), await opened(into, writing)
         archive = stack.enter_context(Archive.create(folder, origin.ref))
         done = await extract(origin, archive, Selection(), options=ExtractOptions(**more), width=8)
         assert done.failed == ()
-        yield Ends(archive, origin, target)
+        yield Ends(archive, origin, target, into)
 
 
 @pytest.fixture

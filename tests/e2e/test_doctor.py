@@ -15,9 +15,11 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import resource_id
 from azureml_replay.diagnosis.doctor import Diagnosis
+from azureml_replay.diagnosis.limits import FACTOR, SERIES_PER_REQUEST
 from azureml_replay.diagnosis.sheet import PROBES, Outcome, ProbeRow
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.target.probe import EXPERIMENT, Probe
+from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import configured, examined, migrated
 from e2e.witness import look
@@ -42,8 +44,10 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
     assert [row for row in found.rows if row.outcome is Outcome.MISSING or row.unreachable] == []
     writes = {each["workspace"] for each in calm.requests()["routes"] if each["effect"] == "write"}
     assert writes == {target.workspace_name}
+    batches = sum(one["count"] for one in calm.requests()["routes"] if one["route"].endswith("/runs/{run_id}/batch"))
+    assert batches == 3 + FACTOR * DOCUMENTED.metric_names // SERIES_PER_REQUEST
     told = look(target, files=False).runs.values()
-    assert [each["stage"] for each in told if each["experiment"] == EXPERIMENT] == ["deleted"] * 3
+    assert [each["stage"] for each in told if each["experiment"] == EXPERIMENT] == ["deleted"] * 4
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,14 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
         ("delay-events", "ends", Outcome.WARNING, "the end showed some time after it was sent"),
         ("lose-metric-ids", "repeated points", Outcome.OK, "are there twice"),
         ("active-experiments-only", "archived experiments", Outcome.WARNING, "an archived experiment is not listed"),
+        ("refuse-foreign-datasets", "datasets", Outcome.WARNING, "does not keep: input datasets, output datasets"),
+        (
+            "refuse-null-values",
+            "null values",
+            Outcome.WARNING,
+            "tags and properties whose value is null",
+        ),
+        ("drop-null-values", "null values", Outcome.WARNING, "tags and properties whose value is null"),
         ("no-batchrundata", "bulk details", Outcome.WARNING, "batchrundata is not spoken"),
         ("no-shared-keys", "storage keys", Outcome.OK, "workspaceartifactstore: opened by this login"),
     ],
@@ -214,7 +226,7 @@ def test_replay_goes_by_what_doctor_found(
         assert {omission.what for omission in archive.ledger(ref).planned_omissions()} == {"properties"}
         assert "small" not in Probe.from_json(archive.ledger(ref).probe()).experiments
     probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
-    assert len(probes) == 6, "three of each examination, none of replay's"
+    assert len(probes) == 8, "four of each examination, none of replay's"
     assert asyncio.run(migrated(small_history, target, tmp_path / "archive")).verdict.findings == 0
 
 

@@ -30,7 +30,21 @@ from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import scalar
 from e2e.library import DiesAt, PowerCut, migrated
-from e2e.tampering import BEGIN, FILE, HOME, OTHER_BYTES, Held, change, file_bytes, fill, in_home, in_pairs, in_run, row
+from e2e.tampering import (
+    BEGIN,
+    FILE,
+    HOME,
+    OTHER_BYTES,
+    Held,
+    change,
+    file_bytes,
+    fill,
+    in_home,
+    in_pairs,
+    in_run,
+    log_bytes,
+    row,
+)
 from e2e.test_synthetic import opened
 from environment import point_at
 
@@ -247,18 +261,14 @@ def test_a_change_that_could_not_be_extracted_is_not_proven(
 def test_a_weaker_look_takes_no_finding_back(bench: Bench) -> None:
     """Of bytes, until bytes are looked at again: not by a look at the list of files, nor by a replay of a tag."""
     bench.migrate()
-    bench.change(
-        lambda held: held.blob("logs/a.txt", "child").upload_blob(b"lag", overwrite=True, blob_type="AppendBlob")
-    )
+    bench.change(log_bytes(b"lag"))
     named = {("file logs/a.txt: bytes", "differs")}
 
     assert kinds(bench.verify(deep=True)) == named
     for weaker in (bench.verify(files=NO_FILES), bench.verify(), bench.status(), bench.verify(ALONE)):
         assert (weaker.exit == Exit.FINDINGS) == (weaker.runs == 3)
     assert bench.sentence().startswith("Not equal: 1 finding in 1 run of 3: 1 transfer fault.")
-    bench.change(
-        lambda held: held.blob("logs/a.txt", "child").upload_blob(b"log", overwrite=True, blob_type="AppendBlob")
-    )
+    bench.change(log_bytes(b"log"))
     assert kinds(bench.verify()) == named
     assert bench.verify(deep=True).proves
 
@@ -281,7 +291,7 @@ def test_a_look_at_small_files_takes_no_finding_about_a_large_one_back(bench: Be
     bench.migrate()
     bench.change(
         file_bytes(OTHER_BYTES),
-        lambda held: held.blob("logs/a.txt", "child").upload_blob(b"lag", overwrite=True, blob_type="AppendBlob"),
+        log_bytes(b"lag"),
         lambda held: held.blob("outputs/more.txt", "child").upload_blob(b"m"),
     )
     found = kinds(bench.verify(deep=True))

@@ -17,12 +17,13 @@ from azureml_replay.target.profile import known_profile
 from azureml_replay.workspace.profile import AZURE_ML
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
+from e2e.tampering import change, fill, in_run
 from e2e.witness import look
 
 DROPPED = "this target does not keep it, as the throw-away run showed"
 
 
-def test_two_hidden_runs_per_target(
+def test_three_hidden_runs_per_target(
     small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
     """A second migration from the same archive writes none."""
@@ -32,7 +33,7 @@ def test_two_hidden_runs_per_target(
         asyncio.run(migrated(small_history, target, tmp_path / "archive"))
 
     probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
-    assert [told["stage"] for told in probes] == ["deleted"] * 2
+    assert [told["stage"] for told in probes] == ["deleted"] * 3
 
 
 def test_a_target_that_refuses_our_ids_is_left_alone(
@@ -47,6 +48,35 @@ def test_a_target_that_refuses_our_ids_is_left_alone(
 
     calm.set_faults()
     assert look(target, files=False).runs == {}
+
+
+@pytest.mark.parametrize(
+    ("variant", "lost"),
+    [
+        ("refuse-foreign-datasets", {"input datasets", "output datasets"}),
+        ("refuse-null-values", {"tag null", "property unset"}),
+        ("drop-null-values", {"tag null", "property unset"}),
+        ("drop-properties", {"properties"}),
+    ],
+)
+def test_what_the_interface_leaves_open_is_tried_first(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, variant: str, lost: set[str]
+) -> None:
+    """Refused or dropped: a planned omission with its reason, no finding, and no run is sent in vain."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    change(calm, source, in_run(lambda run: {"properties": run["properties"] | {"unset": None}}))
+    calm.set_faults(strict=[f"{variant}@{target.workspace_name}"])
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    assert (done.verdict.findings, done.replayed.failed, done.replayed.runs) == (0, (), 2)
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        (ref,) = archive.targets()
+        said = {one.what: one.reason for one in archive.ledger(ref).planned_omissions()}
+    assert lost <= said.keys()
+    assert all("as the throw-away run showed" in said[what] for what in lost)
+    assert ("tag null" in said) == ("null" in variant)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def probed_before(source: WorkspaceFile, target: WorkspaceFile, folder: Path, *,
         archive.ledger(configured(target).ref).put_probe(kept.to_json())
 
 
-@pytest.mark.parametrize("variant", ["history-runs-not-listed", "no-batchrundata", "no-shared-keys"])
+@pytest.mark.parametrize("variant", ["history-runs-not-listed", "no-batchrundata", "no-runs-query", "no-shared-keys"])
 def test_a_detour_loses_nothing(
     small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, variant: str
 ) -> None:
@@ -60,6 +60,21 @@ def test_a_detour_loses_nothing(
 
     assert done.verdict.runs == 3
     assert points_of_ours(target) == look(small_history, files=False).points
+
+
+@pytest.mark.parametrize("variant", [None, "url-safe-names-only"])
+def test_an_experiment_whose_name_is_not_url_safe_arrives(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, variant: str | None
+) -> None:
+    """It is asked for; where the list hides it all the same, ARM's jobs name it."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    mlflow.set_tracking_uri(tracking_uri(source))
+    mlflow.set_experiment("a b ü")
+    with mlflow.start_run():
+        mlflow.log_metric("loss", 0.5)
+    calm.set_faults(strict=[variant] if variant else [])
+
+    assert arrives(source, target, tmp_path / "archive").verdict.runs == 1
 
 
 def test_metrics_that_only_mlflow_names_come_and_the_doubt_is_said(

@@ -42,6 +42,7 @@ from e2e.tampering import (
     in_series,
     index_of,
     lineage_told,
+    log_bytes,
     move_run,
     row,
 )
@@ -153,7 +154,7 @@ CASES = {
     "a file's byte under the old MD5": Case(file_bytes(OTHER_BYTES, told=BYTES), of_root(f"file {FILE}: bytes")),
     "a file's length, at a glance": Case(file_bytes(BYTES + b"\n"), of_root(f"file {FILE}", EDITED), deep=False),
     "a log's byte, which has no MD5": Case(
-        lambda held: held.blob("logs/a.txt", "child").upload_blob(b"lag", overwrite=True, blob_type="AppendBlob"),
+        log_bytes(b"lag"),
         {("child", "file logs/a.txt: bytes", "differs")},
     ),
     "what the job was": Case(

@@ -147,13 +147,9 @@ def test_synchronous_copies_and_failed_ones_are_never_pending(account: Account, 
     assert not blob(other, "c").exists()
 
 
-@pytest.mark.parametrize("append", [False, True])
-def test_a_source_may_change_just_before_it_is_copied(
-    account: Account, other: Account, calm: Sandbox, append: bool
-) -> None:
+def test_a_source_may_change_just_before_it_is_copied(account: Account, other: Account, calm: Sandbox) -> None:
     """Who pinned the ETag is refused; the next copy brings what is there now, metadata kept."""
-    kind = {"blob_type": "AppendBlob"} if append else {}
-    source = blob(account, "ä b", b"x", metadata={"Camel": "v"}, **kind)
+    source = blob(account, "ä b", b"x", metadata={"Camel": "v"})
     etag = source.get_blob_properties().etag
     calm.set_faults([{"match": COPIES, "times": 1, "do": "change-source"}])
     pinned = {"source_etag": etag, "source_match_condition": MatchConditions.IfNotModified}
@@ -165,6 +161,59 @@ def test_a_source_may_change_just_before_it_is_copied(
     assert source.get_blob_properties().etag != etag
     assert blob(other).download_blob().readall() == b"x\n"
     assert blob(other).get_blob_properties().metadata == {"Camel": "v"}
+
+
+def test_a_log_may_grow_just_before_it_is_copied(account: Account, other: Account, calm: Sandbox) -> None:
+    """It stays an append blob."""
+    source = blob(account, content=b"x", blob_type="AppendBlob")
+    calm.set_faults([{"match": {"service": "blob", "route": "blob PUT block copy"}, "do": "change-source"}])
+
+    blob(other).stage_block_from_url("MDE=", account.sas_url("b"))
+    blob(other).commit_block_list(["MDE="])
+
+    assert blob(other).download_blob().readall() == b"x\n"
+    assert source.get_blob_properties().blob_type == "AppendBlob"
+
+
+@pytest.mark.parametrize(("kind", "content"), [("AppendBlob", b"log"), ("AppendBlob", b""), ("PageBlob", b"p" * 512)])
+def test_only_block_blobs_are_copied_in_one_call(account: Account, other: Account, kind: str, content: bytes) -> None:
+    """409 in the service's words; an asynchronous copy takes all, and blocks of them may be fetched."""
+    if content:
+        blob(account, content=content, blob_type=kind)
+    else:
+        blob(account).create_append_blob()  # `upload_blob` of no bytes sends nothing
+
+    with pytest.raises(HttpResponseError) as raised:
+        blob(other).start_copy_from_url(account.sas_url("b"), requires_sync=True)
+    blob(other, "alike").start_copy_from_url(account.sas_url("b"))
+    if content:
+        blob(other, "in blocks").stage_block_from_url("MDE=", account.sas_url("b"))
+    blob(other, "in blocks").commit_block_list(["MDE="] if content else [])
+
+    assert (raised.value.status_code, raised.value.error_code) == (409, "CannotVerifyCopySource")
+    assert "The copy source must be a block blob." in str(raised.value)
+    assert not blob(other).exists()
+    for name, type_then in (("alike", kind), ("in blocks", "BlockBlob")):
+        assert blob(other, name).get_blob_properties().blob_type == type_then
+        assert blob(other, name).download_blob().readall() == content
+
+
+def test_a_blob_keeps_its_type(account: Account, other: Account) -> None:
+    """Neither bytes nor a copy nor blocks change it, until it is removed."""
+    wrong = (409, "InvalidBlobType")
+    log, model = blob(account, "log", b"x", blob_type="AppendBlob"), blob(account, "model", b"y")
+    beside = blob(other, "log", b"z", blob_type="AppendBlob")
+
+    assert refused(log.upload_blob, b"y", overwrite=True) == wrong
+    assert refused(model.create_append_blob) == wrong
+    assert refused(log.stage_block, "MDE=", b"y") == wrong
+    assert refused(log.commit_block_list, []) == wrong
+    assert refused(beside.start_copy_from_url, account.sas_url("model"), requires_sync=True) == wrong
+    assert refused(beside.start_copy_from_url, account.sas_url("model")) == wrong
+    log.upload_blob(b"again", overwrite=True, blob_type="AppendBlob")
+    beside.delete_blob()
+    beside.start_copy_from_url(account.sas_url("model"), requires_sync=True)
+    assert (log.download_blob().readall(), beside.download_blob().readall()) == (b"again", b"y")
 
 
 def test_a_source_may_vanish_just_before_it_is_read(account: Account, other: Account, calm: Sandbox) -> None:

@@ -560,6 +560,22 @@ def test_experiments_are_listed_by_view(plane: Plane) -> None:
     assert names(viewType="All") == ["Default", "old", "new"]
 
 
+def test_names_that_no_url_holds_as_they_are_have_to_be_asked_for(plane: Plane, calm: Sandbox) -> None:
+    """`urlSafeExperimentNamesOnly` is true where nothing is said (run-history.json); one variant heeds nothing."""
+
+    def named(**params: str) -> set[str]:
+        found = plane.document("history", "POST", "/experiments:query", params, {})["value"]
+        return {each["name"] for each in found} - {"Default"}
+
+    for name in ("plain", "a b", "ü"):
+        plane.post(f"/experiments/{name}")
+    every = {"urlSafeExperimentNamesOnly": "false"}
+
+    assert (named(), named(**every)) == ({"plain"}, {"plain", "a b", "ü"})
+    calm.set_faults(strict=["url-safe-names-only"])
+    assert named(**every) == {"plain"}
+
+
 def test_experiments_are_paged(plane: Plane) -> None:
     """Token after token."""
     first = plane.post("/experiments:query", top=1)

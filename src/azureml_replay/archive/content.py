@@ -150,12 +150,12 @@ class Content(Documents, Digesting):
                 folder, of_run, path = file.location.path.partition(f"{container}/")  # the run's own name stays
                 place = folder + of_run + self._rules.path(path) if of_run else self._rules.path(folder)
                 row = (container, file.location.datastore, place, *stored_row(cleaned))
-                self._execute("insert or replace into stored_file values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+                self._execute("insert or replace into stored_file values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def stored(self, container: str) -> Iterator[StoredFile]:
         """The files that `put_stored` kept of a container, by datastore and path."""
         sql = """
-            select datastore, path, size_bytes, md5, etag, content_type, metadata, unknown from stored_file
+            select datastore, path, size_bytes, md5, etag, content_type, metadata, unknown, blob_type from stored_file
             where container = ? and (datastore, path) > (?, ?) order by datastore, path limit ?
         """
         for datastore, path, *rest in self._pages(sql, (container,), ("", "")):

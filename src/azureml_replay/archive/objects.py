@@ -218,8 +218,8 @@ class Objects(Documents, Digesting):
         cleaned, _ = self._clean_file(now)
         with self._transaction():
             self._execute(
-                "update artifact set (size_bytes, md5, etag, content_type, metadata, stored_unknown, gone) "
-                "= (?, ?, ?, ?, ?, ?, ?) "
+                "update artifact set (size_bytes, md5, etag, content_type, metadata, stored_unknown, blob_type, gone) "
+                "= (?, ?, ?, ?, ?, ?, ?, ?) "
                 "where datastore = ? and location = ?",
                 (*stored_row(cleaned), gone, location.datastore, location.path),
             )

@@ -307,20 +307,20 @@ def names_of(cell: str | None) -> tuple[str, ...]:
 
 def stored_row(
     file: StoredFile | None,
-) -> tuple[int | None, bytes | None, str | None, str | None, str | None, str | None]:
-    """The cells of a file: size, MD5, ETag, content type, metadata, unknown names; a size of None where none is stored.
+) -> tuple[int | None, bytes | None, str | None, str | None, str | None, str | None, str | None]:
+    """The cells of a file, in the order of `stored_of`; a size of None where none is stored.
 
     Metadata has to be redacted before.
     """
     if file is None:
-        return None, None, None, None, None, None
-    unknown = optional(file.unknown)
-    return file.size_bytes, file.md5, file.etag, file.content_type, optional(file.metadata), unknown
+        return None, None, None, None, None, None, None
+    told = optional(file.metadata), optional(file.unknown), file.blob_type
+    return file.size_bytes, file.md5, file.etag, file.content_type, *told
 
 
 def stored_of(location: Location, *stored: Any) -> StoredFile:  # noqa: ANN401  # the cells of a row
     """The file of a `stored_row`."""
-    size, md5, etag, content_type, metadata, unknown = stored
+    size, md5, etag, content_type, metadata, unknown, blob_type = stored
     return StoredFile(
         location=location,
         size_bytes=size,
@@ -329,13 +329,14 @@ def stored_of(location: Location, *stored: Any) -> StoredFile:  # noqa: ANN401  
         content_type=content_type,
         metadata=loads(metadata) if metadata else {},
         unknown=names_of(unknown),
+        blob_type=blob_type,
     )
 
 
 ARTIFACT_COLUMNS = ", ".join(
     (
         "path, datastore, location, indexed, more, unknown, gone",
-        "size_bytes, md5, etag, content_type, metadata, stored_unknown",
+        "size_bytes, md5, etag, content_type, metadata, stored_unknown, blob_type",
     )
 )
 """The columns that `artifact_row` gives and `artifact_of` takes, in their order."""

@@ -40,14 +40,15 @@ def series_line(cells: Sequence[Any], points: bytes) -> bytes:
 
 
 def file_line(cells: Sequence[Any]) -> bytes:
-    """Of a row of `artifact`, in the order of `FILE_COLUMNS`."""
-    *plain, more, unknown, metadata, stored_unknown = cells
+    """Of a row of `artifact`, in the order of `FILE_COLUMNS`; without a type of blob as before there was any."""
+    *plain, more, unknown, metadata, stored_unknown, blob_type = cells
     told = [json_cell(cell) for cell in (more, unknown, metadata, stored_unknown)]
-    return line("artifact", [*map(plain_cell, plain), *told])
+    return line("artifact", [*map(plain_cell, plain), *told, *([blob_type] if blob_type else [])])
 
 
 FILE_COLUMNS = (
-    "path, datastore, location, indexed, size_bytes, md5, etag, content_type, more, unknown, metadata, stored_unknown"
+    "path, datastore, location, indexed, size_bytes, md5, etag, content_type, "
+    "more, unknown, metadata, stored_unknown, blob_type"
 )
 
 

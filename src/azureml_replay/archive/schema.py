@@ -310,6 +310,11 @@ MIGRATIONS = (
       primary key (target, run, what)
     ) without rowid;
     """,
+    """
+    -- AppendBlob or PageBlob, null of block blobs, and where nobody said
+    alter table artifact add column blob_type text;
+    alter table stored_file add column blob_type text;
+    """,
 )
 """The migrations, oldest first. Never edit one that was released: append."""
 

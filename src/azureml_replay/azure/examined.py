@@ -43,9 +43,9 @@ class ExaminedWorkspace(AzureWorkspace):
         """Names of the metrics that MLflow shows for a run."""
         return await self._tracking.metric_names(run)
 
-    async def ingested(self, run: RunId) -> bool | None:
-        """What `metricsingest/wait` says; None where the service has no such route."""
-        return await self._history.ingested(run)
+    async def tells_when_settled(self, experiment: str, run: RunId) -> bool:
+        """False where the service has no `metricsingest/wait`."""
+        return await self._history.ingesting(experiment, run) is not None
 
     def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:
         """All datastores, by pages."""

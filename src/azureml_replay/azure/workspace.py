@@ -32,6 +32,7 @@ from azureml_replay.azure.services.mlflow import MlflowService
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.listing import StoredListing
 from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.azure.wire import encode
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of, stored_artifact
 from azureml_replay.errors import Rejected, Unavailable
 from azureml_replay.instants import Instant
@@ -146,7 +147,7 @@ class AzureWorkspace:
     @property
     def profile(self) -> TargetProfile:
         """As the service documents itself; what a probe saw of this workspace completes it (target/profile.py)."""
-        return replace(AZURE_ML, ref=self.ref)
+        return replace(AZURE_ML, ref=self.ref, foreign_datasets=encode.FOREIGN_DATASETS)
 
     def traffic(self) -> Mapping[str, ServiceTraffic]:
         """The requests so far, by service."""
@@ -265,18 +266,17 @@ class AzureWorkspace:
         """Append rows by one request. NOT repeatable. Raises Uncertain where the answer was lost."""
         return await self._metrics.append(run, batch, check)
 
-    async def settle(self, run: RunId) -> None:
+    async def settle(self, experiment: str, run: RunId) -> None:
         """Wait until appended rows can be read. Repeatable. Raises Unavailable after ten minutes."""
-        waited_s = 0.0
-        while waited_s < SETTLE_PATIENCE_S:
-            ingested = await self._history.ingested(run)
-            if ingested:
-                return
-            pause_s = SETTLE_PAUSE_S if ingested is None else SETTLE_POLL_S
-            await self._clock.sleep(pause_s)
-            if ingested is None:
-                return
-            waited_s += pause_s
+        waited_s, later = 0.0, await self._history.ingesting(experiment, run)
+        while later and waited_s < SETTLE_PATIENCE_S:
+            await self._clock.sleep(SETTLE_POLL_S)
+            waited_s += SETTLE_POLL_S
+            later = await self._history.ingesting(experiment, run, later)
+        if later is None:
+            await self._clock.sleep(SETTLE_PAUSE_S)
+        if not later:
+            return
         raise Unavailable(f"the metrics of run {run} are still being taken in")
 
     async def put_files(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:

@@ -11,6 +11,8 @@ from azureml_replay.target.probe import EXPERIMENT, ROWS, throw_away_run
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.target import Target
 
+SERIES_PER_REQUEST = 50
+"""As many as azureml-core sends at once: a refusal of more would say nothing about how many a run may have."""
 FACTOR = 2
 """How many times a limit is tried; only as much as was kept may be relied upon."""
 
@@ -44,13 +46,15 @@ class LimitTrial:
     async def _names_kept(self, run: RunId) -> bool:
         names = [f"m{at}" for at in range(FACTOR * DOCUMENTED.metric_names)]
         row = (0, ROWS.times[0], (1.0,))
-        batch = [Points.of(Series(key=SeriesKey(name), columns=((name, "Double"),)), [row]) for name in names]
+        every = [Points.of(Series(key=SeriesKey(name), columns=((name, "Double"),)), [row]) for name in names]
         try:
-            refused = await self.target.append_points(run, batch)
+            for first in range(0, len(every), SERIES_PER_REQUEST):
+                if await self.target.append_points(run, every[first : first + SERIES_PER_REQUEST]):
+                    return False
         except Rejected:
             return False
-        await self.target.settle(run)
-        return not refused and {series.key.name for series in await self.target.series(run)} >= set(names)
+        await self.target.settle(EXPERIMENT, run)
+        return {series.key.name for series in await self.target.series(run)} >= set(names)
 
 
 def _grown(run: Run) -> Mapping[str, Run]:

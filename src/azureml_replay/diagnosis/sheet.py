@@ -36,6 +36,8 @@ PROBES = {
     "copy": "the target's storage reads the source's",
     "ends": "events end a run at once, with its own times",
     "fields": "what a run keeps of what is written",
+    "datasets": "a run may name datasets that this workspace never saved",
+    "null values": "tags and properties without a value",
     "added keys": "tags and properties of the service's own",
     "settling": "metricsingest/wait says when rows can be read",
     "repeated points": "what a second sending of the same rows does",

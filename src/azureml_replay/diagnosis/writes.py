@@ -11,6 +11,7 @@ from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import Rejected, ServiceError, UserError
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
+from azureml_replay.target.doubtful import DOUBTFUL, NULLS
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, experiments_held
 from azureml_replay.workspace.examined import Examined
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
@@ -124,8 +125,7 @@ class WriteExamination:
         return Seen("the end showed at once")
 
     async def _settling(self) -> Seen:
-        said = await self.target.ingested(self.thrown.run.id)
-        if said is None:
+        if not await self.target.tells_when_settled(EXPERIMENT, self.thrown.run.id):
             return Seen("metricsingest/wait is not spoken", Outcome.WARNING, "nothing: five seconds pass instead")
         return Seen("the service says when rows can be read")
 
@@ -137,12 +137,20 @@ class WriteExamination:
             self.sheet.note("added keys", Seen(f"not held against other runs: {', '.join(probe.added)}"))
         else:
             self.sheet.note("added keys", Seen("none"))
-        lost = ", ".join(name.replace("_", " ") for name in probe.lost)
+        self._doubtful(probe)
+        lost = ", ".join(name.replace("_", " ") for name in probe.lost if name not in DOUBTFUL)
         if set(probe.lost) & set(VITAL):
             return Seen(f"does not keep: {lost}", Outcome.MISSING, REPLAY_STOPS)
-        if probe.lost:
+        if lost:
             return Seen(f"does not keep: {lost}", Outcome.WARNING, PLANNED)
-        return Seen(f"keeps all of: id, status, points, files, {', '.join(OPTIONAL).replace('_', ' ')}")
+        kept = [name.replace("_", " ") for name in OPTIONAL if name not in DOUBTFUL]
+        return Seen(f"keeps all of: id, status, points, files, {', '.join(kept)}")
+
+    def _doubtful(self, probe: Probe) -> None:
+        lost = [name.replace("_", " ") for name in DOUBTFUL if name != NULLS and name in probe.lost]
+        self.sheet.note("datasets", _whether_kept(", ".join(lost)))
+        nulls = "tags and properties whose value is null" if NULLS in probe.lost else ""
+        self.sheet.note("null values", _whether_kept(nulls))
 
     async def _repeated_points(self) -> Seen:
         """Send the same rows again, under the same metric ids, to the run that has ended by now."""
@@ -152,7 +160,7 @@ class WriteExamination:
             await self.thrown.append()
         except UserError as error:
             return Seen(str(error), Outcome.WARNING, "points that come to a run later cannot be brought")
-        await self.target.settle(run)
+        await self.target.settle(EXPERIMENT, run)
         rows = await self.thrown.rows()
         changed = await self._modified() != modified
         self.sheet.note("later points", _later(changed=changed))
@@ -181,6 +189,10 @@ class WriteExamination:
         if not lifted:
             return Seen("those that are documented hold")
         return Seen("takes more than documented: " + ", ".join(f"{name} {most:,}" for name, most in lifted.items()))
+
+
+def _whether_kept(lost: str) -> Seen:
+    return Seen(f"does not keep: {lost}", Outcome.WARNING, PLANNED) if lost else Seen("kept")
 
 
 def _later(*, changed: bool) -> Seen:

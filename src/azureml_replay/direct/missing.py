@@ -31,7 +31,7 @@ class MissingPoints:
         Every series is read once. Reading it for each chunk, a million rows that stopped halfway would take 25,000
         pages; this way it is 500, and those of the chunks that were begun.
         """
-        await self.target.settle(self.step.run.id)
+        await self.target.settle(self.step.run.experiment, self.step.run.id)
         spans: dict[SeriesKey, list[_Span]] = {}
         wanted: dict[SeriesKey, Series] = {}
         for seq in seqs:
@@ -47,7 +47,7 @@ class MissingPoints:
 
     async def of(self, seq: int) -> list[Points]:
         """The rows of a chunk that the target lacks. Memory holds one chunk's rows, however long the series is."""
-        await self.target.settle(self.step.run.id)
+        await self.target.settle(self.step.run.experiment, self.step.run.id)
         missing = Missing(self._pieces(seq))
         for piece in self._sent_before(seq):
             missing.also_sent(piece)

@@ -202,6 +202,7 @@ def _stored(file: Mapping[str, Any], place: Location) -> StoredFile | None:
         etag=file.get("etag"),
         content_type=file.get("content_type"),
         metadata=file.get("metadata") or {},
+        blob_type=file.get("blob_type"),
     )
 
 

@@ -78,6 +78,7 @@ _FILE = _fields(
     md5=_HEX,
     etag=maybe(_is_name),
     content_type=maybe(_is_name),
+    blob_type=maybe(_is_name),
     gone=maybe(_is_name),
     metadata=maybe(object_of(maybe(is_text))),
 )

@@ -199,4 +199,6 @@ def _file(artifact: Artifact) -> dict[str, Json]:
         known["size_bytes"] = stored.size_bytes
         known["md5"] = stored.md5.hex() if stored.md5 is not None else None
         known |= {"etag": stored.etag, "content_type": stored.content_type, "metadata": dict(stored.metadata)}
+        if stored.blob_type:
+            known["blob_type"] = stored.blob_type
     return known

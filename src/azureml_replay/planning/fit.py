@@ -219,6 +219,19 @@ def _refusal(series: Series, rows: int, limits: Limits) -> str | None:
 
 _EMPTY = Run(id=RunId(""))
 
+NULL = "its value is null, which this target does not keep, as the throw-away run showed"
+
+
+def without_nulls(run: Run, fitting: Fitting) -> Run:
+    """The run without tags and properties whose value is null, which become omissions."""
+    kept = {}
+    for kind, name in PLURAL.items():
+        pairs: Mapping[str, str | None] = getattr(run, name)
+        kept[name] = {key: value for key, value in pairs.items() if value is not None}
+        for key in pairs.keys() - kept[name].keys():
+            fitting.omit(f"{kind} {key}", NULL)
+    return replace(run, tags=kept["tags"], properties=kept["properties"])
+
 
 def without_lost(run: Run, fitting: Fitting, lost: Collection[str]) -> Run:
     """The run without fields that this target drops, which become omissions."""

@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, count_files, planned, room_of
-from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost
+from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost, without_nulls
 from azureml_replay.planning.history import History, Recorded, named_outputs
 from azureml_replay.planning.ids import Ids, rewritten
 from azureml_replay.planning.made_files import MADE, own_files
@@ -237,6 +237,7 @@ def _step(
         typed=profile.keep_run_type,
         lender=lender.there if lender else None,
     )
+    fitted = fitted if profile.nulls else without_nulls(fitted, fitting)
     fitted = without_refused(fitted, fitting, history.refused.values)
     room = room_of(ids.get(run.id, run.id), profile.limits)
     files, size = count_files(recorded, history, fitting, choice, room)

@@ -200,9 +200,7 @@ class JobCheck:
     # Points
 
     async def _points(self, wanted: ExpectedRun, refused: RefusedValues, run: Run, into: _Gathered) -> Looked:
-        differing, (sent, lost) = await once_settled(
-            self.target, run.id, lambda: self._points_now(wanted, refused, run)
-        )
+        differing, (sent, lost) = await once_settled(self.target, run, lambda: self._points_now(wanted, refused, run))
         into.omissions += lost
         return Looked(differing, {"points": sent})
 

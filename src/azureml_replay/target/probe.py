@@ -20,6 +20,7 @@ from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Json, Points, Run, RunId, Series, SeriesKey
 from azureml_replay.planning.lineage import made_experiment
+from azureml_replay.target.doubtful import NULLS, DoubtfulRun
 from azureml_replay.terminal.hints import hint
 from azureml_replay.workspace.lease import OWN_EXPERIMENT
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
@@ -38,12 +39,12 @@ VITAL = ("id", "status", "points", "files")
 """What a target must keep: otherwise replay stops."""
 OPTIONAL = (
     *("start", "end", "display_name", "description", "tags", "properties", "parameters", "hidden"),
-    *("error", "error_origin", "lender"),
+    *("error", "error_origin", "lender", "input_datasets", "output_datasets"),
 )
 """Fields of Run that a target may lose: each becomes a planned omission of every run that has it."""
 _OLD_NAMES = {"container": "lender"}
 """Names that earlier versions wrote -> names in `OPTIONAL`."""
-_FIELDS = {name: name for name in (*VITAL, *OPTIONAL)}
+_FIELDS = {name: name for name in (*VITAL, *OPTIONAL, NULLS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Probe:
     run: RunId
     """The throw-away run, hidden afterwards."""
     lost: tuple[str, ...]
-    """Names in `VITAL` and `OPTIONAL` that the target does not keep."""
+    """Names in `VITAL`, `OPTIONAL` and `DOUBTFUL` that the target does not keep."""
     experiments: tuple[str, ...]
     """Experiments that the target had before the first write: their description, tags and state are left alone."""
     added: tuple[str, ...]
@@ -199,6 +200,10 @@ class ThrowAway:
 
     target: Target
     run: Run = field(default_factory=throw_away_run)
+    more: DoubtfulRun = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.more = DoubtfulRun.beside(self.target, self.run)
 
     @property
     def borrower(self) -> Run:
@@ -210,6 +215,7 @@ class ThrowAway:
         outcome = (await self.target.put_runs(EXPERIMENT, [self.run])).get(self.run.id)
         self._expect(outcome, "runs with ids of the client's choice")
         await self.target.put_runs(EXPERIMENT, [self.borrower])
+        await self.more.create()
 
     async def append(self) -> None:
         """Append two points."""
@@ -223,7 +229,8 @@ class ThrowAway:
 
     async def finish(self) -> bool:
         """End the run and hide it. True where the end showed only after some time."""
-        outcome = (await self.target.finish_runs(EXPERIMENT, [self.run, self.borrower])).get(self.run.id)
+        runs = [self.run, self.borrower, *self.more.to_end()]
+        outcome = (await self.target.finish_runs(EXPERIMENT, runs)).get(self.run.id)
         self._expect(outcome, "ends of runs with times of their own")
         found = (await self.target.details([self.run.id])).get(self.run.id)
         if found is None or found.run.status == self.run.status:
@@ -232,13 +239,14 @@ class ThrowAway:
 
     async def read(self) -> Probe:
         """Read the run back; what is there of it."""
-        await self.target.settle(self.run.id)
-        details = await self.target.details([self.run.id, self.borrower.id])
-        found, borrower = details.get(self.run.id), details.get(self.borrower.id)
+        await self.target.settle(EXPERIMENT, self.run.id)
+        details = await self.target.details([self.run.id, self.borrower.id, self.more.run.id])
+        found, borrower, more = (details.get(run) for run in (self.run.id, self.borrower.id, self.more.run.id))
         if found is None:
             return Probe(run=self.run.id, lost=("id",), experiments=(), added=())
         told = replace(found.run, lender=borrower.run.lender if borrower else None)
         lost = [name for name in ("status", *OPTIONAL) if not _kept(name, self.borrower, told)]
+        lost += self.more.lost(more.run if more else None)
         lost += [] if await self._points_kept() else ["points"]
         lost += [] if await self._file_kept(found.run) else ["files"]
         added = (found.run.tags.keys() - self.run.tags.keys()) | (

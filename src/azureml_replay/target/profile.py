@@ -5,6 +5,7 @@ from __future__ import annotations
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
+from azureml_replay.target.doubtful import NULLS
 from azureml_replay.target.probe import Probe, known_probe, probed
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
@@ -39,11 +40,12 @@ def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> 
     return TargetProfile(
         ref=target,
         limits=probe.limits,
-        lost=frozenset(probe.lost) - {REUSE},
+        lost=frozenset(probe.lost) - {REUSE, NULLS},
         added=frozenset(probe.added),
         experiments=frozenset(probe.experiments),
         made=frozenset(probe.made),
         reuse=REUSE not in probe.lost,
+        nulls=NULLS not in probe.lost,
         ends_late=probe.late,
         keep_run_type=keep_run_type,
     )

@@ -41,7 +41,7 @@ class PointCheck:
         """What differs once the target has settled."""
         if step.lender:
             return []  # whose they are is compared, and the points themselves with that run
-        found, kept = await once_settled(self.target, step.run.id, lambda: self._differences(step))
+        found, kept = await once_settled(self.target, step.run, lambda: self._differences(step))
         if kept and self.ledger.target_points_bytes() > KEPT_BYTES:
             kept = []  # the report says of a series that differs that its curve was not kept
         self.ledger.put_target_points(step.source, kept)

@@ -11,7 +11,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way, run_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.files.bytes import md5_of
-from azureml_replay.model import Finding, Location, Omission, RunId
+from azureml_replay.model import Finding, Location, Omission, Run, RunId
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
@@ -81,12 +81,12 @@ class Proof:
 
 
 async def once_settled(
-    target: Target, run: RunId, look: Callable[[], Awaitable[tuple[list[Finding], Rest]]]
+    target: Target, run: Run, look: Callable[[], Awaitable[tuple[list[Finding], Rest]]]
 ) -> tuple[list[Finding], Rest]:
     """What differs once the target has settled: rows that were appended a moment ago may show up late."""
     found, rest = await look()
     if found:
-        await target.settle(run)
+        await target.settle(run.experiment, run.id)
         found, rest = await look()
     return found, rest
 

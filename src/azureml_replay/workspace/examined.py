@@ -54,8 +54,8 @@ class Examined(Target, Protocol):
         """Names of the metrics that MLflow shows for a run."""
         ...
 
-    async def ingested(self, run: RunId) -> bool | None:
-        """What `metricsingest/wait` says; None where the service has no such route."""
+    async def tells_when_settled(self, experiment: str, run: RunId) -> bool:
+        """False where the service has no `metricsingest/wait`."""
         ...
 
     def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from azureml_replay.model import Json
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.place import Place
 
@@ -29,6 +30,8 @@ class TargetProfile:
     """Experiments that replays from the same source had made before this ledger sent them, or that it took back."""
     reuse: bool = True
     """True where a run may show the files and points of another run, as a reused step does."""
+    nulls: bool = True
+    """False where a tag or a property whose value is null is refused, or not shown: it is a planned omission."""
     ends_late: bool = False
     """True where sent ends show only some time later: they are waited for."""
     written_once: bool = False
@@ -36,6 +39,8 @@ class TargetProfile:
 
     Otherwise such a metric waits for its history.
     """
+    foreign_datasets: tuple[Json, Json] = (None, None)
+    """Input and output datasets in the form of its kind that it never saved, for the throw-away run to try."""
     keep_run_type: bool = False
     """True: new runs are written with the type that they have in the source, not with a neutral one."""
 

@@ -103,8 +103,8 @@ class Target(Source, Protocol):
         """
         ...
 
-    async def settle(self, run: RunId) -> None:
-        """Wait until everything that was appended to the run can be read. Repeatable."""
+    async def settle(self, experiment: str, run: RunId) -> None:
+        """Wait until everything that was appended to a run of the experiment can be read. Repeatable."""
         ...
 
     async def put_files(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:

@@ -94,7 +94,7 @@ class Relay:
         """
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
         container, _, blob = unquote(path.removeprefix("/")).partition("/")
-        empty = partial(self._storage.put, account, container, blob, b"")
+        empty = partial(self._storage.empty, account, container, blob)
         hidden = self._pending.answering(account, scope, answer, empty)
         after_s = self._admission.declared().pending_copy_ms / 1000
         if hidden is None and after_s and _COPY in headers and not _at_once(query, headers):

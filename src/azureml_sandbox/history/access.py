@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 
 from azureml_sandbox import instants
-from azureml_sandbox.history import run_document
+from azureml_sandbox.history import dataset_lineage, run_document
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.login import RUN_CLAIM
 from azureml_sandbox.protocol.route import Call
@@ -163,7 +163,21 @@ def _heard(call: Call, change: Document) -> Document:
     """The change without the keys that a stricter service ignores."""
     ignoring = {"ignore-start-times": ("startTimeUtc", "endTimeUtc"), "drop-properties": ("properties",)}
     ignored = {key for variant, keys in ignoring.items() if variant in strict(call) for key in keys}
-    return {key: value for key, value in change.items() if key not in ignored}
+    heard = {key: value for key, value in change.items() if key not in ignored}
+    if "refuse-foreign-datasets" in strict(call) and any(dataset_lineage.saved_ids(heard)):
+        raise errors.invalid("A dataset is not in this workspace.")  # which keeps none: words are an assumption
+    return _without_nulls(call, heard)
+
+
+def _without_nulls(call: Call, change: Document) -> Document:
+    """Null values of tags and properties as the variants have them. Raises Refused (400)."""
+    pairs = {key: change[key] for key in ("tags", "properties") if isinstance(change.get(key), dict)}
+    if "refuse-null-values" in strict(call) and any(None in one.values() for one in pairs.values()):
+        raise errors.invalid("The value of a tag or a property must be a string.")
+    if "drop-null-values" not in strict(call):
+        return change
+    told = {key: {name: value for name, value in one.items() if value is not None} for key, one in pairs.items()}
+    return change | told
 
 
 def _created(call: Call, change: Document, run_id: str, user: Document, at: int) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from starlette.responses import Response
@@ -20,6 +21,10 @@ _VIEWS: dict[str, View] = {
     "ArchivedOnly": "ArchivedOnly",
     "All": "All",
 }
+
+
+_URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+")
+"""Which names are, is an assumption: the characters that a URL never escapes (RFC 3986)."""
 
 
 async def get(call: Call) -> Response:
@@ -56,7 +61,10 @@ async def delete(call: Call) -> Response:
 
 
 async def query(call: Call) -> Response:
-    """POST experiments:query {viewType, top, continuationToken}; `filter` and `orderBy` are refused (400)."""
+    """POST experiments:query {viewType, top, continuationToken}; `filter` and `orderBy` are refused (400).
+
+    Names that are not URL-safe are hidden unless `urlSafeExperimentNamesOnly=false` asks for them (run-history.json).
+    """
     asked = await body(call)
     if asked.get("filter") or asked.get("orderBy"):
         raise errors.invalid("filter and orderBy of experiments cannot be understood here.")
@@ -69,7 +77,13 @@ async def query(call: Call) -> Response:
     after = number(part(asked, "continuationToken", "string"))
     found = call.world.experiments.page(call.workspace.guid, view, after=after, limit=size + 1)
     following = found[size - 1][0] if len(found) > size else None
-    return answer(page(call, [item for _, item in found[:size]], following))
+    shown = [item for _, item in found[:size] if _all_names(call) or _URL_SAFE.fullmatch(item["name"])]
+    return answer(page(call, shown, following))
+
+
+def _all_names(call: Call) -> bool:
+    asked = call.request.query_params.get("urlSafeExperimentNamesOnly", "true").lower()
+    return asked == "false" and "url-safe-names-only" not in strict(call)
 
 
 async def delete_tags(call: Call) -> Response:

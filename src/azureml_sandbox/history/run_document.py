@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from azureml_sandbox import instants
+from azureml_sandbox.history import dataset_lineage
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.world import Document
 
@@ -264,6 +265,7 @@ def _plain(key: str, value: Any) -> object:  # noqa: ANN401 JSON
         _within(key, len(value), _LENGTHS[key])
     if key in _COUNTS:
         _within(f"{key}/Count", len(value), _COUNTS[key])
+        dataset_lineage.check(key, value)
     return value
 
 

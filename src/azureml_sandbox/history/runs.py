@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from starlette.responses import Response
 
@@ -199,10 +200,17 @@ async def token(call: Call) -> Response:
 
 
 async def metrics_ingested(call: Call) -> Response:
-    """GET {scope}/runs/{id}/metricsingest/wait: 202 until every row can be read (azureml-core polls it)."""
+    """GET …/runs/{id}/metricsingest/wait: 202 and a `Location` until every row can be read (azureml-core polls that).
+
+    Where the address leads is not known: here below this one.
+    """
     container = stored_run(call)["dataContainerId"]
-    settled = call.world.metrics.settled(call.workspace.guid, container, instants.now())
-    return Response(status_code=200 if settled else 202)
+    if call.world.metrics.settled(call.workspace.guid, container, instants.now()):
+        return Response()
+    operation = call.request.path_params.get("operation") or uuid4()
+    begun = call.request.scope["raw_path"].decode("ascii").partition("/metricsingest/")[0]
+    there = f"https://{call.request.headers['host']}{begun}/metricsingest/wait/{operation}"
+    return Response(status_code=202, headers={"Location": there})
 
 
 def _each(
@@ -317,7 +325,10 @@ def _routes() -> tuple[Spoken, ...]:
     table.on("DELETE", "/runs/{run_id}/services", delete_services, "write", SCOPES)
     table.on("POST", "/runs/{run_id}/cancel", cancel, "write", named)
     table.on("GET", "/runs/{run_id}/token", token, "read", named)
-    table.on("GET", "/runs/{run_id}/metricsingest/wait", metrics_ingested, "read", SCOPES)
+    for waiting in ("/runs/{run_id}/metricsingest/wait", "/runs/{run_id}/metricsingest/wait/{operation}"):
+        table.on(
+            "GET", waiting, metrics_ingested, "read", SCOPES[1:2]
+        )  # below the experiment's name alone (clients.md 4)
     return (*table.routes, *experiments.ROUTES)
 
 

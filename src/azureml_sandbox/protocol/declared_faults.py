@@ -37,12 +37,19 @@ STRICT: Mapping[str, str] = {
     "refuse-client-ids": "clients may not choose the id of a new run",
     "ignore-start-times": "runs start and end when the service hears of it, whatever the client says",
     "drop-properties": "properties of runs are not stored",
+    "drop-null-values": "tags and properties whose value is null are not stored",
+    "refuse-null-values": "a run with a tag or a property whose value is null is refused",
+    "refuse-foreign-datasets": "a run that names datasets is refused, as the workspace has none of these",
     "history-runs-not-listed": "ARM lists only jobs that were submitted to it",
     "lose-metric-ids": "the service gives metric rows ids of its own",
     "delay-events": "events, status and end show up late, by event_lag_ms",
     "active-experiments-only": "experiments:query never answers archived experiments, whatever viewType says",
     "no-batchrundata": "run history has no route batchrundata",
     "no-metric-list": "the metric service has no route list",
+    "no-runs-query": "run history has no route runs:query below an experiment's id",
+    "no-write-urls": "the artifact service has no route write, which hands out a URL for a file that is there",
+    "no-entry-removal": "the artifact service has no route batch/metadata:delete",
+    "url-safe-names-only": "experiments:query hides names that are not URL-safe, whatever it is asked",
     "refuse-parent-tokens": "a job's own token may not write to the runs above its run",
     "no-shared-keys": "storage accepts no account keys, and datastores have none",
 }
@@ -51,6 +58,9 @@ STRICT: Mapping[str, str] = {
 _LACKS = {
     "no-batchrundata": "/history/v1.0/batchrundata",
     "no-metric-list": "/metric/v2.0/runs/{run_id}/list",
+    "no-runs-query": "/history/v1.0/experimentids/{experiment_id}/runs:query",
+    "no-write-urls": "/artifact/v2.0/artifacts/{origin}/{container}/write",
+    "no-entry-removal": "/artifact/v2.0/artifacts/{origin}/{container}/batch/metadata:delete",
 }
 EVENT_LAG_MS = 2_000
 

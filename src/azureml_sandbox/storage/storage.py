@@ -166,6 +166,11 @@ class Storage:
         """Delete a blob. Repeatable: a blob that does not exist counts as deleted."""
         await self._ask("DELETE", account, _path(container, blob), {}, allowed=("BlobNotFound",))
 
+    async def empty(self, account: str, container: str, blob: str) -> None:
+        """Leave a block blob without a byte, whatever was there. Repeatable."""
+        await self.delete(account, container, blob)  # whose type would stay
+        await self.put(account, container, blob, b"")
+
     async def change(self, account: str, container: str, blob: str) -> None:
         """Add one byte to a blob; its kind, content type and metadata are kept. Not repeatable."""
         url = self._url(account, _path(container, blob), {})

@@ -177,7 +177,8 @@ def files(database: sqlite3.Connection, run: str, generation: int) -> Iterator[s
         "more{}, unknown{}, metadata{}, stored_unknown{}"
     )
     for row in rows(database, "artifact", run, generation, "order by path, datastore, location"):
-        yield written(["artifact", *cells(row, names)]) + "\n"
+        kind = [row["blob_type"]] if row["blob_type"] else []
+        yield written(["artifact", *cells(row, names), *kind]) + "\n"
 
 
 def omissions(database: sqlite3.Connection, run: str, generation: int) -> Iterator[str]:

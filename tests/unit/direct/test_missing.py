@@ -30,7 +30,7 @@ class Holding:
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
 
-    async def settle(self, _: RunId) -> None: ...
+    async def settle(self, _: str, __: RunId) -> None: ...
 
     async def points(self, _: RunId, series: Series) -> Any:
         yield Points.of(series, self.rows)

@@ -85,7 +85,7 @@ class Glass:
         self.after(batch)
         return refused
 
-    async def settle(self, _run: RunId) -> None: ...
+    async def settle(self, _experiment: str, _run: RunId) -> None: ...
 
     async def points(self, _run: RunId, series: Series) -> Any:
         yield Points.of(series, self.rows.get(series.key, []))

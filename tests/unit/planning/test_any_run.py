@@ -45,7 +45,8 @@ PARAMETERS = st.dictionaries(KEY, JSON, max_size=4) | st.integers(195, 205).map(
 TICKS = st.integers(instants.parse("1970-01-01T00:00:00Z"), instants.parse("2100-01-01T00:00:00Z"))
 TIMES = st.none() | TICKS.map(Instant)
 ASSETS = st.dictionaries(KEY, st.builds(AssetReference, SHORT, st.none() | SHORT), max_size=2)
-DATASETS = st.none() | st.lists(st.fixed_dictionaries({"identifier": JSON}), min_size=1, max_size=2)
+SAVED = st.fixed_dictionaries({}, optional={"savedId": SHORT, "registeredId": st.none() | SHORT})
+DATASETS = st.none() | st.lists(st.fixed_dictionaries({"identifier": SAVED}), min_size=1, max_size=2)
 MANY_DATASETS = st.integers(18, 205).map(lambda count: [{"identifier": {"savedId": str(at)}} for at in range(count)])
 ERRORS = st.none() | st.fixed_dictionaries({"code": st.none() | SHORT, "message": st.none() | TEXT})
 ORIGINS = st.none() | st.fixed_dictionaries(

@@ -90,7 +90,7 @@ class Keeping:
     async def put_files(self, what: str) -> None:
         self.appended.append(what)
 
-    async def settle(self, what: str) -> str:
+    async def settle(self, what: str, _: str) -> str:
         return what
 
     @property
@@ -124,7 +124,7 @@ async def test_what_writes_nothing_takes_none() -> None:
     """Reading goes past it."""
     workspace = Keeping()
     async with leased(workspace, SOURCE) as target:
-        assert await target.settle("r") == "r"
+        assert await target.settle("r", "s") == "r"
         assert not is_held(target)
 
     assert workspace.terms == {}

@@ -57,12 +57,15 @@ class ArtifactIndex:
         return True
 
     async def write_url(self, run: RunId, path: str) -> str:
-        """The URL at which a file that has an entry can be written again."""
+        """The URL at which a file that has an entry can be written again: promised by the interface file alone."""
         url = f"{self._of_container(run)}/write?path={quote(path, safe='')}"
         return decode.content_url(await self._get(url))
 
     async def remove(self, run: RunId, paths: Sequence[str]) -> None:
-        """Delete index entries for good. Repeatable where the service passes over entries that are not there."""
+        """Delete index entries for good. Repeatable where the service passes over entries that are not there.
+
+        The route stands in the interface file alone.
+        """
         url = f"{self._of_container(run)}/batch/metadata:delete?hardDelete=true"
         await self._sender.send(self._service, "POST", url, json=encode.artifact_paths(paths), repeatable=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from azureml_replay.azure.sending.sender import NOT_SPOKEN, Answer, Sender, Service
 from azureml_replay.azure.services.arm import Arm
@@ -56,7 +56,10 @@ class RunHistory:
             return None
 
     async def runs(self, experiment: Experiment, size: int = encode.RUNS_PER_PAGE) -> AsyncIterator[Sequence[Run]]:
-        """All runs of an experiment, by pages; of a service without a query: ARM's jobs, and `children` below them."""
+        """All runs of an experiment, by pages; of a service without a query: ARM's jobs, and `children` below them.
+
+        The query stands in the interface file alone: no client is known to send it.
+        """
 
         async def ask(before: decode.Page | None) -> decode.Page:
             body = encode.run_query(before.token if before else None, size)
@@ -182,16 +185,22 @@ class RunHistory:
         there = {run: decode.run(decode.run_of_rundata(item), "") for run, item in found.items()}
         return [run for run in refused if run.id in there and _has_ended(run, there[run.id])]
 
-    async def ingested(self, run: RunId) -> bool | None:
-        """True where metrics that were sent can be read, False where not yet, None where the service cannot say."""
+    async def ingesting(self, experiment: str, run: RunId, told: str = "") -> str | None:
+        """Empty where all metrics that were sent can be read; None where the service cannot say.
+
+        Else where to ask again, by `told`: the `Location` of a 202, as azureml-core polls it.
+        """
+        first = f"{self._base}/experiments/{quote(experiment, safe='')}/runs/{quote(run, safe='')}/metricsingest/wait"
         try:
-            url = f"{self._base}/runs/{quote(run, safe='')}/metricsingest/wait"
-            answer = await self._sender.send(self._service, "GET", url, repeatable=True)
+            answer = await self._sender.send(self._service, "GET", told or first, repeatable=True)
         except Rejected as error:
             if error.status in NOT_SPOKEN:
                 return None
             raise
-        return answer.status == 200
+        if answer.status != 202:
+            return ""
+        later = urljoin(told or first, answer.headers.get("Location", ""))
+        return later if self._is_ours(later) else first
 
     async def _tell(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
         body = encode.finish_events(runs, now)
@@ -289,9 +298,13 @@ class RunHistory:
         return (await self._sender.send(self._service, "GET", self._base + path, repeatable=True)).json()
 
     async def _get_link(self, link: str) -> Any:  # noqa: ANN401 decode.py gives it a type
-        if urlsplit(link).netloc != urlsplit(self._base).netloc:  # our token goes to no other host
+        if not self._is_ours(link):
             raise Rejected(f"a list goes on at another host: {urlsplit(link).netloc}")
         return (await self._sender.send(self._service, "GET", link, repeatable=True)).json()
+
+    def _is_ours(self, link: str) -> bool:
+        """Our token goes to no other host."""
+        return urlsplit(link)[:2] == urlsplit(self._base)[:2]
 
     async def _post(self, path: str, body: encode.Body) -> Any:  # noqa: ANN401 decode.py gives it a type
         answer = await self._sender.send(self._service, "POST", self._base + path, json=body, repeatable=True)

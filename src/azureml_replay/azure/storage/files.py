@@ -10,8 +10,9 @@ from azureml_replay.azure.sending.sender import NOT_SPOKEN
 from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.services.halves import outcome_of
 from azureml_replay.azure.storage.blocks import Blocks, block_bytes
+from azureml_replay.azure.storage.reach import Reach
 from azureml_replay.azure.storage.storage import Door, Storage
-from azureml_replay.azure.wire import encode
+from azureml_replay.azure.wire import decode_storage, encode
 from azureml_replay.azure.wire.places import place_of
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
 from azureml_replay.model import Location, RunId
@@ -32,8 +33,7 @@ class Files:
         self._artifacts = artifacts
         self._storage = storage
         self._blocks = Blocks(storage)
-        self._out_of_reach: set[str] = set()
-        """Hosts of storage that the target's storage was seen not to reach."""
+        self._reach = Reach()
 
     async def put(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
         """Write files; path -> what became of each."""
@@ -69,7 +69,7 @@ class Files:
                 return None
             again = await self._door_to_existing(run, file.path, at)
             if again is None or not await self._written(again, file, at):
-                await self.write(await self._storage.writable(at), file, at)
+                await self._write_anew(file, at)
         except Rejected as error:
             return Refused.of(error)
         except ServiceError as error:
@@ -85,6 +85,16 @@ class Files:
                 return False
             raise
         return True
+
+    async def _write_anew(self, file: PutFile, at: Location) -> None:
+        """With the datastore's own credentials. A blob keeps its type: one of another type is removed first."""
+        try:
+            await self.write(await self._storage.writable(at), file, at)
+        except Rejected as error:
+            if error.code != decode_storage.OTHER_TYPE:
+                raise
+            await self._storage.remove(at)
+            await self.write(await self._storage.writable(at), file, at)
 
     async def _door_to_existing(self, run: RunId, path: str, at: Location) -> Door | None:
         """A URL for a file that is there already: its entry hands out no new one, and the first one may only create.
@@ -137,25 +147,36 @@ class Files:
             await self._storage.ask(door, "PUT", headers=headers, data=file.data)
         elif isinstance(file, HeldFile):
             await self._upload(door, file, at)
-        elif _host(file) in self._out_of_reach:
-            await self._relay(door, file, at)
-        else:
+        elif file.read is None or self._reach.worth_asking(_host(file)):
             await self._copy_or_relay(door, file, at)
+        else:
+            await self._relay(door, file, at)
 
     async def _copy_or_relay(self, door: Door, file: CopyFile, at: Location) -> None:
-        """Let storage fetch the file; if it cannot, send the bytes through us, and from then on other files' too."""
+        """Let storage fetch the file; if it can neither whole nor in blocks, send the bytes through us."""
         try:
             await self._copy(door, file, at)
         except ServiceError as error:
             if file.read is None or not _cannot_fetch(error):
                 raise
             await self._relay(door, file, at)
-            self._out_of_reach.add(_host(file))
+            self._reach.refused(_host(file))
+        else:
+            self._reach.fetched(_host(file))
 
     async def _copy(self, door: Door, file: CopyFile, at: Location) -> None:
-        if file.stored.size_bytes > WHOLE_COPY_BYTES:
+        """Whole where that is allowed: Copy Blob From URL takes block blobs of up to 256 MiB and no others."""
+        if file.stored.blob_type or file.stored.size_bytes > WHOLE_COPY_BYTES:
             await self._blocks.copy(door, file, at)
             return
+        try:
+            await self._copy_whole(door, file)
+        except Rejected as error:
+            if error.status != 409 or not _cannot_fetch(error):
+                raise
+            await self._blocks.copy(door, file, at)  # 409 is about the blob: an append blob of which nobody said so
+
+    async def _copy_whole(self, door: Door, file: CopyFile) -> None:
         answer = await self._storage.ask(door, "PUT", headers=encode.copy_headers(file))
         if answer.headers.get("x-ms-copy-status", "success") != "success":
             raise Unavailable(f"the copy of {file.path} did not end", method="PUT", url=answer.url)
@@ -188,7 +209,7 @@ def _host(file: CopyFile) -> str:
 
 
 def _cannot_fetch(error: ServiceError) -> bool:
-    """True where storage cannot read the source's: a private endpoint, a firewall, an account that forbids copies."""
+    """True where storage cannot read the source: a private endpoint, a firewall, an append blob in one call."""
     return "Copy" in error.code
 
 

@@ -19,6 +19,10 @@ from azureml_replay.workspace.put_files import SecretUrl
 LIFETIME = timedelta(hours=6)
 """Lifetime of every signature of ours: a file of many GB is copied in this time."""
 
+CLOCK_SKEW = timedelta(minutes=15)
+"""By which a key begins before now: a storage whose clock is behind ours takes no key that has not begun (documented:
+"Create a user delegation SAS", best practices)."""
+
 
 def container_sas(store: Datastore, key: str, now: datetime) -> str:
     """A signature for reading and listing a container."""

@@ -185,10 +185,10 @@ class Storage:
         return self._door(access, url)
 
     async def remove(self, location: Location) -> None:
-        """Delete a blob. Repeatable: one that is gone is no error."""
+        """Delete a blob and its snapshots. Repeatable: one that is gone is no error."""
         door = await self.removable(location)  # outside the try: an unknown datastore is no missing blob
         try:
-            await self.ask(door, "DELETE")
+            await self.ask(door, "DELETE", headers=encode.REMOVAL_HEADERS)
         except NotFound:
             return
 
@@ -284,8 +284,9 @@ class Storage:
         found = self._delegated.get(store.account)
         if found is None or found[1] <= now:
             door = Door(SecretUrl(f"{store.account_url}/"), self._service(store.account, signed=False))
-            body = encode.delegation_key_request(now, now + sas.LIFETIME)
-            answer = await self.ask(door, "POST", query="restype=service&comp=userdelegationkey", data=body)
+            body = encode.delegation_key_request(now - sas.CLOCK_SKEW, now + sas.LIFETIME)
+            query = "restype=service&comp=userdelegationkey"
+            answer = await self.ask(door, "POST", query=query, headers=encode.XML_HEADERS, data=body)
             key = sas.delegated_key(decode_storage.delegation_key(answer.body))
             found = self._delegated[store.account] = (key, now + sas.LIFETIME - SIGNED_FOR_LESS)
         return found[0]

@@ -19,6 +19,9 @@ from azureml_replay.workspace.put_files import SecretUrl
 NO_KEYS = "KeyBasedAuthenticationNotPermitted"
 """Storage's error code where shared keys are disabled, also for a SAS that a key signed (documented)."""
 
+OTHER_TYPE = "InvalidBlobType"
+"""Storage's error code where the blob that is there is of another type than what is to be written (documented)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Datastore:
@@ -118,6 +121,7 @@ def _blob(item: ET.Element, datastore_name: str) -> StoredFile:
         content_type=item.findtext("Properties/Content-Type") or None,
         metadata={child.tag: child.text or "" for child in metadata} if metadata is not None else {},
         unknown=tuple(sorted(_unknown_names(item))),
+        blob_type=_odd_type(item.findtext("Properties/BlobType")),
     )
 
 
@@ -139,6 +143,7 @@ def blob_headers(location: Location, headers: Mapping[str, str]) -> StoredFile:
         etag=_etag(headers.get("ETag")),
         content_type=headers.get("Content-Type"),
         metadata=metadata,
+        blob_type=_odd_type(headers.get("x-ms-blob-type")),
     )
 
 
@@ -184,6 +189,10 @@ def delegation_key(body: bytes) -> Mapping[str, str]:
 def signed(url: str, sas: str) -> SecretUrl:
     """A URL with its signature."""
     return SecretUrl(f"{url}?{sas}")
+
+
+def _odd_type(text: str | None) -> str | None:
+    return None if text == "BlockBlob" else text or None
 
 
 def _md5(text: str | None) -> bytes | None:

@@ -38,11 +38,18 @@ Body: TypeAlias = dict[str, Any]
 
 RUNS_PER_PAGE = 200
 """Runs in a page of `runs:query`, an assumption; without `top` the swagger promises all at once. 500 took 12 MB."""
-RUNS_PER_SEARCH = 1_000
-"""Runs in a page of MLflow's `runs/search`, as its own client asks; a service caps it (FIDELITY, Limits)."""
+RUNS_PER_SEARCH = 999
+"""Runs in a page of MLflow's `runs/search`: the service has said "must be less than 1000" (mlflow issue 10694)."""
 EVENT = "Microsoft.MachineLearning.Run."
 ROW_IDS = UUID("5f0e6a7e-6a0b-4f43-9a3d-2d7c8e1b9c55")
 """The namespace of our metric ids: a constant, made once at random."""
+
+_SAVED = {"savedId": "00000000-0000-4000-8000-000000000000"}
+FOREIGN_DATASETS: tuple[Json, Json] = (
+    [{"identifier": _SAVED, "consumptionType": "RunInput", "inputDetails": {"inputName": "i", "mechanism": "Mount"}}],
+    [{"identifier": _SAVED, "outputType": "RunOutput", "outputDetails": {"outputName": "o"}}],
+)
+"""Input and output datasets as the interface has them (`DatasetLineage`), of which no workspace knows."""
 
 
 def experiment_query(token: str | None) -> Body:
@@ -371,6 +378,12 @@ def md5_headers(md5: bytes) -> dict[str, str]:
     return {"Content-MD5": base64.b64encode(md5).decode(), "Content-Type": "application/octet-stream"}
 
 
+XML_HEADERS = {"Content-Type": "application/xml"}
+"""As azure-storage-blob sends them with every body of XML."""
+REMOVAL_HEADERS = {"x-ms-delete-snapshots": "include"}
+"""Of Delete Blob: one that has snapshots is not removed without (409 `SnapshotsPresent`)."""
+
+
 def block_list(blocks: Sequence[str]) -> bytes:
     """The XML body of Put Block List."""
     listed = "".join(f"<Latest>{block}</Latest>" for block in blocks)
@@ -379,9 +392,8 @@ def block_list(blocks: Sequence[str]) -> bytes:
 
 def block_list_headers(stored: StoredFile) -> dict[str, str]:
     """Headers of Put Block List: what a whole copy takes along by itself."""
-    headers = {f"x-ms-meta-{name}": value for name, value in stored.metadata.items()}
-    if stored.content_type:
-        headers["x-ms-blob-content-type"] = stored.content_type
+    metadata = {f"x-ms-meta-{name}": value for name, value in stored.metadata.items()}
+    headers = {**XML_HEADERS, "x-ms-blob-content-type": stored.content_type or "application/octet-stream", **metadata}
     if stored.md5:
         headers["x-ms-blob-content-md5"] = base64.b64encode(stored.md5).decode()
     return headers

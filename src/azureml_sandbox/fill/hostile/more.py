@@ -83,11 +83,20 @@ def _datasets(run: Document) -> SampledRun:
     asset = "azureml://locations/westeurope/workspaces/home/data/azureml_{}_output_data_{}/versions/1"
     shown = {name: {"assetId": asset.format(run["runId"], name), "type": "UriFolder"} for name in ("default", "model")}
     used = [
-        {"dataset": {"id": stable_guid(run["runId"], number)}, "consumptionDetails": {"type": "RunInput"}}
+        {
+            "identifier": {"savedId": stable_guid(run["runId"], number), "registeredId": None},
+            "consumptionType": "RunInput",
+            "inputDetails": {"inputName": f"input{number}", "mechanism": "Mount", "pathOnCompute": None},
+        }
         for number in range(210)
     ]
     kept = [
-        {"dataset": {"id": stable_guid(run["runId"], "out", number)}, "outputType": "RunOutput"} for number in range(25)
+        {
+            "identifier": {"savedId": stable_guid(run["runId"], "out", number)},
+            "outputType": "RunOutput",
+            "outputDetails": {"outputName": f"output{number}"},
+        }
+        for number in range(25)
     ]
     return SampledRun(run | {"inputs": shown, "outputs": shown, "inputDatasets": used, "outputDatasets": kept})
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+from datetime import datetime, timedelta
 
 import orjson
 import pytest
@@ -49,6 +51,9 @@ async def test_the_login_opens_what_the_key_does_not() -> None:
     assert ("sig=" in tried.url, "sig=" in listed.url) == (True, False)
     assert "Authorization" in listed.headers
     assert asked.url.endswith("comp=userdelegationkey")
+    assert asked.headers["Content-Type"] == "application/xml"
+    start, end = re.findall(r"\d{4}-\d\d-\d\dT[\d:]+Z", asked.content.decode())
+    assert datetime.fromisoformat(end) - datetime.fromisoformat(start) == timedelta(hours=6, minutes=15)
     assert "skoid=" in url
 
 

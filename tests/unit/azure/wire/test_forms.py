@@ -227,6 +227,7 @@ def test_blocks_are_pinned_too_and_cover_the_file() -> None:
     assert encode.block_headers(FILE, 0, 4)["x-ms-source-range"] == "bytes=0-3"
     assert encode.block_headers(FILE, 4, 7)["x-ms-source-if-match"] == '"0x1"'
     assert encode.block_list_headers(STORED) == {
+        "Content-Type": "application/xml",
         "x-ms-meta-K": "v",
         "x-ms-blob-content-type": "t/t",
         "x-ms-blob-content-md5": "bQ==",
