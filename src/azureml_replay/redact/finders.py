@@ -18,7 +18,7 @@ _MOST_DOTS = 4
 _BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _BREAK = r"(?:\s|\\{1,16}[nr])"
-_LAST_LINE = r"(?:(?=[A-Za-z]{0,15}[0-9+/=])[A-Za-z0-9+/]{4,59}|[A-Za-z]{16,59})"
+_LAST_LINE = r"(?:(?=[A-Za-z]{0,15}[0-9+/=])[A-Za-z0-9+/]{4,59}|[A-Za-z]{16}[A-Za-z0-9+/]{0,43})"
 """The rest of a key, and no word of a sentence."""
 _LINES = re.compile(
     rf"(?:{_BREAK}{{1,8}}[A-Z][\w-]{{0,20}}: [^\r\n\\]{{0,200}}){{0,4}}"  # Proc-Type: 4,ENCRYPTED

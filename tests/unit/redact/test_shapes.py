@@ -81,6 +81,13 @@ def test_every_row_has_a_maker_and_is_found_by_itself() -> None:
             assert any(made[start:end] in secret or secret in made[start:end] for start, end in row.find(made)), made
 
 
+def test_a_keys_last_line_goes_to_its_end_whatever_it_begins_with() -> None:
+    """Sixteen letters, then a digit: what follows the letters stayed."""
+    begun = "-----BEGIN PRIVATE" + " KEY-----\n" + "\n".join(["aB3d" * 16] * 2)
+    for last in ("abcdefghijklmnopqr44", "a1", "abcdefghijklmnopqrst", "abcdefghijklmnop+/=="):
+        assert text(f"before {begun}\n{last} behind") == "before *** behind" or len(last) < 4
+
+
 def test_a_value_ends_at_its_own_quote() -> None:
     """Also one that ends in a backslash, or holds quotes, however deep the JSON lies in JSON."""
     for value in ("ab1c\\", 'ab"1c', "ab1c", '"1'):
