@@ -197,9 +197,7 @@ def _straight(path: Path, held: os.stat_result | None) -> int | None:
     if stat.S_ISREG(held.st_mode):
         return None
     try:
-        if not stat.S_ISFIFO(held.st_mode) or sys.platform == "win32":
-            return os.open(path, os.O_WRONLY)
-        return _pipe(path)
+        return _pipe(path) if stat.S_ISFIFO(held.st_mode) else os.open(path, os.O_WRONLY)
     except OSError as error:
         if error.errno == errno.ENXIO:
             raise UserError(f"{path} is a pipe that nobody reads: begin to read it first") from error
@@ -211,6 +209,8 @@ _READER_WITHIN_S = 5.0
 
 
 def _pipe(path: Path) -> int:
+    if sys.platform == "win32":
+        return os.open(path, os.O_WRONLY)
     until = time.monotonic() + _READER_WITHIN_S
     while True:
         try:
