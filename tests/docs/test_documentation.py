@@ -235,12 +235,18 @@ def test_pages_speak_to_their_readers() -> None:
 OURS = re.compile(r"^\s*(\$ )?(azureml-replay|azureml-sandbox|python -m (extractor|replayer))\b.*$", re.MULTILINE)
 
 
+def _with_answer(block: Block) -> str:
+    """What is printed may name commands, too: it is held against what was printed."""
+    return f"{block.text}\n{block.answer.text if block.answer else ''}"
+
+
 def test_commands_stand_in_blocks_that_are_run() -> None:
     """So that none escapes the tests: no other line begins with one of our commands, but in the commands' own help."""
     lines = {
         name(page): Counter(found[0].strip() for found in OURS.finditer(page.read_text()))
-        - Counter(found[0].strip() for block in blocks(page, SHELL) for found in OURS.finditer(block.text))
+        - Counter(found[0].strip() for block in blocks(page, SHELL) for found in OURS.finditer(_with_answer(block)))
         for page in PAGES
+        if name(page) != "docs/reference/commands.md"  # generated: examples of the help, which its own tests read
     }
 
     assert {page: left for page, left in lines.items() if left} == {}

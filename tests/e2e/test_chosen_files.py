@@ -86,6 +86,6 @@ def test_status_says_how_many_files_bytes_are_kept(
     run(["status", kept, "--json"])
     after = json.loads(capsys.readouterr().out)["totals"]
 
-    assert "3 files (" in before
+    assert "3 files of the source (" in before
     assert "of which the archive keeps 0" in before
     assert (after["files_kept"], after["files"]) == (3, 3)

@@ -14,6 +14,7 @@ from azureml_replay.cli.status import AsTyped, lines
 from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.detail import Details
+from azureml_replay.report_page.file_tables import FileTables
 from azureml_replay.report_page.images import Pictures
 from azureml_replay.report_page.tree import Known
 from azureml_replay.selection import Selection
@@ -51,7 +52,9 @@ def test_each_named_output_is_an_omission_of_its_own(
         (target,) = archive.targets()
         reported = [Known.of(archive, ledger).reasons[NAMED_OUTPUT] for ledger in (None, archive.ledger(target))]
         shown = [
-            Details(archive, ledger, frozenset(), {}, Pictures(archive, 0), {}).of(lone, Numbers())
+            Details(archive, ledger, frozenset(), {}, Pictures(archive, 0), FileTables(archive, 0), {}).of(
+                lone, Numbers()
+            )
             for ledger in (None, archive.ledger(target))
         ]
     assert {f"output {name}, workspaceblobstore: azureml/{lone}/{name}/" for name in ("model", "data")} <= set(whats)
