@@ -51,6 +51,7 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
     [
         ("refuse-client-ids", "client ids", Outcome.MISSING, "refuses runs with ids of the client's choice"),
         ("ignore-start-times", "fields", Outcome.WARNING, "does not keep: start, end"),
+        ("created-now", "creation time", Outcome.WARNING, "created when it is written"),
         ("drop-properties", "fields", Outcome.WARNING, "does not keep: properties"),
         ("delay-events", "ends", Outcome.WARNING, "the end showed some time after it was sent"),
         ("lose-metric-ids", "repeated points", Outcome.OK, "are there twice"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import EXPERIMENT
 from azureml_replay.target.profile import known_profile
-from azureml_replay.workspace.profile import AZURE_ML
+from azureml_replay.workspace.profile import AZURE_ML, CREATED
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from e2e.library import migrated
-from e2e.witness import look
+from e2e.histories import START_MS
+from e2e.library import configured, migrated
+from e2e.witness import look, ml_client
 
 DROPPED = "this target does not keep it, as the throw-away run showed"
 
@@ -50,10 +52,21 @@ def test_a_target_that_refuses_our_ids_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("variant", "lost"), [("ignore-start-times", {"start", "end"}), ("drop-properties", {"properties"})]
+    ("variant", "lost", "beside"),
+    [
+        ("ignore-start-times", {"start", "end"}, {CREATED}),
+        ("created-now", set(), {CREATED}),
+        ("drop-properties", {"properties"}, set()),
+    ],
 )
 def test_what_a_target_does_not_keep_is_planned_as_an_omission(
-    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, variant: str, lost: set[str]
+    small_history: WorkspaceFile,
+    calm: Sandbox,
+    azure_env: dict[str, str],
+    tmp_path: Path,
+    variant: str,
+    lost: set[str],
+    beside: set[str],
 ) -> None:
     """Said for each run that has it, and no finding; a second migration still knows its own runs."""
     calm.set_faults(strict=[variant])
@@ -70,5 +83,36 @@ def test_what_a_target_does_not_keep_is_planned_as_an_omission(
                 profile = known_profile(archive.ledger(wanted)) if wanted else AZURE_ML
                 planned = summarize(plan(archive, Selection(), profile=profile))
                 assert planned.reasons.get(DROPPED, 0) == (3 * len(lost) if wanted else 0)
-        assert set(said) == lost
-        assert len(said) == 3 * len(lost)
+        assert set(said) == lost | beside
+        assert len(said) == 3 * len(lost | beside)
+
+
+def test_azure_ai_ml_sees_runs_created_at_the_start_that_mlflow_gave_them(
+    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Starts of 2023, to the millisecond, on both sides. A target that is otherwise than it was tried: a finding."""
+    target = calm.add_workspace()
+
+    done = asyncio.run(migrated(small_history, target, tmp_path / "archive"))
+
+    assert (done.verdict.findings, done.verdict.omissions) == (0, 0)
+    runs = look(small_history, files=False).runs
+    before, after = ({run: made_at(side, run) for run in runs} for side in (small_history, target))
+    assert before == after
+    assert set(after.values()) == {datetime.fromtimestamp((START_MS + late) / 1_000, UTC) for late in (0, 1)}
+
+    other = calm.add_workspace()
+    with Archive.open(tmp_path / "archive") as archive:
+        known = archive.ledger(configured(target).ref).probe()
+        archive.ledger(configured(other).ref).put_probe(known)
+    calm.set_faults(strict=["created-now"])
+    asyncio.run(migrated(small_history, other, tmp_path / "archive"))
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        found = list(archive.ledger(configured(other).ref).findings())
+    assert [(one.what, one.expected[:10]) for one in found] == [(CREATED, "2023-11-14")] * 3
+
+
+def made_at(workspace: WorkspaceFile, run: str) -> datetime:
+    """As azure-ai-ml tells it."""
+    made: datetime = ml_client(workspace).jobs.get(run).creation_context.created_at
+    return made

@@ -584,6 +584,18 @@ def test_a_service_may_refuse_client_ids(plane: Plane, calm: Sandbox) -> None:
     assert patch(plane, "/experiments/train/runs/r1").status_code == 400
 
 
+def test_a_run_is_created_at_the_start_that_its_client_sends(plane: Plane, calm: Sandbox) -> None:
+    """To the tick; its number tells when the service heard of it. Later starts, and runs without one, move nothing."""
+    sent, unsent = plane.put("r1", startTimeUtc=START), plane.put("r2")
+    later = plane.put("r2", startTimeUtc=START)
+    calm.set_faults(strict=["created-now"])
+    heard = plane.put("r3", startTimeUtc=START)
+
+    assert (sent["createdUtc"], heard["startTimeUtc"]) == (START, START)
+    assert sent["runNumber"] >= unsent["runNumber"] - 60
+    assert later["createdUtc"] == unsent["createdUtc"] != START != heard["createdUtc"]
+
+
 def test_a_service_may_ignore_times_and_drop_properties(plane: Plane, calm: Sandbox) -> None:
     """Strict variants: 200, and the fields are not there."""
     calm.set_faults(strict=["ignore-start-times", "drop-properties"])

@@ -133,6 +133,7 @@ class WriteExamination:
         self.probe = probe = await self.thrown.read()
         late = any(row.probe == "ends" and row.outcome is Outcome.WARNING for row in self.sheet.rows)
         self.probe = replace(probe, late=late)
+        self.sheet.note("creation time", _creation(at_start=bool(probe.created_at_start)))
         if probe.added:
             self.sheet.note("added keys", Seen(f"not held against other runs: {', '.join(probe.added)}"))
         else:
@@ -181,6 +182,13 @@ class WriteExamination:
         if not lifted:
             return Seen("those that are documented hold")
         return Seen("takes more than documented: " + ", ".join(f"{name} {most:,}" for name, most in lifted.items()))
+
+
+def _creation(*, at_start: bool) -> Seen:
+    if at_start:
+        return Seen("a run is created at the start that it is sent")
+    todo = "nothing: the source's stands in the run's lineage"
+    return Seen("a run is created when it is written, whatever start it is sent", Outcome.WARNING, todo)
 
 
 def _later(*, changed: bool) -> Seen:

@@ -33,6 +33,7 @@ from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
 from azureml_replay.workspace.mark import is_taken_back
+from azureml_replay.workspace.profile import CREATED
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
 
@@ -232,8 +233,8 @@ class RunSender:
         for step in steps:
             before = self.ledger.sent(step.source)
             values[step.source] = sent_now(step.run, before, stay.get(step.source, frozenset()), state=state)
-            if step.run.typed and step.source not in self.known and not state:
-                values[step.source][RUN_TYPE] = step.run.kind
+            if step.source not in self.known and not state:
+                values[step.source] |= _of_creation(step.run)
             if state:  # points went before
                 values[step.source] |= _rows_by_name(step)
         self.ledger.put_sent(values)
@@ -258,6 +259,12 @@ def _is_later(run: Run, there: Run) -> bool:
     """True where events would change a run that is in progress on both sides."""
     news = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
     return any(news)
+
+
+def _of_creation(run: Run) -> dict[str, str | None]:
+    """What is sent once, when a run is made, and that nobody can edit."""
+    start: dict[str, str | None] = {CREATED: str(run.start)} if run.start else {}
+    return {**start, RUN_TYPE: run.kind} if run.typed else start
 
 
 def _rows_by_name(step: Step) -> dict[str, int]:

@@ -10,6 +10,7 @@ from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.mark import UNDO_TAG
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import CREATED, TargetProfile
 
 ACTS_ON_SOURCE = "it acts on the source workspace (cancel and completion addresses): never sent"
 """The reason of an omission (FIDELITY, Runs)."""
@@ -213,6 +214,23 @@ def _refusal(series: Series, rows: int, limits: Limits) -> str | None:
     if any(len(name) > limits.metric_column_name for name, _ in series.columns):
         return f"a column name longer than {limits.metric_column_name} characters"
     return None
+
+
+CREATED_AT_START = "the target takes the start that it is sent"
+CREATED_WITHOUT_START = "the target makes its own where it is sent no start"
+CREATED_NOW = "this target makes its own, as the throw-away run showed"
+IN_LINEAGE = f"; the source's stands in the property {lineage.PROPERTY}"
+IN_ARCHIVE = "; the source's is in the archive"
+
+
+def say_when_created(run: Run, fitting: Fitting, profile: TargetProfile) -> None:
+    """Note the source's creation time where the target will show another one; `run` is as it is sent."""
+    if run.created is None or (run.created == run.start and profile.created_at_start is not False):
+        return
+    reason = CREATED_AT_START if run.start else CREATED_WITHOUT_START
+    if profile.created_at_start is False:
+        reason = CREATED_NOW
+    fitting.omit(CREATED, reason + (IN_LINEAGE if profile.keeps("properties") else IN_ARCHIVE))
 
 
 _EMPTY = Run(id=RunId(""))

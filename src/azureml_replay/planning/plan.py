@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
 from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, count_files, planned, room_of
-from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost
+from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, say_when_created, without_lost
 from azureml_replay.planning.history import History, Recorded, named_outputs
 from azureml_replay.planning.ids import Ids, rewritten
 from azureml_replay.planning.made_files import MADE, own_files
@@ -241,13 +241,15 @@ def _step(
     room = room_of(ids.get(run.id, run.id), profile.limits)
     files, size = count_files(recorded, history, fitting, choice, room)
     own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))
+    sent = without_lost(rewritten(fitted, ids), fitting, profile.lost)
+    say_when_created(sent, fitting, profile)
     there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
     own = tuple(path for path in own if not _is_refused(path, there[path], history, fitting))
     return Step(
         source=run.id,
         unit=root,
         depth=depth,
-        run=without_lost(rewritten(fitted, ids), fitting, profile.lost),
+        run=sent,
         series=_without(over, logged),
         files=files,
         bytes=size,

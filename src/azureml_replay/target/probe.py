@@ -62,6 +62,8 @@ class Probe:
     """Experiments that are ours, but were not sent by this ledger last: what they hold is looked at first."""
     late: bool = False
     """True where events show only some time later: replay waits for the ends that it sent."""
+    created_at_start: bool | None = None
+    """True where the run's creation time is the start that was sent; None where an older version made the probe."""
     lifted: Mapping[str, int] = field(default_factory=dict)
     """Name in `Limits` -> how much the target took beyond the documented limit (only `doctor` tries)."""
 
@@ -84,6 +86,7 @@ class Probe:
             "added": list(self.added),
             "made": list(self.made),
             "late": self.late,
+            "created_at_start": self.created_at_start,
             "lifted": dict(self.lifted),
         }
 
@@ -98,6 +101,7 @@ class Probe:
             added=tuple(document["added"]),
             made=tuple(document.get("made", ())),
             late=document.get("late", False),
+            created_at_start=document.get("created_at_start"),
             lifted=document.get("lifted", {}),
         )
 
@@ -244,7 +248,13 @@ class ThrowAway:
         added = (found.run.tags.keys() - self.run.tags.keys()) | (
             found.run.properties.keys() - self.run.properties.keys()
         )
-        return Probe(run=self.run.id, lost=tuple(lost), experiments=(), added=tuple(sorted(added)))
+        return Probe(
+            run=self.run.id,
+            lost=tuple(lost),
+            experiments=(),
+            added=tuple(sorted(added)),
+            created_at_start=found.run.created == self.run.start,
+        )
 
     async def rows(self) -> list[str]:
         """The identities of the points that are there, sorted."""

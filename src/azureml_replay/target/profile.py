@@ -44,6 +44,7 @@ def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> 
         experiments=frozenset(probe.experiments),
         made=frozenset(probe.made),
         reuse=REUSE not in probe.lost,
+        created_at_start=probe.created_at_start,
         ends_late=probe.late,
         keep_run_type=keep_run_type,
     )

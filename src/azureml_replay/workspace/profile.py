@@ -29,6 +29,11 @@ class TargetProfile:
     """Experiments that replays from the same source had made before this ledger sent them, or that it took back."""
     reuse: bool = True
     """True where a run may show the files and points of another run, as a reused step does."""
+    created_at_start: bool | None = None
+    """True where a run that a client makes gets the start that it sent as its creation time, False where another one.
+
+    None: nobody has looked, and it is planned as if it were True (recorded of MLflow's `runs/create`).
+    """
     ends_late: bool = False
     """True where sent ends show only some time later: they are waited for."""
     written_once: bool = False
@@ -44,5 +49,7 @@ class TargetProfile:
         return field not in self.lost
 
 
+CREATED = "creation time"
+"""What omissions, findings and sent values call it; the sent one is the start with which a run was made."""
 AZURE_ML = TargetProfile()
 """The profile of a target of which nothing is known."""

@@ -123,19 +123,22 @@ def put(call: Call, change: Document, run_id: str) -> Document:
 
     Evidence: azureml-core creates child runs so, with ids of its own; recorded for modifying. Assumptions: a new
     run's experiment is made when the URL names an unknown one; below the bare workspace it is the body's
-    `experimentId`, else `Default`; a parent that does not exist is refused (404).
+    `experimentId`, else `Default`; a parent that does not exist is refused (404). A new run's `createdUtc` is the
+    start that it came with: so it is recorded of MLflow's `runs/create`, and promptflow's live test asserts it of runs
+    that it uploads (live-evidence.md, "Ids, past times, status").
     """
     if change.get("runId") not in (None, run_id):
         raise errors.invalid(f"runId {change['runId']} is not the one of the request, {run_id}.")
     guid, user, at = call.workspace.guid, caller(call), instants.now()
+    heard = _heard(call, change)
     with call.world.transaction():
         stored = call.world.runs.get(guid, run_id)
         if stored is None:
-            stored = _created(call, change, run_id, user, at)
+            stored = _created(call, heard, run_id, user, at)
         else:
             may_write(call, run_id)
             _same_place(call, stored, change)
-        document = run_document.modified(latest(call, stored), _heard(call, change), user, at)
+        document = run_document.modified(latest(call, stored), heard, user, at)
         return _shown(call, stored, document)
 
 
@@ -178,7 +181,15 @@ def _created(call: Call, change: Document, run_id: str, user: Document, at: int)
     parent = call.world.runs.get(call.workspace.guid, str(parent_id)) if parent_id is not None else None
     if parent_id is not None and parent is None:
         raise errors.run_not_found(str(parent_id))
-    return run_document.new(run_id, _experiment(call, change)["experimentId"], user, at, parent)
+    fresh = run_document.new(run_id, _experiment(call, change)["experimentId"], user, at, parent)
+    return fresh | creation(call, change.get("startTimeUtc"))
+
+
+def creation(call: Call, start: object) -> Document:
+    """When a new run was created: the start that its client sent; its number still tells the service's own second."""
+    if start is None or "created-now" in strict(call):
+        return {}
+    return {"createdUtc": run_document.time("startTimeUtc", start)}
 
 
 def _experiment(call: Call, change: Document) -> Document:

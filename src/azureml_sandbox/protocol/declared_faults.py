@@ -35,6 +35,7 @@ storage; it hits copies only."""
 STRICT: Mapping[str, str] = {
     "refuse-client-ids": "clients may not choose the id of a new run",
     "ignore-start-times": "runs start and end when the service hears of it, whatever the client says",
+    "created-now": "a run is created when the service hears of it, whatever start its client sends",
     "drop-properties": "properties of runs are not stored",
     "history-runs-not-listed": "ARM lists only jobs that were submitted to it",
     "lose-metric-ids": "the service gives metric rows ids of its own",

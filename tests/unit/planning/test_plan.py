@@ -31,15 +31,23 @@ from azureml_replay.model import (
 from azureml_replay.planning import lineage
 from azureml_replay.planning.code import code_of
 from azureml_replay.planning.files import ALL_FILES, LOST, FileChoice, planned, target_path
-from azureml_replay.planning.fit import JOB_FILE, OVERFLOW_FILE
+from azureml_replay.planning.fit import (
+    CREATED_AT_START,
+    CREATED_NOW,
+    CREATED_WITHOUT_START,
+    IN_LINEAGE,
+    JOB_FILE,
+    OVERFLOW_FILE,
+)
 from azureml_replay.planning.history import History
 from azureml_replay.planning.plan import Step, plan, with_owners_contents, without_lender
 from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
-from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
+from azureml_replay.workspace.profile import AZURE_ML, CREATED, TargetProfile
 
 SOURCE = azure_place("sub", "group", "old")
+BEGAN = Instant.parse("2024-01-02T03:04:05.0000006+00:00")
 
 
 @dataclass
@@ -340,6 +348,26 @@ def test_fields_that_the_target_was_seen_to_lose_are_planned_omissions() -> None
 
     assert step.run.start is None
     assert [omission.what for omission in step.omissions] == ["start"]
+
+
+@pytest.mark.parametrize(
+    ("at_start", "start", "reason"),
+    [
+        (None, BEGAN, None),
+        (True, BEGAN, None),
+        (True, BEGAN.after(1), CREATED_AT_START + IN_LINEAGE),
+        (None, None, CREATED_WITHOUT_START + IN_LINEAGE),
+        (False, BEGAN, CREATED_NOW + IN_LINEAGE),
+    ],
+)
+def test_a_creation_time_that_the_target_will_not_show_is_said(
+    at_start: bool | None, start: Instant | None, reason: str | None
+) -> None:
+    """The target is expected to take the start that it is sent; the lineage keeps the source's own time."""
+    step = step_of(a_run(created=BEGAN, start=start), TargetProfile(created_at_start=at_start))
+
+    assert [(one.what, one.reason) for one in step.omissions] == ([(CREATED, reason)] if reason else [])
+    assert json.loads(step.run.properties[lineage.PROPERTY] or "")["created"] == str(BEGAN)
 
 
 def test_files_left_out_are_counted() -> None:

@@ -91,7 +91,11 @@ _CREATE_RUN = (
     Key("retainForLifetimeOfWorkspace", Fidelity.ARCHIVE, "how long to keep it is for the target's owner to say"),
 )
 _RUN_SERVER = (
-    Key("createdUtc", Fidelity.LINEAGE, "no client can set it"),
+    Key(
+        "createdUtc",
+        Fidelity.LINEAGE,
+        "the target shows the start that was sent, as verify compares, or one of its own; where that differs: omission",
+    ),
     Key("createdBy", Fidelity.LINEAGE, "the user's name; the ids beside it are in the archived document"),
     Key(
         "error",
