@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Points, Run, RunId, Series, SeriesKey
-from azureml_replay.target.probe import EXPERIMENT, ROWS, throw_away_run
+from azureml_replay.target.probe import EXPERIMENT
+from azureml_replay.target.throw_away import ROWS, throw_away_run
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.target import Target
 

@@ -36,6 +36,7 @@ PROBES = {
     "copy": "the target's storage reads the source's",
     "ends": "events end a run at once, with its own times",
     "fields": "what a run keeps of what is written",
+    "past times": "how far back a start and an end may lie",
     "creation time": "what the target takes for it",
     "added keys": "tags and properties of the service's own",
     "settling": "metricsingest/wait says when rows can be read",

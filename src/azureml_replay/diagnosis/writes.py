@@ -11,7 +11,9 @@ from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import Rejected, ServiceError, UserError
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
-from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, experiments_held
+from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, VITAL, Probe
+from azureml_replay.target.throw_away import AGES, ROWS, TIMES, ThrowAway
+from azureml_replay.target.trial import experiments_held
 from azureml_replay.workspace.examined import Examined
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.workspace.place import Place
@@ -19,6 +21,7 @@ from azureml_replay.workspace.put_files import CopyFile
 from azureml_replay.workspace.target import Refused
 
 REPLAY_STOPS = "replay stops before its first write to this target"
+PLANNED_BEFORE = "nothing: older ones become planned omissions of their runs"
 PLANNED = "nothing: it becomes a planned omission of every run that has one"
 
 
@@ -133,6 +136,7 @@ class WriteExamination:
         self.probe = probe = await self.thrown.read()
         late = any(row.probe == "ends" and row.outcome is Outcome.WARNING for row in self.sheet.rows)
         self.probe = replace(probe, late=late)
+        self.sheet.note("past times", self._past(probe))
         self.sheet.note("creation time", _creation(at_start=bool(probe.created_at_start)))
         if probe.added:
             self.sheet.note("added keys", Seen(f"not held against other runs: {', '.join(probe.added)}"))
@@ -144,6 +148,14 @@ class WriteExamination:
         if probe.lost:
             return Seen(f"does not keep: {lost}", Outcome.WARNING, PLANNED)
         return Seen(f"keeps all of: id, status, points, files, {', '.join(OPTIONAL).replace('_', ' ')}")
+
+    def _past(self, probe: Probe) -> Seen:
+        if set(TIMES) <= set(probe.lost):
+            return Seen("no start and no end is kept, however near", Outcome.WARNING, PLANNED)
+        if probe.oldest:
+            back = self.thrown.how_far_back(max(probe.oldest.values()))
+            return Seen(f"keeps times up to {back} back", Outcome.WARNING, PLANNED_BEFORE)
+        return Seen(f"keeps times that lie back {', '.join(AGES)}")
 
     async def _repeated_points(self) -> Seen:
         """Send the same rows again, under the same metric ids, to the run that has ended by now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey
@@ -233,12 +233,18 @@ def say_when_created(run: Run, fitting: Fitting, profile: TargetProfile) -> None
     fitting.omit(CREATED, reason + (IN_LINEAGE if profile.keeps("properties") else IN_ARCHIVE))
 
 
+NOT_KEPT = "this target does not keep it, as the throw-away run showed"
 _EMPTY = Run(id=RunId(""))
 
 
-def without_lost(run: Run, fitting: Fitting, lost: Collection[str]) -> Run:
-    """The run without fields that this target drops, which become omissions."""
-    changed = {name: getattr(_EMPTY, name) for name in lost if getattr(run, name) != getattr(_EMPTY, name)}
+def without_lost(run: Run, fitting: Fitting, profile: TargetProfile) -> Run:
+    """The run without fields that this target drops, and without times too far back for it; they become omissions."""
+    reasons = dict.fromkeys(profile.lost, NOT_KEPT) | {
+        name: f"this target keeps none before {oldest}, as the throw-away runs showed"
+        for name, oldest in profile.oldest.items()
+        if (moment := getattr(run, name)) is not None and moment < oldest
+    }
+    changed = {name: getattr(_EMPTY, name) for name in reasons if getattr(run, name) != getattr(_EMPTY, name)}
     for name in sorted(changed):
-        fitting.omit(name.replace("_", " "), "this target does not keep it, as the throw-away run showed")
+        fitting.omit(name.replace("_", " "), reasons[name])
     return replace(run, **changed) if changed else run

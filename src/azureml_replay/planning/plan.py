@@ -241,7 +241,7 @@ def _step(
     room = room_of(ids.get(run.id, run.id), profile.limits)
     files, size = count_files(recorded, history, fitting, choice, room)
     own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))
-    sent = without_lost(rewritten(fitted, ids), fitting, profile.lost)
+    sent = without_lost(rewritten(fitted, ids), fitting, profile)
     say_when_created(sent, fitting, profile)
     there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
     own = tuple(path for path in own if not _is_refused(path, there[path], history, fitting))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
-from azureml_replay.target.probe import Probe, known_probe, probed
+from azureml_replay.target.probe import Probe, known_probe
+from azureml_replay.target.trial import probed
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
@@ -44,6 +45,7 @@ def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> 
         experiments=frozenset(probe.experiments),
         made=frozenset(probe.made),
         reuse=REUSE not in probe.lost,
+        oldest=probe.oldest,
         created_at_start=probe.created_at_start,
         ends_late=probe.late,
         keep_run_type=keep_run_type,

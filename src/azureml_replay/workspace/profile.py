@@ -5,8 +5,10 @@ What the target was seen to keep fills it (target/profile.py), the way of replay
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from azureml_replay.instants import Instant
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.place import Place
 
@@ -29,6 +31,8 @@ class TargetProfile:
     """Experiments that replays from the same source had made before this ledger sent them, or that it took back."""
     reuse: bool = True
     """True where a run may show the files and points of another run, as a reused step does."""
+    oldest: Mapping[str, Instant] = field(default_factory=dict)
+    """`start`, `end` -> the oldest one that the target was seen to keep; older ones are planned omissions."""
     created_at_start: bool | None = None
     """True where a run that a client makes gets the start that it sent as its creation time, False where another one.
 

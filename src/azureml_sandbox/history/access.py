@@ -15,6 +15,8 @@ from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.world import Document
 
 COMPONENT = "run-history"
+_TIMES = ("startTimeUtc", "endTimeUtc")
+_DAY = 86_400 * instants.SECOND
 
 _SET_BY_EVENTS = (
     "status",
@@ -164,9 +166,18 @@ def _shown(call: Call, before: Document, after: Document) -> Document:
 
 def _heard(call: Call, change: Document) -> Document:
     """The change without the keys that a stricter service ignores."""
-    ignoring = {"ignore-start-times": ("startTimeUtc", "endTimeUtc"), "drop-properties": ("properties",)}
+    ignoring = {"ignore-start-times": _TIMES, "drop-properties": ("properties",)}
     ignored = {key for variant, keys in ignoring.items() if variant in strict(call) for key in keys}
+    ignored |= {key for key in _TIMES if key in change and is_too_old(call, change[key])}
     return {key: value for key, value in change.items() if key not in ignored}
+
+
+def is_too_old(call: Call, given: object) -> bool:
+    """Whether a client's time lies further back than this service keeps."""
+    if given is None or "recent-times-only" not in strict(call):
+        return False
+    kept = float(call.request.app.state.faults.declared.kept_days) * _DAY
+    return instants.parse(run_document.time("time", given)) < instants.now() - kept
 
 
 def _created(call: Call, change: Document, run_id: str, user: Document, at: int) -> Document:

@@ -9,7 +9,17 @@ from starlette.responses import Response
 
 from azureml_sandbox import instants
 from azureml_sandbox.history import experiments, run_document, run_events, run_filter
-from azureml_sandbox.history.access import COMPONENT, caller, plain, put, replaced, scope, stored_run, strict
+from azureml_sandbox.history.access import (
+    COMPONENT,
+    caller,
+    is_too_old,
+    plain,
+    put,
+    replaced,
+    scope,
+    stored_run,
+    strict,
+)
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import SCOPES, Table, answer, body, body_list, number, page, part
 from azureml_sandbox.protocol.errors import Refused
@@ -268,10 +278,16 @@ def _subject(given: Any) -> str:  # noqa: ANN401 JSON
 
 def _apply(call: Call, run_id: str, given: Document) -> str:
     """Change the run as an event says; returns its id."""
-    heard = _untimed(given) if "ignore-start-times" in strict(call) else given
+    heard = _untimed(given) if "ignore-start-times" in strict(call) else _recent(call, given)
     changed = run_events.after_event(stored_run(call, run_id), heard, caller(call), instants.now())
     replaced(call, changed)
     return run_id
+
+
+def _recent(call: Call, given: Document) -> Document:
+    """The event without times that lie further back than this service keeps."""
+    times = [value for key, value in (given.get("data") or {}).items() if key in ("StartTime", "EndTime")]
+    return _untimed(given) if any(is_too_old(call, one) for one in times) else given
 
 
 def _untimed(given: Document) -> Document:

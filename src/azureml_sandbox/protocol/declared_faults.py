@@ -3,7 +3,7 @@
     {"rules": [{"match": {"service": "metric", "method": "POST", "path": "/batch$", "workspace": "target"},
                 "after": 2, "every": 3, "times": 5, "do": "throttle"}],
      "max_in_flight": 32, "rate": {"burst": 250, "per_second": 25},
-     "ingestion_lag_ms": 2000, "event_lag_ms": 500, "pending_copy_ms": 500, "token_lifetime_s": 60,
+     "ingestion_lag_ms": 2000, "event_lag_ms": 500, "kept_days": 100, "pending_copy_ms": 500, "token_lifetime_s": 60,
      "strict": ["refuse-client-ids", "no-shared-keys@source"],
      "denied": [{"workspace": "target", "action": "Microsoft.MachineLearningServices/workspaces/jobs/read"}]}
 
@@ -35,6 +35,7 @@ storage; it hits copies only."""
 STRICT: Mapping[str, str] = {
     "refuse-client-ids": "clients may not choose the id of a new run",
     "ignore-start-times": "runs start and end when the service hears of it, whatever the client says",
+    "recent-times-only": "a start or an end that lies more than kept_days back is as if it were not told",
     "created-now": "a run is created when the service hears of it, whatever start its client sends",
     "drop-properties": "properties of runs are not stored",
     "history-runs-not-listed": "ARM lists only jobs that were submitted to it",
@@ -53,6 +54,7 @@ _LACKS = {
     "no-metric-list": "/metric/v2.0/runs/{run_id}/list",
 }
 EVENT_LAG_MS = 2_000
+KEPT_DAYS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class Declared:
     """Metrics become readable this long after they were sent."""
     event_lag_ms: int = EVENT_LAG_MS
     """With the variant `delay-events`, events, status and end show up this late."""
+    kept_days: float = KEPT_DAYS
+    """With the variant `recent-times-only`, times that lie further back are not kept."""
     pending_copy_ms: int = 0
     """A copy that may be asynchronous stays pending for this long."""
     token_lifetime_s: int | None = None
