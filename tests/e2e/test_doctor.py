@@ -43,7 +43,7 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
     writes = {each["workspace"] for each in calm.requests()["routes"] if each["effect"] == "write"}
     assert writes == {target.workspace_name}
     told = look(target, files=False).runs.values()
-    assert [each["stage"] for each in told if each["experiment"] == EXPERIMENT] == ["deleted"] * 5
+    assert [each["stage"] for each in told if each["experiment"] == EXPERIMENT] == ["deleted"] * 8
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
         ("ignore-start-times", "fields", Outcome.WARNING, "does not keep: start, end"),
         ("ignore-start-times", "past times", Outcome.WARNING, "no start and no end is kept"),
         ("recent-times-only", "past times", Outcome.WARNING, "keeps times up to 30 days back"),
+        ("system-managed-status", "run status", Outcome.WARNING, "system's affair for runs with: the source's type"),
         ("created-now", "creation time", Outcome.WARNING, "created when it is written"),
         ("drop-properties", "fields", Outcome.WARNING, "does not keep: properties"),
         ("delay-events", "ends", Outcome.WARNING, "the end showed some time after it was sent"),
@@ -217,7 +218,7 @@ def test_replay_goes_by_what_doctor_found(
         assert {omission.what for omission in archive.ledger(ref).planned_omissions()} == {"properties"}
         assert "small" not in Probe.from_json(archive.ledger(ref).probe()).experiments
     probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
-    assert len(probes) == 10, "five of each examination, none of replay's"
+    assert len(probes) == 16, "eight of each examination, none of replay's"
     assert asyncio.run(migrated(small_history, target, tmp_path / "archive")).verdict.findings == 0
 
 

@@ -165,3 +165,27 @@ def test_times_may_be_kept_only_so_far_back(plane: Plane, calm: Sandbox) -> None
     assert [runs[days]["startTimeUtc"] for days in ago] == [ago[2], None]
     assert ended[2]["endTimeUtc"] == ago[2] < ended[4]["endTimeUtc"]
     assert {one["status"] for one in ended.values()} == {"Completed"}
+
+
+def test_a_status_may_be_the_systems_affair(plane: Plane, calm: Sandbox) -> None:
+    """Of runs with a type, of external ones, of those with neither, as declared; also where they are made with one."""
+    external = {"runTypeV2": {"orchestrator": "External", "traits": ["unspecified"]}}
+    kinds: dict[str, dict[str, Any]] = {"neutral": {}, "external": external, "typed": {"runType": "azureml.scriptrun"}}
+    for managed in kinds:
+        calm.set_faults(strict=["system-managed-status"], managed_runs=[managed])
+        for kind, fields in kinds.items():
+            plane.put(f"{managed}-{kind}", status="Running", **fields)
+        told = tell(plane, *(event("Completed", f"{managed}-{kind}", EndTime=END) for kind in kinds))
+        (refused,) = told["errors"]
+        assert (refused["key"]["data"]["RunId"], "system managed" in refused["value"]["error"]["message"]) == (
+            f"{managed}-{managed}",
+            True,
+        )
+        plane.put(f"{managed}-{managed}", tags={"still": "written"})
+
+    calm.set_faults(strict=["system-managed-status-at-creation"])
+    body = {"runId": "r", "status": "Running", **kinds["typed"]}
+    made = plane("history", "PATCH", "/experiments/train/runs/r", body=body)
+    assert made.status_code == 403
+    with pytest.raises(Problem, match="managed_runs is 'all', expected one of: neutral, external, typed"):
+        calm.set_faults(managed_runs=["all"])

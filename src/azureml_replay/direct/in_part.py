@@ -13,9 +13,9 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.parts import refused_of_run
 from azureml_replay.direct.runs import RunSender
-from azureml_replay.model import Omission, RunId
+from azureml_replay.model import Omission, RunForm, RunId
 from azureml_replay.planning.plan import LEFT, Step
-from azureml_replay.planning.refused import ERROR, refused_by, without
+from azureml_replay.planning.refused import ERROR, STATUS, TYPE, refused_by, without
 from azureml_replay.workspace.target import Refused, Target
 
 
@@ -39,6 +39,8 @@ class InPart:
 
         Raises Rejected, Unavailable.
         """
+        if refused.of_status:
+            return await self._create_neutral(step, refused)
         found = await refused_of_run(self.target, step.run, there=step.source in self.runs.known)
         if found.whole is not None:
             self.leave_out(step, refused_by(found.whole))
@@ -54,6 +56,8 @@ class InPart:
 
         False where something else is.
         """
+        if refused.of_status:
+            return await self._finish_managed(step, refused)
         there = step.run.error and await self.runs.finish([replace(step, run=without(step.run, [ERROR]))])
         self.runs.refused.pop(step.source, None)
         if not there:
@@ -61,6 +65,41 @@ class InPart:
         self._refuse(step, {ValueItem(*ERROR): refused.reason})
         self.plan_anew(step)
         return True
+
+    async def _create_neutral(self, step: Step, refused: Refused) -> bool:
+        """Create a run, for the type of which its status is the target's affair, without one; else it is left out."""
+        if step.run.form is RunForm.KEPT:
+            self._refuse(step, {ValueItem(*TYPE): refused.reason})
+            again = self.plan_anew(step)
+            await self.runs.create([again])
+            still = self.runs.refused.pop(step.source, None)
+            if still is None:
+                return True
+            step, refused = again, still
+        self.leave_out(step, refused_by(refused.reason))
+        return False
+
+    async def _finish_managed(self, step: Step, refused: Refused) -> bool:
+        """End a run of which the status is the target's affair: as one without a type, else without its status."""
+        if step.run.form is RunForm.KEPT and await self._finish_external(step):
+            self._refuse(step, {ValueItem(*TYPE): refused.reason})
+            self.plan_anew(step)
+            return True
+        self._refuse(step, {ValueItem(*STATUS): refused.reason})
+        there = await self.runs.finish([self.plan_anew(step)])
+        self.runs.refused.pop(step.source, None)
+        if not there:
+            raise refused.error()
+        return True
+
+    async def _finish_external(self, step: Step) -> bool:
+        """Write a run once more, its type replaced by one that it can be given after another: null leaves a type be."""
+        again = replace(step, run=replace(step.run, form=RunForm.EXTERNAL))
+        if (await self.target.put_runs(step.run.experiment, [again.run])).get(step.run.id) is not None:
+            return False
+        there = await self.runs.finish([again])
+        self.runs.refused.pop(step.source, None)
+        return bool(there)
 
     def leave_out(self, step: Step, why: str) -> None:
         """Give up a run: an omission, which later calls do not try again while the source's run stays as it is."""

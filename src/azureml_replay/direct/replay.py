@@ -135,7 +135,7 @@ async def _replay(
     width: int,
     progress: Progress,
 ) -> Replayed:
-    profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type)
+    profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type, progress=progress)
     ledger = archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
     if options.new_ids:

@@ -29,7 +29,7 @@ from azureml_replay.comparison.three_way import (
     without,
 )
 from azureml_replay.errors import Remedy, ServiceError
-from azureml_replay.model import TERMINAL, Run, RunId
+from azureml_replay.model import TERMINAL, Run, RunForm, RunId
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
 from azureml_replay.workspace.mark import is_taken_back
@@ -264,7 +264,7 @@ def _is_later(run: Run, there: Run) -> bool:
 def _of_creation(run: Run) -> dict[str, str | None]:
     """What is sent once, when a run is made, and that nobody can edit."""
     start: dict[str, str | None] = {CREATED: str(run.start)} if run.start else {}
-    return {**start, RUN_TYPE: run.kind} if run.typed else start
+    return {**start, RUN_TYPE: run.kind} if run.form is RunForm.KEPT else start
 
 
 def _rows_by_name(step: Step) -> dict[str, int]:

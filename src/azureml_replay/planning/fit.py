@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey
+from azureml_replay.model import Json, Omission, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.mark import UNDO_TAG
@@ -63,7 +63,7 @@ def fit_run(
     limits: Limits,
     *,
     parent: RunId | None,
-    typed: bool,
+    form: RunForm,
     lender: RunId | None,
 ) -> Run:
     """The run as the target can hold it, lineage included, without its document.
@@ -95,7 +95,7 @@ def fit_run(
         creator=run.creator,
         kind=run.kind,
         traits=run.traits,
-        typed=typed,
+        form=form,
         warnings=run.warnings,
         unknown=run.unknown,
         references=run.references,

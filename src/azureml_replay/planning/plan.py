@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 
-from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
+from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, count_files, planned, room_of
 from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, say_when_created, without_lost
 from azureml_replay.planning.history import History, Recorded, named_outputs
@@ -234,10 +234,10 @@ def _step(
         fitting,
         profile.limits,
         parent=run.parent if depth else None,
-        typed=profile.keep_run_type,
+        form=RunForm.KEPT if profile.keep_run_type else profile.form,
         lender=lender.there if lender else None,
     )
-    fitted = without_refused(fitted, fitting, history.refused.values)
+    fitted = without_refused(fitted, fitting, history.refused.values, profile.form)
     room = room_of(ids.get(run.id, run.id), profile.limits)
     files, size = count_files(recorded, history, fitting, choice, room)
     own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))

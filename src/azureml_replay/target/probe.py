@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from azureml_replay.archive.cells import read_back
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import Instant
-from azureml_replay.model import Json, Run, RunId
+from azureml_replay.model import Json, Run, RunForm, RunId
 from azureml_replay.workspace.lease import OWN_EXPERIMENT
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 
@@ -49,6 +49,10 @@ class Probe:
     """True where the run's creation time is the start that was sent; None where an older version made the probe."""
     oldest: Mapping[str, Instant] = field(default_factory=dict)
     """`start`, `end` -> the oldest that was kept, where one further back was not."""
+    form: RunForm = RunForm.NEUTRAL
+    """The first form of which the target lets a client end runs: without a type, or as external ones."""
+    type_kept: bool | None = None
+    """True where it lets a client end runs that keep their type; None where nobody tried."""
     lifted: Mapping[str, int] = field(default_factory=dict)
     """Name in `Limits` -> how much the target took beyond the documented limit (only `doctor` tries)."""
 
@@ -72,6 +76,8 @@ class Probe:
             "made": list(self.made),
             "late": self.late,
             "created_at_start": self.created_at_start,
+            "form": self.form.name,
+            "type_kept": self.type_kept,
             "oldest": {name: str(moment) for name, moment in self.oldest.items()},
             "lifted": dict(self.lifted),
         }
@@ -88,6 +94,8 @@ class Probe:
             made=tuple(document.get("made", ())),
             late=document.get("late", False),
             created_at_start=document.get("created_at_start"),
+            form=RunForm[document.get("form", RunForm.NEUTRAL.name)],
+            type_kept=document.get("type_kept"),
             oldest={_FIELDS[name]: Instant.parse(told) for name, told in document.get("oldest", {}).items()},
             lifted=document.get("lifted", {}),
         )

@@ -14,9 +14,9 @@ from uuid import uuid4
 
 from azureml_replay.comparison.rows import identity
 from azureml_replay.comparison.runs import beside_error
-from azureml_replay.errors import Forbidden, NotFound, ServiceError, UserError
+from azureml_replay.errors import Forbidden, NotFound, ServiceError, StatusManaged, UserError
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
-from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey
+from azureml_replay.model import AssetReference, Points, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, Probe
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused, Target
@@ -39,7 +39,7 @@ def _began(age_s: int) -> Instant:
     return Instant((now.ticks // TICKS_PER_SECOND - age_s) * TICKS_PER_SECOND + 1_234_567)
 
 
-def throw_away_run(age: str = NEWEST) -> Run:
+def throw_away_run(age: str = NEWEST, form: RunForm = RunForm.NEUTRAL) -> Run:
     """A run of an age in `AGES`, with a value in every field that can be carried."""
     start = _began(AGES[age])
     end = start.after(_LASTED_S + 0.6419753)
@@ -57,6 +57,8 @@ def throw_away_run(age: str = NEWEST) -> Run:
         inputs={},
         outputs=dict[str, AssetReference](),
         hidden=True,
+        kind="azureml.scriptrun",
+        form=form,
         error={"code": "UserError", "message": "a message"},
         error_origin={"time": str(end), "componentName": "azureml-replay", "environment": "e", "location": "l"},
     )
@@ -66,7 +68,8 @@ def throw_away_run(age: str = NEWEST) -> Run:
 class ThrowAway:
     """One run in the experiment `azureml-replay-probe`, and older ones that are looked at for their times alone.
 
-    Every step raises UserError (the target refuses what replay needs), Forbidden (a role lacks) or Unavailable.
+    Every step raises StatusManaged, another UserError (the target refuses what replay needs), Forbidden (a role lacks)
+    or Unavailable.
     """
 
     target: Target
@@ -106,11 +109,11 @@ class ThrowAway:
         """End the runs and hide them. True where the end showed only after some time."""
         runs = [self.run, self.borrower, *self.older.values()]
         outcomes = await self.target.finish_runs(EXPERIMENT, runs)
-        self._expect(outcomes.get(self.run.id), "ends of runs with times of their own")
-        unended = [run.id for run in self.older.values() if outcomes.get(run.id) is not None]
-        self._keep_older(outcomes, "ends of runs that began long ago")
+        unended = [run.id for run in runs if isinstance(outcomes.get(run.id), Refused)]
         if unended:
             await self.target.hide_runs(EXPERIMENT, unended, hidden=True)
+        self._expect(outcomes.get(self.run.id), "ends of runs with times of their own")
+        self._keep_older(outcomes, "ends of runs that began long ago")
         found = (await self.target.details([self.run.id])).get(self.run.id)
         if found is None or found.run.status == self.run.status:
             return False
@@ -134,6 +137,7 @@ class ThrowAway:
         )
         return Probe(
             run=self.run.id,
+            form=self.run.form,
             lost=tuple(lost),
             experiments=(),
             added=tuple(sorted(added)),
@@ -189,6 +193,8 @@ class ThrowAway:
     def _expect(self, outcome: Outcome, what: str) -> None:
         if isinstance(outcome, ServiceError):
             raise outcome
+        if isinstance(outcome, Refused) and outcome.of_status:
+            raise StatusManaged(outcome.reason)
         if isinstance(outcome, Refused) and outcome.status in (401, 403):
             needs = f" (needs {outcome.remedy.lacking})" if outcome.remedy else ""
             raise Forbidden(f"{outcome.reason}{needs}", status=outcome.status, remedy=outcome.remedy)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.instants import Instant
+from azureml_replay.model import RunForm
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.place import Place
 
@@ -45,6 +46,8 @@ class TargetProfile:
 
     Otherwise such a metric waits for its history.
     """
+    form: RunForm = RunForm.NEUTRAL
+    """As what runs are written that do not keep their type: the first form that the target lets clients end."""
     keep_run_type: bool = False
     """True: new runs are written with the type that they have in the source, not with a neutral one."""
 

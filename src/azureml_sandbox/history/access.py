@@ -110,6 +110,19 @@ def may_write(call: Call, run_id: str) -> None:
             raise errors.forbidden(f"The token of run {_claims(call)[RUN_CLAIM]} is not valid for run {run_id}.")
 
 
+def may_move(call: Call, before: Document, after: Document, *, is_new: bool = False) -> None:
+    """Raises Refused (403) where a client changes a status that is the system's affair.
+
+    The words are those that a user reported of 2023 (live-evidence.md); status, codes and which runs are meant are
+    assumptions.
+    """
+    wanted = "system-managed-status-at-creation" if is_new else "system-managed-status"
+    managed = any(one.startswith(wanted) for one in strict(call))
+    kinds: tuple[str, ...] = call.request.app.state.faults.declared.managed_runs
+    if managed and before["status"] != after["status"] and run_document.kind(after) in kinds:
+        raise errors.status_managed()
+
+
 def latest(call: Call, found: Document) -> Document:
     """The run with every accepted change, shown yet or not."""
     return call.world.late_changes.ahead(call.workspace.guid, found)
@@ -135,12 +148,14 @@ def put(call: Call, change: Document, run_id: str) -> Document:
     heard = _heard(call, change)
     with call.world.transaction():
         stored = call.world.runs.get(guid, run_id)
+        is_new = stored is None
         if stored is None:
             stored = _created(call, heard, run_id, user, at)
         else:
             may_write(call, run_id)
             _same_place(call, stored, change)
         document = run_document.modified(latest(call, stored), heard, user, at)
+        may_move(call, latest(call, stored), document, is_new=is_new)
         return _shown(call, stored, document)
 
 

@@ -178,6 +178,14 @@ def moved(run: Document, status: object) -> Document:
     return run | {"status": status, "statusRevision": (run.get("statusRevision") or 0) + 1}
 
 
+def kind(run: Document) -> str:
+    """`external` for a run of an orchestrator elsewhere, `typed` for one of any other, `neutral` for the rest."""
+    orchestrator = (run.get("runTypeV2") or {}).get("orchestrator")
+    if orchestrator == "External":
+        return "external"
+    return "typed" if run.get("runType") or orchestrator else "neutral"
+
+
 def touched(run: Document, user: Document, at: int) -> Document:
     """The run with durations that fit its times and the next revision, modified by `user` at tick `at`."""
     return (

@@ -13,6 +13,7 @@ from azureml_sandbox.history.access import (
     COMPONENT,
     caller,
     is_too_old,
+    may_move,
     plain,
     put,
     replaced,
@@ -279,7 +280,9 @@ def _subject(given: Any) -> str:  # noqa: ANN401 JSON
 def _apply(call: Call, run_id: str, given: Document) -> str:
     """Change the run as an event says; returns its id."""
     heard = _untimed(given) if "ignore-start-times" in strict(call) else _recent(call, given)
-    changed = run_events.after_event(stored_run(call, run_id), heard, caller(call), instants.now())
+    found = stored_run(call, run_id)
+    changed = run_events.after_event(found, heard, caller(call), instants.now())
+    may_move(call, found, changed)
     replaced(call, changed)
     return run_id
 

@@ -23,6 +23,7 @@ from azureml_replay.model import (
     Reference,
     Run,
     RunDetails,
+    RunForm,
     RunId,
     Series,
     SeriesKey,
@@ -147,7 +148,7 @@ def test_a_run_that_fits_goes_with_every_field() -> None:
     pairs = {name: {"key": "value"} for name in ("tags", "properties", "parameters", "error", "error_origin")}
     lists = {name: [{"of": name}] for name in ("input_datasets", "output_datasets", "warnings", "document")}
     assets = {name: {"data": AssetReference(name, None)} for name in ("inputs", "outputs")}
-    flags = {"parent": RunId("gone"), "hidden": True, "typed": True, "traits": ("a",), "unknown": ("b",)}
+    flags = {"parent": RunId("gone"), "hidden": True, "form": RunForm.KEPT, "traits": ("a",), "unknown": ("b",)}
     flags["lender"] = RunId("owner")
     ties = {"acting": Acting(("c",)), "code": CodeReference("d"), "references": (Reference("tag", "e"),)}
     run = a_run(**moments, **texts, **pairs, **lists, **assets, **flags, **ties)

@@ -75,7 +75,7 @@ _CREATE_RUN = (
         "a reused step's: that of the run that ran, else omission; `dcid.{run}` is made",
     ),
     Key("options", Fidelity.SERVER, "an instruction at creation, never answered: ours asks for a container"),
-    Key("runTypeV2", Fidelity.ARCHIVE, "as `runType`: orchestrator and traits choose Studio's pages"),
+    Key("runTypeV2", Fidelity.ARCHIVE, "as `runType`; `External` where the target lets a client end no others"),
     Key("isVirtual", Fidelity.ARCHIVE, "a virtual run lets a child speak for it; written, each run speaks for itself"),
     Key("activeChildRunId", Fidelity.ARCHIVE, "of a virtual run"),
     Key("name", Fidelity.ARCHIVE, "of a step its component's name, as recorded; `displayName` is what people see"),
