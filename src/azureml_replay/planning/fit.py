@@ -189,16 +189,18 @@ def places_in_source(run: Run, source: Place) -> Iterator[tuple[str, str]]:
 def fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits: Limits) -> frozenset[SeriesKey]:
     """The series that the target refuses. The first names in the source's order stay."""
     over: set[SeriesKey] = set()
-    kept = 0
+    names, values = 0, 0
     for series, rows in recorded:
-        reason = _refusal(series, rows, limits) or (
-            f"more than {limits.metric_names} metric names" if kept >= limits.metric_names else None
-        )
+        reason = _refusal(series, rows, limits)
+        if reason is None and names >= limits.metric_names:
+            reason = f"more than {limits.metric_names} metric names"
+        if reason is None and values + rows > limits.metric_values:
+            reason = f"more than {limits.metric_values:,} values of a run"
         if reason:
             over.add(series.key)
             fitting.omit(f"metric {series.key.name}", f"{reason}; kept in {OVERFLOW_FILE}")
         else:
-            kept += 1
+            names, values = names + 1, values + rows
     return frozenset(over)
 
 

@@ -145,8 +145,8 @@ def _beyond(experiment: Experiment, limits: Limits) -> Iterator[tuple[ValueName,
     if len(experiment.description or "") > limits.description:
         yield DESCRIPTION, f"longer than {limits.description} characters"
     for at, (key, value) in enumerate(experiment.tags.items()):
-        if len(key) > limits.key:
-            yield ("tag", key), f"key longer than {limits.key} characters"
+        if len(key) > limits.experiment_key:
+            yield ("tag", key), f"key longer than {limits.experiment_key} characters"
         elif len(value or "") > limits.value:
             yield ("tag", key), f"value longer than {limits.value} characters"
         elif at >= limits.tags:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 
 from azureml_replay.model import Omission
 from azureml_replay.planning.plan import Step
+from azureml_replay.workspace.limits import FILES_PER_WORKSPACE, RUNS_PER_WORKSPACE
+
+NEAR = 0.8
+"""Of a workspace's limits: what the target holds already is not known when a plan is made."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,18 @@ class PlanSummary:
     """Reason -> number of omissions."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
+
+    near_limits: list[str] = field(default_factory=list)
+    """What comes near to, or beyond, the most that a workspace holds."""
+
+    def close(self) -> None:
+        """Judge the figures, once all are there. Repeatable."""
+        counts = (("runs", self.runs, RUNS_PER_WORKSPACE), ("files", self.files + self.own_files, FILES_PER_WORKSPACE))
+        self.near_limits = [
+            f"{count:,} {what}: a workspace holds {most:,} at most, those that the target has already among them"
+            for what, count, most in counts
+            if count >= NEAR * most
+        ]
 
     def add(self, step: Step) -> None:
         """Count one more step. NOT repeatable."""
@@ -58,4 +74,5 @@ def summarize(
     for step in steps:
         summary.add(step)
     summary.omit(extraction)
+    summary.close()
     return summary

@@ -100,17 +100,20 @@ async def get_runs(call: Call) -> Response:
 
 
 async def children(call: Call) -> Response:
-    """GET {scope}/runs/{id}/children: direct children by creation, hidden ones too (assumption)."""
+    """GET {scope}/runs/{id}/children: direct children by creation, hidden ones too (assumption).
+
+    Pages are of 50, go on by token, and have no link (reported: Azure/azure-sdk-for-python#32440).
+    """
     asked = call.request.query_params
     unsupported = [key for key in ("$filter", "$orderby", "$sortorder", "$count") if key in asked]
     if unsupported:
         raise errors.invalid(f"{', '.join(unsupported)} cannot be understood here.")
-    size = _size(asked.get("$top"))
+    size = _size(asked.get("$top"), limits.CHILDREN_IN_PAGE, limits.CHILDREN_IN_PAGE)
     parent = stored_run(call)["runId"]
     after = number(asked.get("$continuationtoken"))
     found = call.world.runs.children(call.workspace.guid, parent, after=after, limit=size + 1)
     following = found[size - 1][0] if len(found) > size else None
-    return answer(page(call, [plain(item) for _, item in found[:size]], following, "$continuationtoken"))
+    return answer(page(call, [plain(item) for _, item in found[:size]], following))
 
 
 async def query_runs(call: Call) -> Response:
@@ -233,13 +236,13 @@ def _refusal(call: Call, no: Refused) -> Document:
     return errors.data_plane(no, call.workspace.region, COMPONENT)
 
 
-def _size(top: object) -> int:
+def _size(top: object, usual: int = limits.RUNS_IN_PAGE, most: int = limits.RUNS_IN_PAGE_AT_MOST) -> int:
     """A page's size; more than the service gives is capped (assumption: `top` is the size of a page, not of all)."""
     if top is None:
-        return limits.RUNS_IN_PAGE
+        return usual
     if not str(top).isdecimal() or int(str(top)) == 0:
         raise errors.invalid(f"top {top} must be a positive number.")
-    return min(int(str(top)), limits.RUNS_IN_PAGE_AT_MOST)
+    return min(int(str(top)), most)
 
 
 def _run_data(call: Call, asked: object) -> Document:

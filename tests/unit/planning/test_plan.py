@@ -42,7 +42,7 @@ from azureml_replay.planning.fit import (
 )
 from azureml_replay.planning.history import History
 from azureml_replay.planning.plan import Step, plan, with_owners_contents, without_lender
-from azureml_replay.planning.summary import summarize
+from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import AZURE_ML, CREATED, TargetProfile
@@ -288,6 +288,18 @@ def test_metrics_beyond_the_fifty_names_overflow() -> None:
     assert OVERFLOW_FILE in step.own_files
 
 
+def test_values_beyond_a_million_of_a_run_overflow() -> None:
+    """All metrics together: one that would lead beyond goes into the file whole, a later one that fits stays."""
+    logged = [(scalar("a"), 600_000), (scalar("b"), 400_001), (scalar("c"), 400_000)]
+
+    step = step_of(a_run(), logged={RunId("r1"): logged})
+
+    assert [series.key.name for series, _ in step.series] == ["a", "c"]
+    assert [(one.what, one.reason) for one in step.omissions] == [
+        ("metric b", f"more than 1,000,000 values of a run; kept in {OVERFLOW_FILE}")
+    ]
+
+
 def test_names_and_texts_that_the_service_refuses_overflow_beforehand() -> None:
     """255 characters fit, 256 do not; the run does not fail at the service's refusal."""
     words = Series(key=SeriesKey("words"), columns=(("w", "String"),))
@@ -339,6 +351,18 @@ def test_the_job_document_becomes_a_file() -> None:
     job = Job(RunId("r1"), {"properties": {"jobType": "Command"}})
 
     assert step_of(a_run(), jobs={RunId("r1"): job}).own_files == (JOB_FILE,)
+
+
+@pytest.mark.parametrize(
+    ("runs", "files", "said"),
+    [(7_999_999, 7_999_999, ()), (8_000_000, 0, ("8,000,000 runs",)), (0, 12_000_000, ("12,000,000 files",))],
+)
+def test_a_plan_warns_where_a_workspace_may_be_too_small(runs: int, files: int, said: tuple[str, ...]) -> None:
+    """From four fifths of what it holds: what the target has already is not known here."""
+    summary = PlanSummary(runs=runs, files=files)
+    summary.close()
+
+    assert [one.partition(":")[0] for one in summary.near_limits] == list(said)
 
 
 def test_fields_that_the_target_was_seen_to_lose_are_planned_omissions() -> None:
