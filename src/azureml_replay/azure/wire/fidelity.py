@@ -287,6 +287,11 @@ keep a container that it is told, or the archive lacks the step that ran, the st
 The property, or tag, `mlflow.artifactUri` says where MLflow finds a run's files. It names the workspace, and the
 service makes it: the target is not sent the source's, and verify finds one that leads there.
 
+A run's creation time in the target is the start that was sent, so far as is known: recorded of MLflow's `runs/create`,
+asserted by promptflow's live test of runs that it uploads. The throw-away run tells whether the target does so,
+`verify` compares it where it does, and each run whose source has another one has an omission that says where that is.
+[assumptions](assumptions.md#sources) names the sources.
+
 Three tags are ours, and none of them is carried along from a source that is itself a copy. A run gets
 `original_job_id`, its id in the source; and `azureml_replay_undo` once `undo` hid it, which goes when a replay shows
 it again. Every run keeps room for both: of 50 tags, 48 are the source's. An experiment gets `azureml_replay`, which
