@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.comparison.three_way import RUN_TYPE
 from azureml_replay.direct.replay import ReplayOptions
 from azureml_replay.errors import UserError
-from azureml_replay.model import RunForm
+from azureml_replay.model import RunForm, RunId
 from azureml_replay.target.probe import EXPERIMENT, known_probe
 from azureml_replay.verbs import Migrated, MigrateOptions
+from azureml_replay.workspace.profile import CREATED
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import configured, migrated
-from e2e.tampering import change, fill
+from e2e.tampering import change, fill, in_pairs
 from e2e.witness import look, ml_client
 
 WORDS = "client is not permitted to update status for run. Status for this run is system managed"
+ODD = "value-0f-n0-use"
 KIND = "azureml.scriptrun"
 TYPED = MigrateOptions(deep=True, replay=ReplayOptions(keep_run_type=True))
 
@@ -128,6 +131,32 @@ def test_a_run_that_is_refused_for_its_type_is_written_without_it(
     assert kinds(calm, target) == {"root": (*kind, "Completed"), "child": (*kind, "Failed")}
     assert (again.replayed.runs, again.verdict.findings, calm.requests()["writes"]) == (0, 0, 0)
     assert f'"type":"{KIND}"' in ml_client(target).jobs.get("root").properties["azureml_replay"]
+
+
+def test_a_value_that_is_refused_besides_costs_no_more_than_itself(
+    source: WorkspaceFile, calm: Sandbox, tmp_path: Path
+) -> None:
+    """The run is made without both, and what it was made with is known: a value alone leaves it its type."""
+    change(calm, source, in_pairs("tags", {"odd": ODD}))
+    target = carried_before(source, calm, tmp_path / "archive")
+    alone = carried_before(source, calm, tmp_path / "alone")
+    calm.set_faults(strict=[f"system-managed-status-at-creation@{target.workspace_name}"], unwanted=[ODD])
+
+    both = asyncio.run(migrated(source, target, tmp_path / "archive", options=TYPED))
+    one = asyncio.run(migrated(source, alone, tmp_path / "alone", options=TYPED))
+
+    assert [(done.replayed.failed, done.verdict.findings, done.verdict.runs) for done in (both, one)] == [
+        ((), 0, 2)
+    ] * 2
+    told = {
+        folder: {what for _, what, _ in omissions(tmp_path / folder, to)}
+        for folder, to in (("archive", target), ("alone", alone))
+    }
+    assert told == {"archive": {"tag odd", f"run type {KIND}"}, "alone": {"tag odd"}}
+    with Archive.open(tmp_path / "alone", write=False) as archive:
+        sent = archive.ledger(configured(alone).ref).sent(RunId("root"))
+    assert sent is not None
+    assert (sent[RUN_TYPE], CREATED in sent) == (KIND, True)
 
 
 def test_a_run_whose_end_is_refused_in_every_form_arrives_without_it(

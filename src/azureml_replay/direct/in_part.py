@@ -44,8 +44,7 @@ class InPart:
         run = step.run if there else self.runs.signed(step.run)
         found = await refused_of_run(self.target, run, there=there)
         if found.whole is not None:
-            self.leave_out(step, refused_by(found.whole))
-            return False
+            return await self._create_neutral(step, found.whole)
         self._refuse(step, {ValueItem(*name): words for name, words in found.values.items()})
         anew = self.plan_anew(step)
         if not there:  # looking for the values has created it, and says what it was sent with, which is immutable
@@ -72,8 +71,11 @@ class InPart:
         return True
 
     async def _create_neutral(self, step: Step, refused: Refused) -> bool:
-        """Create a run, for the type of which its status is the target's affair, without one; else it is left out."""
-        if step.run.form is RunForm.KEPT:
+        """Create a run, for the type of which its status is the target's affair, without one; else it is left out.
+
+        Values of it may be refused besides: they are looked for whichever of the two the target told first.
+        """
+        if refused.of_status and step.run.form is RunForm.KEPT:
             self._refuse(step, {ValueItem(*TYPE): refused.reason})
             again = self.plan_anew(step)
             await self.runs.create([again])
@@ -98,7 +100,7 @@ class InPart:
     async def _finish_external(self, step: Step) -> bool:
         """Give a run a type that it can be given after another (null leaves a type be), and end it.
 
-        Nothing else of it is written: its properties are immutable and tell what it was sent with, its tags may be edited.
+        Nothing else of it is written: its properties are immutable and tell what was sent, its tags may be edited.
         """
         run = step.run
         typed = Run(id=run.id, experiment=run.experiment, lender=run.lender, form=RunForm.EXTERNAL)
