@@ -2,6 +2,7 @@
 
 * ReplayError
   + UserError          the message is the whole story: input, login, role, disk, an archive in use   exit 2
+    - StatusManaged    a target keeps the status of runs to itself                                   exit 2
   + ServiceError       the service answered, or could not be asked; carries method, url, status
     - Rejected         4xx: the same request will fail again                                         exit 3
     - Forbidden        401, 403: this login lacks a role                                             exit 2
@@ -62,6 +63,10 @@ class UserError(ReplayError):
     """Raised for what the user can mend. The message names the file, key, flag or role."""
 
     exit = Exit.USER
+
+
+class StatusManaged(UserError):
+    """Raised where a target lets no client say how runs of a form ended; the message has its words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NewType, TypeAlias
 
 from azureml_replay.instants import Instant
@@ -81,6 +82,16 @@ class CodeReference:
         return self.asset or self.snapshot or ""
 
 
+class RunForm(Enum):
+    """As what a run is written: the type may tell a service whether its client may end it."""
+
+    NEUTRAL = "no type"
+    EXTERNAL = "External"
+    """As runs that ran elsewhere: azureml-core's word for those that it makes."""
+    KEPT = "the source's type"
+    """With type and traits (`--keep-run-type`)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What happened: one run of a workspace, or one that a target is to hold.
@@ -119,8 +130,8 @@ class Run:
     """`runType`: azureml.PipelineRun, azureml.StepRun, azureml.scriptrun, …; None for runs that MLflow made."""
     traits: tuple[str, ...] = ()
     """Traits of `runTypeV2`, which together with the type choose Studio's pages."""
-    typed: bool = False
-    """True where `put_runs` shall write type and traits too (`--keep-run-type`)."""
+    form: RunForm = RunForm.NEUTRAL
+    """The type that `put_runs` shall write."""
     warnings: Json = None
     """A list of `source`, `message`. Only an event writes them, twice if it is sent twice: carried by a file."""
     document: Json = None

@@ -37,7 +37,8 @@ def fill(held: Held) -> None:
     child = empty_run("child", home["experimentId"], BEGIN + 5, root)
     alone = empty_run("alone", other["experimentId"], BEGIN + 9) | {"displayName": "alone"}
     for run in (root, child, alone):
-        held.world.runs.put(held.guid, finished(run, "Completed", BEGIN + 10, BEGIN + 10**9))
+        begun = instants.parse(run["createdUtc"])
+        held.world.runs.put(held.guid, finished(run, "Completed", begun, BEGIN + 10**9))
     for run in ("root", "alone"):
         held.world.metrics.append(held.guid, scalar(f"dcid.{run}", "loss"), [row(at, 1 / (at + 3)) for at in range(3)])
     for path, (run, data) in FILES_OF.items():

@@ -65,7 +65,7 @@ def fill(held: Held) -> None:
     """A root with a child; something in every field that a run carries."""
     home = experiment(HOME) | {"description": "what it is for", "tags": {"area": "vision"}}
     held.world.experiments.put(held.guid, home)
-    root = finished(empty_run("root", home["experimentId"], BEGIN), "Completed", BEGIN + 1, BEGIN + 10**9)
+    root = finished(empty_run("root", home["experimentId"], BEGIN), "Completed", BEGIN, BEGIN + 10**9)
     root |= {
         "displayName": "the root",
         "description": "as it was",
@@ -85,7 +85,7 @@ def fill(held: Held) -> None:
         "runType": "azureml.scriptrun",
         "runDefinition": {"script": "train.py"},
     }
-    child = finished(empty_run("child", home["experimentId"], BEGIN + 5, root), "Failed", BEGIN + 7, BEGIN + 10**8)
+    child = finished(empty_run("child", home["experimentId"], BEGIN + 5, root), "Failed", BEGIN + 5, BEGIN + 10**8)
     error = errors.error_root({"code": "UserError", "message": "it broke"})
     noticed = {"time": "2023-04-05T06:07:09.1234567+00:00", "componentName": "run-history"}
     for run in (root, child | {"error": {"error": error, **noticed}}):

@@ -26,6 +26,7 @@ from azureml_replay.planning.plan import plan
 from azureml_replay.redact import redact
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
+from azureml_replay.workspace.profile import CREATED
 from azureml_sandbox import instants
 from azureml_sandbox.fill.sample_runs import empty_run, experiment
 from azureml_sandbox.protocol import errors
@@ -160,7 +161,9 @@ def migrate_and_compare(sandbox: Sandbox, folder: Path, history: History) -> Non
         assert [finding for there in archive.targets() for finding in archive.ledger(there).findings()] == []
         for step in plan(archive, Selection()):
             listed = {shown(one.what.removeprefix("text ")) for one in step.omissions if "metric" not in one.what}
-            differing = {one.what for one in compare_runs(before[step.source], after[step.source], ignored=ADDED)}
+            sent, there = before[step.source], after[step.source]
+            differing = {one.what for one in compare_runs(sent, there, ignored=ADDED)}
+            differing |= {CREATED} if sent.created != there.created else set()
             assert differing == listed
             if step.source == "r0":
                 over = {(key.name, key.namespace or "") for key in step.overflow_series}

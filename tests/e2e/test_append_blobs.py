@@ -16,7 +16,7 @@ from benchmarks.measure import by_route
 from azureml_replay.azure.storage import files
 from azureml_replay.direct.replay import replay
 from azureml_replay.selection import Selection
-from azureml_replay.target.probe import probed
+from azureml_replay.target.trial import probed
 from azureml_replay.verbs import verify
 from azureml_replay.workspace.put_files import NewFile
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile

@@ -14,9 +14,10 @@ from azureml_replay.archive.documents import KEPT
 from azureml_replay.model import RunId
 from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
+from azureml_replay.target.probe import Probe
 from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar
-from e2e.library import migrated
+from e2e.library import configured, migrated
 from e2e.tampering import BYTES, FILE, Held, change, fill, row
 
 LONG = "a text of more than two hundred and fifty-five characters, " * 5
@@ -44,6 +45,26 @@ def odd(held: Held) -> None:
         held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/{path}", path.encode())
 
 
+def test_values_beyond_the_most_of_a_run_go_into_its_overflow(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """A target that takes 6 of a run's 11: the metric that would lead beyond is planned, named, whole in the file."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    with Archive.create(tmp_path / "archive", configured(source).ref) as archive:
+        small = Probe(run=RunId("p"), lost=(), experiments=(), added=(), lifted={"metric_values": 6})
+        archive.ledger(configured(target).ref).put_probe(small.to_json())
+
+    done = asyncio.run(migrated(source, target, tmp_path / "archive"))
+
+    assert (done.replayed.points, done.verdict.findings) == (6, 0)
+    assert done.verdict.reasons == {"more than 6 values of a run; kept in replay/overflow.json": 1}
+    files: dict[str, bytes] = {}
+    change(calm, target, lambda held: files.update(ours(held, "replay/overflow.json")))
+    (accuracy,) = orjson.loads(files["replay/overflow.json"])["metrics"]
+    assert (accuracy["name"], len(accuracy["rows"])) == ("accuracy", 5)
+
+
 def test_each_arrives_or_is_listed(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
     """No run fails at the service's refusal; what the plan said is what verify found, and the files hold the rest."""
     source, target = calm.add_workspace(), calm.add_workspace()
@@ -68,7 +89,8 @@ def test_each_arrives_or_is_listed(calm: Sandbox, azure_env: dict[str, str], tmp
     assert timed.more["unreadable row timed-1"] == untimed()
     assert done.verdict.omissions == len(told)
     files: dict[str, bytes] = {}
-    change(calm, target, lambda held: files.update(ours(held)))
+    all_of_them = ("replay/job.json", "replay/overflow.json", FILE, LONGEST)
+    change(calm, target, lambda held: files.update(ours(held, *all_of_them)))
     assert orjson.loads(files["replay/job.json"])["warnings"] == WARNINGS
     (named, words) = orjson.loads(files["replay/overflow.json"])["metrics"]
     assert [cells for _, _, cells in words["rows"]] == [[LONG], ["short"]]
@@ -81,7 +103,6 @@ def untimed() -> dict[str, Any]:
     return row(1, 0.25, "timed") | {"createdUtc": "yesterday"}
 
 
-def ours(held: Held) -> dict[str, Any]:
+def ours(held: Held, *paths: str) -> dict[str, Any]:
     """Bytes of the root's files by path."""
-    paths = ("replay/job.json", "replay/overflow.json", FILE, LONGEST)
     return {path: held.blob(path).download_blob().readall() for path in paths}

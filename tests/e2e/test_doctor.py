@@ -47,7 +47,7 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
     batches = sum(one["count"] for one in calm.requests()["routes"] if one["route"].endswith("/runs/{run_id}/batch"))
     assert batches == 3 + FACTOR * DOCUMENTED.metric_names // SERIES_PER_REQUEST
     told = look(target, files=False).runs.values()
-    assert [each["stage"] for each in told if each["experiment"] == EXPERIMENT] == ["deleted"] * 4
+    assert [each["stage"] for each in told if each["experiment"] == EXPERIMENT] == ["deleted"] * 9
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,10 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
     [
         ("refuse-client-ids", "client ids", Outcome.MISSING, "refuses runs with ids of the client's choice"),
         ("ignore-start-times", "fields", Outcome.WARNING, "does not keep: start, end"),
+        ("ignore-start-times", "past times", Outcome.WARNING, "no start and no end is kept"),
+        ("recent-times-only", "past times", Outcome.WARNING, "keeps times up to 30 days back"),
+        ("system-managed-status", "run status", Outcome.WARNING, "system's affair for runs with: the source's type"),
+        ("created-now", "creation time", Outcome.WARNING, "created when it is written"),
         ("drop-properties", "fields", Outcome.WARNING, "does not keep: properties"),
         ("delay-events", "ends", Outcome.WARNING, "the end showed some time after it was sent"),
         ("lose-metric-ids", "repeated points", Outcome.OK, "are there twice"),
@@ -226,7 +230,7 @@ def test_replay_goes_by_what_doctor_found(
         assert {omission.what for omission in archive.ledger(ref).planned_omissions()} == {"properties"}
         assert "small" not in Probe.from_json(archive.ledger(ref).probe()).experiments
     probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
-    assert len(probes) == 8, "four of each examination, none of replay's"
+    assert len(probes) == 18, "nine of each examination, none of replay's"
     assert asyncio.run(migrated(small_history, target, tmp_path / "archive")).verdict.findings == 0
 
 

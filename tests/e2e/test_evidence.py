@@ -68,7 +68,7 @@ def filled(held: Held) -> None:
     home = experiment("other")
     held.world.experiments.put(held.guid, home)
     run = empty_run("alone", home["experimentId"], BEGIN + 9)
-    held.world.runs.put(held.guid, finished(run, "Completed", BEGIN + 10, BEGIN + 11))
+    held.world.runs.put(held.guid, finished(run, "Completed", BEGIN + 9, BEGIN + 11))
 
 
 class Bench:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
@@ -13,6 +14,7 @@ from azureml_replay.planning.made_files import NO_CODE
 from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
+from azureml_replay.workspace.profile import CREATED
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox
@@ -67,6 +69,12 @@ def _meant(what: str) -> str:
     return file[1] if file else next((key for start, key in MEANT.items() if what.startswith(start)), what)
 
 
+def queued(archive: Archive) -> Iterator[Run]:
+    """The runs that were created at another moment than they started."""
+    runs = (run for root in archive.units() for run in archive.unit(root))
+    return (run for run in runs if run.created is not None and run.created != run.start)
+
+
 def has_code(archive: Archive, run: Run) -> bool:
     """A snapshot, or a job that names a registered folder."""
     job = archive.job(run.id)
@@ -90,6 +98,9 @@ def test_every_omission_of_a_hostile_workspace_is_expected(
     with Archive.open(tmp_path / "archive", write=False) as archive:
         assert [finding for there in archive.targets() for finding in archive.ledger(there).findings()] == []
         planned = [one for step in plan(archive, Selection()) for one in step.omissions]
+        waited = [one for one in planned if one.what == CREATED]
+        assert {one.run for one in waited} == {one.id for one in queued(archive)}
+        planned = [one for one in planned if one.what != CREATED]
         code = {one.run for one in planned if one.reason == NO_CODE}
         assert code == {run.id for root in archive.units() for run in archive.unit(root) if has_code(archive, run)}
         assert code, "some of its jobs have code"
@@ -97,7 +108,7 @@ def test_every_omission_of_a_hostile_workspace_is_expected(
             reason = one.reason.rpartition("; ")[2] if "404" in one.reason else one.reason
             omitted[one.run] |= meant(one)
             told[one.run.removeprefix("hostile-0-"), one.what.split()[0], reason] += 1
-    assert done.verdict.omissions == told.total() + len(code)
+    assert done.verdict.omissions == told.total() + len(code) + len(waited)
     named = {run for run, _, _ in EXPECTED} | set(WHOLE)
     assert {key: count for key, count in told.items() if key[0] in named} == EXPECTED
     assert not any(run.startswith("sample") for run, _, _ in told), "the ordinary runs have none"

@@ -189,7 +189,7 @@ def ended(calm: Sandbox, target: WorkspaceFile) -> None:
 def beyond(held: Held) -> None:
     """What is known beforehand: no name, too long as a tag of an experiment or of a job; and names that do arrive."""
     fill(held)
-    in_home(tags={"area": "vision", "long": "x" * 1_001, "k" * 101: "y"})(held)
+    in_home(tags={"area": "vision", "long": "x" * 1_001, "k" * 251: "y", "l" * 250: "z"})(held)
     for run in ("root", "child"):
         in_run(lambda _: {"description": "d" * 3_000}, run)(held)
         in_run(lambda run: {"parameters": run["parameters"] | {"long": "p" * 70_000, "a\\b": "\\"}}, run)(held)
@@ -221,7 +221,7 @@ def test_what_no_target_takes_is_planned(calm: Sandbox, azure_env: dict[str, str
     assert done.verdict.proves
     kept = "kept in the archive"
     assert sorted(omissions(tmp_path / "archive", target)) == [
-        ("", f"experiment verdict: tag {'k' * 101}", f"key longer than 100 characters; {kept}"),
+        ("", f"experiment verdict: tag {'k' * 251}", f"key longer than 250 characters; {kept}"),
         ("", "experiment verdict: tag long", f"value longer than 1000 characters; {kept}"),
         MARKER,
         NAMELESS,

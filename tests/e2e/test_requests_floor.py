@@ -18,7 +18,7 @@ from azureml_replay.azure.workspace import connect
 from azureml_replay.direct.replay import replay
 from azureml_replay.extraction.extract import extract
 from azureml_replay.selection import Selection
-from azureml_replay.target.probe import probed
+from azureml_replay.target.trial import probed
 from azureml_replay.verbs import verify
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted

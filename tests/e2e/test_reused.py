@@ -21,13 +21,15 @@ from e2e.test_verdict import findings
 from e2e.witness import look
 from environment import point_at
 
+TIMES = ("createdUtc", "startTimeUtc", "endTimeUtc")
+
 
 def reusing(held: Held) -> None:
     """Jobs that are newer than the one that ran, and so go first; below one a child; one whose owner is gone."""
     fill(held)
     for name, parent, owner in (("again", None, "root"), ("below", "again", "root"), ("alone", None, "nobody")):
         more = {"runId": name, "parentRunId": parent, "rootRunId": parent or name, "dataContainerId": f"dcid.{owner}"}
-        held.world.runs.put(held.guid, held.run("root") | more | {"createdUtc": "2024-01-01T00:00:00+00:00"})
+        held.world.runs.put(held.guid, held.run("root") | more | dict.fromkeys(TIMES, "2024-01-01T00:00:00+00:00"))
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from azureml_replay.model import TERMINAL
 from azureml_replay.selection import STATUSES, Selection
+from azureml_sandbox import instants
 from azureml_sandbox.fill.sample_runs import empty_run, experiment
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
@@ -41,6 +42,18 @@ def test_only_what_has_ended_goes_unless_told_otherwise(
     every = asyncio.run(migrated(source, target, tmp_path / "archive", selection=Selection(include_active=True)))
     assert (every.replayed.failed, every.verdict.runs, every.verdict.findings) == ((), 13, 0)
     assert _held(calm, target) == {state: state for state in STATES}
+
+    change(calm, source, started_since)
+    later = asyncio.run(migrated(source, target, tmp_path / "archive", selection=Selection(include_active=True)))
+    assert (later.verdict.runs, later.verdict.findings) == (13, 0), "made without a start, it was created when sent"
+
+
+def started_since(held: Held) -> None:
+    """The run that had no start has one now."""
+    run = held.world.runs.get(held.guid, "NotStarted")
+    assert run is not None
+    assert run["startTimeUtc"] is None
+    held.world.runs.put(held.guid, run | {"startTimeUtc": instants.text(BEGIN), "status": "Running"})
 
 
 def _held(sandbox: Sandbox, workspace: WorkspaceFile) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +25,6 @@ def client(plane: Plane) -> MLClient:
     """azure-ai-ml, unmodified."""
     names = plane.workspace.subscription_id, plane.workspace.resource_group, plane.workspace.workspace_name
     return MLClient(EnvironmentCredential(), *names)
-
-
-@pytest.fixture
-def world(sandbox: Sandbox) -> Iterator[World]:
-    """The server's own state, for what no request of ours could put there."""
-    opened = World.open(sandbox.folder / "world.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def home(world: World, plane: Plane) -> Workspace:
-    named = plane.workspace
-    found = world.workspace(named.subscription_id, named.resource_group, named.workspace_name)
-    assert found is not None
-    return found
 
 
 def upload(plane: Plane, run: str, **files: bytes) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.plane import Plane
+from sandbox.plane import Plane, error
 
 NAMES = ["outputs/model.pkl", "outputs/a b#?.txt", "outputs/%41", "outputs/ä/ö", "outputs/x//y", "empty"]
 
@@ -63,6 +63,17 @@ def test_an_entry_says_where_its_bytes_lie(plane: Plane) -> None:
     }
 
 
+def test_a_hundred_paths_are_one_request_and_no_more(plane: Plane) -> None:
+    """The request is refused whole, in the service's words."""
+    made = create(plane, *(f"outputs/{at}" for at in range(100)))
+    path, more = "/experiments/train/runs/r1/artifacts/batch/metadata", [{"path": f"more/{at}"} for at in range(101)]
+
+    refused = plane("history", "POST", path, body={"paths": more})
+
+    assert len(made["artifacts"]) == 100
+    assert (refused.status_code, error(refused)["message"]) == (400, "Artifact batch size exceeded the limit of 100.")
+
+
 def test_a_path_that_is_taken_is_refused(plane: Plane) -> None:
     """In `errors`; the others are made."""
     create(plane, "outputs/a")
@@ -81,7 +92,8 @@ def test_a_path_that_is_too_long_is_refused(plane: Plane, path: str) -> None:
 
 def test_the_whole_index_comes_by_pages_of_five_hundred(plane: Plane) -> None:
     """By path; the last page has no token."""
-    create(plane, *(f"outputs/{index:04}" for index in range(600)))
+    for start in range(0, 600, 100):
+        create(plane, *(f"outputs/{index:04}" for index in range(start, start + 100)))
 
     first = below(plane, "")
     second = plane.session.get(first["nextLink"], timeout=30).json()

@@ -249,19 +249,6 @@ def test_an_experiments_id_leads_where_its_name_does(plane: Plane) -> None:
     assert plane("history", "GET", "/runs/r3").status_code == 404
 
 
-def test_children_come_by_pages_of_a_hundred(plane: Plane) -> None:
-    """The last page has neither `nextLink` nor `continuationToken`."""
-    children = [{"runId": f"c{index:03}", "parentRunId": "p"} for index in range(150)]
-    plane.document("history", "PATCH", "/experiments/train/batch/runs", body={"runs": [{"runId": "p"}, *children]})
-
-    first = plane.read("/runs/p/children")
-    second = plane.session.get(first["nextLink"], timeout=30).json()
-
-    assert (len(first["value"]), len(second["value"])) == (100, 50)
-    assert list(second) == ["value"]
-    assert [run["runId"] for run in first["value"] + second["value"]] == [run["runId"] for run in children]
-
-
 def test_top_is_the_size_of_a_page(plane: Plane) -> None:
     """There may be more behind it."""
     for index in range(3):
@@ -270,7 +257,7 @@ def test_top_is_the_size_of_a_page(plane: Plane) -> None:
     first = plane.read("/runs/r0/children", **{"$top": "1"})
 
     assert [run["runId"] for run in first["value"]] == ["r1"]
-    assert "nextLink" in first
+    assert "continuationToken" in first
 
 
 @pytest.mark.parametrize("parameter", ["$filter", "$orderby", "$count"])
@@ -445,13 +432,42 @@ def test_batch_events_answer_item_by_item(plane: Plane) -> None:
         {"name": EVENT + "Start", "timestamp": END, "data": {"RunId": "r1"}},
         {"name": EVENT + "Sneezed", "timestamp": END, "data": {"RunId": "r1"}},
         {"name": EVENT + "Start", "timestamp": END, "data": {"RunId": "nobody"}},
+        {"name": EVENT + "Warning", "timestamp": END, "data": {"RunId": "r1", "Source": "s", "Message": "m" * 301}},
     ]
 
     answer = plane.post("/batch/events", events=events)
 
     assert answer["successes"] == ["r1"]
-    assert [each["value"]["statusCode"] for each in answer["errors"]] == [400, 400, 404]
+    assert [each["value"]["statusCode"] for each in answer["errors"]] == [400, 400, 404, 400]
     assert plane.read("/runs/r1")["warnings"] == [{"source": "s", "message": "m"}]
+
+
+def test_children_come_fifty_a_page_and_go_on_by_token_alone(plane: Plane) -> None:
+    """No link, whatever `$top` asks for."""
+    plane.put("p")
+    plane.document("history", "PATCH", "/experiments/train/batch/runs", body={"runs": [child(at) for at in range(51)]})
+
+    first = plane.read("/runs/p/children", **{"$top": "200"})
+    rest = plane.read("/runs/p/children", **{"$continuationtoken": first["continuationToken"]})
+
+    assert [run["runId"] for page in (first, rest) for run in page["value"]] == [f"c{at}" for at in range(51)]
+    assert (len(first["value"]), first.keys(), rest.keys()) == (50, {"value", "continuationToken"}, {"value"})
+
+
+def child(at: int) -> dict[str, str]:
+    return {"runId": f"c{at}", "parentRunId": "p"}
+
+
+def test_tags_of_experiments_have_longer_keys(plane: Plane) -> None:
+    """250 characters, where a run's have 100."""
+    experiment = plane.post("/experiments/train")["experimentId"]
+
+    kept = [
+        plane("history", "PATCH", f"/experimentids/{experiment}", body={"tags": {"k" * length: "v"}}).status_code
+        for length in (250, 251)
+    ]
+
+    assert kept == [200, 400]
 
 
 def test_tags_are_changed_and_deleted(plane: Plane) -> None:
@@ -614,6 +630,18 @@ def test_a_service_may_refuse_client_ids(plane: Plane, calm: Sandbox) -> None:
     calm.set_faults(strict=["refuse-client-ids"])
 
     assert patch(plane, "/experiments/train/runs/r1").status_code == 400
+
+
+def test_a_run_is_created_at_the_start_that_its_client_sends(plane: Plane, calm: Sandbox) -> None:
+    """To the tick; its number tells when the service heard of it. Later starts, and runs without one, move nothing."""
+    sent, unsent = plane.put("r1", startTimeUtc=START), plane.put("r2")
+    later = plane.put("r2", startTimeUtc=START)
+    calm.set_faults(strict=["created-now"])
+    heard = plane.put("r3", startTimeUtc=START)
+
+    assert (sent["createdUtc"], heard["startTimeUtc"]) == (START, START)
+    assert sent["runNumber"] >= unsent["runNumber"] - 60
+    assert later["createdUtc"] == unsent["createdUtc"] != START != heard["createdUtc"]
 
 
 def test_a_service_may_ignore_times_and_drop_properties(plane: Plane, calm: Sandbox) -> None:

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from azureml_sandbox.server.sandbox import Sandbox
+from azureml_sandbox.world import Workspace, World
 from sandbox.plane import Plane, error
 
 TIME = "2024-05-13T08:37:06.7321234+00:00"
@@ -241,6 +242,17 @@ def test_a_run_has_at_most_fifty_names(plane: Plane) -> None:
 
     assert send(plane, metric("one more", 1.0)).status_code == 207
     assert send(plane, metric("m0", 2.0)).status_code == 200
+
+
+def test_a_run_has_at_most_a_million_values_of_all_names(plane: Plane, world: World, home: Workspace) -> None:
+    """Counted in rows, as the service counts `Value`."""
+    send(plane, metric("a", 1.0), metric("b", 1.0))
+    world.metrics._database.run("update series set rows = 499999 where workspace = ?", home.guid)
+
+    full, over = send(plane, metric("a", 2.0), metric("b", 2.0)), send(plane, metric("c", 1.0))
+
+    assert (full.status_code, over.status_code) == (200, 207)
+    assert "Metrics/Values, Limit=1000000" in over.json()["errors"][0]["errorResponse"]["error"]["message"]
 
 
 def test_a_reused_step_shows_the_metrics_of_its_owner(plane: Plane) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from azureml_sandbox import instants
 from azureml_sandbox.pki import Keys
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.login import Login, Principal
@@ -149,3 +150,42 @@ def test_a_job_s_token_may_be_worth_nothing_above_its_run(plane: Plane, child: P
 
 def test_a_job_s_token_writes_to_its_parent_unless_declared(child: Plane, calm: Sandbox) -> None:
     assert [answer.status_code for answer in writes(child, "parent")] == [200] * 5
+
+
+def test_times_may_be_kept_only_so_far_back(plane: Plane, calm: Sandbox) -> None:
+    """Older ones, by field or by event, are as if they were not told; the status is taken all the same."""
+    day = 86_400 * instants.SECOND
+    ago = {days: instants.text(instants.now() - days * day) for days in (2, 4)}
+    calm.set_faults(strict=["recent-times-only"], kept_days=3)
+
+    runs = {days: plane.put(f"r{days}", startTimeUtc=time) for days, time in ago.items()}
+    tell(plane, *(event("Completed", f"r{days}", EndTime=time) for days, time in ago.items()))
+
+    ended = {days: plane.read(f"/runs/r{days}") for days in ago}
+    assert [runs[days]["startTimeUtc"] for days in ago] == [ago[2], None]
+    assert ended[2]["endTimeUtc"] == ago[2] < ended[4]["endTimeUtc"]
+    assert {one["status"] for one in ended.values()} == {"Completed"}
+
+
+def test_a_status_may_be_the_systems_affair(plane: Plane, calm: Sandbox) -> None:
+    """Of runs with a type, of external ones, of those with neither, as declared; also where they are made with one."""
+    external = {"runTypeV2": {"orchestrator": "External", "traits": ["unspecified"]}}
+    kinds: dict[str, dict[str, Any]] = {"neutral": {}, "external": external, "typed": {"runType": "azureml.scriptrun"}}
+    for managed in kinds:
+        calm.set_faults(strict=["system-managed-status"], managed_runs=[managed])
+        for kind, fields in kinds.items():
+            plane.put(f"{managed}-{kind}", status="Running", **fields)
+        told = tell(plane, *(event("Completed", f"{managed}-{kind}", EndTime=END) for kind in kinds))
+        (refused,) = told["errors"]
+        assert (refused["key"]["data"]["RunId"], "system managed" in refused["value"]["error"]["message"]) == (
+            f"{managed}-{managed}",
+            True,
+        )
+        plane.put(f"{managed}-{managed}", tags={"still": "written"})
+
+    calm.set_faults(strict=["system-managed-status-at-creation"])
+    body = {"runId": "r", "status": "Running", **kinds["typed"]}
+    made = plane("history", "PATCH", "/experiments/train/runs/r", body=body)
+    assert made.status_code == 403
+    with pytest.raises(Problem, match="managed_runs is 'all', expected one of: neutral, external, typed"):
+        calm.set_faults(managed_runs=["all"])

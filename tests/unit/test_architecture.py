@@ -71,7 +71,7 @@ on the compute, the original tool's file, which took its words from the service,
 more than a service's documents."""
 NO_WIRE_KEYS = {
     ("model.py", "nestedComponents"),  # our own key, in documents that archives hold
-    ("target/probe.py", "componentName"),  # the throw-away run has a value for each part of an error
+    ("target/throw_away.py", "componentName"),  # the throw-away run has a value for each part of an error
     *(("cli/json_schema.py", key) for key in ("additionalProperties", "anyOf", "maxItems", "minItems", "prefixItems")),
 }
 """Words that only look like a service's; those of the last file are JSON Schema's."""

@@ -7,15 +7,17 @@ runs by their number; the last of these is found by doubling.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.storage.blob_lock import BlobLock
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.instants import Instant
-from azureml_replay.model import Json, Run, RunId
+from azureml_replay.model import Json, Run, RunForm, RunId
 from azureml_replay.workspace.lease import OWN_EXPERIMENT, LeaseHolder, LeaseSeen, Term, last_term
 from azureml_replay.workspace.limits import DOCUMENTED
+from azureml_replay.workspace.target import Refused
 
 TERMS_PER_RUN = DOCUMENTED.parameters
 HOLDERS = 5
@@ -82,6 +84,9 @@ class WorkspaceLeases:
         """Active while somebody replays, so that people see it; archived once the lease is given back."""
         wanted = Run(id=run, experiment=OWN_EXPERIMENT, display_name="lease of azureml-replay", description=DESCRIPTION)
         outcome = (await self._history.put_runs(OWN_EXPERIMENT, [wanted]))[run]
+        if isinstance(outcome, Refused) and outcome.of_status:
+            external = replace(wanted, form=RunForm.EXTERNAL)
+            outcome = (await self._history.put_runs(OWN_EXPERIMENT, [external]))[run]
         if isinstance(outcome, ServiceError):
             raise outcome
         if outcome is not None:

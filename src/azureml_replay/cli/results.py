@@ -70,6 +70,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
             _table(counted(len(plan.experiments), "experiment"), plan.experiments),
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
             *unknown_keys(plan.unknown),
+            *(Branch(f"warning: {one}") for one in plan.near_limits),
             left_out(plan.omissions, plan.reasons, plan.overflow, target),
         ),
     )

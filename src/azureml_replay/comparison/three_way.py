@@ -13,13 +13,14 @@ from enum import Enum, StrEnum
 from azureml_replay.comparison.runs import CARRIED, LENDER, compare_runs
 from azureml_replay.model import TERMINAL, Editable, Run
 from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, SentMark, is_taken_back
+from azureml_replay.workspace.profile import CREATED
 
 STATUS, HIDDEN = "status", "hidden"
 BEGUN: Editable = {STATUS: "Running", HIDDEN: False}
 """Values of a run that `put_runs` wrote and `finish_runs` has not reached."""
 RUN_TYPE = "run type"
 """A name among the sent values, with `--keep-run-type`; nobody can edit it."""
-NOT_EDITABLE = (RUN_TYPE, "metric ")
+NOT_EDITABLE = (RUN_TYPE, CREATED, "metric ")
 """Beginnings of names among the sent values that `editable` does not have."""
 GONE_REASON = "disappeared at the source: what was sent stays"
 ACCEPTED = "accepted"

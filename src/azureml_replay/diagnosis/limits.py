@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from azureml_replay.errors import Rejected
-from azureml_replay.model import Points, Run, RunId, Series, SeriesKey
-from azureml_replay.target.probe import EXPERIMENT, ROWS, throw_away_run
+from azureml_replay.model import Points, Run, RunForm, RunId, Series, SeriesKey
+from azureml_replay.target.probe import EXPERIMENT
+from azureml_replay.target.throw_away import ROWS, throw_away_run
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.target import Target
 
@@ -22,10 +23,11 @@ class LimitTrial:
     """Writes one throw-away run and hides it at the end."""
 
     target: Target
+    form: RunForm = RunForm.NEUTRAL
 
     async def lifted(self) -> Mapping[str, int]:
         """Name of a limit in `Limits` -> how much was kept. Raises Forbidden, Unavailable."""
-        run = replace(throw_away_run(), error=None, status="Completed")
+        run = replace(throw_away_run(form=self.form), error=None, status="Completed")
         await self.target.put_runs(EXPERIMENT, [run])
         kept: dict[str, int] = {}
         for limit, grown in _grown(run).items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -10,9 +11,12 @@ from azureml_replay.diagnosis.limits import LimitTrial
 from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import Rejected, ServiceError, UserError
 from azureml_replay.files.bytes import read_piece
-from azureml_replay.model import Experiment, Points, Series, SeriesKey, StoredFile
+from azureml_replay.model import Experiment, Points, RunForm, Series, SeriesKey, StoredFile
 from azureml_replay.target.doubtful import DOUBTFUL, NULLS
-from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, ROWS, VITAL, Probe, ThrowAway, experiments_held
+from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
+from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, VITAL, Probe
+from azureml_replay.target.throw_away import AGES, ROWS, TIMES, ThrowAway, throw_away_run
+from azureml_replay.target.trial import experiments_held
 from azureml_replay.workspace.examined import Examined
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.workspace.place import Place
@@ -20,6 +24,7 @@ from azureml_replay.workspace.put_files import CopyFile
 from azureml_replay.workspace.target import Refused
 
 REPLAY_STOPS = "replay stops before its first write to this target"
+PLANNED_BEFORE = "nothing: older ones become planned omissions of their runs"
 PLANNED = "nothing: it becomes a planned omission of every run that has one"
 
 
@@ -35,6 +40,8 @@ class WriteExamination:
     """The source whose replays may have written here before."""
     thrown: ThrowAway = field(init=False)
     probe: Probe | None = None
+    managed: Mapping[RunForm, Refused] | None = None
+    """Forms of runs whose status is the system's affair; None where that could not be asked."""
 
     def __post_init__(self) -> None:
         self.thrown = ThrowAway(self.target)
@@ -51,8 +58,10 @@ class WriteExamination:
             ("settling", self._settling),
             ("fields", self._fields),
         )
+        await self._try_forms()
         if not await self.sheet.check("client ids", self._create):
             return None
+        self.sheet.note("run status", self._run_status())
         fine = {probe: await self.sheet.check(probe, ask) for probe, ask in steps}
         if self.probe is None:
             return None
@@ -61,6 +70,26 @@ class WriteExamination:
         await self.sheet.check("limits", self._limits)
         written = fine["points"] and fine["files"] and fine["ends"]  # else what lacks is a role, not the target's way
         return replace(self.probe, experiments=before.own, made=before.made) if written else None
+
+    async def _try_forms(self) -> None:
+        """Find out of which runs a client may say how they ended; what else stands in the way the next rows tell."""
+        with suppress(ServiceError):
+            self.managed = await forms_refused(self.target)
+        free = [form for form in NEUTRAL_FORMS if form not in (self.managed or {})]
+        if free:
+            self.thrown = ThrowAway(self.target, throw_away_run(form=free[0]))
+
+    def _run_status(self) -> Seen:
+        if self.managed is None:
+            return Seen("nobody answered", Outcome.UNKNOWN, "try again")
+        if not self.managed:
+            return Seen("a client may end runs of each kind")
+        kinds = ", ".join(form.value for form in self.managed)
+        seen = f"it is the system's affair for runs with: {kinds} ({next(iter(self.managed.values())).reason})"
+        if set(NEUTRAL_FORMS) <= set(self.managed):
+            return Seen(seen, Outcome.MISSING, f"{REPLAY_STOPS}; --mode synthetic submits jobs instead")
+        effect = ", and --keep-run-type has no effect" if RunForm.KEPT in self.managed else ""
+        return Seen(seen, Outcome.WARNING, f"nothing: runs are written with {self.thrown.run.form.value}{effect}")
 
     async def _create(self) -> Seen:
         await self.thrown.create()
@@ -132,7 +161,10 @@ class WriteExamination:
     async def _fields(self) -> Seen:
         self.probe = probe = await self.thrown.read()
         late = any(row.probe == "ends" and row.outcome is Outcome.WARNING for row in self.sheet.rows)
-        self.probe = replace(probe, late=late)
+        type_kept = None if self.managed is None else RunForm.KEPT not in self.managed
+        self.probe = replace(probe, late=late, type_kept=type_kept)
+        self.sheet.note("past times", self._past(probe))
+        self.sheet.note("creation time", _creation(at_start=bool(probe.created_at_start)))
         if probe.added:
             self.sheet.note("added keys", Seen(f"not held against other runs: {', '.join(probe.added)}"))
         else:
@@ -151,6 +183,14 @@ class WriteExamination:
         self.sheet.note("datasets", _whether_kept(", ".join(lost)))
         nulls = "tags and properties whose value is null" if NULLS in probe.lost else ""
         self.sheet.note("null values", _whether_kept(nulls))
+
+    def _past(self, probe: Probe) -> Seen:
+        if set(TIMES) <= set(probe.lost):
+            return Seen("no start and no end is kept, however near", Outcome.WARNING, PLANNED)
+        if probe.oldest:
+            back = self.thrown.how_far_back(max(probe.oldest.values()))
+            return Seen(f"keeps times up to {back} back", Outcome.WARNING, PLANNED_BEFORE)
+        return Seen(f"keeps times that lie back {', '.join(AGES)}")
 
     async def _repeated_points(self) -> Seen:
         """Send the same rows again, under the same metric ids, to the run that has ended by now."""
@@ -183,7 +223,7 @@ class WriteExamination:
         return Seen("an archived experiment is not listed", Outcome.WARNING, "nothing: verify asks for it by its name")
 
     async def _limits(self) -> Seen:
-        lifted = await LimitTrial(self.target).lifted()
+        lifted = await LimitTrial(self.target, self.thrown.run.form).lifted()
         assert self.probe is not None  # noqa: S101 - asked after `_fields`
         self.probe = replace(self.probe, lifted=lifted)
         if not lifted:
@@ -193,6 +233,13 @@ class WriteExamination:
 
 def _whether_kept(lost: str) -> Seen:
     return Seen(f"does not keep: {lost}", Outcome.WARNING, PLANNED) if lost else Seen("kept")
+
+
+def _creation(*, at_start: bool) -> Seen:
+    if at_start:
+        return Seen("a run is created at the start that it is sent")
+    todo = "nothing: the source's stands in the run's lineage"
+    return Seen("a run is created when it is written, whatever start it is sent", Outcome.WARNING, todo)
 
 
 def _later(*, changed: bool) -> Seen:

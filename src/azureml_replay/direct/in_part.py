@@ -13,9 +13,9 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.due import Due
 from azureml_replay.direct.runs import RunSender
-from azureml_replay.model import Omission, RunId
+from azureml_replay.model import Omission, Run, RunForm, RunId
 from azureml_replay.planning.plan import LEFT, Step
-from azureml_replay.planning.refused import ERROR, refused_by, without
+from azureml_replay.planning.refused import ERROR, STATUS, TYPE, refused_by, without
 from azureml_replay.target.parts import refused_of_run
 from azureml_replay.workspace.target import Refused, Target
 
@@ -38,12 +38,13 @@ class InPart:
 
         Raises Rejected, Unavailable.
         """
+        if refused.of_status:
+            return await self._create_neutral(step, refused)
         there = step.source in self.runs.known
         run = step.run if there else self.runs.signed(step.run)
         found = await refused_of_run(self.target, run, there=there)
         if found.whole is not None:
-            self.leave_out(step, refused_by(found.whole))
-            return False
+            return await self._create_neutral(step, found.whole)
         self._refuse(step, {ValueItem(*name): words for name, words in found.values.items()})
         anew = self.plan_anew(step)
         if not there:  # looking for the values has created it, and says what it was sent with, which is immutable
@@ -59,6 +60,8 @@ class InPart:
 
         False where something else is.
         """
+        if refused.of_status:
+            return await self._finish_managed(step, refused)
         there = step.run.error and await self.runs.finish([replace(step, run=without(step.run, [ERROR]))])
         self.runs.refused.pop(step.source, None)
         if not there:
@@ -66,6 +69,46 @@ class InPart:
         self._refuse(step, {ValueItem(*ERROR): refused.reason})
         self.plan_anew(step)
         return True
+
+    async def _create_neutral(self, step: Step, refused: Refused) -> bool:
+        """Create a run, for the type of which its status is the target's affair, without one; else it is left out.
+
+        Values of it may be refused besides: they are looked for whichever of the two the target told first.
+        """
+        if refused.of_status and step.run.form is RunForm.KEPT:
+            self._refuse(step, {ValueItem(*TYPE): refused.reason})
+            again = self.plan_anew(step)
+            await self.runs.create([again])
+            still = self.runs.refused.pop(step.source, None)
+            return still is None or await self.create(again, still)
+        self.leave_out(step, refused_by(refused.reason))
+        return False
+
+    async def _finish_managed(self, step: Step, refused: Refused) -> bool:
+        """End a run of which the status is the target's affair: as one without a type, else without its status."""
+        if step.run.form is RunForm.KEPT and await self._finish_external(step):
+            self._refuse(step, {ValueItem(*TYPE): refused.reason})
+            self.plan_anew(step)
+            return True
+        self._refuse(step, {ValueItem(*STATUS): refused.reason})
+        there = await self.runs.finish([self.plan_anew(step)])
+        self.runs.refused.pop(step.source, None)
+        if not there:
+            raise refused.error()
+        return True
+
+    async def _finish_external(self, step: Step) -> bool:
+        """Give a run a type that it can be given after another (null leaves a type be), and end it.
+
+        Nothing else of it is written: its properties are immutable and tell what was sent, its tags may be edited.
+        """
+        run = step.run
+        typed = Run(id=run.id, experiment=run.experiment, lender=run.lender, form=RunForm.EXTERNAL)
+        if (await self.target.put_runs(run.experiment, [typed])).get(run.id) is not None:
+            return False
+        there = await self.runs.finish([replace(step, run=replace(run, form=RunForm.EXTERNAL))])
+        self.runs.refused.pop(step.source, None)
+        return bool(there)
 
     def leave_out(self, step: Step, why: str) -> None:
         """Give up a run: an omission, which later calls do not try again while the source's run stays as it is."""

@@ -140,7 +140,7 @@ async def _replay(
     progress: Progress,
     told: Told,
 ) -> Replayed:
-    profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type)
+    profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type, progress=progress)
     ledger = archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
     if options.new_ids:

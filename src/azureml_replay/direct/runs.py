@@ -31,11 +31,12 @@ from azureml_replay.comparison.three_way import (
 )
 from azureml_replay.direct.due import is_created, is_finished
 from azureml_replay.errors import Remedy, ServiceError
-from azureml_replay.model import TERMINAL, Run, RunId
+from azureml_replay.model import TERMINAL, Run, RunForm, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
 from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, SentMark, is_taken_back
+from azureml_replay.workspace.profile import CREATED
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
 
@@ -266,8 +267,8 @@ class RunSender:
         for step in steps:
             before = self.ledger.sent(step.source)
             values[step.source] = sent_now(step.run, before, stay.get(step.source, frozenset()), state=state)
-            if step.run.typed and step.source not in self.known and not state:
-                values[step.source][RUN_TYPE] = step.run.kind
+            if not state and (step.source in self.created or step.source not in self.known):
+                values[step.source] |= _of_creation(step.run)
             if state:  # points went before
                 values[step.source] |= _rows_by_name(step)
         self.ledger.put_sent(values)
@@ -294,6 +295,12 @@ def _is_later(run: Run, there: Run) -> bool:
     """True where events would change a run that is in progress on both sides."""
     news = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
     return any(news)
+
+
+def _of_creation(run: Run) -> dict[str, str | None]:
+    """What is sent once, when a run is made, and that nobody can edit."""
+    start: dict[str, str | None] = {CREATED: str(run.start)} if run.start else {}
+    return {**start, RUN_TYPE: run.kind} if run.form is RunForm.KEPT else start
 
 
 def _rows_by_name(step: Step) -> dict[str, int]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from azureml_replay.model import Json, Omission, Run, RunId, Series, SeriesKey
+from azureml_replay.model import Json, Omission, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import CREATED, TargetProfile
 
 ACTS_ON_SOURCE = "it acts on the source workspace (cancel and completion addresses): never sent"
 """The reason of an omission (FIDELITY, Runs)."""
@@ -62,7 +63,7 @@ def fit_run(
     limits: Limits,
     *,
     parent: RunId | None,
-    typed: bool,
+    form: RunForm,
     lender: RunId | None,
 ) -> Run:
     """The run as the target can hold it, lineage included, without its document.
@@ -94,7 +95,7 @@ def fit_run(
         creator=run.creator,
         kind=run.kind,
         traits=run.traits,
-        typed=typed,
+        form=form,
         warnings=run.warnings,
         unknown=run.unknown,
         references=run.references,
@@ -190,16 +191,18 @@ def places_in_source(run: Run, source: Place) -> Iterator[tuple[str, str]]:
 def fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits: Limits) -> frozenset[SeriesKey]:
     """The series that the target refuses. The first names in the source's order stay."""
     over: set[SeriesKey] = set()
-    kept = 0
+    names, values = 0, 0
     for series, rows in recorded:
-        reason = _refusal(series, rows, limits) or (
-            f"more than {limits.metric_names} metric names" if kept >= limits.metric_names else None
-        )
+        reason = _refusal(series, rows, limits)
+        if reason is None and names >= limits.metric_names:
+            reason = f"more than {limits.metric_names} metric names"
+        if reason is None and values + rows > limits.metric_values:
+            reason = f"more than {limits.metric_values:,} values of a run"
         if reason:
             over.add(series.key)
             fitting.omit(f"metric {series.key.name}", f"{reason}; kept in {OVERFLOW_FILE}")
         else:
-            kept += 1
+            names, values = names + 1, values + rows
     return frozenset(over)
 
 
@@ -217,6 +220,24 @@ def _refusal(series: Series, rows: int, limits: Limits) -> str | None:
     return None
 
 
+CREATED_AT_START = "the target takes the start that it is sent"
+CREATED_WITHOUT_START = "the target makes its own where it is sent no start"
+CREATED_NOW = "this target makes its own, as the throw-away run showed"
+IN_LINEAGE = f"; the source's stands in the property {lineage.PROPERTY}"
+IN_ARCHIVE = "; the source's is in the archive"
+
+
+def say_when_created(run: Run, fitting: Fitting, profile: TargetProfile) -> None:
+    """Note the source's creation time where the target will show another one; `run` is as it is sent."""
+    if run.created is None or (run.created == run.start and profile.created_at_start is not False):
+        return
+    reason = CREATED_AT_START if run.start else CREATED_WITHOUT_START
+    if profile.created_at_start is False:
+        reason = CREATED_NOW
+    fitting.omit(CREATED, reason + (IN_LINEAGE if profile.keeps("properties") else IN_ARCHIVE))
+
+
+NOT_KEPT = "this target does not keep it, as the throw-away run showed"
 _EMPTY = Run(id=RunId(""))
 
 NULL = "its value is null, which this target does not keep, as the throw-away run showed"
@@ -233,9 +254,14 @@ def without_nulls(run: Run, fitting: Fitting) -> Run:
     return replace(run, tags=kept["tags"], properties=kept["properties"])
 
 
-def without_lost(run: Run, fitting: Fitting, lost: Collection[str]) -> Run:
-    """The run without fields that this target drops, which become omissions."""
-    changed = {name: getattr(_EMPTY, name) for name in lost if getattr(run, name) != getattr(_EMPTY, name)}
+def without_lost(run: Run, fitting: Fitting, profile: TargetProfile) -> Run:
+    """The run without fields that this target drops, and without times too far back for it; they become omissions."""
+    reasons = dict.fromkeys(profile.lost, NOT_KEPT) | {
+        name: f"this target keeps none before {oldest}, as the throw-away runs showed"
+        for name, oldest in profile.oldest.items()
+        if (moment := getattr(run, name)) is not None and moment < oldest
+    }
+    changed = {name: getattr(_EMPTY, name) for name in reasons if getattr(run, name) != getattr(_EMPTY, name)}
     for name in sorted(changed):
-        fitting.omit(name.replace("_", " "), "this target does not keep it, as the throw-away run showed")
+        fitting.omit(name.replace("_", " "), reasons[name])
     return replace(run, **changed) if changed else run

@@ -10,9 +10,17 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 
-from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunId, Series, SeriesKey
+from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, count_files, planned, room_of
-from azureml_replay.planning.fit import Fitting, fit_run, fit_series, say_what_acts, without_lost, without_nulls
+from azureml_replay.planning.fit import (
+    Fitting,
+    fit_run,
+    fit_series,
+    say_what_acts,
+    say_when_created,
+    without_lost,
+    without_nulls,
+)
 from azureml_replay.planning.history import History, Recorded, named_outputs
 from azureml_replay.planning.ids import Ids, rewritten
 from azureml_replay.planning.made_files import MADE, own_files
@@ -234,21 +242,23 @@ def _step(
         fitting,
         profile.limits,
         parent=run.parent if depth else None,
-        typed=profile.keep_run_type,
+        form=RunForm.KEPT if profile.keep_run_type else profile.form,
         lender=lender.there if lender else None,
     )
     fitted = fitted if profile.nulls else without_nulls(fitted, fitting)
-    fitted = without_refused(fitted, fitting, history.refused.values)
+    fitted = without_refused(fitted, fitting, history.refused.values, profile.form)
     room = room_of(ids.get(run.id, run.id), profile.limits)
     files, size = count_files(recorded, history, fitting, choice, room)
     own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))
+    sent = without_lost(rewritten(fitted, ids), fitting, profile)
+    say_when_created(sent, fitting, profile)
     there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
     own = tuple(path for path in own if not _is_refused(path, there[path], history, fitting))
     return Step(
         source=run.id,
         unit=root,
         depth=depth,
-        run=without_lost(rewritten(fitted, ids), fitting, profile.lost),
+        run=sent,
         series=_without(over, logged),
         files=files,
         bytes=size,

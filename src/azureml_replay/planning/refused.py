@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from azureml_replay.model import Experiment, Json, Omission, Run, RunId, Series, SeriesKey
-from azureml_replay.planning.fit import OVERFLOW_FILE, Fitting
+from azureml_replay.model import Experiment, Json, Omission, Run, RunForm, RunId, Series, SeriesKey
+from azureml_replay.planning.fit import IN_LINEAGE, OVERFLOW_FILE, Fitting
 from azureml_replay.planning.lineage import EXPERIMENT_TAG, PROPERTY, TAG
 from azureml_replay.workspace.limits import Limits
 
@@ -17,6 +17,11 @@ LISTS = {"input datasets": "input_datasets", "output datasets": "output_datasets
 DESCRIPTION = ("text", "description")
 ERROR = ("text", "error")
 """Kind and name of how a run failed."""
+
+STATUS, TYPE = ("text", "status"), ("text", "run type")
+"""Kind and name of what a target keeps to itself: the status of a run, and the type for which it does."""
+RUNNING = "Running"
+"""The status of a run whose end the target does not take from us."""
 
 ValueName = tuple[str, str]
 """Kind and name of one value of a run."""
@@ -49,6 +54,8 @@ def without(run: Run, names: Sequence[ValueName]) -> Run:
         pairs = getattr(run, key)
         if any((kind, name) in gone for name in pairs):
             changed[key] = {name: value for name, value in pairs.items() if (kind, name) not in gone}
+    if STATUS in gone:
+        changed["status"] = RUNNING
     if ERROR in gone:
         changed |= {"error": None, "error_origin": None}
     return replace(run, **changed) if changed else run
@@ -59,11 +66,17 @@ def refused_by(words: str) -> str:
     return f"the target refused it: {words}"
 
 
-def without_refused(run: Run, fitting: Fitting, refused: Mapping[ValueName, str]) -> Run:
-    """The run without the values that were refused, which go into the overflow file."""
+def without_refused(run: Run, fitting: Fitting, refused: Mapping[ValueName, str], form: RunForm) -> Run:
+    """The run without the values that were refused, which go into the overflow file; a type stands in the lineage.
+
+    `form` is what the target gets of runs that do not keep their type.
+    """
     gone = []
     for (kind, name), words in refused.items():
-        if (kind, name) == ERROR or (kind, name) in Parts.of(run).values:
+        if (kind, name) == TYPE:
+            fitting.omit(f"run type {run.kind}", refused_by(words) + IN_LINEAGE)
+            run = replace(run, form=form)
+        elif (kind, name) in (ERROR, STATUS) or (kind, name) in Parts.of(run).values:
             fitting.over(kind, name, _value(run, kind, name), refused_by(words))
             gone.append((kind, name))
     return without(run, gone) if gone else run
@@ -75,7 +88,7 @@ def _value(run: Run, kind: str, name: str) -> Json:
     if kind in MAPS:
         found = getattr(run, MAPS[kind]).get(name)
         return {"asset_id": found.asset_id, "type": found.type} if kind in ("input", "output") and found else found
-    key = {**TEXTS, **LISTS}.get(name)
+    key = {**TEXTS, **LISTS, "status": "status"}.get(name)
     value: Json = getattr(run, key) if key else None
     return value
 
@@ -132,8 +145,8 @@ def _beyond(experiment: Experiment, limits: Limits) -> Iterator[tuple[ValueName,
     if len(experiment.description or "") > limits.description:
         yield DESCRIPTION, f"longer than {limits.description} characters"
     for at, (key, value) in enumerate(experiment.tags.items()):
-        if len(key) > limits.key:
-            yield ("tag", key), f"key longer than {limits.key} characters"
+        if len(key) > limits.experiment_key:
+            yield ("tag", key), f"key longer than {limits.experiment_key} characters"
         elif len(value or "") > limits.value:
             yield ("tag", key), f"value longer than {limits.value} characters"
         elif at >= limits.tags:

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from azureml_replay.model import Omission
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step
+from azureml_replay.workspace.limits import FILES_PER_WORKSPACE, RUNS_PER_WORKSPACE
+
+NEAR = 0.8
+"""Of a workspace's limits: what the target holds already is not known when a plan is made."""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,18 @@ class PlanSummary:
     """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
     left: Left | None = None
     """What of all this is left to send to the target that was named; None: none was."""
+
+    near_limits: list[str] = field(default_factory=list)
+    """What comes near to, or beyond, the most that a workspace holds."""
+
+    def close(self) -> None:
+        """Judge the figures, once all are there. Repeatable."""
+        counts = (("runs", self.runs, RUNS_PER_WORKSPACE), ("files", self.files + self.own_files, FILES_PER_WORKSPACE))
+        self.near_limits = [
+            f"{count:,} {what}: a workspace holds {most:,} at most, those that the target has already among them"
+            for what, count, most in counts
+            if count >= NEAR * most
+        ]
 
     def add(self, step: Step) -> None:
         """Count one more step. NOT repeatable."""
@@ -61,4 +77,5 @@ def summarize(
     for step in steps:
         summary.add(step)
     summary.omit(extraction)
+    summary.close()
     return summary

@@ -43,6 +43,7 @@ class DoubtfulRun:
             tags=_MARK,
             properties=_MARK,
             hidden=True,
+            form=thrown.form,
         )
         return cls(target, run)
 

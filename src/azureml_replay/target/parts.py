@@ -20,8 +20,8 @@ class RefusedParts:
 
     values: dict[ValueName, str]
     """Kind and name of each refused value -> the target's words."""
-    whole: str | None = None
-    """The words for the run without any of its values, where that was refused too."""
+    whole: Refused | None = None
+    """The refusal of the run without any of its values, where that was refused too."""
 
 
 async def refused_of_run(target: Target, run: Run, *, there: bool) -> RefusedParts:
@@ -31,7 +31,7 @@ async def refused_of_run(target: Target, run: Run, *, there: bool) -> RefusedPar
     """
     parts = Parts.of(run)
     write = target.update_runs if there else target.put_runs
-    bare = _told((await write(run.experiment, [parts.bare]))[run.id])
+    bare = _refusal((await write(run.experiment, [parts.bare]))[run.id])
     if bare is not None:
         return RefusedParts({}, bare)
 
@@ -49,7 +49,7 @@ async def refused_of_experiment(target: Target, experiment: Experiment) -> Refus
     async def some(chosen: Sequence[ValueName]) -> Outcome:
         return await _outcome(target, without_values(experiment, [name for name in names if name not in chosen]))
 
-    whole = _told(await _outcome(target, bare))
+    whole = _refusal(await _outcome(target, bare))
     return RefusedParts({}, whole) if whole is not None else RefusedParts(await refused_among(names, some))
 
 
@@ -57,11 +57,11 @@ async def refused_among(names: Sequence[ValueName], write: Write) -> dict[ValueN
     """The values among these that are refused when written by themselves, by halving. Raises as `write` answers."""
     if not names:
         return {}
-    words = _told(await write(names))
-    if words is None:
+    refused = _refusal(await write(names))
+    if refused is None:
         return {}
     if len(names) == 1:
-        return {names[0]: words}
+        return {names[0]: refused.reason}
     middle = len(names) // 2
     return {**await refused_among(names[:middle], write), **await refused_among(names[middle:], write)}
 
@@ -77,12 +77,12 @@ async def _outcome(target: Target, experiment: Experiment) -> Outcome:
     return None
 
 
-def _told(outcome: Outcome) -> str | None:
-    """The words of a refusal of the item; None where it is there. Raises everything else."""
+def _refusal(outcome: Outcome) -> Refused | None:
+    """The refusal of the item; None where it is there. Raises everything else."""
     if isinstance(outcome, ServiceError):
         raise outcome
     if outcome is None:
         return None
     if not outcome.of_item:
         raise outcome.error()
-    return outcome.reason
+    return outcome

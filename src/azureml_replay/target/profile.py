@@ -5,8 +5,10 @@ from __future__ import annotations
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
+from azureml_replay.progress import SILENT, Progress
 from azureml_replay.target.doubtful import NULLS
-from azureml_replay.target.probe import Probe, known_probe, probed
+from azureml_replay.target.probe import Probe, known_probe
+from azureml_replay.target.trial import probed
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
@@ -15,13 +17,21 @@ REUSE = "lender"
 """The name among a probe's losses of the field of Run that names the run whose files it shows."""
 
 
-async def seen_profile(archive: Archive, target: Target, *, keep_run_type: bool = False) -> TargetProfile:
-    """The profile by what the target keeps: known, or found out now with a throw-away run. Repeatable.
+async def seen_profile(
+    archive: Archive, target: Target, *, keep_run_type: bool = False, progress: Progress = SILENT
+) -> TargetProfile:
+    """The profile by what the target keeps: known, or found out now with throw-away runs. Repeatable.
 
     Raises UserError where the target is the source or cannot take runs.
     """
     refuse_same(archive.source, target.ref)
-    return _profile_of(target.ref, await probed(archive, target), keep_run_type=keep_run_type)
+    probe = await probed(archive, target, keep_run_type=keep_run_type)
+    if keep_run_type and probe.type_kept is False:
+        progress.say(
+            f"{target.ref} lets no client say how a run with a type ended: runs are written without theirs, "
+            "which stands in the lineage"
+        )
+    return _profile_of(target.ref, probe, keep_run_type=keep_run_type)
 
 
 def refuse_same(source: Place, target: Place) -> None:
@@ -46,6 +56,9 @@ def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> 
         made=frozenset(probe.made),
         reuse=REUSE not in probe.lost,
         nulls=NULLS not in probe.lost,
+        oldest=probe.oldest,
+        created_at_start=probe.created_at_start,
         ends_late=probe.late,
-        keep_run_type=keep_run_type,
+        form=probe.form,
+        keep_run_type=keep_run_type and probe.type_kept is not False,
     )

@@ -21,6 +21,7 @@ from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step
 from azureml_replay.verification.edits import Sides, proven
 from azureml_replay.workspace.mark import TAKEN_BACK, SentMark, is_taken_back
+from azureml_replay.workspace.profile import CREATED
 
 _EDITS = frozenset({Fate.EDITED, Fate.CONFLICT})
 _NAMED = frozenset({*_EDITS, Fate.OLDER, Fate.NEWER})
@@ -123,6 +124,16 @@ def type_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Find
     sent = ledger.sent(step.source)
     if sent is not None and sent.get(RUN_TYPE, actual.kind) != actual.kind:
         yield Finding(step.source, RUN_TYPE, "differs", str(sent[RUN_TYPE]), shown(actual.kind))
+
+
+def creation_finding(ledger: TargetLedger, step: Step, actual: Run) -> Iterator[Finding]:
+    """The finding about a run's creation time, on a target that takes the start with which a run is made for it.
+
+    That start is known from what was sent: a run that had none then, and has one now, was created when it was made.
+    """
+    started = (ledger.sent(step.source) or {}).get(CREATED)
+    if started is not None and started != str(actual.created):
+        yield Finding(step.source, CREATED, "differs", str(started), shown(actual.created))
 
 
 def _is_of_undo(finding: Finding) -> bool:

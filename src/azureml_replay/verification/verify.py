@@ -31,7 +31,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
-from azureml_replay.verification.attribution import attribution, type_finding
+from azureml_replay.verification.attribution import attribution, creation_finding, type_finding
 from azureml_replay.verification.edits import kept_beside
 from azureml_replay.verification.files import FileCheck
 from azureml_replay.verification.points import PointCheck
@@ -148,6 +148,8 @@ class _Verifying:
     async def _compare(self, step: Step, actual: Run) -> tuple[Mapping[Aspect, Looked], Sequence[Omission]]:
         files = await self.files_of.check(step, actual)
         differing = [*self._compare_run(step, actual), *type_finding(self.ledger, step, actual)]
+        if self.profile.created_at_start:
+            differing += creation_finding(self.ledger, step, actual)
         points = Looked(await self.points_of.findings(step), {"points": step.points})
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.POINTS: points, **files.outcomes}
         beside = [*files.omissions, *self.points_of.not_compared.pop(step.source, ())]

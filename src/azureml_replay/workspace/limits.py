@@ -23,6 +23,8 @@ class Limits:
     metric_name: int = 255
     """Characters of a metric's name: documented for columns only, and a scalar's name is one."""
     rows_per_metric: int = 1_000_000
+    metric_values: int = 1_000_000
+    """Rows of all metrics of a run together ("Manage resource quotas")."""
     metric_columns: int = 15
     metric_column_name: int = 255
     metric_text: int = 255
@@ -31,6 +33,8 @@ class Limits:
     properties: int = 50
     key: int = 100
     """Characters of a tag's or property's key."""
+    experiment_key: int = 250
+    """Characters of the key of an experiment's tag."""
     value: int = 1_000
     """Characters of a tag's or property's value."""
     mlflow_key: int = 250
@@ -55,5 +59,7 @@ class Limits:
 
 
 DOCUMENTED = Limits()
+RUNS_PER_WORKSPACE = FILES_PER_WORKSPACE = 10_000_000
+"""Documented ("Manage resource quotas"); what the target holds already counts too, and what was deleted may."""
 LISTED_AT_ONCE = 16
 """Experiments whose pages are read side by side: a page of 200 runs is 5 MB while it is decoded."""

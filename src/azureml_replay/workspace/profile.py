@@ -5,9 +5,11 @@ What the target was seen to keep fills it (target/profile.py), the way of replay
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from azureml_replay.model import Json
+from azureml_replay.instants import Instant
+from azureml_replay.model import Json, RunForm
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.place import Place
 
@@ -32,6 +34,13 @@ class TargetProfile:
     """True where a run may show the files and points of another run, as a reused step does."""
     nulls: bool = True
     """False where a tag or a property whose value is null is refused, or not shown: it is a planned omission."""
+    oldest: Mapping[str, Instant] = field(default_factory=dict)
+    """`start`, `end` -> the oldest one that the target was seen to keep; older ones are planned omissions."""
+    created_at_start: bool | None = None
+    """True where a run that a client makes gets the start that it sent as its creation time, False where another one.
+
+    None: nobody has looked, and it is planned as if it were True (recorded of MLflow's `runs/create`).
+    """
     ends_late: bool = False
     """True where sent ends show only some time later: they are waited for."""
     written_once: bool = False
@@ -39,6 +48,8 @@ class TargetProfile:
 
     Otherwise such a metric waits for its history.
     """
+    form: RunForm = RunForm.NEUTRAL
+    """As what runs are written that do not keep their type: the first form that the target lets clients end."""
     foreign_datasets: tuple[Json, Json] = (None, None)
     """Input and output datasets in the form of its kind that it never saved, for the throw-away run to try."""
     keep_run_type: bool = False
@@ -49,5 +60,7 @@ class TargetProfile:
         return field not in self.lost
 
 
+CREATED = "creation time"
+"""What omissions, findings and sent values call it; the sent one is the start with which a run was made."""
 AZURE_ML = TargetProfile()
 """The profile of a target of which nothing is known."""

@@ -29,6 +29,8 @@ class Refused:
     reason: str
     status: int = 0
     remedy: Remedy | None = field(default=None, compare=False)
+    of_status: bool = field(default=False, compare=False)
+    """True where the run's status is the service's own affair: what else the run has was not judged."""
 
     @classmethod
     def of(cls, error: Rejected) -> Refused:
@@ -41,7 +43,7 @@ class Refused:
 
         Rights, missing routes and places, and what is only so at the moment are told by other statuses.
         """
-        return self.remedy is None and (self.status < 400 or self.status in _ABOUT_THE_ITEM)
+        return self.of_status or (self.remedy is None and (self.status < 400 or self.status in _ABOUT_THE_ITEM))
 
     def error(self, what: str = "") -> Rejected:
         """The error to raise where no other item matters; `what` stands before the reason."""

@@ -79,6 +79,8 @@ async def upload(call: Call) -> Response:
 async def create(call: Call) -> Response:
     """POST …/batch/metadata {paths:[{path}]}: entries and write SAS; refused paths are in `errors`."""
     paths = [_given_path(item) for item in part(await body(call), "paths", "array") or []]
+    if len(paths) > limits.ARTIFACTS_IN_REQUEST:
+        raise errors.invalid(f"Artifact batch size exceeded the limit of {limits.ARTIFACTS_IN_REQUEST}.")
     made: dict[str, Document] = {}
     refused: dict[str, Document] = {}
     with call.world.transaction():

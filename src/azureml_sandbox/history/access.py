@@ -15,6 +15,8 @@ from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.world import Document
 
 COMPONENT = "run-history"
+_TIMES = ("startTimeUtc", "endTimeUtc")
+_DAY = 86_400 * instants.SECOND
 
 _SET_BY_EVENTS = (
     "status",
@@ -108,6 +110,19 @@ def may_write(call: Call, run_id: str) -> None:
             raise errors.forbidden(f"The token of run {_claims(call)[RUN_CLAIM]} is not valid for run {run_id}.")
 
 
+def may_move(call: Call, before: Document, after: Document, *, is_new: bool = False) -> None:
+    """Raises Refused (403) where a client changes a status that is the system's affair.
+
+    The words are those that a user reported of 2023 (live-evidence.md); status, codes and which runs are meant are
+    assumptions.
+    """
+    wanted = "system-managed-status-at-creation" if is_new else "system-managed-status"
+    managed = any(one.startswith(wanted) for one in strict(call))
+    kinds: tuple[str, ...] = call.request.app.state.faults.declared.managed_runs
+    if managed and before["status"] != after["status"] and run_document.kind(after) in kinds:
+        raise errors.status_managed()
+
+
 def latest(call: Call, found: Document) -> Document:
     """The run with every accepted change, shown yet or not."""
     return call.world.late_changes.ahead(call.workspace.guid, found)
@@ -123,19 +138,24 @@ def put(call: Call, change: Document, run_id: str) -> Document:
 
     Evidence: azureml-core creates child runs so, with ids of its own; recorded for modifying. Assumptions: a new
     run's experiment is made when the URL names an unknown one; below the bare workspace it is the body's
-    `experimentId`, else `Default`; a parent that does not exist is refused (404).
+    `experimentId`, else `Default`; a parent that does not exist is refused (404). A new run's `createdUtc` is the
+    start that it came with: so it is recorded of MLflow's `runs/create`, and promptflow's live test asserts it of runs
+    that it uploads (live-evidence.md, "Ids, past times, status").
     """
     if change.get("runId") not in (None, run_id):
         raise errors.invalid(f"runId {change['runId']} is not the one of the request, {run_id}.")
     guid, user, at = call.workspace.guid, caller(call), instants.now()
+    heard = _heard(call, change)
     with call.world.transaction():
         stored = call.world.runs.get(guid, run_id)
+        is_new = stored is None
         if stored is None:
-            stored = _created(call, change, run_id, user, at)
+            stored = _created(call, heard, run_id, user, at)
         else:
             may_write(call, run_id)
             _same_place(call, stored, change)
-        document = run_document.modified(latest(call, stored), _heard(call, change), user, at)
+        document = run_document.modified(latest(call, stored), heard, user, at)
+        may_move(call, latest(call, stored), document, is_new=is_new)
         return _shown(call, stored, document)
 
 
@@ -161,8 +181,9 @@ def _shown(call: Call, before: Document, after: Document) -> Document:
 
 def _heard(call: Call, change: Document) -> Document:
     """The change without the keys that a stricter service ignores."""
-    ignoring = {"ignore-start-times": ("startTimeUtc", "endTimeUtc"), "drop-properties": ("properties",)}
+    ignoring = {"ignore-start-times": _TIMES, "drop-properties": ("properties",)}
     ignored = {key for variant, keys in ignoring.items() if variant in strict(call) for key in keys}
+    ignored |= {key for key in _TIMES if key in change and is_too_old(call, change[key])}
     heard = {key: value for key, value in change.items() if key not in ignored}
     if "refuse-foreign-datasets" in strict(call) and any(dataset_lineage.saved_ids(heard)):
         raise errors.invalid("A dataset is not in this workspace.")  # which keeps none: words are an assumption
@@ -180,6 +201,14 @@ def _without_nulls(call: Call, change: Document) -> Document:
     return change | told
 
 
+def is_too_old(call: Call, given: object) -> bool:
+    """Whether a client's time lies further back than this service keeps."""
+    if given is None or "recent-times-only" not in strict(call):
+        return False
+    kept = float(call.request.app.state.faults.declared.kept_days) * _DAY
+    return instants.parse(run_document.time("time", given)) < instants.now() - kept
+
+
 def _created(call: Call, change: Document, run_id: str, user: Document, at: int) -> Document:
     if not limits.RUN_ID.fullmatch(run_id):
         raise errors.invalid(
@@ -192,7 +221,15 @@ def _created(call: Call, change: Document, run_id: str, user: Document, at: int)
     parent = call.world.runs.get(call.workspace.guid, str(parent_id)) if parent_id is not None else None
     if parent_id is not None and parent is None:
         raise errors.run_not_found(str(parent_id))
-    return run_document.new(run_id, _experiment(call, change)["experimentId"], user, at, parent)
+    fresh = run_document.new(run_id, _experiment(call, change)["experimentId"], user, at, parent)
+    return fresh | creation(call, change.get("startTimeUtc"))
+
+
+def creation(call: Call, start: object) -> Document:
+    """When a new run was created: the start that its client sent; its number still tells the service's own second."""
+    if start is None or "created-now" in strict(call):
+        return {}
+    return {"createdUtc": run_document.time("startTimeUtc", start)}
 
 
 def _experiment(call: Call, change: Document) -> Document:

@@ -107,7 +107,7 @@ def _changes(experiment: Document, change: Document) -> Document:
     if "name" in change:
         changes["name"] = experiment_name(str(change["name"]))
     if "tags" in change:
-        changes["tags"] = run_document.tagged(experiment["tags"], change["tags"])
+        changes["tags"] = run_document.tagged(experiment["tags"], change["tags"], limits.EXPERIMENT_KEY)
     if "archive" in change:
         archived = experiment["archivedTime"] or instants.text(instants.now())
         changes["archivedTime"] = archived if change["archive"] else None

@@ -179,6 +179,14 @@ def moved(run: Document, status: object) -> Document:
     return run | {"status": status, "statusRevision": (run.get("statusRevision") or 0) + 1}
 
 
+def kind(run: Document) -> str:
+    """`external` for a run of an orchestrator elsewhere, `typed` for one of any other, `neutral` for the rest."""
+    orchestrator = (run.get("runTypeV2") or {}).get("orchestrator")
+    if orchestrator == "External":
+        return "external"
+    return "typed" if run.get("runType") or orchestrator else "neutral"
+
+
 def touched(run: Document, user: Document, at: int) -> Document:
     """The run with durations that fit its times and the next revision, modified by `user` at tick `at`."""
     return (
@@ -192,9 +200,11 @@ def touched(run: Document, user: Document, at: int) -> Document:
     )
 
 
-def tagged(tags: Mapping[str, str | None] | None, given: object) -> dict[str, str | None]:
+def tagged(
+    tags: Mapping[str, str | None] | None, given: object, longest_key: int = limits.KEY
+) -> dict[str, str | None]:
     """The tags with the given ones merged in. Raises Refused (400) over a limit."""
-    return _strings("Tags", tags or {}, given, limits.TAGS)
+    return _strings("Tags", tags or {}, given, limits.TAGS, longest_key)
 
 
 def propertied(properties: Mapping[str, str | None] | None, given: object) -> dict[str, str | None]:
@@ -236,12 +246,14 @@ def string(key: str, value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _strings(what: str, old: Mapping[str, str | None], given: object, count: int) -> dict[str, str | None]:
+def _strings(
+    what: str, old: Mapping[str, str | None], given: object, count: int, longest_key: int = limits.KEY
+) -> dict[str, str | None]:
     if not isinstance(given, dict):
         raise errors.invalid(f"{what} must be an object.")
     fresh = {key: string(key, value) for key, value in given.items()}
     for key, value in fresh.items():
-        _within(f"{what}/Key", len(key), limits.KEY)
+        _within(f"{what}/Key", len(key), longest_key)
         _within(f"{what}/Value", len(value or ""), limits.VALUE)
     merged = {**old, **fresh}
     # A loaded run may have more than the limit; it can still be modified, but nothing can be added.

@@ -72,6 +72,8 @@ def _alive(run: Document, _event: Mapping[str, Any], _name: str) -> Document:
 
 def _warned(run: Document, event: Mapping[str, Any], _name: str) -> Document:
     data = _data(event)
+    if len(str(data.get("message") or "")) > limits.WARNING:
+        raise errors.over_limit("Warning.Message", limits.WARNING)
     warning = {"source": data.get("source"), "message": data.get("message")}
     return run | {"warnings": [*(run.get("warnings") or []), warning]}
 

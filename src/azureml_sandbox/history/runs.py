@@ -10,7 +10,18 @@ from starlette.responses import Response
 
 from azureml_sandbox import instants
 from azureml_sandbox.history import experiments, run_document, run_events, run_filter
-from azureml_sandbox.history.access import COMPONENT, caller, plain, put, replaced, scope, stored_run, strict
+from azureml_sandbox.history.access import (
+    COMPONENT,
+    caller,
+    is_too_old,
+    may_move,
+    plain,
+    put,
+    replaced,
+    scope,
+    stored_run,
+    strict,
+)
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import SCOPES, Table, answer, body, body_list, number, page, part
 from azureml_sandbox.protocol.errors import Refused
@@ -90,17 +101,20 @@ async def get_runs(call: Call) -> Response:
 
 
 async def children(call: Call) -> Response:
-    """GET {scope}/runs/{id}/children: direct children by creation, hidden ones too (assumption)."""
+    """GET {scope}/runs/{id}/children: direct children by creation, hidden ones too (assumption).
+
+    Pages are of 50, go on by token, and have no link (reported: Azure/azure-sdk-for-python#32440).
+    """
     asked = call.request.query_params
     unsupported = [key for key in ("$filter", "$orderby", "$sortorder", "$count") if key in asked]
     if unsupported:
         raise errors.invalid(f"{', '.join(unsupported)} cannot be understood here.")
-    size = _size(asked.get("$top"))
+    size = _size(asked.get("$top"), limits.CHILDREN_IN_PAGE, limits.CHILDREN_IN_PAGE)
     parent = stored_run(call)["runId"]
     after = number(asked.get("$continuationtoken"))
     found = call.world.runs.children(call.workspace.guid, parent, after=after, limit=size + 1)
     following = found[size - 1][0] if len(found) > size else None
-    return answer(page(call, [plain(item) for _, item in found[:size]], following, "$continuationtoken"))
+    return answer(page(call, [plain(item) for _, item in found[:size]], following))
 
 
 async def query_runs(call: Call) -> Response:
@@ -230,13 +244,13 @@ def _refusal(call: Call, no: Refused) -> Document:
     return errors.data_plane(no, call.workspace.region, COMPONENT)
 
 
-def _size(top: object) -> int:
+def _size(top: object, usual: int = limits.RUNS_IN_PAGE, most: int = limits.RUNS_IN_PAGE_AT_MOST) -> int:
     """A page's size; more than the service gives is capped (assumption: `top` is the size of a page, not of all)."""
     if top is None:
-        return limits.RUNS_IN_PAGE
+        return usual
     if not str(top).isdecimal() or int(str(top)) == 0:
         raise errors.invalid(f"top {top} must be a positive number.")
-    return min(int(str(top)), limits.RUNS_IN_PAGE_AT_MOST)
+    return min(int(str(top)), most)
 
 
 def _run_data(call: Call, asked: object) -> Document:
@@ -276,10 +290,18 @@ def _subject(given: Any) -> str:  # noqa: ANN401 JSON
 
 def _apply(call: Call, run_id: str, given: Document) -> str:
     """Change the run as an event says; returns its id."""
-    heard = _untimed(given) if "ignore-start-times" in strict(call) else given
-    changed = run_events.after_event(stored_run(call, run_id), heard, caller(call), instants.now())
+    heard = _untimed(given) if "ignore-start-times" in strict(call) else _recent(call, given)
+    found = stored_run(call, run_id)
+    changed = run_events.after_event(found, heard, caller(call), instants.now())
+    may_move(call, found, changed)
     replaced(call, changed)
     return run_id
+
+
+def _recent(call: Call, given: Document) -> Document:
+    """The event without times that lie further back than this service keeps."""
+    times = [value for key, value in (given.get("data") or {}).items() if key in ("StartTime", "EndTime")]
+    return _untimed(given) if any(is_too_old(call, one) for one in times) else given
 
 
 def _untimed(given: Document) -> Document:

@@ -118,6 +118,8 @@ def _append_one(call: Call, metric: Any, container: str, counts: Counter[object]
 def _fits(call: Call, series: Series, more: int) -> None:
     """Raises Refused (400) where the run has too many metrics or rows, or the name other columns."""
     metrics, guid = call.world.metrics, call.workspace.guid
+    if metrics.count(guid, series.container) + more > limits.METRIC_VALUES:
+        raise errors.over_limit("Metrics/Values", limits.METRIC_VALUES)
     known = metrics.get(guid, series.container, series.name, series.namespace)
     if known is None:
         if len(metrics.of_container(guid, series.container)) >= limits.METRIC_NAMES:

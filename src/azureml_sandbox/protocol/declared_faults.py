@@ -3,7 +3,8 @@
     {"rules": [{"match": {"service": "metric", "method": "POST", "path": "/batch$", "workspace": "target"},
                 "after": 2, "every": 3, "times": 5, "do": "throttle"}],
      "max_in_flight": 32, "rate": {"burst": 250, "per_second": 25},
-     "ingestion_lag_ms": 2000, "event_lag_ms": 500, "pending_copy_ms": 500, "token_lifetime_s": 60,
+     "ingestion_lag_ms": 2000, "event_lag_ms": 500, "kept_days": 100, "managed_runs": ["typed"],
+     "pending_copy_ms": 500, "token_lifetime_s": 60,
      "strict": ["refuse-client-ids", "no-shared-keys@source"], "unwanted": ["some text"],
      "denied": [{"workspace": "target", "action": "Microsoft.MachineLearningServices/workspaces/jobs/read"}]}
 
@@ -36,6 +37,10 @@ storage; it hits copies only."""
 STRICT: Mapping[str, str] = {
     "refuse-client-ids": "clients may not choose the id of a new run",
     "ignore-start-times": "runs start and end when the service hears of it, whatever the client says",
+    "recent-times-only": "a start or an end that lies more than kept_days back is as if it were not told",
+    "created-now": "a run is created when the service hears of it, whatever start its client sends",
+    "system-managed-status": "no client may change the status of runs of the kinds in managed_runs, once they are made",
+    "system-managed-status-at-creation": "nor make one with a status",
     "drop-properties": "properties of runs are not stored",
     "drop-null-values": "tags and properties whose value is null are not stored",
     "refuse-null-values": "a run with a tag or a property whose value is null is refused",
@@ -63,6 +68,9 @@ _LACKS = {
     "no-entry-removal": "/artifact/v2.0/artifacts/{origin}/{container}/batch/metadata:delete",
 }
 EVENT_LAG_MS = 2_000
+KEPT_DAYS = 100
+MANAGED_RUNS = ("typed",)
+RUN_KINDS = ("neutral", "external", "typed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,10 @@ class Declared:
     """Metrics become readable this long after they were sent."""
     event_lag_ms: int = EVENT_LAG_MS
     """With the variant `delay-events`, events, status and end show up this late."""
+    kept_days: float = KEPT_DAYS
+    """With the variant `recent-times-only`, times that lie further back are not kept."""
+    managed_runs: tuple[str, ...] = MANAGED_RUNS
+    """With the variants `system-managed-status…`, kinds of runs: `neutral` without a type, `external`, `typed`."""
     pending_copy_ms: int = 0
     """A copy that may be asynchronous stays pending for this long."""
     token_lifetime_s: int | None = None
@@ -155,6 +167,9 @@ class Declared:
         strict = frozenset(given.get("strict", ()))
         if unknown := sorted(each for each in strict if each.partition("@")[0] not in STRICT):
             raise ValueError(f"strict is {unknown[0]!r}, expected one of: {', '.join(STRICT)}")
+        given["managed_runs"] = tuple(given.get("managed_runs", MANAGED_RUNS))
+        if unknown := sorted(set(given["managed_runs"]) - set(RUN_KINDS)):
+            raise ValueError(f"managed_runs is {unknown[0]!r}, expected one of: {', '.join(RUN_KINDS)}")
         denied = tuple(_denied(each, f"denied[{index}]") for index, each in enumerate(given.get("denied", [])))
         unwanted = tuple(map(str, given.get("unwanted", ())))
         return cls(**{**given, "rules": rules, "strict": strict, "denied": denied, "unwanted": unwanted})

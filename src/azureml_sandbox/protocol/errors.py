@@ -71,6 +71,12 @@ def forbidden(message: str) -> Refused:
     return Refused(403, message, ("UserError", "ForbiddenError"))
 
 
+def status_managed() -> Refused:
+    """403 for a status that the client may not write: the words of recommenders-team/recommenders#1876."""
+    words = "client is not permitted to update status for run. Status for this run is system managed"
+    return Refused(403, words, ("UserError", "ForbiddenError"))
+
+
 def conflict(message: str) -> Refused:
     """409; never recorded from Azure ML itself."""
     return Refused(409, message, ("UserError", "ConflictError"))

@@ -17,17 +17,21 @@ DISPLAY_NAME = 256
 DESCRIPTION = 5_000
 EXPERIMENT_NAME = 256
 ERROR_MESSAGE = 3_000
+WARNING = 300
 
 TAGS = PROPERTIES = 50
 PARAMETERS = 200
 """MLflow in Azure Machine Learning's documentation: "parameters per run"."""
 KEY = 100
+EXPERIMENT_KEY = 250
 VALUE = 1_000
 INPUT_DATASETS = 200
 OUTPUT_DATASETS = 20
 
 METRIC_NAMES = 50
 METRIC_ROWS = 1_000_000
+METRIC_VALUES = 1_000_000
+"""Rows of all names of a run ("Manage resource quotas"): the service's own words for rows are `MetricV2Dto.Value`."""
 METRIC_ROWS_IN_REQUEST = 250
 """Rows of one name; the service's own words: `MetricV2Dto.Value/Count, Limit=250`."""
 METRIC_COLUMNS = 15
@@ -37,6 +41,11 @@ ARTIFACT_PATH = 5_000
 BLOB_NAME = 1_024
 """Azure Storage: the whole name of a blob, `ExperimentRun/dcid.{run}/` included, in `characters`."""
 
+ARTIFACTS_IN_REQUEST = 100
+"""Paths in `batch/metadata`: "Artifact batch size exceeded the limit of 100" (ultralytics/ultralytics#3223)."""
+
+CHILDREN_IN_PAGE = 50
+"""Reported (Azure/azure-sdk-for-python#32440), with a `continuationToken` and no link."""
 RUNS_IN_PAGE = 100
 RUNS_IN_PAGE_AT_MOST = 1_000
 EXPERIMENTS_IN_PAGE = 100

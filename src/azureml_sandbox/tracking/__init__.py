@@ -1,7 +1,7 @@
 """The MLflow service: the same runs, metrics and artifacts that the other services show.
 
 The messages are mlflow-skinny's own protobufs; `experiments`, `runs`, `search`, `writes` and `history` answer them.
-Routes whose real answers are not known are left out: log-inputs, traces, creating models.
+Routes whose real answers are not known are left out: log-inputs. Models and traces it refuses as it was reported to.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from mlflow.protos import service_pb2 as mlflow
+from starlette.responses import Response
 
+from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.route import Call, Effect, Spoken
 from azureml_sandbox.tracking import experiments, history, runs, search, writes
 from azureml_sandbox.tracking.messages import GetRunDataStatus, LogBatchAsync
-from azureml_sandbox.tracking.protocol import speaking
+from azureml_sandbox.tracking.protocol import refusal, speaking
 
 _Spoken = tuple[str, str, type[Any], Callable[[Call, Any], Any], Effect]
 
@@ -22,6 +24,16 @@ _Spoken = tuple[str, str, type[Any], Callable[[Call, Any], Any], Effect]
 def _no_models(_call: Call, _request: mlflow.SearchLoggedModels) -> mlflow.SearchLoggedModels.Response:
     """POST logged-models/search: no models. MLflow 3 asks when it lists artifacts, and fails without an answer."""
     return mlflow.SearchLoggedModels.Response()
+
+
+async def _no_model(_call: Call) -> Response:
+    """POST logged-models: 404 without a body (Azure/azure-sdk-for-python#44896)."""
+    return Response(status_code=404)
+
+
+async def _no_trace(call: Call) -> Response:
+    """POST traces: 403 (Azure/azure-sdk-for-python#40261)."""
+    return refusal(errors.forbidden("Traces are not supported in AML yet"), call.workspace.region)
 
 
 _TABLE: tuple[_Spoken, ...] = (
@@ -57,4 +69,8 @@ ROUTES = tuple(
     Spoken(method, "mlflow", base + path, speaking(kind, answer), effect)
     for base, table in (("/api/2.0/mlflow/", _TABLE), ("/api/2.0/preview/mlflow/", _PREVIEW))
     for method, path, kind, answer, effect in table
+) + tuple(
+    Spoken("POST", "mlflow", f"/api/{version}/mlflow/{path}", handler, "write")
+    for version in ("2.0", "3.0")
+    for path, handler in (("logged-models", _no_model), ("traces", _no_trace))
 )

@@ -9,7 +9,7 @@ from mlflow.utils.search_utils import SearchExperimentsUtils
 from azureml_sandbox import instants
 from azureml_sandbox.history import run_document
 from azureml_sandbox.history.access import experiment_name
-from azureml_sandbox.protocol import errors
+from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.tracking import documents
 from azureml_sandbox.world import Document, View
@@ -39,7 +39,7 @@ def create(call: Call, request: mlflow.CreateExperiment) -> mlflow.CreateExperim
     made = call.world.experiments.create(call.workspace.guid, name)
     made |= {
         "artifactLocation": request.artifact_location or None,
-        "tags": run_document.tagged({}, {tag.key: tag.value for tag in request.tags}),
+        "tags": run_document.tagged({}, {tag.key: tag.value for tag in request.tags}, limits.EXPERIMENT_KEY),
     }
     call.world.experiments.put(call.workspace.guid, made)
     return mlflow.CreateExperiment.Response(experiment_id=made["experimentId"])
@@ -75,12 +75,9 @@ def search(call: Call, request: mlflow.SearchExperiments) -> mlflow.SearchExperi
 
 
 def update(call: Call, request: mlflow.UpdateExperiment) -> mlflow.UpdateExperiment.Response:
-    """POST experiments/update: a new name."""
-    experiment, name = meant(call, request.experiment_id), experiment_name(request.new_name)
-    if name != experiment["name"]:
-        _untaken(call, name)
-    call.world.experiments.put(call.workspace.guid, experiment | {"name": name})
-    return mlflow.UpdateExperiment.Response()
+    """POST experiments/update: refused (400), as Azure ML documents that it renames none; words are not recorded."""
+    experiment = meant(call, request.experiment_id)
+    raise errors.invalid(f"Experiment {experiment['name']} cannot be renamed.")
 
 
 def delete(call: Call, request: mlflow.DeleteExperiment) -> mlflow.DeleteExperiment.Response:
@@ -98,7 +95,7 @@ def restore(call: Call, request: mlflow.RestoreExperiment) -> mlflow.RestoreExpe
 def set_tag(call: Call, request: mlflow.SetExperimentTag) -> mlflow.SetExperimentTag.Response:
     """POST experiments/set-experiment-tag."""
     experiment = meant(call, request.experiment_id)
-    tags = run_document.tagged(experiment["tags"], {request.key: request.value})
+    tags = run_document.tagged(experiment["tags"], {request.key: request.value}, limits.EXPERIMENT_KEY)
     call.world.experiments.put(call.workspace.guid, experiment | {"tags": tags})
     return mlflow.SetExperimentTag.Response()
 

@@ -37,9 +37,9 @@ def speaking(kind: type[Any], answer: Callable[[Call, Any], Any]) -> Handler:
         try:
             answered = answer(call, await _request(call, kind))
         except Refused as refused:
-            return bodies.answer(_refusal(refused, call.workspace.region), refused.status)
+            return refusal(refused, call.workspace.region)
         except MlflowException as wrong:  # the search parser's
-            return bodies.answer(_refusal(errors.invalid(str(wrong)), call.workspace.region), 400)
+            return refusal(errors.invalid(str(wrong)), call.workspace.region)
         return bodies.answer(MessageToDict(answered, preserving_proto_field_name=True))
 
     return answering
@@ -70,6 +70,11 @@ def within(field: str, size: int, limit: int) -> None:
     """Raises Refused (400) where `size` is above `limit`."""
     if size > limit:
         raise over_size(field, limit, size)
+
+
+def refusal(refused: Refused, region: str) -> Response:
+    """The answer that says no, in this service's form."""
+    return bodies.answer(_refusal(refused, region), refused.status)
 
 
 def _refusal(refused: Refused, region: str) -> Document:

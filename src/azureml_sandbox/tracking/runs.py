@@ -14,7 +14,7 @@ from mlflow.utils.name_utils import _generate_random_name
 
 from azureml_sandbox import instants
 from azureml_sandbox.history import run_document
-from azureml_sandbox.history.access import caller, replaced, stored_run
+from azureml_sandbox.history.access import caller, creation, replaced, stored_run
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.tracking import documents, experiments
@@ -96,8 +96,8 @@ def _made(call: Call, request: mlflow.CreateRun, experiment: Document) -> Docume
     started = instants.parse(documents.service_time(request.start_time)) if request.HasField("start_time") else at
     # Recorded: `experiments/0` stays in the URI when "0" was sent. Else clients need the name in it.
     place = request.experiment_id if request.experiment_id == experiments.DEFAULT_ID else experiment["name"]
-    fresh = run_document.new(run_id, experiment["experimentId"], user, started, parent) | {
-        "runNumber": at // instants.SECOND,
+    fresh = run_document.new(run_id, experiment["experimentId"], user, at, parent) | {
+        **creation(call, instants.text(started)),
         "status": "Running",
         "startTimeUtc": instants.text(started),
         "runTypeV2": _TRAITS,

@@ -151,6 +151,7 @@ def _append(call: Call, container: str, name: str, rows: list[Document], visible
     elif not documents.is_scalar(known):
         raise errors.invalid(f"Metric {name} is of another type.")
     within("Metric/Rows", (known.rows if known is not None else 0) + len(rows), limits.METRIC_ROWS)
+    within("Metrics/Values", store.count(guid, container) + len(rows), limits.METRIC_VALUES)
     store.append(guid, scalar(container, name), rows, visible=visible)
 
 

@@ -92,6 +92,15 @@ class Metrics:
         )
         return [_series(row) for row in rows]
 
+    def count(self, workspace: str, container: str) -> int:
+        """The number of rows of all series of a container, readable yet or not."""
+        found = self._database.one(
+            "select coalesce(sum(rows), 0) as rows from series where workspace = ? and container = ?",
+            workspace,
+            container,
+        )
+        return int(found["rows"]) if found is not None else 0
+
     def rows(
         self,
         workspace: str,

@@ -23,6 +23,7 @@ from azureml_replay.model import (
     Reference,
     Run,
     RunDetails,
+    RunForm,
     RunId,
     Series,
     SeriesKey,
@@ -31,15 +32,23 @@ from azureml_replay.model import (
 from azureml_replay.planning import lineage
 from azureml_replay.planning.code import code_of
 from azureml_replay.planning.files import ALL_FILES, LOST, FileChoice, planned, target_path
-from azureml_replay.planning.fit import JOB_FILE, OVERFLOW_FILE
+from azureml_replay.planning.fit import (
+    CREATED_AT_START,
+    CREATED_NOW,
+    CREATED_WITHOUT_START,
+    IN_LINEAGE,
+    JOB_FILE,
+    OVERFLOW_FILE,
+)
 from azureml_replay.planning.history import History
 from azureml_replay.planning.plan import Step, plan, with_owners_contents, without_lender
-from azureml_replay.planning.summary import summarize
+from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
-from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
+from azureml_replay.workspace.profile import AZURE_ML, CREATED, TargetProfile
 
 SOURCE = azure_place("sub", "group", "old")
+BEGAN = Instant.parse("2024-01-02T03:04:05.0000006+00:00")
 
 
 @dataclass
@@ -139,7 +148,7 @@ def test_a_run_that_fits_goes_with_every_field() -> None:
     pairs = {name: {"key": "value"} for name in ("tags", "properties", "parameters", "error", "error_origin")}
     lists = {name: [{"of": name}] for name in ("input_datasets", "output_datasets", "warnings", "document")}
     assets = {name: {"data": AssetReference(name, None)} for name in ("inputs", "outputs")}
-    flags = {"parent": RunId("gone"), "hidden": True, "typed": True, "traits": ("a",), "unknown": ("b",)}
+    flags = {"parent": RunId("gone"), "hidden": True, "form": RunForm.KEPT, "traits": ("a",), "unknown": ("b",)}
     flags["lender"] = RunId("owner")
     ties = {"acting": Acting(("c",)), "code": CodeReference("d"), "references": (Reference("tag", "e"),)}
     run = a_run(**moments, **texts, **pairs, **lists, **assets, **flags, **ties)
@@ -279,6 +288,18 @@ def test_metrics_beyond_the_fifty_names_overflow() -> None:
     assert OVERFLOW_FILE in step.own_files
 
 
+def test_values_beyond_a_million_of_a_run_overflow() -> None:
+    """All metrics together: one that would lead beyond goes into the file whole, a later one that fits stays."""
+    logged = [(scalar("a"), 600_000), (scalar("b"), 400_001), (scalar("c"), 400_000)]
+
+    step = step_of(a_run(), logged={RunId("r1"): logged})
+
+    assert [series.key.name for series, _ in step.series] == ["a", "c"]
+    assert [(one.what, one.reason) for one in step.omissions] == [
+        ("metric b", f"more than 1,000,000 values of a run; kept in {OVERFLOW_FILE}")
+    ]
+
+
 def test_names_and_texts_that_the_service_refuses_overflow_beforehand() -> None:
     """255 characters fit, 256 do not; the run does not fail at the service's refusal."""
     words = Series(key=SeriesKey("words"), columns=(("w", "String"),))
@@ -332,6 +353,18 @@ def test_the_job_document_becomes_a_file() -> None:
     assert step_of(a_run(), jobs={RunId("r1"): job}).own_files == (JOB_FILE,)
 
 
+@pytest.mark.parametrize(
+    ("runs", "files", "said"),
+    [(7_999_999, 7_999_999, ()), (8_000_000, 0, ("8,000,000 runs",)), (0, 12_000_000, ("12,000,000 files",))],
+)
+def test_a_plan_warns_where_a_workspace_may_be_too_small(runs: int, files: int, said: tuple[str, ...]) -> None:
+    """From four fifths of what it holds: what the target has already is not known here."""
+    summary = PlanSummary(runs=runs, files=files)
+    summary.close()
+
+    assert [one.partition(":")[0] for one in summary.near_limits] == list(said)
+
+
 def test_fields_that_the_target_was_seen_to_lose_are_planned_omissions() -> None:
     """Only where the run has a value there."""
     start = Instant.parse("2024-01-02T03:04:05+00:00")
@@ -340,6 +373,26 @@ def test_fields_that_the_target_was_seen_to_lose_are_planned_omissions() -> None
 
     assert step.run.start is None
     assert [omission.what for omission in step.omissions] == ["start"]
+
+
+@pytest.mark.parametrize(
+    ("at_start", "start", "reason"),
+    [
+        (None, BEGAN, None),
+        (True, BEGAN, None),
+        (True, BEGAN.after(1), CREATED_AT_START + IN_LINEAGE),
+        (None, None, CREATED_WITHOUT_START + IN_LINEAGE),
+        (False, BEGAN, CREATED_NOW + IN_LINEAGE),
+    ],
+)
+def test_a_creation_time_that_the_target_will_not_show_is_said(
+    at_start: bool | None, start: Instant | None, reason: str | None
+) -> None:
+    """The target is expected to take the start that it is sent; the lineage keeps the source's own time."""
+    step = step_of(a_run(created=BEGAN, start=start), TargetProfile(created_at_start=at_start))
+
+    assert [(one.what, one.reason) for one in step.omissions] == ([(CREATED, reason)] if reason else [])
+    assert json.loads(step.run.properties[lineage.PROPERTY] or "")["created"] == str(BEGAN)
 
 
 def test_files_left_out_are_counted() -> None:

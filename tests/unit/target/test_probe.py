@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from azureml_replay.instants import Instant
 from azureml_replay.model import RunId
 from azureml_replay.target.probe import Probe
 from azureml_replay.workspace.limits import DOCUMENTED
 
-KEPT = Probe(run=RunId("p"), lost=("start",), experiments=("old",), added=("key",), late=True, lifted={"value": 2_000})
+KEPT = Probe(
+    run=RunId("p"),
+    lost=("start",),
+    experiments=("old",),
+    added=("key",),
+    late=True,
+    lifted={"value": 2_000},
+    oldest={"start": Instant(7)},
+    created_at_start=True,
+)
 
 
 def test_a_probe_comes_back_as_it_was_kept() -> None:
@@ -18,6 +28,7 @@ def test_a_probe_of_an_older_version_knows_less() -> None:
     older = Probe.from_json({"run": "p", "lost": [], "experiments": [], "added": []})
 
     assert (older.late, older.limits) == (False, DOCUMENTED)
+    assert (older.oldest, older.created_at_start) == ({}, None)
 
 
 def test_an_older_version_called_the_lender_the_container() -> None:

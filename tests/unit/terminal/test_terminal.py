@@ -408,6 +408,15 @@ def test_a_plan_says_what_will_be_omitted_the_most_frequent_first() -> None:
     assert list(lines_for(io.StringIO(), planned(PlanSummary())))[-1] == "└── 0 omissions planned"
 
 
+def test_a_plan_that_a_workspace_may_not_hold_is_warned_of() -> None:
+    full = PlanSummary(runs=9_000_000)
+    full.close()
+
+    (said,) = [line for line in lines_for(io.StringIO(), planned(full)) if "warning" in line]
+
+    assert "warning: 9,000,000 runs: a workspace holds 10,000,000 at most" in said
+
+
 def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
     """The words alone say how it went: colour adds nothing."""
     found = Finding(RunId("a"), "tag owner", "differs", "x", "y" * 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from azureml_replay.azure import rights
 from azureml_replay.azure.sending.sender import NOT_SPOKEN
@@ -16,7 +17,7 @@ def outcome_of(problem: Problem) -> Outcome:
     """The outcome of an item that an answer reports as not done."""
     if problem.passing:
         return Unavailable(problem.message, code=problem.code)
-    return Refused(problem.message, remedy=rights.remedy_of(problem.message))
+    return Refused(problem.message, remedy=rights.remedy_of(problem.message), of_status=problem.of_status)
 
 
 async def in_halves(
@@ -31,9 +32,10 @@ async def in_halves(
     try:
         return await send(runs)
     except Rejected as error:
-        if error.status in (401, 403, *NOT_SPOKEN):
+        of_status = Problem(error.code, str(error.args[0])).of_status
+        if error.status in (401, 403, *NOT_SPOKEN) and not of_status:
             raise
         if len(runs) == 1:
-            return {runs[0].id: Refused.of(error)}
+            return {runs[0].id: replace(Refused.of(error), of_status=of_status)}
     middle = len(runs) // 2
     return {**await in_halves(runs[:middle], send), **await in_halves(runs[middle:], send)}

@@ -71,6 +71,16 @@ class Problem:
         return "NotFound" in self.code
 
     @property
+    def of_status(self) -> bool:
+        """True where the service keeps a run's status to itself.
+
+        Reported in 2023 (recommenders-team/recommenders#1876): "client is not permitted to update status for run.
+        Status for this run is system managed". Nobody reported the code.
+        """
+        said = f"{self.code} {self.message}".lower()
+        return "system managed" in said or "systemmanaged" in said or "not permitted to update status" in said
+
+    @property
     def taken(self) -> bool:
         """True where an entry of that name is there already; what the service calls it is unknown (clients.md 10)."""
         return any(word in f"{self.code} {self.message}".lower() for word in ("exist", "conflict", "duplicate"))

@@ -27,6 +27,7 @@ from azureml_replay.model import (
     Points,
     Row,
     Run,
+    RunForm,
     RunId,
     SeriesKey,
     StoredFile,
@@ -115,8 +116,13 @@ def _container(run: Run) -> str | None:
 
 
 def _type(run: Run) -> Body:
-    """The run's type, neutral unless `typed`: Studio's pages of other types ask services that never saw the run."""
-    if not run.typed:
+    """The run's type, mostly none: Studio's pages of other types ask services that never saw the run.
+
+    `External` is what azureml-core writes of runs that it makes (`Run._start_logging`).
+    """
+    if run.form is RunForm.EXTERNAL:
+        return {"runTypeV2": {"orchestrator": "External", "traits": ["unspecified"]}}
+    if run.form is RunForm.NEUTRAL:
         return {}
     return {"runType": run.kind, "runTypeV2": {"traits": list(run.traits)} if run.traits else None}
 

@@ -75,7 +75,7 @@ _CREATE_RUN = (
         "a reused step's: that of the run that ran, else omission; `dcid.{run}` is made",
     ),
     Key("options", Fidelity.SERVER, "an instruction at creation, never answered: ours asks for a container"),
-    Key("runTypeV2", Fidelity.ARCHIVE, "as `runType`: orchestrator and traits choose Studio's pages"),
+    Key("runTypeV2", Fidelity.ARCHIVE, "as `runType`; `External` where the target lets a client end no others"),
     Key("isVirtual", Fidelity.ARCHIVE, "a virtual run lets a child speak for it; written, each run speaks for itself"),
     Key("activeChildRunId", Fidelity.ARCHIVE, "of a virtual run"),
     Key("name", Fidelity.ARCHIVE, "of a step its component's name, as recorded; `displayName` is what people see"),
@@ -91,7 +91,11 @@ _CREATE_RUN = (
     Key("retainForLifetimeOfWorkspace", Fidelity.ARCHIVE, "how long to keep it is for the target's owner to say"),
 )
 _RUN_SERVER = (
-    Key("createdUtc", Fidelity.LINEAGE, "no client can set it"),
+    Key(
+        "createdUtc",
+        Fidelity.LINEAGE,
+        "the target shows the start that was sent, as verify compares, or one of its own; where that differs: omission",
+    ),
     Key("createdBy", Fidelity.LINEAGE, "the user's name; the ids beside it are in the archived document"),
     Key(
         "error",
@@ -283,6 +287,11 @@ keep a container that it is told, or the archive lacks the step that ran, the st
 
 The property, or tag, `mlflow.artifactUri` says where MLflow finds a run's files. It names the workspace, and the
 service makes it: the target is not sent the source's, and verify finds one that leads there.
+
+A run's creation time in the target is the start that was sent, so far as is known: recorded of MLflow's `runs/create`,
+asserted by promptflow's live test of runs that it uploads. The throw-away run tells whether the target does so,
+`verify` compares it where it does, and each run whose source has another one has an omission that says where that is.
+[assumptions](assumptions.md#sources) names the sources.
 
 Four tags are ours, and none of them is carried along from a source that is itself a copy. A run gets
 `original_job_id`, its id in the source; and `azureml_replay_undo` once `undo` hid it, which goes when a replay shows

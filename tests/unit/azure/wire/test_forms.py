@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from azureml_replay.azure.wire import decode, decode_metrics, decode_storage, encode
 from azureml_replay.errors import Rejected
 from azureml_replay.instants import Instant
-from azureml_replay.model import AssetReference, Location, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.model import (
+    AssetReference,
+    Location,
+    Points,
+    Row,
+    Run,
+    RunForm,
+    RunId,
+    Series,
+    SeriesKey,
+    StoredFile,
+)
 from azureml_replay.workspace.put_files import CopyFile, SecretUrl
 
 TICKS = st.integers(0, 4_000_000_000 * 10_000_000)
@@ -156,6 +167,36 @@ def test_a_run_survives_the_wire(run: Run) -> None:
     for name in (*fields, "inputs", "outputs", "input_datasets"):
         assert getattr(back, name) == getattr(run, name), name
     assert back.unknown == ()
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        (RunForm.NEUTRAL, {}),
+        (RunForm.EXTERNAL, {"runTypeV2": {"orchestrator": "External", "traits": ["unspecified"]}}),
+        (RunForm.KEPT, {"runType": "t", "runTypeV2": {"traits": ["a"]}}),
+    ],
+)
+def test_a_run_is_written_as_what_it_is_to_be(form: RunForm, kind: dict[str, Any]) -> None:
+    """External is azureml-core's word; an update names no type, so that it stays."""
+    run = Run(id=RUN, kind="t", traits=("a",), form=form)
+    (made,), (updated,) = (body["runs"] for body in (encode.create_runs([run]), encode.update_runs([run])))
+
+    assert {key: value for key, value in made.items() if key.startswith("runType")} == kind
+    assert not [key for key in updated if key.startswith("runType")]
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kept"),
+    [
+        ("ForbiddenError", "client is not permitted to update status for run.", True),
+        ("UserError", "Status for this run is system managed", True),
+        ("SystemManagedStatus", "", True),
+        ("ForbiddenError", "does not have permissions for Microsoft.MachineLearningServices/… actions", False),
+    ],
+)
+def test_a_status_that_the_system_keeps_is_told_from_a_missing_role(code: str, words: str, kept: bool) -> None:
+    assert decode.Problem(code, words).of_status is kept
 
 
 NEVER_SENT = ("cancelUri", "completeUri", "diagnosticsUri", "actionUris", "services", "CancelUri", "token")
