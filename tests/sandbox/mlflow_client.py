@@ -21,6 +21,9 @@ def tracking(workspace: WorkspaceFile, azure_env: dict[str, str], monkeypatch: p
     names = workspace.subscription_id, workspace.resource_group, workspace.workspace_name
     uri = MLClient(DefaultAzureCredential(), *names).workspaces.get(names[2]).mlflow_tracking_uri
     monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    # An experiment that another test of this process set is one of another workspace.
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
     mlflow.set_tracking_uri(uri)
     return MlflowClient(uri)
 
