@@ -72,7 +72,8 @@ CASES = {
     "a new tag in the source": Case(tag(new="1"), None, lambda run: run["tags"]["new"], "1", writes=True),
     "a tag in the target": Case(None, tag(team="green"), team, "green", ("tag team", "edited in target")),
     "a tag in both": Case(tag(team="red"), tag(team="green"), team, "green", ("tag team", "conflict")),
-    "a tag in both, alike": Case(tag(team="red"), tag(team="red"), team, "red"),
+    # Its mark is written: from now on the value is one that was sent, for other archives too.
+    "a tag in both, alike": Case(tag(team="red"), tag(team="red"), team, "red", writes=True),
     "a tag gone at the source": Case(untag("team"), None, team, "blue", gone="tag team"),
     "a tag gone at the source, changed in the target": Case(
         untag("team"), tag(team="green"), team, "green", ("tag team", "edited in target")
