@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from azureml_replay.disk.outputs import NO_LINK, private_opener
@@ -39,32 +40,29 @@ else:
 
 def can_lock(folder: Path) -> bool:
     """False where the file system cannot lock as SQLite does. Asked after an error: it may let the archive go."""
-    try:
-        handle = os.open(folder / NAME, os.O_RDWR)
-    except OSError:
-        return True  # not known to be so
-    try:
-        _try(handle)
-    except OSError as problem:
-        return problem.errno not in _UNABLE
-    finally:
-        os.close(handle)
-    return True
+    problem = _problem(folder, _try)
+    return problem is None or problem.errno not in _UNABLE
 
 
 def is_held(folder: Path) -> bool:
     """True while a command works on the archive. Asked only where one seems to be at work: it takes the lock to see."""
+    problem = _problem(folder, take)
+    return problem is not None and problem.errno not in _UNABLE
+
+
+def _problem(folder: Path, lock: Callable[[int], None]) -> OSError | None:
+    """What keeps the archive's file from being locked so; None where nothing does, or it is not there to be asked."""
     try:
         handle = os.open(folder / NAME, os.O_RDWR)
     except OSError:
-        return False
+        return None
     try:
-        take(handle)
+        lock(handle)
     except OSError as problem:
-        return problem.errno not in _UNABLE
+        return problem
     finally:
         os.close(handle)
-    return False
+    return None
 
 
 class Lock:
