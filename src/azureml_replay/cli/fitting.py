@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import typer
 
@@ -31,12 +31,20 @@ CHOICE_OF_FILES = frozenset({"--files", "--max-file-size", "--artifact-budget", 
 
 def given_options(*, context: typer.Context) -> Given:
     """The options that were typed; defaults are not among them."""
-    found = {}
+    return {
+        parameter.opts[-1]: _shown(value)
+        for parameter, value in typed_parameters(context)
+        if parameter.param_type_name == "option"
+    }
+
+
+def typed_parameters(context: typer.Context) -> Iterator[tuple[Any, Any]]:
+    """The parameters that the command line has, which are click's, with their values; defaults are not among them."""
     for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.param_type_name == "option" and source is not None and source.name == "COMMANDLINE":
-            found[parameter.opts[-1]] = _shown(context.params.get(parameter.name or ""))
-    return found
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            yield parameter, context.params.get(name)
 
 
 def _shown(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from azureml_replay.cli.examples import GROUPS
+from azureml_replay.cli.fitting import typed_parameters
 from azureml_replay.cli.targets import targets_of
 from azureml_replay.terminal.hints import hint
 
@@ -64,11 +65,8 @@ def typed(*, context: typer.Context) -> Typed:
     """The command line of this call."""
     arguments: list[str] = []
     options: dict[str, tuple[str, ...]] = {}
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if source is None or source.name != "COMMANDLINE":
-            continue
-        values = _words(context.params.get(parameter.name or ""))
+    for parameter, value in typed_parameters(context):
+        values = _words(value)
         if parameter.param_type_name == "argument":
             arguments += values
         else:
