@@ -15,7 +15,7 @@ from azureml_replay.cli import results
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.counting import counted, files_in_words, not_extracted, of_source, omissions_in_words
 from azureml_replay.errors import Exit, UserError
-from azureml_replay.terminal.hints import quoted
+from azureml_replay.terminal.hints import hint, quoted
 from azureml_replay.terminal.layout import Branch, Grid
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount, duration, moment
@@ -87,7 +87,7 @@ def lines(now: Status, folder: Path, typed: AsTyped) -> Iterator[Line]:
         of = f" of {target.name}" if len(now.targets) > 1 else ""
         yield Branch(f"last proof{of}: {_proof(target)}")
     if now.failed or any(target.failed for target in now.targets):
-        yield f"what failed, and why: {quoted(['azureml-replay', 'status', str(folder), '--failed'])}"
+        yield f"what failed, and why: {hint('status', folder, '--failed')}"
     yield from _next(now, folder, typed)
 
 
@@ -169,30 +169,24 @@ def _next(now: Status, folder: Path, typed: AsTyped) -> Iterator[str]:
     elif now.next is Next.AGAIN and now.last_command is not None:
         yield f"Next: {quoted(_again(now.last_command.words))}"
     elif now.next in (Next.EXTRACT, Next.PLAN):
-        yield f"Next: {quoted(_command(now.next, folder, now.source, None, typed))}"
+        yield f"Next: {_command(now.next, folder, now.source, None, typed)}"
     else:
         busy = [one for one in now.targets if one.next is not Next.REPORT]
         for target in busy or now.targets[:1]:
             named = target.target if target.next is not Next.REPORT or len(now.targets) > 1 else None
-            yield f"Next: {quoted(_command(target.next, folder, now.source, named, typed))}"
+            yield f"Next: {_command(target.next, folder, now.source, named, typed)}"
 
 
-def _command(what: Next, folder: Path, source: Place, target: Place | None, typed: AsTyped) -> list[str]:
+def _command(what: Next, folder: Path, source: Place, target: Place | None, typed: AsTyped) -> str:
     from azureml_replay.state import Next
 
     if what is Next.EXTRACT:
-        return ["azureml-replay", "extract", "--source", typed.source(source), "--archive", str(folder)]
+        return hint("extract", "--source", typed.source(source), "--archive", folder)
     verb, *flags = what.value.split()
     ends = ["--target", typed.target(target)] if target is not None else []
-    reads = what in (Next.REPLAY, Next.SUBMIT) and typed.source(source) != source.name
-    return [
-        "azureml-replay",
-        verb,
-        str(folder),
-        *ends,
-        *(["--source", typed.source(source)] if reads else []),
-        *flags,
-    ]
+    if what in (Next.REPLAY, Next.SUBMIT) and typed.source(source) != source.name:
+        ends += ["--source", typed.source(source)]
+    return hint(verb, folder, *ends, *flags)
 
 
 def _again(words: Sequence[str]) -> list[str]:
