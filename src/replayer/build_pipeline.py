@@ -36,7 +36,6 @@ from azureml_replay.cli.options import (
     takes,
     terminal_flags,
 )
-from azureml_replay.cli.recording import recorded
 from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.synthetic import failures, flags_without_effect, job_flags, submitted, sum_lines, summed
 from azureml_replay.counting import counted
@@ -45,9 +44,11 @@ from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.edits import cut_out, unknown_edits
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
+from azureml_replay.progress import Progress
 from azureml_replay.synthetic.foreseen import JobsForeseen
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
-from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
+from azureml_replay.synthetic.replay import SyntheticReplayed
+from azureml_replay.synthetic.submit import Told
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.terminal import log_file
 from azureml_replay.terminal.hints import hint
@@ -213,29 +214,30 @@ async def _replay(
     folder = archive_beside(index.path)
     if not was_extracted(folder):
         await fill_from_file(index, folder, source, reach=options.shape.files.artifacts, width=width, terminal=terminal)
-    with Archive.open(folder) as archive, terminal.progress() as progress:
+    with Archive.open(folder, write=False) as archive:
         selection = selection_of(index, archive, limit)
-        needed = options.shape.files.artifacts
-        async with calls.both_ends(archive, source, target, Speed(width), progress, needed=needed) as (origin, writing):
+    return await calls.submit(
+        folder,
+        target,
+        source,
+        selection,
+        options,
+        take_over=take_over,
+        speed=Speed(width),
+        terminal=terminal,
+        telling=_telling,
+    )
 
-            def told(root: RunId, job: RunId) -> None:
-                line = f"submitted: {root} -> {job}"
-                log_file.LOGGER.info(line)
-                progress.say(line)
 
-            with recorded(archive, "replay --mode synthetic", source=origin, target=writing) as watch:
-                done = await replay_synthetic(
-                    archive,
-                    origin,
-                    writing,
-                    selection,
-                    options=options,
-                    take_over=take_over,
-                    width=width,
-                    progress=progress,
-                    told=told,
-                )
-                return watch.did("replay", done)
+def _telling(progress: Progress) -> Told:
+    """Each job on its line, in the log too."""
+
+    def told(root: RunId, job: RunId) -> None:
+        line = f"submitted: {root} -> {job}"
+        log_file.LOGGER.info(line)
+        progress.say(line)
+
+    return told
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from azureml_replay.planning.summary import PlanSummary
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
+    from azureml_replay.synthetic.submit import Told
     from azureml_replay.verbs import Migrated, MigrateOptions
     from azureml_replay.verification.verdict import Verdict
 
@@ -125,8 +126,9 @@ async def submit(
     take_over: bool,
     speed: Speed,
     terminal: Terminal,
+    telling: Callable[[Progress], Told] = lambda _: lambda *_: None,
 ) -> SyntheticReplayed:
-    """The archive first, as for `replay`."""
+    """The archive first, as for `replay`. `telling` makes what hears of each job, from what shows it."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
         needed = options.shape.files.artifacts
         async with both_ends(archive, source, target, speed, progress, needed=needed) as (origin, writing):
@@ -140,6 +142,7 @@ async def submit(
                     take_over=take_over,
                     width=speed.width,
                     progress=progress,
+                    told=telling(progress),
                 )
                 return watch.did("replay", done)
 
