@@ -13,12 +13,13 @@ from azureml_replay.archive.sessions import Session
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.counting import counted, files_in_words, of_source, omissions_in_words
-from azureml_replay.instants import TICKS_PER_SECOND, Instant
+from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.model import Finding
 from azureml_replay.report_page.choices import by_choice
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
-from azureml_replay.verification.wording import Cause, cause_of, differences, equal_but, kind_of, sides_of, timed
+from azureml_replay.verification.found import FoundOfAll
+from azureml_replay.verification.wording import Cause, equal_but, kind_of, sides_of, timed
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
@@ -54,31 +55,8 @@ class Sums:
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
     experiments_open: int = 0
     verdicts: Counter[RunVerdict] = field(default_factory=Counter)
-    causes: Counter[Cause] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-    since: Instant | None = None
-    """When none of the changes in the target was there yet."""
-
-    def told(self, finding: Finding) -> None:
-        """One more finding, or accepted change."""
-        cause = cause_of(finding)
-        self.causes[cause] += 1
-        self.kinds[finding.kind] += 1
-        if finding.since is not None and cause is Cause.CHANGE:
-            self.since = finding.since if self.since is None else min(self.since, finding.since)
-
-    @property
-    def differences(self) -> str:
-        """The findings in one phrase."""
-        return differences(
-            faults=self.causes[Cause.FAULT],
-            changes=self.causes[Cause.CHANGE],
-            since=self.since,
-            unseen=self.causes[Cause.UNSEEN],
-            accepted=self.causes[Cause.ACCEPTED],
-            kinds=self.kinds,
-            now=now(),
-        )
+    found: FoundOfAll = field(default_factory=FoundOfAll)
+    """The findings, and accepted changes."""
 
     @classmethod
     def of(cls, rows: Iterable[TreeRow], known: Known) -> Sums:
@@ -107,7 +85,7 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
     sessions = archive.sessions()
     busiest = next((one for one in reversed(sessions) if one.traffic), None)
     for one in ledger.findings() if ledger else ():
-        sums.told(one)
+        sums.found.add(one)
     good, sentence = verdict(sums, target)
     return Head(
         version=__version__,
@@ -185,7 +163,7 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     if sums.findings:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
         found = f"{counted(sums.findings, 'finding')} in {where} of {sums.runs:,}"
-        return "no", f"Not equal: {found}: {sums.differences}.{left}"
+        return "no", f"Not equal: {found}: {sums.found.in_words(now())}.{left}"
     if uncompared:
         return "open", f"Not proven yet.{left}" + (" No finding in the others." if compared else "")
     if not compared:
@@ -194,7 +172,7 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     points = counted(sums.compared["points"], "point")
     files = files_in_words(sums.compared["files"], sums.compared["own_files"])
     by_size = f" {counted(sums.compared['unverifiable'], 'file')} without a checksum: only --deep can compare them."
-    equal = equal_but(sums.causes[Cause.ACCEPTED]).capitalize()
+    equal = equal_but(sums.found.causes[Cause.ACCEPTED]).capitalize()
     whole = f"{equal}: {runs}, {points} and {files} were read back and compared, {planned}."
     return "yes", whole + (by_size if sums.compared["unverifiable"] else "")
 
@@ -216,7 +194,11 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
         ("equal runs", sums.verdicts[RunVerdict.EQUAL], "in all that was chosen"),
         ("omitted", sums.omissions - sums.chosen, "as planned, for the reasons below"),
         *((("left out by choice", sums.chosen, "as flags asked"),) if sums.chosen else ()),
-        *((("accepted", sums.causes[Cause.ACCEPTED], "changes in the target"),) if sums.causes[Cause.ACCEPTED] else ()),
+        *(
+            (("accepted", sums.found.causes[Cause.ACCEPTED], "changes in the target"),)
+            if sums.found.causes[Cause.ACCEPTED]
+            else ()
+        ),
         ("findings", sums.findings, f"in {counted(sums.verdicts[RunVerdict.DIFFERS], 'run')}"),
     )
 

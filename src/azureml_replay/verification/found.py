@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from azureml_replay.instants import Instant
 from azureml_replay.model import Finding
-from azureml_replay.verification.wording import Cause, Kind, cause_of, kind_of
+from azureml_replay.verification.wording import Cause, Kind, cause_of, differences, kind_of
 
 NAMED = 3
 """Findings of a kind that a verdict names: enough to see what it is about."""
@@ -21,16 +21,17 @@ class FoundOfAll:
     groups: Counter[Kind] = field(default_factory=Counter)
     causes: Counter[Cause] = field(default_factory=Counter)
     since: Instant | None = None
+    """When none of the changes in the target was there yet."""
     of_runs: list[Finding] = field(default_factory=list)
     loose: list[Finding] = field(default_factory=list)
 
     def add(self, finding: Finding) -> None:
         """One more."""
-        kind = kind_of(finding)
+        kind, cause = kind_of(finding), cause_of(finding)
         self.kinds[finding.kind] += 1
         self.groups[kind] += 1
-        self.causes[cause_of(finding)] += 1
-        if finding.since is not None:
+        self.causes[cause] += 1
+        if finding.since is not None and cause is Cause.CHANGE:
             self.since = finding.since if self.since is None else min(self.since, finding.since)
         into = self.of_runs if finding.run else self.loose
         if sum(kind_of(one) is kind for one in into) < NAMED:
@@ -41,3 +42,15 @@ class FoundOfAll:
         """The first of each kind, those about runs before the others."""
         named = Counter(map(kind_of, self.of_runs))
         return [*self.of_runs, *(one for one in self.loose if named[kind_of(one)] < NAMED)]
+
+    def in_words(self, now: Instant) -> str:
+        """All of them in one phrase, the accepted ones beside them."""
+        return differences(
+            faults=self.causes[Cause.FAULT],
+            changes=self.causes[Cause.CHANGE],
+            since=self.since,
+            unseen=self.causes[Cause.UNSEEN],
+            accepted=self.causes[Cause.ACCEPTED],
+            kinds=self.kinds,
+            now=now,
+        )
