@@ -89,10 +89,10 @@ def to_send(left: Left, runs: int) -> Branch:
     }
     more = [
         *(f"{count:,} {what}" for what, count in goes.items() if count),
-        *([counted(left.points, "metric point")] if left.points else []),
-        *([f"{counted(left.files, 'file')} of the source, {amount('bytes', left.bytes)}"] if left.files else []),
-        *([f"{counted(left.own_files, 'file')} beside them that replay makes"] if left.own_files else []),
-        *([counted(left.experiments, "experiment")] if left.experiments else []),
+        *([counted(left.points, "point")] if left.points else []),
+        *([files_in_words(files, left.own_files)] if (files := left.files + left.own_files) else []),
+        *([f"{of_source(left.files)}, {amount('bytes', left.bytes)}"] if left.files else []),
+        *([f"{counted(left.experiments, 'experiment')}, with those of no run"] if left.experiments else []),
     ]
     stays = {
         "there already": left.there,

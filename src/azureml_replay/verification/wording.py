@@ -41,12 +41,20 @@ class Cause(Enum):
     """Somebody's, in the target: it was seen there as it was sent."""
     UNSEEN = "unseen"
     """It is not as it was sent, and nobody looked since: an edit, or lost on the way."""
+    ANOTHER = "another"
+    """A replay of another archive of the same source brought it."""
     TAKEN_BACK = "taken back"
     REPLANNED = "replanned"
     ACCEPTED = "accepted"
 
 
-_CAUSES = {ACCEPTED: Cause.ACCEPTED, TAKEN_BACK: Cause.TAKEN_BACK, PLAN_CHANGED: Cause.REPLANNED}
+_OF_ANOTHER = (Fate.OLDER.value, Fate.NEWER.value)
+_CAUSES = {
+    **dict.fromkeys(_OF_ANOTHER, Cause.ANOTHER),
+    ACCEPTED: Cause.ACCEPTED,
+    TAKEN_BACK: Cause.TAKEN_BACK,
+    PLAN_CHANGED: Cause.REPLANNED,
+}
 
 
 def cause_of(finding: Finding) -> Cause:
@@ -174,6 +182,8 @@ def differences(
         parts.append(f"{counted(unseen, 'value')} not as sent, edited or lost: nobody looked in between")
     if accepted:
         parts.append(f"{counted(accepted, 'accepted change')} beside them")
+    if another := sum(kinds.get(kind, 0) for kind in _OF_ANOTHER):
+        parts.append(f"{counted(another, 'value')} sent by another archive")
     if kinds.get(TAKEN_BACK):
         parts.append(f"{kinds[TAKEN_BACK]:,} taken back by undo")
     if kinds.get(PLAN_CHANGED):
@@ -197,6 +207,8 @@ class Kind(Enum):
     CHANGED = "changed by somebody in the target, and none to accept: files, status, marks of replay"
     CONFLICT = "changed by somebody in the target, and in the source too"
     UNSEEN = "not as sent, edited or lost on the way: nobody looked in between"
+    OLDER = "sent by another archive, from an older state of the source"
+    NEWER = "sent by another archive, from a newer state of the source"
     TAKEN_BACK = "taken back by undo"
     REPLANNED = "of a job whose plan changed since it was submitted"
     ACCEPTED = "accepted"
@@ -212,12 +224,18 @@ def kind_of(finding: Finding) -> Kind:
         if finding.kind == Fate.CONFLICT.value:
             return Kind.CONFLICT
         return Kind.HIDDEN if finding.what == HIDDEN else Kind.EDITED
-    if cause is not Cause.FAULT:
-        return Kind[cause.name]
-    return _KINDS.get(finding.kind, Kind.OTHER)
+    if cause in (Cause.FAULT, Cause.ANOTHER):
+        return _KINDS.get(finding.kind, Kind.OTHER)
+    return Kind[cause.name]
 
 
-_KINDS = {"absent": Kind.ABSENT, "differs": Kind.DIFFERS, "extra": Kind.EXTRA}
+_KINDS = {
+    "absent": Kind.ABSENT,
+    "differs": Kind.DIFFERS,
+    "extra": Kind.EXTRA,
+    Fate.OLDER.value: Kind.OLDER,
+    Fate.NEWER.value: Kind.NEWER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +264,11 @@ MENDS: Mapping[Kind, Mend] = {
     Kind.UNSEEN: Mend(
         "not as sent: set it in the target to what is expected, and look again; --accept takes only proven edits",
         (("verify",),),
+    ),
+    Kind.OLDER: Mend("older: replay sends this archive's", (("replay",),)),
+    Kind.NEWER: Mend(
+        "newer: extract again, which brings it here; or send this archive's all the same",
+        (("replay", "--prefer", "source"),),
     ),
     Kind.TAKEN_BACK: Mend("taken back: bring it back", (("replay",),)),
     Kind.REPLANNED: Mend(

@@ -71,6 +71,8 @@ def test_of_a_long_id_stays_what_tells_runs_apart() -> None:
         (EDITED, "file a", NOON, Cause.CHANGE, Kind.CHANGED),
         (CONFLICT, "status", NOON, Cause.CHANGE, Kind.CHANGED),
         (EDITED, "tag original_job_id", NOON, Cause.CHANGE, Kind.CHANGED),
+        (Fate.OLDER.value, "tag a", None, Cause.ANOTHER, Kind.OLDER),
+        (Fate.NEWER.value, "tag a", None, Cause.ANOTHER, Kind.NEWER),
         (TAKEN_BACK, "hidden", None, Cause.TAKEN_BACK, Kind.TAKEN_BACK),
         (ACCEPTED, "tag a", NOON, Cause.ACCEPTED, Kind.ACCEPTED),
         ("plan changed since it was submitted", "plan of the job", None, Cause.REPLANNED, Kind.REPLANNED),
@@ -89,12 +91,18 @@ def test_only_what_was_seen_as_it_was_sent_is_somebodys_change(
 def test_the_headline_tells_faults_from_changes() -> None:
     """A moment of today is a time of day; all are UTC."""
     said = differences(
-        faults=0, changes=5, since=NOON, unseen=1, accepted=1, kinds={TAKEN_BACK: 2}, now=NOON.after(3_600)
+        faults=0,
+        changes=5,
+        since=NOON,
+        unseen=1,
+        accepted=1,
+        kinds={TAKEN_BACK: 2, Fate.OLDER.value: 1, Fate.NEWER.value: 2},
+        now=NOON.after(3_600),
     )
 
     assert said == (
         "0 transfer faults; 5 changes in the target since 12:00 UTC; "
         "1 value not as sent, edited or lost: nobody looked in between; 1 accepted change beside them; "
-        "2 taken back by undo"
+        "3 values sent by another archive; 2 taken back by undo"
     )
     assert clock(NOON, NOON.after(86_400)) == "2026-03-04 12:00 UTC"
