@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.direct.replay import OnConflict, ReplayOptions, replay
+from azureml_replay.errors import UserError
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.synthetic.step.points import PROGRESS
@@ -115,6 +116,20 @@ def test_what_was_never_replayed_is_absent(
     assert (everything.proves, everything.runs) == (False, job.runs + 1)
     assert (job.proves, job.findings) == (True, 0)
     assert (other.proves, other.findings) == (False, 2)
+
+
+def test_jobs_of_another_archive_are_not_held_against_this_one(
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, mine: Path, tmp_path: Path
+) -> None:
+    """They stand for its runs in their own way. Being looked at makes the workspace no target."""
+    other = shutil.copytree(mine, tmp_path / "other")
+    asyncio.run(as_jobs(source, workspace, mine, JOBS))
+
+    with pytest.raises(UserError, match=r"jobs of another archive stand in .* verify that one, or replay"):
+        verified(workspace, other)
+
+    with Archive.open(other, write=False) as archive:
+        assert archive.targets() == []
 
 
 def test_a_unit_each(source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, mine: Path) -> None:

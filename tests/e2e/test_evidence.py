@@ -12,10 +12,12 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Way
+from azureml_replay.azure.config import workspace_config
 from azureml_replay.direct.replay import OnConflict, ReplayOptions, replay
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.extraction.metrics import Metrics
+from azureml_replay.instants import Instant
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.report_page.write import report
@@ -420,6 +422,21 @@ def test_a_workspace_that_was_never_replayed_into_is_named(bench: Bench, calm: S
         bench.verify(target=other)
 
     assert bench.status().proves
+
+
+def test_where_nothing_was_chosen_nothing_is_said_to_be_equal(bench: Bench, calm: Sandbox, tmp_path: Path) -> None:
+    """A date that no run has is no error; an archive without runs leaves no target behind."""
+    bench.migrate()
+    later = bench.verify(Selection(created_after=Instant.parse("2090-01-01T00:00:00Z")))
+    assert (later.exit, later.proves, later.runs) == (Exit.OK, False, 0)
+
+    bench.folder = tmp_path / "empty"
+    with Archive.create(bench.folder, workspace_config(str(bench.source.path)).ref):
+        pass
+    nothing = bench.verify()
+    assert (nothing.exit, nothing.proves, nothing.runs) == (Exit.OK, False, 0)
+    with Archive.open(bench.folder, write=False) as archive:
+        assert archive.targets() == []
 
 
 def test_another_archive_of_the_same_source_proves_too(bench: Bench, tmp_path: Path) -> None:

@@ -113,6 +113,10 @@ def test_each_state_of_a_target(desk: Desk) -> None:
     desk.types("azureml-replay migrate --source source.json --target target.json --archive kept")
     assert desk.row() == {"extracted": 3, "sent": 3, "verified": 3}
 
+    desk.types("azureml-replay verify kept --target other.json", Exit.USER)  # nothing was ever sent there
+    assert desk.next() == "azureml-replay report kept", "the same again would end the same"
+    assert desk.row() == {"extracted": 3, "sent": 3, "verified": 3}
+
     change(desk.sandbox, desk.files["source"], point("alone"))
     desk.types("azureml-replay extract --source source.json --archive kept")
     assert desk.row() == {"extracted": 3, "sent": 2, "verified": 2, "left": 1}

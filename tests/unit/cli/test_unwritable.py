@@ -12,6 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from azureml_replay.cli.app import app
+from azureml_replay.cli.listing import listing_flags
 from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import UserError
 from azureml_replay.terminal import log_file
@@ -130,3 +131,12 @@ def test_a_pipe_that_nobody_reads_is_no_log(tmp_path: Path) -> None:
 
     assert b"told" in os.read(reading, 999)
     os.close(reading)
+
+
+def test_two_lists_are_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one of them is a link: the second would replace the first."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.csv").symlink_to("all.csv")
+
+    with pytest.raises(UserError, match="are the same file: name two"):
+        listing_flags(combined=Path("all.csv"), differ=Path("link.csv"))
