@@ -44,6 +44,9 @@ types: setup
 	$(BIN)/mypy --platform win32
 	$(BIN)/python packaging/bundle_page.py --types
 
+# A compiled file is written once, whatever the shell says: else each of some thousand processes compiles the code anew.
+test test-all sweep: export PYTHONDONTWRITEBYTECODE =
+
 # Three processes on two cores: much of the time each waits, for a clock or for processes that it started.
 test: lint types setup-tests
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder

@@ -321,8 +321,15 @@ def test_two_runs_stand_side_by_side(path: Path, opened: Open) -> None:
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe is not here: `make types` brings it")
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "dark"),
+        (1280, "light"),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+        pytest.param(1280, "dark", marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_nothing(chosen: Path, path: Path, opened: Open, width: int, scheme: str) -> None:
     """Neither in the list nor in a run, nor in two of them."""
     for page in [

@@ -111,10 +111,10 @@ def test_a_sound_archive_is_read(folder: Path, tmp_path: Path) -> None:
     assert list(read(folder, tmp_path)) == []
 
 
-@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("table", SCHEMA)
 def test_a_strange_cell_is_damage_and_no_bug(folder: Path, tmp_path: Path, table: str, every: int) -> None:
-    """Each column, each value (or each third) that is no such column's: exit 4 in one line, or read as a value."""
+    """Each column, each value (or each sixth) that is no such column's: exit 4 in one line, or read as a value."""
     for at, (column, _) in enumerate(SCHEMA[table]):
         for value in STRANGE[at % every :: every]:
             restore(folder)
