@@ -42,9 +42,8 @@ def _common(workspace: Workspace, run: Document, kind: Type, experiment: str, co
         "identity": None,
         "componentId": None,
         "notificationSetting": None,
-        "inputs": {"lr": _LITERAL},
         "outputs": default_output(name),
-    }
+    } | ({"inputs": {"lr": _LITERAL}} if kind != "automl" else {})
 
 
 def _resources() -> Document:
@@ -133,7 +132,6 @@ def _automl(_compute: str) -> Document:
         "resources": _resources(),
         "environmentId": None,
         "environmentVariables": None,
-        "inputs": {},
         "outputs": {},
         "queueSettings": None,
     }

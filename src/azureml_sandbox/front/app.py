@@ -25,6 +25,7 @@ from azureml_sandbox.front.routes import Address, Routes
 from azureml_sandbox.front.size import limited
 from azureml_sandbox.protocol import refusals, roles
 from azureml_sandbox.protocol.errors import Refused, invalid
+from azureml_sandbox.protocol.journal import Journal
 from azureml_sandbox.protocol.login import CONTROL_PLANE, HOST, Login, TokenRefused
 from azureml_sandbox.protocol.route import PREFIX, Call, Spoken
 from azureml_sandbox.protocol.traffic import Asked, Traffic
@@ -58,6 +59,7 @@ class App:
         login: Login,
         faults: Faults,
         traffic: Traffic,
+        journal: Journal,
         control: Control,
         routes: Routes,
         latency_ms: float = 0,
@@ -65,7 +67,7 @@ class App:
         self.state = State({"faults": faults, "login": login})
         self._world, self._storage, self._login = world, storage, login
         self._faults, self._traffic, self._control = faults, traffic, control
-        self._routes, self._latency_ms = routes, latency_ms
+        self._routes, self._latency_ms, self._journal = routes, latency_ms, journal
         self._relay = Relay(storage, Admission(login, self._owner, lambda: faults.declared))
         self.state.disturb = self._relay.disturb
         self._owners: dict[str, Workspace] = {}
@@ -85,7 +87,9 @@ class App:
             await self._public(self._find(host, scope, headers.get("authorization")), scope, receive, send)
 
     async def _public(self, found: Found, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = self._traffic.begin(found.asked, receive, send)
+        client = Headers(scope=scope).get("user-agent", "")
+        heard = self._journal.begin(found.asked, scope["query_string"], client)
+        exchange = self._traffic.begin(found.asked, receive, send, heard)
         try:
             if self._latency_ms:
                 await asyncio.sleep(self._latency_ms / 1000)
@@ -95,6 +99,8 @@ class App:
             log.info("%s %s: the client left", found.asked.method, found.asked.path)
         finally:
             exchange.end()
+            if heard is not None:
+                self._journal.end(heard)
 
     def _find(self, host: str, scope: Scope, authorization: str | None) -> Found:
         method, path = scope["method"], scope["raw_path"].decode("ascii")
@@ -177,6 +183,7 @@ class App:
             scope["path_params"] = parameters
             call = Call(Request(scope, receive), workspace, self._world, self._storage, spoken.effect)
             self._world.late_changes.settle(instants.now())
+            self._world.deletions.settle(instants.now())
             try:
                 await self._refuse_unwanted(call)
                 response = await spoken.handler(call)

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from azureml_sandbox import provision
 from azureml_sandbox.front.faults import Faults
 from azureml_sandbox.protocol.declared_faults import Declared
+from azureml_sandbox.protocol.journal import Journal
 from azureml_sandbox.protocol.login import Login
 from azureml_sandbox.protocol.traffic import Traffic
 from azureml_sandbox.storage.storage import Storage
@@ -31,10 +32,11 @@ class Control:
         login: Login,
         faults: Faults,
         traffic: Traffic,
+        journal: Journal,
     ) -> None:
         self._folder, self._secret = folder, secret
         self._world, self._storage, self._login = world, storage, login
-        self._faults, self._traffic = faults, traffic
+        self._faults, self._traffic, self._journal = faults, traffic, journal
 
     async def answer(self, request: Request) -> Response:
         """Carry out one request; 401 without the secret, 400 with one line for what cannot be done."""
@@ -51,15 +53,19 @@ class Control:
                 return JSONResponse({"status": "ready", "storage": self._storage.address})
             case "GET", "/sandbox/requests":
                 return JSONResponse(self._traffic.document())
-            case "POST", "/sandbox/requests/reset":
-                self._traffic.reset()
-                return Response(status_code=204)
             case "POST", "/sandbox/workspaces":
                 return JSONResponse(await self._add(orjson.loads(await request.body())), 201)
+            case "POST", "/sandbox/requests/reset":
+                self._traffic.reset()
+            case "PUT", "/sandbox/journal":
+                self._journal.open()
+            case "DELETE", "/sandbox/journal":
+                self._journal.close()
             case "PUT", "/sandbox/faults":
                 self.declare(Declared.read(orjson.loads(await request.body())))
-                return Response(status_code=204)
-        return JSONResponse({"error": f"the control door has no {request.method} {request.url.path}"}, 404)
+            case method, path:
+                return JSONResponse({"error": f"the control door has no {method} {path}"}, 404)
+        return Response(status_code=204)
 
     def declare(self, declared: Declared) -> None:
         """Put declared faults into force."""

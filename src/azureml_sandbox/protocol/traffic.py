@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.types import Message, Receive, Send
 
@@ -28,6 +28,16 @@ class Asked:
     """The path as sent, percent-encoding included, without the query."""
 
 
+class Hearing(Protocol):
+    """Whoever wants to see what passes."""
+
+    def received(self, message: Message, /) -> None:
+        """A piece of the request."""
+
+    def sent(self, message: Message, /) -> None:
+        """A piece of the answer."""
+
+
 class Traffic:
     """The counts of one server."""
 
@@ -46,11 +56,11 @@ class Traffic:
         self._most = self._in_flight
         self._routes: Counter[tuple[str, str, str, int, Effect]] = Counter()
 
-    def begin(self, asked: Asked, receive: Receive, send: Send) -> Exchange:
+    def begin(self, asked: Asked, receive: Receive, send: Send, heard: Hearing | None = None) -> Exchange:
         """Count a request in; the caller uses the exchange's `receive` and `send` in place of its own."""
         self._in_flight += 1
         self._most = max(self._most, self._in_flight)
-        return Exchange(self, asked, receive, send)
+        return Exchange(self, asked, receive, send, heard)
 
     def end(self, asked: Asked, status: int, size_bytes: int) -> None:
         """Count a request out. Status 0: the connection was cut before an answer."""
@@ -75,16 +85,18 @@ class Traffic:
 class Exchange:
     """One request and its answer, measured while they pass."""
 
-    __slots__ = ("_asked", "_receive", "_send", "_size_bytes", "_status", "_traffic")
+    __slots__ = ("_asked", "_heard", "_receive", "_send", "_size_bytes", "_status", "_traffic")
 
-    def __init__(self, traffic: Traffic, asked: Asked, receive: Receive, send: Send) -> None:
-        self._traffic, self._asked, self._receive, self._send = traffic, asked, receive, send
+    def __init__(self, traffic: Traffic, asked: Asked, receive: Receive, send: Send, heard: Hearing | None) -> None:
+        self._traffic, self._asked, self._receive, self._send, self._heard = traffic, asked, receive, send, heard
         self._status = self._size_bytes = 0
 
     async def receive(self) -> Message:
         """ASGI's receive."""
         message = await self._receive()
         self._size_bytes += len(message.get("body", b""))
+        if self._heard is not None:
+            self._heard.received(message)
         return message
 
     async def send(self, message: Message) -> None:
@@ -93,6 +105,8 @@ class Exchange:
             self._status = message["status"]
         else:
             self._size_bytes += len(message.get("body", b""))
+        if self._heard is not None:
+            self._heard.sent(message)
         await self._send(message)
 
     def end(self) -> None:

@@ -10,13 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from azureml_sandbox.pki import private
 from azureml_sandbox.problem import Problem
+from azureml_sandbox.protocol import journal
 from azureml_sandbox.server import state
 from azureml_sandbox.server.own import python
 
@@ -98,6 +100,22 @@ class Sandbox:
     def reset_requests(self) -> None:
         """Set the counts to 0."""
         self._ask("POST", "/sandbox/requests/reset")
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[dict[str, Any]]]:
+        """What is asked and answered meanwhile, storage and login aside; the list is filled at the end.
+
+        `protocol/journal.py` says what an exchange looks like.
+        """
+        exchanges: list[dict[str, Any]] = []
+        self._ask("PUT", "/sandbox/journal")
+        try:
+            yield exchanges
+        finally:
+            self._ask("DELETE", "/sandbox/journal")
+            path = self.folder / journal.NAME
+            exchanges += map(json.loads, path.read_bytes().splitlines())
+            path.unlink()
 
     def set_faults(self, rules: Sequence[Mapping[str, Any]] = (), **declared: Any) -> None:  # noqa: ANN401 - JSON
         """Replace all declared faults (`protocol/declared_faults.py` lists them); without arguments there are none."""

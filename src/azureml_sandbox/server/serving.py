@@ -29,6 +29,7 @@ from azureml_sandbox.front.tunnel import Door
 from azureml_sandbox.pki import Keys
 from azureml_sandbox.problem import Problem
 from azureml_sandbox.protocol.declared_faults import Declared
+from azureml_sandbox.protocol.journal import Journal
 from azureml_sandbox.protocol.login import Login, Principal
 from azureml_sandbox.protocol.traffic import Traffic
 from azureml_sandbox.server import state
@@ -133,8 +134,10 @@ async def _workspaces(options: Options, add: Callable[..., Any], world: World) -
 
 
 def _app(folder: Path, secret: str, options: Options, *, world: World, storage: Storage, login: Login) -> App:
-    faults, traffic = Faults(Declared()), Traffic()
-    control = Control(folder, secret, world=world, storage=storage, login=login, faults=faults, traffic=traffic)
+    faults, traffic, journal = Faults(Declared()), Traffic(), Journal(folder)
+    control = Control(
+        folder, secret, world=world, storage=storage, login=login, faults=faults, traffic=traffic, journal=journal
+    )
     control.declare(options.declared)
     return App(
         world=world,
@@ -142,6 +145,7 @@ def _app(folder: Path, secret: str, options: Options, *, world: World, storage: 
         login=login,
         faults=faults,
         traffic=traffic,
+        journal=journal,
         control=control,
         routes=Routes(),
         latency_ms=options.latency_ms,

@@ -95,12 +95,13 @@ def _commands(seed: int, workspace: Workspace) -> Iterator[SampledRun]:
     yield SampledRun(spark, _spark(workspace, spark, seed), oddity="A standalone spark job.")
 
 
+_NOT_OF_SPARK = {"command", "limits", "distribution", "parameters", "autologgerSettings"}
+
+
 def _spark(workspace: Workspace, run: Document, seed: int) -> Document:
     """The ARM job of a spark run, in the form in which a schedule's spark job was recorded."""
     usual = job(workspace, run, "command", seed)
-    kept = {
-        key: value for key, value in usual["properties"].items() if key not in {"command", "limits", "distribution"}
-    }
+    kept = {key: value for key, value in usual["properties"].items() if key not in _NOT_OF_SPARK}
     spark = {
         "jobType": "Spark",
         "resources": {"instanceType": "standard_e4s_v3", "runtimeVersion": "3.2.0"},

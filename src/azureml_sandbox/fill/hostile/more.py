@@ -106,7 +106,7 @@ def _acting(run: Document) -> SampledRun:
     base = f"https://westeurope.api.azureml.ms/studioservice/apiv2/runs/{run['runId']}"
     uris = {"cancelUri": f"{base}/Cancel", "completeUri": f"{base}/Complete", "diagnosticsUri": f"{base}/Diagnose"}
     acting = {"actionUris": {"Cancel": f"{base}/Cancel", "Diagnose": ""}, "properties": {"CancelUri": f"{base}/Cancel"}}
-    service = {"jobServiceType": "ray-dashboard", "endpoint": f"{base}/dashboard", "status": "Running"}
+    service = {"type": "ray-dashboard", "endpoint": f"{base}/dashboard", "status": "Running"}
     return SampledRun(run | uris | acting | {"services": {"ray-dashboard": service}})
 
 
