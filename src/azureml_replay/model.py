@@ -304,7 +304,8 @@ class Artifact:
     stored: StoredFile | None
     """None where no blob was found at `location`, or its datastore could not be listed."""
     gone: str | None = None
-    """The reason why there is no blob: what the storage answered, and when."""
+    """The reason why there is no blob: what the storage answered, and when. With `stored`: the archive keeps bytes that
+    the source has no more."""
     more: Mapping[str, Json] = field(default_factory=dict)
     """Other values of the index for it, its `tags` among them: not carried."""
     unknown: tuple[str, ...] = ()

@@ -104,7 +104,8 @@ _JUDGED = f"""
       leaves or (jobs and exists ({_OF_JOB} and json_type(y.carried, '$.left') is not null)) as omitted,
       json_extract(points, '$.counts.points') as points, json_extract(files, '$.counts.files') as files,
       json_extract(files, '$.counts.own_files') as own_files, json_extract(files, '$.counts.bytes') as bytes,
-      iif(json_extract(bytes, '$.against') is now, 0, json_extract(files, '$.counts.unverifiable')) as unverifiable
+      iif(json_extract(bytes, '$.against') is now, ifnull(json_extract(bytes, '$.counts.unverifiable'), 0),
+          json_extract(files, '$.counts.unverifiable')) as unverifiable
     from ({_RUNS}) limit -1
 """  # noqa: S608  # our own words
 _COUNTS = ("points", "files", "own_files", "bytes", "unverifiable")

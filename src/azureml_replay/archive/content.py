@@ -10,6 +10,7 @@ from azureml_replay.archive.clean_points import clean_points, clean_series
 from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.documents import REDACTED, Documents
+from azureml_replay.archive.reading import FILE_GONE, FILE_KEPT
 from azureml_replay.archive.records import (
     ARTIFACT_COLUMNS,
     artifact_row,
@@ -38,6 +39,28 @@ _PUT_ARTIFACT = f"""
     insert or replace into artifact (run, generation, {ARTIFACT_COLUMNS})
     values ({", ".join("?" * (2 + len(ARTIFACT_COLUMNS.split(", "))))})
 """  # noqa: S608  # our own words
+_STORED = "size_bytes, md5, etag, content_type, metadata, stored_unknown, blob_type"
+_KEEP_BYTES = f"""
+    update artifact as b set ({_STORED}, gone) = (
+      select {_STORED}, ?3 from artifact a where a.run = b.run and a.generation = ?2 - 1 and a.path = b.path
+        and a.datastore = b.datastore and a.location = b.location
+    ) where run = ?1 and generation = ?2 and size_bytes is null and exists (
+      select 1 from artifact a join content c on c.datastore = a.datastore and c.path = a.location
+        and c.etag = ifnull(a.etag, '') and c.sha256 is not null
+      where a.run = b.run and a.generation = ?2 - 1 and a.path = b.path
+        and a.datastore = b.datastore and a.location = b.location and a.size_bytes is not null
+    )
+"""  # noqa: S608  # our own words
+"""Of a file that the index lists, and the storage does not hold any more."""
+_PUT_UNLISTED = f"""
+    insert into artifact (run, generation, {ARTIFACT_COLUMNS})
+    select run, ?2, path, datastore, location, indexed, more, unknown,
+      iif(gone is null or gone = ?4, ?3, gone), {"null, " * 6}null
+    from artifact a where run = ?1 and generation = ?2 - 1 and not exists (
+      select 1 from artifact b where b.run = a.run and b.generation = ?2 and b.path = a.path
+    )
+"""  # noqa: S608  # our own words
+"""Of a path that is still listed the source says what it is, wherever its bytes are."""
 
 
 class Content(Documents, Digesting):
@@ -141,6 +164,45 @@ class Content(Documents, Digesting):
                 more = self._keep(run, staged, f"file {artifact.path}", artifact.more, unread)
                 cells = artifact_row(replace(artifact, stored=stored, more=more))
                 self._execute(_PUT_ARTIFACT, (run, staged, *cells))
+
+    def keep_artifacts(self, run: RunId) -> None:
+        """Take the files of the generation in force into the staged one, where this extraction looks for none.
+
+        Repeatable.
+        """
+        with self._transaction():
+            staged = self._staged(run)
+            self._execute(
+                f"insert or ignore into artifact (run, generation, {ARTIFACT_COLUMNS}) "  # noqa: S608  # our own words
+                f"select run, ?, {ARTIFACT_COLUMNS} from artifact where run = ? and generation = ?",
+                (staged, run, staged - 1),
+            )
+            self._keep_omissions(run, staged, "true")
+
+    def keep_disappeared(self, run: RunId) -> None:
+        """Take those files along that the source does not have any more, once all that it has were put. Repeatable.
+
+        One whose bytes are here stays as it was; of the others it is known that there was one.
+        """
+        with self._transaction():
+            staged = self._staged(run)
+            self._execute(_PUT_UNLISTED, (run, staged, FILE_GONE, FILE_KEPT))
+            self._execute(_KEEP_BYTES, (run, staged, FILE_KEPT))
+            self._keep_omissions(run, staged, "a.gone is not null")
+
+    def _keep_omissions(self, run: RunId, staged: int, which: str) -> None:
+        """What the generation in force lacks of files that the staged one has too."""
+        self._execute(
+            f"""
+            insert or ignore into omission (run, origin, generation, what, reason)
+            select o.run, origin, ?1, what, reason from omission o
+            where o.run = ?2 and o.generation = ?1 - 1 and origin = 'extract'
+              and (what glob 'file *' or what glob '* of file *' or what glob 'value at file *')
+              and exists (select 1 from artifact a where a.run = ?2 and a.generation = ?1 and {which}
+                          and instr(o.what, 'file ' || a.path) > 0)
+            """,  # noqa: S608  # our own words
+            (staged, run),
+        )
 
     def put_stored(self, container: str, files: Sequence[StoredFile]) -> None:
         """Keep a page of the storage's listing until `clear_stored`, under the run's container. Repeatable."""

@@ -17,6 +17,14 @@ from azureml_replay.model import Artifact, FileTotals, Omission, Points, Run, Ru
 HISTORY_LEFT_OUT = "history left out by --metrics last"
 """The reason of the omission of a run that has only the last row of each metric."""
 
+FILES_LEFT_OUT = "left out by --no-artifacts"
+"""The same of a run of which no extraction has looked for files."""
+FILES_AS_BEFORE = "left out by --no-artifacts: they are as an earlier extraction found them"
+"""The same of a run that was extracted again without its files: the archive keeps what it had of them."""
+FILE_GONE = "disappeared at the source, and the archive does not keep its bytes"
+"""Why a file has no bytes that an earlier extraction found."""
+FILE_KEPT = "disappeared at the source: the archive keeps its bytes"
+
 RUNS_TOGETHER = 100
 EXTRACTED = "run join run_version v on v.run = id and v.generation = run.generation"
 """SQL: runs with their documents, as extracted."""

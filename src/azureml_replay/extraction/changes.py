@@ -53,7 +53,8 @@ class Recheck:
                 self.archive.bring_again(run)
 
     def _files(self, run: RunId) -> dict[Location, str | None]:
-        stored = [one.stored for one in self.archive.artifacts(run) if one.stored is not None]
+        there = (one for one in self.archive.artifacts(run) if one.gone is None)
+        stored = [one.stored for one in there if one.stored is not None]
         folder = self.source.place(run, "")
         return {
             file.location: file.etag

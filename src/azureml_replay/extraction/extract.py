@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.reading import FILES_AS_BEFORE, FILES_LEFT_OUT
 from azureml_replay.counting import counted
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.extraction.changes import Recheck
@@ -35,8 +36,6 @@ from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
 
 logger = logging.getLogger("azureml_replay")
-
-FILES_LEFT_OUT = "left out by --no-artifacts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +156,7 @@ class _Extraction:
             self.archive.expect_again()
         if self.options.artifacts:
             self.archive.expect_again(FILES_LEFT_OUT)
+            self.archive.expect_again(FILES_AS_BEFORE)
         for reason in more_than(self.options.metrics):
             self.archive.expect_again(reason)
 
@@ -252,7 +252,7 @@ class _Extraction:
             if self.options.artifacts:
                 files = await self._bring_files(run)
             else:
-                self.archive.put_omissions([Omission(run.id, "files", FILES_LEFT_OUT)])
+                self._leave_files(run.id)
         elif not self.archive.wants(run.lender):
             reason = "its owner is gone from the source"
             self.archive.put_omissions([Omission(run.id, SHOWN + run.lender, reason)])
@@ -267,5 +267,14 @@ class _Extraction:
         async for artifacts in self.files_of.together(run):
             self.archive.put_artifacts(run.id, artifacts)
             total += len(artifacts)
+        self.archive.keep_disappeared(run.id)
         self.progress.done("files found", total)
         return total
+
+    def _leave_files(self, run: RunId) -> None:
+        """Look for no files: what an earlier extraction found stays, and what may have changed since is an omission."""
+        if self.archive.generation(run) == 0 or self.archive.lacks(run, FILES_LEFT_OUT):
+            self.archive.put_omissions([Omission(run, "files", FILES_LEFT_OUT)])
+            return
+        self.archive.keep_artifacts(run)
+        self.archive.put_omissions([Omission(run, "changes of files", FILES_AS_BEFORE)])

@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.reading import FILES_LEFT_OUT
 from azureml_replay.disk.outputs import new_text
-from azureml_replay.extraction.extract import FILES_LEFT_OUT
 from azureml_replay.instants import Instant
 from azureml_replay.jobs_json.entry import head
 from azureml_replay.json_text import strict

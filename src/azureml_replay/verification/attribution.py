@@ -153,7 +153,5 @@ def _files(
         if sent is None:
             continue
         theirs, ours = alike(sent, found), path in wanted and alike(sent, wanted[path])
-        if path not in wanted:
-            yield path, Fate.GONE if theirs else Fate.EDITED
-        elif not theirs:
-            yield path, Fate.EDITED if ours else Fate.CONFLICT
+        if path not in wanted or not theirs:
+            yield path, Fate.CONFLICT if path in wanted and not ours else Fate.EDITED

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.evidence import Aspect, Looked
+from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import FileItem
+from azureml_replay.archive.reading import FILES_LEFT_OUT
+from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import compare_files, finding_names
+from azureml_replay.comparison.three_way import GONE_REASON
 from azureml_replay.errors import Rejected
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.made import as_stored, made_files
@@ -22,6 +25,7 @@ from azureml_replay.verification.proof import compare_bytes
 from azureml_replay.workspace.put_files import HeldFile
 from azureml_replay.workspace.target import Target
 
+SENT_BEFORE = "sent before the archive left its files out (--no-artifacts): what was sent stays"
 MADE_BY_OTHERS = "another archive's replay made it: what it should hold is not known here"
 
 
@@ -33,6 +37,9 @@ class ExpectedFiles:
     """By path: size and MD5 as the source has them, or as we made them."""
     origins: Mapping[str, Artifact]
     """What it is in the source; ours have none."""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Those among them that were sent and that the archive has no more -> what they are called there: they stay
+    required as they were sent."""
     left_out: frozenset[str] = frozenset()
     """Paths that may be there from an earlier call, or lost their bytes on the way: not looked at."""
 
@@ -74,7 +81,7 @@ class FileCheck:
         stored |= await self._attached(step, expected, indexed, stored)
         findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
         findings += _compare_index(step.source, expected, indexed, stored)
-        read = await self._bytes(step.source, expected, stored, self.deep) if self.deep is not None else []
+        read = await self._bytes(step.source, expected, stored, self.deep) if self.deep is not None else Looked()
         counts = {
             "files": len(expected.files),
             "own_files": len(expected.files.keys() - expected.origins.keys()),
@@ -82,12 +89,15 @@ class FileCheck:
             "unverifiable": unverifiable,
         }
         names = finding_names(expected.files.keys() | stored.keys()) if self.looked.narrowed else frozenset()
-        outcomes = {Aspect.FILES: Looked(findings, counts), Aspect.BYTES: Looked(read)}
+        outcomes = {Aspect.FILES: Looked(findings, counts), Aspect.BYTES: read}
         return FilesChecked(
             outcomes={aspect: replace(outcome, names=names) for aspect, outcome in outcomes.items()},
             wanted=expected.files,
             there=stored,
-            omissions=[Omission(step.source, f"file {path}", MADE_BY_OTHERS) for path in sorted(others)],
+            omissions=[
+                *(Omission(step.source, f"file {path}", MADE_BY_OTHERS) for path in sorted(others)),
+                *self._lost_since(step.source, expected),
+            ],
         )
 
     def _is_of(self, step: Step, path: str, expected: ExpectedFiles) -> bool:
@@ -130,10 +140,30 @@ class FileCheck:
         """Files that another archive's replay made for the run: this one never sent them, and expects them no less."""
         return {path for path in step.made_by_others() & there if not self.ledger.receipt(step.source, FileItem(path))}
 
+    def _lost_since(self, run: RunId, expected: ExpectedFiles) -> Iterator[Omission]:
+        """What the target has beyond the archive. Where nobody looked at the source, nothing disappeared there."""
+        if expected.lost:
+            reason = SENT_BEFORE if self.archive.lacks(run, FILES_LEFT_OUT) else GONE_REASON
+            yield from (Omission(run, f"file {name}", reason) for name in sorted(expected.lost.values()))
+
+    def _lost(self, step: Step, known: Set[str], names: Mapping[str, str]) -> dict[str, StoredFile]:
+        """Files that were sent and that the archive does not know, or not with their bytes; as they were sent."""
+        receipts = self.ledger.receipts(step.source)
+        sent = {item.path for item, one in receipts.items() if isinstance(item, FileItem) and one.state is State.SENT}
+        lost = {path: self.ledger.sent_file(step.source, path) for path in sent if path in names or path not in known}
+        return {
+            path: file
+            for path, file in lost.items()
+            if file is not None and not self.looked.refusal(names.get(path, path), file.size_bytes)
+        }
+
     def _expected(self, step: Step, left_out: set[str]) -> ExpectedFiles:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Artifact] = {}
+        names: dict[str, str] = {}
         for one in step.planned_files(self.archive):
+            if one.artifact and one.artifact.stored is None:
+                names[one.path] = one.artifact.path
             stored = one.artifact.stored if one.artifact else None
             if one.omission or (stored and one.artifact and self.looked.refusal(one.artifact.path, stored.size_bytes)):
                 left_out.add(one.path)
@@ -144,17 +174,39 @@ class FileCheck:
             if self.deep is not None and isinstance(made, HeldFile):
                 self.deep.check(made)
         left_out.update(step.refused_files)  # the entry may be there, which comes before the bytes
-        return ExpectedFiles(files, origins, frozenset(left_out - files.keys()))
+        lost = self._lost(step, files.keys() | left_out, names)
+        left = frozenset(left_out - files.keys() - lost.keys())
+        return ExpectedFiles({**lost, **files}, origins, {path: names.get(path, path) for path in lost}, left)
 
     async def _bytes(
         self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile], supply: Supply
-    ) -> list[Finding]:
+    ) -> Looked:
+        """Of a file that is in the source no more, and of whose bytes nobody kept a checksum, what was found stands."""
         found: list[Finding] = []
+        unknown = 0
         for path in sorted(expected.files.keys() & stored.keys()):
-            origin = expected.origins.get(path)
-            wanted = await supply.md5(origin) if origin else expected.files[path].md5 or b""
-            found += await compare_bytes(self.target, run, path, wanted, stored[path].location)
-        return found
+            origin, wanted = expected.origins.get(path), expected.files[path]
+            md5 = await supply.md5(origin) if origin else wanted.md5
+            if md5 is None and path in expected.lost:
+                unknown += 1
+                found += self._known(run, path)
+                continue
+            differing = await compare_bytes(self.target, run, path, md5 or b"", stored[path].location)
+            found += differing
+            if not differing and md5:
+                self._keep_md5(run, path, md5)
+        return Looked(found, {"unverifiable": unknown})
+
+    def _known(self, run: RunId, path: str) -> Iterator[Finding]:
+        """What an earlier look found about a file's bytes."""
+        names = finding_names([path])
+        return (one for one in self.ledger.findings_of(Topic(Way.RUN, run), Aspect.BYTES) if one.what in names)
+
+    def _keep_md5(self, run: RunId, path: str, md5: bytes) -> None:
+        """Of a file without a checksum that was read on both sides: the source may lose it, and the target's not."""
+        sent = self.ledger.sent_file(run, path)
+        if sent is not None and sent.md5 is None and self.ledger.receipt(run, FileItem(path)):
+            self.ledger.put_sent_files(run, {path: replace(sent, md5=md5)})
 
 
 def _compare_index(

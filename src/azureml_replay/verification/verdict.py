@@ -365,7 +365,7 @@ class _Judge:
         for told_of in part.counts.values():
             counts.update(told_of)
         if self._is_current(kept, Aspect.BYTES, against.get(Aspect.FIELDS, ""), unit):
-            counts["unverifiable"] = 0
+            counts["unverifiable"] = kept.compared[Aspect.BYTES].counts.get("unverifiable", 0)
         standing = Standing.DIFFERS if findings else Standing.NOT_COMPARED if reason else Standing.EQUAL
         return Item(
             subject=kept.subject,

@@ -141,7 +141,9 @@ class _Verifying:
             self.proof.record(subject, {Aspect.FIELDS: absent, **nothing}, step.omissions)
         else:
             outcomes, gone = await self._compare(step, actual)
-            self.proof.record(subject, outcomes, (*step.omissions, *gone))
+            told = {one.what for one in gone}
+            planned = (one for one in step.omissions if one.what not in told)
+            self.proof.record(subject, outcomes, (*planned, *gone))
         logger.debug("run %s compared%s", step.source, ": the target has none" if actual is None else "")
         self.progress.done("runs verified")
 

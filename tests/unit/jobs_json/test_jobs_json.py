@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.reading import FILES_LEFT_OUT
 from azureml_replay.azure.place import azure_place, resource_id
 from azureml_replay.cli.legacy import was_extracted
 from azureml_replay.errors import UserError
-from azureml_replay.extraction.extract import FILES_LEFT_OUT
 from azureml_replay.instants import Instant
 from azureml_replay.jobs_json import entry, parse
 from azureml_replay.jobs_json import scan as scanning
