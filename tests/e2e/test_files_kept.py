@@ -1,0 +1,188 @@
+"""What an extraction did not look at by choice stays as it was, and a file that disappeared stays required as sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.reading import FILE_GONE, FILES_AS_BEFORE, FILES_LEFT_OUT
+from azureml_replay.comparison.three_way import GONE_REASON
+from azureml_replay.extraction.extract import ExtractOptions
+from azureml_replay.model import Omission, RunId
+from azureml_replay.selection import Selection
+from azureml_replay.verbs import MigrateOptions
+from azureml_replay.verification.files import SENT_BEFORE
+from azureml_sandbox.server.sandbox import Sandbox
+from azureml_sandbox.world import RUN_ORIGIN
+from e2e.tampering import BYTES, FILE, OTHER_BYTES, Held, change, file_bytes, in_run, log_bytes
+from e2e.test_evidence import Bench, filled, kinds
+
+LOG, CHILD = "logs/a.txt", RunId("child")
+BARE = ExtractOptions(artifacts=False)
+ALL_BARE = replace(BARE, check_all=True)
+KEPT = ExtractOptions(download=True)
+DEEP = MigrateOptions(deep=True)
+DAMAGED = {(f"file {LOG}: bytes", "differs")}
+"""A log has no checksum: by size alone it is as it was sent."""
+
+
+@pytest.fixture
+def bench(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> Bench:
+    """A source of its own, with a log without a checksum."""
+    source = calm.add_workspace()
+    change(calm, source, filled)
+    return Bench(source, calm, tmp_path)
+
+
+def at_source(bench: Bench, *changes: object) -> None:
+    for one in changes:
+        change(bench.sandbox, bench.source, one)  # type: ignore[arg-type]
+
+
+def noted(tag: str, run: str = "root") -> object:
+    """A tag, as a PATCH writes it."""
+    return in_run(lambda one: {"tags": one["tags"] | {tag: "1"}, "lastModifiedUtc": f"2030-01-01T00:00:{tag}Z"}, run)
+
+
+def removed(path: str, run: str = "root", *, entry: bool = True) -> object:
+    """A file's bytes, and its entry in the index."""
+
+    def taken(held: Held) -> None:
+        held.blob(path, run).delete_blob()
+        if entry:
+            held.world.artifacts.delete(held.guid, (RUN_ORIGIN, f"dcid.{run}"), path)
+
+    return taken
+
+
+def holds(bench: Bench, path: str, run: str, data: bytes | None) -> bool:
+    """Whether the target's file has these bytes, or there is none."""
+    found: list[bool] = []
+
+    def look(held: Held) -> None:
+        blob = held.blob(path, run)
+        found.append(blob.download_blob().readall() == data if blob.exists() else data is None)
+
+    bench.change(look)
+    return found[0]
+
+
+def omitted(bench: Bench) -> set[tuple[str, str]]:
+    with Archive.open(bench.folder, write=False) as archive:
+        return {(one.what, one.reason) for one in archive.omissions()}
+
+
+def test_no_extraction_takes_a_known_damage_back(bench: Bench) -> None:
+    """Neither one that looks for no files, nor one after the source lost the file; until the bytes are as sent."""
+    assert bench.migrate(options=DEEP).proves
+    bench.change(log_bytes(b"LOG"))
+    assert kinds(bench.verify(deep=True)) == DAMAGED
+
+    bare = bench.migrate(options=replace(DEEP, extract=ALL_BARE))
+    assert (kinds(bare), bare.exit.value, kinds(bench.status())) == (DAMAGED, 5, DAMAGED)
+    assert bare.reasons == {FILES_AS_BEFORE: 3}
+    at_source(bench, removed(LOG, "child"))
+    gone = bench.migrate(options=DEEP)
+    assert (kinds(gone), gone.reasons) == (DAMAGED, {GONE_REASON: 1})
+    assert (kinds(bench.verify()), bench.sentence().startswith("All equal")) == (DAMAGED, False)
+
+    bench.change(log_bytes(b"log"))
+    whole = bench.verify(deep=True)
+    assert (whole.proves, whole.unverifiable, whole.reasons) == (True, 0, {GONE_REASON: 1})
+    bench.change(log_bytes(b"Log"))
+    assert kinds(bench.verify(deep=True)) == DAMAGED
+    bench.change(removed(LOG, "child"))
+    assert (f"file {LOG}", "absent") in kinds(bench.verify())
+
+
+def test_a_file_that_nobody_can_compare_any_more_is_counted(bench: Bench) -> None:
+    """Its bytes were never read before the source lost it: its size is no proof, and that is said, deep or not."""
+    bench.migrate()
+    at_source(bench, removed(LOG, "child"))
+    bench.migrate()
+    bench.change(log_bytes(b"LOG"))
+
+    for verdict in (bench.verify(), bench.verify(deep=True), bench.status()):
+        assert (verdict.findings, verdict.unverifiable, verdict.reasons) == (0, 1, {GONE_REASON: 1})
+    bench.change(log_bytes(b"longer"))
+    assert kinds(bench.verify()) == {(f"file {LOG}", "edited in target")}
+
+
+def test_what_the_archive_keeps_is_sent_though_the_source_lost_it(bench: Bench) -> None:
+    """Files whose bytes were brought: also after an extraction without files, with their entries and without."""
+    bench.extract(KEPT)
+    at_source(bench, noted("01"))
+    bench.extract(BARE)
+    with Archive.open(bench.folder, write=False) as archive:
+        assert archive.totals().files_kept == archive.totals().files == 3
+    at_source(bench, removed(FILE, entry=False), removed(LOG, "child"))
+    bench.extract(KEPT)
+    bench.extract(KEPT)
+
+    with Archive.open(bench.folder, write=False) as archive:
+        archive.check()
+        assert (archive.totals().files_kept, archive.omission_reasons()) == (3, {})
+        assert all(archive.is_at_rest(RunId(run)) for run in ("root", "child", "alone"))
+    bench.replay()
+    assert bench.verify(deep=True).proves
+    bench.undo()
+    bench.replay()
+    done = bench.verify(deep=True)
+    assert (done.proves, done.unverifiable, done.reasons, done.files - done.own_files) == (True, 0, {}, 3)
+    assert holds(bench, FILE, "root", BYTES)
+    assert holds(bench, LOG, "child", b"log")
+
+
+def test_what_is_taken_back_comes_again_or_is_named(bench: Bench) -> None:
+    """A run that changed is extracted without its files, undone and sent again: with all that was carried before."""
+    bench.migrate()
+    at_source(bench, noted("01"))
+    assert bench.migrate(options=MigrateOptions(extract=BARE)).reasons == {FILES_AS_BEFORE: 1}
+    bench.undo()
+    bench.replay()
+    assert bench.verify(deep=True).proves
+    assert holds(bench, FILE, "root", BYTES)
+
+    at_source(bench, file_bytes(OTHER_BYTES), removed(LOG, "child"))
+    assert bench.migrate(options=DEEP).reasons == {GONE_REASON: 1}
+    assert holds(bench, FILE, "root", OTHER_BYTES)
+    bench.undo()
+    bench.replay()
+
+    verdict = bench.verify(deep=True)
+    assert (verdict.findings, verdict.reasons) == (0, {FILE_GONE: 1})
+    assert holds(bench, LOG, "child", None)
+
+
+def test_a_run_that_came_without_files_stays_so_until_they_are_wanted(bench: Bench) -> None:
+    """Its omission says so, however often it changes; then they are brought."""
+    bench.extract(BARE)
+    at_source(bench, noted("01"))
+    bench.extract(BARE)
+    assert {reason for _, reason in omitted(bench)} == {FILES_LEFT_OUT}
+
+    done = bench.migrate()
+
+    assert (done.proves, done.reasons, done.files - done.own_files) == (True, {}, 3)
+
+
+def test_files_that_an_older_archive_dropped_stay_required(bench: Bench) -> None:
+    """As versions before left it: the rows are gone, and nothing says that the source lost them."""
+    bench.migrate(options=DEEP)
+    with Archive.open(bench.folder) as archive, archive._transaction():
+        archive._execute("delete from artifact where run = 'child'")
+    at_source(bench, noted("01", "child"))
+    with Archive.open(bench.folder) as archive, archive._transaction():
+        archive._omit("extract", archive.generation(CHILD), [Omission(CHILD, "files", FILES_LEFT_OUT)])
+    bench.extract(BARE)
+    bench.change(log_bytes(b"LOG"))
+
+    found = bench.verify(Selection(include=("root",)), deep=True)
+
+    assert (kinds(found), found.reasons) == (
+        DAMAGED | {("tag 01", "absent")},
+        {FILES_LEFT_OUT: 1, SENT_BEFORE: 1},
+    )
