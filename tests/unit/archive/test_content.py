@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import KEPT, REDACTED, UNREAD
+from azureml_replay.archive.reading import FILE_GONE
 from azureml_replay.archive.records import pack, unpack
 from azureml_replay.azure.place import azure_place
 from azureml_replay.instants import Instant
@@ -529,3 +530,36 @@ def test_what_was_named_and_waits_is_remembered_until_it_is_selected(archive: Ar
     archive.put_listed([Run(id=RunId("busy"))])
     archive.select([RunId("busy")])
     assert archive.left_out(["busy"]) == {}
+
+
+def test_files_that_no_extraction_looked_at_stay_with_what_was_taken_out_of_them(archive: Archive) -> None:
+    """Of a file that is not listed any more only its name stays, and that it was there."""
+    place = Location("s", "ExperimentRun/dcid.r1/a.txt")
+    stored = StoredFile(location=place, size_bytes=1, etag="e", metadata={"sas": "sig=" + "a" * 43 + "%3D"})
+    file = Artifact(path="a.txt", location=place, indexed=True, stored=stored, more={"tags": {"x": "1"}})
+    archive_with(archive, "r1")
+    extract(archive, run("r1"), losses(1.0), files=(file,))
+    kept, lacks = list(archive.artifacts(R1)), {(one.what, one.reason) for one in archive.omissions()}
+    assert {what for what, _ in lacks} == {"metadata sas of file a.txt", "file a.txt: tags"}
+
+    archive.begin(R1)
+    archive.put_details(RunDetails(run=run("r1")))
+    archive.put_omissions([Omission(R1, "metric loss", "its rows were not found")])
+    archive.complete(R1)
+    archive.begin(R1)
+    archive.keep_artifacts(R1)
+    archive.complete(R1)
+    assert (list(archive.artifacts(R1)), list(archive.omissions())) == ([], []), "there was nothing to keep"
+
+    extract(archive, run("r1"), files=(file,))
+    for keep in (archive.keep_artifacts, archive.keep_artifacts):
+        archive.begin(R1)
+        keep(R1)
+        archive.complete(R1)
+        assert list(archive.artifacts(R1)) == kept
+        assert {(one.what, one.reason) for one in archive.omissions()} == lacks
+    archive.begin(R1)
+    archive.keep_disappeared(R1)
+    archive.complete(R1)
+    assert [(one.path, one.stored, one.gone) for one in archive.artifacts(R1)] == [("a.txt", None, FILE_GONE)]
+    archive.check()
