@@ -43,6 +43,7 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
             True,
             "2 runs, 6 points, 1 file: equal but for 2 accepted changes; 0 omissions planned",
         ),
+        (replace(EQUAL, others_not_compared=True), False, "2 of 2 runs equal, 6 points, 1 file: not proven yet"),
         (OPEN, False, "2 of 5 runs equal, 6 points, 1 file: not proven yet; 0 omissions planned"),
         (replace(EQUAL, runs=0, equal=0), False, "nothing was there to compare; 0 omissions"),
         (replace(EQUAL, equal=0, left_out=2), False, "2 runs: nothing of them was to be carried; 0 omissions"),

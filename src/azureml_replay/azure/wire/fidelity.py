@@ -54,7 +54,7 @@ _CREATE_RUN = (
     Key(
         "tags",
         Fidelity.CARRIED,
-        "each key but our own (below), null values too (where the target takes none: omission); beyond limits: overflow",
+        "each key but our own (below), null values too (where a target takes none: omission); beyond limits: overflow",
     ),
     Key(
         "properties",
