@@ -18,7 +18,7 @@ def target_config(text: str, folder: Path) -> WorkspaceConfig:
     A file of that name wins, as it may say more than the name; a folder does not, as it names no workspace. Raises
     UserError where several bear the name, or none.
     """
-    if "/" in text or text.lower().endswith(".json") or os.path.isfile(text):
+    if "/" in text or text.lower().endswith(".json") or (os.path.lexists(text) and not Path(text).is_dir()):
         return workspace_config(text)
     known = targets_of(folder)
     named = [place for place in known if place.short.casefold() == text.casefold()]
