@@ -271,7 +271,7 @@ def test_what_the_user_left_out_changes_no_verdict(chosen: Path, opened: Open) -
     assert (rows["r"].locator(".c1").inner_text(), rows["s"].locator(".c1").inner_text()) == ("✓ equal", "◐ omissions")
     assert rows["r"].locator(".c3 .muted").first.inner_text() == "1"
     assert rows["s"].locator(".c3 .part").first.inner_text() == "1"
-    assert "1\nleft out by choice" in page.inner_text(".figures")
+    assert "2\nomitted\nas planned, 1 of them as flags asked" in page.inner_text(".figures")
     assert "Findings" not in page.inner_text(".heading")
 
 

@@ -8,10 +8,11 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_args
 
 import typer
 
@@ -138,6 +139,8 @@ def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Calla
 
     def decorate(command: Callable[..., Item]) -> Callable[..., Item]:
         flags = {name: _evaluated(_parameters(maker), maker) for name, maker in makers.items()}
+        for group in flags.values():
+            _say_what_verbose_shows(group, command.__name__)
 
         def run(**given: Any) -> Item:  # noqa: ANN401 - typer gives what the signature below says
             made = {name: maker(**{flag: given[flag] for flag in flags[name]}) for name, maker in in_turn.items()}
@@ -151,6 +154,24 @@ def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Calla
         return run
 
     return decorate
+
+
+VERBOSE = {
+    "doctor": "Show every check, those that are ok too.",
+    **dict.fromkeys(
+        ("status", "check", "map_", "plan", "report", "export"),
+        "Show warnings as they come, in the log file too; of single runs this command has nothing more to tell.",
+    ),
+}
+"""Command -> what `--verbose` shows there; all others tell of runs."""
+
+
+def _say_what_verbose_shows(flags: dict[str, inspect.Parameter], command: str) -> None:
+    if "verbose" in flags and command in VERBOSE:
+        kind, option = get_args(flags["verbose"].annotation)
+        option = copy(option)
+        option.help = VERBOSE[command]
+        flags["verbose"] = flags["verbose"].replace(annotation=Annotated[kind, option])
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -285,7 +306,11 @@ def replay_flags(
     artifact_budget: BudgetOption = None,
     no_artifacts: NoArtifactsOption = False,
     prefer: Annotated[
-        Prefer, typer.Option(help="Say whose value stays where both workspaces changed it since it was sent.")
+        Prefer,
+        typer.Option(
+            help="Where both workspaces changed a value since it was sent: target lets the target's stay, "
+            "source sends the source's over it."
+        ),
     ] = Prefer.TARGET,
     attach: Annotated[
         bool,

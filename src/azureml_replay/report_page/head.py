@@ -195,8 +195,7 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
         ("files compared", sums.compared["files"], f"with those that replay made; {of_source(sums.files)}"),
         ("bytes", sums.compared["bytes"], "of those files"),
         ("equal runs", sums.verdicts[RunVerdict.EQUAL], "in all that was chosen"),
-        ("omitted", sums.omissions - sums.chosen, "as planned, for the reasons below"),
-        *((("left out by choice", sums.chosen, "as flags asked"),) if sums.chosen else ()),
+        ("omitted", sums.omissions, _omitted(sums)),
         *(
             (("accepted", sums.found.causes[Cause.ACCEPTED], "changes in the target"),)
             if sums.found.causes[Cause.ACCEPTED]
@@ -204,6 +203,11 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
         ),
         ("findings", sums.findings, f"in {counted(sums.verdicts[RunVerdict.DIFFERS], 'run')}"),
     )
+
+
+def _omitted(sums: Sums) -> str:
+    asked = f"{sums.chosen:,} of them as flags asked, " if sums.chosen else ""
+    return f"as planned, {asked}for the reasons below"
 
 
 def _command(one: Session) -> Command:
