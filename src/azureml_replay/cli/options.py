@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_args
 
 import typer
 
-from azureml_replay.cli.fitting import given_options, refuse_idle
+from azureml_replay.cli.examples import VERBOSE
+from azureml_replay.cli.fitting import given_options, refuse_idle, refuse_replaced_input
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
@@ -156,16 +157,6 @@ def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Calla
     return decorate
 
 
-VERBOSE = {
-    "doctor": "Show every check, those that are ok too.",
-    **dict.fromkeys(
-        ("status", "check", "map_", "plan", "report", "export"),
-        "Show warnings as they come, in the log file too; of single runs this command has nothing more to tell.",
-    ),
-}
-"""Command -> what `--verbose` shows there; all others tell of runs."""
-
-
 def _say_what_verbose_shows(flags: dict[str, inspect.Parameter], command: str) -> None:
     if "verbose" in flags and command in VERBOSE:
         kind, option = get_args(flags["verbose"].annotation)
@@ -209,7 +200,9 @@ def terminal_flags(
     ] = False,
 ) -> Terminal:
     """The command's terminal; begins logging. The context's `obj` is the command's name in the log file's name."""
-    refuse_idle(given_options(context=context))
+    given = given_options(context=context)
+    refuse_idle(given)
+    refuse_replaced_input(given)
     speaking = terminal(json=json, quiet=quiet, verbose=verbose)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     asked = log_file is not None
