@@ -206,7 +206,14 @@ def terminal_flags(
     speaking = terminal(json=json, quiet=quiet, verbose=verbose)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     asked = log_file is not None
-    logs.start(log_file or default, verbose=verbose, debug=debug, tell=speaking.say, asked=asked)
+    logs.start(
+        log_file or default,
+        verbose=verbose,
+        debug=debug,
+        tell=speaking.say,
+        asked=asked,
+        warn=speaking.error if asked else None,
+    )
     speaking.start(context.info_name or "")
     return speaking
 

@@ -158,6 +158,17 @@ def test_a_pipe_that_nobody_reads_is_no_log(tmp_path: Path) -> None:
     os.close(reading)
 
 
+def test_a_named_log_that_breaks_is_told_to_those_who_want_no_messages() -> None:
+    """A full disk is noticed with the first line."""
+    messages, warnings = list[str](), list[str]()
+    log_file.start(Path("/dev/full"), verbose=False, tell=messages.append, asked=True, warn=warnings.append)
+
+    log_file.LOGGER.error("told")
+    log_file.stop()
+
+    assert (messages, warnings) == ([], ["no log file: /dev/full: writing failed"])
+
+
 def test_two_lists_are_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where one of them is a link: the second would replace the first."""
     monkeypatch.chdir(tmp_path)
