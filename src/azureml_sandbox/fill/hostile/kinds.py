@@ -227,6 +227,7 @@ def _prompt_flow(seed: int) -> SampledRun:
             )
         ],
         oddity="A prompt-flow run: its counts are metrics, its answers a file in another datastore.",
+        omissions=["outputs"],
     )
 
 
