@@ -5,10 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """`1 run`, `2,000 runs`; `many` is the plural where it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def files_in_words(files: int, made: int = 0) -> str:
@@ -25,6 +32,12 @@ def of_source(files: int) -> str:
 def omissions_in_words(count: int, target: str = "") -> str:
     """`27 omissions planned for landing`: what that target will not have, what the archive lacks among it."""
     return f"{counted(count, 'omission')} planned" + (f" for {target}" if target else "")
+
+
+def experiments_in_words(with_runs: int, empty: int) -> str:
+    """`3 experiments (1 more without a chosen run)`: those of the chosen runs, and those that go along beside them."""
+    more = f" ({empty:,} more without a chosen run)" if empty else ""
+    return f"{counted(with_runs, 'experiment')}{more}"
 
 
 def not_extracted(count: int) -> str:

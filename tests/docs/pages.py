@@ -86,10 +86,21 @@ def needs(page: Path) -> str:
     return found[1] if found else ""
 
 
+_ON_THE_DESK = {
+    "archive": "`history/`",
+    "migrated": "replayed into",
+    "prompt flow": "prompt flow runs",
+    "old SDK": "`azureml-core` logged",
+}
+
+
 def desk(page: Path) -> frozenset[str]:
-    """Of that what is made before the page is followed: `archive` (history/, extracted), `migrated` (also replayed)."""
+    """Of that what is made before the page is followed: `archive` (history/, extracted), `migrated` (also replayed).
+
+    And what the source holds, where it is not the small history: `prompt flow`, `old SDK`.
+    """
     said = needs(page)
-    return frozenset(word for word, sign in (("archive", "`history/`"), ("migrated", "replayed into")) if sign in said)
+    return frozenset(word for word, sign in _ON_THE_DESK.items() if sign in said)
 
 
 _VARIES = (

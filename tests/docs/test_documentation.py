@@ -19,6 +19,8 @@ import duckdb
 import pytest
 
 import azureml_replay
+from azureml_sandbox.fill.sample import sample
+from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server import state
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from docs.pages import (
@@ -36,6 +38,8 @@ from docs.pages import (
     redrawn,
     typed,
 )
+from e2e import old_sdk
+from environment import point_at
 
 LIBRARY = ROOT / "docs" / "reference" / "library.md"
 NOT_RUN = {
@@ -69,6 +73,25 @@ def archive(small_history: WorkspaceFile, sandbox: Sandbox, tmp_path_factory: py
     return folder / "history"
 
 
+def special_source(page: Path, sandbox: Sandbox, folder: Path) -> WorkspaceFile | None:
+    """What the page's reader has, where that is not the small history."""
+    if "prompt flow" in desk(page):
+        source = sandbox.add_workspace()
+        sample(sandbox.folder, source.workspace_name, Wanted(runs=0), hostile=True)
+        return source
+    if "old SDK" in desk(page):
+        try:
+            old_sdk.installed()
+        except old_sdk.NotInstallable as why:
+            pytest.skip(str(why))
+        source = sandbox.add_workspace()
+        with pytest.MonkeyPatch.context() as patch:
+            point_at(sandbox, patch)
+            old_sdk.run("write.py", source, folder / "written")
+        return source
+    return None
+
+
 def environment(sandbox: Sandbox) -> dict[str, str]:
     """A shell in which the README's export lines were eaten, and the commands are found."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -91,16 +114,22 @@ def followed() -> Iterator[object]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", followed())
 def test_whoever_follows_a_page_gets_what_it_says(
-    page: Path, small_history: WorkspaceFile, sandbox: Sandbox, archive: Path, tmp_path: Path
+    page: Path,
+    small_history: WorkspaceFile,
+    sandbox: Sandbox,
+    archive: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Every command line, program and query, in the page's order, in one folder; and nothing is left behind."""
+    source = special_source(page, sandbox, tmp_path_factory.mktemp("source")) or small_history
     terminal = Terminal(tmp_path, environment(sandbox))
     (tmp_path / "config").mkdir()
     for place in ("source.json", "config/source_config.json"):
-        shutil.copy(small_history.path, tmp_path / place)
+        shutil.copy(source.path, tmp_path / place)
     for place in ("target.json", "other.json", "config/target_config.json"):
         shutil.copy(sandbox.add_workspace().path, tmp_path / place)
-    if desk(page):
+    if desk(page) & {"archive", "migrated"}:
         shutil.copytree(archive, tmp_path / "history")
     if "migrated" in desk(page):
         terminal.types("azureml-replay replay history/ --target target.json --source source.json")

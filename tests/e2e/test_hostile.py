@@ -52,6 +52,8 @@ MEANT = {
     "input datasets": "inputDatasets",
     "output datasets": "outputDatasets",
     "output model, workspaceblobstore: azureml/": "outputs",
+    "output debug_info, workspaceblobstore: azureml/": "outputs",
+    "output flow_outputs, workspaceblobstore: azureml/": "outputs",
     "value at job": "job",
     "parent": "parentRunId",
 }

@@ -125,7 +125,7 @@ def number(told: Told, words: str) -> int:
 
 
 def test_the_same_name_is_the_same_number(typing: Type, calm: Sandbox, tmp_path: Path) -> None:
-    """Of a workspace with every oddity: files, points and omissions, in every command that counts them."""
+    """Of a workspace with every oddity: files, points, omissions and experiments, in every command that counts them."""
     source = calm.add_workspace()
     shape = Wanted(runs=4, children=3, experiments=1, seed=0, series=1, points=3, artifacts=1)
     sample(calm.folder, source.workspace_name, shape, hostile=True)
@@ -169,6 +169,11 @@ def test_the_same_name_is_the_same_number(typing: Type, calm: Sandbox, tmp_path:
     assert {omitted} == {number(told, f"# omissions planned for {name()}") for told in (verified, reported, again)}
     lacking = status["totals"]["omissions"]
     assert 0 < lacking == number(shown, "# not extracted") == number(exported, "# not extracted") < omitted
+
+    homes, without = number(planned, "# experiments ("), number(planned, "(# more without a chosen run)")
+    assert (homes, without) == (number(shown, "# experiments ("), number(shown, "(# more without a chosen run)"))
+    assert homes + without == number(replayed, "# experiments and what else the target holds are not compared")
+    assert homes + without == number(planned, "# experiments, with those of no chosen run")
 
     went = re.findall(r"[\d.]+ [kM]?B", replayed.out)
     assert went == re.findall(r"[\d.]+ [kM]?B", verified.out)

@@ -12,7 +12,9 @@ from playwright.sync_api import Page, expect
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Topic, Way
-from azureml_replay.model import Location, Omission, Row, Series, SeriesKey, StoredFile
+from azureml_replay.comparison.runs import Finding
+from azureml_replay.comparison.three_way import ACCEPTED
+from azureml_replay.model import Location, Omission, Row, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.report_page import report
 from azureml_replay.report_page.write import BUNDLE
 from looks import all_looked_at
@@ -112,6 +114,46 @@ def test_an_address_leads_to_a_run(path: Path, opened: Open) -> None:
     page.wait_for_selector("html[data-ready]")
 
     expect(page.locator("#detail h2")).to_have_text("plain-07")
+
+
+def test_an_address_of_no_run_here_says_so(path: Path, opened: Open) -> None:
+    """It shows no other run in its place; the list is there, and whoever goes back sees a run again."""
+    page = opened(path).page
+    page.evaluate("location.hash = '#run=nobody'")
+
+    expect(page.locator("#detail h2")).to_have_text("No such run here")
+    assert page.locator("#detail code").inner_text() == "nobody"
+    assert page.locator(".rows [aria-selected=true]").count() == 0
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    expect(page.locator("#detail h2")).to_have_text("No such run here")
+
+    page.go_back()
+    expect(page.locator("#detail h2")).to_have_text("train")
+    small = opened(path, viewport=PHONE).page
+    small.evaluate("location.hash = '#run=nobody'")
+    expect(small.locator("#detail h2")).to_be_visible()
+    small.click(".back")
+    expect(small.locator(".tree")).to_be_visible()
+
+
+def test_accepted_changes_are_marked_in_the_list(tmp_path: Path, opened: Open) -> None:
+    """Of a run, and below a folded parent; where nobody accepted anything there is no such column."""
+    edits = [Finding(RunId("child"), f"tag {name}", ACCEPTED, "a", "b") for name in ("owner", "team")]
+    with Archive.create(tmp_path / "a", SOURCE) as archive:
+        put(archive, [a_run("parent"), a_run("child", "parent"), a_run("other")], {})
+        all_looked_at(archive, archive.ledger(TARGET), {RunId("child"): edits})
+        page = opened(report(archive, tmp_path / "report.html").path).page
+
+    cells = {
+        row.locator("bdi").inner_text(): row.locator(".c10").inner_text()
+        for row in page.locator(".rows [role=row]").all()
+    }
+    assert cells == {"parent": "▾2", "other": ""}
+    page.click(".rows [role=row]:has(bdi:text-is('parent')) .fold")
+    page.click(".rows [role=row]:has(bdi:text-is('child'))")
+    assert page.locator(".rows [aria-selected=true] .c10").inner_text() == "2"
+    expect(page.locator("#detail .run-title")).to_contain_text("2 accepted changes")
 
 
 def test_on_a_phone_a_tap_leads_to_the_run_and_back(path: Path, opened: Open) -> None:
@@ -229,7 +271,7 @@ def test_what_the_user_left_out_changes_no_verdict(chosen: Path, opened: Open) -
     assert (rows["r"].locator(".c1").inner_text(), rows["s"].locator(".c1").inner_text()) == ("✓ equal", "◐ omissions")
     assert rows["r"].locator(".c3 .muted").first.inner_text() == "1"
     assert rows["s"].locator(".c3 .part").first.inner_text() == "1"
-    assert "1\nleft out by choice" in page.inner_text(".figures")
+    assert "2\nomitted\nas planned, 1 of them as flags asked" in page.inner_text(".figures")
     assert "Findings" not in page.inner_text(".heading")
 
 

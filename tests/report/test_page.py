@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -248,3 +250,14 @@ def test_a_folder_holds_everything(archive: Path, opened: Open) -> None:
     assert whole.left_out == 0
     assert {url.rsplit("/", 1)[1] for url in found.asked} == {"index.html", "c0.js"}
     assert found.said == []
+
+
+def test_a_page_on_standard_output_stands_there_alone(archive: Path, tmp_path: Path) -> None:
+    """So that it can be piped on; what the command has to say of it is among the messages."""
+    command = [sys.executable, "-m", "azureml_replay", "report", str(archive), "--output", "/dev/stdout"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("<!doctype html>")
+    assert done.stdout.rstrip().endswith("</html>")
+    assert "report: /dev/stdout" in done.stderr
+    assert done.stderr.endswith("Next: nothing is left to do\n")

@@ -47,6 +47,9 @@ class Totals:
     """How many runs are selected, and how much their extraction brought into the archive."""
 
     experiments: int
+    """Of the selected runs."""
+    empty_experiments: int
+    """Listed experiments without a selected run; a replay of everything makes them too."""
     runs: int
     extracted: int
     """Runs extracted at least once; `pending` counts those among them, too, that changed since."""
@@ -302,7 +305,10 @@ class Reading(Database):
         series, points = self._one(f"select count(*), ifnull(sum(c.rows), 0) from series c {here}")  # noqa: S608
         files, size_bytes = self._one(f"select count(*), ifnull(sum(size_bytes), 0) from artifact c {here}")  # noqa: S608
         return Totals(
-            experiments=self._count("experiment"),
+            experiments=self._count("(select distinct experiment from run where selected)"),
+            empty_experiments=self._count(
+                "experiment where name not in (select experiment from run where selected and experiment is not null)"
+            ),
             runs=self._count("run where selected"),
             extracted=self._count("run where selected and generation > 0"),
             pending=self._count(f"run r where selected and state = 'listed' and not exists ({GONE_FROM_SOURCE})"),

@@ -276,7 +276,7 @@ def verify(
     accepted = results.accepted(verdict.accepted_now, by) if by is not None else ()
     terminal.result(verdict, [*results.verified(verdict, workspace), *accepted], good=verdict.proves)
     terminal.more(results.mends(verdict, line.about(archive)))
-    listing.write(archive, workspace.ref, selection, deep=deep and choice.artifacts)
+    listing.write(archive, workspace.ref, selection, terminal, deep=deep and choice.artifacts)
     next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
@@ -327,7 +327,7 @@ def migrate(
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
     if report is not None:
         refuse_unwritable(report, "--report")
-
+    printed = terminal.beside(report)
     done = _done(
         calls.migrate(
             origin,
@@ -344,11 +344,11 @@ def migrate(
         archive,
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
-    terminal.result(done, results.migrated(done, workspace), good=good)
-    terminal.more(results.mends(done.verdict, line.about(archive)))
-    listing.write(archive, workspace.ref, selection, deep=deep)
+    printed.result(done, results.migrated(done, workspace), good=good)
+    printed.more(results.mends(done.verdict, line.about(archive)))
+    listing.write(archive, workspace.ref, selection, terminal, deep=deep)
     page = reporting.at_the_end(archive, report, workspace.ref, terminal)
-    next_step.tell(terminal, next_step.after_migration(done, line, archive, page))
+    next_step.tell(terminal, next_step.after_migration(done, line, archive, page if printed is terminal else None))
     return results.names_told(_migrated(done, replaying), done.extracted.unknown_names, terminal)
 
 

@@ -41,6 +41,15 @@ GROUPS: Mapping[str, frozenset[str]] = {
 }
 """Title -> the options below it, of whatever command."""
 
+VERBOSE: Mapping[str, str] = {
+    "doctor": "Show every check, those that are ok too.",
+    **dict.fromkeys(
+        ("status", "check", "map_", "plan", "report", "export"),
+        "Show warnings as they come, in the log file too; of single runs this command has nothing more to tell.",
+    ),
+}
+"""Command -> what `--verbose` shows there; all others tell of runs."""
+
 _ENDS = "--source source.json --target target.json"
 EXAMPLES: Mapping[str, Mapping[str, str]] = {
     "": {

@@ -76,7 +76,9 @@ def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption
         done = exporting.export(opened, output, exporting.Format(form.value), progress=progress)
     counts = ", ".join(_counted(table, count) for table, count in done.rows.items())
     escaped = rf"texts with half of a surrogate pair, written as \ud800 as Parquet cannot hold it: {done.escaped:,}"
-    terminal.result(done, [f"exported: {counts}; in {done.output}", *([escaped] if done.escaped else [])])
+    terminal.beside(output).result(
+        done, [f"exported: {counts}; in {done.output}", *([escaped] if done.escaped else [])]
+    )
     next_step.tell(terminal, next_step.DONE)
     return Exit.OK
 

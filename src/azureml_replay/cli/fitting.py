@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeAlias
@@ -60,6 +61,25 @@ def refuse_idle(given: Given) -> None:
     refuse_together(given, {"--csv"}, "--json")
     refuse_together(given, {"--max-size"}, "--shards")
     refuse_together(given, {"--verbose"}, "--quiet")
+
+
+INPUTS = ("--source", "--target", "--include-file", "--input")
+OUTPUTS = ("--output", "--report", "--combined", "--differ", "--log-file")
+
+
+def refuse_replaced_input(given: Given) -> None:
+    """Raise UserError for an output that is a file which another option reads: it would replace it."""
+    for output in OUTPUTS:
+        for read in INPUTS:
+            if output in given and read in given and _are_one_file(given[output], given[read]):
+                raise UserError(f"{output} {given[output]} is the file that {read} names: name another to write")
+
+
+def _are_one_file(path: str, other: str) -> bool:
+    try:
+        return os.path.isfile(path) and os.path.samefile(path, other)  # noqa: PTH113, PTH121 - of any text
+    except (OSError, ValueError):  # a workspace's name is no file
+        return False
 
 
 def refuse_other_mode(given: Given, *, synthetic: bool) -> None:

@@ -12,6 +12,7 @@ import typer
 from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import UserError
 from azureml_replay.selection import Selection
+from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.workspace.place import Place
 
 
@@ -22,8 +23,8 @@ class ListingFiles:
     combined: Path | None = None
     differ: Path | None = None
 
-    def write(self, folder: Path, target: Place, selection: Selection, *, deep: bool) -> None:
-        """Write them, by the evidence alone. Raises UserError where one cannot be written."""
+    def write(self, folder: Path, target: Place, selection: Selection, terminal: Terminal, *, deep: bool) -> None:
+        """Write them, by the evidence alone, and say where they are. Raises UserError where one cannot be written."""
         if self.combined is None and self.differ is None:
             return
         from azureml_replay.archive.archive import Archive
@@ -33,6 +34,9 @@ class ListingFiles:
         with Archive.open(folder, write=False) as archive:
             lines = each(archive, archive.ledger(target), selection, deep=deep)
             write_lines(lines, combined=self.combined, differ=self.differ)
+        for path, what in ((self.combined, "every item with its verdict"), (self.differ, "what differs or is open")):
+            if path is not None:
+                terminal.say(f"{what}: {path}")
 
 
 def listing_flags(

@@ -28,6 +28,8 @@ CommandLine = Callable[..., str]
 DONE = "nothing is left to do"
 SELECTION, FILES, JOBS = GROUPS["Selection"], GROUPS["Files"], GROUPS["Jobs"]
 ENDS = frozenset({"--source", "--target"})
+VERIFYING = frozenset({"verify", "migrate"})
+"""Commands that say above what to do about each kind of finding."""
 _PLACEHOLDER = ("--target", "target.json")
 ONLY_SHOWS = frozenset({"--dry-run", "--debug-hierarchy", "--price-per-hour"})
 """Options with which `replay` sends nothing."""
@@ -96,7 +98,7 @@ def tell(terminal: Terminal, text: str) -> None:
 
 
 def after_verdict(verdict: Verdict, line: Typed, archive: Path) -> str:
-    """What follows a proof: what is not compared comes first, then the report of what was found."""
+    """What follows a proof: what differs is mended, then what is not compared comes; of what is proven the report."""
     from azureml_replay.verification.verdict import CHANGED, NEVER_SENT, NOT_EXTRACTED
 
     if not verdict.complete and not verdict.findings:
@@ -104,7 +106,23 @@ def after_verdict(verdict: Verdict, line: Typed, archive: Path) -> str:
             return f"extract from the source again, then {line.into('replay', archive, keep=ENDS | SELECTION)}"
         to_send = NEVER_SENT in verdict.uncompared
         return line.into("replay" if to_send else "verify", archive, keep=ENDS | SELECTION)
-    return line.into("report", archive, keep={"--target"})
+    return mend_of(verdict, line, archive) or line.into("report", archive, keep={"--target"})
+
+
+def mend_of(verdict: Verdict, line: Typed, archive: Path) -> str:
+    """What to do about the most frequent kind of finding; nothing where there is none, or none that has a mend.
+
+    A command that does it by itself stands alone; else its sentence says what is to be decided or done before.
+    """
+    from azureml_replay.verification.wording import MENDS, Kind
+
+    found = sorted((Kind(value) for value in verdict.groups), key=lambda kind: -verdict.groups[kind.value])
+    kind = next((kind for kind in found if kind in MENDS), None)
+    if kind is None or line.command not in VERIFYING:
+        return ""
+    mend = MENDS[kind]
+    lines = [line.about(archive)(*command) for command in mend.commands]
+    return lines[0] if mend.commands == (("replay",),) else f"{mend.sentence}: {' or '.join(lines)}"
 
 
 def after_failure(remedies: Collection[str], line: Typed) -> str:
@@ -155,5 +173,6 @@ def after_migration(done: Migrated, line: Typed, archive: Path, page: Path | Non
     if done.extracted.failed or done.replayed.failed or not done.verdict.complete:
         return after_failure((*done.extracted.remedies, *done.replayed.remedies), line)
     if done.verdict.findings:
-        return f"open {page}" if page else line.into("report", archive, keep={"--target"})
+        shown = f"open {page}" if page else line.into("report", archive, keep={"--target"})
+        return mend_of(done.verdict, line, archive) or shown
     return f"{DONE}; {page} is the proof to keep" if page else DONE

@@ -8,14 +8,16 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_args
 
 import typer
 
-from azureml_replay.cli.fitting import given_options, refuse_idle
+from azureml_replay.cli.examples import VERBOSE
+from azureml_replay.cli.fitting import given_options, refuse_idle, refuse_replaced_input
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
@@ -138,6 +140,8 @@ def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Calla
 
     def decorate(command: Callable[..., Item]) -> Callable[..., Item]:
         flags = {name: _evaluated(_parameters(maker), maker) for name, maker in makers.items()}
+        for group in flags.values():
+            _say_what_verbose_shows(group, command.__name__)
 
         def run(**given: Any) -> Item:  # noqa: ANN401 - typer gives what the signature below says
             made = {name: maker(**{flag: given[flag] for flag in flags[name]}) for name, maker in in_turn.items()}
@@ -151,6 +155,14 @@ def takes(**makers: Callable[..., Any]) -> Callable[[Callable[..., Item]], Calla
         return run
 
     return decorate
+
+
+def _say_what_verbose_shows(flags: dict[str, inspect.Parameter], command: str) -> None:
+    if "verbose" in flags and command in VERBOSE:
+        kind, option = get_args(flags["verbose"].annotation)
+        option = copy(option)
+        option.help = VERBOSE[command]
+        flags["verbose"] = flags["verbose"].replace(annotation=Annotated[kind, option])
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -188,11 +200,20 @@ def terminal_flags(
     ] = False,
 ) -> Terminal:
     """The command's terminal; begins logging. The context's `obj` is the command's name in the log file's name."""
-    refuse_idle(given_options(context=context))
+    given = given_options(context=context)
+    refuse_idle(given)
+    refuse_replaced_input(given)
     speaking = terminal(json=json, quiet=quiet, verbose=verbose)
     default = Path("logs") / f"{context.obj or context.info_name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     asked = log_file is not None
-    logs.start(log_file or default, verbose=verbose, debug=debug, tell=speaking.say, asked=asked)
+    logs.start(
+        log_file or default,
+        verbose=verbose,
+        debug=debug,
+        tell=speaking.say,
+        asked=asked,
+        warn=speaking.error if asked else None,
+    )
     speaking.start(context.info_name or "")
     return speaking
 
@@ -285,7 +306,11 @@ def replay_flags(
     artifact_budget: BudgetOption = None,
     no_artifacts: NoArtifactsOption = False,
     prefer: Annotated[
-        Prefer, typer.Option(help="Say whose value stays where both workspaces changed it since it was sent.")
+        Prefer,
+        typer.Option(
+            help="Where both workspaces changed a value since it was sent: target lets the target's stay, "
+            "source sends the source's over it."
+        ),
     ] = Prefer.TARGET,
     attach: Annotated[
         bool,

@@ -58,8 +58,9 @@ def report(
         refuse_unwritable(output, "--output", folder=shards)
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = reporting(opened, output, target=there, shards=shards, max_bytes=most, progress=progress)
-    terminal.result(done, lines(done))
-    next_step.tell(terminal, f"open {done.path} in a browser")
+    printed = terminal.beside(output)
+    printed.result(done, lines(done))
+    next_step.tell(terminal, f"open {done.path} in a browser" if printed is terminal else next_step.DONE)
     return Exit.OK
 
 

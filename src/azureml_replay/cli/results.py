@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from azureml_replay.comparison.three_way import OF_ANOTHER
-from azureml_replay.counting import counted, files_in_words, of_source, omissions_in_words
+from azureml_replay.counting import (
+    counted,
+    experiments_in_words,
+    files_in_words,
+    listed,
+    of_source,
+    omissions_in_words,
+)
 from azureml_replay.errors import Exit
 from azureml_replay.instants import Instant
 from azureml_replay.terminal.layout import Branch
@@ -67,7 +74,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
                 files_in_words(plan.files + plan.own_files, plan.own_files),
                 (Branch(f"{of_source(plan.files)}, {amount('bytes', plan.bytes)}"),),
             ),
-            _table(counted(len(plan.experiments), "experiment"), plan.experiments),
+            _table(experiments_in_words(len(plan.experiments), plan.empty_experiments), plan.experiments),
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
             *unknown_keys(plan.unknown),
             *(Branch(f"warning: {one}") for one in plan.near_limits),
@@ -92,7 +99,7 @@ def to_send(left: Left, runs: int) -> Branch:
         *([counted(left.points, "point")] if left.points else []),
         *([files_in_words(files, left.own_files)] if (files := left.files + left.own_files) else []),
         *([f"{of_source(left.files)}, {amount('bytes', left.bytes)}"] if left.files else []),
-        *([f"{counted(left.experiments, 'experiment')}, with those of no run"] if left.experiments else []),
+        *([f"{counted(left.experiments, 'experiment')}, with those of no chosen run"] if left.experiments else []),
     ]
     stays = {
         "there already": left.there,
@@ -211,9 +218,11 @@ def uncompared(verdict: Verdict) -> Iterator[Branch]:
     if verdict.complete:
         return
     items = [(verdict.not_compared, "run"), (verdict.experiments_not_compared, "experiment")]
-    told = " and ".join(counted(*one) for one in items if one[0])
-    are = "is" if sum(count for count, _ in items) == 1 else "are"
-    yield Branch(f"{told} {are} not compared", reasons_of(verdict.uncompared, FEW))
+    told = [counted(*one) for one in items if one[0]]
+    if verdict.others_not_compared:
+        told.append("what else the target holds")
+    are = "is" if verdict.not_compared + verdict.experiments_not_compared + verdict.others_not_compared == 1 else "are"
+    yield Branch(f"{listed(told)} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
 def migrated(done: Migrated, target: WorkspaceConfig) -> Iterator[Line]:

@@ -13,7 +13,14 @@ import typer
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli import results
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
-from azureml_replay.counting import counted, files_in_words, not_extracted, of_source, omissions_in_words
+from azureml_replay.counting import (
+    counted,
+    experiments_in_words,
+    files_in_words,
+    not_extracted,
+    of_source,
+    omissions_in_words,
+)
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.hints import hint, quoted
 from azureml_replay.terminal.layout import Branch, Grid
@@ -100,7 +107,7 @@ def table(targets: Sequence[TargetStatus]) -> Grid:
 
 def _held(now: Status) -> Iterator[str]:
     has = now.totals
-    runs, experiments = counted(has.runs, "run"), counted(has.experiments, "experiment")
+    runs, experiments = counted(has.runs, "run"), experiments_in_words(has.experiments, has.empty_experiments)
     waiting = f", {has.pending:,} to extract" if has.pending else ""
     failed = f", {now.failed:,} failed" if now.failed else ""
     yield f"{runs} chosen in {experiments}: {has.extracted:,} extracted{waiting}{failed}"

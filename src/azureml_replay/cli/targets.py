@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
@@ -13,9 +15,10 @@ from azureml_replay.workspace.place import Place
 def target_config(text: str, folder: Path) -> WorkspaceConfig:
     """The workspace that a text names; a name alone is one of the archive's targets, with the default login.
 
-    Raises UserError where several bear the name, or none.
+    A file of that name wins, as it may say more than the name; a folder does not, as it names no workspace. Raises
+    UserError where several bear the name, or none.
     """
-    if "/" in text or text.lower().endswith(".json") or os.path.lexists(text):
+    if "/" in text or text.lower().endswith(".json") or (os.path.lexists(text) and not Path(text).is_dir()):
         return workspace_config(text)
     known = targets_of(folder)
     named = [place for place in known if place.short.casefold() == text.casefold()]
@@ -24,8 +27,20 @@ def target_config(text: str, folder: Path) -> WorkspaceConfig:
     if named:
         raise UserError(f"{text}: {len(named)} targets of {folder} have that name: give {_one_of(named)}")
     if known:
-        raise UserError(f"{text}: no such file, and no target of {folder}: it has {', '.join(map(str, known))}")
+        raise UserError(f"{text}: {_not_a_file(text)}, and no target of {folder}: {_meant(text, known)}")
     return workspace_config(text)
+
+
+def _not_a_file(text: str) -> str:
+    return "not a file" if os.path.lexists(text) else "no such file"
+
+
+def _meant(text: str, known: Sequence[Place]) -> str:
+    near = get_close_matches(text.casefold(), [place.short.casefold() for place in known], n=1)
+    meant = [place for place in known if place.short.casefold() in near]
+    if len(meant) == 1:
+        return f"did you mean {meant[0].short} ({meant[0]})?"
+    return f"it has {', '.join(map(str, known))}"
 
 
 def _one_of(places: list[Place]) -> str:

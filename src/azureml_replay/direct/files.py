@@ -83,8 +83,6 @@ class FileSender:
         left = self._due.files(step, receipts)
         self.kept.pop(step.source, None)
         made = self._due.made(step, receipts)
-        if made:  # foreseen without the bytes of these
-            self.progress.expect("bytes sent", sum(as_stored(file).size_bytes for file in made))
         # Made files go with the source's first: 1.0 requests for entries a run, not 1.28 (benchmarks/verbs.py, small).
         rest: Sending = {file.path: (file, payload_of_made(file)) for file in made}
         while (batch := dict(islice(left, FILES_PER_REQUEST - len(rest)))) or rest:
@@ -120,7 +118,7 @@ class FileSender:
         self.ledger.put_sent_files(step.source, there)
         items = {FileItem(path): payload_of(stored) for path, stored in there.items()}
         self.ledger.mark(step.source, items, State.SENT, durable=False)
-        self._tell(there.values())
+        self._tell(there.values(), len(there))
         return there
 
     async def _keeps_theirs(
@@ -190,7 +188,8 @@ class FileSender:
         self.ledger.put_sent_files(step.source, sent)
         arrived = {item: payload for item, payload in items.items() if outcomes.get(item.path) is None}
         self.ledger.mark(step.source, arrived, State.SENT, durable=False)
-        self._tell(sent.values())
+        made = {planned.path for planned in step.made_files()}
+        self._tell([stored for path, stored in sent.items() if path not in made], len(sent))
         refused: dict[str, Refused] = {}
         for path, outcome in outcomes.items():
             if isinstance(outcome, ServiceError):
@@ -199,11 +198,12 @@ class FileSender:
                 refused[path] = outcome
         return refused
 
-    def _tell(self, arrived: Collection[StoredFile]) -> None:
-        if not arrived:
-            return
-        self.progress.done("files sent", len(arrived))
-        self.progress.done("bytes sent", sum(one.size_bytes for one in arrived))
+    def _tell(self, of_source: Collection[StoredFile], files: int) -> None:
+        """So many files arrived; bytes are those of the source's alone, as no plan knows how long ours will be."""
+        if files:
+            self.progress.done("files sent", files)
+        if of_source:
+            self.progress.done("bytes sent", sum(one.size_bytes for one in of_source))
 
     def _refuse(self, step: Step, path: str, outcome: Refused) -> None:
         of = of_generation(self.archive.generation(step.source))

@@ -16,6 +16,7 @@ from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.direct.due import Due, DueRows, Receipts, is_created, is_finished
 from azureml_replay.direct.experiments import due_experiments, left_of_experiments
 from azureml_replay.model import RunId
+from azureml_replay.planning.experiments import planned_experiments
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step, plan, planned_units, without_lender
@@ -47,6 +48,8 @@ def foreseen(
     planned = _told(steps if counting is None else counting.seen(steps), progress)
     omissions = chain(archive.omissions(), left_of_experiments(archive, selection, profile))
     summary = summarize(planned, omissions, archive.unknown())
+    going = (one.name for one in planned_experiments(archive, selection, profile=profile))
+    summary.empty_experiments = sum(name not in summary.experiments for name in going)
     if counting is not None and ledger is not None:
         counting.left.experiments = sum(1 for _ in due_experiments(archive, ledger, selection, profile))
         summary.left = counting.left

@@ -132,6 +132,12 @@ def _try_to_make(place: Path, *, folder: bool) -> None:
                 one.rmdir()
 
 
+def is_standard_output(path: Path) -> bool:
+    """True where what is written there goes where this process prints its results."""
+    held = path.stat() if path.exists() else None
+    return held is not None and _printed_into(held) == 1
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file that was written; 0 for what is no regular file, and keeps nothing."""
     held = path.stat()

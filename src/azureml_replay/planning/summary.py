@@ -29,6 +29,8 @@ class PlanSummary:
     """Omissions that the target's limits cause: the values are whole in `replay/overflow.json` of their run."""
     experiments: dict[str, int] = field(default_factory=dict)
     """Experiment -> number of runs."""
+    empty_experiments: int = 0
+    """Experiments without a chosen run, which go along where everything is chosen."""
     statuses: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     """Reason -> number of omissions."""

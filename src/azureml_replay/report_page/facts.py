@@ -43,6 +43,8 @@ class TreeRow:
     omissions: int = 0
     chosen: int = 0
     """Those of the omissions that the user asked for."""
+    accepted: int = 0
+    """Changes by somebody that were accepted: no findings."""
     verdict: RunVerdict = RunVerdict.ARCHIVED
 
 
@@ -184,6 +186,7 @@ class Index:
     findings: list[int]
     omissions: list[int]
     chosen: list[int]
+    accepted: list[int]
     verdict: list[int]
     place: list[int] = field(default_factory=list)
     """Where the detail is: block * 64 + place in the block; -1 where it was left out."""

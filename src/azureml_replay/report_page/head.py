@@ -12,7 +12,7 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import ACCEPTED
-from azureml_replay.counting import counted, files_in_words, of_source, omissions_in_words
+from azureml_replay.counting import counted, files_in_words, listed, of_source, omissions_in_words
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.model import Finding
 from azureml_replay.report_page.choices import by_choice
@@ -54,6 +54,7 @@ class Sums:
     compared: Counter[str] = field(default_factory=Counter)
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
     experiments_open: int = 0
+    others_open: bool = False
     verdicts: Counter[RunVerdict] = field(default_factory=Counter)
     found: FoundOfAll = field(default_factory=FoundOfAll)
     """The findings, and accepted changes."""
@@ -66,7 +67,8 @@ class Sums:
             omissions=known.omissions.total(),
             chosen=known.chosen.total(),
             compared=known.counts,
-            experiments_open=known.others_open,
+            experiments_open=known.experiments_open,
+            others_open=known.others_open,
         )
         for row in rows:
             sums.runs += 1
@@ -157,7 +159,8 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
         return "open", f"{runs} archived; nothing has been written to a target yet. {known} known so far."
     open_runs = sums.verdicts[RunVerdict.UNVERIFIED] + sums.verdicts[RunVerdict.MISSING]
     open_items = [(open_runs, "run"), (sums.experiments_open, "experiment")]
-    uncompared = " and ".join(counted(*one) for one in open_items if one[0])
+    others = ["what else the target holds"] if sums.others_open else []
+    uncompared = listed([*(counted(*one) for one in open_items if one[0]), *others])
     left = f" Not compared: {uncompared}." if uncompared else ""
     compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]
     if sums.findings:
@@ -192,8 +195,7 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
         ("files compared", sums.compared["files"], f"with those that replay made; {of_source(sums.files)}"),
         ("bytes", sums.compared["bytes"], "of those files"),
         ("equal runs", sums.verdicts[RunVerdict.EQUAL], "in all that was chosen"),
-        ("omitted", sums.omissions - sums.chosen, "as planned, for the reasons below"),
-        *((("left out by choice", sums.chosen, "as flags asked"),) if sums.chosen else ()),
+        ("omitted", sums.omissions, _omitted(sums)),
         *(
             (("accepted", sums.found.causes[Cause.ACCEPTED], "changes in the target"),)
             if sums.found.causes[Cause.ACCEPTED]
@@ -201,6 +203,11 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
         ),
         ("findings", sums.findings, f"in {counted(sums.verdicts[RunVerdict.DIFFERS], 'run')}"),
     )
+
+
+def _omitted(sums: Sums) -> str:
+    asked = f"{sums.chosen:,} of them as flags asked, " if sums.chosen else ""
+    return f"as planned, {asked}for the reasons below"
 
 
 def _command(one: Session) -> Command:

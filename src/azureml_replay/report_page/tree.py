@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.evidence import Way
+from azureml_replay.archive.evidence import OTHERS, Way
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Run, RunId
@@ -66,9 +66,14 @@ class Known:
         return frozenset(run for run, item in self.items.items() if item.standing in compared and not item.reason)
 
     @property
-    def others_open(self) -> int:
-        """Experiments that are not compared."""
-        return sum(item.reason != "" for item in self.others)
+    def experiments_open(self) -> int:
+        """Experiments that are not compared; one that carries runs and jobs is one."""
+        return len({item.subject.name for item in self.others if item.reason and item.subject != OTHERS})
+
+    @property
+    def others_open(self) -> bool:
+        """True where what else the target holds is not looked through."""
+        return any(item.reason and item.subject == OTHERS for item in self.others)
 
 
 WORDS = {kind: word for word, kinds in TYPES.items() for kind in kinds if kind}
@@ -81,7 +86,7 @@ def rows(archive: Archive, target: Place | None, known: Known, progress: Progres
     for run, extracted in archive.overview():
         row = _row(run)
         item = known.items.get(run.id)
-        row.findings = item.findings if item else 0
+        row.findings, row.accepted = (item.findings, item.accepted) if item else (0, 0)
         row.omissions, row.chosen = known.omissions[run.id], known.chosen[run.id]
         row.verdict = _verdict(row, item, extracted=extracted, target=target)
         found[run.id] = row
@@ -170,6 +175,7 @@ def index(ordered: list[TreeRow]) -> Index:
         findings=[row.findings for row in ordered],
         omissions=[row.omissions for row in ordered],
         chosen=[row.chosen for row in ordered],
+        accepted=[row.accepted for row in ordered],
         verdict=[int(row.verdict) for row in ordered],
         place=[-1] * len(ordered),
     )

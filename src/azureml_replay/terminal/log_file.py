@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
 
@@ -76,21 +77,35 @@ class LogFile(logging.FileHandler):
         """Handle an error of writing: the disk may be full."""
         self._give_up("writing failed")
 
+    def close(self) -> None:
+        """Close it; what cannot be written even then was told."""
+        with suppress(OSError):
+            super().close()
+
     def _give_up(self, why: object) -> None:
         self.broken = True
         self.tell(f"no log file: {self.path}: {why}")
 
 
-def start(path: Path, *, verbose: bool, tell: Callable[[str], None], debug: bool = False, asked: bool = False) -> None:
+def start(
+    path: Path,
+    *,
+    verbose: bool,
+    tell: Callable[[str], None],
+    debug: bool = False,
+    asked: bool = False,
+    warn: Callable[[str], None] | None = None,
+) -> None:
     """Log to `path` from now on: our warnings; with `verbose` our steps and others' warnings, shown as they happen.
 
     `debug`: each request too. A log begun before ends. `asked`: somebody named the file; raises UserError where it
-    cannot be written. Without, whatever a command is run in, it goes on without a log, and says so.
+    cannot be written. Without, whatever a command is run in, it goes on without a log, and says so: to `warn` where
+    one is given, so that a named log is missed by those too who want no messages.
     """
     if asked:
         refuse_unwritable(path, "--log-file")
     stop()
-    log = LogFile(path, tell)
+    log = LogFile(path, warn or tell)
     if asked and path.is_fifo():
         log.begin()
     handlers: list[logging.Handler] = [log]

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
+from pathlib import Path
 from typing import TextIO
 
 from azureml_replay import json_text, redact
+from azureml_replay.disk.outputs import is_standard_output
 from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
 from azureml_replay.terminal.layout import UNICODE, Signs, drawn_lines, signs_of
@@ -86,6 +88,13 @@ class Terminal:
     """The result is JSON, and so is each message and each line of progress."""
     quiet: bool = False
     verbose: bool = False
+
+    def beside(self, written: Path | None) -> Terminal:
+        """The terminal for a result beside a file: results go where messages do if the file is standard output.
+
+        Whoever reads that gets the file alone.
+        """
+        return replace(self, results=self.messages) if written and is_standard_output(written) else self
 
     def start(self, command: str) -> None:
         """Show at once that the command is at work; on a terminal the line goes with the next one."""

@@ -52,7 +52,7 @@ class Verdict:
     """Runs that were never looked at, or not since they changed; they may have findings too."""
     experiments_not_compared: int
     uncompared: Mapping[str, int]
-    """Reason -> number of runs and experiments that are not compared."""
+    """Reason -> number of runs and experiments that are not compared, and once for what else the target holds."""
     points: int
     """Points that were compared, whenever that was; so are the files and the bytes."""
     files: int
@@ -86,13 +86,15 @@ class Verdict:
     """Findings that may be either: not as sent, and nobody looked since."""
     accepted: int = 0
     """Changes by somebody that were accepted: no findings, and told all the same."""
+    others_not_compared: bool = False
+    """The target's other experiments were not looked through for what somebody put below runs of ours."""
     accepted_now: Sequence[Told] = ()
     """Those that the call accepted, each."""
 
     @property
     def complete(self) -> bool:
         """Nothing that was planned and chosen is missing from the comparison."""
-        return not self.not_compared and not self.experiments_not_compared
+        return not (self.not_compared or self.experiments_not_compared or self.others_not_compared)
 
     @property
     def proves(self) -> bool:
@@ -154,7 +156,9 @@ class _Fold:
     standings: Counter[Standing] = field(default_factory=Counter)
     runs: int = 0
     runs_open: int = 0
-    experiments_open: int = 0
+    experiments_open: set[str] = field(default_factory=set)
+    """Names: one that carries runs and jobs is looked at for both."""
+    others_open: bool = False
     uncompared: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
@@ -170,11 +174,20 @@ class _Fold:
         if item.findings:
             self.differing.add(item.subject)
         if item.reason and item.standing is not Standing.LEFT:
-            self.uncompared[item.reason] += 1
-            self.runs_open += is_run
-            self.experiments_open += not is_run
+            self._leave_open(item, is_run=is_run)
         self.accepted += item.accepted
         self.counts.update(item.counts)
+
+    def _leave_open(self, item: Item, *, is_run: bool) -> None:
+        if item.subject == OTHERS:
+            self.others_open = True
+        elif is_run:
+            self.runs_open += 1
+        elif item.subject.name in self.experiments_open:
+            return
+        else:
+            self.experiments_open.add(item.subject.name)
+        self.uncompared[item.reason] += 1
 
     def add_alike(self, alike: Alike) -> None:
         """As if each of these runs were added."""
@@ -196,7 +209,8 @@ class _Fold:
             differing=self.standings[Standing.DIFFERS],
             left_out=self.standings[Standing.LEFT],
             not_compared=self.runs_open,
-            experiments_not_compared=self.experiments_open,
+            experiments_not_compared=len(self.experiments_open),
+            others_not_compared=self.others_open,
             uncompared=dict(self.uncompared),
             points=self.counts["points"],
             files=self.counts["files"],

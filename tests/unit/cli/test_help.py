@@ -50,6 +50,18 @@ def test_every_option_has_a_group_and_says_a_sentence(one: Any) -> None:
         assert len(text.split()) > 2, (parameter.name, text)
 
 
+def test_verbose_and_prefer_say_what_they_do_there() -> None:
+    """A command that goes through no run one by one does not promise to tell of each."""
+    after = {name: told(name, "--help").partition("--verbose ")[2].partition("--log-file")[0] for name in commands()}
+    verbose = {name: " ".join(text.split()) for name, text in after.items()}
+    of_runs = {"extract", "replay", "verify", "migrate", "undo"}
+    assert {name for name, text in verbose.items() if "done of each run" in text} == of_runs
+    assert "every check" in verbose["doctor"]
+    for name in ("status", "check", "map", "plan", "report", "export"):
+        assert "single runs" in verbose[name]
+    assert "target lets the target's stay, source sends the source's" in " ".join(told("replay", "--help").split())
+
+
 @pytest.mark.parametrize("name", ["", *commands()])
 @pytest.mark.parametrize("columns", [40, 59, 60, 80, 200])
 def test_help_is_as_wide_as_the_terminal(name: str, columns: int) -> None:

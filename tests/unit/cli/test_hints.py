@@ -117,6 +117,13 @@ def test_a_short_name_is_enough_where_it_is_of_one_target(kept: Path) -> None:
     with pytest.raises(UserError, match=r"twin: 2 targets of .* have that name: give s/g/twin or s/other/twin"):
         target_config("twin", kept)
     with pytest.raises(UserError, match=r"no target of .*: it has s/g/Prod, s/g/twin, s/other/twin"):
+        target_config("landing", kept)
+    with pytest.raises(UserError, match=r"pord: no such file, and no target of .*: did you mean Prod \(s/g/Prod\)\?"):
+        target_config("pord", kept)
+    (kept.parent / "Prod").mkdir()  # a folder that bears a target's name hides no target
+    assert target_config("Prod", kept).ref == workspace_config("s/g/Prod").ref
+    (kept.parent / "pord").mkdir()
+    with pytest.raises(UserError, match=r"pord: not a file, and no target of .*: did you mean Prod"):
         target_config("pord", kept)
     with pytest.raises(UserError, match=r"prod\.json: no such file"):
         target_config("prod.json", kept)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.rights import remedy_of
 from azureml_replay.cli import results
+from azureml_replay.cli.next_step import Typed, after_verdict
 from azureml_replay.direct.replay import Replayed
 from azureml_replay.errors import remedy_lines
 from azureml_replay.extraction.extract import Extracted
@@ -17,6 +19,7 @@ from azureml_replay.model import RunId
 from azureml_replay.terminal.terminal import lines_for
 from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
+from azureml_replay.verification.wording import Kind
 from looks import a_verdict
 
 EQUAL = a_verdict(runs=2, equal=2, points=6, files=1, bytes=9)
@@ -43,6 +46,7 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
             True,
             "2 runs, 6 points, 1 file: equal but for 2 accepted changes; 0 omissions planned",
         ),
+        (replace(EQUAL, others_not_compared=True), False, "2 of 2 runs equal, 6 points, 1 file: not proven yet"),
         (OPEN, False, "2 of 5 runs equal, 6 points, 1 file: not proven yet; 0 omissions planned"),
         (replace(EQUAL, runs=0, equal=0), False, "nothing was there to compare; 0 omissions"),
         (replace(EQUAL, equal=0, left_out=2), False, "2 runs: nothing of them was to be carried; 0 omissions"),
@@ -83,3 +87,30 @@ def test_runs_that_failed_for_a_role_name_it_once() -> None:
 
     assert told[-1] == "2 runs failed: run the same command again to continue"
     assert [line for line in told if line.startswith(f"this login lacks {action}: ask for the role")] == [told[-2]]
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ({}, "azureml-replay report h --target t.json"),
+        ({Kind.ABSENT: 3, Kind.EDITED: 1}, "azureml-replay replay h --target t.json"),
+        (
+            {Kind.ABSENT: 1, Kind.EDITED: 2},
+            "edited: set it back in the target, or keep it so: azureml-replay verify h --target t.json --accept",
+        ),
+        (
+            {Kind.CONFLICT: 1},
+            (
+                "changed on both sides: send the source's value, or keep the target's: azureml-replay replay h "
+                "--target t.json --prefer source or azureml-replay verify h --target t.json --accept"
+            ),
+        ),
+    ],
+)
+def test_what_differs_is_mended_next(groups: dict[Kind, int], told: str) -> None:
+    """By what is most; the report stands last only where nothing differs."""
+    found = {kind.value: count for kind, count in groups.items()}
+    verdict = replace(EQUAL, findings=sum(groups.values()), groups=found)
+    line = Typed("verify", ("h",), {"--target": ("--target", "t.json")})
+
+    assert after_verdict(verdict, line, Path("h")) == told

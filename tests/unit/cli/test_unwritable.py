@@ -80,6 +80,31 @@ def test_an_output_that_cannot_be_written_stops_before_the_work(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("of", "command", "output"),
+    [
+        (app, ["migrate", "--source", "s/g/a", "--target", "t.json", "--archive", "new"], "--report"),
+        (app, ["verify", "archive", "--target", "t.json"], "--combined"),
+        (app, ["verify", "archive", "--target", "s/g/b", "--include-file", "t.json"], "--differ"),
+        (app, ["doctor", "--source", "t.json"], "--log-file"),
+        (extract_jobs, ["--source", "t.json"], "--output"),
+    ],
+)
+def test_an_output_never_replaces_what_is_read(
+    of: typer.Typer, command: list[str], output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also through a link: the configuration of a workspace was lost, and the next command could not begin."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.json").write_text("kept")
+    (tmp_path / "link.json").symlink_to("t.json")
+
+    for name in ("t.json", "link.json"):
+        ended = CliRunner().invoke(of, [*command, output, name])
+        assert isinstance(ended.exception, UserError), ended.output
+        assert str(ended.exception).startswith(f"{output} {name} is the file that --")
+    assert (tmp_path / "t.json").read_text() == "kept"
+
+
 def test_so_does_the_original_tools_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
@@ -131,6 +156,17 @@ def test_a_pipe_that_nobody_reads_is_no_log(tmp_path: Path) -> None:
 
     assert b"told" in os.read(reading, 999)
     os.close(reading)
+
+
+def test_a_named_log_that_breaks_is_told_to_those_who_want_no_messages() -> None:
+    """A full disk is noticed with the first line."""
+    messages, warnings = list[str](), list[str]()
+    log_file.start(Path("/dev/full"), verbose=False, tell=messages.append, asked=True, warn=warnings.append)
+
+    log_file.LOGGER.error("told")
+    log_file.stop()
+
+    assert (messages, warnings) == ([], ["no log file: /dev/full: writing failed"])
 
 
 def test_two_lists_are_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -375,7 +375,7 @@ def _body(response: Response) -> bytes:
 
 
 def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bool) -> NoReturn:
-    fate, text = fate_of_error(error), first_line(str(error)) or type(error).__name__
+    fate, text = fate_of_error(error), _cut(first_line(str(error)), request) or type(error).__name__
     if fate is AttemptOutcome.UNTRUSTED:
         raise UserError(f"{text}: name your certificates in SSL_CERT_FILE") from error
     if fate is AttemptOutcome.PROXY:
@@ -390,6 +390,18 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
     ) from error
 
 
+MOST_WORDS = 120
+"""Characters of a broken connection's words that are shown: what answers no HTTP may be quoted in them, 8 kB of it."""
+
+
+def _cut(text: str, request: HttpRequest) -> str:
+    """Of words that are too long their beginning; the log has them whole."""
+    if len(text) <= MOST_WORDS:
+        return text
+    logger.info("%s %s: %s", request.method, without_query(request.url), text)
+    return f"{text[:MOST_WORDS]}… (whole in the log)"
+
+
 def _through(url: str) -> str:
     variable = proxy_variable(url)
     return f" through the proxy that {variable} names" if variable else ""
@@ -398,7 +410,10 @@ def _through(url: str) -> str:
 def _login_of_proxy(url: str) -> str:
     """What a proxy's 407 means. Its address is not shown: it may hold a password."""
     variable = proxy_variable(url) or "HTTPS_PROXY"
-    return f"the proxy that {variable} names wants a login (407): write it as http://USER:PASSWORD@HOST:PORT there"
+    return (
+        f"the proxy that {variable} names wants a login (407): write it there before the host, user and password with "
+        "a colon between them and an @ behind"
+    )
 
 
 def _forbidden_by_proxy(host: str) -> str:

@@ -42,12 +42,20 @@ _CREATE_RUN = (
     Key("runId", Fidelity.CARRIED, "the same; with `--ids new` or `--on-conflict rename` another, kept in the archive"),
     Key("parentRunId", Fidelity.CARRIED, "the same, or the parent's new id; a parent that the source lacks: omission"),
     Key("experimentId", Fidelity.CARRIED, "by the experiment's name: ids differ between workspaces"),
-    Key("status", Fidelity.CARRIED, "by event where it is final, else by field"),
+    Key(
+        "status",
+        Fidelity.CARRIED,
+        "by event where it is final, else by field; one that the target keeps to itself: omission",
+    ),
     Key("startTimeUtc", Fidelity.CARRIED, "by Start event, to the tick"),
     Key("endTimeUtc", Fidelity.CARRIED, "by the event that ends the run, to the tick"),
     Key("displayName", Fidelity.CARRIED, "the same, unprefixed; too long: overflow"),
     Key("description", Fidelity.CARRIED, "the same; too long: overflow"),
-    Key("tags", Fidelity.CARRIED, "each key but our own (below), null values too; beyond limits: overflow"),
+    Key(
+        "tags",
+        Fidelity.CARRIED,
+        "each key but our own (below), null values too (where a target takes none: omission); beyond limits: overflow",
+    ),
     Key(
         "properties",
         Fidelity.CARRIED,
@@ -56,8 +64,16 @@ _CREATE_RUN = (
     Key("parameters", Fidelity.CARRIED, "each key, any JSON; beyond limits: overflow"),
     Key("inputs", Fidelity.CARRIED, "each reference as it is: it names the source's asset"),
     Key("outputs", Fidelity.CARRIED, "each reference as it is: it names the source's asset; its bytes: an omission"),
-    Key("inputDatasets", Fidelity.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
-    Key("outputDatasets", Fidelity.CARRIED, "as they are: they name the source's datasets; beyond the limit: overflow"),
+    Key(
+        "inputDatasets",
+        Fidelity.CARRIED,
+        "as they are: they name the source's datasets; beyond the limit: overflow; refused: omission",
+    ),
+    Key(
+        "outputDatasets",
+        Fidelity.CARRIED,
+        "as they are: they name the source's datasets; beyond the limit: overflow; refused: omission",
+    ),
     Key("hidden", Fidelity.CARRIED, "Studio's word is archived"),
     Key(
         "runType", Fidelity.LINEAGE, "sent (`--keep-run-type`), Studio opens pages of services that never saw this run"

@@ -16,7 +16,7 @@ from azureml_sandbox.fill.sample_jobs import job_document
 from azureml_sandbox.fill.sample_runs import SampledFile, SampledRun
 from azureml_sandbox.fill.sample_shape import Type
 from azureml_sandbox.guids import stable_guid
-from azureml_sandbox.world import Document, Workspace
+from azureml_sandbox.world import BLOB_STORE, Document, Workspace
 
 _FIRST = 100
 _COMMAND = ["scriptRun", "remote"]
@@ -34,6 +34,15 @@ _DISTRIBUTIONS: Mapping[str, Document] = {
         "workerNodeAdditionalArgs": None,
     },
 }
+
+
+_FLOW_METRICS = {
+    "__pf__.nodes.grade.completed": 2.0,
+    "__pf__.lines.completed": 2.0,
+    "__pf__.lines.failed": 0.0,
+    "accuracy": 0.5,
+}
+"""As recorded of an evaluation (rh-metrics-lastvalues.json)."""
 
 
 def v2(orchestrator: str | None, *traits: str, attribution: str | None = None, compute: str | None = None) -> Document:
@@ -192,6 +201,7 @@ def _prompt_flow(seed: int) -> SampledRun:
     run = made(seed, "promptflow", _FIRST + 50) | {"runType": "azureml.promptflow.FlowRun"}
     run |= v2(None, attribution="PromptFlow", compute="MIR_v2")
     flow = "azureml.promptflow"
+    asset = "azureml://locations/westeurope/workspaces/home/data/azureml_{}_output_data_{}/versions/1"
     run |= {
         "properties": {
             f"{flow}.definition_file_name": "flow.dag.yaml",
@@ -201,10 +211,25 @@ def _prompt_flow(seed: int) -> SampledRun:
             "_azureml.evaluation_run": "azureml.promptflow",
         },
         "outputs": {
-            name: {"assetId": f"azureml://{name}", "type": "UriFolder"} for name in ("debug_info", "flow_outputs")
+            name: {"assetId": asset.format(run["runId"], name), "type": "UriFolder"}
+            for name in ("debug_info", "flow_outputs")
         },
     }
-    return SampledRun(run, oddity="A prompt-flow run.")
+    lines = b'{"line_number": 0, "answer": "4"}\n{"line_number": 1, "answer": "5"}\n'
+    return SampledRun(
+        run,
+        series=[scalar(run, name, [(0, 0, value)]) for name, value in _FLOW_METRICS.items()],
+        files=[
+            SampledFile(
+                "instance_results.jsonl",
+                lines,
+                datastore=BLOB_STORE,
+                blob=f"promptflow/PromptFlowArtifacts/{run['runId']}/instance_results.jsonl",
+            )
+        ],
+        oddity="A prompt-flow run: its counts are metrics, its answers a file in another datastore.",
+        omissions=["outputs"],
+    )
 
 
 def _unforeseen(seed: int) -> SampledRun:

@@ -26,6 +26,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from azureml_replay.azure.sending.retry import FAILURES, PATIENCE_S, AttemptOutcome, Tries
 from azureml_replay.azure.sending.sender import Answer, Sender, Service
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+from azureml_replay.terminal.text import shown
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 ASKED = Service("history", "scope")
@@ -277,13 +278,27 @@ def proxy_said(status: int) -> ServiceResponseError:
 
 
 async def test_a_proxy_that_wants_a_login_is_the_users_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At once, and without its address, which may hold a password."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://me:word@proxy")
+    """At once, and without its address, which may hold a password; and nothing of the advice looks like one."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hush@proxy")
 
     with pytest.raises(UserError, match="HTTPS_PROXY names wants a login") as raised:
         await asked(proxy_said(407))
 
-    assert "word" not in str(raised.value)
+    assert "hush" not in str(raised.value)
+    assert shown(str(raised.value)) == str(raised.value)
+
+
+async def test_an_answer_that_is_no_http_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    """A connection's words may quote 8 kB of it: a line shows the beginning, the log has all."""
+    cause = aiohttp.ClientError(f"Bad status line: {'x' * 8_000}")
+    caplog.set_level("INFO", "azureml_replay.http")
+
+    outcome, _, _ = await asked(*(ServiceResponseError(cause, error=cause) for _ in range(FAILURES)))
+
+    assert isinstance(outcome, Unavailable)
+    assert len(str(outcome)) < 250
+    assert "Bad status line: xxx" in str(outcome)
+    assert "x" * 8_000 in caplog.text
 
 
 @pytest.mark.parametrize("status", [403, 405, 451])

@@ -60,6 +60,15 @@ const OTHERS: Column[] = [
     cell: (rows, at, open) => [...amount(rows.index.findings[at]), below(rows, at, open, rows.findings, rows.index.findings)],
   },
   {
+    name: "Accepted",
+    css: "c10",
+    width: 80,
+    down: true,
+    key: (rows, at) => rows.accepted[at],
+    used: ({ accepted }) => any(accepted),
+    cell: (rows, at, open) => [...amount(rows.index.accepted[at]), below(rows, at, open, rows.accepted, rows.index.accepted)],
+  },
+  {
     name: "Omitted",
     css: "c3",
     width: 76,
@@ -91,7 +100,7 @@ const OTHERS: Column[] = [
     cell: ({ index }, at) => amount(index.files[at]),
   },
 ];
-const PLACES = ["c0", "c1", "c2 bad", "c3", "c4", "c5", "c6", "c7", "c8", "c9"];
+const PLACES = ["c0", "c1", "c2 bad", "c10", "c3", "c4", "c5", "c6", "c7", "c8", "c9"];
 
 /** The columns that some run needs. */
 export const usedColumns = (rows: Rows): Column[] => OTHERS.filter((column) => !column.used || column.used(rows));

@@ -24,6 +24,7 @@ export function heading(rows: Rows, at: number, go: (at: number) => void, leave:
   const verdict = VERDICTS[index.verdict[at]];
   const parts = [
     index.findings[at] && counted(index.findings[at], "finding"),
+    index.accepted[at] && counted(index.accepted[at], "accepted change"),
     index.omissions[at] && counted(index.omissions[at], "omission"),
     counted(index.series[at], "metric"),
     counted(index.points[at], "point"),

@@ -5,7 +5,7 @@ import { bar } from "./bar";
 import { drawAll, forget, isPrinting, onTheme, setPrinting } from "./charts";
 import { block, json, type Block } from "./data";
 import { detail, heading, type Aside } from "./detail";
-import { h, type Child } from "./dom";
+import { clean, h, type Child } from "./dom";
 import { help } from "./help";
 import { proof, runs } from "./paper";
 import { Rows } from "./rows";
@@ -103,16 +103,27 @@ async function start(): Promise<void> {
   index.verdict.forEach((verdict, at) => verdict === 0 && rows.unfoldTo(at));
   tree.show({ text: "", verdicts: new Set(), status: -1, kind: -1, experiment: -1 });
   const named = (): number | undefined => rows.place.get(runInAddress() ?? "");
-  if (rows.length > 0) tree.go(named() ?? Math.max(0, index.verdict.indexOf(0)));
-  else right.replaceChildren(h("p", {}, "This archive holds no run."));
+  const worst = Math.max(0, index.verdict.indexOf(0));
+  /** Shows the run that the address names; where there is none of that id, says so, and chooses no other in its place. */
+  const follow = (): void => {
+    const [wanted, at] = [runInAddress(), named()];
+    read(wanted !== null);
+    if (wanted !== null && at === undefined) stranger(wanted);
+    else if (at !== undefined && at !== tree.selected) tree.go(at);
+    else if (at === undefined && tree.selected < 0) tree.go(worst);
+  };
+  const stranger = (id: string): void => {
+    clearTimeout(timer);
+    [latest, drawn] = [-1, [-1, null]];
+    tree.deselect();
+    right.replaceChildren(unknown(id, leave));
+  };
+  if (rows.length > 0) {
+    follow();
+    window.addEventListener("popstate", follow);
+  } else right.replaceChildren(h("p", {}, "This archive holds no run."));
 
-  read(named() !== undefined);
   started = true;
-  window.addEventListener("popstate", () => {
-    const at = named();
-    read(at !== undefined);
-    if (at !== undefined && at !== tree.selected) tree.go(at);
-  });
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
@@ -160,6 +171,16 @@ function leftOut(head: Head): HTMLElement {
     "p",
     { class: "note" },
     `The detail of this run is not in this file: ${counted(head.left_out, "run")} did not fit. report --shards writes a folder that holds everything.`,
+  );
+}
+
+function unknown(id: string, leave: () => void): HTMLElement {
+  return h(
+    "header",
+    { class: "run-title" },
+    h("button", { type: "button", class: "quiet back", click: leave }, "‹ all runs"),
+    h("h2", {}, "No such run here"),
+    h("p", {}, "The address names the run ", h("code", {}, clean(id)), ", which this report does not hold: the link may be of another report, or of one made later. The list has every run that is here."),
   );
 }
 

@@ -20,6 +20,7 @@ export class Rows {
   readonly findings: Int32Array;
   readonly omissions: Int32Array;
   readonly chosen: Int32Array;
+  readonly accepted: Int32Array;
   /** Runs that differ: itself, and all below it. */
   readonly differing: Int32Array;
   /** The rows as they are listed: parents before their children, families together. */
@@ -35,6 +36,7 @@ export class Rows {
     this.findings = Int32Array.from(index.findings);
     this.omissions = Int32Array.from(index.omissions);
     this.chosen = Int32Array.from(index.chosen);
+    this.accepted = Int32Array.from(index.accepted);
     this.differing = Int32Array.from(index.verdict, (verdict) => (verdict === 0 ? 1 : 0));
     this.order = Int32Array.from({ length }, (_, at) => at);
     this.folded = new Uint8Array(length).fill(1);
@@ -51,6 +53,7 @@ export class Rows {
       this.findings[parent] += this.findings[at];
       this.omissions[parent] += this.omissions[at];
       this.chosen[parent] += this.chosen[at];
+      this.accepted[parent] += this.accepted[at];
       this.differing[parent] += this.differing[at];
     }
   }

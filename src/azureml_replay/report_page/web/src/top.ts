@@ -32,7 +32,7 @@ export function top(head: Head): HTMLElement {
       h("span", { class: "glyph", "aria-hidden": "true" }, GLYPH[head.good]),
       h("strong", {}, head.sentence),
     ),
-    h("dl", { class: "figures" }, ...head.figures.map(figure)),
+    h("dl", { class: "figures" }, ...head.figures.map((one) => figure(one, head.reasons.some(([, , asked]) => !asked)))),
     h("p", { class: "note roots" }, ...roots(head.roots)),
     head.left_out > 0 &&
       h(
@@ -70,8 +70,9 @@ function roots([content, proof]: [string, string]): Child[] {
   return [root("content root", content), proof !== "" && root("proof root", proof)];
 }
 
-function figure([what, size, note]: [string, number, string]): HTMLElement {
-  const css = what === "findings" ? (size > 0 ? "bad" : "good") : what === "omitted" && size > 0 ? "part" : what === "equal runs" && size > 0 ? "good" : "";
+/** `unasked`: something is omitted that nobody asked to leave out. */
+function figure([what, size, note]: [string, number, string], unasked: boolean): HTMLElement {
+  const css = what === "findings" ? (size > 0 ? "bad" : "good") : what === "omitted" && unasked ? "part" : what === "equal runs" && size > 0 ? "good" : "";
   return h(
     "div",
     { title: note },

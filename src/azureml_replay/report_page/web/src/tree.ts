@@ -109,6 +109,13 @@ export class Tree {
     this.select(at);
   }
 
+  /** No run is chosen. */
+  deselect(): void {
+    this.selected = -1;
+    this.drawn = NONE;
+    this.draw();
+  }
+
   private arrange(): void {
     const { shown, matching } = this.rows.visible(this.filter);
     this.shown = shown;

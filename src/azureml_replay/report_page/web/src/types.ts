@@ -28,6 +28,7 @@ export interface Index {
   findings: number[];
   omissions: number[];
   chosen: number[];
+  accepted: number[];
   verdict: number[];
   place: number[];
 }
