@@ -13,7 +13,7 @@ from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.model import Artifact, AssetReference, Finding, Json, Omission, Run, RunId
 from azureml_replay.planning.lineage import TAG, lineage_of
 from azureml_replay.report_page.blocks import Numbers, to_json
-from azureml_replay.report_page.choices import by_choice
+from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Detail, File, Pair
 from azureml_replay.report_page.file_states import FileStates
@@ -47,7 +47,7 @@ class Details:
         findings = [one for one in every if one.kind != ACCEPTED]  # these stand on top of the page
         planned = self.ledger.planned_omissions_of(run_id) if self.ledger else self.archive.named_outputs(run_id)
         left = (*self.archive.omissions_of(run_id), *planned)
-        omissions = tuple((one.what, one.reason, by_choice(one.reason)) for one in left)
+        omissions = tuple((one.what, one.reason, quiet(one.reason)) for one in left)
         told = tuple((timed(one.what), kind_of(one).value, *sides_of(one)) for one in findings)
         if run is None:
             return Detail(id=run_id, facts=(), links=(), findings=told, omissions=omissions)

@@ -41,8 +41,8 @@ class TreeRow:
     bytes: int = 0
     findings: int = 0
     omissions: int = 0
-    chosen: int = 0
-    """Those of the omissions that the user asked for."""
+    quiet: int = 0
+    """Those of the omissions that change no verdict."""
     accepted: int = 0
     """Changes by somebody that were accepted: no findings."""
     verdict: RunVerdict = RunVerdict.ARCHIVED
@@ -185,7 +185,7 @@ class Index:
     files: list[int]
     findings: list[int]
     omissions: list[int]
-    chosen: list[int]
+    quiet: list[int]
     accepted: list[int]
     verdict: list[int]
     place: list[int] = field(default_factory=list)

@@ -15,7 +15,7 @@ from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.counting import counted, files_in_words, listed, of_source, omissions_in_words
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.model import Finding
-from azureml_replay.report_page.choices import by_choice
+from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
 from azureml_replay.verification.found import FoundOfAll
@@ -65,7 +65,7 @@ class Sums:
         sums = cls(
             findings=known.findings,
             omissions=known.omissions.total(),
-            chosen=known.chosen.total(),
+            chosen=known.chosen,
             compared=known.counts,
             experiments_open=known.experiments_open,
             others_open=known.others_open,
@@ -100,7 +100,7 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
         sentence=sentence,
         figures=_figures(sums, target),
         counts=tuple(sums.verdicts[one] for one in RunVerdict),
-        reasons=tuple((why, size, by_choice(why)) for why, size in known.reasons.most_common()),
+        reasons=tuple((why, size, quiet(why)) for why, size in known.reasons.most_common()),
         loose_findings=loose.findings[:LOOSE_SHOWN],
         loose_omissions=loose.omissions[:LOOSE_SHOWN],
         loose_of=(len(loose.findings), len(loose.omissions)),

@@ -13,7 +13,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Run, RunId
 from azureml_replay.progress import Progress
-from azureml_replay.report_page.choices import by_choice
+from azureml_replay.report_page.choices import by_choice, quiet
 from azureml_replay.report_page.facts import Index, RunVerdict, TreeRow
 from azureml_replay.selection import TYPES
 from azureml_replay.verification.standing import Item, Standing
@@ -29,8 +29,8 @@ class Known:
     """Of runs, by their ids."""
     others: Sequence[Item]
     omissions: Counter[str]
-    chosen: Counter[str]
-    """Those of the omissions that the user asked for."""
+    quiet: Counter[str]
+    """Those of the omissions that change no run's verdict."""
     reasons: Counter[str]
     """Reason -> number of omissions."""
     counts: Counter[str]
@@ -39,10 +39,10 @@ class Known:
     @classmethod
     def of(cls, archive: Archive, ledger: TargetLedger | None) -> Known:
         """What a ledger's evidence says; without one only what no target will have."""
-        omissions, chosen, reasons = Counter[str](), Counter[str](), Counter[str]()
+        omissions, unworried, reasons = Counter[str](), Counter[str](), Counter[str]()
         for omission in chain(archive.omissions(), ledger.planned_omissions() if ledger else archive.named_outputs()):
             omissions[omission.run] += 1
-            chosen[omission.run] += by_choice(omission.reason)
+            unworried[omission.run] += quiet(omission.reason)
             reasons[omission.reason] += 1
         found: dict[str, Item] = {}
         others, counts = list[Item](), Counter[str]()
@@ -52,7 +52,12 @@ class Known:
                 found[item.subject.name] = item
             else:
                 others.append(item)
-        return cls(found, others, omissions, chosen, reasons, counts)
+        return cls(found, others, omissions, unworried, reasons, counts)
+
+    @property
+    def chosen(self) -> int:
+        """Omissions that the user asked for."""
+        return sum(size for reason, size in self.reasons.items() if by_choice(reason))
 
     @property
     def findings(self) -> int:
@@ -87,7 +92,7 @@ def rows(archive: Archive, target: Place | None, known: Known, progress: Progres
         row = _row(run)
         item = known.items.get(run.id)
         row.findings, row.accepted = (item.findings, item.accepted) if item else (0, 0)
-        row.omissions, row.chosen = known.omissions[run.id], known.chosen[run.id]
+        row.omissions, row.quiet = known.omissions[run.id], known.quiet[run.id]
         row.verdict = _verdict(row, item, extracted=extracted, target=target)
         found[run.id] = row
         progress.done("runs read")
@@ -124,7 +129,7 @@ def _verdict(row: TreeRow, item: Item | None, *, extracted: bool, target: Place 
         return RunVerdict.ARCHIVED
     if item is None or item.standing is Standing.NOT_COMPARED:
         return RunVerdict.UNVERIFIED
-    return RunVerdict.OMISSIONS if row.omissions > row.chosen or item.standing is Standing.LEFT else RunVerdict.EQUAL
+    return RunVerdict.OMISSIONS if row.omissions > row.quiet or item.standing is Standing.LEFT else RunVerdict.EQUAL
 
 
 def _in_order(found: dict[str, TreeRow]) -> Iterator[TreeRow]:
@@ -174,7 +179,7 @@ def index(ordered: list[TreeRow]) -> Index:
         files=[row.files for row in ordered],
         findings=[row.findings for row in ordered],
         omissions=[row.omissions for row in ordered],
-        chosen=[row.chosen for row in ordered],
+        quiet=[row.quiet for row in ordered],
         accepted=[row.accepted for row in ordered],
         verdict=[int(row.verdict) for row in ordered],
         place=[-1] * len(ordered),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from azureml_replay.model import Artifact, Finding, Location, Omission, RunId, StoredFile
-from azureml_replay.report_page.choices import by_choice
+from azureml_replay.planning.fit import CREATED_AT_START, IN_ARCHIVE, IN_LINEAGE
+from azureml_replay.report_page.choices import by_choice, quiet
 from azureml_replay.report_page.file_states import FileStates
 
 RUN = RunId("r")
@@ -68,3 +69,11 @@ def test_reasons_that_flags_made_are_choices() -> None:
 
     assert all(map(by_choice, (*asked, "code: left out (no --code)")))
     assert not any(map(by_choice, ("no target takes it; kept in the archive", "code could not be read: 403")))
+
+
+def test_what_stands_whole_in_the_lineage_is_quiet() -> None:
+    """Nearly every run was created a moment before its start; what the target has nowhere is not."""
+    assert quiet(CREATED_AT_START + IN_LINEAGE)
+    assert not by_choice(CREATED_AT_START + IN_LINEAGE)
+    assert quiet("left out by --no-artifacts")
+    assert not quiet(CREATED_AT_START + IN_ARCHIVE)

@@ -40,8 +40,8 @@ function omitted(rows: Rows, at: number, open: boolean): Child[] {
   const own = rows.index.omissions[at];
   const tone = (size: number, asked: number): string => (size > asked ? "part" : "muted");
   return [
-    h("span", { class: tone(own, rows.index.chosen[at]) }, own ? count(own) : ""),
-    h("span", { class: tone(rows.omissions[at], rows.chosen[at]) }, below(rows, at, open, rows.omissions, rows.index.omissions)),
+    h("span", { class: tone(own, rows.index.quiet[at]) }, own ? count(own) : ""),
+    h("span", { class: tone(rows.omissions[at], rows.quiet[at]) }, below(rows, at, open, rows.omissions, rows.index.omissions)),
   ];
 }
 

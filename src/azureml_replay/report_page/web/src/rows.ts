@@ -19,7 +19,7 @@ export class Rows {
   /** Of a run and all below it. */
   readonly findings: Int32Array;
   readonly omissions: Int32Array;
-  readonly chosen: Int32Array;
+  readonly quiet: Int32Array;
   readonly accepted: Int32Array;
   /** Runs that differ: itself, and all below it. */
   readonly differing: Int32Array;
@@ -35,7 +35,7 @@ export class Rows {
     this.end = new Int32Array(length);
     this.findings = Int32Array.from(index.findings);
     this.omissions = Int32Array.from(index.omissions);
-    this.chosen = Int32Array.from(index.chosen);
+    this.quiet = Int32Array.from(index.quiet);
     this.accepted = Int32Array.from(index.accepted);
     this.differing = Int32Array.from(index.verdict, (verdict) => (verdict === 0 ? 1 : 0));
     this.order = Int32Array.from({ length }, (_, at) => at);
@@ -52,7 +52,7 @@ export class Rows {
       this.end[parent] = Math.max(this.end[parent], this.end[at]);
       this.findings[parent] += this.findings[at];
       this.omissions[parent] += this.omissions[at];
-      this.chosen[parent] += this.chosen[at];
+      this.quiet[parent] += this.quiet[at];
       this.accepted[parent] += this.accepted[at];
       this.differing[parent] += this.differing[at];
     }

@@ -27,7 +27,7 @@ export interface Index {
   files: number[];
   findings: number[];
   omissions: number[];
-  chosen: number[];
+  quiet: number[];
   accepted: number[];
   verdict: number[];
   place: number[];
