@@ -15,7 +15,8 @@ from typing import Any
 from azureml_replay import json_text
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.version import __version__
-from azureml_replay.workspace.mark import SENT_TAG, SentMark
+from azureml_replay.workspace.limits import Limits
+from azureml_replay.workspace.mark import IN_TAG, SENT_TAG, UNDO_TAG, SentMark
 from azureml_replay.workspace.place import Place
 
 TAG = "original_job_id"
@@ -97,15 +98,38 @@ def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool =
 def signed(run: Run, mark: SentMark, most: int) -> Run:
     """The run whose property also says what is sent with it, where that has room in `most` characters."""
     facts = _decode(run.properties.get(PROPERTY))
-    told = encode({**facts, SENT: mark.to_text()})
+    told = encode({**facts, SENT: mark.to_text(RunId(str(facts.get("run"))), run.id)})
     if not facts or len(told) > most:
         return run
     return replace(run, properties={**run.properties, PROPERTY: told})
 
 
-def sent_mark(run: Run) -> SentMark | None:
-    """What a run of a target says was sent of it last, by whichever archive; None where it does not say."""
-    return SentMark.of_text(run.tags.get(SENT_TAG)) or SentMark.of_text(_decode(run.properties.get(PROPERTY)).get(SENT))
+def sent_mark(run: Run, original: RunId, most: int) -> SentMark | None:
+    """What a run of a target says was sent of it last, by whichever archive; None where nobody can tell.
+
+    That of its creation holds until another was written: one with as many properties as it can have, which is `most`,
+    could not say that it no longer does. A mark of another run says nothing.
+    """
+    mark = SentMark.of_text(run.tags.get(SENT_TAG), original, run.id)
+    if mark is not None or SENT_TAG in run.properties or len(run.properties) >= most:
+        return mark
+    return SentMark.of_text(_decode(run.properties.get(PROPERTY)).get(SENT), original, run.id)
+
+
+def with_mark(update: Run, there: Run, mark: SentMark, original: RunId, limits: Limits) -> Run:
+    """The update of a run that is `there`, with its mark where the run has room for that, and for the one of `undo`.
+
+    And with the property that says that the mark of its creation no longer holds, where it has one.
+    """
+    names = {*there.tags, *update.tags, UNDO_TAG}
+    if SENT_TAG in there.tags or len(names) < limits.tags:
+        update = replace(update, tags={**update.tags, SENT_TAG: mark.to_text(original, there.id)})
+    if (
+        SENT not in _decode(there.properties.get(PROPERTY))
+        or len({*there.properties, *update.properties}) >= limits.properties
+    ):
+        return update
+    return replace(update, properties={**update.properties, **IN_TAG})
 
 
 def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:
