@@ -12,7 +12,7 @@ from enum import Enum, StrEnum
 
 from azureml_replay.comparison.runs import CARRIED, LENDER, compare_runs
 from azureml_replay.model import TERMINAL, Editable, Run
-from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, Borne, SentMark, is_taken_back
+from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, Borne, SentMark, is_taken_back, may_be_taken_back
 from azureml_replay.workspace.profile import CREATED
 
 STATUS, HIDDEN = "status", "hidden"
@@ -80,6 +80,8 @@ def fates(wanted: Run, found: Run, sent: Editable | None, mark: SentMark | None 
             by_name[name] = Fate.NEWER  # it was extracted before it ended, and came to its end by a later replay
     if by_name.get(HIDDEN) and is_taken_back(found):
         by_name[HIDDEN] = Fate.SEND  # hidden by `undo`, of this archive or another one: no edit
+    elif by_name.get(HIDDEN) is Fate.EDITED and may_be_taken_back(found):
+        by_name[HIDDEN] = Fate.CONFLICT  # it stays, unless the source is preferred
     return {name: fate for name, fate in by_name.items() if fate is not None}
 
 

@@ -18,16 +18,26 @@ from azureml_replay.model import Run, RunId
 
 UNDO_TAG = "azureml_replay_undo"
 """Reserved: no plan has it, wherever a run comes from, and it is no difference."""
-UNDO_MARK: Mapping[str, str] = {UNDO_TAG: "hidden"}
+_HIDDEN = "hidden"
 VOID_MARK: Mapping[str, str] = {UNDO_TAG: "shown again"}
 """Written with the same request that shows a run: a service may not let the tag be removed."""
 TAKEN_BACK = "taken back by undo: replay brings it back"
 """The kind of a finding about what `undo` did."""
 
 
+def undo_mark(run: RunId) -> Mapping[str, str]:
+    """The tag of a run of a target that `undo` hides: it names the run, as tags are copied from run to run."""
+    return {UNDO_TAG: f"{_HIDDEN} {_bond(UNDO_TAG, run)}"}
+
+
 def is_taken_back(run: Run) -> bool:
     """True where `undo` hid the run and nobody has shown it since."""
-    return run.hidden and run.tags.get(UNDO_TAG) == UNDO_MARK[UNDO_TAG]
+    return run.hidden and undo_mark(run.id).items() <= run.tags.items()
+
+
+def may_be_taken_back(run: Run) -> bool:
+    """True where the run says so by a mark of a former version, which named no run."""
+    return run.hidden and run.tags.get(UNDO_TAG) == _HIDDEN
 
 
 def has_room(run: Run, tags: int) -> bool:
@@ -106,8 +116,8 @@ class SentMark:
         return mark if not bonds or bonds == [_bond(mark._told(), original, there)] else None
 
 
-def _bond(told: str, original: RunId, there: RunId) -> str:
-    return blake2b(canonical([original, there, told]), digest_size=6).hexdigest()
+def _bond(told: str, *of: RunId) -> str:
+    return blake2b(canonical([*of, told]), digest_size=6).hexdigest()
 
 
 def _token(name: str, value: object) -> str:

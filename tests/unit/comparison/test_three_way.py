@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from azureml_replay.comparison.three_way import (
 )
 from azureml_replay.instants import Instant
 from azureml_replay.model import Editable, Location, Run, RunId, StoredFile
-from azureml_replay.workspace.mark import SENT_TAG, Borne, SentMark
+from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, VOID_MARK, Borne, SentMark, undo_mark
 
 RUN = Run(id=RunId("r"), status="Completed", description="d", tags={"t": "sent", "null": None})
 SENT = editable(RUN)
@@ -192,6 +192,25 @@ def test_somebody_shows_a_run_again_that_was_hidden_without_a_new_mark() -> None
     mark = SentMark.of(editable(found), EARLY)
 
     assert fates(wanted, found, {**SENT, "hidden": True}, mark) == {"hidden": Fate.EDITED}
+
+
+@pytest.mark.parametrize("sent", [None, SENT])
+@pytest.mark.parametrize(
+    ("mark", "fate"),
+    [
+        (undo_mark(RUN.id), Fate.SEND),
+        (undo_mark(RunId("other")), Fate.EDITED),
+        ({UNDO_TAG: "hidden"}, Fate.CONFLICT),
+        (VOID_MARK, Fate.EDITED),
+        ({}, Fate.EDITED),
+    ],
+    ids=["its own", "another run's", "a former version's", "void", "none"],
+)
+def test_a_run_is_shown_again_by_a_mark_of_its_own_alone(
+    mark: Mapping[str, str], fate: Fate, sent: Editable | None
+) -> None:
+    """What else hides it is somebody's edit."""
+    assert fates(RUN, replace(RUN, hidden=True, tags={**RUN.tags, **mark}), sent) == {"hidden": fate}
 
 
 def test_a_run_that_was_only_begun_is_finished() -> None:
