@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from azureml_replay.azure.place import azure_place
-from azureml_replay.model import Run, RunId
+from azureml_replay.instants import Instant
+from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.mark import SENT_TAG, SentMark
@@ -34,11 +35,13 @@ def test_a_run_is_ours_by_workspace_and_id() -> None:
 @pytest.mark.parametrize("properties_kept", [True, False])
 def test_a_job_that_stands_for_a_run_is_not_the_run(properties_kept: bool) -> None:
     """It has the tag and the property too, and none of the history."""
-    mark = {lineage.JOB_PROPERTY: lineage.job_mark(SOURCE, RUN)}
-    job = replace(replayed(), properties={**replayed().properties, **mark})
+    marks = [{lineage.JOB_PROPERTY: lineage.job_mark(SOURCE, RUN, name)} for name in (RUN.upper(), None, ELSE)]
+    job, former, copied = (replace(replayed(), properties={**replayed().properties, **mark}) for mark in marks)
 
     assert not lineage.is_ours(job, SOURCE, RUN, properties_kept=properties_kept)
     assert lineage.is_our_job(job, SOURCE, RUN)
+    assert lineage.is_our_job(former, SOURCE, RUN)
+    assert not lineage.is_our_job(copied, SOURCE, RUN)  # as Studio copies a job, properties and all
     assert not lineage.is_our_job(job, OTHER, RUN)
 
 
@@ -123,3 +126,17 @@ def test_a_run_without_room_to_say_that_its_mark_no_longer_holds_is_not_believed
     assert lineage.with_mark(full, full, SECOND, RUN, LIMITS) == full
     assert lineage.sent_mark(full, RUN, LIMITS.properties) is None
     assert lineage.sent_mark(replace(full, properties={**there.properties, **tags(48)}), RUN, 50) == FIRST
+
+
+def test_an_experiment_is_ours_by_its_own_name() -> None:
+    """Tags are copied from one to another: somebody's own is neither taken for one of ours nor brought back over it."""
+    now = Instant.parse("2020-01-01T00:00:00Z")
+    told = {lineage.EXPERIMENT_TAG: lineage.of_experiment(SOURCE, "made", taken_back=True)}
+    former = {lineage.EXPERIMENT_TAG: lineage.encode({"workspace": SOURCE.key, "undo": "archived"})}
+    made, copied = (Experiment(id=name, name=name, tags=told, archived=now) for name in ("made", "mine"))
+    early = replace(made, tags=former)
+
+    said = [(lineage.made_experiment(one, SOURCE), lineage.is_taken_back(one, SOURCE)) for one in (made, copied, early)]
+    assert said == [(True, True), (False, False), (True, False)]
+    assert not lineage.made_experiment(made, OTHER)
+    assert not lineage.is_taken_back(replace(made, archived=None), SOURCE)
