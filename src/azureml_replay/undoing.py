@@ -35,10 +35,10 @@ from azureml_replay.target.profile import known_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
-from azureml_replay.workspace.mark import UNDO_MARK, has_room
+from azureml_replay.workspace.mark import has_room, undo_mark
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
-from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused
+from azureml_replay.workspace.target import Outcome, Refused
 
 logger = logging.getLogger("azureml_replay")
 
@@ -200,13 +200,9 @@ class _Undoing:
         await for_each(hidden, lambda there: self._remove(ids[there], holders[there], going[ids[there]]), RUNS_AT_ONCE)
 
     async def _hide_marked(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
-        """By one request, but for runs that others gave so many tags that the mark has no room."""
-        marked = {run.id for run in runs if has_room(run, self.profile.limits.tags)}
-        outcomes: dict[RunId, Outcome] = {}
-        for tags, ids in ((UNDO_MARK, marked), (NO_TAGS, {run.id for run in runs} - marked)):
-            if ids:
-                outcomes |= await self.target.hide_runs(experiment, sorted(ids), hidden=True, tags=tags)
-        return outcomes
+        """With the mark, but for runs that others gave so many tags that it has no room."""
+        marks = {run.id: undo_mark(run.id) for run in runs if has_room(run, self.profile.limits.tags)}
+        return await self.target.hide_runs(experiment, [run.id for run in runs], hidden=True, tags=marks)
 
     async def _going(self, run: RunId, there: Run) -> list[str]:
         """Paths of files that are as they were sent; one that is not there may have an entry in the index still."""

@@ -152,9 +152,9 @@ async def test_a_hidden_run_gets_a_tag_by_the_same_request_and_loses_it_alone(su
     before = await target.run(run)
     assert before is not None
 
-    assert await target.hide_runs(EXPERIMENT, [run], hidden=True, tags={"mark": "a"}) == {run: None}
+    assert await target.hide_runs(EXPERIMENT, [run], hidden=True, tags={run: {"mark": "a"}}) == {run: None}
     marked = await target.run(run)
-    assert await target.hide_runs(EXPERIMENT, [run], hidden=False, tags={"mark": "b"}) == {run: None}
+    assert await target.hide_runs(EXPERIMENT, [run], hidden=False, tags={run: {"mark": "b"}}) == {run: None}
     void = await target.run(run)
     for _ in range(2):
         await target.remove_tags(EXPERIMENT, run, ["mark"])

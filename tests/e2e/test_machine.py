@@ -23,6 +23,7 @@ from azureml_replay.direct.replay import ReplayOptions, replay
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.extraction.metrics import Metrics
+from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.left import Left
 from azureml_replay.report_page.write import report
@@ -33,7 +34,7 @@ from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, dry_run, migrate, verify
 from azureml_replay.verification.verdict import CHANGED, NOT_EXTRACTED, Verdict
-from azureml_replay.workspace.mark import UNDO_MARK, UNDO_TAG
+from azureml_replay.workspace.mark import undo_mark
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e.edits import (
     AT_SOURCE,
@@ -349,7 +350,8 @@ class Tries(Judged):
 
         def look(held: Held) -> None:
             there = {run: held.world.runs.get(held.guid, run) for run in RUNS}
-            found.update(run for run, one in there.items() if one and one["tags"].get(UNDO_TAG) == UNDO_MARK[UNDO_TAG])
+            marks = {run: undo_mark(RunId(run)).items() for run in RUNS}
+            found.update(run for run, one in there.items() if one and marks[run] <= one["tags"].items())
 
         change(self.sandbox, self.targets[to], look)
         return found

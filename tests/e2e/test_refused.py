@@ -143,6 +143,25 @@ def test_it_is_an_omission_and_the_rest_arrives(
     ended(calm, target)
 
 
+def test_an_edit_in_the_target_stays_while_the_value_to_blame_is_looked_for(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Of an update: what is tried is what would have been sent."""
+    source, target, folder = calm.add_workspace(), calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    asyncio.run(migrated(source, target, folder))
+    change(calm, target, in_pairs("tags", {"team": "mine"}))
+    change(calm, source, in_pairs("tags", {"odd": ODD, "new": "1"}))
+    change(calm, source, in_run(lambda _: {"lastModifiedUtc": "2030-01-01T00:00:00+00:00"}))
+
+    done = asyncio.run(migrated(source, target, folder, cut=Refuses(ODD, "^(POST|PATCH) ")))
+
+    assert [(one.what, one.kind) for one in done.verdict.first] == [("tag team", "edited in target")]
+    seen: list[dict[str, str]] = []
+    change(calm, target, lambda held: seen.append(held.run()["tags"]))
+    assert (seen[0]["team"], seen[0]["new"], "odd" in seen[0]) == ("mine", "1", False)
+
+
 @pytest.mark.parametrize("run", ["root", "child"])
 def test_a_run_that_is_refused_bare_is_left_out_with_those_below_it(
     calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, run: str

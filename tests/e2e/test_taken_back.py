@@ -13,10 +13,11 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.workspace import connect
+from azureml_replay.model import RunId
 from azureml_replay.planning.lineage import EXPERIMENT_TAG
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
-from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_MARK, UNDO_TAG, VOID_MARK
+from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, VOID_MARK, undo_mark
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import FastClock, migrated
 from e2e.tampering import HOME, Held, change, fill, in_home, in_run
@@ -24,7 +25,8 @@ from e2e.test_synthetic import extracted, replayed
 from e2e.test_undo import of_others, undone
 from e2e.witness import look
 
-RUNS = ("root", "child")
+RUNS = (RunId("root"), RunId("child"))
+MARKS = [undo_mark(run)[UNDO_TAG] for run in RUNS]
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_a_fresh_archive_brings_back_what_another_one_took_back(
 
     back = asyncio.run(migrated(source, workspace, tmp_path / "fresh"))
 
-    assert [hidden[run]["tags"][UNDO_TAG] for run in RUNS] == [UNDO_MARK[UNDO_TAG]] * 2
+    assert [hidden[run]["tags"][UNDO_TAG] for run in RUNS] == MARKS
     assert {run["stage"] for run in look(workspace).runs.values() if run["experiment"] == HOME} == {"active"}
     assert (back.replayed.failed, back.replayed.points, back.verdict.findings) == ((), 0, 0)
     after = look(workspace)
@@ -127,13 +129,15 @@ def test_an_archive_that_had_sent_it_all_learns_of_it_by_verify(
 def test_what_somebody_else_hid_stays_hidden(
     source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path
 ) -> None:
-    """By hand, by a fresh archive's view: an edit; also of a run that undo had hidden before, and a replay shown."""
+    """By hand, by a fresh archive's view: an edit; also of a run that undo had hidden before, and a replay shown,
+    and with the tags of another one that undo hid."""
     asyncio.run(migrated(source, workspace, tmp_path / "first"))
     change(calm, workspace, hide())
     kept = asyncio.run(migrated(source, workspace, tmp_path / "fresh"))
     asyncio.run(undone(workspace, tmp_path / "first"))
     asyncio.run(migrated(source, workspace, tmp_path / "first"))
-    change(calm, workspace, hide())
+    copied = {UNDO_TAG: MARKS[1]}  # with the child's other tags, while that was hidden
+    change(calm, workspace, in_run(lambda run: {"hidden": True, "tags": run["tags"] | copied}))
 
     still = asyncio.run(migrated(source, workspace, tmp_path / "freshest"))
 
@@ -198,11 +202,11 @@ def test_a_run_without_room_for_the_mark_is_hidden_all_the_same(
 
     again = asyncio.run(undone(workspace, tmp_path / "first"))
 
-    assert (done.verdict.findings, len(full), full[UNDO_TAG]) == (0, 50, UNDO_MARK[UNDO_TAG])
+    assert (done.verdict.findings, len(full), full[UNDO_TAG]) == (0, 50, MARKS[0])
     assert (again.runs, again.left, again.failed) == (2, (), ())
     there = held(calm, workspace)
     assert (there["root"]["hidden"], UNDO_TAG in there["root"]["tags"]) == (True, False)
-    assert there["child"]["tags"][UNDO_TAG] == UNDO_MARK[UNDO_TAG]
+    assert there["child"]["tags"][UNDO_TAG] == MARKS[1]
 
 
 def test_a_fresh_archive_knows_the_experiments_that_an_earlier_one_made(
@@ -291,7 +295,8 @@ def test_a_copy_of_a_copy_carries_none_of_it(
     assert [there[run]["hidden"] for run in RUNS] == [not shown] * 2
     assert not [run for run in RUNS if UNDO_TAG in there[run]["tags"]]
     assert json.loads(there["home"]["tags"][EXPERIMENT_TAG]) == {
-        "workspace": workspace_config(str(workspace.path)).ref.key
+        "workspace": workspace_config(str(workspace.path)).ref.key,
+        "experiment": HOME,
     }
     assert there["home"]["tags"].keys() == {"area", EXPERIMENT_TAG}
 

@@ -12,7 +12,9 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.comparison.three_way import OF_ANOTHER, Fate, Prefer
 from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
+from azureml_replay.planning.left import Left
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import dry_run
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import Document
 from e2e.library import migrated
@@ -47,6 +49,14 @@ async def replayed(
     async with opened(source) as reading, opened(target) as writing:
         with Archive.open(folder) as archive:
             return await replay(archive, reading, writing, Selection(), options=ReplayOptions(prefer=prefer))
+
+
+def left(target: WorkspaceFile, folder: Path) -> Left:
+    """What a plan says is to be sent."""
+    with Archive.open(folder, write=False) as archive:
+        found = dry_run(archive, workspace_config(str(target.path)).ref).left
+    assert found is not None
+    return found
 
 
 @pytest.fixture
@@ -99,6 +109,12 @@ def test_an_older_archive_overwrites_no_newer_value_unless_it_is_told_to(
     assert verified(target, folder / "old").items() >= {"description": NEWER, "tag team": NEWER}.items()
     asyncio.run(replayed(target, source, folder / "old", Prefer.SOURCE))
     assert verified(target, folder / "two").items() >= {"description": OLDER, "tag team": OLDER}.items()
+    assert left(target, folder / "two").runs == 1
+
+    assert asyncio.run(replayed(target, source, folder / "two")).kept == ()
+
+    assert verified(target, folder / "two") == {}
+    assert left(target, folder / "two").runs == 0
 
 
 def test_a_run_that_ended_since_is_no_edit(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:

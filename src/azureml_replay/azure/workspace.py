@@ -53,7 +53,7 @@ from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, 
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile, SecretUrl
 from azureml_replay.workspace.source import Shelf
-from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused
+from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused, TagsOfRuns
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 SETTLE_PAUSE_S = 5.0
@@ -251,7 +251,7 @@ class AzureWorkspace:
         return await self._history.update_runs(experiment, runs)
 
     async def hide_runs(
-        self, experiment: str, runs: Sequence[RunId], *, hidden: bool, tags: Mapping[str, str] = NO_TAGS
+        self, experiment: str, runs: Sequence[RunId], *, hidden: bool, tags: TagsOfRuns = NO_TAGS
     ) -> Mapping[RunId, Outcome]:
         """Archive runs or show them again, with tags by the same request. Repeatable."""
         return await self._history.hide_runs(experiment, runs, hidden=hidden, tags=tags)

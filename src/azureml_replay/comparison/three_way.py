@@ -7,12 +7,12 @@ files are distinguished by size and checksum (direct/files.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 from azureml_replay.comparison.runs import CARRIED, LENDER, compare_runs
 from azureml_replay.model import TERMINAL, Editable, Run
-from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, SentMark, is_taken_back
+from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, Borne, SentMark, is_taken_back, may_be_taken_back
 from azureml_replay.workspace.profile import CREATED
 
 STATUS, HIDDEN = "status", "hidden"
@@ -27,7 +27,8 @@ ACCEPTED = "accepted"
 """The kind of a finding about an edit that somebody accepted: it is told, and is no difference."""
 OF_ANOTHER = " (newer, of another archive)"
 """Behind the name of a value of the target that stays for that reason."""
-_NOTHING = object()
+NOTHING = object()
+"""Where a side has no value: an empty one is a value."""
 
 
 class Prefer(StrEnum):
@@ -70,47 +71,73 @@ def fates(wanted: Run, found: Run, sent: Editable | None, mark: SentMark | None 
     overwritten, unless `mark`, which the target's run bears, says that a replay of another archive sent them.
     """
     ours, theirs = editable(wanted), editable(found)
-    by_name = {name: _fate(name, ours, theirs, sent) for name in {**ours, **theirs}}
-    for name, fate in by_name.items():
-        if fate in (Fate.EDITED, Fate.CONFLICT) and mark and name in theirs and mark.bears(name, theirs[name]):
-            by_name[name] = _of_another(wanted, mark, gone=name not in ours)
-        elif fate in (Fate.EDITED, Fate.CONFLICT) and mark and name == STATUS and ours[name] not in TERMINAL:
+    by_name = {}
+    for name in {**ours, **theirs}:
+        sides = OneValue(ours.get(name, NOTHING), theirs.get(name, NOTHING), _before(name, sent))
+        borne = mark.says(name, theirs[name], wanted.modified) if mark and name in theirs else None
+        by_name[name] = _fate(name, sides, sent, borne)
+        if by_name[name] in _EDITS and mark and name == STATUS and ours[name] not in TERMINAL:
             by_name[name] = Fate.NEWER  # it was extracted before it ended, and came to its end by a later replay
     if by_name.get(HIDDEN) and is_taken_back(found):
         by_name[HIDDEN] = Fate.SEND  # hidden by `undo`, of this archive or another one: no edit
+    elif by_name.get(HIDDEN) is Fate.EDITED and may_be_taken_back(found):
+        by_name[HIDDEN] = Fate.CONFLICT  # it stays, unless the source is preferred
     return {name: fate for name, fate in by_name.items() if fate is not None}
 
 
-def _fate(name: str, wanted: Editable, found: Editable, sent: Editable | None) -> Fate | None:
-    ours, theirs = wanted.get(name, _NOTHING), found.get(name, _NOTHING)
-    if ours == theirs:
-        return None
-    if name == STATUS and theirs not in TERMINAL:
+@dataclass(frozen=True, slots=True)
+class OneValue:
+    """One value as the source has it, as the target has it, and as this archive sent it last; or `NOTHING`."""
+
+    ours: object
+    theirs: object
+    before: object
+
+
+def _before(name: str, sent: Editable | None) -> object:
+    return (({name: BEGUN[name]} if name in BEGUN else {}) if sent is None else sent).get(name, NOTHING)
+
+
+def _fate(name: str, sides: OneValue, sent: Editable | None, borne: Borne | None) -> Fate | None:
+    if name == STATUS and sides.theirs not in TERMINAL and sides.ours != sides.theirs:
         return Fate.SEND  # no edit: the end that was sent has not come, or does not show yet
-    if sent is None and name not in BEGUN:
-        before: object = _NOTHING
-    else:
-        before = (BEGUN if sent is None else sent).get(name, _NOTHING)
-    if ours is _NOTHING:
-        return Fate.GONE if theirs == before else Fate.EDITED
-    if ours == before:
+    return decided(sides, borne, known=sent is not None, state=name in BEGUN)
+
+
+def decided(sides: OneValue, borne: Borne | None, *, known: bool, state: bool) -> Fate | None:
+    """What becomes of one value: first what this archive knows it sent, then what the target's mark says of its own.
+
+    `borne`: what the mark says of the value there; None where there is no mark, or one of another run, of another
+    value, or one that no longer holds. `known`: this archive sent the run. `state`: it is a status, or whether a run is
+    hidden: these are sent without a new mark, so no mark tells an edit of theirs from what was sent before.
+    """
+    by_ledger = _by_ledger(sides)
+    gone = sides.ours is NOTHING
+    if by_ledger not in _EDITS or borne is None:
+        return by_ledger
+    if borne is Borne.UNSURE_NEWER:
+        return Fate.NEWER if by_ledger is Fate.CONFLICT else by_ledger
+    if borne is Borne.NEWER or (borne is Borne.SAME and not gone):
+        return Fate.NEWER
+    if state:
+        return by_ledger if known else Fate.CONFLICT
+    return Fate.GONE if gone else Fate.OLDER
+
+
+def _by_ledger(sides: OneValue) -> Fate | None:
+    if sides.ours == sides.theirs:
+        return None
+    as_sent = sides.theirs == sides.before
+    if sides.ours is NOTHING:
+        return Fate.GONE if as_sent else Fate.EDITED
+    if sides.ours == sides.before:
         return Fate.EDITED
-    return Fate.SEND if theirs == before else Fate.CONFLICT
+    return Fate.SEND if as_sent else Fate.CONFLICT
 
 
+_EDITS = (Fate.EDITED, Fate.CONFLICT)
 _ENDED_SINCE = (STATUS, Fate.NEWER)
 """Of a run that had not ended when it was extracted: whoever's side is preferred, it does not begin anew."""
-
-
-def _of_another(wanted: Run, mark: SentMark, *, gone: bool) -> Fate:
-    """Of a value that another archive's replay sent: the newer state of the source wins.
-
-    What is gone there stays in the target, also after a replay of the same state.
-    """
-    mine, theirs = wanted.modified, mark.as_of
-    if mine is None or theirs is None or mine < theirs or (mine == theirs and not gone):
-        return Fate.NEWER
-    return Fate.GONE if gone else Fate.OLDER
 
 
 def kept(by_name: Mapping[str, Fate], prefer: Prefer) -> frozenset[str]:

@@ -41,7 +41,7 @@ class InPart:
         if refused.of_status:
             return await self._create_neutral(step, refused)
         there = step.source in self.runs.known
-        run = step.run if there else self.runs.signed(step.run)
+        run = self.runs.update_of(step) if there else self.runs.signed(step.run)
         found = await refused_of_run(self.target, run, there=there)
         if found.whole is not None:
             return await self._create_neutral(step, found.whole)

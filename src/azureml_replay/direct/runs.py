@@ -35,7 +35,7 @@ from azureml_replay.model import TERMINAL, Run, RunForm, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
-from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, SentMark, is_taken_back
+from azureml_replay.workspace.mark import SentMark, is_taken_back
 from azureml_replay.workspace.profile import CREATED
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
@@ -139,6 +139,10 @@ class RunSender:
         self._remember(there, stay, state=False)
         self._mark(RunItem.CREATE, there, State.SENT)
 
+    def update_of(self, step: Step) -> Run:
+        """What is to be sent of a run that is there, without a mark."""
+        return self._merged(step, self._kept(step, of_state=False))
+
     def _merged(self, step: Step, stay: frozenset[str]) -> Run:
         """The run to send: properties that the target's run has stay, as they are immutable."""
         properties = {**step.run.properties, **self.known[step.source].properties}
@@ -152,7 +156,9 @@ class RunSender:
     def _mark_of(self, step: Step, stay: frozenset[str]) -> SentMark:
         """Of what is sent of a run that is there, and of what stays there as another replay sent it."""
         there = self.known[step.source]
-        before, theirs = lineage.sent_mark(there) or SentMark(None, frozenset()), editable(there)
+        before, theirs = self._sent_mark(step), editable(there)
+        if before is None or not before.bound:  # what is kept by one that is unsure would be sure from now on
+            before = SentMark(None, frozenset())
         mine = SentMark.of({name: one for name, one in editable(step.run).items() if name not in stay}, None)
         kept = SentMark.of({name: theirs[name] for name in stay if name in theirs}, None).tokens & before.tokens
         moments = [moment for moment in (before.as_of if kept else None, step.run.modified) if moment is not None]
@@ -161,20 +167,21 @@ class RunSender:
     def _changes(self, step: Step, update: Run, mark: SentMark) -> bool:
         """True where a write would change the target's run, or what it says was sent."""
         there = self.known[step.source]
-        before = lineage.sent_mark(there)
+        before = self._sent_mark(step)
         return brings(update, there) or (before is not None and not mark.tokens <= before.tokens)
 
     def _marked(self, step: Step, update: Run, mark: SentMark) -> Run:
-        """The update with its mark, where the run has room for that, and for the one of `undo`."""
-        names = {*self.known[step.source].tags, *update.tags, SENT_TAG, UNDO_TAG}
-        if len(names) > self.target.profile.limits.tags:
-            return update
-        return replace(update, tags={**update.tags, SENT_TAG: mark.to_text()})
+        """The update with its mark."""
+        return lineage.with_mark(update, self.known[step.source], mark, step.source, self.target.profile.limits)
+
+    def _sent_mark(self, step: Step) -> SentMark | None:
+        """What the target's run says was sent of it last, by whichever archive."""
+        return lineage.sent_mark(self.known[step.source], step.source, self.target.profile.limits.properties)
 
     def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
         """The names of values that stay as they are in the target; notes conflicts among them."""
         there, sent = self.known[step.source], self.ledger.sent(step.source)
-        by_name = fates(step.run, there, sent, lineage.sent_mark(there))
+        by_name = fates(step.run, there, sent, self._sent_mark(step))
         by_name = {name: fate for name, fate in by_name.items() if (name in BEGUN) == of_state}
         accepted = self.ledger.stays(step.source, editable(step.run), editable(there), sent or {})
         accepted &= {name for name, fate in by_name.items() if fate in (Fate.EDITED, Fate.CONFLICT)}

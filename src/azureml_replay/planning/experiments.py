@@ -38,14 +38,14 @@ def planned_experiment(experiment: Experiment, source: Place, tags: int) -> Expe
     """
     own = without_lineage(experiment)
     told = own.description or own.tags or own.archived
-    return _marked(own, of_experiment(source), tags) if told else own
+    return _marked(own, of_experiment(source, own.name), tags) if told else own
 
 
 def taken_back(there: Experiment, source: Place, tags: int) -> Experiment:
     """The target's experiment with the word of `undo`, unless it bears the lineage of another source."""
     if EXPERIMENT_TAG in there.tags and not made_experiment(there, source):
         return there
-    return _marked(there, of_experiment(source, taken_back=True), tags)
+    return _marked(there, of_experiment(source, there.name, taken_back=True), tags)
 
 
 def brought_up_to_date(experiment: Experiment, there: Experiment, source: Place, *, overwrite: bool) -> Experiment:
@@ -53,7 +53,7 @@ def brought_up_to_date(experiment: Experiment, there: Experiment, source: Place,
 
     What it has there stays then, as somebody may have edited it: unless `overwrite`, or where `undo` archived it.
     """
-    lineage = {EXPERIMENT_TAG: of_experiment(source)} if EXPERIMENT_TAG in there.tags else {}
+    lineage = {EXPERIMENT_TAG: of_experiment(source, there.name)} if EXPERIMENT_TAG in there.tags else {}
     told = {**experiment.tags, **lineage}
     if overwrite or is_taken_back(there, source):
         return replace(experiment, tags=told)

@@ -136,7 +136,7 @@ def _fit_properties(run: Run, source: Place, fitting: Fitting, limits: Limits) -
     return {lineage.PROPERTY: told, **kept}
 
 
-_NOT_OWN = frozenset({lineage.PROPERTY, *PLACES})
+_NOT_OWN = frozenset({lineage.PROPERTY, SENT_TAG, *PLACES})
 OUR_TAGS = RESERVED_TAGS | {SENT_TAG}
 """Tags of ours that no run takes along from its source."""
 _NOT_OWN_TAGS = OUR_TAGS | PLACES

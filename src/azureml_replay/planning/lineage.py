@@ -15,7 +15,8 @@ from typing import Any
 from azureml_replay import json_text
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.version import __version__
-from azureml_replay.workspace.mark import SENT_TAG, SentMark
+from azureml_replay.workspace.limits import Limits
+from azureml_replay.workspace.mark import IN_TAG, SENT_TAG, UNDO_TAG, SentMark
 from azureml_replay.workspace.place import Place
 
 TAG = "original_job_id"
@@ -28,23 +29,33 @@ Its value is `job_mark`: another value was carried along from a source, and says
 SENT = "sent"
 """The fact of what was sent with the run: no more is known of it than of a mark."""
 EXPERIMENT_TAG = PROPERTY
-"""A tag of experiments that replay made: the source, and whether `undo` archived it. Every replay writes it anew."""
+"""A tag of experiments that replay made: the source, its name, and whether `undo` archived it.
+
+Every replay writes it anew."""
 
 
-def of_experiment(source: Place, *, taken_back: bool = False) -> str:
+def of_experiment(source: Place, name: str, *, taken_back: bool = False) -> str:
     """The value of the tag; with `taken_back` that of an experiment that `undo` archives."""
-    return encode({"workspace": source.key, **({"undo": "archived"} if taken_back else {})})
+    return encode({"workspace": source.key, "experiment": name, **({"undo": "archived"} if taken_back else {})})
 
 
 def made_experiment(experiment: Experiment, source: Place) -> bool:
-    """True where the experiment says that a replay from `source` made it, of whichever archive."""
-    return str(_decode(experiment.tags.get(EXPERIMENT_TAG)).get("workspace", "")).lower() == source.key
+    """True where the experiment says that a replay from `source` made it, of whichever archive.
+
+    Not with tags that were copied from another one; early versions named none.
+    """
+    facts = _decode(experiment.tags.get(EXPERIMENT_TAG))
+    named = facts.get("experiment", experiment.name) == experiment.name
+    return named and str(facts.get("workspace", "")).lower() == source.key
 
 
 def is_taken_back(experiment: Experiment, source: Place) -> bool:
-    """True where `undo` archived an experiment that a replay from `source` made, and nobody has shown it since."""
+    """True where `undo` archived an experiment that a replay from `source` made, and nobody has shown it since.
+
+    What an early version wrote, which named no experiment, does not do: what is there would be overwritten.
+    """
     archived = experiment.archived is not None and made_experiment(experiment, source)
-    return archived and "undo" in _decode(experiment.tags.get(EXPERIMENT_TAG))
+    return archived and {"undo", "experiment"} <= _decode(experiment.tags.get(EXPERIMENT_TAG)).keys()
 
 
 def without_lineage(experiment: Experiment) -> Experiment:
@@ -71,14 +82,19 @@ def encode(facts: dict[str, Any]) -> str:
     return json_text.compact(facts)
 
 
-def job_mark(source: Place, original: RunId) -> str:
-    """Sixteen hex digits for the run and the workspace that a job stands for."""
-    return hashlib.blake2b(f"{source.key}/{original}".encode(), digest_size=8).hexdigest()
+def job_mark(source: Place, original: RunId, job: str | None) -> str:
+    """Sixteen hex digits for the run and the workspace that a job of that name stands for.
+
+    A copy that somebody makes of the job in Studio takes the property along under another name, and is theirs. Early
+    versions named no job: None.
+    """
+    told = f"{source.key}/{original}" + (f"/{job.lower()}" if job else "")
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 def is_our_job(run: Run, source: Place, original: RunId) -> bool:
     """True where `run` is a job that synthetic replay submitted for `original` of `source`."""
-    return run.properties.get(JOB_PROPERTY) == job_mark(source, original)
+    return run.properties.get(JOB_PROPERTY) in [job_mark(source, original, name) for name in (run.id, None)]
 
 
 def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool = True) -> bool:
@@ -97,15 +113,38 @@ def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool =
 def signed(run: Run, mark: SentMark, most: int) -> Run:
     """The run whose property also says what is sent with it, where that has room in `most` characters."""
     facts = _decode(run.properties.get(PROPERTY))
-    told = encode({**facts, SENT: mark.to_text()})
+    told = encode({**facts, SENT: mark.to_text(RunId(str(facts.get("run"))), run.id)})
     if not facts or len(told) > most:
         return run
     return replace(run, properties={**run.properties, PROPERTY: told})
 
 
-def sent_mark(run: Run) -> SentMark | None:
-    """What a run of a target says was sent of it last, by whichever archive; None where it does not say."""
-    return SentMark.of_text(run.tags.get(SENT_TAG)) or SentMark.of_text(_decode(run.properties.get(PROPERTY)).get(SENT))
+def sent_mark(run: Run, original: RunId, most: int) -> SentMark | None:
+    """What a run of a target says was sent of it last, by whichever archive; None where nobody can tell.
+
+    That of its creation holds until another was written: one with as many properties as it can have, which is `most`,
+    could not say that it no longer does. A mark of another run says nothing.
+    """
+    mark = SentMark.of_text(run.tags.get(SENT_TAG), original, run.id)
+    if mark is not None or SENT_TAG in run.properties or len(run.properties) >= most:
+        return mark
+    return SentMark.of_text(_decode(run.properties.get(PROPERTY)).get(SENT), original, run.id)
+
+
+def with_mark(update: Run, there: Run, mark: SentMark, original: RunId, limits: Limits) -> Run:
+    """The update of a run that is `there`, with its mark where the run has room for that, and for the one of `undo`.
+
+    And with the property that says that the mark of its creation no longer holds, where it has one.
+    """
+    names = {*there.tags, *update.tags, UNDO_TAG}
+    if SENT_TAG in there.tags or len(names) < limits.tags:
+        update = replace(update, tags={**update.tags, SENT_TAG: mark.to_text(original, there.id)})
+    if (
+        SENT not in _decode(there.properties.get(PROPERTY))
+        or len({*there.properties, *update.properties}) >= limits.properties
+    ):
+        return update
+    return replace(update, properties={**update.properties, **IN_TAG})
 
 
 def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:

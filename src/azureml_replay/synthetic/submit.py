@@ -169,7 +169,7 @@ class Submit:
         Asks again after a lost answer: a PUT on a taken name is an update.
         """
         bodies = submission(tree, self.place, uri_of(self.archive, tree.root))
-        marks = {lineage.JOB_PROPERTY: lineage.job_mark(self.archive.source, tree.root), PROPERTY: plan.hex()}
+        marks = {lineage.JOB_PROPERTY: lineage.job_mark(self.archive.source, tree.root, name), PROPERTY: plan.hex()}
         known: dict[str, str] = {}
         try:
             for graph in bodies.graphs:

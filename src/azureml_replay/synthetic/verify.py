@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay import redact
@@ -115,15 +115,23 @@ class JobCheck:
         self.proof.record(Topic(Way.HOME, name), {Aspect.FIELDS: Looked(hidden), Aspect.CHILDREN: Looked(twice)})
 
     async def _twice(self, home: Experiment, jobs: Mapping[RunId, str]) -> AsyncIterator[Finding]:
-        """Jobs that say of themselves that they stand for a run for which another one stands."""
-        marks = {lineage.job_mark(self.archive.source, root): root for root in jobs}
+        """Jobs beside those that stand for a run: others that do, and copies, which take what the job says along."""
         async for page in self.target.runs(home):
             for run in page:
-                root = marks.get(run.properties.get(lineage.JOB_PROPERTY) or "")
-                if root is None or run.hidden or run.parent or run.id == jobs[root]:
+                root = lineage.origin(run)
+                if root is None or root not in jobs or run.hidden or run.parent or run.id == jobs[root]:
                     continue
-                if run.id not in jobs_put(self.proof.ledger, root):
-                    yield Finding(RunId(""), f"job {run.id}", "extra", "", f"stands for {root} too")
+                put = jobs_put(self.proof.ledger, root)
+                if run.id not in put and (words := self._beside(run, root, {*put, jobs[root]})):
+                    yield Finding(RunId(""), f"job {run.id}", "extra", "", words)
+
+    def _beside(self, run: Run, root: RunId, jobs: Collection[str]) -> str | None:
+        """What a job has to do with a root and its `jobs`, in words; None for nothing."""
+        if lineage.is_our_job(run, self.archive.source, root):
+            return f"stands for {root} too"
+        copied = (replace(run, id=RunId(name)) for name in sorted(jobs))
+        name = next((one.id for one in copied if lineage.is_our_job(one, self.archive.source, root)), None)
+        return name and f"a copy of {name}, the job that stands for {root}"
 
     async def check(self, tree: Tree, job: str | None, shape: Shape) -> int:
         """The number of findings, which are recorded. `job` None: nothing was submitted. Raises Unavailable."""

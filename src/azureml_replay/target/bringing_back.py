@@ -22,7 +22,7 @@ async def bring_back(
 
     The mark says with the same request that it is void; where it cannot be removed then, it stays so.
     """
-    outcomes = await target.hide_runs(experiment, runs, hidden=hidden, tags=VOID_MARK)
+    outcomes = await target.hide_runs(experiment, runs, hidden=hidden, tags=dict.fromkeys(runs, VOID_MARK))
 
     async def unmark(run: RunId) -> None:
         with suppress(ServiceError):

@@ -41,6 +41,11 @@ class Attribution:
     edits: Mapping[str, Edit] = field(default_factory=dict)
     """Changes that are proven to be somebody's, as the target was seen to have what was sent; by `what`."""
 
+    @property
+    def older(self) -> frozenset[str]:
+        """What another archive's replay sent from an older state, by its findings: the next replay sends these."""
+        return frozenset(what for what, fate in self.told.items() if fate is Fate.OLDER)
+
     def of(self, outcome: Looked) -> tuple[Looked, list[Omission], list[Edit]]:
         """The outcome with its findings named by who made the change; what the run lost at the source since; edits."""
         found: list[Finding] = []
@@ -83,14 +88,16 @@ def attribution(
     *,
     wanted: Mapping[str, StoredFile],
     there: Mapping[str, StoredFile],
+    most: int,
 ) -> Attribution:
-    """By the ledger. `wanted` and `there` are the run's files by path."""
+    """By the ledger. `wanted` and `there` are the run's files by path; `most` properties are all that it can have."""
     sent = ledger.sent(step.source)
-    mark = lineage.sent_mark(actual)
+    mark = lineage.sent_mark(actual, step.source, most)
     told = _unmistakable([(shown(name), fate) for name, fate in fates(step.run, actual, sent, mark).items()])
-    later = mark is not None and _is_later(mark, step.run)
+    later = mark is not None and mark.bound and _is_later(mark, step.run)
     of_files = dict(_files(ledger, step.source, wanted, there))
-    fates_of_files = [(path, Fate.NEWER if later and path in MADE else fate) for path, fate in of_files.items()]
+    of_made = Fate.NEWER if later else Fate.OLDER if Fate.OLDER in told.values() else None
+    fates_of_files = [(path, (path in MADE and of_made) or fate) for path, fate in of_files.items()]
     told |= _unmistakable([(shown(f"file {path}"), fate) for path, fate in fates_of_files])
     planned = frozenset(f"metric {series.key.name}" for series, _ in step.series)
     edits = {}

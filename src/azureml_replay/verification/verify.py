@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.digests import of_kept, of_run
 from azureml_replay.archive.edits import Edit
 from azureml_replay.archive.evidence import OTHERS, Aspect, Looked, Topic, Way
-from azureml_replay.archive.items import ExperimentItem, RunItem
+from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.runs import STATE, compare_experiments, compare_runs, compare_visibility
@@ -26,6 +27,7 @@ from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, experiment_omissions
 from azureml_replay.planning.files import ALL_FILES
 from azureml_replay.planning.fit import PLACES, places_in_source
+from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step, is_left, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -161,11 +163,24 @@ class _Verifying:
         if is_taken_back(actual) and self.ledger.receipt(step.source, RunItem.FINISH):
             self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])  # else a replay would not look at it
         there = files.there if step.choice.artifacts else {}
-        who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there)
+        most = self.profile.limits.properties
+        who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there, most=most)
+        if who.older:
+            self._look_again(step, [path for path in MADE if f"file {path}" in who.older])
         judged = {aspect: who.of(outcome) for aspect, outcome in outcomes.items()}
         self._put_edits(step, [edit for _, _, edits in judged.values() for edit in edits])
         gone = [*beside, *(omission for _, lost, _ in judged.values() for omission in lost)]
         return {aspect: outcome for aspect, (outcome, _, _) in judged.items()}, gone
+
+    def _look_again(self, step: Step, made: Sequence[str]) -> None:
+        """Let the next replay look at a run that was sent, where something of it is to be sent once more.
+
+        `made`: so are these files of ours.
+        """
+        receipt = self.ledger.receipt(step.source, RunItem.CREATE)
+        if receipt is not None and receipt.state is State.SENT:
+            self.ledger.forget(step.source, [RunItem.WHOLE, *map(FileItem, made)])
+            self.ledger.mark_runs(RunItem.CREATE, {step.source: of_kept(of_run(step.run))}, State.SENT)
 
     def _put_edits(self, step: Step, edits: Sequence[Edit]) -> None:
         """First: findings without them are nobody's, so a call that is killed in between accepts nothing."""
@@ -184,7 +199,7 @@ class _Verifying:
         for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
         added = self.profile.added
-        ignored = {"property": {lineage.PROPERTY, *PLACES, *added}, "tag": {UNDO_TAG, SENT_TAG, *added}}
+        ignored = {"property": {lineage.PROPERTY, SENT_TAG, *PLACES, *added}, "tag": {UNDO_TAG, SENT_TAG, *added}}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
         for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
             yield replace(finding, run=step.source)

@@ -9,24 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import blake2b
 
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import canonical
-from azureml_replay.model import Run
+from azureml_replay.model import Run, RunId
 
 UNDO_TAG = "azureml_replay_undo"
 """Reserved: no plan has it, wherever a run comes from, and it is no difference."""
-UNDO_MARK: Mapping[str, str] = {UNDO_TAG: "hidden"}
+_HIDDEN = "hidden"
 VOID_MARK: Mapping[str, str] = {UNDO_TAG: "shown again"}
 """Written with the same request that shows a run: a service may not let the tag be removed."""
 TAKEN_BACK = "taken back by undo: replay brings it back"
 """The kind of a finding about what `undo` did."""
 
 
+def undo_mark(run: RunId) -> Mapping[str, str]:
+    """The tag of a run of a target that `undo` hides: it names the run, as tags are copied from run to run."""
+    return {UNDO_TAG: f"{_HIDDEN} {_bond(UNDO_TAG, run)}"}
+
+
 def is_taken_back(run: Run) -> bool:
     """True where `undo` hid the run and nobody has shown it since."""
-    return run.hidden and run.tags.get(UNDO_TAG) == UNDO_MARK[UNDO_TAG]
+    return run.hidden and undo_mark(run.id).items() <= run.tags.items()
+
+
+def may_be_taken_back(run: Run) -> bool:
+    """True where the run says so by a mark of a former version, which named no run."""
+    return run.hidden and run.tags.get(UNDO_TAG) == _HIDDEN
 
 
 def has_room(run: Run, tags: int) -> bool:
@@ -35,9 +46,24 @@ def has_room(run: Run, tags: int) -> bool:
 
 
 SENT_TAG = "azureml_replay_sent"
-"""The mark of what was sent last, once that is more than what the run was created with. No plan has it, as UNDO_TAG."""
+"""The mark of what was sent last, once that is more than what the run was created with. No plan has it, as UNDO_TAG.
+
+The property of this name is written with the first such mark, and never changes: where it is and the tag is not, as
+that had no room or somebody removed it, nobody knows what was sent last. No plan has that property either.
+"""
+IN_TAG: Mapping[str, str] = {SENT_TAG: "in the tag of this name, where it has room"}
 _DIGITS = 6
 """Of the digest of a value: an edit is taken for a value that was sent once in 300,000 times, and 52 of them fit."""
+
+
+class Borne(Enum):
+    """What the mark of a target's run says of the value that stands there: from which state of the source it came."""
+
+    OLDER = "an older state than this archive's"
+    SAME = "the same state"
+    NEWER = "a newer state"
+    UNSURE_NEWER = "a newer state, by a mark that names no run: tags are copied from run to run"
+    """Former versions wrote such marks: they excuse nothing, and nothing is overwritten for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +74,8 @@ class SentMark:
     """When the source's run was changed last, as it was extracted then."""
     tokens: frozenset[str]
     """For each value."""
+    bound: bool = True
+    """False where it does not name the run that it is about, as those of former versions."""
 
     @classmethod
     def of(cls, values: Mapping[str, str | bool | None], as_of: Instant | None) -> SentMark:
@@ -58,19 +86,38 @@ class SentMark:
         """True for a value that was sent."""
         return _token(name, value) in self.tokens
 
-    def to_text(self) -> str:
-        """As a run keeps it: the moment, and the tokens one after the other."""
+    def says(self, name: str, value: object, modified: Instant | None) -> Borne | None:
+        """Of a value that the target has, to an archive whose run was `modified` last then; None for nothing."""
+        if not self.bears(name, value):
+            return None
+        newer = modified is None or self.as_of is None or modified < self.as_of
+        if not self.bound:
+            return Borne.UNSURE_NEWER if newer else None
+        return Borne.NEWER if newer else Borne.SAME if modified == self.as_of else Borne.OLDER
+
+    def to_text(self, original: RunId, there: RunId) -> str:
+        """As the target's run `there` keeps it: the moment, the tokens, and a digest that binds both to the run."""
+        told = self._told()
+        return f"{told} {_bond(told, original, there)}"
+
+    def _told(self) -> str:
         return f"{self.as_of or '-'} {''.join(sorted(self.tokens))}"
 
     @classmethod
-    def of_text(cls, text: object) -> SentMark | None:
-        """What `to_text` wrote; None for anything else."""
-        moment, _, digits = text.partition(" ") if isinstance(text, str) else ("", "", "")
+    def of_text(cls, text: object, original: RunId, there: RunId) -> SentMark | None:
+        """What `to_text` wrote for the same run, or a former version for any; None for anything else."""
+        moment, digits, *bonds = text.split(" ") if isinstance(text, str) and " " in text else ("", "")
         try:
             as_of = None if moment == "-" else Instant.parse(moment)
         except ValueError:
             return None
-        return cls(as_of, frozenset(digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)))
+        tokens = frozenset(digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS))
+        mark = cls(as_of, tokens, bound=bool(bonds))
+        return mark if not bonds or bonds == [_bond(mark._told(), original, there)] else None
+
+
+def _bond(told: str, *of: RunId) -> str:
+    return blake2b(canonical([*of, told]), digest_size=6).hexdigest()
 
 
 def _token(name: str, value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from azureml_replay.errors import Rejected, Remedy, ServiceError
 from azureml_replay.model import (
@@ -50,7 +50,9 @@ class Refused:
         return Rejected(f"{what}{self.reason}", status=self.status, remedy=self.remedy)
 
 
-NO_TAGS: Mapping[str, str] = {}
+TagsOfRuns: TypeAlias = Mapping[RunId, Mapping[str, str]]
+"""Tags to be added to each of some runs; one that is not named gets none."""
+NO_TAGS: TagsOfRuns = {}
 Outcome = Refused | ServiceError | None
 """What became of an item. None: it is there. Refused: it never will be. A ServiceError: unknown, or later."""
 
@@ -83,11 +85,11 @@ class Target(Source, Protocol):
         ...
 
     async def hide_runs(
-        self, experiment: str, runs: Sequence[RunId], *, hidden: bool, tags: Mapping[str, str] = NO_TAGS
+        self, experiment: str, runs: Sequence[RunId], *, hidden: bool, tags: TagsOfRuns = NO_TAGS
     ) -> Mapping[RunId, Outcome]:
         """Archive runs, in Studio's word, or show them again; at most `RUNS_PER_REQUEST`. Repeatable.
 
-        Each gets `tags` beside those that it has: before it is hidden where nothing can be written to a hidden run.
+        Each gets its `tags` beside those that it has: before it is hidden where nothing can be written to a hidden run.
         """
         ...
 

@@ -56,6 +56,7 @@ class Glass:
     """A target in memory: what was put is seen, and what becomes of the next request is scripted."""
 
     ref = TARGET
+    profile = TargetProfile()
 
     def __init__(self) -> None:
         self.files: dict[str, PutFile] = {}

@@ -16,7 +16,7 @@ from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.instants import Instant
 from azureml_replay.model import TERMINAL, Experiment, Json, Run, RunDetails, RunId
 from azureml_replay.workers import map_bounded
-from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused
+from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused, TagsOfRuns
 
 RUNS_AT_ONCE = 16
 """Requests at once where the service has no `batchrundata` and runs are asked for one by one."""
@@ -139,7 +139,7 @@ class RunHistory:
         return await in_halves(runs, lambda some: self._patch(experiment, encode.update_runs(some), some))
 
     async def hide_runs(
-        self, experiment: str, runs: Sequence[RunId], *, hidden: bool, tags: Mapping[str, str] = NO_TAGS
+        self, experiment: str, runs: Sequence[RunId], *, hidden: bool, tags: TagsOfRuns = NO_TAGS
     ) -> Mapping[RunId, Outcome]:
         """Archive or restore runs in bulk, as azure-ai-ml's `jobs.archive` and `restore` do. Repeatable."""
 

@@ -34,6 +34,7 @@ from azureml_replay.model import (
     Value,
 )
 from azureml_replay.workspace.put_files import CopyFile
+from azureml_replay.workspace.target import TagsOfRuns
 
 Body: TypeAlias = dict[str, Any]
 
@@ -132,10 +133,13 @@ def update_runs(runs: Sequence[Run]) -> Body:
     return {"runs": [_carried(run) for run in runs]}
 
 
-def hide_runs(runs: Sequence[RunId], *, hidden: bool, tags: Mapping[str, str]) -> Body:
-    """Runs to be archived in Studio's word, or shown again; `tags` are added to those that they have."""
-    added = {"tags": dict(tags)} if tags else {}
-    return {"runs": [{"runId": run, "hidden": hidden, **added} for run in runs]}
+def hide_runs(runs: Sequence[RunId], *, hidden: bool, tags: TagsOfRuns) -> Body:
+    """Runs to be archived in Studio's word, or shown again; `tags` are added to those that each has."""
+    return {
+        "runs": [
+            {"runId": run, "hidden": hidden, **({"tags": dict(tags[run])} if tags.get(run) else {})} for run in runs
+        ]
+    }
 
 
 def remove_tags(tags: Sequence[str]) -> Body:

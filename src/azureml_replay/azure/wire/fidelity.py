@@ -313,9 +313,10 @@ Four tags are ours, and none of them is carried along from a source that is itse
 `original_job_id`, its id in the source; and `azureml_replay_undo` once `undo` hid it, which goes when a replay shows
 it again. Every run keeps room for both: of 50 tags, 48 are the source's. Where there is room for one more, it gets
 `azureml_replay_sent` once it is brought up to date: digests of what was sent last, by which other archives tell that
-from an edit. An experiment gets `azureml_replay`, which names the source: where its description, tags or state are
-written, or `undo` archived it, and unless it has 50 tags of its own. By it any archive of that source knows that the
-experiment is ours. `verify` compares the first of the four alone.
+from an edit. The property of that name says that the digests of its creation no longer hold. An experiment gets
+`azureml_replay`, which names the source: where its description, tags or state are written, or `undo` archived it, and
+unless it has 50 tags of its own. By it any archive of that source knows that the experiment is ours. `verify` compares
+the first of the four alone.
 
 Beside this table, a run's files are carried from its storage, byte for byte, whether the index lists them or not.
 What the target's limits refuse goes whole into the run's file `replay/overflow.json` and is listed as an omission.
