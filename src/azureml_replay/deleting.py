@@ -24,6 +24,7 @@ from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.progress import Progress
 from azureml_replay.synthetic.options import jobs_put
+from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
@@ -116,6 +117,8 @@ class Deleting:
         """Everything that is hidden, children before their parents. Raises Forbidden where the login may not."""
         hidden, jobs = hidden_runs(self.ledger), hidden_jobs(self.ledger)
         self.progress.expect("runs deleted", len(hidden))
+        if jobs or any(self.ledger.receipt(run, RunItem.KEPT) is None for run in hidden):
+            await hold(self.target)  # what is in a run is looked at while nobody else adds to it
         if hidden:
             await self.held.begin(len(hidden), self.ours.archive.totals().runs)
             for level in self._levels(hidden):

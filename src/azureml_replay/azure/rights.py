@@ -78,7 +78,7 @@ _DOORS = (
     (r"history \w+ .*/(experiments|experimentids)/[^/]+", PUT_EXPERIMENTS),
     (r"history \w+ .*/batch/(runs|events)", PUT_RUNS),
     (r"history .*", RUNS),
-    (r"metric POST .*/batch", PUT_RUNS),
+    (r"metric POST .*/batch(sync)?", PUT_RUNS),
     (r"metric .*", RUNS),
     (r"mlflow POST .*/log-batch", PUT_RUNS),
     (r"mlflow .*", RUNS),

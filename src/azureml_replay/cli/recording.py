@@ -17,7 +17,7 @@ from azureml_replay.archive.sessions import Session, SessionPart
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 Done = TypeVar("Done")
-COUNTS = ("runs", "points", "files", "bytes", "findings", "omissions")
+COUNTS = ("runs", "points", "files", "bytes", "findings", "omissions", "deleted")
 """Fields of a verb's result that are recorded."""
 FAILED_KEPT = 1_000
 """Runs of one verb whose errors are recorded: 100 KB, and more than anybody reads."""

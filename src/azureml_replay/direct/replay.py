@@ -26,7 +26,7 @@ from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.foreseen import Told, expect, foreseen
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
-from azureml_replay.direct.points import PointSender, SeriesRefused
+from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
@@ -153,7 +153,8 @@ async def _replay(
     told(planned)
     expect(planned.left, progress)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
-    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger))
+    appending = Appending(target, ledger, settled=profile.settles)
+    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending)
     replaying = _Replaying(archive, ledger, target, options, profile, progress, width, points, files)
     steps = plan(archive, selection, options.files, profile)
     if planned.left and not planned.left.unmarked:
@@ -170,7 +171,13 @@ async def _replay(
 
 
 def _rename(archive: Archive, ledger: TargetLedger, root: RunId) -> None:
-    """Give new ids to the runs of a unit that were not sent under their own. Repeatable."""
+    """Give new ids to the runs of a unit that were not sent under their own. Repeatable.
+
+    Also to those whose ids the target does not take again, as runs of these were deleted: they are tried once more.
+    """
+    for run in archive.unit(root):
+        if ledger.receipt(run.id, RunItem.DELETED) and ledger.target_id(run.id) is None:
+            ledger.forget(run.id, [RunItem.CREATE, RunItem.WHOLE])
     unsent = [run.id for run in archive.unit(root) if ledger.receipt(run.id, RunItem.CREATE) is None]
     ledger.bind({run: new_id(archive.source, run, ledger.target) for run in unsent})
 
@@ -199,6 +206,8 @@ class _Replaying:
     """A unit that continues in the next window, none of whose ids the target held when all were asked about."""
     planned_before: int = 0
     """Number of coming steps that may have been planned before their runs, or runs they name, got new ids."""
+    deleted: frozenset[RunId] = field(init=False)
+    """Runs that `undo` deleted, or may have: points of theirs may be there, whatever became of the runs."""
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
     in_part: InPart = field(init=False)
@@ -206,6 +215,7 @@ class _Replaying:
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
+        self.deleted = frozenset(self.ledger.runs_with(RunItem.DELETED))
         self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile.ends_late)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
         self.reused = WaitingSteps(self.due, self.may_come)
@@ -258,8 +268,10 @@ class _Replaying:
         steps = [step for step in steps if step.unit not in self.conflicts]
         self._carry(steps)
         for step in steps:
-            if self.ledger.receipt(step.source, RunItem.UNDONE):
-                self.ledger.forget(step.source, [RunItem.UNDONE])
+            if step.source in self.deleted and step.source not in self.runs.known:
+                self.ledger.void(step.source)  # an undo may have been stopped before it could say so
+            elif self.ledger.receipt(step.source, RunItem.UNDONE):
+                self.ledger.forget(step.source, [RunItem.UNDONE, RunItem.KEPT])
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
@@ -367,6 +379,8 @@ class _Replaying:
         for step in sound:
             if step.source in self.runs.refused:
                 await self._within(step, self.in_part.create(step, self.runs.refused.pop(step.source)))
+            if step.source in self.deleted and (step.source in self.runs.created or step.source in self.runs.known):
+                self.ledger.forget(step.source, [RunItem.DELETED])
 
     async def _finish(self, batch: Sequence[Step]) -> None:
         there = list(await self.runs.finish(batch))
@@ -425,7 +439,7 @@ class _Replaying:
 
     async def _send_points(self, step: Step) -> Step:
         """Send the points of one run; the step without the series that the target refuses."""
-        ask = step.source not in self.runs.created
+        ask = step.source not in self.runs.created or step.source in self.deleted
         while True:
             try:
                 points = await self.points.send(step, ask=ask)

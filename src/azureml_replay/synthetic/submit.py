@@ -119,6 +119,7 @@ class Submit:
         self._leave_behind(tree, found.name)
         carry(self.ledger, tree, shape, found.name, sending=False)
         self.ledger.mark(tree.root, [RunItem.JOB], State.SENT, found.name)
+        self.ledger.forget(tree.root, [RunItem.JOB_DELETED])
         if is_taken_back(_run_of(found)):
             self.taken_back.add(tree.root)
         self.progress.done("jobs there already")
@@ -143,6 +144,7 @@ class Submit:
         await self._put(tree, name, plan)
         remember(self.ledger, tree.root, shape, plan)
         self.ledger.mark(tree.root, [RunItem.JOB, JobItem(name)], State.SENT, name)
+        self.ledger.forget(tree.root, [RunItem.JOB_DELETED])
         self.submitted += 1
         self.told(tree.root, RunId(name))
         self.progress.done("jobs submitted")
