@@ -300,3 +300,7 @@ def test_batchsync_is_readable_at_once(plane: Plane, calm: Sandbox) -> None:
 
     assert values(plane, "a") == [1.0]
     assert plane("history", "GET", WAIT).status_code == 200
+
+    calm.set_faults(strict=["no-batchsync"])
+    lacking = send(plane, metric("a", 2.0), door="batchsync")
+    assert (lacking.status_code, lacking.text, values(plane, "a")) == (404, "", [1.0])

@@ -20,7 +20,6 @@ from azureml_sandbox.documents.jobs import services
 from azureml_sandbox.history.access import strict
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import arm_answer
-from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.route import Call, Spoken
 from azureml_sandbox.world import Document, Job, View, Workspace
 
@@ -56,15 +55,9 @@ def shown(call: Call, name: str) -> Document:
     run = call.world.runs.get(guid, name)
     if found is not None and (found.document is not None or _listed(call)):
         return _document(call, found, run)
-    if found is None and run is not None:
+    if found is None and run is not None and run.get("parentRunId") is not None:
         return _envelope(call.workspace, name, run)
-    raise Refused(
-        404,
-        f"Job {name} not found.",
-        ("UserError", "NotFound", "JobNotFound"),
-        "Job {jobId} not found.",
-        {"jobId": name},
-    )
+    raise errors.job_not_found(name)
 
 
 def _listed(call: Call) -> bool:

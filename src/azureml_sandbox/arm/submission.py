@@ -13,7 +13,9 @@ from typing import Any
 from starlette.responses import Response
 
 from azureml_sandbox import instants
+from azureml_sandbox.arm import deletion
 from azureml_sandbox.arm.jobs import shown
+from azureml_sandbox.arm.operations import accepted
 from azureml_sandbox.arm.wire import put_on, version
 from azureml_sandbox.compute.cluster import Cluster
 from azureml_sandbox.compute.jobs import Submitted, understood
@@ -21,7 +23,7 @@ from azureml_sandbox.documents import job_runs
 from azureml_sandbox.documents.computes import is_known
 from azureml_sandbox.documents.jobs import job_document
 from azureml_sandbox.history import run_document
-from azureml_sandbox.history.access import caller, experiment_name, replaced
+from azureml_sandbox.history.access import caller, experiment_name, free_name, replaced
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.bodies import arm_answer, body, part
 from azureml_sandbox.protocol.errors import Refused
@@ -56,7 +58,7 @@ async def cancel(call: Call) -> Response:
     name, guid = call.path("name"), call.workspace.guid
     run = call.world.runs.get(guid, name)
     if run is None:
-        raise Refused(404, f"Job {name} not found.", ("UserError", "NotFound", "JobNotFound"))
+        raise errors.job_not_found(name)
     if run["status"] in run_document.TERMINAL:
         if run.get("runType") == "azureml.PipelineRun":
             raise Refused(
@@ -70,30 +72,20 @@ async def cancel(call: Call) -> Response:
     if not cluster(call).cancel(guid, name):  # it computes elsewhere: nobody will end it later
         ended = run_document.moved(run, "Canceled") | {"endTimeUtc": instants.text(instants.now())}
         replaced(call, run_document.touched(ended, caller(call), instants.now()))
-    return _accepted(call, f"jc:{guid}:{name}")
+    return accepted(call, f"jc:{guid}:{name}")
 
 
 async def operation(call: Call) -> Response:
     """GET mfeOperationResults/jc:{workspace}:{job}: 202 `{}` until the job has ended, then 200 and no body."""
-    name = call.path("operation").rpartition(":")[2]
+    kind, name = call.path("operation").partition(":")[0], call.path("operation").rpartition(":")[2]
+    if kind == deletion.PREFIX:
+        return deletion.state(call, name)
     run = call.world.runs.get(call.workspace.guid, name)
     if run is None:
         raise errors.not_found("Operation", call.path("operation"))
     if run["status"] in run_document.TERMINAL:
         return Response(status_code=200)
-    return _accepted(call, call.path("operation"), {})
-
-
-def _accepted(call: Call, operation_id: str, document: object = None) -> Response:
-    workspace = call.workspace
-    place = (
-        f"https://management.azure.com/subscriptions/{workspace.subscription_id}/providers"
-        f"/Microsoft.MachineLearningServices/locations/{workspace.region}/mfeOperationResults/{operation_id}"
-    )
-    answer = arm_answer(document, 202)
-    answer.headers["Location"] = f"{place}?api-version={version(call)}"
-    answer.headers["x-ms-async-operation-timeout"] = "PT1H"
-    return answer
+    return accepted(call, call.path("operation"), {})
 
 
 def _checked(call: Call, name: str, given: Document) -> Submitted:
@@ -103,6 +95,7 @@ def _checked(call: Call, name: str, given: Document) -> Submitted:
             "Run IDs must be less than 256 characters and contain only alphanumeric characters with dashes and"
             f" underscores: {name}"
         )
+    free_name(call, name)
     named = [given.get("computeId"), (given.get("settings") or {}).get("default_compute")]
     for compute_id in named:
         if not is_known(call.world, call.workspace, compute_id):
@@ -177,7 +170,7 @@ def _routes() -> tuple[Spoken, ...]:
     put_on(routes, "PUT", "/jobs/{name}", submit, "write")
     put_on(routes, "POST", "/jobs/{name}/cancel", cancel, "write")
     put_on(routes, "GET", "/mfeOperationResults/{operation}", operation)
-    return tuple(routes)
+    return (*routes, *deletion.ROUTES)
 
 
 ROUTES = _routes()

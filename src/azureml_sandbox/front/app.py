@@ -177,6 +177,7 @@ class App:
             scope["path_params"] = parameters
             call = Call(Request(scope, receive), workspace, self._world, self._storage, spoken.effect)
             self._world.late_changes.settle(instants.now())
+            self._world.deletions.settle(instants.now())
             try:
                 await self._refuse_unwanted(call)
                 response = await spoken.handler(call)

@@ -12,7 +12,7 @@ from azureml_sandbox.history import dataset_lineage, run_document
 from azureml_sandbox.protocol import errors, limits
 from azureml_sandbox.protocol.login import RUN_CLAIM
 from azureml_sandbox.protocol.route import Call
-from azureml_sandbox.world import Document
+from azureml_sandbox.world import Document, Stage
 
 COMPONENT = "run-history"
 _TIMES = ("startTimeUtc", "endTimeUtc")
@@ -217,12 +217,22 @@ def _created(call: Call, change: Document, run_id: str, user: Document, at: int)
         )
     if "refuse-client-ids" in strict(call):
         raise errors.invalid(f"Run {run_id} was not made by the service.")
+    free_name(call, run_id)
     parent_id = change.get("parentRunId")
     parent = call.world.runs.get(call.workspace.guid, str(parent_id)) if parent_id is not None else None
     if parent_id is not None and parent is None:
         raise errors.run_not_found(str(parent_id))
     fresh = run_document.new(run_id, _experiment(call, change)["experimentId"], user, at, parent)
     return fresh | creation(call, change.get("startTimeUtc"))
+
+
+def free_name(call: Call, name: str) -> None:
+    """Raises Refused (409) for the name of a job that was deleted, unless the variant lets it be used again."""
+    if call.world.deletions.stage(call.workspace.guid, name) is Stage.NONE:
+        return
+    if "reuse-deleted-names" not in strict(call):
+        raise errors.conflict(f"Run {name} was deleted.")
+    call.world.deletions.forget(call.workspace.guid, name)
 
 
 def creation(call: Call, start: object) -> Document:

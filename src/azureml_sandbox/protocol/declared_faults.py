@@ -3,7 +3,7 @@
     {"rules": [{"match": {"service": "metric", "method": "POST", "path": "/batch$", "workspace": "target"},
                 "after": 2, "every": 3, "times": 5, "do": "throttle"}],
      "max_in_flight": 32, "rate": {"burst": 250, "per_second": 25},
-     "ingestion_lag_ms": 2000, "event_lag_ms": 500, "kept_days": 100, "managed_runs": ["typed"],
+     "ingestion_lag_ms": 2000, "event_lag_ms": 500, "deletion_lag_ms": 100, "kept_days": 100, "managed_runs": ["typed"],
      "pending_copy_ms": 500, "token_lifetime_s": 60,
      "strict": ["refuse-client-ids", "no-shared-keys@source"], "unwanted": ["some text"],
      "denied": [{"workspace": "target", "action": "Microsoft.MachineLearningServices/workspaces/jobs/read"}]}
@@ -51,10 +51,16 @@ STRICT: Mapping[str, str] = {
     "active-experiments-only": "experiments:query never answers archived experiments, whatever viewType says",
     "no-batchrundata": "run history has no route batchrundata",
     "no-metric-list": "the metric service has no route list",
+    "no-batchsync": "the metric service has no route batchsync",
     "no-runs-query": "run history has no route runs:query below an experiment's id",
     "no-write-urls": "the artifact service has no route write, which hands out a URL for a file that is there",
     "no-entry-removal": "the artifact service has no route batch/metadata:delete",
     "url-safe-names-only": "experiments:query hides names that are not URL-safe, whatever it is asked",
+    "delete-history-runs": "ARM deletes runs that it never saw submitted, too",
+    "delete-keeps-runs": "ARM deletes jobs, and run history keeps their runs",
+    "delete-takes-children": "with a job go the runs below its own",
+    "reuse-deleted-names": "the name of a deleted job may be used again; points and files of the first one are there",
+    "no-content-for-absent-jobs": "ARM answers the deletion of a job that is not there with 204, not 404",
     "refuse-parent-tokens": "a job's own token may not write to the runs above its run",
     "no-shared-keys": "storage accepts no account keys, and datastores have none",
 }
@@ -63,11 +69,13 @@ STRICT: Mapping[str, str] = {
 _LACKS = {
     "no-batchrundata": "/history/v1.0/batchrundata",
     "no-metric-list": "/metric/v2.0/runs/{run_id}/list",
+    "no-batchsync": "/metric/v2.0/runs/{run_id}/batchsync",
     "no-runs-query": "/history/v1.0/experimentids/{experiment_id}/runs:query",
     "no-write-urls": "/artifact/v2.0/artifacts/{origin}/{container}/write",
     "no-entry-removal": "/artifact/v2.0/artifacts/{origin}/{container}/batch/metadata:delete",
 }
 EVENT_LAG_MS = 2_000
+DELETION_LAG_MS = 100
 KEPT_DAYS = 100
 MANAGED_RUNS = ("typed",)
 RUN_KINDS = ("neutral", "external", "typed")
@@ -144,6 +152,8 @@ class Declared:
     """Metrics become readable this long after they were sent."""
     event_lag_ms: int = EVENT_LAG_MS
     """With the variant `delay-events`, events, status and end show up this late."""
+    deletion_lag_ms: int = DELETION_LAG_MS
+    """A deleted job is gone this long after it was deleted."""
     kept_days: float = KEPT_DAYS
     """With the variant `recent-times-only`, times that lie further back are not kept."""
     managed_runs: tuple[str, ...] = MANAGED_RUNS

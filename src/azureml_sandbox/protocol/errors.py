@@ -39,6 +39,17 @@ def run_not_found(run_id: str) -> Refused:
     )
 
 
+def job_not_found(name: str) -> Refused:
+    """404 for a job that ARM does not know. Recorded word for word."""
+    return Refused(
+        404,
+        f"Job {name} not found.",
+        ("UserError", "NotFound", "JobNotFound"),
+        "Job {jobId} not found.",
+        {"jobId": name},
+    )
+
+
 def not_found(what: str, name: str) -> Refused:
     """404 for anything but a run, in the manner of `run_not_found`; these words are not recorded."""
     return Refused(

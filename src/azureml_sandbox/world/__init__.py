@@ -25,6 +25,7 @@ from pathlib import Path
 
 from azureml_sandbox.world.artifacts import ARTIFACT_STORE, RUN_ORIGIN, Artifacts
 from azureml_sandbox.world.database import Database, Document
+from azureml_sandbox.world.deletions import Deletions, Stage
 from azureml_sandbox.world.experiments import Experiments, View
 from azureml_sandbox.world.late_changes import LateChanges
 from azureml_sandbox.world.metrics import SCALAR, Metrics, Series, scalar
@@ -49,6 +50,7 @@ __all__ = [
     "Operator",
     "RunQuery",
     "Series",
+    "Stage",
     "View",
     "Workspace",
     "World",
@@ -98,6 +100,7 @@ class World:
         self.experiments = Experiments(database)
         self.runs = Runs(database)
         self.late_changes = LateChanges(database, self.runs)
+        self.deletions = Deletions(database, self.runs)
         self.metrics = Metrics(database)
         self.artifacts = Artifacts(database)
         self.jobs = Jobs(database)

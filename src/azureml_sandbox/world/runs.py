@@ -111,7 +111,8 @@ class Runs:
     def put(self, workspace: str, document: Document) -> None:
         """Insert or replace by `runId`, keeping every key.
 
-        Needs `runId`, `experimentId` and `createdUtc`; a run without `parentRunId` becomes a job that ARM lists.
+        Needs `runId`, `experimentId` and `createdUtc`; a run without `parentRunId` becomes a job that ARM lists, unless
+        that was deleted.
         """
         run_id, parent, created = document["runId"], document.get("parentRunId"), instants.parse(document["createdUtc"])
         hidden = bool(document.get("hidden"))
@@ -136,12 +137,15 @@ class Runs:
             )
             if parent is None:
                 self._database.run(
-                    "insert into job (workspace, name, archived, created) values (?, ?, ?, ?)"
+                    "insert into job (workspace, name, archived, created) select ?, ?, ?, ? where not exists"
+                    " (select 1 from deletion where workspace = ? and name = ? and done)"
                     " on conflict (workspace, name) do update set archived = excluded.archived",
                     workspace,
                     run_id,
                     hidden,
                     created,
+                    workspace,
+                    run_id,
                 )
 
     def children(

@@ -81,4 +81,11 @@ create table if not exists late (          -- changes that runs show from tick `
     due integer not null,
     change text not null
 );
+
+create table if not exists deletion (      -- jobs that are gone from tick `due` on; their names stay taken
+    workspace text not null, name text not null,
+    due integer not null, done integer not null,
+    runs text not null,                    -- the runs that go with the job
+    primary key (workspace, name)
+);
 """
