@@ -1,8 +1,9 @@
 """Removes for good what `undo` has hidden: runs, by the service's way to delete a job of their id, and jobs.
 
-A run goes alone: nothing stands below it, and no file and no metric is in it that this archive did not send. The ledger
-says first that it may be gone, the wire comes after, and then the target is looked at again: what it still shows stays
-hidden, with the reason. May be killed and repeated at any moment; between hidden and gone nothing is worse than hidden.
+A run goes where no file and no metric is in it that this archive did not send, and nothing stands below it but such
+runs, which the service may take along. The ledger says first that it may be gone, the wire comes after, and then the
+target is looked at again: what it still shows stays hidden, with the reason. May be killed and repeated at any moment;
+between hidden and gone nothing is worse than hidden.
 """
 
 from __future__ import annotations
@@ -107,6 +108,10 @@ class Deleting:
     jobs: int = 0
     kept: list[tuple[RunId, str]] = field(default_factory=list)
     """Runs of the source, and why what stands for them stays hidden."""
+    bare: set[RunId] = field(default_factory=set)
+    """Runs of the target that hold nothing of others: they may go along with what stands above them."""
+    asks: bool = True
+    """False where the service is known to keep whatever is left."""
     failed: list[tuple[RunId, str]] = field(default_factory=list)
 
     @property
@@ -117,13 +122,16 @@ class Deleting:
         """Everything that is hidden, children before their parents. Raises Forbidden where the login may not."""
         hidden, jobs = hidden_runs(self.ledger), hidden_jobs(self.ledger)
         self.progress.expect("runs deleted", len(hidden))
-        if jobs or any(self.ledger.receipt(run, RunItem.KEPT) is None for run in hidden):
+        self.asks = any(self.ledger.receipt(run, RunItem.KEPT) is None for run in hidden)
+        if jobs or self.asks:
             await hold(self.target)  # what is in a run is looked at while nobody else adds to it
-        if hidden:
+        if self.asks:
             await self.held.begin(len(hidden), self.ours.archive.totals().runs)
-            for level in self._levels(hidden):
-                await for_each(_batches(level), self._delete, width)
-            self.held.end()
+        for level in self._levels(hidden):
+            await for_each(_batches(level), self._delete, width)
+        self.held.end()
+        if self.runs:
+            await self._see_what_went_along()
         await for_each(jobs, self._delete_jobs, width)
 
     def _levels(self, runs: Sequence[RunId]) -> Iterator[list[RunId]]:
@@ -155,8 +163,19 @@ class Deleting:
         held = await self.target.details(list(ids.values())) if ids else {}
         return {run: held[there].run for run, there in ids.items() if there in held}
 
+    async def _see_what_went_along(self) -> None:
+        """Runs that the service keeps when it is asked may be gone with the one above them."""
+        told = {run: why for run, why in self.kept if self.ledger.receipt(run, RunItem.KEPT)}
+        for batch in _batches(told):
+            there = await self._look({run: run for run in batch} | self.ledger.target_ids(batch))
+            for run in batch:
+                if run not in there:
+                    self.kept.remove((run, told[run]))
+                    self.ledger.mark(run, [RunItem.DELETED], State.SENDING)
+                    self._gone(run)
+
     def _may_go(self, run: RunId, there: Run) -> bool:
-        known = self.ledger.receipt(run, RunItem.KEPT)
+        known = self.ledger.receipt(run, RunItem.KEPT) if not self.asks else None
         why = known.detail if known else self.ours.why_not(run, there)
         if why is None and not there.hidden:
             why = f"run {there.id} {SHOWN_AGAIN}"
@@ -170,6 +189,10 @@ class Deleting:
             why = await self._what_is_in(run, there)
             if why is not None:
                 self.kept.append((run, why))
+                return
+            self.bare.add(there.id)
+            if known := self.ledger.receipt(run, RunItem.KEPT):
+                self.kept.append((run, known.detail or NEVER_A_JOB))
                 return
             self.ledger.mark(run, [RunItem.DELETED], State.SENDING)
             asked[run] = await self._refused(there.id)
@@ -191,7 +214,8 @@ class Deleting:
         """What would go with the run and is not ours alone; None where there is nothing."""
         async for page in self.target.children(there.id):
             for child in page:
-                return f"run {child.id} stands below it"
+                if child.id not in self.bare:
+                    return f"run {child.id} stands below it"
         path = await self._file_in(run, there)
         if path is not None:
             return f"file {path} is in it, which was not sent as it is, or leads elsewhere"
@@ -237,29 +261,30 @@ class Deleting:
 
     async def _delete_jobs(self, root: RunId) -> None:
         """Those that this archive put for a root run, each with what the service made below it."""
-        kept = len(self.kept)
         try:
-            for name in jobs_put(self.ledger, root):
-                await self._delete_job(root, name)
+            gone = [await self._delete_job(root, name) for name in jobs_put(self.ledger, root)]
         except Forbidden:
             raise
         except ServiceError as error:
             self._fail(root, noted(error, f"job {root}"))
             return
-        if len(self.kept) == kept:
+        if all(gone):
             unit = [run.id for run in self.ours.archive.unit(root)]
             self.ledger.drop_evidence(unit, Way.JOB)
             self.ledger.void_job(root, unit)
 
-    async def _delete_job(self, root: RunId, name: RunId) -> None:
-        """The service takes along what is below a job, or does not: what is left is deleted one by one."""
+    async def _delete_job(self, root: RunId, name: RunId) -> bool:
+        """The service takes along what is below a job, or does not: what is left is deleted one by one, or told.
+
+        False where the job itself stays.
+        """
         found = (await self._look({root: name})).get(root)
         if found is None:
-            return
+            return True
         if not lineage.is_our_job(found, self.ours.archive.source, root) or not found.hidden:
             what = SHOWN_AGAIN if lineage.is_our_job(found, self.ours.archive.source, root) else "is not ours"
             self.kept.append((root, f"job {name} {what}"))
-            return
+            return False
         below = await self._below(name)
         self.ledger.mark(root, [RunItem.JOB_DELETED], State.SENDING)
         refused = {name: await self._refused(name)}
@@ -271,6 +296,7 @@ class Deleting:
         for one in still:
             words = noted(error, f"job {one}") if (error := refused[one]) else SHOWN_STILL
             self.kept.append((root, f"job {name}: {words}" if one == name else f"run {one} of job {name}: {words}"))
+        return name not in still
 
     async def _delete_below(self, below: Sequence[RunId]) -> dict[RunId, Rejected | None]:
         """Those that are still there, the lowest first."""

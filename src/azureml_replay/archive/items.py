@@ -33,6 +33,8 @@ class RunItem(Enum):
     """The service keeps the run when asked to delete it: it stays hidden. The detail says why."""
     JOB_DELETED = "job deleted"
     """The same as `DELETED` of the jobs that stand for a root run."""
+    NAMES_GONE = "job names gone"
+    """For root runs. The detail has the names of deleted jobs, with spaces between: a name may be final."""
     JOB = "job"
     """The receipt's detail is the name of the job, or of the run of a job, that stands for the run in the target."""
     SHAPE = "job shape"
@@ -108,7 +110,7 @@ Item: TypeAlias = (
 )
 
 
-_OF_JOBS = frozenset({RunItem.JOB, RunItem.SHAPE, RunItem.JOB_UNDONE, RunItem.JOB_DELETED})
+_OF_JOBS = frozenset({RunItem.JOB, RunItem.SHAPE, RunItem.JOB_UNDONE, RunItem.JOB_DELETED, RunItem.NAMES_GONE})
 
 
 def is_of_job(item: Item) -> bool:

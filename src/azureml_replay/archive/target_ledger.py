@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from azureml_replay import redact
 from azureml_replay.archive.alike import Alikes
-from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX, Item, RunItem, ValueItem, is_of_job
+from azureml_replay.archive.items import (
+    CHUNK_PREFIX,
+    FILE_PREFIX,
+    JOB_PREFIX,
+    Item,
+    JobItem,
+    RunItem,
+    ValueItem,
+    is_of_job,
+)
 from azureml_replay.archive.receipts import Receipts
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sent import SentValues
@@ -131,9 +140,16 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
     def void_job(self, root: RunId, unit: Iterable[RunId]) -> None:
         """The same of the jobs that stand for a root run, and of what stands for the runs of its unit."""
         with self._transaction(durable=True):
+            names = [*self.names_gone(root), *(item.name for item in self.receipts(root) if isinstance(item, JobItem))]
             self._drop((root, item) for item in self.receipts(root) if is_of_job(item))
             self._drop((run, RunItem.JOB) for run in unit)
             self._note(root, RunItem.JOB_DELETED)
+            self._note(root, RunItem.NAMES_GONE, " ".join(dict.fromkeys(names)))
+
+    def names_gone(self, root: RunId) -> list[str]:
+        """Names of jobs that stood for a root run and were deleted."""
+        receipt = self.receipt(root, RunItem.NAMES_GONE)
+        return receipt.detail.split() if receipt and receipt.detail else []
 
     def bindings(self) -> Iterator[tuple[RunId, RunId]]:
         """Pairs of source run and target run, by source run."""

@@ -41,6 +41,9 @@ class InPart:
 
         Raises Rejected, Unavailable.
         """
+        if not refused.of_item:
+            self.leave_out(step, refused_by(refused.reason))
+            return False
         if refused.of_status:
             return await self._create_neutral(step, refused)
         there = step.source in self.runs.known

@@ -216,7 +216,8 @@ class _Replaying:
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
         self.deleted = frozenset(self.ledger.runs_with(RunItem.DELETED))
-        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile.ends_late)
+        late = self.profile.ends_late
+        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, late, self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
         self.reused = WaitingSteps(self.due, self.may_come)
 

@@ -93,7 +93,10 @@ class Submit:
     async def _look(self, tree: Tree) -> _There:
         """Name by name. The first that stands is the newest, unless it was archived or the ledger has a later one."""
         put, ours = set(jobs_put(self.ledger, tree.root)), list[JobState]()
+        gone = frozenset(self.ledger.names_gone(tree.root))
         for name in names(tree):
+            if name in gone:
+                continue  # the service may take the name of a deleted job never again
             found = await self.submitter.job(name)
             if found is None:
                 return _There(ours, name)
