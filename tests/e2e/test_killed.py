@@ -25,7 +25,7 @@ from e2e.tampering import Held, change, fill, row
 LAG_MS = 150
 SEED = 20_261_123
 LONG = Wanted(runs=1, children=0, series=3, points=700, artifacts=0)
-APPEND = r"/metric/v2\.0/.*/batch$"
+APPEND = r"/metric/v2\.0/.*/batch(sync)?$"
 
 
 @pytest.mark.parametrize(

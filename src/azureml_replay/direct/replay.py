@@ -27,6 +27,7 @@ from azureml_replay.direct.foreseen import Told, expect, foreseen
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
+from azureml_replay.direct.renaming import rename
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
@@ -34,7 +35,6 @@ from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -145,7 +145,7 @@ async def _replay(
     archive.put_studio(target.ref, target.studio)
     if options.new_ids:
         for root in planned_units(archive, selection):
-            _rename(archive, ledger, root)
+            rename(archive, ledger, root)
     if older := ledger.incomparable():
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
@@ -168,18 +168,6 @@ async def _replay(
         del window
     await send_experiments(archive, ledger, target, selection, profile=profile, prefer=options.prefer)
     return replaying.result()
-
-
-def _rename(archive: Archive, ledger: TargetLedger, root: RunId) -> None:
-    """Give new ids to the runs of a unit that were not sent under their own. Repeatable.
-
-    Also to those whose ids the target does not take again, as runs of these were deleted: they are tried once more.
-    """
-    for run in archive.unit(root):
-        if ledger.receipt(run.id, RunItem.DELETED) and ledger.target_id(run.id) is None:
-            ledger.forget(run.id, [RunItem.CREATE, RunItem.WHOLE])
-    unsent = [run.id for run in archive.unit(root) if ledger.receipt(run.id, RunItem.CREATE) is None]
-    ledger.bind({run: new_id(archive.source, run, ledger.target) for run in unsent})
 
 
 @dataclass(slots=True)
@@ -350,7 +338,7 @@ class _Replaying:
         self.conflicts.clear()
         self.absent = None
         for unit in units:
-            _rename(self.archive, self.ledger, unit)
+            rename(self.archive, self.ledger, unit)
         self.planned_before = RUNS_TOGETHER
         steps = [self._again(step) if step.unit in units else step for step in steps]
         await self._check_ids(steps, last)

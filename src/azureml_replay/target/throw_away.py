@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from azureml_replay.comparison.rows import identity
 from azureml_replay.comparison.runs import beside_error
-from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, StatusManaged, UserError
+from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, StatusManaged, Uncertain, UserError
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import AssetReference, Points, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.target.doubtful import DoubtfulRun
@@ -119,7 +119,7 @@ class ThrowAway:
         """Whether rows are answered once they are there; not where that is refused, or they come otherwise."""
         try:
             refused = await self.target.append_settled(self.run.id, [_AT_ONCE])
-        except Rejected:
+        except (Rejected, Uncertain):
             return False
         return refused == {} and await self._rows_of(_AT_ONCE.series) == _identities(_AT_ONCE)
 
