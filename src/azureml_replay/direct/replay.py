@@ -19,6 +19,7 @@ from azureml_replay.archive.reading import RUNS_TOGETHER
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
+from azureml_replay.direct.anew import bring_back, rename
 from azureml_replay.direct.batches import batches
 from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import send_experiments
@@ -27,7 +28,6 @@ from azureml_replay.direct.foreseen import Told, expect, foreseen
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
-from azureml_replay.direct.renaming import rename
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
@@ -194,7 +194,7 @@ class _Replaying:
     """A unit that continues in the next window, none of whose ids the target held when all were asked about."""
     planned_before: int = 0
     """Number of coming steps that may have been planned before their runs, or runs they name, got new ids."""
-    deleted: frozenset[RunId] = field(init=False)
+    deleted: set[RunId] = field(init=False)
     """Runs that `undo` deleted, or may have: points of theirs may be there, whatever became of the runs."""
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
@@ -203,7 +203,7 @@ class _Replaying:
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
-        self.deleted = frozenset(self.ledger.runs_with(RunItem.DELETED))
+        self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         late = self.profile.ends_late
         self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, late, self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
@@ -257,10 +257,7 @@ class _Replaying:
         steps = [step for step in steps if step.unit not in self.conflicts]
         self._carry(steps)
         for step in steps:
-            if step.source in self.deleted and step.source not in self.runs.known:
-                self.ledger.void(step.source)  # an undo may have been stopped before it could say so
-            elif self.ledger.receipt(step.source, RunItem.UNDONE):
-                self.ledger.forget(step.source, [RunItem.UNDONE, RunItem.KEPT])
+            bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known)
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)

@@ -1,4 +1,4 @@
-"""Gives runs of a target ids of their own, where theirs are taken or final."""
+"""Lets runs begin anew: under other ids, where theirs are taken or final, and where `undo` deleted them."""
 
 from __future__ import annotations
 
@@ -19,3 +19,17 @@ def rename(archive: Archive, ledger: TargetLedger, root: RunId) -> None:
             ledger.forget(run.id, [RunItem.CREATE, RunItem.WHOLE])
     unsent = [run.id for run in archive.unit(root) if ledger.receipt(run.id, RunItem.CREATE) is None]
     ledger.bind({run: new_id(archive.source, run, ledger.target) for run in unsent})
+
+
+def bring_back(ledger: TargetLedger, run: RunId, deleted: set[RunId], *, there: bool) -> None:
+    """A run that `undo` took back is to be sent. `deleted`, to which it is added, are those that it removed for good.
+
+    One that is not there is gone: the call that removed it was stopped before it could say so, or it went along with
+    another one, or somebody removed it.
+    """
+    hidden = ledger.receipt(run, RunItem.UNDONE) is not None
+    if (hidden or run in deleted) and not there:
+        ledger.void(run)
+        deleted.add(run)
+    elif hidden:
+        ledger.forget(run, [RunItem.UNDONE, RunItem.KEPT])
