@@ -32,7 +32,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--debug-hierarchy --price-per-hour"
         ),
         "Findings": "--accept --forget-accepted --differ --combined",
-        "How it works": "--dry-run --parallel --cap-mbps --take-over --yes",
+        "How it works": "--dry-run --parallel --cap-mbps --take-over --yes --delete --confirm",
         "Output": (
             "--format --csv --shards --max-size --json --quiet --verbose --debug --log-file --version "
             "--install-completion --show-completion --help"
