@@ -40,7 +40,9 @@ def settles(folder: Path, target: WorkspaceFile) -> bool:
         return known_profile(archive.ledger(configured(target).ref)).settles
 
 
-@pytest.mark.parametrize("strict", [[], ["no-batchsync"]], ids=["with", "without"])
+@pytest.mark.parametrize(
+    "strict", [[], pytest.param(["no-batchsync"], marks=pytest.mark.slow)], ids=["with", "without"]
+)
 def test_rows_after_a_kill(calm: Sandbox, azure_env, tmp_path: Path, strict: list[str]) -> None:
     """Where rows are answered once they are there nobody waits for them; elsewhere they settle. None is doubled."""
     source, target, folder = calm.add_workspace(), calm.add_workspace(), tmp_path / "archive"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from azureml_replay.deleting import NEVER_A_JOB, SHOWN_STILL
 from azureml_replay.direct.in_part import OF_DELETED
 from azureml_replay.direct.replay import ReplayOptions
 from azureml_replay.errors import Forbidden, UserError
+from azureml_replay.report_page.write import report
 from azureml_replay.state import status
 from azureml_replay.undoing import Undone, undo
 from azureml_replay.verbs import MigrateOptions
@@ -35,6 +37,14 @@ GOES = ("delete-history-runs", "delete-takes-children")
 """The service deletes runs that clients wrote, too, and what is below them with them."""
 ANEW = "reuse-deleted-names"
 """It takes the id of a deleted run again; the points of the first one are there."""
+
+
+class Terminal(io.StringIO):
+    """Somebody's, who types."""
+
+    def isatty(self) -> bool:
+        """Asked before a question is."""
+        return True
 
 
 async def deleted(target: WorkspaceFile, folder: Path, *, name: str = "", cut: DiesAt | None = None) -> Undone:
@@ -79,15 +89,20 @@ def test_the_command_asks_for_the_workspaces_name(
         assert command([*line, *more]) == expected
         return tuple(capsys.readouterr())  # type: ignore[return-value]
 
+    def answers(words: str) -> None:
+        """Somebody sits at the terminal, and types this."""
+        monkeypatch.setattr("sys.stdin", Terminal(f"{words}\n"))
+
     calm.reset_requests()
     _, missing = typed("--delete", "--yes", expected=2)
     _, wrong = typed("--delete", "--confirm", "elsewhere", expected=2)
     _, idle = typed("--confirm", name, expected=2)
     dry, _ = typed("--delete", "--dry-run", expected=0)
+    answers("elsewhere")
+    _, mistyped = typed("--delete", expected=2)
 
     assert f"--delete --confirm {name}" in missing.replace("\n", " ")
-    assert "elsewhere" in wrong
-    assert name in wrong
+    assert all("elsewhere" in said and name in said for said in (wrong, mistyped))
     assert "--delete" in idle
     assert "undo would delete for good 3 runs, up to 4 files" in dry
     assert calm.requests()["routes"] == []
@@ -99,8 +114,10 @@ def test_the_command_asks_for_the_workspaces_name(
     assert [why for _, why in told["kept"]] == [NEVER_A_JOB] * 3
     assert set(ours(look(workspace), look(small_history)).values()) == {"deleted"}, "hidden, in MLflow's word"
 
-    again, _ = typed("--delete", "--confirm", name, expected=0)
+    answers(name)
+    again, asked = typed("--delete", expected=0)
 
+    assert "name" not in asked, "nothing is left to ask for"
     assert "deleted: 0 runs" in again
     assert f"stays hidden: {told['kept'][0][0]}: " in again
 
@@ -125,6 +142,8 @@ def test_deleted_runs_are_gone_and_come_back_where_their_ids_do(
     again = asyncio.run(deleted(workspace, folder))
     assert (again.runs, again.deleted, again.kept, calm.requests()["writes"]) == (0, 0, (), 0)
     assert of_target(folder) == {"deleted": 3, "left": 3}
+    with Archive.open(folder, write=False) as archive:
+        assert "removed 3 runs from the target" in report(archive, folder.parent / "report.html").verdict
 
     refused = asyncio.run(migrated(small_history, workspace, folder))
 
@@ -229,6 +248,7 @@ def test_a_service_that_says_so_and_shows_it_still(
     assert {run["stage"] for run in look(workspace).runs.values()} == {"deleted"}
 
 
+@pytest.mark.slow
 def test_a_job_that_replayed_is_deleted_and_submitted_anew(
     small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
 ) -> None:

@@ -95,7 +95,7 @@ def _ask(there: Undoable, target: WorkspaceConfig, *, yes: bool, terminal: Termi
     if not sys.stdin.isatty():
         raise UserError(f"undo would {_would(there)} in {target.ref}: nobody can be asked here, give --yes")
     terminal.clear()
-    if not typer.confirm(f"{_would(there)} in {target.ref}?".capitalize(), err=True):
+    if not typer.confirm(f"{_would(there).capitalize()} in {target.ref}?", err=True):
         raise UserError("nothing was changed")
     terminal.say("")
 
@@ -114,8 +114,8 @@ def _confirmed(
         raise UserError(f"undo would {_would_delete(there)} in {target.ref}: confirm it with `{again}`")
     if confirm is None:
         terminal.clear()
-        question = f"{_would_delete(there)} in {target.ref}? Type the workspace's name to go on"
-        confirm = str(typer.prompt(question.capitalize(), err=True))
+        question = f"{_would_delete(there).capitalize()} in {target.ref}? Type the workspace's name to go on"
+        confirm = str(typer.prompt(question, err=True))
         terminal.say("")
     check_confirmed(target.ref, confirm)
     return confirm
