@@ -82,6 +82,8 @@ class TargetStatus:
     """Nothing of them is carried, as planned."""
     hidden: int
     """Of those left: `undo` took them back, and a replay shows them again."""
+    deleted: int
+    """Of those left: `undo --delete` removed them, and a replay creates them anew."""
     last_proof: Instant | None
     """When the newest verification ended that came to its end."""
     next: Next
@@ -178,6 +180,7 @@ def _of_target(archive: Archive, target: Place, name: str) -> TargetStatus:
         failed=sum(1 for _ in ledger.failed()),
         omitted=omitted,
         hidden=ledger.hidden(),
+        deleted=ledger.deleted(),
         last_proof=ledger.looked_at(),
         next=_next_at(left, progress, told),
         progress=progress,

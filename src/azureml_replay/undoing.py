@@ -1,9 +1,10 @@
 """Takes back what an archive's replay wrote into a workspace: runs are hidden, their files removed.
 
 Nothing else is touched: a run must say of itself that it is ours and still be as it was sent, and so must a file. What
-is hidden gets a mark by the same request, so that any archive's replay can tell it from what somebody else hid. The
-service has no way to delete a run or its points; a later replay shows the runs again and sends their files, not their
-points. May be killed and repeated at any moment: the ledger says first that a thing may be gone, the wire comes after.
+is hidden gets a mark by the same request, so that any archive's replay can tell it from what somebody else hid. Points
+stay; a later replay shows the runs again and sends their files, not their points. Where that was confirmed, what is
+hidden is then deleted (deleting.py). May be killed and repeated at any moment: the ledger says first that a thing may
+be gone, the wire comes after.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
-from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
+from azureml_replay.comparison.three_way import HIDDEN, editable
+from azureml_replay.deleting import Deleting, Ours, check_confirmed, hidden_jobs, hidden_runs
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
@@ -44,8 +46,6 @@ logger = logging.getLogger("azureml_replay")
 
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
-_NONE = object()
-"""Where a value is not there: an empty one is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,25 @@ class Undoable:
     """What the ledger says is there to take back."""
 
     runs: int
+    """To be hidden."""
     files: int
+    """Of those runs, at most."""
     jobs: int
+    """To be archived."""
+    hidden_runs: int
+    """Hidden already: with `delete` they go, too, but for those that the service keeps."""
+    hidden_jobs: int
+    """Root runs whose jobs are archived already."""
+
+    @property
+    def hides(self) -> int:
+        """What there is to take back."""
+        return self.runs + self.jobs
+
+    @property
+    def deletes(self) -> int:
+        """What there is to delete."""
+        return self.hides + self.hidden_runs + self.hidden_jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +89,26 @@ class Undone:
     left: tuple[tuple[RunId, str], ...]
     """Runs of the source and why what stands for them, or a file of it, was left alone."""
     failed: tuple[tuple[RunId, str], ...]
+    deleted: int = 0
+    """Runs that are gone for good now, of those that were hidden, now or before."""
+    deleted_jobs: int = 0
+    kept: tuple[tuple[RunId, str], ...] = ()
+    """Runs of the source that were to be deleted, and why what stands for them stays hidden."""
 
 
 def undoable(archive: Archive, target: Place) -> Undoable:
     """From the ledger alone. Raises UserError where this archive never wrote into the target."""
     ledger = archive.ledger(target)
-    if not ledger.runs_with(RunItem.CREATE) and not ledger.runs_with(RunItem.SHAPE):
+    marks = (RunItem.CREATE, RunItem.SHAPE, RunItem.DELETED, RunItem.JOB_DELETED)
+    if not any(ledger.runs_with(item) for item in marks):
         raise UserError(f"archive {archive.folder} wrote nothing into {target}: name the target it was replayed into")
     runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)
     return Undoable(
         runs=len(runs),
         files=sum(isinstance(item, FileItem) for run in runs for item in ledger.receipts(run)),
         jobs=sum(len(jobs_put(ledger, root)) for root in _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)),
+        hidden_runs=sum(ledger.receipt(run, RunItem.KEPT) is None for run in hidden_runs(ledger)),
+        hidden_jobs=len(hidden_jobs(ledger)),
     )
 
 
@@ -96,22 +121,33 @@ async def undo(
     archive: Archive,
     target: SyntheticTarget,
     *,
+    delete: str | None = None,
     take_over: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
 ) -> Undone:
     """Hide the runs that the archive's ledger names, remove their files, archive jobs and experiments left empty.
 
-    Repeatable. Raises Unavailable, Rejected where nothing can be read, LeaseTaken where another call writes what comes
-    from this source: with `take_over` that one is ended. A single run that fails is named in the result.
+    `delete`, the workspace's name as it is spelt, confirms that what is hidden then, now or by an earlier call, is to
+    be removed for good. Repeatable. Raises UserError for another name, Unavailable, Rejected where nothing can be read,
+    Forbidden where the login may delete nothing, LeaseTaken where another call writes what comes from this source: with
+    `take_over` that one is ended. A single run that fails is named in the result.
     """
+    if delete is not None:
+        check_confirmed(target.ref, delete)
     async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
-        return await _undo(archive, writing, width, progress)
+        undoing = await _undo(archive, writing, width, progress)
+        files = RunFiles(writing, archive, progress)
+        deleting = Deleting(undoing.ours, writing, progress, files)
+        if delete is not None:
+            await deleting.all(width)
+    return undoing.result(deleting)
 
 
-async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress: Progress) -> Undone:
+async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress: Progress) -> _Undoing:
     ledger = archive.ledger(target.ref)
-    undoing = _Undoing(archive, ledger, target, known_profile(ledger), progress, RunFiles(target, archive, progress))
+    ours = Ours(archive, ledger, known_profile(ledger))
+    undoing = _Undoing(ours, target, progress, RunFiles(target, archive, progress))
     runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)
     progress.expect("runs hidden", len(runs))
     jobs = _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)
@@ -123,15 +159,13 @@ async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress:
         undoing.held.end()
     await for_each(jobs, undoing.take_back_job, width)
     await undoing.archive_empty(width)
-    return undoing.result()
+    return undoing
 
 
 @dataclass(slots=True)
 class _Undoing:
-    archive: Archive
-    ledger: TargetLedger
+    ours: Ours
     target: SyntheticTarget
-    profile: TargetProfile
     progress: Progress
     held: RunFiles
     runs: int = 0
@@ -141,14 +175,29 @@ class _Undoing:
     left: list[tuple[RunId, str]] = field(default_factory=list)
     failed: list[tuple[RunId, str]] = field(default_factory=list)
 
-    def result(self) -> Undone:
+    @property
+    def archive(self) -> Archive:
+        return self.ours.archive
+
+    @property
+    def ledger(self) -> TargetLedger:
+        return self.ours.ledger
+
+    @property
+    def profile(self) -> TargetProfile:
+        return self.ours.profile
+
+    def result(self, deleting: Deleting) -> Undone:
         return Undone(
             runs=self.runs,
             files=self.files,
             jobs=self.jobs,
             experiments=tuple(sorted(self.experiments)),
             left=tuple(sorted(self.left)),
-            failed=tuple(sorted(self.failed)),
+            failed=tuple(sorted([*self.failed, *deleting.failed])),
+            deleted=deleting.runs,
+            deleted_jobs=deleting.jobs,
+            kept=tuple(sorted(deleting.kept)),
         )
 
     # Runs
@@ -164,25 +213,10 @@ class _Undoing:
 
     def _may_go(self, run: RunId, there: Run) -> bool:
         """Ours by its own word, and as it was sent: what has become somebody's work is left alone."""
-        if not lineage.is_ours(there, self.archive.source, run, properties_kept=self.profile.keeps("properties")):
-            self.left.append((run, f"run {there.id} of the target is not ours"))
-            return False
-        edits = self._edits(run, there)
-        if edits:
-            self.left.append((run, f"run {there.id} was edited in the target since: {', '.join(edits)}"))
-        return not edits
-
-    def _edits(self, run: RunId, there: Run) -> list[str]:
-        """Names of values that are neither what was sent last nor what the source has. Hidden already is no edit."""
-        sent, source = self.ledger.sent(run), self.archive.run(run)
-        if sent is None:
-            return []
-        ours, theirs = editable(source) if source else {}, editable(there)
-        ignored = {HIDDEN, *(f"tag {key}" for key in self.profile.added)}
-        names = {*theirs, *(name for name in sent if not name.startswith(NOT_EDITABLE))} - ignored
-        return sorted(
-            name for name in names if theirs.get(name, _NONE) not in (sent.get(name, _NONE), ours.get(name, _NONE))
-        )
+        why = self.ours.why_not(run, there)
+        if why is not None:
+            self.left.append((run, why))
+        return why is None
 
     async def _hide(self, runs: Mapping[RunId, Run]) -> None:
         """Runs of one experiment: the ledger first, then the wire, then the files of each."""

@@ -195,6 +195,20 @@ async def test_rows_have_settled_when_the_service_says_so(target: AzureWorkspace
     assert asked.keys() <= {("wait/{operation}", 202)}
 
 
+async def test_rows_are_there_once_they_are_answered(target: AzureWorkspace, calm: Sandbox) -> None:
+    """However late they would show otherwise; a service without that way is told by None, and took nothing."""
+    await begin(target)
+    calm.set_faults(ingestion_lag_ms=300)
+    rows = [Points.of(LOSS, [(0, START.ticks, (1.0,))])]
+
+    assert await target.append_settled(RUN, rows) == {}
+    assert [series.key for series in await target.series(RUN)] == [LOSS.key]
+
+    calm.set_faults(strict=["no-batchsync"])
+    assert await target.append_settled(RUN, rows) is None
+    assert sum([len(some) async for some in target.points(RUN, LOSS)]) == 1
+
+
 async def test_storage_opens_to_a_login_that_may_not_see_its_key(
     target: AzureWorkspace, other: AzureWorkspace, calm: Sandbox
 ) -> None:

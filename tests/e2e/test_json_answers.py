@@ -55,6 +55,7 @@ def test_answers_have_the_documented_form(
         "doctor": ends,
         "map": ["kept"],
         "export": ["kept", "--format", "jsonl", "--output", "tables"],
+        "undo --dry-run": ["kept", "--target", target.path],
         "undo": ["kept", "--target", target.path, "--yes"],
         "report": ["kept"],
     }

@@ -25,7 +25,7 @@ from e2e.tampering import Held, change, fill, row
 LAG_MS = 150
 SEED = 20_261_123
 LONG = Wanted(runs=1, children=0, series=3, points=700, artifacts=0)
-APPEND = r"/metric/v2\.0/.*/batch$"
+APPEND = r"/metric/v2\.0/.*/batch(sync)?$"
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,15 @@ APPEND = r"/metric/v2\.0/.*/batch$"
 def test_cut_at_every_request_with_lagging_ingestion(
     small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, delivered: bool, every: int
 ) -> None:
-    """At each request in turn (or each seventh), each into a target of its own, while written points show up late."""
-    calm.set_faults(ingestion_lag_ms=LAG_MS)
+    """At each request in turn (or each seventh), each into a target of its own, while written points show up late.
+
+    Every second target has no `batchsync`: there rows have to settle.
+    """
     last = 0
 
     for at in count(1 if every == 1 else 1 + delivered, every):
         last = at
+        calm.set_faults(ingestion_lag_ms=LAG_MS, strict=["no-batchsync"] if at % 2 else [])
         cut = DiesAt(at, delivered=delivered)
         if not cut_and_continue(small_history, calm.add_workspace(), tmp_path / str(at), cut, (3, 330)):
             break

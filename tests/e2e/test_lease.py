@@ -38,7 +38,7 @@ from environment import point_at
 PACED, COMMAND = [str(Path(__file__).with_name("paced.py"))], ["-m", "azureml_replay"]
 SAMPLE = Wanted(runs=24, experiments=1, series=3, points=40, artifacts=1)
 SEED = 20_260_415
-APPENDS = r"/metric/v2\.0/.*/batch$"
+APPENDS = r"/metric/v2\.0/.*/batch(sync)?$"
 SLOW, SLOWER = ([{"match": {"path": APPENDS}, "do": "delay", "delay_ms": delay_ms}] for delay_ms in (150, 1_500))
 """So that a replay of this sample takes some seconds, or half a minute, and is found at work."""
 AT_WORK = re.compile(
@@ -111,7 +111,11 @@ def until_it_appends(sandbox: Sandbox, migration: Migration, count: int = 4) -> 
 
 def appends(sandbox: Sandbox) -> int:
     """Requests that append points, since the counts were set to nought."""
-    return sum(row["count"] for row in sandbox.requests()["routes"] if row["route"].endswith("/{run_id}/batch"))
+    return sum(
+        row["count"]
+        for row in sandbox.requests()["routes"]
+        if row["route"].endswith(("/{run_id}/batch", "/{run_id}/batchsync"))
+    )
 
 
 def lease_runs(workspace: WorkspaceFile) -> list[Run]:

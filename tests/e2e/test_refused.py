@@ -99,7 +99,7 @@ CASES = {
         "text error",
         "child",
     ),
-    "metric": Case(metric, f"metric {ODD}", where="/batch$"),
+    "metric": Case(metric, f"metric {ODD}", where="/batch(sync)?$"),
     "file": Case(file, f"file outputs/{ODD}.txt"),
     "blob": Case(file, f"file outputs/{ODD}.txt", where="^PUT "),
     "experiment's tag": Case(in_home(tags={"area": "vision", "odd": ODD}), "experiment verdict: tag odd", ""),

@@ -17,6 +17,7 @@ from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, PowerCut, migrated
 from e2e.tampering import BEGIN, FILE, Held, change, fill, in_run
 from e2e.test_undo import undone
+from e2e.test_undo_delete import deleted
 from e2e.test_verdict import findings
 from e2e.witness import look
 from environment import point_at
@@ -144,3 +145,17 @@ def theirs(held: Held) -> None:
     held.world.experiments.put(held.guid, home)
     run = finished(empty_run("root", home["experimentId"], BEGIN), "Completed", BEGIN + 1, BEGIN + 2)
     held.world.runs.put(held.guid, run)
+
+
+@pytest.mark.slow
+def test_deleted_and_created_anew(source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path) -> None:
+    """Nothing that a step shows of another one's keeps it; afterwards all show the same, and no point is doubled."""
+    go(source, target, tmp_path)
+    before = look(target)
+    calm.set_faults(strict=["delete-history-runs", "delete-takes-children", "reuse-deleted-names"])
+
+    done = asyncio.run(deleted(target, tmp_path / "archive"))
+
+    assert (done.kept, done.failed, done.deleted) == ((), (), done.runs)
+    back = go(source, target, tmp_path)
+    assert (back.replayed.points, look(target).points, look(target).files) == (0, before.points, before.files)

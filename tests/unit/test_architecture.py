@@ -36,6 +36,7 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
             "target",
             "direct extraction verification diagnosis",
             "synthetic state",
+            "deleting",
             "jobs_json undoing",
             "exports report_page verbs",
             "cli",

@@ -99,7 +99,7 @@ _JUDGED = f"""
         ) then 'odd'
         else 'equal'
       end as plain,
-      (whole is not null and (whole = '' or whole = now))
+      (whole is not null and (whole = '' or whole = now) and not leaves)
         or (jobs and unit in {_STANDING} and exists ({_OF_JOB} and json_type(y.carried, '$.left') is null)) as sent,
       leaves or (jobs and exists ({_OF_JOB} and json_type(y.carried, '$.left') is not null)) as omitted,
       json_extract(points, '$.counts.points') as points, json_extract(files, '$.counts.files') as files,

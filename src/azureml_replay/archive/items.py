@@ -26,6 +26,15 @@ class RunItem(Enum):
     """`undo` took the run back; dropped before anything of it is sent anew."""
     JOB_UNDONE = "job undone"
     """`undo` archived the job that stands for a root run; dropped before the job is shown again."""
+    DELETED = "deleted"
+    """`undo` removed the run for good; while it is `sending`, it may have. Dropped once the run is created anew: until
+    then it tells that points of an earlier run of that id may be there."""
+    KEPT = "kept"
+    """The service keeps the run when asked to delete it: it stays hidden. The detail says why."""
+    JOB_DELETED = "job deleted"
+    """The same as `DELETED` of the jobs that stand for a root run."""
+    NAMES_GONE = "job names gone"
+    """For root runs. The detail has the names of deleted jobs, with spaces between: a name may be final."""
     JOB = "job"
     """The receipt's detail is the name of the job, or of the run of a job, that stands for the run in the target."""
     SHAPE = "job shape"
@@ -99,6 +108,14 @@ class UnknownItem:
 Item: TypeAlias = (
     RunItem | ChunkItem | FileItem | ExperimentItem | JobItem | GraphItem | SeriesItem | ValueItem | UnknownItem
 )
+
+
+_OF_JOBS = frozenset({RunItem.JOB, RunItem.SHAPE, RunItem.JOB_UNDONE, RunItem.JOB_DELETED, RunItem.NAMES_GONE})
+
+
+def is_of_job(item: Item) -> bool:
+    """True for what is known of the jobs that stand for a run, not of a run that was written as it was."""
+    return item in _OF_JOBS or isinstance(item, JobItem | GraphItem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,10 @@ class Reading(Database):
         row = self._one("select unit from run where id = ?", (run,))
         return row and RunId(row[0])
 
+    def depths(self, runs: Sequence[RunId]) -> dict[RunId, int]:
+        """Run -> how many runs stand above it in its unit; runs that the archive does not list are left out."""
+        return {RunId(run): depth for run, depth in self._among("select id, depth from run where id in", runs)}
+
     def lacking(self, root: RunId) -> Iterator[RunId]:
         """Selected runs of a unit that were never extracted, by id."""
         sql = "select id from run where unit = ? and selected and generation = 0 and id > ? order by id limit ?"

@@ -170,6 +170,11 @@ class Receipts(OfTarget):
         with self._transaction(durable=True):
             self._drop((run, item) for item in items)
 
+    def _note(self, run: RunId, item: RunItem, detail: str | None = None) -> None:
+        """A receipt without content, in the caller's transaction."""
+        sql = "insert or replace into receipt (target, run, item, state, detail, at) values (?, ?, ?, ?, ?, ?)"
+        self._execute(sql, (self._owner(), run, item.value, State.SENT.value, detail, now().ticks))
+
     def _drop(self, receipts: Iterable[tuple[RunId, Item]]) -> None:
         owner = self._owner()
         rows = ((owner, run, written(item)) for run, item in receipts)

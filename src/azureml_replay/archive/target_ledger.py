@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from azureml_replay import redact
 from azureml_replay.archive.alike import Alikes
-from azureml_replay.archive.items import CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX, Item, RunItem, ValueItem
+from azureml_replay.archive.items import (
+    CHUNK_PREFIX,
+    FILE_PREFIX,
+    JOB_PREFIX,
+    Item,
+    JobItem,
+    RunItem,
+    ValueItem,
+    is_of_job,
+)
 from azureml_replay.archive.receipts import Receipts
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sent import SentValues
@@ -116,6 +125,32 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
         row = self._one(sql, (RunItem.JOB.value, RunItem.CREATE.value, self._number, run))
         return row and row[0] and RunId(row[0])
 
+    def void(self, run: RunId) -> None:
+        """Note that a run is gone for good: what was sent of it counts for nothing. Its job is not touched. Repeatable.
+
+        On the disk when this returns.
+        """
+        with self._transaction(durable=True):
+            owner = self._owner()
+            self._drop((run, item) for item in self.receipts(run) if not is_of_job(item))
+            for table in ("sent_run", "sent_file"):
+                self._execute(f"delete from {table} where target = ? and run = ?", (owner, run))  # noqa: S608
+            self._note(run, RunItem.DELETED)
+
+    def void_job(self, root: RunId, unit: Iterable[RunId]) -> None:
+        """The same of the jobs that stand for a root run, and of what stands for the runs of its unit."""
+        with self._transaction(durable=True):
+            names = [*self.names_gone(root), *(item.name for item in self.receipts(root) if isinstance(item, JobItem))]
+            self._drop((root, item) for item in self.receipts(root) if is_of_job(item))
+            self._drop((run, RunItem.JOB) for run in unit)
+            self._note(root, RunItem.JOB_DELETED)
+            self._note(root, RunItem.NAMES_GONE, " ".join(dict.fromkeys(names)))
+
+    def names_gone(self, root: RunId) -> list[str]:
+        """Names of jobs that stood for a root run and were deleted."""
+        receipt = self.receipt(root, RunItem.NAMES_GONE)
+        return receipt.detail.split() if receipt and receipt.detail else []
+
     def bindings(self) -> Iterator[tuple[RunId, RunId]]:
         """Pairs of source run and target run, by source run."""
         sql = "select run, target_run from binding where target = ? and run > ? order by run limit ?"
@@ -161,6 +196,10 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
     def hidden(self) -> int:
         """The number of runs that `undo` took back, or whose unit's job it archived."""
         return int(self._one(_TAKEN_BACK, (self._number,))[0])
+
+    def deleted(self) -> int:
+        """The number of runs that `undo` removed for good, or whose unit's job, and that were not created since."""
+        return int(self._one(_DELETED, (self._number,))[0])
 
     def progress(self) -> TargetProgress:
         """How much of the archive the target has, counted now."""
@@ -220,6 +259,15 @@ _TAKEN_BACK = f"""
     select count(*) from run where selected and generation > 0 and (
       id in (select run from receipt where target = ?1 and item = '{RunItem.UNDONE.value}' and state = 'sent')
       or unit in (select run from receipt where target = ?1 and item = '{RunItem.JOB_UNDONE.value}' and state = 'sent')
+    )
+"""  # noqa: S608  # our own words
+_DELETED = f"""
+    select count(*) from run where selected and generation > 0
+    and not exists (select 1 from receipt c where c.target = ?1 and c.run = run.id
+                    and c.item in ('{RunItem.CREATE.value}', '{RunItem.JOB.value}'))
+    and (
+      id in (select run from receipt where target = ?1 and item = '{RunItem.DELETED.value}' and state = 'sent')
+      or unit in (select run from receipt where target = ?1 and item = '{RunItem.JOB_DELETED.value}' and state = 'sent')
     )
 """  # noqa: S608  # our own words
 _COMPARED = """

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
 from azure.core.credentials import AccessToken
 
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.place import resource_id
-from azureml_replay.azure.sending.sender import Sender, Service
+from azureml_replay.azure.sending.limit import stated_wait_s
+from azureml_replay.azure.sending.sender import Answer, Sender, Service
+from azureml_replay.azure.services.arm import API_VERSION
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire import decode, encode
-from azureml_replay.errors import NotFound
+from azureml_replay.errors import NotFound, Unavailable
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.workspace.jobs import STAGING_STORE, JobState
 from azureml_replay.workspace.lease import Check, unchecked
@@ -25,6 +27,9 @@ ASSET_VERSION = "2024-01-01-preview"
 COMMAND_VERSION = "2025-01-01-preview"
 """API version with which it sends command jobs (synthetic.md 2.1)."""
 RENEW_BEFORE_S = 300
+DELETE_POLL_S = 2.0
+"""Between two looks at a deletion, where the service states no wait: the interface file knows one of 10 s and more."""
+DELETE_PATIENCE_S = 600.0
 
 
 class AzureSubmitter:
@@ -61,6 +66,32 @@ class AzureSubmitter:
         url = self._url(f"jobs/{quote(name, safe='')}", ASSET_VERSION if pipeline else COMMAND_VERSION)
         headers = {"x-azureml-token": await self._service_token()} if pipeline else {}
         await self._sender.send(self._arm, "PUT", url, json=body, headers=headers, repeatable=False, check=check)
+
+    async def delete_job(self, name: str) -> None:
+        """Delete a job and wait until that is over. Repeatable. Raises NotFound, Rejected, Unavailable.
+
+        A 202 leads to where to ask, 202 after 202, by a `Location` that may be signed and is followed as it stands.
+        """
+        url = self._url(f"jobs/{quote(name, safe='')}", API_VERSION)
+        answer, waited_s = await self._sender.send(self._arm, "DELETE", url, repeatable=True), 0.0
+        while answer.status == 202 and (later := self._later(url, answer)):
+            if waited_s >= DELETE_PATIENCE_S:
+                raise Unavailable(f"job {name} is still being deleted")
+            wait_s = stated_wait_s(answer.headers.get("Retry-After"), "") or DELETE_POLL_S
+            await self._sender.clock.sleep(wait_s)
+            waited_s += wait_s
+            try:
+                answer, url = await self._sender.send(self._arm, "GET", later, repeatable=True), later
+            except NotFound:
+                return  # it may lead to the job itself (the interface file's example), or is forgotten once it is over
+
+    def _later(self, url: str, answer: Answer) -> str | None:
+        """Where to ask how far a deletion is; None where nothing says so. Our token goes to no other host."""
+        told = answer.headers.get("Location")
+        later = urljoin(url, told) if told else url if answer.method == "GET" else None
+        if later is not None and urlsplit(later)[:2] != urlsplit(self._cloud.arm)[:2]:
+            raise Unavailable(f"a deletion goes on at another host: {urlsplit(later).netloc}")
+        return later
 
     async def log(self, run: RunId, values: Mapping[str, Any], *, check: Check = unchecked) -> None:
         """Log metrics, parameters and tags. NOT repeatable with metrics."""

@@ -54,6 +54,7 @@ class Right:
 
 WORKSPACE = Right(f"{_ML}/read")
 JOBS = Right(f"{_ML}/jobs/read")
+DELETE_JOBS = Right(f"{_ML}/jobs/delete")
 DATASTORES = Right(f"{_ML}/datastores/read")
 SECRETS = Right(f"{_ML}/datastores/listSecrets/action")
 EXPERIMENTS = Right(f"{_ML}/experiments/read")
@@ -69,6 +70,7 @@ SIGN = Right(f"{_BLOBS}/generateUserDelegationKey/action")
 _DOORS = (
     (r"arm GET .*/workspaces/[^/]+", WORKSPACE),
     (r"arm GET .*/workspaces/[^/]+/jobs\b.*", JOBS),
+    (r"arm DELETE .*/workspaces/[^/]+/jobs/[^/]+", DELETE_JOBS),
     (r"arm GET .*/workspaces/[^/]+/datastores\b.*", DATASTORES),
     (r"arm POST .*/listSecrets", SECRETS),
     (r"history GET .*/(experiments|experimentids)/[^/]+", EXPERIMENTS),
@@ -76,7 +78,7 @@ _DOORS = (
     (r"history \w+ .*/(experiments|experimentids)/[^/]+", PUT_EXPERIMENTS),
     (r"history \w+ .*/batch/(runs|events)", PUT_RUNS),
     (r"history .*", RUNS),
-    (r"metric POST .*/batch", PUT_RUNS),
+    (r"metric POST .*/batch(sync)?", PUT_RUNS),
     (r"metric .*", RUNS),
     (r"mlflow POST .*/log-batch", PUT_RUNS),
     (r"mlflow .*", RUNS),

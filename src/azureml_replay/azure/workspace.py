@@ -266,6 +266,12 @@ class AzureWorkspace:
         """Append rows by one request. NOT repeatable. Raises Uncertain where the answer was lost."""
         return await self._metrics.append(run, batch, check)
 
+    async def append_settled(
+        self, run: RunId, batch: Sequence[Points], *, check: Check = unchecked
+    ) -> Mapping[int, Refused] | None:
+        """The same by a request that is answered once the rows are there; None where there is no such way."""
+        return await self._metrics.append_settled(run, batch, check)
+
     async def settle(self, experiment: str, run: RunId) -> None:
         """Wait until appended rows can be read. Repeatable. Raises Unavailable after ten minutes."""
         waited_s, later = 0.0, await self._history.ingesting(experiment, run)

@@ -32,7 +32,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--debug-hierarchy --price-per-hour"
         ),
         "Findings": "--accept --forget-accepted --differ --combined",
-        "How it works": "--dry-run --parallel --cap-mbps --take-over --yes",
+        "How it works": "--dry-run --parallel --cap-mbps --take-over --yes --delete --confirm",
         "Output": (
             "--format --csv --shards --max-size --json --quiet --verbose --debug --log-file --version "
             "--install-completion --show-completion --help"
@@ -95,7 +95,10 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
     "check": {"azureml-replay check history --read-data": "Look at every byte that the archive keeps:"},
     "map": {"azureml-replay map history --csv": "Write the table of ids for a spreadsheet:"},
     "export": {"azureml-replay export history --format parquet --output tables": "Write tables for pandas or DuckDB:"},
-    "undo": {"azureml-replay undo history --target target.json": "Ask, then take back what was written:"},
+    "undo": {
+        "azureml-replay undo history --target target.json": "Ask, then take back what was written:",
+        "azureml-replay undo history --target target.json --delete --confirm my-workspace": "Remove it for good:",
+    },
     "help": {"azureml-replay help replay": "Show what replay offers:"},
 }
 """Command -> a line to paste -> what it is for. A test parses each of them."""

@@ -19,6 +19,8 @@ from azureml_replay.workspace.traffic import ServiceTraffic
 Done = TypeVar("Done")
 COUNTS = ("runs", "points", "files", "bytes", "findings", "omissions")
 """Fields of a verb's result that are recorded."""
+DELETED = "deleted runs"
+"""As what `deleted` is recorded, where there are any."""
 FAILED_KEPT = 1_000
 """Runs of one verb whose errors are recorded: 100 KB, and more than anybody reads."""
 
@@ -42,6 +44,8 @@ class Watch:
         """Record that a verb ended now; the next one begins."""
         seconds, self.began = time.monotonic() - self.began, time.monotonic()
         counts = {name: count for name in COUNTS if isinstance(count := getattr(done, name, None), int)}
+        if deleted := getattr(done, "deleted", 0):
+            counts[DELETED] = deleted
         failed: Sequence[tuple[str, str]] = getattr(done, "failed", ())
         if failed:
             counts["failed"] = len(failed)

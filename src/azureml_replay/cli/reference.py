@@ -27,7 +27,7 @@ from azureml_replay.state import Failure, Status
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.tree.summary import DryRun
 from azureml_replay.terminal.terminal import EventLine
-from azureml_replay.undoing import Undone
+from azureml_replay.undoing import Undoable, Undone
 from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
 
@@ -49,6 +49,7 @@ ANSWERS: Mapping[str, Any] = {
     "migrate": Migrated,
     "doctor": Diagnosis,
     "undo": Undone,
+    "undo --dry-run": Undoable,
     "map": tuple[Mapped, ...],
     "export": Exported,
     "report": Reported,

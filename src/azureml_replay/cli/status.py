@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from azureml_replay.state import Failure, LastCommand, Next, Status, TargetStatus
     from azureml_replay.workspace.place import Place
 
-COLUMNS = ("extracted", "sent", "verified", "differing", "left", "failed", "omitted", "hidden")
+COLUMNS = ("extracted", "sent", "verified", "differing", "left", "failed", "omitted", "hidden", "deleted")
 """Fields of a target's status that are columns of the table."""
-ONLY_IF_ANY = frozenset({"differing", "omitted", "hidden"})
+ONLY_IF_ANY = frozenset({"differing", "omitted", "hidden", "deleted"})
 PROGRAMS = {
     "extract_jobs": ["python", "-m", "extractor.extract_jobs"],
     "build_pipeline": ["python", "-m", "replayer.build_pipeline"],

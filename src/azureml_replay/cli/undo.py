@@ -40,37 +40,85 @@ def undo(
     terminal: Terminal,
     line: Typed,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Remove for good what is hidden, so far as the service lets it go.")
+    ] = False,
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            "--confirm", metavar="NAME", help="With --delete: the target's name, as --yes does not answer it."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what there is to take back, ask nobody.")] = False,
     take_over: TakeOverOption = False,
     parallel: ParallelOption = RUNS_AT_ONCE,
 ) -> Exit:
-    """Hide the runs that this archive's replay wrote and remove their files. A later replay brings them back."""
+    """Hide the runs that this archive's replay wrote and remove their files. A later replay brings them back.
+
+    With --delete what is hidden is then removed for good; a later replay creates it anew.
+    """
     from azureml_replay.cli.interrupts import finish
 
+    if confirm is not None and not delete:
+        raise UserError("--confirm has an effect with --delete alone")
     workspace = target_config(target, archive)
-    _ask(archive, workspace, yes=yes, terminal=terminal)
-    call = _undo(archive, workspace, take_over=take_over, width=parallel, terminal=terminal)
+    there = _there(archive, workspace)
+    if dry_run:
+        terminal.result(there, would_lines(there, workspace, delete=delete))
+        return Exit.OK
+    if delete:
+        confirm = _confirmed(there, workspace, confirm, line=line, terminal=terminal)
+    else:
+        _ask(there, workspace, yes=yes, terminal=terminal)
+    call = _undo(archive, workspace, delete=confirm, take_over=take_over, width=parallel, terminal=terminal)
     done = finish(call, archive)
-    terminal.result(done, lines(done))
+    terminal.result(done, lines(done, deleting=delete))
+    anew = "create them anew" if delete and not done.kept else "bring them back"
     brought = line.into("replay", archive, keep={"--target"})
-    next_step.tell(terminal, line.again() if done.failed else f"{next_step.DONE}; to bring them back: {brought}")
+    next_step.tell(terminal, line.again() if done.failed else f"{next_step.DONE}; to {anew}: {brought}")
     return Exit.SERVICE if done.failed else Exit.OK
 
 
-def _ask(folder: Path, target: WorkspaceConfig, *, yes: bool, terminal: Terminal) -> None:
-    """Ask whether to go on. Raises UserError where nobody can answer, and where the answer is no."""
+def _there(folder: Path, target: WorkspaceConfig) -> Undoable:
+    """By the archive alone. Raises UserError where it wrote nothing into the target."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.undoing import undoable
 
     with Archive.open(folder, write=False) as opened:
-        there = undoable(opened, target.ref)
-    if yes or not (there.runs or there.jobs):
+        return undoable(opened, target.ref)
+
+
+def _ask(there: Undoable, target: WorkspaceConfig, *, yes: bool, terminal: Terminal) -> None:
+    """Ask whether to go on. Raises UserError where nobody can answer, and where the answer is no."""
+    if yes or not there.hides:
         return
     if not sys.stdin.isatty():
         raise UserError(f"undo would {_would(there)} in {target.ref}: nobody can be asked here, give --yes")
     terminal.clear()
-    if not typer.confirm(f"{_would(there)} in {target.ref}?".capitalize(), err=True):
+    if not typer.confirm(f"{_would(there).capitalize()} in {target.ref}?", err=True):
         raise UserError("nothing was changed")
     terminal.say("")
+
+
+def _confirmed(
+    there: Undoable, target: WorkspaceConfig, confirm: str | None, *, line: Typed, terminal: Terminal
+) -> str:
+    """The workspace's name, as somebody gave it or types it now. Raises UserError for another, and where nobody can."""
+    from azureml_replay.deleting import check_confirmed
+
+    name = target.ref.short
+    if confirm is None and not there.deletes:
+        return name
+    if confirm is None and not sys.stdin.isatty():
+        again = line.again("--confirm", name, without={"--yes"})
+        raise UserError(f"undo would {_would_delete(there)} in {target.ref}: confirm it with `{again}`")
+    if confirm is None:
+        terminal.clear()
+        question = f"{_would_delete(there).capitalize()} in {target.ref}? Type the workspace's name to go on"
+        confirm = str(typer.prompt(question, err=True))
+        terminal.say("")
+    check_confirmed(target.ref, confirm)
+    return confirm
 
 
 def _would(there: Undoable) -> str:
@@ -78,7 +126,29 @@ def _would(there: Undoable) -> str:
     return f"hide {counted(there.runs, 'run')}, remove up to {counted(there.files, 'file')}{jobs}"
 
 
-async def _undo(folder: Path, target: WorkspaceConfig, *, take_over: bool, width: int, terminal: Terminal) -> Undone:
+def _would_delete(there: Undoable) -> str:
+    runs = counted(there.runs + there.hidden_runs, "run")
+    jobs = there.jobs + there.hidden_jobs
+    more = f", {counted(jobs, 'job')}" if jobs else ""
+    return f"delete for good {runs}, up to {counted(there.files, 'file')}{more}"
+
+
+def would_lines(there: Undoable, target: WorkspaceConfig, *, delete: bool) -> Iterator[str]:
+    """The lines of `undo --dry-run`."""
+    if not (there.deletes if delete else there.hides):
+        yield f"nothing to take back in {target.ref}"
+        return
+    yield f"undo would {_would_delete(there) if delete else _would(there)} in {target.ref}"
+    hidden = there.hidden_runs + there.hidden_jobs
+    if delete and hidden:
+        yield f"{hidden:,} of them are hidden already"
+    if not delete and hidden:
+        yield f"{counted(hidden, 'run or job', 'runs and jobs')} hidden already: --delete removes these, too"
+
+
+async def _undo(
+    folder: Path, target: WorkspaceConfig, *, delete: str | None, take_over: bool, width: int, terminal: Terminal
+) -> Undone:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.cli.calls import connected
     from azureml_replay.cli.recording import recorded
@@ -87,27 +157,41 @@ async def _undo(folder: Path, target: WorkspaceConfig, *, take_over: bool, width
     with Archive.open(folder) as opened, terminal.progress() as progress:
         async with connected(target, Speed(width), progress) as writing:
             with recorded(opened, "undo", target=writing) as watch:
-                done = await taking_back(opened, writing, take_over=take_over, width=width, progress=progress)
+                done = await taking_back(
+                    opened, writing, delete=delete, take_over=take_over, width=width, progress=progress
+                )
                 return watch.did("undo", done)
 
 
-def lines(done: Undone) -> Iterator[str]:
+def lines(done: Undone, *, deleting: bool = False) -> Iterator[str]:
     """The lines of `undo`: what went, what stays and why."""
     jobs = f", {counted(done.jobs, 'job')} archived" if done.jobs else ""
     yield f"undone: {counted(done.runs, 'run')} hidden, {counted(done.files, 'file')} removed{jobs}"
+    if deleting:
+        yield from _deleted(done)
     if done.experiments:
         emptied = counted(len(done.experiments), "experiment")
         yield f"{emptied} archived, as no visible run is left there: {', '.join(done.experiments)}"
-    if done.runs:
+    if done.runs and not deleting:
         yield "metric points cannot be deleted: they stay with the hidden runs, and a later replay does not double them"
-    if done.jobs:
+    if done.jobs and not deleting:
         yield "what the jobs' steps logged and wrote stays with them"
-    for run, why in done.left[:SHOWN]:
-        yield f"left alone: {run}: {why}"
-    for run, why in done.failed[:SHOWN]:
-        yield f"failed: {run}: {why}"
-    more = max(0, len(done.left) - SHOWN) + max(0, len(done.failed) - SHOWN)
-    if more:
-        yield f"and {more:,} more (--json lists all)"
+    yield from _named(done)
     if done.failed:
         yield f"{len(done.failed):,} failed: run the same command again to continue"
+
+
+def _deleted(done: Undone) -> Iterator[str]:
+    jobs = f", {counted(done.deleted_jobs, 'job')}" if done.deleted_jobs else ""
+    yield f"deleted: {counted(done.deleted, 'run')}{jobs}"
+    if done.kept:
+        yield f"{counted(len(done.kept), 'run')} or jobs stay hidden, each with its reason below"
+
+
+def _named(done: Undone) -> Iterator[str]:
+    lists = {"left alone": done.left, "stays hidden": done.kept, "failed": done.failed}
+    for what, listed in lists.items():
+        yield from (f"{what}: {run}: {why}" for run, why in listed[:SHOWN])
+    more = sum(max(0, len(listed) - SHOWN) for listed in lists.values())
+    if more:
+        yield f"and {more:,} more (--json lists all)"

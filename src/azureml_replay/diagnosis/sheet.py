@@ -42,7 +42,7 @@ PROBES = {
     "datasets": "a run may name datasets that this workspace never saved",
     "null values": "tags and properties without a value",
     "added keys": "tags and properties of the service's own",
-    "settling": "metricsingest/wait says when rows can be read",
+    "settled rows": "how it is known that rows can be read: by batchsync, by wait, or by reading",
     "repeated points": "what a second sending of the same rows does",
     "later points": "a run that has ended says that it has changed",
     "batch sizes": "1,000 rows, 100 runs in a request",

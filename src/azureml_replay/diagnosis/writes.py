@@ -55,7 +55,7 @@ class WriteExamination:
             ("files", self._files),
             ("copy", self._copy),
             ("ends", self._ends),
-            ("settling", self._settling),
+            ("settled rows", self._settled_rows),
             ("fields", self._fields),
         )
         await self._try_forms()
@@ -153,10 +153,13 @@ class WriteExamination:
             return Seen("the end showed some time after it was sent", Outcome.WARNING, todo)
         return Seen("the end showed at once")
 
-    async def _settling(self) -> Seen:
-        if not await self.target.tells_when_settled(EXPERIMENT, self.thrown.run.id):
-            return Seen("metricsingest/wait is not spoken", Outcome.WARNING, "nothing: five seconds pass instead")
-        return Seen("the service says when rows can be read")
+    async def _settled_rows(self) -> Seen:
+        if self.thrown.settles:
+            return Seen("by batchsync: rows are there once it is answered")
+        if await self.target.tells_when_settled(EXPERIMENT, self.thrown.run.id):
+            return Seen("by wait: metricsingest/wait says when rows can be read")
+        todo = "nothing: five seconds pass before rows are asked for after an interruption"
+        return Seen("by reading: neither batchsync nor metricsingest/wait is spoken", Outcome.WARNING, todo)
 
     async def _fields(self) -> Seen:
         self.probe = probe = await self.thrown.read()

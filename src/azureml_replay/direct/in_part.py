@@ -19,6 +19,9 @@ from azureml_replay.planning.refused import ERROR, STATUS, TYPE, refused_by, wit
 from azureml_replay.target.parts import refused_of_run
 from azureml_replay.workspace.target import Refused, Target
 
+OF_DELETED = " (undo --delete removed the run of this id; replay --ids new brings it under another one)"
+"""Behind the reason why a run is left out: a service may take the id of a deleted run never again."""
+
 
 @dataclass(slots=True)
 class InPart:
@@ -38,6 +41,9 @@ class InPart:
 
         Raises Rejected, Unavailable.
         """
+        if not refused.of_item:
+            self.leave_out(step, refused_by(refused.reason))
+            return False
         if refused.of_status:
             return await self._create_neutral(step, refused)
         there = step.source in self.runs.known
@@ -112,6 +118,8 @@ class InPart:
 
     def leave_out(self, step: Step, why: str) -> None:
         """Give up a run: an omission, which later calls do not try again while the source's run stays as it is."""
+        if self.ledger.receipt(step.source, RunItem.DELETED):
+            why = f"{why}{OF_DELETED}"
         self.left[step.source] = why
         self._refuse(step, {RunItem.CREATE: why})
         self.ledger.carry({step.source: {LEFT: why}}, Way.RUN)

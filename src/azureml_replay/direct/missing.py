@@ -24,6 +24,8 @@ class MissingPoints:
     ledger: TargetLedger
     target: Target
     step: Step
+    settled: bool = False
+    """True where rows were answered once they were there: what was sent can be read."""
 
     async def untouched(self, seqs: Sequence[int]) -> set[int]:
         """Chunks none of whose rows arrived, as no row of the target lies within their times.
@@ -31,7 +33,7 @@ class MissingPoints:
         Every series is read once. Reading it for each chunk, a million rows that stopped halfway would take 25,000
         pages; this way it is 500, and those of the chunks that were begun.
         """
-        await self.target.settle(self.step.run.experiment, self.step.run.id)
+        await self._settle()
         spans: dict[SeriesKey, list[_Span]] = {}
         wanted: dict[SeriesKey, Series] = {}
         for seq in seqs:
@@ -47,7 +49,7 @@ class MissingPoints:
 
     async def of(self, seq: int) -> list[Points]:
         """The rows of a chunk that the target lacks. Memory holds one chunk's rows, however long the series is."""
-        await self.target.settle(self.step.run.experiment, self.step.run.id)
+        await self._settle()
         missing = Missing(self._pieces(seq))
         for piece in self._sent_before(seq):
             missing.also_sent(piece)
@@ -55,6 +57,10 @@ class MissingPoints:
             async for points in self._there(series):
                 missing.there(points)
         return list(missing.rows())
+
+    async def _settle(self) -> None:
+        if not self.settled:
+            await self.target.settle(self.step.run.experiment, self.step.run.id)
 
     def _sent_before(self, seq: int) -> Iterator[Points]:
         """Rows of other chunks that were sent: equal rows in the target are theirs, not this chunk's."""

@@ -22,9 +22,10 @@ from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
 from azureml_replay.errors import Rejected, Uncertain
-from azureml_replay.model import Points, SeriesKey
+from azureml_replay.model import Points, RunId, SeriesKey
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
+from azureml_replay.target.probe import note_unsettled
 from azureml_replay.workspace.target import Refused, Target
 
 logger = logging.getLogger("azureml_replay")
@@ -38,6 +39,25 @@ ATTEMPTS = 5
 """How often one chunk is asked for and completed before the run is left to the next call."""
 
 
+@dataclass(slots=True)
+class Appending:
+    """How rows are appended: by requests that are answered once the rows are there, where the target has them."""
+
+    target: Target
+    ledger: TargetLedger
+    settled: bool = False
+
+    async def append(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
+        """One request, NOT repeatable; another one where the target has lost that way, which is noted first."""
+        if self.settled:
+            refused = await self.target.append_settled(run, batch)
+            if refused is not None:
+                return refused
+            note_unsettled(self.ledger)
+            self.settled = False
+        return await self.target.append_points(run, batch)
+
+
 @dataclass(frozen=True, slots=True)
 class PointSender:
     """Sends the rows of runs."""
@@ -47,7 +67,8 @@ class PointSender:
     target: Target
     progress: Progress
     intents: Intents
-    """Shared by all runs."""
+    appending: Appending
+    """Both shared by all runs."""
 
     async def send(self, step: Step, *, ask: bool) -> int:
         """Everything the target lacks; the number of rows sent. Raises SeriesRefused for rows that it refuses.
@@ -144,13 +165,14 @@ class _Sending:
 
     @property
     def _missing(self) -> MissingPoints:
-        return MissingPoints(self.by.archive, self.by.ledger, self.by.target, self.step)
+        by = self.by
+        return MissingPoints(by.archive, by.ledger, by.target, self.step, settled=by.appending.settled)
 
     async def _append(self, rows: Sequence[Points]) -> None:
         """One request. Raises Rejected, Uncertain, _SomeRefused, SeriesRefused."""
         run, batch = self.step.run.id, list(_joined(rows))
         try:
-            refused = await self.by.target.append_points(run, batch)
+            refused = await self.by.appending.append(run, batch)
         except Rejected as error:
             refused = {0: Refused.of(error)}
             if not refused[0].of_item:

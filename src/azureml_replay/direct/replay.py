@@ -19,6 +19,7 @@ from azureml_replay.archive.reading import RUNS_TOGETHER
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
+from azureml_replay.direct.anew import bring_back, rename
 from azureml_replay.direct.batches import batches
 from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import send_experiments
@@ -26,7 +27,7 @@ from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.foreseen import Told, expect, foreseen
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
-from azureml_replay.direct.points import PointSender, SeriesRefused
+from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
@@ -34,7 +35,6 @@ from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -145,7 +145,7 @@ async def _replay(
     archive.put_studio(target.ref, target.studio)
     if options.new_ids:
         for root in planned_units(archive, selection):
-            _rename(archive, ledger, root)
+            rename(archive, ledger, root)
     if older := ledger.incomparable():
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
@@ -153,7 +153,8 @@ async def _replay(
     told(planned)
     expect(planned.left, progress)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
-    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger))
+    appending = Appending(target, ledger, settled=profile.settles)
+    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending)
     replaying = _Replaying(archive, ledger, target, options, profile, progress, width, points, files)
     steps = plan(archive, selection, options.files, profile)
     if planned.left and not planned.left.unmarked:
@@ -167,12 +168,6 @@ async def _replay(
         del window
     await send_experiments(archive, ledger, target, selection, profile=profile, prefer=options.prefer)
     return replaying.result()
-
-
-def _rename(archive: Archive, ledger: TargetLedger, root: RunId) -> None:
-    """Give new ids to the runs of a unit that were not sent under their own. Repeatable."""
-    unsent = [run.id for run in archive.unit(root) if ledger.receipt(run.id, RunItem.CREATE) is None]
-    ledger.bind({run: new_id(archive.source, run, ledger.target) for run in unsent})
 
 
 @dataclass(slots=True)
@@ -199,6 +194,8 @@ class _Replaying:
     """A unit that continues in the next window, none of whose ids the target held when all were asked about."""
     planned_before: int = 0
     """Number of coming steps that may have been planned before their runs, or runs they name, got new ids."""
+    deleted: set[RunId] = field(init=False)
+    """Runs that `undo` deleted, or may have: points of theirs may be there, whatever became of the runs."""
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
     in_part: InPart = field(init=False)
@@ -206,7 +203,9 @@ class _Replaying:
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
-        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile.ends_late)
+        self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
+        late = self.profile.ends_late
+        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, late, self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
         self.reused = WaitingSteps(self.due, self.may_come)
 
@@ -258,8 +257,7 @@ class _Replaying:
         steps = [step for step in steps if step.unit not in self.conflicts]
         self._carry(steps)
         for step in steps:
-            if self.ledger.receipt(step.source, RunItem.UNDONE):
-                self.ledger.forget(step.source, [RunItem.UNDONE])
+            bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known)
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
@@ -337,7 +335,7 @@ class _Replaying:
         self.conflicts.clear()
         self.absent = None
         for unit in units:
-            _rename(self.archive, self.ledger, unit)
+            rename(self.archive, self.ledger, unit)
         self.planned_before = RUNS_TOGETHER
         steps = [self._again(step) if step.unit in units else step for step in steps]
         await self._check_ids(steps, last)
@@ -367,6 +365,8 @@ class _Replaying:
         for step in sound:
             if step.source in self.runs.refused:
                 await self._within(step, self.in_part.create(step, self.runs.refused.pop(step.source)))
+            if step.source in self.deleted and (step.source in self.runs.created or step.source in self.runs.known):
+                self.ledger.forget(step.source, [RunItem.DELETED])
 
     async def _finish(self, batch: Sequence[Step]) -> None:
         there = list(await self.runs.finish(batch))
@@ -425,7 +425,7 @@ class _Replaying:
 
     async def _send_points(self, step: Step) -> Step:
         """Send the points of one run; the step without the series that the target refuses."""
-        ask = step.source not in self.runs.created
+        ask = step.source not in self.runs.created or step.source in self.deleted
         while True:
             try:
                 points = await self.points.send(step, ask=ask)

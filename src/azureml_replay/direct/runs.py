@@ -64,6 +64,8 @@ class RunSender:
     """Called for each run that did not arrive, with the reason."""
     late: bool = False
     """True where sent ends show only some time later: they are waited for."""
+    deleted: Collection[RunId] = ()
+    """Runs that `undo` deleted: a refusal to create one anew, whatever its status, is about its id, and final."""
     known: dict[RunId, Run] = field(default_factory=dict)
     """Source id -> the run of ours that the target holds already."""
     created: set[RunId] = field(default_factory=set)
@@ -280,6 +282,9 @@ class RunSender:
                 values[step.source] |= _rows_by_name(step)
         self.ledger.put_sent(values)
 
+    def _of_id(self, step: Step, refused: Refused) -> bool:
+        return step.source in self.deleted and step.source not in self.known and refused.remedy is None
+
     async def _arrived(self, request: Awaitable[Mapping[RunId, Outcome]], steps: Sequence[Step]) -> list[Step]:
         """The steps whose runs a bulk request brought; each other run fails by itself, or is among those refused."""
         try:
@@ -288,7 +293,7 @@ class RunSender:
             outcomes = dict.fromkeys((step.run.id for step in steps), error)
         for step in steps:
             outcome = outcomes.get(step.run.id)
-            if isinstance(outcome, Refused) and outcome.of_item:
+            if isinstance(outcome, Refused) and (outcome.of_item or self._of_id(step, outcome)):
                 self.refused[step.source] = outcome
             elif outcome is not None:
                 reason = outcome.reason if isinstance(outcome, Refused) else str(outcome)

@@ -55,6 +55,8 @@ class Sums:
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
     experiments_open: int = 0
     others_open: bool = False
+    deleted: int = 0
+    """Runs that `undo` removed for good, and that no replay created anew."""
     verdicts: Counter[RunVerdict] = field(default_factory=Counter)
     found: FoundOfAll = field(default_factory=FoundOfAll)
     """The findings, and accepted changes."""
@@ -82,6 +84,7 @@ class Sums:
 def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow], known: Known, extent: Extent) -> Head:
     """The whole top of the page."""
     sums = Sums.of(rows, known)
+    sums.deleted = ledger.deleted() if ledger else 0
     target = ledger.target if ledger else None
     loose = Loose.of(archive, ledger, known, {row.id for row in rows})
     sessions = archive.sessions()
@@ -162,6 +165,7 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     others = ["what else the target holds"] if sums.others_open else []
     uncompared = listed([*(counted(*one) for one in open_items if one[0]), *others])
     left = f" Not compared: {uncompared}." if uncompared else ""
+    left += f" undo --delete removed {counted(sums.deleted, 'run')} from the target." if sums.deleted else ""
     compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]
     if sums.findings:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")

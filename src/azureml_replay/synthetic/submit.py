@@ -93,7 +93,10 @@ class Submit:
     async def _look(self, tree: Tree) -> _There:
         """Name by name. The first that stands is the newest, unless it was archived or the ledger has a later one."""
         put, ours = set(jobs_put(self.ledger, tree.root)), list[JobState]()
+        gone = frozenset(self.ledger.names_gone(tree.root))
         for name in names(tree):
+            if name in gone:
+                continue  # the service may take the name of a deleted job never again
             found = await self.submitter.job(name)
             if found is None:
                 return _There(ours, name)
@@ -119,6 +122,7 @@ class Submit:
         self._leave_behind(tree, found.name)
         carry(self.ledger, tree, shape, found.name, sending=False)
         self.ledger.mark(tree.root, [RunItem.JOB], State.SENT, found.name)
+        self.ledger.forget(tree.root, [RunItem.JOB_DELETED])
         if is_taken_back(_run_of(found)):
             self.taken_back.add(tree.root)
         self.progress.done("jobs there already")
@@ -143,6 +147,7 @@ class Submit:
         await self._put(tree, name, plan)
         remember(self.ledger, tree.root, shape, plan)
         self.ledger.mark(tree.root, [RunItem.JOB, JobItem(name)], State.SENT, name)
+        self.ledger.forget(tree.root, [RunItem.JOB_DELETED])
         self.submitted += 1
         self.told(tree.root, RunId(name))
         self.progress.done("jobs submitted")

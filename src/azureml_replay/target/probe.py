@@ -46,6 +46,8 @@ class Probe:
     """Experiments that are ours, but were not sent by this ledger last: what they hold is looked at first."""
     late: bool = False
     """True where events show only some time later: replay waits for the ends that it sent."""
+    settles: bool | None = None
+    """True where rows are there once `append_settled` is answered; None where an older version made the probe."""
     created_at_start: bool | None = None
     """True where the run's creation time is the start that was sent; None where an older version made the probe."""
     oldest: Mapping[str, Instant] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class Probe:
             "added": list(self.added),
             "made": list(self.made),
             "late": self.late,
+            "settles": self.settles,
             "created_at_start": self.created_at_start,
             "form": self.form.name,
             "type_kept": self.type_kept,
@@ -94,6 +97,7 @@ class Probe:
             added=tuple(document["added"]),
             made=tuple(document.get("made", ())),
             late=document.get("late", False),
+            settles=document.get("settles"),
             created_at_start=document.get("created_at_start"),
             form=RunForm[document.get("form", RunForm.NEUTRAL.name)],
             type_kept=document.get("type_kept"),
@@ -116,6 +120,13 @@ def note_made(ledger: TargetLedger, names: Collection[str]) -> None:
     probe = known_probe(ledger)
     if probe is not None and not set(names) <= set(probe.made):
         ledger.put_probe(replace(probe, made=tuple(sorted({*probe.made, *names}))).to_json())
+
+
+def note_unsettled(ledger: TargetLedger) -> None:
+    """Note that the target has no `append_settled` any more: nobody asks for it again. Repeatable."""
+    probe = known_probe(ledger)
+    if probe is not None and probe.settles is not False:
+        ledger.put_probe(replace(probe, settles=False).to_json())
 
 
 assert set(OPTIONAL) <= {field.name for field in fields(Run)}  # noqa: S101 - a name misspelt would be a check that can't fail

@@ -58,6 +58,7 @@ def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> 
         nulls=NULLS not in probe.lost,
         oldest=probe.oldest,
         created_at_start=probe.created_at_start,
+        settles=probe.settles is True,
         ends_late=probe.late,
         form=probe.form,
         keep_run_type=keep_run_type and probe.type_kept is not False,

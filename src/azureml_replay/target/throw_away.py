@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from azureml_replay.comparison.rows import identity
 from azureml_replay.comparison.runs import beside_error
-from azureml_replay.errors import Forbidden, NotFound, ServiceError, StatusManaged, UserError
+from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, StatusManaged, Uncertain, UserError
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import AssetReference, Points, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.target.doubtful import DoubtfulRun
@@ -31,6 +31,13 @@ TIMES = ("start", "end")
 _SERIES = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),), ux_type="azureml.v1.scalar")
 _LOGGED = [Instant.parse("2020-02-29T12:34:56.1234567+00:00"), Instant.parse("2020-02-29T13:34:56.7654321+00:00")]
 ROWS = Points(_SERIES, [0, 7], [moment.ticks for moment in _LOGGED], ([0.1, -0.0],))
+_AT_ONCE = Points(
+    Series(key=SeriesKey("settled loss"), columns=(("settled loss", "Double"),), ux_type=_SERIES.ux_type),
+    ROWS.steps,
+    ROWS.times,
+    ROWS.values,
+)
+"""Rows of a name of their own: whatever becomes of them, those of the other name tell what the target keeps."""
 _FILE = NewFile(path="outputs/probe.txt", data=b"azureml-replay", content_type="text/plain")
 
 
@@ -78,6 +85,8 @@ class ThrowAway:
     older: dict[str, Run] = field(default_factory=dict)
     """Age -> the run that began so long ago; once they are created, those that the target took."""
 
+    settles: bool = field(init=False, default=False)
+    """True where rows were there once the request that brought them was answered."""
     more: DoubtfulRun = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,9 +110,18 @@ class ThrowAway:
         await self.more.create()
 
     async def append(self) -> None:
-        """Append two points."""
+        """Append two points, and two that are to be there at once."""
         refused = await self.target.append_points(self.run.id, [ROWS])
         self._expect(refused.get(0), "metric rows with times and steps of their own")
+        self.settles = await self._settles()
+
+    async def _settles(self) -> bool:
+        """Whether rows are answered once they are there; not where that is refused, or they come otherwise."""
+        try:
+            refused = await self.target.append_settled(self.run.id, [_AT_ONCE])
+        except (Rejected, Uncertain):
+            return False
+        return refused == {} and await self._rows_of(_AT_ONCE.series) == _identities(_AT_ONCE)
 
     async def put_file(self) -> None:
         """Write a file of a few bytes."""
@@ -144,6 +162,7 @@ class ThrowAway:
         return Probe(
             run=self.run.id,
             form=self.run.form,
+            settles=self.settles,
             lost=tuple(lost),
             experiments=(),
             added=tuple(sorted(added)),
@@ -178,17 +197,20 @@ class ThrowAway:
                 self._expect(outcome, what)
 
     async def rows(self) -> list[str]:
-        """The identities of the points that are there, sorted."""
+        """The identities of the points that are there, sorted; without those that were to be there at once."""
+        return await self._rows_of(_SERIES)
+
+    async def _rows_of(self, series: Series) -> list[str]:
         found: list[str] = []
         try:
-            async for points in self.target.points(self.run.id, _SERIES):
+            async for points in self.target.points(self.run.id, series):
                 found += [repr(identity(row)) for row in points.rows()]
         except NotFound:
             return []
         return sorted(found)
 
     async def _points_kept(self) -> bool:
-        return await self.rows() == sorted(repr(identity(row)) for row in ROWS.rows())
+        return await self.rows() == _identities(ROWS)
 
     async def _file_kept(self, run: Run) -> bool:
         listed: Sequence[str] = [artifact.path async for page in self.target.artifacts(run) for artifact in page]
@@ -206,6 +228,10 @@ class ThrowAway:
             raise Forbidden(f"{outcome.reason}{needs}", status=outcome.status, remedy=outcome.remedy)
         if isinstance(outcome, Refused):
             raise UserError(f"{self.target.ref} refuses {what}: {outcome.reason}")
+
+
+def _identities(points: Points) -> list[str]:
+    return sorted(repr(identity(row)) for row in points.rows())
 
 
 def _created_at_start(runs: Sequence[tuple[Run, Run]]) -> bool:

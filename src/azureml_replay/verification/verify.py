@@ -138,7 +138,7 @@ class _Verifying:
         if actual is None:
             self.ledger.put_target_points(step.source, ())
             self.ledger.put_edits(step.source, ())
-            absent = Looked([Finding(step.source, "run", "absent", step.run.id, "")])
+            absent = Looked([Finding(step.source, "run", self._why_absent(step), step.run.id, "")])
             nothing = dict.fromkeys((Aspect.POINTS, Aspect.FILES, Aspect.BYTES), Looked())
             self.proof.record(subject, {Aspect.FIELDS: absent, **nothing}, step.omissions)
         else:
@@ -148,6 +148,13 @@ class _Verifying:
             self.proof.record(subject, outcomes, (*planned, *gone))
         logger.debug("run %s compared%s", step.source, ": the target has none" if actual is None else "")
         self.progress.done("runs verified")
+
+    def _why_absent(self, step: Step) -> str:
+        """The kind of the finding: what `undo` deleted, as a run or with its job, a replay creates anew."""
+        deleted = self.ledger.receipt(step.source, RunItem.DELETED) or self.ledger.receipt(
+            step.unit, RunItem.JOB_DELETED
+        )
+        return TAKEN_BACK if deleted else "absent"
 
     async def _compare(self, step: Step, actual: Run) -> tuple[Mapping[Aspect, Looked], Sequence[Omission]]:
         files = await self.files_of.check(step, actual)

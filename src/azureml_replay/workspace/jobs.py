@@ -53,6 +53,13 @@ class Submitter(Protocol):
         """
         ...
 
+    async def delete_job(self, name: str) -> None:
+        """Remove a job, and the run that it is, for good; returns once that is over. Repeatable.
+
+        Raises NotFound where the service has no job of the name: it may have a run of that id all the same.
+        """
+        ...
+
     async def log(self, run: RunId, values: Mapping[str, Any], *, check: Check = unchecked) -> None:
         """Log `metrics`, `params`, `tags` by MLflow's log-batch. NOT repeatable with metrics. Raises Uncertain.
 

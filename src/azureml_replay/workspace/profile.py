@@ -41,6 +41,8 @@ class TargetProfile:
 
     None: nobody has looked, and it is planned as if it were True (recorded of MLflow's `runs/create`).
     """
+    settles: bool = False
+    """True where rows were seen to be there as soon as a request of `append_settled` was answered: they go so."""
     ends_late: bool = False
     """True where sent ends show only some time later: they are waited for."""
     written_once: bool = False

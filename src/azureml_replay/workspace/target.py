@@ -107,6 +107,15 @@ class Target(Source, Protocol):
         """
         ...
 
+    async def append_settled(
+        self, run: RunId, batch: Sequence[Points], *, check: Check = unchecked
+    ) -> Mapping[int, Refused] | None:
+        """As `append_points`, by a request that is answered once the rows can be read, so that nobody has to `settle`.
+
+        None where the target has no such way: then nothing was sent.
+        """
+        ...
+
     async def settle(self, experiment: str, run: RunId) -> None:
         """Wait until everything that was appended to a run of the experiment can be read. Repeatable."""
         ...

@@ -13,7 +13,7 @@ from azureml_replay.archive.items import ChunkItem, FileItem, JobItem, Payload, 
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.place import azure_place
-from azureml_replay.model import Finding, Omission, Points, Run, RunId, Series, SeriesKey
+from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
 from looks import looked_at
 
 SOURCE, ONE, TWO = (azure_place("sub", "group", name) for name in ("source", "one", "two"))
@@ -178,3 +178,29 @@ def test_progress_is_counted_from_the_ledger(archive: Archive, ledger: TargetLed
     assert (done.items_refused, done.items_unsettled) == (1, 1)
     assert (done.runs_compared, done.runs_with_findings) == (1, 1)
     assert of_two.progress().runs_created == 0
+
+
+def test_nothing_that_was_sent_of_a_deleted_run_counts_but_what_stands_as_a_job(
+    ledger: TargetLedger, of_two: TargetLedger
+) -> None:
+    """The other way round too; names of deleted jobs are kept, from every deletion."""
+    for one in (ledger, of_two):
+        one.mark(R1, [RunItem.CREATE, RunItem.UNDONE, ChunkItem(0), FileItem("a"), RunItem.KEPT], State.SENT)
+        one.mark(R1, [RunItem.SHAPE, RunItem.JOB, JobItem("j")], State.SENT)
+        one.put_sent({R1: {"status": "Completed"}})
+        one.put_sent_files(R1, {"a": StoredFile(location=Location("", "a"), size_bytes=1)})
+    ledger.mark(R2, [RunItem.JOB], State.SENT)
+
+    ledger.void(R1)
+
+    assert set(ledger.receipts(R1)) == {RunItem.DELETED, RunItem.SHAPE, RunItem.JOB, JobItem("j")}
+    assert (ledger.sent(R1), ledger.sent_file(R1, "a")) == (None, None)
+
+    ledger.void_job(R1, [R1, R2])
+    ledger.mark(R1, [JobItem("j2")], State.SENT)
+    ledger.void_job(R1, [R1, R2])
+
+    assert set(ledger.receipts(R1)) == {RunItem.DELETED, RunItem.JOB_DELETED, RunItem.NAMES_GONE}
+    assert (ledger.receipts(R2), ledger.names_gone(R1), ledger.names_gone(R2)) == ({}, ["j", "j2"], [])
+    assert len(of_two.receipts(R1)) == 8
+    assert of_two.sent(R1) is not None

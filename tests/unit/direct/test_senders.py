@@ -15,7 +15,7 @@ from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.direct.files import FileSender
 from azureml_replay.direct.intents import Intents
-from azureml_replay.direct.points import PointSender, SeriesRefused
+from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Rejected, Remedy, Unavailable, Uncertain
 from azureml_replay.files.bytes import Supply
@@ -138,7 +138,7 @@ def of_files(archive: Archive, target: Glass) -> FileSender:
 
 def of_points(archive: Archive, target: Glass) -> PointSender:
     ledger = archive.ledger(TARGET)
-    return PointSender(archive, ledger, target, SILENT, Intents(archive, ledger))  # type: ignore[arg-type]
+    return PointSender(archive, ledger, target, SILENT, Intents(archive, ledger), Appending(target, ledger))  # type: ignore[arg-type]
 
 
 def states(archive: Archive) -> dict[object, State]:

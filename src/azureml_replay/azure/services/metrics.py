@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 from azureml_replay.azure.rights import remedy_of
-from azureml_replay.azure.sending.sender import Sender, Service
+from azureml_replay.azure.sending.sender import NOT_SPOKEN, Sender, Service
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, decode_metrics, encode
-from azureml_replay.errors import NotFound, Unavailable, Uncertain
+from azureml_replay.errors import NotFound, Rejected, Unavailable, Uncertain
 from azureml_replay.model import ROWS_PER_CHUNK, Points, Row, RunId, Series
 from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.target import Refused
@@ -62,8 +62,23 @@ class MetricService:
 
     async def append(self, run: RunId, batch: Sequence[Points], check: Check) -> Mapping[int, Refused]:
         """Append rows by one request. NOT repeatable. Raises Uncertain where the answer was lost."""
+        return await self._append(run, "batch", batch, check)
+
+    async def append_settled(self, run: RunId, batch: Sequence[Points], check: Check) -> Mapping[int, Refused] | None:
+        """The same by `batchsync`, which answers once the rows are stored; None where it is not spoken.
+
+        It stands in no interface file: promptflow's client sends it (live-evidence.md).
+        """
+        try:
+            return await self._append(run, "batchsync", batch, check)
+        except Rejected as error:
+            if error.status not in NOT_SPOKEN or decode.Problem(error.code, "").absent:
+                raise
+            return None
+
+    async def _append(self, run: RunId, how: str, batch: Sequence[Points], check: Check) -> Mapping[int, Refused]:
         body, positions = encode.metric_batch(run, batch)
-        url = self._url(run, "batch")
+        url = self._url(run, how)
         answer = await self._sender.send(self._service, "POST", url, json=body, repeatable=False, check=check)
         refused = {}
         for key, row, problem in decode_metrics.batch_errors(answer.json()):

@@ -1,0 +1,297 @@
+"""`undo --delete`: gone for good what the service lets go, hidden and named what it keeps; created anew, or planned."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.azure.sending.transport import open_transport
+from azureml_replay.azure.workspace import connect
+from azureml_replay.cli import run as command
+from azureml_replay.cli.status import COLUMNS
+from azureml_replay.deleting import NEVER_A_JOB, SHOWN_STILL
+from azureml_replay.direct.in_part import OF_DELETED
+from azureml_replay.direct.replay import ReplayOptions
+from azureml_replay.errors import Forbidden, UserError
+from azureml_replay.report_page.write import report
+from azureml_replay.state import status
+from azureml_replay.undoing import Undone, undo
+from azureml_replay.verbs import MigrateOptions
+from azureml_sandbox.fill.sample_runs import empty_run, finished
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from azureml_sandbox.world import scalar
+from e2e.library import DiesAt, FastClock, PowerCut, migrated
+from e2e.tampering import BEGIN, Held, change, fill, row
+from e2e.test_synthetic import extracted, replayed
+from e2e.witness import Seen, look
+
+GOES = ("delete-history-runs", "delete-takes-children")
+"""The service deletes runs that clients wrote, too, and what is below them with them."""
+ANEW = "reuse-deleted-names"
+"""It takes the id of a deleted run again; the points of the first one are there."""
+
+
+class Terminal(io.StringIO):
+    """Somebody's, who types."""
+
+    def isatty(self) -> bool:
+        """Asked before a question is."""
+        return True
+
+
+async def deleted(target: WorkspaceFile, folder: Path, *, name: str = "", cut: DiesAt | None = None) -> Undone:
+    """One call of the library, confirmed by the workspace's name."""
+    async with AsyncExitStack() as stack:
+        wire: Any = await stack.enter_async_context(open_transport())
+        config = workspace_config(str(target.path))
+        through = cut.over(wire) if cut else wire
+        there = await stack.enter_async_context(connect(config, transport=through, clock=FastClock()))
+        archive = stack.enter_context(Archive.open(folder))
+        return await undo(archive, there, delete=name or target.workspace_name, width=4)
+
+
+def ours(seen: Seen, source: Seen) -> dict[str, str]:
+    """Run of the source -> its stage in the target, of those that are there."""
+    return {run: told["stage"] for run, told in seen.runs.items() if run in source.runs}
+
+
+def contents(seen: Seen) -> tuple[Any, ...]:
+    """Without experiments: one that `undo` archived bears a mark afterwards."""
+    return seen.runs, seen.points, seen.files
+
+
+def test_the_command_asks_for_the_workspaces_name(
+    small_history: WorkspaceFile,
+    workspace: WorkspaceFile,
+    calm: Sandbox,
+    azure_env,
+    tmp_path: Path,
+    monkeypatch,
+    capsys,
+) -> None:
+    """`--yes` is not enough, another name is refused, a dry run asks nobody; what the service keeps stays hidden."""
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(migrated(small_history, workspace, Path("archive")))
+    line = ["undo", "archive", "--target", str(workspace.path)]
+    name = workspace.workspace_name
+
+    def typed(*more: str, expected: int) -> tuple[str, str]:
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["azureml-replay", *line, *more])
+        assert command([*line, *more]) == expected
+        return tuple(capsys.readouterr())  # type: ignore[return-value]
+
+    def answers(words: str) -> None:
+        """Somebody sits at the terminal, and types this."""
+        monkeypatch.setattr("sys.stdin", Terminal(f"{words}\n"))
+
+    calm.reset_requests()
+    _, missing = typed("--delete", "--yes", expected=2)
+    _, wrong = typed("--delete", "--confirm", "elsewhere", expected=2)
+    _, idle = typed("--confirm", name, expected=2)
+    dry, _ = typed("--delete", "--dry-run", expected=0)
+    answers("elsewhere")
+    _, mistyped = typed("--delete", expected=2)
+
+    assert f"--delete --confirm {name}" in missing.replace("\n", " ")
+    assert all("elsewhere" in said and name in said for said in (wrong, mistyped))
+    assert "--delete" in idle
+    assert "undo would delete for good 3 runs, up to 4 files" in dry
+    assert calm.requests()["routes"] == []
+
+    kept, _ = typed("--delete", "--confirm", name, "--json", expected=0)
+
+    told = json.loads(kept)
+    assert (told["runs"], told["deleted"], told["failed"]) == (3, 0, [])
+    assert [why for _, why in told["kept"]] == [NEVER_A_JOB] * 3
+    assert set(ours(look(workspace), look(small_history)).values()) == {"deleted"}, "hidden, in MLflow's word"
+
+    answers(name)
+    again, asked = typed("--delete", expected=0)
+
+    assert "name" not in asked, "nothing is left to ask for"
+    assert "deleted: 0 runs" in again
+    assert f"stays hidden: {told['kept'][0][0]}: " in again
+
+
+def test_deleted_runs_are_gone_and_come_back_where_their_ids_do(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """Counted as deleted; a replay plans what the service refuses, new ids bring it; points are never doubled.
+
+    A call that dies once the service has begun to delete leaves a run that may be gone: a replay looks, and creates it.
+    """
+    folder, source = tmp_path / "archive", look(small_history)
+    anew = MigrateOptions(replay=ReplayOptions(new_ids=True), deep=True)
+    asyncio.run(migrated(small_history, workspace, folder))
+    calm.set_faults(strict=GOES)
+
+    done = asyncio.run(deleted(workspace, folder))
+
+    assert (done.runs, done.deleted, done.kept, done.failed) == (3, 3, (), ())
+    assert ours(look(workspace), source) == {}
+    calm.reset_requests()
+    again = asyncio.run(deleted(workspace, folder))
+    assert (again.runs, again.deleted, again.kept, calm.requests()["writes"]) == (0, 0, (), 0)
+    assert of_target(folder) == {"deleted": 3, "left": 3}
+    with Archive.open(folder, write=False) as archive:
+        assert "removed 3 runs from the target" in report(archive, folder.parent / "report.html").verdict
+
+    refused = asyncio.run(migrated(small_history, workspace, folder))
+
+    assert (refused.replayed.failed, refused.verdict.equal, refused.verdict.left_out) == ((), 0, 3)
+    assert of_target(folder) == {"omitted": 3}
+    assert any(reason.endswith(OF_DELETED) for reason in refused.verdict.reasons), refused.verdict.reasons
+
+    brought = asyncio.run(migrated(small_history, workspace, folder, options=anew))
+
+    assert (brought.verdict.findings, brought.verdict.equal, brought.replayed.points) == (0, 3, 330)
+    before = look(workspace)
+    calm.set_faults(strict=[*GOES, ANEW], deletion_lag_ms=0)
+    with pytest.raises(PowerCut):
+        asyncio.run(deleted(workspace, folder, cut=DiesAt(3, delivered=True, where="/jobs/")))
+    assert len(look(workspace).runs) < len(before.runs)
+
+    back = asyncio.run(migrated(small_history, workspace, folder, options=anew))
+
+    assert (back.verdict.findings, back.verdict.equal, back.replayed.points) == (0, 3, 0)
+    assert contents(look(workspace)) == contents(before)
+    assert of_target(folder) == {"sent": 3, "verified": 3}
+
+
+def of_target(folder: Path) -> dict[str, int]:
+    """What `status` says of the one target, in its columns, so far as there is any."""
+    with Archive.open(folder, write=False) as archive:
+        (one,) = status(archive).targets
+    return {name: count for name in COLUMNS if name != "extracted" and (count := getattr(one, name))}
+
+
+CHILDREN = ("below", "metric", "file", "shown", "edited")
+
+
+def fill_more(held: Held) -> None:
+    """A child for each thing that somebody may have done to it."""
+    fill(held)
+    root = held.run("root")
+    for at, name in enumerate(CHILDREN):
+        child = empty_run(name, root["experimentId"], BEGIN + 20 + at, root)
+        held.world.runs.put(held.guid, finished(child, "Completed", BEGIN + 20 + at, BEGIN + 10**8))
+
+
+def of_others(held: Held) -> None:
+    """Somebody's run, metric and file, a run that is shown again, and one that is edited."""
+    below = held.run("below")
+    held.world.runs.put(held.guid, empty_run("theirs", below["experimentId"], BEGIN + 90, below))
+    held.world.metrics.append(held.guid, scalar("dcid.metric", "theirs"), [row(0, 1.0, "theirs")])
+    held.blob("outputs/theirs", "file").upload_blob(b"theirs")
+    held.world.runs.put(held.guid, held.run("shown") | {"hidden": False})
+    edited = held.run("edited")
+    held.world.runs.put(held.guid, edited | {"tags": edited["tags"] | {"mine": "1"}})
+
+
+def test_nothing_of_others_goes_with_a_run(workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path) -> None:
+    """Hidden before, changed by somebody since: neither such a run nor what is above it is deleted."""
+    source, folder = calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill_more)
+    asyncio.run(migrated(source, workspace, folder))
+    calm.set_faults(strict=GOES)
+    with pytest.raises(PowerCut):  # all are hidden, and the first deletion does not leave
+        asyncio.run(deleted(workspace, folder, cut=DiesAt(1, delivered=False, where="/jobs/")))
+    change(calm, workspace, of_others)
+    before = look(workspace)
+
+    done = asyncio.run(deleted(workspace, folder))
+
+    assert (done.deleted, done.failed) == (0, ())
+    told = dict(done.kept)
+    assert told.pop("root").endswith("stands below it")
+    assert told == {
+        "child": NEVER_A_JOB,
+        "below": "run theirs stands below it",
+        "metric": "metric theirs is in it, which was not sent",
+        "file": "file outputs/theirs is in it, which was not sent as it is, or leads elsewhere",
+        "shown": "run shown was shown again in the target since",
+        "edited": "run edited was edited in the target since: tag mine",
+    }
+    assert (look(workspace).runs, look(workspace).files) == (before.runs, before.files)
+
+
+def test_a_service_that_says_so_and_shows_it_still(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """Looked at again; a login without the right ends the call, and all is hidden by then."""
+    source, folder = calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    asyncio.run(migrated(source, workspace, folder))
+    right = {"action": "Microsoft.MachineLearningServices/workspaces/jobs/delete"}
+    calm.set_faults(denied=[right])
+
+    with pytest.raises(Forbidden) as refused:
+        asyncio.run(deleted(workspace, folder))
+    with pytest.raises(UserError, match="elsewhere was confirmed"):
+        asyncio.run(deleted(workspace, folder, name="elsewhere"))
+    calm.set_faults(strict=[*GOES, "delete-keeps-runs"])
+    done = asyncio.run(deleted(workspace, folder))
+
+    assert refused.value.remedy is not None
+    assert refused.value.remedy.lacking == right["action"]
+    assert (done.runs, done.deleted) == (0, 0)
+    assert dict(done.kept) == {"child": NEVER_A_JOB, "root": SHOWN_STILL}
+    assert {run["stage"] for run in look(workspace).runs.values()} == {"deleted"}
+
+
+@pytest.mark.slow
+def test_a_job_that_replayed_is_deleted_and_submitted_anew(
+    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """The job goes, its steps where the service takes them along; the next one has a name that was never taken."""
+    folder = tmp_path / "archive"
+    asyncio.run(extracted(small_history, folder))
+    asyncio.run(replayed(small_history, workspace, folder))
+    (job,) = look(workspace, files=False).jobs
+    calm.set_faults(strict=["delete-takes-children"])
+
+    done, again = (asyncio.run(deleted(workspace, folder)) for _ in range(2))
+    gone = look(workspace, files=False)
+    back = asyncio.run(replayed(small_history, workspace, folder))
+
+    assert (done.jobs, done.deleted_jobs, done.kept, done.failed) == (1, 1, (), ())
+    assert (again.jobs, again.deleted_jobs, again.kept) == (0, 0, ())
+    assert job not in gone.jobs
+    assert back.verdict is not None
+    assert (back.submitted, back.failed, back.verdict.findings) == (1, (), 0)
+    assert job not in look(workspace, files=False).jobs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delivered", [False, True], ids=["before-delivery", "after-delivery"])
+def test_cut_at_every_request_it_continues(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path, delivered: bool
+) -> None:
+    """Never worse than hidden in between; the end is the same, and so is what a replay brings back, once."""
+    source, folder = calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    calm.set_faults(strict=[*GOES, ANEW], deletion_lag_ms=10)
+    asyncio.run(migrated(source, workspace, folder))
+    before, at, left = look(workspace), 0, True
+    while left:
+        at += 1
+        with suppress(PowerCut):
+            asyncio.run(deleted(workspace, folder, cut=DiesAt(at, delivered=delivered)))
+            left = False
+
+    assert at > 8, "the cuts did not reach its end"
+    assert ours(look(workspace), look(source)) == {}
+
+    back = asyncio.run(migrated(source, workspace, folder))
+
+    assert (back.verdict.findings, back.verdict.equal, back.replayed.points) == (0, 2, 0)
+    assert contents(look(workspace)) == contents(before)
