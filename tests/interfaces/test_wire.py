@@ -14,6 +14,7 @@ from e2e.histories import small
 from e2e.library import examined, migrated
 from e2e.test_both_modes import as_jobs
 from e2e.test_undo import undone
+from e2e.test_undo_delete import deleted
 from interfaces import held as holding
 from interfaces.deviations import ANSWERS, REQUESTS
 from interfaces.held import held
@@ -23,7 +24,7 @@ from sandbox.plane import Plane
 def test_a_migration_speaks_as_the_interfaces_say(
     calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Filled, examined, extracted, replayed, verified, taken back, brought back; then as jobs, and taken back."""
+    """Filled, examined, extracted, replayed, verified, taken back, brought back; then as jobs; deleted at both."""
     monkeypatch.chdir(tmp_path)
     source, target, other = (calm.add_workspace() for _ in range(3))
     folder = tmp_path / "archive"
@@ -35,7 +36,8 @@ def test_a_migration_speaks_as_the_interfaces_say(
         asyncio.run(undone(target, folder))
         asyncio.run(migrated(source, target, folder))
         asyncio.run(as_jobs(source, other, folder, Selection()))
-        asyncio.run(undone(other, folder))
+        asyncio.run(deleted(other, folder))
+        asyncio.run(deleted(target, folder))
 
     assert len(found.routes) > 20
     for known, seen in ((REQUESTS, found.requests), (ANSWERS, found.answers)):
