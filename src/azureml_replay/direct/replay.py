@@ -21,7 +21,7 @@ from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.direct.batches import batches
 from azureml_replay.direct.due import Due
-from azureml_replay.direct.experiments import send_experiments
+from azureml_replay.direct.experiments import ExperimentOwners, send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.foreseen import Told, expect, foreseen
 from azureml_replay.direct.in_part import InPart
@@ -165,7 +165,7 @@ async def _replay(
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
         del window
-    await send_experiments(archive, ledger, target, selection, profile=profile, prefer=options.prefer)
+    await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
     return replaying.result()
 
 
@@ -201,11 +201,13 @@ class _Replaying:
     """Number of coming steps that may have been planned before their runs, or runs they name, got new ids."""
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
+    owners: ExperimentOwners = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
+        self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
         self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile.ends_late)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
         self.reused = WaitingSteps(self.due, self.may_come)
@@ -256,6 +258,7 @@ class _Replaying:
             steps = await self._renamed(steps, last)
         self._leave(step for step in steps if step.unit in self.conflicts)
         steps = [step for step in steps if step.unit not in self.conflicts]
+        await self.owners.settle({step.run.experiment for step in steps}, self.width)
         self._carry(steps)
         for step in steps:
             if self.ledger.receipt(step.source, RunItem.UNDONE):
