@@ -30,10 +30,11 @@ from azureml_replay.verification.verdict import CHANGED, INTERRUPTED, NEVER, OTH
 from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from azureml_sandbox.world import scalar
+from azureml_sandbox.world import RUN_ORIGIN, scalar
 from e2e.library import DiesAt, PowerCut, migrated
 from e2e.tampering import (
     BEGIN,
+    BYTES,
     FILE,
     HOME,
     OTHER_BYTES,
@@ -503,13 +504,36 @@ def test_a_second_series_of_a_name_is_extra(bench: Bench) -> None:
 
 
 def test_rows_under_a_name_of_which_nothing_was_sent_are_told(bench: Bench) -> None:
-    """Its last value waits for its history: whatever the target has, another archive may have sent it."""
+    """Its last value waits for its history: rows that have it may be another archive's, rows without it are not."""
     bench.extract(ExtractOptions(metrics=Metrics.LAST))
     bench.replay()
     before = bench.verify().omissions
-    bench.change(lambda held: held.world.metrics.append(held.guid, scalar("dcid.root", "loss"), [row(9, 0.5)]))
+    bench.change(
+        lambda held: held.world.metrics.append(held.guid, scalar("dcid.root", "loss"), [row(4, 1 / 7)]),
+        lambda held: held.world.metrics.append(held.guid, scalar("dcid.root", "accuracy"), [row(9, 0.5, "accuracy")]),
+    )
 
-    assert bench.verify().omissions == before + 1
+    strange = bench.verify()
+
+    assert (strange.omissions, kinds(strange)) == (before + 1, {("metric accuracy", "differs")})
+
+
+def test_a_file_under_the_name_of_one_that_was_left_out_is_seen(bench: Bench) -> None:
+    """The source's own, which another archive may have sent, is no finding; nor is it needed."""
+    left = MigrateOptions(replay=ReplayOptions(files=FileChoice(most_bytes=1)))
+    whole = bench.migrate(options=left)
+    assert bench.verify(deep=True).proves
+
+    bench.change(lambda held: held.blob(FILE).upload_blob(BYTES))
+    assert bench.verify(deep=True).files == whole.files
+    assert bench.status().proves
+    bench.change(lambda held: held.blob(FILE).upload_blob(b"else", overwrite=True))
+    assert kinds(bench.verify()) == {(f"file {FILE}", "differs")}
+    bench.change(
+        lambda held: held.blob(FILE).delete_blob(),
+        lambda held: held.world.artifacts.register(held.guid, (RUN_ORIGIN, "dcid.root"), FILE),
+    )
+    assert kinds(bench.verify()) == {(f"file {FILE}: index entry", "extra")}
 
 
 def test_reserved_names_are_reserved_where_they_are_ours(bench: Bench) -> None:
