@@ -103,7 +103,7 @@ def lines(done: Undone) -> Iterator[str]:
     if done.jobs:
         yield "what the jobs' steps logged and wrote stays with them"
     for run, why in done.left[:SHOWN]:
-        yield f"left alone: {run}: {why}"
+        yield f"left alone: {run}: {why}" if run else f"left alone: {why}"
     for run, why in done.failed[:SHOWN]:
         yield f"failed: {run}: {why}"
     more = max(0, len(done.left) - SHOWN) + max(0, len(done.failed) - SHOWN)
