@@ -182,10 +182,21 @@ def test_a_migration_is_proven_once_everything_was_compared(bench: Bench) -> Non
     """Verify, status and report say the same."""
     done = bench.migrate(options=MigrateOptions(deep=True))
 
-    for verdict in (done, bench.status(), bench.verify()):
-        assert (verdict.exit, verdict.proves, verdict.runs, verdict.equal) == (Exit.OK, True, 3, 3)
-        assert (verdict.points, verdict.unverifiable) == (11, 0)
-    assert bench.sentence().startswith("All equal: 3 runs, 11 points and")
+    assert done.read_at is None
+    assert "without a checksum" not in bench.sentence()
+    status, plain = bench.status(), bench.verify()
+    for verdict, by_size in ((done, 0), (status, 0), (plain, 1), (bench.verify(ALONE), 0), (bench.verify(ROOT), 1)):
+        assert (verdict.exit, verdict.proves) == (Exit.OK, True)
+        assert (verdict.unverifiable, verdict.read_before, verdict.read_at is not None) == (
+            by_size,
+            by_size,
+            by_size > 0,
+        )
+    assert [(one.runs, one.equal, one.points) for one in (done, status, plain)] == [(3, 3, 11)] * 3
+    told = bench.sentence()
+    assert told.startswith("All equal: 3 runs, 11 points and")
+    assert "1 file without a checksum: only --deep can compare them; 1 of them was read back last on 20" in told
+    assert bench.verify(deep=True).unverifiable == 0
 
 
 def test_what_was_not_looked_at_is_not_compared(bench: Bench) -> None:
