@@ -460,6 +460,27 @@ def test_another_archive_of_the_same_source_proves_too(bench: Bench, tmp_path: P
     assert bench.verify().proves
 
 
+def test_copies_that_another_archive_sent_under_new_ids_are_seen(bench: Bench, tmp_path: Path) -> None:
+    """By both, each of the other's, until one of them is taken back."""
+    bench.migrate()
+    first, bench.folder = bench.folder, tmp_path / "second"
+    bench.extract()
+    bench.replay(options=ReplayOptions(new_ids=True))
+
+    twice = {(f"experiment {HOME}: runs", "extra"), ("experiment other: runs", "extra")}
+    assert kinds(bench.verify()) == twice
+    bench.folder = first
+    seen = bench.verify(ALONE)
+    assert (seen.exit, kinds(seen)) == (Exit.FINDINGS, {("experiment other: runs", "extra")})
+    assert seen.first[0].actual.startswith("1 further copy of runs of this source (sent by another archive): ")
+    assert kinds(bench.verify()) == twice
+
+    bench.folder = tmp_path / "second"
+    bench.undo()
+    bench.folder = first
+    assert bench.verify().proves
+
+
 def test_an_experiment_of_the_targets_own_is_shown(bench: Bench) -> None:
     """Archived by others before: our runs would be invisible in it."""
     bench.change(lambda held: held.world.experiments.obtain(held.guid, HOME))

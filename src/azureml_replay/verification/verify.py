@@ -21,6 +21,8 @@ from azureml_replay.archive.items import ExperimentItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.runs import STATE, compare_experiments, compare_runs, compare_visibility
+from azureml_replay.comparison.shown import shown
+from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.of_run import RunFiles
@@ -47,6 +49,9 @@ from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 logger = logging.getLogger("azureml_replay")
+COPY = ("further copy", "further copies")
+COPIES_NAMED = 3
+"""Of an experiment, by their ids: by these one finds the others."""
 
 
 async def verify_runs(
@@ -240,14 +245,19 @@ class _Verifying:
             yield replace(finding, kind=TAKEN_BACK) if undone else finding
 
     async def _extra_runs(self, experiment: Experiment, findings: list[Finding]) -> None:
-        """A run below one of ours that the source does not have.
+        """A run below one of ours that the source does not have, and copies of our runs that another archive sent.
 
         A list that lacks runs of ours which are there to be seen says nothing about others: then each is asked.
         """
-        lacking = set(self.there.pop(experiment.name, ()))
+        lacking, copies = set(self.there.pop(experiment.name, ())), list[RunId]()
         async for page in self.target.runs(experiment):
             lacking.difference_update(hash(run.id) for run in page)
             findings += self._strangers(page)
+            copies += self._copies(page)
+        if copies:
+            what, named = shown(f"experiment {experiment.name}: runs"), ", ".join(copies[:COPIES_NAMED])
+            more = f"{counted(len(copies), *COPY)} of runs of this source (sent by another archive): {named}"
+            findings.append(Finding(OWNER, what, "extra", "", more))
         if lacking:
             found = {one.what: one for one in findings}
             async for page in self._children_in(experiment.name):
@@ -258,6 +268,20 @@ class _Verifying:
         ours = [run for run in page if run.parent and self._known(run.parent) and not self._of_job(run.parent)]
         extra = [run for run in ours if not self._known(run.id)]
         return [Finding(OWNER, f"run {run.id}", "extra", "", f"child of {run.parent}") for run in extra]
+
+    def _copies(self, page: Sequence[Run]) -> list[RunId]:
+        """Runs that say that they were written from one of the archive's, which stands under another id here.
+
+        By the property alone: a job's steps have the tag, too. What `undo` of another archive hid is gone for people.
+        """
+        told = {run.id: original for run in page if (original := lineage.origin(run)) and not is_taken_back(run)}
+        ours, copies = self.ledger.target_ids(told.values()), list[RunId]()
+        for run in page:
+            original = told.get(run.id)
+            there = original and ours.get(original, original)
+            if original and there and there != run.id and lineage.is_ours(run, self.archive.source, original):
+                copies += [run.id] if self._known(there) else []
+        return copies
 
     async def _children_in(self, name: str) -> AsyncIterator[Sequence[Run]]:
         """Direct children of our runs of an experiment, whichever it is that they are in."""
