@@ -10,7 +10,7 @@ be gone, the wire comes after.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -87,7 +87,7 @@ class Undone:
     experiments: tuple[str, ...]
     """Archived now: replay made them, and no run in them is left to be seen."""
     left: tuple[tuple[RunId, str], ...]
-    """Runs of the source and why what stands for them, or a file of it, was left alone."""
+    """Runs of the source and why what stands for them, or a file of it, was left alone; of an experiment no run."""
     failed: tuple[tuple[RunId, str], ...]
     deleted: int = 0
     """Runs that are gone for good now, of those that were hidden, now or before."""
@@ -340,12 +340,27 @@ class _Undoing:
         names = {one.name for one in made if self.ledger.receipt(OWNER, ExperimentItem(one.name))}
         note_made(self.ledger, names)  # a replay looks at them before it writes them again
         held = [one async for page in self.target.experiments() for one in page if one.name in names]
-        await for_each(held, self._archive_if_empty, width)
+        ours = self._ours_in(names)
+        await for_each(held, lambda one: self._archive_if_empty(one, ours[one.name]), width)
 
-    async def _archive_if_empty(self, experiment: Experiment) -> None:
+    def _ours_in(self, names: Collection[str]) -> Mapping[str, set[RunId]]:
+        """Experiment -> ids of runs that were created in it."""
+        created, found = set(self.ledger.runs_with(RunItem.CREATE)), {name: set[RunId]() for name in names}
+        ids = self.ledger.target_ids(created)
+        for row in self.archive.listing() if created else ():
+            if row.experiment in found and row.id in created:
+                found[row.experiment].add(ids.get(row.id, row.id))
+        return found
+
+    async def _archive_if_empty(self, experiment: Experiment, ours: set[RunId]) -> None:
         async for page in self.target.runs(experiment):
             if any(not run.hidden for run in page):
                 return
+            ours.difference_update(run.id for run in page)
+        if ours and await self._any_there(ours):
+            why = "the list of its runs lacks ours, so runs of others may be seen in it"
+            self.left.append((OWNER, f"experiment {experiment.name}: {why}"))
+            return
         item = [ExperimentItem(experiment.name)]
         self.ledger.drop_evidence([experiment.name], Way.EXPERIMENT)
         self.ledger.mark(OWNER, item, State.SENDING)  # a replay sends it again, an undo comes back
@@ -354,6 +369,12 @@ class _Undoing:
             await self.target.put_experiment(replace(marked, archived=now()))
             self.experiments.append(experiment.name)
         self.ledger.forget(OWNER, item)
+
+    async def _any_there(self, runs: Iterable[RunId]) -> bool:
+        for batch in _batches(runs):
+            if await self.target.details(batch):
+                return True
+        return False
 
     def _fail(self, run: RunId, why: str) -> None:
         self.failed.append((run, why))

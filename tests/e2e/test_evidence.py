@@ -30,10 +30,11 @@ from azureml_replay.verification.verdict import CHANGED, INTERRUPTED, NEVER, OTH
 from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from azureml_sandbox.world import scalar
+from azureml_sandbox.world import RUN_ORIGIN, scalar
 from e2e.library import DiesAt, PowerCut, migrated
 from e2e.tampering import (
     BEGIN,
+    BYTES,
     FILE,
     HOME,
     OTHER_BYTES,
@@ -181,10 +182,21 @@ def test_a_migration_is_proven_once_everything_was_compared(bench: Bench) -> Non
     """Verify, status and report say the same."""
     done = bench.migrate(options=MigrateOptions(deep=True))
 
-    for verdict in (done, bench.status(), bench.verify()):
-        assert (verdict.exit, verdict.proves, verdict.runs, verdict.equal) == (Exit.OK, True, 3, 3)
-        assert (verdict.points, verdict.unverifiable) == (11, 0)
-    assert bench.sentence().startswith("All equal: 3 runs, 11 points and")
+    assert done.read_at is None
+    assert "without a checksum" not in bench.sentence()
+    status, plain = bench.status(), bench.verify()
+    for verdict, by_size in ((done, 0), (status, 0), (plain, 1), (bench.verify(ALONE), 0), (bench.verify(ROOT), 1)):
+        assert (verdict.exit, verdict.proves) == (Exit.OK, True)
+        assert (verdict.unverifiable, verdict.read_before, verdict.read_at is not None) == (
+            by_size,
+            by_size,
+            by_size > 0,
+        )
+    assert [(one.runs, one.equal, one.points) for one in (done, status, plain)] == [(3, 3, 11)] * 3
+    told = bench.sentence()
+    assert told.startswith("All equal: 3 runs, 11 points and")
+    assert "1 file without a checksum: only --deep can compare them; 1 of them was read back last on 20" in told
+    assert bench.verify(deep=True).unverifiable == 0
 
 
 def test_what_was_not_looked_at_is_not_compared(bench: Bench) -> None:
@@ -448,6 +460,27 @@ def test_another_archive_of_the_same_source_proves_too(bench: Bench, tmp_path: P
     assert bench.verify().proves
 
 
+def test_copies_that_another_archive_sent_under_new_ids_are_seen(bench: Bench, tmp_path: Path) -> None:
+    """By both, each of the other's, until one of them is taken back."""
+    bench.migrate()
+    first, bench.folder = bench.folder, tmp_path / "second"
+    bench.extract()
+    bench.replay(options=ReplayOptions(new_ids=True))
+
+    twice = {(f"experiment {HOME}: runs", "extra"), ("experiment other: runs", "extra")}
+    assert kinds(bench.verify()) == twice
+    bench.folder = first
+    seen = bench.verify(ALONE)
+    assert (seen.exit, kinds(seen)) == (Exit.FINDINGS, {("experiment other: runs", "extra")})
+    assert seen.first[0].actual.startswith("1 further copy of runs of this source (sent by another archive): ")
+    assert kinds(bench.verify()) == twice
+
+    bench.folder = tmp_path / "second"
+    bench.undo()
+    bench.folder = first
+    assert bench.verify().proves
+
+
 def test_an_experiment_of_the_targets_own_is_shown(bench: Bench) -> None:
     """Archived by others before: our runs would be invisible in it."""
     bench.change(lambda held: held.world.experiments.obtain(held.guid, HOME))
@@ -503,13 +536,36 @@ def test_a_second_series_of_a_name_is_extra(bench: Bench) -> None:
 
 
 def test_rows_under_a_name_of_which_nothing_was_sent_are_told(bench: Bench) -> None:
-    """Its last value waits for its history: whatever the target has, another archive may have sent it."""
+    """Its last value waits for its history: rows that have it may be another archive's, rows without it are not."""
     bench.extract(ExtractOptions(metrics=Metrics.LAST))
     bench.replay()
     before = bench.verify().omissions
-    bench.change(lambda held: held.world.metrics.append(held.guid, scalar("dcid.root", "loss"), [row(9, 0.5)]))
+    bench.change(
+        lambda held: held.world.metrics.append(held.guid, scalar("dcid.root", "loss"), [row(4, 1 / 7)]),
+        lambda held: held.world.metrics.append(held.guid, scalar("dcid.root", "accuracy"), [row(9, 0.5, "accuracy")]),
+    )
 
-    assert bench.verify().omissions == before + 1
+    strange = bench.verify()
+
+    assert (strange.omissions, kinds(strange)) == (before + 1, {("metric accuracy", "differs")})
+
+
+def test_a_file_under_the_name_of_one_that_was_left_out_is_seen(bench: Bench) -> None:
+    """The source's own, which another archive may have sent, is no finding; nor is it needed."""
+    left = MigrateOptions(replay=ReplayOptions(files=FileChoice(most_bytes=1)))
+    whole = bench.migrate(options=left)
+    assert bench.verify(deep=True).proves
+
+    bench.change(lambda held: held.blob(FILE).upload_blob(BYTES))
+    assert bench.verify(deep=True).files == whole.files
+    assert bench.status().proves
+    bench.change(lambda held: held.blob(FILE).upload_blob(b"else", overwrite=True))
+    assert kinds(bench.verify()) == {(f"file {FILE}", "differs")}
+    bench.change(
+        lambda held: held.blob(FILE).delete_blob(),
+        lambda held: held.world.artifacts.register(held.guid, (RUN_ORIGIN, "dcid.root"), FILE),
+    )
+    assert kinds(bench.verify()) == {(f"file {FILE}: index entry", "extra")}
 
 
 def test_reserved_names_are_reserved_where_they_are_ours(bench: Bench) -> None:

@@ -69,6 +69,16 @@ def file(held: Held) -> None:
     held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/{path}", b"abc")
 
 
+def strange_rows(held: Held) -> None:
+    """One row that the source has, as if it had arrived before, and one that it has not."""
+    held.world.metrics.append(held.guid, scalar("dcid.root", ODD), [row(1, 0.5, ODD), row(2, 0.75, ODD)])
+
+
+def strange_file(held: Held) -> None:
+    """Other bytes."""
+    held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/outputs/{ODD}.txt", b"else")
+
+
 def asset() -> dict[str, str]:
     """An id with the marker."""
     return {"assetId": ODD, "type": "UriFile"}
@@ -82,6 +92,8 @@ class Case:
     what: str
     run: str = "root"
     where: str = "^(POST|PATCH) "
+    strange: Change | None = None
+    """Puts something else under its name into the target: that is seen."""
 
 
 CASES = {
@@ -99,9 +111,9 @@ CASES = {
         "text error",
         "child",
     ),
-    "metric": Case(metric, f"metric {ODD}", where="/batch(sync)?$"),
-    "file": Case(file, f"file outputs/{ODD}.txt"),
-    "blob": Case(file, f"file outputs/{ODD}.txt", where="^PUT "),
+    "metric": Case(metric, f"metric {ODD}", where="/batch(sync)?$", strange=strange_rows),
+    "file": Case(file, f"file outputs/{ODD}.txt", strange=strange_file),
+    "blob": Case(file, f"file outputs/{ODD}.txt", where="^PUT ", strange=strange_file),
     "experiment's tag": Case(in_home(tags={"area": "vision", "odd": ODD}), "experiment verdict: tag odd", ""),
     "experiment's description": Case(in_home(description=ODD), "experiment verdict: description", ""),
 }
@@ -141,6 +153,10 @@ def test_it_is_an_omission_and_the_rest_arrives(
     assert service.times == asked
     assert omissions(folder, target) == told
     ended(calm, target)
+    if case.strange is not None:
+        change(calm, target, case.strange)
+        (seen,) = asyncio.run(judged(target, folder)).first
+        assert (seen.run, seen.what.removesuffix(" step 2")) == (case.run, case.what)
 
 
 def test_an_edit_in_the_target_stays_while_the_value_to_blame_is_looked_for(

@@ -18,9 +18,10 @@ from azureml_replay.planning.lineage import EXPERIMENT_TAG
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, VOID_MARK, undo_mark
+from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from e2e.library import FastClock, migrated
-from e2e.tampering import HOME, Held, change, fill, in_home, in_run
+from e2e.library import DiesAt, FastClock, PowerCut, migrated
+from e2e.tampering import BEGIN, HOME, Change, Held, change, fill, in_home, in_run
 from e2e.test_synthetic import extracted, replayed
 from e2e.test_undo import of_others, undone
 from e2e.witness import look
@@ -268,6 +269,50 @@ def test_the_targets_own_experiment_stays_its_own(
     assert held(calm, workspace)["home"] == before
     assert done.verdict.findings == 0
     assert sum("keeps its own" in why for why in done.verdict.reasons) == 1
+
+
+def told(name: str, of: str, run: str | None = None) -> Change:
+    """An experiment of that name that says whose it is, with a run in it."""
+
+    def make(there: Held) -> None:
+        home = experiment(name) | {"description": of, "tags": {"of": of}}
+        there.world.experiments.put(there.guid, home)
+        if run:
+            made = finished(empty_run(run, home["experimentId"], BEGIN), "Completed", BEGIN, BEGIN + 1)
+            there.world.runs.put(there.guid, made)
+
+    return make
+
+
+def description(calm: Sandbox, workspace: WorkspaceFile, name: str) -> Any:
+    """Of an experiment, as the service has it."""
+    found: list[Any] = []
+    change(calm, workspace, lambda there: found.append(there.world.experiments.named(there.guid, name)))
+    return found[0]["description"], found[0]["tags"].get("of")
+
+
+def test_an_experiment_that_came_to_the_target_later_is_the_targets_own(
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path
+) -> None:
+    """It is looked at before the first write into it; what a killed replay began there stays ours."""
+    asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+    for name, run in (("later", "one"), ("empty", None), ("begun", "two")):
+        change(calm, source, told(name, "source", run))
+    for name in ("later", "empty"):
+        change(calm, workspace, told(name, "target"))
+    begun = DiesAt(1, delivered=True, where="experiments/begun/batch/runs")
+
+    with pytest.raises(PowerCut):
+        asyncio.run(migrated(source, workspace, tmp_path / "archive", cut=begun))
+    done = asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+
+    assert {name: description(calm, workspace, name)[0] for name in ("later", "empty", "begun")} == {
+        "later": "target",
+        "empty": "target",
+        "begun": "source",
+    }
+    assert description(calm, workspace, "later") == ("target", "target")
+    assert (done.verdict.findings, sum("keeps its own" in why for why in done.verdict.reasons)) == (0, 1)
 
 
 @pytest.mark.parametrize("shown", [False, True], ids=["hidden", "void mark"])

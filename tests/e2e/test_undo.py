@@ -19,11 +19,16 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
+from azureml_replay.cli.undo import lines
+from azureml_replay.diagnosis.sheet import Outcome
 from azureml_replay.undoing import Undone, undo
+from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.histories import small
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
-from e2e.tampering import change, fill, in_run
+from e2e.tampering import BEGIN, HOME, Held, change, fill, in_run
+from e2e.test_doctor import examined, rows
+from e2e.test_refused import judged
 from e2e.test_synthetic import extracted, replayed, staged
 from e2e.witness import Seen, look
 
@@ -105,6 +110,41 @@ def test_an_undo_that_is_cut_at_the_experiment_comes_back_to_it(
 
     assert done.experiments == ("small",)
     assert look(workspace).experiments["small"]["stage"] == "deleted"
+
+
+def test_a_list_that_lacks_our_runs_says_nothing_about_others(
+    source_of_two: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path
+) -> None:
+    """A service without a query, whose ARM lists only what was submitted: verify asks our runs, undo leaves it."""
+    calm.set_faults(
+        strict=[f"{one}@{workspace.workspace_name}" for one in ("no-runs-query", "history-runs-not-listed")]
+    )
+    assert asyncio.run(migrated(source_of_two, workspace, tmp_path / "archive")).verdict.proves
+
+    def others(held: Held) -> None:
+        home = held.home()["experimentId"]
+        for run, parent in (("below", held.run()), ("beside", None)):
+            held.world.runs.put(held.guid, finished(empty_run(run, home, BEGIN, parent), "Completed", BEGIN, BEGIN + 1))
+
+    change(calm, workspace, others)
+    seen = asyncio.run(judged(workspace, tmp_path / "archive"))
+    done = asyncio.run(undone(workspace, tmp_path / "archive"))
+    (row,) = rows(asyncio.run(examined(None, workspace)), "made runs")
+
+    assert [(one.what, one.kind) for one in seen.first] == [("run below", "extra")]
+    assert (done.runs, done.experiments) == (2, ())
+    assert [line for line in lines(done) if HOME in line] == [
+        f"left alone: experiment {HOME}: the list of its runs lacks ours, so runs of others may be seen in it"
+    ]
+    assert (row.outcome, row.seen) == (Outcome.WARNING, "a run that a client makes is not listed")
+
+
+@pytest.fixture
+def source_of_two(calm: Sandbox, azure_env: dict[str, str]) -> WorkspaceFile:
+    """A root with a child."""
+    made = calm.add_workspace()
+    change(calm, made, fill)
+    return made
 
 
 @pytest.mark.parametrize(

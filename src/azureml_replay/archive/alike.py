@@ -16,6 +16,7 @@ from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.reading import BEFORE_ALL, GONE_FROM_SOURCE
 from azureml_replay.archive.records import loads
 from azureml_replay.errors import IntegrityError
+from azureml_replay.instants import Instant
 from azureml_replay.json_text import spaced
 from azureml_replay.model import RunId
 
@@ -56,6 +57,8 @@ class Alike:
     counts: Mapping[str, int] = field(default_factory=Counter)
     """Where they are equal, how much was compared."""
     odd: tuple[RunId, ...] = ()
+    read_at: Instant | None = None
+    """When the bytes of those that are counted as `read_before` were read, the oldest of these moments."""
 
 
 _JOBS = "(select o.unit from evidence x join run o on o.id = x.whose where x.target = ?1 and x.way = 'job')"
@@ -81,6 +84,11 @@ _RUNS = f"""
     left join evidence e on e.target = ?1 and e.way = '{Way.RUN.value}' and e.whose = r.id
     where selected limit -1
 """  # noqa: S608  # our own words
+_READ = "json_extract(bytes, '$.against') is now"
+_READ_NOW = "json_extract(bytes, '$.look') >= json_extract(files, '$.look')"
+"""By the look that compared the list of files last, or since."""
+_UNKNOWN = "ifnull(json_extract(bytes, '$.counts.unverifiable'), 0)"
+"""Files that were sent and of which nobody has a checksum: reading them proved nothing."""
 _JUDGED = f"""
     select id, experiment,
       case
@@ -104,13 +112,16 @@ _JUDGED = f"""
       leaves or (jobs and exists ({_OF_JOB} and json_type(y.carried, '$.left') is not null)) as omitted,
       json_extract(points, '$.counts.points') as points, json_extract(files, '$.counts.files') as files,
       json_extract(files, '$.counts.own_files') as own_files, json_extract(files, '$.counts.bytes') as bytes,
-      iif(json_extract(bytes, '$.against') is now, ifnull(json_extract(bytes, '$.counts.unverifiable'), 0),
-          json_extract(files, '$.counts.unverifiable')) as unverifiable
+      iif({_READ} and {_READ_NOW}, {_UNKNOWN}, json_extract(files, '$.counts.unverifiable')) as unverifiable,
+      iif({_READ} and not {_READ_NOW}, max(json_extract(files, '$.counts.unverifiable') - {_UNKNOWN}, 0), 0)
+        as read_before,
+      json_extract(bytes, '$.at') as read_at
     from ({_RUNS}) limit -1
 """  # noqa: S608  # our own words
-_COUNTS = ("points", "files", "own_files", "bytes", "unverifiable")
+_COUNTS = ("points", "files", "own_files", "bytes", "unverifiable", "read_before")
 _SUMS = f"""
     select plain, experiment, sent, omitted, count(*) as runs, {", ".join(f"sum({name})" for name in _COUNTS)},
+      min(read_at) filter (where read_before > 0),
       json_group_array(id) filter (where plain = 'odd')
     from ({_JUDGED}) group by plain, experiment, sent, omitted order by plain, experiment, sent, omitted
 """  # noqa: S608  # our own words
@@ -138,8 +149,9 @@ class Alikes(Evidence):
                 runs,
                 _compared(counts) if plain == Plain.EQUAL.value else Counter(),
                 tuple(map(RunId, loads(odd))),
+                Instant(read_at) if read_at is not None and plain == Plain.EQUAL.value else None,
             )
-            for plain, experiment, sent, omitted, runs, *counts, odd in rows
+            for plain, experiment, sent, omitted, runs, *counts, read_at, odd in rows
         ]
 
     def apart(self, counted: Sequence[Alike]) -> tuple[list[Alike], Iterator[ChosenRun]]:

@@ -11,6 +11,7 @@ from azureml_replay.archive.items import (
     CHUNK_PREFIX,
     FILE_PREFIX,
     JOB_PREFIX,
+    ExperimentItem,
     Item,
     JobItem,
     RunItem,
@@ -176,6 +177,16 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
 
     def _now_of(self, experiment: str) -> bytes:
         return self.content_of_experiment(experiment).encode()
+
+    def experiments_begun(self) -> frozenset[str]:
+        """Names of experiments into which something was sent, or was about to be: a run, or their own values."""
+        sql = """
+            select distinct experiment from run
+            where id in (select run from receipt where target = ? and item = ?)
+        """
+        rows = self._all(sql, (self._number, RunItem.CREATE.value))
+        own = {item.name for item in self.receipts(OWNER) if isinstance(item, ExperimentItem)}
+        return frozenset({name for (name,) in rows} | own)
 
     def put_probe(self, document: Json) -> None:
         """Keep what the throw-away run showed of the target. Repeatable."""

@@ -20,7 +20,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
-from azureml_replay.verification.wording import MENDS, Kind, Told, differences, equal_but, kind_of
+from azureml_replay.verification.wording import MENDS, Kind, Told, by_size_in_words, differences, equal_but, kind_of
 
 if TYPE_CHECKING:
     from azureml_replay.azure.config import WorkspaceConfig
@@ -177,7 +177,7 @@ def verified(verdict: Verdict, target: WorkspaceConfig | None = None, deep: str 
     for kind in _kinds(verdict):
         yield _findings(kind, verdict.groups[kind.value], [one for one in verdict.first if kind_of(one) is kind])
     if verdict.unverifiable:
-        yield f"{counted(verdict.unverifiable, 'file')} without a checksum: only {deep} can compare them"
+        yield by_size_in_words(verdict.unverifiable, verdict.read_before, verdict.read_at, deep)
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from unknown_keys(verdict.unknown)

@@ -25,6 +25,9 @@ NAMED_ROWS = 5
 """Differing rows of a series that get a finding of their own; the others are counted."""
 
 
+TICKS_PER_MS = 10_000
+
+
 def identity(row: Row, types: Sequence[str] = ()) -> Identity:
     """Equal for equal rows: NaN equals NaN, -0.0 is not 0.0, no step is not step 0, true is not 1, "1" is not 1.
 
@@ -53,6 +56,17 @@ def _as_float(value: int) -> float | None:
         return float(value)
     except OverflowError:
         return None
+
+
+def has_last(rows: Iterable[Row], last: Row) -> bool:
+    """True where a row is the one of which MLflow shows the value: in milliseconds, at step 0 where it has none."""
+    step, time, values = last
+    wanted = step or 0, tuple(_value_identity(value, "Double") for value in values)
+    return any(
+        (row[0] or 0, tuple(_value_identity(value, "Double") for value in row[2])) == wanted
+        and (time is None or row[1] is None or abs(row[1] - time) < TICKS_PER_MS)
+        for row in rows
+    )
 
 
 def compare_series(run: RunId, expected: Series, actual: Series) -> Iterator[Finding]:

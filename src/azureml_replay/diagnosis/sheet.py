@@ -32,6 +32,7 @@ PROBES = {
     "signing": "another storage account can be let in to read",
     "client ids": "a run can be made under an id of ours",
     "run status": "of which runs a client may say how they ended: without a type, External, with the source's",
+    "made runs": "a run that a client makes is among the runs of its experiment",
     "points": "rows keep step, time and value",
     "files": "a file can be written to a run",
     "copy": "the target's storage reads the source's",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.digests import of_experiment
@@ -15,21 +15,53 @@ from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Experiment, Omission
 from azureml_replay.planning.experiments import OWNER, brought_up_to_date, planned_experiments
+from azureml_replay.planning.lineage import made_experiment
 from azureml_replay.planning.refused import without_values
 from azureml_replay.selection import Selection
 from azureml_replay.target.parts import refused_of_experiment
+from azureml_replay.target.probe import note_experiments
+from azureml_replay.target.profile import known_profile
+from azureml_replay.workers import for_each
+from azureml_replay.workspace.limits import LISTED_AT_ONCE
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Refused, Target
 
 
+@dataclass(slots=True)
+class ExperimentOwners:
+    """Finds out, right before this archive first writes into an experiment, whether the target has it of its own.
+
+    Whoever made it between the first look at the target and then made it for themselves. Once something of ours may be
+    in it nobody asks again: a half-made one would look like theirs. The ledger says so, by the intent to create a run.
+    """
+
+    source: Place
+    ledger: TargetLedger
+    target: Target
+    known: set[str] = field(default_factory=set)
+    """Names of which it is settled."""
+
+    async def settle(self, names: Iterable[str], width: int) -> None:
+        """One request for each of which nothing was sent so far; on the disk when this returns. Repeatable."""
+        if not self.known:
+            profile = known_profile(self.ledger)
+            self.known |= profile.experiments | profile.made | self.ledger.experiments_begun()
+        left = sorted(set(names) - self.known)
+        found: dict[str, Experiment | None] = {}
+
+        async def ask(name: str) -> None:
+            found[name] = await self.target.experiment(name)
+
+        await for_each(left, ask, min(width, LISTED_AT_ONCE))
+        there = {one.name: made_experiment(one, self.source) for one in found.values() if one is not None}
+        own = [name for name, made in there.items() if not made]
+        note_experiments(self.ledger, own=own, made=there.keys() - set(own))
+        self.known |= set(left)
+
+
 async def send_experiments(
-    archive: Archive,
-    ledger: TargetLedger,
-    target: Target,
-    selection: Selection,
-    *,
-    profile: TargetProfile,
-    prefer: Prefer,
+    archive: Archive, target: Target, selection: Selection, *, owners: ExperimentOwners, prefer: Prefer, width: int
 ) -> None:
     """Send the experiments. Repeatable.
 
@@ -37,6 +69,10 @@ async def send_experiments(
     that the source shows. One that another archive of the same source brought is ours: what was edited there since
     stays, unless the source is preferred.
     """
+    ledger = owners.ledger
+    due = [planned.name for planned, _ in due_experiments(archive, ledger, selection, known_profile(ledger))]
+    await owners.settle(due, width)
+    profile = known_profile(ledger)
     sender = _Sender(archive, ledger, target, profile, prefer)
     for planned, experiment in due_experiments(archive, ledger, selection, profile):
         item = ExperimentItem(experiment.name)

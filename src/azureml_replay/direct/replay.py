@@ -22,7 +22,7 @@ from azureml_replay.counting import counted
 from azureml_replay.direct.anew import bring_back, rename
 from azureml_replay.direct.batches import batches
 from azureml_replay.direct.due import Due
-from azureml_replay.direct.experiments import send_experiments
+from azureml_replay.direct.experiments import ExperimentOwners, send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.foreseen import Told, expect, foreseen
 from azureml_replay.direct.in_part import InPart
@@ -166,7 +166,7 @@ async def _replay(
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
         del window
-    await send_experiments(archive, ledger, target, selection, profile=profile, prefer=options.prefer)
+    await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
     return replaying.result()
 
 
@@ -198,12 +198,14 @@ class _Replaying:
     """Runs that `undo` deleted, or may have: points of theirs may be there, whatever became of the runs."""
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
+    owners: ExperimentOwners = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
+        self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
         late = self.profile.ends_late
         self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, late, self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
@@ -255,6 +257,7 @@ class _Replaying:
             steps = await self._renamed(steps, last)
         self._leave(step for step in steps if step.unit in self.conflicts)
         steps = [step for step in steps if step.unit not in self.conflicts]
+        await self.owners.settle({step.run.experiment for step in steps}, self.width)
         self._carry(steps)
         for step in steps:
             bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known)

@@ -13,13 +13,13 @@ from azureml_replay.archive.sessions import Session
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.counting import counted, files_in_words, listed, of_source, omissions_in_words
-from azureml_replay.instants import TICKS_PER_SECOND
+from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
 from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
 from azureml_replay.verification.found import FoundOfAll
-from azureml_replay.verification.wording import Cause, equal_but, kind_of, sides_of, timed
+from azureml_replay.verification.wording import Cause, by_size_in_words, equal_but, kind_of, sides_of, timed
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
 
@@ -52,7 +52,9 @@ class Sums:
     chosen: int = 0
     """Those of the omissions that the user asked for."""
     compared: Counter[str] = field(default_factory=Counter)
-    """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
+    """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`, `read_before`."""
+    read_at: Instant | None = None
+    """When the bytes of those `read_before` were read."""
     experiments_open: int = 0
     others_open: bool = False
     deleted: int = 0
@@ -69,6 +71,7 @@ class Sums:
             omissions=known.omissions.total(),
             chosen=known.chosen,
             compared=known.counts,
+            read_at=known.read_at,
             experiments_open=known.experiments_open,
             others_open=known.others_open,
         )
@@ -178,10 +181,10 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     planned = f"but for {omitted}" if sums.omissions else "nothing was left out"
     points = counted(sums.compared["points"], "point")
     files = files_in_words(sums.compared["files"], sums.compared["own_files"])
-    by_size = f" {counted(sums.compared['unverifiable'], 'file')} without a checksum: only --deep can compare them."
+    by_size = by_size_in_words(sums.compared["unverifiable"], sums.compared["read_before"], sums.read_at)
     equal = equal_but(sums.found.causes[Cause.ACCEPTED]).capitalize()
     whole = f"{equal}: {runs}, {points} and {files} were read back and compared, {planned}."
-    return "yes", whole + (by_size if sums.compared["unverifiable"] else "")
+    return "yes", whole + (f" {by_size}." if by_size else "")
 
 
 def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], ...]:

@@ -16,7 +16,7 @@ from azureml_replay.progress import Progress
 from azureml_replay.report_page.choices import by_choice, quiet
 from azureml_replay.report_page.facts import Index, RunVerdict, TreeRow
 from azureml_replay.selection import TYPES
-from azureml_replay.verification.standing import Item, Standing
+from azureml_replay.verification.standing import Item, Standing, earliest
 from azureml_replay.verification.verdict import items
 from azureml_replay.workspace.place import Place
 
@@ -58,6 +58,11 @@ class Known:
     def chosen(self) -> int:
         """Omissions that the user asked for."""
         return sum(size for reason, size in self.reasons.items() if by_choice(reason))
+
+    @property
+    def read_at(self) -> Instant | None:
+        """When the bytes of files that are counted as `read_before` were read."""
+        return earliest(item.read_at for item in chain(self.items.values(), self.others))
 
     @property
     def findings(self) -> int:

@@ -39,7 +39,7 @@ class Probe:
     lost: tuple[str, ...]
     """Names in `VITAL`, `OPTIONAL` and `DOUBTFUL` that the target does not keep."""
     experiments: tuple[str, ...]
-    """Experiments that the target had before the first write: their description, tags and state are left alone."""
+    """Experiments that the target had before our first write into them: what is theirs of their own is left alone."""
     added: tuple[str, ...]
     """Keys of tags and properties that the service added to the run by itself."""
     made: tuple[str, ...] = ()
@@ -117,9 +117,20 @@ def known_probe(ledger: TargetLedger) -> Probe | None:
 
 def note_made(ledger: TargetLedger, names: Collection[str]) -> None:
     """Note that experiments are ours whatever the ledger says of them later. Repeatable."""
+    note_experiments(ledger, own=(), made=names)
+
+
+def note_experiments(ledger: TargetLedger, *, own: Collection[str], made: Collection[str]) -> None:
+    """Note experiments that the target has of its own, and such as a replay made. Repeatable."""
     probe = known_probe(ledger)
-    if probe is not None and not set(names) <= set(probe.made):
-        ledger.put_probe(replace(probe, made=tuple(sorted({*probe.made, *names}))).to_json())
+    if probe is None or (set(own) <= set(probe.experiments) and set(made) <= set(probe.made)):
+        return
+    more = replace(
+        probe,
+        experiments=tuple(sorted({*probe.experiments, *own})),
+        made=tuple(sorted({*probe.made, *made})),
+    )
+    ledger.put_probe(more.to_json())
 
 
 def note_unsettled(ledger: TargetLedger) -> None:

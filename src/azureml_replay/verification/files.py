@@ -40,8 +40,18 @@ class ExpectedFiles:
     lost: Mapping[str, str] = field(default_factory=dict)
     """Those among them that were sent and that the archive has no more -> what they are called there: they stay
     required as they were sent."""
+    omitted: Mapping[str, Artifact | None] = field(default_factory=dict)
+    """Paths that nothing of ours goes to: what it is in the source, None for a file that we would make.
+
+    An omission says that nothing is there: what is there all the same is held against the source's.
+    """
     left_out: frozenset[str] = frozenset()
-    """Paths that may be there from an earlier call, or lost their bytes on the way: not looked at."""
+    """Paths that are not looked at now."""
+
+    def known(self, path: str) -> StoredFile | None:
+        """What the source has under the path of an omission; None where that is not known."""
+        artifact = self.omitted[path]
+        return artifact.stored if artifact else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +89,13 @@ class FileCheck:
         stored = {at: file for at, file in there.stored.items() if self._is_of(step, at, expected)}
         indexed = {at: place for at, place in there.indexed.items() if self._is_of(step, at, expected)}
         stored |= await self._attached(step, expected, indexed, stored)
-        findings, unverifiable = compare_files(step.source, expected.files.items(), stored)
+        beside = {path: file for path, file in stored.items() if path in expected.omitted}
+        planned = {path: file for path, file in stored.items() if path not in beside}
+        findings, unverifiable = compare_files(step.source, expected.files.items(), planned)
+        wanted = {path: known for path in beside if (known := expected.known(path)) is not None}
+        findings += compare_files(step.source, wanted.items(), beside)[0]
         findings += _compare_index(step.source, expected, indexed, stored)
+        findings += self._strange_entries(step, expected, indexed, stored)
         read = await self._bytes(step.source, expected, stored, self.deep) if self.deep is not None else Looked()
         counts = {
             "files": len(expected.files),
@@ -92,7 +107,7 @@ class FileCheck:
         outcomes = {Aspect.FILES: Looked(findings, counts), Aspect.BYTES: read}
         return FilesChecked(
             outcomes={aspect: replace(outcome, names=names) for aspect, outcome in outcomes.items()},
-            wanted=expected.files,
+            wanted={**expected.files, **wanted},
             there=stored,
             omissions=[
                 *(Omission(step.source, f"file {path}", MADE_BY_OTHERS) for path in sorted(others)),
@@ -105,20 +120,40 @@ class FileCheck:
 
         A folder of no step that shows this run's files is the run's own: nobody else would look at it.
         """
-        if path in expected.left_out or (path not in expected.files and self._is_beside(path)):
+        planned = path in expected.files or path in expected.omitted
+        if path in expected.left_out or (not planned and self._is_beside(path)):
             return False
         if step.lender:
             return path.startswith(own_path(step.run.id, ""))
         borrower = RunId(path.removeprefix(FOLDER).partition("/")[0])
         return not path.startswith(FOLDER) or not self._borrows(borrower, step.source)
 
-    def _is_beside(self, path: str) -> bool:
+    def _is_beside(self, path: str, known: StoredFile | None = None) -> bool:
         """True for a file that is not looked at now; whether its size is chosen is not known by its path alone."""
+        if known is not None:
+            return self.looked.refusal(path, known.size_bytes) is not None
         return self.looked.narrowed and (self.looked.most_bytes is not None or self.looked.refusal(path, 0) is not None)
 
     def _borrows(self, there: RunId, lender: RunId) -> bool:
         run = self.archive.run(self.ledger.source_id(there))
         return run is not None and run.lender == lender
+
+    def _strange_entries(
+        self, step: Step, expected: ExpectedFiles, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
+    ) -> Iterator[Finding]:
+        """Entries under the names of omissions that no replay makes: they lead to bytes that nobody compares here.
+
+        The entry of a file comes before its bytes, so one that was refused, or lost them on the way, may have its own.
+        """
+        for path in sorted(indexed.keys() & expected.omitted.keys()):
+            artifact = expected.omitted[path]
+            own = self.target.place(step.lender.there if step.lender else step.run.id, path)
+            begun = path in step.refused_files or artifact is None or artifact.stored is None
+            allowed = {stored[path].location} if path in stored else {own} if begun else set()
+            if artifact and artifact.location.datastore != own.datastore:
+                allowed.add(artifact.location)  # as `attach` makes them
+            if indexed[path] not in allowed:
+                yield Finding(step.source, f"file {path}: index entry", "extra", "", str(indexed[path]))
 
     async def _attached(
         self, step: Step, expected: ExpectedFiles, indexed: Mapping[str, Location], stored: Mapping[str, StoredFile]
@@ -161,22 +196,28 @@ class FileCheck:
         files: dict[str, StoredFile] = {}
         origins: dict[str, Artifact] = {}
         names: dict[str, str] = {}
+        omitted: dict[str, Artifact | None] = dict.fromkeys(step.refused_files)
         for one in step.planned_files(self.archive):
-            if one.artifact and one.artifact.stored is None:
+            if one.artifact is None:
+                continue
+            stored = one.artifact.stored and self.archive.described(one.artifact.stored)
+            if stored is None:
                 names[one.path] = one.artifact.path
-            stored = one.artifact.stored if one.artifact else None
-            if one.omission or (stored and one.artifact and self.looked.refusal(one.artifact.path, stored.size_bytes)):
+            if self._is_beside(one.artifact.path, stored):
                 left_out.add(one.path)
-            elif one.artifact and one.artifact.stored:
-                files[one.path], origins[one.path] = self.archive.described(one.artifact.stored), one.artifact
+            elif one.omission:
+                omitted[one.path] = replace(one.artifact, stored=stored)
+            elif stored:
+                files[one.path], origins[one.path] = stored, one.artifact
         for made in made_files(self.archive, step):
             files[made.path] = as_stored(made)
             if self.deep is not None and isinstance(made, HeldFile):
                 self.deep.check(made)
-        left_out.update(step.refused_files)  # the entry may be there, which comes before the bytes
-        lost = self._lost(step, files.keys() | left_out, names)
-        left = frozenset(left_out - files.keys() - lost.keys())
-        return ExpectedFiles({**lost, **files}, origins, {path: names.get(path, path) for path in lost}, left)
+        lost = self._lost(step, files.keys() | left_out | omitted.keys(), names)
+        out = frozenset(left_out - files.keys() - lost.keys())
+        beside = {path: one for path, one in omitted.items() if path and path not in out | files.keys() | lost.keys()}
+        called = {path: names.get(path, path) for path in lost}
+        return ExpectedFiles({**lost, **files}, origins, called, beside, out)
 
     async def _bytes(
         self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile], supply: Supply
@@ -184,9 +225,10 @@ class FileCheck:
         """Of a file that is in the source no more, and of whose bytes nobody kept a checksum, what was found stands."""
         found: list[Finding] = []
         unknown = 0
-        for path in sorted(expected.files.keys() & stored.keys()):
-            origin, wanted = expected.origins.get(path), expected.files[path]
-            md5 = await supply.md5(origin) if origin else wanted.md5
+        origins = {**expected.origins, **{path: one for path, one in expected.omitted.items() if one and one.stored}}
+        for path in sorted((expected.files.keys() | origins.keys()) & stored.keys()):
+            origin = origins.get(path)
+            md5 = await supply.md5(origin) if origin else expected.files[path].md5
             if md5 is None and path in expected.lost:
                 unknown += 1
                 found += self._known(run, path)
@@ -218,5 +260,5 @@ def _compare_index(
             yield Finding(run, f"file {path}: index entry", "absent", path, "")
         elif path in stored and indexed[path] != stored[path].location:
             yield Finding(run, f"file {path}: index entry", "differs", str(stored[path].location), str(indexed[path]))
-    for path in sorted(indexed.keys() - expected.files.keys() - stored.keys()):
+    for path in sorted(indexed.keys() - expected.files.keys() - expected.omitted.keys() - stored.keys()):
         yield Finding(run, f"file {path}: index entry", "extra", "", path)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.excerpt import thinned
-from azureml_replay.comparison.rows import compare_series, differing_rows, row_findings
+from azureml_replay.comparison.rows import compare_series, differing_rows, has_last, row_findings
 from azureml_replay.comparison.series import SeriesComparison
+from azureml_replay.comparison.shown import shown
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
-from azureml_replay.model import Differing, Finding, Omission, Points, RunId, Series
+from azureml_replay.model import Differing, Finding, Omission, Points, Row, RunId, Series
 from azureml_replay.planning.plan import Step
 from azureml_replay.verification.proof import once_settled
 from azureml_replay.workers import side_by_side
@@ -51,16 +52,19 @@ class PointCheck:
         expected = {series.key: series for series, _ in step.series}
         there = {series.key: series for series in await self.target.series(step.run.id)}
         actual = there.keys()
-        sent = self.ledger.sent(step.source) or {}
-        strange = sorted(key.name for key in actual & step.waiting if f"metric {key.name}" not in sent)
-        self.not_compared[step.source] = [Omission(step.source, f"metric {name}: rows", NOT_OURS) for name in strange]
         unplanned = actual - expected.keys() - step.waiting - step.refused_series
         found = [await self._extra(step, there[key]) for key in sorted(unplanned, key=lambda key: key.name)]
         kept: list[Differing] = []
-        if not expected:
+        self.not_compared[step.source] = []
+        beside = [there[key] for key in sorted(actual - expected.keys() - unplanned, key=lambda key: key.name)]
+        if not expected and not beside:
             return found, kept
         # Read name by name, the chunk of ten short ones would be decoded ten times: a fifth of what a run takes.
         chunks = OpenChunks(self.archive, step.source, self.archive.chunk_numbers(step.source))
+        for series in beside:
+            known = [row for points in chunks.points(series.key) for row in points.rows()]
+            look = self._of_waiting if series.key in step.waiting else self._of_refused
+            found += await look(step, series, known)
 
         async def compared(series: Series) -> AsyncIterator[tuple[list[Finding], list[Differing]]]:
             yield await self._series(step, series, chunks)
@@ -76,6 +80,37 @@ class PointCheck:
         """The finding about a series that nobody planned, with the number of its rows."""
         rows = sum([len(points) async for points in self._rows(step.run.id, series)])
         return Finding(step.source, f"metric {series.key.name}", "extra", "", counted(rows, "row"))
+
+    async def _of_waiting(self, step: Step, series: Series, known: Sequence[Row]) -> list[Finding]:
+        """Where only the last value is known: rows that we sent before, or such among which that value is."""
+        what, sent = f"metric {series.key.name}", self.ledger.sent(step.source) or {}
+        rows = [row async for points in self._rows(step.run.id, series) for row in points.rows()]
+        if not rows:
+            return []
+        if what in sent:
+            before = sent[what]
+            as_sent = isinstance(before, bool) or len(rows) == int(before or 0)
+            return [] if as_sent else [Finding(step.source, what, "extra", "", counted(len(rows), "row"))]
+        if all(has_last(rows, last) for last in known):
+            self.not_compared[step.source].append(Omission(step.source, f"{what}: rows", NOT_OURS))
+            return []
+        last = ", ".join(str(value) for value in known[-1][2])
+        there = f"{counted(len(rows), 'row')}, none with this value at its step and time"
+        return [Finding(step.source, shown(what), "differs", f"{last} as its last value", there)]
+
+    async def _of_refused(self, step: Step, series: Series, known: Sequence[Row]) -> list[Finding]:
+        """Where the target refused the metric: rows that arrived before are the source's; any others are not."""
+        shape: Series | None = None
+        rows: list[Row] = []
+        async for points in self._rows(step.run.id, series):
+            shape = points.series
+            rows += points.rows()
+        if shape is None or not rows:
+            return []
+        if not known or len(known[0][2]) != len(shape.columns):
+            return [Finding(step.source, shown(f"metric {series.key.name}"), "extra", "", counted(len(rows), "row"))]
+        strange = [pair for pair in differing_rows(known, rows, shape) if pair[1] is not None]
+        return [*row_findings(strange, shape, run=step.source)]
 
     async def _series(self, step: Step, series: Series, chunks: OpenChunks) -> tuple[list[Finding], list[Differing]]:
         comparison = SeriesComparison(chunks.points(series.key))

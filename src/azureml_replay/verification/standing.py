@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from azureml_replay.archive.evidence import Aspect, Topic
+from azureml_replay.instants import Instant
 
 
 class Standing(Enum):
@@ -42,5 +43,12 @@ class Item:
     accepted: int = 0
     """Changes by somebody in the target that were accepted: they are no findings."""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`."""
+    """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`, `read_before`."""
+    read_at: Instant | None = None
+    """When the bytes of those `read_before` were read."""
     parts: Sequence[Part] = ()
+
+
+def earliest(moments: Iterable[Instant | None]) -> Instant | None:
+    """The first of these moments; None where there is none."""
+    return min((one for one in moments if one is not None), default=None)

@@ -21,7 +21,7 @@ from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import LEFT, is_left, some_units
 from azureml_replay.selection import Selection
 from azureml_replay.verification.found import FoundOfAll
-from azureml_replay.verification.standing import Item, Part, Standing
+from azureml_replay.verification.standing import Item, Part, Standing, earliest
 from azureml_replay.verification.wording import Cause, Told, told
 
 NameOf = Callable[[RunId], str]
@@ -61,13 +61,17 @@ class Verdict:
     """Files that replay made, below `replay/` of their run; the others are the source's."""
     bytes: int
     unverifiable: int
-    """Files without a checksum on one of the sides; `deep` reads their bytes instead."""
+    """Files without a checksum on one of the sides, whose bytes the last look did not read; `deep` does."""
     omissions: int
     """As planned: each is listed with its reason."""
     findings: int
     """Differences of any kind, without those that were accepted."""
     reasons: Mapping[str, int]
     """Omissions by reason."""
+    read_before: int = 0
+    """Of the unverifiable ones, those whose bytes an earlier look had read, and found equal."""
+    read_at: Instant | None = None
+    """When that was, the oldest of these moments."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`: what they say was not compared."""
     kinds: Mapping[str, int] = field(default_factory=dict)
@@ -162,6 +166,7 @@ class _Fold:
     uncompared: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
+    read_at: Instant | None = None
     differing: set[Topic] = field(default_factory=set)
 
     def add(self, item: Item) -> None:
@@ -177,6 +182,7 @@ class _Fold:
             self._leave_open(item, is_run=is_run)
         self.accepted += item.accepted
         self.counts.update(item.counts)
+        self.read_at = earliest((self.read_at, item.read_at))
 
     def _leave_open(self, item: Item, *, is_run: bool) -> None:
         if item.subject == OTHERS:
@@ -198,6 +204,7 @@ class _Fold:
             self.uncompared[reason] += alike.runs
             self.runs_open += alike.runs
         self.counts.update(alike.counts)
+        self.read_at = earliest((self.read_at, alike.read_at))
 
     def verdict(
         self, ledger: TargetLedger, reasons: Counter[str], unknown: Mapping[str, int], name_of: NameOf
@@ -217,6 +224,8 @@ class _Fold:
             own_files=self.counts["own_files"],
             bytes=self.counts["bytes"],
             unverifiable=self.counts["unverifiable"],
+            read_before=self.counts["read_before"],
+            read_at=self.read_at,
             omissions=reasons.total(),
             findings=found.kinds.total(),
             reasons=dict(reasons),
@@ -335,6 +344,7 @@ class _Judge:
             accepted=accepted,
             counts=counts,
             parts=[one for part in parts for one in part.parts],
+            read_at=earliest(part.read_at for part in parts),
         )
 
     def _part(self, run: ChosenRun, way: Way) -> Item:
@@ -378,8 +388,15 @@ class _Judge:
         reason, counts = next(filter(None, part.open.values()), ""), Counter[str]()
         for told_of in part.counts.values():
             counts.update(told_of)
-        if self._is_current(kept, Aspect.BYTES, against.get(Aspect.FIELDS, ""), unit):
-            counts["unverifiable"] = kept.compared[Aspect.BYTES].counts.get("unverifiable", 0)
+        counts["unverifiable"] = part.counts.get(Aspect.FILES, {}).get("unverifiable", 0)
+        read = kept.compared.get(Aspect.BYTES)
+        read_at = None
+        if read is not None and self._is_current(kept, Aspect.BYTES, against.get(Aspect.FIELDS, ""), unit):
+            unknown = read.counts.get("unverifiable", 0)
+            if _is_of_last_look(kept):
+                counts["unverifiable"] = unknown
+            elif counts["unverifiable"] > unknown:
+                counts["read_before"], read_at = counts["unverifiable"] - unknown, read.at
         standing = Standing.DIFFERS if findings else Standing.NOT_COMPARED if reason else Standing.EQUAL
         return Item(
             subject=kept.subject,
@@ -389,6 +406,7 @@ class _Judge:
             accepted=self.accepted[kept.subject],
             counts=counts,
             parts=(part,),
+            read_at=read_at,
         )
 
     def _aspects(self, kept: Kept, against: Mapping[Aspect, str], unit: RunId | None, experiment: str | None) -> Part:
@@ -414,6 +432,12 @@ class _Judge:
             return OTHER_CONTENT
         left = any(look.left(aspect, compared, unit=unit, experiment=experiment) for look in self.looks)
         return INTERRUPTED if left else ""
+
+
+def _is_of_last_look(kept: Kept) -> bool:
+    """True where the bytes were read by the look that compared the list of files last, or since."""
+    files, read = kept.compared.get(Aspect.FILES), kept.compared.get(Aspect.BYTES)
+    return read is not None and (files is None or read.look >= files.look)
 
 
 _PLAINLY: Mapping[Plain, tuple[Standing, str]] = {

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from array import array
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -20,6 +22,9 @@ from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.runs import STATE, compare_experiments, compare_runs, compare_visibility
+from azureml_replay.comparison.shown import shown
+from azureml_replay.counting import counted
+from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Finding, Omission, Run, RunId
@@ -46,6 +51,9 @@ from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 logger = logging.getLogger("azureml_replay")
+COPY = ("further copy", "further copies")
+COPIES_NAMED = 3
+"""Of an experiment, by their ids: by these one finds the others."""
 
 
 async def verify_runs(
@@ -110,6 +118,8 @@ class _Verifying:
     progress: Progress
     experiments: set[str] = field(default_factory=set)
     """Names of those in which runs were looked for."""
+    there: dict[str, array[int]] = field(default_factory=dict)
+    """Experiment -> hashes of the ids of our runs that it shows: 8 bytes each, of 100,000 names it would be 10 MB."""
 
     @property
     def archive(self) -> Archive:
@@ -142,6 +152,8 @@ class _Verifying:
             nothing = dict.fromkeys((Aspect.POINTS, Aspect.FILES, Aspect.BYTES), Looked())
             self.proof.record(subject, {Aspect.FIELDS: absent, **nothing}, step.omissions)
         else:
+            if not actual.hidden:
+                self.there.setdefault(actual.experiment, array("q")).append(hash(actual.id))
             outcomes, gone = await self._compare(step, actual)
             told = {one.what for one in gone}
             planned = (one for one in step.omissions if one.what not in told)
@@ -257,11 +269,57 @@ class _Verifying:
             yield replace(finding, kind=TAKEN_BACK) if undone else finding
 
     async def _extra_runs(self, experiment: Experiment, findings: list[Finding]) -> None:
-        """A run below one of ours that the source does not have."""
+        """A run below one of ours that the source does not have, and copies of our runs that another archive sent.
+
+        A list that lacks runs of ours which are there to be seen says nothing about others: then each is asked.
+        """
+        lacking, copies = set(self.there.pop(experiment.name, ())), list[RunId]()
         async for page in self.target.runs(experiment):
-            ours = [run for run in page if run.parent and self._known(run.parent) and not self._of_job(run.parent)]
-            extra = [run for run in ours if not self._known(run.id)]
-            findings += [Finding(OWNER, f"run {run.id}", "extra", "", f"child of {run.parent}") for run in extra]
+            lacking.difference_update(hash(run.id) for run in page)
+            findings += self._strangers(page)
+            copies += self._copies(page)
+        if copies:
+            what, named = shown(f"experiment {experiment.name}: runs"), ", ".join(copies[:COPIES_NAMED])
+            more = f"{counted(len(copies), *COPY)} of runs of this source (sent by another archive): {named}"
+            findings.append(Finding(OWNER, what, "extra", "", more))
+        if lacking:
+            found = {one.what: one for one in findings}
+            async for page in self._children_in(experiment.name):
+                found |= {one.what: one for one in self._strangers(page)}
+            findings[:] = found.values()
+
+    def _strangers(self, page: Sequence[Run]) -> list[Finding]:
+        ours = [run for run in page if run.parent and self._known(run.parent) and not self._of_job(run.parent)]
+        extra = [run for run in ours if not self._known(run.id)]
+        return [Finding(OWNER, f"run {run.id}", "extra", "", f"child of {run.parent}") for run in extra]
+
+    def _copies(self, page: Sequence[Run]) -> list[RunId]:
+        """Runs that say that they were written from one of the archive's, which stands under another id here.
+
+        By the property alone: a job's steps have the tag, too. What `undo` of another archive hid is gone for people.
+        """
+        told = {run.id: original for run in page if (original := lineage.origin(run)) and not is_taken_back(run)}
+        ours, copies = self.ledger.target_ids(told.values()), list[RunId]()
+        for run in page:
+            original = told.get(run.id)
+            there = original and ours.get(original, original)
+            if original and there and there != run.id and lineage.is_ours(run, self.archive.source, original):
+                copies += [run.id] if self._known(there) else []
+        return copies
+
+    async def _children_in(self, name: str) -> AsyncIterator[Sequence[Run]]:
+        """Direct children of our runs of an experiment, whichever it is that they are in."""
+        ours = (row.id for row in self.archive.listing() if row.experiment == name)
+        while batch := list(islice(ours, RUNS_PER_REQUEST)):
+            ids, pages = self.ledger.target_ids(batch), list[Sequence[Run]]()
+
+            async def ask(run: RunId, ids: Mapping[RunId, RunId] = ids, pages: list[Sequence[Run]] = pages) -> None:
+                with suppress(NotFound):
+                    pages += [page async for page in self.target.children(ids.get(run, run))]
+
+            await for_each(batch, ask, LISTED_AT_ONCE)
+            for page in pages:
+                yield page
 
     def _known(self, there: RunId) -> bool:
         """True for a run that stands, or should, for one of the archive's; not for one that merely has such an id."""

@@ -15,6 +15,7 @@ from azureml_replay.counting import counted
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
 from azureml_replay.planning.lineage import TAG
+from azureml_replay.terminal.text import moment
 from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG
 
 PLAN_CHANGED = "plan changed since it was submitted"
@@ -277,3 +278,19 @@ MENDS: Mapping[Kind, Mend] = {
 }
 """In the order in which they are told. What cannot be compared without bytes, and what is not compared, the commands
 say beside them: these are no findings."""
+
+
+def by_size_in_words(unverifiable: int, read_before: int, read_at: Instant | None, deep: str = "--deep") -> str:
+    """What is said of files that were compared by their size; nothing where there are none."""
+    if not unverifiable:
+        return ""
+    before = (
+        f"; {read_before:,} of them {_were(read_before)} read back last on {moment(read_at)}"
+        if read_at is not None
+        else ""
+    )
+    return f"{counted(unverifiable, 'file')} without a checksum: only {deep} can compare them{before}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

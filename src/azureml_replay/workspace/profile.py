@@ -27,7 +27,7 @@ class TargetProfile:
     added: frozenset[str] = frozenset()
     """Keys of tags and properties that the target adds to runs by itself: they are no difference."""
     experiments: frozenset[str] = frozenset()
-    """Experiments that the target had before the first write: they keep their description, tags and state."""
+    """Experiments that the target had before our first write into them: they keep description, tags and state."""
     made: frozenset[str] = frozenset()
     """Experiments that replays from the same source had made before this ledger sent them, or that it took back."""
     reuse: bool = True
