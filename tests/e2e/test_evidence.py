@@ -26,7 +26,8 @@ from azureml_replay.state import status
 from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
-from azureml_replay.verification.verdict import CHANGED, INTERRUPTED, NEVER, OTHER_CONTENT, Verdict
+from azureml_replay.verification.judging import CHANGED, INTERRUPTED, NEVER, OTHER_CONTENT
+from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile

@@ -33,7 +33,8 @@ from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_
 from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, dry_run, migrate, verify
-from azureml_replay.verification.verdict import CHANGED, NOT_EXTRACTED, Verdict
+from azureml_replay.verification.judging import CHANGED, NOT_EXTRACTED
+from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.mark import undo_mark
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e.edits import (

@@ -99,7 +99,7 @@ def tell(terminal: Terminal, text: str) -> None:
 
 def after_verdict(verdict: Verdict, line: Typed, archive: Path) -> str:
     """What follows a proof: what differs is mended, then what is not compared comes; of what is proven the report."""
-    from azureml_replay.verification.verdict import CHANGED, NEVER_SENT, NOT_EXTRACTED
+    from azureml_replay.verification.judging import CHANGED, NEVER_SENT, NOT_EXTRACTED
 
     if not verdict.complete and not verdict.findings:
         if NOT_EXTRACTED in verdict.uncompared or CHANGED in verdict.uncompared:

@@ -16,8 +16,8 @@ from azureml_replay.progress import Progress
 from azureml_replay.report_page.choices import by_choice, quiet
 from azureml_replay.report_page.facts import Index, RunVerdict, TreeRow
 from azureml_replay.selection import TYPES
+from azureml_replay.verification.judging import items
 from azureml_replay.verification.standing import Item, Standing, earliest
-from azureml_replay.verification.verdict import items
 from azureml_replay.workspace.place import Place
 
 

@@ -20,8 +20,8 @@ from azureml_replay.model import Finding, Omission, RunId, Series
 from azureml_replay.planning.plan import Step, plan_units, some_units
 from azureml_replay.selection import Selection
 from azureml_replay.target.profile import known_profile
+from azureml_replay.verification.judging import NOT_EXTRACTED, items
 from azureml_replay.verification.standing import Item, Part, Standing
-from azureml_replay.verification.verdict import NOT_EXTRACTED, items
 from azureml_replay.verification.wording import kind_of, sides_of, timed
 
 

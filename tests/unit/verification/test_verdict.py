@@ -14,8 +14,9 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
 from azureml_replay.model import Finding, Omission, Run, RunId
 from azureml_replay.planning.plan import FILES, LEFT, SHOWS
+from azureml_replay.verification.judging import OTHER_CONTENT, items
 from azureml_replay.verification.proof import Proof
-from azureml_replay.verification.verdict import OTHER_CONTENT, items, verdict
+from azureml_replay.verification.verdict import verdict
 from unit.archive.full import CHILD, PARENT, R1, R2, SOURCE, TARGET, extracted, listed, losses
 
 ALL = {"artifacts": True, "most_bytes": None, "globs": []}
