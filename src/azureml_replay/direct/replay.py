@@ -15,7 +15,6 @@ from itertools import groupby, islice
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import Payload, RunItem
-from azureml_replay.archive.reading import RUNS_TOGETHER
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
@@ -24,6 +23,7 @@ from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.foreseen import Told, expect, foreseen
+from azureml_replay.direct.ids import IdCheck, rename
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import PointSender, SeriesRefused
@@ -32,16 +32,13 @@ from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
-from azureml_replay.planning import lineage
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
@@ -145,7 +142,7 @@ async def _replay(
     archive.put_studio(target.ref, target.studio)
     if options.new_ids:
         for root in planned_units(archive, selection):
-            _rename(archive, ledger, root)
+            rename(archive, ledger, root)
     if older := ledger.incomparable():
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
@@ -169,12 +166,6 @@ async def _replay(
     return replaying.result()
 
 
-def _rename(archive: Archive, ledger: TargetLedger, root: RunId) -> None:
-    """Give new ids to the runs of a unit that were not sent under their own. Repeatable."""
-    unsent = [run.id for run in archive.unit(root) if ledger.receipt(run.id, RunItem.CREATE) is None]
-    ledger.bind({run: new_id(archive.source, run, ledger.target) for run in unsent})
-
-
 @dataclass(slots=True)
 class _Replaying:
     archive: Archive
@@ -188,25 +179,30 @@ class _Replaying:
     files: FileSender
     points_sent: int = 0
     files_sent: FilesSent = field(default_factory=FilesSent)
-    conflicts: dict[RunId, RunId] = field(default_factory=dict)
-    """Unit -> the id among its runs that is taken."""
     failed: dict[RunId, str] = field(default_factory=dict)
     anew: dict[RunId, Step] = field(default_factory=dict)
     """Steps of the window that were planned again, without what the target refused of their runs."""
     refused: list[tuple[RunId, str]] = field(default_factory=list)
     remedies: list[Remedy | None] = field(default_factory=list)
-    absent: RunId | None = None
-    """A unit that continues in the next window, none of whose ids the target held when all were asked about."""
-    planned_before: int = 0
-    """Number of coming steps that may have been planned before their runs, or runs they name, got new ids."""
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
+    ids: IdCheck = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
         self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile.ends_late)
+        self.ids = IdCheck(
+            archive=self.archive,
+            ledger=self.ledger,
+            target=self.target,
+            runs=self.runs,
+            again=self._again,
+            properties_kept=self.profile.keeps("properties"),
+            width=self.width,
+            progress=self.progress,
+        )
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
         self.reused = WaitingSteps(self.due, self.may_come)
 
@@ -217,7 +213,7 @@ class _Replaying:
             files=self.files_sent.files,
             own_files=self.files_sent.made,
             bytes=self.files_sent.bytes,
-            conflicts=tuple(self.conflicts.values()),
+            conflicts=tuple(self.ids.conflicts.values()),
             kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
             failed=tuple(self.failed.items()),
             refused=(*self.refused, *((run, "run") for run in self.in_part.left)),
@@ -231,31 +227,31 @@ class _Replaying:
         """True for a run that is not in the target, but that a later call may bring: it failed, or its id is taken."""
         if self.options.on_conflict is OnConflict.SKIP:
             return run in self.failed
-        return run in self.failed or self.archive.unit_of(run) in self.conflicts
+        return run in self.failed or self.archive.unit_of(run) in self.ids.conflicts
 
     async def send(self, window: Sequence[Step]) -> None:
         """Send one window: ids, runs, contents, endings."""
         self.runs.begin_window()
-        window = self._by_new_ids(window)
+        window = self.ids.by_new_ids(window)
         steps = [step for step in window if not self.due.is_whole(step)]
         if not steps:
             return
         if any(map(self.due.has_unsent, steps)):
             await hold(self.target)  # what is there is read while nobody else adds to it
-        absent, last = self.absent, window[-1].unit
+        absent, last = self.ids.absent, window[-1].unit
 
         async def go() -> None:
-            self.absent = absent
+            self.ids.absent = absent
             await self._send(steps, last)
 
         await again_once_held(self.target, go)
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
-        await self._check_ids(steps, last)
-        if self.conflicts and self.options.on_conflict is OnConflict.RENAME:
-            steps = await self._renamed(steps, last)
-        self._leave(step for step in steps if step.unit in self.conflicts)
-        steps = [step for step in steps if step.unit not in self.conflicts]
+        await self.ids.check(steps, last)
+        if self.ids.conflicts and self.options.on_conflict is OnConflict.RENAME:
+            steps = await self.ids.renamed(steps, last)
+        self._leave(step for step in steps if step.unit in self.ids.conflicts)
+        steps = [step for step in steps if step.unit not in self.ids.conflicts]
         self._carry(steps)
         for step in steps:
             if self.ledger.receipt(step.source, RunItem.UNDONE):
@@ -278,6 +274,9 @@ class _Replaying:
         self.anew[step.source] = again
         return again
 
+    def _again(self, step: Step) -> Step:
+        return self.reused.without_absent(planned_anew(self.archive, step, self.options.files, self.profile))
+
     # Receipts
 
     def _carry(self, steps: Sequence[Step]) -> None:
@@ -298,58 +297,6 @@ class _Replaying:
         self.ledger.carry({run: {LEFT: TAKEN} for run in left}, Way.RUN)
         for run in left:
             self.ledger.put_planned_omissions(Topic(Way.RUN, run), [Omission(run, "run", TAKEN)])
-
-    # Ids
-
-    async def _check_ids(self, steps: Sequence[Step], last: RunId) -> None:
-        """Ask which of our ids the target holds. A run that is not ours stops its unit before anything is written.
-
-        The window's last unit may continue in the next one: all its ids are asked about now, once. Asked again in each
-        of its windows, a family of 100,000 runs would take 50,000 requests.
-        """
-        self.runs.known.clear()
-        before, self.absent = self.absent, None
-        asked = {step.source: step.unit for step in steps if step.unit != before and not self.runs.is_current(step)}
-        if last in asked.values():
-            rest = (run.id for run in self.archive.unit(last))
-            asked |= {run: last for run in rest if self.ledger.receipt(run, RunItem.CREATE) is None}
-        ids = iter(asked)
-        batches = iter(lambda: list(islice(ids, RUNS_PER_REQUEST)), [])
-        await for_each(batches, lambda batch: self._check(batch, asked), self.width)
-        held = {asked[run] for run in self.runs.known}
-        if last == before or (last in asked.values() and last not in held):
-            self.absent = last
-
-    async def _check(self, batch: Sequence[RunId], units: dict[RunId, RunId]) -> None:
-        kept, ids = self.profile.keeps("properties"), self.ledger.target_ids(batch)
-        sources = {ids.get(run, run): run for run in batch}
-        for there, details in (await self.target.details(list(sources))).items():
-            run = sources[there]
-            if lineage.is_ours(details.run, self.archive.source, run, properties_kept=kept):
-                self.runs.known[run] = details.run
-            elif units[run] not in self.conflicts:
-                self.conflicts[units[run]] = there
-                self.progress.say(f"id {there} of job {units[run]} is taken by a run that is not ours")
-
-    async def _renamed(self, steps: Sequence[Step], last: RunId) -> list[Step]:
-        """The steps under new ids where their unit had a conflict, checked once more."""
-        units = list(self.conflicts)
-        self.conflicts.clear()
-        self.absent = None
-        for unit in units:
-            _rename(self.archive, self.ledger, unit)
-        self.planned_before = RUNS_TOGETHER
-        steps = [self._again(step) if step.unit in units else step for step in steps]
-        await self._check_ids(steps, last)
-        return steps
-
-    def _by_new_ids(self, window: Sequence[Step]) -> Sequence[Step]:
-        """The window, its first steps planned anew: they were read with earlier ones, under the ids of that moment."""
-        before, self.planned_before = self.planned_before, max(0, self.planned_before - len(window))
-        return [*map(self._again, window[:before]), *window[before:]] if before else window
-
-    def _again(self, step: Step) -> Step:
-        return self.reused.without_absent(planned_anew(self.archive, step, self.options.files, self.profile))
 
     # Runs
 
