@@ -34,6 +34,7 @@ from azureml_replay.cli.options import (
     SourceOption,
     TakeOverOption,
     TargetOption,
+    WriteRouteOption,
     accepting,
     extract_flags,
     file_flags,
@@ -132,6 +133,7 @@ def plan(
         str | None,
         typer.Option(metavar="WS", help=f"Plan for this workspace, by what it was seen to keep. {KNOWN}"),
     ] = None,
+    write_route: WriteRouteOption = None,
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
@@ -145,7 +147,7 @@ def plan(
 
         synthetic.show(archive, workspace, selection, SyntheticReplayOptions(shape=shape), terminal=terminal)
     else:
-        options = ReplayOptions(files=shape.files)
+        options = ReplayOptions(files=shape.files, write_route=write_route)
         planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned, workspace.ref.short if workspace else ""))
         left = planned.left

@@ -23,6 +23,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.selection import Selection, known_status, known_type, moment
 from azureml_replay.terminal import log_file as logs
 from azureml_replay.terminal.terminal import Terminal, terminal
+from azureml_replay.workspace.profile import WriteRoute
 
 if TYPE_CHECKING:
     from azureml_replay.direct.replay import ReplayOptions
@@ -81,6 +82,15 @@ AcceptOption: TypeAlias = Annotated[
 ]
 ForgetAcceptedOption: TypeAlias = Annotated[
     bool, typer.Option("--forget-accepted", help="Take back what was accepted: such changes are findings again.")
+]
+WriteRouteOption: TypeAlias = Annotated[
+    WriteRoute | None,
+    typer.Option(
+        "--write-route",
+        help="Write runs into the history, or by MLflow's routes under ids of the target's own. By default as the "
+        "target was seen to keep them.",
+        show_default=False,
+    ),
 ]
 TakeOverOption: TypeAlias = Annotated[
     bool, typer.Option("--take-over", help="Within a minute, end another replay of the same source that is at work.")
@@ -297,6 +307,7 @@ def replay_flags(
             "--keep-run-type", help="Give new runs their original type, for which Studio may open pages that fail."
         ),
     ] = False,
+    write_route: WriteRouteOption = None,
 ) -> ReplayOptions:
     """The options of `replay`: how runs are to arrive."""
     from azureml_replay.direct.replay import OnConflict, ReplayOptions
@@ -309,6 +320,7 @@ def replay_flags(
         new_ids=ids is RunIds.NEW,
         on_conflict=OnConflict(on_conflict.value),
         prefer=prefer,
+        write_route=write_route,
         attach=attach,
     )
 

@@ -14,6 +14,7 @@ from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
 from azureml_replay.verification.wording import MENDS, Kind, Told, differences, equal_but, kind_of
+from azureml_replay.workspace.profile import WriteRoute
 
 if TYPE_CHECKING:
     from azureml_replay.azure.config import WorkspaceConfig
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
 
+BY_MLFLOW = "by MLflow's routes, under ids of the target's own"
 FEW = 8
 """Reasons that a verdict shows, which shall be short; `plan` and the report have all."""
 SHOWN = 20
@@ -70,6 +72,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
             _table(counted(len(plan.experiments), "experiment"), plan.experiments),
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
             *unknown_keys(plan.unknown),
+            *([Branch(BY_MLFLOW)] if plan.write_route is WriteRoute.MLFLOW else []),
             *(Branch(f"warning: {one}") for one in plan.near_limits),
             left_out(plan.omissions, plan.reasons, plan.overflow, target),
         ),

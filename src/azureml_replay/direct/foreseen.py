@@ -47,6 +47,7 @@ def foreseen(
     planned = _told(steps if counting is None else counting.seen(steps), progress)
     omissions = chain(archive.omissions(), left_of_experiments(archive, selection, profile))
     summary = summarize(planned, omissions, archive.unknown())
+    summary.write_route = profile.route
     if counting is not None and ledger is not None:
         counting.left.experiments = sum(1 for _ in due_experiments(archive, ledger, selection, profile))
         summary.left = counting.left

@@ -26,6 +26,7 @@ from azureml_replay.direct.foreseen import Told, expect, foreseen
 from azureml_replay.direct.ids import IdCheck, rename
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
+from azureml_replay.direct.making import Making
 from azureml_replay.direct.points import PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
@@ -34,13 +35,15 @@ from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
+from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import seen_profile
+from azureml_replay.target.writer import writer_of
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.mark import is_taken_back
-from azureml_replay.workspace.profile import TargetProfile
+from azureml_replay.workspace.profile import TargetProfile, WriteRoute
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
@@ -74,6 +77,8 @@ class ReplayOptions:
     on_conflict: OnConflict = OnConflict.FAIL
     prefer: Prefer = Prefer.TARGET
     """The side whose value stays where both changed it."""
+    write_route: WriteRoute | None = None
+    """By which runs are written; None: as the throw-away run showed, and as they were before."""
     attach: bool = False
     """Files in other datastores are registered where they are, so far as the target reaches the same place."""
 
@@ -99,6 +104,8 @@ class Replayed:
     """What would let the requests through for which runs failed, each once."""
     own_files: int = 0
     """Files sent now that we make; the others are the source's."""
+    write_route: WriteRoute = WriteRoute.HISTORY
+    """By which runs are written."""
 
 
 async def replay(
@@ -137,10 +144,12 @@ async def _replay(
     progress: Progress,
     told: Told,
 ) -> Replayed:
-    profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type, progress=progress)
+    profile = await seen_profile(
+        archive, target, keep_run_type=options.keep_run_type, route=options.write_route, progress=progress
+    )
     ledger = archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
-    if options.new_ids:
+    if options.new_ids and profile.ids == "ours":
         for root in planned_units(archive, selection):
             rename(archive, ledger, root)
     if older := ledger.incomparable():
@@ -186,13 +195,31 @@ class _Replaying:
     remedies: list[Remedy | None] = field(default_factory=list)
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
+    making: Making = field(init=False)
     ids: IdCheck = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
-        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile.ends_late)
+        self.runs = RunSender(
+            self.ledger,
+            self.target,
+            self.options.prefer,
+            self._fail,
+            writer_of(self.target, self.profile.route),
+            self.profile.ends_late,
+        )
+        self.making = Making(
+            archive=self.archive,
+            ledger=self.ledger,
+            target=self.target,
+            profile=self.profile,
+            files=self.options.files,
+            width=self.width,
+            fail=self._fail,
+            leave_out=lambda step, refused: self.in_part.leave_out(step, refused_by(refused.reason)),
+        )
         self.ids = IdCheck(
             archive=self.archive,
             ledger=self.ledger,
@@ -218,6 +245,7 @@ class _Replaying:
             failed=tuple(self.failed.items()),
             refused=(*self.refused, *((run, "run") for run in self.in_part.left)),
             remedies=remedy_lines(self.remedies),
+            write_route=self.profile.route,
         )
 
     def _kept(self, run: RunId) -> Sequence[str]:
@@ -247,7 +275,10 @@ class _Replaying:
         await again_once_held(self.target, go)
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
+        if self.profile.ids == "theirs":
+            steps = await self._made(steps)
         await self.ids.check(steps, last)
+        self.runs.created |= self.making.created & self.runs.known.keys()
         if self.ids.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self.ids.renamed(steps, last)
         self._leave(step for step in steps if step.unit in self.ids.conflicts)
@@ -260,6 +291,16 @@ class _Replaying:
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
         await for_each(list(batches(self._sound(steps))), self._finish, self.width)
+
+    async def _made(self, steps: Sequence[Step]) -> list[Step]:
+        """The steps whose runs the target has by now under ids of its own, planned with these."""
+        if await self.making.begin(steps):
+            steps = [self._again(step) for step in steps]
+        there = [step for step in steps if self.making.is_made(step.source)]
+        for step in steps:
+            if step not in there and step.source not in self.in_part.left:
+                self._fail(step.source, self.failed.get(step.source, f"its parent {step.run.parent} failed"))
+        return there
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
         """Those that go on, as they are planned now."""
