@@ -22,7 +22,7 @@ from azureml_replay.verbs import MigrateOptions
 from azureml_replay.workspace.profile import WriteRoute
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, PowerCut, configured, cut_and_continue, examined, migrated
-from e2e.tampering import Held, change, fill, in_run
+from e2e.tampering import HOME, Held, change, extra_run, fill, in_home, in_run
 from e2e.test_undo import undone
 from e2e.witness import Seen, look, ml_client
 
@@ -110,9 +110,18 @@ def made_at(workspace: WorkspaceFile, run: str) -> object:
 
 
 def test_killed_at_each_write_in_a_row_nothing_is_there_twice(
-    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+    small_history: WorkspaceFile,
+    calm: Sandbox,
+    azure_env: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Six times, once with the write delivered and once without it; a second archive then finds the same runs."""
+    """Six times, once with the write delivered and once without it; a second archive then finds the same runs.
+
+    A family is made whole before anything else of it goes, though it is sent in three windows.
+    """
+    monkeypatch.setattr("azureml_replay.direct.replay.WINDOW", 1)
+    monkeypatch.setattr("azureml_replay.direct.making.TOGETHER", 2)
     target = calm.add_workspace()
     set_variants(calm, target, REFUSES, IGNORES)
     asyncio.run(examined(small_history, target, tmp_path / "archive"))
@@ -125,6 +134,10 @@ def test_killed_at_each_write_in_a_row_nothing_is_there_twice(
             break
         except PowerCut:
             cuts += 1
+    set_variants(calm, target)  # of a target that would take our ids by now
+    history = MigrateOptions(replay=ReplayOptions(write_route=WriteRoute.HISTORY))
+    with pytest.raises(UserError, match=r"another archive of .* by --write-route mlflow"):
+        asyncio.run(migrated(small_history, target, tmp_path / "another", options=history))
     other = asyncio.run(migrated(small_history, target, tmp_path / "another"))
 
     assert cuts >= 6
@@ -177,7 +190,9 @@ def full(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> tuple[Work
     source, target = calm.add_workspace(), calm.add_workspace()
     change(calm, source, fill)
     change(calm, source, in_run(lambda run: {"displayName": None, "startTimeUtc": None}, "child"))
-    set_variants(calm, target, REFUSES, IGNORES)
+    dropped = {"mlflow.source.name": "train.py", **{f"tag{at}": "" for at in range(43)}}
+    change(calm, source, in_run(lambda run: {"tags": run["tags"] | dropped}))
+    set_variants(calm, target, REFUSES, IGNORES, "drop-source-tags")
     done = asyncio.run(migrated(source, target, tmp_path / "archive"))
     assert (done.replayed.failed, done.verdict.findings) == ((), 0)
     return source, target, tmp_path / "archive"
@@ -193,7 +208,9 @@ def test_what_is_lost_is_named_and_edits_on_both_sides_are_told_apart(
     assert told["display name", NO_NAME] == told["start", NO_START] == 1
     finer = {what for what, reason in told if reason == FINER}
     assert finer == {"start below a millisecond", "end below a millisecond"}
+    assert not any("tags" in reason for _, reason in told), "46 tags have room beside those of ours"
     ids = map_of(folder, target)
+    assert run_of(calm, target, ids["root"])["tags"]["mlflow.source.name"] == "train.py"
     later = {"lastModifiedUtc": "2099-01-01T00:00:00+00:00"}
     change(calm, target, in_run(lambda run: {"tags": run["tags"] | {"team": "edited"}}, ids["root"]))
     change(calm, source, in_run(lambda run: {"description": "newer", **later}))
@@ -211,6 +228,22 @@ def test_what_is_lost_is_named_and_edits_on_both_sides_are_told_apart(
     assert {run_of(calm, target, there)["hidden"] for there in ids.values()} == {True}
     again = asyncio.run(migrated(source, target, folder))
     assert (again.replayed.failed, again.verdict.findings, map_of(folder, target)) == ((), 0, ids)
+
+
+def test_an_archived_experiment_is_opened_for_what_is_new(
+    full: tuple[WorkspaceFile, WorkspaceFile, Path], calm: Sandbox
+) -> None:
+    """And archived again; a run that is gone there is told, and not made a second time."""
+    source, target, folder = full
+    for side in full[:2]:
+        change(calm, side, in_home(archivedTime="2024-01-01T00:00:00+00:00"))
+    asyncio.run(migrated(source, target, folder))
+    change(calm, source, extra_run)
+
+    done = asyncio.run(migrated(source, target, folder))
+
+    assert (done.replayed.runs, done.replayed.failed, done.verdict.findings, done.verdict.runs) == (1, (), 0, 3)
+    assert look(target, files=False).experiments[HOME]["stage"] == "deleted"
 
 
 def run_of(calm: Sandbox, workspace: WorkspaceFile, run: str) -> dict[str, Any]:
@@ -246,12 +279,14 @@ def test_a_route_that_is_wanted_is_taken_and_stays(
     again = said("replay", "archive", *place, "--json")
     refused = said("replay", "archive", *place, "--write-route", "history")
     rows = json.loads(said("map", "archive", "--json").stdout)
+    report = said("report", "archive", "--output", "report.html")
 
     assert done.exit_code == 0, done.output
     assert "by MLflow's routes, under ids of the target's own, as --write-route says" in " ".join(done.output.split())
     assert json.loads(again.stdout)["write_route"] == "mlflow"
     assert isinstance(refused.exception, UserError)
     assert "a target keeps its route" in str(refused.exception)
+    assert report.exit_code == 0
     assert {row["source_id"]: row["target_id"] for row in rows} == map_of(tmp_path / "archive", target)
 
 

@@ -278,7 +278,9 @@ class _Replaying:
         if self.profile.ids == "theirs":
             steps = await self._made(steps)
         await self.ids.check(steps, last)
-        self.runs.created |= self.making.created & self.runs.known.keys()
+        if self.profile.ids == "theirs":
+            self.runs.created |= self.making.take_created(self.runs.known)
+            self._tell_gone(steps)
         if self.ids.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self.ids.renamed(steps, last)
         self._leave(step for step in steps if step.unit in self.ids.conflicts)
@@ -293,14 +295,23 @@ class _Replaying:
         await for_each(list(batches(self._sound(steps))), self._finish, self.width)
 
     async def _made(self, steps: Sequence[Step]) -> list[Step]:
-        """The steps whose runs the target has by now under ids of its own, planned with these."""
-        if await self.making.begin(steps):
-            steps = [self._again(step) for step in steps]
+        """The steps whose runs the target has by now under ids of its own, planned with these.
+
+        All are planned anew: they were read before these windows' runs, or those that they name, got their ids.
+        """
+        await self.making.begin(steps)
+        steps = [self._again(step) for step in steps]
         there = [step for step in steps if self.making.is_made(step.source)]
         for step in steps:
             if step not in there and step.source not in self.in_part.left:
                 self._fail(step.source, self.failed.get(step.source, f"its parent {step.run.parent} failed"))
         return there
+
+    def _tell_gone(self, steps: Sequence[Step]) -> None:
+        """A run that the target had and has no more is not made again: what became of it is for people to find out."""
+        for step in steps:
+            if step.source not in self.runs.known and not self.runs.is_current(step):
+                self._fail(step.source, f"run {step.run.id}, which stood for it, is not in the target any more")
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
         """Those that go on, as they are planned now."""

@@ -242,7 +242,7 @@ def _step(
         run,
         recorded.source,
         fitting,
-        profile.limits,
+        profile.room,
         parent=run.parent if depth else None,
         form=RunForm.KEPT if profile.keep_run_type else profile.form,
         lender=lender.there if lender else None,

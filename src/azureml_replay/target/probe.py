@@ -62,8 +62,9 @@ class Probe:
 
     @property
     def vital(self) -> tuple[str, ...]:
-        """Names in `VITAL` that the target does not keep."""
-        return tuple(name for name in VITAL if name in self.lost)
+        """Names in `VITAL` that the target does not keep; and tags, where only they tell which run was made."""
+        needed = VITAL if self.route is WriteRoute.HISTORY else (*VITAL, "tags")
+        return tuple(name for name in needed if name in self.lost)
 
     @property
     def limits(self) -> Limits:

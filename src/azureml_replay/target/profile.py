@@ -35,7 +35,7 @@ async def seen_profile(
     refuse_same(archive.source, target.ref)
     probe = await probed(archive, target, keep_run_type=keep_run_type, route=route)
     if probe.route is WriteRoute.MLFLOW:
-        why = "as --write-route says" if route else "as its history does not keep ids or times of ours"
+        why = "as --write-route says" if route else "as throw-away runs or earlier calls showed"
         progress.say(f"{target.ref}: runs are written by MLflow's routes, under ids of the target's own, {why}")
         if keep_run_type:
             progress.say("--keep-run-type has no effect: MLflow's routes give runs a type of their own")

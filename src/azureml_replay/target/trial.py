@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
@@ -9,11 +10,12 @@ from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import IdsRefused, Rejected, StatusManaged, UserError
 from azureml_replay.model import RunForm
-from azureml_replay.planning.lineage import made_experiment
+from azureml_replay.planning.lineage import made_experiment, source_mark
 from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
 from azureml_replay.target.probe import Probe, known_probe
 from azureml_replay.target.throw_away import ThrowAway, throw_away_run
 from azureml_replay.terminal.hints import hint
+from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import WriteRoute
 from azureml_replay.workspace.target import Target
@@ -70,7 +72,15 @@ def refuse_bound(ledger: TargetLedger) -> None:
 
 async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> Probe:
     """Write throw-away runs by each route until one does, read them back, compare. Raises UserError where none does."""
-    before = await experiments_held(target, archive.source, frozenset(one.name for one in archive.experiments()))
+    planned = frozenset(one.name for one in archive.experiments())
+    before = await experiments_held(target, archive.source, planned)
+    if await _made_there(archive, target, sorted(planned & {*before.own, *before.made})):
+        if route is WriteRoute.HISTORY:
+            raise UserError(
+                f"another archive of {archive.source} wrote into {target.ref} by --write-route mlflow: leave the "
+                "option out, or each run would be there twice"
+            )
+        route = WriteRoute.MLFLOW
     try:
         probe = await _by_best_route(target) if route is None else await _by_route(target, route)
     except StatusManaged as error:
@@ -80,6 +90,15 @@ async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> 
             f"nothing was replayed. `{jobs}` submits jobs instead"
         ) from error
     return replace(probe, experiments=before.own, made=before.made)
+
+
+async def _made_there(archive: Archive, target: Target, experiments: Sequence[str]) -> bool:
+    """True where a replay of another archive of the same source made runs under ids of the target's own."""
+    mark = source_mark(archive.source)
+    for experiment in experiments:
+        if await target.tagged_runs(experiment, SOURCE_TAG, mark):
+            return True
+    return False
 
 
 async def _by_best_route(target: Target) -> Probe:

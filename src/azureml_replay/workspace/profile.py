@@ -39,6 +39,10 @@ class TargetProfile:
     """Of starts and ends, in 100 ns: what is finer is lost."""
     limits: Limits = DOCUMENTED
     """The limits of one run."""
+    own_tags: int = 0
+    """Of a run's tags, those that the route needs for itself."""
+    own_properties: int = 0
+    """Of a run's properties, those that the target writes by itself."""
     lost: frozenset[str] = frozenset()
     """Fields of Run that the target was seen to drop: planned omissions, not findings."""
     added: frozenset[str] = frozenset()
@@ -72,6 +76,14 @@ class TargetProfile:
     keep_run_type: bool = False
     """True: new runs are written with the type that they have in the source, not with a neutral one."""
 
+    @property
+    def room(self) -> Limits:
+        """What of one run's limits is left for what is planned of it."""
+        limits = self.limits
+        if not self.own_tags and not self.own_properties:
+            return limits
+        return replace(limits, tags=limits.tags - self.own_tags, properties=limits.properties - self.own_properties)
+
     def keeps(self, field: str) -> bool:
         """False for a field of Run that the target was seen to drop."""
         return field not in self.lost
@@ -97,8 +109,8 @@ def by_route(profile: TargetProfile, route: WriteRoute) -> TargetProfile:
         reuse=False,  # a run's container is named when it is made, and these routes do not
         keep_run_type=False,
         added=profile.added | {PARENT_TAG},
-        # one tag is SOURCE_TAG, one property the service's own, which says where MLflow finds the files
-        limits=replace(profile.limits, tags=profile.limits.tags - 1, properties=profile.limits.properties - 1),
+        own_tags=2,  # SOURCE_TAG and PARENT_TAG
+        own_properties=1,  # where MLflow finds the files
     )
 
 

@@ -8,11 +8,10 @@ from typing import Any, TypeAlias
 from azureml_replay.azure.wire.encode import RUNS_PER_SEARCH
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import TERMINAL, Run
+from azureml_replay.workspace.profile import PARENT_TAG
 
 Body: TypeAlias = dict[str, Any]
 
-PARENT_TAG = "mlflow.parentRunId"
-"""The tag that makes a new run a child."""
 _TICKS_PER_MS = TICKS_PER_SECOND // 1_000
 _STATUSES: Mapping[str, str] = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 
