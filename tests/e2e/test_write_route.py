@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ import pytest
 from typer.testing import CliRunner
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.workspace import connect
 from azureml_replay.cli.app import app
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.direct.replay import ReplayOptions
-from azureml_replay.errors import UserError
+from azureml_replay.errors import LeaseTaken, UserError
 from azureml_replay.planning.route import FINER, NO_NAME, NO_START, OWN_ID
+from azureml_replay.target import lease as leases
+from azureml_replay.target.lease import hold, leased
 from azureml_replay.verbs import MigrateOptions
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import WriteRoute
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, PowerCut, configured, cut_and_continue, examined, migrated
@@ -182,6 +187,29 @@ def test_a_lost_answer_makes_no_second_run(
     assert (done.replayed.failed, done.verdict.findings) == ((), 0)
     runs = look(target, files=False).runs.values()
     assert sum(run["experiment"] == "small" for run in runs) == 3
+
+
+async def test_of_two_at_once_one_holds_the_lease(
+    calm: Sandbox, azure_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both make the run that keeps it, whose id neither can choose; later calls find the same one."""
+    monkeypatch.setattr(leases, "PAUSE_S", 0.05)
+    target, place = calm.add_workspace(), Place(kind="azureml", key="of-a-source", name="of a source")
+    set_variants(calm, target, REFUSES)
+    config = configured(target)
+
+    async def held(at_once: int) -> list[object]:
+        async with AsyncExitStack() as stack:
+            ends = [await stack.enter_async_context(connect(config)) for _ in range(at_once)]
+            writing = [await stack.enter_async_context(leased(end, place)) for end in ends]
+            return await asyncio.gather(*map(hold, writing), return_exceptions=True)
+
+    first = await held(2)
+    assert [type(one) for one in first if one is not None] == [LeaseTaken]
+    assert await held(1) == [None]
+    told = [run for run in look(target, files=False).runs.values() if "azureml_replay_lease" in run["tags"]]
+    assert {run["stage"] for run in told} == {"deleted"}
+    assert sum(bool(run["params"]) for run in told) == 1
 
 
 @pytest.fixture
