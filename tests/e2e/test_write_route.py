@@ -171,6 +171,28 @@ def test_cut_at_every_request(
     assert at > 60
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "more",
+    [
+        *("delay-events", "created-now", "drop-properties", "refuse-null-values", "recent-times-only"),
+        *("no-batchrundata", "no-metric-list"),
+    ],
+)
+def test_what_else_a_target_does_is_planned_on_this_route_too(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, more: str
+) -> None:
+    """From two archives, the first of them twice: nothing fails, nothing differs, nothing is there twice."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    set_variants(calm, target, REFUSES, more)
+
+    for folder in ("archive", "archive", "another"):
+        done = asyncio.run(migrated(source, target, tmp_path / folder))
+        assert (done.replayed.failed, done.verdict.findings, done.verdict.runs) == ((), 0, 2)
+    assert map_of(tmp_path / "archive", target) == map_of(tmp_path / "another", target)
+
+
 def test_a_lost_answer_makes_no_second_run(
     small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
