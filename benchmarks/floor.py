@@ -46,10 +46,12 @@ BLOCK_LIST = "PUT blob PUT blocklist"
 READ = "GET blob GET"
 BLOCK = "PUT blob PUT block"
 
+SEARCH = "POST /mlflow/{version}/api/2.0/mlflow/runs/search"
 TERMS = "GET /history/v1.0/runs/{run_id}"
 LOCK = "PUT blob PUT lease"
-FIRST_LEASE = Counter({TERMS: 2, CREATE: 3, UPLOAD: 1, LOCK: 3})
-"""Of a target that never kept one: looked for, taken with its run and its blob, read back, given back."""
+FIRST_LEASE = Counter({TERMS: 2, EXPERIMENT: 1, SEARCH: 1, CREATE: 3, UPLOAD: 1, LOCK: 3})
+"""Of a target that never kept one: looked for, by its id and by its tag, taken with its run and its blob, read back,
+given back."""
 RENEWAL = Counter({CREATE: 1, LOCK: 1})
 """Every 40 seconds: three requests a minute."""
 

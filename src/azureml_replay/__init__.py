@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from azureml_replay.archive.checking import Checked, check
     from azureml_replay.connection import connect, examine
     from azureml_replay.diagnosis.doctor import doctor
-    from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
+    from azureml_replay.direct.options import Replayed, ReplayOptions
+    from azureml_replay.direct.replay import replay
     from azureml_replay.errors import IntegrityError, LeaseTaken, ReplayError, ServiceError, UserError
     from azureml_replay.exports.export import export
     from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
@@ -70,7 +71,8 @@ _HOMES = {
     "archive.checking": ("Checked", "check"),
     "connection": ("connect", "examine"),
     "diagnosis.doctor": ("doctor",),
-    "direct.replay": ("ReplayOptions", "Replayed", "replay"),
+    "direct.options": ("ReplayOptions", "Replayed"),
+    "direct.replay": ("replay",),
     "errors": ("IntegrityError", "LeaseTaken", "ReplayError", "ServiceError", "UserError"),
     "exports.export": ("export",),
     "extraction.extract": ("ExtractOptions", "Extracted", "extract"),

@@ -69,6 +69,10 @@ class StatusManaged(UserError):
     """Raised where a target lets no client say how runs of a form ended; the message has its words."""
 
 
+class IdsRefused(UserError):
+    """Raised where a target has no runs under ids that a client chooses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remedy:
     """What lets a refused request through. Filled in `azure/`, which alone knows the service's rights."""

@@ -11,7 +11,8 @@ from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.foreseen import foreseen
-from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
+from azureml_replay.direct.options import Replayed, ReplayOptions
+from azureml_replay.direct.replay import replay
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import RunId
@@ -23,7 +24,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
-from azureml_replay.target.profile import known_profile, refuse_same
+from azureml_replay.target.profile import planned_profile, refuse_same
 from azureml_replay.verification.accepting import accept as accept_changes
 from azureml_replay.verification.accepting import forget_accepted
 from azureml_replay.verification.proof import Proof
@@ -31,7 +32,7 @@ from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.verification.verify import DirectUnits, verify_runs
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.place import Place
-from azureml_replay.workspace.profile import AZURE_ML
+from azureml_replay.workspace.profile import AZURE_ML, by_route
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
@@ -109,8 +110,11 @@ def dry_run(
     replay finds when it asks. Without a target, what any workspace of which nothing is known should have.
     """
     ledger = None if target is None else archive.ledger(target)
-    profile = AZURE_ML if ledger is None else known_profile(ledger)
-    profile = replace(profile, keep_run_type=options.keep_run_type)
+    if ledger is not None:
+        profile = planned_profile(ledger, keep_run_type=options.keep_run_type, route=options.write_route)
+    else:
+        unseen = replace(AZURE_ML, keep_run_type=options.keep_run_type)
+        profile = by_route(unseen, options.write_route or unseen.route)
     return foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
 
 

@@ -6,8 +6,10 @@ import dataclasses
 
 import pytest
 
+from azureml_replay.instants import Instant
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.profile import TICKS_PER_MS
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Refused, Target
 from contract.histories import (
@@ -87,6 +89,36 @@ async def test_an_end_whose_error_was_refused_is_no_end(subject: Subject, target
     for _ in range(2):
         outcomes = await target.finish_runs(EXPERIMENT, [failed])
         assert isinstance(outcomes[failed.id], Refused)
+
+
+async def test_runs_may_have_ids_of_the_targets_own(target: Target) -> None:
+    """Each call makes one. It is found by a tag, archived or not; all else of it, and its end, may be written twice."""
+    await target.put_experiment(Experiment(id="", name=EXPERIMENT))
+    start, end = (Instant(moment.ticks // TICKS_PER_MS * TICKS_PER_MS) for moment in (START, END))
+    wanted = Run(id=RUN, experiment=EXPERIMENT, start=start, display_name="made", tags={"mark": "a", "of": "parent"})
+    parent = await target.make_run(EXPERIMENT, wanted)
+    assert not isinstance(parent, Refused)
+    below = dataclasses.replace(wanted, parent=parent, tags={"mark": "a", "of": "child"})
+    child = await target.make_run(EXPERIMENT, below)
+    assert not isinstance(child, Refused)
+    error = {"code": "UserError", "message": "boom"}
+    more = {"status": "Failed", "end": end, "hidden": True, "error": error, "description": "told later"}
+    whole = [dataclasses.replace(run, id=there, **more) for run, there in ((wanted, parent), (below, child))]
+
+    for _ in range(2):
+        assert await target.update_runs(EXPERIMENT, whole) == {parent: None, child: None}
+        assert await target.end_runs(EXPERIMENT, whole) == {parent: None, child: None}
+
+    found = await target.tagged_runs(EXPERIMENT, "mark", "a")
+    assert {there: tags["of"] for there, tags in found.items()} == {parent: "parent", child: "child"}
+    assert await target.tagged_runs(EXPERIMENT, "mark", "b") == await target.tagged_runs("none", "mark", "a") == {}
+    assert len(await everything(target)) == 2
+    for run in whole:
+        there = (await target.details([run.id]))[run.id].run
+        for name in ("parent", "start", "end", "status", "hidden", "display_name", "description"):
+            assert getattr(there, name) == getattr(run, name), name
+        assert isinstance(there.error, dict)
+        assert there.error["message"] == "boom"
 
 
 async def test_children_and_single_runs_know_their_experiments_name(subject: Subject, target: Target) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.three_way import Prefer
-from azureml_replay.direct.replay import ReplayOptions
+from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import verify

@@ -12,7 +12,8 @@ import pytest
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.direct.replay import OnConflict, ReplayOptions, replay
+from azureml_replay.direct.options import OnConflict, ReplayOptions
+from azureml_replay.direct.replay import replay
 from azureml_replay.errors import UserError
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.replay import replay_synthetic

@@ -18,7 +18,8 @@ from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.storage import storage
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.cli import run
-from azureml_replay.direct.replay import Replayed, replay
+from azureml_replay.direct.options import Replayed
+from azureml_replay.direct.replay import replay
 from azureml_replay.errors import Exit, IntegrityError
 from azureml_replay.extraction import download
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract

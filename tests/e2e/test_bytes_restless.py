@@ -14,7 +14,8 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import AzureWorkspace, connect
-from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
+from azureml_replay.direct.options import Replayed, ReplayOptions
+from azureml_replay.direct.replay import replay
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import ALL_FILES, FileChoice

@@ -53,7 +53,10 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
 @pytest.mark.parametrize(
     ("variant", "probe", "outcome", "said"),
     [
-        ("refuse-client-ids", "client ids", Outcome.MISSING, "refuses runs with ids of the client's choice"),
+        ("refuse-client-ids", "client ids", Outcome.WARNING, "refuses runs with ids of the client's choice"),
+        ("refuse-client-ids", "write route", Outcome.WARNING, "MLflow's routes, under ids of the target's own"),
+        ("ignore-start-times", "write route", Outcome.WARNING, "MLflow's routes, under ids of the target's own"),
+        ("created-now", "write route", Outcome.OK, "the history, under ids of ours"),
         ("ignore-start-times", "fields", Outcome.WARNING, "does not keep: start, end"),
         ("ignore-start-times", "past times", Outcome.WARNING, "no start and no end is kept"),
         ("recent-times-only", "past times", Outcome.WARNING, "keeps times up to 30 days back"),

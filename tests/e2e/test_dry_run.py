@@ -10,7 +10,8 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.three_way import Prefer
-from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
+from azureml_replay.direct.options import Replayed, ReplayOptions
+from azureml_replay.direct.replay import replay
 from azureml_replay.extraction.extract import extract
 from azureml_replay.planning.left import Left
 from azureml_replay.selection import Selection

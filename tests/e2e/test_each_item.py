@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.direct.replay import ReplayOptions
+from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.errors import UserError
 from azureml_replay.exports.listing import check_suffix, write_lines
 from azureml_replay.planning.files import FileChoice

@@ -13,7 +13,8 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Way
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.direct.replay import OnConflict, ReplayOptions, replay
+from azureml_replay.direct.options import OnConflict, ReplayOptions
+from azureml_replay.direct.replay import replay
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.extraction.metrics import Metrics

@@ -9,7 +9,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from azureml_replay.direct.replay import OnConflict, ReplayOptions
+from azureml_replay.direct.options import OnConflict, ReplayOptions
 from azureml_replay.errors import Exit
 from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_sandbox.server.opened import opened

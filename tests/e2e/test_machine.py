@@ -19,7 +19,8 @@ from hypothesis.stateful import initialize, invariant, rule, run_state_machine_a
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import AzureWorkspace
 from azureml_replay.comparison.three_way import Prefer
-from azureml_replay.direct.replay import ReplayOptions, replay
+from azureml_replay.direct.options import ReplayOptions
+from azureml_replay.direct.replay import replay
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.extraction.metrics import Metrics

@@ -13,7 +13,8 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import names_of
 from azureml_replay.azure.workspace import connect
-from azureml_replay.direct.replay import Replayed, replay
+from azureml_replay.direct.options import Replayed
+from azureml_replay.direct.replay import replay
 from azureml_replay.progress import Silent
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import verify

@@ -12,7 +12,6 @@ import pytest
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import UserError
 from azureml_replay.planning.plan import plan
 from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
@@ -39,20 +38,6 @@ def test_five_hidden_runs_per_target(
 
     probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
     assert [told["stage"] for told in probes] == ["deleted"] * 5
-
-
-def test_a_target_that_refuses_our_ids_is_left_alone(
-    small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
-) -> None:
-    """Replay stops before the first real write, with the reason."""
-    calm.set_faults(strict=["refuse-client-ids"])
-    target = calm.add_workspace()
-
-    with pytest.raises(UserError, match="refuses runs with ids of the client's choice"):
-        asyncio.run(migrated(small_history, target, tmp_path / "archive"))
-
-    calm.set_faults()
-    assert look(target, files=False).runs == {}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +72,6 @@ def test_what_the_interface_leaves_open_is_tried_first(
 @pytest.mark.parametrize(
     ("variant", "lost", "beside"),
     [
-        ("ignore-start-times", {"start", "end"}, {CREATED}),
         ("created-now", set(), {CREATED}),
         ("drop-properties", {"properties"}, set()),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.direct.replay import OnConflict, ReplayOptions
+from azureml_replay.direct.options import OnConflict, ReplayOptions
 from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile

@@ -13,7 +13,7 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import GONE, HISTORY_LEFT_OUT
 from azureml_replay.comparison.three_way import GONE_REASON, Prefer
-from azureml_replay.direct.replay import ReplayOptions
+from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.planning.plan import LAST_ONLY, plan

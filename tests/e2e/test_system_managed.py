@@ -9,7 +9,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.comparison.three_way import RUN_TYPE
-from azureml_replay.direct.replay import ReplayOptions
+from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunForm, RunId
 from azureml_replay.target.probe import EXPERIMENT, known_probe

@@ -11,7 +11,8 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.comparison.three_way import OF_ANOTHER, Fate, Prefer
-from azureml_replay.direct.replay import Replayed, ReplayOptions, replay
+from azureml_replay.direct.options import Replayed, ReplayOptions
+from azureml_replay.direct.replay import replay
 from azureml_replay.planning.left import Left
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import dry_run

@@ -19,7 +19,7 @@ from azureml_replay.cli import run as command
 from azureml_replay.cli.status import COLUMNS
 from azureml_replay.deleting import NEVER_A_JOB, SHOWN_STILL
 from azureml_replay.direct.in_part import OF_DELETED
-from azureml_replay.direct.replay import ReplayOptions
+from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.errors import Forbidden, UserError
 from azureml_replay.report_page.write import report
 from azureml_replay.state import status

@@ -13,7 +13,7 @@ from mlflow.entities import ViewType
 from mlflow.exceptions import RestException
 from requests import Response
 
-from azureml_sandbox.server.sandbox import WorkspaceFile
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 
 pytest_plugins = ("sandbox.mlflow_client",)
 
@@ -198,3 +198,16 @@ def _history(workspace: WorkspaceFile, run_id: str) -> Any:
     names = workspace.subscription_id, workspace.resource_group, workspace.workspace_name
     jobs = MLClient(DefaultAzureCredential(), *names).jobs
     return jobs._runs_operations.get_run(run_id).as_dict()
+
+
+def test_a_service_may_drop_source_tags_of_new_runs(tracking: MlflowClient, calm: Sandbox) -> None:
+    """Strict variant, as users reported it: what is set later stays."""
+    calm.set_faults(strict=["drop-source-tags"])
+    run = tracking.create_run("0", tags={"mlflow.source.name": "train.py", "team": "b"}).info.run_id
+
+    before = tracking.get_run(run).data.tags
+    tracking.set_tag(run, "mlflow.source.name", "train.py")
+
+    assert "mlflow.source.name" not in before
+    assert before["team"] == "b"
+    assert tracking.get_run(run).data.tags["mlflow.source.name"] == "train.py"

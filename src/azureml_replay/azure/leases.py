@@ -1,7 +1,9 @@
 """Leases kept in an Azure ML workspace: a parameter for each term, and a blob's lease where storage can be written.
 
 Parameters are immutable: of two that write the same one, one is refused. A run holds 200 of them, so terms go into
-runs by their number; the last of these is found by doubling.
+runs by their number; the last of these is found by doubling. Where the workspace refuses ids of ours, MLflow's routes
+make such a run, and a tag names it: of several that were made at the same time the one created first counts, which
+everybody sees who made another one later.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import replace
 from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.storage.blob_lock import BlobLock
 from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.azure.tracked import TrackedRuns
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import Json, Run, RunForm, RunId
@@ -22,6 +25,9 @@ from azureml_replay.workspace.target import Refused
 TERMS_PER_RUN = DOCUMENTED.parameters
 HOLDERS = 5
 """Calls that were killed one after the other within the minute that a storage's lock outlives them."""
+NAME_TAG = "azureml_replay_lease"
+"""The tag with the id that the run should have."""
+_NEVER = Instant(2**63 - 1)
 DESCRIPTION = (
     "Holds the lease of azureml-replay for what comes from one source: each parameter is a term, and says who may "
     "write until when. While nobody replays it is safe to delete."
@@ -31,12 +37,14 @@ DESCRIPTION = (
 class WorkspaceLeases:
     """See `workspace.lease.Leasable`."""
 
-    def __init__(self, history: RunHistory, storage: Storage) -> None:
+    def __init__(self, history: RunHistory, tracked: TrackedRuns, storage: Storage) -> None:
         """Nothing is asked yet."""
-        self._history, self._storage = history, storage
+        self._history, self._tracked, self._storage = history, tracked, storage
         self._locks: dict[str, BlobLock] = {}
         self._made: set[RunId] = set()
-        """Runs that are known to be there."""
+        """Runs that are known to be there, by the ids that they should have."""
+        self._ids: dict[RunId, RunId] = {}
+        """The ids that they have, where the workspace chose them."""
 
     async def read(self, name: str) -> LeaseSeen:
         """One request, and two for each doubling of what one run holds."""
@@ -70,13 +78,14 @@ class WorkspaceLeases:
         run, wanted = _run_of(name, at), {_key(term.number): term.to_text()}
         if run not in self._made:
             await self._make(run)
-            await self._history.hide_runs(OWN_EXPERIMENT, [_run_of(name, at - 1)] if at else [], hidden=True)
-        outcome = await self._history.add_parameters(OWN_EXPERIMENT, run, wanted, hidden=term.over)
+            before = [self._id(_run_of(name, at - 1))] if at else []
+            await self._history.hide_runs(OWN_EXPERIMENT, before, hidden=True)
+        outcome = await self._history.add_parameters(OWN_EXPERIMENT, self._id(run), wanted, hidden=term.over)
         if outcome is None:
             return True
         if isinstance(outcome, ServiceError):
             raise outcome
-        if (await self._history.parameters(run) or {}).get(_key(term.number)) is None:
+        if (await self._history.parameters(self._id(run)) or {}).get(_key(term.number)) is None:
             raise outcome.error("the lease of this replay: ")
         return False
 
@@ -90,12 +99,38 @@ class WorkspaceLeases:
         if isinstance(outcome, ServiceError):
             raise outcome
         if outcome is not None:
-            raise UserError(f"the target refuses runs with ids of the client's choice: {outcome.reason}")
+            await self._make_named(wanted, outcome)
         self._made.add(run)
+
+    async def _make_named(self, wanted: Run, refused: Refused) -> None:
+        """Make the run under an id of the workspace's own. Repeatable. Raises UserError where that is refused too.
+
+        Each attempt makes another one: the first counts, and the others are archived.
+        """
+        there = await self._tracked.make(OWN_EXPERIMENT, replace(wanted, tags={NAME_TAG: wanted.id}))
+        if isinstance(there, Refused):
+            raise UserError(f"the target refuses runs with ids of the client's choice: {refused.reason}")
+        first = await self._named(wanted.id)
+        self._ids[wanted.id] = first or there
+        if first not in (None, there):
+            await self._history.hide_runs(OWN_EXPERIMENT, [there], hidden=True)
+
+    async def _named(self, run: RunId) -> RunId | None:
+        """The run that was created first of those that bear the name; None where none does."""
+        found = await self._tracked.tagged(OWN_EXPERIMENT, NAME_TAG, run)
+        details = await self._history.details(list(found)) if found else {}
+        born = sorted((one.run.created or _NEVER, there) for there, one in details.items())
+        return born[0][1] if born else None
+
+    def _id(self, run: RunId) -> RunId:
+        return self._ids.get(run, run)
 
     async def _terms(self, name: str, at: int) -> Mapping[str, Json] | None:
         run = _run_of(name, at)
-        found = await self._history.parameters(run)
+        found = await self._history.parameters(self._id(run))
+        if found is None and run not in self._ids and (named := await self._named(run)):
+            self._ids[run] = named
+            found = await self._history.parameters(named)
         if found is not None:
             self._made.add(run)
         return found

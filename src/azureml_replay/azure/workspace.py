@@ -32,6 +32,7 @@ from azureml_replay.azure.services.mlflow import MlflowService
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.listing import StoredListing
 from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.azure.tracked import TrackedRuns
 from azureml_replay.azure.wire import encode
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of, stored_artifact
 from azureml_replay.errors import Rejected, Unavailable
@@ -134,8 +135,9 @@ class AzureWorkspace:
         self._artifacts = ArtifactIndex(sender, api, arm_id, scope)
         self._storage = Storage(sender, arm, config.cloud.storage_scope)
         self._files = Files(self._artifacts, self._storage)
+        self._tracked = TrackedRuns(self._history, self._tracking)
         self._code = Code(arm, self._storage, api, arm_id, scope)
-        self._leases = WorkspaceLeases(self._history, self._storage)
+        self._leases = WorkspaceLeases(self._history, self._tracked, self._storage)
         self.submitter = AzureSubmitter(sender, config, api, storage=self._storage, files=self._files)
 
     @classmethod
@@ -300,6 +302,18 @@ class AzureWorkspace:
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """Write start, error and end by events, then `hidden`. Repeatable."""
         return await self._history.finish_runs(experiment, runs, Instant.of(self._clock.now()))
+
+    async def make_run(self, experiment: str, run: Run, *, check: Check = unchecked) -> RunId | Refused:
+        """Make a run by MLflow's routes. NOT repeatable. Raises Uncertain where the answer was lost."""
+        return await self._tracked.make(experiment, run, check)
+
+    async def tagged_runs(self, experiment: str, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
+        """The runs of an experiment that bear a tag, with all their tags."""
+        return await self._tracked.tagged(experiment, tag, value)
+
+    async def end_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        """Write error and end of runs that `make_run` made, then `hidden`. Repeatable."""
+        return await self._tracked.end(experiment, runs, Instant.of(self._clock.now()))
 
     async def read_lease(self, name: str) -> LeaseSeen:
         """What the workspace shows of it."""

@@ -34,6 +34,7 @@ from azureml_replay.cli.options import (
     SourceOption,
     TakeOverOption,
     TargetOption,
+    WriteRouteOption,
     accepting,
     extract_flags,
     file_flags,
@@ -51,7 +52,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.direct.replay import Replayed, ReplayOptions
+    from azureml_replay.direct.options import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
@@ -132,10 +133,11 @@ def plan(
         str | None,
         typer.Option(metavar="WS", help=f"Plan for this workspace, by what it was seen to keep. {KNOWN}"),
     ] = None,
+    write_route: WriteRouteOption = None,
 ) -> Exit:
     """Show what replay would send and what the target will not have. No network, nothing written."""
     from azureml_replay.cli import calls
-    from azureml_replay.direct.replay import ReplayOptions
+    from azureml_replay.direct.options import ReplayOptions
 
     refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
     workspace = target_config(target, archive) if target is not None else None
@@ -145,7 +147,7 @@ def plan(
 
         synthetic.show(archive, workspace, selection, SyntheticReplayOptions(shape=shape), terminal=terminal)
     else:
-        options = ReplayOptions(files=shape.files)
+        options = ReplayOptions(files=shape.files, write_route=write_route)
         planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned, workspace.ref.short if workspace else ""))
         left = planned.left
@@ -383,7 +385,7 @@ def _submitted(
 
 
 def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
-    from azureml_replay.direct.replay import OnConflict
+    from azureml_replay.direct.options import OnConflict
 
     if done.failed:
         return Exit.SERVICE

@@ -21,7 +21,9 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--include --include-file --limit --experiment --status --type --tag --created-after --created-before "
             "--user --depth --include-active --strict-names --failed"
         ),
-        "What is carried": "--metrics --code --redact --check-all --ids --on-conflict --prefer --keep-run-type",
+        "What is carried": (
+            "--metrics --code --redact --check-all --ids --on-conflict --prefer --keep-run-type --write-route"
+        ),
         "Files": (
             "--artifacts --no-artifacts --files --max-file-size --artifact-budget --attach --deep --read-data "
             "--copy-artifacts --source-container"

@@ -14,7 +14,7 @@ from azureml_replay.errors import UserError
 Given: TypeAlias = Mapping[str, str]
 """Options of the command line -> their values; "" for one that takes none."""
 
-ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--attach"})
+ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--write-route", "--attach"})
 TRIALS = frozenset(
     {
         "--replay-automl-max-trials",

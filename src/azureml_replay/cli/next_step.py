@@ -16,7 +16,7 @@ from azureml_replay.cli.targets import targets_of
 from azureml_replay.terminal.hints import hint
 
 if TYPE_CHECKING:
-    from azureml_replay.direct.replay import Replayed
+    from azureml_replay.direct.options import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.left import Left
     from azureml_replay.terminal.terminal import Terminal

@@ -6,8 +6,7 @@ import getpass
 import inspect
 import os
 import platform
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,16 +17,16 @@ import typer
 
 from azureml_replay.cli.examples import VERBOSE
 from azureml_replay.cli.fitting import given_options, refuse_idle, refuse_replaced_input
+from azureml_replay.cli.typed import commas, included, moment_of, size_of, values_of
 from azureml_replay.comparison.three_way import Prefer
-from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
-from azureml_replay.instants import Instant
-from azureml_replay.selection import Selection, known_status, known_type, moment
+from azureml_replay.selection import Selection, known_status, known_type
 from azureml_replay.terminal import log_file as logs
 from azureml_replay.terminal.terminal import Terminal, terminal
+from azureml_replay.workspace.profile import WriteRoute
 
 if TYPE_CHECKING:
-    from azureml_replay.direct.replay import ReplayOptions
+    from azureml_replay.direct.options import ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
     from azureml_replay.planning.files import FileChoice
 
@@ -84,18 +83,21 @@ AcceptOption: TypeAlias = Annotated[
 ForgetAcceptedOption: TypeAlias = Annotated[
     bool, typer.Option("--forget-accepted", help="Take back what was accepted: such changes are findings again.")
 ]
+WriteRouteOption: TypeAlias = Annotated[
+    WriteRoute | None,
+    typer.Option(
+        "--write-route",
+        help="Write runs into the history, or by MLflow's routes under ids of the target's own. By default as the "
+        "target was seen to keep them.",
+        show_default=False,
+    ),
+]
 TakeOverOption: TypeAlias = Annotated[
     bool, typer.Option("--take-over", help="Within a minute, end another replay of the same source that is at work.")
 ]
 Many: TypeAlias = list[str] | None
 MOST = 1_000_000_000
 """Of any number of runs or levels: a larger one is a slip of the keyboard."""
-MOST_FILE_BYTES = 1 << 60
-MOST_IDS_BYTES = 64_000_000
-"""Of a list of run ids, which have 36 to 60 characters: a million of them."""
-_DIGITS = 30
-"""Of a size; Python refuses to read more than 4,300."""
-_SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
 
 
 class MetricsOption(StrEnum):
@@ -256,26 +258,13 @@ def file_flags(
     """The choice of files that are carried; the others are omissions."""
     from azureml_replay.planning.files import FileChoice
 
-    globs = _given("--files", files, str)
+    globs = values_of("--files", files, str)
     return FileChoice(
         artifacts=not no_artifacts,
-        most_bytes=_bytes("--max-file-size", max_file_size),
+        most_bytes=size_of("--max-file-size", max_file_size),
         globs=globs,
-        budget=_bytes("--artifact-budget", artifact_budget),
+        budget=size_of("--artifact-budget", artifact_budget),
     )
-
-
-def _bytes(flag: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    found = _SIZE.fullmatch(text.strip())
-    if not found:
-        raise UserError(f"{flag} {text}: expected bytes, or a number with KB, MB, GB or TB")
-    power: int = " KMGT".index(found[2].upper() or " ")
-    size = int(found[1][:_DIGITS]) << 10 * power
-    if len(found[1]) > _DIGITS or size > MOST_FILE_BYTES:
-        raise UserError(f"{flag} {text[:_DIGITS]}: no storage holds a file of that size")
-    return size
 
 
 def accepting(*, accept: bool, forget: bool) -> str | None:
@@ -322,9 +311,10 @@ def replay_flags(
             "--keep-run-type", help="Give new runs their original type, for which Studio may open pages that fail."
         ),
     ] = False,
+    write_route: WriteRouteOption = None,
 ) -> ReplayOptions:
     """The options of `replay`: how runs are to arrive."""
-    from azureml_replay.direct.replay import OnConflict, ReplayOptions
+    from azureml_replay.direct.options import OnConflict, ReplayOptions
 
     return ReplayOptions(
         files=file_flags(
@@ -334,6 +324,7 @@ def replay_flags(
         new_ids=ids is RunIds.NEW,
         on_conflict=OnConflict(on_conflict.value),
         prefer=prefer,
+        write_route=write_route,
         attach=attach,
     )
 
@@ -386,15 +377,15 @@ def selection_flags(
 ) -> Selection:
     """Filters of different kinds are and-ed, values of one kind or-ed; a match takes the whole family of runs."""
     selection = Selection(
-        include=_included(include, include_file),
+        include=included(include, include_file),
         limit=limit,
-        experiments=_given("--experiment", experiment, str),
-        statuses=_given("--status", _commas(status), known_status),
-        types=_given("--type", _commas(type_), known_type),
-        tags=_given("--tag", tag, str),
-        created_after=_moment("--created-after", created_after),
-        created_before=_moment("--created-before", created_before),
-        users=_given("--user", user, str),
+        experiments=values_of("--experiment", experiment, str),
+        statuses=values_of("--status", commas(status), known_status),
+        types=values_of("--type", commas(type_), known_type),
+        tags=values_of("--tag", tag, str),
+        created_after=moment_of("--created-after", created_after),
+        created_before=moment_of("--created-before", created_before),
+        users=values_of("--user", user, str),
         depth=depth,
         include_active=include_active,
         strict_names=strict_names,
@@ -404,46 +395,3 @@ def selection_flags(
         given = f"--created-before {created_before} is not later than --created-after {created_after}"
         raise UserError(f"{given}: nothing can lie between")
     return selection
-
-
-def _included(include: Many, include_file: Path | None) -> tuple[str, ...]:
-    named = _given("--include", _commas(include), str)
-    return named if include_file is None else (*named, *_read_ids(include_file))
-
-
-def _read_ids(path: Path) -> tuple[str, ...]:
-    try:
-        told = text_of(path, most_bytes=MOST_IDS_BYTES, what="one run id a line", pipe=True, tell=terminal().error)
-    except UserError as error:
-        raise UserError(f"--include-file {error}") from None
-    except OSError as error:
-        raise UserError(f"--include-file {path}: {error.strerror}: expected a file with one run id a line") from None
-    ids = tuple(text for line in told.splitlines() if (text := line.split("#")[0].strip()))
-    if not ids:
-        raise UserError(f"--include-file {path}: names no run: expected one run id a line")
-    return ids
-
-
-def _commas(values: Many) -> Many:
-    return None if values is None else [part.strip() for value in values for part in value.split(",")]
-
-
-def _given(flag: str, values: Sequence[str] | None, read: Callable[[str], str]) -> tuple[str, ...]:
-    """The values of a flag. Raises UserError for an empty one: an unset shell variable must not mean 'everything'."""
-    if values is None:
-        return ()
-    given = [value for value in values if value]
-    if not given:
-        raise UserError(f"{flag} is empty: give a value or leave the flag out")
-    return tuple(_reading(flag, given, read))
-
-
-def _reading(flag: str, values: Iterable[str], read: Callable[[str], Item]) -> list[Item]:
-    try:
-        return [read(value) for value in values]
-    except UserError as error:
-        raise UserError(f"{flag}: {error}") from None
-
-
-def _moment(flag: str, text: str | None) -> Instant | None:
-    return None if text is None else _reading(flag, [text], moment)[0]

@@ -17,7 +17,7 @@ from azureml_replay.cli.app import app
 from azureml_replay.cli.help import in_order
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.diagnosis.doctor import Diagnosis
-from azureml_replay.direct.replay import Replayed
+from azureml_replay.direct.options import Replayed
 from azureml_replay.exports import Exported
 from azureml_replay.exports.run_map import Mapped
 from azureml_replay.extraction.extract import Extracted

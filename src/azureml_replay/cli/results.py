@@ -21,17 +21,19 @@ from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
 from azureml_replay.verification.wording import MENDS, Kind, Told, by_size_in_words, differences, equal_but, kind_of
+from azureml_replay.workspace.profile import WriteRoute
 
 if TYPE_CHECKING:
     from azureml_replay.azure.config import WorkspaceConfig
     from azureml_replay.cli.next_step import CommandLine
-    from azureml_replay.direct.replay import Replayed
+    from azureml_replay.direct.options import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.left import Left
     from azureml_replay.planning.summary import PlanSummary
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
 
+BY_MLFLOW = "by MLflow's routes, under ids of the target's own"
 FEW = 8
 """Reasons that a verdict shows, which shall be short; `plan` and the report have all."""
 SHOWN = 20
@@ -77,6 +79,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
             _table(experiments_in_words(len(plan.experiments), plan.empty_experiments), plan.experiments),
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
             *unknown_keys(plan.unknown),
+            *([Branch(BY_MLFLOW)] if plan.write_route is WriteRoute.MLFLOW else []),
             *(Branch(f"warning: {one}") for one in plan.near_limits),
             left_out(plan.omissions, plan.reasons, plan.overflow, target),
         ),

@@ -12,7 +12,13 @@ from enum import Enum, StrEnum
 
 from azureml_replay.comparison.runs import CARRIED, LENDER, compare_runs
 from azureml_replay.model import TERMINAL, Editable, Run
-from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG, Borne, SentMark, is_taken_back, may_be_taken_back
+from azureml_replay.workspace.mark import (
+    OUR_MARKS,
+    Borne,
+    SentMark,
+    is_taken_back,
+    may_be_taken_back,
+)
 from azureml_replay.workspace.profile import CREATED
 
 STATUS, HIDDEN = "status", "hidden"
@@ -60,7 +66,7 @@ def editable(run: Run) -> dict[str, str | bool | None]:
     """
     texts = {"display name": run.display_name, "description": run.description}
     given = {name: text for name, text in texts.items() if text is not None}
-    tags = {f"tag {key}": value for key, value in run.tags.items() if key not in (UNDO_TAG, SENT_TAG)}
+    tags = {f"tag {key}": value for key, value in run.tags.items() if key not in OUR_MARKS}
     return {STATUS: run.status, HIDDEN: run.hidden, **given, **tags}
 
 

@@ -12,8 +12,10 @@ from azureml_replay.diagnosis.writes import WriteExamination
 from azureml_replay.errors import Exit
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.target.probe import Probe
+from azureml_replay.target.trial import bound_route
 from azureml_replay.workspace.examined import Examined, Subject
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import WriteRoute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +45,13 @@ async def doctor(
     *,
     planned: frozenset[str] = frozenset(),
     origin: Place | None = None,
+    bound: WriteRoute | None = None,
     progress: Progress = SILENT,
 ) -> Diagnosis:
     """Examine what is given: read both workspaces, write one or two throw-away runs to the target and hide them.
 
-    `planned` names experiments that a replay would write, and `origin` the source that it would write them from.
+    `planned` names experiments that a replay would write, `origin` the source that it would write them from, and
+    `bound` the route by which it did so before.
     Repeatable: every call writes throw-away runs of its own. Errors of a service are not raised, but become rows.
     """
     rows: list[ProbeRow] = []
@@ -60,7 +64,7 @@ async def doctor(
         sheet, writing = await _read(target, "target", progress)
         if writing is not None:
             progress.say(f"target {target.ref}: writing a throw-away run")
-            probe = await WriteExamination(sheet, writing, reading, planned, origin).all()
+            probe = await WriteExamination(sheet, writing, reading, planned, origin, bound).all()
         rows += sheet.rows
     return Diagnosis(rows=tuple(rows), probe=probe)
 
@@ -71,7 +75,8 @@ async def diagnosed(
     """The result of `doctor`, kept in the archive: replay and verify then go by what this target was seen to do."""
     planned = frozenset(one.name for one in archive.experiments()) if archive else frozenset[str]()
     origin = archive.source if archive else None
-    found = await doctor(source, target, planned=planned, origin=origin, progress=progress)
+    bound = bound_route(archive.ledger(target.ref)) if archive and target else None
+    found = await doctor(source, target, planned=planned, origin=origin, bound=bound, progress=progress)
     if archive is None:
         return found
     for side, subject in (("source", source), ("target", target)):

@@ -9,7 +9,9 @@ from azureml_replay.errors import Rejected
 from azureml_replay.model import Points, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.target.probe import EXPERIMENT
 from azureml_replay.target.throw_away import ROWS, throw_away_run
+from azureml_replay.target.writer import under_its_id, writer_of
 from azureml_replay.workspace.limits import DOCUMENTED
+from azureml_replay.workspace.profile import WriteRoute
 from azureml_replay.workspace.target import Target
 
 SERIES_PER_REQUEST = 50
@@ -24,22 +26,24 @@ class LimitTrial:
 
     target: Target
     form: RunForm = RunForm.NEUTRAL
+    route: WriteRoute = WriteRoute.HISTORY
 
     async def lifted(self) -> Mapping[str, int]:
         """Name of a limit in `Limits` -> how much was kept. Raises Forbidden, Unavailable."""
-        run = replace(throw_away_run(form=self.form), error=None, status="Completed")
-        await self.target.put_runs(EXPERIMENT, [run])
+        writer = writer_of(self.target, self.route)
+        run = replace(throw_away_run(form=self.form, route=self.route), error=None, status="Completed")
+        run = under_its_id(run, await writer.create(EXPERIMENT, [run]))
         kept: dict[str, int] = {}
         for limit, grown in _grown(run).items():
             if await self._kept(grown):
                 kept[limit] = FACTOR * getattr(DOCUMENTED, limit)
         if await self._names_kept(run.id):
             kept["metric_names"] = FACTOR * DOCUMENTED.metric_names
-        await self.target.finish_runs(EXPERIMENT, [run])
+        await writer.finish(EXPERIMENT, [run])
         return kept
 
     async def _kept(self, grown: Run) -> bool:
-        outcome = (await self.target.put_runs(EXPERIMENT, [grown])).get(grown.id)
+        outcome = (await writer_of(self.target, self.route).write(EXPERIMENT, [grown])).get(grown.id)
         if outcome is not None:
             return False
         found = (await self.target.details([grown.id])).get(grown.id)

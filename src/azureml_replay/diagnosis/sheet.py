@@ -38,6 +38,7 @@ PROBES = {
     "copy": "the target's storage reads the source's",
     "ends": "events end a run at once, with its own times",
     "fields": "what a run keeps of what is written",
+    "write route": "by which runs are written: the history, or MLflow's routes",
     "past times": "how far back a start and an end may lie",
     "creation time": "what the target takes for it",
     "datasets": "a run may name datasets that this workspace never saved",

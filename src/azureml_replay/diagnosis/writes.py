@@ -9,21 +9,23 @@ from functools import partial
 
 from azureml_replay.diagnosis.limits import LimitTrial
 from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
-from azureml_replay.errors import Rejected, ServiceError, UserError
+from azureml_replay.errors import IdsRefused, Rejected, ServiceError, UserError
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, RunForm, Series, SeriesKey, StoredFile
 from azureml_replay.target.doubtful import DOUBTFUL, NULLS
 from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, VITAL, Probe
 from azureml_replay.target.throw_away import AGES, ROWS, TIMES, ThrowAway, throw_away_run
-from azureml_replay.target.trial import experiments_held
+from azureml_replay.target.trial import better_route, experiments_held
 from azureml_replay.workspace.examined import Examined
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import WriteRoute
 from azureml_replay.workspace.put_files import CopyFile
 from azureml_replay.workspace.target import Refused
 
 REPLAY_STOPS = "replay stops before its first write to this target"
+BY_MLFLOW = "nothing: runs go by MLflow's routes; the archive and the tag original_job_id know which is which"
 PLANNED_BEFORE = "nothing: older ones become planned omissions of their runs"
 PLANNED = "nothing: it becomes a planned omission of every run that has one"
 
@@ -38,6 +40,8 @@ class WriteExamination:
     planned: frozenset[str]
     origin: Place | None = None
     """The source whose replays may have written here before."""
+    bound: WriteRoute | None = None
+    """By which runs of the archive went into the target before: they do so again."""
     thrown: ThrowAway = field(init=False)
     probe: Probe | None = None
     managed: Mapping[RunForm, Refused] | None = None
@@ -45,6 +49,8 @@ class WriteExamination:
 
     def __post_init__(self) -> None:
         self.thrown = ThrowAway(self.target)
+        if self.bound is WriteRoute.MLFLOW:
+            self._go_by_mlflow()
 
     async def all(self) -> Probe | None:
         """Run every probe; what the target keeps, None where no run could be made or read back."""
@@ -66,6 +72,7 @@ class WriteExamination:
         if self.probe is None:
             return None
         await self.sheet.check("made runs", self._made_runs)
+        await self.sheet.check("write route", self._route)
         await self.sheet.check("repeated points", self._repeated_points)
         await self.sheet.check("archived experiments", self._archived_experiments)
         await self.sheet.check("limits", self._limits)
@@ -80,7 +87,13 @@ class WriteExamination:
         if free:
             self.thrown = ThrowAway(self.target, throw_away_run(form=free[0]))
 
+    def _go_by_mlflow(self) -> None:
+        run = throw_away_run(route=WriteRoute.MLFLOW)
+        self.thrown = ThrowAway(self.target, run, WriteRoute.MLFLOW)
+
     def _run_status(self) -> Seen:
+        if self.thrown.route is WriteRoute.MLFLOW:
+            return Seen("MLflow's routes give runs a type of their own, and end them")
         if self.managed is None:
             return Seen("nobody answered", Outcome.UNKNOWN, "try again")
         if not self.managed:
@@ -93,8 +106,28 @@ class WriteExamination:
         return Seen(seen, Outcome.WARNING, f"nothing: runs are written with {self.thrown.run.form.value}{effect}")
 
     async def _create(self) -> Seen:
-        await self.thrown.create()
+        try:
+            await self.thrown.create()
+        except IdsRefused as refused:
+            if self.bound is not None:
+                raise
+            self._go_by_mlflow()
+            try:
+                await self.thrown.create()
+            except Rejected as error:
+                raise refused from error
+            return Seen(str(refused), Outcome.WARNING, BY_MLFLOW)
         return Seen(f"throw-away run {self.thrown.run.id}")
+
+    async def _route(self) -> Seen:
+        """Where history keeps no start, whether MLflow's routes do."""
+        assert self.probe is not None  # noqa: S101 - asked after `_fields`
+        if self.probe.route is WriteRoute.HISTORY and self.bound is None:
+            better = await better_route(self.target, self.probe)
+            self.probe = replace(better, type_kept=self.probe.type_kept)
+        if self.probe.route is WriteRoute.MLFLOW:
+            return Seen("MLflow's routes, under ids of the target's own", Outcome.WARNING, BY_MLFLOW)
+        return Seen("the history, under ids of ours")
 
     async def _points(self) -> Seen:
         await self.thrown.append()
@@ -236,7 +269,7 @@ class WriteExamination:
         return Seen("an archived experiment is not listed", Outcome.WARNING, "nothing: verify asks for it by its name")
 
     async def _limits(self) -> Seen:
-        lifted = await LimitTrial(self.target, self.thrown.run.form).lifted()
+        lifted = await LimitTrial(self.target, self.thrown.run.form, self.thrown.route).lifted()
         assert self.probe is not None  # noqa: S101 - asked after `_fields`
         self.probe = replace(self.probe, lifted=lifted)
         if not lifted:

@@ -50,6 +50,7 @@ def foreseen(
     summary = summarize(planned, omissions, archive.unknown())
     going = (one.name for one in planned_experiments(archive, selection, profile=profile))
     summary.empty_experiments = sum(name not in summary.experiments for name in going)
+    summary.write_route = profile.route
     if counting is not None and ledger is not None:
         counting.left.experiments = sum(1 for _ in due_experiments(archive, ledger, selection, profile))
         summary.left = counting.left

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import Payload, RunItem
-from azureml_replay.archive.reading import RUNS_TOGETHER
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.direct.anew import bring_back, rename
 from azureml_replay.direct.batches import batches
@@ -25,23 +22,25 @@ from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import ExperimentOwners, send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.foreseen import Told, expect, foreseen
+from azureml_replay.direct.ids import IdCheck
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
+from azureml_replay.direct.making import Making
+from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
-from azureml_replay.planning import lineage
-from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
+from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import seen_profile
+from azureml_replay.target.writer import writer_of
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
@@ -52,56 +51,6 @@ WINDOW = 1_000
 TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in the target"
 INTENDED_AHEAD = 25
 """Runs whose intents are written to the disk together."""
-
-
-class OnConflict(Enum):
-    """What becomes of a unit one of whose ids belongs to a run of the target that is not ours."""
-
-    FAIL = "fail"
-    SKIP = "skip"
-    """The unit is left alone, as with `FAIL`, and the command does not fail."""
-    RENAME = "rename"
-    """The unit's runs get new ids."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayOptions:
-    """How runs are to arrive, and what to do where something stands in the way."""
-
-    files: FileChoice = ALL_FILES
-    """Which of the source's files are carried."""
-    keep_run_type: bool = False
-    """New runs are written with the type that they have in the source, not with a neutral one."""
-    new_ids: bool = False
-    """Every run gets a new id, the same one each time; the archive keeps the map."""
-    on_conflict: OnConflict = OnConflict.FAIL
-    prefer: Prefer = Prefer.TARGET
-    """The side whose value stays where both changed it."""
-    attach: bool = False
-    """Files in other datastores are registered where they are, so far as the target reaches the same place."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """What one call sent; all zero where everything had arrived before."""
-
-    runs: int
-    """Runs of which something was sent now."""
-    points: int
-    files: int
-    """Files sent now, `own_files` among them."""
-    bytes: int
-    conflicts: tuple[RunId, ...]
-    """Ids that are taken; the units they are in were not touched."""
-    kept: tuple[tuple[RunId, str], ...]
-    """Run and name of each value that changed in source and target, where the target's stayed."""
-    failed: tuple[tuple[RunId, str], ...]
-    refused: tuple[tuple[RunId, str], ...] = ()
-    """Run and what of it the target refused in this call: each is an omission from now on, the rest was carried."""
-    remedies: tuple[str, ...] = ()
-    """What would let the requests through for which runs failed, each once."""
-    own_files: int = 0
-    """Files sent now that we make; the others are the source's."""
 
 
 async def replay(
@@ -140,10 +89,12 @@ async def _replay(
     progress: Progress,
     told: Told,
 ) -> Replayed:
-    profile = await seen_profile(archive, target, keep_run_type=options.keep_run_type, progress=progress)
+    profile = await seen_profile(
+        archive, target, keep_run_type=options.keep_run_type, route=options.write_route, progress=progress
+    )
     ledger = archive.ledger(target.ref)
     archive.put_studio(target.ref, target.studio)
-    if options.new_ids:
+    if options.new_ids and profile.ids == "ours":
         for root in planned_units(archive, selection):
             rename(archive, ledger, root)
     if older := ledger.incomparable():
@@ -183,22 +134,18 @@ class _Replaying:
     files: FileSender
     points_sent: int = 0
     files_sent: FilesSent = field(default_factory=FilesSent)
-    conflicts: dict[RunId, RunId] = field(default_factory=dict)
-    """Unit -> the id among its runs that is taken."""
     failed: dict[RunId, str] = field(default_factory=dict)
     anew: dict[RunId, Step] = field(default_factory=dict)
     """Steps of the window that were planned again, without what the target refused of their runs."""
     refused: list[tuple[RunId, str]] = field(default_factory=list)
     remedies: list[Remedy | None] = field(default_factory=list)
-    absent: RunId | None = None
-    """A unit that continues in the next window, none of whose ids the target held when all were asked about."""
-    planned_before: int = 0
-    """Number of coming steps that may have been planned before their runs, or runs they name, got new ids."""
     deleted: set[RunId] = field(init=False)
     """Runs that `undo` deleted, or may have: points of theirs may be there, whatever became of the runs."""
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
     owners: ExperimentOwners = field(init=False)
+    making: Making = field(init=False)
+    ids: IdCheck = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
 
@@ -206,8 +153,35 @@ class _Replaying:
         self.due = Due(self.archive, self.ledger)
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
-        late = self.profile.ends_late
-        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, late, self.deleted)
+        self.runs = RunSender(
+            self.ledger,
+            self.target,
+            self.options.prefer,
+            self._fail,
+            writer_of(self.target, self.profile.route),
+            self.profile.ends_late,
+            self.deleted,
+        )
+        self.making = Making(
+            archive=self.archive,
+            ledger=self.ledger,
+            target=self.target,
+            profile=self.profile,
+            files=self.options.files,
+            width=self.width,
+            fail=self._fail,
+            leave_out=lambda step, refused: self.in_part.leave_out(step, refused_by(refused.reason)),
+        )
+        self.ids = IdCheck(
+            archive=self.archive,
+            ledger=self.ledger,
+            target=self.target,
+            runs=self.runs,
+            again=self._again,
+            properties_kept=self.profile.keeps("properties"),
+            width=self.width,
+            progress=self.progress,
+        )
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
         self.reused = WaitingSteps(self.due, self.may_come)
 
@@ -218,11 +192,12 @@ class _Replaying:
             files=self.files_sent.files,
             own_files=self.files_sent.made,
             bytes=self.files_sent.bytes,
-            conflicts=tuple(self.conflicts.values()),
+            conflicts=tuple(self.ids.conflicts.values()),
             kept=tuple((run, what) for run in {**self.runs.kept, **self.files.kept} for what in self._kept(run)),
             failed=tuple(self.failed.items()),
             refused=(*self.refused, *((run, "run") for run in self.in_part.left)),
             remedies=remedy_lines(self.remedies),
+            write_route=self.profile.route,
         )
 
     def _kept(self, run: RunId) -> Sequence[str]:
@@ -232,31 +207,34 @@ class _Replaying:
         """True for a run that is not in the target, but that a later call may bring: it failed, or its id is taken."""
         if self.options.on_conflict is OnConflict.SKIP:
             return run in self.failed
-        return run in self.failed or self.archive.unit_of(run) in self.conflicts
+        return run in self.failed or self.archive.unit_of(run) in self.ids.conflicts
 
     async def send(self, window: Sequence[Step]) -> None:
         """Send one window: ids, runs, contents, endings."""
         self.runs.begin_window()
-        window = self._by_new_ids(window)
+        window = self.ids.by_new_ids(window)
         steps = [step for step in window if not self.due.is_whole(step)]
         if not steps:
             return
         if any(map(self.due.has_unsent, steps)):
             await hold(self.target)  # what is there is read while nobody else adds to it
-        absent, last = self.absent, window[-1].unit
+        absent, last = self.ids.absent, window[-1].unit
 
         async def go() -> None:
-            self.absent = absent
+            self.ids.absent = absent
             await self._send(steps, last)
 
         await again_once_held(self.target, go)
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
-        await self._check_ids(steps, last)
-        if self.conflicts and self.options.on_conflict is OnConflict.RENAME:
-            steps = await self._renamed(steps, last)
-        self._leave(step for step in steps if step.unit in self.conflicts)
-        steps = [step for step in steps if step.unit not in self.conflicts]
+        if self.profile.ids == "theirs":
+            steps = await self._made(steps, last)
+        else:
+            await self.ids.check(steps, last)
+        if self.ids.conflicts and self.options.on_conflict is OnConflict.RENAME:
+            steps = await self.ids.renamed(steps, last)
+        self._leave(step for step in steps if step.unit in self.ids.conflicts)
+        steps = [step for step in steps if step.unit not in self.ids.conflicts]
         await self.owners.settle({step.run.experiment for step in steps}, self.width)
         self._carry(steps)
         for step in steps:
@@ -265,6 +243,39 @@ class _Replaying:
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
         await for_each(list(batches(self._sound(steps))), self._finish, self.width)
+
+    async def _made(self, steps: Sequence[Step], last: RunId) -> list[Step]:
+        """The steps whose runs the target has by now under ids of its own.
+
+        Runs that `undo` deleted, and was stopped before it could say so, are made anew.
+        """
+        there = await self._made_once(steps, last)
+        absent = [step for step in there if step.source not in self.runs.known]
+        if gone := [step for step in absent if self.ledger.receipt(step.source, RunItem.UNDONE)]:
+            for step in gone:
+                bring_back(self.ledger, step.source, self.deleted, there=False)
+            self.making.begun -= {step.unit for step in gone}
+            there = await self._made_once(steps, last)
+        self.runs.created |= self.making.take_created(self.runs.known)
+        self._tell_gone(there)
+        return there
+
+    async def _made_once(self, steps: Sequence[Step], last: RunId) -> list[Step]:
+        """All are planned anew: they were read before these windows' runs, or those that they name, got their ids."""
+        await self.making.begin(steps)
+        steps = [self._again(step) for step in steps]
+        there = [step for step in steps if self.making.is_made(step.source)]
+        for step in steps:
+            if step not in there and step.source not in self.in_part.left:
+                self._fail(step.source, self.failed.get(step.source, f"its parent {step.run.parent} failed"))
+        await self.ids.check(there, last)
+        return there
+
+    def _tell_gone(self, steps: Sequence[Step]) -> None:
+        """A run that the target had and has no more is not made again: what became of it is for people to find out."""
+        for step in steps:
+            if step.source not in self.runs.known and not self.runs.is_current(step):
+                self._fail(step.source, f"run {step.run.id}, which stood for it, is not in the target any more")
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
         """Those that go on, as they are planned now."""
@@ -278,6 +289,9 @@ class _Replaying:
         self.refused += [(step.source, one.what) for one in again.omissions if (one.what, one.reason) not in before]
         self.anew[step.source] = again
         return again
+
+    def _again(self, step: Step) -> Step:
+        return self.reused.without_absent(planned_anew(self.archive, step, self.options.files, self.profile))
 
     # Receipts
 
@@ -299,58 +313,6 @@ class _Replaying:
         self.ledger.carry({run: {LEFT: TAKEN} for run in left}, Way.RUN)
         for run in left:
             self.ledger.put_planned_omissions(Topic(Way.RUN, run), [Omission(run, "run", TAKEN)])
-
-    # Ids
-
-    async def _check_ids(self, steps: Sequence[Step], last: RunId) -> None:
-        """Ask which of our ids the target holds. A run that is not ours stops its unit before anything is written.
-
-        The window's last unit may continue in the next one: all its ids are asked about now, once. Asked again in each
-        of its windows, a family of 100,000 runs would take 50,000 requests.
-        """
-        self.runs.known.clear()
-        before, self.absent = self.absent, None
-        asked = {step.source: step.unit for step in steps if step.unit != before and not self.runs.is_current(step)}
-        if last in asked.values():
-            rest = (run.id for run in self.archive.unit(last))
-            asked |= {run: last for run in rest if self.ledger.receipt(run, RunItem.CREATE) is None}
-        ids = iter(asked)
-        batches = iter(lambda: list(islice(ids, RUNS_PER_REQUEST)), [])
-        await for_each(batches, lambda batch: self._check(batch, asked), self.width)
-        held = {asked[run] for run in self.runs.known}
-        if last == before or (last in asked.values() and last not in held):
-            self.absent = last
-
-    async def _check(self, batch: Sequence[RunId], units: dict[RunId, RunId]) -> None:
-        kept, ids = self.profile.keeps("properties"), self.ledger.target_ids(batch)
-        sources = {ids.get(run, run): run for run in batch}
-        for there, details in (await self.target.details(list(sources))).items():
-            run = sources[there]
-            if lineage.is_ours(details.run, self.archive.source, run, properties_kept=kept):
-                self.runs.known[run] = details.run
-            elif units[run] not in self.conflicts:
-                self.conflicts[units[run]] = there
-                self.progress.say(f"id {there} of job {units[run]} is taken by a run that is not ours")
-
-    async def _renamed(self, steps: Sequence[Step], last: RunId) -> list[Step]:
-        """The steps under new ids where their unit had a conflict, checked once more."""
-        units = list(self.conflicts)
-        self.conflicts.clear()
-        self.absent = None
-        for unit in units:
-            rename(self.archive, self.ledger, unit)
-        self.planned_before = RUNS_TOGETHER
-        steps = [self._again(step) if step.unit in units else step for step in steps]
-        await self._check_ids(steps, last)
-        return steps
-
-    def _by_new_ids(self, window: Sequence[Step]) -> Sequence[Step]:
-        """The window, its first steps planned anew: they were read with earlier ones, under the ids of that moment."""
-        before, self.planned_before = self.planned_before, max(0, self.planned_before - len(window))
-        return [*map(self._again, window[:before]), *window[before:]] if before else window
-
-    def _again(self, step: Step) -> Step:
-        return self.reused.without_absent(planned_anew(self.archive, step, self.options.files, self.profile))
 
     # Runs
 

@@ -35,6 +35,7 @@ from azureml_replay.model import TERMINAL, Run, RunForm, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
+from azureml_replay.target.writer import RunWriter
 from azureml_replay.workspace.mark import SentMark, is_taken_back
 from azureml_replay.workspace.profile import CREATED
 from azureml_replay.workspace.target import Outcome, Refused, Target
@@ -62,6 +63,7 @@ class RunSender:
     prefer: Prefer
     fail: Callable[[RunId, str, Remedy | None], None]
     """Called for each run that did not arrive, with the reason."""
+    writer: RunWriter
     late: bool = False
     """True where sent ends show only some time later: they are waited for."""
     deleted: Collection[RunId] = ()
@@ -173,7 +175,12 @@ class RunSender:
         return brings(update, there) or (before is not None and not mark.tokens <= before.tokens)
 
     def _marked(self, step: Step, update: Run, mark: SentMark) -> Run:
-        """The update with its mark."""
+        """The update with its mark.
+
+        A run that was made, and of which no more was sent, has none of its properties yet: there the mark stands.
+        """
+        if self.target.profile.keeps("properties") and lineage.origin(self.known[step.source]) is None:
+            return self.signed(update)
         return lineage.with_mark(update, self.known[step.source], mark, step.source, self.target.profile.limits)
 
     def _sent_mark(self, step: Step) -> SentMark | None:
@@ -220,7 +227,7 @@ class RunSender:
         if not ended:
             return steps
         telling = [step for step in steps if step.source in ended]
-        finish = self.target.finish_runs(telling[0].run.experiment, list(ended.values()))
+        finish = self.writer.finish(telling[0].run.experiment, list(ended.values()))
         told_of = await self._without_lacking(steps, telling, finish)
         return await self._visible(told_of, {step.source for step in telling})
 
@@ -277,7 +284,7 @@ class RunSender:
             before = self.ledger.sent(step.source)
             values[step.source] = sent_now(step.run, before, stay.get(step.source, frozenset()), state=state)
             if not state and (step.source in self.created or step.source not in self.known):
-                values[step.source] |= _of_creation(step.run)
+                values[step.source] |= of_creation(step.run)
             if state:  # points went before
                 values[step.source] |= _rows_by_name(step)
         self.ledger.put_sent(values)
@@ -309,7 +316,7 @@ def _is_later(run: Run, there: Run) -> bool:
     return any(news)
 
 
-def _of_creation(run: Run) -> dict[str, str | None]:
+def of_creation(run: Run) -> dict[str, str | None]:
     """What is sent once, when a run is made, and that nobody can edit."""
     start: dict[str, str | None] = {CREATED: str(run.start)} if run.start else {}
     return {**start, RUN_TYPE: run.kind} if run.form is RunForm.KEPT else start

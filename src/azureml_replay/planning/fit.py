@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.model import Json, Omission, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.limits import Limits
-from azureml_replay.workspace.mark import SENT_TAG, UNDO_TAG
+from azureml_replay.workspace.mark import OUR_MARKS, SENT_TAG, UNDO_TAG
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import CREATED, TargetProfile
 
@@ -137,7 +137,7 @@ def _fit_properties(run: Run, source: Place, fitting: Fitting, limits: Limits) -
 
 
 _NOT_OWN = frozenset({lineage.PROPERTY, SENT_TAG, *PLACES})
-OUR_TAGS = RESERVED_TAGS | {SENT_TAG}
+OUR_TAGS = RESERVED_TAGS | OUR_MARKS
 """Tags of ours that no run takes along from its source."""
 _NOT_OWN_TAGS = OUR_TAGS | PLACES
 PLURAL = {"tag": "tags", "property": "properties"}

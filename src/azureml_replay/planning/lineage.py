@@ -16,7 +16,7 @@ from azureml_replay import json_text
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.version import __version__
 from azureml_replay.workspace.limits import Limits
-from azureml_replay.workspace.mark import IN_TAG, SENT_TAG, UNDO_TAG, SentMark
+from azureml_replay.workspace.mark import IN_TAG, SENT_TAG, SOURCE_TAG, UNDO_TAG, SentMark
 from azureml_replay.workspace.place import Place
 
 TAG = "original_job_id"
@@ -92,6 +92,21 @@ def job_mark(source: Place, original: RunId, job: str | None) -> str:
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
+def source_mark(source: Place) -> str:
+    """The value of SOURCE_TAG: sixteen hex digits for the workspace that a run comes from."""
+    return hashlib.blake2b(source.key.encode(), digest_size=8).hexdigest()
+
+
+def made(run: Run, source: Place) -> Run:
+    """The run with what it is made with under an id that is not ours: whatever else it has is sent later."""
+    return replace(
+        Run(id=run.id, parent=run.parent, experiment=run.experiment),
+        start=run.start,
+        display_name=run.display_name,
+        tags={TAG: run.tags[TAG], SOURCE_TAG: source_mark(source)},
+    )
+
+
 def is_our_job(run: Run, source: Place, original: RunId) -> bool:
     """True where `run` is a job that synthetic replay submitted for `original` of `source`."""
     return run.properties.get(JOB_PROPERTY) in [job_mark(source, original, name) for name in (run.id, None)]
@@ -101,11 +116,12 @@ def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool =
     """True where `run` says that it was written from `original` of `source`, by whichever archive; not for a job.
 
     Without `properties_kept` the target was seen to drop properties: then the tag has to do, which names no workspace.
+    A run that was made, and of which no more was sent, has another tag for that.
     """
     if is_our_job(run, source, original):
         return False
     facts = _decode(run.properties.get(PROPERTY))
-    if not facts and not properties_kept:
+    if not facts and (not properties_kept or run.tags.get(SOURCE_TAG) == source_mark(source)):
         return run.tags.get(TAG) == original
     return str(facts.get("workspace", "")).lower() == source.key and facts.get("run") == original
 

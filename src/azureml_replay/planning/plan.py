@@ -22,10 +22,11 @@ from azureml_replay.planning.fit import (
     without_nulls,
 )
 from azureml_replay.planning.history import History, Recorded, named_outputs
-from azureml_replay.planning.ids import Ids, rewritten
+from azureml_replay.planning.ids import rewritten
 from azureml_replay.planning.made_files import MADE, own_files
 from azureml_replay.planning.refused import refused_by, refused_series, without_refused
 from azureml_replay.planning.reuse import Lender, own_path
+from azureml_replay.planning.route import as_routed
 from azureml_replay.selection import Choice, Selection, chosen
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 
@@ -235,12 +236,13 @@ def _step(
     fitting.omissions += named_outputs(run.id, history.outputs)
     over = fit_series(logged, fitting, profile.limits)
     over |= refused_series(_without(over, logged), fitting, history.refused.series)
-    _say_what_names_the_source(run.id, logged, fitting, ids)
+    if profile.ids == "theirs" or ids.get(run.id, run.id) != run.id:
+        _say_what_names_the_source(logged, fitting)
     fitted = fit_run(
         run,
         recorded.source,
         fitting,
-        profile.limits,
+        profile.room,
         parent=run.parent if depth else None,
         form=RunForm.KEPT if profile.keep_run_type else profile.form,
         lender=lender.there if lender else None,
@@ -250,7 +252,7 @@ def _step(
     room = room_of(ids.get(run.id, run.id), profile.limits)
     files, size = count_files(recorded, history, fitting, choice, room)
     own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))
-    sent = without_lost(rewritten(fitted, ids), fitting, profile)
+    sent = without_lost(as_routed(rewritten(fitted, ids), fitting, profile), fitting, profile)
     say_when_created(sent, fitting, profile)
     there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
     own = tuple(path for path in own if not _is_refused(path, there[path], history, fitting))
@@ -307,10 +309,8 @@ def _lender(history: History, profile: TargetProfile) -> Lender | None:
     return Lender(lender, history.ids.get(lender, lender), experiment)
 
 
-def _say_what_names_the_source(run: RunId, logged: Iterable[tuple[Series, int]], fitting: Fitting, ids: Ids) -> None:
+def _say_what_names_the_source(logged: Iterable[tuple[Series, int]], fitting: Fitting) -> None:
     """Note metrics whose rows name a file by the run's source id: rows are sent as they are."""
-    if ids.get(run, run) == run:
-        return
     for series, _ in logged:
         if any(kind == "Artifact" for _, kind in series.columns):
             fitting.omit(f"metric {series.key.name}: its link to a file", "names the run by its id in the source")

@@ -9,6 +9,7 @@ from azureml_replay.model import Omission
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.limits import FILES_PER_WORKSPACE, RUNS_PER_WORKSPACE
+from azureml_replay.workspace.profile import WriteRoute
 
 NEAR = 0.8
 """Of a workspace's limits: what the target holds already is not known when a plan is made."""
@@ -36,6 +37,8 @@ class PlanSummary:
     """Reason -> number of omissions."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
+    write_route: WriteRoute = WriteRoute.HISTORY
+    """By which the target's runs are written."""
     left: Left | None = None
     """What of all this is left to send to the target that was named; None: none was."""
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from azureml_replay.errors import ServiceError
 from azureml_replay.model import Run, RunId
+from azureml_replay.target.writer import RunWriter
 from azureml_replay.workspace.target import Refused, Target
 
 INPUTS, OUTPUTS = "input_datasets", "output_datasets"
@@ -27,11 +29,13 @@ class DoubtfulRun:
 
     target: Target
     run: Run
+    writer: RunWriter
+    there: bool = False
     taken: list[str] = field(default_factory=list)
     """Names in `DOUBTFUL` that the target took."""
 
     @classmethod
-    def beside(cls, target: Target, thrown: Run) -> DoubtfulRun:
+    def beside(cls, target: Target, thrown: Run, writer: RunWriter) -> DoubtfulRun:
         """With nothing but its name and what is doubtful."""
         run = Run(
             id=RunId(f"{thrown.id}-more"),
@@ -45,17 +49,23 @@ class DoubtfulRun:
             hidden=True,
             form=thrown.form,
         )
-        return cls(target, run)
+        return cls(target, run, writer)
 
     async def create(self) -> None:
-        """Create the run. Repeatable. Raises Unavailable."""
+        """Create the run. NOT repeatable. Raises Unavailable."""
+        there = (await self.writer.create(self.run.experiment, [self.run]))[self.run.id]
+        if isinstance(there, ServiceError):
+            raise there
+        if isinstance(there, Refused):
+            return
+        self.run, self.there = replace(self.run, id=there), True
         if not await self._put(*DOUBTFUL):
             for name in DOUBTFUL:
                 await self._put(name)
 
     async def _put(self, *names: str) -> bool:
         given = {key: value for name in names for key, value in self._given(name).items()}
-        outcome = (await self.target.put_runs(self.run.experiment, [replace(self.run, **given)])).get(self.run.id)
+        outcome = (await self.writer.write(self.run.experiment, [replace(self.run, **given)])).get(self.run.id)
         if outcome is not None and not isinstance(outcome, Refused):
             raise outcome
         self.taken += () if outcome else names
@@ -72,8 +82,8 @@ class DoubtfulRun:
         return fields[name]
 
     def to_end(self) -> list[Run]:
-        """The run to be ended and hidden; none where nothing of it was taken."""
-        return [self.run] if self.taken else []
+        """The run to be ended and hidden; none where it was refused."""
+        return [self.run] if self.there else []
 
     def lost(self, found: Run | None) -> list[str]:
         """Names in `DOUBTFUL` that the target refused, or does not show."""

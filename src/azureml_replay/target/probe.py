@@ -16,6 +16,7 @@ from azureml_replay.model import Json, Run, RunForm, RunId
 from azureml_replay.target.doubtful import NULLS
 from azureml_replay.workspace.lease import OWN_EXPERIMENT
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
+from azureml_replay.workspace.profile import WriteRoute
 
 EXPERIMENT = OWN_EXPERIMENT
 VITAL = ("id", "status", "points", "files")
@@ -52,6 +53,8 @@ class Probe:
     """True where the run's creation time is the start that was sent; None where an older version made the probe."""
     oldest: Mapping[str, Instant] = field(default_factory=dict)
     """`start`, `end` -> the oldest that was kept, where one further back was not."""
+    route: WriteRoute = WriteRoute.HISTORY
+    """By which the runs were written."""
     form: RunForm = RunForm.NEUTRAL
     """The first form of which the target lets a client end runs: without a type, or as external ones."""
     type_kept: bool | None = None
@@ -61,8 +64,9 @@ class Probe:
 
     @property
     def vital(self) -> tuple[str, ...]:
-        """Names in `VITAL` that the target does not keep."""
-        return tuple(name for name in VITAL if name in self.lost)
+        """Names in `VITAL` that the target does not keep; and tags, where only they tell which run was made."""
+        needed = VITAL if self.route is WriteRoute.HISTORY else (*VITAL, "tags")
+        return tuple(name for name in needed if name in self.lost)
 
     @property
     def limits(self) -> Limits:
@@ -80,6 +84,7 @@ class Probe:
             "late": self.late,
             "settles": self.settles,
             "created_at_start": self.created_at_start,
+            "route": self.route.value,
             "form": self.form.name,
             "type_kept": self.type_kept,
             "oldest": {name: str(moment) for name, moment in self.oldest.items()},
@@ -99,6 +104,7 @@ class Probe:
             late=document.get("late", False),
             settles=document.get("settles"),
             created_at_start=document.get("created_at_start"),
+            route=WriteRoute(document.get("route", WriteRoute.HISTORY)),
             form=RunForm[document.get("form", RunForm.NEUTRAL.name)],
             type_kept=document.get("type_kept"),
             oldest={_FIELDS[name]: Instant.parse(told) for name, told in document.get("oldest", {}).items()},

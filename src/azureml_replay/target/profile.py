@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.target.doubtful import NULLS
 from azureml_replay.target.probe import Probe, known_probe
-from azureml_replay.target.trial import probed
+from azureml_replay.target.trial import probed, refuse_bound
 from azureml_replay.workspace.place import Place
-from azureml_replay.workspace.profile import TargetProfile
+from azureml_replay.workspace.profile import TargetProfile, WriteRoute, by_route
 from azureml_replay.workspace.target import Target
 
 REUSE = "lender"
@@ -18,15 +20,26 @@ REUSE = "lender"
 
 
 async def seen_profile(
-    archive: Archive, target: Target, *, keep_run_type: bool = False, progress: Progress = SILENT
+    archive: Archive,
+    target: Target,
+    *,
+    keep_run_type: bool = False,
+    route: WriteRoute | None = None,
+    progress: Progress = SILENT,
 ) -> TargetProfile:
     """The profile by what the target keeps: known, or found out now with throw-away runs. Repeatable.
 
-    Raises UserError where the target is the source or cannot take runs.
+    `route`: whatever the target keeps by another one. Raises UserError where the target is the source or cannot take
+    runs, or where runs went into it by another route.
     """
     refuse_same(archive.source, target.ref)
-    probe = await probed(archive, target, keep_run_type=keep_run_type)
-    if keep_run_type and probe.type_kept is False:
+    probe = await probed(archive, target, keep_run_type=keep_run_type, route=route)
+    if probe.route is WriteRoute.MLFLOW:
+        why = "as --write-route says" if route else "as throw-away runs or earlier calls showed"
+        progress.say(f"{target.ref}: runs are written by MLflow's routes, under ids of the target's own, {why}")
+        if keep_run_type:
+            progress.say("--keep-run-type has no effect: MLflow's routes give runs a type of their own")
+    elif keep_run_type and probe.type_kept is False:
         progress.say(
             f"{target.ref} lets no client say how a run with a type ended: runs are written without theirs, "
             "which stands in the lineage"
@@ -46,8 +59,18 @@ def known_profile(ledger: TargetLedger) -> TargetProfile:
     return TargetProfile(ref=ledger.target) if probe is None else _profile_of(ledger.target, probe)
 
 
+def planned_profile(ledger: TargetLedger, *, keep_run_type: bool, route: WriteRoute | None) -> TargetProfile:
+    """The profile by which a replay with these options would write. Raises UserError as that would."""
+    known = known_profile(ledger)
+    if route in (None, known.route):
+        return replace(known, keep_run_type=keep_run_type and known.route is WriteRoute.HISTORY)
+    refuse_bound(ledger)
+    unseen = TargetProfile(ref=known.ref, experiments=known.experiments, made=known.made, keep_run_type=keep_run_type)
+    return by_route(unseen, route)
+
+
 def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> TargetProfile:
-    return TargetProfile(
+    by_history = TargetProfile(
         ref=target,
         limits=probe.limits,
         lost=frozenset(probe.lost) - {REUSE, NULLS},
@@ -63,3 +86,4 @@ def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> 
         form=probe.form,
         keep_run_type=keep_run_type and probe.type_kept is not False,
     )
+    return by_route(by_history, probe.route)

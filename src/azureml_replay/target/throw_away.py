@@ -14,11 +14,22 @@ from uuid import uuid4
 
 from azureml_replay.comparison.rows import identity
 from azureml_replay.comparison.runs import beside_error
-from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, StatusManaged, Uncertain, UserError
+from azureml_replay.errors import (
+    Forbidden,
+    IdsRefused,
+    NotFound,
+    Rejected,
+    ServiceError,
+    StatusManaged,
+    Uncertain,
+    UserError,
+)
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import AssetReference, Points, Run, RunForm, RunId, Series, SeriesKey
 from azureml_replay.target.doubtful import DoubtfulRun
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, Probe
+from azureml_replay.target.writer import Created, RunWriter, under_its_id, writer_of
+from azureml_replay.workspace.profile import AZURE_ML, WriteRoute, by_route
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
@@ -47,10 +58,11 @@ def _began(age_s: int) -> Instant:
     return Instant((now.ticks // TICKS_PER_SECOND - age_s) * TICKS_PER_SECOND + 1_234_567)
 
 
-def throw_away_run(age: str = NEWEST, form: RunForm = RunForm.NEUTRAL) -> Run:
-    """A run of an age in `AGES`, with a value in every field that can be carried."""
-    start = _began(AGES[age])
-    end = start.after(_LASTED_S + 0.6419753)
+def throw_away_run(age: str = NEWEST, form: RunForm = RunForm.NEUTRAL, route: WriteRoute = WriteRoute.HISTORY) -> Run:
+    """A run of an age in `AGES`, with a value in every field that can be carried by the route."""
+    tick = by_route(AZURE_ML, route).tick
+    start = _cut(_began(AGES[age]), tick)
+    end = _cut(start.after(_LASTED_S + 0.6419753), tick)
     return Run(
         id=RunId(f"azureml-replay-probe-{uuid4().hex[:12]}"),
         experiment=EXPERIMENT,
@@ -72,6 +84,10 @@ def throw_away_run(age: str = NEWEST, form: RunForm = RunForm.NEUTRAL) -> Run:
     )
 
 
+def _cut(moment: Instant, tick: int) -> Instant:
+    return Instant(moment.ticks // tick * tick)
+
+
 @dataclass(slots=True)
 class ThrowAway:
     """One run in the experiment `azureml-replay-probe`, and older ones that are looked at for their times alone.
@@ -82,32 +98,49 @@ class ThrowAway:
 
     target: Target
     run: Run = field(default_factory=throw_away_run)
+    route: WriteRoute = WriteRoute.HISTORY
+    """By which the runs are written."""
     older: dict[str, Run] = field(default_factory=dict)
     """Age -> the run that began so long ago; once they are created, those that the target took."""
 
     settles: bool = field(init=False, default=False)
     """True where rows were there once the request that brought them was answered."""
     more: DoubtfulRun = field(init=False)
+    borrower: Run = field(init=False)
+    """A second run, which shows the files of the first one as a reused step does."""
+    writer: RunWriter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.more = DoubtfulRun.beside(self.target, self.run)
+        self.writer = writer_of(self.target, self.route)
+        self.more = DoubtfulRun.beside(self.target, self.run, self.writer)
         bare = replace(self.run, error=None, error_origin=None, status="Completed")
         for at, age in enumerate(OLDER, 1):
-            run = throw_away_run(age)
+            run = throw_away_run(age, route=self.route)
             self.older[age] = replace(bare, id=RunId(f"{self.run.id}-{at}"), start=run.start, end=run.end)
+        self.borrower = replace(self.run, id=RunId(f"{self.run.id}-reused"), lender=self.run.id)
 
     @property
-    def borrower(self) -> Run:
-        """A second run, which shows the files of the first one as a reused step does."""
-        return replace(self.run, id=RunId(f"{self.run.id}-reused"), lender=self.run.id)
+    def _own_ids(self) -> bool:
+        return by_route(AZURE_ML, self.route).ids == "ours"
 
     async def create(self) -> None:
-        """Create the runs under ids of ours, then the borrower; a target may refuse that one, and older ones."""
-        outcomes = await self.target.put_runs(EXPERIMENT, [self.run, *self.older.values()])
-        self._expect(outcomes.get(self.run.id), "runs with ids of the client's choice")
-        self._keep_older(outcomes, "runs that began long ago")
-        await self.target.put_runs(EXPERIMENT, [self.borrower])
+        """Create the runs, then the borrower; a target may refuse that one, and older ones. NOT repeatable.
+
+        Raises IdsRefused where the route needs ids of ours, and the target has none of them.
+        """
+        created = await self.writer.create(EXPERIMENT, [self.run, *self.older.values()])
+        self._expect_created(created[self.run.id])
+        self._keep_older({run: _outcome(one) for run, one in created.items()}, "runs that began long ago")
+        self.run = under_its_id(self.run, created)
+        self.older = {age: under_its_id(run, created) for age, run in self.older.items()}
+        self.borrower = replace(self.borrower, lender=self.run.id)
+        self.borrower = under_its_id(self.borrower, await self.writer.create(EXPERIMENT, [self.borrower]))
         await self.more.create()
+
+    def _expect_created(self, created: Created) -> None:
+        if isinstance(created, Refused) and created.of_item and not created.of_status and self._own_ids:
+            raise IdsRefused(f"{self.target.ref} refuses runs with ids of the client's choice: {created.reason}")
+        self._expect(_outcome(created), "runs with ids of the client's choice" if self._own_ids else "runs")
 
     async def append(self) -> None:
         """Append two points, and two that are to be there at once."""
@@ -131,7 +164,7 @@ class ThrowAway:
     async def finish(self) -> bool:
         """End the runs and hide them. True where the end showed only after some time."""
         runs = [self.run, self.borrower, *self.older.values(), *self.more.to_end()]
-        outcomes = await self.target.finish_runs(EXPERIMENT, runs)
+        outcomes = await self.writer.finish(EXPERIMENT, runs)
         unended = [run.id for run in runs if isinstance(outcomes.get(run.id), Refused)]
         if unended:
             await self.target.hide_runs(EXPERIMENT, unended, hidden=True)
@@ -161,6 +194,7 @@ class ThrowAway:
         )
         return Probe(
             run=self.run.id,
+            route=self.route,
             form=self.run.form,
             settles=self.settles,
             lost=tuple(lost),
@@ -232,6 +266,10 @@ class ThrowAway:
 
 def _identities(points: Points) -> list[str]:
     return sorted(repr(identity(row)) for row in points.rows())
+
+
+def _outcome(created: Created) -> Outcome:
+    return created if isinstance(created, Refused | ServiceError) else None
 
 
 def _created_at_start(runs: Sequence[tuple[Run, Run]]) -> bool:

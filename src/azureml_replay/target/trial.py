@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.errors import StatusManaged, UserError
+from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.errors import IdsRefused, Rejected, StatusManaged, UserError
 from azureml_replay.model import RunForm
-from azureml_replay.planning.lineage import made_experiment
+from azureml_replay.planning.lineage import made_experiment, source_mark
 from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
 from azureml_replay.target.probe import Probe, known_probe
 from azureml_replay.target.throw_away import ThrowAway, throw_away_run
 from azureml_replay.terminal.hints import hint
+from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import WriteRoute
 from azureml_replay.workspace.target import Target
 
 
-async def probed(archive: Archive, target: Target, *, keep_run_type: bool = False) -> Probe:
+async def probed(
+    archive: Archive, target: Target, *, keep_run_type: bool = False, route: WriteRoute | None = None
+) -> Probe:
     """The target's probe: from the archive, or made now. Raises UserError where the target can't be replayed into.
 
-    `keep_run_type`: whether runs may keep their type is tried too.
+    `keep_run_type`: whether runs may keep their type is tried too. `route` is to be taken whatever the target keeps by
+    another one; raises UserError where runs went by that already.
     """
     ledger = archive.ledger(target.ref)
-    probe = known_probe(ledger)
+    known = known_probe(ledger)
+    probe = known
+    if known is not None and route not in (None, known.route):
+        refuse_bound(ledger)
+        probe = None
     if probe is None:
-        try:
-            probe = await _probe(target, archive.source, frozenset(one.name for one in archive.experiments()))
-        except StatusManaged as error:
-            jobs = hint("replay", archive.folder, "--target", target.ref, "--mode", "synthetic")
-            raise UserError(
-                f"{target.ref} lets no client say how a run ended ({error}), as throw-away runs of each form showed; "
-                f"nothing was replayed. `{jobs}` submits jobs instead"
-            ) from error
+        probe = await _tried(archive, target, route)
+        if known is not None:  # what the target held before our first write stays what it was then
+            probe = replace(probe, experiments=known.experiments, made=known.made)
         if not probe.vital:  # otherwise the next call tries again: the loss may have been passing
             ledger.put_probe(probe.to_json())
     if probe.vital:
@@ -40,28 +47,104 @@ async def probed(archive: Archive, target: Target, *, keep_run_type: bool = Fals
             f"as the throw-away run {probe.run} showed; nothing was replayed. Where that was passing, "
             f"`{hint('doctor', '--archive', archive.folder, '--target', target.ref)}` looks again"
         )
-    if keep_run_type and probe.type_kept is None:
+    if keep_run_type and probe.type_kept is None and probe.route is WriteRoute.HISTORY:
         refused = await forms_refused(target, [RunForm.KEPT])
         probe = replace(probe, type_kept=not refused)
         ledger.put_probe(probe.to_json())
     return probe
 
 
-async def _probe(target: Target, source: Place, planned: frozenset[str]) -> Probe:
+def bound_route(ledger: TargetLedger) -> WriteRoute | None:
+    """The route by which runs of the archive went, or may have gone, into the target; None where none did."""
+    probe = known_probe(ledger)
+    return probe.route if probe is not None and ledger.runs_with(RunItem.CREATE) else None
+
+
+def refuse_bound(ledger: TargetLedger) -> None:
+    """Raise UserError where runs of the archive went into the target: they went by another route than is wanted now."""
+    route = bound_route(ledger)
+    if route is not None:
+        raise UserError(
+            f"runs of archive {ledger.folder} went into {ledger.target} by --write-route {route}, and a target keeps "
+            f"its route: leave the option out, or extract into another archive"
+        )
+
+
+async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> Probe:
+    """Write throw-away runs by each route until one does, read them back, compare. Raises UserError where none does."""
+    planned = frozenset(one.name for one in archive.experiments())
+    before = await experiments_held(target, archive.source, planned)
+    if await _made_there(archive, target, sorted(planned & {*before.own, *before.made})):
+        if route is WriteRoute.HISTORY:
+            raise UserError(
+                f"another archive of {archive.source} wrote into {target.ref} by --write-route mlflow: leave the "
+                "option out, or each run would be there twice"
+            )
+        route = WriteRoute.MLFLOW
+    try:
+        probe = await _by_best_route(target) if route is None else await _by_route(target, route)
+    except StatusManaged as error:
+        jobs = hint("replay", archive.folder, "--target", target.ref, "--mode", "synthetic")
+        raise UserError(
+            f"{target.ref} lets no client say how a run ended ({error}), as throw-away runs of each form showed; "
+            f"nothing was replayed. `{jobs}` submits jobs instead"
+        ) from error
+    return replace(probe, experiments=before.own, made=before.made)
+
+
+async def _made_there(archive: Archive, target: Target, experiments: Sequence[str]) -> bool:
+    """True where a replay of another archive of the same source made runs under ids of the target's own."""
+    mark = source_mark(archive.source)
+    for experiment in experiments:
+        if await target.tagged_runs(experiment, SOURCE_TAG, mark):
+            return True
+    return False
+
+
+async def _by_best_route(target: Target) -> Probe:
+    """By history, unless the target refuses our ids there, or keeps no start: then by MLflow's routes if they do.
+
+    Raises UserError, with what was said of history, where neither does.
+    """
+    try:
+        history = await _by_route(target, WriteRoute.HISTORY)
+    except IdsRefused as refused:
+        try:
+            return await _by_route(target, WriteRoute.MLFLOW)
+        except Rejected as error:
+            raise refused from error
+    return history if history.vital else await better_route(target, history)
+
+
+async def better_route(target: Target, history: Probe) -> Probe:
+    """The probe of history, or that of MLflow's routes where only those keep a start."""
+    if keeps_times(history):
+        return history
+    try:
+        mlflow = await _by_route(target, WriteRoute.MLFLOW)
+    except (UserError, Rejected):
+        return history
+    return mlflow if keeps_times(mlflow) and not mlflow.vital else history
+
+
+def keeps_times(probe: Probe) -> bool:
+    """False where the target keeps no start that a client tells, however near."""
+    return "start" not in probe.lost
+
+
+async def _by_route(target: Target, route: WriteRoute) -> Probe:
     """Write throw-away runs, read them back, compare. A second call makes others, hidden like the first.
 
-    Raises StatusManaged where the target lets runs of no form be ended.
+    Raises StatusManaged where the target lets runs of no form be ended, IdsRefused where it refuses our ids.
     """
-    before = await experiments_held(target, source, planned)
-    for form in NEUTRAL_FORMS:
+    forms = NEUTRAL_FORMS if route is WriteRoute.HISTORY else NEUTRAL_FORMS[:1]
+    for form in forms:
         try:
-            probe = await _thrown(ThrowAway(target, throw_away_run(form=form)))
+            return await _thrown(ThrowAway(target, throw_away_run(form=form, route=route), route))
         except StatusManaged:
-            if form is NEUTRAL_FORMS[-1]:
+            if form is forms[-1]:
                 raise
-        else:
-            break
-    return replace(probe, experiments=before.own, made=before.made)
+    raise AssertionError("there is a form")
 
 
 async def _thrown(thrown: ThrowAway) -> Probe:

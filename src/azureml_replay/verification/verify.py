@@ -45,7 +45,7 @@ from azureml_replay.verification.points import PointCheck
 from azureml_replay.verification.proof import Proof
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
-from azureml_replay.workspace.mark import SENT_TAG, TAKEN_BACK, UNDO_TAG, is_taken_back
+from azureml_replay.workspace.mark import OUR_MARKS, SENT_TAG, TAKEN_BACK, is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
@@ -218,7 +218,7 @@ class _Verifying:
         for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
         added = self.profile.added
-        ignored = {"property": {lineage.PROPERTY, SENT_TAG, *PLACES, *added}, "tag": {UNDO_TAG, SENT_TAG, *added}}
+        ignored = {"property": {lineage.PROPERTY, SENT_TAG, *PLACES, *added}, "tag": {*OUR_MARKS, *added}}
         properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
         for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
             yield replace(finding, run=step.source)

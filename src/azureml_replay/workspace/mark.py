@@ -45,6 +45,9 @@ def has_room(run: Run, tags: int) -> bool:
     return UNDO_TAG in run.tags or len(run.tags) < tags
 
 
+SOURCE_TAG = "azureml_replay_source"
+"""Of runs whose ids are the target's own: which workspace they come from. By it, and by the tag that names the run
+there, a run is found again of which nobody knows whether it was made. No plan has it, as UNDO_TAG."""
 SENT_TAG = "azureml_replay_sent"
 """The mark of what was sent last, once that is more than what the run was created with. No plan has it, as UNDO_TAG.
 
@@ -52,6 +55,8 @@ The property of this name is written with the first such mark, and never changes
 that had no room or somebody removed it, nobody knows what was sent last. No plan has that property either.
 """
 IN_TAG: Mapping[str, str] = {SENT_TAG: "in the tag of this name, where it has room"}
+OUR_MARKS = frozenset({UNDO_TAG, SENT_TAG, SOURCE_TAG})
+"""Tags of ours that say nothing of what a run is."""
 _DIGITS = 6
 """Of the digest of a value: an edit is taken for a value that was sent once in 300,000 times, and 52 of them fit."""
 

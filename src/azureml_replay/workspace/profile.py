@@ -6,12 +6,23 @@ What the target was seen to keep fills it (target/profile.py), the way of replay
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Literal
 
 from azureml_replay.instants import Instant
 from azureml_replay.model import Json, RunForm
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.place import Place
+
+
+class WriteRoute(StrEnum):
+    """How runs come into a target, and end there."""
+
+    HISTORY = "history"
+    """By the run history, under ids of ours."""
+    MLFLOW = "mlflow"
+    """By MLflow's routes, under ids of the target's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +31,18 @@ class TargetProfile:
 
     ref: Place | None = None
     """The workspace, whose ledger planning reads; None: no run has been sent anywhere."""
+    route: WriteRoute = WriteRoute.HISTORY
+    """Only `target/writer.py` asks for it; what follows from it stands in the fields below."""
+    ids: Literal["ours", "theirs"] = "ours"
+    """Theirs: making a run is not repeatable. Its intent goes to the disk, then it is looked for, then it is made."""
+    tick: int = 1
+    """Of starts and ends, in 100 ns: what is finer is lost."""
     limits: Limits = DOCUMENTED
     """The limits of one run."""
+    own_tags: int = 0
+    """Of a run's tags, those that the route needs for itself."""
+    own_properties: int = 0
+    """Of a run's properties, those that the target writes by itself."""
     lost: frozenset[str] = frozenset()
     """Fields of Run that the target was seen to drop: planned omissions, not findings."""
     added: frozenset[str] = frozenset()
@@ -57,6 +78,14 @@ class TargetProfile:
     keep_run_type: bool = False
     """True: new runs are written with the type that they have in the source, not with a neutral one."""
 
+    @property
+    def room(self) -> Limits:
+        """What of one run's limits is left for what is planned of it."""
+        limits = self.limits
+        if not self.own_tags and not self.own_properties:
+            return limits
+        return replace(limits, tags=limits.tags - self.own_tags, properties=limits.properties - self.own_properties)
+
     def keeps(self, field: str) -> bool:
         """False for a field of Run that the target was seen to drop."""
         return field not in self.lost
@@ -64,5 +93,28 @@ class TargetProfile:
 
 CREATED = "creation time"
 """What omissions, findings and sent values call it; the sent one is the start with which a run was made."""
+PARENT_TAG = "mlflow.parentRunId"
+"""The tag by which MLflow's routes make a child: the run keeps it beside its own."""
+TICKS_PER_MS = 10_000
+
+
+def by_route(profile: TargetProfile, route: WriteRoute) -> TargetProfile:
+    """The profile of the same target, of which nothing by another route is known, where runs are written by `route`."""
+    if route is profile.route:
+        return profile
+    assert route is WriteRoute.MLFLOW  # noqa: S101 - a profile begins by history
+    return replace(
+        profile,
+        route=route,
+        ids="theirs",
+        tick=TICKS_PER_MS,
+        reuse=False,  # a run's container is named when it is made, and these routes do not
+        keep_run_type=False,
+        added=profile.added | {PARENT_TAG},
+        own_tags=2,  # SOURCE_TAG and PARENT_TAG
+        own_properties=1,  # where MLflow finds the files
+    )
+
+
 AZURE_ML = TargetProfile()
 """The profile of a target of which nothing is known."""

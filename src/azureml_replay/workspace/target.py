@@ -139,6 +139,22 @@ class Target(Source, Protocol):
         """Write start, error and end by events with the run's own times, then `hidden`. Repeatable."""
         ...
 
+    async def make_run(self, experiment: str, run: Run, *, check: Check = unchecked) -> RunId | Refused:
+        """Make a run with its name, start, parent and tags, under an id of the target's own. NOT repeatable.
+
+        Only where a profile's `ids` are theirs. `check` as for `append_points`. Raises Rejected, Unavailable;
+        Uncertain where the answer was lost: then it is looked for by its tags.
+        """
+        ...
+
+    async def tagged_runs(self, experiment: str, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
+        """The runs of an experiment that bear a tag, hidden ones too, each with all its tags."""
+        ...
+
+    async def end_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
+        """Write error, status, end and `hidden` of runs that `make_run` made. Repeatable."""
+        ...
+
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
         """Wait until runs show the status that they were given; those that still do not. Writes nothing."""
         ...

@@ -38,6 +38,7 @@ STRICT: Mapping[str, str] = {
     "refuse-client-ids": "clients may not choose the id of a new run",
     "ignore-start-times": "runs start and end when the service hears of it, whatever the client says",
     "recent-times-only": "a start or an end that lies more than kept_days back is as if it were not told",
+    "drop-source-tags": "a run that MLflow makes loses its tags mlflow.source.*, which may be set later",
     "created-now": "a run is created when the service hears of it, whatever start its client sends",
     "system-managed-status": "no client may change the status of runs of the kinds in managed_runs, once they are made",
     "system-managed-status-at-creation": "nor make one with a status",

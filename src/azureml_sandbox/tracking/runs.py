@@ -14,7 +14,7 @@ from mlflow.utils.name_utils import _generate_random_name
 
 from azureml_sandbox import instants
 from azureml_sandbox.history import run_document
-from azureml_sandbox.history.access import caller, creation, replaced, stored_run
+from azureml_sandbox.history.access import caller, creation, replaced, stored_run, strict
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.tracking import documents, experiments
@@ -91,7 +91,7 @@ def artifacts(call: Call, request: mlflow.ListArtifacts) -> mlflow.ListArtifacts
 
 def _made(call: Call, request: mlflow.CreateRun, experiment: Document) -> Document:
     run_id, user, at = str(uuid.uuid4()), caller(call), instants.now()
-    tags = {tag.key: tag.value for tag in request.tags}
+    tags = {tag.key: tag.value for tag in request.tags if not _is_dropped(call, tag.key)}
     parent = stored_run(call, tags[documents.PARENT]) if documents.PARENT in tags else None
     started = instants.parse(documents.service_time(request.start_time)) if request.HasField("start_time") else at
     # Recorded: `experiments/0` stays in the URI when "0" was sent. Else clients need the name in it.
@@ -105,6 +105,11 @@ def _made(call: Call, request: mlflow.CreateRun, experiment: Document) -> Docume
     }
     name = request.run_name or tags.get(documents.RUN_NAME) or _generate_random_name()
     return run_document.modified(fresh, {"displayName": name, "tags": tags}, user, at)
+
+
+def _is_dropped(call: Call, tag: str) -> bool:
+    """Reported of the service, which keeps such tags where `set-tag` sets them (Azure/azure-sdk-for-python#45207)."""
+    return tag.startswith("mlflow.source.") and "drop-source-tags" in strict(call)
 
 
 def _modified(call: Call, document: Document, change: Document) -> Document:

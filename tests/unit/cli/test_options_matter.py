@@ -24,6 +24,7 @@ SAMPLES = {
     "--ids": "new",
     "--on-conflict": "skip",
     "--prefer": "source",
+    "--write-route": "mlflow",
     "--edges": "none",
     "--resubmit": "changed",
     "--replay-automl-trial-sampling": "first",

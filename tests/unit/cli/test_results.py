@@ -12,7 +12,7 @@ from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.rights import remedy_of
 from azureml_replay.cli import results
 from azureml_replay.cli.next_step import Typed, after_verdict
-from azureml_replay.direct.replay import Replayed
+from azureml_replay.direct.options import Replayed
 from azureml_replay.errors import remedy_lines
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.model import RunId

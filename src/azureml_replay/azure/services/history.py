@@ -119,7 +119,7 @@ class RunHistory:
 
     async def put_experiment(self, experiment: Experiment) -> None:
         """Create an experiment or bring it up to date. Repeatable."""
-        there = await self._found_or_made(experiment.name)
+        there = await self.experiment_made(experiment.name)
         if _settable(there) != _settable(experiment):
             url = f"{self._base}/experimentids/{quote(there.id, safe='')}"
             await self._sender.send(
@@ -156,11 +156,28 @@ class RunHistory:
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
         """Write start, error and end by events, then what no event can say. Repeatable."""
-        outcomes = dict(await in_halves(runs, lambda some: self._tell(experiment, some, now)))
-        outcomes.update({run.id: None for run in await self._ended(runs, outcomes)})
+
+        async def tell(some: Sequence[Run]) -> Mapping[RunId, Outcome]:
+            return await self._tell(experiment, encode.finish_events(some, now), some)
+
+        outcomes = await self.or_ended(runs, await in_halves(runs, tell))
+        return await self.finish_states(experiment, runs, outcomes)
+
+    async def tell_errors(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
+        """Write the errors of runs by events, and nothing else. Repeatable."""
+
+        async def tell(some: Sequence[Run]) -> Mapping[RunId, Outcome]:
+            return await self._tell(experiment, encode.error_events(some, now), some)
+
+        return await self.or_ended(runs, await in_halves(runs, tell))
+
+    async def finish_states(
+        self, experiment: str, runs: Sequence[Run], outcomes: Mapping[RunId, Outcome]
+    ) -> Mapping[RunId, Outcome]:
+        """Write what no end can say, of those runs whose outcome is good so far. Repeatable."""
         left = [run for run in runs if outcomes[run.id] is None and encode.beyond_events(run)]
-        outcomes.update(await in_halves(left, lambda some: self._patch(experiment, encode.finish_states(some), some)))
-        return outcomes
+        patched = await in_halves(left, lambda some: self._patch(experiment, encode.finish_states(some), some))
+        return {**outcomes, **patched}
 
     async def answers_in_bulk(self, runs: Sequence[RunId]) -> bool:
         """False where the service has no `batchrundata`."""
@@ -177,6 +194,10 @@ class RunHistory:
         found = await self._rundata([run.id for run in runs])
         there = {run: decode.run(decode.run_of_rundata(item), "").status for run, item in found.items()}
         return [run.id for run in runs if there.get(run.id) != run.status]
+
+    async def or_ended(self, runs: Sequence[Run], outcomes: Mapping[RunId, Outcome]) -> Mapping[RunId, Outcome]:
+        """The outcomes, good for refused runs that had ended as they should before."""
+        return {**outcomes, **{run.id: None for run in await self._ended(runs, outcomes)}}
 
     async def _ended(self, runs: Sequence[Run], outcomes: Mapping[RunId, Outcome]) -> Sequence[Run]:
         """The refused runs that have ended there as they should: the service changes their state no more."""
@@ -202,8 +223,7 @@ class RunHistory:
         later = urljoin(told or first, answer.headers.get("Location", ""))
         return later if self._is_ours(later) else first
 
-    async def _tell(self, experiment: str, runs: Sequence[Run], now: Instant) -> Mapping[RunId, Outcome]:
-        body = encode.finish_events(runs, now)
+    async def _tell(self, experiment: str, body: encode.Body, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         if not body["events"]:
             return {run.id: None for run in runs}
         path = f"/experiments/{quote(experiment, safe='')}/batch/events"
@@ -267,7 +287,8 @@ class RunHistory:
         names = {decode.job_experiment(job) async for jobs in self._arm.jobs() for job in jobs}
         return sorted(name for name in names if name)
 
-    async def _found_or_made(self, name: str) -> Experiment:
+    async def experiment_made(self, name: str) -> Experiment:
+        """The experiment of a name, made where there was none. Repeatable."""
         try:
             return await self._experiment_named(name)
         except NotFound:

@@ -1,4 +1,4 @@
-"""The MLflow service: last values of whole experiments, by pages."""
+"""The MLflow service: last values of whole experiments, by pages; and runs, made and ended."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from itertools import islice
 from urllib.parse import quote
 
 from azureml_replay.azure.sending.sender import Sender, Service
-from azureml_replay.azure.wire import decode_mlflow, encode
+from azureml_replay.azure.wire import decode_mlflow, encode, encode_mlflow
 from azureml_replay.errors import NotFound, Unavailable
-from azureml_replay.model import Points, RunId, Series
+from azureml_replay.model import Points, Run, RunId, Series
+from azureml_replay.workspace.lease import Check
 
 EXPERIMENTS_PER_SEARCH = 100
 """Experiments in one request: no limit is documented; an experiment's id has 36 characters."""
 
 
 class MlflowService:
-    """Reads what one workspace answers to MLflow's clients."""
+    """Speaks to one workspace as MLflow's clients do."""
 
     def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:
         """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
@@ -58,3 +59,35 @@ class MlflowService:
                 if following == token:
                     raise Unavailable("the search for runs does not end: a page leads to itself")
                 token = following
+
+    async def create_run(self, experiment_id: str, run: Run, check: Check) -> RunId:
+        """Make a run. NOT repeatable: each call makes one. Raises Rejected; Uncertain where the answer was lost."""
+        body = encode_mlflow.created_run(experiment_id, run)
+        answer = await self._sender.send(
+            self._service, "POST", f"{self._runs}/create", json=body, repeatable=False, check=check
+        )
+        return decode_mlflow.created_run(answer.json())
+
+    async def end_run(self, run: Run) -> None:
+        """Write status and end of a run of which `encode_mlflow.can_end` is true. Repeatable."""
+        body = encode_mlflow.ended_run(run)
+        await self._sender.send(self._service, "POST", f"{self._runs}/update", json=body, repeatable=True)
+
+    async def tagged(
+        self, experiment_id: str, tag: str, value: str
+    ) -> AsyncIterator[Mapping[RunId, Mapping[str, str]]]:
+        """The runs of an experiment that bear a tag, with all their tags, by pages; archived ones too.
+
+        Raises Unavailable where a page leads to itself.
+        """
+        token: str | None = None
+        while True:
+            body = encode_mlflow.tagged_search(experiment_id, tag, value, token)
+            answer = await self._sender.send(self._service, "POST", f"{self._runs}/search", json=body, repeatable=True)
+            runs, following = decode_mlflow.tagged_runs(answer.json())
+            yield runs
+            if not following:
+                return
+            if following == token:
+                raise Unavailable("the search for runs does not end: a page leads to itself")
+            token = following

@@ -25,6 +25,25 @@ def metric_names(document: Document) -> Sequence[str]:
     return [metric["key"] for metric in (document["run"].get("data") or {}).get("metrics") or ()]
 
 
+@readable
+def created_run(document: Document) -> RunId:
+    """The id in an answer of `runs/create`."""
+    return RunId(document["run"]["info"]["run_id"])
+
+
+@readable
+def tagged_runs(document: Document) -> tuple[Mapping[RunId, Mapping[str, str]], str | None]:
+    """A page of `runs/search`: run -> its tags; and the next page's token. Of a key that is there twice the first."""
+    found = document.get("runs") or ()
+    runs = {RunId(run["info"]["run_id"]): _tags(run) for run in found}
+    return runs, document.get("next_page_token") or None
+
+
+def _tags(run: Document) -> Mapping[str, str]:
+    pairs = (run.get("data") or {}).get("tags") or ()
+    return {tag["key"]: tag.get("value") or "" for tag in reversed(pairs)}
+
+
 def scalar(name: str) -> Series:
     """The series of a metric as MLflow logs it."""
     return Series(key=SeriesKey(name), columns=((name, "Double"),), ux_type=SCALAR)

@@ -175,6 +175,11 @@ def finish_events(runs: Sequence[Run], now: Instant) -> Body:
     return {"events": [event for run in runs for event in _events(run, now)]}
 
 
+def error_events(runs: Sequence[Run], now: Instant) -> Body:
+    """Of the events of `finish_events` only those of errors: another route says how the runs ended."""
+    return {"events": [_error_event(run, run.end or now) for run in runs if run.error]}
+
+
 def finish_states(runs: Sequence[Run]) -> Body:
     """Runs with what no event can say: hidden, and states that are neither running nor final."""
     return {"runs": [{"runId": run.id, **state} for run in runs if (state := beyond_events(run))]}
@@ -270,10 +275,14 @@ def _events(run: Run, now: Instant) -> list[Body]:
     start, end = run.start or now, run.end or now
     found = [_event("Start", run, start, {"StartTime": _time(run.start)})] if run.start else []
     if run.error:
-        found.append(_event("Error", run, end, {"ErrorResponse": _error_response(run)}))
+        found.append(_error_event(run, end))
     if _end_can_be_told(run):
         found.append(_event(run.status, run, end, {"EndTime": _time(run.end)}))
     return found
+
+
+def _error_event(run: Run, at: Instant) -> Body:
+    return _event("Error", run, at, {"ErrorResponse": _error_response(run)})
 
 
 def _error_response(run: Run) -> Body:

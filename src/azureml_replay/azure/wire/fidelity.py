@@ -309,14 +309,20 @@ asserted by promptflow's live test of runs that it uploads. The throw-away run t
 `verify` compares it where it does, and each run whose source has another one has an omission that says where that is.
 [assumptions](assumptions.md#sources) names the sources.
 
-Four tags are ours, and none of them is carried along from a source that is itself a copy. A run gets
+Where the target refuses ids of a client's choice, or keeps no start in its history, runs are made and ended by MLflow's
+routes. Beside the table, each run then loses its own id, and of start and end what is finer than a millisecond; a run
+without a name gets its id in the source, one without a start its creation time, and one that neither completed, failed
+nor was canceled has no end; `dataContainerId` is the run's own. Each loss is an omission.
+
+Five tags are ours, and none of them is carried along from a source that is itself a copy. A run gets
 `original_job_id`, its id in the source; and `azureml_replay_undo` once `undo` hid it, which goes when a replay shows
 it again. Every run keeps room for both: of 50 tags, 48 are the source's. Where there is room for one more, it gets
 `azureml_replay_sent` once it is brought up to date: digests of what was sent last, by which other archives tell that
-from an edit. The property of that name says that the digests of its creation no longer hold. An experiment gets
+from an edit. The property of that name says that the digests of its creation no longer hold. A run whose id is the
+target's own keeps room for `azureml_replay_source`, digits for the workspace that it comes from. An experiment gets
 `azureml_replay`, which names the source: where its description, tags or state are written, or `undo` archived it, and
 unless it has 50 tags of its own. By it any archive of that source knows that the experiment is ours. `verify` compares
-the first of the four alone.
+the first of the five alone.
 
 Beside this table, a run's files are carried from its storage, byte for byte, whether the index lists them or not.
 What the target's limits refuse goes whole into the run's file `replay/overflow.json` and is listed as an omission.
