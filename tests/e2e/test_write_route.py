@@ -29,6 +29,7 @@ from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, PowerCut, configured, cut_and_continue, examined, migrated
 from e2e.tampering import HOME, Held, change, extra_run, fill, in_home, in_run
 from e2e.test_undo import undone
+from e2e.test_undo_delete import GOES, deleted
 from e2e.witness import Seen, look, ml_client
 
 REFUSES, IGNORES = "refuse-client-ids", "ignore-start-times"
@@ -359,3 +360,26 @@ def test_history_is_taken_where_it_is_wanted(
     assert (done.replayed.write_route, done.verdict.findings, done.replayed.failed) == (WriteRoute.HISTORY, 0, ())
     assert {what for what, _ in omissions(tmp_path / "archive", target)} == {"start", "end", "creation time"}
     assert map_of(tmp_path / "archive", target) == {}
+
+
+def test_runs_that_undo_deleted_are_made_anew(full: tuple[WorkspaceFile, WorkspaceFile, Path], calm: Sandbox) -> None:
+    """Under other ids. So are those that went while the call that deleted them was stopped."""
+    source, target, folder = full
+    set_variants(calm, target, REFUSES, IGNORES, "drop-source-tags", *GOES)
+    ids = map_of(folder, target)
+
+    gone = asyncio.run(deleted(target, folder))
+    done = asyncio.run(migrated(source, target, folder))
+
+    anew = map_of(folder, target)
+    assert (gone.deleted, gone.kept, gone.failed) == (2, (), ())
+    assert (done.replayed.failed, done.verdict.findings, done.verdict.runs) == ((), 0, 2)
+    assert not set(ids.values()) & set(anew.values())
+    set_variants(calm, target, REFUSES, IGNORES, "drop-source-tags", *GOES, deletion_lag_ms=0)
+    cut = DiesAt(1, delivered=True, where="/jobs/")
+    with pytest.raises(PowerCut):
+        asyncio.run(deleted(target, folder, cut=cut))
+    again = asyncio.run(migrated(source, target, folder))
+    assert (again.replayed.failed, again.verdict.findings, again.verdict.runs) == ((), 0, 2)
+    seen = of_source(look(target), map_of(folder, target))
+    assert seen.points == of_source(look(source), {run: run for run in ids}).points

@@ -77,6 +77,12 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
             rows = ((owner, run, there) for run, there in pairs.items())
             self._executemany("insert or replace into binding values (?, ?, ?)", rows)
 
+    def unbind(self, runs: Iterable[RunId]) -> None:
+        """Forget which target runs stood for these; on the disk when this returns. Repeatable."""
+        with self._transaction(durable=True):
+            owner = self._owner()
+            self._executemany("delete from binding where target = ? and run = ?", ((owner, run) for run in runs))
+
     def target_id(self, run: RunId) -> RunId | None:
         """The run of the target that `bind` named for a run of the source, None where it named none."""
         row = self._one("select target_run from binding where target = ? and run = ?", (self._number, run))

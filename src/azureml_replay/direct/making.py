@@ -70,6 +70,11 @@ class Making:
         """True for a run that the ledger knows in the target. An id that nobody sent yet is a plan."""
         return self.ledger.target_id(run) is not None and self.ledger.receipt(run, RunItem.CREATE) is not None
 
+    def forget(self, deleted: Iterable[RunId]) -> None:
+        """Forget the ids of runs that were deleted, and are not made yet: plans would name them."""
+        if gone := [run for run in deleted if not self.is_made(run)]:
+            self.ledger.unbind(gone)
+
     def take_created(self, runs: Collection[RunId]) -> set[RunId]:
         """Those that this call made, once: 100,000 ids take 10 MB."""
         mine = self.created.intersection(runs)

@@ -182,6 +182,8 @@ class _Replaying:
             width=self.width,
             progress=self.progress,
         )
+        if self.profile.ids == "theirs":
+            self.making.forget(self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
         self.reused = WaitingSteps(self.due, self.may_come)
 
@@ -254,6 +256,7 @@ class _Replaying:
         if gone := [step for step in absent if self.ledger.receipt(step.source, RunItem.UNDONE)]:
             for step in gone:
                 bring_back(self.ledger, step.source, self.deleted, there=False)
+            self.making.forget(step.source for step in gone)
             self.making.begun -= {step.unit for step in gone}
             there = await self._made_once(steps, last)
         self.runs.created |= self.making.take_created(self.runs.known)
