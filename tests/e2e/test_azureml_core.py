@@ -27,6 +27,7 @@ from environment import point_at
 ARTIFACT_URI = "mlflow.artifactUri"
 PROBE, LINEAGE_PROPERTY = "azureml-replay-probe", "azureml_replay"
 _DESCRIBED = ("experiment", "display_name", "description", "parent", "status", "tags", "properties")
+OF_ROUTE = ("azureml_replay_source", "azureml_replay_sent")
 SAMPLED = Wanted(runs=6, seed=3, experiments=1, points=4, artifacts=1)  # a pipeline, one nested in it, their steps
 
 
@@ -68,13 +69,17 @@ def looked(_sdk: None, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactor
     return _migrated(sandbox, tmp_path_factory.mktemp("old-sdk"), fill)
 
 
-def _migrated(sandbox: Sandbox, folder: Path, fill: Callable[[WorkspaceFile, Path], str | None]) -> Looked:
-    """`fill` returns the id of a run that is hidden."""
+def _migrated(
+    sandbox: Sandbox, folder: Path, fill: Callable[[WorkspaceFile, Path], str | None], variant: str | None = None
+) -> Looked:
+    """`fill` returns the id of a run that is hidden. `variant`: of the target."""
     with pytest.MonkeyPatch.context() as patch:
         point_at(sandbox, patch)
         patch.chdir(folder)
         source, target = sandbox.add_workspace(), sandbox.add_workspace()
         hidden = fill(source, folder)
+        if variant:
+            sandbox.set_faults(strict=[f"{variant}@{target.workspace_name}"])
         done = replay("migrate", "--source", source.path, "--target", target.path, "--archive", folder / "archive")
         assert done.returncode == 0, done.stderr
 
@@ -89,7 +94,8 @@ def _migrated(sandbox: Sandbox, folder: Path, fill: Callable[[WorkspaceFile, Pat
             for properties in (told["properties"], told["details"]["properties"]):
                 place = properties.pop(ARTIFACT_URI, "")
                 assert seen is there or source.workspace_name not in place
-    return Looked(there, here, {run: _without_lineage(told) for run, told in _all(here)})
+    ours = [(run, told) for run, told in _all(here) if LINEAGE_PROPERTY in told["properties"]]
+    return Looked(there, here, {run: _without_lineage(told) for run, told in ours})
 
 
 def _hide_one(workspace: WorkspaceFile) -> str:
@@ -221,3 +227,30 @@ def test_recorded_pipelines_read_the_same(sandbox: Sandbox, tmp_path: Path) -> N
     assert looked.here["children"] == looked.there["children"]
     assert sorted(map(len, looked.there["children"].values())) == [0, 0, 0, 1, 2]
     _same_details(looked, "runDefinition")  # carried as the file replay/job.json
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_sdk")
+@pytest.mark.parametrize("variant", ["refuse-client-ids", "ignore-start-times"])
+def test_runs_of_mlflows_route_read_the_same_ids_aside(sandbox: Sandbox, tmp_path: Path, variant: str) -> None:
+    """Parents and children, points, files: only the ids are the target's own."""
+
+    def fill(source: WorkspaceFile, _: Path) -> None:
+        small(source)
+
+    try:
+        looked = _migrated(sandbox, tmp_path, fill, variant)
+    finally:
+        sandbox.set_faults()
+
+    sources = {run: told["run"] for run, told in looked.lineage.items()}
+    here = {run: told for run, told in looked.here["runs"].items() if run in sources}
+    assert sorted(sources[run] for run in here) == sorted(looked.there["runs"])
+    assert not set(here) & set(looked.there["runs"])
+    for run, told in here.items():
+        before = looked.there["runs"][sources[run]]
+        for key in ("experiment", "display_name", "description", "status", "properties", "metrics", "points", "files"):
+            assert told[key] == before[key], key
+        assert sources.get(told["parent"]) == before["parent"]
+        tags = {key: sources.get(value, value) for key, value in told["tags"].items() if key not in OF_ROUTE}
+        assert tags == before["tags"]
