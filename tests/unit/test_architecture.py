@@ -37,7 +37,7 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
             "direct extraction verification diagnosis",
             "synthetic state",
             "jobs_json undoing",
-            "exports report_page verbs",
+            "browsing exports report_page verbs",
             "cli",
             "__main__",
         )

@@ -24,11 +24,12 @@ _HEAD_BYTES = 1_024
 _STAMP = rb'(?:"([^"]*)"|null)'
 _TIMES = re.compile(rb'"start":%s,"end":%s,"hidden":(true|false),"created":%s' % (_STAMP, _STAMP, _STAMP))
 """Quotes inside of texts have a backslash before them: nothing else looks so."""
-_TABLES = (
-    "create temp table if not exists begun (run text primary key, version integer, home text, at integer, "
-    "put_away integer) without rowid",
-    "create index if not exists temp.begun_at on begun (home, put_away, at desc, run)",
-)
+_TABLES = """
+    create temp table if not exists begun (
+      run text primary key, version integer, home text, at integer, put_away integer
+    ) without rowid;
+    create index if not exists temp.begun_at on begun (home, put_away, at desc, run)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Timeline(Database):
 
     def renew_timeline(self) -> int:
         """Take in the runs that were extracted since the last call; how many. 100,000 that are known take 0.2 s."""
-        for table in _TABLES:
+        for table in _TABLES.split(";"):
             self._execute(table)
         new = f"""
             select run.id, run.generation, experiment, record
@@ -87,7 +88,6 @@ class Timeline(Database):
 
         `after` is where the page before ended.
         """
-        way, order = ("<", "desc") if newest_first else (">", "asc")
         pages = (
             self._page(home, flag, after, most, newest_first=newest_first) for home in experiments for flag in hidden
         )

@@ -23,7 +23,6 @@ LOOK_EVERY_S = 1.0
 """Seconds between looks for what somebody else has written: where much is written, each costs up to 0.2 s."""
 HISTORIES_KEPT = 8
 """A history of a million points takes 100 MB while it is looked at, page by page."""
-_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +168,7 @@ class Shelf:
 
 def _shown(archive: Archive, run: RunId) -> ShownRun | None:
     found = archive.run(run)
-    return found and shown_run(found, _pieces(archive, found))
+    return shown_run(found, _pieces(archive, found)) if found else None
 
 
 def _run(archive: Archive, run: RunId) -> Run:

@@ -4,7 +4,7 @@ The only module that imports MLflow, which loads it by the entry points of the e
 to 3.17: what differs between them is said where it is met. Runs and experiments have the source's own ids.
 """
 
-# ruff: noqa: ANN001, ANN002, ANN003, ANN202, ARG002 - signatures and meanings are MLflow's
+# ruff: noqa: ANN401, ARG002 - signatures and meanings are MLflow's
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from mlflow.entities import (
     Dataset,
@@ -55,6 +55,8 @@ from azureml_replay.browsing.shelf import Kept, Shelf, ShownExperiment, shelf_of
 from azureml_replay.browsing.shown import ShownRun
 from azureml_replay.errors import IntegrityError, ReplayError
 
+Found = TypeVar("Found")
+
 READ_ONLY = "an archive is read-only: nothing can be written, changed or deleted in this window"
 RUNS_KEPT = 20_000
 """Runs in memory, 8 KB each with ten curves: of an archive with more, a filter reads all runs each time."""
@@ -70,22 +72,23 @@ _BATCH = 1_000
 
 def folder_of(uri: str) -> Path:
     """The folder that a URI names: `azureml-replay:/abs/history`, and behind it whatever clients append."""
-    return Path(url2pathname(urlsplit(uri).path))
+    path = unquote(urlsplit(uri).path)
+    return Path(path.removeprefix("/") if re.match(r"/[A-Za-z]:", path) else path)
 
 
-def _refuse(*_, **__):
+def _refuse(*_: object, **__: object) -> NoReturn:
     raise MlflowException(READ_ONLY, error_code=PERMISSION_DENIED)
 
 
-def _absent(*_, **__):
+def _absent(*_: object, **__: object) -> NoReturn:
     raise MlflowException("an archive of runs holds no such thing", error_code=RESOURCE_DOES_NOT_EXIST)
 
 
-def _none(*_, **__):
+def _none(*_: object, **__: object) -> Any:
     return PagedList([], None)
 
 
-def _two_nones(*_, **__):
+def _two_nones(*_: object, **__: object) -> Any:
     return [], None
 
 
@@ -108,7 +111,7 @@ def _closed(store: type) -> type:
     """A base class: writing is refused, lists of what archives do not hold are empty, and nothing stays abstract."""
     names = {name for name in dir(store) if not name.startswith("_")}
     methods: dict[str, Any] = {name: _refuse for name in names if _WRITES.match(name)}
-    left = getattr(store, "__abstractmethods__", frozenset()) - methods.keys()
+    left: set[str] = getattr(store, "__abstractmethods__", set()) - methods.keys()
     methods |= dict.fromkeys(left, _absent) | {name: empty for name, empty in _EMPTY.items() if name in names}
     return type(f"Closed{store.__name__}", (store,), methods)
 
@@ -120,7 +123,7 @@ class RegistryStore(_closed(AbstractRegistry)):  # type: ignore[misc]  # MLflow 
 class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow has no types here
     """The experiments and runs of one archive."""
 
-    def __init__(self, store_uri=None, artifact_uri=None) -> None:
+    def __init__(self, store_uri: str, artifact_uri: str | None = None) -> None:
         """`artifact_uri` is where clients are to find files: a server's own proxy, else the archive itself."""
         super().__init__()
         folder = folder_of(store_uri)
@@ -129,25 +132,38 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
         self._kept = Kept(RUNS_KEPT)
 
     def search_experiments(
-        self, view_type=ViewType.ACTIVE_ONLY, max_results=1_000, filter_string=None, order_by=None, page_token=None
-    ):
+        self,
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1_000,
+        filter_string: str | None = None,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+    ) -> Any:
         found = [self._experiment(one) for one in _told(self._shelf.experiments)]
         found = [one for one in found if one.lifecycle_stage in LifecycleStage.view_type_to_stages(view_type)]
         found = SearchExperimentsUtils.filter(found, filter_string)
         found = SearchExperimentsUtils.sort(found, order_by or ["creation_time DESC", "experiment_id ASC"])
         return PagedList(*SearchExperimentsUtils.paginate(found, page_token, max_results))
 
-    def get_experiment(self, experiment_id):
+    def get_experiment(self, experiment_id: str) -> Experiment:
         return self._experiment(self._known("id", str(experiment_id)))
 
-    def get_experiment_by_name(self, experiment_name):
+    def get_experiment_by_name(self, experiment_name: str) -> Experiment | None:
         named = (one for one in _told(self._shelf.experiments) if one.name == experiment_name)
         return next(map(self._experiment, named), None)
 
-    def get_run(self, run_id):
+    def get_run(self, run_id: str) -> Run:
         return next(iter(self._runs([self._place(run_id)])))
 
-    def _search_runs(self, experiment_ids, filter_string, run_view_type, max_results, order_by, page_token):
+    def _search_runs(  # noqa: PLR0917 - as MLflow calls it
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None,
+        run_view_type: int,
+        max_results: int,
+        order_by: Sequence[str] | None,
+        page_token: str | None,
+    ) -> tuple[list[Run], str | None]:
         stages = LifecycleStage.view_type_to_stages(run_view_type)
         hidden = [stage == LifecycleStage.DELETED for stage in stages]
         descending = _by_start(order_by)
@@ -160,26 +176,38 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
         page = found[:max_results]
         return self._runs(page), _token(page[-1]) if len(found) > max_results and page else None
 
-    def get_metric_history(self, run_id, metric_key, max_results=None, page_token=None):
+    def get_metric_history(
+        self, run_id: str, metric_key: str, max_results: int | None = None, page_token: str | None = None
+    ) -> Any:
         place = self._place(run_id)
         points = _told(lambda: self._shelf.history(place, metric_key))
         page, token = SearchUtils.paginate(points, page_token, max_results or len(points))
         return PagedList([Metric(metric_key, value, ms, step) for ms, step, value in page], token)
 
-    def _search_datasets(self, experiment_ids):
+    def _search_datasets(self, experiment_ids: Sequence[str]) -> list[Any]:
         return []  # what newer windows offer to filter by; the column of datasets is the runs' own
 
-    def _page(self, experiments, hidden, after, most, *, newest_first: bool) -> list[Begun]:
+    def _page(
+        self,
+        experiments: Sequence[str],
+        hidden: Sequence[bool],
+        after: tuple[int, str] | None,
+        most: int,
+        *,
+        newest_first: bool = True,
+    ) -> list[Begun]:
         return _told(
             lambda: self._shelf.page(
                 map(str, experiments), hidden=hidden, newest_first=newest_first, after=after, most=most
             )
         )
 
-    def _filtered(self, experiments, filter_string, hidden, order_by) -> list[Run]:
+    def _filtered(
+        self, experiments: Sequence[str], filter_string: str | None, hidden: Sequence[bool], order_by: Sequence[str]
+    ) -> list[Run]:
         """All runs that a filter lets through, sorted. Each is read, and of large archives only what sorts it kept."""
         columns = [SearchUtils.parse_order_by_for_search_runs(one)[:2] for one in order_by]
-        places = self._page(experiments, hidden, None, -1, newest_first=True)
+        places = self._page(experiments, hidden, None, -1)
         found: list[Run] = []
         for at in range(0, len(places), _BATCH):
             matching = SearchUtils.filter(self._runs(places[at : at + _BATCH]), filter_string)
@@ -194,12 +222,13 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
         gone = [place.run for place in new if place.run not in made]
         if gone:
             raise MlflowException(f"the archive has no run {gone[0]}", error_code=RESOURCE_DOES_NOT_EXIST)
-        found = [self._kept.get(place, lambda place=place: self._run(made[place.run], homes)) for place in places]
+        found = [self._kept.get(place, partial(self._made, made, homes, place)) for place in places]
         if len(new) == _BATCH:
             gc.freeze()  # the collector would look at all that is kept again and again: 0.15 s of 10,000 runs
         return found
 
-    def _run(self, shown: ShownRun, homes: Mapping[str, str]) -> Run:
+    def _made(self, made: Mapping[str, ShownRun], homes: Mapping[str, str], place: Begun) -> Run:
+        shown = made[place.run]
         fields = {
             "run_id": shown.id,
             "run_uuid": shown.id,  # up to 2.22
@@ -251,7 +280,7 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
 class ArtifactRepo(ArtifactRepository):  # type: ignore[misc]  # MLflow has no types here
     """The files of an archive's runs: `azureml-replay:/abs/history/<run>/outputs`, or the whole archive."""
 
-    def __init__(self, artifact_uri, *arguments, **named) -> None:
+    def __init__(self, artifact_uri: str, *arguments: Any, **named: Any) -> None:
         """MLflow's own arguments came with the years; the first one stayed."""
         super().__init__(artifact_uri, *arguments, **named)
         whole = folder_of(artifact_uri)
@@ -261,7 +290,7 @@ class ArtifactRepo(ArtifactRepository):  # type: ignore[misc]  # MLflow has no t
 
     log_artifact = log_artifacts = delete_artifacts = _refuse
 
-    def list_artifacts(self, path=None):
+    def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
         run, inside = self._split(path)
         found = _told(lambda: self._shelf.files(run, inside)) if run else []
         here = len(self._below)
@@ -269,7 +298,7 @@ class ArtifactRepo(ArtifactRepository):  # type: ignore[misc]  # MLflow has no t
         infos = [FileInfo(name, one.folder, one.size_bytes) for name, one in zip(names, found, strict=True)]
         return sorted(infos, key=lambda info: info.path)
 
-    def _download_file(self, remote_file_path, local_path):
+    def _download_file(self, remote_file_path: str, local_path: str) -> None:
         run, path = self._split(remote_file_path)
         found = _told(lambda: self._shelf.file(run, path))
         if found is None:
@@ -289,7 +318,7 @@ class ArtifactRepo(ArtifactRepository):  # type: ignore[misc]  # MLflow has no t
         return run, "/".join(inside)
 
 
-def _told(work: Callable[[], Any]):
+def _told(work: Callable[[], Found]) -> Found:
     """What is asked of the archive, with its errors in MLflow's form."""
     try:
         return work()
