@@ -82,11 +82,11 @@ class Timeline(Database):
         hidden: Sequence[bool],
         newest_first: bool = True,
         after: tuple[int, str] | None = None,
-        most: int,
+        most: int | None = None,
     ) -> list[Begun]:
         """A page of runs of some experiments, those that began last first, or the other way round; then by id.
 
-        `after` is where the page before ended.
+        `after` is where the page before ended; without `most` it is all of them.
         """
         pages = (
             self._page(home, flag, after, most, newest_first=newest_first) for home in experiments for flag in hidden
@@ -95,7 +95,7 @@ class Timeline(Database):
         return sorted(chain.from_iterable(pages), key=lambda one: (sign * one.at, one.run))[:most]
 
     def _page(
-        self, home: str, hidden: bool, after: tuple[int, str] | None, most: int, *, newest_first: bool
+        self, home: str, hidden: bool, after: tuple[int, str] | None, most: int | None, *, newest_first: bool
     ) -> list[Begun]:
         """Of one experiment: by the index alone, 1 ms of 100,000 runs."""
         way, order = ("<", "desc") if newest_first else (">", "asc")
@@ -104,7 +104,7 @@ class Timeline(Database):
             select run, at, version from temp.begun
             where home = ? and put_away = ? and at {way}= ? and (at {way} ? or run > ?) order by at {order}, run limit ?
         """  # noqa: S608  # our own words
-        rows = self._all(sql, (home, int(hidden), at, at, run, most))
+        rows = self._all(sql, (home, int(hidden), at, at, run, -1 if most is None else most))
         return [Begun(RunId(one), when, version) for one, when, version in rows]
 
     def spans(self) -> Iterator[Span]:

@@ -1,4 +1,4 @@
-"""MLflow's own server on an archive: started on loopback, asked until it answers, and ended with all that it started."""
+"""MLflow's own server on an archive: started on loopback, asked until it answers, ended with all that it started."""
 
 from __future__ import annotations
 

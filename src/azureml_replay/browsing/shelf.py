@@ -95,7 +95,7 @@ class Shelf:
         hidden: Sequence[bool],
         newest_first: bool,
         after: tuple[int, str] | None,
-        most: int,
+        most: int | None,
     ) -> list[Begun]:
         """Runs of some experiments, by their ids, in the order of their start. A page ends where the next begins."""
         wanted = set(experiments)
@@ -110,9 +110,9 @@ class Shelf:
         """The place of a run; None where the archive does not have it."""
         return self._ask(lambda archive: archive.begun(RunId(run)))
 
-    def shown(self, runs: Sequence[str]) -> list[ShownRun]:
-        """The runs, with the last points of their curves. Those that are not there are left out."""
-        return self._ask(lambda archive: [one for run in runs if (one := _shown(archive, RunId(run)))])
+    def shown(self, runs: Sequence[str], *, curves: bool = True) -> list[ShownRun]:
+        """The runs, with the last points of their curves if asked for. Those that are not there are left out."""
+        return self._ask(lambda archive: [one for run in runs if (one := _shown(archive, RunId(run), curves=curves))])
 
     def history(self, place: Begun, curve: str) -> list[Point]:
         """Every point of a curve, in MLflow's order."""
@@ -166,9 +166,9 @@ class Shelf:
         return self._archive
 
 
-def _shown(archive: Archive, run: RunId) -> ShownRun | None:
+def _shown(archive: Archive, run: RunId, *, curves: bool) -> ShownRun | None:
     found = archive.run(run)
-    return shown_run(found, _pieces(archive, found)) if found else None
+    return shown_run(found, _pieces(archive, found) if curves else ()) if found else None
 
 
 def _run(archive: Archive, run: RunId) -> Run:
