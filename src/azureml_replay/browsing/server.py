@@ -19,13 +19,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.browsing.live import SCHEME, uri_of
 from azureml_replay.errors import UserError
 from azureml_replay.progress import SILENT, Progress
 
 HOST = "127.0.0.1"
 """Whoever can reach the server reads the archive: nobody from elsewhere."""
 INSTALL = "pip install 'azureml-job-replayer[mlflow]'"
-SCHEME = "azureml-replay"
 _ASKED = "/api/2.0/mlflow/experiments/search?max_results=1"
 """The first answer takes the archive's runs in: it is not left to whoever opens the page."""
 _START_S, _ASK_EVERY_S, _END_S = 120.0, 0.1, 10.0
@@ -122,7 +122,7 @@ def _free(port: int | None) -> int:
 @contextmanager
 def _running(folder: Path, port: int, own: str, said: int) -> Iterator[subprocess.Popen[bytes]]:
     """The server, in a group of its own: Ctrl-C comes to us, and we end it with what it started."""
-    uri = f"{SCHEME}:{folder.as_posix()}"
+    uri = uri_of(folder)
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--artifacts-destination", uri),
         *("--host", HOST, "--port", str(port), "--workers", "1"),

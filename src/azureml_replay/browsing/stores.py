@@ -11,13 +11,11 @@ from __future__ import annotations
 import base64
 import gc
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from mlflow.entities import (
     Dataset,
@@ -50,10 +48,12 @@ from mlflow.store.model_registry.abstract_store import AbstractStore as Abstract
 from mlflow.store.tracking.abstract_store import AbstractStore as AbstractTracking
 from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 
+from azureml_replay import json_text
 from azureml_replay.archive.timeline import Begun
-from azureml_replay.browsing.shelf import Kept, Shelf, ShownExperiment, shelf_of
+from azureml_replay.browsing.live import LiveArchive, Recent, ShownExperiment, folder_of, live_archive, uri_of
 from azureml_replay.browsing.shown import ShownRun
 from azureml_replay.errors import IntegrityError, ReplayError
+from azureml_replay.terminal.hints import hint
 
 Found = TypeVar("Found")
 
@@ -68,12 +68,6 @@ _WRITES = re.compile(
 _INFO = frozenset(inspect.signature(RunInfo.__init__).parameters)
 """What this version's runs are made of."""
 _BATCH = 1_000
-
-
-def folder_of(uri: str) -> Path:
-    """The folder that a URI names: `azureml-replay:/abs/history`, and behind it whatever clients append."""
-    path = unquote(urlsplit(uri).path)
-    return Path(path.removeprefix("/") if re.match(r"/[A-Za-z]:", path) else path)
 
 
 def _refuse(*_: object, **__: object) -> NoReturn:
@@ -127,9 +121,9 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
         """`artifact_uri` is where clients are to find files: a server's own proxy, else the archive itself."""
         super().__init__()
         folder = folder_of(store_uri)
-        self._shelf = shelf_of(folder)
-        self._root = (artifact_uri or f"azureml-replay:{folder.as_posix()}").rstrip("/")
-        self._kept = Kept(RUNS_KEPT)
+        self._archive = live_archive(folder)
+        self._root = (artifact_uri or uri_of(folder)).rstrip("/")
+        self._kept = Recent(RUNS_KEPT)
 
     def search_experiments(
         self,
@@ -139,7 +133,7 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
         order_by: list[str] | None = None,
         page_token: str | None = None,
     ) -> Any:
-        found = [self._experiment(one) for one in _told(self._shelf.experiments)]
+        found = [self._experiment(one) for one in _told(self._archive.experiments)]
         found = [one for one in found if one.lifecycle_stage in LifecycleStage.view_type_to_stages(view_type)]
         found = SearchExperimentsUtils.filter(found, filter_string)
         found = SearchExperimentsUtils.sort(found, order_by or ["creation_time DESC", "experiment_id ASC"])
@@ -149,7 +143,7 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
         return self._experiment(self._known("id", str(experiment_id)))
 
     def get_experiment_by_name(self, experiment_name: str) -> Experiment | None:
-        named = (one for one in _told(self._shelf.experiments) if one.name == experiment_name)
+        named = (one for one in _told(self._archive.experiments) if one.name == experiment_name)
         return next(map(self._experiment, named), None)
 
     def get_run(self, run_id: str) -> Run:
@@ -180,7 +174,7 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
         self, run_id: str, metric_key: str, max_results: int | None = None, page_token: str | None = None
     ) -> Any:
         place = self._place(run_id)
-        points = _told(lambda: self._shelf.history(place, metric_key))
+        points = _told(lambda: self._archive.history(place, metric_key))
         page, token = SearchUtils.paginate(points, page_token, max_results or len(points))
         return PagedList([Metric(metric_key, value, ms, step) for ms, step, value in page], token)
 
@@ -197,7 +191,7 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
         newest_first: bool = True,
     ) -> list[Begun]:
         return _told(
-            lambda: self._shelf.page(
+            lambda: self._archive.page(
                 map(str, experiments), hidden=hidden, newest_first=newest_first, after=after, most=most
             )
         )
@@ -235,11 +229,11 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
     def _read(self, places: Sequence[Begun], *, curves: bool = True) -> list[Run]:
         if not places:
             return []
-        shown = _told(lambda: self._shelf.shown([place.run for place in places], curves=curves))
+        shown = _told(lambda: self._archive.shown([place.run for place in places], curves=curves))
         if len(shown) < len(places):
             gone = {place.run for place in places} - {one.id for one in shown}
             raise MlflowException(f"the archive has no run {min(gone)}", error_code=RESOURCE_DOES_NOT_EXIST)
-        homes = {one.name: one.id for one in _told(self._shelf.experiments)}
+        homes = {one.name: one.id for one in _told(self._archive.experiments)}
         return [self._run(one, homes.get(one.experiment, one.experiment)) for one in shown]
 
     def _run(self, shown: ShownRun, home: str) -> Run:
@@ -279,13 +273,13 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
         )
 
     def _known(self, field: str, value: str) -> ShownExperiment:
-        for one in _told(self._shelf.experiments):
+        for one in _told(self._archive.experiments):
             if getattr(one, field) == value:
                 return one
         raise MlflowException(f"the archive has no experiment {value}", error_code=RESOURCE_DOES_NOT_EXIST)
 
     def _place(self, run: str) -> Begun:
-        place = _told(lambda: self._shelf.run(run))
+        place = _told(lambda: self._archive.run(run))
         if place is None:
             raise MlflowException(f"the archive has no run {run}", error_code=RESOURCE_DOES_NOT_EXIST)
         return place
@@ -299,14 +293,14 @@ class ArtifactRepo(ArtifactRepository):  # type: ignore[misc]  # MLflow has no t
         super().__init__(artifact_uri, *arguments, **named)
         whole = folder_of(artifact_uri)
         folder = next((one for one in (whole, *whole.parents) if (one / "archive.db").exists()), whole)
-        self._shelf: Shelf = shelf_of(folder)
+        self._archive: LiveArchive = live_archive(folder)
         self._below = whole.relative_to(folder).parts
 
     log_artifact = log_artifacts = delete_artifacts = _refuse
 
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
         run, inside = self._split(path)
-        found = _told(lambda: self._shelf.files(run, inside)) if run else []
+        found = _told(lambda: self._archive.files(run, inside)) if run else []
         here = len(self._below)
         names = ["/".join([run, *one.path.split("/")][here:]) for one in found]
         infos = [FileInfo(name, one.folder, one.size_bytes) for name, one in zip(names, found, strict=True)]
@@ -314,13 +308,16 @@ class ArtifactRepo(ArtifactRepository):  # type: ignore[misc]  # MLflow has no t
 
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
         run, path = self._split(remote_file_path)
-        found = _told(lambda: self._shelf.file(run, path))
+        found = _told(lambda: self._archive.file(run, path))
         if found is None:
             raise MlflowException(f"run {run} has no file {path}", error_code=RESOURCE_DOES_NOT_EXIST)
         artifact, held = found
         if held is None:
             size = f" ({artifact.stored.size_bytes:,} bytes)" if artifact.stored else ""
-            why = artifact.gone or "`azureml-replay extract --artifacts download` brings it"
+            bring = hint(
+                *("extract", "--source", "source.json", "--archive", self._archive.folder, "--artifacts", "download")
+            )
+            why = artifact.gone or f"`{bring}` brings it"
             text = f"the archive lists {path}{size} and does not keep its bytes: {why}"
             raise MlflowException(text, error_code=RESOURCE_DOES_NOT_EXIST)
         with Path(local_path).open("wb") as file:
@@ -384,14 +381,14 @@ def _by_start(order_by: Sequence[str] | None) -> bool | None:
 
 
 def _token(place: Begun) -> str:
-    return base64.b64encode(json.dumps([place.at, place.run]).encode()).decode()
+    return base64.b64encode(json_text.dumps([place.at, place.run])).decode()
 
 
 def _read_token(token: str | None) -> tuple[int, str] | None:
     if not token:
         return None
     try:
-        at, run = json.loads(base64.b64decode(token))
+        at, run = json_text.loads(base64.b64decode(token))
         return int(at), str(run)
     except (ValueError, TypeError) as problem:
         raise MlflowException("this page token is not one of ours", error_code=INVALID_PARAMETER_VALUE) from problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote, unquote, urlsplit
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held
@@ -19,6 +21,8 @@ from azureml_replay.model import Artifact, Experiment, Points, Run, RunId
 
 Found = TypeVar("Found")
 
+SCHEME = "azureml-replay"
+"""Of the URIs by which MLflow finds the stores."""
 LOOK_EVERY_S = 1.0
 """Seconds between looks for what somebody else has written: where much is written, each costs up to 0.2 s."""
 HISTORIES_KEPT = 8
@@ -49,7 +53,7 @@ class ShownFile:
 
 
 @dataclass(slots=True)
-class Kept:
+class Recent:
     """The values that were asked for last."""
 
     most: int
@@ -66,13 +70,24 @@ class Kept:
         return found
 
 
+def uri_of(folder: Path) -> str:
+    """The URI of an archive's folder."""
+    return f"{SCHEME}:{quote(folder.as_posix())}"
+
+
+def folder_of(uri: str) -> Path:
+    """The folder that a URI names, and behind it whatever clients append."""
+    path = unquote(urlsplit(uri).path)
+    return Path(path.removeprefix("/") if re.match(r"/[A-Za-z]:", path) else path)
+
+
 @cache
-def shelf_of(folder: Path) -> Shelf:
-    """The one shelf of an archive in this process. Raises UserError, IntegrityError when it is first asked."""
-    return Shelf(folder)
+def live_archive(folder: Path) -> LiveArchive:
+    """The one look at an archive in this process. Raises UserError, IntegrityError when it is first asked."""
+    return LiveArchive(folder)
 
 
-class Shelf:
+class LiveArchive:
     """What MLflow's stores ask an archive for. Any thread may ask; SQLite's connection belongs to one."""
 
     def __init__(self, folder: Path) -> None:
@@ -82,7 +97,7 @@ class Shelf:
         self._archive: Archive | None = None
         self._looked_s, self._changes = 0.0, -1
         self._experiments: dict[str, ShownExperiment] = {}
-        self._histories = Kept(HISTORIES_KEPT)
+        self._histories = Recent(HISTORIES_KEPT)
 
     def experiments(self) -> list[ShownExperiment]:
         """All experiments, by name."""
