@@ -23,7 +23,7 @@ OUTSIDE = {name: value for name, value in os.environ.items() if name != "PYTHONP
 """The environment before any test pointed it at a sandbox: the registries are out there."""
 INSTALL = (ROOT / "docs" / "install.md").read_text()
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-EXTRAS = {"starlette", "mlflow-skinny", "azure-ai-ml", "pytest", "sphinx", "pyarrow"}
+EXTRAS = {"starlette", "mlflow", "mlflow-skinny", "azure-ai-ml", "pytest", "sphinx", "pyarrow"}
 """A few of the packages that the product itself must not bring."""
 
 
@@ -109,6 +109,20 @@ def test_installed_alone_it_works_from_any_folder(
 
     brought = json.loads(pip(tmp_path / "env", "list", "--format", "json"))
     assert not EXTRAS & {package["name"].lower() for package in brought}
+    told = "from importlib.metadata import entry_points as e; print(*(p.value for p in e(name='azureml-replay')))"
+    stores = run(commands / "python", "-c", told, cwd=tmp_path).stdout.split()
+    assert {
+        f"azureml_replay.browsing.stores:{name}" for name in ("TrackingStore", "RegistryStore", "ArtifactRepo")
+    } <= {*stores}
+    bare = subprocess.run(
+        [commands / "azureml-replay", "browse", "x"],
+        cwd=tmp_path,
+        env=OUTSIDE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (bare.returncode, "'azureml-job-replayer[mlflow]'" in bare.stderr) == (2, True)
     versions = run(commands / "azureml-replay", "--version", cwd=tmp_path).stdout
     assert re.match(r"azureml-replay \d+\.\d+\.\d+, archive format \d+\nPython 3", versions)
     for module in ("extractor.extract_jobs", "replayer.build_pipeline"):
