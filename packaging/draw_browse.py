@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 PICTURE = Path(__file__).parents[1] / "docs" / "assets" / "browse.png"
-WIDE, HIGH, COLOURS = 1280, 720, 48
+WIDE, HIGH, COLOURS = 1280, 720, 128
 UNFOLDED = 2
 """Parents whose children are shown."""
 

@@ -16,11 +16,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import jsonschema
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from playwright.sync_api import Page, expect, sync_playwright
 
+from azureml_replay.browsing.server import Window
+from azureml_replay.cli.json_schema import json_schema
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e import mlflow_window
 from e2e.histories import START_MS
@@ -76,6 +79,7 @@ def looked_at_by_a_client(opened: Browsing) -> None:
     runs = _runs(client)
     parent, child, failed = (runs[name] for name in ("parent", "child 0", "child 1"))
 
+    jsonschema.validate(opened.said, json_schema(Window))  # as docs/reference/json.md says
     assert opened.said["url"].endswith(f"/#/experiments/{parent.info.experiment_id}/runs")
     assert (opened.said["runs"], list(runs)) == (3, ["child 1", *sorted(("parent", "child 0"), key=_id_of(runs))])
     assert (parent.info.status, failed.info.status) == ("FINISHED", "FAILED")
