@@ -64,17 +64,22 @@ def shown_run(run: Run, pieces: Iterable[Points]) -> ShownRun:
     return ShownRun(
         id=run.id,
         experiment=run.experiment,
-        name=run.display_name or run.id,
-        user=run.creator or "",
+        name=sound(run.display_name or run.id),
+        user=sound(run.creator or ""),
         status=_STATES.get(run.status, "RUNNING"),
         start_ms=milliseconds(run.start or run.created or Instant(0)),
         end_ms=milliseconds(run.end) if run.end else None,
         hidden=run.hidden,
-        tags=dict(_tags(run)),
-        params={key: _text(value) for key, value in run.parameters.items() if key},
+        tags={sound(key): sound(value) for key, value in _tags(run)},
+        params={sound(key): sound(_text(value)) for key, value in run.parameters.items() if key},
         inputs=tuple(_inputs(run)),
         last=_last_points(pieces),
     )
+
+
+def sound(text: str) -> str:
+    """The text as UTF-8 can hold it: half of a surrogate pair, as services leave when they cut texts, is escaped."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def milliseconds(moment: Instant) -> int:
@@ -104,7 +109,7 @@ def _tags(run: Run) -> Iterator[tuple[str, str]]:
 def _inputs(run: Run) -> Iterator[ShownInput]:
     for name, asset in run.inputs.items():
         digest = hashlib.blake2b(asset.asset_id.encode(errors="surrogatepass"), digest_size=4).hexdigest()
-        yield ShownInput(name, digest, asset.type or "", asset.asset_id)
+        yield ShownInput(sound(name), digest, sound(asset.type or ""), sound(asset.asset_id))
 
 
 def _text(value: Json) -> str:
@@ -118,10 +123,10 @@ def curves_of(series: Series) -> Sequence[tuple[str, int]]:
 
 @lru_cache(maxsize=1_000)  # runs of one kind log the same names
 def _curves(key: SeriesKey, columns: tuple[tuple[str, str], ...]) -> Sequence[tuple[str, int]]:
-    base = f"{key.namespace}/{key.name}" if key.namespace else key.name
+    base = sound(f"{key.namespace}/{key.name}" if key.namespace else key.name)
     if len(columns) == 1:
         return [(base, 0)] if base and columns[0][1] in NUMBERS else []
-    return [(f"{base}/{name}", at) for at, (name, kind) in enumerate(columns) if kind in NUMBERS]
+    return [(f"{base}/{sound(name)}", at) for at, (name, kind) in enumerate(columns) if kind in NUMBERS]
 
 
 def history(pieces: Iterable[Points], curve: str) -> list[Point]:

@@ -51,7 +51,7 @@ from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 from azureml_replay import json_text
 from azureml_replay.archive.timeline import Begun
 from azureml_replay.browsing.live import LiveArchive, Recent, ShownExperiment, folder_of, live_archive, uri_of
-from azureml_replay.browsing.shown import ShownRun
+from azureml_replay.browsing.shown import ShownRun, sound
 from azureml_replay.errors import IntegrityError, ReplayError
 from azureml_replay.terminal.hints import hint
 
@@ -264,7 +264,7 @@ class TrackingStore(_closed(AbstractTracking)):  # type: ignore[misc]  # MLflow 
             tags["mlflow.note.content"] = shown.description
         return Experiment(
             experiment_id=shown.id,
-            name=shown.name,
+            name=sound(shown.name),
             artifact_location=f"{self._root}/",
             lifecycle_stage=_stage(shown.hidden),
             tags=[ExperimentTag(*pair) for pair in tags.items()],

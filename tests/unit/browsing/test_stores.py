@@ -16,7 +16,7 @@ from azureml_replay.browsing.live import folder_of, live_archive, uri_of
 from azureml_replay.browsing.stores import READ_ONLY, ArtifactRepo, RegistryStore, TrackingStore
 from azureml_replay.instants import Instant
 from azureml_replay.model import Experiment, RunId
-from report.archives import BEGIN, SECOND, SOURCE, a_run, curve, put, scalar
+from report.archives import BEGIN, SECOND, SOURCE, a_run, curve, migrated, put, scalar
 
 NEWEST = ["attributes.start_time DESC"]
 
@@ -189,6 +189,18 @@ def test_it_can_be_browsed_while_somebody_writes(
 def test_an_archive_that_is_gone_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(MlflowException, match="is not an archive"):
         TrackingStore(f"azureml-replay:{tmp_path}/none").get_run("r")
+
+
+def test_hostile_names_are_shown(tmp_path: Path) -> None:
+    """As MLflow's wire can carry them: half of a surrogate pair would end the whole page."""
+    store = TrackingStore(uri_of(migrated(tmp_path / "hostile")))
+    experiments = store.search_experiments()
+
+    found = search(store, *(one.experiment_id for one in experiments))
+
+    assert len([one.to_proto().SerializeToString() for one in (*experiments, *found)]) == len(experiments) + 50
+    (halved,) = (run for run in found if "half a pair" in run.info.run_name)
+    assert halved.data.params[r"\ud800 half a pair"] == r"\ud800 half a pair"
 
 
 def test_uris_name_folders() -> None:
