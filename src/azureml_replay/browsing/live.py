@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held
 from azureml_replay.archive.timeline import Begun
-from azureml_replay.browsing.shown import TICKS_PER_MS, Point, ShownRun, history, shown_run, sound
+from azureml_replay.browsing.shown import TICKS_PER_MS, Point, ShownRun, history, shown_path, shown_run, sound
 from azureml_replay.model import Artifact, Experiment, Points, Run, RunId
 
 Found = TypeVar("Found")
@@ -144,8 +144,8 @@ class LiveArchive:
         def work(archive: Archive) -> list[ShownFile]:
             found: dict[str, ShownFile] = {}
             for artifact in _artifacts(archive, RunId(run)):
-                path = sound(artifact.path)
-                if path.startswith(below) and path != below:
+                path = shown_path(artifact.path)
+                if path.startswith(below) and path:
                     name, inside, _ = path[len(below) :].partition("/")
                     size = artifact.stored.size_bytes if artifact.stored else None
                     found.setdefault(name, ShownFile(below + name, bool(inside), None if inside else size))
@@ -157,7 +157,7 @@ class LiveArchive:
         """A file of a run, and its bytes where the archive keeps them; None where there is no such file."""
 
         def work(archive: Archive) -> tuple[Artifact, Held | None] | None:
-            same = (one for one in _artifacts(archive, RunId(run)) if sound(one.path) == path)
+            same = (one for one in _artifacts(archive, RunId(run)) if shown_path(one.path) == path)
             pairs = [(one, archive.held(one.stored) if one.stored else None) for one in same]
             return max(pairs, key=lambda pair: (pair[1] is not None, pair[0].stored is not None), default=None)
 

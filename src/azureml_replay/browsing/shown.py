@@ -82,6 +82,11 @@ def sound(text: str) -> str:
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
+def shown_path(path: str) -> str:
+    """The path of a file in folders that can be walked: `a//b` and `a/./b` would lie in a folder within itself."""
+    return "/".join("_.." if part == ".." else part for part in sound(path).split("/") if part not in ("", "."))
+
+
 def milliseconds(moment: Instant) -> int:
     """Since the epoch; what is less than one is cut."""
     return moment.ticks // TICKS_PER_MS

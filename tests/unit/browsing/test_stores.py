@@ -191,6 +191,23 @@ def test_an_archive_that_is_gone_is_said_in_words(tmp_path: Path) -> None:
         TrackingStore(f"azureml-replay:{tmp_path}/none").get_run("r")
 
 
+def test_folders_can_be_walked_whatever_files_are_called(tmp_path: Path) -> None:
+    """No folder lies within itself: whoever fetched all files would never end."""
+    files = ("a//b.txt", "/c.txt", "d/./e.txt", "d/../f.txt", "", "mark/")
+    with Archive.create(tmp_path / "history", SOURCE) as made:
+        put(made, [a_run("r")], files=files)
+    repo, folders, found = ArtifactRepo(f"{uri_of(tmp_path / 'history')}/r"), [""], []
+
+    while folders:
+        for one in repo.list_artifacts(folders.pop()):
+            (folders if one.is_dir else found).append(one.path)
+        assert len(folders) + len(found) <= len(files)
+
+    assert sorted(found) == ["a/b.txt", "c.txt", "d/_../f.txt", "d/e.txt", "mark"]
+    with pytest.raises(MlflowException, match="does not keep its bytes"):
+        repo._download_file("d/_../f.txt", "/dev/null")
+
+
 def test_hostile_names_are_shown(tmp_path: Path) -> None:
     """As MLflow's wire can carry them: half of a surrogate pair would end the whole page."""
     store = TrackingStore(uri_of(migrated(tmp_path / "hostile")))
