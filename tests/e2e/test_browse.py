@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
 import jsonschema
@@ -187,9 +187,8 @@ def test_mlflows_pages_show_it(opened: Browsing, window: Looked) -> None:
     page.locator(".ag-row button").first.click()
     _link(page, "child 0").wait_for()
 
-    for row in range(2):
-        page.locator(".ag-row input.ag-checkbox-input").nth(row).check()
-    page.get_by_role("button", name="Compare").click()
+    both, home_id = json.dumps([runs["parent"], runs["child 0"]]), json.dumps([home.rpartition("/")[2]])
+    _leads(page, f"{server}/#/compare-runs?runs={quote(both)}&experiments={quote(home_id)}")
     expect(page.locator("body")).to_contain_text("Run details")
     expect(page.locator("body")).to_contain_text("0.003")
 
