@@ -27,10 +27,11 @@ $(STAMP): pyproject.toml constraints.txt src/azureml_sandbox/storage/azurite/pac
 	$(BIN)/azureml-sandbox install
 	touch $(STAMP)
 
-# Environments of the tests' own: old clients of Microsoft's want other versions than ours. Without one its tests are
-# skipped, and say so.
+# Environments of the tests' own: old clients of Microsoft's, and MLflow's server, want other versions than ours. Without
+# one its tests are skipped, and say so.
 setup-tests: setup
 	@cd tests && ../$(BIN)/python -c "from e2e import old_sdk; old_sdk.installed()" || true
+	@cd tests && ../$(BIN)/python -c "from e2e import mlflow_window; mlflow_window.installed()" || true
 
 demo: setup
 	$(BIN)/azureml-sandbox demo

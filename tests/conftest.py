@@ -25,6 +25,7 @@ LONGEST = (
     "docs/test_documentation.py",
     "sandbox/test_train.py",
     "sandbox/test_trainings.py",
+    "e2e/test_browse.py",
     "e2e/test_verdict.py",
     "e2e/test_undo.py",
     "e2e/test_package.py",

@@ -115,6 +115,7 @@ def _afterwards(folder: Path) -> str:
 {found}To look around:
   {bin_}azureml-replay status {archive}      what is extracted, sent and verified
   {bin_}azureml-replay plan {archive}        what was carried and what could not be, with its reason
+  {bin_}azureml-replay browse {archive}      its runs in MLflow's own window (needs the extra mlflow)
   {bin_}azureml-sandbox requests {here}      what was asked of both workspaces
 The local workspaces go on serving: eval "$({bin_}azureml-sandbox env {here})" points any Azure client at them,
 eval "$({bin_}azureml-sandbox env --unset {here})" leads it back, {bin_}azureml-sandbox stop {here} ends them."""

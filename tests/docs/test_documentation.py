@@ -46,6 +46,7 @@ NOT_RUN = {
     r"az ": "Azure's own command line: there is no Azure here",
     r"(pip|pipx|uv tool) ": "test_package types these, from a wheel and without a network",
     r"python3 -m venv |\. \.venv/": "each test of test_package has an environment of its own",
+    r"azureml-replay browse ": "it ends with Ctrl-C, and needs a whole MLflow: test_browse types it",
     r"make ": "it is what runs these tests, or the demo that sandbox/test_demo runs",
 }
 """Command lines that no test of this file runs, by how they begin, and why."""

@@ -19,6 +19,7 @@ from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e import old_sdk
 from e2e.histories import small
+from e2e.own_environment import NotInstallable
 from e2e.test_migration import LINEAGE_TAG, replay
 from e2e.test_recordings import RECORDINGS
 from e2e.witness import tracking_uri
@@ -52,7 +53,7 @@ class Looked:
 def _sdk() -> None:
     try:
         old_sdk.installed()
-    except old_sdk.NotInstallable as why:
+    except NotInstallable as why:
         pytest.skip(str(why))
 
 

@@ -70,4 +70,4 @@ def test_answers_have_the_documented_form(
             jsonschema.validate(json.loads(message), json_schema(EventLine))
         assert json.loads(ended.stderr.splitlines()[0])["text"] == line.split()[0], "what is done comes at once"
         jsonschema.validate(json.loads(ended.stdout), json_schema(ANSWERS[line]))
-    assert set(ANSWERS) - set(given) == {"replay --mode synthetic"}, "held by test_synthetic"
+    assert set(ANSWERS) - set(given) == {"replay --mode synthetic", "browse"}, "held by test_synthetic, test_browse"

@@ -23,7 +23,7 @@ OUTSIDE = {name: value for name, value in os.environ.items() if name != "PYTHONP
 """The environment before any test pointed it at a sandbox: the registries are out there."""
 INSTALL = (ROOT / "docs" / "install.md").read_text()
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-EXTRAS = {"starlette", "mlflow-skinny", "azure-ai-ml", "pytest", "sphinx", "pyarrow"}
+EXTRAS = {"starlette", "mlflow", "mlflow-skinny", "azure-ai-ml", "pytest", "sphinx", "pyarrow"}
 """A few of the packages that the product itself must not bring."""
 
 
@@ -102,23 +102,26 @@ def test_installed_alone_it_works_from_any_folder(
 ) -> None:
     """Only the product's own dependencies come, from a folder that was filled where a network was, as the page says.
 
-    The other command says which extra it needs.
+    A command that needs an extra says which.
     """
     wheelhouse = gathered(tmp_path, wheel)
     commands = installed(tmp_path / "env", *told("pip install --no-index", wheelhouse)[1:])
 
     brought = json.loads(pip(tmp_path / "env", "list", "--format", "json"))
     assert not EXTRAS & {package["name"].lower() for package in brought}
+    asking = "from importlib.metadata import entry_points as e; print(*(p.value for p in e(name='azureml-replay')))"
+    known = run(commands / "python", "-c", asking, cwd=tmp_path).stdout.split()
+    assert {f"azureml_replay.browsing.stores:{one}Store" for one in ("Tracking", "Registry")} <= set(known)
     versions = run(commands / "azureml-replay", "--version", cwd=tmp_path).stdout
     assert re.match(r"azureml-replay \d+\.\d+\.\d+, archive format \d+\nPython 3", versions)
     for module in ("extractor.extract_jobs", "replayer.build_pipeline"):
         assert "Usage:" in run(commands / "python", "-m", module, "--help", cwd=tmp_path).stdout
-    lacking = subprocess.run(
-        [commands / "azureml-sandbox", "demo"], cwd=tmp_path, env=OUTSIDE, capture_output=True, text=True, check=False
-    )
-    assert lacking.returncode == 2
-    assert lacking.stderr.count("\n") == 1
-    assert "azureml-job-replayer[sandbox]" in lacking.stderr
+    for line, extra in ((("azureml-sandbox", "demo"), "sandbox"), (("azureml-replay", "browse", "x"), "mlflow")):
+        lacking = subprocess.run(
+            [commands / line[0], *line[1:]], cwd=tmp_path, env=OUTSIDE, capture_output=True, text=True, check=False
+        )
+        assert (lacking.returncode, lacking.stderr.count("\n")) == (2, 1)
+        assert f"azureml-job-replayer[{extra}]" in lacking.stderr
     carries(commands, small_history, sandbox, tmp_path / "elsewhere")
 
 

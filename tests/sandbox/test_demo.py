@@ -21,6 +21,7 @@ def test_its_last_lines_name_the_report_first(tmp_path: Path) -> None:
 
     first, *others = _afterwards(tmp_path).split("\n")[1:]
 
+    assert any(f"azureml-replay browse {tmp_path / 'archive'} " in line for line in others)
     assert first == f"The report, to open in a browser: {page}"
     assert others == _afterwards(tmp_path / "none").replace(str(tmp_path / "none"), str(tmp_path)).split("\n")[1:]
 

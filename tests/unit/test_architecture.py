@@ -38,7 +38,7 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
             "synthetic state",
             "deleting",
             "jobs_json undoing",
-            "exports report_page verbs",
+            "browsing exports report_page verbs",
             "cli",
             "__main__",
         )

@@ -33,6 +33,7 @@ from azureml_replay.archive.schema import APPLICATION_ID, FORMAT_VERSION, MIGRAT
 from azureml_replay.archive.sessions import Sessions
 from azureml_replay.archive.studio import Studio
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.archive.timeline import Timeline
 from azureml_replay.disk.outputs import NO_LINK, private_opener, refuse_long
 from azureml_replay.errors import IntegrityError, UserError
 from azureml_replay.terminal.hints import hint
@@ -44,7 +45,18 @@ _OURS = ("archive.", "artifacts")
 
 
 class Archive(
-    Listing, Content, Histories, Checking, Roots, Overview, Sessions, Imports, Studio, Examinations, OlderDigests
+    Listing,
+    Content,
+    Histories,
+    Checking,
+    Roots,
+    Overview,
+    Sessions,
+    Imports,
+    Studio,
+    Examinations,
+    OlderDigests,
+    Timeline,
 ):
     """The base classes are its parts: what was listed, what runs hold, their bytes, reading. `ledger`: for a target."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
+from azureml_replay.cli import browse as browsing
 from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
 from azureml_replay.cli import next_step, results, synthetic, undo
@@ -398,4 +399,5 @@ command()(reporting.report)
 command("undo")(undo.undo)
 command("map")(take_out.map_)
 command("export")(take_out.export)
+command()(browsing.browse)
 command("help")(help_)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 ORDER = (
     *("migrate", "doctor"),
     *("extract", "plan", "replay", "verify", "status", "report"),
-    *("check", "map", "export", "undo", "help"),
+    *("browse", "check", "map", "export", "undo", "help"),
 )
 """Commands as the list of all has them: what does everything first, then the steps, then what one needs seldom."""
 
@@ -16,7 +16,7 @@ OTHER = "Options"
 GROUPS: Mapping[str, frozenset[str]] = {
     title: frozenset(names.split())
     for title, names in {
-        "Places": "--source --target --archive --objects --output --report --input",
+        "Places": "--source --target --archive --objects --output --report --input --port",
         "Selection": (
             "--include --include-file --limit --experiment --status --type --tag --created-after --created-before "
             "--user --depth --include-active --strict-names --failed"
@@ -34,7 +34,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--debug-hierarchy --price-per-hour"
         ),
         "Findings": "--accept --forget-accepted --differ --combined",
-        "How it works": "--dry-run --parallel --cap-mbps --take-over --yes --delete --confirm",
+        "How it works": "--dry-run --parallel --cap-mbps --take-over --yes --delete --confirm --open",
         "Output": (
             "--format --csv --shards --max-size --json --quiet --verbose --debug --log-file --version "
             "--install-completion --show-completion --help"
@@ -94,6 +94,7 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "azureml-replay report history --output report.html": "Write one page:",
         "azureml-replay report history --shards --output report": "Write a folder with the details of every run:",
     },
+    "browse": {"azureml-replay browse history --open": "Look at runs, curves and files in MLflow's window:"},
     "check": {"azureml-replay check history --read-data": "Look at every byte that the archive keeps:"},
     "map": {"azureml-replay map history --csv": "Write the table of ids for a spreadsheet:"},
     "export": {"azureml-replay export history --format parquet --output tables": "Write tables for pandas or DuckDB:"},

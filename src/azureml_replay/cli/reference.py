@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from azureml_replay import json_text
 from azureml_replay.archive.checking import Checked
+from azureml_replay.browsing.server import Window
 from azureml_replay.cli.app import app
 from azureml_replay.cli.help import in_order
 from azureml_replay.cli.json_schema import json_schema
@@ -45,6 +46,7 @@ ANSWERS: Mapping[str, Any] = {
     "verify": Verdict,
     "status": Status,
     "status --failed": tuple[Failure, ...],
+    "browse": Window,
     "check": Checked,
     "migrate": Migrated,
     "doctor": Diagnosis,
