@@ -46,7 +46,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
 VERBOSE: Mapping[str, str] = {
     "doctor": "Show every check, those that are ok too.",
     **dict.fromkeys(
-        ("status", "check", "map_", "plan", "report", "export"),
+        ("browse", "status", "check", "map_", "plan", "report", "export"),
         "Show warnings as they come, in the log file too; of single runs this command has nothing more to tell.",
     ),
 }
