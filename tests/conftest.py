@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,11 @@ SWEEP_PARTS = 8
 _TODAY = str(datetime.now(UTC).toordinal() % SWEEP_PARTS)
 SWEEP_PART = int(os.environ.setdefault("AZUREML_REPLAY_SWEEP_PART", _TODAY)) % SWEEP_PARTS
 """Of the sweeps, the part that `make test-all` runs. Other pytest processes inherit it: midnight is one for all."""
+
+
+def pytest_configure() -> None:
+    """Ctrl-C reaches what tests start: in a shell's background job it is ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -370,8 +370,6 @@ class Stopped:
 
     def after(self, *numbers: signal.Signals, command: list[str | Path]) -> Ended:
         before = self.slow.requests()["total"]
-        # Where the tests run in a shell's background job, SIGINT is ignored, and children inherit that.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         with subprocess.Popen(
             [sys.executable, "-m", "azureml_replay", *command],
             cwd=self.folder,

@@ -110,7 +110,6 @@ def test_a_command_takes_as_many_files_as_it_may_need(folder: Path) -> None:
 def test_a_signal_while_modules_are_loaded(folder: Path, tmp_path: Path, module: str, number: signal.Signals) -> None:
     """From our first line on it ends as interrupted, without a traceback."""
     (tmp_path / "typer.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # in a shell's background job children would ignore it
     with subprocess.Popen(
         [sys.executable, "-m", module, "--help"],
         cwd=folder,
