@@ -9,7 +9,6 @@ from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.planning.history import Recorded
 from azureml_replay.planning.lineage import (
     EXPERIMENT_TAG,
-    is_taken_back,
     made_experiment,
     of_experiment,
     without_lineage,
@@ -48,17 +47,15 @@ def taken_back(there: Experiment, source: Place, tags: int) -> Experiment:
     return _marked(there, of_experiment(source, there.name, taken_back=True), tags)
 
 
-def brought_up_to_date(experiment: Experiment, there: Experiment, source: Place, *, overwrite: bool) -> Experiment:
-    """What to write of `experiment` where the target has it already, made by us, and nobody knows what was sent last.
+def with_lineage(update: Experiment, planned: Experiment, there: Experiment, source: Place) -> Experiment:
+    """The update of the target's experiment `there` with our lineage, where that should be there and is not.
 
-    What it has there stays then, as somebody may have edited it: unless `overwrite`, or where `undo` archived it.
+    Where the target's has one already ours takes its place: the word of `undo` goes.
     """
-    lineage = {EXPERIMENT_TAG: of_experiment(source, there.name)} if EXPERIMENT_TAG in there.tags else {}
-    told = {**experiment.tags, **lineage}
-    if overwrite or is_taken_back(there, source):
-        return replace(experiment, tags=told)
-    kept = {key: value for key, value in there.tags.items() if key in told and key != EXPERIMENT_TAG}
-    return replace(experiment, description=there.description or experiment.description, tags={**told, **kept})
+    told = of_experiment(source, there.name)
+    had = there.tags.get(EXPERIMENT_TAG)
+    lacks = had != told and (had is not None or EXPERIMENT_TAG in planned.tags)
+    return replace(update, tags={**update.tags, EXPERIMENT_TAG: told}) if lacks else update
 
 
 def _marked(experiment: Experiment, lineage: str, tags: int) -> Experiment:

@@ -205,7 +205,7 @@ class Kind(Enum):
     EXTRA = "extra in the target"
     HIDDEN = "hidden or shown by somebody in the target"
     EDITED = "edited by somebody in the target"
-    CHANGED = "changed by somebody in the target, and none to accept: files, status, marks of replay"
+    CHANGED = "changed by somebody in the target, and none to accept: files, status, experiments, marks of replay"
     CONFLICT = "changed by somebody in the target, and in the source too"
     UNSEEN = "not as sent, edited or lost on the way: nobody looked in between"
     OLDER = "sent by another archive, from an older state of the source"
