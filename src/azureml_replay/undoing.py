@@ -267,7 +267,7 @@ class _Undoing:
         sent = self.ledger.sent(run)
         self.ledger.put_sent({run: {**(editable(there) if sent is None else sent), HIDDEN: True}})
         self.ledger.drop_evidence([run], Way.RUN)
-        self.ledger.forget(run, [RunItem.WHOLE, RunItem.FINISH, RunItem.FAILED])
+        self.ledger.forget(run, [RunItem.WHOLE, RunItem.FINISH, RunItem.FAILED, RunItem.UNREAD])
         self.ledger.mark(run, map(FileItem, paths), State.SENDING)
 
     async def _remove(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:

@@ -97,13 +97,15 @@ class Bench:
         files: FileChoice = FileChoice(),
         cut: DiesAt | None = None,
         target: WorkspaceFile | None = None,
+        source: bool = True,
     ) -> Verdict:
-        """One look."""
+        """One look; without `source` nothing is read there."""
 
         async def look() -> Verdict:
             async with opened(self.source) as reading, opened(target or self.target, cut) as there:
                 with Archive.open(self.folder) as archive:
-                    return await verify(archive, there, selection, source=reading, deep=deep, files=files, width=4)
+                    origin = reading if source else None
+                    return await verify(archive, there, selection, source=origin, deep=deep, files=files, width=4)
 
         return asyncio.run(look())
 

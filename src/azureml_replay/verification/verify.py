@@ -80,8 +80,7 @@ async def verify_runs(
     archive, ledger = proof.archive, proof.ledger
     held = RunFiles(target, archive, progress)
     points_of = PointCheck(archive, ledger, target, asyncio.Semaphore(width))
-    supply = Supply(archive, source) if proof.deep else None
-    files_of = FileCheck(archive, ledger, target, held, proof.files, supply)
+    files_of = FileCheck(archive, ledger, target, held, proof.files, Supply(archive, source), proof.deep)
     verifying = _Verifying(proof, target, units, points_of, files_of, known_profile(ledger), progress)
     total = archive.totals().extracted
     progress.expect("runs verified", total)
