@@ -79,7 +79,8 @@ def omitted(bench: Bench) -> set[tuple[str, str]]:
 
 def test_no_extraction_takes_a_known_damage_back(bench: Bench) -> None:
     """Neither one that looks for no files, nor one after the source lost the file; until the bytes are as sent."""
-    assert bench.migrate(options=DEEP).proves
+    first = bench.migrate(options=DEEP)
+    assert first.proves
     bench.change(log_bytes(b"LOG"))
     assert kinds(bench.verify(deep=True)) == DAMAGED
 
@@ -89,6 +90,7 @@ def test_no_extraction_takes_a_known_damage_back(bench: Bench) -> None:
     at_source(bench, removed(LOG, "child"))
     gone = bench.migrate(options=DEEP)
     assert (kinds(gone), gone.reasons) == (DAMAGED, {GONE_REASON: 1})
+    assert (gone.files, gone.own_files) == (first.files, first.own_files)
     assert (kinds(bench.verify()), bench.sentence().startswith("All equal")) == (DAMAGED, False)
 
     bench.change(log_bytes(b"log"))

@@ -20,6 +20,7 @@ from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Artifact, Finding, Location, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES, FileChoice
+from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
 from azureml_replay.verification.proof import compare_bytes
@@ -48,6 +49,12 @@ class ExpectedFiles:
     """
     left_out: frozenset[str] = frozenset()
     """Paths that are not looked at now."""
+
+    @property
+    def own(self) -> frozenset[str]:
+        """Those that we make, or made; a file that the source lost is none."""
+        of_source = self.origins.keys() | (self.lost.keys() - set(MADE))
+        return frozenset(self.files.keys() - of_source)
 
     def known(self, path: str) -> StoredFile | None:
         """What the source has under the path of an omission; None where that is not known."""
@@ -102,7 +109,7 @@ class FileCheck:
         read = await self._read(step.source, expected, stored)
         counts = {
             "files": len(expected.files),
-            "own_files": len(expected.files.keys() - expected.origins.keys()),
+            "own_files": len(expected.own),
             "bytes": sum(file.size_bytes for file in expected.files.values()),
             "unverifiable": unverifiable,
         }
