@@ -16,7 +16,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import GONE, HISTORY_LEFT_OUT
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.comparison.experiments import kept_under
-from azureml_replay.comparison.three_way import GONE_REASON, Prefer
+from azureml_replay.comparison.three_way import GONE_REASON, Fate, Prefer
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.extraction.metrics import Metrics
@@ -29,6 +29,7 @@ from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, Document
 from e2e.library import migrated
 from e2e.tampering import BYTES, FILE, HOME, OTHER_BYTES, Change, Held, change, file_bytes, fill, in_home, in_run, row
+from e2e.test_taken_back import verified
 from e2e.test_undo import undone
 
 LATER = "2030-01-01T00:00:00+00:00"
@@ -205,6 +206,10 @@ class Homes:
         asyncio.run(migrated(self.source, self.target, self.folder / archive, options=options))
         return self.found(archive)
 
+    def verify(self, archive: str = "first") -> dict[str, str]:
+        asyncio.run(verified(self.target, self.folder / archive))
+        return self.found(archive)
+
     def found(self, archive: str = "first") -> dict[str, str]:
         with Archive.open(self.folder / archive, write=False) as opened:
             findings = opened.ledger(workspace_config(str(self.target.path)).ref).findings()
@@ -236,6 +241,7 @@ def homes(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> Homes:
     return made
 
 
+ANOTHER = Fate.ANOTHER.value
 EDITED, CONFLICT = "edited in target", "conflict"
 
 
@@ -259,6 +265,18 @@ def test_an_edit_of_an_experiment_stays(homes: Homes) -> None:
         {"area": "new", "new": "1"},
     )
     assert (homes.left(), homes.left(prefer=Prefer.SOURCE)) == (0, 0)
+
+
+def test_what_another_archive_sent_of_an_experiment_is_no_edit(homes: Homes) -> None:
+    """The older one blames nobody, and has nothing to remove; what somebody wrote beside it is an edit."""
+    homes.edit(homes.source, {"new": "1", "area": "red"})
+    assert homes.migrate("second") == {"tag area": CONFLICT}
+    assert homes.migrate("second", Prefer.SOURCE) == {}
+    homes.edit(homes.target, {"mine": "1"})
+
+    assert homes.verify() == {"tag new": ANOTHER, "tag area": ANOTHER, "tag mine": EDITED}
+    assert homes.migrate() == {"tag mine": EDITED}
+    assert homes.there()[1] == {"area": "red", "new": "1", "mine": "1"}
 
 
 def test_undo_neither_overwrites_nor_forgets_an_edit_of_an_experiment(homes: Homes) -> None:

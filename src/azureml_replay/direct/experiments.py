@@ -22,7 +22,7 @@ from azureml_replay.comparison.experiments import (
 from azureml_replay.comparison.three_way import Fate, Prefer, kept
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Editable, Experiment, Omission
-from azureml_replay.planning.experiments import OWNER, planned_experiments, with_lineage
+from azureml_replay.planning.experiments import OWNER, planned_experiments, signed, with_lineage
 from azureml_replay.planning.lineage import is_taken_back, made_experiment, without_lineage
 from azureml_replay.planning.refused import without_values
 from azureml_replay.selection import Selection
@@ -133,7 +133,7 @@ class _Sender:
         there = await self.target.experiment(name) if looks else None
         if there is None:
             self._begin(experiment)
-            await self._put(experiment)
+            await self._put(signed(experiment, self.archive.source, values_of(without_lineage(experiment))))
             self._end(planned, frozenset(), conflict=False)
         else:
             await self._update(planned, experiment, there)
@@ -145,7 +145,8 @@ class _Sender:
         sent = self._sent(there)
         by_name = fates_of_experiment(wanted, found, sent, taken_back=is_taken_back(there, source))
         stay = kept(by_name, self.prefer)
-        update = with_lineage(update_of(wanted, found, stay), experiment, there, source)
+        update, now = update_of(wanted, found, stay), sent_of_experiment(wanted, sent, stay)
+        update = with_lineage(update, experiment, there, source, now, writes=changes(update, there))
         if changes(update, there):
             self._begin(experiment)
             await self._put(update)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from azureml_replay.model import Experiment, Omission, RunId
+from azureml_replay.model import Editable, Experiment, Omission, RunId
 from azureml_replay.planning.history import Recorded
 from azureml_replay.planning.lineage import (
     EXPERIMENT_TAG,
     made_experiment,
     of_experiment,
+    says_more,
     without_lineage,
 )
 from azureml_replay.selection import Selection, chosen
@@ -47,14 +48,23 @@ def taken_back(there: Experiment, source: Place, tags: int) -> Experiment:
     return _marked(there, of_experiment(source, there.name, taken_back=True), tags)
 
 
-def with_lineage(update: Experiment, planned: Experiment, there: Experiment, source: Place) -> Experiment:
+def signed(planned: Experiment, source: Place, sent: Editable) -> Experiment:
+    """The experiment whose lineage, where it has one, also says what is sent of it."""
+    told = {EXPERIMENT_TAG: of_experiment(source, planned.name, sent)} if EXPERIMENT_TAG in planned.tags else {}
+    return replace(planned, tags={**planned.tags, **told})
+
+
+def with_lineage(
+    update: Experiment, planned: Experiment, there: Experiment, source: Place, sent: Editable, *, writes: bool
+) -> Experiment:
     """The update of the target's experiment `there` with our lineage, where that should be there and is not.
 
-    Where the target's has one already ours takes its place: the word of `undo` goes.
+    Where the target's has one already ours takes its place: the word of `undo` goes. `sent` is what will have been sent
+    last; for that alone nothing is written, without `writes`.
     """
-    told = of_experiment(source, there.name)
-    had = there.tags.get(EXPERIMENT_TAG)
-    lacks = had != told and (had is not None or EXPERIMENT_TAG in planned.tags)
+    had = EXPERIMENT_TAG in there.tags
+    lacks = (had and (writes or says_more(there, source))) or (not had and EXPERIMENT_TAG in planned.tags)
+    told = of_experiment(source, there.name, sent)
     return replace(update, tags={**update.tags, EXPERIMENT_TAG: told}) if lacks else update
 
 

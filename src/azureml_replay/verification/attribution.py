@@ -25,7 +25,7 @@ from azureml_replay.workspace.mark import TAKEN_BACK, SentMark, is_taken_back
 from azureml_replay.workspace.profile import CREATED
 
 _EDITS = frozenset({Fate.EDITED, Fate.CONFLICT})
-_NAMED = frozenset({*_EDITS, Fate.OLDER, Fate.NEWER})
+_NAMED = frozenset({*_EDITS, Fate.OLDER, Fate.NEWER, Fate.ANOTHER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +111,19 @@ def attribution(
 
 
 def attribution_of_experiment(
-    ledger: TargetLedger, wanted: Experiment, there: Experiment, *, taken_back: bool
+    ledger: TargetLedger, wanted: Experiment, there: Experiment, mark: SentMark | None, *, taken_back: bool
 ) -> Attribution:
-    """The same of an experiment that replay made; both without our lineage."""
+    """The same of an experiment that replay made; both without our lineage, whose `mark` says what was sent last.
+
+    A value that this archive did not send and the mark bears is another one's, unless the source has one more.
+    """
     whose = kept_under(wanted.name)
     sent = ledger.sent(whose)
     by_name = fates_of_experiment(wanted, there, sent, taken_back=taken_back)
+    theirs = values_of(there)
+    for name, fate in by_name.items():
+        if fate is Fate.EDITED and mark is not None and name in theirs and mark.bears(name, theirs[name]):
+            by_name[name] = Fate.ANOTHER
     told = _unmistakable([(shown(name), fate) for name, fate in by_name.items()])
     edits = {}
     if sent is not None:

@@ -276,7 +276,8 @@ class _Verifying:
         if not differing:
             self.ledger.put_edits(kept_under(found.name), ())
             return [], []
-        who = attribution_of_experiment(self.ledger, wanted, there, taken_back=undone)
+        mark = lineage.sent_of_another(found, self.archive.source)
+        who = attribution_of_experiment(self.ledger, wanted, there, mark, taken_back=undone)
         outcome, gone, edits = who.of(Looked(differing))
         self.ledger.put_edits(kept_under(found.name), edits)
         state = shown(f"experiment {found.name}") + STATE
