@@ -267,7 +267,7 @@ class _Undoing:
         sent = self.ledger.sent(run)
         self.ledger.put_sent({run: {**(editable(there) if sent is None else sent), HIDDEN: True}})
         self.ledger.drop_evidence([run], Way.RUN)
-        self.ledger.forget(run, [RunItem.WHOLE, RunItem.FINISH, RunItem.FAILED])
+        self.ledger.forget(run, [RunItem.WHOLE, RunItem.FINISH, RunItem.FAILED, RunItem.UNREAD])
         self.ledger.mark(run, map(FileItem, paths), State.SENDING)
 
     async def _remove(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:
@@ -366,7 +366,9 @@ class _Undoing:
         self.ledger.mark(OWNER, item, State.SENDING)  # a replay sends it again, an undo comes back
         if experiment.archived is None:
             marked = taken_back(experiment, self.archive.source, self.profile.limits.tags)
-            await self.target.put_experiment(replace(marked, archived=now()))
+            word = {key: value for key, value in marked.tags.items() if experiment.tags.get(key) != value}
+            # Its own values are not named: what somebody wrote there since they were listed stays.
+            await self.target.put_experiment(replace(marked, description=None, tags=word, archived=now()))
             self.experiments.append(experiment.name)
         self.ledger.forget(OWNER, item)
 

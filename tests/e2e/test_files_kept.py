@@ -10,15 +10,17 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import FILE_GONE, FILES_AS_BEFORE, FILES_LEFT_OUT
 from azureml_replay.comparison.three_way import GONE_REASON
+from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.model import Omission, RunId
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.verification.files import SENT_BEFORE
+from azureml_replay.verification.judging import NEVER, UNREAD
 from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import RUN_ORIGIN
 from e2e.tampering import BYTES, FILE, OTHER_BYTES, Held, change, file_bytes, in_run, log_bytes
-from e2e.test_evidence import Bench, filled, kinds
+from e2e.test_evidence import NO_FILES, Bench, filled, kinds
 
 LOG, CHILD = "logs/a.txt", RunId("child")
 BARE = ExtractOptions(artifacts=False)
@@ -77,7 +79,8 @@ def omitted(bench: Bench) -> set[tuple[str, str]]:
 
 def test_no_extraction_takes_a_known_damage_back(bench: Bench) -> None:
     """Neither one that looks for no files, nor one after the source lost the file; until the bytes are as sent."""
-    assert bench.migrate(options=DEEP).proves
+    first = bench.migrate(options=DEEP)
+    assert first.proves
     bench.change(log_bytes(b"LOG"))
     assert kinds(bench.verify(deep=True)) == DAMAGED
 
@@ -87,6 +90,7 @@ def test_no_extraction_takes_a_known_damage_back(bench: Bench) -> None:
     at_source(bench, removed(LOG, "child"))
     gone = bench.migrate(options=DEEP)
     assert (kinds(gone), gone.reasons) == (DAMAGED, {GONE_REASON: 1})
+    assert (gone.files, gone.own_files) == (first.files, first.own_files)
     assert (kinds(bench.verify()), bench.sentence().startswith("All equal")) == (DAMAGED, False)
 
     bench.change(log_bytes(b"log"))
@@ -96,6 +100,30 @@ def test_no_extraction_takes_a_known_damage_back(bench: Bench) -> None:
     assert kinds(bench.verify(deep=True)) == DAMAGED
     bench.change(removed(LOG, "child"))
     assert (f"file {LOG}", "absent") in kinds(bench.verify())
+
+
+def test_a_migration_that_sends_a_damaged_file_anew_reads_it_back(bench: Bench) -> None:
+    """A finding is about the bytes that were there: what is sent over them is looked at, not what was found before."""
+    bench.migrate()
+    bench.change(log_bytes(b"LOG"))
+    assert kinds(bench.verify(deep=True)) == DAMAGED
+    at_source(bench, log_bytes(b"new"), noted("01", "child"))
+    sent = bench.migrate()
+    assert (holds(bench, LOG, "child", b"new"), kinds(sent), sent.proves) == (True, set(), True)
+
+    at_source(bench, log_bytes(b"two"), noted("02", "child"))
+    assert kinds(bench.verify(deep=True)) == DAMAGED
+    bench.extract()
+    bench.replay()
+    status = bench.status()
+    assert (kinds(status), status.exit, status.uncompared) == (set(), Exit.SERVICE, {NEVER: 1})
+    assert bench.verify(files=NO_FILES).uncompared == {NEVER: 1}
+    alone = bench.verify(source=False)
+    assert (alone.exit, alone.uncompared, kinds(alone)) == (Exit.SERVICE, {UNREAD: 1}, set())
+    bench.change(log_bytes(b"TWO"))
+    assert kinds(bench.verify()) == DAMAGED == kinds(bench.verify(source=False))
+    bench.change(log_bytes(b"two"))
+    assert bench.verify(deep=True).proves
 
 
 def test_a_file_that_nobody_can_compare_any_more_is_counted(bench: Bench) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +14,23 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import GONE, HISTORY_LEFT_OUT
-from azureml_replay.comparison.three_way import GONE_REASON, Prefer
+from azureml_replay.azure.config import workspace_config
+from azureml_replay.comparison.experiments import kept_under
+from azureml_replay.comparison.three_way import GONE_REASON, Fate, Prefer
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.extraction.metrics import Metrics
+from azureml_replay.planning.lineage import EXPERIMENT_TAG
 from azureml_replay.planning.plan import LAST_ONLY, plan
 from azureml_replay.selection import Selection
-from azureml_replay.verbs import Migrated, MigrateOptions
+from azureml_replay.verbs import Migrated, MigrateOptions, dry_run
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, Document
 from e2e.library import migrated
-from e2e.tampering import BYTES, FILE, OTHER_BYTES, Change, Held, change, file_bytes, fill, in_run, row
+from e2e.tampering import BYTES, FILE, HOME, OTHER_BYTES, Change, Held, change, file_bytes, fill, in_home, in_run, row
+from e2e.test_taken_back import verified
+from e2e.test_undo import undone
 
 LATER = "2030-01-01T00:00:00+00:00"
 
@@ -183,6 +190,114 @@ def test_prefer_source_ends_a_conflict_later_too(calm: Sandbox, azure_env: dict[
     assert [one.replayed.kept for one in (done, again, ended)] == [(("root", "tag team"),)] * 2 + [()]
     assert team(root_of(calm, target)) == "red"
     assert (ended.replayed.runs, ended.verdict.findings) == (1, 0)
+
+
+@dataclass(frozen=True)
+class Homes:
+    """An experiment in two workspaces, migrated by archives of any name; all of what was found, by its kind."""
+
+    sandbox: Sandbox
+    source: WorkspaceFile
+    target: WorkspaceFile
+    folder: Path
+
+    def migrate(self, archive: str = "first", prefer: Prefer = Prefer.TARGET) -> dict[str, str]:
+        options = MigrateOptions(replay=ReplayOptions(prefer=prefer))
+        asyncio.run(migrated(self.source, self.target, self.folder / archive, options=options))
+        return self.found(archive)
+
+    def verify(self, archive: str = "first") -> dict[str, str]:
+        asyncio.run(verified(self.target, self.folder / archive))
+        return self.found(archive)
+
+    def found(self, archive: str = "first") -> dict[str, str]:
+        with Archive.open(self.folder / archive, write=False) as opened:
+            findings = opened.ledger(workspace_config(str(self.target.path)).ref).findings()
+            return {one.what.removeprefix(f"experiment {HOME}: "): one.kind for one in findings}
+
+    def left(self, archive: str = "first", prefer: Prefer = Prefer.TARGET) -> int:
+        """Experiments that a plan has left to send."""
+        with Archive.open(self.folder / archive, write=False) as opened:
+            target = workspace_config(str(self.target.path)).ref
+            left = dry_run(opened, target, options=ReplayOptions(prefer=prefer)).left
+            return left.experiments if left else -1
+
+    def edit(self, workspace: WorkspaceFile, tags: dict[str, str] | None = None, **fields: object) -> None:
+        change(self.sandbox, workspace, lambda held: in_home(tags=held.home()["tags"] | (tags or {}), **fields)(held))
+
+    def there(self) -> tuple[object, ...]:
+        """Description, own tags, archived or not, as the target has them."""
+        found: list[Document] = []
+        change(self.sandbox, self.target, lambda held: found.append(held.home()))
+        tags = {key: value for key, value in found[0]["tags"].items() if key != EXPERIMENT_TAG}
+        return found[0]["description"], tags, found[0].get("archivedTime") is not None
+
+
+@pytest.fixture
+def homes(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> Homes:
+    made = Homes(calm, calm.add_workspace(), calm.add_workspace(), tmp_path)
+    change(calm, made.source, fill)
+    assert made.migrate() == {}
+    return made
+
+
+ANOTHER = Fate.ANOTHER.value
+EDITED, CONFLICT = "edited in target", "conflict"
+
+
+def test_an_edit_of_an_experiment_stays(homes: Homes) -> None:
+    """What the source changed beside it is sent; a fresh archive's second migration overwrites it as little."""
+    homes.edit(homes.target, {"area": "MINE"}, description="MINE", archivedTime=LATER)
+    homes.edit(homes.source, {"new": "1"})
+
+    assert homes.migrate() == {"description": EDITED, "tag area": EDITED, "state": EDITED}
+    assert homes.there() == ("MINE", {"area": "MINE", "new": "1"}, True)
+    homes.edit(homes.target, archivedTime=None)
+    for _ in range(2):
+        assert homes.migrate("second") == {"description": CONFLICT, "tag area": CONFLICT}
+        assert homes.left("second") == 0
+    assert homes.left("second", Prefer.SOURCE) == 1
+    homes.edit(homes.source, {"area": "new"})
+    assert homes.migrate() == {"description": EDITED, "tag area": CONFLICT}
+    assert homes.there() == ("MINE", {"area": "MINE", "new": "1"}, False)
+    assert (homes.migrate(prefer=Prefer.SOURCE), homes.there()[1]) == (
+        {"description": EDITED},
+        {"area": "new", "new": "1"},
+    )
+    assert (homes.left(), homes.left(prefer=Prefer.SOURCE)) == (0, 0)
+
+
+def test_what_another_archive_sent_of_an_experiment_is_no_edit(homes: Homes) -> None:
+    """The older one blames nobody, and has nothing to remove; what somebody wrote beside it is an edit."""
+    homes.edit(homes.source, {"new": "1", "area": "red"})
+    assert homes.migrate("second") == {"tag area": CONFLICT}
+    assert homes.migrate("second", Prefer.SOURCE) == {}
+    homes.edit(homes.target, {"mine": "1"})
+
+    assert homes.verify() == {"tag new": ANOTHER, "tag area": ANOTHER, "tag mine": EDITED}
+    assert homes.migrate() == {"tag mine": EDITED}
+    assert homes.there()[1] == {"area": "red", "new": "1", "mine": "1"}
+
+
+def test_undo_neither_overwrites_nor_forgets_an_edit_of_an_experiment(homes: Homes) -> None:
+    """Brought back, the experiment is shown, has what was written there since, and verify says so."""
+    homes.edit(homes.target, description="MINE")
+    asyncio.run(undone(homes.target, homes.folder / "first"))
+    assert homes.there()[::2] == ("MINE", True)
+
+    assert homes.migrate() == {"description": EDITED}
+    assert homes.there()[::2] == ("MINE", False)
+
+
+def test_a_receipt_tells_what_an_early_version_sent_of_an_experiment(homes: Homes) -> None:
+    """It kept no values: what stands as the receipt says is no edit, anything else is taken for one."""
+    for mine, found in (("one", {}), ("two", {"description": CONFLICT, "tag area": CONFLICT})):
+        with closing(sqlite3.connect(homes.folder / "first" / "archive.db")) as db, db:
+            assert db.execute("delete from sent_run where run = ?", (kept_under(HOME),)).rowcount == 1
+        homes.edit(homes.source, description=mine)
+        if found:
+            homes.edit(homes.target, {"area": "MINE"})
+        assert (homes.migrate(), homes.there()[0]) == (found, "one")
 
 
 def rewritten(data: bytes) -> Change:

@@ -339,7 +339,8 @@ def test_a_copy_of_a_copy_carries_none_of_it(
     assert done.verdict.findings == 0
     assert [there[run]["hidden"] for run in RUNS] == [not shown] * 2
     assert not [run for run in RUNS if UNDO_TAG in there[run]["tags"]]
-    assert json.loads(there["home"]["tags"][EXPERIMENT_TAG]) == {
+    assert json.loads(there["home"]["tags"][EXPERIMENT_TAG]) | {"sent": ""} == {
+        "sent": "",
         "workspace": workspace_config(str(workspace.path)).ref.key,
         "experiment": HOME,
     }

@@ -66,7 +66,7 @@ def of_root(what: str, kind: str = "differs") -> Names:
     return {("root", what, kind)}
 
 
-def of_home(what: str, kind: str = "differs") -> Names:
+def of_home(what: str, kind: str = "edited in target") -> Names:
     """One finding of the experiment."""
     return {("", f"experiment {HOME}{what}", kind)}
 
@@ -187,9 +187,9 @@ CASES = {
         of_home("", "absent") | of_root("experiment") | {("child", "experiment", "differs")},
     ),
     "an experiment's description": Case(in_home(description="something else"), of_home(": description")),
-    "an experiment's missing description": Case(in_home(description=None), of_home(": description", "absent")),
+    "an experiment's missing description": Case(in_home(description=None), of_home(": description")),
     "an experiment's tag": Case(in_home(tags={"area": "sound"}), of_home(": tag area")),
-    "an experiment's extra tag": Case(in_home(tags={"area": "vision", "a": "b"}), of_home(": tag a", "extra")),
+    "an experiment's extra tag": Case(in_home(tags={"area": "vision", "a": "b"}), of_home(": tag a")),
     "an experiment archived": Case(in_home(archivedTime="2024-01-01T00:00:00+00:00"), of_home(": state")),
 }  # fmt: skip
 

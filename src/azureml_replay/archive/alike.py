@@ -74,7 +74,8 @@ _RUNS = f"""
     select r.id, r.unit, r.experiment, generation, r.state, e.carried, fields, points, files, bytes,
       r.unit in {_JOBS} as jobs,
       generation = 0 and exists ({GONE_FROM_SOURCE}) as gone,
-      r.id in (select whose from finding where target = ?1 and way = '{Way.RUN.value}') as found,
+      r.id in (select whose from finding where target = ?1 and way = '{Way.RUN.value}'
+               union all select run from receipt where target = ?1 and item = '{RunItem.UNREAD.value}') as found,
       json_type(e.carried, '$.left') is not null as leaves, json_type(e.carried, '$.shows') is not null as shows,
       json_extract(fields, '$.against') as against,
       content(content_digest, j.record, j.code) as now,

@@ -160,10 +160,10 @@ class Evidence(Edits):
 
     # What is to be compared
 
-    def carry(self, carried: Mapping[RunId, Json], way: Way) -> None:
+    def carry(self, carried: Mapping[RunId, Json], way: Way, *, anew: bool = False) -> None:
         """Note what is about to be sent of runs: nothing of it counts as compared any more. Repeatable.
 
-        Findings about bytes stand until bytes are looked at again. On the disk when this returns.
+        Findings about bytes stand until bytes are looked at again; `anew`: none does. On the disk when this returns.
         """
         if not carried:
             return
@@ -172,8 +172,8 @@ class Evidence(Edits):
             rows = [(owner, way.value, run, dumps(what).decode()) for run, what in carried.items()]
             self._executemany("insert or replace into evidence (target, way, whose, carried) values (?, ?, ?, ?)", rows)
             self._executemany(
-                "delete from finding where target = ? and way = ? and whose = ? and aspect <> 'bytes'",
-                (row[:3] for row in rows),
+                "delete from finding where target = ? and way = ? and whose = ? and (? or aspect <> 'bytes')",
+                ((*row[:3], anew) for row in rows),
             )
 
     def carried(self, runs: Sequence[RunId], way: Way = Way.RUN) -> dict[RunId, Json]:
@@ -384,8 +384,9 @@ def run_of(subject: Topic) -> RunId:
 
 
 _SINCE = f"""
-    (select since from edit e where e.target = f.target and e.run = f.whose and e.what = f.what
-     and f.way = 'run' and f.kind in ('{Fate.EDITED.value}', '{Fate.CONFLICT.value}', '{ACCEPTED}'))
+    (select since from edit e where e.target = f.target and e.what = f.what
+     and e.run = case f.way when 'run' then f.whose when 'experiment' then 'experiment ' || f.whose end
+     and f.kind in ('{Fate.EDITED.value}', '{Fate.CONFLICT.value}', '{ACCEPTED}'))
 """  # noqa: S608  # our own words
 
 

@@ -35,6 +35,9 @@ class RunItem(Enum):
     """The same as `DELETED` of the jobs that stand for a root run."""
     NAMES_GONE = "job names gone"
     """For root runs. The detail has the names of deleted jobs, with spaces between: a name may be final."""
+    UNREAD = "unread"
+    """Files of the run were sent over such as differed byte by byte: these are to be read back. The detail has a JSON
+    list of tokens that stand for what the findings about them were called."""
     JOB = "job"
     """The receipt's detail is the name of the job, or of the run of a job, that stands for the run in the target."""
     SHAPE = "job shape"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from azureml_replay import redact
 from azureml_replay.archive.alike import Alikes
+from azureml_replay.archive.digests import of_value
+from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.items import (
     CHUNK_PREFIX,
     FILE_PREFIX,
@@ -153,6 +155,43 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
             self._note(root, RunItem.JOB_DELETED)
             self._note(root, RunItem.NAMES_GONE, " ".join(dict.fromkeys(names)))
 
+    def sent_over(self, run: RunId, names: Collection[str]) -> None:
+        """Drop what was found about the bytes of files that are sent anew: from now on these are to be read back.
+
+        `names`: what findings about them are called. On the disk when this returns, where there were any. Repeatable.
+        """
+        differed = [one.what for one in self.findings_of(Topic(Way.RUN, run), Aspect.BYTES) if one.what in names]
+        if differed:
+            with self._transaction(durable=True):
+                self._executemany(
+                    "delete from finding where target = ? and way = ? and aspect = ? and whose = ? and what = ?",
+                    [(self._owner(), Way.RUN.value, Aspect.BYTES.value, run, what) for what in differed],
+                )
+                self._put_unread(run, self._unread(run).union(map(_token, differed)))
+
+    def unread(self, run: RunId, names: Iterable[str]) -> frozenset[str]:
+        """Those among the names of findings about bytes whose files are to be read back."""
+        tokens = self._unread(run)
+        return frozenset(name for name in names if _token(name) in tokens) if tokens else frozenset()
+
+    def read_back(self, run: RunId, names: Iterable[str] | None) -> None:
+        """Note that these were read, or, with None, that nothing is to be read any more. Repeatable."""
+        tokens = self._unread(run)
+        left = tokens.difference(map(_token, names)) if names is not None else frozenset()
+        if left != tokens:
+            with self._transaction():
+                self._put_unread(run, left)
+
+    def _unread(self, run: RunId) -> frozenset[str]:
+        receipt = self.receipt(run, RunItem.UNREAD)
+        return frozenset(loads(receipt.detail.encode())) if receipt and receipt.detail else frozenset()
+
+    def _put_unread(self, run: RunId, tokens: frozenset[str]) -> None:
+        if tokens:
+            self._note(run, RunItem.UNREAD, dumps(sorted(tokens)).decode())
+        else:
+            self._drop([(run, RunItem.UNREAD)])
+
     def names_gone(self, root: RunId) -> list[str]:
         """Names of jobs that stood for a root run and were deleted."""
         receipt = self.receipt(root, RunItem.NAMES_GONE)
@@ -237,6 +276,11 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
             items_refused=refused,
             items_unsettled=unsettled,
         )
+
+
+def _token(name: str) -> str:
+    """Stands for a name, which may hold what looks like a secret."""
+    return of_value(name, []).hex()[:16]
 
 
 _MADE = (

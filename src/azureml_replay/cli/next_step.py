@@ -99,11 +99,13 @@ def tell(terminal: Terminal, text: str) -> None:
 
 def after_verdict(verdict: Verdict, line: Typed, archive: Path) -> str:
     """What follows a proof: what differs is mended, then what is not compared comes; of what is proven the report."""
-    from azureml_replay.verification.judging import CHANGED, NEVER_SENT, NOT_EXTRACTED
+    from azureml_replay.verification.judging import CHANGED, NEVER_SENT, NOT_EXTRACTED, UNREAD
 
     if not verdict.complete and not verdict.findings:
         if NOT_EXTRACTED in verdict.uncompared or CHANGED in verdict.uncompared:
             return f"extract from the source again, then {line.into('replay', archive, keep=ENDS | SELECTION)}"
+        if UNREAD in verdict.uncompared and len(verdict.uncompared) == 1:
+            return line.into("verify", archive, "--deep", keep=ENDS | SELECTION)
         to_send = NEVER_SENT in verdict.uncompared
         return line.into("replay" if to_send else "verify", archive, keep=ENDS | SELECTION)
     return mend_of(verdict, line, archive) or line.into("report", archive, keep={"--target"})

@@ -57,6 +57,8 @@ class Fate(Enum):
     OLDER = "sent by another archive from an older state of the source: replay sends this one's"
     NEWER = "sent by another archive from a newer state of the source: extract again, or replay --prefer source"
     """The value stays."""
+    ANOTHER = "sent by another archive: extract again"
+    """Of an experiment, which does not say from which state of the source. The value stays."""
 
 
 def editable(run: Run) -> dict[str, str | bool | None]:

@@ -6,16 +6,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_experiment
+from azureml_replay.archive.digests import of_experiment, of_kept
 from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import ExperimentItem, Payload
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.comparison.experiments import (
+    changes,
+    fates_of_experiment,
+    kept_under,
+    sent_of_experiment,
+    update_of,
+    values_of,
+)
+from azureml_replay.comparison.three_way import Fate, Prefer, kept
 from azureml_replay.errors import Rejected
-from azureml_replay.model import Experiment, Omission
-from azureml_replay.planning.experiments import OWNER, brought_up_to_date, planned_experiments
-from azureml_replay.planning.lineage import made_experiment
+from azureml_replay.model import Editable, Experiment, Omission
+from azureml_replay.planning.experiments import OWNER, planned_experiments, signed, with_lineage
+from azureml_replay.planning.lineage import is_taken_back, made_experiment, without_lineage
 from azureml_replay.planning.refused import without_values
 from azureml_replay.selection import Selection
 from azureml_replay.target.parts import refused_of_experiment
@@ -66,31 +74,30 @@ async def send_experiments(
     """Send the experiments. Repeatable.
 
     One that the target had before us keeps its description and its tags, and its state too, unless that would hide runs
-    that the source shows. One that another archive of the same source brought is ours: what was edited there since
-    stays, unless the source is preferred.
+    that the source shows. One that this archive sent before, or another one of the same source, is ours: it is looked
+    at before it is written again, and what was edited there since stays (comparison/experiments.py).
     """
     ledger = owners.ledger
-    due = [planned.name for planned, _ in due_experiments(archive, ledger, selection, known_profile(ledger))]
-    await owners.settle(due, width)
+    due = due_experiments(archive, ledger, selection, known_profile(ledger), kept=True)
+    await owners.settle([planned.name for planned, _ in due], width)
     profile = known_profile(ledger)
     sender = _Sender(archive, ledger, target, profile, prefer)
-    for planned, experiment in due_experiments(archive, ledger, selection, profile):
-        item = ExperimentItem(experiment.name)
-        receipt = ledger.receipt(OWNER, item)
-        ledger.mark(OWNER, {item: Payload(of_experiment(experiment))}, State.SENDING)
-        ledger.drop_evidence([experiment.name], Way.EXPERIMENT)
-        await sender.send(experiment, sent_before=receipt is not None and receipt.state is State.SENT)
-        carried, _ = ledger.experiment_as_carried(planned, profile.limits)  # less may be carried than was tried
-        ledger.mark(OWNER, {item: Payload(of_experiment(carried))}, State.SENT)
+    for planned, experiment in due_experiments(archive, ledger, selection, profile, kept=True):
+        await sender.send(planned, experiment)
 
 
 def due_experiments(
-    archive: Archive, ledger: TargetLedger, selection: Selection, profile: TargetProfile
+    archive: Archive, ledger: TargetLedger, selection: Selection, profile: TargetProfile, *, kept: bool
 ) -> Iterator[tuple[Experiment, Experiment]]:
-    """Those to send: each as planned, and less what the target will not take of it."""
+    """Those to send: each as planned, and less what the target will not take of it.
+
+    `kept`: also those of which all was sent but values that changed on both sides: every call looks at them again.
+    """
     for planned in planned_experiments(archive, selection, profile=profile):
         experiment, _ = ledger.experiment_as_carried(planned, profile.limits)
-        if not ledger.has_sent(OWNER, ExperimentItem(experiment.name), of_experiment(experiment)):
+        item, digest = ExperimentItem(experiment.name), of_experiment(experiment)
+        stands = ledger.has_sent(OWNER, item, digest)
+        if not stands and (kept or not ledger.has_sent(OWNER, item, of_kept(digest))):
             yield planned, experiment
 
 
@@ -110,12 +117,62 @@ class _Sender:
     profile: TargetProfile
     prefer: Prefer
 
-    async def send(self, experiment: Experiment, *, sent_before: bool) -> None:
-        if experiment.name not in self.profile.experiments:
-            looked_at = experiment.name in self.profile.made and not sent_before
-            await self._put(await self._for_ours(experiment) if looked_at else experiment)
-        elif not experiment.archived:
-            await self._show(experiment.name)
+    async def send(self, planned: Experiment, experiment: Experiment) -> None:
+        """Look at one that the target may have from us already, and write what it should have anew. Repeatable.
+
+        `planned`, and `experiment`, which is that less what the target will not take.
+        """
+        name = experiment.name
+        if name in self.profile.experiments:
+            self._begin(experiment)
+            if not experiment.archived:
+                await self._show(name)
+            self._end(planned, frozenset(), conflict=False)
+            return
+        looks = name in self.profile.made or self.ledger.receipt(OWNER, ExperimentItem(name)) is not None
+        there = await self.target.experiment(name) if looks else None
+        if there is None:
+            self._begin(experiment)
+            await self._put(signed(experiment, self.archive.source, values_of(without_lineage(experiment))))
+            self._end(planned, frozenset(), conflict=False)
+        else:
+            await self._update(planned, experiment, there)
+
+    async def _update(self, planned: Experiment, experiment: Experiment, there: Experiment) -> None:
+        """Write what the source changed where the target still has what was sent; other values stay."""
+        source = self.archive.source
+        wanted, found = without_lineage(experiment), without_lineage(there)
+        sent = self._sent(there)
+        by_name = fates_of_experiment(wanted, found, sent, taken_back=is_taken_back(there, source))
+        stay = kept(by_name, self.prefer)
+        update, now = update_of(wanted, found, stay), sent_of_experiment(wanted, sent, stay)
+        update = with_lineage(update, experiment, there, source, now, writes=changes(update, there))
+        if changes(update, there):
+            self._begin(experiment)
+            await self._put(update)
+        self._end(planned, stay, conflict=any(by_name[name] is Fate.CONFLICT for name in stay))
+
+    def _sent(self, there: Experiment) -> Editable | None:
+        """The values sent last: a version that kept none left a receipt, which may be of just what is there."""
+        sent = self.ledger.sent(kept_under(there.name))
+        receipt = self.ledger.receipt(OWNER, ExperimentItem(there.name)) if sent is None else None
+        return values_of(without_lineage(there)) if receipt and receipt.is_of(of_experiment(there)) else sent
+
+    def _begin(self, experiment: Experiment) -> None:
+        item = ExperimentItem(experiment.name)
+        self.ledger.mark(OWNER, {item: Payload(of_experiment(experiment))}, State.SENDING)
+        self.ledger.drop_evidence([experiment.name], Way.EXPERIMENT)
+
+    def _end(self, planned: Experiment, stay: frozenset[str], *, conflict: bool) -> None:
+        """What was sent, and the receipt: of one that keeps a value which changed on both sides it equals no plan's."""
+        carried, _ = self.ledger.experiment_as_carried(planned, self.profile.limits)  # maybe less than was tried
+        if planned.name not in self.profile.experiments:
+            whose = kept_under(planned.name)
+            now = sent_of_experiment(without_lineage(carried), self.ledger.sent(whose), stay)
+            self.ledger.put_sent({whose: now})
+        digest = of_experiment(carried)
+        payload = Payload(of_kept(digest) if conflict else digest)
+        self.ledger.mark(OWNER, {ExperimentItem(planned.name): payload}, State.SENT)
 
     async def _put(self, experiment: Experiment) -> None:
         """Without what the target refuses of it, which is noted."""
@@ -129,14 +186,6 @@ class _Sender:
                 raise
             self.ledger.refuse_of_experiment(experiment.name, found.values)
             await self.target.put_experiment(without_values(experiment, found.values))
-
-    async def _for_ours(self, experiment: Experiment) -> Experiment:
-        """As it should be where the target has it by an earlier replay: of another archive, or before an `undo`."""
-        there = await self.target.experiment(experiment.name)
-        if there is None:
-            return experiment
-        overwrite = self.prefer is Prefer.SOURCE
-        return brought_up_to_date(experiment, there, self.archive.source, overwrite=overwrite)
 
     async def _show(self, name: str) -> None:
         there = await self.target.experiment(name)

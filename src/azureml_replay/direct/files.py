@@ -12,7 +12,7 @@ from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.items import FileItem, Item, Payload
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import alike
+from azureml_replay.comparison.files import alike, finding_names
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import files_in_words
 from azureml_replay.direct.attach import attached
@@ -115,6 +115,7 @@ class FileSender:
         for path, artifact in batch.items():
             if artifact.stored is not None and await attached(self.target, step, path, artifact):
                 there[path] = artifact.stored
+        self.ledger.sent_over(step.source, finding_names(there))
         self.ledger.put_sent_files(step.source, there)
         items = {FileItem(path): payload_of(stored) for path, stored in there.items()}
         self.ledger.mark(step.source, items, State.SENT, durable=False)
@@ -182,6 +183,7 @@ class FileSender:
         """Put files; path -> refusal. Raises for what may go through later, once the others have their receipts."""
         items = {FileItem(path): payload for path, (_, payload) in files.items()}
         self.ledger.mark(step.source, items, State.SENDING, durable=False)
+        self.ledger.sent_over(step.source, finding_names(files))
         home, run = (step.lender.experiment, step.lender.there) if step.lender else (step.run.experiment, step.run.id)
         outcomes = await self.target.put_files(home, run, [file for file, _ in files.values()])
         sent = {path: as_stored(file) for path, (file, _) in files.items() if outcomes.get(path) is None}

@@ -52,7 +52,8 @@ def foreseen(
     summary.empty_experiments = sum(name not in summary.experiments for name in going)
     summary.write_route = profile.route
     if counting is not None and ledger is not None:
-        counting.left.experiments = sum(1 for _ in due_experiments(archive, ledger, selection, profile))
+        kept = prefer is Prefer.SOURCE
+        counting.left.experiments = sum(1 for _ in due_experiments(archive, ledger, selection, profile, kept=kept))
         summary.left = counting.left
     return summary
 

@@ -60,6 +60,11 @@ class Supply:
             return stored.md5
         return await md5_of(self._reached(artifact), artifact.location)
 
+    def tells(self, artifact: Artifact) -> bool:
+        """True where `md5` can tell one: without a source not of a file whose bytes and checksum nobody kept."""
+        stored = artifact.stored
+        return self.source is not None or bool(stored and (stored.md5 is not None or self.archive.held(stored)))
+
     def check(self, made: HeldFile) -> None:
         """Read a file that the archive holds and no storage described. Raises IntegrityError where it is damaged."""
         digest = made.stored.md5 or b""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from azureml_replay.model import Experiment, Omission, RunId
+from azureml_replay.model import Editable, Experiment, Omission, RunId
 from azureml_replay.planning.history import Recorded
 from azureml_replay.planning.lineage import (
     EXPERIMENT_TAG,
-    is_taken_back,
     made_experiment,
     of_experiment,
+    says_more,
     without_lineage,
 )
 from azureml_replay.selection import Selection, chosen
@@ -48,17 +48,24 @@ def taken_back(there: Experiment, source: Place, tags: int) -> Experiment:
     return _marked(there, of_experiment(source, there.name, taken_back=True), tags)
 
 
-def brought_up_to_date(experiment: Experiment, there: Experiment, source: Place, *, overwrite: bool) -> Experiment:
-    """What to write of `experiment` where the target has it already, made by us, and nobody knows what was sent last.
+def signed(planned: Experiment, source: Place, sent: Editable) -> Experiment:
+    """The experiment whose lineage, where it has one, also says what is sent of it."""
+    told = {EXPERIMENT_TAG: of_experiment(source, planned.name, sent)} if EXPERIMENT_TAG in planned.tags else {}
+    return replace(planned, tags={**planned.tags, **told})
 
-    What it has there stays then, as somebody may have edited it: unless `overwrite`, or where `undo` archived it.
+
+def with_lineage(
+    update: Experiment, planned: Experiment, there: Experiment, source: Place, sent: Editable, *, writes: bool
+) -> Experiment:
+    """The update of the target's experiment `there` with our lineage, where that should be there and is not.
+
+    Where the target's has one already ours takes its place: the word of `undo` goes. `sent` is what will have been sent
+    last; for that alone nothing is written, without `writes`.
     """
-    lineage = {EXPERIMENT_TAG: of_experiment(source, there.name)} if EXPERIMENT_TAG in there.tags else {}
-    told = {**experiment.tags, **lineage}
-    if overwrite or is_taken_back(there, source):
-        return replace(experiment, tags=told)
-    kept = {key: value for key, value in there.tags.items() if key in told and key != EXPERIMENT_TAG}
-    return replace(experiment, description=there.description or experiment.description, tags={**told, **kept})
+    had = EXPERIMENT_TAG in there.tags
+    lacks = (had and (writes or says_more(there, source))) or (not had and EXPERIMENT_TAG in planned.tags)
+    told = of_experiment(source, there.name, sent)
+    return replace(update, tags={**update.tags, EXPERIMENT_TAG: told}) if lacks else update
 
 
 def _marked(experiment: Experiment, lineage: str, tags: int) -> Experiment:

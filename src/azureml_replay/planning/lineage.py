@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from azureml_replay import json_text
-from azureml_replay.model import Experiment, Run, RunId
+from azureml_replay.model import Editable, Experiment, Run, RunId
 from azureml_replay.version import __version__
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.mark import IN_TAG, SENT_TAG, SOURCE_TAG, UNDO_TAG, SentMark
@@ -34,9 +34,26 @@ EXPERIMENT_TAG = PROPERTY
 Every replay writes it anew."""
 
 
-def of_experiment(source: Place, name: str, *, taken_back: bool = False) -> str:
-    """The value of the tag; with `taken_back` that of an experiment that `undo` archives."""
-    return encode({"workspace": source.key, "experiment": name, **({"undo": "archived"} if taken_back else {})})
+def of_experiment(source: Place, name: str, sent: Editable | None = None, *, taken_back: bool = False) -> str:
+    """The value of the tag; with `taken_back` that of an experiment that `undo` archives.
+
+    `sent`: values that a replay sent last. Of the 52 that an experiment can have the tokens are 312 characters.
+    """
+    marked = {SENT: "".join(sorted(SentMark.of(sent, None).tokens))} if sent else {}
+    undone = {"undo": "archived"} if taken_back else {}
+    return encode({"workspace": source.key, "experiment": name, **marked, **undone})
+
+
+def sent_of_another(there: Experiment, source: Place) -> SentMark | None:
+    """What the target's experiment says that a replay from `source` sent of it last, by whichever archive."""
+    told = _decode(there.tags.get(EXPERIMENT_TAG)).get(SENT)
+    return SentMark.of_tokens(told) if isinstance(told, str) and made_experiment(there, source) else None
+
+
+def says_more(there: Experiment, source: Place) -> bool:
+    """True where the tag has another text than one of ours, whatever it says was sent: also the word of `undo`."""
+    facts = _decode(there.tags.get(EXPERIMENT_TAG))
+    return encode({key: value for key, value in facts.items() if key != SENT}) != of_experiment(source, there.name)
 
 
 def made_experiment(experiment: Experiment, source: Place) -> bool:

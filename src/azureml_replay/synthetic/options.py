@@ -181,7 +181,7 @@ def carry(ledger: TargetLedger, tree: Tree, shape: Shape, job: str, *, sending: 
             told[run][REFUSED] = one[REFUSED]
     told |= {one.run: {LEFT: one.reason} for one in tree.omissions if one.what == RUN}
     known = ledger.carried(list(told), Way.JOB)
-    ledger.carry({run: what for run, what in told.items() if known.get(run) != what}, Way.JOB)
+    ledger.carry({run: what for run, what in told.items() if known.get(run) != what}, Way.JOB, anew=sending)
 
 
 def _is_of(carried: Mapping[str, Json], job: str) -> bool:

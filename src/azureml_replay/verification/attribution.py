@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay import redact
 from azureml_replay.archive.edits import Edit
-from azureml_replay.archive.evidence import Aspect, Looked
+from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import FileItem
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.experiments import fates_of_experiment, kept_under, values_of
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.shown import shown
 from azureml_replay.comparison.three_way import ACCEPTED, GONE_REASON, HIDDEN, RUN_TYPE, Fate, editable, fates
 from azureml_replay.counting import counted
-from azureml_replay.model import Editable, Finding, Omission, Run, RunId, StoredFile
+from azureml_replay.model import Editable, Experiment, Finding, Omission, Run, RunId, StoredFile
 from azureml_replay.planning import lineage
 from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step
@@ -24,7 +25,7 @@ from azureml_replay.workspace.mark import TAKEN_BACK, SentMark, is_taken_back
 from azureml_replay.workspace.profile import CREATED
 
 _EDITS = frozenset({Fate.EDITED, Fate.CONFLICT})
-_NAMED = frozenset({*_EDITS, Fate.OLDER, Fate.NEWER})
+_NAMED = frozenset({*_EDITS, Fate.OLDER, Fate.NEWER, Fate.ANOTHER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,30 @@ def attribution(
         sides = Sides(sent, editable(step.run), editable(actual))
         before = {path: ledger.sent_file(step.source, path) for path in of_files}
         of_file = Sides(*(_as_values({path: one.get(path) for path in of_files}) for one in (before, wanted, there)))
-        edits = proven(ledger, step.source, {Aspect.FIELDS: sides, Aspect.FILES: of_file})
+        edits = proven(ledger, step.source, {Aspect.FIELDS: sides, Aspect.FILES: of_file}, Topic(Way.RUN, step.source))
     return Attribution(sent, told, planned, is_taken_back(actual), edits)
+
+
+def attribution_of_experiment(
+    ledger: TargetLedger, wanted: Experiment, there: Experiment, mark: SentMark | None, *, taken_back: bool
+) -> Attribution:
+    """The same of an experiment that replay made; both without our lineage, whose `mark` says what was sent last.
+
+    A value that this archive did not send and the mark bears is another one's, unless the source has one more.
+    """
+    whose = kept_under(wanted.name)
+    sent = ledger.sent(whose)
+    by_name = fates_of_experiment(wanted, there, sent, taken_back=taken_back)
+    theirs = values_of(there)
+    for name, fate in by_name.items():
+        if fate is Fate.EDITED and mark is not None and name in theirs and mark.bears(name, theirs[name]):
+            by_name[name] = Fate.ANOTHER
+    told = _unmistakable([(shown(name), fate) for name, fate in by_name.items()])
+    edits = {}
+    if sent is not None:
+        sides = Sides(sent, values_of(wanted), values_of(there))
+        edits = proven(ledger, whose, {Aspect.FIELDS: sides}, Topic(Way.EXPERIMENT, wanted.name))
+    return Attribution(sent, told, edits=edits)
 
 
 def _unmistakable(told: Sequence[tuple[str, Fate]]) -> dict[str, Fate]:

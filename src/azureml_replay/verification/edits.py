@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from azureml_replay import redact
 from azureml_replay.archive.edits import Edit, digest
-from azureml_replay.archive.evidence import Aspect, Topic, Way
+from azureml_replay.archive.evidence import Aspect, Topic
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.shown import shown
 from azureml_replay.instants import Instant
@@ -49,9 +49,12 @@ class Sides:
         }
 
 
-def proven(ledger: TargetLedger, run: RunId, sides: Mapping[Aspect, Sides]) -> dict[str, Edit]:
-    """The edits of a run that are there now, by what their findings are called; what was accepted of them still is."""
-    topic, known = Topic(Way.RUN, run), ledger.edits(run)
+def proven(ledger: TargetLedger, run: RunId, sides: Mapping[Aspect, Sides], topic: Topic) -> dict[str, Edit]:
+    """The edits of a run that are there now, by what their findings are called; what was accepted of them still is.
+
+    `topic`: under which its evidence is kept. An experiment's values are kept as a run's (comparison/experiments.py).
+    """
+    known = ledger.edits(run)
     compared = ledger.kept(topic).compared
     strange = any(one.what in _STRANGE for one in ledger.findings_of(topic, Aspect.FIELDS))
     found: dict[str, Edit] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+from azureml_replay import redact
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import FileItem
@@ -19,6 +20,7 @@ from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Artifact, Finding, Location, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES, FileChoice
+from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
 from azureml_replay.verification.proof import compare_bytes
@@ -48,6 +50,12 @@ class ExpectedFiles:
     left_out: frozenset[str] = frozenset()
     """Paths that are not looked at now."""
 
+    @property
+    def own(self) -> frozenset[str]:
+        """Those that we make, or made; a file that the source lost is none."""
+        of_source = self.origins.keys() | (self.lost.keys() - set(MADE))
+        return frozenset(self.files.keys() - of_source)
+
     def known(self, path: str) -> StoredFile | None:
         """What the source has under the path of an omission; None where that is not known."""
         artifact = self.omitted[path]
@@ -76,8 +84,10 @@ class FileCheck:
     files_of: RunFiles
     looked: FileChoice = ALL_FILES
     """Which files are looked at."""
-    deep: Supply | None = field(default=None)
-    """Given: read every byte, the source's or the archive's too where storage told no MD5."""
+    supply: Supply | None = field(default=None)
+    """Gives checksums, from the source's bytes or the archive's where storage told none. None: no bytes are read."""
+    deep: bool = False
+    """Every byte is read; otherwise those of files that were sent over such as differed."""
 
     async def check(self, step: Step, actual: Run) -> FilesChecked:
         """Those that were planned, and that the index leads to nothing else. Raises Unavailable, Rejected."""
@@ -96,17 +106,17 @@ class FileCheck:
         findings += compare_files(step.source, wanted.items(), beside)[0]
         findings += _compare_index(step.source, expected, indexed, stored)
         findings += self._strange_entries(step, expected, indexed, stored)
-        read = await self._bytes(step.source, expected, stored, self.deep) if self.deep is not None else Looked()
+        read = await self._read(step.source, expected, stored)
         counts = {
             "files": len(expected.files),
-            "own_files": len(expected.files.keys() - expected.origins.keys()),
+            "own_files": len(expected.own),
             "bytes": sum(file.size_bytes for file in expected.files.values()),
             "unverifiable": unverifiable,
         }
         names = finding_names(expected.files.keys() | stored.keys()) if self.looked.narrowed else frozenset()
         outcomes = {Aspect.FILES: Looked(findings, counts), Aspect.BYTES: read}
         return FilesChecked(
-            outcomes={aspect: replace(outcome, names=names) for aspect, outcome in outcomes.items()},
+            outcomes={at: replace(one, names=one.names or names) for at, one in outcomes.items()},
             wanted={**expected.files, **wanted},
             there=stored,
             omissions=[
@@ -211,22 +221,44 @@ class FileCheck:
                 files[one.path], origins[one.path] = stored, one.artifact
         for made in made_files(self.archive, step):
             files[made.path] = as_stored(made)
-            if self.deep is not None and isinstance(made, HeldFile):
-                self.deep.check(made)
+            if self.deep and self.supply is not None and isinstance(made, HeldFile):
+                self.supply.check(made)
         lost = self._lost(step, files.keys() | left_out | omitted.keys(), names)
         out = frozenset(left_out - files.keys() - lost.keys())
         beside = {path: one for path, one in omitted.items() if path and path not in out | files.keys() | lost.keys()}
         called = {path: names.get(path, path) for path in lost}
         return ExpectedFiles({**lost, **files}, origins, called, beside, out)
 
+    async def _read(self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile]) -> Looked:
+        """Bytes of all files, or of those that are to be read back: of some a part is found, which proves no more."""
+        origins = {**expected.origins, **{path: one for path, one in expected.omitted.items() if one and one.stored}}
+        paths = (expected.files.keys() | origins.keys()) & stored.keys()
+        if self.supply is None:
+            return Looked()
+        if not self.deep:
+            unread = self.ledger.unread(run, (_of_bytes(path) for path in expected.files))
+            paths = {path for path in paths if _of_bytes(path) in unread}
+            paths -= {path for path in paths & origins.keys() if not self.supply.tells(origins[path])}
+            gone = unread - {_of_bytes(path) for path in stored}  # the list of files has findings about these
+            if not unread or not (paths or gone):
+                return Looked()
+            found = await self._bytes(run, expected, stored, self.supply, sorted(paths))
+            return replace(found, part=True, names=gone | finding_names(paths))
+        return await self._bytes(run, expected, stored, self.supply, sorted(paths))
+
     async def _bytes(
-        self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile], supply: Supply
+        self,
+        run: RunId,
+        expected: ExpectedFiles,
+        stored: Mapping[str, StoredFile],
+        supply: Supply,
+        paths: Sequence[str],
     ) -> Looked:
         """Of a file that is in the source no more, and of whose bytes nobody kept a checksum, what was found stands."""
         found: list[Finding] = []
         unknown = 0
         origins = {**expected.origins, **{path: one for path, one in expected.omitted.items() if one and one.stored}}
-        for path in sorted((expected.files.keys() | origins.keys()) & stored.keys()):
+        for path in paths:
             origin = origins.get(path)
             md5 = await supply.md5(origin) if origin else expected.files[path].md5
             if md5 is None and path in expected.lost:
@@ -249,6 +281,11 @@ class FileCheck:
         sent = self.ledger.sent_file(run, path)
         if sent is not None and sent.md5 is None and self.ledger.receipt(run, FileItem(path)):
             self.ledger.put_sent_files(run, {path: replace(sent, md5=md5)})
+
+
+def _of_bytes(path: str) -> str:
+    """What a finding about its bytes is called, as an archive keeps it."""
+    return redact.text(f"file {path}: bytes")
 
 
 def _compare_index(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from azureml_replay.archive.evidence import OTHERS, Aspect, ChosenRun, Compared, Kept, Topic, Way
-from azureml_replay.archive.items import ExperimentItem
+from azureml_replay.archive.items import ExperimentItem, RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.model import RunId
@@ -20,6 +20,7 @@ CHANGED = "changed at the source, and not extracted since: extract again to cont
 NEVER = "not looked at since it was sent"
 OTHER_CONTENT = "compared with what the archive held before the last extract"
 INTERRUPTED = "the verification that was to look at it was interrupted"
+UNREAD = "files were sent over such as differed byte by byte: verify --deep reads them back"
 NEVER_SENT = "never sent, or taken back, and not looked for since"
 """Reasons for which something is not compared."""
 
@@ -88,6 +89,7 @@ class _Judge:
         self.ledger, self.deep = ledger, deep
         self.looks = ledger.open_looks()
         self.found: dict[Topic, Counter[Aspect]] = {}
+        self.unread = frozenset(ledger.runs_with(RunItem.UNREAD))
         self.accepted = Counter[Topic]()
         for subject, aspect, finding in ledger.findings_about():
             if finding.kind == ACCEPTED:
@@ -130,7 +132,8 @@ class _Judge:
         aspects = [Aspect.FIELDS, Aspect.POINTS, Aspect.FILES]
         if way is Way.JOB and run.run == run.unit:
             aspects.append(Aspect.CHILDREN)
-        if self.deep or self.found.get(subject, Counter())[Aspect.BYTES]:
+        unread = way is Way.RUN and run.run in self.unread
+        if self.deep or unread or self.found.get(subject, Counter())[Aspect.BYTES]:
             aspects.append(Aspect.BYTES)
         content = self.ledger.content_carried(run.content, kept.carried)
         return self._item(kept, dict.fromkeys(aspects, content), unit=run.unit)
@@ -189,6 +192,8 @@ class _Judge:
         for aspect, content in against.items():
             compared = kept.compared.get(aspect)
             why = self._why_not(compared, aspect, content, unit, experiment)
+            if aspect is Aspect.BYTES and why == NEVER and kept.subject.name in self.unread:
+                why = UNREAD
             left[aspect] = NEVER_SENT if why == NEVER and kept.carried is None and unit else why
             if compared is not None and not why:
                 counts[aspect] = compared.counts

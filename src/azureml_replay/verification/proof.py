@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -40,13 +40,19 @@ class Proof:
         merged = {aspect: self._merged(subject, aspect, outcome) for aspect, outcome in self._looked_at(outcomes)}
         self.ledger.put_outcomes(subject, self.look, self._against(subject, merged), merged)
         self.ledger.put_planned_omissions(subject, omissions)
+        if Aspect.BYTES in merged and subject.way is Way.RUN:
+            part, names = merged[Aspect.BYTES].part, outcomes[Aspect.BYTES].names
+            self.ledger.read_back(RunId(subject.name), names if part else None)
 
     def _looked_at(self, outcomes: Mapping[Aspect, Looked]) -> Iterable[tuple[Aspect, Looked]]:
         files = {Aspect.FILES, Aspect.BYTES} if self.files.artifacts else set()
         unseen = {Aspect.FILES, Aspect.BYTES} - files | (set() if self.deep else {Aspect.BYTES})
-        return ((aspect, outcome) for aspect, outcome in outcomes.items() if aspect not in unseen)
+        return ((aspect, outcome) for aspect, outcome in outcomes.items() if aspect not in unseen or outcome.part)
 
     def _merged(self, subject: Topic, aspect: Aspect, outcome: Looked) -> Looked:
+        if outcome.part:
+            others = [one for one in self.ledger.findings_of(subject, aspect) if one.what not in outcome.names]
+            return replace(outcome, findings=[*others, *outcome.findings])
         if aspect not in (Aspect.FILES, Aspect.BYTES) or not self.files.narrowed:
             return outcome
         kept = self.ledger.findings_of(subject, aspect)

@@ -21,6 +21,7 @@ from azureml_replay.archive.evidence import OTHERS, Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.experiments import kept_under
 from azureml_replay.comparison.runs import STATE, compare_experiments, compare_runs, compare_visibility
 from azureml_replay.comparison.shown import shown
 from azureml_replay.counting import counted
@@ -38,7 +39,12 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
-from azureml_replay.verification.attribution import attribution, creation_finding, type_finding
+from azureml_replay.verification.attribution import (
+    attribution,
+    attribution_of_experiment,
+    creation_finding,
+    type_finding,
+)
 from azureml_replay.verification.edits import kept_beside
 from azureml_replay.verification.files import FileCheck
 from azureml_replay.verification.points import PointCheck
@@ -74,8 +80,7 @@ async def verify_runs(
     archive, ledger = proof.archive, proof.ledger
     held = RunFiles(target, archive, progress)
     points_of = PointCheck(archive, ledger, target, asyncio.Semaphore(width))
-    supply = Supply(archive, source) if proof.deep else None
-    files_of = FileCheck(archive, ledger, target, held, proof.files, supply)
+    files_of = FileCheck(archive, ledger, target, held, proof.files, Supply(archive, source), proof.deep)
     verifying = _Verifying(proof, target, units, points_of, files_of, known_profile(ledger), progress)
     total = archive.totals().extracted
     progress.expect("runs verified", total)
@@ -246,6 +251,7 @@ class _Verifying:
         planned = self.archive.experiment(name)
         differing, extra, omissions = list[Finding](), list[Finding](), list[Omission]()
         if found is None:
+            self.ledger.put_edits(kept_under(name), ())
             differing = [Finding(OWNER, f"experiment {name}", "absent", name, "")]
         else:
             await self._extra_runs(found, extra)
@@ -254,19 +260,29 @@ class _Verifying:
                 omissions += experiment_omissions(planned, found)
             elif planned is not None:
                 carried, omissions = self.ledger.experiment_as_carried(planned, self.profile.limits)
-                differing += self._compare_ours(carried, found)
+                differing, gone = self._compare_ours(carried, found)
+                omissions = [*omissions, *gone]
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.CHILDREN: Looked(extra)}
         self.proof.record(Topic(Way.EXPERIMENT, name), outcomes, omissions)
 
-    def _compare_ours(self, planned: Experiment, found: Experiment) -> Iterator[Finding]:
-        """An experiment that replay made, without the lineage on either side."""
-        taken_back = lineage.is_taken_back(found, self.archive.source)
-        if taken_back and self.ledger.receipt(OWNER, ExperimentItem(found.name)):
+    def _compare_ours(self, planned: Experiment, found: Experiment) -> tuple[list[Finding], list[Omission]]:
+        """An experiment that replay made, without the lineage on either side; and what it lost at the source since."""
+        undone = lineage.is_taken_back(found, self.archive.source)
+        if undone and self.ledger.receipt(OWNER, ExperimentItem(found.name)):
             note_made(self.ledger, [found.name])
             self.ledger.mark(OWNER, [ExperimentItem(found.name)], State.SENDING)  # a replay looks, and sends it again
-        for finding in compare_experiments(lineage.without_lineage(planned), lineage.without_lineage(found)):
-            undone = taken_back and finding.what.endswith(STATE)
-            yield replace(finding, kind=TAKEN_BACK) if undone else finding
+        wanted, there = lineage.without_lineage(planned), lineage.without_lineage(found)
+        differing = list(compare_experiments(wanted, there))
+        if not differing:
+            self.ledger.put_edits(kept_under(found.name), ())
+            return [], []
+        mark = lineage.sent_of_another(found, self.archive.source)
+        who = attribution_of_experiment(self.ledger, wanted, there, mark, taken_back=undone)
+        outcome, gone, edits = who.of(Looked(differing))
+        self.ledger.put_edits(kept_under(found.name), edits)
+        state = shown(f"experiment {found.name}") + STATE
+        told = [replace(one, kind=TAKEN_BACK) if undone and one.what == state else one for one in outcome.findings]
+        return told, gone
 
     async def _extra_runs(self, experiment: Experiment, findings: list[Finding]) -> None:
         """A run below one of ours that the source does not have, and copies of our runs that another archive sent.

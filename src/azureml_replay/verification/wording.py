@@ -49,7 +49,7 @@ class Cause(Enum):
     ACCEPTED = "accepted"
 
 
-_OF_ANOTHER = (Fate.OLDER.value, Fate.NEWER.value)
+_OF_ANOTHER = (Fate.OLDER.value, Fate.NEWER.value, Fate.ANOTHER.value)
 _CAUSES = {
     **dict.fromkeys(_OF_ANOTHER, Cause.ANOTHER),
     ACCEPTED: Cause.ACCEPTED,
@@ -205,10 +205,11 @@ class Kind(Enum):
     EXTRA = "extra in the target"
     HIDDEN = "hidden or shown by somebody in the target"
     EDITED = "edited by somebody in the target"
-    CHANGED = "changed by somebody in the target, and none to accept: files, status, marks of replay"
+    CHANGED = "changed by somebody in the target, and none to accept: files, status, experiments, marks of replay"
     CONFLICT = "changed by somebody in the target, and in the source too"
     UNSEEN = "not as sent, edited or lost on the way: nobody looked in between"
     OLDER = "sent by another archive, from an older state of the source"
+    ANOTHER = "sent by another archive of the same source"
     NEWER = "sent by another archive, from a newer state of the source"
     TAKEN_BACK = "taken back by undo"
     REPLANNED = "of a job whose plan changed since it was submitted"
@@ -236,6 +237,7 @@ _KINDS = {
     "extra": Kind.EXTRA,
     Fate.OLDER.value: Kind.OLDER,
     Fate.NEWER.value: Kind.NEWER,
+    Fate.ANOTHER.value: Kind.ANOTHER,
 }
 
 
@@ -270,6 +272,9 @@ MENDS: Mapping[Kind, Mend] = {
     Kind.NEWER: Mend(
         "newer: extract again, which brings it here; or send this archive's all the same",
         (("replay", "--prefer", "source"),),
+    ),
+    Kind.ANOTHER: Mend(
+        "of another archive: extract again, which brings it here where it is newer, and look again", (("verify",),)
     ),
     Kind.TAKEN_BACK: Mend("taken back: bring it back", (("replay",),)),
     Kind.REPLANNED: Mend(

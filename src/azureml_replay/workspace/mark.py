@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import canonical
-from azureml_replay.model import Run, RunId
+from azureml_replay.model import Editable, Run, RunId
 
 UNDO_TAG = "azureml_replay_undo"
 """Reserved: no plan has it, wherever a run comes from, and it is no difference."""
@@ -83,9 +83,14 @@ class SentMark:
     """False where it does not name the run that it is about, as those of former versions."""
 
     @classmethod
-    def of(cls, values: Mapping[str, str | bool | None], as_of: Instant | None) -> SentMark:
+    def of(cls, values: Editable, as_of: Instant | None) -> SentMark:
         """Of values by the names that findings show."""
         return cls(as_of, frozenset(_token(name, value) for name, value in values.items()))
+
+    @classmethod
+    def of_tokens(cls, digits: str) -> SentMark:
+        """Of tokens alone, one behind the other."""
+        return cls(None, frozenset(digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)))
 
     def bears(self, name: str, value: object) -> bool:
         """True for a value that was sent."""
@@ -116,7 +121,7 @@ class SentMark:
             as_of = None if moment == "-" else Instant.parse(moment)
         except ValueError:
             return None
-        tokens = frozenset(digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS))
+        tokens = cls.of_tokens(digits).tokens
         mark = cls(as_of, tokens, bound=bool(bonds))
         return mark if not bonds or bonds == [_bond(mark._told(), original, there)] else None
 

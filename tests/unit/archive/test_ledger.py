@@ -204,3 +204,26 @@ def test_nothing_that_was_sent_of_a_deleted_run_counts_but_what_stands_as_a_job(
     assert (ledger.receipts(R2), ledger.names_gone(R1), ledger.names_gone(R2)) == ({}, ["j", "j2"], [])
     assert len(of_two.receipts(R1)) == 8
     assert of_two.sent(R1) is not None
+
+
+def test_a_finding_about_bytes_goes_with_the_bytes(ledger: TargetLedger) -> None:
+    """Of one file that is sent over: it is to be read back. Of all, without that, where a new job is put."""
+    names = [f"file {path}: bytes" for path in "ab"]
+    found = Looked([Finding(R1, name, "differs", "1", "2") for name in names])
+    for way in (Way.RUN, Way.JOB):
+        ledger.put_outcomes(Topic(way, R1), 1, {Aspect.BYTES: ""}, {Aspect.BYTES: found})
+
+    ledger.carry({R1: {}}, Way.RUN)
+    ledger.sent_over(R1, {names[0], "file c: bytes"})
+
+    assert [one.what for one in ledger.findings_of(Topic(Way.RUN, R1))] == names[1:]
+    assert ledger.unread(R1, [*names, "file c: bytes"]) == {names[0]}
+    ledger.read_back(R1, names[1:])
+    assert ledger.unread(R1, names) == {names[0]}
+    ledger.read_back(R1, None)
+    assert (ledger.unread(R1, names), ledger.receipt(R1, RunItem.UNREAD)) == (frozenset(), None)
+
+    ledger.carry({R1: {}}, Way.JOB)
+    assert [one.what for one in ledger.findings_of(Topic(Way.JOB, R1))] == names
+    ledger.carry({R1: {"job": "2"}}, Way.JOB, anew=True)
+    assert ledger.findings_of(Topic(Way.JOB, R1)) == []
