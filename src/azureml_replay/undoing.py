@@ -22,7 +22,7 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, editable
-from azureml_replay.deleting import Deleting, Ours, check_confirmed, hidden_jobs, hidden_runs
+from azureml_replay.deleting import Deleting, check_confirmed, held_up, hidden_jobs, hidden_runs
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
@@ -34,6 +34,7 @@ from azureml_replay.synthetic.staging.stage import clear
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
+from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
@@ -59,9 +60,11 @@ class Undoable:
     jobs: int
     """To be archived."""
     hidden_runs: int
-    """Hidden already: with `delete` they go, too, but for those that the service keeps."""
+    """Hidden already: with `delete` they go, too, but for `staying_runs`, which are not among them."""
     hidden_jobs: int
     """Root runs whose jobs are archived already."""
+    staying_runs: int = 0
+    """Hidden runs that stay with `delete`, too: the service keeps them, or one below them."""
 
     @property
     def hides(self) -> int:
@@ -102,12 +105,13 @@ def undoable(archive: Archive, target: Place) -> Undoable:
     marks = (RunItem.CREATE, RunItem.SHAPE, RunItem.DELETED, RunItem.JOB_DELETED)
     if not any(ledger.runs_with(item) for item in marks):
         raise UserError(f"archive {archive.folder} wrote nothing into {target}: name the target it was replayed into")
-    runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)
+    runs, staying = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE), held_up(archive, ledger)
     return Undoable(
         runs=len(runs),
         files=sum(isinstance(item, FileItem) for run in runs for item in ledger.receipts(run)),
         jobs=sum(len(jobs_put(ledger, root)) for root in _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)),
-        hidden_runs=sum(ledger.receipt(run, RunItem.KEPT) is None for run in hidden_runs(ledger)),
+        hidden_runs=sum(run not in staying for run in hidden_runs(ledger)),
+        staying_runs=len(staying),
         hidden_jobs=len(hidden_jobs(ledger)),
     )
 

@@ -135,6 +135,8 @@ def _would_delete(there: Undoable) -> str:
 
 def would_lines(there: Undoable, target: WorkspaceConfig, *, delete: bool) -> Iterator[str]:
     """The lines of `undo --dry-run`."""
+    if delete and there.staying_runs:
+        yield f"{counted(there.staying_runs, 'run')} stay hidden: the service keeps them, or a run below them"
     if not (there.deletes if delete else there.hides):
         yield f"nothing to take back in {target.ref}"
         return

@@ -20,6 +20,8 @@ from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
 from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, is_taken_back
 
 DISPLAY_NAME = "display name"
+OWN_VALUES = "the run of its own values: "
+"""Before the words of a finding about the second run of an original."""
 PLATFORM_TAGS = ("_aml_system_", "azureml.", "mlflow.")
 OWN_TAGS = frozenset({PROGRESS, *SELF_TAG, UNDO_TAG})
 """Tags of the step program and of `undo`, beside those that are expected."""
@@ -50,7 +52,7 @@ class ExpectedRun:
     @property
     def what(self) -> str:
         """Stands before a finding's words where one original has two runs."""
-        return "the run of its own values: " if self.slot else ""
+        return OWN_VALUES if self.slot else ""
 
 
 def expected_of(tree: Tree) -> Iterator[ExpectedRun]:

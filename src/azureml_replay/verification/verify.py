@@ -21,7 +21,7 @@ from azureml_replay.archive.evidence import OTHERS, Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.runs import STATE, compare_experiments, compare_runs, compare_visibility
+from azureml_replay.comparison.runs import STATE, compare_experiments, compare_visibility
 from azureml_replay.comparison.shown import shown
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
@@ -31,7 +31,7 @@ from azureml_replay.model import Experiment, Finding, Omission, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, experiment_omissions
 from azureml_replay.planning.files import ALL_FILES
-from azureml_replay.planning.fit import PLACES, places_in_source
+from azureml_replay.planning.fit import places_in_source
 from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step, is_left, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
@@ -43,9 +43,10 @@ from azureml_replay.verification.edits import kept_beside
 from azureml_replay.verification.files import FileCheck
 from azureml_replay.verification.points import PointCheck
 from azureml_replay.verification.proof import Proof
+from azureml_replay.verification.values import value_findings
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
-from azureml_replay.workspace.mark import OUR_MARKS, SENT_TAG, TAKEN_BACK, is_taken_back
+from azureml_replay.workspace.mark import TAKEN_BACK, is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
@@ -217,10 +218,7 @@ class _Verifying:
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
         for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
-        added = self.profile.added
-        ignored = {"property": {lineage.PROPERTY, SENT_TAG, *PLACES, *added}, "tag": {*OUR_MARKS, *added}}
-        properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
-        for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
+        for finding in value_findings(step.run, actual, self.profile.added):
             yield replace(finding, run=step.source)
 
     # Experiments
