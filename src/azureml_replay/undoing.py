@@ -10,7 +10,7 @@ be gone, the wire comes after.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -28,6 +28,7 @@ from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, taken_back
+from azureml_replay.planning.plan import plan_run
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.staging.stage import clear
@@ -47,6 +48,7 @@ logger = logging.getLogger("azureml_replay")
 
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
+LAST_COPY = "the source has it no more, and the archive does not keep it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,8 @@ class Undone:
     left: tuple[tuple[RunId, str], ...]
     """Runs of the source and why what stands for them, or a file of it, was left alone; of an experiment no run."""
     failed: tuple[tuple[RunId, str], ...]
+    last_copies: int = 0
+    """Files among `left` that are nowhere else: they stay with their hidden runs."""
     deleted: int = 0
     """Runs that are gone for good now, of those that were hidden, now or before."""
     deleted_jobs: int = 0
@@ -175,6 +179,7 @@ class _Undoing:
     runs: int = 0
     files: int = 0
     jobs: int = 0
+    last_copies: int = 0
     experiments: list[str] = field(default_factory=list)
     left: list[tuple[RunId, str]] = field(default_factory=list)
     failed: list[tuple[RunId, str]] = field(default_factory=list)
@@ -199,6 +204,7 @@ class _Undoing:
             experiments=tuple(sorted(self.experiments)),
             left=tuple(sorted(self.left)),
             failed=tuple(sorted([*self.failed, *deleting.failed])),
+            last_copies=self.last_copies,
             deleted=deleting.runs,
             deleted_jobs=deleting.jobs,
             kept=tuple(sorted(deleting.kept)),
@@ -249,16 +255,28 @@ class _Undoing:
             return []
         stored = {file.path: file.stored async for file in self.held.stored(there.lender or there.id)}
         attached = await self._attached(there) if any(path not in stored for path in asked) else frozenset()
-        paths = []
+        paths, again = [], self._sent_again(run)
         for path in asked:
             sent, found = self.ledger.sent_file(run, path), stored.get(path)
             if path in attached:
                 self.left.append((run, f"file {path} is registered where it lies: its entry stays with the hidden run"))
+            elif found is not None and path not in again:
+                self.left.append((run, f"file {path} stays: {LAST_COPY}"))
+                self.last_copies += 1
             elif sent is None or found is None or alike(sent, found):
                 paths.append(path)
             else:
                 self.left.append((run, f"file {path} was changed in the target since"))
         return paths
+
+    def _sent_again(self, run: RunId) -> Set[str]:
+        """Paths of the files that a replay can bring: the source or the archive has them, or we make them."""
+        step = plan_run(self.archive, run, self.profile, root=self.archive.unit_of(run) or run, depth=0)
+        if step is None:
+            return frozenset()
+        planned = step.planned_files(self.archive)
+        had = {one.path for one in planned if one.made or (one.artifact and one.artifact.stored)}
+        return had | step.made_by_others()
 
     async def _attached(self, there: Run) -> frozenset[str]:
         """Paths whose entries lead to other datastores: removing one for good would remove the source's own bytes."""

@@ -29,7 +29,7 @@ from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.judging import CHANGED, INTERRUPTED, NEVER, OTHER_CONTENT
 from azureml_replay.verification.verdict import Verdict
-from azureml_replay.workspace.mark import TAKEN_BACK
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, scalar
@@ -660,7 +660,7 @@ def test_an_undone_job_is_not_equal(submitted: Bench) -> None:
     submitted.undo()
 
     assert submitted.status().exit == Exit.SERVICE
-    assert ("hidden", TAKEN_BACK) in kinds(submitted.verify(ROOT))
+    assert ("hidden", JOB_TAKEN_BACK) in kinds(submitted.verify(ROOT))
 
 
 def test_one_job_proves_nothing_of_the_rest(submitted: Bench) -> None:

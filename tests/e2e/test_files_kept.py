@@ -15,6 +15,7 @@ from azureml_replay.model import Omission, RunId
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.verification.files import SENT_BEFORE
+from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import RUN_ORIGIN
 from e2e.tampering import BYTES, FILE, OTHER_BYTES, Held, change, file_bytes, in_run, log_bytes
@@ -153,8 +154,29 @@ def test_what_is_taken_back_comes_again_or_is_named(bench: Bench) -> None:
     bench.replay()
 
     verdict = bench.verify(deep=True)
-    assert (verdict.findings, verdict.reasons) == (0, {FILE_GONE: 1})
+    assert (verdict.findings, verdict.reasons) == (0, {GONE_REASON: 1}), "the last copy stayed with its hidden run"
+    assert holds(bench, LOG, "child", b"log")
+    bench.change(removed(LOG, "child"))
+    assert (f"file {LOG}", "absent") in kinds(bench.verify()), "and is required"
+
+
+def test_what_another_archives_undo_removed_and_the_source_lost_is_named(bench: Bench, calm: Sandbox) -> None:
+    """The one that did not know of the loss removes it; for the other it is taken back, then an omission."""
+    other = Bench(bench.source, calm, bench.folder.parent / "other")
+    other.target = bench.target
+    bench.migrate()
+    other.migrate()
+    at_source(bench, removed(LOG, "child"))
+    assert other.migrate().reasons == {GONE_REASON: 1}
+    bench.undo()
     assert holds(bench, LOG, "child", None)
+    assert ("hidden", TAKEN_BACK) in kinds(other.verify())
+
+    other.replay()
+
+    verdict = other.verify(deep=True)
+    of_runs = {one for one in kinds(verdict) if not one[0].startswith("experiment ")}  # one bears no mark of ours
+    assert (of_runs, verdict.reasons) == (set(), {FILE_GONE: 1})
 
 
 def test_a_run_that_came_without_files_stays_so_until_they_are_wanted(bench: Bench) -> None:

@@ -17,6 +17,7 @@ from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.cli import run as command
+from azureml_replay.cli.next_step import Typed, mend_of
 from azureml_replay.cli.status import COLUMNS
 from azureml_replay.deleting import NEVER_A_JOB, SHOWN_STILL
 from azureml_replay.direct.in_part import OF_DELETED
@@ -26,11 +27,13 @@ from azureml_replay.report_page.write import report
 from azureml_replay.state import status
 from azureml_replay.undoing import Undone, undo
 from azureml_replay.verbs import MigrateOptions
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK
 from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import scalar
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
 from e2e.tampering import BEGIN, Held, change, fill, row
+from e2e.test_refused import judged
 from e2e.test_synthetic import extracted, replayed
 from e2e.witness import Seen, look
 
@@ -252,6 +255,9 @@ def test_a_run_stays_where_the_service_keeps_one_below_it(
 
     assert dict(done.kept) == {"child": NEVER_A_JOB, "root": "run child below it stays"}
     assert (done.deleted, done.failed, len(asked_to_go(calm))) == (0, (), 1)
+    change(calm, workspace, lambda held: held.world.runs.delete(held.guid, "child"))  # as a service that took it along
+    told = {(one.run, one.what): one.kind for one in asyncio.run(judged(workspace, folder)).first}
+    assert (told["child", "run"], told["root", "hidden"]) == (TAKEN_BACK, TAKEN_BACK)
     anew = MigrateOptions(replay=ReplayOptions(new_ids=True), deep=True)
     back = asyncio.run(migrated(source, workspace, folder, options=anew))
     assert (back.verdict.findings, back.verdict.equal) == (0, 2)
@@ -322,15 +328,16 @@ def nothing_on(job: str, held: Held) -> None:
 
 
 def test_a_job_that_replayed_is_deleted_and_submitted_anew(
-    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
 ) -> None:
     """The job goes, its steps where the service takes them along; the next one has a name that was never taken.
 
-    As long as anything of others is in or below it, it stays, and no deletion leaves.
+    As long as anything of others is in or below it, it stays, and no deletion leaves. The mend that is named does it.
     """
-    folder = tmp_path / "archive"
-    asyncio.run(extracted(small_history, folder))
-    asyncio.run(replayed(small_history, workspace, folder))
+    source, folder = calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    asyncio.run(extracted(source, folder))
+    asyncio.run(replayed(source, workspace, folder))
     (job,) = look(workspace, files=False).jobs
     calm.set_faults(strict=["delete-takes-children"])
     for how, no_more, named in (
@@ -344,13 +351,18 @@ def test_a_job_that_replayed_is_deleted_and_submitted_anew(
         assert [why for _, why in stays.kept] == [f"job {job}: would take along {named}"]
         change(calm, workspace, no_more)
 
+    hidden = asyncio.run(judged(workspace, folder))
+    assert [one.kind for one in hidden.first if one.what == "hidden"] == [JOB_TAKEN_BACK]
     done, again = (asyncio.run(deleted(workspace, folder)) for _ in range(2))
-    gone = look(workspace, files=False)
-    back = asyncio.run(replayed(small_history, workspace, folder))
+    gone, absent = look(workspace, files=False), asyncio.run(judged(workspace, folder))
+    back = asyncio.run(replayed(source, workspace, folder))
 
     assert (done.deleted_jobs, done.kept, done.failed) == (1, (), ())
     assert (again.jobs, again.deleted_jobs, again.kept) == (0, 0, ())
     assert job not in gone.jobs
+    assert {(one.what, one.kind) for one in absent.first} == {("run", JOB_TAKEN_BACK)}, "nothing of its experiment"
+    line = Typed("verify", ("archive",), {"--target": ("--target", "t")})
+    assert "--mode synthetic" in mend_of(absent, line, folder)
     assert back.verdict is not None
     assert (back.submitted, back.failed, back.verdict.findings) == (1, (), 0)
     assert job not in look(workspace, files=False).jobs

@@ -46,7 +46,7 @@ from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.values import value_findings
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
-from azureml_replay.workspace.mark import TAKEN_BACK, is_taken_back
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK, is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
@@ -119,6 +119,8 @@ class _Verifying:
     progress: Progress
     experiments: set[str] = field(default_factory=set)
     """Names of those in which runs were looked for."""
+    direct: set[str] = field(default_factory=set)
+    """Those among them in which one should stand as it was: a job that was removed carried nothing of an experiment."""
     there: dict[str, array[int]] = field(default_factory=dict)
     """Experiment -> hashes of the ids of our runs that it shows: 8 bytes each, of 100,000 names it would be 10 MB."""
 
@@ -145,6 +147,8 @@ class _Verifying:
         """Compares one run, None where the target has none of its id."""
         step, actual = pair
         self.experiments.add(step.run.experiment)
+        if not self._stood_as_job(step):
+            self.direct.add(step.run.experiment)
         subject = Topic(Way.RUN, step.source)
         if actual is None:
             self.ledger.put_target_points(step.source, ())
@@ -164,10 +168,15 @@ class _Verifying:
 
     def _why_absent(self, step: Step) -> str:
         """The kind of the finding: what `undo` deleted, as a run or with its job, a replay creates anew."""
-        deleted = self.ledger.receipt(step.source, RunItem.DELETED) or self.ledger.receipt(
-            step.unit, RunItem.JOB_DELETED
-        )
-        return TAKEN_BACK if deleted else "absent"
+        if self._stood_as_job(step):
+            return JOB_TAKEN_BACK
+        hidden = (RunItem.DELETED, RunItem.UNDONE)  # a hidden one may have gone along with another
+        return TAKEN_BACK if any(self.ledger.receipt(step.source, item) for item in hidden) else "absent"
+
+    def _stood_as_job(self, step: Step) -> bool:
+        """True for a run that was never sent but as a step of a job, which `undo` removed."""
+        as_run = any(self.ledger.receipt(step.source, item) for item in (RunItem.CREATE, RunItem.DELETED))
+        return not as_run and self.ledger.receipt(step.unit, RunItem.JOB_DELETED) is not None
 
     async def _compare(self, step: Step, actual: Run) -> tuple[Mapping[Aspect, Looked], Sequence[Omission]]:
         files = await self.files_of.check(step, actual)
@@ -228,7 +237,9 @@ class _Verifying:
         held = {one.name: one async for page in self.target.experiments() for one in page}
         if self.units.selection.everything:
             sent = (item for item in self.ledger.receipts(OWNER) if isinstance(item, ExperimentItem))
-            self.experiments |= {item.name for item in sent}
+            names = {item.name for item in sent}
+            self.experiments |= names
+            self.direct |= names
         for name in sorted(self.experiments - held.keys()):
             found = await self.target.experiment(name)  # a service may leave archived ones out of its list
             held |= {name: found} if found is not None else {}
@@ -247,7 +258,7 @@ class _Verifying:
             differing = [Finding(OWNER, f"experiment {name}", "absent", name, "")]
         else:
             await self._extra_runs(found, extra)
-            if planned is not None and name in self.profile.experiments:
+            if planned is not None and (name in self.profile.experiments or name not in self.direct):
                 differing += compare_visibility(planned, found)
                 omissions += experiment_omissions(planned, found)
             elif planned is not None:
