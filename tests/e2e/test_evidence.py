@@ -25,7 +25,7 @@ from azureml_replay.report_page.write import report
 from azureml_replay.selection import Selection
 from azureml_replay.state import status
 from azureml_replay.synthetic.replay import replay_synthetic
-from azureml_replay.undoing import undo
+from azureml_replay.undoing import Undone, undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.judging import CHANGED, INTERRUPTED, NEVER, OTHER_CONTENT
 from azureml_replay.verification.verdict import Verdict
@@ -139,16 +139,18 @@ class Bench:
 
         return asyncio.run(sent())
 
-    def undo(self) -> None:
+    def undo(self) -> Undone:
         """Everything."""
 
-        async def back() -> None:
+        async def back() -> Undone:
             async with AsyncExitStack() as stack:
                 there = await stack.enter_async_context(opened(self.target))
                 archive = stack.enter_context(Archive.open(self.folder))
-                assert (await undo(archive, there, width=4)).failed == ()
+                return await undo(archive, there, width=4)
 
-        asyncio.run(back())
+        done = asyncio.run(back())
+        assert done.failed == ()
+        return done
 
     def status(self) -> Verdict:
         """What the evidence says, without asking anybody."""

@@ -9,10 +9,12 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import FILE_GONE, FILES_AS_BEFORE, FILES_LEFT_OUT
+from azureml_replay.cli.undo import lines
 from azureml_replay.comparison.three_way import GONE_REASON
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.model import Omission, RunId
 from azureml_replay.selection import Selection
+from azureml_replay.undoing import LAST_COPY
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.verification.files import SENT_BEFORE
 from azureml_replay.workspace.mark import TAKEN_BACK
@@ -150,7 +152,9 @@ def test_what_is_taken_back_comes_again_or_is_named(bench: Bench) -> None:
     at_source(bench, file_bytes(OTHER_BYTES), removed(LOG, "child"))
     assert bench.migrate(options=DEEP).reasons == {GONE_REASON: 1}
     assert holds(bench, FILE, "root", OTHER_BYTES)
-    bench.undo()
+    done = bench.undo()
+    assert "1 file stays: the source has it no more, and the archive does not keep it" in lines(done)
+    assert done.left == ((CHILD, f"file {LOG} stays: {LAST_COPY}"),)
     bench.replay()
 
     verdict = bench.verify(deep=True)

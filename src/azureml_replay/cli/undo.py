@@ -184,8 +184,8 @@ def lines(done: Undone, *, deleting: bool = False) -> Iterator[str]:
         emptied = counted(len(done.experiments), "experiment")
         yield f"{emptied} archived, as no visible run is left there: {', '.join(done.experiments)}"
     if done.last_copies:
-        stay = "file stays" if done.last_copies == 1 else "files stay"
-        yield f"{done.last_copies:,} {stay}: the source has them no more, and the archive does not keep them"
+        files, them = ("file stays", "it") if done.last_copies == 1 else ("files stay", "them")
+        yield f"{done.last_copies:,} {files}: the source has {them} no more, and the archive does not keep {them}"
     if done.runs and not deleting:
         yield "metric points cannot be deleted: they stay with the hidden runs, and a later replay does not double them"
     if done.jobs and not deleting:
