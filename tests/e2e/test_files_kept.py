@@ -9,8 +9,9 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import FILE_GONE, FILES_AS_BEFORE, FILES_LEFT_OUT
+from azureml_replay.cli.next_step import Typed, mend_of
 from azureml_replay.cli.undo import lines
-from azureml_replay.comparison.three_way import GONE_REASON
+from azureml_replay.comparison.three_way import GONE_REASON, LOST
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.model import Omission, RunId
 from azureml_replay.selection import Selection
@@ -98,7 +99,7 @@ def test_no_extraction_takes_a_known_damage_back(bench: Bench) -> None:
     bench.change(log_bytes(b"Log"))
     assert kinds(bench.verify(deep=True)) == DAMAGED
     bench.change(removed(LOG, "child"))
-    assert (f"file {LOG}", "absent") in kinds(bench.verify())
+    assert (f"file {LOG}", LOST) in kinds(bench.verify())
 
 
 def test_a_file_that_nobody_can_compare_any_more_is_counted(bench: Bench) -> None:
@@ -161,7 +162,13 @@ def test_what_is_taken_back_comes_again_or_is_named(bench: Bench) -> None:
     assert (verdict.findings, verdict.reasons) == (0, {GONE_REASON: 1}), "the last copy stayed with its hidden run"
     assert holds(bench, LOG, "child", b"log")
     bench.change(removed(LOG, "child"))
-    assert (f"file {LOG}", "absent") in kinds(bench.verify()), "and is required"
+    lost = bench.verify()
+    assert (f"file {LOG}", LOST) in kinds(lost), "and is required"
+    assert "undo" in mend_of(lost, Typed("verify", ("archive",), {}), bench.folder)
+    bench.undo()  # the mend that is named
+    bench.replay()
+    after = bench.verify(deep=True)
+    assert (after.findings, after.reasons) == (0, {FILE_GONE: 1})
 
 
 def test_what_another_archives_undo_removed_and_the_source_lost_is_named(bench: Bench, calm: Sandbox) -> None:

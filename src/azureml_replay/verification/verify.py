@@ -23,6 +23,7 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.runs import STATE, compare_experiments, compare_visibility
 from azureml_replay.comparison.shown import shown
+from azureml_replay.comparison.three_way import GONE_REASON, LOST
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
@@ -52,6 +53,7 @@ from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 logger = logging.getLogger("azureml_replay")
+INDEX_ENTRY = ": index entry"
 COPY = ("further copy", "further copies")
 COPIES_NAMED = 3
 """Of an experiment, by their ids: by these one finds the others."""
@@ -199,7 +201,8 @@ class _Verifying:
         judged = {aspect: who.of(outcome) for aspect, outcome in outcomes.items()}
         self._put_edits(step, [edit for _, _, edits in judged.values() for edit in edits])
         gone = [*beside, *(omission for _, lost, _ in judged.values() for omission in lost)]
-        return {aspect: outcome for aspect, (outcome, _, _) in judged.items()}, gone
+        lost = {f"{one.what}{end}" for one in files.omissions if one.reason == GONE_REASON for end in ("", INDEX_ENTRY)}
+        return {aspect: _without_hope(outcome, lost) for aspect, (outcome, _, _) in judged.items()}, gone
 
     def _look_again(self, step: Step, made: Sequence[str]) -> None:
         """Let the next replay look at a run that was sent, where something of it is to be sent once more.
@@ -342,6 +345,12 @@ class _Verifying:
         if there in self.units.jobs:
             return True
         return bool(self.units.without) and self.archive.unit_of(self.ledger.source_id(there)) in self.units.without
+
+
+def _without_hope(outcome: Looked, lost: Collection[str]) -> Looked:
+    """Files that lack and that the source lost too: no replay can send them."""
+    told = [replace(one, kind=LOST) if one.kind == "absent" and one.what in lost else one for one in outcome.findings]
+    return replace(outcome, findings=told)
 
 
 def _at_once(width: int) -> int:

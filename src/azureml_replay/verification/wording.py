@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from azureml_replay.comparison.three_way import ACCEPTED, HIDDEN, Fate
+from azureml_replay.comparison.three_way import ACCEPTED, HIDDEN, LOST, Fate
 from azureml_replay.counting import counted
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
@@ -202,6 +202,7 @@ class Kind(Enum):
     """The kinds of findings that people can do something about, each in its own way. The value is its heading."""
 
     ABSENT = "missing in the target"
+    LOST = "lost everywhere: in the source, in the archive and in the target"
     DIFFERS = "differing"
     EXTRA = "extra in the target"
     HIDDEN = "hidden or shown by somebody in the target"
@@ -236,6 +237,7 @@ def kind_of(finding: Finding) -> Kind:
 
 _KINDS = {
     "absent": Kind.ABSENT,
+    LOST: Kind.LOST,
     "differs": Kind.DIFFERS,
     "extra": Kind.EXTRA,
     Fate.OLDER.value: Kind.OLDER,
@@ -256,6 +258,10 @@ MENDS: Mapping[Kind, Mend] = {
     Kind.ABSENT: Mend(
         "missing: what never arrived is sent; what had arrived and was removed in the target is not sent twice",
         (("replay",),),
+    ),
+    Kind.LOST: Mend(
+        "lost: no replay can send it; undo, and a replay after it, bring all the rest and make it an omission",
+        (("undo",),),
     ),
     Kind.DIFFERS: Mend("differing: what was not sent yet is sent; what differs even then was not kept", (("replay",),)),
     Kind.EXTRA: Mend("extra: nothing is removed for you; hide or remove it there, and look again", (("verify",),)),
