@@ -1,9 +1,10 @@
 """Removes for good what `undo` has hidden: runs, by the service's way to delete a job of their id, and jobs.
 
-A run goes where no file and no metric is in it that this archive did not send, and nothing stands below it but such
-runs, which the service may take along. The ledger says first that it may be gone, the wire comes after, and then the
-target is looked at again: what it still shows stays hidden, with the reason. May be killed and repeated at any moment;
-between hidden and gone nothing is worse than hidden.
+A run goes where nothing is in it that this archive did not send, and nothing stands below it any more: its own children
+are asked first, and where one stays, so does what is above. A job goes where nothing is in it that it did not make or
+log itself. The ledger says first that it may be gone, the wire comes after, and then the target is looked
+at again: what it still shows stays hidden, with the reason. May be killed and repeated at any moment; between hidden
+and gone nothing is worse than hidden.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.three_way import HIDDEN, NOT_EDITABLE, editable
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.progress import Progress
 from azureml_replay.synthetic.options import jobs_put
+from azureml_replay.synthetic.strangers import JobStrangers
 from azureml_replay.target.lease import hold
+from azureml_replay.verification.strangers import Ours, Strangers, in_words
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.place import Place
-from azureml_replay.workspace.profile import TargetProfile
 
 logger = logging.getLogger("azureml_replay")
 
@@ -39,9 +40,7 @@ RUNS_AT_ONCE = 8
 NEVER_A_JOB = "the service, which deletes jobs alone, has no job of its id"
 SHOWN_STILL = "the service said that it is deleted, and shows it still"
 SHOWN_AGAIN = "was shown again in the target since"
-_METRIC = "metric "
-_NONE = object()
-"""Where a value is not there: an empty one is."""
+GONE_BELOW = "what stood below it is gone since: the next `undo --delete` asks for it"
 
 
 def check_confirmed(target: Place, named: str) -> None:
@@ -56,43 +55,25 @@ def hidden_runs(ledger: TargetLedger) -> list[RunId]:
     return sorted({*ledger.runs_with(RunItem.UNDONE, sent=True), *begun})
 
 
+def held_up(archive: Archive, ledger: TargetLedger) -> set[RunId]:
+    """Hidden runs of which it is known that they stay: the service keeps them, or one below them."""
+    parents: dict[RunId, RunId | None] = {}
+    waiting = list(ledger.runs_with(RunItem.KEPT))
+    if waiting:
+        parents = {row.id: row.parent for row in archive.listing()}
+    stay = set[RunId]()
+    while waiting:
+        run = waiting.pop()
+        if run not in stay:
+            stay.add(run)
+            above = parents.get(run)
+            waiting += [above] if above else []
+    return stay.intersection(hidden_runs(ledger))
+
+
 def hidden_jobs(ledger: TargetLedger) -> list[RunId]:
     """Root runs whose jobs `undo` archived, so far as this archive put them."""
     return [root for root in ledger.runs_with(RunItem.JOB_UNDONE, sent=True) if jobs_put(ledger, root)]
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """Tells what this archive wrote, and what has become somebody's work."""
-
-    archive: Archive
-    ledger: TargetLedger
-    profile: TargetProfile
-
-    def why_not(self, run: RunId, there: Run) -> str | None:
-        """Why the target's run is left alone; None for one that is ours by its own word, and as it was sent."""
-        if not lineage.is_ours(there, self.archive.source, run, properties_kept=self.profile.keeps("properties")):
-            return f"run {there.id} of the target is not ours"
-        edits = self._edits(run, there)
-        return f"run {there.id} was edited in the target since: {', '.join(edits)}" if edits else None
-
-    def _edits(self, run: RunId, there: Run) -> list[str]:
-        """Names of values that are neither what was sent last nor what the source has. Hidden already is no edit."""
-        sent, source = self.ledger.sent(run), self.archive.run(run)
-        if sent is None:
-            return []
-        ours, theirs = editable(source) if source else {}, editable(there)
-        ignored = {HIDDEN, *(f"tag {key}" for key in self.profile.added)}
-        names = {*theirs, *(name for name in sent if not name.startswith(NOT_EDITABLE))} - ignored
-        return sorted(
-            name for name in names if theirs.get(name, _NONE) not in (sent.get(name, _NONE), ours.get(name, _NONE))
-        )
-
-    def metrics(self, run: RunId) -> set[str]:
-        """The names under which rows of a run may have been sent."""
-        sent = self.ledger.sent(run) or {}
-        named = {name.removeprefix(_METRIC) for name in sent if name.startswith(_METRIC)}
-        return named | {series.key.name for series, _ in self.archive.series(run)}
 
 
 @dataclass(slots=True)
@@ -108,10 +89,10 @@ class Deleting:
     jobs: int = 0
     kept: list[tuple[RunId, str]] = field(default_factory=list)
     """Runs of the source, and why what stands for them stays hidden."""
-    bare: set[RunId] = field(default_factory=set)
-    """Runs of the target that hold nothing of others: they may go along with what stands above them."""
+    staying: dict[RunId, RunId] = field(default_factory=dict)
+    """Run of the source -> one below it that stays: it would hang below nothing, or go along unasked."""
     asks: bool = True
-    """False where the service is known to keep whatever is left."""
+    """False where it is known that all of it stays: then nobody looks into the runs."""
     failed: list[tuple[RunId, str]] = field(default_factory=list)
 
     @property
@@ -122,7 +103,7 @@ class Deleting:
         """Everything that is hidden, children before their parents. Raises Forbidden where the login may not."""
         hidden, jobs = hidden_runs(self.ledger), hidden_jobs(self.ledger)
         self.progress.expect("runs deleted", len(hidden))
-        self.asks = any(self.ledger.receipt(run, RunItem.KEPT) is None for run in hidden)
+        self.asks = len(held_up(self.ours.archive, self.ledger)) < len(hidden)
         if jobs or self.asks:
             await hold(self.target)  # what is in a run is looked at while nobody else adds to it
         if self.asks:
@@ -130,8 +111,6 @@ class Deleting:
         for level in self._levels(hidden):
             await for_each(_batches(level), self._delete, width)
         self.held.end()
-        if self.runs:
-            await self._see_what_went_along()
         await for_each(jobs, self._delete_jobs, width)
 
     def _levels(self, runs: Sequence[RunId]) -> Iterator[list[RunId]]:
@@ -163,43 +142,46 @@ class Deleting:
         held = await self.target.details(list(ids.values())) if ids else {}
         return {run: held[there].run for run, there in ids.items() if there in held}
 
-    async def _see_what_went_along(self) -> None:
-        """Runs that the service keeps when it is asked may be gone with the one above them."""
-        told = {run: why for run, why in self.kept if self.ledger.receipt(run, RunItem.KEPT)}
-        for batch in _batches(told):
-            there = await self._look({run: run for run in batch} | self.ledger.target_ids(batch))
-            for run in batch:
-                if run not in there:
-                    self.kept.remove((run, told[run]))
-                    self.ledger.mark(run, [RunItem.DELETED], State.SENDING)
-                    self._gone(run)
-
     def _may_go(self, run: RunId, there: Run) -> bool:
-        known = self.ledger.receipt(run, RunItem.KEPT) if not self.asks else None
-        why = known.detail if known else self.ours.why_not(run, there)
+        """By what is known without a look into it."""
+        known, below = self.ledger.receipt(run, RunItem.KEPT), self.staying.get(run)
+        why = self.ours.why_not(run, there)
         if why is None and not there.hidden:
             why = f"run {there.id} {SHOWN_AGAIN}"
+        if why is None and known is not None:
+            why = known.detail or NEVER_A_JOB
+        if why is None and below is not None:
+            why = f"run {self.ledger.target_id(below) or below} below it stays"
+        if why is None and not self.asks:
+            why = GONE_BELOW
         if why is not None:
-            self.kept.append((run, why))
+            self._stays(run, why)
         return why is None
 
     async def _ask(self, run: RunId, there: Run, asked: dict[RunId, Rejected | None]) -> None:
         """The per-run boundary, but for a right that lacks: no other run could be deleted then."""
         try:
-            why = await self._what_is_in(run, there)
-            if why is not None:
-                self.kept.append((run, why))
-                return
-            self.bare.add(there.id)
-            if known := self.ledger.receipt(run, RunItem.KEPT):
-                self.kept.append((run, known.detail or NEVER_A_JOB))
+            strange = await Strangers(self.ours, self.target, self.held).in_run(run, there)
+            if strange:
+                self._stays(run, in_words(strange))
                 return
             self.ledger.mark(run, [RunItem.DELETED], State.SENDING)
             asked[run] = await self._refused(there.id)
         except Forbidden:
             raise
         except ServiceError as error:
+            self._hold_up(run)
             self._fail(run, noted(error, f"run {run}"))
+
+    def _stays(self, run: RunId, why: str) -> None:
+        self.kept.append((run, why))
+        self._hold_up(run)
+
+    def _hold_up(self, run: RunId) -> None:
+        """What is above it in the source stays, too."""
+        details = self.ours.archive.run(run)
+        if details is not None and details.parent:
+            self.staying.setdefault(details.parent, run)
 
     async def _refused(self, there: RunId) -> Rejected | None:
         try:
@@ -208,35 +190,6 @@ class Deleting:
             raise
         except Rejected as error:
             return error
-        return None
-
-    async def _what_is_in(self, run: RunId, there: Run) -> str | None:
-        """What would go with the run and is not ours alone; None where there is nothing."""
-        async for page in self.target.children(there.id):
-            for child in page:
-                if child.id not in self.bare:
-                    return f"run {child.id} stands below it"
-        path = await self._file_in(run, there)
-        if path is not None:
-            return f"file {path} is in it, which was not sent as it is, or leads elsewhere"
-        lender = [self.ledger.source_id(there.lender)] if there.lender else []
-        ours = set[str]().union(*(self.ours.metrics(one) for one in (run, *lender)))
-        foreign = sorted({series.key.name for series in await self.target.series(there.id)} - ours)
-        return f"metric {foreign[0]} is in it, which was not sent" if foreign else None
-
-    async def _file_in(self, run: RunId, there: Run) -> str | None:
-        """A file that `undo` left; an index entry whose bytes are gone is none, where they were ours."""
-        owner = there.lender or there.id
-        stored = [file.path async for file in self.held.stored(owner)]
-        if stored:
-            return min(stored)
-        own = self.target.place(there.id, "").datastore
-        whose = {run, self.ledger.source_id(owner)}
-        async for page in self.held.indexed(there):
-            for file in page:
-                sent = any(self.ledger.sent_file(one, file.path) for one in whose)
-                if not sent or file.location.datastore != own:
-                    return file.path
         return None
 
     def _gone(self, run: RunId) -> None:
@@ -251,11 +204,11 @@ class Deleting:
         """It stays hidden. What the service will never do is not asked for again."""
         self.ledger.forget(run, [RunItem.DELETED])
         if refused is not None and not isinstance(refused, NotFound):
-            self.kept.append((run, f"the service refused to delete it: {noted(refused, f'run {run}')}"))
+            self._stays(run, f"the service refused to delete it: {noted(refused, f'run {run}')}")
             return
         why = NEVER_A_JOB if refused else SHOWN_STILL
         self.ledger.mark(run, [RunItem.KEPT], State.SENT, why)
-        self.kept.append((run, why))
+        self._stays(run, why)
 
     # Jobs
 
@@ -285,7 +238,11 @@ class Deleting:
             what = SHOWN_AGAIN if lineage.is_our_job(found, self.ours.archive.source, root) else "is not ours"
             self.kept.append((root, f"job {name} {what}"))
             return False
-        below = await self._below(name)
+        strangers = JobStrangers(self.ours.archive, self.ledger, self.target)
+        below, strange = await strangers.in_job(root, name)
+        if strange:
+            self.kept.append((root, f"job {name}: {in_words(strange)}"))
+            return False
         self.ledger.mark(root, [RunItem.JOB_DELETED], State.SENDING)
         refused = {name: await self._refused(name)}
         if not await self._look({root: name}):
@@ -302,14 +259,6 @@ class Deleting:
         """Those that are still there, the lowest first."""
         left = await self._look({one: one for one in below})
         return {one: await self._refused(one) for one in below if one in left}
-
-    async def _below(self, name: RunId) -> list[RunId]:
-        """All runs below a job, the lowest first."""
-        level, found = [name], list[RunId]()
-        while level:
-            level = [child.id for one in level async for page in self.target.children(one) for child in page]
-            found = [*level, *found]
-        return found
 
     def _fail(self, run: RunId, why: str) -> None:
         self.failed.append((run, why))

@@ -10,7 +10,7 @@ be gone, the wire comes after.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -22,18 +22,20 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, editable
-from azureml_replay.deleting import Deleting, Ours, check_confirmed, hidden_jobs, hidden_runs
+from azureml_replay.deleting import Deleting, check_confirmed, held_up, hidden_jobs, hidden_runs
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, taken_back
+from azureml_replay.planning.plan import plan_run
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.staging.stage import clear
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
+from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
@@ -46,6 +48,7 @@ logger = logging.getLogger("azureml_replay")
 
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
+LAST_COPY = "the source has it no more, and the archive does not keep it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +62,11 @@ class Undoable:
     jobs: int
     """To be archived."""
     hidden_runs: int
-    """Hidden already: with `delete` they go, too, but for those that the service keeps."""
+    """Hidden already: with `delete` they go, too, but for `staying_runs`, which are not among them."""
     hidden_jobs: int
     """Root runs whose jobs are archived already."""
+    staying_runs: int = 0
+    """Hidden runs that stay with `delete`, too: the service keeps them, or one below them."""
 
     @property
     def hides(self) -> int:
@@ -89,6 +94,8 @@ class Undone:
     left: tuple[tuple[RunId, str], ...]
     """Runs of the source and why what stands for them, or a file of it, was left alone; of an experiment no run."""
     failed: tuple[tuple[RunId, str], ...]
+    last_copies: int = 0
+    """Files among `left` that are nowhere else: they stay with their hidden runs."""
     deleted: int = 0
     """Runs that are gone for good now, of those that were hidden, now or before."""
     deleted_jobs: int = 0
@@ -102,12 +109,13 @@ def undoable(archive: Archive, target: Place) -> Undoable:
     marks = (RunItem.CREATE, RunItem.SHAPE, RunItem.DELETED, RunItem.JOB_DELETED)
     if not any(ledger.runs_with(item) for item in marks):
         raise UserError(f"archive {archive.folder} wrote nothing into {target}: name the target it was replayed into")
-    runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)
+    runs, staying = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE), held_up(archive, ledger)
     return Undoable(
         runs=len(runs),
         files=sum(isinstance(item, FileItem) for run in runs for item in ledger.receipts(run)),
         jobs=sum(len(jobs_put(ledger, root)) for root in _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)),
-        hidden_runs=sum(ledger.receipt(run, RunItem.KEPT) is None for run in hidden_runs(ledger)),
+        hidden_runs=sum(run not in staying for run in hidden_runs(ledger)),
+        staying_runs=len(staying),
         hidden_jobs=len(hidden_jobs(ledger)),
     )
 
@@ -171,6 +179,7 @@ class _Undoing:
     runs: int = 0
     files: int = 0
     jobs: int = 0
+    last_copies: int = 0
     experiments: list[str] = field(default_factory=list)
     left: list[tuple[RunId, str]] = field(default_factory=list)
     failed: list[tuple[RunId, str]] = field(default_factory=list)
@@ -195,6 +204,7 @@ class _Undoing:
             experiments=tuple(sorted(self.experiments)),
             left=tuple(sorted(self.left)),
             failed=tuple(sorted([*self.failed, *deleting.failed])),
+            last_copies=self.last_copies,
             deleted=deleting.runs,
             deleted_jobs=deleting.jobs,
             kept=tuple(sorted(deleting.kept)),
@@ -245,16 +255,28 @@ class _Undoing:
             return []
         stored = {file.path: file.stored async for file in self.held.stored(there.lender or there.id)}
         attached = await self._attached(there) if any(path not in stored for path in asked) else frozenset()
-        paths = []
+        paths, again = [], self._sent_again(run)
         for path in asked:
             sent, found = self.ledger.sent_file(run, path), stored.get(path)
             if path in attached:
                 self.left.append((run, f"file {path} is registered where it lies: its entry stays with the hidden run"))
+            elif found is not None and path not in again:
+                self.left.append((run, f"file {path} stays: {LAST_COPY}"))
+                self.last_copies += 1
             elif sent is None or found is None or alike(sent, found):
                 paths.append(path)
             else:
                 self.left.append((run, f"file {path} was changed in the target since"))
         return paths
+
+    def _sent_again(self, run: RunId) -> Set[str]:
+        """Paths of the files that a replay can bring: the source or the archive has them, or we make them."""
+        step = plan_run(self.archive, run, self.profile, root=self.archive.unit_of(run) or run, depth=0)
+        if step is None:
+            return frozenset()
+        planned = step.planned_files(self.archive)
+        had = {one.path for one in planned if one.made or (one.artifact and one.artifact.stored)}
+        return had | step.made_by_others()
 
     async def _attached(self, there: Run) -> frozenset[str]:
         """Paths whose entries lead to other datastores: removing one for good would remove the source's own bytes."""

@@ -25,11 +25,11 @@ from azureml_replay.report_page.write import report
 from azureml_replay.selection import Selection
 from azureml_replay.state import status
 from azureml_replay.synthetic.replay import replay_synthetic
-from azureml_replay.undoing import undo
+from azureml_replay.undoing import Undone, undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.judging import CHANGED, INTERRUPTED, NEVER, OTHER_CONTENT
 from azureml_replay.verification.verdict import Verdict
-from azureml_replay.workspace.mark import TAKEN_BACK
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, scalar
@@ -141,16 +141,18 @@ class Bench:
 
         return asyncio.run(sent())
 
-    def undo(self) -> None:
+    def undo(self) -> Undone:
         """Everything."""
 
-        async def back() -> None:
+        async def back() -> Undone:
             async with AsyncExitStack() as stack:
                 there = await stack.enter_async_context(opened(self.target))
                 archive = stack.enter_context(Archive.open(self.folder))
-                assert (await undo(archive, there, width=4)).failed == ()
+                return await undo(archive, there, width=4)
 
-        asyncio.run(back())
+        done = asyncio.run(back())
+        assert done.failed == ()
+        return done
 
     def status(self) -> Verdict:
         """What the evidence says, without asking anybody."""
@@ -662,7 +664,7 @@ def test_an_undone_job_is_not_equal(submitted: Bench) -> None:
     submitted.undo()
 
     assert submitted.status().exit == Exit.SERVICE
-    assert ("hidden", TAKEN_BACK) in kinds(submitted.verify(ROOT))
+    assert ("hidden", JOB_TAKEN_BACK) in kinds(submitted.verify(ROOT))
 
 
 def test_one_job_proves_nothing_of_the_rest(submitted: Bench) -> None:

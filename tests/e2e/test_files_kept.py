@@ -9,14 +9,18 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import FILE_GONE, FILES_AS_BEFORE, FILES_LEFT_OUT
-from azureml_replay.comparison.three_way import GONE_REASON
+from azureml_replay.cli.next_step import Typed, mend_of
+from azureml_replay.cli.undo import lines
+from azureml_replay.comparison.three_way import GONE_REASON, LOST
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.model import Omission, RunId
 from azureml_replay.selection import Selection
+from azureml_replay.undoing import LAST_COPY
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.verification.files import SENT_BEFORE
 from azureml_replay.verification.judging import NEVER, UNREAD
+from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import RUN_ORIGIN
 from e2e.tampering import BYTES, FILE, OTHER_BYTES, Held, change, file_bytes, in_run, log_bytes
@@ -99,7 +103,7 @@ def test_no_extraction_takes_a_known_damage_back(bench: Bench) -> None:
     bench.change(log_bytes(b"Log"))
     assert kinds(bench.verify(deep=True)) == DAMAGED
     bench.change(removed(LOG, "child"))
-    assert (f"file {LOG}", "absent") in kinds(bench.verify())
+    assert (f"file {LOG}", LOST) in kinds(bench.verify())
 
 
 def test_a_migration_that_sends_a_damaged_file_anew_reads_it_back(bench: Bench) -> None:
@@ -177,12 +181,41 @@ def test_what_is_taken_back_comes_again_or_is_named(bench: Bench) -> None:
     at_source(bench, file_bytes(OTHER_BYTES), removed(LOG, "child"))
     assert bench.migrate(options=DEEP).reasons == {GONE_REASON: 1}
     assert holds(bench, FILE, "root", OTHER_BYTES)
-    bench.undo()
+    done = bench.undo()
+    assert "1 file stays: the source has it no more, and the archive does not keep it" in lines(done)
+    assert done.left == ((CHILD, f"file {LOG} stays: {LAST_COPY}"),)
     bench.replay()
 
     verdict = bench.verify(deep=True)
-    assert (verdict.findings, verdict.reasons) == (0, {FILE_GONE: 1})
+    assert (verdict.findings, verdict.reasons) == (0, {GONE_REASON: 1}), "the last copy stayed with its hidden run"
+    assert holds(bench, LOG, "child", b"log")
+    bench.change(removed(LOG, "child"))
+    lost = bench.verify()
+    assert (f"file {LOG}", LOST) in kinds(lost), "and is required"
+    assert "undo" in mend_of(lost, Typed("verify", ("archive",), {}), bench.folder)
+    bench.undo()  # the mend that is named
+    bench.replay()
+    after = bench.verify(deep=True)
+    assert (after.findings, after.reasons) == (0, {FILE_GONE: 1})
+
+
+def test_what_another_archives_undo_removed_and_the_source_lost_is_named(bench: Bench, calm: Sandbox) -> None:
+    """The one that did not know of the loss removes it; for the other it is taken back, then an omission."""
+    other = Bench(bench.source, calm, bench.folder.parent / "other")
+    other.target = bench.target
+    bench.migrate()
+    other.migrate()
+    at_source(bench, removed(LOG, "child"))
+    assert other.migrate().reasons == {GONE_REASON: 1}
+    bench.undo()
     assert holds(bench, LOG, "child", None)
+    assert ("hidden", TAKEN_BACK) in kinds(other.verify())
+
+    other.replay()
+
+    verdict = other.verify(deep=True)
+    of_runs = {one for one in kinds(verdict) if not one[0].startswith("experiment ")}  # one bears no mark of ours
+    assert (of_runs, verdict.reasons) == (set(), {FILE_GONE: 1})
 
 
 def test_a_run_that_came_without_files_stays_so_until_they_are_wanted(bench: Bench) -> None:

@@ -152,7 +152,7 @@ def test_deleted_and_created_anew(source: WorkspaceFile, target: WorkspaceFile, 
     """Nothing that a step shows of another one's keeps it; afterwards all show the same, and no point is doubled."""
     go(source, target, tmp_path)
     before = look(target)
-    calm.set_faults(strict=["delete-history-runs", "delete-takes-children", "reuse-deleted-names"])
+    calm.set_faults(strict=["delete-history-runs", "delete-child-runs", "reuse-deleted-names"])
 
     done = asyncio.run(deleted(target, tmp_path / "archive"))
 

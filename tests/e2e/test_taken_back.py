@@ -17,7 +17,7 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.lineage import EXPERIMENT_TAG
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
-from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, VOID_MARK, undo_mark
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK, UNDO_TAG, VOID_MARK, undo_mark
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
@@ -360,7 +360,7 @@ def test_a_job_that_another_archive_took_back_is_shown_again(
 
     back = asyncio.run(replayed(small_history, workspace, tmp_path / "fresh"))
 
-    assert (dict(said.kinds), [finding.what for finding in said.first]) == ({TAKEN_BACK: 1}, ["hidden"])
+    assert (dict(said.kinds), [finding.what for finding in said.first]) == ({JOB_TAKEN_BACK: 1}, ["hidden"])
     assert back.verdict is not None
     assert (back.submitted, back.failed, back.verdict.findings) == (0, (), 0)
     assert look(workspace) == before

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.cli import run as command
+from azureml_replay.cli.next_step import Typed, mend_of
 from azureml_replay.cli.status import COLUMNS
 from azureml_replay.deleting import NEVER_A_JOB, SHOWN_STILL
 from azureml_replay.direct.in_part import OF_DELETED
@@ -25,16 +27,18 @@ from azureml_replay.report_page.write import report
 from azureml_replay.state import status
 from azureml_replay.undoing import Undone, undo
 from azureml_replay.verbs import MigrateOptions
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK
 from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import scalar
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
 from e2e.tampering import BEGIN, Held, change, fill, row
+from e2e.test_refused import judged
 from e2e.test_synthetic import extracted, replayed
 from e2e.witness import Seen, look
 
-GOES = ("delete-history-runs", "delete-takes-children")
-"""The service deletes runs that clients wrote, too, and what is below them with them."""
+GOES = ("delete-history-runs", "delete-child-runs")
+"""The service deletes runs that clients wrote, too, each by its own id."""
 ANEW = "reuse-deleted-names"
 """It takes the id of a deleted run again; the points of the first one are there."""
 
@@ -111,9 +115,14 @@ def test_the_command_asks_for_the_workspaces_name(
 
     told = json.loads(kept)
     assert (told["runs"], told["deleted"], told["failed"]) == (3, 0, [])
-    assert [why for _, why in told["kept"]] == [NEVER_A_JOB] * 3
+    words = sorted(why for _, why in told["kept"])
+    assert words[1:] == [NEVER_A_JOB] * 2
+    assert words[0].endswith("below it stays")
     assert set(ours(look(workspace), look(small_history)).values()) == {"deleted"}, "hidden, in MLflow's word"
 
+    idle, _ = typed("--delete", "--dry-run", expected=0)
+    assert "3 runs stay hidden: the service keeps them, or a run below them" in idle
+    assert "nothing to take back" in idle
     answers(name)
     again, asked = typed("--delete", expected=0)
 
@@ -174,7 +183,7 @@ def of_target(folder: Path) -> dict[str, int]:
     return {name: count for name in COLUMNS if name != "extracted" and (count := getattr(one, name))}
 
 
-CHILDREN = ("below", "metric", "file", "shown", "edited")
+CHILDREN = ("below", "metric", "file", "shown", "edited", "values")
 
 
 def fill_more(held: Held) -> None:
@@ -187,12 +196,17 @@ def fill_more(held: Held) -> None:
 
 
 def of_others(held: Held) -> None:
-    """Somebody's run, metric and file, a run that is shown again, and one that is edited."""
+    """Somebody's run, metric and file, a run that is shown again, one that is edited, and one with more of all else."""
     below = held.run("below")
     held.world.runs.put(held.guid, empty_run("theirs", below["experimentId"], BEGIN + 90, below))
     held.world.metrics.append(held.guid, scalar("dcid.metric", "theirs"), [row(0, 1.0, "theirs")])
     held.blob("outputs/theirs", "file").upload_blob(b"theirs")
     held.world.runs.put(held.guid, held.run("shown") | {"hidden": False})
+    asset = {"theirs": {"assetId": "azureml://data/2", "type": "UriFolder"}}
+    more = {"parameters": {"theirs": "1"}, "inputs": asset, "outputs": asset}
+    values = held.run("values")
+    more["properties"] = values["properties"] | {"theirs": "1"}
+    held.world.runs.put(held.guid, values | more)
     edited = held.run("edited")
     held.world.runs.put(held.guid, edited | {"tags": edited["tags"] | {"mine": "1"}})
 
@@ -210,18 +224,49 @@ def test_nothing_of_others_goes_with_a_run(workspace: WorkspaceFile, calm: Sandb
 
     done = asyncio.run(deleted(workspace, folder))
 
-    assert (done.deleted, done.failed) == (0, ())
+    assert (done.deleted, done.failed) == (1, ()), "the child, which nobody touched"
     told = dict(done.kept)
-    assert told.pop("root").endswith("stands below it")
+    assert told.pop("root").endswith("below it stays")
     assert told == {
-        "child": NEVER_A_JOB,
-        "below": "run theirs stands below it",
-        "metric": "metric theirs is in it, which was not sent",
-        "file": "file outputs/theirs is in it, which was not sent as it is, or leads elsewhere",
+        "below": "would take along run theirs below it",
+        "metric": "would take along metric theirs",
+        "file": "would take along file outputs/theirs",
         "shown": "run shown was shown again in the target since",
         "edited": "run edited was edited in the target since: tag mine",
+        "values": "would take along property theirs, parameter theirs, input theirs and 1 more",
     }
-    assert (look(workspace).runs, look(workspace).files) == (before.runs, before.files)
+    after = look(workspace)
+    assert (after.runs, after.files) == ({run: one for run, one in before.runs.items() if run != "child"}, before.files)
+
+
+@pytest.mark.parametrize("takes", [[], ["delete-takes-children"]], ids=["keeps-children", "takes-children"])
+def test_a_run_stays_where_the_service_keeps_one_below_it(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path, takes: list[str]
+) -> None:
+    """It would leave children without a parent, which no replay could mend: all stay hidden, and come back."""
+    source, folder = calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    asyncio.run(migrated(source, workspace, folder))
+    before = look(workspace)
+    calm.set_faults(strict=["delete-history-runs", *takes])
+    calm.reset_requests()
+
+    done = asyncio.run(deleted(workspace, folder))
+
+    assert dict(done.kept) == {"child": NEVER_A_JOB, "root": "run child below it stays"}
+    assert (done.deleted, done.failed, len(asked_to_go(calm))) == (0, (), 1)
+    change(calm, workspace, lambda held: held.world.runs.delete(held.guid, "child"))  # as a service that took it along
+    told = {(one.run, one.what): one.kind for one in asyncio.run(judged(workspace, folder)).first}
+    assert (told["child", "run"], told["root", "hidden"]) == (TAKEN_BACK, TAKEN_BACK)
+    anew = MigrateOptions(replay=ReplayOptions(new_ids=True), deep=True)
+    back = asyncio.run(migrated(source, workspace, folder, options=anew))
+    assert (back.verdict.findings, back.verdict.equal) == (0, 2)
+    assert contents(look(workspace)) == contents(before)
+
+
+def asked_to_go(calm: Sandbox) -> list[Any]:
+    """Routes of deletions that left."""
+    return [one for one in calm.requests()["routes"] if one["method"] == "DELETE" and "jobs" in one["route"]]
 
 
 def test_a_service_that_says_so_and_shows_it_still(
@@ -244,28 +289,80 @@ def test_a_service_that_says_so_and_shows_it_still(
     assert refused.value.remedy is not None
     assert refused.value.remedy.lacking == right["action"]
     assert (done.runs, done.deleted) == (0, 0)
-    assert dict(done.kept) == {"child": NEVER_A_JOB, "root": SHOWN_STILL}
+    assert dict(done.kept) == {"child": SHOWN_STILL, "root": "run child below it stays"}
     assert {run["stage"] for run in look(workspace).runs.values()} == {"deleted"}
 
 
-@pytest.mark.slow
+def below_it(job: str, held: Held) -> None:
+    """Somebody's run below the job, hidden, and another one below that in another experiment."""
+    above = held.run(job)
+    one = empty_run("anna-run", above["experimentId"], BEGIN, above) | {"hidden": True}
+    other = held.world.experiments.obtain(held.guid, "Default")
+    held.world.runs.put(held.guid, one)
+    held.world.runs.put(held.guid, empty_run("anna-below", other["experimentId"], BEGIN, one))
+
+
+def nothing_below(job: str, held: Held) -> None:
+    """As before."""
+    held.world.runs.delete(held.guid, "anna-below")
+    held.world.runs.delete(held.guid, "anna-run")
+
+
+def on_it(job: str, held: Held) -> None:
+    """A tag, a description, a metric and files of somebody's on the job's own run."""
+    run = held.run(job)
+    held.world.runs.put(held.guid, run | {"tags": run["tags"] | {"owner: of it": "anna"}, "description": "anna's"})
+    held.world.metrics.append(held.guid, scalar(f"dcid.{job}", "annas"), [row(0, 1.0, "annas")])
+    for path in ("outputs/annas.txt", "annas.txt"):
+        held.blob(path, job).upload_blob(b"anna's")
+
+
+def nothing_on(job: str, held: Held) -> None:
+    """As before."""
+    run = held.run(job)
+    tags = {name: value for name, value in run["tags"].items() if name != "owner: of it"}
+    held.world.runs.put(held.guid, run | {"tags": tags, "description": None})
+    held.world.metrics.delete(held.guid, f"dcid.{job}")
+    for path in ("outputs/annas.txt", "annas.txt"):
+        held.blob(path, job).delete_blob()
+
+
 def test_a_job_that_replayed_is_deleted_and_submitted_anew(
-    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
 ) -> None:
-    """The job goes, its steps where the service takes them along; the next one has a name that was never taken."""
-    folder = tmp_path / "archive"
-    asyncio.run(extracted(small_history, folder))
-    asyncio.run(replayed(small_history, workspace, folder))
+    """The job goes, its steps where the service takes them along; the next one has a name that was never taken.
+
+    As long as anything of others is in or below it, it stays, and no deletion leaves. The mend that is named does it.
+    """
+    source, folder = calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    asyncio.run(extracted(source, folder))
+    asyncio.run(replayed(source, workspace, folder))
     (job,) = look(workspace, files=False).jobs
     calm.set_faults(strict=["delete-takes-children"])
+    for how, no_more, named in (
+        (partial(below_it, job), partial(nothing_below, job), "run anna-run below it, run anna-below below it"),
+        (partial(on_it, job), partial(nothing_on, job), "description, tag owner: of it, metric annas and 2 more"),
+    ):
+        change(calm, workspace, how)
+        calm.reset_requests()
+        stays = asyncio.run(deleted(workspace, folder))
+        assert (stays.deleted_jobs, stays.failed, asked_to_go(calm)) == (0, (), [])
+        assert [why for _, why in stays.kept] == [f"job {job}: would take along {named}"]
+        change(calm, workspace, no_more)
 
+    hidden = asyncio.run(judged(workspace, folder))
+    assert [one.kind for one in hidden.first if one.what == "hidden"] == [JOB_TAKEN_BACK]
     done, again = (asyncio.run(deleted(workspace, folder)) for _ in range(2))
-    gone = look(workspace, files=False)
-    back = asyncio.run(replayed(small_history, workspace, folder))
+    gone, absent = look(workspace, files=False), asyncio.run(judged(workspace, folder))
+    back = asyncio.run(replayed(source, workspace, folder))
 
-    assert (done.jobs, done.deleted_jobs, done.kept, done.failed) == (1, 1, (), ())
+    assert (done.deleted_jobs, done.kept, done.failed) == (1, (), ())
     assert (again.jobs, again.deleted_jobs, again.kept) == (0, 0, ())
     assert job not in gone.jobs
+    assert {(one.what, one.kind) for one in absent.first} == {("run", JOB_TAKEN_BACK)}, "nothing of its experiment"
+    line = Typed("verify", ("archive",), {"--target": ("--target", "t")})
+    assert "--mode synthetic" in mend_of(absent, line, folder)
     assert back.verdict is not None
     assert (back.submitted, back.failed, back.verdict.findings) == (1, (), 0)
     assert job not in look(workspace, files=False).jobs

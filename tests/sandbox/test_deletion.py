@@ -124,6 +124,7 @@ def test_a_job_that_has_not_ended_is_refused(
     ("variant", "expected"),
     [
         ("delete-history-runs", {"p1": 404, "step": 200, "alone": 404}),
+        ("delete-child-runs", {"p1": 404, "step": 200, "alone": 200}),
         ("delete-takes-children", {"p1": 404, "step": 404, "alone": 200}),
         ("delete-keeps-runs", {"p1": 200, "step": 200, "alone": 200}),
     ],

@@ -30,6 +30,8 @@ SELECTION, FILES, JOBS = GROUPS["Selection"], GROUPS["Files"], GROUPS["Jobs"]
 ENDS = frozenset({"--source", "--target"})
 VERIFYING = frozenset({"verify", "migrate"})
 """Commands that say above what to do about each kind of finding."""
+ALONE = ((("replay",),), (("replay", "--mode", "synthetic"),))
+"""Commands of mends that need no word beside them."""
 _PLACEHOLDER = ("--target", "target.json")
 ONLY_SHOWS = frozenset({"--dry-run", "--debug-hierarchy", "--price-per-hour"})
 """Options with which `replay` sends nothing."""
@@ -124,7 +126,7 @@ def mend_of(verdict: Verdict, line: Typed, archive: Path) -> str:
         return ""
     mend = MENDS[kind]
     lines = [line.about(archive)(*command) for command in mend.commands]
-    return lines[0] if mend.commands == (("replay",),) else f"{mend.sentence}: {' or '.join(lines)}"
+    return lines[0] if mend.commands in ALONE else f"{mend.sentence}: {' or '.join(lines)}"
 
 
 def after_failure(remedies: Collection[str], line: Typed) -> str:

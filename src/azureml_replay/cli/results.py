@@ -144,7 +144,7 @@ def replayed(done: Replayed) -> Iterator[str]:
     carried = f"{counted(done.runs, 'run')}, {counted(done.points, 'point')}, {files}, {amount('bytes', done.bytes)}"
     yield f"replayed: {carried} went now"
     for run in done.conflicts[:SHOWN]:
-        yield f"id {run} is taken in the target by a run that is not ours: its job was left alone"
+        yield f"id {run} is taken in the target by a run that is not ours, or by its own job: it was left alone"
     yield from _more(done.conflicts)
     for run, what in done.kept[:SHOWN]:
         yield _why_kept(run, what)

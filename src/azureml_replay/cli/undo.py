@@ -74,9 +74,18 @@ def undo(
     done = finish(call, archive)
     terminal.result(done, lines(done, deleting=delete))
     anew = "create them anew" if delete and not done.kept else "bring them back"
-    brought = line.into("replay", archive, keep={"--target"})
+    brought = " and ".join(line.into("replay", archive, *way, keep={"--target"}) for way in _ways_back(done))
     next_step.tell(terminal, line.again() if done.failed else f"{next_step.DONE}; to {anew}: {brought}")
     return Exit.SERVICE if done.failed else Exit.OK
+
+
+def _ways_back(done: Undone) -> Iterator[tuple[str, ...]]:
+    """Options of each `replay` that brings something back: runs, and jobs."""
+    jobs = done.jobs + done.deleted_jobs
+    if done.runs or done.deleted or not jobs:
+        yield ()
+    if jobs:
+        yield ("--mode", "synthetic")
 
 
 def _there(folder: Path, target: WorkspaceConfig) -> Undoable:
@@ -135,6 +144,8 @@ def _would_delete(there: Undoable) -> str:
 
 def would_lines(there: Undoable, target: WorkspaceConfig, *, delete: bool) -> Iterator[str]:
     """The lines of `undo --dry-run`."""
+    if delete and there.staying_runs:
+        yield f"{counted(there.staying_runs, 'run')} stay hidden: the service keeps them, or a run below them"
     if not (there.deletes if delete else there.hides):
         yield f"nothing to take back in {target.ref}"
         return
@@ -172,6 +183,9 @@ def lines(done: Undone, *, deleting: bool = False) -> Iterator[str]:
     if done.experiments:
         emptied = counted(len(done.experiments), "experiment")
         yield f"{emptied} archived, as no visible run is left there: {', '.join(done.experiments)}"
+    if done.last_copies:
+        files, them = ("file stays", "it") if done.last_copies == 1 else ("files stay", "them")
+        yield f"{done.last_copies:,} {files}: the source has {them} no more, and the archive does not keep {them}"
     if done.runs and not deleting:
         yield "metric points cannot be deleted: they stay with the hidden runs, and a later replay does not double them"
     if done.jobs and not deleting:

@@ -26,6 +26,8 @@ NAMED_ROWS = 5
 
 
 TICKS_PER_MS = 10_000
+NONE_EXTRA = "0 of them extra"
+"""What the finding about further rows says of the target's, where all of them are absent."""
 
 
 def identity(row: Row, types: Sequence[str] = ()) -> Identity:

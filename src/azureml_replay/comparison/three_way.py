@@ -29,6 +29,8 @@ RUN_TYPE = "run type"
 NOT_EDITABLE = (RUN_TYPE, CREATED, "metric ")
 """Beginnings of names among the sent values that `editable` does not have."""
 GONE_REASON = "disappeared at the source: what was sent stays"
+LOST = "lost: neither the source nor the archive nor the target has it"
+"""The kind of a finding about a file that was sent and is nowhere any more."""
 ACCEPTED = "accepted"
 """The kind of a finding about an edit that somebody accepted: it is told, and is no difference."""
 OF_ANOTHER = " (newer, of another archive)"

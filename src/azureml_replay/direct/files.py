@@ -19,7 +19,7 @@ from azureml_replay.direct.attach import attached
 from azureml_replay.direct.due import Due, payload_of, payload_of_made
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
-from azureml_replay.files.made import as_stored
+from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.model import Artifact, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
@@ -78,7 +78,9 @@ class FileSender:
         """
         receipts: Mapping[Item, Receipt] = self.ledger.receipts(step.source)
         if taken_back is not None:
-            receipts = await self._standing(taken_back, receipts)
+            standing = await self._standing(taken_back, receipts)
+            self._give_up(step, receipts.keys() - standing.keys())
+            receipts = standing
         files = size = 0
         left = self._due.files(step, receipts)
         self.kept.pop(step.source, None)
@@ -108,6 +110,13 @@ class FileSender:
             return receipts
         listed = {file.path async for page in self.target.artifacts(there) for file in page}
         return {item: one for item, one in receipts.items() if not isinstance(item, FileItem) or item.path in listed}
+
+    def _give_up(self, step: Step, removed: Set[Item]) -> None:
+        """What another archive's `undo` removed, and the source lost meanwhile: an omission tells it from now on."""
+        coming = {path for path, _ in self._due.carried(step)} | {one.path for one in made_files(self.archive, step)}
+        gone = [item for item in removed if isinstance(item, FileItem) and item.path not in coming]
+        if gone:
+            self.ledger.forget(step.source, gone)
 
     async def _attached(self, step: Step, batch: Mapping[str, Artifact]) -> dict[str, StoredFile]:
         """Attach the files that can be, and write their receipts; path -> file."""

@@ -70,7 +70,10 @@ class IdCheck:
                 self.runs.known[run] = details.run
             elif units[run] not in self.conflicts:
                 self.conflicts[units[run]] = there
-                self.progress.say(f"id {there} of job {units[run]} is taken by a run that is not ours")
+                whose = "a run that is not ours"
+                if lineage.is_our_job(details.run, self.archive.source, run):
+                    whose = "the job that stands for it: replay --mode synthetic goes on with that one"
+                self.progress.say(f"id {there} of job {units[run]} is taken by {whose}")
 
     async def renamed(self, steps: Sequence[Step], last: RunId) -> list[Step]:
         """The steps under new ids where their unit had a conflict, checked once more."""

@@ -181,6 +181,12 @@ def planned_anew(recorded: Recorded, step: Step, files: FileChoice, profile: Tar
     return _step(recorded, history, files, profile, root=step.unit, depth=step.depth) if history else step
 
 
+def plan_run(recorded: Recorded, run: RunId, profile: TargetProfile, *, root: RunId, depth: int) -> Step | None:
+    """The step of one run, with the files that were to be carried of it; None where the archive has no such run."""
+    history = recorded.history(run, profile.ref)
+    return _step(recorded, history, as_carried(history.carried), profile, root=root, depth=depth) if history else None
+
+
 def with_owners_contents(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:
     """The step with the points and files of the run that it reuses, for targets where every run has its own.
 

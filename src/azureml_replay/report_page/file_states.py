@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from azureml_replay.comparison.shown import shown
+from azureml_replay.comparison.three_way import LOST
 from azureml_replay.model import Artifact, Finding, Omission
 from azureml_replay.planning.fit import OWN_FOLDER
 
@@ -42,7 +43,7 @@ class FileStates:
         """
         found: dict[str, str] = {}
         for one in findings:
-            state = "absent" if one.kind == "absent" else "differs"
+            state = "absent" if one.kind in ("absent", LOST) else "differs"
             if one.what == "run" or one.what.startswith("file "):
                 found[_path(one.what)] = state
         without = sum(one.stored is not None and one.stored.md5 is None for one in listed)

@@ -17,9 +17,11 @@ from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, parameter
 from azureml_replay.synthetic.step.points import PROGRESS
 from azureml_replay.synthetic.tree.fit import SELF_TAG, fits_a_tag
 from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
-from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG, is_taken_back
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK, UNDO_TAG, is_taken_back
 
 DISPLAY_NAME = "display name"
+OWN_VALUES = "the run of its own values: "
+"""Before the words of a finding about the second run of an original."""
 PLATFORM_TAGS = ("_aml_system_", "azureml.", "mlflow.")
 OWN_TAGS = frozenset({PROGRESS, *SELF_TAG, UNDO_TAG})
 """Tags of the step program and of `undo`, beside those that are expected."""
@@ -50,7 +52,7 @@ class ExpectedRun:
     @property
     def what(self) -> str:
         """Stands before a finding's words where one original has two runs."""
-        return "the run of its own values: " if self.slot else ""
+        return OWN_VALUES if self.slot else ""
 
 
 def expected_of(tree: Tree) -> Iterator[ExpectedRun]:
@@ -127,7 +129,7 @@ def differences(wanted: ExpectedRun, run: Run, parent: Run | None) -> Iterator[F
     yield from _differ(wanted, DISPLAY_NAME, wanted.display_name, run.display_name)
     yield from _differ(wanted, "description", wanted.description or None, _description(run))
     for finding in _differ(wanted, "hidden", shown(False), shown(run.hidden)):
-        yield replace(finding, kind=TAKEN_BACK) if is_taken_back(run) else finding
+        yield replace(finding, kind=JOB_TAKEN_BACK) if is_taken_back(run) else finding
     yield from _pairs(wanted, "tag", wanted.tags, run.tags)
     yield from _extra(wanted, "tag", wanted.tags, (key for key in run.tags if not _is_of_platform(key)))
     yield from _pairs(wanted, "property", wanted.properties, run.properties)

@@ -138,6 +138,23 @@ class JobCheck:
         if job is not None:
             self.standing.setdefault(tree.experiment, {})[tree.root] = job
         held = await found(self.target, tree, job) if job else Found()
+        for planned in expected_of(tree):
+            self._remember(planned, held.runs.get(planned.key))
+        gathered = await self._compared(tree, held, job, shape)
+        for original, one in gathered.items():
+            self.proof.record(Topic(Way.JOB, original), one.outcomes, one.omissions)
+        return sum(len(outcome.findings) for one in gathered.values() for outcome in one.outcomes.values())
+
+    async def look(self, tree: Tree, job: str, shape: Shape) -> tuple[Found, dict[Aspect, list[Finding]]]:
+        """What is there of a job, and every finding about it; none is recorded. Raises Unavailable, Rejected."""
+        held, findings = await found(self.target, tree, job), dict[Aspect, list[Finding]]()
+        for one in (await self._compared(tree, held, job, shape)).values():
+            for aspect, outcome in one.outcomes.items():
+                findings.setdefault(aspect, []).extend(outcome.findings)
+        return held, findings
+
+    async def _compared(self, tree: Tree, held: Found, job: str | None, shape: Shape) -> Mapping[RunId, _Gathered]:
+        """Of each original what differs of its runs."""
         gathered: defaultdict[RunId, _Gathered] = defaultdict(_Gathered)
         theirs = job is not None and job not in jobs_put(self.proof.ledger, tree.root)
         for omission in tree.all_omissions():
@@ -146,7 +163,6 @@ class JobCheck:
         refused = await self.refusals.learn(tree, held, job) if job is not None else {}
         for planned in expected_of(tree):
             run, values = held.runs.get(planned.key), refused.get(planned.key, RefusedValues())
-            self._remember(planned, run)
             wanted, lost = values.without(planned, run) if run is not None else (planned, [])
             gathered[wanted.source].omissions += lost
             laid = layout_of(self.archive, wanted.leaf, shape.files) if wanted.leaf is not None else None
@@ -162,9 +178,7 @@ class JobCheck:
             gathered[tree.root].add(Aspect.FIELDS, Looked(self._changed(tree, plan.digest(), theirs=theirs)))
         extra = [Finding(tree.root, f"run {run.id}", "extra", "", _told(run)) for run in held.extra]
         gathered[tree.root].add(Aspect.CHILDREN, Looked(extra))
-        for original, one in gathered.items():
-            self.proof.record(Topic(Way.JOB, original), one.outcomes, one.omissions)
-        return sum(len(outcome.findings) for one in gathered.values() for outcome in one.outcomes.values())
+        return gathered
 
     def _changed(self, tree: Tree, plan: bytes, *, theirs: bool) -> list[Finding]:
         before = as_submitted(self.archive, self.proof.ledger, tree)

@@ -15,7 +15,7 @@ from azureml_replay.archive.evidence import Aspect, Way, run_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.rows import series_name
 from azureml_replay.comparison.shown import shown
-from azureml_replay.comparison.three_way import ACCEPTED
+from azureml_replay.comparison.three_way import ACCEPTED, LOST
 from azureml_replay.model import Finding, Omission, RunId, Series
 from azureml_replay.planning.plan import Step, plan_units, some_units
 from azureml_replay.selection import Selection
@@ -198,7 +198,7 @@ _STANDINGS: Mapping[Standing, Said] = {
     Standing.LEFT: Said.OMITTED,
     Standing.NOT_COMPARED: Said.NOT_COMPARED,
 }
-_KINDS: Mapping[str, Said] = {"absent": Said.MISSING, "extra": Said.EXTRA, ACCEPTED: Said.ACCEPTED}
+_KINDS: Mapping[str, Said] = {"absent": Said.MISSING, LOST: Said.MISSING, "extra": Said.EXTRA, ACCEPTED: Said.ACCEPTED}
 
 
 def _is_no_run(finding: Finding) -> bool:

@@ -22,8 +22,9 @@ from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.experiments import kept_under
-from azureml_replay.comparison.runs import STATE, compare_experiments, compare_runs, compare_visibility
+from azureml_replay.comparison.runs import STATE, compare_experiments, compare_visibility
 from azureml_replay.comparison.shown import shown
+from azureml_replay.comparison.three_way import GONE_REASON, LOST
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
@@ -32,7 +33,7 @@ from azureml_replay.model import Experiment, Finding, Omission, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, experiment_omissions
 from azureml_replay.planning.files import ALL_FILES
-from azureml_replay.planning.fit import PLACES, places_in_source
+from azureml_replay.planning.fit import places_in_source
 from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step, is_left, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
@@ -49,14 +50,16 @@ from azureml_replay.verification.edits import kept_beside
 from azureml_replay.verification.files import FileCheck
 from azureml_replay.verification.points import PointCheck
 from azureml_replay.verification.proof import Proof
+from azureml_replay.verification.values import value_findings
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
-from azureml_replay.workspace.mark import OUR_MARKS, SENT_TAG, TAKEN_BACK, is_taken_back
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK, is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 logger = logging.getLogger("azureml_replay")
+INDEX_ENTRY = ": index entry"
 COPY = ("further copy", "further copies")
 COPIES_NAMED = 3
 """Of an experiment, by their ids: by these one finds the others."""
@@ -123,6 +126,8 @@ class _Verifying:
     progress: Progress
     experiments: set[str] = field(default_factory=set)
     """Names of those in which runs were looked for."""
+    direct: set[str] = field(default_factory=set)
+    """Those among them in which one should stand as it was: a job that was removed carried nothing of an experiment."""
     there: dict[str, array[int]] = field(default_factory=dict)
     """Experiment -> hashes of the ids of our runs that it shows: 8 bytes each, of 100,000 names it would be 10 MB."""
 
@@ -149,6 +154,8 @@ class _Verifying:
         """Compares one run, None where the target has none of its id."""
         step, actual = pair
         self.experiments.add(step.run.experiment)
+        if not self._stood_as_job(step):
+            self.direct.add(step.run.experiment)
         subject = Topic(Way.RUN, step.source)
         if actual is None:
             self.ledger.put_target_points(step.source, ())
@@ -168,10 +175,15 @@ class _Verifying:
 
     def _why_absent(self, step: Step) -> str:
         """The kind of the finding: what `undo` deleted, as a run or with its job, a replay creates anew."""
-        deleted = self.ledger.receipt(step.source, RunItem.DELETED) or self.ledger.receipt(
-            step.unit, RunItem.JOB_DELETED
-        )
-        return TAKEN_BACK if deleted else "absent"
+        if self._stood_as_job(step):
+            return JOB_TAKEN_BACK
+        hidden = (RunItem.DELETED, RunItem.UNDONE)  # a hidden one may have gone along with another
+        return TAKEN_BACK if any(self.ledger.receipt(step.source, item) for item in hidden) else "absent"
+
+    def _stood_as_job(self, step: Step) -> bool:
+        """True for a run that was never sent but as a step of a job, which `undo` removed."""
+        as_run = any(self.ledger.receipt(step.source, item) for item in (RunItem.CREATE, RunItem.DELETED))
+        return not as_run and self.ledger.receipt(step.unit, RunItem.JOB_DELETED) is not None
 
     async def _compare(self, step: Step, actual: Run) -> tuple[Mapping[Aspect, Looked], Sequence[Omission]]:
         files = await self.files_of.check(step, actual)
@@ -194,7 +206,8 @@ class _Verifying:
         judged = {aspect: who.of(outcome) for aspect, outcome in outcomes.items()}
         self._put_edits(step, [edit for _, _, edits in judged.values() for edit in edits])
         gone = [*beside, *(omission for _, lost, _ in judged.values() for omission in lost)]
-        return {aspect: outcome for aspect, (outcome, _, _) in judged.items()}, gone
+        lost = {f"{one.what}{end}" for one in files.omissions if one.reason == GONE_REASON for end in ("", INDEX_ENTRY)}
+        return {aspect: _without_hope(outcome, lost) for aspect, (outcome, _, _) in judged.items()}, gone
 
     def _look_again(self, step: Step, made: Sequence[str]) -> None:
         """Let the next replay look at a run that was sent, where something of it is to be sent once more.
@@ -222,10 +235,7 @@ class _Verifying:
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
         for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
-        added = self.profile.added
-        ignored = {"property": {lineage.PROPERTY, SENT_TAG, *PLACES, *added}, "tag": {*OUR_MARKS, *added}}
-        properties = {key: value for key, value in step.run.properties.items() if key != lineage.PROPERTY}
-        for finding in compare_runs(replace(step.run, properties=properties), actual, ignored=ignored):
+        for finding in value_findings(step.run, actual, self.profile.added):
             yield replace(finding, run=step.source)
 
     # Experiments
@@ -235,7 +245,9 @@ class _Verifying:
         held = {one.name: one async for page in self.target.experiments() for one in page}
         if self.units.selection.everything:
             sent = (item for item in self.ledger.receipts(OWNER) if isinstance(item, ExperimentItem))
-            self.experiments |= {item.name for item in sent}
+            names = {item.name for item in sent}
+            self.experiments |= names
+            self.direct |= names
         for name in sorted(self.experiments - held.keys()):
             found = await self.target.experiment(name)  # a service may leave archived ones out of its list
             held |= {name: found} if found is not None else {}
@@ -255,7 +267,7 @@ class _Verifying:
             differing = [Finding(OWNER, f"experiment {name}", "absent", name, "")]
         else:
             await self._extra_runs(found, extra)
-            if planned is not None and name in self.profile.experiments:
+            if planned is not None and (name in self.profile.experiments or name not in self.direct):
                 differing += compare_visibility(planned, found)
                 omissions += experiment_omissions(planned, found)
             elif planned is not None:
@@ -349,6 +361,12 @@ class _Verifying:
         if there in self.units.jobs:
             return True
         return bool(self.units.without) and self.archive.unit_of(self.ledger.source_id(there)) in self.units.without
+
+
+def _without_hope(outcome: Looked, lost: Collection[str]) -> Looked:
+    """Files that lack and that the source lost too: no replay can send them."""
+    told = [replace(one, kind=LOST) if one.kind == "absent" and one.what in lost else one for one in outcome.findings]
+    return replace(outcome, findings=told)
 
 
 def _at_once(width: int) -> int:

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from azureml_replay.comparison.three_way import ACCEPTED, HIDDEN, Fate
+from azureml_replay.comparison.three_way import ACCEPTED, HIDDEN, LOST, Fate
 from azureml_replay.counting import counted
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
 from azureml_replay.planning.lineage import TAG
 from azureml_replay.terminal.text import moment
-from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK, UNDO_TAG
 
 PLAN_CHANGED = "plan changed since it was submitted"
 """The kind of the finding that a job stands as it was submitted, and that more or something else is planned now."""
@@ -54,6 +54,7 @@ _CAUSES = {
     **dict.fromkeys(_OF_ANOTHER, Cause.ANOTHER),
     ACCEPTED: Cause.ACCEPTED,
     TAKEN_BACK: Cause.TAKEN_BACK,
+    JOB_TAKEN_BACK: Cause.TAKEN_BACK,
     PLAN_CHANGED: Cause.REPLANNED,
 }
 
@@ -185,8 +186,8 @@ def differences(
         parts.append(f"{counted(accepted, 'accepted change')} beside them")
     if another := sum(kinds.get(kind, 0) for kind in _OF_ANOTHER):
         parts.append(f"{counted(another, 'value')} sent by another archive")
-    if kinds.get(TAKEN_BACK):
-        parts.append(f"{kinds[TAKEN_BACK]:,} taken back by undo")
+    if taken_back := kinds.get(TAKEN_BACK, 0) + kinds.get(JOB_TAKEN_BACK, 0):
+        parts.append(f"{taken_back:,} taken back by undo")
     if kinds.get(PLAN_CHANGED):
         parts.append(f"{counted(kinds[PLAN_CHANGED], 'job')} submitted with another plan")
     return "; ".join(parts)
@@ -201,6 +202,7 @@ class Kind(Enum):
     """The kinds of findings that people can do something about, each in its own way. The value is its heading."""
 
     ABSENT = "missing in the target"
+    LOST = "lost everywhere: in the source, in the archive and in the target"
     DIFFERS = "differing"
     EXTRA = "extra in the target"
     HIDDEN = "hidden or shown by somebody in the target"
@@ -212,6 +214,7 @@ class Kind(Enum):
     ANOTHER = "sent by another archive of the same source"
     NEWER = "sent by another archive, from a newer state of the source"
     TAKEN_BACK = "taken back by undo"
+    JOB_TAKEN_BACK = "taken back by undo, of a job"
     REPLANNED = "of a job whose plan changed since it was submitted"
     ACCEPTED = "accepted"
     OTHER = "of another kind"
@@ -226,6 +229,8 @@ def kind_of(finding: Finding) -> Kind:
         if finding.kind == Fate.CONFLICT.value:
             return Kind.CONFLICT
         return Kind.HIDDEN if finding.what == HIDDEN else Kind.EDITED
+    if finding.kind == JOB_TAKEN_BACK:
+        return Kind.JOB_TAKEN_BACK
     if cause in (Cause.FAULT, Cause.ANOTHER):
         return _KINDS.get(finding.kind, Kind.OTHER)
     return Kind[cause.name]
@@ -233,6 +238,7 @@ def kind_of(finding: Finding) -> Kind:
 
 _KINDS = {
     "absent": Kind.ABSENT,
+    LOST: Kind.LOST,
     "differs": Kind.DIFFERS,
     "extra": Kind.EXTRA,
     Fate.OLDER.value: Kind.OLDER,
@@ -254,6 +260,10 @@ MENDS: Mapping[Kind, Mend] = {
     Kind.ABSENT: Mend(
         "missing: what never arrived is sent; what had arrived and was removed in the target is not sent twice",
         (("replay",),),
+    ),
+    Kind.LOST: Mend(
+        "lost: no replay can send it; undo, and a replay after it, bring all the rest and make it an omission",
+        (("undo",),),
     ),
     Kind.DIFFERS: Mend("differing: what was not sent yet is sent; what differs even then was not kept", (("replay",),)),
     Kind.EXTRA: Mend("extra: nothing is removed for you; hide or remove it there, and look again", (("verify",),)),
@@ -277,6 +287,7 @@ MENDS: Mapping[Kind, Mend] = {
         "of another archive: extract again, which brings it here where it is newer, and look again", (("verify",),)
     ),
     Kind.TAKEN_BACK: Mend("taken back: bring it back", (("replay",),)),
+    Kind.JOB_TAKEN_BACK: Mend("taken back: bring the job back", (("replay", "--mode", "synthetic"),)),
     Kind.REPLANNED: Mend(
         "submitted with another plan: submit it anew", (("replay", "--mode", "synthetic", "--resubmit", "changed"),)
     ),

@@ -63,6 +63,9 @@ def _accepted(call: Call, name: str, document: object = None) -> Response:
 
 def _is_job(call: Call, name: str) -> bool:
     found = call.world.jobs.get(call.workspace.guid, name)
+    run = call.world.runs.get(call.workspace.guid, name)
+    if run is not None and run.get("parentRunId") and "delete-child-runs" in strict(call):
+        return True
     return found is not None and (found.document is not None or "delete-history-runs" in strict(call))
 
 

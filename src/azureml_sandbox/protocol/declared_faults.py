@@ -58,6 +58,7 @@ STRICT: Mapping[str, str] = {
     "no-entry-removal": "the artifact service has no route batch/metadata:delete",
     "url-safe-names-only": "experiments:query hides names that are not URL-safe, whatever it is asked",
     "delete-history-runs": "ARM deletes runs that it never saw submitted, too",
+    "delete-child-runs": "ARM deletes a run below another one by its own name, too",
     "delete-keeps-runs": "ARM deletes jobs, and run history keeps their runs",
     "delete-takes-children": "with a job go the runs below its own",
     "reuse-deleted-names": "the name of a deleted job may be used again; points and files of the first one are there",

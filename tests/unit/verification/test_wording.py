@@ -8,7 +8,7 @@ from azureml_replay.comparison.three_way import ACCEPTED, Fate
 from azureml_replay.instants import Instant
 from azureml_replay.model import Finding, RunId
 from azureml_replay.verification.wording import MENDS, Cause, Kind, cause_of, clock, differences, kind_of, told
-from azureml_replay.workspace.mark import TAKEN_BACK
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK
 
 GUID = RunId("387c51a0-0000-4000-8000-000000000001")
 EDITED, CONFLICT = Fate.EDITED.value, Fate.CONFLICT.value
@@ -74,6 +74,7 @@ def test_of_a_long_id_stays_what_tells_runs_apart() -> None:
         (Fate.OLDER.value, "tag a", None, Cause.ANOTHER, Kind.OLDER),
         (Fate.NEWER.value, "tag a", None, Cause.ANOTHER, Kind.NEWER),
         (TAKEN_BACK, "hidden", None, Cause.TAKEN_BACK, Kind.TAKEN_BACK),
+        (JOB_TAKEN_BACK, "hidden", None, Cause.TAKEN_BACK, Kind.JOB_TAKEN_BACK),
         (ACCEPTED, "tag a", NOON, Cause.ACCEPTED, Kind.ACCEPTED),
         ("plan changed since it was submitted", "plan of the job", None, Cause.REPLANNED, Kind.REPLANNED),
     ],
@@ -96,7 +97,7 @@ def test_the_headline_tells_faults_from_changes() -> None:
         since=NOON,
         unseen=1,
         accepted=1,
-        kinds={TAKEN_BACK: 2, Fate.OLDER.value: 1, Fate.NEWER.value: 2},
+        kinds={TAKEN_BACK: 1, JOB_TAKEN_BACK: 1, Fate.OLDER.value: 1, Fate.NEWER.value: 2},
         now=NOON.after(3_600),
     )
 
