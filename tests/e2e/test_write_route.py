@@ -17,6 +17,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect
 from azureml_replay.cli.app import app
 from azureml_replay.comparison.three_way import Fate
+from azureml_replay.direct.making import CLOSED
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.errors import LeaseTaken, UserError
 from azureml_replay.planning.route import FINER, NO_NAME, NO_START, OWN_ID
@@ -284,12 +285,15 @@ def test_what_is_lost_is_named_and_edits_on_both_sides_are_told_apart(
 def test_an_archived_experiment_is_opened_for_what_is_new(
     full: tuple[WorkspaceFile, WorkspaceFile, Path], calm: Sandbox
 ) -> None:
-    """And archived again; a run that is gone there is told, and not made a second time."""
+    """And archived again. One that somebody archived in the target alone stays so, and its new runs say why."""
     source, target, folder = full
-    for side in full[:2]:
-        change(calm, side, in_home(archivedTime="2024-01-01T00:00:00+00:00"))
-    asyncio.run(migrated(source, target, folder))
     change(calm, source, extra_run)
+    change(calm, target, in_home(archivedTime="2024-01-01T00:00:00+00:00"))
+    (refused,) = asyncio.run(migrated(source, target, folder)).replayed.failed
+    assert refused == ("stranger", CLOSED.format(name=HOME))
+    assert look(target, files=False).experiments[HOME]["stage"] == "deleted"
+    change(calm, source, in_home(archivedTime="2024-01-01T00:00:00+00:00"))
+    asyncio.run(migrated(source, target, folder))
 
     done = asyncio.run(migrated(source, target, folder))
 

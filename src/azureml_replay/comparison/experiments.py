@@ -17,12 +17,17 @@ def kept_under(name: str) -> RunId:
     return RunId(f"experiment {name}")
 
 
+def state_of(name: str) -> str:
+    """The name of the value that says whether an experiment is archived."""
+    return f"experiment {name}{STATE}"
+
+
 def values_of(experiment: Experiment) -> dict[str, str | bool | None]:
     """Name -> value of everything that people can edit; an empty description is none, a tag without a value is one."""
     what = f"experiment {experiment.name}"
     described = {f"{what}: description": experiment.description} if experiment.description else {}
     tags = {f"{what}: tag {key}": value for key, value in experiment.tags.items()}
-    return {f"{what}{STATE}": experiment.archived is not None, **described, **tags}
+    return {state_of(experiment.name): experiment.archived is not None, **described, **tags}
 
 
 def fates_of_experiment(
@@ -33,7 +38,7 @@ def fates_of_experiment(
     Both without our lineage. `sent` are the values that this archive sent last, None where they are unknown: then what
     the target has stays. `taken_back`: `undo` archived it, which is no edit; what else it has may be one.
     """
-    state = f"experiment {wanted.name}{STATE}"
+    state = state_of(wanted.name)
     before = {state: False} if sent is None else sent
     ours, theirs = values_of(wanted), values_of(found)
     by_name = {}
@@ -57,7 +62,7 @@ def update_of(wanted: Experiment, found: Experiment, stay: frozenset[str]) -> Ex
         wanted,
         description=wanted.description if f"{what}: description" in names else None,
         tags={key: value for key, value in wanted.tags.items() if f"{what}: tag {key}" in names},
-        archived=found.archived if f"{what}{STATE}" in stay else wanted.archived,
+        archived=found.archived if state_of(wanted.name) in stay else wanted.archived,
     )
 
 

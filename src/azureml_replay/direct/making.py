@@ -16,10 +16,11 @@ from azureml_replay.archive.digests import of_run
 from azureml_replay.archive.items import ExperimentItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.experiments import kept_under, state_of
 from azureml_replay.comparison.three_way import editable
 from azureml_replay.direct.runs import of_creation
 from azureml_replay.errors import Remedy, ServiceError, Uncertain, noted
-from azureml_replay.model import Run, RunId
+from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.files import FileChoice
@@ -33,6 +34,10 @@ from azureml_replay.workspace.target import Refused, Target
 
 TOGETHER = 1_000
 """Runs in memory at once, and whose intents are written together."""
+CLOSED = (
+    "somebody archived experiment {name} in the target, where MLflow's routes make no run then: "
+    "restore it there, and run the same command again"
+)
 ATTEMPTS = 3
 """Of one run, where answers are lost: after each the target is asked whether it has it."""
 
@@ -57,6 +62,9 @@ class Making:
     """Roots of units whose runs were made, as far as they could be."""
     found: dict[str, dict[RunId, RunId]] = field(default_factory=dict)
     """Experiment -> source run -> run of the target, as it was asked before the first run was made in it."""
+
+    closed: set[str] = field(default_factory=set)
+    """Experiments that somebody archived in the target."""
 
     async def begin(self, steps: Sequence[Step]) -> None:
         """Make the runs of the steps, of their whole units, and of units that they name."""
@@ -124,9 +132,22 @@ class Making:
             return
         held = await self.target.experiment(experiment)
         if held is not None and held.archived is not None and experiment not in self.profile.experiments:
-            self.ledger.mark(OWNER, [ExperimentItem(experiment)], State.SENDING)  # its state is sent again at the end
-            await self.target.put_experiment(replace(held, archived=None))
+            await self._open(held)
         self.found[experiment] = await self._held(experiment)
+
+    async def _open(self, held: Experiment) -> None:
+        """Show an experiment that this archive, or another one of ours, archived; its state is sent again at the end.
+
+        One that somebody archived stays so: opening it would undo his edit, which a kill then forgot.
+        """
+        whose, state = kept_under(held.name), state_of(held.name)
+        sent = self.ledger.sent(whose)
+        if sent is not None and not sent.get(state) and not lineage.is_taken_back(held, self.archive.source):
+            self.closed.add(held.name)
+            return
+        self.ledger.put_sent({whose: {**(sent or {}), state: False}})
+        self.ledger.mark(OWNER, [ExperimentItem(held.name)], State.SENDING)
+        await self.target.put_experiment(replace(held, archived=None))
 
     async def _held(self, experiment: str) -> dict[RunId, RunId]:
         mark = lineage.source_mark(self.archive.source)
@@ -135,8 +156,13 @@ class Making:
 
     async def _of(self, step: Step) -> RunId | None:
         """The id of a run that is found or made; None where neither could be, of which somebody hears."""
+        name = step.run.experiment
+        there: RunId | Refused | None = self.found[name].get(step.source)
+        if there is None and name in self.closed:
+            self.fail(step.source, CLOSED.format(name=name), None)
+            return None
         try:
-            there = self.found[step.run.experiment].get(step.source) or await self._make(step)
+            there = there or await self._make(step)
         except ServiceError as error:
             self.fail(step.source, noted(error, f"run {step.source}"), error.remedy)
             return None
