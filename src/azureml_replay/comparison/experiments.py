@@ -39,7 +39,7 @@ def fates_of_experiment(
     the target has stays. `taken_back`: `undo` archived it, which is no edit; what else it has may be one.
     """
     state = state_of(wanted.name)
-    before = {state: False} if sent is None else sent
+    before = _begun(wanted.name) if sent is None else sent
     ours, theirs = values_of(wanted), values_of(found)
     by_name = {}
     for name in {**ours, **theirs}:
@@ -74,4 +74,12 @@ def changes(update: Experiment, found: Experiment) -> bool:
 
 def sent_of_experiment(wanted: Experiment, before: Editable | None, stay: frozenset[str]) -> Editable:
     """The values sent last, after a write that left those of `stay` as they were."""
-    return {**(before or {}), **{name: value for name, value in values_of(wanted).items() if name not in stay}}
+    return {
+        **(_begun(wanted.name) if before is None else before),
+        **{name: value for name, value in values_of(wanted).items() if name not in stay},
+    }
+
+
+def _begun(name: str) -> Editable:
+    """What is known of one of which nothing was sent: whoever makes one makes it active."""
+    return {state_of(name): False}

@@ -16,6 +16,7 @@ from azureml_replay.comparison.experiments import (
     fates_of_experiment,
     kept_under,
     sent_of_experiment,
+    state_of,
     update_of,
     values_of,
 )
@@ -23,7 +24,7 @@ from azureml_replay.comparison.three_way import Fate, Prefer, kept
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Editable, Experiment, Omission
 from azureml_replay.planning.experiments import OWNER, planned_experiments, signed, with_lineage
-from azureml_replay.planning.lineage import is_taken_back, made_experiment, without_lineage
+from azureml_replay.planning.lineage import is_taken_back, made_experiment, sent_of_another, without_lineage
 from azureml_replay.planning.refused import without_values
 from azureml_replay.selection import Selection
 from azureml_replay.target.parts import refused_of_experiment
@@ -49,6 +50,10 @@ class ExperimentOwners:
     target: Target
     known: set[str] = field(default_factory=set)
     """Names of which it is settled."""
+    opened: set[str] = field(default_factory=set)
+    """Experiments that this call opened for new runs: their state is sent again at its end, selected or not."""
+    closed: set[str] = field(default_factory=set)
+    """Archived ones that are not ours to open."""
 
     async def settle(self, names: Iterable[str], width: int) -> None:
         """One request for each of which nothing was sent so far; on the disk when this returns. Repeatable."""
@@ -67,6 +72,48 @@ class ExperimentOwners:
         note_experiments(self.ledger, own=own, made=there.keys() - set(own))
         self.known |= set(left)
 
+    async def open(self, held: Experiment) -> None:
+        """Show an experiment of ours to which runs are to be added; its state is sent again at the end. Repeatable.
+
+        One that somebody archived stays so: opening it would undo his edit, which a kill then forgot.
+        """
+        if held.archived is None or held.name in known_profile(self.ledger).experiments:
+            return
+        sent, state = last_sent(self.ledger, held), state_of(held.name)
+        if not self._archived_by_us(held, sent):
+            self.closed.add(held.name)
+            return
+        # First: with this alone the next call knows the archived experiment for ours, wherever this one is stopped.
+        self.ledger.mark(OWNER, [ExperimentItem(held.name)], State.SENDING)
+        self.ledger.drop_evidence([held.name], Way.EXPERIMENT)
+        self.ledger.put_sent({kept_under(held.name): {**(sent or {}), state: False}})
+        self.opened.add(held.name)
+        await self.target.put_experiment(replace(held, archived=None))
+
+    def _archived_by_us(self, held: Experiment, sent: Editable | None) -> bool:
+        """By this archive, which may have been stopped while it opened it, by another one of its source, or by undo."""
+        state, mark = state_of(held.name), sent_of_another(held, self.source)
+        receipt = self.ledger.receipt(OWNER, ExperimentItem(held.name))
+        if (sent or {}).get(state) or is_taken_back(held, self.source):
+            return True
+        return (receipt is not None and receipt.state is State.SENDING) or (
+            sent is None and mark is not None and mark.bears(state, True)
+        )
+
+    async def is_closed(self, name: str) -> bool:
+        """True for one that is archived in the target now, though it may have been open when we looked."""
+        there = await self.target.experiment(name)
+        if there is not None and there.archived is not None:
+            self.closed.add(name)
+        return name in self.closed
+
+
+def last_sent(ledger: TargetLedger, there: Experiment) -> Editable | None:
+    """The values sent last: a version that kept none left a receipt, which may be of just what is there."""
+    sent = ledger.sent(kept_under(there.name))
+    receipt = ledger.receipt(OWNER, ExperimentItem(there.name)) if sent is None else None
+    return values_of(without_lineage(there)) if receipt and receipt.is_of(of_experiment(there)) else sent
+
 
 async def send_experiments(
     archive: Archive, target: Target, selection: Selection, *, owners: ExperimentOwners, prefer: Prefer, width: int
@@ -74,16 +121,23 @@ async def send_experiments(
     """Send the experiments. Repeatable.
 
     One that the target had before us keeps its description and its tags, and its state too, unless that would hide runs
-    that the source shows. One that this archive sent before, or another one of the same source, is ours: it is looked
-    at before it is written again, and what was edited there since stays (comparison/experiments.py).
+    that the source shows. Another one is ours: it is looked at before it is written, the first time too, since its runs
+    came before; and what was edited there since stays (comparison/experiments.py).
     """
     ledger = owners.ledger
     due = due_experiments(archive, ledger, selection, known_profile(ledger), kept=True)
     await owners.settle([planned.name for planned, _ in due], width)
     profile = known_profile(ledger)
     sender = _Sender(archive, ledger, target, profile, prefer)
+    sent = set[str]()
     for planned, experiment in due_experiments(archive, ledger, selection, profile, kept=True):
-        await sender.send(planned, experiment)
+        if planned.name not in owners.closed & profile.experiments:  # those show none of our runs, and stay archived
+            await sender.send(planned, experiment)
+        sent.add(planned.name)
+    if opened := owners.opened - sent:
+        for planned, experiment in due_experiments(archive, ledger, Selection(), profile, kept=True):
+            if planned.name in opened:
+                await sender.send(planned, experiment)
 
 
 def due_experiments(
@@ -118,7 +172,7 @@ class _Sender:
     prefer: Prefer
 
     async def send(self, planned: Experiment, experiment: Experiment) -> None:
-        """Look at one that the target may have from us already, and write what it should have anew. Repeatable.
+        """Look at one, which is there since its runs are, and write what it should have anew. Repeatable.
 
         `planned`, and `experiment`, which is that less what the target will not take.
         """
@@ -129,8 +183,7 @@ class _Sender:
                 await self._show(name)
             self._end(planned, frozenset(), conflict=False)
             return
-        looks = name in self.profile.made or self.ledger.receipt(OWNER, ExperimentItem(name)) is not None
-        there = await self.target.experiment(name) if looks else None
+        there = await self.target.experiment(name)
         if there is None:
             self._begin(experiment)
             await self._put(signed(experiment, self.archive.source, values_of(without_lineage(experiment))))
@@ -142,7 +195,7 @@ class _Sender:
         """Write what the source changed where the target still has what was sent; other values stay."""
         source = self.archive.source
         wanted, found = without_lineage(experiment), without_lineage(there)
-        sent = self._sent(there)
+        sent = last_sent(self.ledger, there)
         by_name = fates_of_experiment(wanted, found, sent, taken_back=is_taken_back(there, source))
         stay = kept(by_name, self.prefer)
         update, now = update_of(wanted, found, stay), sent_of_experiment(wanted, sent, stay)
@@ -151,12 +204,6 @@ class _Sender:
             self._begin(experiment)
             await self._put(update)
         self._end(planned, stay, conflict=any(by_name[name] is Fate.CONFLICT for name in stay))
-
-    def _sent(self, there: Experiment) -> Editable | None:
-        """The values sent last: a version that kept none left a receipt, which may be of just what is there."""
-        sent = self.ledger.sent(kept_under(there.name))
-        receipt = self.ledger.receipt(OWNER, ExperimentItem(there.name)) if sent is None else None
-        return values_of(without_lineage(there)) if receipt and receipt.is_of(of_experiment(there)) else sent
 
     def _begin(self, experiment: Experiment) -> None:
         item = ExperimentItem(experiment.name)

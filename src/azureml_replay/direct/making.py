@@ -12,17 +12,16 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_run
-from azureml_replay.archive.items import ExperimentItem, RunItem
+from azureml_replay.archive.digests import of_generation, of_run
+from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.experiments import kept_under, state_of
 from azureml_replay.comparison.three_way import editable
+from azureml_replay.direct.experiments import ExperimentOwners
 from azureml_replay.direct.runs import of_creation
 from azureml_replay.errors import Remedy, ServiceError, Uncertain, noted
-from azureml_replay.model import Experiment, Run, RunId
+from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
-from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.ids import named
 from azureml_replay.planning.plan import Step, plan_units
@@ -35,8 +34,8 @@ from azureml_replay.workspace.target import Refused, Target
 TOGETHER = 1_000
 """Runs in memory at once, and whose intents are written together."""
 CLOSED = (
-    "somebody archived experiment {name} in the target, where MLflow's routes make no run then: "
-    "restore it there, and run the same command again"
+    "experiment {name} is archived in the target, where MLflow's routes take no new run: "
+    "restore it, then run the same command again"
 )
 ATTEMPTS = 3
 """Of one run, where answers are lost: after each the target is asked whether it has it."""
@@ -50,6 +49,7 @@ class Making:
     ledger: TargetLedger
     target: Target
     profile: TargetProfile
+    owners: ExperimentOwners
     files: FileChoice
     width: int
     fail: Callable[[RunId, str, Remedy | None], None]
@@ -63,20 +63,24 @@ class Making:
     found: dict[str, dict[RunId, RunId]] = field(default_factory=dict)
     """Experiment -> source run -> run of the target, as it was asked before the first run was made in it."""
 
-    closed: set[str] = field(default_factory=set)
-    """Experiments that somebody archived in the target."""
-
     async def begin(self, steps: Sequence[Step]) -> None:
         """Make the runs of the steps, of their whole units, and of units that they name."""
         units = [one for one in dict.fromkeys(self._units(steps)) if one not in self.begun]
         waiting = iter(plan_units(self.archive, units, self.files, self.profile))
         while some := list(islice(waiting, TOGETHER)):
-            await self._make_all([step for step in some if not self.is_made(step.source)])
+            await self._make_all([step for step in some if self._is_due(step.source)])
         self.begun.update(units)
 
     def is_made(self, run: RunId) -> bool:
         """True for a run that the ledger knows in the target. An id that nobody sent yet is a plan."""
         return self.ledger.target_id(run) is not None and self.ledger.receipt(run, RunItem.CREATE) is not None
+
+    def _is_due(self, run: RunId) -> bool:
+        """False too for one that was refused as it is: accepted now, nobody would fill it, since it was left out."""
+        receipt = self.ledger.receipt(run, RunItem.CREATE)
+        if receipt is not None and receipt.state is State.REFUSED:
+            return not receipt.is_of(of_generation(self.archive.generation(run)))
+        return not self.is_made(run)
 
     def forget(self, deleted: Iterable[RunId]) -> None:
         """Forget the ids of runs that were deleted, and are not made yet: plans would name them."""
@@ -108,8 +112,10 @@ class Making:
         if not steps:
             return
         await hold(self.target)  # what is asked before the first run is made must not be old by then
+        names = dict.fromkeys(step.run.experiment for step in steps)
+        await self.owners.settle(names, self.width)  # by the intents below all would be ours
         self.ledger.mark_runs(RunItem.CREATE, {step.source: of_run(step.run) for step in steps}, State.SENDING)
-        for experiment in dict.fromkeys(step.run.experiment for step in steps):
+        for experiment in names:
             await self._look(experiment)
         ids: dict[RunId, RunId] = {}
 
@@ -131,23 +137,9 @@ class Making:
         if experiment in self.found:
             return
         held = await self.target.experiment(experiment)
-        if held is not None and held.archived is not None and experiment not in self.profile.experiments:
-            await self._open(held)
+        if held is not None:
+            await self.owners.open(held)
         self.found[experiment] = await self._held(experiment)
-
-    async def _open(self, held: Experiment) -> None:
-        """Show an experiment that this archive, or another one of ours, archived; its state is sent again at the end.
-
-        One that somebody archived stays so: opening it would undo his edit, which a kill then forgot.
-        """
-        whose, state = kept_under(held.name), state_of(held.name)
-        sent = self.ledger.sent(whose)
-        if sent is not None and not sent.get(state) and not lineage.is_taken_back(held, self.archive.source):
-            self.closed.add(held.name)
-            return
-        self.ledger.put_sent({whose: {**(sent or {}), state: False}})
-        self.ledger.mark(OWNER, [ExperimentItem(held.name)], State.SENDING)
-        await self.target.put_experiment(replace(held, archived=None))
 
     async def _held(self, experiment: str) -> dict[RunId, RunId]:
         mark = lineage.source_mark(self.archive.source)
@@ -158,17 +150,20 @@ class Making:
         """The id of a run that is found or made; None where neither could be, of which somebody hears."""
         name = step.run.experiment
         there: RunId | Refused | None = self.found[name].get(step.source)
-        if there is None and name in self.closed:
+        if there is None and name in self.owners.closed:
             self.fail(step.source, CLOSED.format(name=name), None)
             return None
         try:
             there = there or await self._make(step)
+            closed = isinstance(there, Refused) and there.of_item and await self.owners.is_closed(name)
         except ServiceError as error:
             self.fail(step.source, noted(error, f"run {step.source}"), error.remedy)
             return None
         if not isinstance(there, Refused):
             return there
-        if there.of_item:
+        if closed:
+            self.fail(step.source, CLOSED.format(name=name), None)
+        elif there.of_item:
             self.leave_out(step, there)
         else:
             self.fail(step.source, there.reason, there.remedy)

@@ -167,6 +167,7 @@ class _Replaying:
             ledger=self.ledger,
             target=self.target,
             profile=self.profile,
+            owners=self.owners,
             files=self.options.files,
             width=self.width,
             fail=self._fail,
@@ -258,6 +259,7 @@ class _Replaying:
                 bring_back(self.ledger, step.source, self.deleted, there=False)
             self.making.forget(step.source for step in gone)
             self.making.begun -= {step.unit for step in gone}
+            self.ids.absent = None
             there = await self._made_once(steps, last)
         self.runs.created |= self.making.take_created(self.runs.known)
         self._tell_gone(there)
@@ -269,7 +271,7 @@ class _Replaying:
         steps = [self._again(step) for step in steps]
         there = [step for step in steps if self.making.is_made(step.source)]
         for step in steps:
-            if step not in there and step.source not in self.in_part.left:
+            if step not in there and not self.in_part.is_left(step.source):
                 self._fail(step.source, self.failed.get(step.source, f"its parent {step.run.parent} failed"))
         await self.ids.check(there, last)
         return there
