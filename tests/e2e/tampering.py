@@ -181,7 +181,18 @@ def in_series(**change: Any) -> Change:
 
 def in_home(**change: Any) -> Change:
     """The experiment's document."""
-    return lambda held: held.world.experiments.put(held.guid, held.home() | change)
+    return in_experiment(HOME, **change)
+
+
+def in_experiment(name: str, **change: Any) -> Change:
+    """The document of one of another name."""
+
+    def write(held: Held) -> None:
+        found = held.world.experiments.named(held.guid, name)
+        assert found is not None
+        held.world.experiments.put(held.guid, found | change)
+
+    return write
 
 
 def file_bytes(data: bytes, *, told: bytes | None = None) -> Change:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.workspace import connect
+from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.model import RunId
 from azureml_replay.planning.lineage import EXPERIMENT_TAG
-from azureml_replay.verbs import verify
+from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK, UNDO_TAG, VOID_MARK, undo_mark
+from azureml_replay.workspace.profile import WriteRoute
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
-from e2e.tampering import BEGIN, HOME, Change, Held, change, fill, in_home, in_run
+from e2e.tampering import BEGIN, HOME, Change, Held, change, fill, in_experiment, in_home, in_run
 from e2e.test_synthetic import extracted, replayed
 from e2e.test_undo import of_others, undone
 from e2e.witness import look
@@ -291,28 +294,36 @@ def description(calm: Sandbox, workspace: WorkspaceFile, name: str) -> Any:
     return found[0]["description"], found[0]["tags"].get("of")
 
 
+@pytest.mark.parametrize("route", WriteRoute)
 def test_an_experiment_that_came_to_the_target_later_is_the_targets_own(
-    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path, route: WriteRoute
 ) -> None:
-    """It is looked at before the first write into it; what a killed replay began there stays ours."""
-    asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+    """It is looked at before the first write into it; what a killed replay began there stays ours.
+
+    So does what somebody wrote into that before its own values came.
+    """
+    options = MigrateOptions(replay=ReplayOptions(write_route=route))
+    again = partial(migrated, source, workspace, tmp_path / "archive", options=options)
+    asyncio.run(again())
     for name, run in (("later", "one"), ("empty", None), ("begun", "two")):
         change(calm, source, told(name, "source", run))
     for name in ("later", "empty"):
         change(calm, workspace, told(name, "target"))
-    begun = DiesAt(1, delivered=True, where="experiments/begun/batch/runs")
+    by_history = route is WriteRoute.HISTORY
+    begun = DiesAt(1 if by_history else 2, delivered=True, where="experiments/begun/batch/runs|runs/create")
 
     with pytest.raises(PowerCut):
-        asyncio.run(migrated(source, workspace, tmp_path / "archive", cut=begun))
-    done = asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+        asyncio.run(again(cut=begun))
+    change(calm, workspace, in_experiment("begun", description="edited"))
+    done = asyncio.run(again())
 
-    assert {name: description(calm, workspace, name)[0] for name in ("later", "empty", "begun")} == {
-        "later": "target",
-        "empty": "target",
-        "begun": "source",
+    assert {name: description(calm, workspace, name) for name in ("later", "empty", "begun")} == {
+        "later": ("target", "target"),
+        "empty": ("target", "target"),
+        "begun": ("edited", "source"),
     }
-    assert description(calm, workspace, "later") == ("target", "target")
-    assert (done.verdict.findings, sum("keeps its own" in why for why in done.verdict.reasons)) == (0, 1)
+    assert (done.replayed.failed, found(workspace, tmp_path / "archive")) == ((), {"experiment begun: description"})
+    assert sum("keeps its own" in why for why in done.verdict.reasons) == 1
 
 
 @pytest.mark.parametrize("shown", [False, True], ids=["hidden", "void mark"])

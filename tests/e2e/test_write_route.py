@@ -28,7 +28,8 @@ from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import WriteRoute
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, PowerCut, configured, cut_and_continue, examined, migrated
-from e2e.tampering import HOME, Held, change, extra_run, fill, in_home, in_run
+from e2e.tampering import HOME, Held, change, extra_run, fill, in_experiment, in_home, in_run
+from e2e.test_taken_back import description, told
 from e2e.test_undo import undone
 from e2e.test_undo_delete import GOES, deleted
 from e2e.witness import Seen, look, ml_client
@@ -282,23 +283,68 @@ def test_what_is_lost_is_named_and_edits_on_both_sides_are_told_apart(
     assert (again.replayed.failed, again.verdict.findings, map_of(folder, target)) == ((), 0, ids)
 
 
+ARCHIVED = "2024-01-01T00:00:00+00:00"
+
+
 def test_an_archived_experiment_is_opened_for_what_is_new(
     full: tuple[WorkspaceFile, WorkspaceFile, Path], calm: Sandbox
 ) -> None:
-    """And archived again. One that somebody archived in the target alone stays so, and its new runs say why."""
+    """And archived again, also where the call is cut in between, and where the selection lacks it.
+
+    One that somebody archived in the target alone stays so, whichever archive comes, and so does one of the target's
+    own: the new runs say why, until it is restored.
+    """
     source, target, folder = full
     change(calm, source, extra_run)
-    change(calm, target, in_home(archivedTime="2024-01-01T00:00:00+00:00"))
-    (refused,) = asyncio.run(migrated(source, target, folder)).replayed.failed
-    assert refused == ("stranger", CLOSED.format(name=HOME))
-    assert look(target, files=False).experiments[HOME]["stage"] == "deleted"
-    change(calm, source, in_home(archivedTime="2024-01-01T00:00:00+00:00"))
-    asyncio.run(migrated(source, target, folder))
+    change(calm, source, told("theirs", "source", "guest"))
+    change(calm, target, in_home(archivedTime=ARCHIVED))
+    change(calm, target, told("theirs", "target"))
+    change(calm, target, in_experiment("theirs", archivedTime=ARCHIVED))
+    why = {("stranger", CLOSED.format(name=HOME)), ("guest", CLOSED.format(name="theirs"))}
+    for archive in (folder, folder.with_name("another")):
+        assert set(asyncio.run(migrated(source, target, archive)).replayed.failed) == why
+        assert stages(target) == {HOME: "deleted", "theirs": "deleted"}
+
+    change(calm, source, in_home(archivedTime=ARCHIVED))
+    change(calm, target, in_experiment("theirs", archivedTime=None))
+    assert [run for run, _ in asyncio.run(migrated(source, target, folder)).replayed.failed] == ["stranger"]
+    with pytest.raises(PowerCut):
+        asyncio.run(migrated(source, target, folder, cut=DiesAt(1, delivered=False, where=r"experimentids/[^/]+$")))
+    done = asyncio.run(migrated(source, target, folder))
+
+    assert (done.replayed.runs, done.replayed.failed, done.verdict.findings, done.verdict.runs) == (1, (), 0, 4)
+    assert stages(target) == {HOME: "deleted", "theirs": "active"}
+    assert description(calm, target, "theirs") == ("target", "target")
+
+
+def stages(target: WorkspaceFile) -> dict[str, str]:
+    """Of the two experiments, whether they are archived."""
+    return {
+        name: one["stage"]
+        for name, one in look(target, files=False).experiments.items()
+        if name != "Default" and "replay" not in name
+    }
+
+
+def test_a_run_that_was_refused_is_not_made_behind_its_verdict(
+    full: tuple[WorkspaceFile, WorkspaceFile, Path], calm: Sandbox
+) -> None:
+    """The target would take it by now, when another run of its family changed: it stays left out, whole."""
+    source, target, folder = full
+    strict = (REFUSES, IGNORES, "drop-source-tags")
+    change(calm, source, extra_run)
+    refuse = {"match": {"path": "runs/create$", "workspace": target.workspace_name}, "do": "status", "status": 400}
+    set_variants(calm, target, *strict, rules=[refuse])
+    refused = asyncio.run(migrated(source, target, folder))
+    set_variants(calm, target, *strict)
+    change(calm, source, in_run(lambda run: {"description": "new", "lastModifiedUtc": "2099-01-01T00:00:00+00:00"}))
+    before = len(look(target, files=False).runs)
 
     done = asyncio.run(migrated(source, target, folder))
 
-    assert (done.replayed.runs, done.replayed.failed, done.verdict.findings, done.verdict.runs) == (1, (), 0, 3)
-    assert look(target, files=False).experiments[HOME]["stage"] == "deleted"
+    assert (refused.replayed.failed, refused.replayed.refused) == ((), (("stranger", "run"),))
+    assert (done.replayed.runs, done.replayed.failed, done.verdict.findings) == (1, (), 0)
+    assert (len(look(target, files=False).runs), "stranger" in map_of(folder, target)) == (before, False)
 
 
 def run_of(calm: Sandbox, workspace: WorkspaceFile, run: str) -> dict[str, Any]:
@@ -380,10 +426,11 @@ def test_runs_that_undo_deleted_are_made_anew(full: tuple[WorkspaceFile, Workspa
     assert (done.replayed.failed, done.verdict.findings, done.verdict.runs) == ((), 0, 2)
     assert not set(ids.values()) & set(anew.values())
     set_variants(calm, target, REFUSES, IGNORES, "drop-source-tags", *GOES, deletion_lag_ms=0)
-    cut = DiesAt(1, delivered=True, where="/jobs/")
-    with pytest.raises(PowerCut):
-        asyncio.run(deleted(target, folder, cut=cut))
-    again = asyncio.run(migrated(source, target, folder))
-    assert (again.replayed.failed, again.verdict.findings, again.verdict.runs) == ((), 0, 2)
+    for last in (1, 2):  # of two runs
+        cut = DiesAt(last, delivered=True, where="/jobs/")
+        with pytest.raises(PowerCut):
+            asyncio.run(deleted(target, folder, cut=cut))
+        again = asyncio.run(migrated(source, target, folder))
+        assert (again.replayed.failed, again.verdict.findings, again.verdict.runs) == ((), 0, 2)
     seen = of_source(look(target), map_of(folder, target))
     assert seen.points == of_source(look(source), {run: run for run in ids}).points
