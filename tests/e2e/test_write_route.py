@@ -26,9 +26,10 @@ from azureml_replay.target.lease import hold, leased
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import WriteRoute
+from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, PowerCut, configured, cut_and_continue, examined, migrated
-from e2e.tampering import HOME, Held, change, extra_run, fill, in_experiment, in_home, in_run
+from e2e.tampering import BEGIN, HOME, Change, Held, change, extra_run, fill, in_experiment, in_home, in_run
 from e2e.test_taken_back import description, told
 from e2e.test_undo import undone
 from e2e.test_undo_delete import GOES, deleted
@@ -319,20 +320,28 @@ def test_an_archived_experiment_is_opened_for_what_is_new(
 
 def stages(target: WorkspaceFile) -> dict[str, str]:
     """Of the two experiments, whether they are archived."""
-    return {
-        name: one["stage"]
-        for name, one in look(target, files=False).experiments.items()
-        if name != "Default" and "replay" not in name
-    }
+    seen = look(target, files=False).experiments
+    return {name: seen[name]["stage"] for name in (HOME, "theirs")}
+
+
+def below(parent: str) -> Change:
+    """A run of that name, below another one."""
+
+    def add(held: Held) -> None:
+        run = empty_run("below", held.home()["experimentId"], BEGIN, held.run(parent))
+        held.world.runs.put(held.guid, finished(run, "Completed", BEGIN, BEGIN + 1))
+
+    return add
 
 
 def test_a_run_that_was_refused_is_not_made_behind_its_verdict(
     full: tuple[WorkspaceFile, WorkspaceFile, Path], calm: Sandbox
 ) -> None:
-    """The target would take it by now, when another run of its family changed: it stays left out, whole."""
+    """The target would take it by now, when another run of its family changed: it stays left out, and all below it."""
     source, target, folder = full
     strict = (REFUSES, IGNORES, "drop-source-tags")
     change(calm, source, extra_run)
+    change(calm, source, below("stranger"))
     refuse = {"match": {"path": "runs/create$", "workspace": target.workspace_name}, "do": "status", "status": 400}
     set_variants(calm, target, *strict, rules=[refuse])
     refused = asyncio.run(migrated(source, target, folder))
@@ -342,7 +351,7 @@ def test_a_run_that_was_refused_is_not_made_behind_its_verdict(
 
     done = asyncio.run(migrated(source, target, folder))
 
-    assert (refused.replayed.failed, refused.replayed.refused) == ((), (("stranger", "run"),))
+    assert (refused.replayed.failed, refused.replayed.refused) == ((), (("stranger", "run"), ("below", "run")))
     assert (done.replayed.runs, done.replayed.failed, done.verdict.findings) == (1, (), 0)
     assert (len(look(target, files=False).runs), "stranger" in map_of(folder, target)) == (before, False)
 

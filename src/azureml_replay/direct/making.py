@@ -79,7 +79,7 @@ class Making:
         """False too for one that was refused as it is: accepted now, nobody would fill it, since it was left out."""
         receipt = self.ledger.receipt(run, RunItem.CREATE)
         if receipt is not None and receipt.state is State.REFUSED:
-            return not receipt.is_of(of_generation(self.archive.generation(run)))
+            return receipt.digest != of_generation(self.archive.generation(run))
         return not self.is_made(run)
 
     def forget(self, deleted: Iterable[RunId]) -> None:

@@ -252,18 +252,26 @@ class _Replaying:
 
         Runs that `undo` deleted, and was stopped before it could say so, are made anew.
         """
+        await self._forget_gone([step for step in steps if self.ledger.receipt(step.source, RunItem.UNDONE)], last)
         there = await self._made_once(steps, last)
-        absent = [step for step in there if step.source not in self.runs.known]
-        if gone := [step for step in absent if self.ledger.receipt(step.source, RunItem.UNDONE)]:
-            for step in gone:
-                bring_back(self.ledger, step.source, self.deleted, there=False)
-            self.making.forget(step.source for step in gone)
-            self.making.begun -= {step.unit for step in gone}
-            self.ids.absent = None
-            there = await self._made_once(steps, last)
         self.runs.created |= self.making.take_created(self.runs.known)
         self._tell_gone(there)
         return there
+
+    async def _forget_gone(self, undone: Sequence[Step], last: RunId) -> None:
+        """Before anything is made: a run can't be made below one that is gone."""
+        if not (there := [step for step in undone if self.making.is_made(step.source)]):
+            return
+        absent, self.ids.absent = self.ids.absent, None
+        await self.ids.check(there, last)
+        self.ids.absent = absent
+        gone = [step for step in there if step.source not in self.runs.known]
+        for step in gone:
+            bring_back(self.ledger, step.source, self.deleted, there=False)
+        self.making.forget(step.source for step in gone)
+        self.making.begun -= {step.unit for step in gone}
+        if gone:
+            self.ids.absent = None  # of those that stand for them now nobody has asked
 
     async def _made_once(self, steps: Sequence[Step], last: RunId) -> list[Step]:
         """All are planned anew: they were read before these windows' runs, or those that they name, got their ids."""
@@ -272,9 +280,16 @@ class _Replaying:
         there = [step for step in steps if self.making.is_made(step.source)]
         for step in steps:
             if step not in there and not self.in_part.is_left(step.source):
-                self._fail(step.source, self.failed.get(step.source, f"its parent {step.run.parent} failed"))
+                self._tell_unmade(step)
         await self.ids.check(there, last)
         return there
+
+    def _tell_unmade(self, step: Step) -> None:
+        parent = step.run.parent
+        if parent and self.in_part.is_left(self.ledger.source_id(parent)):
+            self.in_part.leave_out(step, f"its parent {parent} was refused")
+        else:
+            self._fail(step.source, self.failed.get(step.source, f"its parent {parent} failed"))
 
     def _tell_gone(self, steps: Sequence[Step]) -> None:
         """A run that the target had and has no more is not made again: what became of it is for people to find out."""
