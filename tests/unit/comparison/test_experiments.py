@@ -80,3 +80,12 @@ def test_only_what_differs_is_written_and_remembered() -> None:
     assert (update.description, update.tags, update.archived) == (None, {}, AT)
     assert (now[TEXT], now[TAG], now[STATE]) == ("sent", "sent", False)
     assert not changes(update, replace(MINE, archived=AT))
+
+
+def test_a_state_that_stays_at_the_first_look_stays_at_the_next() -> None:
+    """Nothing was sent before: what is kept then says that one is made active."""
+    found = of(archived=AT)
+    stay = kept(fates_of_experiment(SENT, found, None, taken_back=False), Prefer.TARGET)
+    now: Editable = sent_of_experiment(SENT, None, stay)
+
+    assert fates_of_experiment(SENT, found, now, taken_back=False) == {STATE: Fate.EDITED}
