@@ -215,8 +215,17 @@ def index_of(held: Held, path: str, **change: Any) -> None:
 
 def extra_run(held: Held) -> None:
     """Below the root, and of nobody's planning."""
-    home, parent = held.home()["experimentId"], held.run()
-    held.world.runs.put(held.guid, finished(empty_run("stranger", home, BEGIN, parent), "Completed", BEGIN, BEGIN + 1))
+    below("root", "stranger")(held)
+
+
+def below(parent: str, name: str) -> Change:
+    """A run of that name, below another one."""
+
+    def add(held: Held) -> None:
+        run = empty_run(name, held.home()["experimentId"], BEGIN, held.run(parent))
+        held.world.runs.put(held.guid, finished(run, "Completed", BEGIN, BEGIN + 1))
+
+    return add
 
 
 def move_run(held: Held) -> None:

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.wire.decode_ties import TAGS
 from azureml_replay.azure.workspace import connect
 from azureml_replay.cli.app import app
 from azureml_replay.comparison.three_way import Fate
@@ -21,15 +22,16 @@ from azureml_replay.direct.making import CLOSED
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.errors import LeaseTaken, UserError
 from azureml_replay.planning.route import FINER, NO_NAME, NO_START, OWN_ID
+from azureml_replay.selection import Selection
 from azureml_replay.target import lease as leases
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import WriteRoute
-from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, PowerCut, configured, cut_and_continue, examined, migrated
-from e2e.tampering import BEGIN, HOME, Change, Held, change, extra_run, fill, in_experiment, in_home, in_run
+from e2e.tampering import HOME, Held, below, change, extra_run, fill, in_experiment, in_home, in_run
+from e2e.test_synthetic import extracted
 from e2e.test_taken_back import description, told
 from e2e.test_undo import undone
 from e2e.test_undo_delete import GOES, deleted
@@ -316,22 +318,20 @@ def test_an_archived_experiment_is_opened_for_what_is_new(
     assert (done.replayed.runs, done.replayed.failed, done.verdict.findings, done.verdict.runs) == (1, (), 0, 4)
     assert stages(target) == {HOME: "deleted", "theirs": "active"}
     assert description(calm, target, "theirs") == ("target", "target")
+    change(calm, source, below("root", "late"))
+    change(calm, source, told("third", "source", "caller"))
+    change(calm, source, in_run(lambda _: {"tags": {TAGS[0]: "late"}}, "caller"))
+    named = Selection(include=("caller",))
+    asyncio.run(extracted(source, folder))
+    asyncio.run(migrated(source, target, folder, selection=named))
+    assert {"late", "caller"} <= map_of(folder, target).keys()
+    assert stages(target) == {HOME: "deleted", "theirs": "active"}
 
 
 def stages(target: WorkspaceFile) -> dict[str, str]:
     """Of the two experiments, whether they are archived."""
     seen = look(target, files=False).experiments
     return {name: seen[name]["stage"] for name in (HOME, "theirs")}
-
-
-def below(parent: str) -> Change:
-    """A run of that name, below another one."""
-
-    def add(held: Held) -> None:
-        run = empty_run("below", held.home()["experimentId"], BEGIN, held.run(parent))
-        held.world.runs.put(held.guid, finished(run, "Completed", BEGIN, BEGIN + 1))
-
-    return add
 
 
 def test_a_run_that_was_refused_is_not_made_behind_its_verdict(
@@ -341,7 +341,7 @@ def test_a_run_that_was_refused_is_not_made_behind_its_verdict(
     source, target, folder = full
     strict = (REFUSES, IGNORES, "drop-source-tags")
     change(calm, source, extra_run)
-    change(calm, source, below("stranger"))
+    change(calm, source, below("stranger", "below"))
     refuse = {"match": {"path": "runs/create$", "workspace": target.workspace_name}, "do": "status", "status": 400}
     set_variants(calm, target, *strict, rules=[refuse])
     refused = asyncio.run(migrated(source, target, folder))
