@@ -154,7 +154,7 @@ def test_the_floor_counts_by_hand() -> None:
     }
     assert found.replay == {
         floor.DETAILS: 1,
-        floor.EXPERIMENT: 6,
+        floor.EXPERIMENT: 4,
         floor.CREATE: 2,
         floor.FINISH: 1,
         floor.APPEND: 4,
