@@ -132,9 +132,7 @@ def floors(experiments: Iterable[str], runs: Iterable[RunFacts], pages: Pages = 
         side[BLOBS] = _pages(listed, pages.blobs)
     found.extract[JOBS] = _pages(jobs, pages.jobs)
     found.replay[DETAILS] = _requests(by_experiment.total(), RUNS_PER_REQUEST)
-    found.replay[EXPERIMENT] = 3 * len(
-        names
-    )  # whose it is, before the first write; as its runs left it; then its own values
+    found.replay[EXPERIMENT] = 2 * len(names)  # whose it is, before the first write; what it has once its runs came
     found.replay[CREATE] = sum(_requests(count, RUNS_PER_REQUEST) for count in (*by_level.values(), *hidden.values()))
     found.replay[FINISH] = sum(_requests(count, RUNS_PER_REQUEST) for count in by_experiment.values())
     return found

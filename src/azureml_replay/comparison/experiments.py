@@ -74,10 +74,8 @@ def changes(update: Experiment, found: Experiment) -> bool:
 
 def sent_of_experiment(wanted: Experiment, before: Editable | None, stay: frozenset[str]) -> Editable:
     """The values sent last, after a write that left those of `stay` as they were."""
-    return {
-        **(_begun(wanted.name) if before is None else before),
-        **{name: value for name, value in values_of(wanted).items() if name not in stay},
-    }
+    old = _begun(wanted.name) if before is None else before
+    return {**old, **{name: value for name, value in values_of(wanted).items() if name not in stay}}
 
 
 def _begun(name: str) -> Editable:
