@@ -21,7 +21,7 @@ from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
-from azureml_replay.comparison.three_way import HIDDEN, editable
+from azureml_replay.comparison.three_way import HIDDEN, STATUS, editable
 from azureml_replay.deleting import Deleting, check_confirmed, held_up, hidden_jobs, hidden_runs
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
@@ -287,10 +287,17 @@ class _Undoing:
     def _expect_gone(self, run: RunId, there: Run, paths: Iterable[str]) -> None:
         """From now on a replay sends the files and shows the run again, whatever of this call comes to pass."""
         sent = self.ledger.sent(run)
-        self.ledger.put_sent({run: {**(editable(there) if sent is None else sent), HIDDEN: True}})
+        self.ledger.put_sent({run: {**(self._like_the_source(run, there) if sent is None else sent), HIDDEN: True}})
         self.ledger.drop_evidence([run], Way.RUN)
         self.ledger.forget(run, [RunItem.WHOLE, RunItem.FINISH, RunItem.FAILED, RunItem.UNREAD])
         self.ledger.mark(run, map(FileItem, paths), State.SENDING)
+
+    def _like_the_source(self, run: RunId, there: Run) -> dict[str, str | bool | None]:
+        """Of a run whose creation was never answered: what the source does not have may be somebody's."""
+        source = self.archive.run(run)
+        ours = editable(source) if source else {}
+        made = {STATUS, f"tag {lineage.TAG}"}
+        return {name: value for name, value in editable(there).items() if name in made or ours.get(name) == value}
 
     async def _remove(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:
         """The per-run boundary."""
