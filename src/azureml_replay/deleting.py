@@ -10,7 +10,7 @@ and gone nothing is worse than hidden.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -109,7 +109,7 @@ class Deleting:
         if self.asks:
             await self.held.begin(len(hidden), self.ours.archive.totals().runs)
         for level in self._levels(hidden):
-            await for_each(_batches(level), self._delete, width)
+            await for_each(in_batches(level), self._delete, width)
         self.held.end()
         await for_each(jobs, self._delete_jobs, width)
 
@@ -265,7 +265,8 @@ class Deleting:
         self.progress.say(f"run {run} was not deleted: {why}")
 
 
-def _batches(runs: Collection[RunId]) -> Iterator[list[RunId]]:
+def in_batches(runs: Iterable[RunId]) -> Iterator[list[RunId]]:
+    """As many as go into a request."""
     waiting = iter(runs)
     while batch := list(islice(waiting, RUNS_PER_REQUEST)):
         yield batch

@@ -21,8 +21,8 @@ from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
-from azureml_replay.comparison.three_way import HIDDEN, editable
-from azureml_replay.deleting import Deleting, check_confirmed, held_up, hidden_jobs, hidden_runs
+from azureml_replay.comparison.three_way import HIDDEN, STATUS, editable
+from azureml_replay.deleting import Deleting, check_confirmed, held_up, hidden_jobs, hidden_runs, in_batches
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
@@ -38,7 +38,7 @@ from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import SyntheticTarget
-from azureml_replay.workspace.limits import FILES_PER_REQUEST, RUNS_PER_REQUEST
+from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.mark import has_room, undo_mark
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
@@ -163,7 +163,7 @@ async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress:
         await hold(target)
     if runs:
         await undoing.held.begin(len(runs), archive.totals().runs)
-        await for_each(_batches(runs), undoing.take_back, width)
+        await for_each(in_batches(runs), undoing.take_back, width)
         undoing.held.end()
     await for_each(jobs, undoing.take_back_job, width)
     await undoing.archive_empty(width)
@@ -287,10 +287,17 @@ class _Undoing:
     def _expect_gone(self, run: RunId, there: Run, paths: Iterable[str]) -> None:
         """From now on a replay sends the files and shows the run again, whatever of this call comes to pass."""
         sent = self.ledger.sent(run)
-        self.ledger.put_sent({run: {**(editable(there) if sent is None else sent), HIDDEN: True}})
+        self.ledger.put_sent({run: {**(self._like_the_source(run, there) if sent is None else sent), HIDDEN: True}})
         self.ledger.drop_evidence([run], Way.RUN)
         self.ledger.forget(run, [RunItem.WHOLE, RunItem.FINISH, RunItem.FAILED, RunItem.UNREAD])
         self.ledger.mark(run, map(FileItem, paths), State.SENDING)
+
+    def _like_the_source(self, run: RunId, there: Run) -> dict[str, str | bool | None]:
+        """Of a run whose creation was never answered: what the source does not have may be somebody's."""
+        source = self.archive.run(run)
+        ours = editable(source) if source else {}
+        made = {STATUS, f"tag {lineage.TAG}"}
+        return {name: value for name, value in editable(there).items() if name in made or ours.get(name) == value}
 
     async def _remove(self, run: RunId, there: RunId, paths: Sequence[str]) -> None:
         """The per-run boundary."""
@@ -395,7 +402,7 @@ class _Undoing:
         self.ledger.forget(OWNER, item)
 
     async def _any_there(self, runs: Iterable[RunId]) -> bool:
-        for batch in _batches(runs):
+        for batch in in_batches(runs):
             if await self.target.details(batch):
                 return True
         return False
@@ -403,12 +410,6 @@ class _Undoing:
     def _fail(self, run: RunId, why: str) -> None:
         self.failed.append((run, why))
         self.progress.say(f"run {run} was not taken back: {why}")
-
-
-def _batches(runs: Iterable[RunId]) -> Iterator[list[RunId]]:
-    waiting = iter(runs)
-    while batch := list(islice(waiting, RUNS_PER_REQUEST)):
-        yield batch
 
 
 def _by_experiment(runs: Mapping[RunId, Run]) -> Iterator[dict[RunId, Run]]:

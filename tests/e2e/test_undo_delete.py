@@ -32,7 +32,7 @@ from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import scalar
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
-from e2e.tampering import BEGIN, Held, change, fill, row
+from e2e.tampering import BEGIN, HOME, Held, change, fill, in_pairs, row
 from e2e.test_refused import judged
 from e2e.test_synthetic import extracted, replayed
 from e2e.witness import Seen, look
@@ -237,6 +237,24 @@ def test_nothing_of_others_goes_with_a_run(workspace: WorkspaceFile, calm: Sandb
     }
     after = look(workspace)
     assert (after.runs, after.files) == ({run: one for run, one in before.runs.items() if run != "child"}, before.files)
+
+
+def test_a_tag_on_a_run_whose_creation_was_never_answered_is_somebodys(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """Nobody noted what was sent of it: what the source does not have is not taken along."""
+    source, folder = calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    cut = DiesAt(1, delivered=True, where=rf"/experiments/{HOME}/batch/runs$")
+    with pytest.raises(PowerCut):
+        asyncio.run(migrated(source, workspace, folder, cut=cut))
+    change(calm, workspace, in_pairs("tags", {"mine": "1"}))
+    calm.set_faults(strict=GOES)
+
+    done = asyncio.run(deleted(workspace, folder))
+
+    assert dict(done.kept) == {"root": "run root was edited in the target since: tag mine"}
+    assert look(workspace, files=False).runs["root"]["tags"]["mine"] == "1"
 
 
 @pytest.mark.parametrize("takes", [[], ["delete-takes-children"]], ids=["keeps-children", "takes-children"])

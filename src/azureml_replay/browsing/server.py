@@ -124,7 +124,7 @@ def _running(folder: Path, port: int, own: str, said: int) -> Iterator[subproces
     """The server, in a group of its own: Ctrl-C comes to us, and we end it with what it started."""
     uri = uri_of(folder)
     command = [
-        *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--artifacts-destination", uri),
+        *(sys.executable, "-P", "-m", "mlflow", "server", "--backend-store-uri", uri, "--artifacts-destination", uri),
         *("--host", HOST, "--port", str(port), "--workers", "1"),
     ]
     others = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}

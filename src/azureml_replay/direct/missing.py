@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import ChunkItem
+from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.missing import Missing
 from azureml_replay.errors import NotFound
@@ -25,7 +26,7 @@ class MissingPoints:
     target: Target
     step: Step
     settled: bool = False
-    """True where rows were answered once they were there: what was sent can be read."""
+    """True where rows are answered once they are there: what was answered can be read."""
 
     async def untouched(self, seqs: Sequence[int]) -> set[int]:
         """Chunks none of whose rows arrived, as no row of the target lies within their times.
@@ -33,7 +34,7 @@ class MissingPoints:
         Every series is read once. Reading it for each chunk, a million rows that stopped halfway would take 25,000
         pages; this way it is 500, and those of the chunks that were begun.
         """
-        await self._settle()
+        await self._settle(seqs)
         spans: dict[SeriesKey, list[_Span]] = {}
         wanted: dict[SeriesKey, Series] = {}
         for seq in seqs:
@@ -49,7 +50,7 @@ class MissingPoints:
 
     async def of(self, seq: int) -> list[Points]:
         """The rows of a chunk that the target lacks. Memory holds one chunk's rows, however long the series is."""
-        await self._settle()
+        await self._settle([seq])
         missing = Missing(self._pieces(seq))
         for piece in self._sent_before(seq):
             missing.also_sent(piece)
@@ -58,8 +59,10 @@ class MissingPoints:
                 missing.there(points)
         return list(missing.rows())
 
-    async def _settle(self) -> None:
-        if not self.settled:
+    async def _settle(self, seqs: Sequence[int]) -> None:
+        """Rows of a chunk whose answer never came may still be on their way, however they were sent."""
+        begun = (self.ledger.receipt(self.step.source, ChunkItem(seq)) for seq in seqs)
+        if not self.settled or any(one is not None and one.state is State.SENDING for one in begun):
             await self.target.settle(self.step.run.experiment, self.step.run.id)
 
     def _sent_before(self, seq: int) -> Iterator[Points]:

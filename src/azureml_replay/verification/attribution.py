@@ -1,4 +1,4 @@
-"""Who changed what differs: findings told apart by what was sent last (sync.py)."""
+"""Who changed what differs: findings told apart by what was sent last (comparison/three_way.py)."""
 
 from __future__ import annotations
 

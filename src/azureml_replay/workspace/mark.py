@@ -22,9 +22,9 @@ _HIDDEN = "hidden"
 VOID_MARK: Mapping[str, str] = {UNDO_TAG: "shown again"}
 """Written with the same request that shows a run: a service may not let the tag be removed."""
 TAKEN_BACK = "taken back by undo: replay brings it back"
+"""The kind of a finding about what `undo` did."""
 JOB_TAKEN_BACK = "taken back by undo: replay --mode synthetic brings it back"
 """The same of a job, and of runs that stood as steps of one."""
-"""The kind of a finding about what `undo` did."""
 
 
 def undo_mark(run: RunId) -> Mapping[str, str]:
