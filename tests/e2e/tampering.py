@@ -184,7 +184,7 @@ def in_home(**change: Any) -> Change:
     return in_experiment(HOME, **change)
 
 
-def in_experiment(name: str, **change: Any) -> Change:
+def in_experiment(name: str, /, **change: Any) -> Change:
     """The document of one of another name."""
 
     def write(held: Held) -> None:
