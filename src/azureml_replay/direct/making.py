@@ -27,6 +27,7 @@ from azureml_replay.planning.ids import named
 from azureml_replay.planning.plan import Step, plan_units
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
+from azureml_replay.workspace.limits import LISTED_AT_ONCE
 from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Refused, Target
@@ -115,8 +116,7 @@ class Making:
         names = dict.fromkeys(step.run.experiment for step in steps)
         await self.owners.settle(names, self.width)  # by the intents below all would be ours
         self.ledger.mark_runs(RunItem.CREATE, {step.source: of_run(step.run) for step in steps}, State.SENDING)
-        for experiment in names:
-            await self._look(experiment)
+        await for_each(names, self._look, min(self.width, LISTED_AT_ONCE))
         ids: dict[RunId, RunId] = {}
 
         async def make(step: Step) -> None:

@@ -250,10 +250,18 @@ class _Replaying:
     async def _made(self, steps: Sequence[Step], last: RunId) -> list[Step]:
         """The steps whose runs the target has by now under ids of its own.
 
-        Runs that `undo` deleted, and was stopped before it could say so, are made anew.
+        Runs that `undo` deleted, and was stopped before it could say so, are made anew. All are planned anew: they were
+        read before these windows' runs, or those that they name, got their ids.
         """
         await self._forget_gone([step for step in steps if self.ledger.receipt(step.source, RunItem.UNDONE)], last)
-        there = await self._made_once(steps, last)
+        await self.making.begin(steps)
+        there: list[Step] = []
+        for step in [self._again(one) for one in steps]:
+            if self.making.is_made(step.source):
+                there.append(step)
+            elif not self.in_part.is_left(step.source):
+                self._tell_unmade(step)
+        await self.ids.check(there, last)
         self.runs.created |= self.making.take_created(self.runs.known)
         self._tell_gone(there)
         return there
@@ -272,17 +280,6 @@ class _Replaying:
         self.making.begun -= {step.unit for step in gone}
         if gone:
             self.ids.absent = None  # of those that stand for them now nobody has asked
-
-    async def _made_once(self, steps: Sequence[Step], last: RunId) -> list[Step]:
-        """All are planned anew: they were read before these windows' runs, or those that they name, got their ids."""
-        await self.making.begin(steps)
-        steps = [self._again(step) for step in steps]
-        there = [step for step in steps if self.making.is_made(step.source)]
-        for step in steps:
-            if step not in there and not self.in_part.is_left(step.source):
-                self._tell_unmade(step)
-        await self.ids.check(there, last)
-        return there
 
     def _tell_unmade(self, step: Step) -> None:
         parent = step.run.parent

@@ -56,6 +56,11 @@ class ExpectedFiles:
         of_source = self.origins.keys() | (self.lost.keys() - set(MADE))
         return frozenset(self.files.keys() - of_source)
 
+    @property
+    def at_source(self) -> dict[str, Artifact]:
+        """Those that the source has the bytes of, by path; of omissions too."""
+        return {**self.origins, **{path: one for path, one in self.omitted.items() if one and one.stored}}
+
     def known(self, path: str) -> StoredFile | None:
         """What the source has under the path of an omission; None where that is not known."""
         artifact = self.omitted[path]
@@ -231,7 +236,7 @@ class FileCheck:
 
     async def _read(self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile]) -> Looked:
         """Bytes of all files, or of those that are to be read back: of some a part is found, which proves no more."""
-        origins = {**expected.origins, **{path: one for path, one in expected.omitted.items() if one and one.stored}}
+        origins = expected.at_source
         paths = (expected.files.keys() | origins.keys()) & stored.keys()
         if self.supply is None:
             return Looked()
@@ -257,7 +262,7 @@ class FileCheck:
         """Of a file that is in the source no more, and of whose bytes nobody kept a checksum, what was found stands."""
         found: list[Finding] = []
         unknown = 0
-        origins = {**expected.origins, **{path: one for path, one in expected.omitted.items() if one and one.stored}}
+        origins = expected.at_source
         for path in paths:
             origin = origins.get(path)
             md5 = await supply.md5(origin) if origin else expected.files[path].md5
