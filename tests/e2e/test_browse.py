@@ -20,16 +20,16 @@ import jsonschema
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from azureml_replay.browsing.server import Window
 from azureml_replay.cli.json_schema import json_schema
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from browser import launched
 from e2e import mlflow_window
 from e2e.histories import START_MS
 from e2e.mlflow_window import Browsing, browsing
 from e2e.own_environment import NotInstallable
-from report.conftest import CHROMIUM, FLAGS
 
 REFUSED = "an archive is read-only: nothing can be written"
 NOT_OURS = {"users/current"}
@@ -158,10 +158,7 @@ class Looked:
 @pytest.fixture(scope="module")
 def window() -> Iterator[Looked]:
     """One page for all looks: MLflow's scripts take two seconds to load."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
+    with launched() as chromium:
         found = Looked(chromium.new_page(viewport={"width": 1440, "height": 900}))
         found.page.set_default_timeout(30_000)
         expect.set_options(timeout=30_000)
@@ -171,7 +168,6 @@ def window() -> Iterator[Looked]:
             "response", lambda answer: found.failed.add(urlsplit(answer.url).path) if answer.status >= 400 else None
         )
         yield found
-        chromium.close()
         expect.set_options(timeout=5_000)
 
 

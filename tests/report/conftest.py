@@ -1,27 +1,16 @@
-"""Debian's headless Chromium, without network; one for all tests."""
+"""The report in a browser: one for all tests of a module."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from azureml_replay.report_page.write import BUNDLE
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from browser import launched
 
 
 @dataclass
@@ -35,15 +24,11 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Started once a module; its profile is new and goes with it. Playwright's loop must end before others begin."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    """Started once a module."""
     if not (BUNDLE / "report.js").exists():
         pytest.skip("the report's page is not built: `make setup`")
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
