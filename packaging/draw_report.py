@@ -6,22 +6,21 @@ azureml-sandbox demo DIR; python packaging/draw_report.py DIR
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
-from playwright.sync_api import sync_playwright
+from picture import ASSETS, drawn
+from playwright.sync_api import Page
 
 from azureml_sandbox.server import state
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.world import Document
 
-PICTURE = Path(__file__).parents[1] / "docs" / "assets" / "report.png"
+PICTURE = ASSETS / "report.png"
 EXPERIMENT, NAME, METRIC = "wine-cultivars", "alpha=0.01", "loss"
-WIDE, HIGH, COLOURS = 1280, 1000, 48
+SIZE, COLOURS = (1280, 1000), 48
 """Beyond 48 colours nobody sees a difference; the file has half the size of one with all."""
 
 
@@ -35,7 +34,7 @@ def main(folder: Path) -> None:
     replay = Path(sys.executable).with_name("azureml-replay")
     subprocess.run([replay, "verify", archive, "--target", folder / "target.json", "--deep"], check=False)  # noqa: S603
     subprocess.run([replay, "report", archive, "--output", page], check=True)  # noqa: S603
-    draw(f"{page.as_uri()}#run={run}")
+    drawn(f"{page.as_uri()}#run={run}", PICTURE, SIZE, COLOURS, unfold)
 
 
 def plant(folder: Path) -> str:
@@ -61,22 +60,12 @@ def spoilt(row: Document, lifted: bool) -> Document:
     return row | {"data": {METRIC: row["data"][METRIC] * 1.02}} if lifted else row
 
 
-def draw(address: str) -> None:
-    """In the light, at the size of a small window."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": WIDE, "height": HIGH}, color_scheme="light")
-        page.goto(address)
-        page.wait_for_selector("html[data-ready]")
-        page.wait_for_selector(".chart canvas")
-        page.get_by_text("unfold", exact=True).click()
-        page.evaluate("document.querySelector('.chart').scrollIntoView({block: 'end'})")
-        page.screenshot(path=PICTURE)
-        browser.close()
-    with Image.open(PICTURE) as drawn:
-        drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
+def unfold(page: Page) -> None:
+    """All runs, and the curve that was spoilt."""
+    page.wait_for_selector("html[data-ready]")
+    page.wait_for_selector(".chart canvas")
+    page.get_by_text("unfold", exact=True).click()
+    page.evaluate("document.querySelector('.chart').scrollIntoView({block: 'end'})")
 
 
 if __name__ == "__main__":
