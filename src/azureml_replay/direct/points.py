@@ -26,6 +26,7 @@ from azureml_replay.model import Points, RunId, SeriesKey
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.target.probe import note_unsettled
+from azureml_replay.workspace.limits import ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.workspace.target import Refused, Target
 
 logger = logging.getLogger("azureml_replay")
@@ -69,6 +70,8 @@ class PointSender:
     intents: Intents
     appending: Appending
     """Both shared by all runs."""
+    rows_of_series: int = ROWS_PER_SERIES_AND_REQUEST
+    """That one request takes."""
 
     async def send(self, step: Step, *, ask: bool) -> int:
         """Everything the target lacks; the number of rows sent. Raises SeriesRefused for rows that it refuses.
@@ -114,7 +117,7 @@ class _Sending:
     async def send_new(self, seqs: Sequence[int]) -> None:
         """Chunks of which nothing was ever sent, together; where an answer is lost, those begun are asked about."""
         while seqs:
-            chunks = OpenChunks(self.by.archive, self.step.source, seqs, self.step.overflow_series)
+            chunks = OpenChunks(self.by.archive, self.step.source, seqs, self.step.unsent, self.step.rows.there)
             begun: set[int] = set()
             try:
                 await self._send_together(chunks, begun)
@@ -129,7 +132,7 @@ class _Sending:
         empty = [seq for seq, rows in chunks.left.items() if not rows]
         begun.update(empty)
         self.settle(empty)
-        for shares in requests(chunks.lengths()):
+        for shares in requests(chunks.lengths(), self.by.rows_of_series):
             parts = chunks.take(shares)
             seqs = {seq for seq, _ in parts}
             await self._intend(seqs - begun)
@@ -152,7 +155,7 @@ class _Sending:
             await self._intend([seq])
             try:
                 for some in [[piece] for piece in pieces] if singly else [pieces]:
-                    for shares in requests([len(piece) for piece in some]):
+                    for shares in requests([len(piece) for piece in some], self.by.rows_of_series):
                         await self._append([some[at].slice(start, stop) for at, start, stop in shares])
             except Uncertain:
                 continue

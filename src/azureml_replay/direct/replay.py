@@ -105,7 +105,7 @@ async def _replay(
     expect(planned.left, progress)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     appending = Appending(target, ledger, settled=profile.settles)
-    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending)
+    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending, profile.rows_of_series)
     replaying = _Replaying(archive, ledger, target, options, profile, progress, width, points, files)
     steps = plan(archive, selection, options.files, profile)
     if planned.left and not planned.left.unmarked:

@@ -14,6 +14,7 @@ from azureml_replay.model import (
     Json,
     Listed,
     Omission,
+    Points,
     RunDetails,
     RunId,
     Series,
@@ -122,6 +123,10 @@ class Recorded(Protocol):
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         """A run's files, by path."""
+        ...
+
+    def chunks(self, run: RunId) -> Iterator[tuple[int, Sequence[Points]]]:
+        """Number and pieces of every chunk of a run's rows."""
         ...
 
     def stored_twice(self, run: RunId) -> Iterator[str]:

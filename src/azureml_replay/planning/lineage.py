@@ -80,8 +80,8 @@ def without_lineage(experiment: Experiment) -> Experiment:
     return replace(experiment, tags={key: value for key, value in experiment.tags.items() if key != EXPERIMENT_TAG})
 
 
-def lineage_of(run: Run, source: Place) -> dict[str, Any]:
-    """The facts for the property; keys without a value are left out."""
+def lineage_of(run: Run, source: Place, *, times: bool = False) -> dict[str, Any]:
+    """The facts for the property; keys without a value are left out. `times`: start and end are among them."""
     facts = {
         "workspace": source.key,
         "run": run.id,
@@ -90,6 +90,8 @@ def lineage_of(run: Run, source: Place) -> dict[str, Any]:
         "creator": run.creator,
         "version": __version__,
         "before": _before(run),
+        "start": str(run.start) if times and run.start else None,
+        "end": str(run.end) if times and run.end else None,
     }
     return {key: value for key, value in facts.items() if value is not None}
 

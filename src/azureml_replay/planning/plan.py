@@ -23,12 +23,14 @@ from azureml_replay.planning.fit import (
 )
 from azureml_replay.planning.history import History, Recorded, named_outputs
 from azureml_replay.planning.ids import rewritten
-from azureml_replay.planning.made_files import MADE, own_files
+from azureml_replay.planning.made_files import FILES_FILE, MADE, MADE_FOR_PLAIN, NAMES_FILE, own_files
+from azureml_replay.planning.plain import Renamed, as_plain
 from azureml_replay.planning.refused import refused_by, refused_series, without_refused
 from azureml_replay.planning.reuse import Lender, own_path
 from azureml_replay.planning.route import as_routed
+from azureml_replay.planning.rows import NO_ROWS, PlannedRows, planned_rows
 from azureml_replay.selection import Choice, Selection, chosen
-from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
+from azureml_replay.workspace.profile import AZURE_ML, PathRule, TargetProfile
 
 SHOWN = "files and metrics of "
 """The beginning of an omission's `what`, before the id of the run to which a reused step leaves them."""
@@ -69,6 +71,14 @@ class Step:
     """Those among them that the target refused: rows of them may have arrived before it did."""
     refused_files: Mapping[str, str] = field(default_factory=dict)
     """Path in the target of a file that it refused -> its words."""
+    rows: PlannedRows = NO_ROWS
+    """How the rows of these series stand in the target, and which are kept in files of ours."""
+    renamed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Kind -> name in the source -> name in the target."""
+    paths: PathRule | None = None
+    """Which paths of files the target takes."""
+    may_make: tuple[str, ...] = MADE
+    """The files that a replay may make for a run of such a target."""
     waiting: frozenset[SeriesKey] = frozenset()
     """Series that are not sent before their history is in the archive."""
     omissions: tuple[Omission, ...] = ()
@@ -88,7 +98,8 @@ class Step:
         A method, not a field: counting a plan by each run's totals takes 77 µs a run. With 20 files in each step it
         takes 210 (5,000 runs), of no use to callers who only count.
         """
-        yield from planned(recorded.artifacts(self.contents), self.choice, self.room, self.refused_files)
+        artifacts = recorded.artifacts(self.contents)
+        yield from planned(artifacts, self.choice, self.room, self.refused_files, self.paths)
         yield from self.made_files()
 
     def made_files(self) -> Iterator[PlannedFile]:
@@ -98,8 +109,13 @@ class Step:
 
     def made_by_others(self) -> frozenset[str]:
         """Paths of files that this replay does not make, and one from another archive may: with code, job, overflow."""
-        others = (path for path in MADE if path not in self.own_files)
+        others = (path for path in self.may_make if path not in self.own_files)
         return frozenset(own_path(self.run.id, path) if self.lender else path for path in others)
+
+    @property
+    def unsent(self) -> frozenset[SeriesKey]:
+        """Series of the source whose rows are not sent: they lie in files of ours."""
+        return self.overflow_series | self.rows.tables.keys() if self.rows.tables else self.overflow_series
 
     @property
     def points(self) -> int:
@@ -206,6 +222,7 @@ def with_owners_contents(recorded: Recorded, step: Step, files: FileChoice, prof
         lender=None,
         owner=lender,
         series=owners.series,
+        rows=owners.rows,
         overflow_series=owners.overflow_series,
         files=owners.files,
         bytes=owners.bytes,
@@ -228,36 +245,30 @@ def _step(
     fitting = Fitting(run.id)
     waiting = _waiting(history, fitting, profile)
     logged = _without(waiting, history.series)
-    if history.refused.run is not None:
-        fitting.omit("run", history.refused.run)
-    if run.parent and not depth:
-        fitting.omit(f"parent {run.parent}", "the source has no such run")
     lender = _lender(history, profile)
-    if run.lender and lender is None:
-        fitting.omit(SHOWN + run.lender, SHARED if profile.reuse else NOT_SHOWN)
-    for key in run.unknown:
-        if key.startswith(UNREADABLE):
-            fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
-    say_what_acts(run, fitting)
-    fitting.omissions += named_outputs(run.id, history.outputs)
+    _say_what_stays(history, fitting, profile, lender=lender, parentless=not depth)
     over = fit_series(logged, fitting, profile.limits)
     over |= refused_series(_without(over, logged), fitting, history.refused.series)
     if profile.ids == "theirs" or ids.get(run.id, run.id) != run.id:
         _say_what_names_the_source(logged, fitting)
+    renamed = Renamed()
+    rows = planned_rows(recorded, run.id, _without(over, logged), fitting, profile=profile, renamed=renamed)
     fitted = fit_run(
-        run,
+        as_plain(run, fitting, profile, renamed),
         recorded.source,
         fitting,
         profile.room,
         parent=run.parent if depth else None,
         form=RunForm.KEPT if profile.keep_run_type else profile.form,
         lender=lender.there if lender else None,
+        times=profile.plain,
     )
     fitted = fitted if profile.nulls else without_nulls(fitted, fitting)
     fitted = without_refused(fitted, fitting, history.refused.values, profile.form)
     room = room_of(ids.get(run.id, run.id), profile.limits)
-    files, size = count_files(recorded, history, fitting, choice, room)
-    own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))
+    carried = count_files(recorded, history, fitting, choice, room, rule=profile.paths)
+    more = [*rows.files, *([NAMES_FILE] if renamed.document() else []), *([FILES_FILE] if carried.moved else [])]
+    own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow), more=more))
     sent = without_lost(as_routed(rewritten(fitted, ids), fitting, profile), fitting, profile)
     say_when_created(sent, fitting, profile)
     there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
@@ -267,9 +278,9 @@ def _step(
         unit=root,
         depth=depth,
         run=sent,
-        series=_without(over, logged),
-        files=files,
-        bytes=size,
+        series=rows.series,
+        files=carried.files,
+        bytes=carried.bytes,
         choice=choice,
         room=room,
         own_files=own,
@@ -277,10 +288,32 @@ def _step(
         overflow_series=over,
         refused_series=frozenset(history.refused.series),
         refused_files=history.refused.files,
+        rows=rows,
+        renamed=renamed.names,
+        paths=profile.paths,
+        may_make=MADE_FOR_PLAIN if profile.plain else MADE,
         waiting=waiting,
         omissions=tuple(fitting.omissions),
         lender=lender,
     )
+
+
+def _say_what_stays(
+    history: History, fitting: Fitting, profile: TargetProfile, *, lender: Lender | None, parentless: bool
+) -> None:
+    """Note what no plan carries, whatever else is planned."""
+    run = history.details.run
+    if history.refused.run is not None:
+        fitting.omit("run", history.refused.run)
+    if run.parent and parentless:
+        fitting.omit(f"parent {run.parent}", "the source has no such run")
+    if run.lender and lender is None:
+        fitting.omit(SHOWN + run.lender, SHARED if profile.reuse else NOT_SHOWN)
+    for key in run.unknown:
+        if key.startswith(UNREADABLE):
+            fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
+    say_what_acts(run, fitting)
+    fitting.omissions += named_outputs(run.id, history.outputs)
 
 
 def _is_refused(path: str, there: str, history: History, fitting: Fitting) -> bool:

@@ -12,7 +12,13 @@ from typing import Literal
 
 from azureml_replay.instants import Instant
 from azureml_replay.model import Json, RunForm
-from azureml_replay.workspace.limits import DOCUMENTED, Limits
+from azureml_replay.workspace.limits import (
+    DOCUMENTED,
+    MLFLOW_SERVER,
+    ROWS_PER_REQUEST,
+    ROWS_PER_SERIES_AND_REQUEST,
+    Limits,
+)
 from azureml_replay.workspace.place import Place
 
 
@@ -23,6 +29,39 @@ class WriteRoute(StrEnum):
     """By the run history, under ids of ours."""
     MLFLOW = "mlflow"
     """By MLflow's routes, under ids of the target's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRule:
+    """What a target keeps of a metric's row. The defaults: all of it."""
+
+    tick: int = 1
+    """Of times, in 100 ns: what is finer is cut off, and a time before 1970, or none, is 1970."""
+    stepless: bool = True
+    """A row without a step stays without; else it gets step 0."""
+    every_double: bool = True
+    """False where -0.0 becomes 0.0, and an infinity the largest double of its sign."""
+    repeats: bool = True
+    """Equal rows stay several; else one of them is left."""
+
+
+EVERY_ROW = RowRule()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameRule:
+    """Which names of metrics, parameters and tags a target takes; files have others."""
+
+    colon: bool = True
+    """False where `:` is refused besides what every MLflow server refuses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathRule:
+    """Which paths of files a target keeps as they are."""
+
+    unicode: bool = True
+    """False where a file whose name is not Latin-1 cannot be read back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +116,19 @@ class TargetProfile:
     """Input and output datasets in the form of its kind that it never saved, for the throw-away run to try."""
     keep_run_type: bool = False
     """True: new runs are written with the type that they have in the source, not with a neutral one."""
+    rows: RowRule = EVERY_ROW
+    """What is kept of a metric's row."""
+    rows_of_series: int = ROWS_PER_SERIES_AND_REQUEST
+    """Rows of one metric that one request takes."""
+    tables: bool = True
+    """True where tables and texts are metrics; else they go as files of ours."""
+    names: NameRule | None = None
+    """Which names metrics, parameters and tags may have; None: any."""
+    paths: PathRule | None = None
+    """Which paths files may have; None: any that is short enough."""
+    plain: bool = False
+    """True for a plain MLflow server: properties are tags there, parameters are texts, errors have a code and a
+    message, and tags of MLflow's own mean something."""
 
     @property
     def room(self) -> Limits:
@@ -95,6 +147,8 @@ CREATED = "creation time"
 """What omissions, findings and sent values call it; the sent one is the start with which a run was made."""
 PARENT_TAG = "mlflow.parentRunId"
 """The tag by which MLflow's routes make a child: the run keeps it beside its own."""
+PROPERTY_BEGINS = "azureml."
+"""What stands before the name of a property where properties are tags."""
 TICKS_PER_MS = 10_000
 
 
@@ -117,4 +171,24 @@ def by_route(profile: TargetProfile, route: WriteRoute) -> TargetProfile:
 
 
 AZURE_ML = TargetProfile()
-"""The profile of a target of which nothing is known."""
+"""The profile of an Azure ML workspace of which nothing is known."""
+MLFLOW = TargetProfile(
+    route=WriteRoute.MLFLOW,
+    ids="theirs",
+    tick=TICKS_PER_MS,
+    limits=MLFLOW_SERVER,
+    reuse=False,
+    rows=RowRule(tick=TICKS_PER_MS, stepless=False, every_double=False, repeats=False),
+    rows_of_series=ROWS_PER_REQUEST,
+    tables=False,
+    names=NameRule(colon=False),
+    paths=PathRule(unicode=False),
+    plain=True,
+)
+"""The profile of a plain MLflow server of which nothing is known: what the oldest one takes."""
+_OF_KIND: Mapping[str, TargetProfile] = {"mlflow": MLFLOW}
+
+
+def of_kind(place: Place) -> TargetProfile:
+    """The profile of a workspace of which only its kind is known."""
+    return replace(_OF_KIND.get(place.kind, AZURE_ML), ref=place)
