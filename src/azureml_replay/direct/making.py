@@ -35,8 +35,7 @@ from azureml_replay.workspace.target import Refused, Target
 TOGETHER = 1_000
 """Runs in memory at once, and whose intents are written together."""
 CLOSED = (
-    "experiment {name} is archived in the target, where MLflow's routes take no new run: "
-    "restore it, then run the same command again"
+    "experiment {name} is archived in the target, and takes no new run: restore it, then run the same command again"
 )
 ATTEMPTS = 3
 """Of one run, where answers are lost: after each the target is asked whether it has it."""
@@ -71,6 +70,12 @@ class Making:
         while some := list(islice(waiting, TOGETHER)):
             await self._make_all([step for step in some if self._is_due(step.source)])
         self.begun.update(units)
+
+    async def look(self, experiments: Iterable[str]) -> None:
+        """Open experiments of ours to which anything is to be written, and hear which are closed."""
+        names = sorted(set(experiments))
+        await self.owners.settle(names, self.width)
+        await for_each(names, self._look, min(self.width, LISTED_AT_ONCE))
 
     def is_made(self, run: RunId) -> bool:
         """True for a run that the ledger knows in the target. An id that nobody sent yet is a plan."""

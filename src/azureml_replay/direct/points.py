@@ -17,7 +17,7 @@ from azureml_replay.archive.items import ChunkItem, Item, Payload, SeriesItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
-from azureml_replay.direct.due import Due
+from azureml_replay.direct.due import Due, DueRows
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
@@ -73,6 +73,13 @@ class PointSender:
     rows_of_series: int = ROWS_PER_SERIES_AND_REQUEST
     """That one request takes."""
 
+    def has_due(self, step: Step) -> bool:
+        """True where anything may be sent."""
+        return bool(step.series) and bool(self._due(step).sent.due)
+
+    def _due(self, step: Step) -> DueRows:
+        return Due(self.archive, self.ledger).rows(step, self.ledger.receipts(step.source), self.intents.ahead)
+
     async def send(self, step: Step, *, ask: bool) -> int:
         """Everything the target lacks; the number of rows sent. Raises SeriesRefused for rows that it refuses.
 
@@ -81,8 +88,7 @@ class PointSender:
         """
         if not step.series:
             return 0
-        due = Due(self.archive, self.ledger)
-        rows = due.rows(step, self.ledger.receipts(step.source), self.intents.ahead)
+        rows = self._due(step)
         standing, sending = rows.sent, _Sending(self, step, rows.payloads)
         sending.settle(standing.moved)
         if standing.left:

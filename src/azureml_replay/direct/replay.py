@@ -25,7 +25,7 @@ from azureml_replay.direct.foreseen import Told, expect, foreseen
 from azureml_replay.direct.ids import IdCheck
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
-from azureml_replay.direct.making import Making
+from azureml_replay.direct.making import CLOSED, Making
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
@@ -160,6 +160,7 @@ class _Replaying:
             self._fail,
             writer_of(self.target, self.profile.route),
             self.profile.ends_late,
+            self.profile.closes,
             self.deleted,
         )
         self.making = Making(
@@ -254,6 +255,8 @@ class _Replaying:
         read before these windows' runs, or those that they name, got their ids.
         """
         await self._forget_gone([step for step in steps if self.ledger.receipt(step.source, RunItem.UNDONE)], last)
+        if self.profile.closes:
+            await self.making.look({step.run.experiment for step in steps})
         await self.making.begin(steps)
         there: list[Step] = []
         for step in [self._again(one) for one in steps]:
@@ -264,7 +267,16 @@ class _Replaying:
         await self.ids.check(there, last)
         self.runs.created |= self.making.take_created(self.runs.known)
         self._tell_gone(there)
+        if self.profile.closes:
+            there = self._without_closed(there)
         return there
+
+    def _without_closed(self, steps: Sequence[Step]) -> list[Step]:
+        """Nothing can be written to runs of an experiment that somebody archived: that is for him to undo."""
+        for step in steps:
+            if step.run.experiment in self.owners.closed:
+                self._fail(step.source, CLOSED.format(name=step.run.experiment))
+        return [step for step in steps if step.run.experiment not in self.owners.closed]
 
     async def _forget_gone(self, undone: Sequence[Step], last: RunId) -> None:
         """Before anything is made: a run can't be made below one that is gone."""
@@ -410,6 +422,8 @@ class _Replaying:
         ask = step.source not in self.runs.created or step.source in self.deleted
         while True:
             try:
+                if self.profile.closes and self.points.has_due(step):
+                    await self.runs.show([step])
                 points = await self.points.send(step, ask=ask)
             except SeriesRefused:  # one series less each time
                 step, ask = self._planned_anew(step), True

@@ -36,7 +36,7 @@ from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
 from azureml_replay.target.writer import RunWriter
-from azureml_replay.workspace.mark import SentMark, is_taken_back
+from azureml_replay.workspace.mark import UNDO_TAG, SentMark, is_taken_back
 from azureml_replay.workspace.profile import CREATED
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
@@ -66,10 +66,14 @@ class RunSender:
     writer: RunWriter
     late: bool = False
     """True where sent ends show only some time later: they are waited for."""
+    closes: bool = False
+    """True where nothing can be written to a hidden run: it is shown first, and hidden again at the end."""
     deleted: Collection[RunId] = ()
     """Runs that `undo` deleted: a refusal to create one anew, whatever its status, is about its id, and final."""
     known: dict[RunId, Run] = field(default_factory=dict)
     """Source id -> the run of ours that the target holds already."""
+    shown: dict[RunId, bool] = field(default_factory=dict)
+    """Of this window, hidden runs that were shown to be written -> whether they are to be hidden again."""
     created: set[RunId] = field(default_factory=set)
     """Of this window, runs that this call put into the target: nobody else can have sent anything into them."""
     refused: dict[RunId, Refused] = field(default_factory=dict)
@@ -88,6 +92,7 @@ class RunSender:
         self.count += len(self.touched)
         self.touched.clear()
         self.created.clear()
+        self.shown.clear()
 
     def is_current(self, step: Step) -> bool:
         """True where neither `create` nor `finish` would send anything."""
@@ -102,6 +107,7 @@ class RunSender:
     async def finish(self, steps: Sequence[Step]) -> Sequence[Step]:
         """Send how runs ended, and whether they are archived; the steps whose runs are there now."""
         left = [step for step in steps if not is_finished(self.ledger, step)]
+        await self.show([step for step in left if self._moves(step)])
         if left:
             self._mark(RunItem.FINISH, left, State.SENDING)
             endings = {step.source: self._ending(step) for step in left}
@@ -112,6 +118,31 @@ class RunSender:
             lacking = {step.source for step in left} - {step.source for step in there}
             return [step for step in steps if step.source not in lacking]
         return steps
+
+    async def show(self, steps: Sequence[Step]) -> None:
+        """Show runs that are hidden, before something is written to them; `finish` hides them again. Repeatable.
+
+        The ledger says first that they are shown: whatever becomes of this call, the next one hides them again.
+        """
+        closed = [step for step in steps if self.closes and self._is_hidden(step)]
+        for step in closed:
+            self.shown[step.source] = step.run.hidden or HIDDEN in self._kept(step, of_state=True)
+            self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])
+            if (before := self.ledger.sent(step.source)) is not None:
+                self.ledger.put_sent({step.source: {**before, HIDDEN: False}})
+        marked = [step for step in closed if is_taken_back(self.known[step.source])]
+        for some, turn in (([one for one in closed if one not in marked], self._turn), (marked, self._bring_back)):
+            if some:
+                ids = [step.run.id for step in some]
+                await self._arrived(turn(some[0].run.experiment, ids, False), some)
+        for step in closed:
+            there = self.known[step.source]
+            tags = {key: value for key, value in there.tags.items() if key != UNDO_TAG}
+            self.known[step.source] = replace(there, hidden=False, tags=tags)
+
+    def _is_hidden(self, step: Step) -> bool:
+        there = self.known.get(step.source)
+        return there is not None and there.hidden
 
     # Carried values
 
@@ -137,6 +168,7 @@ class RunSender:
         there = [step for step in steps if step not in changing]
         if changing:
             self._mark(RunItem.CREATE, changing, State.SENDING)
+            await self.show(changing)
             marked = [self._marked(step, updates[step.source], marks[step.source]) for step in changing]
             update = self.target.update_runs(changing[0].run.experiment, marked)
             there += await self._arrived(update, changing)
@@ -212,15 +244,22 @@ class RunSender:
         if there is None:
             return _Ending(step.run, None)
         stay = self._kept(step, of_state=True)
-        moves = step.run.status != there.status or (there.status not in TERMINAL and _is_later(step.run, there))
         marked = is_taken_back(there)
         turns = (marked or step.run.hidden != there.hidden) and HIDDEN not in stay
+        hidden = step.run.hidden if turns else None
         return _Ending(
-            tell=replace(step.run, hidden=False) if moves and STATUS not in stay else None,
-            hidden=step.run.hidden if turns else None,
+            tell=replace(step.run, hidden=False) if self._moves(step) and STATUS not in stay else None,
+            hidden=True if self.shown.get(step.source) else hidden,
             marked=marked,
             stay=stay,
         )
+
+    def _moves(self, step: Step) -> bool:
+        """True where the target's run has to be told how it ended, or that it began."""
+        there = self.known.get(step.source)
+        if there is None:
+            return False
+        return step.run.status != there.status or (there.status not in TERMINAL and _is_later(step.run, there))
 
     async def _tell(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending]) -> Sequence[Step]:
         ended = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}

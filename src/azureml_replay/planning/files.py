@@ -24,6 +24,7 @@ TWICE = "the index names another place for this path"
 TOO_LONG = f"the target's storage holds no name of more than {DOCUMENTED.blob_name:,} characters"
 LOST = "listed by the artifact index, but its bytes were not found"
 OVER_BUDGET = "left out by --artifact-budget"
+NOT_SERVED = "the target takes no files: it serves none (--no-serve-artifacts, or artifacts: none in its file)"
 NOT_CHOSEN = "left out by --no-artifacts"
 FOLDER_MARKER = "the mark of the run's folder in the storage: it has no name below the run"
 NO_SUCH_PATH = f"the target keeps no such path; {OWN_FOLDER}files.json has it"
@@ -38,6 +39,8 @@ class FileChoice:
 
     artifacts: bool = True
     """False: no file is carried."""
+    taken: bool = True
+    """False: the target takes none. Of no choice that somebody made."""
     most_bytes: int | None = None
     """The largest size that is carried; None: any."""
     globs: tuple[str, ...] = ()
@@ -136,6 +139,8 @@ def _shown(size_bytes: int) -> str:
 
 
 ALL_FILES = FileChoice()
+NO_FILES = FileChoice(artifacts=False, taken=False)
+"""Of a target that takes none."""
 
 
 def in_order(artifacts: Iterable[Artifact]) -> Iterator[tuple[Artifact, bool]]:
@@ -244,7 +249,7 @@ def count_files(
     run, totals = history.details.run.id, history.files
     if not choice.artifacts:
         if totals.files or totals.lost:
-            fitting.omit(counted(totals.files + totals.lost, "file"), NOT_CHOSEN)
+            fitting.omit(counted(totals.files + totals.lost, "file"), NOT_CHOSEN if choice.taken else NOT_SERVED)
         return FilesCounted()
     for path in recorded.stored_twice(run) if totals.twice else ():
         fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")

@@ -121,6 +121,7 @@ def made(run: Run, source: Place) -> Run:
     return replace(
         Run(id=run.id, parent=run.parent, experiment=run.experiment),
         start=run.start,
+        creator=run.creator,
         display_name=run.display_name,
         tags={TAG: run.tags[TAG], SOURCE_TAG: source_mark(source)},
     )

@@ -16,11 +16,11 @@ from azureml_replay.planning.fit import Fitting
 from azureml_replay.planning.made_files import NAMES_FILE
 from azureml_replay.planning.names import fit_name, fit_text
 from azureml_replay.workspace.limits import Limits
-from azureml_replay.workspace.profile import PARENT_TAG, PROPERTY_BEGINS, NameRule, TargetProfile
+from azureml_replay.workspace.profile import NAME_TAG, NOTE_TAG, PARENT_TAG, PROPERTY_BEGINS, NameRule, TargetProfile
 
 Held = TypeVar("Held")
 
-NAME_TAG, NOTE_TAG, USER_TAG = "mlflow.runName", "mlflow.note.content", "mlflow.user"
+USER_TAG = "mlflow.user"
 RENAMED = f"an MLflow server takes no such name; {NAMES_FILE} has it"
 NULL = "a tag has a text there: its value null is the empty one"
 RESERVED = "MLflow reads this tag: the target's own stands there"

@@ -11,7 +11,16 @@ from itertools import groupby
 from operator import attrgetter
 
 from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunForm, RunId, Series, SeriesKey
-from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, count_files, planned, room_of
+from azureml_replay.planning.files import (
+    ALL_FILES,
+    NO_FILES,
+    NOT_SERVED,
+    FileChoice,
+    PlannedFile,
+    count_files,
+    planned,
+    room_of,
+)
 from azureml_replay.planning.fit import (
     Fitting,
     fit_run,
@@ -266,13 +275,14 @@ def _step(
     fitted = fitted if profile.nulls else without_nulls(fitted, fitting)
     fitted = without_refused(fitted, fitting, history.refused.values, profile.form)
     room = room_of(ids.get(run.id, run.id), profile.limits)
+    choice = choice if profile.files else NO_FILES
     carried = count_files(recorded, history, fitting, choice, room, rule=profile.paths)
     more = [*rows.files, *([NAMES_FILE] if renamed.document() else []), *([FILES_FILE] if carried.moved else [])]
     own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow), more=more))
     sent = without_lost(as_routed(rewritten(fitted, ids), fitting, profile), fitting, profile)
     say_when_created(sent, fitting, profile)
     there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
-    own = tuple(path for path in own if not _is_refused(path, there[path], history, fitting))
+    own = tuple(path for path in own if _may_go(path, there[path], history, fitting, takes_files=profile.files))
     return Step(
         source=run.id,
         unit=root,
@@ -316,11 +326,14 @@ def _say_what_stays(
     fitting.omissions += named_outputs(run.id, history.outputs)
 
 
-def _is_refused(path: str, there: str, history: History, fitting: Fitting) -> bool:
-    """True for a file that we make, `there` its path in the target, that the target refused; notes the omission."""
+def _may_go(path: str, there: str, history: History, fitting: Fitting, *, takes_files: bool) -> bool:
+    """False for a file that we make, `there` its path in the target, that it does not take; notes the omission."""
+    why = None if takes_files else NOT_SERVED
     if there in history.refused.files:
-        fitting.omit(f"file {path}", refused_by(history.refused.files[there]))
-    return there in history.refused.files
+        why = refused_by(history.refused.files[there])
+    if why is not None:
+        fitting.omit(f"file {path}", why)
+    return why is None
 
 
 def _waiting(history: History, fitting: Fitting, profile: TargetProfile) -> frozenset[SeriesKey]:

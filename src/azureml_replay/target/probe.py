@@ -15,8 +15,8 @@ from azureml_replay.instants import Instant
 from azureml_replay.model import Json, Run, RunForm, RunId
 from azureml_replay.target.doubtful import NULLS
 from azureml_replay.workspace.lease import OWN_EXPERIMENT
-from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.profile import WriteRoute
+from azureml_replay.workspace.tried import Trait
 
 EXPERIMENT = OWN_EXPERIMENT
 VITAL = ("id", "status", "points", "files")
@@ -60,18 +60,17 @@ class Probe:
     type_kept: bool | None = None
     """True where it lets a client end runs that keep their type; None where nobody tried."""
     lifted: Mapping[str, int] = field(default_factory=dict)
-    """Name in `Limits` -> how much the target took beyond the documented limit (only `doctor` tries)."""
+    """Name in `Limits` -> how much the target took beyond the documented limit."""
+    server: str | None = None
+    """The version of a plain MLflow server, empty where it says none; None for other targets."""
+    traits: frozenset[Trait] = frozenset()
+    """What that server does and others do not."""
 
     @property
     def vital(self) -> tuple[str, ...]:
         """Names in `VITAL` that the target does not keep; and tags, where only they tell which run was made."""
         needed = VITAL if self.route is WriteRoute.HISTORY else (*VITAL, "tags")
         return tuple(name for name in needed if name in self.lost)
-
-    @property
-    def limits(self) -> Limits:
-        """The limits of a run of this target."""
-        return replace(DOCUMENTED, **self.lifted)
 
     def to_json(self) -> Json:
         """The probe as the archive keeps it."""
@@ -89,6 +88,7 @@ class Probe:
             "type_kept": self.type_kept,
             "oldest": {name: str(moment) for name, moment in self.oldest.items()},
             "lifted": dict(self.lifted),
+            **({} if self.server is None else {"server": self.server, "traits": sorted(self.traits)}),
         }
 
     @classmethod
@@ -109,6 +109,8 @@ class Probe:
             type_kept=document.get("type_kept"),
             oldest={_FIELDS[name]: Instant.parse(told) for name, told in document.get("oldest", {}).items()},
             lifted=document.get("lifted", {}),
+            server=document.get("server"),
+            traits=frozenset(map(Trait, document.get("traits", ()))),
         )
 
 

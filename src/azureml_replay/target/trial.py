@@ -17,8 +17,9 @@ from azureml_replay.target.throw_away import ThrowAway, throw_away_run
 from azureml_replay.terminal.hints import hint
 from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.place import Place
-from azureml_replay.workspace.profile import WriteRoute
+from azureml_replay.workspace.profile import WriteRoute, of_kind
 from azureml_replay.workspace.target import Target
+from azureml_replay.workspace.tried import Tried, TriesItself
 
 
 async def probed(
@@ -74,7 +75,8 @@ async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> 
     """Write throw-away runs by each route until one does, read them back, compare. Raises UserError where none does."""
     planned = frozenset(one.name for one in archive.experiments())
     before = await experiments_held(target, archive.source, planned)
-    if await _made_there(archive, target, sorted(planned & {*before.own, *before.made})):
+    others = sorted(planned & {*before.own, *before.made})
+    if not of_kind(target.ref).plain and await _made_there(archive, target, others):
         if route is WriteRoute.HISTORY:
             raise UserError(
                 f"another archive of {archive.source} wrote into {target.ref} by --write-route mlflow: leave the "
@@ -82,7 +84,10 @@ async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> 
             )
         route = WriteRoute.MLFLOW
     try:
-        probe = await _by_best_route(target) if route is None else await _by_route(target, route)
+        if isinstance(target, TriesItself):
+            probe = probe_of(await target.try_out())
+        else:
+            probe = await _by_best_route(target) if route is None else await _by_route(target, route)
     except StatusManaged as error:
         jobs = hint("replay", archive.folder, "--target", target.ref, "--mode", "synthetic")
         raise UserError(
@@ -99,6 +104,20 @@ async def _made_there(archive: Archive, target: Target, experiments: Sequence[st
         if await target.tagged_runs(experiment, SOURCE_TAG, mark):
             return True
     return False
+
+
+def probe_of(tried: Tried) -> Probe:
+    """What a throw-away run of a kind of its own showed."""
+    return Probe(
+        run=tried.run,
+        lost=tried.lost,
+        experiments=(),
+        added=(),
+        route=WriteRoute.MLFLOW,
+        server=tried.server,
+        traits=tried.traits,
+        lifted=tried.lifted,
+    )
 
 
 async def _by_best_route(target: Target) -> Probe:

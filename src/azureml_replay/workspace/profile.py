@@ -126,6 +126,10 @@ class TargetProfile:
     """Which names metrics, parameters and tags may have; None: any."""
     paths: PathRule | None = None
     """Which paths files may have; None: any that is short enough."""
+    files: bool = True
+    """False where the target takes no files at all: they are omissions, ours too."""
+    closes: bool = False
+    """True where nothing can be written to an archived run, or to one of an archived experiment."""
     plain: bool = False
     """True for a plain MLflow server: properties are tags there, parameters are texts, errors have a code and a
     message, and tags of MLflow's own mean something."""
@@ -147,6 +151,10 @@ CREATED = "creation time"
 """What omissions, findings and sent values call it; the sent one is the start with which a run was made."""
 PARENT_TAG = "mlflow.parentRunId"
 """The tag by which MLflow's routes make a child: the run keeps it beside its own."""
+NAME_TAG = "mlflow.runName"
+"""The tag that has a run's name there."""
+NOTE_TAG = "mlflow.note.content"
+"""The tag that has the description of a run, and of an experiment, on MLflow servers."""
 PROPERTY_BEGINS = "azureml."
 """What stands before the name of a property where properties are tags."""
 TICKS_PER_MS = 10_000
@@ -183,7 +191,10 @@ MLFLOW = TargetProfile(
     tables=False,
     names=NameRule(colon=False),
     paths=PathRule(unicode=False),
+    settles=True,
+    closes=True,
     plain=True,
+    added=frozenset({PARENT_TAG}),
 )
 """The profile of a plain MLflow server of which nothing is known: what the oldest one takes."""
 _OF_KIND: Mapping[str, TargetProfile] = {"mlflow": MLFLOW}
