@@ -10,6 +10,7 @@ from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import decode
 from azureml_replay.mlflow.wire.decode import ListedFile
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
+from azureml_replay.redact import NEWEST, has_replacement
 
 STORE = "artifacts"
 """The one store that a server has, as archives name it."""
@@ -44,7 +45,8 @@ class ServerFiles:
 
     async def stored_file(self, location: Location) -> StoredFile | None:
         """One file, as the list of its folder has it; None where it is gone, or cannot be had."""
-        run, path = split(location)
+        at = await self._true_place(location)
+        run, path = split(at)
         folder = path.rpartition("/")[0]
         async for page in self._rest.files(run, folder):
             for file in page:
@@ -54,11 +56,22 @@ class ServerFiles:
 
     async def read(self, location: Location, start: int, stop: int | None) -> AsyncIterator[bytes]:
         """The bytes of a file. Raises NotFound where the server gives none of that name."""
-        run, path = split(location)
+        run, path = split(await self._true_place(location))
         if why := decode.why_unreadable(path):
             raise NotFound(f"file {path} of run {run}: {why}", status=404)
         async for piece in self._rest.read(run, path, start, stop):
             yield piece
+
+    async def _true_place(self, location: Location) -> Location:
+        """The place that a location means in which a secret was replaced: of that only the digest is known."""
+        if not has_replacement(location.path):
+            return location
+        run, _ = split(location)
+        async for file in self._walk(run):
+            at = location_of(run, file.path)
+            if NEWEST.path(at.path) == location.path:
+                return at
+        return location
 
     async def _walk(self, run: RunId) -> AsyncIterator[ListedFile]:
         ahead, seen = [""], {""}

@@ -18,6 +18,7 @@ from azureml_replay.planning.fit import (
     fit_series,
     say_what_acts,
     say_when_created,
+    without_foreign_datasets,
     without_lost,
     without_nulls,
 )
@@ -245,7 +246,7 @@ def _step(
     if profile.ids == "theirs" or ids.get(run.id, run.id) != run.id:
         _say_what_names_the_source(logged, fitting)
     fitted = fit_run(
-        run,
+        without_foreign_datasets(run, recorded.source, fitting, profile),
         recorded.source,
         fitting,
         profile.room,

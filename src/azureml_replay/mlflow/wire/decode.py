@@ -109,7 +109,7 @@ def experiment_of(document: Document) -> Experiment:
         description=tags.get(NOTE_TAG),
         tags={key: value for key, value in tags.items() if key != NOTE_TAG},
         archived=changed if deleted else None,
-        document=document,
+        document={**document, "tags": tags},
         unknown=(*unknown(document, _KNOWN_EXPERIMENT), *(UNREADABLE + key for key in read.unreadable)),
     )
 
@@ -173,9 +173,9 @@ def _listed_run(document: Document, names: Mapping[str, str]) -> ListedRun:
         hidden=info.get("lifecycle_stage") == DELETED,
         created=start,
         creator=of_info("user_id", words, None) or tags.get("mlflow.user") or None,
-        document=document,
         references=tuple(Reference("tag", key) for key in _REFERENCES if tags.get(key)),
     )
+    whole = _by_name(document, data, tags, found.parameters)
     last: list[LastValue] = of_data("metrics", lambda metrics: [_last(one) for one in metrics], [])
     new = (
         *unknown(document, _KNOWN_RUN),
@@ -183,7 +183,18 @@ def _listed_run(document: Document, names: Mapping[str, str]) -> ListedRun:
         *unknown(data, _KNOWN_DATA, "data "),
         *(UNREADABLE + key for reader in (of_info, of_data) for key in reader.unreadable),
     )
-    return ListedRun(replace(found, unknown=new), last, tuple(_models(document)))
+    return ListedRun(replace(found, document=whole, unknown=new), last, tuple(_models(document)))
+
+
+def _by_name(document: Document, data: Document, tags: Json, parameters: Json) -> Json:
+    """A run's document with its lists of pairs as objects: by a name it is told that a value is a secret.
+
+    Under the names of the fields that are decoded of it, so that both are noted once.
+    """
+    metrics = {metric["key"]: beyond(metric, frozenset({"key"})) for metric in data.get("metrics") or ()}
+    rest = {key: value for key, value in data.items() if key not in _KNOWN_DATA}
+    told: dict[str, Json] = {"tags": tags, "parameters": parameters, "metrics": metrics}
+    return {key: value for key, value in document.items() if key != "data"} | rest | told
 
 
 def _parent(value: str | None, run: RunId) -> RunId | None:
