@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import browse as browsing
 from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
@@ -47,6 +46,7 @@ from azureml_replay.cli.options import (
 from azureml_replay.cli.speed import Speed, speed_flags
 from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
 from azureml_replay.cli.targets import target_config
+from azureml_replay.connection import Config, config_named
 from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
@@ -106,7 +106,7 @@ def extract(
     """Read a workspace into an archive. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
 
-    workspace = workspace_config(source)
+    workspace = config_named(source)
     globs = tuple(redact or ())
     done = _done(
         calls.extract(
@@ -195,7 +195,7 @@ def replay(
     refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
     refuse_without(given, {"--price-per-hour"}, "--dry-run")
     workspace = target_config(target, archive)
-    origin = workspace_config(source) if source is not None else None
+    origin = config_named(source) if source is not None else None
     if mode is Mode.SYNTHETIC and (dry_run or debug_hierarchy):
         shown = partial(synthetic.show, archive, workspace, selection, jobs, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
@@ -260,7 +260,7 @@ def verify(
 
     by = accepting(accept=accept, forget=forget_accepted)
     workspace = target_config(target, archive)
-    origin = workspace_config(source) if source is not None else None
+    origin = config_named(source) if source is not None else None
     verdict = _done(
         calls.verify(
             archive,
@@ -325,7 +325,7 @@ def migrate(
     from azureml_replay.target.profile import refuse_same
     from azureml_replay.verbs import MigrateOptions
 
-    origin, workspace = workspace_config(source), target_config(target, archive)
+    origin, workspace = config_named(source), target_config(target, archive)
     refuse_same(origin.ref, workspace.ref)  # before anybody logs in
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
     if report is not None:
@@ -367,9 +367,7 @@ def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
     return _replayed(done.replayed, options) or done.verdict.exit
 
 
-def _submitted(
-    done: SyntheticReplayed, archive: Path, target: WorkspaceConfig, line: Typed, terminal: Terminal
-) -> Exit:
+def _submitted(done: SyntheticReplayed, archive: Path, target: Config, line: Typed, terminal: Terminal) -> Exit:
     verdict = done.verdict
     lines = [
         *synthetic.replayed(done),

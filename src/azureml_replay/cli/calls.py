@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 
 import azureml_replay as library
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import results
 from azureml_replay.cli.recording import recorded
 from azureml_replay.cli.speed import Speed
-from azureml_replay.connection import connect
+from azureml_replay.connection import Config, config_of, connect
 from azureml_replay.errors import UserError
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.azure.workspace import AzureWorkspace
     from azureml_replay.direct.options import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import Extracted, ExtractOptions
     from azureml_replay.planning.files import FileChoice
@@ -31,12 +29,13 @@ if TYPE_CHECKING:
     from azureml_replay.synthetic.submit import Told
     from azureml_replay.verbs import Migrated, MigrateOptions
     from azureml_replay.verification.verdict import Verdict
+    from azureml_replay.workspace.opened import OpenedWorkspace
 
 
 @asynccontextmanager
 async def connected(
-    config: WorkspaceConfig, speed: Speed, progress: Progress, *, side: str = "target", cap: Cap | None = None
-) -> AsyncIterator[AzureWorkspace]:
+    config: Config, speed: Speed, progress: Progress, *, side: str = "target", cap: Cap | None = None
+) -> AsyncIterator[OpenedWorkspace]:
     """The workspace, after its name and the login were seen to work. `side` names it where there are two.
 
     `cap` is shared by both; one of this workspace alone is made where it is left out.
@@ -48,7 +47,7 @@ async def connected(
 
 
 async def extract(
-    source: WorkspaceConfig,
+    source: Config,
     folder: Path,
     selection: Selection,
     options: ExtractOptions,
@@ -75,7 +74,7 @@ def plan(
     folder: Path,
     selection: Selection,
     options: ReplayOptions,
-    target: WorkspaceConfig | None = None,
+    target: Config | None = None,
     *,
     terminal: Terminal,
 ) -> PlanSummary:
@@ -88,8 +87,8 @@ def plan(
 
 async def replay(
     folder: Path,
-    target: WorkspaceConfig,
-    source: WorkspaceConfig | None,
+    target: Config,
+    source: Config | None,
     selection: Selection,
     options: ReplayOptions,
     *,
@@ -118,8 +117,8 @@ async def replay(
 
 async def submit(
     folder: Path,
-    target: WorkspaceConfig,
-    source: WorkspaceConfig | None,
+    target: Config,
+    source: Config | None,
     selection: Selection,
     options: SyntheticReplayOptions,
     *,
@@ -149,8 +148,8 @@ async def submit(
 
 async def verify(
     folder: Path,
-    target: WorkspaceConfig,
-    source: WorkspaceConfig | None,
+    target: Config,
+    source: Config | None,
     selection: Selection,
     files: FileChoice,
     *,
@@ -183,7 +182,7 @@ async def verify(
                 return watch.did("verify", verdict)
 
 
-def proven(folder: Path, target: WorkspaceConfig, selection: Selection) -> Verdict:
+def proven(folder: Path, target: Config, selection: Selection) -> Verdict:
     """What the evidence says now of what was chosen. No network, nothing written."""
     from azureml_replay.verification.verdict import verdict
 
@@ -202,8 +201,8 @@ def unknown_names(folder: Path, selection: Selection) -> tuple[str, ...]:
 
 
 async def migrate(
-    source: WorkspaceConfig,
-    target: WorkspaceConfig,
+    source: Config,
+    target: Config,
     folder: Path,
     selection: Selection,
     options: MigrateOptions,
@@ -252,13 +251,13 @@ async def migrate(
 @asynccontextmanager
 async def both_ends(
     archive: Archive,
-    source: WorkspaceConfig | None,
-    target: WorkspaceConfig,
+    source: Config | None,
+    target: Config,
     speed: Speed,
     progress: Progress,
     *,
     needed: bool,
-) -> AsyncIterator[tuple[AzureWorkspace | None, AzureWorkspace]]:
+) -> AsyncIterator[tuple[OpenedWorkspace | None, OpenedWorkspace]]:
     """Where bytes come from, as `reading`, and where everything goes."""
     cap = speed.cap()
     async with (
@@ -271,13 +270,13 @@ async def both_ends(
 @asynccontextmanager
 async def reading(
     archive: Archive,
-    source: WorkspaceConfig | None,
+    source: Config | None,
     speed: Speed,
     progress: Progress,
     *,
     needed: bool,
     cap: Cap | None = None,
-) -> AsyncIterator[AzureWorkspace | None]:
+) -> AsyncIterator[OpenedWorkspace | None]:
     """The source; not spoken to, nor logged in to, where the archive holds all bytes that are needed."""
     origin = _origin(archive, source)
     if not needed or not archive.lacks_bytes()[0]:
@@ -287,10 +286,10 @@ async def reading(
         yield reading
 
 
-def _origin(archive: Archive, source: WorkspaceConfig | None) -> WorkspaceConfig:
+def _origin(archive: Archive, source: Config | None) -> Config:
     """Unless told otherwise, the archive's own source, with the default login of the public cloud."""
     if source is None:
-        return WorkspaceConfig(archive.source, origin=str(archive.source))
+        return config_of(archive.source, str(archive.source))
     if source.ref != archive.source:
         raise UserError(f"--source {source.origin}: the archive holds {archive.source}: name that workspace, or none")
     return source

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import next_step
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import WS, takes, terminal_flags
+from azureml_replay.connection import Config, config_named
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.progress import Progress
@@ -43,7 +43,7 @@ def doctor(
 
     if source is None and target is None:
         raise UserError("nothing to examine: give --source, --target or both")
-    configs = [workspace_config(name) if name is not None else None for name in (source, target)]
+    configs = [config_named(name) if name is not None else None for name in (source, target)]
     found = finish(_examined(configs[0], configs[1], archive, terminal), archive)
     terminal.result(found, [_verdict(found)], good=found.exit is Exit.OK)
     if not terminal.json:
@@ -61,9 +61,7 @@ def _next(found: Diagnosis, line: Typed) -> str:
     return line.into("migrate", *archive, keep=next_step.ENDS)
 
 
-async def _examined(
-    source: WorkspaceConfig | None, target: WorkspaceConfig | None, folder: Path | None, terminal: Terminal
-) -> Diagnosis:
+async def _examined(source: Config | None, target: Config | None, folder: Path | None, terminal: Terminal) -> Diagnosis:
     from azureml_replay.diagnosis.doctor import diagnosed
 
     with terminal.progress() as progress:
@@ -75,14 +73,14 @@ async def _examined(
             return await diagnosed(subjects[0], subjects[1], archive, progress)
 
 
-def _archive(folder: Path, source: WorkspaceConfig | None) -> Archive:
+def _archive(folder: Path, source: Config | None) -> Archive:
     from azureml_replay.archive.archive import Archive
 
     return Archive.open(folder) if source is None else Archive.create(folder, source.ref)
 
 
 @asynccontextmanager
-async def _subject(config: WorkspaceConfig | None, progress: Progress) -> AsyncIterator[Subject | None]:
+async def _subject(config: Config | None, progress: Progress) -> AsyncIterator[Subject | None]:
     if config is None:
         yield None
         return

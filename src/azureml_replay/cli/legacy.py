@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
 from azureml_replay.cli.options import MOST, Many, selection_flags
 from azureml_replay.cli.speed import Speed
+from azureml_replay.connection import Config
 from azureml_replay.errors import UserError
 from azureml_replay.jobs_json.edits import refuse_edits
 from azureml_replay.jobs_json.index import JobsIndex
@@ -75,7 +75,7 @@ def was_extracted(folder: Path) -> bool:
 
 
 async def fill_from_file(
-    index: JobsIndex, folder: Path, source: WorkspaceConfig | None, *, reach: bool, width: int, terminal: Terminal
+    index: JobsIndex, folder: Path, source: Config | None, *, reach: bool, width: int, terminal: Terminal
 ) -> None:
     """Make the archive of a jobs.json that has none beside it, or bring it up to date.
 
@@ -89,7 +89,7 @@ async def fill_from_file(
             await import_jobs(index, archive, workspace, width=width, progress=progress)
 
 
-def origin_of(index: JobsIndex, source: WorkspaceConfig | None) -> Place:
+def origin_of(index: JobsIndex, source: Config | None) -> Place:
     """The workspace that the jobs come from: --source where given. Raises UserError where the ids name another."""
     if source is None:
         return index.source()

@@ -24,8 +24,8 @@ from azureml_replay.verification.wording import MENDS, Kind, Told, by_size_in_wo
 from azureml_replay.workspace.profile import WriteRoute
 
 if TYPE_CHECKING:
-    from azureml_replay.azure.config import WorkspaceConfig
     from azureml_replay.cli.next_step import CommandLine
+    from azureml_replay.connection import Config
     from azureml_replay.direct.options import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.left import Left
@@ -167,7 +167,7 @@ def refused(told: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield from _more(told)
 
 
-def verified(verdict: Verdict, target: WorkspaceConfig | None = None, deep: str = "--deep") -> Iterator[Line]:
+def verified(verdict: Verdict, target: Config | None = None, deep: str = "--deep") -> Iterator[Line]:
     """The lines of `verify`: the verdict in one sentence, and what qualifies it; `mends` says what to do about it.
 
     `deep` is how bytes are compared: the command that shows these lines may have no such flag.
@@ -228,7 +228,7 @@ def uncompared(verdict: Verdict) -> Iterator[Branch]:
     yield Branch(f"{listed(told)} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
-def migrated(done: Migrated, target: WorkspaceConfig) -> Iterator[Line]:
+def migrated(done: Migrated, target: Config) -> Iterator[Line]:
     """The lines of `migrate`: the verdict, and what failed before it."""
     yield from verified(done.verdict, target)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):

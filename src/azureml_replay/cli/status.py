@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import workspace_config
 from azureml_replay.cli import results
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.connection import config_named
 from azureml_replay.counting import (
     counted,
     experiments_in_words,
@@ -227,7 +227,7 @@ def _named(lines: Sequence[Sequence[str]], flag: str) -> dict[Place, str]:
     found: dict[Place, str] = {}
     for name in dict.fromkeys(name for words in lines for name in _values(words, flag)):
         try:
-            found.setdefault(workspace_config(name).ref, name)
+            found.setdefault(config_named(name).ref, name)
         except UserError:
             continue
     return found

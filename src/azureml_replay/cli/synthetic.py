@@ -27,7 +27,7 @@ from azureml_replay.terminal.text import Line, amount
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.azure.config import WorkspaceConfig
+    from azureml_replay.connection import Config
     from azureml_replay.selection import Selection
     from azureml_replay.synthetic.foreseen import JobsForeseen
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
@@ -167,7 +167,7 @@ def job_flags(
 
 def show(
     folder: Path,
-    target: WorkspaceConfig | None,
+    target: Config | None,
     selection: Selection,
     options: SyntheticReplayOptions,
     *,

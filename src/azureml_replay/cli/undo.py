@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import next_step
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
@@ -21,6 +20,7 @@ from azureml_replay.cli.options import (
 )
 from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.targets import target_config
+from azureml_replay.connection import Config
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.terminal import Terminal
@@ -88,7 +88,7 @@ def _ways_back(done: Undone) -> Iterator[tuple[str, ...]]:
         yield ("--mode", "synthetic")
 
 
-def _there(folder: Path, target: WorkspaceConfig) -> Undoable:
+def _there(folder: Path, target: Config) -> Undoable:
     """By the archive alone. Raises UserError where it wrote nothing into the target."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.undoing import undoable
@@ -97,7 +97,7 @@ def _there(folder: Path, target: WorkspaceConfig) -> Undoable:
         return undoable(opened, target.ref)
 
 
-def _ask(there: Undoable, target: WorkspaceConfig, *, yes: bool, terminal: Terminal) -> None:
+def _ask(there: Undoable, target: Config, *, yes: bool, terminal: Terminal) -> None:
     """Ask whether to go on. Raises UserError where nobody can answer, and where the answer is no."""
     if yes or not there.hides:
         return
@@ -109,9 +109,7 @@ def _ask(there: Undoable, target: WorkspaceConfig, *, yes: bool, terminal: Termi
     terminal.say("")
 
 
-def _confirmed(
-    there: Undoable, target: WorkspaceConfig, confirm: str | None, *, line: Typed, terminal: Terminal
-) -> str:
+def _confirmed(there: Undoable, target: Config, confirm: str | None, *, line: Typed, terminal: Terminal) -> str:
     """The workspace's name, as somebody gave it or types it now. Raises UserError for another, and where nobody can."""
     from azureml_replay.deleting import check_confirmed
 
@@ -142,7 +140,7 @@ def _would_delete(there: Undoable) -> str:
     return f"delete for good {runs}, up to {counted(there.files, 'file')}{more}"
 
 
-def would_lines(there: Undoable, target: WorkspaceConfig, *, delete: bool) -> Iterator[str]:
+def would_lines(there: Undoable, target: Config, *, delete: bool) -> Iterator[str]:
     """The lines of `undo --dry-run`."""
     if delete and there.staying_runs:
         yield f"{counted(there.staying_runs, 'run')} stay hidden: the service keeps them, or a run below them"
@@ -158,7 +156,7 @@ def would_lines(there: Undoable, target: WorkspaceConfig, *, delete: bool) -> It
 
 
 async def _undo(
-    folder: Path, target: WorkspaceConfig, *, delete: str | None, take_over: bool, width: int, terminal: Terminal
+    folder: Path, target: Config, *, delete: str | None, take_over: bool, width: int, terminal: Terminal
 ) -> Undone:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.cli.calls import connected

@@ -1,7 +1,7 @@
 """Rows on their way to a server, where they are a set: a row that is there already changes nothing.
 
-Up to MLflow 3.1 a NaN that is there already, or twice in a batch, is refused, and every row of its batch with it. Such a
-batch is compared with what is there, and what lacks is sent.
+Up to MLflow 3.1 a NaN that is there already, or twice in a batch, is refused, and every row of its batch with it. Such
+a batch is compared with what is there, and what lacks is sent.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from contextlib import suppress
 
 from azureml_replay.errors import Rejected, Uncertain, UserError
 from azureml_replay.instants import Instant
-from azureml_replay.mlflow.experiments import Experiments
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import ask, encode
 from azureml_replay.mlflow.writing import Writing
@@ -41,9 +40,9 @@ _GONE = (
 class ServerLeases:
     """See `workspace.lease.Leasable`."""
 
-    def __init__(self, rest: Rest, experiments: Experiments, writing: Writing) -> None:
+    def __init__(self, rest: Rest, writing: Writing) -> None:
         """Nothing is asked yet."""
-        self._rest, self._experiments, self._writing = rest, experiments, writing
+        self._rest, self._writing = rest, writing
         self._last: dict[str, RunId] = {}
         """Name of a lease -> the run that was last seen to hold its terms."""
 
@@ -105,7 +104,7 @@ class ServerLeases:
         run = await self._make()
         wanted = Experiment(id="", name=ANCHOR, description=DESCRIPTION, tags={ROOT_TAG: run})
         with suppress(Uncertain):
-            await self._experiments.made_first(wanted)
+            await self._writing.make_first(wanted)
         root = await self._root()
         if root is None:
             raise UserError(

@@ -1,7 +1,7 @@
 """Runs as they are written to a server: made under ids of its own, brought up to date, ended, hidden.
 
-A deleted run takes no tag, point or end: whoever writes to one shows it first (`Target.hide_runs`), and what is to stand
-on it once it is hidden goes before.
+A deleted run takes no tag, point or end: whoever writes to one shows it first (`Target.hide_runs`), and what is to
+stand on it once it is hidden goes before.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from azureml_replay.errors import NotFound, Rejected, ServiceError
 from azureml_replay.mlflow.experiments import Experiments
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import answers, ask, encode
-from azureml_replay.mlflow.wire.ours import HIDDEN_TAG
-from azureml_replay.model import Run, RunId
+from azureml_replay.mlflow.wire.ours import HIDDEN_TAG, tags_of
+from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused, TagsOfRuns
 
 RUNS_AT_ONCE = 4
-"""Of one batch: a server is the limit, 30 to 60 ms of its processor a run; 16 at a time helped one with four workers."""
+"""Of one batch: the server is the limit, 30 to 60 ms of its processor a run."""
 _HIDDEN = {HIDDEN_TAG: "yes"}
 
 
@@ -39,6 +39,10 @@ class Writing:
         except Rejected as error:
             return _refusal(error)
         return answers.created_run(answer.json())
+
+    async def make_first(self, experiment: Experiment) -> None:
+        """Make an experiment, unless there is one of its name. NOT repeatable. Raises Rejected, Uncertain."""
+        await self._experiments.made_first(experiment)
 
     async def update(self, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """Write names, tags, parameters and inputs, no state; what is not named stays. Repeatable."""
@@ -71,14 +75,13 @@ class Writing:
             await self._call("runs/log-batch", body)
 
     async def _update(self, run: Run) -> None:
-        for body in encode.batches(run.id, encode.tags_of(run), run.parameters):
+        for body in encode.batches(run.id, tags_of(run), run.parameters):
             await self._call("runs/log-batch", body)
         if (datasets := encode.inputs(run.id, run)) is not None:
             await self._call("runs/log-inputs", datasets)
 
     async def _end(self, run: Run) -> None:
-        tags = encode.ending_tags(run) | (_HIDDEN if run.hidden else {})
-        await self.tag(run.id, tags)
+        await self.tag(run.id, {**encode.ending_tags(run), **(_HIDDEN if run.hidden else {})})
         await self._call("runs/update", encode.ended_run(run))
         if run.hidden:
             await self._call("runs/delete", encode.run(run.id))

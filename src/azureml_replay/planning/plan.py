@@ -27,6 +27,7 @@ from azureml_replay.planning.fit import (
     fit_series,
     say_what_acts,
     say_when_created,
+    without_foreign_datasets,
     without_lost,
     without_nulls,
 )
@@ -263,7 +264,7 @@ def _step(
     renamed = Renamed()
     rows = planned_rows(recorded, run.id, _without(over, logged), fitting, profile=profile, renamed=renamed)
     fitted = fit_run(
-        as_plain(run, fitting, profile, renamed),
+        as_plain(without_foreign_datasets(run, recorded.source, fitting, profile), fitting, profile, renamed),
         recorded.source,
         fitting,
         profile.room,

@@ -147,7 +147,7 @@ class Files:
             await self._storage.ask(door, "PUT", headers=headers, data=file.data)
         elif isinstance(file, HeldFile):
             await self._upload(door, file, at)
-        elif file.read is None or self._reach.worth_asking(_host(file)):
+        elif file.read is None or (file.source is not None and self._reach.worth_asking(_host(file))):
             await self._copy_or_relay(door, file, at)
         else:
             await self._relay(door, file, at)
@@ -205,7 +205,7 @@ def _md5(data: bytes) -> bytes:
 
 
 def _host(file: CopyFile) -> str:
-    return urlsplit(str.__str__(file.source)).netloc
+    return urlsplit(str.__str__(file.source or "")).netloc
 
 
 def _cannot_fetch(error: ServiceError) -> bool:

@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 from azureml_replay import json_text
 from azureml_replay.errors import Rejected
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
-from azureml_replay.model import AssetReference, Experiment, Json, Points, Run, RunId
 from azureml_replay.mlflow.wire.ours import ASSET, TYPE_TAG, error_tags, status_of, status_tags, tags_of
+from azureml_replay.model import AssetReference, Experiment, Json, Points, Run, RunId
 from azureml_replay.workspace.profile import NOTE_TAG
 
 Body: TypeAlias = dict[str, Any]
