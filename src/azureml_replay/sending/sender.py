@@ -180,7 +180,8 @@ class Sender:
         request = HttpRequest(method, url, headers={**always, **(headers or {})}, content=data)
         options: dict[str, Any] = {"gate": self._gate(service), "repeatable": repeatable}
         options |= {CHECK: check} if check else {}
-        if self._cap is not None and (raw or (data is not None and service.name.startswith(BLOBS))):
+        of_file = data is not None and (not isinstance(data, bytes) or service.name.startswith(BLOBS))
+        if self._cap is not None and (raw or of_file):
             options[CAPPED] = True
         try:
             response = await self._pipeline(service.scope).run(request, **options, **({"stream": True} if raw else {}))

@@ -26,7 +26,7 @@ def created_run(document: Document) -> RunId:
 
 @readable
 def served_root(document: Document) -> str | None:
-    """The folder of a run's files below the server's artifacts, of an answer of `runs/get`; None where it serves none."""
+    """The folder of a run's files, of an answer of `runs/get`; None where the server does not serve them."""
     address = unicode_text(document["run"]["info"].get("artifact_uri") or "")
     if not address.startswith(SERVED):
         return None
