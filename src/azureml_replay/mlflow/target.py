@@ -38,6 +38,7 @@ class MlflowTarget(MlflowWorkspace):
         self._prefix = config.experiment_prefix
         self._closed: set[str] = set()
         """Names of experiments that are deleted, and their runs with them."""
+        self._listed = False
         self._served = config.artifacts != "none"
         self._written = Experiments(rest, config.experiment_prefix)
         self._writing = Writing(rest, self._written)
@@ -83,6 +84,11 @@ class MlflowTarget(MlflowWorkspace):
         return replace(found, run=self._as_written(found.run)) if found else None
 
     async def _search(self, runs: Sequence[RunId]) -> AsyncIterator[Sequence[ListedRun]]:
+        """All experiments are asked for once; those that were made since are known by their making."""
+        if not self._listed:
+            async for _ in self.experiments():
+                pass
+            self._listed = True
         async for page in super()._search(runs):
             yield [replace(one, run=self._as_written(one.run)) for one in page]
 

@@ -290,5 +290,5 @@ def _count_each(
             files, size = files + 1, size + one.artifact.stored.size_bytes
             any_moved |= one.moved
             if one.moved:
-                fitting.omit(f"path of file {one.artifact.path}", f"{NO_SUCH_PATH}: {one.path}")
+                fitting.omit(f"path of file {one.artifact.path}, which is {one.path} there", NO_SUCH_PATH)
     return FilesCounted(files, size, any_moved)

@@ -44,7 +44,7 @@ class Renamed:
         made = fit_name(name, rule, reserved=_RESERVED if reserved else ())
         if made != name and name not in self.names.setdefault(kind, {}):
             self.names[kind][name] = made
-            fitting.omit(f"name of {kind} {name}", f"{RENAMED}: {made}")
+            fitting.omit(f"name of {kind} {name}, which is {made} there", RENAMED)
         return made
 
     def document(self) -> Json:

@@ -14,7 +14,7 @@ from azureml_replay.planning.normalise import EXACT, Losses, RowsThere, is_scala
 from azureml_replay.planning.plain import Renamed
 from azureml_replay.workspace.profile import PathRule, TargetProfile
 
-NO_TABLE = "no table, text or namespace is a metric there"
+NO_TABLE = f"no table, text or namespace is a metric there; kept in a file below {TABLES_FOLDER}"
 DOUBLES = "its whole numbers are doubles there"
 Logged = Sequence[tuple[Series, int]]
 """Series, each with its number of rows."""
@@ -50,7 +50,7 @@ def planned_rows(
         return PlannedRows(tuple(logged))
     tables = {one.key: _file_of(one.key) for one, _ in logged if not is_scalar(one)}
     for key, path in tables.items():
-        fitting.omit(f"metric {key.name}", f"{NO_TABLE}; kept in {path}")
+        fitting.omit(f"metric {key.name}, which {path} has", NO_TABLE)
     scalars = [one for one, _ in logged if one.key not in tables]
     for one in scalars:
         renamed.of("metric", one.key.name, profile.names, fitting)

@@ -157,8 +157,8 @@ NAME_TAG = "mlflow.runName"
 """The tag that has a run's name there."""
 NOTE_TAG = "mlflow.note.content"
 """The tag that has the description of a run, and of an experiment, on MLflow servers."""
-PROPERTY_BEGINS = "azureml."
-"""What stands before the name of a property where properties are tags."""
+PROPERTY_BEGINS = "property."
+"""What stands before the name of a property where properties are tags. `azureml.` is how tags of pipelines begin."""
 TICKS_PER_MS = 10_000
 
 

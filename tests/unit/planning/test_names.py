@@ -73,8 +73,8 @@ def test_another_name_gets_one_of_its_own(name: str) -> None:
 
 def test_a_name_that_means_something_there_gets_another_one() -> None:
     """Properties are tags that begin so."""
-    assert re.fullmatch(r"azureml_x_[0-9a-f]{6}", fit_name("azureml.x", RULE, reserved=("azureml.",)))
-    assert fit_name("azureml_x", RULE, reserved=("azureml.",)) == "azureml_x"
+    assert re.fullmatch(r"property_x_[0-9a-f]{6}", fit_name("property.x", RULE, reserved=("property.",)))
+    assert fit_name("azureml.x", RULE, reserved=("property.",)) == "azureml.x"
 
 
 @given(HARD, HARD)
