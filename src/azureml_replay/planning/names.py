@@ -20,6 +20,8 @@ _FOLDERS = re.compile(r"(?:^|/)\.{0,2}(?=/|$)")
 """Segments that lead somewhere else, or nowhere: `//`, `.`, `..`, a slash at either end, and the empty name."""
 _PATH_DIGITS = 8
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_ASKED_OTHERWISE = re.compile(r"\?|(?:^|/)\s|\s(?:/|$)")
+"""What servers keep, and MLflow's own clients ask for by another name: 3.17 quotes no `?`, and strips spaces."""
 _DRIVE = re.compile(r"^[A-Za-z]:[/\\]")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 SEGMENT_BYTES = 255
@@ -68,11 +70,14 @@ def fit_text(text: str) -> str:
 
 
 def _is_kept(path: str, rule: PathRule) -> bool:
-    if "#" in path or _UNSEEN.search(path) or _ESCAPE.search(path) or _DRIVE.search(path) or _FOLDERS.search(path):
+    if "#" in path or any(refused.search(path) for refused in _REFUSED_PATHS):
         return False
     if len(path.encode()) > PATH_BYTES or any(len(part.encode()) > SEGMENT_BYTES for part in path.split("/")):
         return False
     return rule.unicode or not _NOT_LATIN.search(path)
+
+
+_REFUSED_PATHS = (_UNSEEN, _ESCAPE, _DRIVE, _FOLDERS, _ASKED_OTHERWISE)
 
 
 def _digest(text: str) -> str:
