@@ -1,0 +1,217 @@
+"""From a real MLflow server into an archive, and on into Azure ML; MLflow's own client is the witness."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.workspace import connect as connect_azure
+from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
+from azureml_replay.instants import Instant
+from azureml_replay.mlflow.config import server_config
+from azureml_replay.mlflow.wire import ask
+from azureml_replay.mlflow.workspace import connect
+from azureml_replay.model import RunId
+from azureml_replay.selection import Selection
+from azureml_replay.sending.transport import open_transport
+from azureml_replay.verbs import Migrated, MigrateOptions, migrate
+from azureml_sandbox.server.sandbox import WorkspaceFile
+from e2e import mlflow_history as history
+from e2e.library import DiesAt, FastClock, PowerCut, configured
+from e2e.mlflow_history import Held
+from mlflow_servers import MlflowServer
+
+STATUSES = {
+    "FINISHED": "Completed",
+    "FAILED": "Failed",
+    "KILLED": "Canceled",
+    "RUNNING": "Running",
+    "SCHEDULED": "NotStarted",
+}
+TICKS_PER_MS = 10_000
+NAME = "history/α"
+WHOLE = ExtractOptions(download=True)
+
+
+@pytest.fixture(scope="module")
+def experiment(mlflow_server: MlflowServer) -> str:
+    """The id of an experiment with a history that no test changes."""
+    return history.logged(mlflow_server, NAME)
+
+
+async def extracted(
+    server: MlflowServer,
+    folder: Path,
+    *,
+    name: str = NAME,
+    options: ExtractOptions = WHOLE,
+    cut: DiesAt | None = None,
+) -> Extracted:
+    """One `extract` of an experiment, active runs too."""
+    config = server_config(server.url, {})
+    async with open_transport() as wire:
+        through = cut.over(wire) if cut else wire
+        async with connect(config, transport=through, clock=FastClock()) as source:  # type: ignore[arg-type]
+            with Archive.create(folder, source.ref) as archive:
+                selection = Selection(experiments=(name,), include_active=True)
+                return await extract(source, archive, selection, options=options, width=8)
+
+
+def expect_held(archive: Archive, held: Held) -> None:
+    """The archive says of a run what MLflow's client says."""
+    run, info = archive.run(RunId(held.info.run_id)), held.info
+    assert run is not None
+    assert run.status == STATUSES[info.status]
+    assert (run.start, run.end) == (_instant(info.start_time), _instant(info.end_time))
+    assert (run.display_name, run.creator, run.hidden) == (
+        info.run_name,
+        info.user_id,
+        info.lifecycle_stage == "deleted",
+    )
+    named = {"mlflow.runName": run.display_name, "mlflow.note.content": run.description}
+    assert run.tags | {key: value for key, value in named.items() if key in held.tags} == held.tags
+    assert run.parameters == held.params
+    assert run.parent == held.tags.get("mlflow.parentRunId")
+    rows = {
+        series.key.name: {
+            (step, (ticks or 0) // TICKS_PER_MS, history.bits(float(value or 0)))
+            for points in archive.points(run.id, series.key)
+            for step, ticks, (value,) in points.rows()
+        }
+        for series, _ in archive.series(run.id)
+    }
+    assert rows == held.points
+    files = {file.path: file for file in archive.artifacts(run.id)}
+    sizes = {path: file.stored.size_bytes for path, file in files.items() if file.stored}
+    assert sizes == {path: size for path, size in held.files.items() if path not in history.MISREAD}
+    assert files.keys() - sizes.keys() <= history.UNREADABLE.keys()
+
+
+def _instant(ms: int | None) -> Instant | None:
+    return None if ms is None else Instant(ms * TICKS_PER_MS)
+
+
+async def test_an_archive_holds_what_mlflows_client_shows(
+    mlflow_server: MlflowServer, experiment: str, tmp_path: Path
+) -> None:
+    """Every run, deleted ones too: times, status, tags, params, points to the bit, files with their bytes."""
+    done = await extracted(mlflow_server, tmp_path / "kept")
+
+    held = list(history.everything(mlflow_server, experiment))
+    assert (done.runs, done.failed) == (len(held), ())
+    with Archive.open(tmp_path / "kept") as archive:
+        for one in held:
+            expect_held(archive, one)
+        (hostile,) = (one for one in held if one.info.run_name == "hostile")
+        run = RunId(hostile.info.run_id)
+        for artifact in archive.artifacts(run):
+            if (why := history.UNREADABLE.get(artifact.path)) is not None:
+                assert why in (artifact.gone or "")
+                continue
+            assert artifact.stored is not None
+            kept = archive.held(artifact.stored)
+            assert kept is not None, artifact.path
+            assert b"".join(kept.pieces(1 << 20)) == history.FILES[artifact.path]
+            assert history.content(mlflow_server, run, artifact.path, tmp_path) in (None, history.FILES[artifact.path])
+        known = archive.experiment(NAME)
+        assert known is not None
+        assert (known.description, known.tags, known.archived) == ("what it is for", {"team": "ü"}, None)
+        assert archive.run(run).input_datasets  # type: ignore[union-attr]
+
+
+async def test_a_second_extract_brings_what_changed(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """Servers tell no time of change: tags, points and files that came after a run's end are seen all the same."""
+    client = MlflowClient(mlflow_server.url)
+    experiment = client.create_experiment("changing")
+    runs = [client.create_run(experiment, run_name=f"run {at}").info.run_id for at in range(4)]
+    for run in runs:
+        client.log_metric(run, "loss", 0.5, history.START_MS, 1)
+        client.set_terminated(run)
+    assert (await extracted(mlflow_server, tmp_path / "kept", name="changing")).runs == 4
+    assert (await extracted(mlflow_server, tmp_path / "kept", name="changing")).runs == 0
+
+    client.set_tag(runs[0], "owner", "me")
+    client.log_metric(runs[1], "loss", 0.25, history.START_MS + 1, 2)
+    client.log_text(runs[2], "late", "late.txt")
+    again = await extracted(mlflow_server, tmp_path / "kept", name="changing")
+
+    assert (again.runs, again.points, again.files) == (3, 4, 1)
+    client.delete_run(runs[3])
+    client.delete_experiment(experiment)
+    assert (await extracted(mlflow_server, tmp_path / "kept", name="changing")).runs == 4
+    with Archive.open(tmp_path / "kept") as archive:
+        assert all(archive.run(RunId(run)).hidden for run in runs)  # type: ignore[union-attr]
+        assert archive.experiment("changing").archived is not None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("points", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
+async def test_histories_that_bulk_would_cut_are_whole(
+    mlflow_server: MlflowServer, tmp_path: Path, points: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows without a step, of which nobody knows how many: an answer in bulk ends somewhere, and does not say so."""
+    if points < ask.ROWS_IN_BULK:
+        monkeypatch.setattr(ask, "ROWS_IN_BULK", points // 2)
+        monkeypatch.setattr(ask, "ROWS_PER_PAGE", points // 4)
+    client, name = MlflowClient(mlflow_server.url), f"long curves {points}"
+    experiment = client.create_experiment(name)
+    long = history.long_curve(mlflow_server, experiment, points)
+    short = client.create_run(experiment, run_name="short").info.run_id
+    client.log_metric(short, "long", 0.5, history.START_MS, 0)
+    client.set_terminated(short)
+
+    done = await extracted(mlflow_server, tmp_path / "kept", name=name)
+
+    assert done.points == points + 1
+    held = {one.info.run_id: one for one in history.everything(mlflow_server, experiment)}
+    with Archive.open(tmp_path / "kept") as archive:
+        expect_held(archive, held[long])
+        expect_held(archive, held[short])
+
+
+async def test_killed_at_any_request_it_continues(mlflow_server: MlflowServer, experiment: str, tmp_path: Path) -> None:
+    """The archive is then the same as one that nobody interrupted, to the last bit."""
+    counted = DiesAt(0, delivered=True)
+    await extracted(mlflow_server, tmp_path / "whole", cut=counted)
+    for at in range(1, counted.count, max(1, counted.count // 8)):
+        folder = tmp_path / str(at)
+        with pytest.raises(PowerCut):
+            await extracted(mlflow_server, folder, cut=DiesAt(at, delivered=bool(at % 2)))
+        await extracted(mlflow_server, folder)
+        assert root_of(folder) == root_of(tmp_path / "whole"), at
+
+
+def root_of(folder: Path) -> str:
+    """What tells that two archives hold the same."""
+    with Archive.open(folder, write=False) as archive:
+        return archive.content_root()
+
+
+async def carried(server: MlflowServer, target: WorkspaceFile, folder: Path) -> Migrated:
+    """One `migrate` of the experiment; files pass through, none are kept."""
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(connect(server_config(server.url, {}), clock=FastClock()))
+        there = await stack.enter_async_context(connect_azure(configured(target), clock=FastClock()))
+        archive = stack.enter_context(Archive.create(folder, source.ref))
+        selection = Selection(experiments=(NAME,), include_active=True)
+        return await migrate(source, there, archive, selection, options=MigrateOptions(deep=True), width=8)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("azure_env")
+def test_a_server_moves_into_a_workspace(
+    mlflow_server: MlflowServer, experiment: str, workspace: WorkspaceFile, tmp_path: Path
+) -> None:
+    """With the server's run ids; all equal, byte for byte; a second run sends nothing."""
+    done = asyncio.run(carried(mlflow_server, workspace, tmp_path / "kept"))
+    ids = {one.info.run_id for one in history.everything(mlflow_server, experiment)}
+
+    assert (done.verdict.findings, done.replayed.failed, done.verdict.runs) == (0, (), len(ids))
+    with Archive.open(tmp_path / "kept", write=False) as archive:
+        ledger = archive.ledger(configured(workspace).ref)
+        assert {ledger.target_id(RunId(run)) or run for run in ids} == ids
+    again = asyncio.run(carried(mlflow_server, workspace, tmp_path / "kept"))
+    assert (again.replayed.runs, again.replayed.points, again.replayed.files, again.verdict.findings) == (0, 0, 0, 0)
