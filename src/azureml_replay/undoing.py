@@ -22,7 +22,15 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, STATUS, editable
-from azureml_replay.deleting import Deleting, check_confirmed, held_up, hidden_jobs, hidden_runs, in_batches
+from azureml_replay.deleting import (
+    Deleting,
+    check_confirmed,
+    check_deletes,
+    held_up,
+    hidden_jobs,
+    hidden_runs,
+    in_batches,
+)
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
@@ -142,6 +150,7 @@ async def undo(
     `take_over` that one is ended. A single run that fails is named in the result.
     """
     if delete is not None:
+        check_deletes(target.ref)
         check_confirmed(target.ref, delete)
     async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
         undoing = await _undo(archive, writing, width, progress)

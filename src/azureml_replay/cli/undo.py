@@ -111,8 +111,9 @@ def _ask(there: Undoable, target: Config, *, yes: bool, terminal: Terminal) -> N
 
 def _confirmed(there: Undoable, target: Config, confirm: str | None, *, line: Typed, terminal: Terminal) -> str:
     """The workspace's name, as somebody gave it or types it now. Raises UserError for another, and where nobody can."""
-    from azureml_replay.deleting import check_confirmed
+    from azureml_replay.deleting import check_confirmed, check_deletes
 
+    check_deletes(target.ref)
     name = target.ref.short
     if confirm is None and not there.deletes:
         return name

@@ -33,6 +33,8 @@ class IdCheck:
     again: Callable[[Step], Step]
     """Plans a step by what the ledger says now."""
     properties_kept: bool
+    closes: bool
+    """True where a hidden run takes nothing: then runs are asked about, too, that get rows or files alone."""
     width: int
     progress: Progress
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
@@ -50,7 +52,8 @@ class IdCheck:
         """
         self.runs.known.clear()
         before, self.absent = self.absent, None
-        asked = {step.source: step.unit for step in steps if step.unit != before and not self.runs.is_current(step)}
+        new = (step for step in steps if step.unit != before)
+        asked = {step.source: step.unit for step in new if self.closes or not self.runs.is_current(step)}
         if last in asked.values():
             rest = (run.id for run in self.archive.unit(last))
             asked |= {run: last for run in rest if self.ledger.receipt(run, RunItem.CREATE) is None}

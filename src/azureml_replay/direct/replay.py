@@ -181,6 +181,7 @@ class _Replaying:
             runs=self.runs,
             again=self._again,
             properties_kept=self.profile.keeps("properties"),
+            closes=self.profile.closes,
             width=self.width,
             progress=self.progress,
         )
