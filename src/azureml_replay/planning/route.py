@@ -18,6 +18,7 @@ NO_START = "MLflow's routes give a start to every run: it gets its creation time
 FINER_THERE = f"milliseconds are taken; the source's stands in the lineage, the tag {lineage.PROPERTY}"
 NO_NAME_THERE = "an MLflow server gives a name to every run: it gets its id in the source"
 NO_START_THERE = "an MLflow server shows 1970 for no start: it gets its creation time"
+NO_1970 = "an MLflow server takes the first millisecond of 1970 for none; the source's stands in the lineage"
 NO_END = "MLflow's routes end runs as Completed, Failed or Canceled alone" + _ARCHIVED
 
 
@@ -37,7 +38,10 @@ def as_routed(run: Run, fitting: Fitting, profile: TargetProfile) -> Run:
         fitting.omit("end", NO_END)
         run = replace(run, end=None)
     start = _coarse("start", run.start, fitting, profile)
-    return replace(run, start=start, end=_coarse("end", run.end, fitting, profile))
+    end = _coarse("end", run.end, fitting, profile)
+    if not plain:
+        return replace(run, start=start, end=end)
+    return replace(run, start=_but_none("start", start, fitting), end=_but_none("end", end, fitting))
 
 
 def _coarse(name: str, moment: Instant | None, fitting: Fitting, profile: TargetProfile) -> Instant | None:
@@ -45,3 +49,11 @@ def _coarse(name: str, moment: Instant | None, fitting: Fitting, profile: Target
         return moment
     fitting.omit(f"{name} below a millisecond", FINER_THERE if profile.plain else FINER)
     return Instant(moment.ticks // profile.tick * profile.tick)
+
+
+def _but_none(name: str, moment: Instant | None, fitting: Fitting) -> Instant | None:
+    """Without a moment that a plain server takes for none."""
+    if moment != Instant(0):
+        return moment
+    fitting.omit(name, NO_1970)
+    return None
