@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
@@ -20,7 +21,7 @@ from azureml_replay.model import Run, RunId, SeriesKey
 from azureml_replay.planning.files import NO_SUCH_PATH
 from azureml_replay.planning.plain import RENAMED
 from azureml_replay.planning.rows import NO_TABLE
-from mlflow_servers import MlflowServer
+from mlflow_servers import OLDER, MlflowServer, serving
 from servers.moving import bindings, copied, findings, named, omissions, prefix_of, sent_again, sent_now
 from servers.seen import SeenRun, look
 
@@ -33,12 +34,26 @@ def test_everything_of_a_hostile_workspace_arrives_as_the_table_says(
     hostile: Path, mlflow_server: MlflowServer, tmp_path: Path
 ) -> None:
     """Run by run, value by value, without any code of ours but the archive's; a second replay writes nothing."""
-    history, target = copied(hostile, tmp_path / "history"), named(mlflow_server, tmp_path)
+    expect_all_of_it(hostile, mlflow_server, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("version", OLDER)
+def test_the_same_of_an_older_server(hostile: Path, tmp_path: Path, version: str) -> None:
+    """Those that refuse a NaN which is there, names with a colon, and files of other names than Latin ones."""
+    with serving(tmp_path, version) as server:
+        expect_all_of_it(hostile, server, tmp_path)
+
+
+def expect_all_of_it(hostile: Path, server: MlflowServer, folder: Path) -> None:
+    """Sent, looked at, and sent again."""
+    history, target = copied(hostile, folder / "history"), named(server, folder)
 
     first = sent_now(history, target)
 
     assert (first.replayed.failed, first.replayed.refused, findings(history, target)) == ((), (), [])
-    ids, seen = bindings(history, target), look(mlflow_server.url, prefix_of(target))
+    ids, seen = bindings(history, target), look(server.url, prefix_of(target))
     assert set(ids.values()) == seen.runs.keys()
     with Archive.open(history, write=False) as archive:
         for experiment in archive.experiments():
@@ -50,7 +65,7 @@ def test_everything_of_a_hostile_workspace_arrives_as_the_table_says(
             source = archive.run(RunId(run))
             assert source is not None
             expect_as_the_table_says(archive, source, seen.runs[there], ids, archived)
-    expect_whole_beside(history, target, mlflow_server.url, ids)
+    expect_whole_beside(history, target, server.url, ids)
     again = sent_again(history, target)
     assert (again.runs, again.points, again.files) == (0, 0, 0)
 

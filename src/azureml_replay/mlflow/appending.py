@@ -19,7 +19,7 @@ ATTEMPTS = 3
 """Of one batch that is refused for rows that are there: nobody else writes into the run."""
 
 
-class Appending:
+class RowAppender:
     """Appends rows to runs of one server."""
 
     def __init__(self, rest: Rest) -> None:

@@ -14,13 +14,13 @@ from azureml_replay.mlflow.place import address_of, workspace_of
 from azureml_replay.mlflow.wire import ask, decode
 from azureml_replay.mlflow.wire.decode import ListedFile, ListedRun
 from azureml_replay.model import Experiment, Row, RunId
-from azureml_replay.sending.sender import Answer, Content, Sender, Service
+from azureml_replay.sending.sender import Answer, BytesToSend, Sender, Service
 from azureml_replay.workspace.lease import Check
 
 SERVER, FILES = Service("mlflow", None), Service("mlflow files", None)
 """Logins go in headers that each request gets here, not by tokens of the sender's. Files have a width of their own."""
 
-_BYTES = {"Content-Type": "application/octet-stream"}
+_BYTES = {"BytesToSend-Type": "application/octet-stream"}
 
 
 class Rest:
@@ -131,10 +131,10 @@ class Rest:
         wanted = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop is not None else {}
         return self._sender.stream(FILES, url, headers=self._headers | wanted)
 
-    async def put_file(self, path: str, content: Content) -> None:
+    async def put_file(self, path: str, content: BytesToSend) -> None:
         """Write a file at a path below the server's artifacts. Repeatable: it holds what was put last."""
         url = f"{self._base}{ask.FILES_API}/{quote(path, safe='/')}"
-        headers = self._headers | _BYTES | {"Content-Length": str(len(content))}
+        headers = self._headers | _BYTES | {"BytesToSend-Length": str(len(content))}
         await self._sender.send(
             FILES, "PUT", url, repeatable=True, data=content if len(content) else b"", headers=headers
         )

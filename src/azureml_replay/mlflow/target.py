@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import partial
 
 from azureml_replay.instants import Instant
-from azureml_replay.mlflow.appending import Appending
+from azureml_replay.mlflow.appending import RowAppender
 from azureml_replay.mlflow.config import ServerConfig
 from azureml_replay.mlflow.experiments import Experiments
 from azureml_replay.mlflow.leases import ServerLeases
 from azureml_replay.mlflow.putting import Putting
-from azureml_replay.mlflow.trial import Trial
+from azureml_replay.mlflow.trial import ServerTrial
 from azureml_replay.mlflow.wire import ask
 from azureml_replay.mlflow.wire.decode import ListedRun
 from azureml_replay.mlflow.wire.ours import as_written
@@ -42,7 +42,7 @@ class MlflowTarget(MlflowWorkspace):
         self._served = config.artifacts != "none"
         self._written = Experiments(rest, config.experiment_prefix)
         self._writing = Writing(rest, self._written)
-        self._appending, self._putting = Appending(rest), Putting(rest)
+        self._appending, self._putting = RowAppender(rest), Putting(rest)
         self._leases = ServerLeases(rest, self._writing)
 
     @property
@@ -187,7 +187,7 @@ class MlflowTarget(MlflowWorkspace):
 
     async def try_out(self) -> Tried:
         """One throw-away run."""
-        return await Trial(self._rest, self._writing, self._appending, self._putting, served=self._served).run()
+        return await ServerTrial(self._rest, self._writing, self._appending, self._putting, served=self._served).run()
 
     async def read_lease(self, name: str) -> LeaseSeen:
         """See `workspace.lease.Leasable`."""

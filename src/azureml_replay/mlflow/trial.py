@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay.errors import Rejected, ServiceError, Uncertain
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
-from azureml_replay.mlflow.appending import Appending
+from azureml_replay.mlflow.appending import RowAppender
 from azureml_replay.mlflow.putting import Putting
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import ask, encode
@@ -32,12 +32,12 @@ _DATA = b"azureml-replay"
 
 
 @dataclass(slots=True)
-class Trial:
+class ServerTrial:
     """One throw-away run."""
 
     rest: Rest
     writing: Writing
-    appending: Appending
+    appending: RowAppender
     putting: Putting
     served: bool
     """False where nobody wants files there."""

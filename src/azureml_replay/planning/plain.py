@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from azureml_replay import json_text
-from azureml_replay.model import Json, Run
+from azureml_replay.model import AssetReference, Json, Run
 from azureml_replay.planning.fit import Fitting
 from azureml_replay.planning.made_files import NAMES_FILE
 from azureml_replay.planning.names import fit_name, fit_text
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.profile import NAME_TAG, NOTE_TAG, PARENT_TAG, PROPERTY_BEGINS, NameRule, TargetProfile
-
-Held = TypeVar("Held")
 
 USER_TAG = "mlflow.user"
 RENAMED = f"an MLflow server takes no such name; {NAMES_FILE} has it"
@@ -66,8 +64,8 @@ def as_plain(run: Run, fitting: Fitting, profile: TargetProfile, renamed: Rename
         tags={key: value for key, value in tags.items() if key != NOTE_TAG},
         properties=plain.pairs("property", run.properties),
         parameters=plain.parameters(),
-        inputs=plain.named("input", run.inputs),
-        outputs=plain.named("output", run.outputs),
+        inputs=plain.assets("input", run.inputs),
+        outputs=plain.assets("output", run.outputs),
         error=error,
         error_origin=origin,
     )
@@ -137,9 +135,14 @@ class _Plain:
                 made[there] = self.text(key, text, "parameter")
         return made
 
-    def named(self, kind: str, held: Mapping[str, Held]) -> dict[str, Held]:
-        names = self.profile.names
-        return {self.renamed.of(kind, key, names, self.fitting): one for key, one in held.items()}
+    def assets(self, kind: str, held: Mapping[str, AssetReference]) -> dict[str, AssetReference]:
+        made = {}
+        for key, one in held.items():
+            there = AssetReference(fit_text(one.asset_id), None if one.type is None else fit_text(one.type))
+            if there != one:
+                self.fitting.over(kind, key, {"asset_id": one.asset_id, "type": one.type}, CLEANED)
+            made[self.renamed.of(kind, key, self.profile.names, self.fitting)] = there
+        return made
 
     def error(self) -> tuple[Json, Json]:
         """Code and message; the rest lies in the overflow file."""

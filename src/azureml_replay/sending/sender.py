@@ -72,7 +72,7 @@ USER_AGENT = f"azureml-job-replayer/{__version__}"
 logger = logging.getLogger("azureml_replay.http")
 
 
-class Content(Protocol):
+class BytesToSend(Protocol):
     """Bytes that are read while they are sent; from their beginning for each attempt."""
 
     def __len__(self) -> int:
@@ -161,7 +161,7 @@ class Sender:
         *,
         repeatable: bool,
         json: object = None,
-        data: bytes | Content | None = None,
+        data: bytes | BytesToSend | None = None,
         headers: Mapping[str, str] | None = None,
         raw: bool = False,
         check: Check | None = None,
@@ -176,7 +176,7 @@ class Sender:
         """
         always = {"User-Agent": USER_AGENT}
         if json is not None:
-            always["Content-Type"], data = "application/json", json_text.dumps(json)
+            always["BytesToSend-Type"], data = "application/json", json_text.dumps(json)
         request = HttpRequest(method, url, headers={**always, **(headers or {})}, content=data)
         options: dict[str, Any] = {"gate": self._gate(service), "repeatable": repeatable}
         options |= {CHECK: check} if check else {}

@@ -49,7 +49,7 @@ async def seen_profile(
             f"{target.ref} lets no client say how a run with a type ended: runs are written without theirs, "
             "which stands in the lineage"
         )
-    return _profile_of(target.ref, probe, keep_run_type=keep_run_type)
+    return profile_of(target.ref, probe, keep_run_type=keep_run_type)
 
 
 def refuse_same(source: Place, target: Place) -> None:
@@ -67,7 +67,7 @@ def refuse_route(target: Place, route: WriteRoute | None) -> None:
 def known_profile(ledger: TargetLedger) -> TargetProfile:
     """The profile by what is known of the target; the defaults where it was never tried."""
     probe = known_probe(ledger)
-    return of_kind(ledger.target) if probe is None else _profile_of(ledger.target, probe)
+    return of_kind(ledger.target) if probe is None else profile_of(ledger.target, probe)
 
 
 def planned_profile(ledger: TargetLedger, *, keep_run_type: bool, route: WriteRoute | None) -> TargetProfile:
@@ -83,7 +83,8 @@ def planned_profile(ledger: TargetLedger, *, keep_run_type: bool, route: WriteRo
     return by_route(unseen, route)
 
 
-def _profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> TargetProfile:
+def profile_of(target: Place, probe: Probe, *, keep_run_type: bool = False) -> TargetProfile:
+    """The profile of a target by what throw-away runs showed of it."""
     kind = of_kind(target)
     by_history = replace(
         kind,
