@@ -20,7 +20,7 @@ from azureml_replay.workspace.lease import Check
 SERVER, FILES = Service("mlflow", None), Service("mlflow files", None)
 """Logins go in headers that each request gets here, not by tokens of the sender's. Files have a width of their own."""
 
-_BYTES = {"BytesToSend-Type": "application/octet-stream"}
+_BYTES = {"Content-Type": "application/octet-stream"}
 
 
 class Rest:
@@ -134,7 +134,7 @@ class Rest:
     async def put_file(self, path: str, content: BytesToSend) -> None:
         """Write a file at a path below the server's artifacts. Repeatable: it holds what was put last."""
         url = f"{self._base}{ask.FILES_API}/{quote(path, safe='/')}"
-        headers = self._headers | _BYTES | {"BytesToSend-Length": str(len(content))}
+        headers = self._headers | _BYTES | {"Content-Length": str(len(content))}
         await self._sender.send(
             FILES, "PUT", url, repeatable=True, data=content if len(content) else b"", headers=headers
         )

@@ -176,7 +176,7 @@ class Sender:
         """
         always = {"User-Agent": USER_AGENT}
         if json is not None:
-            always["BytesToSend-Type"], data = "application/json", json_text.dumps(json)
+            always["Content-Type"], data = "application/json", json_text.dumps(json)
         request = HttpRequest(method, url, headers={**always, **(headers or {})}, content=data)
         options: dict[str, Any] = {"gate": self._gate(service), "repeatable": repeatable}
         options |= {CHECK: check} if check else {}

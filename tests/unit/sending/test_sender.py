@@ -6,8 +6,10 @@ import asyncio
 import errno
 import logging
 import ssl
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import aiohttp
@@ -92,6 +94,36 @@ async def test_what_may_be_repeated_is_sent_again(trouble: Any) -> None:
 
 
 @pytest.mark.parametrize("trouble", UNDONE)
+async def test_json_says_what_it_is() -> None:
+    """Servers of MLflow up to 3.1 take nothing else."""
+    _, transport, _ = await asked(Said(200))
+
+    assert [(one.headers["Content-Type"], one.content) for one in transport.requests] == [("application/json", b"{}")]
+
+
+async def test_bytes_that_are_read_while_they_are_sent_begin_anew_with_each_attempt() -> None:
+    """A broken connection may have taken some of them; each takes its part of the bandwidth again."""
+    begun = count()
+
+    class Counted:
+        def __len__(self) -> int:
+            return 3
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            next(begun)
+            yield b"abc"
+
+    class Reading(Scripted):
+        async def send(self, request: Any, **options: Any) -> Any:
+            assert b"".join([piece async for piece in request.content]) == b"abc"
+            return await super().send(request, **options)
+
+    transport = Reading(PAGE_502, Said(200))
+    await sender(transport, Patient()).send(ASKED, "PUT", URL, data=Counted(), repeatable=True)
+
+    assert (len(transport.requests), next(begun)) == (2, 2)
+
+
 async def test_what_was_surely_not_done_is_sent_again_though_it_may_not_be_repeated(trouble: Any) -> None:
     """A refusal at the door is no write."""
     outcome, transport, _ = await asked(trouble(), Said(200), repeatable=False)
