@@ -139,6 +139,12 @@ class Rest:
             FILES, "PUT", url, repeatable=True, data=content if len(content) else b"", headers=headers
         )
 
+    async def served_file(self, path: str) -> bytes:
+        """A small file as MLflow's clients get it. Raises Uncertain at once where the server fails at its name."""
+        url = f"{self._base}{ask.FILES_API}/{quote(path, safe='/')}"
+        answer = await self._sender.send(FILES, "GET", url, repeatable=False, headers=self._headers, raw=True)
+        return answer.body
+
     async def remove_file(self, path: str) -> None:
         """Remove a file. Old servers fail: then Uncertain is raised at once, instead of trying again."""
         url = f"{self._base}{ask.FILES_API}/{quote(path, safe='/')}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from azureml_replay.errors import Rejected, ServiceError, Uncertain
+from azureml_replay.errors import Rejected
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.mlflow.appending import RowAppender
 from azureml_replay.mlflow.putting import Putting
@@ -99,19 +99,13 @@ class ServerTrial:
             return
         _expect(outcome)
         self.traits.add(Trait.FILES)
-        if await self._content(run, _PLAIN) != _DATA:
+        if await self.putting.content(run, _PLAIN) != _DATA:
             self.lost.append("files")
         unicode = (await self.putting.put(run, [NewFile(path=_UNICODE, data=_DATA)]))[_UNICODE]
-        if unicode is None and await self._content(run, _UNICODE) == _DATA:
+        if unicode is None and await self.putting.content(run, _UNICODE) == _DATA:
             self.traits.add(Trait.UNICODE_PATHS)
         if (await self.putting.remove(run, [_UNICODE]))[_UNICODE] is None:
             self.traits.add(Trait.REMOVES_FILES)
-
-    async def _content(self, run: RunId, path: str) -> bytes:
-        try:
-            return b"".join([piece async for piece in self.rest.read(run, path, 0, None)])
-        except (ServiceError, Uncertain):
-            return b""
 
     async def _read(self, wanted: Run) -> None:
         listed = await self.rest.run(wanted.id, {})
