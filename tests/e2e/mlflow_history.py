@@ -21,6 +21,7 @@ from mlflow_servers import MlflowServer
 START_MS = 1_700_000_000_000
 ODD = [math.nan, math.inf, -math.inf, -0.0, 5e-324, 0.30000000000000004, 1e308]
 STEPS = [-5, 0, 0, 1, 2**40, 2**53 + 1, 2**63 - 1]
+BACKSLASH = "back\\slash"
 FILES = {
     "plain.txt": b"plain",
     "empty": b"",
@@ -28,6 +29,7 @@ FILES = {
     "sub/日本 é😀.txt": b"unicode",
     ".hidden": b"h",
     "a..b/..c": b"dots",
+    BACKSLASH: b"not in Azure",
     "large.bin": bytes(range(256)) * 20_000,
 }
 UNREADABLE = {"p%41.txt": "% and two digits", "x#y.txt": "#", "tab\there": "control character"}

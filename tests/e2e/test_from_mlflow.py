@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect as connect_azure
+from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.instants import Instant
 from azureml_replay.mlflow.config import server_config
@@ -19,7 +20,7 @@ from azureml_replay.mlflow.workspace import connect
 from azureml_replay.model import RunId
 from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
-from azureml_replay.verbs import Migrated, MigrateOptions, migrate
+from azureml_replay.verbs import Migrated, MigrateOptions, dry_run, migrate
 from azureml_sandbox.server.sandbox import WorkspaceFile
 from e2e import mlflow_history as history
 from e2e.library import DiesAt, FastClock, PowerCut, configured
@@ -245,5 +246,8 @@ def test_a_server_moves_into_a_workspace(
     with Archive.open(tmp_path / "kept", write=False) as archive:
         ledger = archive.ledger(configured(workspace).ref)
         assert {ledger.target_id(RunId(run)) or run for run in ids} == ids
+        selection = Selection(experiments=(NAME,))
+        reasons = " ".join(dry_run(archive, ledger.target, selection, options=ReplayOptions()).reasons)
+        assert all(why in reasons for why in ("a backslash", "another kind of workspace", *history.UNREADABLE.values()))
     again = asyncio.run(carried(mlflow_server, workspace, tmp_path / "kept"))
     assert (again.replayed.runs, again.replayed.points, again.replayed.files, again.verdict.findings) == (0, 0, 0, 0)
