@@ -103,18 +103,19 @@ def selection_of(index: JobsIndex, archive: Archive, limit: int | None) -> Selec
 
     Raises UserError for a missing one, and for an entry that was edited where the archive was not made from the file.
     """
-    if archive.imported() is None:
-        refuse_edits(index, archive)
     named = set(index.roots())
     if not named:
         raise UserError(f"{index.path} names no job: nothing was chosen; extract again for the whole file")
-    units = {row.id: row.unit for row in archive.listing() if row.extracted and row.id in named}
-    if missing := sorted(named - units.keys()):
+    mine = archive.imported() is None
+    units = {row.id: row.unit for row in archive.listing() if row.extracted and row.id in index.places}
+    if missing := sorted((index.places if mine else named) - units.keys()):
         raise UserError(
             f"{index.path} names {missing[0]}, which the archive {archive.folder} lacks: "
             "extract again, or move the file to a folder of its own"
         )
-    wanted: set[RunId] = set(units.values())
+    if mine:
+        refuse_edits(index, archive)
+    wanted: set[RunId] = {units[name] for name in named}
     everything = wanted == set(archive.units())
     return Selection(include=() if everything else tuple(sorted(wanted)), limit=limit, include_active=True)
 
