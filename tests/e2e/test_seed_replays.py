@@ -300,7 +300,7 @@ def test_a_run_that_ends_in_an_error_has_its_log_too(replayed, nowhere: None, tm
 
 
 def test_entries_that_were_edited_by_hand_are_refused(replayed, nowhere: None, tmp_path: Path) -> None:
-    """By job and field; a child taken out of its job or added to it too. Alone in a folder, the same file is taken as it is."""
+    """By job and field; a child that was taken out or added too. Alone in a folder, the same file is taken as it is."""
     *_, folder = replayed
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)

@@ -192,6 +192,7 @@ class Archive(
             )
         if version < FORMAT_VERSION and not self._write:
             return True
+        self._refuse_triggers()
         self._bring_forward(version)
         self.source = Place(*self._one("select kind, key, name from archive"))
         if self._write:
@@ -206,6 +207,14 @@ class Archive(
             return None
         row = self._one("select format_version from archive")
         return row and int(row[0])
+
+    def _refuse_triggers(self) -> None:
+        """What another program left in the file may undo whatever is written: SQLite obeys it without a word."""
+        if found := self._one("select name from sqlite_schema where type = 'trigger'"):
+            raise IntegrityError(
+                f"archive {self.folder} is damaged: trigger {found[0]} was added to archive.db, "
+                "and would change what is written"
+            )
 
     def _bring_forward(self, version: int) -> None:
         for number in range(version + 1, FORMAT_VERSION + 1):

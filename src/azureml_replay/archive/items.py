@@ -194,6 +194,9 @@ def _listed(text: str, cells: str, kind: type[SeriesItem | ValueItem], most: int
     except ValueError:
         return UnknownItem(text)
     sound = (
-        isinstance(given, list) and len(given) == most and all(cell is None or isinstance(cell, str) for cell in given)
+        isinstance(given, list)
+        and len(given) == most
+        and all(cell is None or isinstance(cell, str) for cell in given)
+        and _list(given) == cells  # two texts would be one item otherwise
     )
     return kind(*given) if sound else UnknownItem(text)

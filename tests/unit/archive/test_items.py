@@ -62,7 +62,9 @@ def test_there_is_a_text_for_each_item_of_a_run() -> None:
     assert {item for item in TEXTS.values() if isinstance(item, RunItem)} == set(RunItem)
 
 
-@pytest.mark.parametrize("text", ["", "points/", "points/-1", "points/01", "points/١", "created", "a later version's"])
+@pytest.mark.parametrize(
+    "text", ["", "points/", "points/-1", "points/01", "points/١", 'value/["","","" ]', "created", "a later version's"]
+)
 def test_a_text_of_nobody_means_nothing_and_stays(text: str) -> None:
     assert read(text) == UnknownItem(text)
     assert written(read(text)) == text
