@@ -61,6 +61,8 @@ class Archive(
     """The base classes are its parts: what was listed, what runs hold, their bytes, reading. `ledger`: for a target."""
 
     source: Place
+    redacts_more: bool = False
+    """True where globs were added since it was opened: what was brought before may hold what they take out."""
 
     def __init__(self, folder: Path, *, write: bool) -> None:
         """Not to be called: `create` and `open` make archives."""
@@ -238,9 +240,12 @@ class Archive(
             )
 
     def _add_globs(self, globs: Sequence[str]) -> None:
-        if globs:
+        known = {glob for (glob,) in self._all("select glob from redact_glob")}
+        if new := sorted({storable(glob) for glob in globs} - known):
             with self._transaction():
-                self._executemany("insert or ignore into redact_glob values (?)", ((storable(glob),) for glob in globs))
+                self._executemany("insert into redact_glob values (?)", ((glob,) for glob in new))
+            self.expect_again()
+            self.redacts_more = True
 
     def _release(self) -> None:
         if self._lock:
