@@ -51,6 +51,7 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
             "storage",
             "protocol",
             "provision history",
+            "assets",
             "tracking artifacts metrics documents",
             "compute",
             "arm",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from azureml_sandbox.compute.places import long_uri
+from azureml_sandbox.assets.places import long_uri
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.compute.site import Site
 from azureml_sandbox.compute.values import Data, Value

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azureml_sandbox import instants
-from azureml_sandbox.compute.places import long_uri
+from azureml_sandbox.assets import documents
+from azureml_sandbox.assets.places import long_uri
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.compute.site import Site
 from azureml_sandbox.compute.values import Data
-from azureml_sandbox.documents import assets
 from azureml_sandbox.world import Document
 
 _KINDS = frozenset({"uri_file", "uri_folder", "mltable"})
@@ -58,11 +58,12 @@ def _register(site: Site, record: Record, asked: Name, data: Data) -> None:
     by, now = record.document["createdBy"], instants.text(instants.now())
     kind = "User" if by["upn"] else "Application"
     system_data = {"createdAt": now, "createdBy": by["userName"], "createdByType": kind, "lastModifiedAt": now}
+    around = found.get(guid, "data", asked.name)
+    around = around or documents.container(workspace, "data", asked.name, system_data, dataType=data.kind)
     with site.world.transaction():
-        found.put(
-            guid, "data", asked.name, assets.output_data(workspace, asked.name, version, told, system_data), version
-        )
-        found.put(guid, "data", asked.name, assets.container(workspace, "data", asked.name, version, system_data))
+        made = documents.output_data(workspace, asked.name, version, told, system_data)
+        found.put(guid, "data", asked.name, made, version)
+        found.put(guid, "data", asked.name, documents.with_version(around, version))
 
 
 def _next(container: Document | None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from azureml_sandbox.compute.places import Place, place
+from azureml_sandbox.assets.places import Place, place
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.protocol.login import Login
 from azureml_sandbox.storage.storage import Storage

@@ -64,6 +64,9 @@ STRICT: Mapping[str, str] = {
     "reuse-deleted-names": "the name of a deleted job may be used again; points and files of the first one are there",
     "no-content-for-absent-jobs": "ARM answers the deletion of a job that is not there with 204, not 404",
     "refuse-parent-tokens": "a job's own token may not write to the runs above its run",
+    "drop-job-names": "ARM keeps no jobName of a model, whatever is sent",
+    "replicate-models": "an MLflow model's files are copied when ARM registers it, and its URI is that of the copy",
+    "hide-component-graphs": "ARM answers pipeline components without their jobs, to a GET and in lists, too",
     "no-shared-keys": "storage accepts no account keys, and datastores have none",
 }
 """Variants of the service: the name, and how the service behaves then."""

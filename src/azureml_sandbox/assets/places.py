@@ -59,6 +59,14 @@ def long_uri(workspace: Workspace, uri: str) -> str:
     return f"azureml://{group}/workspaces/{workspace.name}/{uri.removeprefix('azureml://')}"
 
 
+def short_scope(workspace: Workspace, uri: str) -> str:
+    """A long URI of this workspace as lists of data answer it; any other as it is (recorded: data-archive-restore)."""
+    long = long_uri(workspace, "azureml://datastores/")
+    if not uri.lower().startswith(long.lower()):
+        return uri
+    return f"azureml://workspaces/{workspace.guid}/datastores/{uri[len(long) :]}"
+
+
 def _asset_uri(world: World, workspace: Workspace, name: str, version: str) -> str:
     asset = world.assets.get(workspace.guid, "data", name, version)
     if asset is None:
