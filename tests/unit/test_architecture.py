@@ -52,7 +52,7 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
             "protocol",
             "provision history",
             "assets",
-            "tracking artifacts metrics documents",
+            "tracking artifacts metrics documents catalog",
             "compute",
             "arm",
             "front",

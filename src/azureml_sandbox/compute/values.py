@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from azureml_sandbox.assets import implicit
 from azureml_sandbox.compute import expressions
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.world import BLOB_STORE, Document
@@ -74,7 +75,7 @@ def _output(run_id: str, name: str, document: Document) -> Data:
     known = {"name": run_id, "output_name": name, "default_datastore": BLOB_STORE}
     placed = expressions.filled(uri, lambda each: known.get(each, each))
     mode = str(document.get("mode") or "ReadWriteMount")
-    return Data(placed, kind, mode, f"azureml_{run_id}_output_data_{name}")
+    return Data(placed, kind, mode, implicit.data_name(run_id, "output", name))
 
 
 def seconds(duration: str | None) -> float | None:

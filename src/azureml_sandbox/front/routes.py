@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from azureml_sandbox.arm import workspace as arm
-from azureml_sandbox.artifacts import data
 from azureml_sandbox.artifacts import index as artifacts
+from azureml_sandbox.catalog import data
 from azureml_sandbox.history import runs
 from azureml_sandbox.metrics import service as metrics
 from azureml_sandbox.protocol.route import PREFIX, Service, Spoken
