@@ -9,8 +9,10 @@ from typing import Literal
 from azureml_sandbox.world.database import Database, Document, dumps, loads
 from azureml_sandbox.world.experiments import View
 
-Kind = Literal["datastores", "computes", "codes", "environments", "components", "data", "models", "datasets", "assets"]
-"""The last two only the data plane knows: datasets of the old kind, and what the old SDK registers models from."""
+_Arm = Literal["datastores", "computes", "codes", "environments", "components", "data", "models"]
+_Plane = Literal["datasets", "assets", "aliases"]
+"""What only the data plane knows: datasets of the old kind, what the old SDK registers models from, models' aliases."""
+Kind = _Arm | _Plane
 
 _ARCHIVED: dict[View, str] = {"ActiveOnly": "archived = 0", "ArchivedOnly": "archived = 1", "All": "true"}
 _ASSET_ARCHIVED: dict[View, str] = {
