@@ -64,3 +64,21 @@ def test_an_output_is_registered_under_a_name(plane: Plane) -> None:
     assert plane("data", "GET", "/dataversion/own/versions/3").status_code == 404
     assert plane("data", "GET", "/dataversion/own/versions", {"orderBy": "x"}).status_code == 501
     assert plane.arm("/data/own/versions/2")["properties"]["isAnonymous"] is False
+
+
+def test_a_run_may_be_given_its_inputs_and_outputs_later(plane: Plane) -> None:
+    """As promptflow patches them, of a run that has ended; seen where outputs are, and in no other form."""
+    plane.put("r1", status="Completed")
+    asset_id = make(plane, "Output").json()["latestVersion"]["dataVersion"]["assetId"]
+    given = {"o": {"assetId": asset_id, "type": "UriFolder"}}
+    told = plane.put("r1", outputs=given, inputs=given)
+
+    data = plane.post("/rundata", runId="r1", selectRunMetadata=True)["runMetadata"]
+    details = plane.read("/runs/r1/details")
+    wrong = [
+        plane("history", "PATCH", "/experiments/train/runs/r1", body={"outputs": {"o": reference}}).status_code
+        for reference in (asset_id, {"assetId": asset_id, "uri": "x"}, {"assetId": 1})
+    ]
+
+    assert (told["outputs"], data["outputs"], data["inputs"], details["outputs"]) == (None, given, given, given)
+    assert wrong == [400] * 3

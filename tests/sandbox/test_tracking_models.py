@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -188,3 +189,15 @@ def test_what_the_registry_refuses(tracking: MlflowClient, run_id: str, ask: Cal
     ]
     for method, path, fields, expected in asked:
         assert refused(ask, method, path, **fields) == expected, (path, fields)
+
+
+def test_a_run_tells_which_models_it_logged(tracking: MlflowClient, run_id: str, ask: Callable[..., Any]) -> None:
+    """Each goes to the end of MLflow's own tag; other clients' `model_json` is refused where it is not JSON."""
+    for path in ("a", "b"):
+        sent = {"run_id": run_id, "model_json": json.dumps({"artifact_path": path, "run_id": run_id})}
+        assert ask("POST", "mlflow/runs/log-model", sent).status_code == 200
+
+    told = json.loads(tracking.get_run(run_id).data.tags["mlflow.log-model.history"])
+    assert [each["artifact_path"] for each in told] == ["a", "b"]
+    wrong = {"run_id": run_id, "model_json": "{"}
+    assert refused(ask, "POST", "runs/log-model", **wrong) == (400, "INVALID_PARAMETER_VALUE")

@@ -66,6 +66,7 @@ _TABLE: tuple[_Spoken, ...] = (
     ("POST", "runs/set-tag", mlflow.SetTag, writes.set_tag, "write"),
     ("POST", "runs/delete-tag", mlflow.DeleteTag, writes.delete_tag, "write"),
     ("POST", "runs/log-batch", mlflow.LogBatch, writes.log_batch, "write"),
+    ("POST", "runs/log-model", mlflow.LogModel, writes.log_model, "write"),
     ("GET", "metrics/get-history", mlflow.GetMetricHistory, history.get, "read"),
     ("GET", "artifacts/list", mlflow.ListArtifacts, runs.artifacts, "read"),
     ("POST", "logged-models/search", mlflow.SearchLoggedModels, _no_models, "read"),
