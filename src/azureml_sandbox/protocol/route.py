@@ -39,7 +39,7 @@ PREFIX: dict[Service, str] = {
     "content": "/content/v2.0",
     "modelregistry": "/modelregistry/v1.0",
     "modelmanagement": "/modelmanagement/v1.0",
-    "dataset": "/dataset/{version}",
+    "dataset": "/dataset/v1.0",
 }
 """The part before `/subscriptions/…/workspaces/{name}` in a URL: nothing on management.azure.com, the service's
 own prefix on the workspace's api host. Evidence: run-history.json, artifact.json, dataset-dataplane.json, recorded
