@@ -21,8 +21,9 @@ import aiohttp
 from azure.core.credentials import AccessToken
 from benchmarks.measure import table, written
 
-from azureml_replay.azure.sending.sender import Sender, Service
-from azureml_replay.azure.sending.transport import open_transport
+from azureml_replay.azure.words import AZURE_WORDS
+from azureml_replay.sending.sender import Sender, Service
+from azureml_replay.sending.transport import open_transport
 from azureml_replay.workers import for_each
 
 HEAD = ["client", "width", "requests/s", "client ms/req", "of a core"]
@@ -67,7 +68,7 @@ def stub(latency_ms: float = 0) -> Iterator[str]:
 async def of_sender(url: str, width: int, count: int) -> dict[str, Any]:
     """Through the one function that sends."""
     async with open_transport() as transport:
-        sender = Sender(transport, Login(), parallel=width)  # type: ignore[arg-type]
+        sender = Sender(transport, Login(), AZURE_WORDS, parallel=width)  # type: ignore[arg-type]
         service = Service("stub", None)
 
         async def ask(_: int) -> None:

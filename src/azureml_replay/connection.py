@@ -12,8 +12,8 @@ from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 
 if TYPE_CHECKING:
     from azureml_replay.azure.examined import AzureSubject
-    from azureml_replay.azure.sending.cap import Cap
     from azureml_replay.azure.workspace import AzureWorkspace
+    from azureml_replay.sending.cap import Cap
 
 Named = str | PathLike[str] | WorkspaceConfig
 """A workspace's name: the path of Studio's config.json, `subscription/resource-group/name`, or an ARM id."""

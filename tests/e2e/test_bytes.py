@@ -14,7 +14,6 @@ import pytest
 from azureml_replay.archive import objects
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.storage import storage
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.cli import run
@@ -25,6 +24,7 @@ from azureml_replay.extraction import download
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.selection import Selection
+from azureml_replay.sending.transport import open_transport
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile

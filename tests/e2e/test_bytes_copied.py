@@ -11,11 +11,11 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.storage import blocks, files
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.model import Location
 from azureml_replay.selection import Selection
+from azureml_replay.sending.transport import open_transport
 from azureml_replay.verbs import Migrated, MigrateOptions, migrate
 from azureml_replay.workspace.put_files import SecretUrl
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile

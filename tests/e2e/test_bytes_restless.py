@@ -12,7 +12,6 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.direct.options import Replayed, ReplayOptions
 from azureml_replay.direct.replay import replay
@@ -20,6 +19,7 @@ from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.selection import Selection
+from azureml_replay.sending.transport import open_transport
 from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict

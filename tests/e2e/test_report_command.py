@@ -10,13 +10,13 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
-from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.model import RunId
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.write import BUNDLE, NOT_BUILT
 from azureml_replay.selection import Selection
+from azureml_replay.sending.transport import open_transport
 from azureml_replay.verbs import verify
 from azureml_replay.verification import points
 from azureml_replay.workspace.place import Place

@@ -24,7 +24,6 @@ from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import AzureWorkspace, connect
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.extraction.extract import extract
@@ -32,6 +31,7 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.sending.transport import open_transport
 from azureml_replay.state import status
 from azureml_replay.synthetic.found import ROOT, Found
 from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees

@@ -14,7 +14,6 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.cli import run as command
 from azureml_replay.cli.next_step import Typed, mend_of
@@ -24,6 +23,7 @@ from azureml_replay.direct.in_part import OF_DELETED
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.errors import Forbidden, UserError
 from azureml_replay.report_page.write import report
+from azureml_replay.sending.transport import open_transport
 from azureml_replay.state import status
 from azureml_replay.undoing import Undone, undo
 from azureml_replay.verbs import MigrateOptions

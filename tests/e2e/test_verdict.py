@@ -13,10 +13,10 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.place import resource_id
-from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.workspace import connect
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.selection import Selection
+from azureml_replay.sending.transport import open_transport
 from azureml_replay.verbs import verify
 from azureml_sandbox import instants
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from azureml_replay.azure.sending.sender import USER_AGENT
+from azureml_replay.sending.sender import USER_AGENT
 from azureml_sandbox.server.sandbox import Sandbox
 from interfaces.deviations import ANSWERS, REQUESTS, WITHOUT, Known, unexplained
 from interfaces.facts import Contradiction, Facts

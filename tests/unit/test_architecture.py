@@ -29,7 +29,7 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
             "disk",
             "model",
             "workspace redact",
-            "progress selection",
+            "progress selection sending",
             "comparison planning azure terminal",
             "archive connection",
             "files",
@@ -300,7 +300,7 @@ def users_of(pattern: str) -> set[str]:
 
 def test_one_place_sends() -> None:
     """Only the sender runs a pipeline; aiohttp is known to the transport and to what judges its errors."""
-    sending = "azure/sending/"
+    sending = "sending/"
     assert users_of(r"_?pipeline\.run\(|\.run\(request") == {f"{sending}sender.py"}
     assert users_of(r"\baiohttp\b") <= {f"{sending}{name}.py" for name in ("transport", "sender", "retry")}
     assert users_of(r"^\s*(import|from) (requests|httpx|urllib3|urllib\.request)\b") == set()
@@ -403,7 +403,7 @@ def test_exceptions_are_swallowed_nowhere() -> None:
 @pytest.mark.parametrize("package", LAYERS, ids=lambda package: package.name)
 def test_the_house_stays_small(package: Path) -> None:
     """No function over 60 lines, no file over 450; so few names at the top that a stranger reads them all."""
-    most_files, most_folders = {PRODUCT: (16, 20), SANDBOX: (8, 16)}[package]
+    most_files, most_folders = {PRODUCT: (16, 22), SANDBOX: (8, 16)}[package]
     top = [entry for entry in package.iterdir() if entry.name != "__pycache__" and entry.suffix in ("", ".py")]
     long_files = [path for path in modules(package).values() if len(path.read_text().splitlines()) > 450]
     long_functions = [

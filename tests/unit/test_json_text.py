@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay import json_text
-from azureml_replay.azure.sending.sender import Answer
 from azureml_replay.azure.wire import decode, decode_metrics
 from azureml_replay.errors import Rejected, Unavailable
+from azureml_replay.sending.sender import Answer
 
 HALF = "cut \ud83d"
 LONG = 123456789012345678901234567890

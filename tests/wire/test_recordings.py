@@ -142,7 +142,7 @@ def test_the_code_of_recorded_errors_is_the_innermost(pattern: str, status: int,
 
 def test_the_wait_of_the_recorded_429_is_found() -> None:
     """In its message: it has no header for it."""
-    from azureml_replay.azure.sending.limit import stated_wait_s
+    from azureml_replay.sending.limit import stated_wait_s
 
     (message,) = {decode.problem_of(item.answer).message for item in exchanges(r"/components/.*") if item.status == 429}
     assert stated_wait_s(None, message) == 20

@@ -6,12 +6,12 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote, urlsplit
 
-from azureml_replay.azure.sending.sender import NOT_SPOKEN, Service
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage, beside
 from azureml_replay.azure.wire import decode_storage, encode
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.model import CodeReference, Location
+from azureml_replay.sending.sender import NOT_SPOKEN, Service
 from azureml_replay.workspace.put_files import SecretUrl
 
 logger = logging.getLogger("azureml_replay")

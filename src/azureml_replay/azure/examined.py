@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from azureml_replay.azure import rights
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.place import resource_id
-from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
-from azureml_replay.azure.sending.sender import Sender
-from azureml_replay.azure.sending.transport import way_to
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.wire import decode
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, RUN_FILES
 from azureml_replay.azure.workspace import AzureWorkspace, logger, sender
 from azureml_replay.errors import Remedy
 from azureml_replay.model import Experiment, RunId, StoredFile
+from azureml_replay.sending.clock import WALL_CLOCK, Clock
+from azureml_replay.sending.sender import Sender
+from azureml_replay.sending.transport import way_to
 from azureml_replay.workspace.examined import JobSeen, StoreSeen
 
 WIDTH = 8

@@ -10,14 +10,14 @@ from azure.core.credentials import AccessToken
 
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.place import resource_id
-from azureml_replay.azure.sending.limit import stated_wait_s
-from azureml_replay.azure.sending.sender import Answer, Sender, Service
 from azureml_replay.azure.services.arm import API_VERSION
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire import decode, encode
 from azureml_replay.errors import NotFound, Unavailable
 from azureml_replay.model import Location, RunId, StoredFile
+from azureml_replay.sending.limit import stated_wait_s
+from azureml_replay.sending.sender import Answer, Sender, Service
 from azureml_replay.workspace.jobs import STAGING_STORE, JobState
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.put_files import PutFile

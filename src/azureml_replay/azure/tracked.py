@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from azureml_replay.azure.sending.sender import NOT_SPOKEN
 from azureml_replay.azure.services.history import RUNS_AT_ONCE, RunHistory
 from azureml_replay.azure.services.mlflow import MlflowService
 from azureml_replay.azure.wire.decode import Problem
@@ -16,6 +15,7 @@ from azureml_replay.azure.wire.encode_mlflow import can_end
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.instants import Instant
 from azureml_replay.model import Run, RunId
+from azureml_replay.sending.sender import NOT_SPOKEN
 from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.target import Outcome, Refused

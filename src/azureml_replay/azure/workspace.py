@@ -16,14 +16,10 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from azureml_replay.azure.code import Code
 from azureml_replay.azure.config import WorkspaceConfig
+from azureml_replay.azure.credentials import credential_for
 from azureml_replay.azure.jobs import AzureSubmitter
 from azureml_replay.azure.leases import WorkspaceLeases
 from azureml_replay.azure.place import resource_id
-from azureml_replay.azure.sending.cap import Cap
-from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
-from azureml_replay.azure.sending.credentials import credential_for
-from azureml_replay.azure.sending.sender import NOT_SPOKEN, Sender, Transport
-from azureml_replay.azure.sending.transport import open_transport
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.services.history import RunHistory
@@ -35,6 +31,7 @@ from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.tracked import TrackedRuns
 from azureml_replay.azure.wire import encode
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of, stored_artifact
+from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.errors import Rejected, Unavailable
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
@@ -50,6 +47,10 @@ from azureml_replay.model import (
     Series,
     StoredFile,
 )
+from azureml_replay.sending.cap import Cap
+from azureml_replay.sending.clock import WALL_CLOCK, Clock
+from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Transport
+from azureml_replay.sending.transport import open_transport
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile, SecretUrl
@@ -114,7 +115,7 @@ async def sender(
         login = credential if credential is not None else credential_for(config, wire)
         if credential is None:
             await stack.enter_async_context(login)
-        yield Sender(wire, login, parallel=parallel, clock=clock, on_throttle=on_throttle, cap=cap)
+        yield Sender(wire, login, AZURE_WORDS, parallel=parallel, clock=clock, on_throttle=on_throttle, cap=cap)
 
 
 class AzureWorkspace:

@@ -20,12 +20,12 @@ from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.azure.sending.cap import Cap
     from azureml_replay.azure.workspace import AzureWorkspace
     from azureml_replay.direct.options import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import Extracted, ExtractOptions
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.planning.summary import PlanSummary
+    from azureml_replay.sending.cap import Cap
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
     from azureml_replay.synthetic.submit import Told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from azureml_replay.azure.sending.cap import Cap
+    from azureml_replay.sending.cap import Cap
 
 RUNS_AT_ONCE = 32
 """Runs worked on at once, which bounds memory; how much a service accepts is learnt while it is asked."""
@@ -39,7 +39,7 @@ class Speed:
         """A limit for all workspaces of one command together."""
         if self.mbps is None:
             return None
-        from azureml_replay.azure.sending.cap import Cap
+        from azureml_replay.sending.cap import Cap
 
         return Cap(self.mbps)
 

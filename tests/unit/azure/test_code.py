@@ -14,15 +14,16 @@ from azureml_replay.archive.objects import Held
 from azureml_replay.azure.code import Code
 from azureml_replay.azure.config import AZURE
 from azureml_replay.azure.place import azure_place, resource_id
-from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire import decode
 from azureml_replay.azure.wire.decode_ties import tied
+from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.model import CodeReference, Run, RunDetails, RunId
 from azureml_replay.planning.code import code_of
 from azureml_replay.progress import SILENT
+from azureml_replay.sending.sender import Sender
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 REF = azure_place("s", "g", "w")
@@ -65,7 +66,7 @@ class Snapshots:
 
     def __init__(self, *script: Said) -> None:
         self.transport = Scripted(*script)
-        sender = Sender(self.transport, Tokens(), parallel=1, clock=Patient())
+        sender = Sender(self.transport, Tokens(), AZURE_WORDS, parallel=1, clock=Patient())
         arm = Arm(sender, AZURE, REF)
         self._code = Code(arm, Storage(sender, arm, "scope"), "https://api.example", resource_id(REF), "scope")
 

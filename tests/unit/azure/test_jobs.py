@@ -8,8 +8,9 @@ import pytest
 
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.azure.jobs import DELETE_PATIENCE_S, DELETE_POLL_S, AzureSubmitter
-from azureml_replay.azure.sending.sender import Sender
+from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.errors import NotFound, Unavailable
+from azureml_replay.sending.sender import Sender
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 LOCATION = "https://management.azure.com/locations/l/mfeOperationResults/jd:w:j%2F?t=1&c=a%2Bb&s=x-_~"
@@ -18,7 +19,7 @@ LOCATION = "https://management.azure.com/locations/l/mfeOperationResults/jd:w:j%
 
 def submitter(*script: Said) -> tuple[AzureSubmitter, Scripted, Patient]:
     wire, clock = Scripted(*script), Patient()
-    sender = Sender(wire, Tokens(), parallel=1, clock=clock)
+    sender = Sender(wire, Tokens(), AZURE_WORDS, parallel=1, clock=clock)
     config: WorkspaceConfig = workspace_config("sub/group/ws")
     nothing = cast("Any", None)
     return AzureSubmitter(sender, config, "https://api", storage=nothing, files=nothing), wire, clock

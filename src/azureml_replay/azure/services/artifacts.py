@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from azureml_replay.azure.sending.sender import Sender, Service
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, encode
 from azureml_replay.azure.wire.places import RUN_FILES, container_of
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Artifact, Location, Run, RunId
+from azureml_replay.sending.sender import Sender, Service
 
 
 class ArtifactIndex:

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from azureml_replay.azure import rights
-from azureml_replay.azure.sending.sender import NOT_SPOKEN
 from azureml_replay.azure.wire.decode import Problem
 from azureml_replay.errors import Rejected, Unavailable
 from azureml_replay.model import Run, RunId
+from azureml_replay.sending.sender import NOT_SPOKEN
 from azureml_replay.workspace.target import Outcome, Refused
 
 

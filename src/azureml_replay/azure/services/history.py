@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from azureml_replay.azure.sending.sender import NOT_SPOKEN, Answer, Sender, Service
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.services.halves import in_halves, outcome_of
 from azureml_replay.azure.services.pages import pages
@@ -15,6 +14,7 @@ from azureml_replay.azure.wire.reader import Document
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.instants import Instant
 from azureml_replay.model import TERMINAL, Experiment, Json, Run, RunDetails, RunId
+from azureml_replay.sending.sender import NOT_SPOKEN, Answer, Sender, Service
 from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused, TagsOfRuns
 

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from azureml_replay.azure.rights import remedy_of
-from azureml_replay.azure.sending.sender import NOT_SPOKEN, Sender, Service
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, decode_metrics, encode
 from azureml_replay.errors import NotFound, Rejected, Unavailable, Uncertain
 from azureml_replay.model import ROWS_PER_CHUNK, Points, Row, RunId, Series
+from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Service
 from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.target import Refused
 

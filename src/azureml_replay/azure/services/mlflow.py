@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import islice
 from urllib.parse import quote
 
-from azureml_replay.azure.sending.sender import Sender, Service
 from azureml_replay.azure.wire import decode_mlflow, encode, encode_mlflow
 from azureml_replay.errors import NotFound, Unavailable
 from azureml_replay.model import Points, Run, RunId, Series
+from azureml_replay.sending.sender import Sender, Service
 from azureml_replay.workspace.lease import Check
 
 EXPERIMENTS_PER_SEARCH = 100

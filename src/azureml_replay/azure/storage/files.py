@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
-from azureml_replay.azure.sending.sender import NOT_SPOKEN
 from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.services.halves import outcome_of
 from azureml_replay.azure.storage.blocks import Blocks, block_bytes
@@ -16,6 +15,7 @@ from azureml_replay.azure.wire import decode_storage, encode
 from azureml_replay.azure.wire.places import place_of
 from azureml_replay.errors import Rejected, ServiceError, Unavailable
 from azureml_replay.model import Location, RunId
+from azureml_replay.sending.sender import NOT_SPOKEN
 from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile, PutFile
 from azureml_replay.workspace.target import Outcome, Refused

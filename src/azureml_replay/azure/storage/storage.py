@@ -11,7 +11,6 @@ from urllib.parse import quote, urlsplit
 
 from azure.storage.blob import UserDelegationKey
 
-from azureml_replay.azure.sending.sender import Answer, Sender, Service
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage import sas
 from azureml_replay.azure.wire import decode_storage, encode
@@ -19,6 +18,7 @@ from azureml_replay.azure.wire.decode_storage import Datastore, Secret, signed
 from azureml_replay.errors import Forbidden, NotFound, Rejected
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.redact import NEWEST, has_replacement
+from azureml_replay.sending.sender import Answer, Sender, Service
 from azureml_replay.workspace.put_files import SecretUrl
 
 RANGE_BYTES = 4 * 1024 * 1024

@@ -8,15 +8,16 @@ import pytest
 from azureml_replay.archive import digests
 from azureml_replay.azure.config import AZURE
 from azureml_replay.azure.place import azure_place, resource_id
-from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.services.metrics import MetricService
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire.decode import Page
+from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.comparison.runs import compare_runs
 from azureml_replay.errors import NotFound, Rejected, Unavailable
 from azureml_replay.model import Run, RunId, Series, SeriesKey
+from azureml_replay.sending.sender import Sender
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 REF = azure_place("s", "g", "w")
@@ -29,16 +30,18 @@ def said(document: object) -> Said:
 
 
 def arm(transport: Scripted) -> Arm:
-    return Arm(Sender(transport, Tokens(), parallel=1, clock=Patient()), AZURE, REF)
+    return Arm(Sender(transport, Tokens(), AZURE_WORDS, parallel=1, clock=Patient()), AZURE, REF)
 
 
 def history(transport: Scripted) -> RunHistory:
-    sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
+    sender = Sender(transport, Tokens(), AZURE_WORDS, parallel=1, clock=Patient())
     return RunHistory(sender, API, Arm(sender, AZURE, REF), resource_id(REF), "scope")
 
 
 def metrics(transport: Scripted) -> MetricService:
-    return MetricService(Sender(transport, Tokens(), parallel=1, clock=Patient()), API, resource_id(REF), "scope")
+    return MetricService(
+        Sender(transport, Tokens(), AZURE_WORDS, parallel=1, clock=Patient()), API, resource_id(REF), "scope"
+    )
 
 
 async def test_a_next_link_is_followed_byte_for_byte() -> None:

@@ -7,12 +7,13 @@ import pytest
 
 from azureml_replay.azure.config import AZURE
 from azureml_replay.azure.place import azure_place, resource_id
-from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
+from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.model import RunId
+from azureml_replay.sending.sender import Sender
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused
 from unit.scripted import Patient, Said, Scripted, Tokens
@@ -27,7 +28,7 @@ ANOTHER = Said(200, orjson.dumps({"contentUri": SECOND}))
 async def put(*script: Said) -> tuple[Outcome, list[str]]:
     """What became of one file, and what was asked."""
     transport = Scripted(*script)
-    sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
+    sender = Sender(transport, Tokens(), AZURE_WORDS, parallel=1, clock=Patient())
     storage = Storage(sender, Arm(sender, AZURE, REF), "scope")
     files = Files(ArtifactIndex(sender, "https://api.example", resource_id(REF), "scope"), storage)
     outcomes = await files.put("e", RunId("r"), [NewFile(path="f", data=b"x")])

@@ -11,11 +11,12 @@ import pytest
 
 from azureml_replay.azure.config import AZURE
 from azureml_replay.azure.place import azure_place
-from azureml_replay.azure.sending.sender import Sender
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire.decode_storage import NO_KEYS
+from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.model import Location
+from azureml_replay.sending.sender import Sender
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 STORE = {
@@ -34,7 +35,7 @@ def storage(*script: Said) -> tuple[Storage, Scripted]:
     """Its datastore and its key are asked for first."""
     secret = {"secretsType": "AccountKey", "key": key()}
     transport = Scripted(Said(200, orjson.dumps(STORE)), Said(200, orjson.dumps(secret)), *script)
-    sender = Sender(transport, Tokens(), parallel=1, clock=Patient())
+    sender = Sender(transport, Tokens(), AZURE_WORDS, parallel=1, clock=Patient())
     return Storage(sender, Arm(sender, AZURE, azure_place("s", "g", "w")), "scope"), transport
 
 

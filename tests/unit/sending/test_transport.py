@@ -12,8 +12,8 @@ from azure.core.exceptions import AzureError
 from azure.core.rest import HttpRequest
 from yarl import URL
 
-from azureml_replay.azure.sending.transport import CHECK, ExactSession, open_transport, proxy_variable
 from azureml_replay.errors import UserError
+from azureml_replay.sending.transport import CHECK, ExactSession, open_transport, proxy_variable
 
 
 class Recording:

@@ -19,21 +19,6 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from azureml_replay import json_text
-from azureml_replay.azure import rights
-from azureml_replay.azure.sending.cap import Cap
-from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
-from azureml_replay.azure.sending.gate import Gate
-from azureml_replay.azure.sending.limit import Limit, stated_wait_s
-from azureml_replay.azure.sending.retry import (
-    AttemptOutcome,
-    Tries,
-    fate_of_error,
-    fate_of_status,
-    forbidden_host,
-    system_error,
-)
-from azureml_replay.azure.sending.transport import CHECK, proxy_variable
-from azureml_replay.azure.wire.decode import problem
 from azureml_replay.errors import (
     NO_HANDLE,
     TOO_MANY_FILES,
@@ -45,6 +30,20 @@ from azureml_replay.errors import (
     Uncertain,
     UserError,
 )
+from azureml_replay.sending.cap import Cap
+from azureml_replay.sending.clock import WALL_CLOCK, Clock
+from azureml_replay.sending.gate import Gate
+from azureml_replay.sending.limit import Limit, stated_wait_s
+from azureml_replay.sending.retry import (
+    AttemptOutcome,
+    Tries,
+    fate_of_error,
+    fate_of_status,
+    forbidden_host,
+    system_error,
+)
+from azureml_replay.sending.transport import CHECK, proxy_variable
+from azureml_replay.sending.words import Words
 from azureml_replay.version import __version__
 from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
@@ -56,7 +55,6 @@ BLOBS = "blob "
 """How the names of services begin that take and give the bytes of files."""
 CAPPED = "capped"
 """An option of requests that carry bytes of files."""
-LOGIN_HELP = "log in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 SILENT_S = 10.0
 """Seconds of one attempt without a connection after which people are told: they see nothing happen."""
 USER_AGENT = f"azureml-job-replayer/{__version__}"
@@ -146,6 +144,10 @@ class RetryRule(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 class WidthGate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     """Holds a place at the service's gate for each attempt, and none while waiting for the next attempt."""
 
+    def __init__(self, words: Words) -> None:
+        super().__init__()
+        self._words = words
+
     async def send(self, request: Request) -> Response:
         """As the next policy."""
         gate: Gate = request.context.options.pop("gate", None) or request.context["gate"]
@@ -158,7 +160,7 @@ class WidthGate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             raise
         gate.hear(response.http_response.headers.get("Date"))
         busy = _status(response) in (429, 503)
-        request.context["stated_s"] = _stated_wait_s(response) if busy else None
+        request.context["stated_s"] = _stated_wait_s(response, self._words) if busy else None
         gate.leave(sent, throttled=busy, wait_s=request.context["stated_s"])
         return response
 
@@ -233,20 +235,23 @@ class Sender:
     def __init__(
         self,
         transport: Transport,
-        credential: AsyncTokenCredential,
+        credential: AsyncTokenCredential | None,
+        words: Words,
         *,
         parallel: int,
         clock: Clock = WALL_CLOCK,
         on_throttle: Callable[[str], None] = logger.warning,
         cap: Cap | None = None,
     ) -> None:
-        """`parallel` is the ceiling of every gate; `on_throttle` gets one line for each cut.
+        """`credential` is None where no service has a scope. `parallel` is the ceiling of every gate.
 
+        `on_throttle` gets one line for each cut.
         `cap` limits the bytes of files, of all senders that share it together.
         """
         self._cap = cap
         self._transport = transport
         self._credential = credential
+        self._words = words
         self._parallel = parallel
         self._on_throttle = on_throttle
         self.clock = clock
@@ -286,12 +291,12 @@ class Sender:
         try:
             response = await self._pipeline(service.scope).run(request, **options, **({"stream": True} if raw else {}))
         except ClientAuthenticationError as error:
-            raise UserError(f"login failed: {login_problem(error.message)}: {LOGIN_HELP}") from error
+            raise UserError(f"login failed: {login_problem(error.message)}: {self._words.login_help}") from error
         except AzureError as error:
             _raise_unanswered(error, request, repeatable=repeatable)
         body = _body(response)
         if _status(response) >= 400:
-            raise _refusal(service, request, response, body, repeatable=repeatable)
+            raise self._refusal(service, request, response, repeatable=repeatable)
         return Answer(method, without_query(url), _status(response), response.http_response.headers, body, repeatable)
 
     def traffic(self) -> dict[str, ServiceTraffic]:
@@ -308,12 +313,27 @@ class Sender:
 
     async def token(self, scope: str) -> AccessToken:
         """A token for requests that carry one in their body. Raises UserError where the login fails, Unavailable."""
+        assert self._credential is not None  # noqa: S101 - a service with a scope has a login
         try:
             return await self._credential.get_token(scope)
         except ClientAuthenticationError as error:
-            raise UserError(f"login failed: {login_problem(error.message)}: {LOGIN_HELP}") from error
+            raise UserError(f"login failed: {login_problem(error.message)}: {self._words.login_help}") from error
         except AzureError as error:
             raise Unavailable(f"the login does not answer: {first_line(str(error))}") from error
+
+    def _refusal(self, service: Service, request: HttpRequest, response: Response, *, repeatable: bool) -> ServiceError:
+        status = _status(response)
+        found = self._words.complaint(_body(response), response.http_response.headers)
+        kind: type[ServiceError] = {404: NotFound, 401: Forbidden, 403: Forbidden}.get(status, Rejected)
+        if fate_of_status(status) is AttemptOutcome.THROTTLED:
+            kind = Unavailable
+        elif fate_of_status(status) is AttemptOutcome.UNKNOWN:
+            kind = Unavailable if repeatable else Uncertain
+        text, url = found.message or f"answered {status}", without_query(request.url)
+        remedy = None
+        if issubclass(kind, Rejected):
+            remedy = self._words.remedy(service.name, request.method, url, text, forbidden=kind is Forbidden)
+        return kind(text, method=request.method, url=url, status=status, code=found.code, remedy=remedy)
 
     def _gate(self, service: Service) -> Gate:
         if service.name not in self._gates:
@@ -330,11 +350,12 @@ class Sender:
 
     def _pipeline(self, scope: str | None) -> AsyncPipeline[HttpRequest, AsyncHttpResponse]:
         if scope not in self._pipelines:
-            token = [AsyncBearerTokenCredentialPolicy(self._credential, scope)] if scope else []
+            login = self._credential
+            token = [AsyncBearerTokenCredentialPolicy(login, scope)] if scope and login is not None else []
             policies: list[Policy] = [
                 RetryRule(self.clock, self._silent),
                 *([Capped(self._cap)] if self._cap else []),
-                WidthGate(),
+                WidthGate(self._words),
                 *token,
                 RedactedLog(),
                 WholeBody(self._cap),
@@ -364,8 +385,9 @@ def _status(response: Response) -> int:
     return response.http_response.status_code
 
 
-def _stated_wait_s(response: Response) -> float | None:
-    return stated_wait_s(response.http_response.headers.get("Retry-After"), problem(_body(response)).message)
+def _stated_wait_s(response: Response, words: Words) -> float | None:
+    headers = response.http_response.headers
+    return stated_wait_s(headers.get("Retry-After"), words.complaint(_body(response), headers).message)
 
 
 def _body(response: Response) -> bytes:
@@ -423,19 +445,3 @@ def _forbidden_by_proxy(host: str) -> str:
         f"the proxy that {variable} names forbids {host}: have it allowed there, or name it in NO_PROXY where it can be"
         " reached without"
     )
-
-
-def _refusal(
-    service: Service, request: HttpRequest, response: Response, body: bytes, *, repeatable: bool
-) -> ServiceError:
-    status = _status(response)
-    found = problem(body, response.http_response.headers.get("x-ms-error-code"))
-    kind: type[ServiceError] = {404: NotFound, 401: Forbidden, 403: Forbidden}.get(status, Rejected)
-    if fate_of_status(status) is AttemptOutcome.THROTTLED:
-        kind = Unavailable
-    elif fate_of_status(status) is AttemptOutcome.UNKNOWN:
-        kind = Unavailable if repeatable else Uncertain
-    text, url = found.message or f"answered {status}", without_query(request.url)
-    expected = rights.needed(service.name, request.method, url) if kind is Forbidden else None
-    remedy = rights.remedy_of(text, expected) if issubclass(kind, Rejected) else None
-    return kind(text, method=request.method, url=url, status=status, code=found.code, remedy=remedy)

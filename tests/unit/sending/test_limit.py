@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.azure.sending.limit import (
+from azureml_replay.sending.limit import (
     FIRST_WIDTH,
     LONGEST_BACKOFF_S,
     Growth,

@@ -15,8 +15,8 @@ from azure.identity.aio import (
 )
 
 from azureml_replay.azure.config import CredentialChoice, CredentialKind, WorkspaceConfig
+from azureml_replay.azure.credentials import credential_for
 from azureml_replay.azure.place import azure_place
-from azureml_replay.azure.sending.credentials import credential_for
 from azureml_replay.errors import UserError
 from unit.scripted import Scripted
 

@@ -16,8 +16,8 @@ from azure.identity.aio import (
 )
 
 from azureml_replay.azure.config import WorkspaceConfig
-from azureml_replay.azure.sending.sender import Transport
 from azureml_replay.errors import UserError
+from azureml_replay.sending.sender import Transport
 
 _PATIENCE = {"retry_connect": 0}
 """azure-identity's retries of a connection: none, as ours are around it. With its three, a dead host took 47 s."""

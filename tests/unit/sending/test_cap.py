@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from azureml_replay.azure.sending.cap import Cap
-from azureml_replay.azure.sending.sender import Sender, Service
+from azureml_replay.azure.words import AZURE_WORDS
+from azureml_replay.sending.cap import Cap
+from azureml_replay.sending.sender import Sender, Service
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 BLOB, HISTORY = Service("blob account", None), Service("history", "scope")
@@ -46,8 +47,8 @@ async def test_files_of_both_workspaces_count_and_nothing_else() -> None:
     clock = Patient()
     cap = Cap(8, clock)
     half = b"x" * 500_000
-    source = Sender(Scripted(Said(206, half), Said(206, half)), Tokens(), parallel=8, clock=clock, cap=cap)
-    target = Sender(Scripted(*[Said(201, b"")] * 4), Tokens(), parallel=8, clock=clock, cap=cap)
+    source = Sender(Scripted(Said(206, half), Said(206, half)), Tokens(), AZURE_WORDS, parallel=8, clock=clock, cap=cap)
+    target = Sender(Scripted(*[Said(201, b"")] * 4), Tokens(), AZURE_WORDS, parallel=8, clock=clock, cap=cap)
 
     async def put(service: Service, data: bytes | None) -> None:
         await target.send(service, "PUT", URL, data=data, repeatable=True)
@@ -69,7 +70,7 @@ async def test_an_attempt_that_is_made_again_counts_again() -> None:
     clock = Patient()
     cap = Cap(8, clock)
     busy = Scripted(Said(503, b""), Said(201, b""))
-    target = Sender(busy, Tokens(), parallel=8, clock=clock, cap=cap)
+    target = Sender(busy, Tokens(), AZURE_WORDS, parallel=8, clock=clock, cap=cap)
     taken: list[int] = []
     take = cap.take
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from azureml_replay.azure.sending.clock import Clock
-from azureml_replay.azure.sending.limit import Limit, Sent
 from azureml_replay.counting import counted
+from azureml_replay.sending.clock import Clock
+from azureml_replay.sending.limit import Limit, Sent
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 CLOCK_TICK_S = 1e-6

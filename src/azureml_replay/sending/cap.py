@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from azureml_replay.azure.sending.clock import WALL_CLOCK, Clock
+from azureml_replay.sending.clock import WALL_CLOCK, Clock
 
 BYTES_OF_A_MEGABIT = 125_000
 EACH_BYTES_PER_S = 1_000_000

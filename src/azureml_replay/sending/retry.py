@@ -8,7 +8,7 @@ from enum import Enum
 import aiohttp
 from azure.core.exceptions import AzureError
 
-from azureml_replay.azure.sending.limit import backoff_s
+from azureml_replay.sending.limit import backoff_s
 
 FAILURES = 6
 """Attempts at a failing request: a quarter of a minute in all. After a longer outage the command is run again."""

@@ -23,9 +23,10 @@ from azure.core.exceptions import (
 )
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from azureml_replay.azure.sending.retry import FAILURES, PATIENCE_S, AttemptOutcome, Tries
-from azureml_replay.azure.sending.sender import Answer, Sender, Service
+from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, Unavailable, Uncertain, UserError
+from azureml_replay.sending.retry import FAILURES, PATIENCE_S, AttemptOutcome, Tries
+from azureml_replay.sending.sender import Answer, Sender, Service
 from azureml_replay.terminal.text import shown
 from unit.scripted import Patient, Said, Scripted, Tokens
 
@@ -55,13 +56,13 @@ def untrusted() -> ServiceRequestError:
 
 
 def sender(transport: Scripted, clock: Patient, tokens: Tokens | None = None, **options: Any) -> Sender:
-    return Sender(transport, tokens or Tokens(), parallel=8, clock=clock, **options)
+    return Sender(transport, tokens or Tokens(), AZURE_WORDS, parallel=8, clock=clock, **options)
 
 
 async def asked(*script: Any, repeatable: bool = True) -> tuple[Answer | ServiceError, Scripted, Patient]:
     """The outcome of one request against a script; there is one place at the gate, so that a lost one would hang."""
     transport, clock = Scripted(*script), Patient()
-    sending = Sender(transport, Tokens(), parallel=1, clock=clock)
+    sending = Sender(transport, Tokens(), AZURE_WORDS, parallel=1, clock=clock)
     try:
         async with asyncio.timeout(30):
             answer = await sending.send(ASKED, "POST", URL, json={}, repeatable=repeatable)
@@ -381,7 +382,7 @@ class Gone(Exception):
 async def test_what_may_not_leave_is_asked_after_the_wait_for_a_place() -> None:
     """The place at the gate is free again afterwards."""
     transport, clock, waiting = Scripted(Said(200), Said(200)), Patient(), asyncio.Event()
-    sending = Sender(transport, Tokens(), parallel=1, clock=clock)
+    sending = Sender(transport, Tokens(), AZURE_WORDS, parallel=1, clock=clock)
     gate, may = sending._gate(ASKED), [True]
     place = await gate.enter()
 
