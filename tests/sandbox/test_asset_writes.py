@@ -116,3 +116,16 @@ BLOB: dict[str, Any] = {
     "containerName": "c",
     "credentials": {"credentialsType": "None"},
 }
+
+
+def test_a_label_is_resolved_when_a_component_is_written(plane: Plane) -> None:
+    """A later version of the environment changes nothing of it, and is another environment for the same label."""
+    spec = {"type": "command", "command": "true", "environment": "azureml:e@latest"}
+    for version in ("1", "2"):
+        put(plane, f"/environments/e/versions/{version}", image="x:1")
+        put(plane, f"/components/c/versions/{version}", componentSpec=spec)
+
+    wire = [plane.arm(f"/components/c/versions/{version}")["properties"]["componentSpec"] for version in ("1", "2")]
+    again = put(plane, "/components/c/versions/1", componentSpec=spec)
+    assert [each["environment"][-24:] for each in wire] == [f"/environments/e/versions/{at}"[-24:] for at in (1, 2)]
+    assert (again.status_code, "environment" in again.json()["error"]["message"]) == (400, True)

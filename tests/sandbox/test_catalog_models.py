@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.ai.ml import MLClient, Output
+from azure.ai.ml import Input, MLClient, Output
 from azure.ai.ml.entities import Model
 
 from e2e import old_sdk
@@ -117,3 +117,22 @@ def test_a_jobs_outputs_come_down(jobs: Jobs, tmp_path: Path) -> None:
     assert [path.read_bytes() for path in tmp_path.rglob("model.bin")] == [b"weights\n"]
     assert made.job_name == name
     assert made.path.endswith(f"/workspaceblobstore/paths/azureml/{name}/o/model.bin")
+
+
+def test_a_job_makes_models(jobs: Jobs) -> None:
+    """As an output, under the run's name and one of its own; and another job takes it in."""
+    line = "mkdir -p ${{outputs.m}} && echo weights > ${{outputs.m}}/model.bin"
+    made = jobs.submit(shell(line, outputs={"m": Output(type="custom_model", name="own", version="3")}))
+    assert jobs.ended(made)["status"] == "Completed"
+    taking = Input(type="custom_model", path="azureml:own:3")
+    took = jobs.submit(shell("cat ${{inputs.m}}/model.bin", inputs={"m": taking}))
+    assert jobs.ended(took)["status"] == "Completed"
+
+    found = jobs.client.models.get("own", version="3")
+    output = jobs.plane.post("/rundata", runId=made, selectRunMetadata=True)["runMetadata"]["outputs"]["m"]
+    asked = {"values": [output["assetId"]]}
+    resolved = jobs.plane.document("modelregistry", "POST", "/models/batchGetResolvedUris", body=asked)["values"]
+    assert (found.job_name, found.type, output["type"]) == (made, "custom_model", "CustomModel")
+    assert output["assetId"].endswith(f"/models/azureml_{made}_output_m/versions/1")
+    assert resolved[output["assetId"]]["path"].rstrip("/") == found.path
+    assert "weights" in jobs.log(took)

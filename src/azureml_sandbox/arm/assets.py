@@ -37,6 +37,7 @@ _DATA_KEYS = frozenset({*_COMMON, "dataUri", "dataType", "autoDeleteSetting", "s
 _REFERENCED = ("referencedUris", "mltable")
 STAGED = "2023-04-01-preview"
 """The first version that has a model's `stage`, and the first that leaves an MLflow model where it lies (recorded)."""
+_LATEST = re.compile(r"azureml:([^:/@]+)@latest")
 _IMMUTABLE = ("code", "command", "environment", "inputs", "outputs", "type", "jobs")
 
 
@@ -129,13 +130,23 @@ async def component(call: Call) -> Response:
     name, version = call.path("name"), call.path("asset_version")
     if name == ANONYMOUS:
         version = stable_guid(ANONYMOUS, version)
-    made = given | {"description": None, "componentSpec": kept(spec, version)}
+    made = given | {"description": None, "componentSpec": kept(_resolved(call, spec), version)}
     stored = call.world.assets.get(call.workspace.guid, "components", name, version)
     if stored is not None:
         _unchanged(name, stored["properties"]["componentSpec"], made["componentSpec"])
     made["properties"] = store.appended(stored, made["properties"])
     answer = store.put(call, "components", name, version, made, listed=not made["isAnonymous"])
     return arm_answer(graphless(answer), 200 if stored is not None else 201)
+
+
+def _resolved(call: Call, spec: Document) -> Document:
+    """The specification with its environment's label resolved, as the service does when it is written.
+
+    Recorded of curated ones (schedule-lifetime 0). Assumption: of the workspace's own likewise.
+    """
+    named = _LATEST.fullmatch(str(spec.get("environment")))
+    found = call.world.assets.newest(call.workspace.guid, "environments", named[1]) if named else None
+    return spec | {"environment": f"azureml:{found['id']}"} if found is not None else spec
 
 
 def graphless(component: Document) -> Document:

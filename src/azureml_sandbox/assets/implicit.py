@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from azureml_sandbox.assets.documents import version_of
+from azureml_sandbox.assets.documents import container, version_of
 from azureml_sandbox.assets.places import long_uri
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, Kind, Workspace, World
 
@@ -66,6 +66,23 @@ def put_data(world: World, workspace: Workspace, name: str, uri: str, kind: str)
     document = version_of(workspace, "data", name, "1", properties=told, system_data={})
     world.assets.put(workspace.guid, "data", name, document, "1")
     return document
+
+
+def put_model(world: World, workspace: Workspace, name: str, properties: Document, system_data: Document) -> Document:
+    """Make the model of an input or output: its container is listed without a version (model-list-paging 0)."""
+    told: Document = {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": True}
+    document = version_of(workspace, "models", name, "1", properties=told | properties, system_data=system_data)
+    world.assets.put(workspace.guid, "models", name, document, "1")
+    world.assets.put(workspace.guid, "models", name, container(workspace, "models", name, system_data))
+    return document
+
+
+def output_uri(world: World, workspace: Workspace, run_id: str, output: str) -> str | None:
+    """Where an output lies; None where nothing stands for it."""
+    data = world.assets.get(workspace.guid, "data", data_name(run_id, "output", output), "1")
+    model = world.assets.get(workspace.guid, "models", model_name(run_id, "output", output), "1")
+    found = (data or {}).get("properties", {}).get("dataUri") or (model or {}).get("properties", {}).get("modelUri")
+    return str(found) if found else None
 
 
 def put_default(world: World, workspace: Workspace, run: Document) -> str:

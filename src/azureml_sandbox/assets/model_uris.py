@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from azureml_sandbox.assets import implicit
 from azureml_sandbox.assets.places import long_uri
 from azureml_sandbox.protocol.errors import Refused, run_not_found
 from azureml_sandbox.protocol.route import Call
-from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document
+from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, Workspace
 
 _LONG = re.compile(
     r"azureml://subscriptions/(?P<sub>[^/]+)/resourcegroups/(?P<group>[^/]+)(?:/providers/[^/]+)?"
@@ -48,24 +49,30 @@ def located(call: Call, uri: str) -> Located:
         return _output(call, named)
     if named := _OF_INDEX.fullmatch(uri):
         return Located(_of_index(call, named["path"]))
-    plain = long_uri(call.workspace, uri)
-    if named := _LONG.fullmatch(plain):
-        scope = f"subscriptions/{named['sub']}/resourceGroups/{named['group']}/workspaces/{named['name']}"
-        return Located(f"azureml://{scope}/{named['rest']}")
-    if plain.startswith(_ELSEWHERE):
+    plain = long_model_uri(call.workspace, uri)
+    if plain.startswith(_ELSEWHERE) or _LONG.fullmatch(plain):
         return Located(plain)
     raise Refused(400, f"The ModelUri {uri} is not valid.", ("UserError", "BadArgument", "ArgumentInvalid"))
 
 
+def long_model_uri(workspace: Workspace, uri: str) -> str:
+    """A datastore path in the long form of a model's, which spells `resourceGroups` so; any other URI as it is."""
+    plain = long_uri(workspace, uri)
+    named = _LONG.fullmatch(plain)
+    if named is None:
+        return plain
+    scope = f"subscriptions/{named['sub']}/resourceGroups/{named['group']}/workspaces/{named['name']}"
+    return f"azureml://{scope}/{named['rest']}"
+
+
 def _output(call: Call, named: re.Match[str]) -> Located:
-    """A named output of a job lies where its data does."""
+    """A named output of a job lies where its data or model does."""
     run = _run(call, named["run"])
-    name = f"azureml_{run['runId']}_output_data_{named['output']}"
-    found = call.world.assets.get(call.workspace.guid, "data", name, "1")
-    if found is None:
+    below = implicit.output_uri(call.world, call.workspace, run["runId"], named["output"])
+    if below is None:
         words = f"Output {named['output']} of job {run['runId']} was not found."
         raise Refused(404, words, ("UserError", "NotFound"))
-    below = located(call, str(found["properties"]["dataUri"])).uri.rstrip("/")
+    below = long_model_uri(call.workspace, below).rstrip("/")
     return Located(f"{below}/{named['path']}".rstrip("/"), run["runId"], named["path"])
 
 

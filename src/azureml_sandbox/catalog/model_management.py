@@ -16,7 +16,6 @@ from uuid import uuid4
 from starlette.responses import Response
 
 from azureml_sandbox.assets import implicit, models, store
-from azureml_sandbox.assets.documents import container, version_of
 from azureml_sandbox.assets.implicit import Way
 from azureml_sandbox.assets.model_uris import located
 from azureml_sandbox.protocol import errors
@@ -146,17 +145,14 @@ def _unregistered(way: Way) -> Handler:
         run_id, port, path, wire = (part(given, key, "string") for key in ("runId", f"{way}Name", "path", "type"))
         if not (run_id and port and path) or wire not in _TYPES:
             raise errors.invalid("runId, name, path and a type of models are required.")
-        name, assets, guid = implicit.model_name(run_id, way, port), call.world.assets, call.workspace.guid
+        name = implicit.model_name(run_id, way, port)
         _run(call, given)
-        if assets.get(guid, "models", name, "1") is not None:
+        if call.world.assets.get(call.workspace.guid, "models", name, "1") is not None:
             raise errors.conflict(f"Model {name}:1 already exists.")
-        told: Document = {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": True}
-        told |= {"modelType": _TYPES[wire], "modelUri": located(call, path).uri, "jobName": run_id, "flavors": {}}
-        now = store.system_data(call, None)
-        made = version_of(call.workspace, "models", name, "1", properties=told, system_data=now)
+        told: Document = {"modelType": _TYPES[wire], "modelUri": located(call, path).uri, "flavors": {}}
         with call.world.transaction():
-            assets.put(guid, "models", name, made, "1")
-            assets.put(guid, "models", name, container(call.workspace, "models", name, now))
+            now = store.system_data(call, None)
+            made = implicit.put_model(call.world, call.workspace, name, told | {"jobName": run_id}, now)
         return answer(_shown(call, name, made))
 
     return answering
