@@ -143,7 +143,8 @@ def _verified(index: JobsIndex, verdict: Verdict, target: WorkspaceConfig) -> It
         left, jobs = len(cut_out(index, archive)), counted(sum(1 for _ in archive.units()), "job")
     deep = hint("verify", folder, "--target", target.origin, "--deep")  # this command cannot be told to do it
     first, *others = results.verified(verdict, target, deep=deep)
-    yield f"of {jobs} of the archive those in {index.path}, without {left:,}: {first}" if left else first
+    part = f"of {jobs} of the archive those in {index.path}, without {left:,}: " if left else ""
+    yield Branch(f"{part}{first.label}")
     yield from others
     yield f"each of them: {hint('report', folder, '--target', target.origin)}"
 

@@ -35,6 +35,7 @@ class Desk:
         self.capsys.readouterr()
         ended = run(shlex.split(line)[1:])
         said = self.capsys.readouterr()
+        self.messages = said.err.splitlines()
         assert ended == expected, f"$ {line}\n{said.out}{said.err}"
         return said.out
 
@@ -111,6 +112,8 @@ def test_what_is_next_leads_to_a_proof(desk: Desk) -> None:
 def test_each_state_of_a_target(desk: Desk) -> None:
     """Changed at the source, edited in the target, at work, cut off, taken back; beside another target."""
     desk.types("azureml-replay migrate --source source.json --target target.json --archive kept")
+    told = [line.partition(" ")[0] for line in desk.messages if not line.startswith(("├", "└", "│"))]
+    assert told[:4] == ["1", "experiments", "extracted:", "2"], "what a verb came to stands below its own heading"
     assert desk.row() == {"extracted": 3, "sent": 3, "verified": 3}
 
     desk.types("azureml-replay verify kept --target other.json", Exit.USER)  # nothing was ever sent there

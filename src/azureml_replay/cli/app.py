@@ -50,6 +50,7 @@ from azureml_replay.cli.targets import target_config
 from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
+from azureml_replay.terminal.layout import prose
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -372,7 +373,7 @@ def _submitted(
 ) -> Exit:
     verdict = done.verdict
     lines = [
-        *synthetic.replayed(done),
+        *prose(synthetic.replayed(done)),
         *(results.verified(verdict, target) if verdict else ()),
     ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))

@@ -126,8 +126,7 @@ def _reached(target: TargetStatus) -> Iterator[Branch]:
     files = f"{files_in_words(has.files, has.own_files)}, {amount('bytes', has.bytes)}"
     rows = [counted(has.points, "point"), files] if has.runs_created or not jobs else []
     yield Branch(f"sent: {', '.join([*jobs, *rows])}")
-    for line in results.proven(target.verdict):
-        yield line if isinstance(line, Branch) else Branch(str(line))
+    yield from results.proven(target.verdict)
     if target.verdict.omissions:
         omitted = omissions_in_words(target.verdict.omissions, target.name)
         yield Branch(omitted, results.reasons_of(target.verdict.reasons, results.FEW))

@@ -12,11 +12,17 @@ from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.rights import remedy_of
 from azureml_replay.cli import results
 from azureml_replay.cli.next_step import Typed, after_verdict
+from azureml_replay.cli.undo import lines
+from azureml_replay.cli.welcome import start
 from azureml_replay.direct.options import Replayed
 from azureml_replay.errors import remedy_lines
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.model import RunId
+from azureml_replay.planning.left import Left
+from azureml_replay.planning.summary import PlanSummary
+from azureml_replay.terminal.layout import drawn_lines, prose
 from azureml_replay.terminal.terminal import lines_for
+from azureml_replay.undoing import Undone
 from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.verification.wording import Kind
@@ -24,6 +30,7 @@ from looks import a_verdict
 
 EQUAL = a_verdict(runs=2, equal=2, points=6, files=1, bytes=9)
 OPEN = replace(EQUAL, runs=5, not_compared=3, uncompared={"never sent": 3})
+EXTRACTED = ("listed", "units", "runs", "points", "files", "active", "gone", "kept", "kept_bytes")
 REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), failed=())
 
 
@@ -55,13 +62,13 @@ REPLAYED = Replayed(runs=0, points=0, files=0, bytes=0, conflicts=(), kept=(), f
 def test_a_verdict_covers_what_was_compared(verdict: Verdict, proves: bool, said: str) -> None:
     """Over nothing, or over a part, it is no success."""
     assert verdict.proves == proves
-    assert next(results.verified(verdict)).startswith(said)
+    assert next(lines_for(io.StringIO(), results.verified(verdict))).startswith(said)
 
 
 def test_migrate_ends_with_what_failed_before_the_verdict() -> None:
     """One line for each verb, with the first reason."""
     extracted = Extracted(
-        **dict.fromkeys(("listed", "units", "runs", "points", "files", "active", "gone", "kept", "kept_bytes"), 0),
+        **dict.fromkeys(EXTRACTED, 0),
         failed=((RunId("r1"), "no such list"), (RunId("r2"), "no such list")),
     )
     reasons = {"not extracted: extract again to continue": 2}
@@ -83,10 +90,33 @@ def test_runs_that_failed_for_a_role_name_it_once() -> None:
     remedies = remedy_lines([remedy_of(why), remedy_of(why), None])
     done = replace(REPLAYED, failed=((RunId("r1"), why), (RunId("r2"), why)), remedies=remedies)
 
-    told = list(results.replayed(done))
+    told = list(lines_for(io.StringIO(), results.replayed(done)))
 
     assert told[-1] == "2 runs failed: run the same command again to continue"
     assert [line for line in told if line.startswith(f"this login lacks {action}: ask for the role")] == [told[-2]]
+
+
+LOST = replace(OPEN, findings=4, faults=4, unverifiable=3, omissions=7)
+FOUND_OUT = replace(REPLAYED, conflicts=("r1",), kept=(("r1", "tag team"),), refused=(("r1", "tag x"),))
+UNDONE = Undone(runs=60, files=141, experiments=("sample-0-0", "sample-0-1"), last_copies=2, jobs=1, left=(), failed=())
+SENTENCES = {
+    "extract": [*results.extracted(Extracted(**dict.fromkeys(EXTRACTED, 1_234), failed=((RunId("r1"), "no list"),)))],
+    "replay": [*results.replayed(FOUND_OUT)],
+    "replay, first": [results.going(PlanSummary(runs=400, left=Left(runs=68, there=332, points=90_000)))],
+    "replay, then": [*results.proven(OPEN)],
+    "verify": [*results.verified(LOST), *results.accepted((), "somebody")],
+    "undo": [*prose(lines(UNDONE))],
+    "nothing": [*start()],
+}
+
+
+@pytest.mark.parametrize("command", SENTENCES)
+@pytest.mark.parametrize("width", [40, 80])
+def test_sentences_wrap_between_words(command: str, width: int) -> None:
+    """A terminal cuts what is longer than it is wide in the middle of a word. Commands stay whole, to be pasted."""
+    drawn = list(drawn_lines(SENTENCES[command], width=width))
+
+    assert [line for line in drawn if len(line) > width and not line.startswith("  azureml-replay ")] == []
 
 
 @pytest.mark.parametrize(
