@@ -130,7 +130,13 @@ def test_each_state_of_a_target(desk: Desk) -> None:
     change(desk.sandbox, desk.files["target"], tagged("root"))
     desk.types(VERIFY, Exit.FINDINGS)
     assert desk.row() == {"extracted": 3, "sent": 3, "verified": 2, "differing": 1}
-    assert desk.next() == "azureml-replay report kept"
+    assert desk.next() == "edited: set it back in the target, or keep it so", "as verify says"
+    step = ["Next: " + desk.next(), "  azureml-replay verify kept --target target.json --accept"]
+    assert desk.messages == []
+    assert step == desk.types("azureml-replay status kept").splitlines()[-2:]
+    desk.types(VERIFY, Exit.FINDINGS)
+    assert desk.messages[-2:] == step
+    assert json.loads(desk.types("azureml-replay status kept --json"))["next"] == "mend"
 
     begun = ["azureml-replay", "replay", "kept", "--target", "other.json"]
     with Archive.open("kept") as archive:
@@ -141,7 +147,8 @@ def test_each_state_of_a_target(desk: Desk) -> None:
     assert desk.next() == shlex.join(begun)
     desk.types(desk.next())
     assert desk.row("other") == {"extracted": 3, "sent": 3}
-    assert desk.next() == "azureml-replay verify kept --target other.json"
+    other = "Next: azureml-replay verify kept --target other.json"
+    assert desk.types("azureml-replay status kept").splitlines()[-3:] == [*step, other], "each target has its own"
 
     desk.types("azureml-replay undo kept --target target.json --yes", Exit.OK)
     assert desk.row()["hidden"] == desk.row()["left"] > 0

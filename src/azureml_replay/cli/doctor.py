@@ -52,9 +52,9 @@ def doctor(
     return found.exit
 
 
-def _next(found: Diagnosis, line: Typed) -> str:
+def _next(found: Diagnosis, line: Typed) -> str | next_step.NextSteps:
     if found.exit is not Exit.OK:
-        return f"mend that, then ask again: {line.again()}"
+        return next_step.NextSteps("mend that, then ask again", (line.again(),))
     if not {"--source", "--target"} <= line.options.keys():
         return next_step.DONE
     archive = line.options.get("--archive", ("--archive", "history"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from azureml_replay.azure.config import workspace_config
-from azureml_replay.cli import results
+from azureml_replay.cli import next_step, results
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.counting import (
     counted,
@@ -26,11 +26,12 @@ from azureml_replay.terminal.hints import hint, quoted
 from azureml_replay.terminal.layout import Branch, Grid
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount, duration, moment
-from azureml_replay.verification.wording import equal_but
+from azureml_replay.verification.wording import equal_but, mend_first
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.state import Failure, LastCommand, Next, Status, TargetStatus
+    from azureml_replay.verification.wording import Mend
     from azureml_replay.workspace.place import Place
 
 COLUMNS = ("extracted", "sent", "verified", "differing", "left", "failed", "omitted", "hidden", "deleted")
@@ -179,8 +180,24 @@ def _next(now: Status, folder: Path, typed: AsTyped) -> Iterator[str]:
     else:
         busy = [one for one in now.targets if one.next is not Next.REPORT]
         for target in busy or now.targets[:1]:
+            mend = mend_first(target.verdict.groups) if target.next is Next.MEND else None
+            if mend is not None:
+                yield from _mended(mend, folder, now.source, target.target, typed)
+                continue
             named = target.target if target.next is not Next.REPORT or len(now.targets) > 1 else None
             yield f"Next: {_command(target.next, folder, now.source, named, typed)}"
+
+
+def _mended(mend: Mend, folder: Path, source: Place, target: Place, typed: AsTyped) -> Iterator[str]:
+    """The words with which `verify` ends."""
+
+    def line(command: str, *flags: str) -> str:
+        return hint(command, folder, *_ends(command, source, target, typed), *flags)
+
+    step = next_step.mending(mend, line)
+    first, *others = step.lines() if isinstance(step, next_step.NextSteps) else [step]
+    yield f"Next: {first}"
+    yield from others
 
 
 def _command(what: Next, folder: Path, source: Place, target: Place | None, typed: AsTyped) -> str:
@@ -189,10 +206,15 @@ def _command(what: Next, folder: Path, source: Place, target: Place | None, type
     if what is Next.EXTRACT:
         return hint("extract", "--source", typed.source(source), "--archive", folder)
     verb, *flags = what.value.split()
+    return hint(verb, folder, *_ends(verb, source, target, typed), *flags)
+
+
+def _ends(verb: str, source: Place, target: Place | None, typed: AsTyped) -> list[str]:
+    """The options of a command that name its workspaces; the source where the archive alone does not say it."""
     ends = ["--target", typed.target(target)] if target is not None else []
-    if what in (Next.REPLAY, Next.SUBMIT) and typed.source(source) != source.name:
+    if verb == "replay" and typed.source(source) != source.name:
         ends += ["--source", typed.source(source)]
-    return hint(verb, folder, *ends, *flags)
+    return ends
 
 
 def _again(words: Sequence[str]) -> list[str]:

@@ -75,8 +75,9 @@ def undo(
     done = finish(call, archive)
     terminal.result(done, prose(lines(done, deleting=delete)))
     anew = "create them anew" if delete and not done.kept else "bring them back"
-    brought = " and ".join(line.into("replay", archive, *way, keep={"--target"}) for way in _ways_back(done))
-    next_step.tell(terminal, line.again() if done.failed else f"{next_step.DONE}; to {anew}: {brought}")
+    brought = tuple(line.into("replay", archive, *way, keep={"--target"}) for way in _ways_back(done))
+    whole = next_step.NextSteps(f"{next_step.DONE}; to {anew}", brought)
+    next_step.tell(terminal, line.again() if done.failed else whole)
     return Exit.SERVICE if done.failed else Exit.OK
 
 

@@ -145,10 +145,15 @@ class Terminal:
                 self.results.writelines(shown(line) + "\n" for line in lines)
                 self.results.flush()
 
-    def say(self, text: str) -> None:
-        """Write a message, unless `--quiet`."""
-        if not self.quiet:
-            self._message(text, Event.MESSAGE)
+    def say(self, text: str, commands: Sequence[str] = ()) -> None:
+        """Write a message, unless `--quiet`; below it commands, each on a line of its own, to be pasted."""
+        if self.quiet:
+            return
+        if self.json:
+            text = f"{text}: {'; '.join(commands)}" if commands else text
+        self._message(text, Event.MESSAGE)
+        for command in () if self.json else commands:
+            self._message(f"  {command}", Event.MESSAGE)
 
     def error(self, text: str) -> None:
         """Write a message, always. Where nobody takes it, there is nobody to tell."""

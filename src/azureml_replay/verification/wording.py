@@ -296,6 +296,12 @@ MENDS: Mapping[Kind, Mend] = {
 say beside them: these are no findings."""
 
 
+def mend_first(groups: Mapping[str, int]) -> Mend | None:
+    """What to do about the most frequent kind of finding that has a mend; by counts of findings by their headings."""
+    found = [kind for kind in Kind if groups.get(kind.value) and kind in MENDS]
+    return MENDS[max(found, key=lambda kind: groups[kind.value])] if found else None
+
+
 def by_size_in_words(unverifiable: int, read_before: int, read_at: Instant | None, deep: str = "--deep") -> str:
     """What is said of files that were compared by their size; nothing where there are none."""
     if not unverifiable:

@@ -11,7 +11,7 @@ import pytest
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.rights import remedy_of
 from azureml_replay.cli import results
-from azureml_replay.cli.next_step import Typed, after_verdict
+from azureml_replay.cli.next_step import Typed, after_verdict, tell
 from azureml_replay.cli.undo import lines
 from azureml_replay.cli.welcome import start
 from azureml_replay.direct.options import Replayed
@@ -21,7 +21,7 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.terminal.layout import drawn_lines, prose
-from azureml_replay.terminal.terminal import lines_for
+from azureml_replay.terminal.terminal import Terminal, lines_for
 from azureml_replay.undoing import Undone
 from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
@@ -122,25 +122,31 @@ def test_sentences_wrap_between_words(command: str, width: int) -> None:
 @pytest.mark.parametrize(
     ("groups", "told"),
     [
-        ({}, "azureml-replay report h --target t.json"),
-        ({Kind.ABSENT: 3, Kind.EDITED: 1}, "azureml-replay replay h --target t.json"),
+        ({}, ["Next: azureml-replay report h --target t.json"]),
+        ({Kind.ABSENT: 3, Kind.EDITED: 1}, ["Next: azureml-replay replay h --target t.json --source s.json"]),
         (
             {Kind.ABSENT: 1, Kind.EDITED: 2},
-            "edited: set it back in the target, or keep it so: azureml-replay verify h --target t.json --accept",
+            [
+                "Next: edited: set it back in the target, or keep it so",
+                "  azureml-replay verify h --target t.json --accept",
+            ],
         ),
         (
             {Kind.CONFLICT: 1},
-            (
-                "changed on both sides: send the source's value, or keep the target's: azureml-replay replay h "
-                "--target t.json --prefer source or azureml-replay verify h --target t.json --accept"
-            ),
+            [
+                "Next: changed on both sides: send the source's value, or keep the target's",
+                "  azureml-replay replay h --target t.json --prefer source --source s.json",
+                "  azureml-replay verify h --target t.json --accept",
+            ],
         ),
     ],
 )
-def test_what_differs_is_mended_next(groups: dict[Kind, int], told: str) -> None:
-    """By what is most; the report stands last only where nothing differs."""
+def test_what_differs_is_mended_next(groups: dict[Kind, int], told: list[str]) -> None:
+    """By what is most, each command on its own line; the report stands last only where nothing differs."""
     found = {kind.value: count for kind, count in groups.items()}
     verdict = replace(EQUAL, findings=sum(groups.values()), groups=found)
-    line = Typed("verify", ("h",), {"--target": ("--target", "t.json")})
+    line = Typed("verify", ("h",), {"--target": ("--target", "t.json"), "--source": ("--source", "s.json")})
+    messages = io.StringIO()
+    tell(Terminal(io.StringIO(), messages), after_verdict(verdict, line, Path("h")))
 
-    assert after_verdict(verdict, line, Path("h")) == told
+    assert messages.getvalue().splitlines() == told
