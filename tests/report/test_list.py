@@ -265,7 +265,7 @@ def test_on_a_phone_both_sides_of_a_finding_are_seen(path: Path, opened: Open) -
     """Without moving its table sideways."""
     page = opened(path, viewport=PHONE).page
     page.click(".rows [role=row]:has(bdi:text-is('train'))")
-    table = page.locator(".scroll:has(.found)").first
+    table = page.locator("#detail .scroll:has(.found)").first
     table.wait_for()
     assert table.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
 
