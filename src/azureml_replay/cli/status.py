@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +22,7 @@ from azureml_replay.counting import (
     omissions_in_words,
 )
 from azureml_replay.errors import Exit, UserError
-from azureml_replay.terminal.hints import hint, quoted
+from azureml_replay.terminal.hints import hint, retyped
 from azureml_replay.terminal.layout import Branch, Grid
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount, duration, moment
@@ -37,11 +37,6 @@ if TYPE_CHECKING:
 COLUMNS = ("extracted", "sent", "verified", "differing", "left", "failed", "omitted", "hidden", "deleted")
 """Fields of a target's status that are columns of the table."""
 ONLY_IF_ANY = frozenset({"differing", "omitted", "hidden", "deleted"})
-PROGRAMS = {
-    "extract_jobs": ["python", "-m", "extractor.extract_jobs"],
-    "build_pipeline": ["python", "-m", "replayer.build_pipeline"],
-}
-"""The original tool's commands, by their files."""
 
 
 @takes(terminal=terminal_flags)
@@ -174,7 +169,7 @@ def _next(now: Status, folder: Path, typed: AsTyped) -> Iterator[str]:
     if now.next is Next.WAIT:
         yield "Next: wait until that has ended"
     elif now.next is Next.AGAIN and now.last_command is not None:
-        yield f"Next: {quoted(_again(now.last_command.words))}"
+        yield f"Next: {retyped(now.last_command.words)}"
     elif now.next in (Next.EXTRACT, Next.PLAN):
         yield f"Next: {_command(now.next, folder, now.source, None, typed)}"
     else:
@@ -215,11 +210,6 @@ def _ends(verb: str, source: Place, target: Place | None, typed: AsTyped) -> lis
     if verb == "replay" and typed.source(source) != source.name:
         ends += ["--source", typed.source(source)]
     return ends
-
-
-def _again(words: Sequence[str]) -> list[str]:
-    stem = PurePath(words[0]).stem
-    return [*PROGRAMS.get(stem, ["azureml-replay"]), *words[1:]]
 
 
 @dataclass(frozen=True, slots=True)
