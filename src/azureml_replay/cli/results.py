@@ -193,11 +193,11 @@ def _kinds(verdict: Verdict) -> list[Kind]:
     )
 
 
-def mends(verdict: Verdict, line: CommandLine) -> Iterator[str]:
+def mends(verdict: Verdict, line: CommandLine) -> Iterator[Line]:
     """What to do, for each kind of finding; commands stand by themselves, outside of any frame, to be pasted."""
     for kind, mend in MENDS.items():
         if verdict.groups.get(kind.value):
-            yield mend.sentence
+            yield Branch(mend.sentence)
             yield from (f"  {line(*command)}" for command in mend.commands)
 
 
