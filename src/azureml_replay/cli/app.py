@@ -279,9 +279,10 @@ def verify(
     )
     accepted = results.accepted(verdict.accepted_now, by) if by is not None else ()
     terminal.result(verdict, [*results.verified(verdict, workspace), *accepted], good=verdict.proves)
-    terminal.more(results.mends(verdict, line.about(archive)))
+    step = next_step.after_verdict(verdict, line, archive)
+    next_step.tell_mends(terminal, list(results.mends(verdict, line.about(archive))), step)
     listing.write(archive, workspace.ref, selection, terminal, deep=deep and choice.artifacts)
-    next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
+    next_step.tell(terminal, step)
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
@@ -349,7 +350,8 @@ def migrate(
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
     printed.result(done, results.migrated(done, workspace), good=good)
-    printed.more(results.mends(done.verdict, line.about(archive)))
+    step = next_step.after_migration(done, line, archive, None)
+    next_step.tell_mends(printed, list(results.mends(done.verdict, line.about(archive))), step)
     listing.write(archive, workspace.ref, selection, terminal, deep=deep)
     page = reporting.at_the_end(archive, report, workspace.ref, terminal)
     next_step.tell(terminal, next_step.after_migration(done, line, archive, page if printed is terminal else None))

@@ -14,12 +14,14 @@ from azureml_replay.cli.examples import GROUPS
 from azureml_replay.cli.fitting import typed_parameters
 from azureml_replay.cli.targets import spoken, targets_of
 from azureml_replay.terminal.hints import hint
+from azureml_replay.terminal.layout import Branch
 
 if TYPE_CHECKING:
     from azureml_replay.direct.options import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.left import Left
     from azureml_replay.terminal.terminal import Terminal
+    from azureml_replay.terminal.text import Line
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
     from azureml_replay.verification.wording import Mend
@@ -115,6 +117,13 @@ def tell(terminal: Terminal, step: str | NextSteps) -> None:
         terminal.say(f"Next: {step.sentence}", step.commands)
     else:
         terminal.say(f"Next: {step}")
+
+
+def tell_mends(terminal: Terminal, mends: Sequence[Line], step: str | NextSteps) -> None:
+    """What to do for each kind of finding, below the verdict; not where `step` says just that on the same screen."""
+    told = [one.label if isinstance(one, Branch) else one for one in mends]
+    if not (terminal.one_screen and isinstance(step, NextSteps) and told == list(step.lines())):
+        terminal.more(mends)
 
 
 def after_verdict(verdict: Verdict, line: Typed, archive: Path) -> str | NextSteps:

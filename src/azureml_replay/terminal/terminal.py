@@ -96,6 +96,11 @@ class Terminal:
         """
         return replace(self, results=self.messages) if written and is_standard_output(written) else self
 
+    @property
+    def one_screen(self) -> bool:
+        """Results and messages stand below each other before somebody's eyes."""
+        return not self.json and not self.quiet and self.results.isatty() and self.messages.isatty()
+
     def start(self, command: str) -> None:
         """Show at once that the command is at work; on a terminal the line goes with the next one."""
         if self.quiet:

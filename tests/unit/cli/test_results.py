@@ -11,7 +11,7 @@ import pytest
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.rights import remedy_of
 from azureml_replay.cli import results
-from azureml_replay.cli.next_step import Typed, after_verdict, tell
+from azureml_replay.cli.next_step import Typed, after_verdict, tell, tell_mends
 from azureml_replay.cli.undo import lines
 from azureml_replay.cli.welcome import start
 from azureml_replay.direct.options import Replayed
@@ -150,3 +150,19 @@ def test_what_differs_is_mended_next(groups: dict[Kind, int], told: list[str]) -
     tell(Terminal(io.StringIO(), messages), after_verdict(verdict, line, Path("h")))
 
     assert messages.getvalue().splitlines() == told
+
+
+@pytest.mark.parametrize(("groups", "times"), [((Kind.EDITED,), 1), ((Kind.EDITED, Kind.EXTRA), 2)])
+def test_on_one_screen_nothing_is_said_twice(groups: tuple[Kind, ...], times: int, monkeypatch) -> None:
+    """`Next` is about the most frequent kind; of several each is told. What goes into a file says all by itself."""
+    verdict = replace(EQUAL, findings=len(groups), groups={kind.value: 9 - at for at, kind in enumerate(groups)})
+    line, said = Typed("verify", ("h",), {"--target": ("--target", "t.json")}), "keep it so"
+    screen, file, messages = io.StringIO(), io.StringIO(), io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    for speaking in (Terminal(screen, screen), Terminal(file, messages)):
+        step = after_verdict(verdict, line, Path("h"))
+        tell_mends(speaking, list(results.mends(verdict, line.about(Path("h")))), step)
+        tell(speaking, step)
+
+    assert screen.getvalue().count(said) == times
+    assert (file.getvalue().count(said), messages.getvalue().count(said)) == (1, 1)
