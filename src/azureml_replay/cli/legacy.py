@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
+from azureml_replay.cli.next_step import NextSteps
 from azureml_replay.cli.options import MOST, Many, selection_flags
 from azureml_replay.cli.speed import Speed
 from azureml_replay.errors import UserError
@@ -27,8 +29,21 @@ from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import job_of
 from azureml_replay.terminal import log_file
+from azureml_replay.terminal.hints import BUILD_PIPELINE, quoted, retyped
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.workspace.place import Place
+
+
+def typed_again(without: Collection[str] = ()) -> str:
+    """The command line of this call once more, with some flags left out."""
+    return retyped([word for word in sys.argv if word not in without])
+
+
+def submitting(source: WorkspaceConfig, jobs: Path) -> NextSteps:
+    """What follows an extraction: the dry run, into a workspace that is still to be named."""
+    ends = ["--source", source.origin, "--target", "target.json"]
+    line = quoted([*BUILD_PIPELINE, *ends, "--input", str(jobs), "--dry-run"])
+    return NextSteps("choose the workspace to write into, save its config.json as target.json, then", (line,))
 
 
 def archive_beside(jobs: Path) -> Path:
