@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from mlflow_servers import MlflowServer
@@ -57,6 +57,16 @@ def logged(server: MlflowServer, name: str) -> str:
     client.delete_run(deleted)
     client.set_terminated(parent, "FINISHED", START_MS + 120_000)
     return experiment
+
+
+def with_model(server: MlflowServer, experiment: str) -> tuple[str, str]:
+    """A run with a model beside it, as MLflow 3 logs one; the ids of both."""
+    client = MlflowClient(server.url)
+    run = _run(client, experiment, "model", None)
+    model = client.create_logged_model(experiment, "forest", run, {"team": "ü"}, {"depth": "3"}).model_id
+    client.log_outputs(run, [LoggedModelOutput(model, 3)])
+    client.set_terminated(run, "FINISHED", START_MS)
+    return run, model
 
 
 def long_curve(server: MlflowServer, experiment: str, points: int) -> str:

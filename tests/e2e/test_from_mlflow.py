@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -17,7 +18,9 @@ from azureml_replay.instants import Instant
 from azureml_replay.mlflow.config import server_config
 from azureml_replay.mlflow.wire import ask
 from azureml_replay.mlflow.workspace import connect
-from azureml_replay.model import RunId
+from azureml_replay.model import LOGGED_MODELS, RunId
+from azureml_replay.planning.fit import JOB_FILE
+from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.verbs import Migrated, MigrateOptions, dry_run, migrate
@@ -180,6 +183,24 @@ async def test_a_second_extract_brings_what_changed(mlflow_server: MlflowServer,
     with Archive.open(tmp_path / "kept") as archive:
         assert all(archive.run(RunId(run)).hidden for run in runs)  # type: ignore[union-attr]
         assert archive.experiment("changing").archived is not None  # type: ignore[union-attr]
+
+
+async def test_a_logged_model_is_a_document_and_named(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """MLflow 3 keeps it beside the runs: its document goes along with the run, its files stay, and the plan says so."""
+    experiment = MlflowClient(mlflow_server.url).create_experiment("models")
+    run, model = history.with_model(mlflow_server, experiment)
+
+    await extracted(mlflow_server, tmp_path / "kept", name="models")
+
+    with Archive.open(tmp_path / "kept") as archive:
+        details = archive.details(RunId(run))
+        assert details is not None
+        document: Any = details.more[LOGGED_MODELS]
+        told = document[model]
+        assert (told["name"], told["tags"], told["parameters"]) == ("forest", {"team": "ü"}, {"depth": "3"})
+        (step,) = plan(archive, Selection())
+        assert [one.what for one in step.omissions] == [f"logged model {model}"]
+        assert JOB_FILE in step.own_files
 
 
 @pytest.mark.parametrize("points", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])

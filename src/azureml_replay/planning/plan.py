@@ -22,7 +22,7 @@ from azureml_replay.planning.fit import (
     without_lost,
     without_nulls,
 )
-from azureml_replay.planning.history import History, Recorded, named_outputs
+from azureml_replay.planning.history import History, Recorded, logged_models, named_outputs
 from azureml_replay.planning.ids import rewritten
 from azureml_replay.planning.made_files import MADE, own_files
 from azureml_replay.planning.refused import refused_by, refused_series, without_refused
@@ -241,6 +241,7 @@ def _step(
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
     say_what_acts(run, fitting)
     fitting.omissions += named_outputs(run.id, history.outputs)
+    fitting.omissions += logged_models(run.id, history.details.more)
     over = fit_series(logged, fitting, profile.limits)
     over |= refused_series(_without(over, logged), fitting, history.refused.series)
     if profile.ids == "theirs" or ids.get(run.id, run.id) != run.id:
