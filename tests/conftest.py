@@ -24,6 +24,7 @@ LONGEST = (
     "e2e/test_killed.py",
     "e2e/test_cli_bad_input.py",
     "e2e/test_seed_commands.py",
+    "e2e/test_from_mlflow.py",
     "docs/test_documentation.py",
     "sandbox/test_train.py",
     "sandbox/test_trainings.py",

@@ -19,6 +19,7 @@ HOSTS = (
     "ml.azure.com",
     "*.api.azureml.ms",
     "*.experiments.azureml.net",
+    "*.modelmanagement.azureml.net",
     "*.blob.core.windows.net",
     "localhost",
 )

@@ -9,10 +9,18 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.cli import calls, main
+from azureml_replay.cli import calls, main, next_step
 from azureml_replay.cli.help import SETTINGS, HelpedCommand
 from azureml_replay.cli.interrupts import finish
-from azureml_replay.cli.legacy import advising, archive_beside, refuse_imported, seed_selection, tell
+from azureml_replay.cli.legacy import (
+    advising,
+    archive_beside,
+    refuse_imported,
+    seed_selection,
+    submitting,
+    tell,
+    typed_again,
+)
 from azureml_replay.cli.options import NoArtifactsOption, SourceOption, takes, terminal_flags
 from azureml_replay.cli.results import names_told
 from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
@@ -64,6 +72,7 @@ def extract_jobs(
         archive.mark_view(str(output), digest_of(output))
     terminal.result((done, written), _result(written, output))
     tell(terminal, _told(done, written, selection))
+    next_step.tell(terminal, typed_again() if done.failed else submitting(workspace, output))
     return names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)
 
 

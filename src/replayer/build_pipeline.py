@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.cli import calls, main, results
+from azureml_replay.cli import calls, main, next_step, results
 from azureml_replay.cli.help import SETTINGS, HelpedCommand
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.job_trees import drawn_in_full, hierarchy
@@ -25,6 +25,7 @@ from azureml_replay.cli.legacy import (
     replays,
     selection_of,
     tell,
+    typed_again,
     was_extracted,
 )
 from azureml_replay.cli.options import (
@@ -106,6 +107,7 @@ def build_pipeline(
             planned = planned_trees(archive, ledger, selection, options.shape)
             if dry_run:
                 _show(archive, planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit))
+                next_step.tell(terminal, typed_again(without={"--dry-run", "--debug-hierarchy"}))
                 return Exit.OK
             if not terminal.json:
                 terminal.result(None, [hierarchy(tree) for tree, _ in planned])
@@ -129,9 +131,17 @@ def _ended(done: SyntheticReplayed, index: JobsIndex, target: Config, limit: int
         log_file.LOGGER.info(line)
     if not terminal.json:
         terminal.result(None, standing)
+    next_step.tell(terminal, _next(done, folder, target))
     if done.failed:
         return Exit.SERVICE
     return verdict.exit if verdict else Exit.OK
+
+
+def _next(done: SyntheticReplayed, folder: Path, target: Config) -> str:
+    """The same again until all of it is there and compared; then the report."""
+    if done.failed or done.verdict is None:
+        return typed_again(without={"--no-wait"})
+    return hint("report", folder, "--target", target.origin)
 
 
 def _verified(index: JobsIndex, verdict: Verdict, target: Config) -> Iterator[Line]:
@@ -141,7 +151,8 @@ def _verified(index: JobsIndex, verdict: Verdict, target: Config) -> Iterator[Li
         left, jobs = len(cut_out(index, archive)), counted(sum(1 for _ in archive.units()), "job")
     deep = hint("verify", folder, "--target", target.origin, "--deep")  # this command cannot be told to do it
     first, *others = results.verified(verdict, target, deep=deep)
-    yield f"of {jobs} of the archive those in {index.path}, without {left:,}: {first}" if left else first
+    part = f"of {jobs} of the archive those in {index.path}, without {left:,}: " if left else ""
+    yield Branch(f"{part}{first.label}")
     yield from others
     yield f"each of them: {hint('report', folder, '--target', target.origin)}"
 

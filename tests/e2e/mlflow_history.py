@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from mlflow_servers import MlflowServer
@@ -18,6 +21,7 @@ from mlflow_servers import MlflowServer
 START_MS = 1_700_000_000_000
 ODD = [math.nan, math.inf, -math.inf, -0.0, 5e-324, 0.30000000000000004, 1e308]
 STEPS = [-5, 0, 0, 1, 2**40, 2**53 + 1, 2**63 - 1]
+BACKSLASH = "back\\slash"
 FILES = {
     "plain.txt": b"plain",
     "empty": b"",
@@ -25,12 +29,11 @@ FILES = {
     "sub/日本 é😀.txt": b"unicode",
     ".hidden": b"h",
     "a..b/..c": b"dots",
+    BACKSLASH: b"not in Azure",
     "large.bin": bytes(range(256)) * 20_000,
 }
-UNREADABLE = {"p%41.txt": "% and two digits", "tab\there": "control character"}
+UNREADABLE = {"p%41.txt": "% and two digits", "x#y.txt": "#", "tab\there": "control character"}
 """Names that a store on a disk can hold, and that no server gives -> words of the reason."""
-MISREAD = {"pA.txt", "tabhere"}
-"""How MLflow's own client shows them; with a # in a name it shows no file at all."""
 
 
 def logged(server: MlflowServer, name: str) -> str:
@@ -54,6 +57,16 @@ def logged(server: MlflowServer, name: str) -> str:
     client.delete_run(deleted)
     client.set_terminated(parent, "FINISHED", START_MS + 120_000)
     return experiment
+
+
+def with_model(server: MlflowServer, experiment: str) -> tuple[str, str]:
+    """A run with a model beside it, as MLflow 3 logs one; the ids of both."""
+    client = MlflowClient(server.url)
+    run = _run(client, experiment, "model", None)
+    model = client.create_logged_model(experiment, "forest", run, {"team": "ü"}, {"depth": "3"}).model_id
+    client.log_outputs(run, [LoggedModelOutput(model, 3)])
+    client.set_terminated(run, "FINISHED", START_MS)
+    return run, model
 
 
 def long_curve(server: MlflowServer, experiment: str, points: int) -> str:
@@ -103,7 +116,7 @@ def everything(server: MlflowServer, experiment: str) -> Iterator[Held]:
     for run in client.search_runs([experiment], run_view_type=ViewType.ALL, max_results=1_000):
         histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
         points = {name: {(m.step, m.timestamp, bits(m.value)) for m in rows} for name, rows in histories.items()}
-        yield Held(run.info, run.data.tags, run.data.params, points, dict(_files(client, run.info.run_id, None)))
+        yield Held(run.info, run.data.tags, run.data.params, points, dict(_files(server, run.info.run_id, "")))
 
 
 def content(server: MlflowServer, run: str, path: str, folder: Path) -> bytes | None:
@@ -119,9 +132,13 @@ def bits(value: float) -> bytes:
     return struct.pack("<d", math.nan if math.isnan(value) else value)
 
 
-def _files(client: MlflowClient, run: str, folder: str | None) -> Iterator[tuple[str, int]]:
-    for one in client.list_artifacts(run, folder):
-        if one.is_dir:
-            yield from _files(client, run, one.path)
+def _files(server: MlflowServer, run: str, folder: str) -> Iterator[tuple[str, int]]:
+    """As the server lists them: its client asks older ones for what they do not know, and takes names for others."""
+    query = urlencode({"run_id": run, "path": folder})
+    with urlopen(f"{server.url}/api/2.0/mlflow/artifacts/list?{query}") as answer:  # noqa: S310
+        listed = json.load(answer).get("files", [])
+    for one in listed:
+        if one["is_dir"]:
+            yield from _files(server, run, one["path"])
         else:
-            yield one.path, one.file_size or 0
+            yield one["path"], one.get("file_size", 0)

@@ -17,6 +17,7 @@ from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.model import CodeReference
 from azureml_replay.planning.made_files import NO_CODE
 from azureml_replay.selection import Selection
+from azureml_replay.state import TargetStatus, status
 from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.verdict import Verdict
@@ -52,10 +53,12 @@ def test_code_arrives_as_a_zip_and_is_verified(
     options = MigrateOptions(extract=ExtractOptions(code=True), deep=True)
 
     without = asyncio.run(migrated(source, target, tmp_path / "archive"))
+    told = asyncio.run(told_once_extracted(source, tmp_path / "archive"))
     done = asyncio.run(migrated(source, target, tmp_path / "archive", options=options))
     again = asyncio.run(migrated(source, target, tmp_path / "archive", options=options))
 
     assert (without.verdict.findings, without.verdict.reasons[NO_CODE]) == (0, 1)
+    assert (told.verdict.equal, told.verdict.not_compared, told.left) == (1, 1, 1), "the zip is to be there now"
     assert (done.extracted.failed, done.replayed.failed, done.verdict.findings) == ((), (), 0)
     assert (done.extracted.runs, done.replayed.files) == (0, 1), "the run itself did not change"
     assert "code" not in str(done.verdict.reasons)
@@ -87,6 +90,16 @@ def test_what_another_archive_put_is_not_extra(
     assert without.verdict.findings == 0, without.verdict.first
     for verdict in (tampered.verdict, first.verdict):
         assert [one.what for one in verdict.first] == ["file replay/code.zip.bak"]
+
+
+async def told_once_extracted(source: WorkspaceFile, folder: Path) -> TargetStatus:
+    """What `status` says of the one target when `extract --code` alone was run."""
+    end = configured(source)
+    async with connect(end, clock=FastClock()) as reading:
+        with Archive.create(folder, end.ref) as archive:
+            await extract(reading, archive, Selection(), options=ExtractOptions(code=True))
+            (told,) = status(archive).targets
+    return told
 
 
 async def submitted(
@@ -131,3 +144,15 @@ def test_what_another_archive_put_into_a_job_is_not_extra(
 
     assert (done.submitted, verdict.findings, own.findings) == (0, 0, 0), verdict.first
     assert own.own_files > verdict.own_files == 0
+
+
+def test_a_job_that_was_put_without_it_is_not_equal_any_more(
+    coded: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Its plan has a file more; `status` says so before anybody looks."""
+    _, verdict = asyncio.run(submitted(coded, calm.add_workspace(), tmp_path / "archive", code=False))
+
+    told = asyncio.run(told_once_extracted(coded, tmp_path / "archive"))
+
+    assert (verdict.not_compared, verdict.findings) == (0, 0)
+    assert told.verdict.not_compared == 1

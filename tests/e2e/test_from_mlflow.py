@@ -5,26 +5,30 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect as connect_azure
+from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
 from azureml_replay.instants import Instant
 from azureml_replay.mlflow.config import server_config
 from azureml_replay.mlflow.wire import ask
 from azureml_replay.mlflow.workspace import connect
-from azureml_replay.model import RunId
+from azureml_replay.model import LOGGED_MODELS, RunId
+from azureml_replay.planning.fit import JOB_FILE
+from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
-from azureml_replay.verbs import Migrated, MigrateOptions, migrate
+from azureml_replay.verbs import Migrated, MigrateOptions, dry_run, migrate
 from azureml_sandbox.server.sandbox import WorkspaceFile
 from e2e import mlflow_history as history
 from e2e.library import DiesAt, FastClock, PowerCut, configured
 from e2e.mlflow_history import Held
-from mlflow_servers import MlflowServer
+from mlflow_servers import NEWEST, OLDER, MlflowServer, serving
 
 STATUSES = {
     "FINISHED": "Completed",
@@ -42,6 +46,12 @@ WHOLE = ExtractOptions(download=True)
 def experiment(mlflow_server: MlflowServer) -> str:
     """The id of an experiment with a history that no test changes."""
     return history.logged(mlflow_server, NAME)
+
+
+@pytest.fixture(autouse=True)
+def impatient_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What older servers give to nobody by MLflow's own way, its client asks for again for minutes."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
 
 async def extracted(
@@ -88,8 +98,8 @@ def expect_held(archive: Archive, held: Held) -> None:
     assert rows == held.points
     files = {file.path: file for file in archive.artifacts(run.id)}
     sizes = {path: file.stored.size_bytes for path, file in files.items() if file.stored}
-    assert sizes == {path: size for path, size in held.files.items() if path not in history.MISREAD}
-    assert files.keys() - sizes.keys() <= history.UNREADABLE.keys()
+    assert sizes == {path: size for path, size in held.files.items() if path not in history.UNREADABLE}
+    assert files.keys() == held.files.keys()
 
 
 def _instant(ms: int | None) -> Instant | None:
@@ -100,28 +110,54 @@ async def test_an_archive_holds_what_mlflows_client_shows(
     mlflow_server: MlflowServer, experiment: str, tmp_path: Path
 ) -> None:
     """Every run, deleted ones too: times, status, tags, params, points to the bit, files with their bytes."""
-    done = await extracted(mlflow_server, tmp_path / "kept")
+    await expect_whole(mlflow_server, experiment, tmp_path)
 
-    held = list(history.everything(mlflow_server, experiment))
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", OLDER)
+async def test_so_it_does_of_older_servers(version: str, tmp_path: Path) -> None:
+    """From the first that has all routes, by way of the last before 3 and the first whose histories have pages."""
+    with serving(tmp_path, version) as server:
+        await expect_whole(server, history.logged(server, NAME), tmp_path)
+
+
+@pytest.mark.slow
+async def test_so_it_does_where_the_server_serves_no_files(tmp_path: Path) -> None:
+    """Then its pages show them all the same, by the way that we take."""
+    flags = ("--no-serve-artifacts", "--default-artifact-root", str(tmp_path / "artifacts"))
+    with serving(tmp_path, NEWEST, *flags) as server:
+        await expect_whole(server, history.logged(server, NAME), tmp_path)
+
+
+async def expect_whole(server: MlflowServer, experiment: str, folder: Path) -> None:
+    """An archive of the experiment holds all that the client shows, and the bytes of files."""
+    done = await extracted(server, folder / "kept")
+
+    held = list(history.everything(server, experiment))
     assert (done.runs, done.failed) == (len(held), ())
-    with Archive.open(tmp_path / "kept") as archive:
+    with Archive.open(folder / "kept") as archive:
         for one in held:
             expect_held(archive, one)
         (hostile,) = (one for one in held if one.info.run_name == "hostile")
-        run = RunId(hostile.info.run_id)
-        for artifact in archive.artifacts(run):
-            if (why := history.UNREADABLE.get(artifact.path)) is not None:
-                assert why in (artifact.gone or "")
-                continue
-            assert artifact.stored is not None
-            kept = archive.held(artifact.stored)
-            assert kept is not None, artifact.path
-            assert b"".join(kept.pieces(1 << 20)) == history.FILES[artifact.path]
-            assert history.content(mlflow_server, run, artifact.path, tmp_path) in (None, history.FILES[artifact.path])
+        expect_bytes(server, archive, RunId(hostile.info.run_id), folder)
         known = archive.experiment(NAME)
         assert known is not None
         assert (known.description, known.tags, known.archived) == ("what it is for", {"team": "ü"}, None)
-        assert archive.run(run).input_datasets  # type: ignore[union-attr]
+
+
+def expect_bytes(server: MlflowServer, archive: Archive, run: RunId, folder: Path) -> None:
+    """The archive has the bytes of all files of a run, but of those that no server gives, for which it says why."""
+    files = {artifact.path: artifact for artifact in archive.artifacts(run)}
+    assert files.keys() == history.FILES.keys() | history.UNREADABLE.keys()
+    for path, why in history.UNREADABLE.items():
+        assert why in (files[path].gone or "")
+    for path, data in history.FILES.items():
+        stored = files[path].stored
+        kept = archive.held(stored) if stored else None
+        assert kept is not None, path
+        assert b"".join(kept.pieces(1 << 20)) == data
+        assert history.content(server, run, path, folder) in (None, data)
+    assert archive.run(run).input_datasets  # type: ignore[union-attr]
 
 
 async def test_a_second_extract_brings_what_changed(mlflow_server: MlflowServer, tmp_path: Path) -> None:
@@ -147,6 +183,24 @@ async def test_a_second_extract_brings_what_changed(mlflow_server: MlflowServer,
     with Archive.open(tmp_path / "kept") as archive:
         assert all(archive.run(RunId(run)).hidden for run in runs)  # type: ignore[union-attr]
         assert archive.experiment("changing").archived is not None  # type: ignore[union-attr]
+
+
+async def test_a_logged_model_is_a_document_and_named(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """MLflow 3 keeps it beside the runs: its document goes along with the run, its files stay, and the plan says so."""
+    experiment = MlflowClient(mlflow_server.url).create_experiment("models")
+    run, model = history.with_model(mlflow_server, experiment)
+
+    await extracted(mlflow_server, tmp_path / "kept", name="models")
+
+    with Archive.open(tmp_path / "kept") as archive:
+        details = archive.details(RunId(run))
+        assert details is not None
+        document: Any = details.more[LOGGED_MODELS]
+        told = document[model]
+        assert (told["name"], told["tags"], told["parameters"]) == ("forest", {"team": "ü"}, {"depth": "3"})
+        (step,) = plan(archive, Selection())
+        assert [one.what for one in step.omissions] == [f"logged model {model}"]
+        assert JOB_FILE in step.own_files
 
 
 @pytest.mark.parametrize("points", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
@@ -213,5 +267,8 @@ def test_a_server_moves_into_a_workspace(
     with Archive.open(tmp_path / "kept", write=False) as archive:
         ledger = archive.ledger(configured(workspace).ref)
         assert {ledger.target_id(RunId(run)) or run for run in ids} == ids
+        selection = Selection(experiments=(NAME,))
+        reasons = " ".join(dry_run(archive, ledger.target, selection, options=ReplayOptions()).reasons)
+        assert all(why in reasons for why in ("a backslash", "another kind of workspace", *history.UNREADABLE.values()))
     again = asyncio.run(carried(mlflow_server, workspace, tmp_path / "kept"))
     assert (again.replayed.runs, again.replayed.points, again.replayed.files, again.verdict.findings) == (0, 0, 0, 0)

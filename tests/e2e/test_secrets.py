@@ -21,6 +21,7 @@ from mlflow import MlflowClient
 from azureml_replay.redact import NEWEST
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.tampering import change, fill, in_pairs
 from e2e.witness import ml_client, tracking_uri
 
 RUN = "with-secrets"
@@ -142,3 +143,26 @@ def test_planted_secrets_are_nowhere(calm: Sandbox, azure_env: dict[str, str], t
     assert first["verdict"]["omissions"] >= 4
     with closing(sqlite3.connect("archive/archive.db")) as db:
         assert db.execute("select count(*) from omission where reason like '%secret%'").fetchone()[0] >= 4
+
+
+def test_what_is_to_be_taken_out_from_now_on_is_read_again(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, monkeypatch
+) -> None:
+    """`--redact` for runs that did not change: the archive has it no more, and no finding shows what the target has."""
+    monkeypatch.chdir(tmp_path)
+    source, target, pin = calm.add_workspace(), calm.add_workspace(), secrets.token_hex(8)
+    change(calm, source, fill)
+    change(calm, source, in_pairs("properties", {"pin": pin}))
+    change(calm, source, in_pairs("tags", {"pin of a tag": pin}))
+
+    command = [str(Path(sys.executable).with_name("azureml-replay")), "migrate", "--archive", "archive", "--json"]
+    command += ["--source", str(source.path), "--target", str(target.path)]
+    calls = (command, [*command, "--redact", "pin*"], command)
+    ended = [subprocess.run(call, capture_output=True, check=False, env=dict(os.environ)) for call in calls]
+    first, anew, again = (json.loads(one.stdout) for one in ended)
+
+    assert first["extracted"]["runs"] == anew["extracted"]["runs"] == 2
+    assert again["extracted"]["runs"] == 0
+    assert [one.returncode for one in ended] == [0, 5, 5], "a property is written once: the target has it still"
+    assert [one["what"] for one in anew["verdict"]["first"]] == ["property pin"]
+    assert pin.encode() not in texts_of(tmp_path) + b"".join(one.stdout + one.stderr for one in ended)

@@ -265,6 +265,9 @@ def test_a_dry_run_counts_what_the_replay_will_leave_behind(
     assert (dry.returncode, done.returncode) == (0, 0), dry.stderr + done.stderr
     reasons = [{line.strip("├└─│ ") for line in one.stdout.splitlines() if " x " in line} for one in (dry, done)]
     assert reasons[0] == reasons[1]
+    last = [one.stderr.splitlines()[-1] for one in (dry, done)]
+    assert last[0] == f"Next: python -m replayer.build_pipeline {' '.join(given)}", "the same in earnest"
+    assert last[1].startswith("Next: azureml-replay report jobs.archive --target ")
     assert any("left out by" in reason for reason in reasons[0])
     assert "compute: serverless" in dry.stdout
     assert "command: python -m azureml_replay.synthetic.step" in dry.stdout
@@ -300,7 +303,7 @@ def test_a_run_that_ends_in_an_error_has_its_log_too(replayed, nowhere: None, tm
 
 
 def test_entries_that_were_edited_by_hand_are_refused(replayed, nowhere: None, tmp_path: Path) -> None:
-    """By job and field; a child taken out of its job too. Alone in a folder, the same file is taken as it is."""
+    """By job and field; a child that was taken out or added too. Alone in a folder, the same file is taken as it is."""
     *_, folder = replayed
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
@@ -313,6 +316,8 @@ def test_entries_that_were_edited_by_hand_are_refused(replayed, nowhere: None, t
     laid_out_anew = replay(copy, *CONFIGS, *again)
     file.write_text(json.dumps([job for name, job in jobs.items() if name != child]))
     lacking = replay(copy, *CONFIGS, *again)
+    file.write_text(json.dumps([*jobs.values(), {**jobs[child], "name": "added-by-hand"}]))
+    added = replay(copy, *CONFIGS, *again)
     jobs[child]["tags"] = {"team": "edited"}
     file.write_text(json.dumps([*jobs.values()]))
     edited = replay(copy, *CONFIGS, *again)
@@ -320,6 +325,7 @@ def test_entries_that_were_edited_by_hand_are_refused(replayed, nowhere: None, t
     alone = replay(copy, *CONFIGS, *again)
 
     assert (laid_out_anew.returncode, alone.returncode) == (0, 0), laid_out_anew.stderr + alone.stderr
+    assert (added.returncode, "names added-by-hand, which the archive" in added.stderr) == (2, True), added.stderr
     assert (lacking.returncode, f"lacks job {child}" in lacking.stderr) == (2, True), lacking.stderr
     assert (edited.returncode, f"tags of job {child} was edited by hand" in edited.stderr) == (2, True), edited.stderr
 

@@ -70,7 +70,10 @@ WITHOUT: Mapping[str, str] = {
     r"POST /artifact/v2\.0/artifacts/batch/metadata/\{origin\}/\{container\}": "azureml-core: an older form",
     r"POST /metric/v2\.0/runs/\{run_id\}/lastvalues": "recorded: rh-metrics-lastvalues",
     r"POST /metric/v2\.0/runs/\{run_id\}/batchsync": "promptflow",
-    r"(GET|POST) /mlflow/\S+": "MLflow's own messages, which the sandbox reads and writes",
+    r"GET /dataset/v1\.0/datasets/query/savedDatasetId=\{saved_id\}": "azureml-core",
+    r"(GET|POST) /modelregistry/\S+": "azure-ai-ml: model_dataplane",
+    r"(GET|POST) /modelmanagement/\S+": "azureml-core: ml_models_operations, assets_operations",
+    r"(GET|POST|PATCH|DELETE) /mlflow/\S+": "MLflow's own messages, which the sandbox reads and writes",
 }
 """Routes that no interface file has: a regular expression, and where the route is known from."""
 

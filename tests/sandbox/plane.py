@@ -10,7 +10,10 @@ from azureml_sandbox.server.sandbox import WorkspaceFile
 
 _HOSTS = {"arm": ("https://management.azure.com", "")} | {
     service: ("https://{region}.api.azureml.ms", f"/{service}/{version}")
-    for service, version in {"history": "v1.0", "metric": "v2.0", "artifact": "v2.0", "data": "v1.0"}.items()
+    for service, version in (
+        *(("history", "v1.0"), ("metric", "v2.0"), ("artifact", "v2.0"), ("data", "v1.0")),
+        *(("modelregistry", "v1.0"), ("modelmanagement", "v1.0"), ("dataset", "v1.0")),
+    )
 }
 
 

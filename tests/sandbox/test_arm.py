@@ -286,17 +286,24 @@ def test_a_job_is_downloaded_with_its_files(plane: Plane, client: MLClient, tmp_
 def test_outputs_are_resolved_to_where_they_lie(
     plane: Plane, client: MLClient, home: Workspace, tmp_path: Path
 ) -> None:
-    """Run history gives asset ids, `/data/v1.0` their place; a child's default output is downloaded by it."""
+    """Run history gives asset ids, `/data/v1.0` their place; a child's default output is downloaded by it.
+
+    That a run names an output does not make its data.
+    """
     asset = f"azureml://locations/{home.region}/workspaces/{home.guid}/data/azureml_c_output_data_default/versions/1"
     plane.put("p", status="Completed")
     plane.put("c", parentRunId="p", status="Completed", outputs={"default": {"assetId": asset, "type": "UriFolder"}})
     upload(plane, "c", model=b"weights")
 
     asked = {"values": [asset, asset.replace("azureml_c_", "azureml_nobody_")]}
+    before = plane.document("data", "POST", "/dataversion/batchGetResolvedUris", body=asked)["values"]
+    place = "azureml://datastores/workspaceartifactstore/paths/ExperimentRun/dcid.c"
+    told = {"runId": "c", "outputName": "default", "uri": place, "type": "UriFolder"}
+    made = plane.document("data", "POST", "/dataversion/createUnregisteredOutput", body=told)
     resolved = plane.document("data", "POST", "/dataversion/batchGetResolvedUris", body=asked)["values"]
     client.jobs.download("c", download_path=tmp_path)
 
-    assert list(resolved) == [asset]
+    assert (before, list(resolved), made["latestVersion"]["dataVersion"]["assetId"]) == ({}, [asset], asset)
     assert resolved[asset]["uri"].endswith("/datastores/workspaceartifactstore/paths/ExperimentRun/dcid.c/")
     assert [path.read_bytes() for path in tmp_path.rglob("model")] == [b"weights"]
 

@@ -61,6 +61,8 @@ class Archive(
     """The base classes are its parts: what was listed, what runs hold, their bytes, reading. `ledger`: for a target."""
 
     source: Place
+    redacts_more: bool = False
+    """True where globs were added since it was opened: what was brought before may hold what they take out."""
 
     def __init__(self, folder: Path, *, write: bool) -> None:
         """Not to be called: `create` and `open` make archives."""
@@ -192,6 +194,7 @@ class Archive(
             )
         if version < FORMAT_VERSION and not self._write:
             return True
+        self._refuse_triggers()
         self._bring_forward(version)
         self.source = Place(*self._one("select kind, key, name from archive"))
         if self._write:
@@ -206,6 +209,14 @@ class Archive(
             return None
         row = self._one("select format_version from archive")
         return row and int(row[0])
+
+    def _refuse_triggers(self) -> None:
+        """What another program left in the file may undo whatever is written: SQLite obeys it without a word."""
+        if found := self._one("select name from sqlite_schema where type = 'trigger'"):
+            raise IntegrityError(
+                f"archive {self.folder} is damaged: trigger {found[0]} was added to archive.db, "
+                "and would change what is written"
+            )
 
     def _bring_forward(self, version: int) -> None:
         for number in range(version + 1, FORMAT_VERSION + 1):
@@ -229,9 +240,12 @@ class Archive(
             )
 
     def _add_globs(self, globs: Sequence[str]) -> None:
-        if globs:
+        known = {glob for (glob,) in self._all("select glob from redact_glob")}
+        if new := sorted({storable(glob) for glob in globs} - known):
             with self._transaction():
-                self._executemany("insert or ignore into redact_glob values (?)", ((storable(glob),) for glob in globs))
+                self._executemany("insert into redact_glob values (?)", ((glob,) for glob in new))
+            self.expect_again()
+            self.redacts_more = True
 
     def _release(self) -> None:
         if self._lock:

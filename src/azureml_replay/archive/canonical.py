@@ -15,7 +15,7 @@ from functools import lru_cache
 from hashlib import blake2b, shake_256
 from typing import Any
 
-from azureml_replay.json_text import canonical, loads_marked
+from azureml_replay.json_text import canonical, loads_once
 
 BITS = 2048
 """Of a line's number, and of a sum."""
@@ -64,7 +64,7 @@ def json_cell(text: Any) -> Any:  # noqa: ANN401  # the cell of a row
     if text is None:
         return None
     try:
-        return {"json": exact(loads_marked(text))}
+        return {"json": exact(loads_once(text))}
     except (ValueError, TypeError, AttributeError, RecursionError):
         return {"unreadable": plain_cell(text)}
 
@@ -72,7 +72,7 @@ def json_cell(text: Any) -> Any:  # noqa: ANN401  # the cell of a row
 def document_cell(record: Any) -> Any:  # noqa: ANN401  # the cell of a row
     """What a compressed document says, whichever zlib wrote it."""
     try:
-        return {"json": exact(loads_marked(_inflated(record)))}
+        return {"json": exact(loads_once(_inflated(record)))}
     except (ValueError, TypeError, zlib.error, RecursionError):
         return {"unreadable": plain_cell(record)}
 

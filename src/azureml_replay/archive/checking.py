@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from azureml_replay.archive.canonical import DIGEST_BYTES, added, number, number_of, part_of, root_of
+from azureml_replay.archive.cells import declared_tables, tables_of
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.objects import Held, Objects
@@ -131,6 +132,7 @@ class Checker(Objects, Roots):
         """Each part for itself, so that one that cannot be read hides no other."""
         parts: tuple[Callable[[], None], ...] = (
             self._file,
+            self._schema,
             self._names,
             self._runs,
             self._order,
@@ -176,6 +178,16 @@ class Checker(Objects, Roots):
         for (told,) in self._all(f"pragma quick_check({_PAGES_NAMED})"):
             if told != "ok":
                 self._found("archive.db", f"damaged: {told}")
+
+    def _schema(self) -> None:
+        """Tables are those that the migrations make, and nothing of another program's writes or reckons in the file."""
+        for kind, name in self._all("select type, name from sqlite_schema where type in ('view', 'trigger')"):
+            self._found("archive.db", f"{kind} {name} was added: an archive has none")
+        here, declared = tables_of(self._db), declared_tables()
+        for table in sorted({*here, *declared}):
+            if here.get(table) != declared.get(table):
+                why = "was added" if table not in declared else "has other columns" if table in here else "was dropped"
+                self._found("archive.db", f"table {table} {why}")
 
     def _names(self) -> None:
         for identity, *names in self._all("select id, kind, key, name from target order by id"):

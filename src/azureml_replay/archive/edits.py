@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from azureml_replay import redact
@@ -11,9 +12,12 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.digests import of_value
 from azureml_replay.archive.of_target import OfTarget
 from azureml_replay.comparison.three_way import ACCEPTED
+from azureml_replay.disk.globs import fits
 from azureml_replay.instants import Instant
 from azureml_replay.model import Editable, RunId
 
+_GROUPS = {"tag": "tags", "property": "properties", "parameter": "parameters"}
+"""The kind of a value as findings say it -> where it lies in a run's document."""
 NOTHING = object()
 """Stands for a value that one of the sides does not have; an empty one is a value."""
 
@@ -56,6 +60,20 @@ class Edit:
 class Edits(OfTarget):
     """The part of a target's ledger that verify fills for runs that were edited, and `accept` reads."""
 
+    def words(self, what: str, *shown: str) -> tuple[str, ...]:
+        """What a finding is about, and what it shows of it: without what `--redact` takes out of this archive.
+
+        The target may hold it from before.
+        """
+        kind, _, name = what.partition(" ")
+        paths = (name, f"{_GROUPS.get(kind, kind)}/{name}")
+        hidden = any(fits(path, glob) for path in paths for glob in self._globs)
+        return (redact.text(what), *(redact.STARS if hidden and one else redact.text(one) for one in shown))
+
+    @cached_property
+    def _globs(self) -> tuple[str, ...]:
+        return tuple(glob for (glob,) in self._all("select glob from redact_glob"))
+
     def put_edits(self, run: RunId, edits: Iterable[Edit]) -> None:
         """Replace what is known to have been edited of a run. Repeatable."""
         edits = list(edits)
@@ -65,7 +83,7 @@ class Edits(OfTarget):
             owner = self._owner()
             self._execute("delete from edit where target = ? and run = ?", (owner, run))
             for one in edits:
-                words = map(redact.text, (one.what, one.expected, one.actual))
+                words = self.words(one.what, one.expected, one.actual)
                 said = (one.accepted.by, one.accepted.at.ticks) if one.accepted else (None, None)
                 row = (owner, run, *words, one.sent, one.wanted, one.found, one.since.ticks, *said)
                 self._execute("insert into edit values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)

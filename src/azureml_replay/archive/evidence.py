@@ -253,8 +253,9 @@ class Evidence(Edits):
     def _put_findings(self, key: tuple[int, str, str, str], findings: Sequence[Finding]) -> None:
         self._execute("delete from finding where target = ? and way = ? and whose = ? and aspect = ?", key)
         for number, one in enumerate(findings):
-            words = map(redact.text, (one.what, one.kind, one.expected, one.actual))
-            self._execute("insert into finding values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, number, *words))
+            what, *shown = self.words(one.what, one.expected, one.actual)
+            row = (*key, number, what, one.kind, *shown)
+            self._execute("insert into finding values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     # Reading
 

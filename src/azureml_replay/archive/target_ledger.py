@@ -85,6 +85,17 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
             owner = self._owner()
             self._executemany("delete from binding where target = ? and run = ?", ((owner, run) for run in runs))
 
+    def unsettle_files(self, runs: Iterable[RunId]) -> None:
+        """Other files are to be there of these runs: none counts as whole, and what was seen of files counts no more.
+
+        On the disk when this returns. Repeatable.
+        """
+        with self._transaction(durable=True):
+            rows = [(self._number, run) for run in runs]
+            sql = "update evidence set files = null, bytes = null where target = ? and whose = ? and way in (?, ?)"
+            self._executemany(sql, ((*row, Way.RUN.value, Way.JOB.value) for row in rows))
+            self._drop((run, RunItem.WHOLE) for _, run in rows)
+
     def target_id(self, run: RunId) -> RunId | None:
         """The run of the target that `bind` named for a run of the source, None where it named none."""
         row = self._one("select target_run from binding where target = ? and run = ?", (self._number, run))

@@ -50,6 +50,7 @@ from azureml_replay.connection import Config, config_named
 from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
+from azureml_replay.terminal.layout import prose
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -278,9 +279,10 @@ def verify(
     )
     accepted = results.accepted(verdict.accepted_now, by) if by is not None else ()
     terminal.result(verdict, [*results.verified(verdict, workspace), *accepted], good=verdict.proves)
-    terminal.more(results.mends(verdict, line.about(archive)))
+    step = next_step.after_verdict(verdict, line, archive)
+    next_step.tell_mends(terminal, list(results.mends(verdict, line.about(archive))), step)
     listing.write(archive, workspace.ref, selection, terminal, deep=deep and choice.artifacts)
-    next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
+    next_step.tell(terminal, step)
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
@@ -348,7 +350,8 @@ def migrate(
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
     printed.result(done, results.migrated(done, workspace), good=good)
-    printed.more(results.mends(done.verdict, line.about(archive)))
+    step = next_step.after_migration(done, line, archive, None)
+    next_step.tell_mends(printed, list(results.mends(done.verdict, line.about(archive))), step)
     listing.write(archive, workspace.ref, selection, terminal, deep=deep)
     page = reporting.at_the_end(archive, report, workspace.ref, terminal)
     next_step.tell(terminal, next_step.after_migration(done, line, archive, page if printed is terminal else None))
@@ -370,7 +373,7 @@ def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
 def _submitted(done: SyntheticReplayed, archive: Path, target: Config, line: Typed, terminal: Terminal) -> Exit:
     verdict = done.verdict
     lines = [
-        *synthetic.replayed(done),
+        *prose(synthetic.replayed(done)),
         *(results.verified(verdict, target) if verdict else ()),
     ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))

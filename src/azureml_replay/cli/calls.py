@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from azureml_replay.errors import UserError
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.terminal.text import Line
 
 if TYPE_CHECKING:
     from azureml_replay.direct.options import Replayed, ReplayOptions
@@ -110,7 +111,7 @@ async def replay(
                     take_over=take_over,
                     width=speed.width,
                     progress=progress,
-                    told=lambda planned: progress.say(results.going(planned)),
+                    told=lambda planned: say_all(progress, terminal, [results.going(planned)]),
                 )
                 return watch.did("replay", done)
 
@@ -227,8 +228,7 @@ async def migrate(
             verb = {library.Extracted: "extract", library.Replayed: "replay"}.get(type(done))
             if verb:
                 watch.did(verb, done)
-            for line in terminal.message_lines(results.lines_of(done, target.ref.short)):
-                progress.say(line)
+            say_all(progress, terminal, results.lines_of(done, target.ref.short))
             if following:
                 progress.say(following)
 
@@ -246,6 +246,12 @@ async def migrate(
         )
         watch.did("verify", done.verdict)
         return done
+
+
+def say_all(progress: Progress, terminal: Terminal, lines: Iterable[Line]) -> None:
+    """Write lines among the messages while bars are drawn."""
+    for line in terminal.message_lines(lines):
+        progress.say(line)
 
 
 @asynccontextmanager

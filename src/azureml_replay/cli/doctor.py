@@ -52,9 +52,9 @@ def doctor(
     return found.exit
 
 
-def _next(found: Diagnosis, line: Typed) -> str:
+def _next(found: Diagnosis, line: Typed) -> str | next_step.NextSteps:
     if found.exit is not Exit.OK:
-        return f"mend that, then ask again: {line.again()}"
+        return next_step.NextSteps("mend that, then ask again", (line.again(),))
     if not {"--source", "--target"} <= line.options.keys():
         return next_step.DONE
     archive = line.options.get("--archive", ("--archive", "history"))
@@ -113,16 +113,17 @@ def _lines(found: Diagnosis, *, all_of_them: bool) -> Iterator[Line]:
         yield side
         for row in rows:
             if row.side == side:
-                yield Branch(f"  {_WORDS[row.outcome]:8}  {row.probe:{width}}  {row.seen}")
+                before = f"  {_WORDS[row.outcome]:8}  "
+                yield Branch(f"{before}{row.probe:{width}}  {row.seen}", hanging=len(before) + width + 2)
                 if row.todo and not row.fine:
                     yield _to_do(row.todo)
     if len(rows) < len(found.rows):
-        yield f"{len(found.rows) - len(rows):,} more of the checks: --verbose shows all"
+        yield Branch(f"{len(found.rows) - len(rows):,} more of the checks: --verbose shows all")
 
 
 def _to_do(todo: str) -> Line:
     """Words wrap as the terminal wants; a command stays whole, to be pasted."""
-    return f"    {todo}" if todo.startswith("az ") else Branch(f"    -> {todo}")
+    return f"    {todo}" if todo.startswith("az ") else Branch(f"    -> {todo}", hanging=7)
 
 
 _WORDS = {"ok": "ok", "warning": "warning", "missing": "not ok", "unknown": "unknown"}

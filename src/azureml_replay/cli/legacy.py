@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
+from azureml_replay.cli.next_step import NextSteps
 from azureml_replay.cli.options import MOST, Many, selection_flags
 from azureml_replay.cli.speed import Speed
 from azureml_replay.connection import Config
@@ -27,8 +29,21 @@ from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import job_of
 from azureml_replay.terminal import log_file
+from azureml_replay.terminal.hints import BUILD_PIPELINE, quoted, retyped
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.workspace.place import Place
+
+
+def typed_again(without: Collection[str] = ()) -> str:
+    """The command line of this call once more, with some flags left out."""
+    return retyped([word for word in sys.argv if word not in without])
+
+
+def submitting(source: Config, jobs: Path) -> NextSteps:
+    """What follows an extraction: the dry run, into a workspace that is still to be named."""
+    ends = ["--source", source.origin, "--target", "target.json"]
+    line = quoted([*BUILD_PIPELINE, *ends, "--input", str(jobs), "--dry-run"])
+    return NextSteps("choose the workspace to write into, save its config.json as target.json, then", (line,))
 
 
 def archive_beside(jobs: Path) -> Path:
@@ -103,18 +118,19 @@ def selection_of(index: JobsIndex, archive: Archive, limit: int | None) -> Selec
 
     Raises UserError for a missing one, and for an entry that was edited where the archive was not made from the file.
     """
-    if archive.imported() is None:
-        refuse_edits(index, archive)
     named = set(index.roots())
     if not named:
         raise UserError(f"{index.path} names no job: nothing was chosen; extract again for the whole file")
-    units = {row.id: row.unit for row in archive.listing() if row.extracted and row.id in named}
-    if missing := sorted(named - units.keys()):
+    mine = archive.imported() is None
+    units = {row.id: row.unit for row in archive.listing() if row.extracted and row.id in index.places}
+    if missing := sorted((index.places if mine else named) - units.keys()):
         raise UserError(
             f"{index.path} names {missing[0]}, which the archive {archive.folder} lacks: "
             "extract again, or move the file to a folder of its own"
         )
-    wanted: set[RunId] = set(units.values())
+    if mine:
+        refuse_edits(index, archive)
+    wanted: set[RunId] = {units[name] for name in named}
     everything = wanted == set(archive.units())
     return Selection(include=() if everything else tuple(sorted(wanted)), limit=limit, include_active=True)
 

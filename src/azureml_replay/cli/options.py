@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-WS = "WS is Studio's config.json, or subscription/resource-group/name, or the workspace's resource id."
+WS = (
+    "WS is Studio's config.json, or subscription/resource-group/name, or the workspace's resource id, or the address "
+    "of an MLflow server."
+)
 KNOWN = f"{WS[:-1]}, or the name alone of one that this archive was replayed into."
 """For the targets of an archive."""
 SourceOption: TypeAlias = Annotated[str, typer.Option("--source", metavar="WS", help=f"Read from this workspace. {WS}")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from azureml_replay.connection import Config, config_named, config_of
 from azureml_replay.errors import UserError
-from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.place import Place, called
 
 
 def target_config(text: str, folder: Path) -> Config:
@@ -40,11 +40,16 @@ def _meant(text: str, known: Sequence[Place]) -> str:
     meant = [place for place in known if place.short.casefold() in near]
     if len(meant) == 1:
         return f"did you mean {meant[0].short} ({meant[0]})?"
-    return f"it has {', '.join(map(str, known))}"
+    return f"it has {', '.join(spoken(known))}"
 
 
 def _one_of(places: list[Place]) -> str:
     return " or ".join(map(str, places))
+
+
+def spoken(places: Sequence[Place]) -> list[str]:
+    """What to write behind `--target` for each; a file here that bears a target's name would be taken for it."""
+    return [str(place) if os.path.lexists(name) else name for place, name in zip(places, called(places), strict=True)]
 
 
 def targets_of(folder: Path) -> list[Place]:

@@ -23,6 +23,7 @@ from azureml_replay.cli.targets import target_config
 from azureml_replay.connection import Config
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
+from azureml_replay.terminal.layout import prose
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def undo(
     workspace = target_config(target, archive)
     there = _there(archive, workspace)
     if dry_run:
-        terminal.result(there, would_lines(there, workspace, delete=delete))
+        terminal.result(there, prose(would_lines(there, workspace, delete=delete)))
         return Exit.OK
     if delete:
         confirm = _confirmed(there, workspace, confirm, line=line, terminal=terminal)
@@ -72,10 +73,11 @@ def undo(
         _ask(there, workspace, yes=yes, terminal=terminal)
     call = _undo(archive, workspace, delete=confirm, take_over=take_over, width=parallel, terminal=terminal)
     done = finish(call, archive)
-    terminal.result(done, lines(done, deleting=delete))
+    terminal.result(done, prose(lines(done, deleting=delete)))
     anew = "create them anew" if delete and not done.kept else "bring them back"
-    brought = " and ".join(line.into("replay", archive, *way, keep={"--target"}) for way in _ways_back(done))
-    next_step.tell(terminal, line.again() if done.failed else f"{next_step.DONE}; to {anew}: {brought}")
+    brought = tuple(line.into("replay", archive, *way, keep={"--target"}) for way in _ways_back(done))
+    whole = next_step.NextSteps(f"{next_step.DONE}; to {anew}", brought)
+    next_step.tell(terminal, line.again() if done.failed else whole)
     return Exit.SERVICE if done.failed else Exit.OK
 
 

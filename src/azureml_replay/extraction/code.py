@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
+from azureml_replay import redact
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held
 from azureml_replay.errors import Rejected, Remedy, ServiceError, noted
@@ -36,33 +37,46 @@ class CodeBringer:
         """
         await for_each(self._lacking(), self._bring_one, SNAPSHOTS_AT_ONCE)
 
-    def _lacking(self) -> Iterator[tuple[RunId, CodeReference]]:
-        asked = set[str]()
+    def _lacking(self) -> list[tuple[CodeReference, list[RunId]]]:
+        """Each snapshot that is not here, with all runs that were submitted with it."""
+        lacking: dict[str, tuple[CodeReference, list[RunId]]] = {}
+        held = set[str]()
         for root in self.archive.units():
             for run in self.archive.unit(root):
                 reference = code_of(run, self.archive.job(run.id))
-                if reference is None or reference.key in asked:
+                if reference is None or reference.key in held:
                     continue
-                asked.add(reference.key)
-                if not isinstance(self.archive.code(reference), Held):
-                    yield run.id, reference
+                if reference.key not in lacking and isinstance(self.archive.code(reference), Held):
+                    held.add(reference.key)
+                else:
+                    lacking.setdefault(reference.key, (reference, []))[1].append(run.id)
+        return list(lacking.values())
 
-    async def _bring_one(self, lacking: tuple[RunId, CodeReference]) -> None:
+    async def _bring_one(self, lacking: tuple[CodeReference, list[RunId]]) -> None:
         """Bring one snapshot; an error fails this snapshot only."""
-        run, reference = lacking
-        file = self.archive.code_file(reference)
+        reference, runs = lacking
+        file, whose = self.archive.code_file(reference), f"code of run {runs[0]}"
         try:
             await self._write(file, reference)
         except Rejected as error:
-            self.archive.lack_code(reference, noted(error, f"code of run {run}"))
+            why = noted(error, whose)
+            if self.archive.code(reference) != redact.text(why):
+                self._unsettle(runs)
+                self.archive.lack_code(reference, why)
         except ServiceError as error:
-            why = noted(error, f"code of run {run}")
-            self.failed.append((run, f"code: {why}"))
+            why = noted(error, whose)
+            self.failed.append((runs[0], f"code: {why}"))
             self.remedies.append(error.remedy)
-            self.progress.say(f"code of run {run} not kept: {why}")
+            self.progress.say(f"{whose} not kept: {why}")
         else:
+            self._unsettle(runs)
             self.archive.keep_code(reference, file)
             self.progress.done("code snapshots kept")
+
+    def _unsettle(self, runs: Sequence[RunId]) -> None:
+        """Targets are to hold another file of these runs from now on; before it is noted here, as a kill may follow."""
+        for target in self.archive.targets():
+            self.archive.ledger(target).unsettle_files(runs)
 
     async def _write(self, file: Path, reference: CodeReference) -> None:
         """Write the zip: files stored, as versions of zlib differ in their bytes; without times, as none are known."""

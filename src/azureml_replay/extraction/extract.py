@@ -112,6 +112,8 @@ async def extract(
     archive.forget_unselected()
     await extraction.bring_owners()
     gone = await extraction.recheck(total)
+    if gone and archive.redacts_more:
+        progress.say(STAYS.format(counted(len(gone), "run")))
     await extraction.bring(width, total, without=gone)
     download = Download(source, archive, progress)
     if options.artifacts and options.download:
@@ -133,6 +135,12 @@ async def extract(
         failed=(*extraction.failed, *download.failed, *code.failed),
         remedies=remedy_lines([*extraction.remedies, *download.remedies, *code.remedies]),
     )
+
+
+STAYS = (
+    "{} disappeared at the source: what --redact takes out from now on stays in the archive of them, "
+    "since they cannot be read again"
+)
 
 
 @dataclass(slots=True)

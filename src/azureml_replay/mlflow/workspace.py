@@ -17,10 +17,12 @@ from azureml_replay.mlflow.wire import decode
 from azureml_replay.mlflow.wire.decode import ListedRun
 from azureml_replay.mlflow.words import MLFLOW_WORDS
 from azureml_replay.model import (
+    LOGGED_MODELS,
     Artifact,
     CodeReference,
     Experiment,
     Job,
+    Json,
     Location,
     Points,
     Run,
@@ -166,7 +168,7 @@ class MlflowWorkspace:
         for one in found:
             self._remember(one)
         self._histories.expect(found)
-        return {one.run.id: RunDetails(run=one.run) for one in found}
+        return {one.run.id: RunDetails(run=one.run, more=await self._models(one)) for one in found}
 
     async def series(self, run: RunId) -> Sequence[Series]:
         """The metrics of a run, without rows; none where there is no such run."""
@@ -226,6 +228,12 @@ class MlflowWorkspace:
         """Raises NotFound: a server keeps no code but as files of runs."""
         raise NotFound(f"an MLflow server keeps no code: {reference.key}")
         yield "", b""  # what makes this a generator
+
+    async def _models(self, found: ListedRun) -> Mapping[str, Json]:
+        """The documents of a run's logged models; none where it has none, or they are gone."""
+        documents = {model: await self._rest.logged_model(model) for model in dict.fromkeys(found.models)}
+        told = {model: document for model, document in documents.items() if document is not None}
+        return {LOGGED_MODELS: told} if told else {}
 
     async def _one(self, run: RunId) -> ListedRun | None:
         document = await self._rest.run_document(run)

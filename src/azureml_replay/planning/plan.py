@@ -31,7 +31,7 @@ from azureml_replay.planning.fit import (
     without_lost,
     without_nulls,
 )
-from azureml_replay.planning.history import History, Recorded, named_outputs
+from azureml_replay.planning.history import History, Recorded, logged_models, named_outputs
 from azureml_replay.planning.ids import rewritten
 from azureml_replay.planning.made_files import FILES_FILE, MADE, MADE_FOR_PLAIN, NAMES_FILE, own_files
 from azureml_replay.planning.plain import Renamed, as_plain
@@ -325,6 +325,7 @@ def _say_what_stays(
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
     say_what_acts(run, fitting)
     fitting.omissions += named_outputs(run.id, history.outputs)
+    fitting.omissions += logged_models(run.id, history.details.more)
 
 
 def _may_go(path: str, there: str, history: History, fitting: Fitting, *, takes_files: bool) -> bool:

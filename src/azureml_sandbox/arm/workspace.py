@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from azureml_sandbox.arm import asset_lists, assets, datastores, jobs, submission
+from azureml_sandbox.arm import asset_lists, assets, containers, datastores, jobs, submission
 from azureml_sandbox.arm.wire import put_on
 from azureml_sandbox.documents import computes
 from azureml_sandbox.protocol.bodies import arm_answer
@@ -82,6 +82,7 @@ def _routes() -> tuple[Spoken, ...]:
         *jobs.ROUTES,
         *submission.ROUTES,
         *assets.ROUTES,
+        *containers.ROUTES,
     )
 
 

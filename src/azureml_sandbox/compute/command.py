@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from azureml_sandbox.assets.places import Place, Unreadable
 from azureml_sandbox.compute import expressions, files, process_environment
-from azureml_sandbox.compute.places import Place, Unreadable
 from azureml_sandbox.compute.process import execute
 from azureml_sandbox.compute.record import Record, failure
 from azureml_sandbox.compute.site import Site

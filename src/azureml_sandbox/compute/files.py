@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from azureml_sandbox.compute.places import Place, Unreadable
+from azureml_sandbox.assets.places import Place, Unreadable
 from azureml_sandbox.storage.storage import Storage
 
 _ODD = re.compile(r"[^\w.+=@%-]")

@@ -1,9 +1,9 @@
-"""Outputs of jobs that are registered as data under a name of the user's own.
+"""Outputs of jobs that are registered as data or models under a name of the user's own.
 
 Recorded: a step's output when the step has ended, a nested pipeline's with the place of the step that made it, a
 pipeline's whose output says `assetName` (pipe-details-completed 23, 76-79). Assumptions: a command job's likewise; of a
 name without a version the next number; what is bound to an output of the pipeline is registered under that one's name
-alone, which is all that the recording asks for.
+alone, which is all that the recording asks for; models as data, with the run that made them, flavors unread.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azureml_sandbox import instants
-from azureml_sandbox.compute.places import long_uri
+from azureml_sandbox.assets import documents
+from azureml_sandbox.assets.model_uris import long_model_uri
+from azureml_sandbox.assets.places import long_uri
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.compute.site import Site
-from azureml_sandbox.compute.values import Data
-from azureml_sandbox.documents import assets
-from azureml_sandbox.world import Document
-
-_KINDS = frozenset({"uri_file", "uri_folder", "mltable"})
-"""Models would be registered as models, which the sandbox does not do."""
+from azureml_sandbox.compute.values import MODELS, Data
+from azureml_sandbox.world import Document, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +41,38 @@ def names(outputs: Mapping[str, Document | None] | None) -> dict[str, Name]:
 
 
 def register(site: Site, record: Record, asked: Mapping[str, Name], outputs: Mapping[str, Data]) -> None:
-    """Register those outputs that are data and were asked for. Repeatable: the version is replaced."""
+    """Register those outputs that were asked for. Repeatable: the version is replaced."""
     for output, name in asked.items():
         data = outputs.get(output)
-        if data is not None and data.kind in _KINDS:
+        if data is not None:
             _register(site, record, name, data)
 
 
 def _register(site: Site, record: Record, asked: Name, data: Data) -> None:
     found, guid, workspace = site.world.assets, site.workspace.guid, site.workspace
-    version = asked.version or _next(found.get(guid, "data", asked.name))
-    uri = long_uri(workspace, data.uri)
-    told = {"dataUri": uri if uri.endswith("/") or data.kind == "uri_file" else f"{uri}/", "dataType": data.kind}
+    kind: Kind = "models" if data.kind in MODELS else "data"
+    around = found.get(guid, kind, asked.name)
+    version = asked.version or _next(around)
     by, now = record.document["createdBy"], instants.text(instants.now())
-    kind = "User" if by["upn"] else "Application"
-    system_data = {"createdAt": now, "createdBy": by["userName"], "createdByType": kind, "lastModifiedAt": now}
+    by_type = "User" if by["upn"] else "Application"
+    told = {"createdAt": now, "createdBy": by["userName"], "createdByType": by_type, "lastModifiedAt": now}
+    typed = {} if kind == "models" else {"dataType": data.kind}
+    around = around or documents.container(workspace, kind, asked.name, told, **typed)
+    made = _version(site, record, asked.name, version, data)
     with site.world.transaction():
-        found.put(
-            guid, "data", asked.name, assets.output_data(workspace, asked.name, version, told, system_data), version
-        )
-        found.put(guid, "data", asked.name, assets.container(workspace, "data", asked.name, version, system_data))
+        found.put(guid, kind, asked.name, made | {"systemData": told}, version)
+        found.put(guid, kind, asked.name, documents.with_version(around, version))
+
+
+def _version(site: Site, record: Record, name: str, version: str, data: Data) -> Document:
+    if data.kind not in MODELS:
+        uri = long_uri(site.workspace, data.uri)
+        told = {"dataUri": uri if uri.endswith("/") or data.kind == "uri_file" else f"{uri}/", "dataType": data.kind}
+        return documents.output_data(site.workspace, name, version, told, {})
+    unset: Document = {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False}
+    uri = long_model_uri(site.workspace, data.uri).rstrip("/")
+    model = unset | {"modelType": data.kind, "modelUri": uri, "flavors": {}, "jobName": record.run_id}
+    return documents.version_of(site.workspace, "models", name, version, properties=model, system_data={})
 
 
 def _next(container: Document | None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from azureml_sandbox.compute.places import Place, place
+from azureml_sandbox.assets.places import Place, place
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.protocol.login import Login
 from azureml_sandbox.storage.storage import Storage
@@ -57,7 +57,3 @@ class Site:
         """The place of a file in a run's container."""
         blob = f"{RUN_ORIGIN}/{container}/{path}"
         return Place(self.workspace.account, self.workspace.containers[ARTIFACT_STORE], blob)
-
-    def asset_id(self, name: str) -> str:
-        """The id of the data asset that stands for a run's input or output (form recorded)."""
-        return f"azureml://locations/{self.workspace.region}/workspaces/{self.workspace.guid}/data/{name}/versions/1"

@@ -9,11 +9,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from azureml_sandbox.assets import implicit
 from azureml_sandbox.compute import expressions
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.world import BLOB_STORE, Document
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+
+
+MODELS = frozenset({"custom_model", "mlflow_model", "triton_model"})
+_WIRE = {"mltable": "MLTable", "mlflow_model": "MLFlowModel"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Data:
     """`uri_file`, `uri_folder`, `mltable`, `mlflow_model`, `custom_model`, `triton_model`."""
     mode: str = "ReadOnlyMount"
     asset: str | None = None
-    """The data asset under which run history shows it; a pipeline's output has that of its step (recorded)."""
+    """The data or model asset under which run history shows it; a pipeline's output has that of its step (recorded)."""
 
     @property
     def is_folder(self) -> bool:
@@ -41,8 +46,8 @@ class Data:
 
     @property
     def wire_type(self) -> str:
-        """The kind as run history spells it: `UriFolder`."""
-        return {"mltable": "MLTable"}.get(self.kind, self.kind.title().replace("_", ""))
+        """The kind as run history spells it: `UriFolder`; of models as azure-ai-ml reads it (_job_ops_helper.py)."""
+        return _WIRE.get(self.kind, self.kind.title().replace("_", ""))
 
 
 Value = Literal | Data
@@ -74,7 +79,8 @@ def _output(run_id: str, name: str, document: Document) -> Data:
     known = {"name": run_id, "output_name": name, "default_datastore": BLOB_STORE}
     placed = expressions.filled(uri, lambda each: known.get(each, each))
     mode = str(document.get("mode") or "ReadWriteMount")
-    return Data(placed, kind, mode, f"azureml_{run_id}_output_data_{name}")
+    named = implicit.model_name if kind in MODELS else implicit.data_name
+    return Data(placed, kind, mode, named(run_id, "output", name))
 
 
 def seconds(duration: str | None) -> float | None:

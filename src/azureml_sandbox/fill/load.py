@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from azureml_sandbox import instants
+from azureml_sandbox.assets import implicit
 from azureml_sandbox.fill.recorded import completion
 from azureml_sandbox.fill.recorded.completion import is_made_up
 from azureml_sandbox.fill.recorded.content import RUN_FILE, File, Harvest
@@ -23,7 +24,7 @@ from azureml_sandbox.guids import stable_guid
 from azureml_sandbox.server import state
 from azureml_sandbox.server.blobs import Blobs
 from azureml_sandbox.server.opened import opened
-from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, Document, Workspace, World
+from azureml_sandbox.world import ARTIFACT_STORE, BLOB_STORE, RUN_ORIGIN, Document, Workspace, World
 
 _UNNAMED = "experiment-"
 """The beginning of the name of an experiment of which only the id was recorded."""
@@ -77,6 +78,7 @@ class _Filling:
             self._jobs()
             self._series()
             self._assets()
+            self._outputs()
             self._artifacts()
         for (datastore, name), file in self._harvest.files.items():
             self._file(blobs, datastore, name, file)
@@ -185,6 +187,20 @@ class _Filling:
             if version and assets.get(self._guid, kind, name) is None:
                 assets.put(self._guid, kind, name, _container(name, document))
                 self._invented("containers of assets", f"{kind}/{name}")
+
+    def _outputs(self) -> None:
+        """Make the data that stands for outputs of runs, where no recording holds it."""
+        for name in self._harvest.runs:
+            run = self._world.runs.get(self._guid, name) or {}
+            for output, told in (run.get("outputs") or {}).items():
+                address = implicit.parse(self._workspace, str((told or {}).get("assetId")))
+                if address is None or self._world.assets.get(self._guid, address.kind, address.name, address.version):
+                    continue
+                if output == "default":
+                    implicit.put_default(self._world, self._workspace, run)
+                elif address.kind == "data":
+                    uri = f"azureml://datastores/{BLOB_STORE}/paths/azureml/{name}/{output}/"
+                    implicit.put_data(self._world, self._workspace, address.name, uri, "uri_folder")
 
     def _artifacts(self) -> None:
         """Write registered entries, and one for each file of a run's container, as the service indexes them."""

@@ -33,8 +33,9 @@ from azureml_sandbox.storage.storage import SUFFIX, Storage
 from azureml_sandbox.world import Workspace, World
 
 ARM_HOST = "management.azure.com"
-API_SUFFIXES = (".api.azureml.ms", ".experiments.azureml.net")
-"""The second is what discovery calls `history` (recorded): azureml-core sends its data plane there."""
+API_SUFFIXES = (".api.azureml.ms", ".experiments.azureml.net", ".modelmanagement.azureml.net")
+"""The second is what discovery calls `history` (recorded): azureml-core sends its data plane there; the third what it
+calls `modelmanagement`."""
 _READS, _WRITES = 11_999, 1_199
 
 log = logging.getLogger("azureml_sandbox")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from azureml_sandbox.arm import workspace as arm
-from azureml_sandbox.artifacts import data
 from azureml_sandbox.artifacts import index as artifacts
+from azureml_sandbox.catalog import data, datasets, model_management
 from azureml_sandbox.history import runs
 from azureml_sandbox.metrics import service as metrics
 from azureml_sandbox.protocol.route import PREFIX, Service, Spoken
@@ -26,7 +26,7 @@ _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
 _AT_ONCE: tuple[Spoken, ...] = tuple(
-    route for service in (arm, runs, metrics, artifacts, data) for route in service.ROUTES
+    route for service in (arm, runs, metrics, artifacts, data, datasets, model_management) for route in service.ROUTES
 )
 
 

@@ -24,7 +24,7 @@ from azureml_sandbox.storage.storage import SUFFIX
 
 _PUBLIC = re.compile(
     r"(?:management\.azure\.com|login\.microsoftonline\.com|ml\.azure\.com"
-    r"|[a-z0-9-]+\.(?:api\.azureml\.ms|experiments\.azureml\.net))\Z"
+    r"|[a-z0-9-]+\.(?:api\.azureml\.ms|(?:experiments|modelmanagement)\.azureml\.net))\Z"
 )
 METADATA = b"x-ms-meta-"
 _CONNECT = re.compile(rb"CONNECT ([\w.-]+):(\d+) HTTP/1\.[01]\r\n")

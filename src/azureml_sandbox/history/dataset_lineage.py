@@ -1,4 +1,7 @@
-"""The form of a run's datasets (run-history.json, `DatasetLineage` and `OutputDatasetLineage`)."""
+"""The forms of what a run names: its datasets, and the assets that its inputs and outputs are.
+
+From run-history.json: `DatasetLineage`, `OutputDatasetLineage`, `TypedAssetReference`.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,20 @@ _FORMS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 KEYS = tuple(_FORMS)
+REFERENCES = ("inputs", "outputs")
+_REFERENCE: Mapping[str, Any] = {"assetId": _TEXT, "type": _TEXT}
 
 
 def check(key: str, datasets: list[Any]) -> None:
     """Raise Refused (400) for a dataset in another form: it has no other keys (`additionalProperties: false`)."""
     for dataset in datasets:
         _check(key, dataset, _FORMS[key])
+
+
+def check_references(key: str, references: Mapping[str, Any]) -> None:
+    """Raise Refused (400) for an input or output of another form. Assumption: nobody asks whether its asset exists."""
+    for name, reference in references.items():
+        _check(f"{key}/{name}", reference, _REFERENCE)
 
 
 def _check(key: str, value: object, form: Any) -> None:  # noqa: ANN401 a table's cell

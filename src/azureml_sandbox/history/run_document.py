@@ -278,6 +278,8 @@ def _plain(key: str, value: Any) -> object:  # noqa: ANN401 JSON
     if key in _COUNTS:
         _within(f"{key}/Count", len(value), _COUNTS[key])
         dataset_lineage.check(key, value)
+    if key in dataset_lineage.REFERENCES:
+        dataset_lineage.check_references(key, value)
     return value
 
 

@@ -64,6 +64,10 @@ STRICT: Mapping[str, str] = {
     "reuse-deleted-names": "the name of a deleted job may be used again; points and files of the first one are there",
     "no-content-for-absent-jobs": "ARM answers the deletion of a job that is not there with 204, not 404",
     "refuse-parent-tokens": "a job's own token may not write to the runs above its run",
+    "drop-job-names": "ARM keeps no jobName of a model, whatever is sent",
+    "replicate-models": "an MLflow model's files are copied when ARM registers it, and its URI is that of the copy",
+    "hide-component-graphs": "ARM answers pipeline components without their jobs, to a GET and in lists, too",
+    "no-model-aliases": "MLflow's registry has no routes for aliases",
     "no-shared-keys": "storage accepts no account keys, and datastores have none",
 }
 """Variants of the service: the name, and how the service behaves then."""
@@ -74,6 +78,7 @@ _LACKS = {
     "no-batchsync": "/metric/v2.0/runs/{run_id}/batchsync",
     "no-runs-query": "/history/v1.0/experimentids/{experiment_id}/runs:query",
     "no-write-urls": "/artifact/v2.0/artifacts/{origin}/{container}/write",
+    "no-model-aliases": "/mlflow/{version}/api/2.0/mlflow/registered-models/alias",
     "no-entry-removal": "/artifact/v2.0/artifacts/{origin}/{container}/batch/metadata:delete",
 }
 EVENT_LAG_MS = 2_000

@@ -55,6 +55,8 @@ ARTIFACTS_IN_PAGE = 500
 JOBS_IN_PAGE = 100
 ASSETS_IN_PAGE = 40
 """Page sizes are assumptions: only ARM's lists were recorded with more than one page (components: 40 or 50)."""
+MODELS_IN_PAGE = 20
+"""Recorded of their containers: model-list-paging 0."""
 
 
 def characters(name: str) -> int:

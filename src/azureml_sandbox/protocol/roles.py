@@ -3,7 +3,8 @@
 Evidence: ARM's actions and words, and the words of the data plane, stand in public reports of users; experiments, runs
 and artifacts in learn.microsoft.com's "Manage access to Azure Machine Learning workspaces" (MLflow operations, example
 roles); storage in "Permissions for calling data operations". Assumptions: reading metrics needs `runs/read`, reading
-snapshots `metadata/snapshots/read`, reading data `datasets/registered/read`.
+snapshots `metadata/snapshots/read`, reading data `datasets/registered/read`, models by any
+service `models/read`.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ _DATA_PLANE = (
     (r"/metric/", "experiments/runs"),
     (r"/artifact/", "metadata/artifacts"),
     (r"/mlflow/.*/mlflow/experiments/", "experiments"),
+    (r"/mlflow/.*/mlflow/(registered-models|model-versions)/", "models"),
     (r"/mlflow/", "experiments/runs"),
+    (r"/model(registry|management)/", "models"),
     (r"/content/", "metadata/snapshots"),
-    (r"/data/", "datasets/registered"),
+    (r"/data(set)?/", "datasets/registered"),
     (r"/index/", "experiments/runs"),
 )
 """Pattern of a route to the subject of its action; the first pattern that fits decides."""

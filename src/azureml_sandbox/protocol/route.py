@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from azureml_sandbox.storage.storage import Storage
     from azureml_sandbox.world import Workspace, World
 
-Service = Literal["arm", "history", "metric", "artifact", "mlflow", "data", "index", "content"]
+Service = Literal[
+    "arm",
+    "history",
+    "metric",
+    "artifact",
+    "mlflow",
+    "data",
+    "index",
+    "content",
+    "modelregistry",
+    "modelmanagement",
+    "dataset",
+]
 Effect = Literal["read", "write"]
 
 PREFIX: dict[Service, str] = {
@@ -25,9 +37,13 @@ PREFIX: dict[Service, str] = {
     "data": "/data/v1.0",
     "index": "/index/v1.0",
     "content": "/content/v2.0",
+    "modelregistry": "/modelregistry/v1.0",
+    "modelmanagement": "/modelmanagement/v1.0",
+    "dataset": "/dataset/v1.0",
 }
 """The part before `/subscriptions/…/workspaces/{name}` in a URL: nothing on management.azure.com, the service's
-own prefix on the workspace's api host. Evidence: run-history.json, artifact.json, recorded MLflow calls."""
+own prefix on the workspace's api host. Evidence: run-history.json, artifact.json, dataset-dataplane.json, recorded
+MLflow calls, azure-ai-ml (modelregistry), azureml-core (modelmanagement)."""
 
 
 @dataclass(frozen=True, slots=True)

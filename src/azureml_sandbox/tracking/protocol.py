@@ -8,6 +8,7 @@ word in public reports of users of the service (mlflow/mlflow issues 10694 of 20
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import Any
 
 import orjson
@@ -31,11 +32,15 @@ _CODES = {400: "BAD_REQUEST", 403: "PERMISSION_DENIED", 404: "RESOURCE_DOES_NOT_
 
 
 def speaking(kind: type[Any], answer: Callable[[Call, Any], Any]) -> Handler:
-    """A handler for one MLflow message: `answer` gets it parsed, and answers with the message's `Response`."""
+    """A handler for one MLflow message: `answer` gets it parsed, and answers with the message's `Response`.
+
+    It may be awaited for it.
+    """
 
     async def answering(call: Call) -> Response:
         try:
             answered = answer(call, await _request(call, kind))
+            answered = await answered if isawaitable(answered) else answered
         except Refused as refused:
             return refusal(refused, call.workspace.region)
         except MlflowException as wrong:  # the search parser's
@@ -50,12 +55,20 @@ async def _request(call: Call, kind: type[Any]) -> Any:  # noqa: ANN401 a protob
     if len(raw) > REQUEST_BYTES:
         raise over_size("Request/Length", REQUEST_BYTES, len(raw))
     try:
-        given = dict(call.request.query_params) if call.request.method == "GET" else orjson.loads(raw or b"{}")
+        given = _queried(call, kind) if call.request.method == "GET" else orjson.loads(raw or b"{}")
         if not isinstance(given, dict):
             raise errors.invalid("The request is invalid: it is no JSON object.")
         return ParseDict(given, kind(), ignore_unknown_fields=True)
     except (orjson.JSONDecodeError, ParseError) as wrong:
         raise errors.invalid(f"The request is invalid: {wrong}") from wrong
+
+
+def _queried(call: Call, kind: type[Any]) -> Document:
+    """The fields of a query; one that may be repeated is a list, however often it is there."""
+    asked = call.request.query_params
+    empty = kind()
+    repeated = {field.name for field in kind.DESCRIPTOR.fields if hasattr(getattr(empty, field.name), "extend")}
+    return {key: asked.getlist(key) if key in repeated else asked[key] for key in asked}
 
 
 def over_size(field: str, limit: int, size: int) -> Refused:
@@ -79,7 +92,9 @@ def refusal(refused: Refused, region: str) -> Response:
 
 def _refusal(refused: Refused, region: str) -> Document:
     body = errors.data_plane(refused, region, "mlflow")
-    code = "INVALID_PARAMETER_VALUE" if refused.chain[0] == "ValidationError" else _CODES[refused.status]
+    # `UserError` alone: as it was printed of a filter (Azure/azure-sdk-for-python#42155).
+    wrong = refused.status == 400 and tuple(refused.chain) in {("ValidationError",), ("UserError",)}
+    code = "INVALID_PARAMETER_VALUE" if wrong else _CODES[refused.status]
     capitals = {_capital(key): value for key, value in body.items() if key != "statusCode"}
     capitals["Error"] = {_capital(key): value for key, value in body["error"].items()}
     return capitals | {"statusCode": refused.status, "error_code": code}

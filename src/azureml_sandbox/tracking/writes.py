@@ -8,6 +8,7 @@ enforce the documented 50 metric names and the 1,000 characters of a tag.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
@@ -27,6 +28,7 @@ from azureml_sandbox.world import Document, scalar
 
 METRICS, PARAMETERS, TAGS, ENTITIES = 1_000, 100, 100, 1_000
 KEY, PARAMETER = 250, 6_000
+_MODELS = "mlflow.log-model.history"
 
 
 def log_metric(call: Call, request: mlflow.LogMetric) -> mlflow.LogMetric.Response:
@@ -56,6 +58,20 @@ def delete_tag(call: Call, request: mlflow.DeleteTag) -> mlflow.DeleteTag.Respon
     left = {key: value for key, value in document["tags"].items() if key != request.key}
     replaced(call, run_document.touched(document | {"tags": left}, caller(call), instants.now()))
     return mlflow.DeleteTag.Response()
+
+
+def log_model(call: Call, request: mlflow.LogModel) -> mlflow.LogModel.Response:
+    """POST runs/log-model: MLflow's own tag gets an entry, as its server writes it (assumption: of any length)."""
+    try:
+        told = json.loads(request.model_json)
+    except json.JSONDecodeError as wrong:
+        raise errors.invalid(f"model_json is not JSON: {wrong}") from wrong
+    document = stored_run(call, request.run_id)
+    tags = document.get("tags") or {}
+    history = [*json.loads(tags.get(_MODELS) or "[]"), told]
+    changed = document | {"tags": tags | {_MODELS: json.dumps(history)}}
+    replaced(call, run_document.touched(changed, caller(call), instants.now()))
+    return mlflow.LogModel.Response()
 
 
 def log_batch(call: Call, request: mlflow.LogBatch) -> mlflow.LogBatch.Response:

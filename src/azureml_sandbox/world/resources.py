@@ -9,7 +9,10 @@ from typing import Literal
 from azureml_sandbox.world.database import Database, Document, dumps, loads
 from azureml_sandbox.world.experiments import View
 
-Kind = Literal["datastores", "computes", "codes", "environments", "components", "data", "models"]
+_Arm = Literal["datastores", "computes", "codes", "environments", "components", "data", "models"]
+_Plane = Literal["datasets", "assets", "aliases"]
+"""What only the data plane knows: datasets of the old kind, what the old SDK registers models from, models' aliases."""
+Kind = _Arm | _Plane
 
 _ARCHIVED: dict[View, str] = {"ActiveOnly": "archived = 0", "ArchivedOnly": "archived = 1", "All": "true"}
 _ASSET_ARCHIVED: dict[View, str] = {
@@ -28,11 +31,20 @@ class Listing:
     after: int = 0
     """The position at which the page before ended; 0 on the first page."""
     limit: int = 100
+    stage: str | None = None
+    """Only versions of this stage; None: all."""
 
     @property
     def where(self) -> str:
-        """The conditions, with one parameter: `after`."""
-        return f"{_ASSET_ARCHIVED[self.view]} and {'(? = 0 or seq < ?)' if self.newest_first else '(? = 0 or seq > ?)'}"
+        """The conditions; `parameters` fills them in."""
+        staged = "(? is null or json_extract(document, '$.properties.stage') = ?)"
+        paged = "(? = 0 or seq < ?)" if self.newest_first else "(? = 0 or seq > ?)"
+        return f"{_ASSET_ARCHIVED[self.view]} and {staged} and {paged}"
+
+    @property
+    def parameters(self) -> tuple[str | int | None, ...]:
+        """Those of `where` and `order`."""
+        return (self.stage, self.stage, self.after, self.after, self.limit)
 
     @property
     def order(self) -> str:
@@ -126,9 +138,7 @@ class Assets:
             f" and {asked.where} {asked.order}",
             workspace,
             kind,
-            asked.after,
-            asked.after,
-            asked.limit,
+            *asked.parameters,
         )
         return [(row["seq"], loads(row["document"])) for row in rows]
 
@@ -140,11 +150,19 @@ class Assets:
             workspace,
             kind,
             name,
-            asked.after,
-            asked.after,
-            asked.limit,
+            *asked.parameters,
         )
         return [(row["seq"], loads(row["document"])) for row in rows]
+
+    def delete(self, workspace: str, kind: Kind, name: str, version: str = "") -> None:
+        """Remove one resource. Repeatable."""
+        self._database.run(
+            "delete from asset where workspace = ? and kind = ? and name = ? and version = ?",
+            workspace,
+            kind,
+            name,
+            version,
+        )
 
     def newest(self, workspace: str, kind: Kind, name: str) -> Document | None:
         """The version of an asset that was made last and is not archived; None where there is none."""

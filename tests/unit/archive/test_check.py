@@ -267,6 +267,15 @@ BY_HAND: dict[str, Damaged] = {
         "run r2",
         "it cannot be read",
     ),
+    "create view finding_of_all as select * from finding": (
+        "archive.db",
+        "view finding_of_all was added: an archive has none",
+    ),
+    "alter table finding add column more text": ("archive.db", "table finding has other columns"),
+    "create table more (id integer primary key)": ("archive.db", "table more was added"),
+    # the first of the two is what SQL takes, the last what Python does
+    """update evidence set fields = '{"against":"' || json_extract(fields, '$.against') || '",' || substr(fields, 2)
+       where fields is not null""": ("evidence of run r1 in sub/group/target", "not as it was written"),
 }
 """What somebody does, and how it is named."""
 
@@ -280,6 +289,16 @@ def test_what_was_done_is_named(folder: Path, statement: str) -> None:
 
     what, why = BY_HAND[statement]
     assert any(one.what == what and one.why.startswith(why) for one in found.damages), found.damages
+
+
+def test_a_trigger_is_refused_before_anything_is_written(folder: Path) -> None:
+    """It could drop each finding as soon as it is kept."""
+    with closing(connected(folder)) as database:
+        database.executescript("create trigger quiet after insert on finding begin delete from finding; end")
+
+    for write in (False, True):
+        with pytest.raises(IntegrityError, match="trigger quiet was added"):
+            Archive.open(folder, write=write)
 
 
 def test_a_chunk_that_was_written_anew_with_its_digest_is_found(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.items import (
@@ -62,12 +62,15 @@ def test_there_is_a_text_for_each_item_of_a_run() -> None:
     assert {item for item in TEXTS.values() if isinstance(item, RunItem)} == set(RunItem)
 
 
-@pytest.mark.parametrize("text", ["", "points/", "points/-1", "points/01", "points/١", "created", "a later version's"])
+@pytest.mark.parametrize(
+    "text", ["", "points/", "points/-1", "points/01", "points/١", 'value/["","","" ]', "created", "a later version's"]
+)
 def test_a_text_of_nobody_means_nothing_and_stays(text: str) -> None:
     assert read(text) == UnknownItem(text)
     assert written(read(text)) == text
 
 
+@example('value/["","",""\r]')
 @given(st.one_of(st.text(), st.sampled_from(sorted(TEXTS)).flatmap(lambda text: st.text().map(text.__add__))))
 def test_no_two_texts_are_one_item(text: str) -> None:
     assert written(read(text)) == text

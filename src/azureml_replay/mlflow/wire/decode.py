@@ -293,9 +293,10 @@ def why_unreadable(path: str) -> str | None:
 
 @readable
 def logged_model(document: Document) -> Document:
-    """An answer of `logged-models/{id}`."""
-    found: Document = document["model"]
-    return found
+    """An answer of `logged-models/{id}`, with its lists of pairs as objects, as a run's."""
+    info, data = document["model"]["info"], document["model"].get("data") or {}
+    told = {"tags": _pairs(info.get("tags") or ()), "parameters": _pairs(data.get("params") or ())}
+    return {**info, **told, **beyond(data, frozenset({"params"}))}
 
 
 def _listed(document: Document | None, key: str) -> Sequence[Any]:

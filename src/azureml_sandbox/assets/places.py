@@ -13,6 +13,7 @@ _DATASTORE = re.compile(
     r"azureml://(?:subscriptions/.+/)?datastores/([^/]+)/(?:paths/)?(.*)", re.IGNORECASE | re.DOTALL
 )
 _ASSET = re.compile(r"(?:azureml:)?/subscriptions/.+/data/([^/]+)/versions/([^/]+)", re.IGNORECASE)
+_MODEL = re.compile(r"(?:azureml:)?/subscriptions/.+/models/([^/]+)/versions/([^/]+)", re.IGNORECASE)
 _NAMED = re.compile(r"azureml:([^:/@]+):([^:/]+)")
 
 
@@ -35,13 +36,15 @@ class Place:
 
 
 def place(world: World, workspace: Workspace, uri: str) -> Place:
-    """The place of a URI: a datastore path in short or long form, a data asset's id, or a blob's URL.
+    """The place of a URI: a datastore path in short or long form, the id of a data asset or model, or a blob's URL.
 
     Raises:
         Unreadable: the datastore or asset does not exist, or the URI has another form.
     """
     if named := _ASSET.fullmatch(uri) or _NAMED.fullmatch(uri):
         return place(world, workspace, _asset_uri(world, workspace, named[1], named[2]))
+    if named := _MODEL.fullmatch(uri):
+        return place(world, workspace, _model_uri(world, workspace, named[1], named[2]))
     if match := _DATASTORE.fullmatch(uri):
         return Place(*_datastore(world, workspace, match[1]), match[2])
     if uri.startswith("https://"):
@@ -59,11 +62,26 @@ def long_uri(workspace: Workspace, uri: str) -> str:
     return f"azureml://{group}/workspaces/{workspace.name}/{uri.removeprefix('azureml://')}"
 
 
+def short_scope(workspace: Workspace, uri: str) -> str:
+    """A long URI of this workspace as lists of data answer it; any other as it is (recorded: data-archive-restore)."""
+    long = long_uri(workspace, "azureml://datastores/")
+    if not uri.lower().startswith(long.lower()):
+        return uri
+    return f"azureml://workspaces/{workspace.guid}/datastores/{uri[len(long) :]}"
+
+
 def _asset_uri(world: World, workspace: Workspace, name: str, version: str) -> str:
     asset = world.assets.get(workspace.guid, "data", name, version)
     if asset is None:
         raise Unreadable(f"Data version {name}:{version} (dataContainerName:version) not found.")
     return str(asset["properties"]["dataUri"])
+
+
+def _model_uri(world: World, workspace: Workspace, name: str, version: str) -> str:
+    asset = world.assets.get(workspace.guid, "models", name, version)
+    if asset is None:
+        raise Unreadable(f"Model version {name}:{version} not found.")
+    return str(asset["properties"]["modelUri"])
 
 
 def _datastore(world: World, workspace: Workspace, name: str) -> tuple[str, str]:
