@@ -238,6 +238,7 @@ CREATED_AT_START = "the target takes the start that it is sent"
 CREATED_WITHOUT_START = "the target makes its own where it is sent no start"
 CREATED_NOW = "this target makes its own, as the throw-away run showed"
 IN_LINEAGE = f"; the source's stands in the property {lineage.PROPERTY}"
+IN_LINEAGE_THERE = f"; the source's stands in the tag {lineage.PROPERTY}"
 IN_ARCHIVE = "; the source's is in the archive"
 
 
@@ -248,7 +249,8 @@ def say_when_created(run: Run, fitting: Fitting, profile: TargetProfile) -> None
     reason = CREATED_AT_START if run.start else CREATED_WITHOUT_START
     if profile.created_at_start is False:
         reason = CREATED_NOW
-    fitting.omit(CREATED, reason + (IN_LINEAGE if profile.keeps("properties") else IN_ARCHIVE))
+    stands = IN_LINEAGE_THERE if profile.plain else IN_LINEAGE
+    fitting.omit(CREATED, reason + (stands if profile.keeps("properties") else IN_ARCHIVE))
 
 
 NOT_KEPT = "this target does not keep it, as the throw-away run showed"
