@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag, ViewType
@@ -67,6 +67,17 @@ def with_model(server: MlflowServer, experiment: str) -> tuple[str, str]:
     client.log_outputs(run, [LoggedModelOutput(model, 3)])
     client.set_terminated(run, "FINISHED", START_MS)
     return run, model
+
+
+def with_trace(server: MlflowServer, experiment: str) -> None:
+    """A trace that has begun, as the clients of 2.14 to 3 report it."""
+    pairs = [{"key": "mlflow.sourceRun", "value": "a run"}]
+    body = {"experiment_id": experiment, "timestamp_ms": START_MS, "request_metadata": pairs, "tags": []}
+    asked = Request(  # noqa: S310
+        f"{server.url}/api/2.0/mlflow/traces", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urlopen(asked) as answer:  # noqa: S310
+        assert json.load(answer)["trace_info"]["experiment_id"] == experiment
 
 
 def long_curve(server: MlflowServer, experiment: str, points: int) -> str:

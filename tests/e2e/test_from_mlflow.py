@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import ViewType
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect as connect_azure
@@ -28,6 +29,7 @@ from azureml_sandbox.server.sandbox import WorkspaceFile
 from e2e import mlflow_history as history
 from e2e.library import DiesAt, FastClock, PowerCut, configured
 from e2e.mlflow_history import Held
+from e2e.mlflow_window import browsing
 from mlflow_servers import NEWEST, OLDER, MlflowServer, serving
 
 STATUSES = {
@@ -185,10 +187,13 @@ async def test_a_second_extract_brings_what_changed(mlflow_server: MlflowServer,
         assert archive.experiment("changing").archived is not None  # type: ignore[union-attr]
 
 
-async def test_a_logged_model_is_a_document_and_named(mlflow_server: MlflowServer, tmp_path: Path) -> None:
-    """MLflow 3 keeps it beside the runs: its document goes along with the run, its files stay, and the plan says so."""
+async def test_what_mlflow_3_has_beside_runs_is_a_document_and_named(
+    mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """A logged model's document goes along with its run, its files stay, and the plan says so; traces are counted."""
     experiment = MlflowClient(mlflow_server.url).create_experiment("models")
     run, model = history.with_model(mlflow_server, experiment)
+    history.with_trace(mlflow_server, experiment)
 
     await extracted(mlflow_server, tmp_path / "kept", name="models")
 
@@ -201,6 +206,9 @@ async def test_a_logged_model_is_a_document_and_named(mlflow_server: MlflowServe
         (step,) = plan(archive, Selection())
         assert [one.what for one in step.omissions] == [f"logged model {model}"]
         assert JOB_FILE in step.own_files
+        known: Any = archive.experiment("models")
+        assert [trace["request_metadata"] for trace in known.document["traces"]] == [{"mlflow.sourceRun": "a run"}]
+        assert ("experiment", "traces", 1) in set(archive.unknown_keys())
 
 
 @pytest.mark.parametrize("points", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
@@ -237,6 +245,34 @@ async def test_killed_at_any_request_it_continues(mlflow_server: MlflowServer, e
             await extracted(mlflow_server, folder, cut=DiesAt(at, delivered=bool(at % 2)))
         await extracted(mlflow_server, folder)
         assert root_of(folder) == root_of(tmp_path / "whole"), at
+
+
+@pytest.mark.slow
+async def test_an_archive_of_a_server_opens_in_mlflows_window(
+    mlflow_server: MlflowServer, experiment: str, tmp_path: Path
+) -> None:
+    """The archive shows MLflow's client what the server itself does, but for a user whom no tag named."""
+    await extracted(mlflow_server, tmp_path / "kept")
+    there = {run.info.run_id: run for run in runs_of(mlflow_server.url)}
+
+    with browsing(tmp_path / "kept", tmp_path) as window:
+        here = {run.info.run_id: run for run in runs_of(window.said["tracking_uri"])}
+
+    assert here.keys() == there.keys()
+    for run, shown in here.items():
+        own = there[run]
+        for name in ("status", "start_time", "end_time", "run_name", "lifecycle_stage", "user_id", "experiment_id"):
+            assert getattr(shown.info, name) == getattr(own.info, name), (run, name)
+        assert (shown.data.params, shown.data.metrics.keys()) == (own.data.params, own.data.metrics.keys())
+        ours = {key: value for key, value in shown.data.tags.items() if not key.startswith("azureml_replay")}
+        assert {"mlflow.user": shown.info.user_id} | own.data.tags == {"mlflow.user": shown.info.user_id} | ours
+
+
+def runs_of(uri: str) -> list[Any]:
+    """All runs of the history, as MLflow's client lists them."""
+    client = MlflowClient(uri)
+    (found,) = (one for one in client.search_experiments(ViewType.ALL) if one.name == NAME)
+    return list(client.search_runs([found.experiment_id], run_view_type=ViewType.ALL, max_results=1_000))
 
 
 def root_of(folder: Path) -> str:

@@ -114,6 +114,22 @@ class Rest:
             if not (token := _next(following, token, f"files of run {run}")):
                 return
 
+    async def traces(self, experiments: Sequence[str], most: int) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Experiment -> its traces, of all together at most about so many; none where the server knows of none."""
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for start in range(0, len(experiments), ask.EXPERIMENTS_OF_TRACES):
+            some, token = experiments[start : start + ask.EXPERIMENTS_OF_TRACES], None
+            while True:
+                try:
+                    page, following = decode.traces(await self._get("traces", ask.traces(some, token)))
+                except Rejected:
+                    return found
+                for one in page:
+                    found.setdefault(one["experiment_id"], []).append(one)
+                if not (token := _next(following, token, "traces")) or sum(map(len, found.values())) >= most:
+                    break
+        return found
+
     async def logged_model(self, model: str) -> Mapping[str, Any] | None:
         """The document of a logged model; None where it is gone."""
         try:

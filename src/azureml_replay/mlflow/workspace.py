@@ -42,6 +42,8 @@ WIDTH = 4
 """Requests in flight at most: with 16, a server of one worker on SQLite took 13 runs a second instead of 19."""
 EXPERIMENTS_PER_SEARCH = 500
 """Ids of experiments in one search: databases bound the values of a statement, the oldest SQLite at 999."""
+TRACES_KEPT = 10_000
+"""Traces that are read with a page of experiments: a kilobyte each, and no run has them."""
 RUNS_KNOWN = 512
 """Runs whose last values are remembered, between their details and the question for their series."""
 
@@ -132,7 +134,8 @@ class MlflowWorkspace:
         """All experiments, deleted ones too, by pages."""
         async for page in self._rest.experiments():
             self._names.update({one.id: one.name for one in page})
-            yield page
+            traces = await self._rest.traces([one.id for one in page], TRACES_KEPT)
+            yield [decode.with_traces(one, traces.get(one.id, ())) for one in page]
 
     async def experiment(self, name: str) -> Experiment | None:
         """The experiment of a name, deleted or not; None where there is none."""
@@ -240,14 +243,16 @@ class MlflowWorkspace:
         if document is None:
             return None
         if decode.experiment_id(document) not in self._names:
-            async for _ in self.experiments():
-                pass
+            await self._learn_names()
         return decode.run(document, self._names)
+
+    async def _learn_names(self) -> None:
+        async for page in self._rest.experiments():
+            self._names.update({one.id: one.name for one in page})
 
     async def _search(self, runs: Sequence[RunId]) -> AsyncIterator[Sequence[ListedRun]]:
         if not self._names:
-            async for _ in self.experiments():
-                pass
+            await self._learn_names()
         ids, sought = list(self._names), [run for run in runs if decode.is_id(run)]
         for start in range(0, len(ids) if sought else 0, EXPERIMENTS_PER_SEARCH):
             async for page in self._rest.runs(ids[start : start + EXPERIMENTS_PER_SEARCH], self._names, only=sought):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from azureml_replay.errors import Unavailable, UserError
+from azureml_replay.errors import NotFound, Unavailable, UserError
 from azureml_replay.mlflow.config import ServerConfig, server_config
 from azureml_replay.mlflow.workspace import MlflowWorkspace, connect
 from azureml_replay.model import RunId, Series, SeriesKey
@@ -76,6 +76,20 @@ async def test_a_server_without_a_version_is_a_server() -> None:
     workspace, _ = await opened(Said(200, b"{}"), Said(404, b"<html>"))
 
     assert workspace.version == ""
+
+
+async def test_a_file_is_read_from_where_it_was_broken_off() -> None:
+    """By the way of MLflow's own pages, which knows parts of files; one whose name no server reads is not asked for."""
+    workspace, wire = await opened(*OPENED, Said(206, b"rest"), Said(200, b"all"))
+    place = workspace.place(RUNS[0], "a b/日本?.txt")
+
+    assert [piece async for piece in workspace.read(place, start=5)] == [b"rest"]
+    assert [piece async for piece in workspace.read(place)] == [b"all"]
+    asked = [request for request in wire.requests if "/get-artifact?" in request.url]
+    assert parse_qs(urlsplit(asked[0].url).query) == {"run_uuid": [RUNS[0]], "path": ["a b/日本?.txt"]}
+    assert [request.headers.get("Range") for request in asked] == ["bytes=5-", None]
+    with pytest.raises(NotFound, match="gives none"):
+        _ = [piece async for piece in workspace.read(workspace.place(RUNS[0], "p%41.txt"))]
 
 
 async def test_a_page_that_leads_to_itself_ends() -> None:

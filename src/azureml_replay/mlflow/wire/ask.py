@@ -16,6 +16,9 @@ EXPERIMENTS_PER_PAGE = 1_000
 RUNS_PER_PAGE = 500
 """50,000 are taken: of runs with 10 metrics, 10 params and 3 tags 500 are 1.5 MB, and 2 s of the server's."""
 RUNS_IN_BULK = 100
+TRACES_PER_PAGE = 500
+"""More are refused."""
+EXPERIMENTS_OF_TRACES = 100
 ROWS_IN_BULK = 25_000
 """So many rows are answered at most, and what is cut is not said."""
 ROWS_PER_PAGE = 20_000
@@ -55,6 +58,12 @@ def is_quotable(text: str) -> bool:
 def tag_filter(tag: str, value: str) -> str:
     """A filter for runs that bear a tag; `is_quotable` of both is true."""
     return f"tags.`{tag}` = '{value}'"
+
+
+def traces(experiments: Sequence[str], token: str | None) -> Sequence[tuple[str, str]]:
+    """Query of `traces`."""
+    query = [("max_results", str(TRACES_PER_PAGE)), *(("experiment_ids", one) for one in experiments)]
+    return [*query, ("page_token", token)] if token else query
 
 
 def one_run(run: RunId) -> Mapping[str, str]:

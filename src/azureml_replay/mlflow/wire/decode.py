@@ -299,6 +299,27 @@ def logged_model(document: Document) -> Document:
     return {**info, **told, **beyond(data, frozenset({"params"}))}
 
 
+TRACES = "traces"
+
+
+@readable
+def traces(document: Document | None) -> tuple[Sequence[Document], str | None]:
+    """A page of `traces` without what was recorded in them, their lists of pairs as objects; the next page's token."""
+    return [_trace(one) for one in _listed(document, "traces")], _token(document)
+
+
+def _trace(document: Document) -> Document:
+    told = {key: _pairs(document.get(key) or ()) for key in ("request_metadata", "tags")}
+    return {**document, "experiment_id": unicode_text(document["experiment_id"]), **told}
+
+
+def with_traces(found: Experiment, listed: Sequence[Document]) -> Experiment:
+    """The experiment with its traces in its document, as a key that nothing is made of."""
+    if not listed or not isinstance(found.document, Mapping):
+        return found
+    return replace(found, document={**found.document, TRACES: list(listed)}, unknown=(*found.unknown, TRACES))
+
+
 def _listed(document: Document | None, key: str) -> Sequence[Any]:
     """The items under a key: a server leaves out what is empty."""
     return (document or {}).get(key) or ()
