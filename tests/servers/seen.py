@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
+AT_ONCE = 4
 OWN = "azureml-replay-probe"
 """The experiment of throw-away runs and leases."""
 
@@ -49,10 +51,10 @@ def look(url: str, prefix: str = "", *, files: bool = True) -> Seen:
     client = MlflowClient(tracking_uri=url)
     held = [one for one in _experiments(client) if one.name.startswith(prefix)]
     found = [one for one in held if one.name != prefix + OWN]
-    runs = {}
-    for one in found:
-        for run in _runs(client, one.experiment_id):
-            runs[run.info.run_id] = _seen(client, run, one.name.removeprefix(prefix), files=files)
+    listed = [(run, one.name.removeprefix(prefix)) for one in found for run in _runs(client, one.experiment_id)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        told = pool.map(lambda pair: _seen(client, *pair, files=files), listed)
+        runs = {run.info.run_id: seen for (run, _), seen in zip(listed, told, strict=True)}
     experiments = {one.name.removeprefix(prefix): (one.lifecycle_stage, dict(one.tags)) for one in found}
     return Seen(experiments, runs)
 

@@ -12,7 +12,7 @@ from mlflow_servers import OLDER, MlflowServer, serving
 from servers.moving import bindings, copied, findings, named, prefix_of, sent_now
 from servers.seen import look
 
-FEW = (3, 8, 14, 19, 25, 30)
+FEW = (12, 20, 27, 34)
 """Of some 60 requests: the trial, a lease, a creation, values, rows, files."""
 SOME = 6
 """Of an older server's requests each sixth is cut."""
