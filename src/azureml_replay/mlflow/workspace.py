@@ -35,6 +35,7 @@ from azureml_replay.sending.cap import Cap
 from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import Sender, Transport
 from azureml_replay.sending.transport import open_transport
+from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.source import Shelf
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
@@ -171,7 +172,8 @@ class MlflowWorkspace:
         for one in found:
             self._remember(one)
         self._histories.expect(found)
-        return {one.run.id: RunDetails(run=one.run, more=await self._models(one)) for one in found}
+        models = await map_bounded(found, self._models, WIDTH)
+        return {one.run.id: RunDetails(run=one.run, more=more) for one, more in zip(found, models, strict=True)}
 
     async def series(self, run: RunId) -> Sequence[Series]:
         """The metrics of a run, without rows; none where there is no such run."""
