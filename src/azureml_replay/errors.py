@@ -102,13 +102,16 @@ class ServiceError(ReplayError):
         status: int = 0,
         code: str = "",
         remedy: Remedy | None = None,
+        lasting: bool = False,
     ) -> None:
         """`url` without its query: signatures live there. `code` is the innermost error code of the answer.
 
-        `remedy` is known of refusals only, and not of all of them.
+        `remedy` is known of refusals only, and not of all of them. `lasting`: by its code the service will refuse the
+        item for ever, where the status alone does not say so.
         """
         super().__init__(message)
         self.method, self.url, self.status, self.code, self.remedy = method, url, status, code, remedy
+        self.lasting = lasting
 
     def __str__(self) -> str:
         where = f" ({self.method} {self.url}: {self.status})" if self.method else ""

@@ -105,7 +105,7 @@ def build_pipeline(
             ledger = archive.ledger(workspace.ref)
             planned = planned_trees(archive, ledger, selection, options.shape)
             if dry_run:
-                _show(archive, planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit))
+                _show(planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit))
                 return Exit.OK
             if not terminal.json:
                 terminal.result(None, [hierarchy(tree) for tree, _ in planned])
@@ -179,7 +179,6 @@ def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Termi
 
 
 def _show(
-    archive: Archive,
     planned: Iterable[tuple[Tree, Shape]],
     terminal: Terminal,
     draw: Callable[[Tree], Branch],
@@ -193,8 +192,8 @@ def _show(
             runs.update([tree.root, *(node.source for node in tree.walk())])
             yield tree, shape
 
-    sums = summed(archive, noted(), draw, terminal, foreseen)
-    sums.omit(lacking for lacking in archive.omissions() if lacking.run in runs)
+    sums = summed(foreseen, noted(), draw, terminal)
+    sums.omit(lacking for lacking in foreseen.archive.omissions() if lacking.run in runs)
     terminal.result(sums, sum_lines(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
 

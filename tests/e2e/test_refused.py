@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +16,16 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.documents import NESTED
 from azureml_replay.azure.config import workspace_config
+from azureml_replay.cli.synthetic import summed
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import FOLDER_MARKER
 from azureml_replay.selection import Selection
 from azureml_replay.state import status
+from azureml_replay.synthetic.foreseen import JobsForeseen
+from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
+from azureml_replay.synthetic.replay import SyntheticReplayed
+from azureml_replay.terminal.layout import Branch
+from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.verbs import Migrated, dry_run, verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.place import Place
@@ -36,9 +43,10 @@ WORDS = "this is of no use here"
 class Refuses(DiesAt):
     """A transport to a service that answers 400 to every write that has the marker in its URL or its JSON."""
 
-    def __init__(self, marker: str, where: str, status: int = 400) -> None:
+    def __init__(self, marker: str, where: str, status: int = 400, code: str = "") -> None:
         super().__init__(0, delivered=True)
-        self.status, self.marker, self.at, self.times = status, marker, re.compile(where), 0
+        self.marker, self.at, self.times = marker, re.compile(where), 0
+        self.status, self.code = status, code
 
     async def send(self, request: Any, **options: Any) -> Any:
         """As the inner transport, but for the marker."""
@@ -46,6 +54,8 @@ class Refuses(DiesAt):
         sent = content if isinstance(content, bytes) and ".blob." not in request.url else b""
         if self.at.search(asked) and (self.marker in asked or self.marker.encode() in sent):
             self.times += 1
+            if self.code:  # as storage says it
+                return Said(self.status, f"<Message>{WORDS}</Message>".encode(), {"x-ms-error-code": self.code})
             told = {"error": {"code": "UserError", "message": WORDS, "innerError": {"code": "BadArgument"}}}
             return Said(self.status, orjson.dumps(told), {"Content-Type": "application/json"})
         return await super().send(request, **options)
@@ -92,6 +102,8 @@ class Case:
     what: str
     run: str = "root"
     where: str = "^(POST|PATCH) "
+    code: str = ""
+    """Of storage, for a conflict that stays; else it is a 400."""
     strange: Change | None = None
     """Puts something else under its name into the target: that is seen."""
 
@@ -114,6 +126,7 @@ CASES = {
     "metric": Case(metric, f"metric {ODD}", where="/batch(sync)?$", strange=strange_rows),
     "file": Case(file, f"file outputs/{ODD}.txt", strange=strange_file),
     "blob": Case(file, f"file outputs/{ODD}.txt", where="^PUT ", strange=strange_file),
+    "immutable blob": Case(file, f"file outputs/{ODD}.txt", where="^PUT ", code="BlobImmutableDueToPolicy"),
     "experiment's tag": Case(in_home(tags={"area": "vision", "odd": ODD}), "experiment verdict: tag odd", ""),
     "experiment's description": Case(in_home(description=ODD), "experiment verdict: description", ""),
 }
@@ -126,7 +139,7 @@ def test_it_is_an_omission_and_the_rest_arrives(
     """In this call, and for good: the next one asks for nothing that was refused; plan and status say so too."""
     source, target = calm.add_workspace(), calm.add_workspace()
     case, folder = CASES[name], tmp_path / "archive"
-    service = Refuses(ODD, case.where)
+    service = Refuses(ODD, case.where, 409 if case.code else 400, case.code)
     change(calm, source, fill)
     change(calm, source, case.put)
 
@@ -368,6 +381,83 @@ def test_a_job_that_is_refused_for_its_name_goes_without_it(
     assert (done.verdict.first, done.verdict.exit) == ((), 0)
     whats = {what.removeprefix("the run of its own values: ") for _, what, _ in words_of(tmp_path / "archive", target)}
     assert whats == {"display name", "tag original_name", "property mlflow.source.git.branch"}
+
+
+STAGED = r"^PUT .*/azureml-replay/[^/]+/root/"
+OF_CONTENT = r"(self/files/000002|child/files/000001|self/points-0000)"
+"""Files of the source's (an artifact, a log), and points."""
+OF_OURS = r"self/files/00000[04]"
+"""The definition of the job, and the list of its files."""
+NOT_STAGED = {
+    ("root", "file outputs/empty.txt"),
+    ("child", "file logs/a.txt"),
+    ("root", "file outputs/replay/job.json"),
+    ("root", "file outputs/replay/files.json"),
+    *[
+        ("root", f"{slot}metric {name}")
+        for slot in ("", "the run of its own values: ")
+        for name in ("loss: 5 rows", "accuracy: 5 rows", "stepless: 1 row")
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "code"), [(400, "InvalidResourceName"), (409, "BlobImmutableDueToPolicy"), (413, "RequestBodyTooLarge")]
+)
+def test_what_storage_does_not_take_for_a_job_is_an_omission_and_the_job_completes(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, told: int, code: str
+) -> None:
+    """It is asked once while the file stays the same; plan and verdict name it; another archive reads it in the job."""
+    source, target, folder = calm.add_workspace(), calm.add_workspace(), tmp_path / "archive"
+    service = Refuses("", f"{STAGED}({OF_CONTENT}|{OF_OURS})", told, code)
+    change(calm, source, fill)
+    asyncio.run(extracted(source, folder))
+
+    done = asyncio.run(replayed(source, target, folder, cut=service))
+
+    assert (done.submitted, done.completed, done.failed) == (1, 1, ())
+    assert omitted(done, folder, target) == NOT_STAGED
+    asked = service.times
+    assert asked == 5
+    again = asyncio.run(replayed(source, target, folder, cut=service))
+    assert (again.submitted, again.refused, service.times) == (0, (), asked)
+    assert omitted(again, folder, target) == NOT_STAGED
+    other = tmp_path / "other"
+    asyncio.run(extracted(source, other))
+    learnt = asyncio.run(replayed(source, target, other))
+    assert (learnt.submitted, omitted(learnt, other, target)) == (0, NOT_STAGED)
+    if told == 400:
+        a_file_that_changed_is_tried_again(calm, source, target, folder)
+
+
+def a_file_that_changed_is_tried_again(
+    calm: Sandbox, source: WorkspaceFile, target: WorkspaceFile, folder: Path
+) -> None:
+    """And nothing else that was refused."""
+    change(calm, source, lambda held: held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/outputs/empty.txt", b"x"))
+    change(calm, source, in_run(lambda _: {"lastModifiedUtc": "2030-01-01T00:00:00+00:00"}))
+    asyncio.run(extracted(source, folder))
+    taking = Refuses("", f"{STAGED}(child/files/000001|self/points-0000|{OF_OURS})")
+
+    anew = asyncio.run(replayed(source, target, folder, cut=taking, options=SyntheticReplayOptions(resubmit=True)))
+
+    assert (anew.submitted, anew.completed, anew.failed, taking.times) == (1, 1, (), 0)
+    assert omitted(anew, folder, target) == NOT_STAGED - {("root", "file outputs/empty.txt")}
+
+
+def omitted(done: SyntheticReplayed, folder: Path, target: WorkspaceFile) -> set[tuple[str, str]]:
+    """What of which run was refused, as an omission; all else is equal. `plan` has the same files as the job."""
+    assert done.verdict is not None
+    assert (done.verdict.first, done.verdict.exit) == ((), 0)
+    with Archive.open(folder, write=False) as archive:
+        foreseen = JobsForeseen(archive, archive.ledger(workspace_config(str(target.path)).ref), resubmit=False)
+        planned = planned_trees(archive, foreseen.ledger, Selection(), Shape())
+        plan = summed(foreseen, planned, lambda _: Branch(""), Terminal(io.StringIO(), io.StringIO(), json=True))
+    assert plan.files == done.verdict.files - done.verdict.own_files
+    assert (foreseen.left.there, foreseen.left.changed) == (1, 0)
+    return {
+        (run, what) for run, what, reason in omissions(folder, target) if reason == f"the target refused it: {WORDS}"
+    }
 
 
 def words_of(folder: Path, target: WorkspaceFile) -> list[tuple[str, str, str]]:

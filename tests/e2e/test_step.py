@@ -53,7 +53,9 @@ class Job:
             "points": [],
             "parameters": {},
             "tags": {},
+            "points_refused": {},
             "files": [],
+            "files_refused": {},
             "parent": None,
         }
 

@@ -151,7 +151,7 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
         with self._transaction(durable=True):
             names = [*self.names_gone(root), *(item.name for item in self.receipts(root) if isinstance(item, JobItem))]
             self._drop((root, item) for item in self.receipts(root) if is_of_job(item))
-            self._drop((run, RunItem.JOB) for run in unit)
+            self._drop((run, item) for run in unit for item in self.receipts(run) if is_of_job(item))
             self._note(root, RunItem.JOB_DELETED)
             self._note(root, RunItem.NAMES_GONE, " ".join(dict.fromkeys(names)))
 

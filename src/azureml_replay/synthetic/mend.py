@@ -30,9 +30,9 @@ from azureml_replay.synthetic.expected import (
 )
 from azureml_replay.synthetic.found import Found
 from azureml_replay.synthetic.options import JOB, SENT
-from azureml_replay.synthetic.plan_digest import MENDABLE, as_laid
+from azureml_replay.synthetic.plan_digest import as_laid
 from azureml_replay.synthetic.refused import JobRefusals, RefusedValue, RefusedValues, trimmed
-from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, LaidFile
+from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, MENDABLE, LaidFile
 from azureml_replay.synthetic.staging.stage import layout_of
 from azureml_replay.synthetic.tree.fit import fits_a_tag
 from azureml_replay.synthetic.tree.nodes import Node, Tree
@@ -166,7 +166,7 @@ def lacks(archive: Archive, ledger: TargetLedger, tree: Tree, choice: FileChoice
 
 def _changed(archive: Archive, ledger: TargetLedger, leaf: Node, choice: FileChoice) -> list[LaidFile]:
     """The `MENDABLE` files of a leaf that were sent with other content."""
-    files = [file for file in layout_of(archive, leaf, choice).files if file.to in MENDABLE]
+    files = [file for file in layout_of(archive, ledger, leaf, choice).files if file.to in MENDABLE]
     sent = {file.to: ledger.sent_file(leaf.source, file.to) for file in files}
     return [file for file in files if (known := sent[file.to]) is not None and known.md5 != file.md5]
 

@@ -438,4 +438,6 @@ def _refusal(
     text, url = found.message or f"answered {status}", without_query(request.url)
     expected = rights.needed(service.name, request.method, url) if kind is Forbidden else None
     remedy = rights.remedy_of(text, expected) if issubclass(kind, Rejected) else None
-    return kind(text, method=request.method, url=url, status=status, code=found.code, remedy=remedy)
+    return kind(
+        text, method=request.method, url=url, status=status, code=found.code, remedy=remedy, lasting=found.lasting
+    )

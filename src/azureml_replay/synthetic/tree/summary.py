@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from azureml_replay.model import Omission
+from azureml_replay.model import Omission, StoredFile
 from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
 
 SECONDS_PER_CONTAINER = 60
@@ -45,6 +45,11 @@ class LeftJobs:
                 self.points += leaf.step.points
                 self.files += leaf.step.files
                 self.bytes += leaf.step.bytes
+
+    def lack(self, files: Collection[StoredFile]) -> None:
+        """Take back what was counted of files that a job cannot have. NOT repeatable."""
+        self.files -= len(files)
+        self.bytes -= sum(one.size_bytes for one in files)
 
 
 @dataclass(slots=True)
@@ -99,6 +104,11 @@ class DryRun:
         for omission in dict.fromkeys(omissions):
             self.left_out += omission.what == RUN
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
+
+    def lack(self, files: Collection[StoredFile]) -> None:
+        """As `LeftJobs.lack`. NOT repeatable."""
+        self.files -= len(files)
+        self.bytes -= sum(one.size_bytes for one in files)
 
     def _add_leaf(self, leaf: Node) -> None:
         self.containers += 1
