@@ -22,8 +22,7 @@ from azureml_replay.planning.files import FOLDER_MARKER
 from azureml_replay.selection import Selection
 from azureml_replay.state import status
 from azureml_replay.synthetic.foreseen import JobsForeseen
-from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
-from azureml_replay.synthetic.replay import SyntheticReplayed
+from azureml_replay.synthetic.options import Shape, planned_trees
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.verbs import Migrated, dry_run, verify
@@ -340,7 +339,7 @@ def test_a_value_that_a_job_is_refused_is_an_omission_and_the_rest_arrives(
     assert done.verdict is not None
     assert (done.verdict.first, done.verdict.exit) == ((), 0)
     assert {(run, what) for run, what, _ in words_of(tmp_path / "archive", target)} == set(REFUSED_BY_JOBS)
-    assert len(done.refused) >= len(REFUSED_BY_JOBS)
+    assert alike(done.verdict, tmp_path / "archive", target) == len(REFUSED_BY_JOBS) <= len(done.refused)
     again = asyncio.run(replayed(source, target, tmp_path / "archive"))
     assert (again.submitted, again.mended, again.parents, again.refused) == (0, 0, 0, ())
     assert again.verdict is not None
@@ -350,6 +349,7 @@ def test_a_value_that_a_job_is_refused_is_an_omission_and_the_rest_arrives(
     assert learnt.verdict is not None
     assert (learnt.submitted, learnt.verdict.first, learnt.verdict.exit) == (0, (), 0)
     assert learnt.verdict.omissions == done.verdict.omissions
+    assert alike(learnt.verdict, tmp_path / "other", target) == len(REFUSED_BY_JOBS)
     calm.set_faults()
 
     def take_away(held: Held) -> None:
@@ -383,81 +383,19 @@ def test_a_job_that_is_refused_for_its_name_goes_without_it(
     assert whats == {"display name", "tag original_name", "property mlflow.source.git.branch"}
 
 
-STAGED = r"^PUT .*/azureml-replay/[^/]+/root/"
-OF_CONTENT = r"(self/files/000002|child/files/000001|self/points-0000)"
-"""Files of the source's (an artifact, a log), and points."""
-OF_OURS = r"self/files/00000[04]"
-"""The definition of the job, and the list of its files."""
-NOT_STAGED = {
-    ("root", "file outputs/empty.txt"),
-    ("child", "file logs/a.txt"),
-    ("root", "file outputs/replay/job.json"),
-    ("root", "file outputs/replay/files.json"),
-    *[
-        ("root", f"{slot}metric {name}")
-        for slot in ("", "the run of its own values: ")
-        for name in ("loss: 5 rows", "accuracy: 5 rows", "stepless: 1 row")
-    ],
-}
-
-
-@pytest.mark.parametrize(
-    ("told", "code"), [(400, "InvalidResourceName"), (409, "BlobImmutableDueToPolicy"), (413, "RequestBodyTooLarge")]
-)
-def test_what_storage_does_not_take_for_a_job_is_an_omission_and_the_job_completes(
-    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, told: int, code: str
-) -> None:
-    """It is asked once while the file stays the same; plan and verdict name it; another archive reads it in the job."""
-    source, target, folder = calm.add_workspace(), calm.add_workspace(), tmp_path / "archive"
-    service = Refuses("", f"{STAGED}({OF_CONTENT}|{OF_OURS})", told, code)
-    change(calm, source, fill)
-    asyncio.run(extracted(source, folder))
-
-    done = asyncio.run(replayed(source, target, folder, cut=service))
-
-    assert (done.submitted, done.completed, done.failed) == (1, 1, ())
-    assert omitted(done, folder, target) == NOT_STAGED
-    asked = service.times
-    assert asked == 5
-    again = asyncio.run(replayed(source, target, folder, cut=service))
-    assert (again.submitted, again.refused, service.times) == (0, (), asked)
-    assert omitted(again, folder, target) == NOT_STAGED
-    other = tmp_path / "other"
-    asyncio.run(extracted(source, other))
-    learnt = asyncio.run(replayed(source, target, other))
-    assert (learnt.submitted, omitted(learnt, other, target)) == (0, NOT_STAGED)
-    if told == 400:
-        a_file_that_changed_is_tried_again(calm, source, target, folder)
-
-
-def a_file_that_changed_is_tried_again(
-    calm: Sandbox, source: WorkspaceFile, target: WorkspaceFile, folder: Path
-) -> None:
-    """And nothing else that was refused."""
-    change(calm, source, lambda held: held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.root/outputs/empty.txt", b"x"))
-    change(calm, source, in_run(lambda _: {"lastModifiedUtc": "2030-01-01T00:00:00+00:00"}))
-    asyncio.run(extracted(source, folder))
-    taking = Refuses("", f"{STAGED}(child/files/000001|self/points-0000|{OF_OURS})")
-
-    anew = asyncio.run(replayed(source, target, folder, cut=taking, options=SyntheticReplayOptions(resubmit=True)))
-
-    assert (anew.submitted, anew.completed, anew.failed, taking.times) == (1, 1, (), 0)
-    assert omitted(anew, folder, target) == NOT_STAGED - {("root", "file outputs/empty.txt")}
-
-
-def omitted(done: SyntheticReplayed, folder: Path, target: WorkspaceFile) -> set[tuple[str, str]]:
-    """What of which run was refused, as an omission; all else is equal. `plan` has the same files as the job."""
-    assert done.verdict is not None
-    assert (done.verdict.first, done.verdict.exit) == ((), 0)
+def alike(verdict: Verdict | None, folder: Path, target: WorkspaceFile) -> int:
+    """How many items a job was refused: plan, verdict and status say the same; nothing is a finding, or left to do."""
+    assert verdict is not None
+    assert (verdict.first, verdict.exit) == ((), 0)
     with Archive.open(folder, write=False) as archive:
         foreseen = JobsForeseen(archive, archive.ledger(workspace_config(str(target.path)).ref), resubmit=False)
-        planned = planned_trees(archive, foreseen.ledger, Selection(), Shape())
-        plan = summed(foreseen, planned, lambda _: Branch(""), Terminal(io.StringIO(), io.StringIO(), json=True))
-    assert plan.files == done.verdict.files - done.verdict.own_files
-    assert (foreseen.left.there, foreseen.left.changed) == (1, 0)
-    return {
-        (run, what) for run, what, reason in omissions(folder, target) if reason == f"the target refused it: {WORDS}"
-    }
+        trees = planned_trees(archive, foreseen.ledger, Selection(), Shape())
+        plan = summed(foreseen, trees, lambda _: Branch(""), Terminal(io.StringIO(), io.StringIO(), json=True))
+        (there,) = status(archive).targets
+    assert (foreseen.left.there, foreseen.left.changed, foreseen.left.mend) == (1, 0, 0)
+    assert (plan.files, sum(plan.reasons.values())) == (verdict.files - verdict.own_files, verdict.omissions)
+    assert {there.progress.items_refused, plan.items_refused} == {verdict.items_refused}
+    return verdict.items_refused
 
 
 def words_of(folder: Path, target: WorkspaceFile) -> list[tuple[str, str, str]]:

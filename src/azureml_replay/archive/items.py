@@ -154,7 +154,7 @@ class Payload:
 
 
 CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX = "points/", "file/", "job put/"
-_STAGED = "staged/"
+STAGED_PREFIX = "staged/"
 _EXPERIMENT, _GRAPH, _SERIES, _VALUE = "experiment ", "graph/", "series/", "value/"
 _NUMBER = re.compile(r"0|[1-9][0-9]*")
 _RUN_ITEMS = {item.value: item for item in RunItem}
@@ -164,7 +164,7 @@ _NAMED = (
     (FILE_PREFIX, FileItem),
     (_EXPERIMENT, ExperimentItem),
     (JOB_PREFIX, JobItem),
-    (_STAGED, StagedItem),
+    (STAGED_PREFIX, StagedItem),
     (_GRAPH, GraphItem),
 )
 _PREFIXES: Mapping[type, str] = {kind: prefix for prefix, kind in _NAMED}

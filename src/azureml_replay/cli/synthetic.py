@@ -198,6 +198,7 @@ def summed(
     """Show tree by tree; the sums of all, with everything that the jobs will not have. `foreseen` takes the trees."""
     from azureml_replay.synthetic.staging.manifest import step_of
     from azureml_replay.synthetic.staging.stage import layout_of, left_behind
+    from azureml_replay.synthetic.tree.nodes import originals
     from azureml_replay.synthetic.tree.summary import DryRun
 
     archive, sums = foreseen.archive, DryRun(left=foreseen.left)
@@ -209,6 +210,7 @@ def summed(
             sums.lack(laid.lost)
             foreseen.left.lack(laid.lost if due else ())
             sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
+        sums.omit([] if due else foreseen.ledger.refused_by_job(originals(one)))
         if not terminal.json:
             terminal.result(None, [draw(one)])
         for remark in one.remarks:
@@ -248,8 +250,7 @@ def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> I
     size = amount("bytes", sums.bytes)
     contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
     yield f"{contents}, {of_source(sums.files)} with {size}"
-    omissions = sum(sums.reasons.values())
-    yield left_out(omissions, sums.reasons, target=target)
+    yield left_out(sums.reasons, target=target)
     if sums.left is not None:
         yield to_submit(sums.left, sums.jobs)
     if price_per_hour is not None:

@@ -31,7 +31,7 @@ from azureml_replay.synthetic.expected import (
 from azureml_replay.synthetic.found import Found
 from azureml_replay.synthetic.options import JOB, SENT
 from azureml_replay.synthetic.plan_digest import as_laid
-from azureml_replay.synthetic.refused import JobRefusals, RefusedValue, RefusedValues, trimmed
+from azureml_replay.synthetic.refused import JobRefusals, RefusedValue, RefusedValues, known_refusals, trimmed
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, MENDABLE, LaidFile
 from azureml_replay.synthetic.staging.stage import layout_of
 from azureml_replay.synthetic.tree.fit import fits_a_tag
@@ -156,10 +156,10 @@ def lacking(ledger: TargetLedger, tree: Tree, held: Found, job: str, refused: Ma
 
 def lacks(archive: Archive, ledger: TargetLedger, tree: Tree, choice: FileChoice, job: str) -> bool:
     """True where something is to be mended of a job, unless it was edited there since. Asks nobody."""
-    known = sent_texts(ledger, tree, job)
+    known, refused = sent_texts(ledger, tree, job), known_refusals(ledger, tree, job)
     for wanted in expected_of(tree):
         sent = known.get(wanted.source, {}).get(wanted.slot)
-        if sent is not None and _to_send(texts_wanted(wanted), sent, sent):
+        if sent is not None and _to_send(texts_wanted(wanted), sent, sent).keys() - refused[wanted.key].texts.keys():
             return True
     return any(_changed(archive, ledger, leaf, choice) for leaf in tree.leaves())
 

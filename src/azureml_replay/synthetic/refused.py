@@ -28,7 +28,7 @@ from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, PARENT_RE
 from azureml_replay.synthetic.staging.not_staged import note_told
 from azureml_replay.synthetic.staging.stage import layout_of
 from azureml_replay.synthetic.step.points import PROGRESS, StepProgress
-from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree
+from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree, originals
 from azureml_replay.workspace.target import Target
 
 MOST_BYTES = 4_000_000
@@ -74,7 +74,7 @@ class RefusedValues:
         """The run as it should be, without what was refused and is not there; and that. Points aside."""
         if not self.values:
             return wanted, []
-        ours, theirs, texts = texts_wanted(wanted), texts_of(run), self._texts()
+        ours, theirs, texts = texts_wanted(wanted), texts_of(run), self.texts
         lost = {name: words for name, words in texts.items() if name in ours and _is_lost(name, ours, theirs)}
         left = {name: words for name, words in self.named("parameter").items() if name not in run.parameters}
         step = wanted.step
@@ -95,7 +95,9 @@ class RefusedValues:
         )
         return trimmed, [omission_of(wanted, name, words) for name, words in whole.items()]
 
-    def _texts(self) -> dict[str, str]:
+    @property
+    def texts(self) -> dict[str, str]:
+        """Name, as `texts_wanted` gives it, -> words of the texts that were refused."""
         tags = self.named("tag")
         described = {_DESCRIPTION: tags.pop(DESCRIPTION_TAG)} if DESCRIPTION_TAG in tags else {}
         return {**{_TAG + name: words for name, words in tags.items()}, **described, **self.named("text")}
@@ -164,8 +166,7 @@ class JobRefusals:
 
         Which files storage took not is known of this archive's jobs; steps of another one's tell it.
         """
-        runs = _originals(tree)
-        known: Mapping[RunId, Any] = self.ledger.carried(runs, Way.JOB)
+        known: Mapping[RunId, Any] = self.ledger.carried(originals(tree), Way.JOB)
         theirs, found = RunId(job) not in jobs_put(self.ledger, tree.root), dict[str, RefusedValues]()
         for wanted in expected_of(tree):
             run = held.runs.get(wanted.key)
@@ -231,8 +232,11 @@ def trimmed(tree: Tree, held: Found, refused: Mapping[str, RefusedValues]) -> It
         yield wanted if run is None else refused.get(wanted.key, RefusedValues()).without(wanted, run)[0]
 
 
-def _originals(tree: Tree) -> list[RunId]:
-    return list(dict.fromkeys([tree.root, *(node.source for node in tree.walk())]))
+def known_refusals(ledger: TargetLedger, tree: Tree, job: str) -> dict[str, RefusedValues]:
+    """Key of each run of a job -> what of it is known to be refused. Asks nobody."""
+    known: Mapping[RunId, Any] = ledger.carried(originals(tree), Way.JOB)
+    wanted = list(expected_of(tree))
+    return {one.key: RefusedValues(_kept(known.get(one.source), job, one.slot) or ()) for one in wanted}
 
 
 def _is_lost(name: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> bool:

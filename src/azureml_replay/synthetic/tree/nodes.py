@@ -106,3 +106,8 @@ class Tree:
         for leaf in self.leaves():
             if leaf.step:
                 yield from leaf.step.omissions
+
+
+def originals(tree: Tree) -> list[RunId]:
+    """Every run that the tree stands for, once."""
+    return list(dict.fromkeys([tree.root, *(node.source for node in tree.walk())]))
