@@ -25,7 +25,6 @@ from enum import IntEnum
 
 NO_HANDLE = frozenset({errno.EMFILE, errno.ENFILE})
 """Numbers of the system's error where a process, or all of them, have too many files and connections open."""
-TOO_MANY_FILES = "too many open files: allow more (`ulimit -n 4096`), or give a smaller --parallel"
 
 
 _REQUEST = re.compile(r"\b(GET|PUT|POST|PATCH|DELETE|HEAD) /|https?://|/subscriptions/|^\s*[{<]")

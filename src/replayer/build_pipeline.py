@@ -39,6 +39,7 @@ from azureml_replay.cli.options import (
 from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.synthetic import failures, flags_without_effect, job_flags, submitted, sum_lines, summed
 from azureml_replay.counting import counted
+from azureml_replay.disk.handles import temporary_folder
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.edits import cut_out, unknown_edits
@@ -170,7 +171,7 @@ def _edits(index: JobsIndex) -> list[str]:
 def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Terminal) -> Iterator[Archive]:
     """The archive beside the file, or a temporary one where there is none. No login, no network."""
     folder = archive_beside(index.path)
-    with tempfile.TemporaryDirectory() as passing:
+    with tempfile.TemporaryDirectory(dir=temporary_folder()) as passing:
         if not was_extracted(folder):
             folder = Path(passing) / "jobs.archive"
             asyncio.run(fill_from_file(index, folder, source, reach=False, width=RUNS_AT_ONCE, terminal=terminal))
