@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 from azureml_replay.synthetic.options import SyntheticReplayOptions
 from azureml_replay.synthetic.replay import SyntheticReplayed
+from azureml_replay.synthetic.tree.fit import SELF_TAG
+from azureml_replay.verification.wording import PLAN_CHANGED
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN
-from e2e.tampering import change, fill, in_run
+from e2e.tampering import FILE, Held, change, fill, in_run
 from e2e.test_refused import WORDS, Refuses, alike, omissions
 from e2e.test_synthetic import extracted, replayed
 
@@ -75,6 +78,29 @@ def a_file_that_changed_is_tried_again(
 
     assert (anew.submitted, anew.completed, anew.failed, taking.times) == (1, 1, (), 0)
     assert omitted(anew, folder, target) == NOT_STAGED - {("root", "file outputs/empty.txt")}
+
+
+def test_a_report_that_somebody_wrote_excuses_no_file(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """Another archive believes a job about its files only where the job was submitted without them."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    asyncio.run(extracted(source, tmp_path / "archive"))
+    asyncio.run(replayed(source, target, tmp_path / "archive"))
+    told = [{"kind": "file", "name": FILE, "reason": "no", "what": f"file {FILE}"}]
+
+    def forge(held: Held) -> None:
+        children = [run for _, run in held.world.runs.children(held.guid, "root")]
+        (own,) = [run["runId"] for run in children if SELF_TAG.items() <= run["tags"].items()]
+        held.blob("outputs/replay/refused.json", own).upload_blob(json.dumps(told), overwrite=True)
+        held.blob(FILE, own).delete_blob()
+
+    change(calm, target, forge)
+    asyncio.run(extracted(source, tmp_path / "other"))
+    found = asyncio.run(replayed(source, target, tmp_path / "other"))
+
+    assert found.verdict is not None
+    assert PLAN_CHANGED in {one.kind for one in found.verdict.first}
+    assert found.verdict.exit != 0
 
 
 def omitted(done: SyntheticReplayed, folder: Path, target: WorkspaceFile) -> set[tuple[str, str]]:
