@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from azureml_replay import redact
 from azureml_replay.archive.alike import Alikes
-from azureml_replay.archive.digests import of_value
+from azureml_replay.archive.digests import of_generation, of_value
 from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.items import (
     CHUNK_PREFIX,
     FILE_PREFIX,
     JOB_PREFIX,
+    STAGED_PREFIX,
     ExperimentItem,
     Item,
     JobItem,
@@ -20,7 +21,7 @@ from azureml_replay.archive.items import (
     ValueItem,
     is_of_job,
 )
-from azureml_replay.archive.receipts import Receipts
+from azureml_replay.archive.receipts import Receipt, Receipts
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sent import SentValues
 from azureml_replay.archive.target_rows import TargetRows
@@ -28,7 +29,7 @@ from azureml_replay.model import Experiment, Json, Omission, RunId
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.files import UNINDEXED_FOLDER
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER
-from azureml_replay.planning.refused import fitted_experiment
+from azureml_replay.planning.refused import REFUSED, fitted_experiment
 from azureml_replay.workspace.limits import Limits
 
 
@@ -55,7 +56,7 @@ class TargetProgress:
     bytes: int
     """Bytes of those files."""
     items_refused: int
-    """Items (a run, a chunk of points, a file) that the service will not take."""
+    """Runs, values, metrics and files that the service did not take as they are now, from us or from a job."""
     items_unsettled: int
     """Items that were being sent when a command stopped: the next call asks the target about them."""
 
@@ -162,7 +163,7 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
         with self._transaction(durable=True):
             names = [*self.names_gone(root), *(item.name for item in self.receipts(root) if isinstance(item, JobItem))]
             self._drop((root, item) for item in self.receipts(root) if is_of_job(item))
-            self._drop((run, RunItem.JOB) for run in unit)
+            self._drop((run, item) for run in unit for item in self.receipts(run) if is_of_job(item))
             self._note(root, RunItem.JOB_DELETED)
             self._note(root, RunItem.NAMES_GONE, " ".join(dict.fromkeys(names)))
 
@@ -284,9 +285,30 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
             files=files,
             own_files=own_files,
             bytes=size_bytes,
-            items_refused=refused,
+            items_refused=self._by_jobs() + (self._refused_now() if refused else 0),
             items_unsettled=unsettled,
         )
+
+    def _refused_now(self) -> int:
+        """Refusals count as long as the archive holds what was refused."""
+        homes = [one.item for one in self.refused([OWNER]).get(OWNER, ()) if self._is_now(one)]
+        of_runs = self._all(_OF_RUNS, (self._number,))
+        runs = sum(int(count) for generation, digest, count in of_runs if digest == of_generation(generation))
+        return len(homes) + runs + int(self._one(_NOT_STAGED, (self._number,))[0])
+
+    def _by_jobs(self) -> int:
+        return int(self._one(_BY_JOBS, (self._number,))[0])
+
+    def _is_now(self, refusal: Receipt) -> bool:
+        of = refusal.item.experiment if isinstance(refusal.item, ValueItem) else None
+        return of is not None and refusal.digest == self._now_of(of)
+
+    def refused_by_job(self, runs: Sequence[RunId]) -> list[Omission]:
+        """What jobs that stand for these runs were refused when they ran, as the last look left it."""
+        rows = self._among(
+            "select whose, what, reason from planned_omission where whose in", runs, _OF_JOB, (self._number,)
+        )
+        return [Omission(RunId(run), what, reason) for run, what, reason in rows]
 
 
 def _token(name: str) -> str:
@@ -341,6 +363,16 @@ _DELETED = f"""
       id in (select run from receipt where target = ?1 and item = '{RunItem.DELETED.value}' and state = 'sent')
       or unit in (select run from receipt where target = ?1 and item = '{RunItem.JOB_DELETED.value}' and state = 'sent')
     )
+"""  # noqa: S608  # our own words
+_OF_JOB = f"and target = ? and way = 'job' and what not glob 'file *' and reason glob '{REFUSED}*'"
+"""Omissions that steps tell; those of files that were not staged have a receipt each."""
+_BY_JOBS = f"select count(*) from planned_omission where true {_OF_JOB}"  # noqa: S608  # our own words
+_NOT_STAGED = (
+    f"select count(*) from receipt where target = ? and state = 'refused' and item glob '{STAGED_PREFIX}outputs/*'"  # noqa: S608
+)
+_OF_RUNS = f"""
+    select generation, digest, count(*) from receipt join run on run.id = receipt.run
+    where target = ? and receipt.state = 'refused' and item not glob '{STAGED_PREFIX}*' group by generation, digest
 """  # noqa: S608  # our own words
 _COMPARED = """
     select count(distinct whose) from evidence where target = ? and way in ('run', 'job') and fields is not null

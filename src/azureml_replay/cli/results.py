@@ -17,6 +17,7 @@ from azureml_replay.counting import (
 )
 from azureml_replay.errors import Exit
 from azureml_replay.instants import Instant
+from azureml_replay.planning.refused import refused_among
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
@@ -81,7 +82,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
             *unknown_keys(plan.unknown),
             *([Branch(BY_MLFLOW)] if plan.write_route is WriteRoute.MLFLOW else []),
             *(Branch(f"warning: {one}") for one in plan.near_limits),
-            left_out(plan.omissions, plan.reasons, plan.overflow, target),
+            left_out(plan.reasons, plan.overflow, target),
         ),
     )
     if plan.left is not None:
@@ -123,12 +124,11 @@ def going(plan: PlanSummary) -> Branch:
     return Branch(f"to send: {left.runs:,} of {counted(plan.runs, 'run')}, {counted(left.points, 'point')}, {files}")
 
 
-def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0, target: str = "") -> Branch:
+def left_out(reasons: Mapping[str, int], overflow: int = 0, target: str = "") -> Branch:
     """The omissions by reason, the most frequent first."""
-    if not omissions:
-        return Branch(omissions_in_words(0, target))
     kept = f" ({overflow:,} whole in replay/overflow.json of their run)" if overflow else ""
-    return Branch(f"{omissions_in_words(omissions, target)}{kept}", reasons_of(reasons))
+    whole = omissions_in_words(sum(reasons.values()), target, refused_among(reasons))
+    return Branch(f"{whole}{kept}", reasons_of(reasons))
 
 
 def reasons_of(reasons: Mapping[str, int], most: int = SHOWN) -> tuple[Branch, ...]:
@@ -172,7 +172,7 @@ def verified(verdict: Verdict, target: Config | None = None, deep: str = "--deep
 
     `deep` is how bytes are compared: the command that shows these lines may have no such flag.
     """
-    left = omissions_in_words(verdict.omissions, target.ref.short if target else "")
+    left = omissions_in_words(verdict.omissions, target.ref.short if target else "", verdict.items_refused)
     yield Branch(f"{_compared(verdict)}; {left}")
     yield from uncompared(verdict)
     if verdict.bytes:

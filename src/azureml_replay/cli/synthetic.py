@@ -26,7 +26,6 @@ from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
 
 if TYPE_CHECKING:
-    from azureml_replay.archive.archive import Archive
     from azureml_replay.connection import Config
     from azureml_replay.selection import Selection
     from azureml_replay.synthetic.foreseen import JobsForeseen
@@ -186,37 +185,36 @@ def show(
 
     with Archive.open(folder, write=False) as archive:
         ledger = archive.ledger(target.ref if target else archive.source)
-        foreseen = JobsForeseen(archive, ledger, options.resubmit) if target else None
+        foreseen = JobsForeseen(archive, ledger, options.resubmit)
         planned = planned_trees(archive, ledger, selection, options.shape)
-        sums = summed(archive, planned, hierarchy if originals else drawn, terminal, foreseen)
+        sums = summed(foreseen, planned, hierarchy if originals else drawn, terminal)
+    sums.left = foreseen.left if target else None
     terminal.result(sums, prose(sum_lines(sums, price_per_hour, target.ref.short if target else "")))
 
 
 def summed(
-    archive: Archive,
-    planned: Iterable[tuple[Tree, Shape]],
-    draw: Callable[[Tree], Branch],
-    terminal: Terminal,
-    foreseen: JobsForeseen | None,
+    foreseen: JobsForeseen, planned: Iterable[tuple[Tree, Shape]], draw: Callable[[Tree], Branch], terminal: Terminal
 ) -> DryRun:
-    """Show tree by tree; the sums of all, with everything that the jobs will not have."""
+    """Show tree by tree; the sums of all, with everything that the jobs will not have. `foreseen` takes the trees."""
     from azureml_replay.synthetic.staging.manifest import step_of
     from azureml_replay.synthetic.staging.stage import layout_of, left_behind
+    from azureml_replay.synthetic.tree.nodes import originals
     from azureml_replay.synthetic.tree.summary import DryRun
 
-    sums = DryRun()
+    archive, sums = foreseen.archive, DryRun(left=foreseen.left)
     for one, as_submitted in planned:
         sums.add(one)
-        if foreseen is not None:
-            foreseen.add(one, as_submitted)
+        due = foreseen.add(one, as_submitted)
         for leaf in one.leaves():
-            laid = layout_of(archive, leaf, as_submitted.files)
+            laid = layout_of(archive, foreseen.ledger, leaf, as_submitted.files)
+            sums.lack(laid.lost)
+            foreseen.left.lack(laid.lost if due else ())
             sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
+        sums.omit([] if due else foreseen.ledger.refused_by_job(originals(one)))
         if not terminal.json:
             terminal.result(None, [draw(one)])
         for remark in one.remarks:
             terminal.say(remark)
-    sums.left = foreseen.left if foreseen is not None else None
     return sums
 
 
@@ -252,8 +250,7 @@ def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> I
     size = amount("bytes", sums.bytes)
     contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
     yield f"{contents}, {of_source(sums.files)} with {size}"
-    omissions = sum(sums.reasons.values())
-    yield left_out(omissions, sums.reasons, target=target)
+    yield left_out(sums.reasons, target=target)
     if sums.left is not None:
         yield to_submit(sums.left, sums.jobs)
     if price_per_hour is not None:

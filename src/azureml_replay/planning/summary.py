@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from azureml_replay.model import Omission
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step
+from azureml_replay.planning.refused import REFUSED
 from azureml_replay.workspace.limits import FILES_PER_WORKSPACE, RUNS_PER_WORKSPACE
 from azureml_replay.workspace.profile import WriteRoute
 
@@ -26,6 +27,8 @@ class PlanSummary:
     bytes: int = 0
     own_files: int = 0
     omissions: int = 0
+    items_refused: int = 0
+    """Those among the omissions that the target refused."""
     overflow: int = 0
     """Omissions that the target's limits cause: the values are whole in `replay/overflow.json` of their run."""
     experiments: dict[str, int] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class PlanSummary:
         """Count what the target will not have. NOT repeatable."""
         for omission in omissions:
             self.omissions += 1
+            self.items_refused += omission.reason.startswith(REFUSED)
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 
 

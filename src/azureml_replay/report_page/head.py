@@ -15,6 +15,7 @@ from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.counting import counted, files_in_words, listed, of_source, omissions_in_words
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
+from azureml_replay.planning.refused import refused_among
 from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
@@ -50,6 +51,8 @@ class Sums:
     bytes: int = 0
     findings: int = 0
     omissions: int = 0
+    items_refused: int = 0
+    """Those of the omissions that the target refused."""
     chosen: int = 0
     """Those of the omissions that the user asked for."""
     compared: Counter[str] = field(default_factory=Counter)
@@ -70,6 +73,7 @@ class Sums:
         sums = cls(
             findings=known.findings,
             omissions=known.omissions.total(),
+            items_refused=refused_among(known.reasons),
             chosen=known.chosen,
             compared=known.counts,
             read_at=known.read_at,
@@ -160,7 +164,8 @@ class Loose:
 
 def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     """Whether all is equal (`yes`, `no` or `open`), and the sentence."""
-    runs, omitted = counted(sums.runs, "run"), omissions_in_words(sums.omissions, target.short if target else "")
+    runs = counted(sums.runs, "run")
+    omitted = omissions_in_words(sums.omissions, target.short if target else "", sums.items_refused)
     if target is None:
         known = counted(sums.omissions, "omission")
         return "open", f"{runs} archived; nothing has been written to a target yet. {known} known so far."

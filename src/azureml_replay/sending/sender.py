@@ -19,9 +19,9 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from azureml_replay import json_text
+from azureml_replay.disk.handles import too_many_files
 from azureml_replay.errors import (
     NO_HANDLE,
-    TOO_MANY_FILES,
     Forbidden,
     NotFound,
     Rejected,
@@ -295,7 +295,7 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
     if fate is AttemptOutcome.FORBIDDEN_HOST:
         raise UserError(_forbidden_by_proxy(forbidden_host(error) or urlsplit(request.url).netloc)) from error
     if (system_error(error) or OSError()).errno in NO_HANDLE:
-        raise UserError(TOO_MANY_FILES) from error
+        raise UserError(too_many_files()) from error
     kind = Uncertain if fate is AttemptOutcome.UNKNOWN and not repeatable else Unavailable
     raise kind(
         f"no answer{_through(request.url)}: {text}", method=request.method, url=without_query(request.url)

@@ -21,7 +21,7 @@ def plan_changed(archive: Archive, ledger: TargetLedger, tree: Tree, shape: Shap
     before = as_submitted(archive, ledger, tree)
     job = job_of(ledger, tree.root)
     theirs = job is not None and job not in jobs_put(ledger, tree.root)
-    return before is not None and not is_same(before, plan_digest(archive, tree, shape.files), theirs=theirs)
+    return before is not None and not is_same(before, plan_digest(archive, ledger, tree, shape.files), theirs=theirs)
 
 
 @dataclass(slots=True)
@@ -34,23 +34,24 @@ class JobsForeseen:
     """Jobs whose plan changed are submitted anew."""
     left: LeftJobs = field(default_factory=LeftJobs)
 
-    def add(self, tree: Tree, shape: Shape) -> None:
-        """One more. NOT repeatable."""
+    def add(self, tree: Tree, shape: Shape) -> bool:
+        """One more; True where its job is to be submitted. NOT repeatable."""
         left, job = self.left, job_of(self.ledger, tree.root)
         if job is None:
             self._submit(tree)
-            return
+            return True
         if self.ledger.receipt(tree.root, RunItem.JOB_UNDONE) is not None:
             left.hidden += 1
         changed = plan_changed(self.archive, self.ledger, tree, shape)
         if changed and self.resubmit:
             self._submit(tree)
-            return
+            return True
         if changed:
             left.changed += 1
             left.starts += sum(1 for _ in tree.leaves())
         left.mend += self._lacks(tree, shape, job)
         left.there += 1
+        return False
 
     def _submit(self, tree: Tree) -> None:
         receipt = self.ledger.receipt(tree.root, RunItem.JOB)

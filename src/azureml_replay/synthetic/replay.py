@@ -115,9 +115,9 @@ async def _replay(
     archive.put_studio(target.ref, target.studio)
     ledger, submitter = archive.ledger(target.ref), target.submitter
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
-    stage = Stage(archive, Supply(archive, source), submitter, progress)
+    stage = Stage(archive, ledger, Supply(archive, source), submitter, progress)
     graphs = Graphs(ledger, submitter)
-    refusals = JobRefusals(ledger, target)
+    refusals = JobRefusals(archive, ledger, target)
     submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress, told, refusals)
     running = _Running(archive, ledger, target, stage, submitting, progress, refusals)
     if options.resubmit:
@@ -240,7 +240,7 @@ class _Running:
         job = self.jobs.get(tree.root)
         try:
             if job is not None and self.endings[tree.root] == "Completed":
-                await self._complete(tree, RunId(job))
+                await self._complete(tree, RunId(job), shape)
                 for old in self.older[tree.root]:
                     await self._hide(old, hidden=True)
             differing = await self._check(tree, shape, job)
@@ -264,20 +264,21 @@ class _Running:
             return differing
         return await self.check.check(tree, job, shape)
 
-    async def _complete(self, tree: Tree, job: RunId) -> None:
+    async def _complete(self, tree: Tree, job: RunId, shape: Shape) -> None:
         """What changed since it was sent, and the parents' values.
 
         Those are appended, so what lacks is found out while nobody else can write it.
         """
         held, looking = await found(self.target, tree, job), Parents(self.archive, self.target, only_look=True)
-        refused = await self.refusals.learn(tree, held, job)
+        refused = await self.refusals.learn(tree, held, job, shape.files)
         writes = lacking(self.ledger, tree, held, job, refused).updates
         if not is_held(self.target) and (writes or await looking.complete(tree, held, refused)):
             await hold(self.target)
             held = await found(self.target, tree, job)
         mended = await self._mender.texts(tree, held, job, refused)
         if mended:
-            held, refused = await found(self.target, tree, job), await self.refusals.learn(tree, held, job)
+            held = await found(self.target, tree, job)
+            refused = await self.refusals.learn(tree, held, job, shape.files)
         self.mended += mended
         parents = Parents(self.archive, self.target)
         self.parents += await parents.complete(tree, held, refused)
@@ -309,5 +310,5 @@ class _Running:
             mended=self.mended,
             changed=len(self.check.changed) if verdict else 0,
             starts=sum(self.check.changed.values()) if verdict else 0,
-            refused=tuple(self.refusals.told),
+            refused=(*self.stage.refused, *self.refusals.told),
         )

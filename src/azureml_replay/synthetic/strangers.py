@@ -45,7 +45,9 @@ class JobStrangers:
         tree, shape = next(trees_of(self.archive, self.ledger, [root], None), (None, None))
         if tree is None or shape is None:
             return [], [UNKNOWN_JOB]
-        check = JobCheck(Proof(self.archive, self.ledger, 0), self.target, JobRefusals(self.ledger, self.target))
+        check = JobCheck(
+            Proof(self.archive, self.ledger, 0), self.target, JobRefusals(self.archive, self.ledger, self.target)
+        )
         held, findings = await check.look(tree, name, shape)
         as_sent = set(self._as_sent(tree, held, name))
         strange = [

@@ -112,7 +112,7 @@ class Submit:
         if tree.root not in self.anew or found.status not in TERMINAL:
             return True
         theirs = RunId(found.name) not in jobs_put(self.ledger, tree.root)
-        return is_same(plan_of(found) or b"", plan_digest(self.archive, tree, shape.files), theirs=theirs)
+        return is_same(plan_of(found) or b"", plan_digest(self.archive, self.ledger, tree, shape.files), theirs=theirs)
 
     def _note(self, tree: Tree, shape: Shape, found: JobState) -> None:
         """That a job stands, which another archive may have put; it says itself with which plan."""
@@ -139,7 +139,7 @@ class Submit:
             remember(self.ledger, tree.root, shape)
         carry(self.ledger, tree, shape, name, sending=True)
         await self.stage.fill(tree, shape.files)
-        told = planned(self.archive, tree, shape.files)  # as staged: a file may have changed at the source
+        told = planned(self.archive, self.ledger, tree, shape.files)  # as staged: a file may have changed at the source
         plan = told.digest()
         for run, files in told.made.items():
             self.ledger.put_sent_files(run, files)

@@ -54,7 +54,7 @@ async def verify_jobs(
     Writes to the archive of `proof` only. Where the bytes of files are looked at and storage told no MD5, those of the
     archive or of the `source` are read too. Raises Unavailable, Rejected, IntegrityError.
     """
-    refusals = JobRefusals(proof.ledger, target)
+    refusals = JobRefusals(proof.archive, proof.ledger, target)
     check = JobCheck(proof, target, refusals, Supply(proof.archive, source) if proof.deep else None)
 
     async def one(planned: tuple[Tree, Shape]) -> None:
@@ -160,12 +160,16 @@ class JobCheck:
         for omission in tree.all_omissions():
             gathered[omission.run].omissions.append(omission)
         plan, sent = PlanDigest(self.archive, tree), sent_texts(self.proof.ledger, tree, job or "")
-        refused = await self.refusals.learn(tree, held, job) if job is not None else {}
+        refused = await self.refusals.learn(tree, held, job, shape.files) if job is not None else {}
         for planned in expected_of(tree):
             run, values = held.runs.get(planned.key), refused.get(planned.key, RefusedValues())
             wanted, lost = values.without(planned, run) if run is not None else (planned, [])
             gathered[wanted.source].omissions += lost
-            laid = layout_of(self.archive, wanted.leaf, shape.files) if wanted.leaf is not None else None
+            laid = (
+                layout_of(self.archive, self.proof.ledger, wanted.leaf, shape.files)
+                if wanted.leaf is not None
+                else None
+            )
             compared = _without_made(laid) if laid is not None and theirs else laid
             await self._gather(wanted, values, held, compared, gathered[wanted.source], theirs=theirs)
             if run is not None:

@@ -17,6 +17,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.model import RunId
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import some_units
+from azureml_replay.planning.refused import refused_among
 from azureml_replay.selection import Selection
 from azureml_replay.verification.found import FoundOfAll
 from azureml_replay.verification.judging import NEVER, NEVER_SENT, NOT_EXTRACTED, OTHER_CONTENT, items, judged
@@ -58,6 +59,8 @@ class Verdict:
     """Differences of any kind, without those that were accepted."""
     reasons: Mapping[str, int]
     """Omissions by reason."""
+    items_refused: int = 0
+    """Those among the omissions that the target refused."""
     read_before: int = 0
     """Of the unverifiable ones, those whose bytes an earlier look had read, and found equal."""
     read_at: Instant | None = None
@@ -219,6 +222,7 @@ class _Fold:
             omissions=reasons.total(),
             findings=found.kinds.total(),
             reasons=dict(reasons),
+            items_refused=refused_among(reasons),
             unknown=unknown,
             kinds=dict(found.kinds),
             groups={kind.value: count for kind, count in found.groups.items()},

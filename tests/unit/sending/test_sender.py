@@ -30,6 +30,7 @@ from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, U
 from azureml_replay.sending.retry import FAILURES, PATIENCE_S, AttemptOutcome, Tries
 from azureml_replay.sending.sender import Answer, Sender, Service
 from azureml_replay.terminal.text import shown
+from azureml_replay.workspace.target import Refused
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 ASKED = Service("history", "scope")
@@ -218,6 +219,26 @@ async def test_a_refusal_is_not_repeated(status: int, kind: type[ServiceError]) 
     assert type(outcome) is kind
     assert len(transport.requests) == 1
     assert "signature" not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "of_item"),
+    [
+        (400, "InvalidResourceName", True),
+        (409, "BlobImmutableDueToPolicy", True),
+        (409, "BlobArchived", True),
+        (409, "PendingCopyOperation", False),
+        (409, "LeaseAlreadyPresent", False),
+        (409, "ContainerBeingDeleted", False),
+        (403, "AuthorizationPermissionMismatch", False),
+    ],
+)
+async def test_a_conflict_that_stays_is_about_the_item(status: int, code: str, *, of_item: bool) -> None:
+    """By storage's code: the status is the same for one that passes."""
+    outcome, _, _ = await asked(Said(status, b"", {"x-ms-error-code": code}))
+
+    assert isinstance(outcome, Rejected)
+    assert (Refused.of(outcome).of_item, Refused.of(Refused.of(outcome).error()).of_item) == (of_item, of_item)
 
 
 INNER = b'{"error":{"code":"UserError","message":"m","innerError":{"code":"NotFoundError","innerError":null}}}'

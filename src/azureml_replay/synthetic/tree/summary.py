@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from azureml_replay.model import Omission
+from azureml_replay.model import Omission, StoredFile
+from azureml_replay.planning.refused import REFUSED
 from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
 
 SECONDS_PER_CONTAINER = 60
@@ -46,6 +47,11 @@ class LeftJobs:
                 self.files += leaf.step.files
                 self.bytes += leaf.step.bytes
 
+    def lack(self, files: Collection[StoredFile]) -> None:
+        """Take back what was counted of files that a job cannot have. NOT repeatable."""
+        self.files -= len(files)
+        self.bytes -= sum(one.size_bytes for one in files)
+
 
 @dataclass(slots=True)
 class DryRun:
@@ -69,6 +75,8 @@ class DryRun:
     """Values that the limits refuse, kept in files."""
     left_out: int = 0
     """Originals without a counterpart: trials, as a rule."""
+    items_refused: int = 0
+    """Omissions of what the target refused."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Reason -> number of omissions, those kept in files too."""
     left: LeftJobs | None = None
@@ -98,7 +106,13 @@ class DryRun:
         """Count what jobs will not have; `stage.left_behind` has a leaf's files and metrics. NOT repeatable."""
         for omission in dict.fromkeys(omissions):
             self.left_out += omission.what == RUN
+            self.items_refused += omission.reason.startswith(REFUSED)
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
+
+    def lack(self, files: Collection[StoredFile]) -> None:
+        """As `LeftJobs.lack`. NOT repeatable."""
+        self.files -= len(files)
+        self.bytes -= sum(one.size_bytes for one in files)
 
     def _add_leaf(self, leaf: Node) -> None:
         self.containers += 1
