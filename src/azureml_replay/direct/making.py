@@ -7,7 +7,7 @@ that the target holds already, and all else about it is repeatable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
@@ -18,6 +18,7 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import editable
 from azureml_replay.direct.experiments import ExperimentOwners
+from azureml_replay.direct.found_runs import FoundRuns
 from azureml_replay.direct.runs import of_creation
 from azureml_replay.errors import Remedy, ServiceError, Uncertain, noted
 from azureml_replay.model import Run, RunId
@@ -28,7 +29,6 @@ from azureml_replay.planning.plan import Step, plan_units
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE
-from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Refused, Target
 
@@ -61,8 +61,10 @@ class Making:
     """Runs that this call made: nobody else can have sent anything into them."""
     begun: set[RunId] = field(default_factory=set)
     """Roots of units whose runs were made, as far as they could be."""
-    found: dict[str, dict[RunId, RunId]] = field(default_factory=dict)
-    """Experiment -> source run -> run of the target, as it was asked before the first run was made in it."""
+    found: FoundRuns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.found = FoundRuns(self.archive, self.ledger, self.target, self.profile, self.width)
 
     async def begin(self, steps: Sequence[Step]) -> None:
         """Make the runs of the steps, of their whole units, and of units that they name."""
@@ -117,10 +119,10 @@ class Making:
         await self.owners.settle(names, self.width)  # by the intents below all would be ours
         self.ledger.mark_runs(RunItem.CREATE, {step.source: of_run(step.run) for step in steps}, State.SENDING)
         await for_each(names, self._look, min(self.width, LISTED_AT_ONCE))
-        ids: dict[RunId, RunId] = {}
+        ids = dict(await self.found.of(steps))
 
         async def make(step: Step) -> None:
-            there = await self._of(step)
+            there = ids.get(step.source) or await self._of(step)
             if there is not None:
                 ids[step.source] = there
 
@@ -134,27 +136,21 @@ class Making:
 
     async def _look(self, experiment: str) -> None:
         """Ask once which runs of this source are in the experiment, whoever made them; and open it to new ones."""
-        if experiment in self.found:
+        if experiment in self.found.tagged:
             return
         held = await self.target.experiment(experiment)
         if held is not None:
             await self.owners.open(held)
-        self.found[experiment] = await self._held(experiment)
-
-    async def _held(self, experiment: str) -> dict[RunId, RunId]:
-        mark = lineage.source_mark(self.archive.source)
-        runs: Mapping[RunId, Mapping[str, str]] = await self.target.tagged_runs(experiment, SOURCE_TAG, mark)
-        return {RunId(tags[lineage.TAG]): there for there, tags in runs.items() if lineage.TAG in tags}
+        await self.found.look(experiment)
 
     async def _of(self, step: Step) -> RunId | None:
-        """The id of a run that is found or made; None where neither could be, of which somebody hears."""
+        """The id of a run that is made; None where it could not be, of which somebody hears."""
         name = step.run.experiment
-        there: RunId | Refused | None = self.found[name].get(step.source)
-        if there is None and name in self.owners.closed:
+        if name in self.owners.closed:
             self.fail(step.source, CLOSED.format(name=name), None)
             return None
         try:
-            there = there or await self._make(step)
+            there = await self._make(step)
             closed = isinstance(there, Refused) and there.of_item and await self.owners.is_closed(name)
         except ServiceError as error:
             self.fail(step.source, noted(error, f"run {step.source}"), error.remedy)
@@ -176,9 +172,9 @@ class Making:
                 there = await self.target.make_run(run.experiment, run)
             except Uncertain as error:
                 lost = error
-                self.found[run.experiment] |= await self._held(run.experiment)
-                if step.source in self.found[run.experiment]:
-                    return self.found[run.experiment][step.source]
+                await self.found.look(run.experiment)
+                if found := (await self.found.of([step])).get(step.source):
+                    return found
                 continue
             if not isinstance(there, Refused):
                 self.created.add(step.source)

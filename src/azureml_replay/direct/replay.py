@@ -159,7 +159,7 @@ class _Replaying:
             self.options.prefer,
             self._fail,
             writer_of(self.target, self.profile.route),
-            self.profile.ends_late,
+            self.profile,
             self.deleted,
         )
         self.making = Making(

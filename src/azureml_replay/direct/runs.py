@@ -37,7 +37,7 @@ from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
 from azureml_replay.target.writer import RunWriter
 from azureml_replay.workspace.mark import SentMark, is_taken_back
-from azureml_replay.workspace.profile import CREATED
+from azureml_replay.workspace.profile import CREATED, TargetProfile
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
 
@@ -64,8 +64,8 @@ class RunSender:
     fail: Callable[[RunId, str, Remedy | None], None]
     """Called for each run that did not arrive, with the reason."""
     writer: RunWriter
-    late: bool = False
-    """True where sent ends show only some time later: they are waited for."""
+    profile: TargetProfile
+    """As the target was seen to be."""
     deleted: Collection[RunId] = ()
     """Runs that `undo` deleted: a refusal to create one anew, whatever its status, is about its id, and final."""
     known: dict[RunId, Run] = field(default_factory=dict)
@@ -155,7 +155,7 @@ class RunSender:
     def signed(self, run: Run) -> Run:
         """A run to be created, which says what is sent with it."""
         mark = SentMark.of(editable(run), run.modified)
-        return lineage.signed(run, mark, self.target.profile.limits.value)
+        return lineage.signed(run, mark, self.profile.limits.value)
 
     def _mark_of(self, step: Step, stay: frozenset[str]) -> SentMark:
         """Of what is sent of a run that is there, and of what stays there as another replay sent it."""
@@ -179,13 +179,13 @@ class RunSender:
 
         A run that was made, and of which no more was sent, has none of its properties yet: there the mark stands.
         """
-        if self.target.profile.keeps("properties") and lineage.origin(self.known[step.source]) is None:
+        if self.profile.keeps("properties") and lineage.origin(self.known[step.source]) is None:
             return self.signed(update)
-        return lineage.with_mark(update, self.known[step.source], mark, step.source, self.target.profile.limits)
+        return lineage.with_mark(update, self.known[step.source], mark, step.source, self.profile.limits)
 
     def _sent_mark(self, step: Step) -> SentMark | None:
         """What the target's run says was sent of it last, by whichever archive."""
-        return lineage.sent_mark(self.known[step.source], step.source, self.target.profile.limits.properties)
+        return lineage.sent_mark(self.known[step.source], step.source, self.profile.limits.properties)
 
     def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
         """The names of values that stay as they are in the target; notes conflicts among them."""
@@ -233,7 +233,7 @@ class RunSender:
 
     async def _visible(self, steps: Sequence[Step], ended: Collection[RunId]) -> Sequence[Step]:
         """The steps whose end can be read, after a wait where ends show late; others are left to the next call."""
-        if not self.late:
+        if not self.profile.ends_late:
             return steps
         missing = set(await self.target.without_end([step.run for step in steps if step.source in ended]))
         for step in steps:
