@@ -60,5 +60,6 @@ class FoundRuns:
         return found
 
     def _first(self, step: Step, candidates: Iterable[Run]) -> Run | None:
-        parent = step.run.parent and self.ledger.target_id(self.ledger.source_id(step.run.parent))
+        above = step.run.parent and self.ledger.source_id(step.run.parent)
+        parent = above and (self.ledger.target_id(above) or above)
         return Original(self.archive.source, step.run, step.source, self.profile).first(candidates, parent)

@@ -24,12 +24,12 @@ from azureml_replay.errors import Remedy, ServiceError, Uncertain, noted
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.ids import named
+from azureml_replay.planning.ids import is_chosen, named
 from azureml_replay.planning.plan import Step, plan_units
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE
-from azureml_replay.workspace.profile import TargetProfile
+from azureml_replay.workspace.profile import TargetProfile, WriteRoute
 from azureml_replay.workspace.target import Refused, Target
 
 TOGETHER = 1_000
@@ -64,19 +64,21 @@ class Making:
     found: FoundRuns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.found = FoundRuns(self.archive, self.ledger, self.target, self.profile, self.width)
+        profile = self.profile.by(WriteRoute.MLFLOW)
+        self.found = FoundRuns(self.archive, self.ledger, self.target, profile, self.width)
 
     async def begin(self, steps: Sequence[Step]) -> None:
         """Make the runs of the steps, of their whole units, and of units that they name."""
         units = [one for one in dict.fromkeys(self._units(steps)) if one not in self.begun]
-        waiting = iter(plan_units(self.archive, units, self.files, self.profile))
+        planned = plan_units(self.archive, units, self.files, self.profile)
+        waiting = (step for step in planned if step.route is WriteRoute.MLFLOW)
         while some := list(islice(waiting, TOGETHER)):
             await self._make_all([step for step in some if self._is_due(step.source)])
         self.begun.update(units)
 
     def is_made(self, run: RunId) -> bool:
         """True for a run that the ledger knows in the target. An id that nobody sent yet is a plan."""
-        return self.ledger.target_id(run) is not None and self.ledger.receipt(run, RunItem.CREATE) is not None
+        return self.ledger.routes([run]).get(run) is not None
 
     def _is_due(self, run: RunId) -> bool:
         """False too for one that was refused as it is: accepted now, nobody would fill it, since it was left out."""
@@ -86,8 +88,9 @@ class Making:
         return not self.is_made(run)
 
     def forget(self, deleted: Iterable[RunId]) -> None:
-        """Forget the ids of runs that were deleted, and are not made yet: plans would name them."""
-        if gone := [run for run in deleted if not self.is_made(run)]:
+        """Forget ids that the target gave to runs that were deleted, and are not made yet: plans would name them."""
+        ids = self.ledger.target_ids(deleted)
+        if gone := [run for run, there in ids.items() if not is_chosen(run, there) and not self.is_made(run)]:
             self.ledger.unbind(gone)
 
     def take_created(self, runs: Collection[RunId]) -> set[RunId]:
@@ -117,7 +120,8 @@ class Making:
         await hold(self.target)  # what is asked before the first run is made must not be old by then
         names = dict.fromkeys(step.run.experiment for step in steps)
         await self.owners.settle(names, self.width)  # by the intents below all would be ours
-        self.ledger.mark_runs(RunItem.CREATE, {step.source: of_run(step.run) for step in steps}, State.SENDING)
+        intents = {step.source: of_run(step.run) for step in steps}
+        self.ledger.mark_runs(RunItem.CREATE, intents, State.SENDING, detail=WriteRoute.MLFLOW.value)
         await for_each(names, self._look, min(self.width, LISTED_AT_ONCE))
         ids = dict(await self.found.of(steps))
 
@@ -185,5 +189,5 @@ class Making:
     def _made(self, step: Step) -> Run:
         """The run with what it is made with, below the run that stands for its parent by now."""
         run = lineage.made(step.run, self.archive.source)
-        parent = run.parent and self.ledger.target_id(self.ledger.source_id(run.parent))
-        return replace(run, parent=parent)
+        above = run.parent and self.ledger.source_id(run.parent)
+        return replace(run, parent=above and (self.ledger.target_id(above) or above))

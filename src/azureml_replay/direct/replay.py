@@ -39,10 +39,9 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import seen_profile
-from azureml_replay.target.writer import writer_of
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.mark import is_taken_back
-from azureml_replay.workspace.profile import TargetProfile
+from azureml_replay.workspace.profile import TargetProfile, WriteRoute
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
@@ -102,6 +101,8 @@ async def _replay(
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
     planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
     told(planned)
+    for line in planned.staying():
+        progress.say(f"{target.ref}: {line}")
     expect(planned.left, progress)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     appending = Appending(target, ledger, settled=profile.settles)
@@ -158,7 +159,6 @@ class _Replaying:
             self.target,
             self.options.prefer,
             self._fail,
-            writer_of(self.target, self.profile.route),
             self.profile,
             self.deleted,
         )
@@ -183,8 +183,7 @@ class _Replaying:
             width=self.width,
             progress=self.progress,
         )
-        if self.profile.ids == "theirs":
-            self.making.forget(self.deleted)
+        self.making.forget(self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
         self.reused = WaitingSteps(self.due, self.may_come)
 
@@ -230,7 +229,7 @@ class _Replaying:
         await again_once_held(self.target, go)
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
-        if self.profile.ids == "theirs":
+        if WriteRoute.MLFLOW in {self.profile.route, *(step.route for step in steps)}:
             steps = await self._made(steps, last)
         else:
             await self.ids.check(steps, last)
@@ -248,16 +247,17 @@ class _Replaying:
         await for_each(list(batches(self._sound(steps))), self._finish, self.width)
 
     async def _made(self, steps: Sequence[Step], last: RunId) -> list[Step]:
-        """The steps whose runs the target has by now under ids of its own.
+        """The steps whose runs the target has by now under ids of its own, and those that go by the history.
 
         Runs that `undo` deleted, and was stopped before it could say so, are made anew. All are planned anew: they were
         read before these windows' runs, or those that they name, got their ids.
         """
-        await self._forget_gone([step for step in steps if self.ledger.receipt(step.source, RunItem.UNDONE)], last)
+        undone = [step for step in steps if self.ledger.receipt(step.source, RunItem.UNDONE)]
+        await self._forget_gone([step for step in undone if step.route is WriteRoute.MLFLOW], last)
         await self.making.begin(steps)
         there: list[Step] = []
         for step in [self._again(one) for one in steps]:
-            if self.making.is_made(step.source):
+            if step.route is WriteRoute.HISTORY or self.making.is_made(step.source):
                 there.append(step)
             elif not self.in_part.is_left(step.source):
                 self._tell_unmade(step)
@@ -289,9 +289,10 @@ class _Replaying:
             self._fail(step.source, self.failed.get(step.source, f"its parent {parent} failed"))
 
     def _tell_gone(self, steps: Sequence[Step]) -> None:
-        """A run that the target had and has no more is not made again: what became of it is for people to find out."""
+        """A run that the target made and has no more is not made again: what became of it is for people to find out."""
         for step in steps:
-            if step.source not in self.runs.known and not self.runs.is_current(step):
+            made = step.route is WriteRoute.MLFLOW
+            if made and step.source not in self.runs.known and not self.runs.is_current(step):
                 self._fail(step.source, f"run {step.run.id}, which stood for it, is not in the target any more")
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:

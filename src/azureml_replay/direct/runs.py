@@ -35,9 +35,9 @@ from azureml_replay.model import TERMINAL, Run, RunForm, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
-from azureml_replay.target.writer import RunWriter
+from azureml_replay.target.writer import writer_of
 from azureml_replay.workspace.mark import SentMark, is_taken_back
-from azureml_replay.workspace.profile import CREATED, TargetProfile
+from azureml_replay.workspace.profile import CREATED, TargetProfile, WriteRoute
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
 
@@ -63,7 +63,6 @@ class RunSender:
     prefer: Prefer
     fail: Callable[[RunId, str, Remedy | None], None]
     """Called for each run that did not arrive, with the reason."""
-    writer: RunWriter
     profile: TargetProfile
     """As the target was seen to be."""
     deleted: Collection[RunId] = ()
@@ -179,9 +178,10 @@ class RunSender:
 
         A run that was made, and of which no more was sent, has none of its properties yet: there the mark stands.
         """
-        if self.profile.keeps("properties") and lineage.origin(self.known[step.source]) is None:
+        profile = self.profile.by(step.route)
+        if profile.keeps("properties") and lineage.origin(self.known[step.source]) is None:
             return self.signed(update)
-        return lineage.with_mark(update, self.known[step.source], mark, step.source, self.profile.limits)
+        return lineage.with_mark(update, self.known[step.source], mark, step.source, profile.limits)
 
     def _sent_mark(self, step: Step) -> SentMark | None:
         """What the target's run says was sent of it last, by whichever archive."""
@@ -224,18 +224,18 @@ class RunSender:
 
     async def _tell(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending]) -> Sequence[Step]:
         ended = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}
-        if not ended:
-            return steps
-        telling = [step for step in steps if step.source in ended]
-        finish = self.writer.finish(telling[0].run.experiment, list(ended.values()))
-        told_of = await self._without_lacking(steps, telling, finish)
-        return await self._visible(told_of, {step.source for step in telling})
+        for route in WriteRoute:
+            telling = [step for step in steps if step.source in ended and step.route is route]
+            if telling:
+                runs = [ended[step.source] for step in telling]
+                finish = writer_of(self.target, route).finish(telling[0].run.experiment, runs)
+                steps = await self._without_lacking(steps, telling, finish)
+        return await self._visible(steps, ended)
 
     async def _visible(self, steps: Sequence[Step], ended: Collection[RunId]) -> Sequence[Step]:
         """The steps whose end can be read, after a wait where ends show late; others are left to the next call."""
-        if not self.profile.ends_late:
-            return steps
-        missing = set(await self.target.without_end([step.run for step in steps if step.source in ended]))
+        late = [one.run for one in steps if one.source in ended and self.profile.by(one.route).ends_late]
+        missing = set(await self.target.without_end(late)) if late else set()
         for step in steps:
             if step.run.id in missing:
                 self.fail(step.source, "its end was sent and does not show yet", None)

@@ -12,7 +12,7 @@ from azureml_replay.errors import IdsRefused, Rejected, StatusManaged, UserError
 from azureml_replay.model import RunForm
 from azureml_replay.planning.lineage import made_experiment, source_mark
 from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
-from azureml_replay.target.probe import Probe, known_probe
+from azureml_replay.target.probe import Probe, keep_probe, known_probe
 from azureml_replay.target.throw_away import ThrowAway, throw_away_run
 from azureml_replay.terminal.hints import hint
 from azureml_replay.workspace.mark import SOURCE_TAG
@@ -27,20 +27,13 @@ async def probed(
     """The target's probe: from the archive, or made now. Raises UserError where the target can't be replayed into.
 
     `keep_run_type`: whether runs may keep their type is tried too. `route` is to be taken whatever the target keeps by
-    another one; raises UserError where runs went by that already.
+    another one, from now on: what was known by that stays beside it.
     """
     ledger = archive.ledger(target.ref)
     known = known_probe(ledger)
-    probe = known
-    if known is not None and route not in (None, known.route):
-        refuse_bound(ledger)
-        probe = None
-    if probe is None:
-        probe = await _tried(archive, target, route)
-        if known is not None:  # what the target held before our first write stays what it was then
-            probe = replace(probe, experiments=known.experiments, made=known.made)
-        if not probe.vital:  # otherwise the next call tries again: the loss may have been passing
-            ledger.put_probe(probe.to_json())
+    probe = known_probe(ledger, route) or (await _tried(archive, target, route)).after(known)
+    if probe != known and not probe.vital:  # otherwise the next call tries again: the loss may have been passing
+        keep_probe(ledger, probe)
     if probe.vital:
         raise UserError(
             f"{target.ref} does not keep what direct replay needs ({', '.join(probe.vital)}), "
@@ -50,7 +43,7 @@ async def probed(
     if keep_run_type and probe.type_kept is None and probe.route is WriteRoute.HISTORY:
         refused = await forms_refused(target, [RunForm.KEPT])
         probe = replace(probe, type_kept=not refused)
-        ledger.put_probe(probe.to_json())
+        keep_probe(ledger, probe)
     return probe
 
 
@@ -58,16 +51,6 @@ def bound_route(ledger: TargetLedger) -> WriteRoute | None:
     """The route by which runs of the archive went, or may have gone, into the target; None where none did."""
     probe = known_probe(ledger)
     return probe.route if probe is not None and ledger.runs_with(RunItem.CREATE) else None
-
-
-def refuse_bound(ledger: TargetLedger) -> None:
-    """Raise UserError where runs of the archive went into the target: they went by another route than is wanted now."""
-    route = bound_route(ledger)
-    if route is not None:
-        raise UserError(
-            f"runs of archive {ledger.folder} went into {ledger.target} by --write-route {route}, and a target keeps "
-            f"its route: leave the option out, or extract into another archive"
-        )
 
 
 async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> Probe:

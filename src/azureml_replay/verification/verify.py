@@ -190,7 +190,7 @@ class _Verifying:
     async def _compare(self, step: Step, actual: Run) -> tuple[Mapping[Aspect, Looked], Sequence[Omission]]:
         files = await self.files_of.check(step, actual)
         differing = [*self._compare_run(step, actual), *type_finding(self.ledger, step, actual)]
-        if self.profile.created_at_start:
+        if self.profile.by(step.route).created_at_start:
             differing += creation_finding(self.ledger, step, actual)
         points = Looked(await self.points_of.findings(step), {"points": step.points})
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.POINTS: points, **files.outcomes}
@@ -201,7 +201,7 @@ class _Verifying:
         if is_taken_back(actual) and self.ledger.receipt(step.source, RunItem.FINISH):
             self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])  # else a replay would not look at it
         there = files.there if step.choice.artifacts else {}
-        most = self.profile.limits.properties
+        most = self.profile.by(step.route).limits.properties
         who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there, most=most)
         if who.older:
             self._look_again(step, [path for path in MADE if f"file {path}" in who.older])
@@ -229,7 +229,8 @@ class _Verifying:
 
     def _compare_run(self, step: Step, actual: Run) -> Iterator[Finding]:
         """Field by field; what the service itself adds to every run is no difference."""
-        kept = self.profile.keeps("properties")
+        profile = self.profile.by(step.route)
+        kept = profile.keeps("properties")
         if not lineage.is_ours(actual, self.archive.source, step.source, properties_kept=kept):
             yield Finding(step.source, "lineage", "differs", "replayed from this run", "somebody else's run")
         elif kept:
@@ -237,7 +238,7 @@ class _Verifying:
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
         for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
-        for finding in value_findings(step.run, actual, self.profile.added):
+        for finding in value_findings(step.run, actual, profile.added):
             yield replace(finding, run=step.source)
 
     # Experiments

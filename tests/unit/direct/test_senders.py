@@ -33,7 +33,6 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning.plan import Step, plan_unit
 from azureml_replay.progress import SILENT
-from azureml_replay.target.writer import HistoryWriter
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile
 from azureml_replay.workspace.target import Outcome, Refused
@@ -265,11 +264,10 @@ async def test_an_error_is_told_to_a_run_that_is_under_way_on_both_sides(archive
     step = step_of(archive)
     going = Run(id=RUN, experiment="e", status="Running", error={"code": "UserError"})
     there = Run(id=RUN, experiment="e", status="Running")
-    writer = HistoryWriter(target)  # type: ignore[arg-type]
-    sender = RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, writer, AZURE_ML, known={RUN: there})  # type: ignore[arg-type]
+    sender = RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, AZURE_ML, known={RUN: there})  # type: ignore[arg-type]
 
     await sender.finish([_with(step, going)])
-    await RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, writer, AZURE_ML, known={RUN: going}).finish(  # type: ignore[arg-type]
+    await RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, AZURE_ML, known={RUN: going}).finish(  # type: ignore[arg-type]
         [_with(step, Run(id=RUN, experiment="e", status="Running", error={"code": "Other"}, hidden=False))]
     )
 
