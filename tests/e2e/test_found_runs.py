@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,19 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.planning import lineage
 from azureml_replay.workspace.mark import SENT_TAG, SOURCE_TAG
+from azureml_replay.workspace.profile import WriteRoute
 from azureml_sandbox import instants
 from azureml_sandbox.fill.sample_runs import empty_run
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import Document
 from e2e.library import DiesAt, PowerCut, configured, examined, migrated
-from e2e.tampering import HOME, Change, Held, change, fill, in_run
+from e2e.tampering import HOME, Change, Held, below, change, fill, in_run
+from e2e.test_mixed_routes import HISTORY, MLFLOW, is_equal, went
 from e2e.test_refused import judged
-from e2e.test_undo import undone
+from e2e.test_synthetic import extracted
+from e2e.test_taken_back import told
+from e2e.test_two_archives import replayed
+from e2e.test_undo import PROBE, undone
 from e2e.test_undo_delete import GOES, deleted
 from e2e.test_write_route import REFUSES, map_of, run_of, set_variants
 from e2e.witness import look
@@ -102,6 +108,46 @@ def test_a_clone_that_somebody_made_of_a_run_of_ours_is_his(
     assert clones(calm, target) == before
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "refuses"),
+    [(HISTORY, MLFLOW, False), (MLFLOW, HISTORY, False), (HISTORY, None, True)],
+    ids=["by the history, then mlflow", "by mlflow, then the history", "by the history, then as the target shows"],
+)
+def test_what_another_archive_sent_by_either_way_is_taken_over(
+    calm: Sandbox,
+    azure_env: dict[str, str],
+    tmp_path: Path,
+    first: WriteRoute,
+    second: WriteRoute | None,
+    refuses: bool,
+) -> None:
+    """Nothing is there twice. What comes to a family later goes its way, a new one that of whoever sends it."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    assert went(source, target, tmp_path / "one", first).verdict.findings == 0
+    set_variants(calm, target, *([REFUSES] if refuses else []))
+
+    two = went(source, target, tmp_path / "two", second)
+
+    assert is_equal(two, 2)
+    assert (two.replayed.points, of_ours(target)) == (0, 2)
+    assert two.replayed.write_route is (second or MLFLOW)
+    set_variants(calm, target)
+    change(calm, source, below("root", "late"))
+    change(calm, source, told("second", "source", "alone"))
+    for folder, route in (("two", second), ("one", first), ("three", first), ("three", second)):
+        assert is_equal(went(source, target, tmp_path / folder, route), 4)
+        assert of_ours(target) == 4
+        ids = map_of(tmp_path / folder, target)
+        own = {run for run in ("root", "child", "late", "alone") if ids.get(run, run) == run}
+        assert own == ({"root", "child", "late"} if first is HISTORY else {"alone"})
+
+
+def of_ours(target: WorkspaceFile) -> int:
+    """How many runs there are, but throw-away ones."""
+    return sum(told["experiment"] != PROBE for told in look(target, files=False).runs.values())
+
+
 @pytest.mark.parametrize("more", [(), ("drop-properties",)], ids=["properties kept", "properties dropped"])
 def test_a_run_that_was_made_twice_while_the_search_lagged_is_named(
     calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, more: tuple[str, ...]
@@ -152,3 +198,24 @@ def test_of_two_that_were_made_alone_the_first_counts(calm: Sandbox, azure_env: 
     assert map_of(tmp_path / "archive", target)["root"] == first
     assert [text.rpartition(" ")[2] for _, text in extra(tmp_path / "archive", target)] == [second]
     asyncio.run(judged(target, tmp_path / "archive"))
+
+
+def test_a_new_experiment_is_looked_at_once(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """Whose it is, whether it is open, which of our runs it has; then as it is made, and as its values are sent."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    change(calm, source, fill)
+    change(calm, source, sibling)
+    set_variants(calm, target, REFUSES)
+    asyncio.run(extracted(source, tmp_path / "archive"))
+    asyncio.run(examined(source, target, tmp_path / "archive"))
+
+    with calm.recorded() as exchanges:
+        asyncio.run(replayed(target, source, tmp_path / "archive"))
+
+    asked = Counter(one["method"] for one in exchanges if one["path"].endswith(f"/experiments/{HOME}"))
+    assert asked == {"GET": 4, "POST": 1}
+
+
+def sibling(held: Held) -> None:
+    """A second root, which is made beside the first one."""
+    held.world.runs.put(held.guid, empty_run("sibling", held.home()["experimentId"], instants.now(), None))

@@ -25,7 +25,7 @@ from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.ids import is_chosen, named
-from azureml_replay.planning.plan import Step, plan_units
+from azureml_replay.planning.plan import Step, plan_units, planned_anew
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE
@@ -51,6 +51,7 @@ class Making:
     target: Target
     profile: TargetProfile
     owners: ExperimentOwners
+    found: FoundRuns
     files: FileChoice
     width: int
     fail: Callable[[RunId, str, Remedy | None], None]
@@ -61,11 +62,8 @@ class Making:
     """Runs that this call made: nobody else can have sent anything into them."""
     begun: set[RunId] = field(default_factory=set)
     """Roots of units whose runs were made, as far as they could be."""
-    found: FoundRuns = field(init=False)
-
-    def __post_init__(self) -> None:
-        profile = self.profile.by(WriteRoute.MLFLOW)
-        self.found = FoundRuns(self.archive, self.ledger, self.target, profile, self.width)
+    opened: set[str] = field(default_factory=set)
+    """Experiments that were opened to new runs, so far as they are ours to open."""
 
     async def begin(self, steps: Sequence[Step]) -> None:
         """Make the runs of the steps, of their whole units, and of units that they name."""
@@ -73,7 +71,10 @@ class Making:
         planned = plan_units(self.archive, units, self.files, self.profile)
         waiting = (step for step in planned if step.route is WriteRoute.MLFLOW)
         while some := list(islice(waiting, TOGETHER)):
-            await self._make_all([step for step in some if self._is_due(step.source)])
+            due = [step for step in some if self._is_due(step.source)]
+            if due:
+                await hold(self.target)  # what is asked before the first run is made must not be old by then
+                await self._make_all(await self._without_found(due))
         self.begun.update(units)
 
     def is_made(self, run: RunId) -> bool:
@@ -109,24 +110,31 @@ class Making:
                 if source != step.source and unit is not None and not self.is_made(source):
                     yield unit
 
+    async def _without_found(self, steps: Sequence[Step]) -> Sequence[Step]:
+        """Those that are to be made: not one that is there, nor one whose family turns out to go by the history."""
+        if not await self.found.take_over(steps, by_ids=True):
+            return steps
+        again = [
+            planned_anew(self.archive, step, self.files, self.profile)
+            for step in steps
+            if not self.is_made(step.source)
+        ]
+        return [step for step in again if step.route is WriteRoute.MLFLOW]
+
     async def _make_all(self, steps: Sequence[Step]) -> None:
         """Parents first."""
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await self._make_level([step for step in level if self._has_parent(step)])
 
     async def _make_level(self, steps: Sequence[Step]) -> None:
-        if not steps:
-            return
-        await hold(self.target)  # what is asked before the first run is made must not be old by then
-        names = dict.fromkeys(step.run.experiment for step in steps)
-        await self.owners.settle(names, self.width)  # by the intents below all would be ours
         intents = {step.source: of_run(step.run) for step in steps}
         self.ledger.mark_runs(RunItem.CREATE, intents, State.SENDING, detail=WriteRoute.MLFLOW.value)
-        await for_each(names, self._look, min(self.width, LISTED_AT_ONCE))
-        ids = dict(await self.found.of(steps))
+        names = [name for name in dict.fromkeys(step.run.experiment for step in steps) if name not in self.opened]
+        await for_each(names, self._open, min(self.width, LISTED_AT_ONCE))
+        ids: dict[RunId, RunId] = {}
 
         async def make(step: Step) -> None:
-            there = ids.get(step.source) or await self._of(step)
+            there = await self._of(step)
             if there is not None:
                 ids[step.source] = there
 
@@ -138,14 +146,12 @@ class Making:
     def _has_parent(self, step: Step) -> bool:
         return step.run.parent is None or self.is_made(self.ledger.source_id(step.run.parent))
 
-    async def _look(self, experiment: str) -> None:
-        """Ask once which runs of this source are in the experiment, whoever made them; and open it to new ones."""
-        if experiment in self.found.tagged:
-            return
-        held = await self.target.experiment(experiment)
+    async def _open(self, experiment: str) -> None:
+        """An experiment to new runs."""
+        held = await self.owners.look(experiment)
         if held is not None:
             await self.owners.open(held)
-        await self.found.look(experiment)
+        self.opened.add(experiment)
 
     async def _of(self, step: Step) -> RunId | None:
         """The id of a run that is made; None where it could not be, of which somebody hears."""
@@ -176,7 +182,7 @@ class Making:
                 there = await self.target.make_run(run.experiment, run)
             except Uncertain as error:
                 lost = error
-                await self.found.look(run.experiment)
+                await self.found.look(run.experiment, again=True)
                 if found := (await self.found.of([step])).get(step.source):
                     return found
                 continue

@@ -22,11 +22,13 @@ from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import ExperimentOwners, send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.foreseen import Told, expect, foreseen
+from azureml_replay.direct.found_runs import FoundRuns
 from azureml_replay.direct.ids import IdCheck
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.making import Making
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
+from azureml_replay.direct.placing import Placing
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
@@ -41,7 +43,7 @@ from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.mark import is_taken_back
-from azureml_replay.workspace.profile import TargetProfile, WriteRoute
+from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
@@ -145,8 +147,8 @@ class _Replaying:
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
     owners: ExperimentOwners = field(init=False)
-    making: Making = field(init=False)
     ids: IdCheck = field(init=False)
+    placing: Placing = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
 
@@ -154,6 +156,7 @@ class _Replaying:
         self.due = Due(self.archive, self.ledger)
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
+        found = FoundRuns(self.archive, self.ledger, self.target, self.profile, self.owners, self.width)
         self.runs = RunSender(
             self.ledger,
             self.target,
@@ -162,12 +165,13 @@ class _Replaying:
             self.profile,
             self.deleted,
         )
-        self.making = Making(
+        making = Making(
             archive=self.archive,
             ledger=self.ledger,
             target=self.target,
             profile=self.profile,
             owners=self.owners,
+            found=found,
             files=self.options.files,
             width=self.width,
             fail=self._fail,
@@ -183,8 +187,21 @@ class _Replaying:
             width=self.width,
             progress=self.progress,
         )
-        self.making.forget(self.deleted)
+        making.forget(self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
+        self.placing = Placing(
+            due=self.due,
+            profile=self.profile,
+            ids=self.ids,
+            found=found,
+            making=making,
+            runs=self.runs,
+            in_part=self.in_part,
+            deleted=self.deleted,
+            failed=self.failed,
+            again=self._again,
+            fail=self._fail,
+        )
         self.reused = WaitingSteps(self.due, self.may_come)
 
     def result(self) -> Replayed:
@@ -229,10 +246,7 @@ class _Replaying:
         await again_once_held(self.target, go)
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
-        if WriteRoute.MLFLOW in {self.profile.route, *(step.route for step in steps)}:
-            steps = await self._made(steps, last)
-        else:
-            await self.ids.check(steps, last)
+        steps = await self.placing.placed(steps, last)
         if self.ids.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self.ids.renamed(steps, last)
         self._leave(step for step in steps if step.unit in self.ids.conflicts)
@@ -245,55 +259,6 @@ class _Replaying:
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
         await for_each(list(batches(self._sound(steps))), self._finish, self.width)
-
-    async def _made(self, steps: Sequence[Step], last: RunId) -> list[Step]:
-        """The steps whose runs the target has by now under ids of its own, and those that go by the history.
-
-        Runs that `undo` deleted, and was stopped before it could say so, are made anew. All are planned anew: they were
-        read before these windows' runs, or those that they name, got their ids.
-        """
-        undone = [step for step in steps if self.ledger.receipt(step.source, RunItem.UNDONE)]
-        await self._forget_gone([step for step in undone if step.route is WriteRoute.MLFLOW], last)
-        await self.making.begin(steps)
-        there: list[Step] = []
-        for step in [self._again(one) for one in steps]:
-            if step.route is WriteRoute.HISTORY or self.making.is_made(step.source):
-                there.append(step)
-            elif not self.in_part.is_left(step.source):
-                self._tell_unmade(step)
-        await self.ids.check(there, last)
-        self.runs.created |= self.making.take_created(self.runs.known)
-        self._tell_gone(there)
-        return there
-
-    async def _forget_gone(self, undone: Sequence[Step], last: RunId) -> None:
-        """Before anything is made: a run can't be made below one that is gone."""
-        if not (there := [step for step in undone if self.making.is_made(step.source)]):
-            return
-        absent, self.ids.absent = self.ids.absent, None
-        await self.ids.check(there, last)
-        self.ids.absent = absent
-        gone = [step for step in there if step.source not in self.runs.known]
-        for step in gone:
-            bring_back(self.ledger, step.source, self.deleted, there=False)
-        self.making.forget(step.source for step in gone)
-        self.making.begun -= {step.unit for step in gone}
-        if gone:
-            self.ids.absent = None  # of those that stand for them now nobody has asked
-
-    def _tell_unmade(self, step: Step) -> None:
-        parent = step.run.parent
-        if parent and self.in_part.is_left(self.ledger.source_id(parent)):
-            self.in_part.leave_out(step, f"its parent {parent} was refused")
-        else:
-            self._fail(step.source, self.failed.get(step.source, f"its parent {parent} failed"))
-
-    def _tell_gone(self, steps: Sequence[Step]) -> None:
-        """A run that the target made and has no more is not made again: what became of it is for people to find out."""
-        for step in steps:
-            made = step.route is WriteRoute.MLFLOW
-            if made and step.source not in self.runs.known and not self.runs.is_current(step):
-                self._fail(step.source, f"run {step.run.id}, which stood for it, is not in the target any more")
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
         """Those that go on, as they are planned now."""

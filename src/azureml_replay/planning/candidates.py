@@ -14,6 +14,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.fit import PLACES, SYSTEM_KEYS
+from azureml_replay.planning.ids import is_chosen
 from azureml_replay.workspace.mark import OUR_MARKS, SENT_TAG, SOURCE_TAG, SentMark, is_taken_back
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import PARENT_TAG, TICKS_PER_MS, TargetProfile
@@ -33,14 +34,18 @@ class Original:
     def first(self, candidates: Iterable[Run], parent: RunId | None) -> Run | None:
         """The one that stands for it below `parent`; None where none does: what bears its tags then is somebody's.
 
-        One that says so comes first, then the one that was made first. Of several that say so always the same.
+        One that says so comes first, then the one that was made first. Of several that say so always the same, one that
+        the history gave an id of our choice before the others.
         """
         told = [one for one in candidates if self.is_told_by(one)]
         made = [one for one in candidates if self.is_made(one) and one.parent == parent]
-        return min(told, key=lambda one: one.id, default=None) or min(made, key=_when_made, default=None)
+        ours = min(told, key=lambda one: (not is_chosen(self.run, one.id), one.id), default=None)
+        return ours or min(made, key=_when_made, default=None)
 
     def is_told_by(self, there: Run) -> bool:
         """True where a run says so, by more than tags."""
+        if is_chosen(self.run, there.id):  # no clone gets an id of our choice
+            return lineage.is_ours(there, self.source, self.run, properties_kept=self.profile.keeps("properties"))
         if not self._is_named_by(there):
             return False
         if lineage.origin(there) is not None:

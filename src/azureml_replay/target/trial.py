@@ -9,7 +9,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import IdsRefused, Rejected, StatusManaged, UserError
-from azureml_replay.model import RunForm
+from azureml_replay.model import Experiment, RunForm
 from azureml_replay.planning.lineage import made_experiment, source_mark
 from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
 from azureml_replay.target.probe import Probe, keep_probe, known_probe
@@ -57,12 +57,7 @@ async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> 
     """Write throw-away runs by each route until one does, read them back, compare. Raises UserError where none does."""
     planned = frozenset(one.name for one in archive.experiments())
     before = await experiments_held(target, archive.source, planned)
-    if await _made_there(archive, target, sorted(planned & {*before.own, *before.made})):
-        if route is WriteRoute.HISTORY:
-            raise UserError(
-                f"another archive of {archive.source} wrote into {target.ref} by --write-route mlflow: leave the "
-                "option out, or each run would be there twice"
-            )
+    if route is None and await _made_there(archive, target, [one for one in before.held if one.name in planned]):
         route = WriteRoute.MLFLOW
     try:
         probe = await _by_best_route(target) if route is None else await _by_route(target, route)
@@ -75,7 +70,7 @@ async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> 
     return replace(probe, experiments=before.own, made=before.made)
 
 
-async def _made_there(archive: Archive, target: Target, experiments: Sequence[str]) -> bool:
+async def _made_there(archive: Archive, target: Target, experiments: Sequence[Experiment]) -> bool:
     """True where a replay of another archive of the same source made runs under ids of the target's own."""
     mark = source_mark(archive.source)
     for experiment in experiments:
@@ -142,11 +137,13 @@ async def _thrown(thrown: ThrowAway) -> Probe:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentsHeld:
-    """The names of a target's experiments."""
+    """A target's experiments."""
 
+    held: tuple[Experiment, ...]
     own: tuple[str, ...]
+    """Names."""
     made: tuple[str, ...]
-    """Those that say that a replay from the same source made them."""
+    """Names of those that say that a replay from the same source made them."""
 
 
 async def experiments_held(
@@ -158,4 +155,4 @@ async def experiments_held(
         found = await target.experiment(name)
         held |= {name: found} if found is not None else {}
     made = {name for name, one in held.items() if source is not None and made_experiment(one, source)}
-    return ExperimentsHeld(own=tuple(sorted(held.keys() - made)), made=tuple(sorted(made)))
+    return ExperimentsHeld(tuple(held.values()), tuple(sorted(held.keys() - made)), tuple(sorted(made)))
