@@ -40,7 +40,7 @@ from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.lease import again_once_held, hold, leased
-from azureml_replay.target.profile import seen_profile
+from azureml_replay.target.profile import is_seen_in_part, seen_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
@@ -90,10 +90,19 @@ async def _replay(
     progress: Progress,
     told: Told,
 ) -> Replayed:
-    profile = await seen_profile(
-        archive, target, keep_run_type=options.keep_run_type, route=options.write_route, progress=progress
-    )
     ledger = archive.ledger(target.ref)
+
+    async def seen(*, anew: bool) -> TargetProfile:
+        return await seen_profile(
+            archive,
+            target,
+            keep_run_type=options.keep_run_type,
+            route=options.write_route,
+            anew=anew,
+            progress=progress,
+        )
+
+    profile = await seen(anew=False)
     archive.put_studio(target.ref, target.studio)
     if options.new_ids and profile.ids == "ours":
         for root in planned_units(archive, selection):
@@ -102,6 +111,10 @@ async def _replay(
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
     planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    if is_seen_in_part(ledger) and planned.left and (planned.left.new or planned.left.points):
+        progress.say(f"an older version of this tool looked at {target.ref}: throw-away runs tell what it did not ask")
+        profile = await seen(anew=True)
+        planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
     told(planned)
     for line in planned.staying():
         progress.say(f"{target.ref}: {line}")

@@ -63,6 +63,11 @@ class Probe:
     """Name in `Limits` -> how much the target took beyond the documented limit (only `doctor` tries)."""
 
     @property
+    def knows_all(self) -> bool:
+        """False where an older version made it, which did not look at all that counts."""
+        return None not in (self.settles, self.created_at_start)
+
+    @property
     def vital(self) -> tuple[str, ...]:
         """Names in `VITAL` that the target does not keep; and tags, where only they tell which run was made."""
         needed = VITAL if self.route is WriteRoute.HISTORY else (*VITAL, "tags")

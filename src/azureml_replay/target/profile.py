@@ -27,15 +27,17 @@ async def seen_profile(
     *,
     keep_run_type: bool = False,
     route: WriteRoute | None = None,
+    anew: bool = False,
     progress: Progress = SILENT,
 ) -> TargetProfile:
     """The profile by what the target keeps: known, or found out now with throw-away runs. Repeatable.
 
+    `anew`: also where an older version found it out, which did not look at all that counts.
     `route`: whatever the target keeps by another one. Raises UserError where the target is the source or cannot take
     runs.
     """
     refuse_same(archive.source, target.ref)
-    probe = await probed(archive, target, keep_run_type=keep_run_type, route=route)
+    probe = await probed(archive, target, keep_run_type=keep_run_type, route=route, anew=anew)
     if probe.route is WriteRoute.MLFLOW:
         why = "as --write-route says" if route else "as throw-away runs or earlier calls showed"
         progress.say(f"{target.ref}: runs are written by MLflow's routes, under ids of the target's own, {why}")
@@ -62,6 +64,12 @@ def known_profile(ledger: TargetLedger) -> TargetProfile:
     if probe is None:
         return TargetProfile(ref=ledger.target)
     return _profile_of(ledger.target, probe, known_probe(ledger, probe.route.other))
+
+
+def is_seen_in_part(ledger: TargetLedger) -> bool:
+    """True where an older version looked at the target."""
+    probe = known_probe(ledger)
+    return probe is not None and not probe.knows_all
 
 
 def planned_profile(ledger: TargetLedger, *, keep_run_type: bool, route: WriteRoute | None) -> TargetProfile:

@@ -22,16 +22,27 @@ from azureml_replay.workspace.target import Target
 
 
 async def probed(
-    archive: Archive, target: Target, *, keep_run_type: bool = False, route: WriteRoute | None = None
+    archive: Archive,
+    target: Target,
+    *,
+    keep_run_type: bool = False,
+    route: WriteRoute | None = None,
+    anew: bool = False,
 ) -> Probe:
     """The target's probe: from the archive, or made now. Raises UserError where the target can't be replayed into.
 
     `keep_run_type`: whether runs may keep their type is tried too. `route` is to be taken whatever the target keeps by
-    another one, from now on: what was known by that stays beside it.
+    another one, from now on: what was known by that stays beside it. `anew`: a probe of an older version is made again,
+    by the same route.
     """
     ledger = archive.ledger(target.ref)
     known = known_probe(ledger)
-    probe = known_probe(ledger, route) or (await _tried(archive, target, route)).after(known)
+    probe = known_probe(ledger, route)
+    if probe is None:
+        probe = (await _tried(archive, target, route)).after(known)
+    elif anew and not probe.knows_all:
+        now = (await _tried(archive, target, probe.route)).after(known)
+        probe = replace(now, lifted=probe.lifted, type_kept=probe.type_kept)
     if probe != known and not probe.vital:  # otherwise the next call tries again: the loss may have been passing
         keep_probe(ledger, probe)
     if probe.vital:
