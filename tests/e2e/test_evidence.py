@@ -483,7 +483,8 @@ def test_copies_that_another_archive_sent_under_new_ids_are_seen(bench: Bench, t
     bench.folder = first
     seen = bench.verify(ALONE)
     assert (seen.exit, kinds(seen)) == (Exit.FINDINGS, {("experiment other: runs", "extra")})
-    assert seen.first[0].actual.startswith("1 further copy of runs of this source (sent by another archive): ")
+    copy = "1 further copy of runs of this source (made twice, or sent by another archive): "
+    assert seen.first[0].actual.startswith(copy)
     assert kinds(bench.verify()) == twice
 
     bench.folder = tmp_path / "second"

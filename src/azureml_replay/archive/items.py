@@ -15,6 +15,7 @@ class RunItem(Enum):
     """Items of which a run has at most one. The value is the text on the disk."""
 
     CREATE = "create"
+    """While it is `sending` its detail is `mlflow` where the target chooses the id, which is known once it is bound."""
     FINISH = "finish"
     WHOLE = "whole"
     """All items of the run are sent. Its digest covers them all, so that a later call need not look at each; its detail

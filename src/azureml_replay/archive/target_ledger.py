@@ -21,7 +21,7 @@ from azureml_replay.archive.items import (
     ValueItem,
     is_of_job,
 )
-from azureml_replay.archive.receipts import Receipt, Receipts
+from azureml_replay.archive.receipts import Receipt, Receipts, State
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sent import SentValues
 from azureml_replay.archive.target_rows import TargetRows
@@ -29,8 +29,10 @@ from azureml_replay.model import Experiment, Json, Omission, RunId
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.files import UNINDEXED_FOLDER
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER
+from azureml_replay.planning.ids import is_chosen
 from azureml_replay.planning.refused import REFUSED, fitted_experiment
 from azureml_replay.workspace.limits import Limits
+from azureml_replay.workspace.profile import WriteRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,24 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
         sql = "select run, target_run from binding where run in"
         rows = self._among(sql, list(dict.fromkeys(runs)), "and target = ?", (self._number,))
         return {RunId(run): RunId(there) for run, there in rows}
+
+    def routes(self, runs: Iterable[RunId]) -> dict[RunId, WriteRoute]:
+        """Run -> the route by which it went into the target, by its receipt and its id there; others are left out.
+
+        So is one that was to be made under an id of the target's own, as long as nobody knows that id.
+        """
+        rows = self._among(
+            "select run, detail, target_run from receipt left join binding using (target, run) where run in",
+            list(dict.fromkeys(runs)),
+            "and target = ? and item = ? and state <> ?",
+            (self._number, RunItem.CREATE.value, State.REFUSED.value),
+        )
+        found: dict[RunId, WriteRoute] = {}
+        for run, detail, there in rows:
+            if there is not None or detail != WriteRoute.MLFLOW.value:
+                ours = there is None or is_chosen(RunId(run), RunId(there))
+                found[RunId(run)] = WriteRoute.HISTORY if ours else WriteRoute.MLFLOW
+        return found
 
     def created_alone(self, runs: Sequence[RunId]) -> frozenset[RunId]:
         """The runs among these that were created, or may have been, without files and points of another one."""

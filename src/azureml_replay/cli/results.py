@@ -81,6 +81,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
             *unknown_keys(plan.unknown),
             *([Branch(BY_MLFLOW)] if plan.write_route is WriteRoute.MLFLOW else []),
+            *map(Branch, plan.staying()),
             *(Branch(f"warning: {one}") for one in plan.near_limits),
             left_out(plan.reasons, plan.overflow, target),
         ),

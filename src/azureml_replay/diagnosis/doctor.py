@@ -13,7 +13,7 @@ from azureml_replay.diagnosis.sheet import Outcome, ProbeRow, Seen, Sheet
 from azureml_replay.diagnosis.writes import WriteExamination
 from azureml_replay.errors import Exit
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.target.probe import Probe
+from azureml_replay.target.probe import Probe, keep_probe, known_probe
 from azureml_replay.target.trial import bound_route, experiments_held
 from azureml_replay.workspace.examined import Examined, Subject
 from azureml_replay.workspace.place import Place
@@ -105,10 +105,7 @@ async def diagnosed(
             archive.put_examination(subject.ref, side, rows)
     if target is not None and found.probe is not None:
         ledger = archive.ledger(target.ref)
-        known = ledger.probe()
-        # What the target held before our first write stays what it was then: later names may be ours.
-        before = Probe.from_json(known) if known is not None else found.probe
-        ledger.put_probe(replace(found.probe, experiments=before.experiments, made=before.made).to_json())
+        keep_probe(ledger, found.probe.after(known_probe(ledger)))
     return found
 
 

@@ -50,6 +50,8 @@ class ExperimentOwners:
     target: Target
     known: set[str] = field(default_factory=set)
     """Names of which it is settled."""
+    looks: dict[str, Experiment | None] = field(default_factory=dict)
+    """Name -> the target's experiment, as this call saw it first; None where there was none."""
     opened: set[str] = field(default_factory=set)
     """Experiments that this call opened for new runs: their state is sent again at its end, selected or not."""
     closed: set[str] = field(default_factory=set)
@@ -61,16 +63,22 @@ class ExperimentOwners:
             profile = known_profile(self.ledger)
             self.known |= profile.experiments | profile.made | self.ledger.experiments_begun()
         left = sorted(set(names) - self.known)
-        found: dict[str, Experiment | None] = {}
 
         async def ask(name: str) -> None:
-            found[name] = await self.target.experiment(name)
+            await self.look(name)
 
         await for_each(left, ask, min(width, LISTED_AT_ONCE))
-        there = {one.name: made_experiment(one, self.source) for one in found.values() if one is not None}
+        found = {name: held for name in left if (held := self.looks[name]) is not None}
+        there = {name: made_experiment(held, self.source) for name, held in found.items()}
         own = [name for name, made in there.items() if not made]
         note_experiments(self.ledger, own=own, made=there.keys() - set(own))
         self.known |= set(left)
+
+    async def look(self, name: str, *, again: bool = False) -> Experiment | None:
+        """The target's experiment of a name: one request in a call, for all who ask before anything is sent into it."""
+        if again or name not in self.looks:
+            self.looks[name] = await self.target.experiment(name)
+        return self.looks[name]
 
     async def open(self, held: Experiment) -> None:
         """Show an experiment of ours to which runs are to be added; its state is sent again at the end. Repeatable.

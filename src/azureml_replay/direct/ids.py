@@ -81,14 +81,18 @@ class IdCheck:
     async def renamed(self, steps: Sequence[Step], last: RunId) -> list[Step]:
         """The steps under new ids where their unit had a conflict, checked once more."""
         units = list(self.conflicts)
-        self.conflicts.clear()
-        self.absent = None
+        self.ask_again({})
         for unit in units:
             rename(self.archive, self.ledger, unit)
-        self.planned_before = RUNS_TOGETHER
         there = [self.again(step) if step.unit in units else step for step in steps]
         await self.check(there, last)
         return there
+
+    def ask_again(self, conflicts: Mapping[RunId, RunId]) -> None:
+        """Forget what was asked, but these conflicts: runs have got other ids, under which nobody asked for them."""
+        self.conflicts = dict(conflicts)
+        self.absent = None
+        self.planned_before = RUNS_TOGETHER
 
     def by_new_ids(self, window: Sequence[Step]) -> Sequence[Step]:
         """The window, its first steps planned anew: they were read with earlier ones, under the ids of that moment."""

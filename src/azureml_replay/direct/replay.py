@@ -22,11 +22,13 @@ from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import ExperimentOwners, send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.foreseen import Told, expect, foreseen
+from azureml_replay.direct.found_runs import FoundRuns
 from azureml_replay.direct.ids import IdCheck
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
-from azureml_replay.direct.making import CLOSED, Making
+from azureml_replay.direct.making import Making
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
+from azureml_replay.direct.placing import Placing
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
@@ -38,8 +40,7 @@ from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.lease import again_once_held, hold, leased
-from azureml_replay.target.profile import seen_profile
-from azureml_replay.target.writer import writer_of
+from azureml_replay.target.profile import is_seen_in_part, seen_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
@@ -89,10 +90,19 @@ async def _replay(
     progress: Progress,
     told: Told,
 ) -> Replayed:
-    profile = await seen_profile(
-        archive, target, keep_run_type=options.keep_run_type, route=options.write_route, progress=progress
-    )
     ledger = archive.ledger(target.ref)
+
+    async def seen(*, anew: bool) -> TargetProfile:
+        return await seen_profile(
+            archive,
+            target,
+            keep_run_type=options.keep_run_type,
+            route=options.write_route,
+            anew=anew,
+            progress=progress,
+        )
+
+    profile = await seen(anew=False)
     archive.put_studio(target.ref, target.studio)
     if options.new_ids and profile.ids == "ours":
         for root in planned_units(archive, selection):
@@ -101,7 +111,13 @@ async def _replay(
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
     planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    if is_seen_in_part(ledger) and planned.left and (planned.left.new or planned.left.points):
+        progress.say(f"an older version of this tool looked at {target.ref}: throw-away runs tell what it did not ask")
+        profile = await seen(anew=True)
+        planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
     told(planned)
+    for line in planned.staying():
+        progress.say(f"{target.ref}: {line}")
     expect(planned.left, progress)
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     appending = Appending(target, ledger, settled=profile.settles)
@@ -144,8 +160,8 @@ class _Replaying:
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
     owners: ExperimentOwners = field(init=False)
-    making: Making = field(init=False)
     ids: IdCheck = field(init=False)
+    placing: Placing = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
 
@@ -153,22 +169,22 @@ class _Replaying:
         self.due = Due(self.archive, self.ledger)
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
+        found = FoundRuns(self.archive, self.ledger, self.target, self.profile, self.owners, self.width)
         self.runs = RunSender(
             self.ledger,
             self.target,
             self.options.prefer,
             self._fail,
-            writer_of(self.target, self.profile.route),
-            self.profile.ends_late,
-            self.profile.closes,
+            self.profile,
             self.deleted,
         )
-        self.making = Making(
+        making = Making(
             archive=self.archive,
             ledger=self.ledger,
             target=self.target,
             profile=self.profile,
             owners=self.owners,
+            found=found,
             files=self.options.files,
             width=self.width,
             fail=self._fail,
@@ -185,9 +201,21 @@ class _Replaying:
             width=self.width,
             progress=self.progress,
         )
-        if self.profile.ids == "theirs":
-            self.making.forget(self.deleted)
+        making.forget(self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
+        self.placing = Placing(
+            due=self.due,
+            profile=self.profile,
+            ids=self.ids,
+            found=found,
+            making=making,
+            runs=self.runs,
+            in_part=self.in_part,
+            deleted=self.deleted,
+            failed=self.failed,
+            again=self._again,
+            fail=self._fail,
+        )
         self.reused = WaitingSteps(self.due, self.may_come)
 
     def result(self) -> Replayed:
@@ -232,10 +260,7 @@ class _Replaying:
         await again_once_held(self.target, go)
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
-        if self.profile.ids == "theirs":
-            steps = await self._made(steps, last)
-        else:
-            await self.ids.check(steps, last)
+        steps = await self.placing.placed(steps, last)
         if self.ids.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self.ids.renamed(steps, last)
         self._leave(step for step in steps if step.unit in self.ids.conflicts)
@@ -248,64 +273,6 @@ class _Replaying:
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
         await for_each(list(batches(self._sound(steps))), self._finish, self.width)
-
-    async def _made(self, steps: Sequence[Step], last: RunId) -> list[Step]:
-        """The steps whose runs the target has by now under ids of its own.
-
-        Runs that `undo` deleted, and was stopped before it could say so, are made anew. All are planned anew: they were
-        read before these windows' runs, or those that they name, got their ids.
-        """
-        await self._forget_gone([step for step in steps if self.ledger.receipt(step.source, RunItem.UNDONE)], last)
-        if self.profile.closes:
-            await self.making.look({step.run.experiment for step in steps})
-        await self.making.begin(steps)
-        there: list[Step] = []
-        for step in [self._again(one) for one in steps]:
-            if self.making.is_made(step.source):
-                there.append(step)
-            elif not self.in_part.is_left(step.source):
-                self._tell_unmade(step)
-        await self.ids.check(there, last)
-        self.runs.created |= self.making.take_created(self.runs.known)
-        self._tell_gone(there)
-        if self.profile.closes:
-            there = self._without_closed(there)
-        return there
-
-    def _without_closed(self, steps: Sequence[Step]) -> list[Step]:
-        """Nothing can be written to runs of an experiment that somebody archived: that is for him to undo."""
-        for step in steps:
-            if step.run.experiment in self.owners.closed:
-                self._fail(step.source, CLOSED.format(name=step.run.experiment))
-        return [step for step in steps if step.run.experiment not in self.owners.closed]
-
-    async def _forget_gone(self, undone: Sequence[Step], last: RunId) -> None:
-        """Before anything is made: a run can't be made below one that is gone."""
-        if not (there := [step for step in undone if self.making.is_made(step.source)]):
-            return
-        absent, self.ids.absent = self.ids.absent, None
-        await self.ids.check(there, last)
-        self.ids.absent = absent
-        gone = [step for step in there if step.source not in self.runs.known]
-        for step in gone:
-            bring_back(self.ledger, step.source, self.deleted, there=False)
-        self.making.forget(step.source for step in gone)
-        self.making.begun -= {step.unit for step in gone}
-        if gone:
-            self.ids.absent = None  # of those that stand for them now nobody has asked
-
-    def _tell_unmade(self, step: Step) -> None:
-        parent = step.run.parent
-        if parent and self.in_part.is_left(self.ledger.source_id(parent)):
-            self.in_part.leave_out(step, f"its parent {parent} was refused")
-        else:
-            self._fail(step.source, self.failed.get(step.source, f"its parent {parent} failed"))
-
-    def _tell_gone(self, steps: Sequence[Step]) -> None:
-        """A run that the target had and has no more is not made again: what became of it is for people to find out."""
-        for step in steps:
-            if step.source not in self.runs.known and not self.runs.is_current(step):
-                self._fail(step.source, f"run {step.run.id}, which stood for it, is not in the target any more")
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
         """Those that go on, as they are planned now."""

@@ -35,9 +35,9 @@ from azureml_replay.model import TERMINAL, Run, RunForm, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
-from azureml_replay.target.writer import RunWriter
+from azureml_replay.target.writer import writer_of
 from azureml_replay.workspace.mark import UNDO_TAG, SentMark, is_taken_back
-from azureml_replay.workspace.profile import CREATED
+from azureml_replay.workspace.profile import CREATED, TargetProfile, WriteRoute
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
 
@@ -63,11 +63,8 @@ class RunSender:
     prefer: Prefer
     fail: Callable[[RunId, str, Remedy | None], None]
     """Called for each run that did not arrive, with the reason."""
-    writer: RunWriter
-    late: bool = False
-    """True where sent ends show only some time later: they are waited for."""
-    closes: bool = False
-    """True where nothing can be written to a hidden run: it is shown first, and hidden again at the end."""
+    profile: TargetProfile
+    """As the target was seen to be."""
     deleted: Collection[RunId] = ()
     """Runs that `undo` deleted: a refusal to create one anew, whatever its status, is about its id, and final."""
     known: dict[RunId, Run] = field(default_factory=dict)
@@ -124,7 +121,7 @@ class RunSender:
 
         The ledger says first that they are shown: whatever becomes of this call, the next one hides them again.
         """
-        closed = [step for step in steps if self.closes and self._is_hidden(step)]
+        closed = [step for step in steps if self.profile.closes and self._is_hidden(step)]
         for step in closed:
             self.shown[step.source] = step.run.hidden or HIDDEN in self._kept(step, of_state=True)
             self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])
@@ -187,7 +184,7 @@ class RunSender:
     def signed(self, run: Run) -> Run:
         """A run to be created, which says what is sent with it."""
         mark = SentMark.of(editable(run), run.modified)
-        return lineage.signed(run, mark, self.target.profile.limits.value)
+        return lineage.signed(run, mark, self.profile.limits.value)
 
     def _mark_of(self, step: Step, stay: frozenset[str]) -> SentMark:
         """Of what is sent of a run that is there, and of what stays there as another replay sent it."""
@@ -211,13 +208,14 @@ class RunSender:
 
         A run that was made, and of which no more was sent, has none of its properties yet: there the mark stands.
         """
-        if self.target.profile.keeps("properties") and lineage.origin(self.known[step.source]) is None:
+        profile = self.profile.by(step.route)
+        if profile.keeps("properties") and lineage.origin(self.known[step.source]) is None:
             return self.signed(update)
-        return lineage.with_mark(update, self.known[step.source], mark, step.source, self.target.profile.limits)
+        return lineage.with_mark(update, self.known[step.source], mark, step.source, profile.limits)
 
     def _sent_mark(self, step: Step) -> SentMark | None:
         """What the target's run says was sent of it last, by whichever archive."""
-        return lineage.sent_mark(self.known[step.source], step.source, self.target.profile.limits.properties)
+        return lineage.sent_mark(self.known[step.source], step.source, self.profile.limits.properties)
 
     def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
         """The names of values that stay as they are in the target; notes conflicts among them."""
@@ -263,18 +261,18 @@ class RunSender:
 
     async def _tell(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending]) -> Sequence[Step]:
         ended = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}
-        if not ended:
-            return steps
-        telling = [step for step in steps if step.source in ended]
-        finish = self.writer.finish(telling[0].run.experiment, list(ended.values()))
-        told_of = await self._without_lacking(steps, telling, finish)
-        return await self._visible(told_of, {step.source for step in telling})
+        for route in WriteRoute:
+            telling = [step for step in steps if step.source in ended and step.route is route]
+            if telling:
+                runs = [ended[step.source] for step in telling]
+                finish = writer_of(self.target, route).finish(telling[0].run.experiment, runs)
+                steps = await self._without_lacking(steps, telling, finish)
+        return await self._visible(steps, ended)
 
     async def _visible(self, steps: Sequence[Step], ended: Collection[RunId]) -> Sequence[Step]:
         """The steps whose end can be read, after a wait where ends show late; others are left to the next call."""
-        if not self.late:
-            return steps
-        missing = set(await self.target.without_end([step.run for step in steps if step.source in ended]))
+        late = [one.run for one in steps if one.source in ended and self.profile.by(one.route).ends_late]
+        missing = set(await self.target.without_end(late)) if late else set()
         for step in steps:
             if step.run.id in missing:
                 self.fail(step.source, "its end was sent and does not show yet", None)

@@ -169,12 +169,10 @@ class MlflowTarget(MlflowWorkspace):
         self._names |= {place: experiment} if place else {}
         return made
 
-    async def tagged_runs(self, experiment: str, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
+    async def tagged_runs(self, experiment: Experiment, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
         """The runs of an experiment that bear a tag, deleted ones too, with all their tags."""
-        place = await self._written.id_of(experiment)
-        if place is None:
-            return {}
-        pages = self._rest.runs([place], {place: experiment}, filtered=ask.tag_filter(tag, value))
+        place = experiment.id
+        pages = self._rest.runs([place], {place: experiment.name}, filtered=ask.tag_filter(tag, value))
         return {one.run.id: _texts(one.run) async for page in pages for one in page}
 
     async def end_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:  # noqa: ARG002

@@ -22,6 +22,7 @@ from azureml_replay.model import (
     SeriesKey,
 )
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import WriteRoute
 
 NAMED_OUTPUT = "the bytes of named outputs are not carried: they stay in the source's datastore"
 
@@ -87,6 +88,8 @@ class History:
     """What the target's ledger says of what was to go; None where nothing was sent as a run."""
     refused: Refusals = NOTHING_REFUSED
     """What the target has refused of what is in the archive now."""
+    route: WriteRoute | None = None
+    """By which the run went into the target, or its family did; None where nothing of these is there."""
 
 
 class Recorded(Protocol):

@@ -136,14 +136,22 @@ def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool =
     """True where `run` says that it was written from `original` of `source`, by whichever archive; not for a job.
 
     Without `properties_kept` the target was seen to drop properties: then the tag has to do, which names no workspace.
-    A run that was made, and of which no more was sent, has another tag for that.
+    A run that was made, and of which no more was sent, has another tag for that: whether it is one, or a copy of such a
+    run, planning/candidates.py tells. A copy of the property has the mark of the run that it was copied from.
     """
     if is_our_job(run, source, original):
         return False
     facts = _decode(run.properties.get(PROPERTY))
     if not facts and (not properties_kept or run.tags.get(SOURCE_TAG) == source_mark(source)):
         return run.tags.get(TAG) == original
-    return str(facts.get("workspace", "")).lower() == source.key and facts.get("run") == original
+    named = str(facts.get("workspace", "")).lower() == source.key and facts.get("run") == original
+    return named and (SENT not in facts or is_marked(run))
+
+
+def is_marked(run: Run) -> bool:
+    """True where the property says what was sent with this very run."""
+    facts = _decode(run.properties.get(PROPERTY))
+    return SentMark.of_text(facts.get(SENT), RunId(str(facts.get("run"))), run.id) is not None
 
 
 def signed(run: Run, mark: SentMark, most: int) -> Run:

@@ -40,7 +40,7 @@ from azureml_replay.planning.reuse import Lender, own_path
 from azureml_replay.planning.route import as_routed
 from azureml_replay.planning.rows import NO_ROWS, PlannedRows, planned_rows
 from azureml_replay.selection import Choice, Selection, chosen
-from azureml_replay.workspace.profile import AZURE_ML, PathRule, TargetProfile
+from azureml_replay.workspace.profile import AZURE_ML, PathRule, TargetProfile, WriteRoute
 
 SHOWN = "files and metrics of "
 """The beginning of an omission's `what`, before the id of the run to which a reused step leaves them."""
@@ -96,6 +96,8 @@ class Step:
     """The run whose points and files `with_owners_contents` gave to this reused step."""
     lender: Lender | None = None
     """The run whose points and files this one shows in the target: then it has none to send."""
+    route: WriteRoute = WriteRoute.HISTORY
+    """By which the run goes, or went."""
 
     @property
     def contents(self) -> RunId:
@@ -251,6 +253,7 @@ def without_lender(step: Step) -> Step:
 def _step(
     recorded: Recorded, history: History, choice: FileChoice, profile: TargetProfile, *, root: RunId, depth: int
 ) -> Step:
+    profile = profile.by(history.route)
     run, ids = history.details.run, history.ids
     fitting = Fitting(run.id)
     waiting = _waiting(history, fitting, profile)
@@ -306,6 +309,7 @@ def _step(
         waiting=waiting,
         omissions=tuple(fitting.omissions),
         lender=lender,
+        route=profile.route,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from azureml_replay.counting import counted
 from azureml_replay.model import Omission
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step
@@ -41,7 +42,9 @@ class PlanSummary:
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
     write_route: WriteRoute = WriteRoute.HISTORY
-    """By which the target's runs are written."""
+    """By which runs go whose families are not in the target yet."""
+    routes: dict[WriteRoute, int] = field(default_factory=dict)
+    """Route -> number of runs that go by it, or went."""
     left: Left | None = None
     """What of all this is left to send to the target that was named; None: none was."""
 
@@ -57,6 +60,11 @@ class PlanSummary:
             if count >= NEAR * most
         ]
 
+    def staying(self) -> list[str]:
+        """In words, how many runs do not go the way of new families."""
+        others = {way: count for way, count in self.routes.items() if way is not self.write_route}
+        return [f"by {way.words}, as their families went: {counted(count, 'run')}" for way, count in others.items()]
+
     def add(self, step: Step) -> None:
         """Count one more step. NOT repeatable."""
         self.units += step.depth == 0 and step.source == step.unit
@@ -66,6 +74,7 @@ class PlanSummary:
         self.bytes += step.bytes
         self.own_files += len(step.own_files)
         self.experiments[step.run.experiment] = self.experiments.get(step.run.experiment, 0) + 1
+        self.routes[step.route] = self.routes.get(step.route, 0) + 1
         self.statuses[step.run.status] = self.statuses.get(step.run.status, 0) + 1
         self.overflow += len(step.overflow_series) + sum(map(len, step.overflow.values()))
         self.omit(step.omissions)

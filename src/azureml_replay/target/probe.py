@@ -67,12 +67,17 @@ class Probe:
     """What that server does and others do not."""
 
     @property
+    def knows_all(self) -> bool:
+        """False where an older version made it, which did not look at all that counts."""
+        return self.server is not None or None not in (self.settles, self.created_at_start)
+
+    @property
     def vital(self) -> tuple[str, ...]:
         """Names in `VITAL` that the target does not keep; and tags, where only they tell which run was made."""
         needed = VITAL if self.route is WriteRoute.HISTORY else (*VITAL, "tags")
         return tuple(name for name in needed if name in self.lost)
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         """The probe as the archive keeps it."""
         return {
             "run": self.run,
@@ -113,14 +118,38 @@ class Probe:
             traits=frozenset(map(Trait, document.get("traits", ()))),
         )
 
+    def after(self, known: Probe | None) -> Probe:
+        """The probe in the place of an earlier one.
 
-def known_probe(ledger: TargetLedger) -> Probe | None:
-    """The probe that an earlier replay or `doctor` made, None where there is none."""
+        What the target held before our first write stays what it was then: later names may be ours.
+        """
+        return self if known is None else replace(self, experiments=known.experiments, made=known.made)
+
+
+_OTHER = "other"
+"""The key, in the document of a probe, of one by the other route."""
+
+
+def known_probe(ledger: TargetLedger, route: WriteRoute | None = None) -> Probe | None:
+    """The probe that an earlier replay or `doctor` made, None where there is none.
+
+    Without a `route` it is that of the one by which new runs go; what is known by another one stands beside it.
+    """
     known = ledger.probe()
-    if known is None:
+    if not isinstance(known, dict):
         return None
     with read_back(f"what {ledger.target} was seen to keep"):
-        return Probe.from_json(known)
+        probe = Probe.from_json(known)
+        if route in (None, probe.route):
+            return probe
+        return Probe.from_json(known[_OTHER]).after(probe) if _OTHER in known else None
+
+
+def keep_probe(ledger: TargetLedger, probe: Probe) -> None:
+    """Keep what was seen, beside what is known by the other route; new runs go by this one from now on. Repeatable."""
+    other = known_probe(ledger, probe.route.other)
+    document: dict[str, Json] = {**probe.to_json(), **({_OTHER: other.to_json()} if other else {})}
+    ledger.put_probe(document)
 
 
 def note_made(ledger: TargetLedger, names: Collection[str]) -> None:
@@ -138,14 +167,14 @@ def note_experiments(ledger: TargetLedger, *, own: Collection[str], made: Collec
         experiments=tuple(sorted({*probe.experiments, *own})),
         made=tuple(sorted({*probe.made, *made})),
     )
-    ledger.put_probe(more.to_json())
+    keep_probe(ledger, more)
 
 
 def note_unsettled(ledger: TargetLedger) -> None:
     """Note that the target has no `append_settled` any more: nobody asks for it again. Repeatable."""
     probe = known_probe(ledger)
     if probe is not None and probe.settles is not False:
-        ledger.put_probe(replace(probe, settles=False).to_json())
+        keep_probe(ledger, replace(probe, settles=False))
 
 
 assert set(OPTIONAL) <= {field.name for field in fields(Run)}  # noqa: S101 - a name misspelt would be a check that can't fail

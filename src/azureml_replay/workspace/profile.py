@@ -30,6 +30,16 @@ class WriteRoute(StrEnum):
     MLFLOW = "mlflow"
     """By MLflow's routes, under ids of the target's own."""
 
+    @property
+    def other(self) -> WriteRoute:
+        """There are two."""
+        return WriteRoute.MLFLOW if self is WriteRoute.HISTORY else WriteRoute.HISTORY
+
+    @property
+    def words(self) -> str:
+        """For people: runs are written by ..."""
+        return "the history" if self is WriteRoute.HISTORY else "MLflow's routes"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowRule:
@@ -71,7 +81,9 @@ class TargetProfile:
     ref: Place | None = None
     """The workspace, whose ledger planning reads; None: no run has been sent anywhere."""
     route: WriteRoute = WriteRoute.HISTORY
-    """Only `target/writer.py` asks for it; what follows from it stands in the fields below."""
+    """By which runs go whose families are not there yet. What follows from it stands in the fields below."""
+    others: Mapping[WriteRoute, TargetProfile] = field(default_factory=dict)
+    """How runs are treated that went by another route. Empty: all are treated alike."""
     ids: Literal["ours", "theirs"] = "ours"
     """Theirs: making a run is not repeatable. Its intent goes to the disk, then it is looked for, then it is made."""
     tick: int = 1
@@ -143,6 +155,10 @@ class TargetProfile:
         if not self.own_tags and not self.own_properties:
             return limits
         return replace(limits, tags=limits.tags - self.own_tags, properties=limits.properties - self.own_properties)
+
+    def by(self, route: WriteRoute | None) -> TargetProfile:
+        """How a run is treated that went by this route; None: by none yet."""
+        return self if route is None else self.others.get(route, self)
 
     def keeps(self, field: str) -> bool:
         """False for a field of Run that the target was seen to drop."""

@@ -150,7 +150,7 @@ class Target(Source, Protocol):
         """
         ...
 
-    async def tagged_runs(self, experiment: str, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
+    async def tagged_runs(self, experiment: Experiment, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
         """The runs of an experiment that bear a tag, hidden ones too, each with all its tags."""
         ...
 

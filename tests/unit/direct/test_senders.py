@@ -34,9 +34,8 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning.plan import Step, plan_unit
 from azureml_replay.progress import SILENT
-from azureml_replay.target.writer import HistoryWriter
 from azureml_replay.workspace.mark import SENT_TAG, SentMark
-from azureml_replay.workspace.profile import TargetProfile
+from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile
 from azureml_replay.workspace.target import Outcome, Refused
 
@@ -267,11 +266,10 @@ async def test_an_error_is_told_to_a_run_that_is_under_way_on_both_sides(archive
     step = step_of(archive)
     going = Run(id=RUN, experiment="e", status="Running", error={"code": "UserError"})
     there = Run(id=RUN, experiment="e", status="Running")
-    writer = HistoryWriter(target)  # type: ignore[arg-type]
-    sender = RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, writer, known={RUN: there})  # type: ignore[arg-type]
+    sender = RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, AZURE_ML, known={RUN: there})  # type: ignore[arg-type]
 
     await sender.finish([_with(step, going)])
-    await RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, writer, known={RUN: going}).finish(  # type: ignore[arg-type]
+    await RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, AZURE_ML, known={RUN: going}).finish(  # type: ignore[arg-type]
         [_with(step, Run(id=RUN, experiment="e", status="Running", error={"code": "Other"}, hidden=False))]
     )
 
@@ -284,14 +282,13 @@ def test_what_stays_by_a_mark_that_names_no_run_is_not_made_sure(archive: Archiv
     target, step = Glass(), step_of(archive)
     before = SentMark.of({"tag team": "theirs"}, Instant(9)).to_text(RUN, RUN)
     there = Run(id=RUN, tags={"team": "theirs", SENT_TAG: before if bound else before.rpartition(" ")[0]})
-    writer = HistoryWriter(target)  # type: ignore[arg-type]
     sender = RunSender(
         archive.ledger(TARGET),
-        target,
+        target,  # type: ignore[arg-type]
         Prefer.TARGET,
         lambda *_: None,
-        writer,
-        known={RUN: there},  # type: ignore[arg-type]
+        AZURE_ML,
+        known={RUN: there},
     )
 
     mark = sender._mark_of(

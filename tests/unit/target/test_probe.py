@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import azure_place
 from azureml_replay.instants import Instant
 from azureml_replay.mlflow.place import mlflow_place
 from azureml_replay.model import RunId
-from azureml_replay.target.probe import Probe
+from azureml_replay.target.probe import Probe, keep_probe, known_probe
 from azureml_replay.target.profile import profile_of
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.profile import MLFLOW, NameRule, PathRule, WriteRoute, of_kind
@@ -37,6 +41,22 @@ OF_SERVER = Probe(
 
 def test_a_probe_comes_back_as_it_was_kept() -> None:
     assert Probe.from_json(KEPT.to_json()) == KEPT
+
+
+def test_two_ways_are_known_side_by_side(tmp_path: Path) -> None:
+    """Whichever is taken: what the target held before our first write stays what it was then."""
+    mlflow = Probe(run=RunId("q"), lost=(), experiments=("late",), added=(), route=WriteRoute.MLFLOW)
+    source, target = (azure_place("sub", "group", name) for name in ("source", "target"))
+    with Archive.create(tmp_path, source) as archive:
+        ledger = archive.ledger(target)
+        assert known_probe(ledger) is None
+        for probe in (KEPT, mlflow.after(KEPT), replace(mlflow, late=True).after(KEPT)):
+            keep_probe(ledger, probe)
+            assert (known_probe(ledger), known_probe(ledger, probe.route)) == (probe, probe)
+            assert known_probe(ledger, WriteRoute.HISTORY) == KEPT
+        assert probe.experiments == ("old",)
+        keep_probe(ledger, KEPT)
+        assert (known_probe(ledger), known_probe(ledger, WriteRoute.MLFLOW)) == (KEPT, probe)
 
 
 def test_a_probe_of_an_older_version_knows_less() -> None:
