@@ -32,6 +32,7 @@ from azureml_replay.planning.plan import plan_run
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.staging.stage import clear
+from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
@@ -364,11 +365,12 @@ class _Undoing:
 
     async def archive_empty(self, width: int) -> None:
         """Experiments that replay made and in which every run is hidden now."""
-        theirs = self.profile.experiments
-        made = [one for one in self.archive.experiments() if one.name not in theirs]
-        names = {one.name for one in made if self.ledger.receipt(OWNER, ExperimentItem(one.name))}
+        sent = {one.name for one in self.archive.experiments() if self.ledger.receipt(OWNER, ExperimentItem(one.name))}
+        held = [one async for page in self.target.experiments() for one in page if one.name in sent]
+        made = {one.name for one in held if note_owner(self.ledger, one, self.archive.source)}
+        names = made | (sent - self.profile.experiments)
         note_made(self.ledger, names)  # a replay looks at them before it writes them again
-        held = [one async for page in self.target.experiments() for one in page if one.name in names]
+        held = [one for one in held if one.name in names]
         ours = self._ours_in(names)
         await for_each(held, lambda one: self._archive_if_empty(one, ours[one.name]), width)
 

@@ -239,6 +239,8 @@ class _Replaying:
         self._leave(step for step in steps if step.unit in self.ids.conflicts)
         steps = [step for step in steps if step.unit not in self.ids.conflicts]
         await self.owners.settle({step.run.experiment for step in steps}, self.width)
+        hidden = {there.experiment for there in self.runs.known.values() if is_taken_back(there)}
+        await self.owners.look_again(hidden, self.width)
         self._carry(steps)
         for step in steps:
             bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known)
