@@ -32,7 +32,7 @@ from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import scalar
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
-from e2e.tampering import BEGIN, HOME, Held, change, fill, in_pairs, row
+from e2e.tampering import BEGIN, HOME, Held, change, fill, in_pairs, removed, row
 from e2e.test_refused import judged
 from e2e.test_synthetic import extracted, replayed
 from e2e.witness import Seen, look
@@ -351,6 +351,7 @@ def test_a_job_that_replayed_is_deleted_and_submitted_anew(
     """The job goes, its steps where the service takes them along; the next one has a name that was never taken.
 
     As long as anything of others is in or below it, it stays, and no deletion leaves. The mend that is named does it.
+    That holds too for a job that somebody else deleted, and for an archive that never heard of all this.
     """
     source, folder = calm.add_workspace(), tmp_path / "archive"
     change(calm, source, fill)
@@ -383,7 +384,21 @@ def test_a_job_that_replayed_is_deleted_and_submitted_anew(
     assert "--mode synthetic" in mend_of(absent, line, folder)
     assert back.verdict is not None
     assert (back.submitted, back.failed, back.verdict.findings) == (1, (), 0)
-    assert job not in look(workspace, files=False).jobs
+    (second,) = look(workspace, files=False).jobs
+    change(calm, workspace, removed(second))
+    asyncio.run(extracted(source, tmp_path / "fresh"))
+    for archive, submitted, learns in (
+        ("archive", 1, True),
+        ("archive", 0, False),
+        ("fresh", 0, True),
+        ("fresh", 0, False),
+    ):
+        calm.reset_requests()
+        anew = asyncio.run(replayed(source, workspace, tmp_path / archive))
+        assert anew.verdict is not None
+        assert (anew.submitted, anew.failed, anew.verdict.findings) == (submitted, (), 0)
+        assert (calm.requests()["writes"] > 0) is learns, "names that are gone are tried once"
+    assert not {job, second} & set(look(workspace, files=False).jobs)
 
 
 @pytest.mark.slow
