@@ -113,10 +113,12 @@ def test_verify_of_a_fresh_archive_says_who_hid_it(
     assert TAKEN_BACK == "taken back by undo: replay brings it back"
 
 
+@pytest.mark.parametrize("entries_stay", [False, True], ids=["entries go", "entries stay"])
 def test_an_archive_that_had_sent_it_all_learns_of_it_by_verify(
-    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path, entries_stay: bool
 ) -> None:
     """Its receipts say that everything is there; what it says of replay is true all the same. A changed file stays."""
+    calm.set_faults(strict=["no-entry-removal"] * entries_stay)
     for name in ("first", "second"):
         asyncio.run(migrated(source, workspace, tmp_path / name))
     change(calm, workspace, lambda there: there.blob("logs/a.txt", "child").upload_blob(b"more", overwrite=True))
