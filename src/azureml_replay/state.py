@@ -26,6 +26,7 @@ class Next(Enum):
     PLAN = "plan"
     REPLAY = "replay"
     SUBMIT = "replay --mode synthetic"
+    NEW_IDS = "replay --ids new"
     VERIFY = "verify"
     REPORT = "report"
     WAIT = "wait"
@@ -196,7 +197,9 @@ def _runs(alike: Iterator[Alike] | Sequence[Alike]) -> int:
 def _next_at(left: int, progress: TargetProgress, told: Verdict) -> Next:
     if left:
         return Next.SUBMIT if progress.jobs_standing and not progress.runs_created else Next.REPLAY
-    return Next.REPORT if told.findings or told.complete else Next.VERIFY
+    if not told.findings and not told.complete:
+        return Next.VERIFY
+    return Next.NEW_IDS if told.wants_new_ids else Next.REPORT
 
 
 def _next(totals: Totals, targets: Sequence[TargetStatus], last: LastCommand | None) -> Next:

@@ -163,7 +163,10 @@ def _why_kept(run: str, what: str) -> str:
 def refused(told: Sequence[tuple[str, str]]) -> Iterator[str]:
     """The lines of `replay` about values that the target would not have."""
     for run, what in told[:SHOWN]:
-        yield f"{what} of run {run} was refused by the target: an omission, the rest was carried"
+        if what == "run":
+            yield f"run {run} was refused by the target: an omission, and nothing of it was carried"
+        else:
+            yield f"{what} of run {run} was refused by the target: an omission, the rest was carried"
     yield from _more(told)
 
 
@@ -246,6 +249,8 @@ def _compared(verdict: Verdict) -> str:
         return f"{runs}, {held}: {_differences(verdict)}"
     if not verdict.complete:
         return f"{verdict.equal:,} of {runs} equal, {held}: not proven yet"
+    if verdict.none_taken:
+        return f"{runs}: the target refused {verdict.refused:,} of them, nothing was there to compare"
     if not verdict.equal:
         return f"{runs}: nothing of them was to be carried"
     left = f", {verdict.left_out:,} of them left out" if verdict.left_out else ""

@@ -191,7 +191,7 @@ def _command(what: Next, folder: Path, source: Place, target: Place | None, type
         return hint("extract", "--source", typed.source(source), "--archive", folder)
     verb, *flags = what.value.split()
     ends = ["--target", typed.target(target)] if target is not None else []
-    if what in (Next.REPLAY, Next.SUBMIT) and typed.source(source) != source.name:
+    if what in (Next.REPLAY, Next.SUBMIT, Next.NEW_IDS) and typed.source(source) != source.name:
         ends += ["--source", typed.source(source)]
     return hint(verb, folder, *ends, *flags)
 

@@ -33,7 +33,7 @@ from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
-from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
+from azureml_replay.planning.plan import FILES, LEFT, TAKEN, Step, as_carried, plan, planned_anew, planned_units
 from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -48,7 +48,7 @@ from azureml_replay.workspace.target import Target
 
 WINDOW = 1_000
 """Steps in memory at once: about 5 KB each, so 5 MB."""
-TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in the target"
+NO_MORE = "run {there}, which stood for it, is not in the target any more: undo, and a replay after it, make it anew"
 INTENDED_AHEAD = 25
 """Runs whose intents are written to the disk together."""
 
@@ -230,6 +230,7 @@ class _Replaying:
         await again_once_held(self.target, go)
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
+        none_of = self.ids.absent  # a unit of which nobody asks again
         if self.profile.ids == "theirs":
             steps = await self._made(steps, last)
         else:
@@ -243,7 +244,8 @@ class _Replaying:
         await self.owners.look_again(hidden, self.width)
         self._carry(steps)
         for step in steps:
-            bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known)
+            asked = step.unit != none_of and step.source not in self.failed and not self.runs.is_current(step)
+            bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known, asked=asked)
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
@@ -294,7 +296,7 @@ class _Replaying:
         """A run that the target had and has no more is not made again: what became of it is for people to find out."""
         for step in steps:
             if step.source not in self.runs.known and not self.runs.is_current(step):
-                self._fail(step.source, f"run {step.run.id}, which stood for it, is not in the target any more")
+                self._fail(step.source, NO_MORE.format(there=step.run.id))
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
         """Those that go on, as they are planned now."""

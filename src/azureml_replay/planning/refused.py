@@ -61,6 +61,10 @@ def without(run: Run, names: Sequence[ValueName]) -> Run:
     return replace(run, **changed) if changed else run
 
 
+NEW_IDS = "replay --ids new"
+"""In the reason of a run that is left out, where another id may be all that it needs."""
+
+
 def refused_by(words: str) -> str:
     """The reason of an omission."""
     return f"the target refused it: {words}"

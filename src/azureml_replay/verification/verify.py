@@ -24,7 +24,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.experiments import kept_under
 from azureml_replay.comparison.runs import STATE, compare_experiments, compare_visibility
 from azureml_replay.comparison.shown import shown
-from azureml_replay.comparison.three_way import GONE_REASON, LOST
+from azureml_replay.comparison.three_way import GONE_REASON, LOST, REMOVED
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
@@ -178,7 +178,10 @@ class _Verifying:
         if self._stood_as_job(step):
             return JOB_TAKEN_BACK
         hidden = (RunItem.DELETED, RunItem.UNDONE)  # a hidden one may have gone along with another
-        return TAKEN_BACK if any(self.ledger.receipt(step.source, item) for item in hidden) else "absent"
+        if any(self.ledger.receipt(step.source, item) for item in hidden):
+            return TAKEN_BACK
+        created = self.ledger.receipt(step.source, RunItem.CREATE)
+        return REMOVED if created is not None and created.state is State.SENT else "absent"
 
     def _stood_as_job(self, step: Step) -> bool:
         """True for a run that was never sent but as a step of a job, which `undo` removed."""
