@@ -89,12 +89,12 @@ class InPart:
             await self.runs.create([again])
             still = self.runs.refused.pop(step.source, None)
             return still is None or await self.create(again, still)
-        at_fault = OF_ID if self._by_its_id(step) else ""
+        at_fault = OF_ID if not refused.of_status and self._is_unknown(step) else ""
         self.leave_out(step, f"{refused_by(refused.reason)}{at_fault}")
         return False
 
-    def _by_its_id(self, step: Step) -> bool:
-        """True for a run that is not there and is refused bare, for no deletion that is known here."""
+    def _is_unknown(self, step: Step) -> bool:
+        """True for a run that is not there, of whose deletion nothing is known here."""
         return self.ledger.receipt(step.source, RunItem.DELETED) is None and step.source not in self.runs.known
 
     async def _finish_managed(self, step: Step, refused: Refused) -> bool:
