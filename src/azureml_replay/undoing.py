@@ -126,7 +126,7 @@ def undoable(archive: Archive, target: Place) -> Undoable:
 
 def _not_undone(ledger: TargetLedger, item: RunItem, undone: RunItem) -> list[RunId]:
     done = set(ledger.runs_with(undone, sent=True))
-    return [run for run in ledger.runs_with(item, refused=False) if run not in done]
+    return [run for run in ledger.runs_with(item) if run not in done]
 
 
 async def undo(

@@ -196,6 +196,8 @@ def test_a_run_that_somebody_removed_is_named_and_brought_back(
     """
     source, folder, fresh = calm.add_workspace(), tmp_path / "archive", tmp_path / "fresh"
     change(calm, source, fill)
+    series, point = scalar("dcid.child", "m"), [row(0, 1.0, "m")]
+    change(calm, source, lambda held: held.world.metrics.append(held.guid, series, point) and None)
     asyncio.run(migrated(source, workspace, folder))
     change(calm, workspace, removed("root"))
     shutil.copytree(folder, tmp_path / "unasked")
@@ -221,9 +223,9 @@ def test_a_run_that_somebody_removed_is_named_and_brought_back(
     assert any(reason.endswith(OF_DELETED) for reason in unasked.verdict.reasons), unasked.verdict.reasons
 
     new_ids = MigrateOptions(replay=ReplayOptions(new_ids=True))
-    anew = asyncio.run(migrated(source, workspace, fresh, options=new_ids))
-
-    assert (anew.verdict.exit, anew.verdict.equal, anew.replayed.failed) == (Exit.OK, 2, ())
+    for archive in (folder, fresh):  # the child was sent before, under the id that it had
+        anew = asyncio.run(migrated(source, workspace, archive, options=new_ids))
+        assert (anew.verdict.exit, anew.verdict.equal, anew.replayed.failed) == (Exit.OK, 2, ()), anew.verdict.first
     change(calm, workspace, removed(anew_id(fresh, "root")))
     asyncio.run(undone(workspace, fresh))
     assert asyncio.run(migrated(source, workspace, fresh)).verdict.refused == 2

@@ -180,12 +180,9 @@ class Receipts(OfTarget):
         rows = ((owner, run, written(item)) for run, item in receipts)
         self._executemany("delete from receipt where target = ? and run = ? and item = ?", rows)
 
-    def runs_with(self, item: RunItem, *, sent: bool = False, refused: bool = True) -> list[RunId]:
-        """Runs with a receipt of `item`, by id; without `sent` also those with the intent to send it, or a refusal.
-
-        Without `refused` none of these.
-        """
-        only = " and state = 'sent'" if sent else "" if refused else " and state <> 'refused'"
+    def runs_with(self, item: RunItem, *, sent: bool = False) -> list[RunId]:
+        """Runs with a receipt of `item`, by id; without `sent` also those with the intent to send it, or a refusal."""
+        only = " and state = 'sent'" if sent else ""
         sql = f"select run from receipt where target = ? and item = ?{only} and run > ? order by run limit ?"  # noqa: S608
         return [RunId(run) for (run,) in self._pages(sql, (self._number, item.value), ("",))]
 

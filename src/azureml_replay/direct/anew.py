@@ -14,13 +14,15 @@ def rename(archive: Archive, ledger: TargetLedger, root: RunId) -> None:
     """Give new ids to the runs of a unit that were not sent under their own. Repeatable.
 
     Also to those that the target refused under the ids that they have now, as runs of these were deleted, and to runs
-    below such a one: they are tried once more.
+    below such a one: they are tried once more. What was sent of one under another id counts for nothing.
     """
     ids: dict[RunId, RunId] = {}
     for run in archive.unit(root):
         created, now = ledger.receipt(run.id, RunItem.CREATE), ledger.target_id(run.id)
         refused = created is not None and created.state is State.REFUSED
         if refused or (created is not None and now is None and ledger.receipt(run.id, RunItem.DELETED)):
+            if ledger.sent(run.id) is not None:
+                ledger.void(run.id)
             ledger.forget(run.id, [RunItem.CREATE, RunItem.WHOLE])
             created = None
         if created is None:
