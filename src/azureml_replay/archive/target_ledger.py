@@ -185,7 +185,16 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
             self._drop((root, item) for item in self.receipts(root) if is_of_job(item))
             self._drop((run, item) for run in unit for item in self.receipts(run) if is_of_job(item))
             self._note(root, RunItem.JOB_DELETED)
-            self._note(root, RunItem.NAMES_GONE, " ".join(dict.fromkeys(names)))
+            self._note_gone(root, names)
+
+    def void_names(self, root: RunId, names: Collection[str]) -> None:
+        """Note names that no job for a root run can have any more, as jobs of these were deleted. Repeatable."""
+        with self._transaction(durable=True):
+            self._drop((root, JobItem(name)) for name in names)
+            self._note_gone(root, [*self.names_gone(root), *names])
+
+    def _note_gone(self, root: RunId, names: Iterable[str]) -> None:
+        self._note(root, RunItem.NAMES_GONE, " ".join(dict.fromkeys(names)))
 
     def sent_over(self, run: RunId, names: Collection[str]) -> None:
         """Drop what was found about the bytes of files that are sent anew: from now on these are to be read back.

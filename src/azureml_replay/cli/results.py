@@ -164,7 +164,10 @@ def _why_kept(run: str, what: str) -> str:
 def refused(told: Sequence[tuple[str, str]]) -> Iterator[Line]:
     """The lines of `replay` about values that the target would not have."""
     for run, what in told[:SHOWN]:
-        yield Branch(f"{what} of run {run} was refused by the target: an omission, the rest was carried")
+        if what == "run":
+            yield Branch(f"run {run} was refused by the target: an omission, and nothing of it was carried")
+        else:
+            yield Branch(f"{what} of run {run} was refused by the target: an omission, the rest was carried")
     yield from _more(told)
 
 
@@ -249,6 +252,8 @@ def _compared(verdict: Verdict) -> str:
         return f"{runs}, {held}: {_differences(verdict)}"
     if not verdict.complete:
         return f"{verdict.equal:,} of {runs} equal, {held}: not proven yet"
+    if verdict.none_taken:
+        return f"{runs}: the target refused {verdict.refused:,} of them, nothing was there to compare"
     if not verdict.equal:
         return f"{runs}: nothing of them was to be carried"
     left = f", {verdict.left_out:,} of them left out" if verdict.left_out else ""

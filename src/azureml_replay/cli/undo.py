@@ -204,7 +204,7 @@ def _deleted(done: Undone) -> Iterator[str]:
 
 
 def _named(done: Undone) -> Iterator[str]:
-    lists = {"left alone": done.left, "stays hidden": done.kept, "failed": done.failed}
+    lists = {"left alone": done.left, "gone": done.gone, "stays hidden": done.kept, "failed": done.failed}
     for what, listed in lists.items():
         yield from (f"{what}: {run}: {why}" if run else f"{what}: {why}" for run, why in listed[:SHOWN])
     more = sum(max(0, len(listed) - SHOWN) for listed in lists.values())

@@ -31,6 +31,8 @@ NOT_EDITABLE = (RUN_TYPE, CREATED, "metric ")
 GONE_REASON = "disappeared at the source: what was sent stays"
 LOST = "lost: neither the source nor the archive nor the target has it"
 """The kind of a finding about a file that was sent and is nowhere any more."""
+REMOVED = "removed: it was sent, and the target has it no more"
+"""The kind of the finding about a run that is not there, though it was once."""
 ACCEPTED = "accepted"
 """The kind of a finding about an edit that somebody accepted: it is told, and is no difference."""
 OF_ANOTHER = " (newer, of another archive)"

@@ -27,6 +27,7 @@ from azureml_replay.planning.experiments import OWNER, planned_experiments, sign
 from azureml_replay.planning.lineage import is_taken_back, made_experiment, sent_of_another, without_lineage
 from azureml_replay.planning.refused import without_values
 from azureml_replay.selection import Selection
+from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.parts import refused_of_experiment
 from azureml_replay.target.probe import note_experiments
 from azureml_replay.target.profile import known_profile
@@ -54,6 +55,8 @@ class ExperimentOwners:
     """Name -> the target's experiment, as this call saw it first; None where there was none."""
     opened: set[str] = field(default_factory=set)
     """Experiments that this call opened for new runs: their state is sent again at its end, selected or not."""
+    looked: set[str] = field(default_factory=set)
+    """Those of runs that `undo` hid, which this call has asked for."""
     closed: set[str] = field(default_factory=set)
     """Archived ones that are not ours to open."""
 
@@ -85,7 +88,9 @@ class ExperimentOwners:
 
         One that somebody archived stays so: opening it would undo his edit, which a kill then forgot.
         """
-        if held.archived is None or held.name in known_profile(self.ledger).experiments:
+        if held.archived is None:
+            return
+        if not note_owner(self.ledger, held, self.source) and held.name in known_profile(self.ledger).experiments:
             return
         sent, state = last_sent(self.ledger, held), state_of(held.name)
         if not self._archived_by_us(held, sent):
@@ -97,6 +102,25 @@ class ExperimentOwners:
         self.ledger.put_sent({kept_under(held.name): {**(sent or {}), state: False}})
         self.opened.add(held.name)
         await self.target.put_experiment(replace(held, archived=None))
+
+    async def look_again(self, names: Iterable[str], width: int) -> None:
+        """Look whether `undo` archived experiments with runs that it hid: then they are sent at the end. Repeatable.
+
+        One request for each that this ledger takes for sent, once.
+        """
+        asked = sorted(name for name in set(names) - self.looked if self._is_sent(name))
+        self.looked |= set(asked)
+
+        async def ask(name: str) -> None:
+            there = await self.target.experiment(name)
+            if there is not None:
+                note_owner(self.ledger, there, self.source)
+
+        await for_each(asked, ask, min(width, LISTED_AT_ONCE))
+
+    def _is_sent(self, name: str) -> bool:
+        receipt = self.ledger.receipt(OWNER, ExperimentItem(name))
+        return receipt is not None and receipt.state is State.SENT
 
     def _archived_by_us(self, held: Experiment, sent: Editable | None) -> bool:
         """By this archive, which may have been stopped while it opened it, by another one of its source, or by undo."""

@@ -19,6 +19,8 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.profile import TargetProfile, WriteRoute
 
+NO_MORE = "run {there}, which stood for it, is not in the target any more: undo, and a replay after it, make it anew"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placing:
@@ -123,4 +125,4 @@ class Placing:
         for step in steps:
             made = step.route is WriteRoute.MLFLOW
             if made and step.source not in self.runs.known and not self.runs.is_current(step):
-                self.fail(step.source, f"run {step.run.id}, which stood for it, is not in the target any more", None)
+                self.fail(step.source, NO_MORE.format(there=step.run.id), None)

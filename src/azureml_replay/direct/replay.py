@@ -35,7 +35,7 @@ from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
-from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
+from azureml_replay.planning.plan import FILES, LEFT, TAKEN, Step, as_carried, plan, planned_anew, planned_units
 from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -49,7 +49,6 @@ from azureml_replay.workspace.target import Target
 
 WINDOW = 1_000
 """Steps in memory at once: about 5 KB each, so 5 MB."""
-TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in the target"
 INTENDED_AHEAD = 25
 """Runs whose intents are written to the disk together."""
 
@@ -260,15 +259,19 @@ class _Replaying:
         await again_once_held(self.target, go)
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
+        none_of = self.ids.absent  # a unit of which nobody asks again
         steps = await self.placing.placed(steps, last)
         if self.ids.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self.ids.renamed(steps, last)
         self._leave(step for step in steps if step.unit in self.ids.conflicts)
         steps = [step for step in steps if step.unit not in self.ids.conflicts]
         await self.owners.settle({step.run.experiment for step in steps}, self.width)
+        hidden = {there.experiment for there in self.runs.known.values() if is_taken_back(there)}
+        await self.owners.look_again(hidden, self.width)
         self._carry(steps)
         for step in steps:
-            bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known)
+            asked = step.unit != none_of and step.source not in self.failed and not self.runs.is_current(step)
+            bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known, asked=asked)
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)

@@ -63,6 +63,8 @@ def without(run: Run, names: Sequence[ValueName]) -> Run:
 
 REFUSED = "the target refused it: "
 """The beginning of the reason of each omission that is a refusal."""
+NEW_IDS = "replay --ids new"
+"""In the reason of a run that is left out, where another id may be all that it needs."""
 
 
 def refused_by(words: str) -> str:

@@ -59,6 +59,8 @@ class Sums:
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`, `read_before`."""
     read_at: Instant | None = None
     """When the bytes of those `read_before` were read."""
+    left_out: int = 0
+    """Runs that were left out whole: of these nothing was compared."""
     experiments_open: int = 0
     others_open: bool = False
     deleted: int = 0
@@ -77,6 +79,7 @@ class Sums:
             chosen=known.chosen,
             compared=known.counts,
             read_at=known.read_at,
+            left_out=known.left_out,
             experiments_open=known.experiments_open,
             others_open=known.others_open,
         )
@@ -175,7 +178,7 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     uncompared = listed([*(counted(*one) for one in open_items if one[0]), *others])
     left = f" Not compared: {uncompared}." if uncompared else ""
     left += f" undo --delete removed {counted(sums.deleted, 'run')} from the target." if sums.deleted else ""
-    compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]
+    compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS] - sums.left_out
     if sums.findings:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
         found = f"{counted(sums.findings, 'finding')} in {where} of {sums.runs:,}"
@@ -183,12 +186,14 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     if uncompared:
         return "open", f"Not proven yet.{left}" + (" No finding in the others." if compared else "")
     if not compared:
-        return "open", "Nothing was there to compare."
+        refused = f" {counted(sums.left_out, 'run')} left out: the reasons stand below." if sums.left_out else ""
+        return "open", f"Nothing was there to compare.{refused}"
     planned = f"but for {omitted}" if sums.omissions else "nothing was left out"
     points = counted(sums.compared["points"], "point")
     files = files_in_words(sums.compared["files"], sums.compared["own_files"])
     by_size = by_size_in_words(sums.compared["unverifiable"], sums.compared["read_before"], sums.read_at)
     equal = equal_but(sums.found.causes[Cause.ACCEPTED]).capitalize()
+    runs += f", {sums.left_out:,} of them left out" if sums.left_out else ""
     whole = f"{equal}: {runs}, {points} and {files} were read back and compared, {planned}."
     return "yes", whole + (f" {by_size}." if by_size else "")
 

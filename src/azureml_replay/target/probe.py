@@ -158,13 +158,13 @@ def note_made(ledger: TargetLedger, names: Collection[str]) -> None:
 
 
 def note_experiments(ledger: TargetLedger, *, own: Collection[str], made: Collection[str]) -> None:
-    """Note experiments that the target has of its own, and such as a replay made. Repeatable."""
+    """Note experiments that the target has of its own, and such as a replay made, which are so no more. Repeatable."""
     probe = known_probe(ledger)
-    if probe is None or (set(own) <= set(probe.experiments) and set(made) <= set(probe.made)):
+    if probe is None or (set(own) <= set(probe.experiments) and set(made) <= set(probe.made) - set(probe.experiments)):
         return
     more = replace(
         probe,
-        experiments=tuple(sorted({*probe.experiments, *own})),
+        experiments=tuple(sorted({*probe.experiments, *own} - set(made))),
         made=tuple(sorted({*probe.made, *made})),
     )
     keep_probe(ledger, more)

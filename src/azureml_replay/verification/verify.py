@@ -24,7 +24,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.experiments import kept_under
 from azureml_replay.comparison.runs import STATE, compare_experiments, compare_visibility
 from azureml_replay.comparison.shown import shown
-from azureml_replay.comparison.three_way import GONE_REASON, LOST
+from azureml_replay.comparison.three_way import GONE_REASON, LOST, REMOVED
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
@@ -39,7 +39,7 @@ from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step, is_left, plan_run, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.probe import note_made
+from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.attribution import (
     attribution,
@@ -180,7 +180,10 @@ class _Verifying:
         if self._stood_as_job(step):
             return JOB_TAKEN_BACK
         hidden = (RunItem.DELETED, RunItem.UNDONE)  # a hidden one may have gone along with another
-        return TAKEN_BACK if any(self.ledger.receipt(step.source, item) for item in hidden) else "absent"
+        if any(self.ledger.receipt(step.source, item) for item in hidden):
+            return TAKEN_BACK
+        created = self.ledger.receipt(step.source, RunItem.CREATE)
+        return REMOVED if created is not None and created.state is State.SENT else "absent"
 
     def _stood_as_job(self, step: Step) -> bool:
         """True for a run that was never sent but as a step of a job, which `undo` removed."""
@@ -270,7 +273,9 @@ class _Verifying:
             differing = [Finding(OWNER, f"experiment {name}", "absent", name, "")]
         else:
             await self._extra_runs(found, extra)
-            if planned is not None and (name in self.profile.experiments or name not in self.direct):
+            made = note_owner(self.ledger, found, self.archive.source)
+            own = name in self.profile.experiments and not made
+            if planned is not None and (own or name not in self.direct):
                 differing += compare_visibility(planned, found)
                 omissions += experiment_omissions(planned, found)
             elif planned is not None:
@@ -283,9 +288,6 @@ class _Verifying:
     def _compare_ours(self, planned: Experiment, found: Experiment) -> tuple[list[Finding], list[Omission]]:
         """An experiment that replay made, without the lineage on either side; and what it lost at the source since."""
         undone = lineage.is_taken_back(found, self.archive.source)
-        if undone and self.ledger.receipt(OWNER, ExperimentItem(found.name)):
-            note_made(self.ledger, [found.name])
-            self.ledger.mark(OWNER, [ExperimentItem(found.name)], State.SENDING)  # a replay looks, and sends it again
         wanted, there = lineage.without_lineage(planned), lineage.without_lineage(found)
         differing = list(compare_experiments(wanted, there))
         if not differing:
