@@ -69,7 +69,7 @@ class Making:
         units = [one for one in dict.fromkeys(self._units(steps)) if one not in self.begun]
         waiting = iter(plan_units(self.archive, units, self.files, self.profile))
         while some := list(islice(waiting, TOGETHER)):
-            await self._make_all([step for step in some if self._is_due(step.source)])
+            await self._make_all([step for step in some if not step.waits_for and self._is_due(step.source)])
         self.begun.update(units)
 
     def is_made(self, run: RunId) -> bool:

@@ -26,6 +26,7 @@ from azureml_replay.direct.ids import IdCheck
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.making import Making
+from azureml_replay.direct.naming import Naming
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
@@ -49,6 +50,7 @@ from azureml_replay.workspace.target import Target
 WINDOW = 1_000
 """Steps in memory at once: about 5 KB each, so 5 MB."""
 TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in the target"
+TO_EXTRACT = "run {} above it is not extracted: extract again to continue"
 INTENDED_AHEAD = 25
 """Runs whose intents are written to the disk together."""
 
@@ -117,6 +119,11 @@ async def _replay(
     while window := list(islice(steps, WINDOW)):
         await replaying.send(window)
         del window
+    steps = replaying.naming.changed(selection, options.files, profile)
+    while window := list(islice(steps, WINDOW)):
+        replaying.ids.absent = None  # of these units nobody has asked
+        await replaying.send(window)
+        del window
     await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
     return replaying.result()
 
@@ -148,9 +155,11 @@ class _Replaying:
     ids: IdCheck = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
+    naming: Naming = field(init=False)
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
+        self.naming = Naming(self.archive, self.ledger)
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
         self.runs = RunSender(
@@ -215,7 +224,7 @@ class _Replaying:
     async def send(self, window: Sequence[Step]) -> None:
         """Send one window: ids, runs, contents, endings."""
         self.runs.begin_window()
-        window = self.ids.by_new_ids(window)
+        window = self._without_waiting(self.ids.by_new_ids(window))
         steps = [step for step in window if not self.due.is_whole(step)]
         if not steps:
             return
@@ -228,6 +237,13 @@ class _Replaying:
             await self._send(steps, last)
 
         await again_once_held(self.target, go)
+
+    def _without_waiting(self, window: Sequence[Step]) -> list[Step]:
+        """The steps that do not wait for the extraction of a run above them; the others fail."""
+        for step in window:
+            if step.waits_for:
+                self._fail(step.source, TO_EXTRACT.format(step.waits_for))
+        return [step for step in window if not step.waits_for]
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
         if self.profile.ids == "theirs":
@@ -319,8 +335,14 @@ class _Replaying:
             for run, told in self.ledger.carried([step.source for step in steps]).items()
             if isinstance(told, Mapping) and FILES in told
         }
-        choices = {step.source: before.get(step.source, step.choice).joined(step.choice) for step in steps}
-        self.ledger.carry({run: {FILES: choice.to_json()} for run, choice in choices.items()}, Way.RUN)
+        told = {
+            step.source: {
+                FILES: before.get(step.source, step.choice).joined(step.choice).to_json(),
+                **self.naming.noted(step),
+            }
+            for step in steps
+        }
+        self.ledger.carry(told, Way.RUN)
 
     def _leave(self, steps: Iterable[Step]) -> None:
         """Note that nothing of these runs is to be carried, where the caller wants taken ids to be skipped."""

@@ -36,8 +36,14 @@ SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
 FILES, LEFT = "files", "left"
 """Keys of what the ledger says of a run: the choice of its files, or why nothing of it is to be carried."""
+NAMES = "names"
+"""The same: runs of other units that it was sent with under their ids in the source, which may get others."""
 SHOWS = "shows"
 """The same: the run whose points and files its job has, as a reused step's does."""
+NO_PARENT = "the source has no such run"
+CIRCLE = "the runs above it lead back to it: one of them has to be the first"
+SENT_BEFORE = "it was sent before this one was extracted: where a run stands is written once"
+"""Why a run has no parent in the target."""
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
 
 
@@ -76,6 +82,8 @@ class Step:
     """The run whose points and files `with_owners_contents` gave to this reused step."""
     lender: Lender | None = None
     """The run whose points and files this one shows in the target: then it has none to send."""
+    waits_for: RunId | None = None
+    """A run above it that is to be extracted first: until then nothing of this one is sent, as it would stand alone."""
 
     @property
     def contents(self) -> RunId:
@@ -156,13 +164,40 @@ def plan_units(
     """
     histories = recorded.histories(roots, profile.ref)
     for unit, of_unit in groupby(histories, key=attrgetter("unit")):
-        depths: dict[RunId, int] = {}
+        places = _Places(recorded, unit)
         for history in of_unit:
-            run = history.details.run
-            depth = depths[run.parent] + 1 if run.parent in depths else 0
-            depths[run.id] = depth
+            depth, waits_for = places.of(history)
             choice = as_carried(history.carried) if files is None else files
-            yield _step(recorded, history, choice, profile, root=unit, depth=depth)
+            step = _step(recorded, history, choice, profile, root=unit, depth=depth)
+            yield _waiting_for(waits_for, step) if waits_for else step
+
+
+def _waiting_for(above: RunId, step: Step) -> Step:
+    """The step as one that will have its parent once it is sent."""
+    return replace(step, waits_for=above, omissions=tuple(one for one in step.omissions if one.reason != SENT_BEFORE))
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the runs of one unit stand, as they come: parents first."""
+
+    recorded: Recorded
+    root: RunId
+    depths: dict[RunId, int] = field(default_factory=dict)
+    waiting: dict[RunId, RunId] = field(default_factory=dict)
+    """Run -> the one above it that is to be extracted first."""
+
+    def of(self, history: History) -> tuple[int, RunId | None]:
+        """How many runs of the plan stand above this one, and for which other one it waits."""
+        run = history.details.run
+        depth = self.depths[run.parent] + 1 if run.parent in self.depths else 0
+        self.depths[run.id] = depth
+        above = self.waiting.get(run.parent) if run.parent else None
+        if run.parent and not depth and run.id != self.root and run.parent in self.recorded.waited_for(self.root):
+            above = run.parent
+        if above and (history.carried is None or is_left(history.carried)):
+            self.waiting[run.id] = above
+        return depth, self.waiting.get(run.id)
 
 
 def as_carried(carried: Json | None) -> FileChoice:
@@ -178,7 +213,10 @@ def is_left(carried: Json | None) -> bool:
 def planned_anew(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:
     """The step planned again, by what the ledger says now: runs may have got new ids since."""
     history = recorded.history(step.source, profile.ref)
-    return _step(recorded, history, files, profile, root=step.unit, depth=step.depth) if history else step
+    if history is None:
+        return step
+    again = _step(recorded, history, files, profile, root=step.unit, depth=step.depth)
+    return replace(again, waits_for=step.waits_for)
 
 
 def plan_run(recorded: Recorded, run: RunId, profile: TargetProfile, *, root: RunId, depth: int) -> Step | None:
@@ -231,7 +269,7 @@ def _step(
     if history.refused.run is not None:
         fitting.omit("run", history.refused.run)
     if run.parent and not depth:
-        fitting.omit(f"parent {run.parent}", "the source has no such run")
+        fitting.omit(f"parent {run.parent}", _why_alone(recorded, run, root))
     lender = _lender(history, profile)
     if run.lender and lender is None:
         fitting.omit(SHOWN + run.lender, SHARED if profile.reuse else NOT_SHOWN)
@@ -281,6 +319,13 @@ def _step(
         omissions=tuple(fitting.omissions),
         lender=lender,
     )
+
+
+def _why_alone(recorded: Recorded, run: Run, root: RunId) -> str:
+    """Why a run is planned without its parent."""
+    if run.id != root:
+        return SENT_BEFORE if run.parent in recorded.waited_for(root) else NO_PARENT
+    return CIRCLE if run.parent and recorded.unit_of(run.parent) else NO_PARENT
 
 
 def _is_refused(path: str, there: str, history: History, fitting: Fitting) -> bool:
