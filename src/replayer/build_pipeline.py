@@ -44,9 +44,10 @@ from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.edits import cut_out, unknown_edits
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
+from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import Progress
 from azureml_replay.synthetic.foreseen import JobsForeseen
-from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
+from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees, waiting_units
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.submit import Told
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -105,7 +106,9 @@ def build_pipeline(
             ledger = archive.ledger(workspace.ref)
             planned = planned_trees(archive, ledger, selection, options.shape)
             if dry_run:
-                _show(archive, planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit))
+                waiting = sum(1 for _ in waiting_units(archive, planned_units(archive, selection)))
+                foreseen = JobsForeseen(archive, ledger, options.resubmit)
+                _show(archive, planned, terminal, draw, foreseen, waiting=waiting)
                 return Exit.OK
             if not terminal.json:
                 terminal.result(None, [hierarchy(tree) for tree, _ in planned])
@@ -184,6 +187,8 @@ def _show(
     terminal: Terminal,
     draw: Callable[[Tree], Branch],
     foreseen: JobsForeseen,
+    *,
+    waiting: int,
 ) -> None:
     """Show tree by tree, then the sums, with what the archive itself lacks of those runs."""
     runs = set[RunId]()
@@ -193,7 +198,7 @@ def _show(
             runs.update([tree.root, *(node.source for node in tree.walk())])
             yield tree, shape
 
-    sums = summed(archive, noted(), draw, terminal, foreseen)
+    sums = summed(archive, noted(), draw, terminal, foreseen, waiting=waiting)
     sums.omit(lacking for lacking in archive.omissions() if lacking.run in runs)
     terminal.result(sums, sum_lines(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
