@@ -46,9 +46,10 @@ from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.edits import cut_out, unknown_edits
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
+from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import Progress
 from azureml_replay.synthetic.foreseen import JobsForeseen
-from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
+from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees, waiting_units
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.submit import Told
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -107,7 +108,8 @@ def build_pipeline(
             ledger = archive.ledger(workspace.ref)
             planned = planned_trees(archive, ledger, selection, options.shape)
             if dry_run:
-                _show(planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit))
+                waiting = sum(1 for _ in waiting_units(archive, planned_units(archive, selection)))
+                _show(planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit), waiting=waiting)
                 next_step.tell(terminal, typed_again(without={"--dry-run", "--debug-hierarchy"}))
                 return Exit.OK
             if not terminal.json:
@@ -193,6 +195,8 @@ def _show(
     terminal: Terminal,
     draw: Callable[[Tree], Branch],
     foreseen: JobsForeseen,
+    *,
+    waiting: int,
 ) -> None:
     """Show tree by tree, then the sums, with what the archive itself lacks of those runs."""
     runs = set[RunId]()
@@ -202,7 +206,7 @@ def _show(
             runs.update([tree.root, *(node.source for node in tree.walk())])
             yield tree, shape
 
-    sums = summed(foreseen, noted(), draw, terminal)
+    sums = summed(foreseen, noted(), draw, terminal, waiting=waiting)
     sums.omit(lacking for lacking in foreseen.archive.omissions() if lacking.run in runs)
     terminal.result(sums, sum_lines(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))

@@ -99,7 +99,7 @@ def _is_choice(value: Any) -> bool:  # noqa: ANN401  # JSON as it was read
     return bool(told(value))
 
 
-CARRIED = fields_of({}, {"files": _is_choice, "refused": object_of(list_of(is_object))})
+CARRIED = fields_of({}, {"files": _is_choice, "refused": object_of(list_of(is_object)), "names": list_of(is_text)})
 """What was to go into a target, as `Evidence.carry` notes it."""
 _PLACE = re.compile(r"https?://[^\s/?#]+[^\s#]*|[^/]+/[^/]+/[^/]+")
 """The name of a place: the address of a server, or three names. Another kind of workspace joins here."""

@@ -27,7 +27,8 @@ class RunItem(Enum):
     UNDONE = "undone"
     """`undo` took the run back; dropped before anything of it is sent anew."""
     JOB_UNDONE = "job undone"
-    """`undo` archived the job that stands for a root run; dropped before the job is shown again."""
+    """`undo` archived the job that stands for a root run; dropped before the job is shown again. Of a run that has got
+    a parent since its job was put: replay did, as it stands in another one's job."""
     DELETED = "deleted"
     """`undo` removed the run for good; while it is `sending`, it may have. Dropped once the run is created anew: until
     then it tells that points of an earlier run of that id may be there."""

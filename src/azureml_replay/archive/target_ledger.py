@@ -30,6 +30,7 @@ from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.files import UNINDEXED_FOLDER
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER
 from azureml_replay.planning.ids import is_chosen
+from azureml_replay.planning.plan import NAMES
 from azureml_replay.planning.refused import REFUSED, fitted_experiment
 from azureml_replay.workspace.limits import Limits
 from azureml_replay.workspace.profile import WriteRoute
@@ -242,6 +243,19 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
         """Pairs of source run and target run, by source run."""
         sql = "select run, target_run from binding where target = ? and run > ? order by run limit ?"
         return ((RunId(run), RunId(there)) for run, there in self._pages(sql, (self._number,), ("",)))
+
+    def naming(self) -> dict[RunId, list[RunId]]:
+        """Run -> those that it names under ids of the source, of which some have others in the target by now."""
+        if self._one("select 1 from binding where target = ? limit 1", (self._number,)) is None:
+            return {}  # true of most targets
+        rows = self._all(
+            f"""
+            select whose, carried from evidence e where target = ? and way = '{Way.RUN.value}' and exists (
+              select 1 from json_each(carried, '$.{NAMES}') n join binding b on b.target = e.target and b.run = n.value)
+            """,  # noqa: S608  # our own words
+            (self._number,),
+        )
+        return {RunId(run): [RunId(name) for name in loads(carried)[NAMES]] for run, carried in rows}
 
     def refuse_of_experiment(self, name: str, refused: Mapping[tuple[str, str], str]) -> None:
         """Note values of an experiment, by kind and name, that the target refused, with its words. Repeatable."""

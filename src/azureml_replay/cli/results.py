@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from azureml_replay.verification.verdict import Verdict
 
 BY_MLFLOW = "by MLflow's routes, under ids of the target's own"
+WAITING = "to be sent once a run above is extracted: extract again to continue"
 FEW = 8
 """Reasons that a verdict shows, which shall be short; `plan` and the report have all."""
 SHOWN = 20
@@ -72,6 +73,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
     yield Branch(
         f"plan: {counted(plan.units, 'job')}, {counted(plan.runs, 'run')}",
         (
+            *([Branch(f"{counted(plan.waiting, 'run')} {WAITING}")] if plan.waiting else []),
             Branch(counted(plan.points, "point")),
             Branch(
                 files_in_words(plan.files + plan.own_files, plan.own_files),
@@ -110,6 +112,7 @@ def to_send(left: Left, runs: int) -> Branch:
         "there already": left.there,
         "there, but for values edited in the target, which stay (--prefer source sends)": left.edited,
         "refused by the target": left.refused,
+        WAITING: left.waiting,
     }
     rest = [f"{counted(count, 'run')} {what}" for what, count in stays.items() if count]
     label = f"to send: {left.runs:,} of {counted(runs, 'run')}" if more else "0 to send"

@@ -26,8 +26,13 @@ BEGUN: Editable = {STATUS: "Running", HIDDEN: False}
 """Values of a run that `put_runs` wrote and `finish_runs` has not reached."""
 RUN_TYPE = "run type"
 """A name among the sent values, with `--keep-run-type`; nobody can edit it."""
-NOT_EDITABLE = (RUN_TYPE, CREATED, "metric ")
+PARENT, PROPERTY = "parent", "property "
+"""The name, and the beginning of names, of what is written once: whose child a run is, and properties that name one."""
+NOT_EDITABLE = (RUN_TYPE, CREATED, PARENT, PROPERTY, "metric ")
 """Beginnings of names among the sent values that `editable` does not have."""
+PLACED_ONCE = "where a run stands is written once: it stays where it was sent"
+NAMED_ONCE = "a property is written once: it has the run's id of the time when it was sent"
+"""Reasons of omissions: ids, and what stands above a run, may be known later than the run itself."""
 GONE_REASON = "disappeared at the source: what was sent stays"
 LOST = "lost: neither the source nor the archive nor the target has it"
 """The kind of a finding about a file that was sent and is nowhere any more."""

@@ -115,6 +115,10 @@ class _Counting:
 
     def _add(self, step: Step) -> None:
         left = self.left
+        if step.waits_for:
+            left.waiting += 1
+            left.unmarked += 1
+            return
         if self.due.is_whole(step):
             receipt = self.due.ledger.receipt(step.source, RunItem.CREATE)
             if receipt is not None and receipt.state is State.REFUSED:

@@ -70,7 +70,7 @@ class Making:
         planned = plan_units(self.archive, units, self.files, self.profile)
         waiting = (step for step in planned if step.route is WriteRoute.MLFLOW)
         while some := list(islice(waiting, TOGETHER)):
-            due = [step for step in some if self._is_due(step.source)]
+            due = [step for step in some if not step.waits_for and self._is_due(step.source)]
             if due:
                 await hold(self.target)  # what is asked before the first run is made must not be old by then
                 await self._make_all(await self._without_found(due))

@@ -7,7 +7,7 @@ target is asked, never guessed about. Everything but appended points may be repe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
@@ -27,6 +27,7 @@ from azureml_replay.direct.ids import IdCheck
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.making import Making
+from azureml_replay.direct.naming import Naming
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
 from azureml_replay.direct.placing import Placing
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
@@ -49,6 +50,7 @@ from azureml_replay.workspace.target import Target
 
 WINDOW = 1_000
 """Steps in memory at once: about 5 KB each, so 5 MB."""
+TO_EXTRACT = "run {} above it is not extracted: extract again to continue"
 INTENDED_AHEAD = 25
 """Runs whose intents are written to the disk together."""
 
@@ -122,16 +124,10 @@ async def _replay(
     appending = Appending(target, ledger, settled=profile.settles)
     points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending, profile.rows_of_series)
     replaying = _Replaying(archive, ledger, target, options, profile, progress, width, points, files)
-    steps = plan(archive, selection, options.files, profile)
-    if planned.left and not planned.left.unmarked:
-        steps = iter(())  # otherwise every run would be found whole a second time
-    while window := list(islice(steps, WINDOW)):
-        await replaying.send(replaying.reused.ready(window))
-        del window  # otherwise two are in memory while the next one is made: 10 MB
-    steps = replaying.reused.rest(options.files, profile)
-    while window := list(islice(steps, WINDOW)):
-        await replaying.send(window)
-        del window
+    if not planned.left or planned.left.unmarked:  # otherwise every run would be found whole a second time
+        await replaying.send_all(plan(archive, selection, options.files, profile), replaying.reused.ready)
+    await replaying.send_all(replaying.reused.rest(options.files, profile))
+    await replaying.send_all(replaying.naming.changed(selection, options.files, profile), replaying.not_asked)
     await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
     return replaying.result()
 
@@ -163,9 +159,11 @@ class _Replaying:
     placing: Placing = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
+    naming: Naming = field(init=False)
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
+        self.naming = Naming(self.archive, self.ledger)
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
         found = FoundRuns(self.archive, self.ledger, self.target, self.profile, self.owners, self.width)
@@ -241,10 +239,23 @@ class _Replaying:
             return run in self.failed
         return run in self.failed or self.archive.unit_of(run) in self.ids.conflicts
 
+    async def send_all(
+        self, steps: Iterator[Step], first: Callable[[list[Step]], Sequence[Step]] = lambda window: window
+    ) -> None:
+        """Send window by window what `first` makes of each."""
+        while window := list(islice(steps, WINDOW)):
+            await self.send(first(window))
+            del window  # otherwise two are in memory while the next one is made: 10 MB
+
+    def not_asked(self, window: list[Step]) -> Sequence[Step]:
+        """The window, of whose units nobody has asked whether they are there."""
+        self.ids.absent = None
+        return window
+
     async def send(self, window: Sequence[Step]) -> None:
         """Send one window: ids, runs, contents, endings."""
         self.runs.begin_window()
-        window = self.ids.by_new_ids(window)
+        window = self._without_waiting(self.ids.by_new_ids(window))
         steps = [step for step in window if not self.due.is_whole(step)]
         if not steps:
             return
@@ -257,6 +268,13 @@ class _Replaying:
             await self._send(steps, last)
 
         await again_once_held(self.target, go)
+
+    def _without_waiting(self, window: Sequence[Step]) -> list[Step]:
+        """The steps that do not wait for the extraction of a run above them; the others fail."""
+        for step in window:
+            if step.waits_for:
+                self._fail(step.source, TO_EXTRACT.format(step.waits_for))
+        return [step for step in window if not step.waits_for]
 
     async def _send(self, steps: list[Step], last: RunId) -> None:
         none_of = self.ids.absent  # a unit of which nobody asks again
@@ -302,8 +320,14 @@ class _Replaying:
             for run, told in self.ledger.carried([step.source for step in steps]).items()
             if isinstance(told, Mapping) and FILES in told
         }
-        choices = {step.source: before.get(step.source, step.choice).joined(step.choice) for step in steps}
-        self.ledger.carry({run: {FILES: choice.to_json()} for run, choice in choices.items()}, Way.RUN)
+        told = {
+            step.source: {
+                FILES: before.get(step.source, step.choice).joined(step.choice).to_json(),
+                **self.naming.noted(step),
+            }
+            for step in steps
+        }
+        self.ledger.carry(told, Way.RUN)
 
     def _leave(self, steps: Iterable[Step]) -> None:
         """Note that nothing of these runs is to be carried, where the caller wants taken ids to be skipped."""

@@ -18,6 +18,8 @@ from azureml_replay.comparison.three_way import (
     BEGUN,
     HIDDEN,
     OF_ANOTHER,
+    PARENT,
+    PROPERTY,
     RUN_TYPE,
     STATUS,
     Fate,
@@ -177,9 +179,10 @@ class RunSender:
         return self._merged(step, self._kept(step, of_state=False))
 
     def _merged(self, step: Step, stay: frozenset[str]) -> Run:
-        """The run to send: properties that the target's run has stay, as they are immutable."""
-        properties = {**step.run.properties, **self.known[step.source].properties}
-        return without(replace(step.run, properties=properties), stay)
+        """The run to send: what the target's run has of its place and its properties stays: it is immutable."""
+        there = self.known[step.source]
+        properties = {**step.run.properties, **there.properties}
+        return without(replace(step.run, parent=there.parent, properties=properties), stay)
 
     def signed(self, run: Run) -> Run:
         """A run to be created, which says what is sent with it."""
@@ -322,6 +325,8 @@ class RunSender:
             values[step.source] = sent_now(step.run, before, stay.get(step.source, frozenset()), state=state)
             if not state and (step.source in self.created or step.source not in self.known):
                 values[step.source] |= of_creation(step.run)
+            if not state:
+                values[step.source] |= _named_once(step.run, self.known.get(step.source))
             if state:  # points went before
                 values[step.source] |= _rows_by_name(step)
         self.ledger.put_sent(values)
@@ -355,8 +360,16 @@ def _is_later(run: Run, there: Run) -> bool:
 
 def of_creation(run: Run) -> dict[str, str | None]:
     """What is sent once, when a run is made, and that nobody can edit."""
-    start: dict[str, str | None] = {CREATED: str(run.start)} if run.start else {}
-    return {**start, RUN_TYPE: run.kind} if run.form is RunForm.KEPT else start
+    once: dict[str, str | None] = {PARENT: run.parent or ""}
+    if run.start:
+        once[CREATED] = str(run.start)
+    return {**once, RUN_TYPE: run.kind} if run.form is RunForm.KEPT else once
+
+
+def _named_once(run: Run, there: Run | None) -> dict[str, str | None]:
+    """Properties that name another run, of those that the target's run did not have before this was sent."""
+    keys = (one.key for one in run.references if one.kind == "property" and one.key in run.properties)
+    return {PROPERTY + key: run.properties[key] for key in keys if there is None or key not in there.properties}
 
 
 def _rows_by_name(step: Step) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -107,6 +107,14 @@ class Recorded(Protocol):
 
     def units(self) -> Iterator[RunId]:
         """The roots of all units, newest first."""
+        ...
+
+    def unit_of(self, run: RunId) -> RunId | None:
+        """The root of a run's unit; None for a run that is not listed."""
+        ...
+
+    def waited_for(self, root: RunId) -> Collection[RunId]:
+        """Runs of a unit that are to be extracted first, as extracted ones stand below them."""
         ...
 
     def experiments(self) -> Iterable[Experiment]:

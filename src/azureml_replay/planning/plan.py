@@ -50,8 +50,14 @@ FILES, LEFT = "files", "left"
 """Keys of what the ledger says of a run: the choice of its files, or why nothing of it is to be carried."""
 TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in the target"
 """That reason where the user chose so; any other one is a refusal of the target."""
+NAMES = "names"
+"""The same: runs of other units that it was sent with under their ids in the source, which may get others."""
 SHOWS = "shows"
 """The same: the run whose points and files its job has, as a reused step's does."""
+NO_PARENT = "the source has no such run"
+CIRCLE = "the runs above it lead back to it: one of them has to be the first"
+SENT_BEFORE = "it was sent before this one was extracted: where a run stands is written once"
+"""Why a run has no parent in the target."""
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
 
 
@@ -100,6 +106,8 @@ class Step:
     """The run whose points and files this one shows in the target: then it has none to send."""
     route: WriteRoute = WriteRoute.HISTORY
     """By which the run goes, or went."""
+    waits_for: RunId | None = None
+    """A run above it that is to be extracted first: until then nothing of this one is sent, as it would stand alone."""
 
     @property
     def contents(self) -> RunId:
@@ -186,13 +194,40 @@ def plan_units(
     """
     histories = recorded.histories(roots, profile.ref)
     for unit, of_unit in groupby(histories, key=attrgetter("unit")):
-        depths: dict[RunId, int] = {}
+        places = _Places(recorded, unit)
         for history in of_unit:
-            run = history.details.run
-            depth = depths[run.parent] + 1 if run.parent in depths else 0
-            depths[run.id] = depth
+            depth, waits_for = places.of(history)
             choice = as_carried(history.carried) if files is None else files
-            yield _step(recorded, history, choice, profile, root=unit, depth=depth)
+            step = _step(recorded, history, choice, profile, root=unit, depth=depth)
+            yield _waiting_for(waits_for, step) if waits_for else step
+
+
+def _waiting_for(above: RunId, step: Step) -> Step:
+    """The step as one that will have its parent once it is sent."""
+    return replace(step, waits_for=above, omissions=tuple(one for one in step.omissions if one.reason != SENT_BEFORE))
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the runs of one unit stand, as they come: parents first."""
+
+    recorded: Recorded
+    root: RunId
+    depths: dict[RunId, int] = field(default_factory=dict)
+    waiting: dict[RunId, RunId] = field(default_factory=dict)
+    """Run -> the one above it that is to be extracted first."""
+
+    def of(self, history: History) -> tuple[int, RunId | None]:
+        """How many runs of the plan stand above this one, and for which other one it waits."""
+        run = history.details.run
+        depth = self.depths[run.parent] + 1 if run.parent in self.depths else 0
+        self.depths[run.id] = depth
+        above = self.waiting.get(run.parent) if run.parent else None
+        if run.parent and not depth and run.id != self.root and run.parent in self.recorded.waited_for(self.root):
+            above = run.parent
+        if above and (history.carried is None or is_left(history.carried)):
+            self.waiting[run.id] = above
+        return depth, self.waiting.get(run.id)
 
 
 def as_carried(carried: Json | None) -> FileChoice:
@@ -208,7 +243,10 @@ def is_left(carried: Json | None) -> bool:
 def planned_anew(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:
     """The step planned again, by what the ledger says now: runs may have got new ids since."""
     history = recorded.history(step.source, profile.ref)
-    return _step(recorded, history, files, profile, root=step.unit, depth=step.depth) if history else step
+    if history is None:
+        return step
+    again = _step(recorded, history, files, profile, root=step.unit, depth=step.depth)
+    return replace(again, waits_for=step.waits_for)
 
 
 def plan_run(recorded: Recorded, run: RunId, profile: TargetProfile, *, root: RunId, depth: int) -> Step | None:
@@ -261,7 +299,9 @@ def _step(
     waiting = _waiting(history, fitting, profile)
     logged = _without(waiting, history.series)
     lender = _lender(history, profile)
-    _say_what_stays(history, fitting, profile, lender=lender, parentless=not depth)
+    if run.parent and not depth:
+        fitting.omit(f"parent {run.parent}", _why_alone(recorded, run, root))
+    _say_what_stays(history, fitting, profile, lender=lender)
     over = fit_series(logged, fitting, profile.limits)
     over |= refused_series(_without(over, logged), fitting, history.refused.series)
     if profile.ids == "theirs" or ids.get(run.id, run.id) != run.id:
@@ -315,15 +355,11 @@ def _step(
     )
 
 
-def _say_what_stays(
-    history: History, fitting: Fitting, profile: TargetProfile, *, lender: Lender | None, parentless: bool
-) -> None:
+def _say_what_stays(history: History, fitting: Fitting, profile: TargetProfile, *, lender: Lender | None) -> None:
     """Note what no plan carries, whatever else is planned."""
     run = history.details.run
     if history.refused.run is not None:
         fitting.omit("run", history.refused.run)
-    if run.parent and parentless:
-        fitting.omit(f"parent {run.parent}", "the source has no such run")
     if run.lender and lender is None:
         fitting.omit(SHOWN + run.lender, SHARED if profile.reuse else NOT_SHOWN)
     for key in run.unknown:
@@ -332,6 +368,13 @@ def _say_what_stays(
     say_what_acts(run, fitting)
     fitting.omissions += named_outputs(run.id, history.outputs)
     fitting.omissions += logged_models(run.id, history.details.more)
+
+
+def _why_alone(recorded: Recorded, run: Run, root: RunId) -> str:
+    """Why a run is planned without its parent."""
+    if run.id != root:
+        return SENT_BEFORE if run.parent in recorded.waited_for(root) else NO_PARENT
+    return CIRCLE if run.parent and recorded.unit_of(run.parent) else NO_PARENT
 
 
 def _may_go(path: str, there: str, history: History, fitting: Fitting, *, takes_files: bool) -> bool:

@@ -24,6 +24,8 @@ class PlanSummary:
     units: int = 0
     runs: int = 0
     points: int = 0
+    waiting: int = 0
+    """Of the runs: those of which nothing is sent before one above them is extracted."""
     files: int = 0
     bytes: int = 0
     own_files: int = 0
@@ -69,6 +71,7 @@ class PlanSummary:
         """Count one more step. NOT repeatable."""
         self.units += step.depth == 0 and step.source == step.unit
         self.runs += 1
+        self.waiting += step.waits_for is not None
         self.points += step.points
         self.files += step.files
         self.bytes += step.bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
@@ -10,7 +11,7 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import RunId
 from azureml_replay.synthetic.mend import lacks
-from azureml_replay.synthetic.options import Shape, job_of, jobs_put
+from azureml_replay.synthetic.options import Shape, former_roots, job_of, jobs_put
 from azureml_replay.synthetic.plan_digest import as_submitted, is_same, plan_digest
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.summary import LeftJobs
@@ -33,10 +34,16 @@ class JobsForeseen:
     resubmit: bool
     """Jobs whose plan changed are submitted anew."""
     left: LeftJobs = field(default_factory=LeftJobs)
+    former: Mapping[RunId, Sequence[RunId]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.former = former_roots(self.archive, self.ledger)
 
     def add(self, tree: Tree, shape: Shape) -> bool:
         """One more; True where its job is to be submitted. NOT repeatable."""
         left, job = self.left, job_of(self.ledger, tree.root)
+        runs = self.former.get(tree.root, ())
+        left.beside += sum(self.ledger.receipt(run, RunItem.JOB_UNDONE) is None for run in runs)
         if job is None:
             self._submit(tree)
             return True

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
 from azureml_replay.errors import ServiceError, UserError, noted
@@ -26,7 +27,14 @@ from azureml_replay.synthetic.expected import expected_of
 from azureml_replay.synthetic.foreseen import plan_changed
 from azureml_replay.synthetic.found import found
 from azureml_replay.synthetic.mend import Mender, lacking
-from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of, planned_trees
+from azureml_replay.synthetic.options import (
+    Shape,
+    SyntheticReplayOptions,
+    former_roots,
+    job_of,
+    planned_trees,
+    waiting_units,
+)
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.refused import JobRefusals, RefusedValue
 from azureml_replay.synthetic.staging.stage import Stage, clear
@@ -44,6 +52,7 @@ from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Outcome, Target
 
+TO_EXTRACT = "run {} of its job is not extracted, and others stand below it: extract again to continue"
 SUBMITTED_AT_ONCE = 8
 """At most: ARM refills ten writes a second and principal."""
 
@@ -123,11 +132,13 @@ async def _replay(
     if options.resubmit:
         submitting.anew = running.to_resubmit(selection, options.shape)
     running.expect(planned_units(archive, selection))
+    running.fail_waiting(planned_units(archive, selection))
     await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
     if not options.wait:
         return running.result(None)
     await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
-    running.check = JobCheck(_proof(archive, ledger, selection), target, running.refusals)
+    proof = _proof(archive, ledger, selection)
+    running.check = JobCheck(proof, target, running.refusals, former=former_roots(archive, ledger))
     await for_each(running.trees(selection, options.shape), running.settle, width)
     await for_each(sorted(running.check.standing), running.show_home, min(width, SUBMITTED_AT_ONCE))
     await running.check.verify_homes(width)
@@ -177,6 +188,11 @@ class _Running:
         lacking = sum(root in self.submitting.anew or job_of(self.ledger, root) is None for root in roots)
         if lacking:
             self.progress.expect("jobs submitted", lacking)
+
+    def fail_waiting(self, roots: Iterable[RunId]) -> None:
+        """Of these nothing is submitted, and a job that stands is left as it is, until the archive is complete."""
+        for root, above in waiting_units(self.archive, roots):
+            self._fail(root, TO_EXTRACT.format(above))
 
     def trees(self, selection: Selection, shape: Shape) -> Iterator[tuple[Tree, Shape]]:
         return planned_trees(self.archive, self.ledger, selection, shape)
@@ -243,6 +259,7 @@ class _Running:
                 await self._complete(tree, RunId(job), shape)
                 for old in self.older[tree.root]:
                     await self._hide(old, hidden=True)
+                await self._hide_former(tree, shape)
             differing = await self._check(tree, shape, job)
             if job is not None and not differing:
                 await clear(self.archive, self.target.submitter, tree.root)
@@ -253,6 +270,17 @@ class _Running:
         if job is not None and self.endings[tree.root] != "Completed":
             why = f"job {job} ended {self.endings[tree.root]}: its steps tell why in outputs/replay/refused.json"
             self._fail(tree.root, why)
+
+    async def _hide_former(self, tree: Tree, shape: Shape) -> None:
+        """Jobs of runs that were roots when these were put: the job is complete in which a step stands for each."""
+        former = await self.check.of_former(tree.root)
+        if not any(former.values()) or plan_changed(self.archive, self.ledger, tree, shape):
+            return
+        for run, jobs in former.items():
+            self.ledger.mark(run, [RunItem.JOB_UNDONE], State.SENDING)
+            for job in jobs:
+                await self._hide(job.id, hidden=True)
+            self.ledger.mark(run, [RunItem.JOB_UNDONE], State.SENT)
 
     async def _check(self, tree: Tree, shape: Shape, job: str | None) -> int:
         """The number of findings, once files of ours that tell of the original say what they should."""

@@ -142,11 +142,14 @@ class _Verifying:
         return self.proof.ledger
 
     async def steps(self) -> AsyncIterator[tuple[Step, Run | None]]:
-        """Steps with what the target holds of each, asked for in bulk; without runs that were to be left out."""
+        """Steps with what the target holds of each, asked for in bulk.
+
+        Without runs that were to be left out, or that wait for the extraction of another one before they are sent.
+        """
         steps = plan_units(self.archive, self.units.roots(self.archive), None, self.profile)
         while batch := list(islice(steps, RUNS_PER_REQUEST)):
             carried = self.ledger.carried([step.source for step in batch])
-            batch = [step for step in batch if not is_left(carried.get(step.source))]
+            batch = [step for step in batch if not (step.waits_for or is_left(carried.get(step.source)))]
             found = await self.target.details([step.run.id for step in batch]) if batch else {}
             for step in batch:
                 details = found.get(step.run.id)

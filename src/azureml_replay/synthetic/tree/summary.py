@@ -34,6 +34,8 @@ class LeftJobs:
     """Jobs whose plan changed since they were submitted."""
     starts: int = 0
     """Container starts that it takes to submit those anew."""
+    beside: int = 0
+    """Jobs of runs that have got a parent since: they are archived once the job of that one is complete."""
     hidden: int = 0
     """Jobs that `undo` archived: they are shown again."""
 
@@ -79,6 +81,8 @@ class DryRun:
     """Omissions of what the target refused."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Reason -> number of omissions, those kept in files too."""
+    waiting: int = 0
+    """Jobs that are not among these: a run of theirs, which others stand below, is to be extracted first."""
     left: LeftJobs | None = None
     """What of all this is left to do in the target that was named; None: none was."""
 
