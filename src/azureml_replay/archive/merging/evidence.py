@@ -294,7 +294,8 @@ def _joined(ours: Json | None, theirs: Json | None) -> Json | None:
         return theirs
     if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping) or FILES not in theirs:
         return ours
-    return {**theirs, **ours, FILES: as_carried(ours).joined(as_carried(theirs)).to_json()}
+    joined = as_carried(ours).joined(as_carried(theirs))
+    return ours if joined == as_carried(ours) else {**theirs, **ours, FILES: joined.to_json()}
 
 
 def _once(findings: Sequence[FindingRow], more: Sequence[FindingRow]) -> Sequence[FindingRow]:

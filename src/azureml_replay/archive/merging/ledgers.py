@@ -122,7 +122,7 @@ class LedgerFold(EvidenceFold, Reading):
             cells = ", ".join(f"x.{name}" for name in columns(table) if name != "target")
             come = self._execute(
                 f"insert into {table} ({', '.join(columns(table))}) select ?, {cells} "  # noqa: S608  # our own words
-                f"from temp.plain join theirs.{table} x on x.target = ? and x.run = name",
+                f"from temp.plain p join theirs.{table} x on x.target = ? and x.run = p.name",
                 (here, there),
             )
             self.count += come.rowcount if table == "receipt" else 0

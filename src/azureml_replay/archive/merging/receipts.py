@@ -111,15 +111,17 @@ def merged(
 def _standing(rows: Sequence[ReceiptRow], others: Sequence[ReceiptRow]) -> list[ReceiptRow]:
     """Those that count, by what the other side did later."""
     known = {row.read for row in others}
-    return [row for row in rows if not _is_over(row, known, others)]
+    return [row for row in rows if not _is_over(row, known, rows, others)]
 
 
-def _is_over(row: ReceiptRow, known: Collection[Item], others: Sequence[ReceiptRow]) -> bool:
+def _is_over(
+    row: ReceiptRow, known: Collection[Item], rows: Sequence[ReceiptRow], others: Sequence[ReceiptRow]
+) -> bool:
     item = row.read
     if isinstance(item, RunItem) and item in _TAKEN_BACK:
         return item not in known and row.at < _newest(others, job=_TAKEN_BACK[item])
     deleted = RunItem.JOB_DELETED if is_of_job(item) else RunItem.DELETED
-    return any(row.at < one.at for one in others if one.read is deleted and one.state == "sent")
+    return any(row.at < one.at for one in (*rows, *others) if one.read is deleted and one.state == "sent")
 
 
 def _newest(rows: Iterable[ReceiptRow], *, job: bool) -> int:
