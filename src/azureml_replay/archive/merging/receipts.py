@@ -40,7 +40,7 @@ class ReceiptRow(NamedTuple):
     def key(self) -> Key:
         """By what it is known on both sides: rows by what they are, since their number is of one extraction alone."""
         if self.item.startswith(CHUNK_PREFIX):
-            return CHUNK_PREFIX, self.digest or self.item.encode()
+            return CHUNK_PREFIX, self.digest or f"of {self.at}".encode()  # an older version's: nothing tells of what
         return self.item, b""
 
     @property
