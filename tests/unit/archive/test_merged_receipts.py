@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.archive.items import ChunkItem, written
@@ -35,6 +35,7 @@ def rows_of(some: Iterable[ReceiptRow]) -> Counter[bytes | None]:
     return Counter(one.digest for one in some if isinstance(one.read, ChunkItem))
 
 
+@settings(max_examples=200, deadline=None)
 @given(ours=LEDGERS, theirs=LEDGERS, chunks=CHUNKS)
 def test_any_two_ledgers(ours: list[ReceiptRow], theirs: list[ReceiptRow], chunks: dict[int, bytes]) -> None:
     """Once more changes nothing; every item once; rows of both."""

@@ -47,7 +47,7 @@ class LedgerFold(EvidenceFold, Reading):
                 told = words.format(*names, self.other.folder)
                 raise UserError(
                     f"archive {self.other.folder} and {self.folder} both brought runs into {target}: {told}. "
-                    "`azureml-replay undo` of one of them takes its runs back; then merge"
+                    "no ledger can say both, so keep these archives apart"
                 )
 
     def fold_ledgers(self) -> None:

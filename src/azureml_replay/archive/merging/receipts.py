@@ -207,7 +207,7 @@ def _numbered(
         else:
             yield row
     places = _Places(dict(chunks))
-    for row in sorted(points, key=lambda row: (row not in mine, row.item)):
+    for row in sorted(points, key=lambda row: (chunks.get(_seq(row)) != row.digest, row not in mine, row.item)):
         yield row._replace(item=written(ChunkItem(places.of(row))))
 
 
