@@ -92,7 +92,8 @@ def merged(
 ) -> MergedReceipts:
     """`chunks`: number -> digest, of the run as it is kept. `whole`: what theirs says of all of it counts here."""
     left, right = _standing(ours, theirs), _standing(theirs, ours)
-    rows = list(_better(left, right))
+    better = list(_better(left, right))
+    rows = [row for row, _ in better]
     told = _told(rows)
     ends = _ends(left, right, is_ours=_told(left) == told, is_theirs=_told(right) == told and whole)
     rows = [row for row in rows if row.read not in (RunItem.WHOLE, RunItem.FAILED)] + list(ends)
@@ -101,7 +102,7 @@ def merged(
         job: sent_by(*([row for row in some if is_of_job(row.read) is job] for some in (left, right, rows)))
         for job in (False, True)
     }
-    came = frozenset(row.item for row in rows if row not in mine and row in theirs)
+    came = frozenset(row.item for row, theirs_is_better in better if theirs_is_better)
     return MergedReceipts(list(_numbered(rows, chunks, mine)), came, ways)
 
 
@@ -132,15 +133,16 @@ def _newest(rows: Iterable[ReceiptRow], *, job: bool) -> int:
 # Item by item
 
 
-def _better(ours: Iterable[ReceiptRow], theirs: Iterable[ReceiptRow]) -> Iterator[ReceiptRow]:
-    """Of each item one; of equal chunks as many as the side has that has more."""
+def _better(ours: Iterable[ReceiptRow], theirs: Iterable[ReceiptRow]) -> Iterator[tuple[ReceiptRow, bool]]:
+    """Of each item one, and whether it is theirs; of equal chunks as many as the side has that has more."""
     left, right = _by_key(ours), _by_key(theirs)
     for key in {**left, **right}:
         for one, other in zip_longest(left.get(key, ()), right.get(key, ())):
             if one is None or other is None:
-                yield one or other
+                yield one or other, one is None
             else:
-                yield _joined(one, other) if one.rank >= other.rank else _joined(other, one)
+                is_theirs = other.rank > one.rank
+                yield (_joined(other, one) if is_theirs else _joined(one, other)), is_theirs
 
 
 def _by_key(rows: Iterable[ReceiptRow]) -> dict[Key, list[ReceiptRow]]:
@@ -151,8 +153,8 @@ def _by_key(rows: Iterable[ReceiptRow]) -> dict[Key, list[ReceiptRow]]:
 
 
 def _joined(stays: ReceiptRow, goes: ReceiptRow) -> ReceiptRow:
-    """With the names that either side's list has, where it is one."""
-    item = stays.read
+    """Of the later moment of both, and with the names that either side's list has, where it is one."""
+    item, stays = stays.read, stays._replace(at=max(stays.at, goes.at))
     if item is RunItem.NAMES_GONE:
         names = dict.fromkeys(f"{goes.detail or ''} {stays.detail or ''}".split())
         return stays._replace(detail=" ".join(names))
