@@ -302,6 +302,9 @@ def test_what_each_sent_and_compared_counts_for_both(tmp_path: Path) -> None:
         assert archive.ledger(OTHER).progress().runs_finished == 1
         assert archive.ledger(TARGET).progress().points == 6
         assert {archive.ledger(TARGET).sent(RunId(name)) == {"tag key": "plain"} for name in ("r0", "r2")} == {True}
+    with closing(sqlite3.connect(first / "archive.db")) as database:
+        looks = "select json_extract(fields, '$.look'), target from evidence where fields is not null order by 1"
+        assert database.execute(looks).fetchall() == database.execute("select number, target from look").fetchall()
     before = dump(first)
     merged(first, second)
     assert dump(first) == before
@@ -347,12 +350,14 @@ def test_a_proof_does_not_outlive_what_the_other_sent(tmp_path: Path) -> None:
     with Archive.open(second) as archive:
         ledger = sent(archive, name, whole=False)
         ledger.mark(name, {RunItem.FINISH: Payload(b"of another state")}, State.SENT)
+        ledger.put_sent({name: {"tag key": "of another state"}})
 
     merged(first, second)
 
     known = ledger_of(first, "r0")
     assert (known["current"], RunItem.WHOLE in known["items"]) == (set(), False)
     with Archive.open(first) as archive:
+        assert archive.ledger(TARGET).sent(name) == {"tag key": "of another state"}
         looked_at(archive.ledger(TARGET), name)
     merged(first, second)
     assert ledger_of(first, "r0")["current"] == LOOKED
@@ -564,6 +569,7 @@ def test_killed_is_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     sound(copies / "5")
     last = copies / str(count[0] - 1)
     merged(last, theirs)
+    merged(last, theirs)
     assert dump(last) == after
     assert sound(last) == sound(ours)
 
@@ -590,7 +596,11 @@ def test_code_and_bytes_come_where_ours_lacks_them(tmp_path: Path) -> None:
         file.write_bytes(b"zip")
         archive.keep_code(reference, file)
 
-    ours = extracted(tmp_path / "1", [], lambda archive: archive.lack_code(reference, "404"))
+    ours = extracted(tmp_path / "1", [replace(a_run(), job=False)], lambda archive: archive.lack_code(reference, "404"))
+    with Archive.open(ours) as archive, archive._transaction():
+        archive._execute("delete from content")
+        archive._execute("delete from object")
+    shutil.rmtree(ours / "artifacts")
     theirs = extracted(tmp_path / "2", [a_run()], with_code)
     name = hashlib.sha256(b"zip").hexdigest()
     left = ours / "artifacts" / name[:2] / name
@@ -603,6 +613,7 @@ def test_code_and_bytes_come_where_ours_lacks_them(tmp_path: Path) -> None:
     with Archive.open(ours) as archive:
         archive.sweep()
         assert archive.held(artifact("r0", "a").stored) is not None  # type: ignore[arg-type]
+        assert archive.job(RunId("r0")) is not None
         held = archive.code(reference)
         assert not isinstance(held, str)
         assert held is not None
