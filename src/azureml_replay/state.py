@@ -237,7 +237,7 @@ def _of_session(ended: Session, words: tuple[str, ...]) -> LastCommand:
     )
 
 
-_VERBS = ("extract", "replay", "verify", "migrate", "undo")
+_VERBS = ("extract", "replay", "verify", "migrate", "undo", "merge")
 _OLD = {"extract_jobs": "extract", "build_pipeline": "replay --mode synthetic"}
 """The original tool's two commands."""
 

@@ -192,11 +192,16 @@ def _explained(problem: sqlite3.Error, folder: Path) -> ReplayError | sqlite3.Er
     return problem
 
 
-def _connect(path: Path, *, write: bool) -> Connection:
+def uri_of(path: Path, *, write: bool) -> str:
+    """A database as SQLite opens or attaches it."""
     mode = "mode=rw" if write else "mode=ro"
     if not write and not os.access(path.parent, os.W_OK) and not path.with_name("archive.db-wal").exists():
         mode = "immutable=1"  # on a read-only medium SQLite cannot make the files that coordinate with a writer
-    db = Connection(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=10)
+    return f"{path.resolve().as_uri()}?{mode}"
+
+
+def _connect(path: Path, *, write: bool) -> Connection:
+    db = Connection(uri_of(path, write=write), uri=True, isolation_level=None, timeout=10)
     if write:
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = normal")

@@ -16,6 +16,8 @@ from azureml_replay.model import Artifact, FileTotals, Omission, Points, Run, Ru
 
 HISTORY_LEFT_OUT = "history left out by --metrics last"
 """The reason of the omission of a run that has only the last row of each metric."""
+METRICS_LEFT_OUT = "left out by --metrics none"
+"""The same of a run of whose metrics nothing was brought."""
 
 FILES_LEFT_OUT = "left out by --no-artifacts"
 """The same of a run of which no extraction has looked for files."""

@@ -243,7 +243,9 @@ class Sender:
         remedy = None
         if issubclass(kind, Rejected):
             remedy = self._words.remedy(service.name, request.method, url, text, forbidden=kind is Forbidden)
-        return kind(text, method=request.method, url=url, status=status, code=found.code, remedy=remedy)
+        return kind(
+            text, method=request.method, url=url, status=status, code=found.code, remedy=remedy, lasting=found.lasting
+        )
 
     def _gate(self, service: Service) -> Gate:
         if service.name not in self._gates:
