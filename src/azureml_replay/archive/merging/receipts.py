@@ -208,13 +208,13 @@ def _numbered(
             points.append(row)
         else:
             yield row
-    places = _Places(dict(chunks))
+    places = _ChunkPlaces(dict(chunks))
     for row in sorted(points, key=lambda row: (chunks.get(_seq(row)) != row.digest, row not in mine, row.item)):
         yield row._replace(item=written(ChunkItem(places.of(row))))
 
 
 @dataclass(slots=True)
-class _Places:
+class _ChunkPlaces:
     free: dict[int, bytes]
     """Chunks without a receipt."""
     used: set[int] = field(default_factory=set)
