@@ -35,7 +35,7 @@ from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import scalar
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
-from e2e.tampering import BEGIN, HOME, Held, change, fill, in_pairs, in_run, removed, row
+from e2e.tampering import BEGIN, HOME, Held, change, fill, in_home, in_pairs, in_run, removed, row
 from e2e.test_refused import judged
 from e2e.test_synthetic import extracted, replayed
 from e2e.test_undo import undone
@@ -482,3 +482,35 @@ def test_cut_at_every_request_it_continues(
 
     assert (back.verdict.findings, back.verdict.equal, back.replayed.points) == (0, 2, 0)
     assert contents(look(workspace)) == contents(before)
+
+
+def test_the_targets_own_experiment_that_its_owner_removed_is_made_anew(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Once nothing of ours is in it: then it gets description and tags of the source, which it did not have before."""
+    source, folder = calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    change(calm, source, in_home(description="of the source", tags={"team": "blue"}))
+    change(calm, workspace, lambda there: there.world.experiments.obtain(there.guid, HOME) and None)
+    change(calm, workspace, in_home(description="the target's own"))
+
+    first = asyncio.run(migrated(source, workspace, folder))
+    asyncio.run(deleted(workspace, folder))
+    change(calm, workspace, remove_home)
+    again = asyncio.run(migrated(source, workspace, folder))
+
+    assert sum("keeps its own" in why for why in first.verdict.reasons) == 1
+    assert (again.verdict.findings, [why for why in again.verdict.reasons if "keeps its own" in why]) == (0, [])
+    change(calm, workspace, is_of_the_source)
+
+
+def remove_home(held: Held) -> None:
+    """With whatever is left in it, as if it had never been."""
+    home = held.home()
+    for run in list(held.world.runs.of_experiment(held.guid, home["experimentId"])):
+        held.world.runs.delete(held.guid, run["runId"])
+    held.world.experiments.delete(held.guid, home["experimentId"])
+
+
+def is_of_the_source(held: Held) -> None:
+    assert (held.home()["description"], held.home()["tags"]["team"]) == ("of the source", "blue")

@@ -288,6 +288,18 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
         own = {item.name for item in self.receipts(OWNER) if isinstance(item, ExperimentItem)}
         return frozenset({name for (name,) in rows} | own)
 
+    def experiments_with_runs(self) -> frozenset[str]:
+        """Names of experiments into which a run was sent, or was about to be, that `undo` has not taken back since."""
+        sql = """
+            select distinct experiment from run where id in (
+              select run from receipt c where target = ?1 and item = ?2 and not exists (
+                select 1 from receipt u where u.target = ?1 and u.run = c.run and u.item = ?3 and u.state = 'sent'
+              )
+            )
+        """
+        rows = self._all(sql, (self._number, RunItem.CREATE.value, RunItem.UNDONE.value))
+        return frozenset(name for (name,) in rows)
+
     def put_probe(self, document: Json) -> None:
         """Keep what the throw-away run showed of the target. Repeatable."""
         with self._transaction():

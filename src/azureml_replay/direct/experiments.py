@@ -29,7 +29,7 @@ from azureml_replay.planning.refused import without_values
 from azureml_replay.selection import Selection
 from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.parts import refused_of_experiment
-from azureml_replay.target.probe import note_experiments
+from azureml_replay.target.probe import forget_experiments, note_experiments
 from azureml_replay.target.profile import known_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE
@@ -61,10 +61,14 @@ class ExperimentOwners:
     """Archived ones that are not ours to open."""
 
     async def settle(self, names: Iterable[str], width: int) -> None:
-        """One request for each of which nothing was sent so far; on the disk when this returns. Repeatable."""
+        """One request for each of which nothing was sent so far; on the disk when this returns. Repeatable.
+
+        And for each of the target's own in which no run of ours is: once it is empty its owner may have removed it.
+        """
         if not self.known:
-            profile = known_profile(self.ledger)
-            self.known |= profile.experiments | profile.made | self.ledger.experiments_begun()
+            profile, with_runs = known_profile(self.ledger), self.ledger.experiments_with_runs()
+            begun = profile.made | self.ledger.experiments_begun()
+            self.known |= with_runs | begun - profile.experiments
         left = sorted(set(names) - self.known)
 
         async def ask(name: str) -> None:
@@ -74,6 +78,7 @@ class ExperimentOwners:
         found = {name: held for name in left if (held := self.looks[name]) is not None}
         there = {name: made_experiment(held, self.source) for name, held in found.items()}
         own = [name for name, made in there.items() if not made]
+        forget_experiments(self.ledger, set(left) - found.keys())
         note_experiments(self.ledger, own=own, made=there.keys() - set(own))
         self.known |= set(left)
 

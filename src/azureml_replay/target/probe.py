@@ -10,9 +10,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from azureml_replay.archive.cells import read_back
+from azureml_replay.archive.items import ExperimentItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import Instant
 from azureml_replay.model import Json, Run, RunForm, RunId
+from azureml_replay.planning.experiments import OWNER
 from azureml_replay.target.doubtful import NULLS
 from azureml_replay.workspace.lease import OWN_EXPERIMENT
 from azureml_replay.workspace.profile import WriteRoute
@@ -168,6 +170,15 @@ def note_experiments(ledger: TargetLedger, *, own: Collection[str], made: Collec
         made=tuple(sorted({*probe.made, *made})),
     )
     keep_probe(ledger, more)
+
+
+def forget_experiments(ledger: TargetLedger, gone: Collection[str]) -> None:
+    """Note that experiments that the target had of its own are not there any more: a replay makes them. Repeatable."""
+    probe = known_probe(ledger)
+    if probe is None or not (theirs := set(probe.experiments) & set(gone)):
+        return
+    ledger.forget(OWNER, [ExperimentItem(name) for name in theirs])
+    keep_probe(ledger, replace(probe, experiments=tuple(sorted(set(probe.experiments) - theirs))))
 
 
 def note_unsettled(ledger: TargetLedger) -> None:
