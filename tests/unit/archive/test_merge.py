@@ -46,6 +46,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from looks import looked_at
+from old_archives import NUMBERS, unpacked
 from unit.archive.full import full
 
 SOURCE, TARGET, OTHER = (azure_place("sub", "group", name) for name in ("source", "target", "other"))
@@ -619,6 +620,18 @@ def test_code_and_bytes_come_where_ours_lacks_them(tmp_path: Path) -> None:
         assert held is not None
         assert held.is_sound()
     assert merged(theirs, ours).kept == 0
+
+
+@pytest.mark.parametrize("number", [NUMBERS[0], NUMBERS[-1]])
+def test_older_formats_are_brought_forward(tmp_path: Path, number: int) -> None:
+    """Both sides; of two copies nothing comes twice."""
+    ours, theirs = unpacked(number, tmp_path / "1"), unpacked(number, tmp_path / "2")
+
+    done = merged(ours, theirs)
+
+    assert (done.runs, done.renewed, done.receipts, done.kept) == (0, 0, 0, 0)
+    assert done.same > 0
+    assert sound(ours) == sound(theirs)
 
 
 def test_a_read_only_disk_is_read(tmp_path: Path) -> None:
