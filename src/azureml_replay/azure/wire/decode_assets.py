@@ -1,0 +1,160 @@
+"""Assets out of ARM's documents (pure).
+
+Recorded in data-archive-restore, model-list-paging, env-archive-restore-version, component-list-paging and
+code-create-get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from azureml_replay import json_text
+from azureml_replay.azure.wire.fidelity_assets import known_of
+from azureml_replay.azure.wire.naming import CURATED, PLACING, Scope, named_key, place_of_uri, replaced, uses
+from azureml_replay.azure.wire.places import ARTIFACT_STORE, RUN_FILES, container_in, lender_in
+from azureml_replay.azure.wire.reader import Document, Reader, instant, mapping, pairs, readable, unknown, words
+from azureml_replay.model import Json, Location, RunId
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, mention, mention_of_place
+
+URI_OF = {AssetKind.CODE: "codeUri", AssetKind.DATA: "dataUri", AssetKind.MODEL: "modelUri"}
+"""The key that says where an asset's bytes lie; of environments it is one of the build."""
+BUILD = "build"
+CONTEXT = "contextUri"
+_IS_FOLDER = frozenset({"uri_folder", "mltable"})
+_UNNAMED = frozenset({"azureml_anonymous", "CliV2AnonymousEnvironment"})
+"""Names under which clients and the service put what was made for one job."""
+_SAID_TWICE = frozenset({"version", "_source", "$schema", "name"})
+"""Keys of a component that the service leaves out, or that its id has."""
+_CURATED_TYPE = "curated"
+MANAGED = "curated: the service makes it in every workspace"
+
+
+@readable
+def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset:
+    """One version of an asset, from an answer of the workspace that `scope` names."""
+    read, more = Reader(document["properties"]), Reader(document.get("systemData") or {})
+    said: Document = document["properties"]
+    place = _place(kind, said, scope)
+    return Asset(
+        key=AssetKey(kind, name, str(document["name"])),
+        content=_content(kind, said, place, scope),
+        description=read("description", words, None),
+        tags=read("tags", pairs, {}),
+        properties=read("properties", pairs, {}),
+        stage=read("stage", words, None) or None,
+        archived=bool(said.get("isArchived")),
+        anonymous=bool(said.get("isAnonymous")) or name in _UNNAMED,
+        run=read("jobName", lambda value: RunId(words(value)), None) or None,
+        place=place,
+        uses=tuple(uses(said, scope)),
+        managed=MANAGED if _is_curated(name, said) else None,
+        created=more("createdAt", instant, None),
+        creator=more("createdBy", words, None),
+        document=document,
+        unknown=unknown(said, known_of(kind)),
+    )
+
+
+@readable
+def container(document: Document, kind: AssetKind) -> AssetContainer:
+    """What the versions of a name share."""
+    read = Reader(document["properties"])
+    return AssetContainer(
+        kind=kind,
+        name=str(document["name"]),
+        description=read("description", words, None) or None,
+        tags=read("tags", pairs, {}),
+        properties=read("properties", pairs, {}),
+        archived=bool(document["properties"].get("isArchived")),
+        document=document,
+        unknown=unknown(document["properties"], known_of(None)),
+    )
+
+
+def names_a_blob(document: Document) -> bool:
+    """True where its bytes are named by the URL of a blob, of which only its workspace knows whether it is its own."""
+    said = document.get("properties") or {}
+    told = (said.get("codeUri"), (said.get(BUILD) or {}).get(CONTEXT), said.get("modelUri"))
+    return any(isinstance(uri, str) and uri.startswith("https:") for uri in told)
+
+
+def run_in(place: Location | None) -> RunId | None:
+    """The run in whose own container a place is."""
+    if place is None or place.datastore != ARTIFACT_STORE or not place.path.startswith(f"{RUN_FILES}/"):
+        return None
+    return lender_in(container_in(place), RunId(""))
+
+
+def _is_curated(name: str, said: Document) -> bool:
+    return str(said.get("environmentType") or "").lower() == _CURATED_TYPE or name.startswith(CURATED)
+
+
+def _place(kind: AssetKind, said: Document, scope: Scope) -> Location | None:
+    """A folder's path ends with a slash, whether or not it was spelt so."""
+    holder = mapping(said.get(BUILD) or {}) if kind is AssetKind.ENVIRONMENT else said
+    uri = holder.get(URI_OF.get(kind, CONTEXT))
+    place = place_of_uri(uri, scope) if isinstance(uri, str) else None
+    if place is None or place.path.endswith("/"):
+        return place
+    folder = kind in (AssetKind.CODE, AssetKind.ENVIRONMENT) or said.get("dataType") in _IS_FOLDER
+    return Location(place.datastore, place.path + "/") if folder else place
+
+
+def _content(kind: AssetKind, said: Document, place: Location | None, scope: Scope) -> Json:
+    where = mention_of_place(place) if place else None
+    bare = mention_of_place(Location(place.datastore, place.path.rstrip("/"))) if place else None
+    if kind is AssetKind.CODE:
+        known = said.get("properties") or {}
+        return {"hash": known.get("hash_sha256"), "version": known.get("hash_version")}
+    if kind is AssetKind.DATA:
+        return {"type": said.get("dataType"), "lies": where or said.get("dataUri")}
+    if kind is AssetKind.MODEL:  # nobody says whether it is a file or a folder: both spellings were recorded
+        return {"type": said.get("modelType"), "lies": bare or said.get("modelUri")}
+    if kind is AssetKind.ENVIRONMENT:
+        build = mapping(said.get(BUILD) or {})
+        return _texts(
+            {
+                "image": said.get("image"),
+                "conda": _conda(said.get("condaFile")),
+                "context": where or build.get(CONTEXT),
+                "dockerfile": build.get("dockerfilePath"),
+                "system": said.get("osType") or "Linux",
+                "inference": said.get("inferenceConfig"),
+            }
+        )
+    return _specification(said.get("componentSpec"), scope)
+
+
+def _conda(text: object) -> Json:
+    """By meaning where the service answers JSON, as recorded; else as it is spelt."""
+    if not isinstance(text, str) or not text.strip():
+        return None
+    try:
+        found: Json = json_text.loads(text.encode())
+    except ValueError:
+        return text
+    return found
+
+
+def _specification(spec: object, scope: Scope) -> Json:
+    """As the service answers it: scalars are texts, references are those of the workspace."""
+
+    def change(key: str, text: str, holder: Mapping[str, Any]) -> Json:
+        if named := named_key(key, text, holder, scope):
+            return mention(named)
+        place = place_of_uri(text, scope) if key in PLACING else None
+        return mention_of_place(place) if place else text
+
+    kept = {key: value for key, value in mapping(spec or {}).items() if key not in _SAID_TWICE}
+    return replaced(_texts(kept), change)
+
+
+def _texts(value: Json) -> Json:
+    """The same with every scalar as a text, and without what has no value."""
+    if isinstance(value, Mapping):
+        told = {key: _texts(one) for key, one in value.items()}
+        return {key: one for key, one in told.items() if one not in (None, {}, [])}
+    if isinstance(value, list | tuple):
+        return [_texts(one) for one in value]
+    return value if value is None or isinstance(value, str) else str(value)
