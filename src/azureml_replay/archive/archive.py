@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from azureml_replay import redact
+from azureml_replay.archive.assets import Assets
 from azureml_replay.archive.checking import Checking
 from azureml_replay.archive.content import Content
 from azureml_replay.archive.database import connected, now, storable
@@ -57,6 +58,7 @@ class Archive(
     Examinations,
     OlderDigests,
     Timeline,
+    Assets,
 ):
     """The base classes are its parts: what was listed, what runs hold, their bytes, reading. `ledger`: for a target."""
 

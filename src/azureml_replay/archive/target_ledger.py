@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from azureml_replay import redact
 from azureml_replay.archive.alike import Alikes
+from azureml_replay.archive.asset_receipts import AssetReceipts
 from azureml_replay.archive.digests import of_value
 from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.items import (
@@ -60,7 +61,7 @@ class TargetProgress:
     """Items that were being sent when a command stopped: the next call asks the target about them."""
 
 
-class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
+class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
     """The parts are the base classes: receipts, values as they were sent, evidence, points that differ.
 
     Valid while its archive is open. Receipts are read without the archive's content, which may be extracted anew.
