@@ -10,6 +10,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.direct.asset_plans import figures
 from azureml_replay.direct.foreseen import foreseen
 from azureml_replay.direct.options import Replayed, ReplayOptions
 from azureml_replay.direct.replay import replay
@@ -115,7 +116,9 @@ def dry_run(
     else:
         unseen = replace(AZURE_ML, keep_run_type=options.keep_run_type)
         profile = by_route(unseen, options.write_route or unseen.route)
-    return foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    planned.assets = figures(archive, ledger, selection, options.assets)
+    return planned
 
 
 async def verify(

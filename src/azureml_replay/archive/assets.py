@@ -38,7 +38,7 @@ class AssetExtraction:
     kinds: frozenset[AssetKind]
 
 
-class Assets(Documents):
+class AssetContents(Documents):
     """The part of an archive that holds assets."""
 
     def asset_extraction(self) -> AssetExtraction | None:

@@ -22,7 +22,7 @@ from azureml_replay.azure.leases import WorkspaceLeases
 from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.services.artifacts import ArtifactIndex
-from azureml_replay.azure.services.assets import Assets, run_of_files
+from azureml_replay.azure.services.assets import Assets
 from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.services.metrics import MetricService
 from azureml_replay.azure.services.mlflow import MlflowService
@@ -364,10 +364,6 @@ class AzureWorkspace:
     def asset_files(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
         """The files at a place, by pages."""
         return self._assets.files(place)
-
-    def run_of_files(self, asset: Asset) -> RunId | None:
-        """The run in whose container the bytes lie."""
-        return run_of_files(asset)
 
     def asset_place(self, asset: Asset) -> Location | None:
         """Where the bytes of an asset are to lie here; of data nowhere: they stay."""

@@ -8,7 +8,7 @@ target is asked, never guessed about. Everything but appended points may be repe
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
@@ -17,6 +17,8 @@ from azureml_replay.archive.items import Payload, RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
 from azureml_replay.direct.anew import bring_back, rename
+from azureml_replay.direct.asset_plans import figures
+from azureml_replay.direct.assets import asset_sender
 from azureml_replay.direct.batches import batches
 from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import ExperimentOwners, send_experiments
@@ -101,8 +103,14 @@ async def _replay(
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
     planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    planned.assets = figures(archive, ledger, selection, options.assets)
     told(planned)
     expect(planned.left, progress)
+    assets = asset_sender(
+        archive, ledger, source, target, selection=selection, options=options, width=width, progress=progress
+    )
+    await assets.look()
+    await assets.before_runs()
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     appending = Appending(target, ledger, settled=profile.settles)
     points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending)
@@ -118,7 +126,8 @@ async def _replay(
         await replaying.send(window)
         del window
     await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
-    return replaying.result()
+    await assets.after_runs()
+    return replace(replaying.result(), assets=assets.sent)
 
 
 @dataclass(slots=True)

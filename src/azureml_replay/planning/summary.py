@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.model import Omission
+from azureml_replay.planning.assets import AssetPlan
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.limits import FILES_PER_WORKSPACE, RUNS_PER_WORKSPACE
@@ -39,6 +40,8 @@ class PlanSummary:
     """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
     write_route: WriteRoute = WriteRoute.HISTORY
     """By which the target's runs are written."""
+    assets: AssetPlan | None = None
+    """What becomes of the assets that runs refer to; None where none were asked for."""
     left: Left | None = None
     """What of all this is left to send to the target that was named; None: none was."""
 

@@ -86,6 +86,8 @@ class Asset:
     """Made for one job only, under a name of the service's or of a client's making."""
     run: RunId | None = None
     """The run that made it."""
+    files_of: RunId | None = None
+    """The run whose own files are its bytes; None where they are its own, or nobody's here."""
     place: Location | None = None
     """Where its bytes lie in the workspace's own storage; a folder's path ends with a slash."""
     uses: tuple[AssetUse, ...] = ()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
-from azureml_replay.model import Job, Location, RunDetails, RunId, StoredFile
+from azureml_replay.model import Job, Location, RunDetails, StoredFile
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.put_files import PutFile
 
 
-@runtime_checkable
 class AssetSource(Protocol):
     """A workspace with assets. Every method raises as `Source` does."""
 
@@ -38,12 +37,7 @@ class AssetSource(Protocol):
         """The files at a place in the workspace's own storage, by pages; of a folder, those below it."""
         ...
 
-    def run_of_files(self, asset: Asset) -> RunId | None:
-        """The run whose own files are the bytes of an asset; None where they are others. Asks nothing."""
-        ...
 
-
-@runtime_checkable
 class AssetTarget(AssetSource, Protocol):
     """A workspace in which assets can be made."""
 
@@ -62,3 +56,13 @@ class AssetTarget(AssetSource, Protocol):
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's. Repeatable: a place holds what was put last."""
         ...
+
+
+def has_assets(workspace: object) -> TypeGuard[AssetSource]:
+    """True for a workspace that knows assets. Not by `isinstance`: a guarded target is seen through."""
+    return hasattr(workspace, "asset_kinds")
+
+
+def takes_assets(workspace: object) -> TypeGuard[AssetTarget]:
+    """True for a workspace in which assets can be made."""
+    return hasattr(workspace, "put_asset")

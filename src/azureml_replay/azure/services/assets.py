@@ -15,7 +15,7 @@ from azureml_replay.azure.wire.naming import SEGMENTS, Scope, uses
 from azureml_replay.azure.wire.reader import Document
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.errors import NotFound
-from azureml_replay.model import Job, Location, RunDetails, RunId, StoredFile
+from azureml_replay.model import Job, Location, RunDetails, StoredFile
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.place import Place
@@ -98,11 +98,6 @@ class Assets:
         url = urlsplit(await self._storage.url(Location(encode_assets.STORE, "")))
         accounts = {url.hostname or "": (encode_assets.STORE, url.path.strip("/"))}
         self._scope, self._knows_accounts = replace(self._scope, accounts=accounts), True
-
-
-def run_of_files(asset: Asset) -> RunId | None:
-    """The run in whose container the bytes lie."""
-    return decode_assets.run_in(asset.place)
 
 
 def _is_at(path: str, place: str) -> bool:

@@ -46,6 +46,7 @@ def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset
         archived=bool(said.get("isArchived")),
         anonymous=bool(said.get("isAnonymous")) or name in _UNNAMED,
         run=read("jobName", lambda value: RunId(words(value)), None) or None,
+        files_of=_run_in(place),
         place=place,
         uses=tuple(uses(said, scope)),
         managed=MANAGED if _is_curated(name, said) else None,
@@ -79,7 +80,7 @@ def names_a_blob(document: Document) -> bool:
     return any(isinstance(uri, str) and uri.startswith("https:") for uri in told)
 
 
-def run_in(place: Location | None) -> RunId | None:
+def _run_in(place: Location | None) -> RunId | None:
     """The run in whose own container a place is."""
     if place is None or place.datastore != ARTIFACT_STORE or not place.path.startswith(f"{RUN_FILES}/"):
         return None

@@ -1,0 +1,258 @@
+"""Assets -> workspace, recording receipts: what runs refer to before the runs, models after their files.
+
+A service that is sent what contradicts what it has may answer with success and keep the old: only the answer is
+believed. Names go side by side, versions of a name one by one and the oldest first, since the latest is the one that
+was written last. What is archived is archived once all of it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetState
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.direct.asset_files import AssetFiles
+from azureml_replay.direct.asset_looks import AssetLooks, AssetStep, Looked
+from azureml_replay.direct.asset_plans import asset_plan
+from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
+from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
+from azureml_replay.model import RunId
+from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
+from azureml_replay.progress import Progress
+from azureml_replay.selection import Selection
+from azureml_replay.target.lease import hold
+from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of, with_names
+from azureml_replay.workspace.assets import AssetTarget, takes_assets
+from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Refused, Target
+
+NAMES_AT_ONCE = 8
+AFTER_RUNS = frozenset({AssetKind.MODEL})
+"""Kinds whose bytes usually are files of runs."""
+UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
+RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
+COPIED = "the target keeps a copy of its bytes at another place"
+OTHERWISE = "the target answered with success, and keeps another content than it was sent"
+IN_THE_WAY = "the target has another one under that name and version, which was left alone"
+
+
+@dataclass(slots=True)
+class AssetSender:
+    """Sends the assets of one plan."""
+
+    archive: Archive
+    ledger: TargetLedger
+    target: AssetTarget
+    files: AssetFiles
+    planned: Sequence[PlannedAsset]
+    on_conflict: AssetConflict
+    width: int
+    progress: Progress
+    sent: AssetsSent = field(default_factory=AssetsSent)
+    remedies: list[Remedy | None] = field(default_factory=list)
+    receipts: dict[AssetKey, AssetReceipt] = field(init=False)
+    looks: AssetLooks = field(init=False)
+    found: dict[AssetKey, Looked] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.receipts = self.ledger.asset_receipts()
+        source = self.archive.source
+        self.looks = AssetLooks(self.target, source, self.receipts, self.on_conflict, self.ledger.asset_names())
+
+    async def look(self) -> None:
+        """Ask for each that is due, before anything is written. Raises UserError where conflicts are to stop it."""
+        due = [one for one in self.planned if one.fate in (AssetFate.CREATE, AssetFate.CONFLICT)]
+        if not due:
+            return
+        await hold(self.target)
+        self.progress.expect("assets sent", len(due))
+        self.found = await self.looks.at(due, self.width)
+        if self.looks.conflicts and self.on_conflict is AssetConflict.FAIL:
+            names = ", ".join(sorted(map(str, self.looks.conflicts)))
+            raise UserError(
+                f"the target has other assets under the names of {names}: nothing was written. "
+                f"--on-asset-conflict skip leaves the target's, next gives those of the source another version, "
+                f"--assets none leaves all of them out"
+            )
+
+    async def before_runs(self) -> None:
+        """Send what runs may refer to."""
+        await self._send([one for one in self.planned if one.key.kind not in AFTER_RUNS])
+
+    async def after_runs(self) -> None:
+        """Send models, then archive what is archived in the source."""
+        await self._send([one for one in self.planned if one.key.kind in AFTER_RUNS])
+        archived = [one for one in self.found.values() if one.asset.archived and self._awaits_its_flag(one.asset.key)]
+        await for_each(archived, self._archive_one, min(self.width, NAMES_AT_ONCE))
+
+    async def _send(self, planned: Iterable[PlannedAsset]) -> None:
+        """Names side by side, but components, which refer to each other, one by one in their order."""
+        names: dict[tuple[str, str], list[Looked]] = {}
+        for one in planned:
+            if one.key in self.found:
+                name = "" if one.key.kind is AssetKind.COMPONENT else one.key.name
+                names.setdefault((one.key.kind.value, name), []).append(self.found[one.key])
+        for kind in dict.fromkeys(kind for kind, _ in names):
+            groups = [group for (of_kind, _), group in names.items() if of_kind == kind]
+            await for_each(groups, self._send_name, min(self.width, NAMES_AT_ONCE))
+
+    async def _send_name(self, versions: Sequence[Looked]) -> None:
+        for one in versions:
+            try:
+                await self._send_one(one)
+            except (ServiceError, IntegrityError) as error:
+                self._fail(one.asset.key, noted(error, str(one.asset.key)), getattr(error, "remedy", None))
+            self.progress.done("assets sent")
+
+    async def _send_one(self, one: Looked) -> None:
+        """One asset; an error is about this one only."""
+        key = one.asset.key
+        if one.step is AssetStep.LEAVE:
+            self._note(one, AssetState.LEFT, detail=IN_THE_WAY)
+            self.sent = replace(self.sent, left=(*self.sent.left, str(key)))
+        elif one.step is AssetStep.ADOPT:
+            self._note(one, AssetState.ADOPTED, one.found)
+            self.sent = replace(self.sent, adopted=self.sent.adopted + 1)
+        elif one.step is AssetStep.KEEP:
+            self._note(one, AssetState.SENT, one.found, detail=self._detail(one, one.found))
+        elif absent := self._absent(one.asset):
+            self._fail(key, f"the {absent} that it refers to is not there yet")
+        else:
+            await self._make(one)
+
+    def _absent(self, asset: Asset) -> AssetKey | None:
+        """An asset that it names, that is to be there by now, and is not."""
+        planned = {one.key for one in self.planned if one.fate is not AssetFate.OMITTED}
+        return next((use.key for use in asset.uses if use.key in planned and not self._is_there(use.key)), None)
+
+    def _is_there(self, key: AssetKey) -> bool:
+        receipt = self.receipts.get(key)
+        return receipt is not None and (receipt.state in THERE or receipt.answered is not None)
+
+    async def _make(self, one: Looked) -> None:
+        """Bytes first: an asset whose bytes are not there is worse than none."""
+        why, files, size = await self.files.bring(one.asset)
+        if why:
+            self._fail(one.asset.key, why)
+            return
+        self._note(one, AssetState.SENDING, one.found)
+        wanted = self._as_sent(one)
+        try:
+            answer = await self.target.put_asset(
+                replace(wanted, archived=wanted.archived and one.step is AssetStep.UPDATE), self._names(one)
+            )
+        except ServiceError as error:
+            if not (refused := _refused(error)):
+                raise
+            self._refuse(one, refused)
+            return
+        self._believe(one, wanted, answer)
+        made, updated = int(one.step is AssetStep.MAKE), int(one.step is AssetStep.UPDATE)
+        self.sent = replace(
+            self.sent,
+            made=self.sent.made + made,
+            updated=self.sent.updated + updated,
+            files=self.sent.files + files,
+            bytes=self.sent.bytes + size,
+        )
+
+    def _believe(self, one: Looked, wanted: Asset, answer: Asset) -> None:
+        """What was answered is what is there."""
+        told = with_names(one.asset.content, self.looks.names)
+        if answer.key != one.there:
+            self.looks.names[one.asset.key] = answer.key
+        one = replace(one, there=answer.key)
+        if answer.content != told and answer.key.kind is not AssetKind.MODEL:
+            self._refuse(one, OTHERWISE)
+            return
+        waits = wanted.archived and not answer.archived
+        state = AssetState.SENDING if waits else AssetState.SENT
+        self._note(one, state, answer, detail=self._detail(one, answer))
+        self.found[one.asset.key] = one
+
+    def _detail(self, one: Looked, answer: Asset | None) -> str | None:
+        """What the target does not keep of it."""
+        run = self._run_there(one.asset)
+        if answer is None or one.asset.run is None:
+            return None
+        if run is None:
+            return RUN_ABSENT.format(one.asset.run)
+        if answer.run != run:
+            return UNLINKED.format(one.asset.run)
+        return COPIED if answer.content != with_names(one.asset.content, self.looks.names) else None
+
+    def _as_sent(self, one: Looked) -> Asset:
+        """With its lineage, and the run that stands for the one that made it."""
+        signed = one.asset if one.step is AssetStep.UPDATE else signed_asset(one.asset, self.archive.source)
+        return replace(signed, run=self._run_there(one.asset))
+
+    def _run_there(self, asset: Asset) -> RunId | None:
+        return self.ledger.stands_for(asset.run) if asset.run else None
+
+    def _names(self, one: Looked) -> dict[AssetKey, AssetKey]:
+        return {**self.looks.names, one.asset.key: one.there}
+
+    def _awaits_its_flag(self, key: AssetKey) -> bool:
+        receipt = self.receipts.get(key)
+        return receipt is not None and receipt.state is AssetState.SENDING and receipt.answered is not None
+
+    async def _archive_one(self, one: Looked) -> None:
+        try:
+            answer = await self.target.put_asset(self._as_sent(one), self._names(one))
+        except ServiceError as error:
+            self._fail(one.asset.key, noted(error, str(one.asset.key)), error.remedy)
+            return
+        self._note(one, AssetState.SENT, answer, detail=self._detail(one, answer))
+
+    def _note(self, one: Looked, state: AssetState, answer: Asset | None = None, detail: str | None = None) -> None:
+        asset = next(planned.asset for planned in self.planned if planned.key == one.asset.key)
+        receipt = AssetReceipt(
+            key=asset.key,
+            state=state,
+            there=one.there,
+            planned=digest_of_asset(asset),
+            answered=digest_of(answer.content) if answer else None,
+            fields=answer.fields if answer else {},
+            detail=detail,
+        )
+        self.ledger.put_asset_receipt(receipt)
+        self.receipts[asset.key] = receipt
+
+    def _refuse(self, one: Looked, words: str) -> None:
+        self._note(one, AssetState.REFUSED, detail=words)
+        self.sent = replace(self.sent, refused=(*self.sent.refused, (str(one.asset.key), words)))
+        self.progress.say(f"{one.asset.key} is not made: {words}")
+
+    def _fail(self, key: AssetKey, why: str, remedy: Remedy | None = None) -> None:
+        self.sent = replace(self.sent, failed=(*self.sent.failed, (str(key), why)))
+        self.remedies.append(remedy)
+        self.progress.say(f"{key} is not there yet: {why}")
+
+
+def _refused(error: ServiceError) -> str:
+    """The words of a refusal that is about this asset; empty where another call may fare better."""
+    refused = Refused.of(error) if isinstance(error, Rejected) else None
+    return refused.reason if refused and (refused.of_item or refused.status == 409) else ""
+
+
+def asset_sender(
+    archive: Archive,
+    ledger: TargetLedger,
+    source: Source | None,
+    target: Target,
+    *,
+    selection: Selection,
+    options: ReplayOptions,
+    width: int,
+    progress: Progress,
+) -> AssetSender:
+    """The sender of what a replay's runs refer to. Without anything chosen, or to be made there, it does nothing."""
+    there = target if takes_assets(target) else None
+    planned = asset_plan(archive, ledger, selection, options.assets, there.asset_kinds) if there else []
+    into = cast("AssetTarget", target)
+    files = AssetFiles(archive, ledger, source, into)
+    return AssetSender(archive, ledger, into, files, planned, options.on_asset_conflict, width, progress)
