@@ -54,12 +54,14 @@ def filled(jobs: Jobs, folder: Path) -> dict[str, str]:
         inputs={"d": Input(type="uri_file", path="azureml:numbers:1")},
     )
     run = str(jobs.run(job)["runId"])
-    return {"run": run, "component": str(component.id), **models(client, plane, run, folder)}
+    models(client, plane, "trained", folder)
+    return {"run": run, "component": str(component.id)}
 
 
-def models(client: MLClient, plane: Plane, run: str, folder: Path) -> dict[str, str]:
+def models(client: MLClient, plane: Plane, run: str, folder: Path) -> None:
     """Of a run, by its files; and from disk: versions out of order, one archived."""
     uri = of_run(plane, run)
+    plane.put(run, status="Completed")
     client.models.create_or_update(Model(name="flow", version="1", path=uri, type="mlflow_model", description="d"))
     source = flavoured(folder / "saved")
     for version in ("3", "1", "2"):
@@ -67,7 +69,6 @@ def models(client: MLClient, plane: Plane, run: str, folder: Path) -> dict[str, 
             Model(name="disk", version=version, path=str(source), type="custom_model", tags={"v": version})
         )
     client.models.archive("disk", version="1")
-    return {}
 
 
 def built(client: MLClient, folder: Path) -> None:

@@ -51,6 +51,8 @@ class OutsideKind(Enum):
     CURATED = "curated"
     """Made by the service for every workspace."""
     WORKSPACE = "another workspace"
+    IMPLICIT = "a run's own"
+    """Made by the service for one input or output of a run."""
     RELATIVE = "label"
     """A name without a version, or with a label: which version was meant is known to the service alone."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,8 @@ NAMING = {
 """Keys whose values name assets, with the kind that a short name there means: `azureml:x` alone is a compute, too."""
 PLACING = frozenset({"uri", "modelUri", "dataUri", "codeUri", "contextUri"})
 """Keys whose values say where bytes lie."""
+_IMPLICIT = re.compile(r"azureml_.+_(?:in|out)put_data_.+")
+"""Names of data that the service makes for an input or output of a run (pipe-details-completed.json)."""
 _TYPES = ("type", "jobInputType", "jobOutputType")
 _REGISTRIES = frozenset({Spelling.REGISTRY_VERSION, Spelling.REGISTRY_LABEL, Spelling.REGISTRY})
 
@@ -114,6 +117,8 @@ def _use(where: str, text: str, found: Spelt, kind: AssetKind, scope: Scope) -> 
     key = key_of(found, kind, scope)
     if key is not None and key.kind is AssetKind.ENVIRONMENT and key.name.startswith(CURATED):
         return AssetUse(where, text, outside=OutsideKind.CURATED)
+    if key is not None and key.kind is AssetKind.DATA and _IMPLICIT.fullmatch(key.name):
+        return AssetUse(where, text, outside=OutsideKind.IMPLICIT)
     if key is not None:
         return AssetUse(where, text, key=key)
     if found.form in _REGISTRIES:
