@@ -23,6 +23,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, STATUS, editable
 from azureml_replay.deleting import Deleting, check_confirmed, held_up, hidden_jobs, hidden_runs, in_batches
+from azureml_replay.direct.asset_undo import AssetUndo, undoable_assets
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
@@ -37,6 +38,7 @@ from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
+from azureml_replay.workspace.assets import takes_assets
 from azureml_replay.workspace.jobs import SyntheticTarget
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.mark import has_room, undo_mark
@@ -65,13 +67,15 @@ class Undoable:
     """Hidden already: with `delete` they go, too, but for `staying_runs`, which are not among them."""
     hidden_jobs: int
     """Root runs whose jobs are archived already."""
+    assets: int = 0
+    """To be archived."""
     staying_runs: int = 0
     """Hidden runs that stay with `delete`, too: the service keeps them, or one below them."""
 
     @property
     def hides(self) -> int:
         """What there is to take back."""
-        return self.runs + self.jobs
+        return self.runs + self.jobs + self.assets
 
     @property
     def deletes(self) -> int:
@@ -94,6 +98,8 @@ class Undone:
     left: tuple[tuple[RunId, str], ...]
     """Runs of the source and why what stands for them, or a file of it, was left alone; of an experiment no run."""
     failed: tuple[tuple[RunId, str], ...]
+    assets: int = 0
+    """Archived now: only such as this archive made."""
     last_copies: int = 0
     """Files among `left` that are nowhere else: they stay with their hidden runs."""
     deleted: int = 0
@@ -107,7 +113,8 @@ def undoable(archive: Archive, target: Place) -> Undoable:
     """From the ledger alone. Raises UserError where this archive never wrote into the target."""
     ledger = archive.ledger(target)
     marks = (RunItem.CREATE, RunItem.SHAPE, RunItem.DELETED, RunItem.JOB_DELETED)
-    if not any(ledger.runs_with(item) for item in marks):
+    assets = len(undoable_assets(ledger))
+    if not assets and not any(ledger.runs_with(item) for item in marks):
         raise UserError(f"archive {archive.folder} wrote nothing into {target}: name the target it was replayed into")
     runs, staying = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE), held_up(archive, ledger)
     return Undoable(
@@ -117,6 +124,7 @@ def undoable(archive: Archive, target: Place) -> Undoable:
         hidden_runs=sum(run not in staying for run in hidden_runs(ledger)),
         staying_runs=len(staying),
         hidden_jobs=len(hidden_jobs(ledger)),
+        assets=assets,
     )
 
 
@@ -159,7 +167,7 @@ async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress:
     runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)
     progress.expect("runs hidden", len(runs))
     jobs = _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)
-    if runs or jobs:
+    if runs or jobs or undoable_assets(ledger):
         await hold(target)
     if runs:
         await undoing.held.begin(len(runs), archive.totals().runs)
@@ -167,6 +175,7 @@ async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress:
         undoing.held.end()
     await for_each(jobs, undoing.take_back_job, width)
     await undoing.archive_empty(width)
+    await undoing.take_back_assets()
     return undoing
 
 
@@ -179,6 +188,7 @@ class _Undoing:
     runs: int = 0
     files: int = 0
     jobs: int = 0
+    assets: int = 0
     last_copies: int = 0
     experiments: list[str] = field(default_factory=list)
     left: list[tuple[RunId, str]] = field(default_factory=list)
@@ -204,11 +214,21 @@ class _Undoing:
             experiments=tuple(sorted(self.experiments)),
             left=tuple(sorted(self.left)),
             failed=tuple(sorted([*self.failed, *deleting.failed])),
+            assets=self.assets,
             last_copies=self.last_copies,
             deleted=deleting.runs,
             deleted_jobs=deleting.jobs,
             kept=tuple(sorted(deleting.kept)),
         )
+
+    async def take_back_assets(self) -> None:
+        """Those that this archive made; of a target that takes none, nothing."""
+        if takes_assets(self.target):
+            undo = AssetUndo(self.archive, self.ledger, self.target)
+            await undo.all()
+            self.assets = undo.count
+            self.left += [(RunId(""), why) for why in undo.left]
+            self.failed += [(RunId(""), why) for why in undo.failed]
 
     # Runs
 

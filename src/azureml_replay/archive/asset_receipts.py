@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from azureml_replay import redact
 from azureml_replay.archive.database import now
 from azureml_replay.archive.of_target import OfTarget
 from azureml_replay.archive.records import dumps, loads
-from azureml_replay.model import Json
+from azureml_replay.instants import Instant
+from azureml_replay.model import Finding, Json, RunId
 from azureml_replay.workspace.asset import AssetKey, AssetKind
 
 
@@ -50,6 +52,10 @@ class AssetReceipt:
     fields: Mapping[str, Json] = field(default_factory=dict)
     """What may change of it, as the target answered it last."""
     detail: str | None = None
+    looked: Instant | None = None
+    """When verify compared it last; nothing was written since."""
+    found: tuple[Finding, ...] = ()
+    """What that found."""
 
 
 class AssetReceipts(OfTarget):
@@ -58,8 +64,8 @@ class AssetReceipts(OfTarget):
     def asset_receipts(self) -> dict[AssetKey, AssetReceipt]:
         """Asset of the source -> what became of it."""
         rows = self._all(
-            "select kind, name, version, state, there_name, there_version, planned, answered, fields, detail "
-            "from asset_receipt where target = ? order by kind, name, version",
+            "select kind, name, version, state, there_name, there_version, planned, answered, fields, detail, "
+            "looked, found from asset_receipt where target = ? order by kind, name, version",
             (self._number,),
         )
         return {one.key: one for one in map(_receipt, rows)}
@@ -72,8 +78,8 @@ class AssetReceipts(OfTarget):
             digests = (receipt.planned, receipt.answered, dumps(dict(receipt.fields)).decode())
             detail = receipt.detail and redact.text(receipt.detail)
             self._execute(
-                "insert or replace into asset_receipt values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (self._owner(), *cells, *digests, detail, now().ticks),
+                "insert or replace into asset_receipt values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (self._owner(), *cells, *digests, detail, now().ticks, *_seen(receipt)),
             )
 
     def asset_names(self) -> dict[AssetKey, AssetKey]:
@@ -82,8 +88,15 @@ class AssetReceipts(OfTarget):
         return {key: there for key, there in found.items() if key != there}
 
 
-def _receipt(row: tuple[str, ...]) -> AssetReceipt:
-    kind, name, version, state, there_name, there_version, planned, answered, fields, detail = row
+def _seen(receipt: AssetReceipt) -> tuple[int | None, str | None]:
+    if receipt.looked is None:
+        return None, None
+    found = [[one.what, one.kind, redact.text(one.expected), redact.text(one.actual)] for one in receipt.found]
+    return receipt.looked.ticks, dumps(found).decode()
+
+
+def _receipt(row: tuple[Any, ...]) -> AssetReceipt:
+    kind, name, version, state, there_name, there_version, planned, answered, fields, detail, looked, found = row
     told = AssetKind(kind)
     return AssetReceipt(
         key=AssetKey(told, name, version),
@@ -93,4 +106,6 @@ def _receipt(row: tuple[str, ...]) -> AssetReceipt:
         answered=answered,
         fields=loads(fields or "{}"),
         detail=detail,
+        looked=None if looked is None else Instant(looked),
+        found=tuple(Finding(RunId(""), *cells) for cells in loads(found or "[]")),
     )

@@ -351,7 +351,7 @@ MIGRATIONS = (
       target integer not null, kind text not null, name text not null, version text not null,
       state text not null check (state in ('sending', 'sent', 'adopted', 'left', 'refused', 'undone')),
       there_name text, there_version text, planned text not null, answered text, fields text, detail text,
-      at integer not null,
+      at integer not null, looked integer, found text,
       primary key (target, kind, name, version)
     ) without rowid;
     """,

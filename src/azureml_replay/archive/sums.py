@@ -140,7 +140,8 @@ TABLES = (
     ),
     SummedTable(
         "asset_receipt",
-        "kind, name, version, state, there_name, there_version, planned, answered, fields{}, detail, at",
+        "kind, name, version, state, there_name, there_version, planned, answered, fields{}, detail, at, looked, "
+        "found{}",
         whose=_OF_ASSET,
         owner="@target",
     ),

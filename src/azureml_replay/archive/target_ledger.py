@@ -71,7 +71,9 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
     def began(self) -> bool:
         """True once anything was sent to this target, or was about to be."""
         sql = "select 1 from receipt where target = ? and item <> ? limit 1"
-        return self._one(sql, (self._number, RunItem.FAILED.value)) is not None
+        if self._one(sql, (self._number, RunItem.FAILED.value)) is not None:
+            return True
+        return self._one("select 1 from asset_receipt where target = ? limit 1", (self._number,)) is not None
 
     def bind(self, pairs: Mapping[RunId, RunId]) -> None:
         """Note which target run stands for which source run; on the disk when this returns. Repeatable."""

@@ -16,13 +16,13 @@ from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetStat
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.asset_files import AssetFiles
 from azureml_replay.direct.asset_looks import AssetLooks, AssetStep, Looked
-from azureml_replay.direct.asset_plans import asset_plan
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.model import RunId
 from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
+from azureml_replay.target.asset_plans import asset_plan
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of, with_names
@@ -65,6 +65,9 @@ class AssetSender:
 
     async def look(self) -> None:
         """Ask for each that is due, before anything is written. Raises UserError where conflicts are to stop it."""
+        for one in self.planned:
+            if one.fate is AssetFate.OMITTED and one.key not in self.receipts:
+                self._leave_out(one)
         due = [one for one in self.planned if one.fate in (AssetFate.CREATE, AssetFate.CONFLICT)]
         if not due:
             return
@@ -78,6 +81,11 @@ class AssetSender:
                 f"--on-asset-conflict skip leaves the target's, next gives those of the source another version, "
                 f"--assets none leaves all of them out"
             )
+
+    def _leave_out(self, one: PlannedAsset) -> None:
+        """Note what nobody makes, with its reason."""
+        digest = digest_of_asset(one.asset)
+        self._put(AssetReceipt(key=one.key, state=AssetState.REFUSED, there=one.key, planned=digest, detail=one.reason))
 
     async def before_runs(self) -> None:
         """Send what runs may refer to."""
@@ -219,8 +227,11 @@ class AssetSender:
             fields=answer.fields if answer else {},
             detail=detail,
         )
+        self._put(receipt)
+
+    def _put(self, receipt: AssetReceipt) -> None:
         self.ledger.put_asset_receipt(receipt)
-        self.receipts[asset.key] = receipt
+        self.receipts[receipt.key] = receipt
 
     def _refuse(self, one: Looked, words: str) -> None:
         self._note(one, AssetState.REFUSED, detail=words)

@@ -17,7 +17,6 @@ from azureml_replay.archive.items import Payload, RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
 from azureml_replay.direct.anew import bring_back, rename
-from azureml_replay.direct.asset_plans import figures
 from azureml_replay.direct.assets import asset_sender
 from azureml_replay.direct.batches import batches
 from azureml_replay.direct.due import Due
@@ -39,6 +38,7 @@ from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, pl
 from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.target.asset_plans import figures
 from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import seen_profile
 from azureml_replay.target.writer import writer_of

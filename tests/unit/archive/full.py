@@ -141,6 +141,8 @@ def of_assets(archive: Archive) -> None:
         answered=model.identity,
         fields=model.fields,
         detail="d",
+        looked=Instant(9),
+        found=(Finding(RunId(""), "model m:1: description", "differs", "1", "2"),),
     )
     archive.ledger(TARGET).put_asset_receipt(receipt)
 

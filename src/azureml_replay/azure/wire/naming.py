@@ -115,19 +115,26 @@ def uses(document: Json, scope: Scope, where: str = "") -> Iterator[AssetUse]:
 
 def _use(where: str, text: str, found: Spelt, kind: AssetKind, scope: Scope) -> AssetUse | None:
     key = key_of(found, kind, scope)
-    if key is not None and key.kind is AssetKind.ENVIRONMENT and key.name.startswith(CURATED):
-        return AssetUse(where, text, outside=OutsideKind.CURATED)
-    if key is not None and key.kind is AssetKind.DATA and _IMPLICIT.fullmatch(key.name):
-        return AssetUse(where, text, outside=OutsideKind.IMPLICIT)
-    if key is not None:
-        return AssetUse(where, text, key=key)
+    outside = _made_by_the_service(key) if key else _elsewhere(found, kind)
+    if key is None and outside is None:
+        return None
+    return AssetUse(where, text, key=None if outside else key, outside=outside)
+
+
+def _made_by_the_service(key: AssetKey) -> OutsideKind | None:
+    if key.kind is AssetKind.ENVIRONMENT and key.name.startswith(CURATED):
+        return OutsideKind.CURATED
+    implicit = key.kind is AssetKind.DATA and _IMPLICIT.fullmatch(key.name)
+    return OutsideKind.IMPLICIT if implicit else None
+
+
+def _elsewhere(found: Spelt, kind: AssetKind) -> OutsideKind | None:
     if found.form in _REGISTRIES:
-        return AssetUse(where, text, outside=OutsideKind.REGISTRY)
+        return OutsideKind.REGISTRY
     if found.form in (Spelling.ARM, Spelling.LOCATED) and found["kind"].lower() in KINDS:
-        return AssetUse(where, text, outside=OutsideKind.WORKSPACE)
-    if found.form is Spelling.LABEL or (found.form is Spelling.NAME and kind is not AssetKind.DATA):
-        return AssetUse(where, text, outside=OutsideKind.RELATIVE)
-    return None
+        return OutsideKind.WORKSPACE
+    unsettled = found.form is Spelling.LABEL or (found.form is Spelling.NAME and kind is not AssetKind.DATA)
+    return OutsideKind.RELATIVE if unsettled else None
 
 
 def _is_model(holder: Mapping[str, Any]) -> bool:

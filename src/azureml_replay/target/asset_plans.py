@@ -41,7 +41,7 @@ def asset_plan(
     if choice.none:
         return []
     held = {asset.key: asset for asset in archive.assets()}
-    wanted = frozenset(held) if choice.scope is AssetScope.ALL else _led_to(archive, selection, held)
+    wanted = frozenset(held) if choice.scope is AssetScope.ALL else led_to(archive, selection, held)
     receipts = ledger.asset_receipts() if ledger else {}
     totals = archive.asset_totals()
     found = []
@@ -59,7 +59,7 @@ def _as_known(one: PlannedAsset, receipt: AssetReceipt | None) -> PlannedAsset:
     return one if fate is None else replace(one, fate=fate, reason=receipt.detail or "")
 
 
-def _led_to(archive: Archive, selection: Selection, held: dict[AssetKey, Asset]) -> frozenset[AssetKey]:
+def led_to(archive: Archive, selection: Selection, held: dict[AssetKey, Asset]) -> frozenset[AssetKey]:
     """What the chosen runs name or made, and what that names in turn."""
     runs = {run.id for root in planned_units(archive, selection) for run in archive.unit(root)}
     if selection.everything:
