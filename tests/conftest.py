@@ -13,6 +13,7 @@ import pytest
 from azureml_replay.terminal import log_file
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from environment import point_at
+from mlflow_servers import MlflowServer, serving
 
 LONGEST = (
     "e2e/test_lease.py",
@@ -23,6 +24,7 @@ LONGEST = (
     "e2e/test_killed.py",
     "e2e/test_cli_bad_input.py",
     "e2e/test_seed_commands.py",
+    "e2e/test_from_mlflow.py",
     "docs/test_documentation.py",
     "sandbox/test_train.py",
     "sandbox/test_trainings.py",
@@ -73,6 +75,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     served = Sandbox.start(tmp_path_factory.mktemp("sandbox"))
     yield served
     served.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """The newest MLflow's server, on SQLite, with proxied artifacts: each test has experiments of its own in it."""
+    with serving(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Opens a workspace, for reading and writing, from its name."""
+"""Opens a workspace, for reading and writing, from its name: the name tells of which kind it is."""
 
 from __future__ import annotations
 
@@ -6,19 +6,49 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-from azureml_replay.azure.config import WorkspaceConfig, workspace_config
+from azureml_replay.azure.config import KEYS, WorkspaceConfig, config_of_document, workspace_config
+from azureml_replay.disk.workspace_file import document_of, is_file_name
+from azureml_replay.errors import UserError
+from azureml_replay.mlflow.config import (
+    ServerConfig,
+    config_of_server,
+    names_server,
+    server_config,
+    server_of_document,
+)
+from azureml_replay.mlflow.place import KIND as MLFLOW
 
 if TYPE_CHECKING:
-    from azureml_replay.azure.examined import AzureSubject
-    from azureml_replay.azure.workspace import AzureWorkspace
     from azureml_replay.sending.cap import Cap
+    from azureml_replay.workspace.examined import Subject
+    from azureml_replay.workspace.opened import OpenedWorkspace
+    from azureml_replay.workspace.place import Place
 
-Named = str | PathLike[str] | WorkspaceConfig
-"""A workspace's name: the path of Studio's config.json, `subscription/resource-group/name`, or an ARM id."""
+Config: TypeAlias = WorkspaceConfig | ServerConfig
+"""A workspace of whatever kind and how to reach it: `ref` is the place, `origin` what named it."""
+Named = str | PathLike[str] | WorkspaceConfig | ServerConfig
+"""A workspace's name: the path of Studio's config.json, `subscription/resource-group/name`, an ARM id, or of an MLflow
+server the address, or the path of a JSON file with the key `mlflow`."""
 
 _LOGGER = logging.getLogger("azureml_replay")
+
+
+def config_named(text: str) -> Config:
+    """The workspace that a text names. Raises UserError, one line: what was expected, what to do."""
+    if names_server(text):
+        return server_config(text)
+    if not is_file_name(text):
+        return workspace_config(text)
+    document = document_of(Path(text), KEYS)
+    return server_of_document(document, text) if "mlflow" in document else config_of_document(document, text)
+
+
+def config_of(place: Place, origin: str) -> Config:
+    """A workspace that an archive names, with the default login; `origin` is what somebody typed for it."""
+    return config_of_server(place) if place.kind == MLFLOW else WorkspaceConfig(place, origin=origin)
 
 
 @asynccontextmanager
@@ -28,32 +58,40 @@ async def connect(
     width: int = 32,
     on_throttle: Callable[[str], None] = _LOGGER.warning,
     cap: Cap | None = None,
-) -> AsyncIterator[AzureWorkspace]:
+) -> AsyncIterator[OpenedWorkspace]:
     """Open a workspace, after its name and the login were seen to work; closed at the end.
 
     `width` is the most requests in flight at one of its services; `on_throttle` gets a line when one throttles.
     `cap` limits the bytes of files, of all workspaces that are opened with it together.
     Raises UserError (no such workspace, login, role), Unavailable.
     """
-    from azureml_replay.azure.workspace import connect as open_azure  # noqa: PLC0415  # 0.2 s of imports
+    config = _configured(workspace)
+    if isinstance(config, ServerConfig):
+        from azureml_replay.mlflow.workspace import connect as open_server  # noqa: PLC0415  # 0.2 s of imports
 
-    async with open_azure(_configured(workspace), parallel=width, on_throttle=on_throttle, cap=cap) as opened:
+        async with open_server(config, parallel=width, on_throttle=on_throttle, cap=cap) as server:
+            yield cast("OpenedWorkspace", server)
+        return
+    from azureml_replay.azure.workspace import connect as open_azure  # noqa: PLC0415  # as above
+
+    async with open_azure(config, parallel=width, on_throttle=on_throttle, cap=cap) as opened:
         yield opened
 
 
 @asynccontextmanager
-async def examine(
-    workspace: Named, *, on_throttle: Callable[[str], None] = _LOGGER.warning
-) -> AsyncIterator[AzureSubject]:
+async def examine(workspace: Named, *, on_throttle: Callable[[str], None] = _LOGGER.warning) -> AsyncIterator[Subject]:
     """A workspace for `doctor`; asks nothing yet, so that each step of reaching it can be examined by itself.
 
     Raises UserError where the chosen login lacks what it needs.
     """
+    config = _configured(workspace)
+    if isinstance(config, ServerConfig):
+        raise UserError(f"{config.ref} is an MLflow server, which doctor does not examine yet")
     from azureml_replay.azure.examined import examined  # noqa: PLC0415  # as above
 
-    async with examined(_configured(workspace), on_throttle=on_throttle) as subject:
+    async with examined(config, on_throttle=on_throttle) as subject:
         yield subject
 
 
-def _configured(workspace: Named) -> WorkspaceConfig:
-    return workspace if isinstance(workspace, WorkspaceConfig) else workspace_config(fspath(workspace))
+def _configured(workspace: Named) -> Config:
+    return workspace if isinstance(workspace, WorkspaceConfig | ServerConfig) else config_named(fspath(workspace))

@@ -29,9 +29,10 @@ from azureml_replay.synthetic.strangers import JobStrangers
 from azureml_replay.target.lease import hold
 from azureml_replay.verification.strangers import Ours, Strangers, in_words
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.jobs import SyntheticTarget
+from azureml_replay.workspace.jobs import with_jobs
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.target import Target
 
 logger = logging.getLogger("azureml_replay")
 
@@ -81,7 +82,7 @@ class Deleting:
     """One call's."""
 
     ours: Ours
-    target: SyntheticTarget
+    target: Target
     progress: Progress
     held: RunFiles
     """Not begun: what an earlier listing has is gone."""
@@ -185,7 +186,7 @@ class Deleting:
 
     async def _refused(self, there: RunId) -> Rejected | None:
         try:
-            await self.target.submitter.delete_job(there)
+            await with_jobs(self.target).submitter.delete_job(there)
         except Forbidden:
             raise
         except Rejected as error:

@@ -175,6 +175,9 @@ class RunDetails:
     """Other values of the answer, under keys that decoding does not know."""
 
 
+LOGGED_MODELS = "logged models"
+"""Our key in `RunDetails.more`, for id -> document of the models that a run of MLflow 3 read or made."""
+
 NESTED_COMPONENTS = "nestedComponents"
 """Our key in a job's document, for ARM id -> component of the nested pipelines of its graph."""
 

@@ -16,6 +16,7 @@ from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import RunId
 from azureml_replay.verification.verdict import Verdict, verdict_of_all
+from azureml_replay.verification.wording import mend_first
 from azureml_replay.workspace.place import Place
 
 
@@ -27,6 +28,8 @@ class Next(Enum):
     REPLAY = "replay"
     SUBMIT = "replay --mode synthetic"
     VERIFY = "verify"
+    MEND = "mend"
+    """What verify says to do about findings of their kind."""
     REPORT = "report"
     WAIT = "wait"
     """A command is at work."""
@@ -194,9 +197,11 @@ def _runs(alike: Iterator[Alike] | Sequence[Alike]) -> int:
 
 
 def _next_at(left: int, progress: TargetProgress, told: Verdict) -> Next:
-    if left:
+    if left and not told.proves:  # else another archive of the same source sent it, and all of it was compared
         return Next.SUBMIT if progress.jobs_standing and not progress.runs_created else Next.REPLAY
-    return Next.REPORT if told.findings or told.complete else Next.VERIFY
+    if told.findings:
+        return Next.MEND if mend_first(told.groups) else Next.REPORT
+    return Next.REPORT if told.complete else Next.VERIFY
 
 
 def _next(totals: Totals, targets: Sequence[TargetStatus], last: LastCommand | None) -> Next:

@@ -39,12 +39,12 @@ from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.assets import takes_assets
-from azureml_replay.workspace.jobs import SyntheticTarget
+from azureml_replay.workspace.jobs import with_jobs
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.mark import has_room, undo_mark
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
-from azureml_replay.workspace.target import Outcome, Refused
+from azureml_replay.workspace.target import Outcome, Refused, Target
 
 logger = logging.getLogger("azureml_replay")
 
@@ -135,7 +135,7 @@ def _not_undone(ledger: TargetLedger, item: RunItem, undone: RunItem) -> list[Ru
 
 async def undo(
     archive: Archive,
-    target: SyntheticTarget,
+    target: Target,
     *,
     delete: str | None = None,
     take_over: bool = False,
@@ -160,7 +160,7 @@ async def undo(
     return undoing.result(deleting)
 
 
-async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress: Progress) -> _Undoing:
+async def _undo(archive: Archive, target: Target, width: int, progress: Progress) -> _Undoing:
     ledger = archive.ledger(target.ref)
     ours = Ours(archive, ledger, known_profile(ledger))
     undoing = _Undoing(ours, target, progress, RunFiles(target, archive, progress))
@@ -182,7 +182,7 @@ async def _undo(archive: Archive, target: SyntheticTarget, width: int, progress:
 @dataclass(slots=True)
 class _Undoing:
     ours: Ours
-    target: SyntheticTarget
+    target: Target
     progress: Progress
     held: RunFiles
     runs: int = 0
@@ -354,7 +354,7 @@ class _Undoing:
         try:
             jobs = jobs_put(self.ledger, root)
             theirs = [name for name in jobs if not await self._archive_job(root, name)]
-            await clear(self.archive, self.target.submitter, root)
+            await clear(self.archive, with_jobs(self.target).submitter, root)
         except ServiceError as error:
             self._fail(root, noted(error, f"job {root}"))
             return

@@ -80,8 +80,8 @@ async def migrate(
     """
     refuse_same(source.ref, target.ref)
     extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
-    told(extracted)
     progress.finished()
+    told(extracted)
     replayed = await replay(
         archive,
         source,
@@ -93,8 +93,8 @@ async def migrate(
         progress=progress,
         told=told,
     )
-    told(replayed)
     progress.finished()
+    told(replayed)
     found = await verify(archive, target, selection, source=source, deep=options.deep, width=width, progress=progress)
     return Migrated(extracted=extracted, replayed=replayed, verdict=found)
 

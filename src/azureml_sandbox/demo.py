@@ -110,12 +110,22 @@ def _afterwards(folder: Path) -> str:
     bin_ = "" if shutil.which("azureml-replay") else shlex.quote(os.path.relpath(Path(sys.executable).parent)) + "/"
     here, archive = shlex.quote(str(folder)), shlex.quote(str(folder / "archive"))
     page = folder / "archive" / "report.html"
+    around = {
+        f"azureml-replay status {archive}": "what is extracted, sent and verified",
+        f"azureml-replay plan {archive}": "what was carried, and what could not be, with its reason",
+        f"azureml-replay browse {archive}": "its runs in MLflow's own window (needs the extra mlflow)",
+        f"azureml-sandbox requests {here}": "what was asked of both workspaces",
+    }
+    serving = {
+        f'eval "$({bin_}azureml-sandbox env {here})"': "points any Azure client of this shell at them",
+        f'eval "$({bin_}azureml-sandbox env --unset {here})"': "leads it back",
+        f"{bin_}azureml-sandbox stop {here}": "ends them",
+    }
     found = f"The report, to open in a browser: {page}\n" if page.exists() else ""
-    return f"""
-{found}To look around:
-  {bin_}azureml-replay status {archive}      what is extracted, sent and verified
-  {bin_}azureml-replay plan {archive}        what was carried and what could not be, with its reason
-  {bin_}azureml-replay browse {archive}      its runs in MLflow's own window (needs the extra mlflow)
-  {bin_}azureml-sandbox requests {here}      what was asked of both workspaces
-The local workspaces go on serving: eval "$({bin_}azureml-sandbox env {here})" points any Azure client at them,
-eval "$({bin_}azureml-sandbox env --unset {here})" leads it back, {bin_}azureml-sandbox stop {here} ends them."""
+    looking = _commands({bin_ + command: what for command, what in around.items()})
+    return f"\n{found}To look around:\n{looking}\nThe local workspaces go on serving:\n{_commands(serving)}"
+
+
+def _commands(told: Mapping[str, str]) -> str:
+    """Each whole on a line of its own, to be pasted; below it what it does."""
+    return "\n".join(f"  {command}\n      {what}" for command, what in told.items())

@@ -9,14 +9,22 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.config import workspace_config
-from azureml_replay.cli import calls, main
+from azureml_replay.cli import calls, main, next_step
 from azureml_replay.cli.help import SETTINGS, HelpedCommand
 from azureml_replay.cli.interrupts import finish
-from azureml_replay.cli.legacy import advising, archive_beside, refuse_imported, seed_selection, tell
+from azureml_replay.cli.legacy import (
+    advising,
+    archive_beside,
+    refuse_imported,
+    seed_selection,
+    submitting,
+    tell,
+    typed_again,
+)
 from azureml_replay.cli.options import NoArtifactsOption, SourceOption, takes, terminal_flags
 from azureml_replay.cli.results import names_told
 from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
+from azureml_replay.connection import config_named
 from azureml_replay.counting import counted
 from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
@@ -45,7 +53,7 @@ def extract_jobs(
     no_artifacts: NoArtifactsOption = False,
 ) -> Exit:
     """Read a workspace's jobs, with all that they logged, into a jobs.json. Again to continue."""
-    workspace, folder = workspace_config(source), archive_beside(output)
+    workspace, folder = config_named(source), archive_beside(output)
     refuse_imported(folder)
     refuse_unwritable(output, "--output")
     log_file.LOGGER.info("extracts from %s", workspace.ref)  # begins the log, which then has the error, if any
@@ -64,6 +72,7 @@ def extract_jobs(
         archive.mark_view(str(output), digest_of(output))
     terminal.result((done, written), _result(written, output))
     tell(terminal, _told(done, written, selection))
+    next_step.tell(terminal, typed_again() if done.failed else submitting(workspace, output))
     return names_told(Exit.SERVICE if done.failed else Exit.OK, done.unknown_names, terminal)
 
 

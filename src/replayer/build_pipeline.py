@@ -14,8 +14,7 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.config import WorkspaceConfig, workspace_config
-from azureml_replay.cli import calls, main, results
+from azureml_replay.cli import calls, main, next_step, results
 from azureml_replay.cli.help import SETTINGS, HelpedCommand
 from azureml_replay.cli.interrupts import finish
 from azureml_replay.cli.job_trees import drawn_in_full, hierarchy
@@ -26,6 +25,7 @@ from azureml_replay.cli.legacy import (
     replays,
     selection_of,
     tell,
+    typed_again,
     was_extracted,
 )
 from azureml_replay.cli.options import (
@@ -38,6 +38,7 @@ from azureml_replay.cli.options import (
 )
 from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.synthetic import failures, flags_without_effect, job_flags, submitted, sum_lines, summed
+from azureml_replay.connection import Config, config_named
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms
@@ -88,8 +89,8 @@ def build_pipeline(
     parallel: ParallelOption = RUNS_AT_ONCE,
 ) -> Exit:
     """Submit a job for every job of a jobs.json: it logs the metrics again and shows the files."""
-    workspace = workspace_config(target)
-    origin = workspace_config(source) if source is not None else None
+    workspace = config_named(target)
+    origin = config_named(source) if source is not None else None
     index = JobsIndex(input_)
     asked = copy_artifacts and options.shape.files.artifacts
     reachable = origin is not None or was_extracted(archive_beside(input_))
@@ -106,6 +107,7 @@ def build_pipeline(
             planned = planned_trees(archive, ledger, selection, options.shape)
             if dry_run:
                 _show(archive, planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit))
+                next_step.tell(terminal, typed_again(without={"--dry-run", "--debug-hierarchy"}))
                 return Exit.OK
             if not terminal.json:
                 terminal.result(None, [hierarchy(tree) for tree, _ in planned])
@@ -117,9 +119,7 @@ def build_pipeline(
     return _ended(done, index, workspace, limit, terminal)
 
 
-def _ended(
-    done: SyntheticReplayed, index: JobsIndex, target: WorkspaceConfig, limit: int | None, terminal: Terminal
-) -> Exit:
+def _ended(done: SyntheticReplayed, index: JobsIndex, target: Config, limit: int | None, terminal: Terminal) -> Exit:
     """The verdict with its findings and the next command, what failed, and at last which job stands for which."""
     folder, verdict = archive_beside(index.path), done.verdict
     lines = [*submitted(done), *(_verified(index, verdict, target) if verdict else ())]
@@ -131,19 +131,28 @@ def _ended(
         log_file.LOGGER.info(line)
     if not terminal.json:
         terminal.result(None, standing)
+    next_step.tell(terminal, _next(done, folder, target))
     if done.failed:
         return Exit.SERVICE
     return verdict.exit if verdict else Exit.OK
 
 
-def _verified(index: JobsIndex, verdict: Verdict, target: WorkspaceConfig) -> Iterator[Line]:
+def _next(done: SyntheticReplayed, folder: Path, target: Config) -> str:
+    """The same again until all of it is there and compared; then the report."""
+    if done.failed or done.verdict is None:
+        return typed_again(without={"--no-wait"})
+    return hint("report", folder, "--target", target.origin)
+
+
+def _verified(index: JobsIndex, verdict: Verdict, target: Config) -> Iterator[Line]:
     """The verdict, which says so where it is about a part of the archive: jobs were cut out of the file."""
     folder = archive_beside(index.path)
     with Archive.open(folder, write=False) as archive:
         left, jobs = len(cut_out(index, archive)), counted(sum(1 for _ in archive.units()), "job")
     deep = hint("verify", folder, "--target", target.origin, "--deep")  # this command cannot be told to do it
     first, *others = results.verified(verdict, target, deep=deep)
-    yield f"of {jobs} of the archive those in {index.path}, without {left:,}: {first}" if left else first
+    part = f"of {jobs} of the archive those in {index.path}, without {left:,}: " if left else ""
+    yield Branch(f"{part}{first.label}")
     yield from others
     yield f"each of them: {hint('report', folder, '--target', target.origin)}"
 
@@ -167,7 +176,7 @@ def _edits(index: JobsIndex) -> list[str]:
 
 
 @contextmanager
-def _read_only(index: JobsIndex, source: WorkspaceConfig | None, terminal: Terminal) -> Iterator[Archive]:
+def _read_only(index: JobsIndex, source: Config | None, terminal: Terminal) -> Iterator[Archive]:
     """The archive beside the file, or a temporary one where there is none. No login, no network."""
     folder = archive_beside(index.path)
     with tempfile.TemporaryDirectory() as passing:
@@ -201,8 +210,8 @@ def _show(
 
 async def _replay(
     index: JobsIndex,
-    source: WorkspaceConfig | None,
-    target: WorkspaceConfig,
+    source: Config | None,
+    target: Config,
     *,
     limit: int | None,
     options: SyntheticReplayOptions,

@@ -91,13 +91,14 @@ _ON_THE_DESK = {
     "migrated": "replayed into",
     "prompt flow": "prompt flow runs",
     "old SDK": "`azureml-core` logged",
+    "mlflow": "`mlflow.json`",
 }
 
 
 def desk(page: Path) -> frozenset[str]:
     """Of that what is made before the page is followed: `archive` (history/, extracted), `migrated` (also replayed).
 
-    And what the source holds, where it is not the small history: `prompt flow`, `old SDK`.
+    And what the source holds, where it is not the small history: `prompt flow`, `old SDK`; or another source, `mlflow`.
     """
     said = needs(page)
     return frozenset(word for word, sign in _ON_THE_DESK.items() if sign in said)

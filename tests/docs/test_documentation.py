@@ -5,6 +5,7 @@ Where a command prints something else on purpose: `AZUREML_REPLAY_REDRAW=1 pytes
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -39,7 +40,9 @@ from docs.pages import (
     typed,
 )
 from e2e import old_sdk
+from e2e.mlflow_history import logged
 from environment import point_at
+from mlflow_servers import MlflowServer
 
 LIBRARY = ROOT / "docs" / "reference" / "library.md"
 NOT_RUN = {
@@ -121,6 +124,7 @@ def test_whoever_follows_a_page_gets_what_it_says(
     archive: Path,
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Every command line, program and query, in the page's order, in one folder; and nothing is left behind."""
     source = special_source(page, sandbox, tmp_path_factory.mktemp("source")) or small_history
@@ -130,6 +134,10 @@ def test_whoever_follows_a_page_gets_what_it_says(
         shutil.copy(source.path, tmp_path / place)
     for place in ("target.json", "other.json", "config/target_config.json"):
         shutil.copy(sandbox.add_workspace().path, tmp_path / place)
+    if "mlflow" in desk(page):
+        server: MlflowServer = request.getfixturevalue("mlflow_server")
+        logged(server, f"followed {name(page)}")
+        (tmp_path / "mlflow.json").write_text(json.dumps({"mlflow": server.url}))
     if desk(page) & {"archive", "migrated"}:
         shutil.copytree(archive, tmp_path / "history")
     if "migrated" in desk(page):

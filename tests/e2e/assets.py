@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from azure.ai.ml.entities import BuildContext, CommandComponent, Data, Environme
 from azure.identity import EnvironmentCredential
 
 from azureml_sandbox.server.sandbox import WorkspaceFile
-from sandbox.jobs import CLUSTER, Jobs
+from sandbox.jobs import API, CLUSTER, Jobs
 from sandbox.plane import Plane
 from sandbox.test_models import flavoured, of_run
 
@@ -105,3 +106,44 @@ def facts(kind: str, one: Any) -> tuple[object, ...]:
     if kind == "data":
         return (*shared, one.type, str(one.path).partition("/datastores/")[2])
     return (*shared, one.display_name, one.command)
+
+
+def small(plane: Plane, run: str = "trained") -> None:
+    """By plain requests: an environment, code, a component in a component, data, models of a run and of none."""
+    put = partial(_put, plane)
+    scope = plane.path
+    put("/environments/own/versions/1", image="ubuntu", condaFile=yaml.safe_dump(CONDA))
+    leaf = {"type": "command", "command": "true", "environment": f"{scope}/environments/own/versions/1"}
+    put("/components/leaf/versions/1", componentSpec={"name": "leaf", "version": "1", **leaf})
+    jobs = {"a": {"component": f"{scope}/components/leaf/versions/1", "type": "command"}}
+    put("/components/tree/versions/1", componentSpec={"name": "tree", "version": "1", "type": "pipeline", "jobs": jobs})
+    put("/data/numbers/versions/1", dataType="uri_file", dataUri=f"{SHORT}numbers.csv")
+    uri = of_run(plane, run)
+    plane.put(run, status="Completed")
+    put("/models/own/versions/2", modelType="mlflow_model", modelUri=uri)
+    put("/models/own/versions/1", modelType="mlflow_model", modelUri=uri, tags={"a": "1"}, stage="Staging")
+    put("/models/own/versions/2", modelType="mlflow_model", modelUri=uri, isArchived=True)
+
+
+def _put(plane: Plane, path: str, **properties: Any) -> Any:
+    return plane.document("arm", "PUT", path, API, {"properties": properties})
+
+
+def listed(plane: Plane) -> dict[str, Any]:
+    """What a plain list of each kind tells, with its order, without what is the workspace's own."""
+    found = {}
+    for path in ("environments/own", "components/leaf", "components/tree", "data/numbers", "models/own"):
+        versions = plane.arm(f"/{path}/versions", listViewType="All")["value"]
+        found[path] = [(one["name"], _plain(one["properties"], plane)) for one in versions]
+    return found
+
+
+def _plain(value: Any, plane: Plane) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one, plane) for key, one in value.items() if key != "azureml_replay"}
+    if isinstance(value, list):
+        return [_plain(one, plane) for one in value]
+    own = (plane.workspace.workspace_name, plane.workspace.resource_group, plane.workspace.subscription_id)
+    for name in (*own, plane.properties["workspaceId"]):
+        value = value.replace(name, "*") if isinstance(value, str) else value
+    return value

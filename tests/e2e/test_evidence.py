@@ -23,7 +23,7 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.report_page.write import report
 from azureml_replay.selection import Selection
-from azureml_replay.state import status
+from azureml_replay.state import Next, status
 from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.undoing import Undone, undo
 from azureml_replay.verbs import MigrateOptions, verify
@@ -464,6 +464,8 @@ def test_another_archive_of_the_same_source_proves_too(bench: Bench, tmp_path: P
     bench.extract()
 
     assert bench.verify().proves
+    with Archive.open(bench.folder, write=False) as archive:
+        assert status(archive).next is Next.REPORT, "what is proven to be there needs no replay"
 
 
 def test_copies_that_another_archive_sent_under_new_ids_are_seen(bench: Bench, tmp_path: Path) -> None:

@@ -28,10 +28,15 @@ class Told:
 
     @property
     def next(self) -> str:
-        """The last line of all, which says what to type next."""
-        last = self.err.splitlines()[-1]
+        """The last line of all, or the last but its commands, which says what to type next."""
+        last = [line for line in self.err.splitlines() if not line.startswith("  ")][-1]
         assert last.startswith("Next: "), (self.line, self.err)
         return last.removeprefix("Next: ")
+
+    @property
+    def commands(self) -> list[str]:
+        """Below that, each on a line of its own, to be pasted."""
+        return [line.strip() for line in self.err.rpartition("Next: ")[2].splitlines()[1:]]
 
 
 Type = Callable[[str], Told]
@@ -86,8 +91,8 @@ def test_each_command_leads_to_the_next(typing: Type) -> None:
     told = typing(f"azureml-replay extract --source source.json --archive 'my history' {chosen}")
     assert told.next == f"azureml-replay plan 'my history' {chosen}"
     told = typing(told.next)
-    assert f"then azureml-replay replay 'my history' --target target.json {chosen}" in told.next
-    told = typing(told.next.partition(", then ")[2])
+    assert told.commands == [f"azureml-replay replay 'my history' --target target.json {chosen}"]
+    told = typing(told.commands[0])
     assert told.next == f"azureml-replay verify 'my history' --target target.json {chosen}"
     told = typing(told.next)
     assert (told.code, told.next) == (0, "azureml-replay report 'my history' --target target.json")
@@ -111,7 +116,8 @@ def test_each_command_leads_to_the_next(typing: Type) -> None:
     for line in ("check 'my history'", "map 'my history'", "export 'my history' --format jsonl --output tables"):
         assert typing(f"azureml-replay {line}").next.startswith(DONE)
     undone = typing(f"azureml-replay undo 'my history' --target {name()} --yes")
-    assert undone.next == f"{DONE}; to bring them back: azureml-replay replay 'my history' --target {name()}"
+    assert undone.next == f"{DONE}; to bring them back"
+    assert undone.commands == [f"azureml-replay replay 'my history' --target {name()}"]
     migrated = typing("azureml-replay migrate --source source.json --target target.json --archive 'my history'")
     assert (migrated.code, migrated.next) == (0, f"{DONE}; my history/report.html is the proof to keep")
     assert "Next: " not in typing("azureml-replay plan 'my history' --quiet").err

@@ -162,6 +162,10 @@ def test_a_limit_counts_top_level_jobs(sampled, azure_env, tmp_path: Path, flags
     assert all(job["parent_job_name"] in jobs for name, job in jobs.items() if name not in roots)
     assert "2 of " in done.stderr
     assert "--limit left the others out" in done.stderr
+    step, line = done.stderr.splitlines()[-2:]
+    assert step == "Next: choose the workspace to write into, save its config.json as target.json, then"
+    assert line.startswith("  python -m replayer.build_pipeline --source ")
+    assert line.endswith(" --target target.json --input data/jobs.json --dry-run")
     left_out = "--no-artifacts" in flags
     assert ("outputs will be empty: extract again without --no-artifacts" in done.stderr) == left_out
     assert {job["mlflow_artifact_paths"] is None for job in jobs.values()} == {left_out}

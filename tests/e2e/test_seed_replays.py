@@ -265,6 +265,9 @@ def test_a_dry_run_counts_what_the_replay_will_leave_behind(
     assert (dry.returncode, done.returncode) == (0, 0), dry.stderr + done.stderr
     reasons = [{line.strip("├└─│ ") for line in one.stdout.splitlines() if " x " in line} for one in (dry, done)]
     assert reasons[0] == reasons[1]
+    last = [one.stderr.splitlines()[-1] for one in (dry, done)]
+    assert last[0] == f"Next: python -m replayer.build_pipeline {' '.join(given)}", "the same in earnest"
+    assert last[1].startswith("Next: azureml-replay report jobs.archive --target ")
     assert any("left out by" in reason for reason in reasons[0])
     assert "compute: serverless" in dry.stdout
     assert "command: python -m azureml_replay.synthetic.step" in dry.stdout

@@ -35,6 +35,7 @@ class Desk:
         self.capsys.readouterr()
         ended = run(shlex.split(line)[1:])
         said = self.capsys.readouterr()
+        self.messages = said.err.splitlines()
         assert ended == expected, f"$ {line}\n{said.out}{said.err}"
         return said.out
 
@@ -111,6 +112,8 @@ def test_what_is_next_leads_to_a_proof(desk: Desk) -> None:
 def test_each_state_of_a_target(desk: Desk) -> None:
     """Changed at the source, edited in the target, at work, cut off, taken back; beside another target."""
     desk.types("azureml-replay migrate --source source.json --target target.json --archive kept")
+    told = [line.partition(" ")[0] for line in desk.messages if not line.startswith(("├", "└", "│"))]
+    assert told[:4] == ["1", "experiments", "extracted:", "2"], "what a verb came to stands below its own heading"
     assert desk.row() == {"extracted": 3, "sent": 3, "verified": 3}
 
     desk.types("azureml-replay verify kept --target other.json", Exit.USER)  # nothing was ever sent there
@@ -127,7 +130,13 @@ def test_each_state_of_a_target(desk: Desk) -> None:
     change(desk.sandbox, desk.files["target"], tagged("root"))
     desk.types(VERIFY, Exit.FINDINGS)
     assert desk.row() == {"extracted": 3, "sent": 3, "verified": 2, "differing": 1}
-    assert desk.next() == "azureml-replay report kept"
+    assert desk.next() == "edited: set it back in the target, or keep it so", "as verify says"
+    step = ["Next: " + desk.next(), "  azureml-replay verify kept --target target.json --accept"]
+    assert desk.messages == []
+    assert step == desk.types("azureml-replay status kept").splitlines()[-2:]
+    desk.types(VERIFY, Exit.FINDINGS)
+    assert desk.messages[-2:] == step
+    assert json.loads(desk.types("azureml-replay status kept --json"))["next"] == "mend"
 
     begun = ["azureml-replay", "replay", "kept", "--target", "other.json"]
     with Archive.open("kept") as archive:
@@ -138,7 +147,8 @@ def test_each_state_of_a_target(desk: Desk) -> None:
     assert desk.next() == shlex.join(begun)
     desk.types(desk.next())
     assert desk.row("other") == {"extracted": 3, "sent": 3}
-    assert desk.next() == "azureml-replay verify kept --target other.json"
+    other = "Next: azureml-replay verify kept --target other.json"
+    assert desk.types("azureml-replay status kept").splitlines()[-3:] == [*step, other], "each target has its own"
 
     desk.types("azureml-replay undo kept --target target.json --yes", Exit.OK)
     assert desk.row()["hidden"] == desk.row()["left"] > 0

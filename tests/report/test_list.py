@@ -11,12 +11,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.database import now
 from azureml_replay.archive.evidence import Topic, Way
+from azureml_replay.archive.sessions import Session, SessionPart
+from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.runs import Finding
 from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.model import Location, Omission, Row, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.report_page import report
 from azureml_replay.report_page.write import BUNDLE
+from azureml_replay.workspace.place import Place
 from looks import all_looked_at
 from report.archives import BEGIN, PLANTED, SECOND, SOURCE, TARGET, a_run, migrated, put, scalar
 from report.conftest import Opened
@@ -225,6 +229,45 @@ def test_paper_is_a_proof_to_sign(path: Path, opened: Open) -> None:
     assert "hostile-0" in page.inner_text(".proof tbody")
     assert "Signature" in page.inner_text(".paper .sign")
     assert page.is_hidden(".copy >> nth=0")
+
+
+def a_session(command: str, target: Place | None, **counts: int) -> Session:
+    """That moved so much."""
+    began = now()
+    there = SessionPart(verb=command, seconds=2.0, counts=counts, target=target.key if target else "")
+    return Session(command=command, began=began, ended=began, outcome="done", parts=(there,), traffic={})
+
+
+def test_sessions_are_those_of_this_target(tmp_path: Path, opened: Open) -> None:
+    """What went into another workspace is no part of this proof."""
+    with Archive.create(tmp_path / "a", SOURCE) as archive:
+        put(archive, [a_run("r")], {})
+        all_looked_at(archive, archive.ledger(TARGET), {})
+        for session in (
+            a_session("extract", None, runs=1),
+            a_session("replay", TARGET, runs=2, failed=3),
+            a_session("undo", azure_place("sub-2", "group", "another"), runs=4),
+            a_session("verify", TARGET, runs=5, findings=1),
+        ):
+            archive.put_session(session)
+        page = opened(report(archive, tmp_path / "report.html", target=TARGET).path).page
+
+    page.click("summary")
+    rows = [row.locator("td").all_inner_texts() for row in page.locator(".commands tbody tr").all()]
+    assert [(row[0], row[3]) for row in rows] == [
+        ("extract", "1 run (0.5/s)"),
+        ("replay", "2 runs (1/s), 3 failed"),
+        ("verify", "5 runs (2.5/s), 1 finding"),
+    ]
+
+
+def test_on_a_phone_both_sides_of_a_finding_are_seen(path: Path, opened: Open) -> None:
+    """Without moving its table sideways."""
+    page = opened(path, viewport=PHONE).page
+    page.click(".rows [role=row]:has(bdi:text-is('train'))")
+    table = page.locator("#detail .scroll:has(.found)").first
+    table.wait_for()
+    assert table.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
 
 
 @pytest.fixture

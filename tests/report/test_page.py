@@ -152,8 +152,19 @@ def test_the_keyboard_is_enough(written: Reported, opened: Open) -> None:
     assert page.locator(f"#{active}").get_attribute("aria-selected") == "true"
     page.keyboard.press("n")
     expect(page.locator("#detail h2")).to_contain_text("</script>")
+    for key in ("Enter", "ArrowDown"):
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.type") == "search"
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text("score")
+        expect(page.locator(".chips output")).to_contain_text("1 of ")
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.role") == "treegrid", key
+        page.keyboard.press("End")
+        expect(page.locator("#detail h2")).to_have_text("score")
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.type") == "search"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.role") == "treegrid"
 
 
 def test_hostile_texts_are_only_texts(written: Reported, opened: Open) -> None:

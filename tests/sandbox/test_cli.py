@@ -74,6 +74,12 @@ def refusal(*arguments: str) -> str:
     return done.stderr
 
 
+@pytest.mark.parametrize("line", [["-h"], ["sample", "-h"]])
+def test_help_is_short_to_type(line: list[str]) -> None:
+    """As for the product."""
+    assert command(*line).stdout.startswith("Usage: ")
+
+
 def test_a_new_dir_holds_source_and_target_apart(served: Path) -> None:
     """In two subscriptions and two regions."""
     source, target = (json.loads((served / f"{name}.json").read_bytes()) for name in ("source", "target"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,20 @@ def test_its_last_lines_name_the_report_first(tmp_path: Path) -> None:
 
     first, *others = _afterwards(tmp_path).split("\n")[1:]
 
-    assert any(f"azureml-replay browse {tmp_path / 'archive'} " in line for line in others)
+    assert any(line.endswith(f"azureml-replay browse {tmp_path / 'archive'}") for line in others)
     assert first == f"The report, to open in a browser: {page}"
     assert others == _afterwards(tmp_path / "none").replace(str(tmp_path / "none"), str(tmp_path)).split("\n")[1:]
+
+
+def test_its_last_lines_are_commands_and_what_each_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by itself, to be pasted, and none wider than a terminal."""
+    monkeypatch.setattr("shutil.which", lambda _: "somewhere")
+    lines = _afterwards(Path("sandbox")).split("\n")
+    assert [line for line in lines if len(line) > 80] == []
+    commands = [line for line in lines if line.startswith("  ") and not line.startswith("   ")]
+    assert len(commands) == 7
+    assert all(shlex.split(line)[0] in ("azureml-replay", "azureml-sandbox", "eval") for line in commands)
+    assert all(lines[lines.index(line) + 1].startswith("      ") for line in commands)
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
             "model",
             "workspace redact",
             "progress selection sending",
-            "comparison planning azure terminal",
+            "comparison planning azure mlflow terminal",
             "archive connection",
             "files",
             "target",
@@ -65,9 +65,9 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
 }
 """From the bottom to the top: a room imports rooms of lower layers only, none of its own and none above."""
 
-PURE_FOLDERS = ("planning", "comparison", "workspace", "azure/wire", "synthetic/tree")
+PURE_FOLDERS = ("planning", "comparison", "workspace", "azure/wire", "mlflow/wire", "synthetic/tree")
 """Where the thinking is. Elsewhere a module whose docstring says "(pure)" is held to the same."""
-WIRE = ("azure/wire/", "synthetic/bodies/", "synthetic/step/", "jobs_json/", "archive/older_records.py")
+WIRE = ("azure/wire/", "mlflow/wire/", "synthetic/bodies/", "synthetic/step/", "jobs_json/", "archive/older_records.py")
 """Where words of a service's documents may be spelt: the wire, bodies of jobs that are submitted, the program that runs
 on the compute, the original tool's file, which took its words from the service, and what reads archives that hold no
 more than a service's documents."""

@@ -102,10 +102,10 @@ def _is_choice(value: Any) -> bool:  # noqa: ANN401  # JSON as it was read
 
 CARRIED = fields_of({}, {"files": _is_choice, "refused": object_of(list_of(is_object))})
 """What was to go into a target, as `Evidence.carry` notes it."""
-_THREE = re.compile(r"[^/]+/[^/]+/[^/]+")
-"""The name of a place: another kind of workspace joins here, and spells its names in its own way."""
 _ASSETS = frozenset(kind.value for kind in AssetKind)
 _OF_ASSETS = ("asset", "asset_container", "asset_ref", "asset_lack", "asset_file", "asset_receipt")
+_PLACE = re.compile(r"https?://[^\s/?#]+[^\s#]*|[^/]+/[^/]+/[^/]+")
+"""The name of a place: the address of a server, or three names. Another kind of workspace joins here."""
 _SHAPES: Mapping[str, Shape] = {
     **_COUNTED,
     **dict.fromkeys(_STAMPS, is_stamp),
@@ -114,7 +114,7 @@ _SHAPES: Mapping[str, Shape] = {
     "metadata": _METADATA,
     "columns": _COLUMNS,
     "archive.format_version": _at_least(1),
-    **dict.fromkeys(("archive.name", "target.name"), _THREE.fullmatch),
+    **dict.fromkeys(("archive.name", "target.name"), _PLACE.fullmatch),
     "run.tags": _json(TEXTS),
     "run.state": _RUN_STATES.__contains__,
     "run.depth": range(_DEEPEST).__contains__,

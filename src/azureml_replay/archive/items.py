@@ -194,9 +194,7 @@ def _listed(text: str, cells: str, kind: type[SeriesItem | ValueItem], most: int
     except ValueError:
         return UnknownItem(text)
     sound = (
-        isinstance(given, list)
-        and len(given) == most
-        and all(cell is None or isinstance(cell, str) for cell in given)
-        and _list(given) == cells  # two texts would be one item otherwise
+        isinstance(given, list) and len(given) == most and all(cell is None or isinstance(cell, str) for cell in given)
     )
-    return kind(*given) if sound else UnknownItem(text)
+    item = kind(*given) if sound else None
+    return item if item is not None and written(item) == text else UnknownItem(text)  # JSON may have space between

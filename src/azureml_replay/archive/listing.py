@@ -9,6 +9,7 @@ from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.reading import GONE
 from azureml_replay.archive.records import (
     details_of,
+    details_record,
     dumps,
     experiment_of,
     experiment_record,
@@ -75,7 +76,8 @@ class Listing(Documents):
         # below their name, as in the document: a glob may be of the whole path
         tags = dumps(cast("dict[str, Json]", self._rules.document({"tags": run.tags})[0])["tags"]).decode()
         modified = run.modified and str(run.modified)
-        if known and known[1:] == ("extracted", run.status, modified, tags) and _at_rest(run):
+        unchanged = known and known[1:] == ("extracted", run.status, modified, tags) and _at_rest(run)
+        if unchanged and (modified or self._has_document(run, known[0])):
             return
         record = self._write_version(RunDetails(run=run), 1 + (known[0] if known else 0))
         born = run.created.ticks if run.created else 0
@@ -103,6 +105,12 @@ class Listing(Documents):
                 *(dumps(record["fields"]["tags"]).decode(), born, run.id, -born),
             ),
         )
+
+    def _has_document(self, run: Run, generation: int) -> bool:
+        """True where the run's document is as it was extracted: asked where nothing tells when it was changed last."""
+        row = self._one("select record from run_version where run = ? and generation = ?", (run.id, generation))
+        record, _ = details_record(RunDetails(run=run), self._rules)
+        return row is not None and bool(unpack(row[0], f"run {run.id}")["document"] == record["document"])
 
     def put_jobs(self, jobs: Sequence[Job]) -> None:
         """Adds or replaces. Repeatable."""

@@ -10,6 +10,7 @@ from azureml_replay.archive.database import Database
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.instants import Instant
 from azureml_replay.model import RunId
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 
@@ -92,6 +93,8 @@ class SessionPart:
     """How much the verb moved or compared, by `runs`, `points`, `files`, `bytes`, `findings`, `failed`."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Of runs that could not be brought or sent, some with their error."""
+    target: str = ""
+    """The key of the workspace that the command wrote into, or compared; empty of `extract`, and of older archives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +109,7 @@ class Session:
     parts: tuple[SessionPart, ...]
     traffic: Mapping[str, ServiceTraffic]
     """`source SERVICE` or `target SERVICE` -> what was asked of it."""
+
+    def concerns(self, target: Place) -> bool:
+        """False where it wrote into another workspace, or compared another one."""
+        return all(part.target in ("", target.key) for part in self.parts)

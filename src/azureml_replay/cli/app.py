@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from azureml_replay.azure.config import WorkspaceConfig, workspace_config
+from azureml_replay.cli import assets as listing_assets
 from azureml_replay.cli import browse as browsing
 from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
 from azureml_replay.cli import next_step, results, synthetic, undo
 from azureml_replay.cli import report as reporting
 from azureml_replay.cli import status as stating
+from azureml_replay.cli.asset_options import asset_flags
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.fitting import Given, given_options, refuse_other_mode, refuse_without
 from azureml_replay.cli.help import SETTINGS, HelpedCommand, HelpedGroup, help_
@@ -47,14 +48,17 @@ from azureml_replay.cli.options import (
 from azureml_replay.cli.speed import Speed, speed_flags
 from azureml_replay.cli.synthetic import Mode, ModeOption, job_flags
 from azureml_replay.cli.targets import target_config
+from azureml_replay.connection import Config, config_named
 from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.selection import Selection
+from azureml_replay.terminal.layout import prose
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
     from azureml_replay.direct.options import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
+    from azureml_replay.planning.assets import AssetChoice
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
@@ -106,7 +110,7 @@ def extract(
     """Read a workspace into an archive. Again to continue, or to bring what is new."""
     from azureml_replay.cli import calls
 
-    workspace = workspace_config(source)
+    workspace = config_named(source)
     globs = tuple(redact or ())
     done = _done(
         calls.extract(
@@ -120,12 +124,20 @@ def extract(
 
 
 @command()
-@takes(shape=synthetic.shape_flags, given=given_options, selection=selection_flags, terminal=terminal_flags, line=typed)
+@takes(
+    shape=synthetic.shape_flags,
+    given=given_options,
+    assets=asset_flags,
+    selection=selection_flags,
+    terminal=terminal_flags,
+    line=typed,
+)
 def plan(
     *,
     archive: ArchiveArgument,
     shape: Shape,
     given: Given,
+    assets: AssetChoice,
     selection: Selection,
     terminal: Terminal,
     line: Typed,
@@ -148,7 +160,7 @@ def plan(
 
         synthetic.show(archive, workspace, selection, SyntheticReplayOptions(shape=shape), terminal=terminal)
     else:
-        options = ReplayOptions(files=shape.files, write_route=write_route)
+        options = ReplayOptions(files=shape.files, write_route=write_route, assets=assets)
         planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned, workspace.ref.short if workspace else ""))
         left = planned.left
@@ -195,7 +207,7 @@ def replay(
     refuse_other_mode(given, synthetic=mode is Mode.SYNTHETIC)
     refuse_without(given, {"--price-per-hour"}, "--dry-run")
     workspace = target_config(target, archive)
-    origin = workspace_config(source) if source is not None else None
+    origin = config_named(source) if source is not None else None
     if mode is Mode.SYNTHETIC and (dry_run or debug_hierarchy):
         shown = partial(synthetic.show, archive, workspace, selection, jobs, terminal=terminal)
         shown(originals=debug_hierarchy, price_per_hour=price_per_hour)
@@ -260,7 +272,7 @@ def verify(
 
     by = accepting(accept=accept, forget=forget_accepted)
     workspace = target_config(target, archive)
-    origin = workspace_config(source) if source is not None else None
+    origin = config_named(source) if source is not None else None
     verdict = _done(
         calls.verify(
             archive,
@@ -278,9 +290,10 @@ def verify(
     )
     accepted = results.accepted(verdict.accepted_now, by) if by is not None else ()
     terminal.result(verdict, [*results.verified(verdict, workspace), *accepted], good=verdict.proves)
-    terminal.more(results.mends(verdict, line.about(archive)))
+    step = next_step.after_verdict(verdict, line, archive)
+    next_step.tell_mends(terminal, list(results.mends(verdict, line.about(archive))), step)
     listing.write(archive, workspace.ref, selection, terminal, deep=deep and choice.artifacts)
-    next_step.tell(terminal, next_step.after_verdict(verdict, line, archive))
+    next_step.tell(terminal, step)
     return results.names_told(verdict.exit, calls.unknown_names(archive, selection), terminal)
 
 
@@ -325,7 +338,7 @@ def migrate(
     from azureml_replay.target.profile import refuse_same
     from azureml_replay.verbs import MigrateOptions
 
-    origin, workspace = workspace_config(source), target_config(target, archive)
+    origin, workspace = config_named(source), target_config(target, archive)
     refuse_same(origin.ref, workspace.ref)  # before anybody logs in
     options = MigrateOptions(extract=extracting, replay=replaying, deep=deep)
     if report is not None:
@@ -348,7 +361,8 @@ def migrate(
     )
     good = done.verdict.proves and not done.extracted.failed and not done.replayed.failed
     printed.result(done, results.migrated(done, workspace), good=good)
-    printed.more(results.mends(done.verdict, line.about(archive)))
+    step = next_step.after_migration(done, line, archive, None)
+    next_step.tell_mends(printed, list(results.mends(done.verdict, line.about(archive))), step)
     listing.write(archive, workspace.ref, selection, terminal, deep=deep)
     page = reporting.at_the_end(archive, report, workspace.ref, terminal)
     next_step.tell(terminal, next_step.after_migration(done, line, archive, page if printed is terminal else None))
@@ -367,12 +381,10 @@ def _migrated(done: Migrated, options: ReplayOptions) -> Exit:
     return _replayed(done.replayed, options) or done.verdict.exit
 
 
-def _submitted(
-    done: SyntheticReplayed, archive: Path, target: WorkspaceConfig, line: Typed, terminal: Terminal
-) -> Exit:
+def _submitted(done: SyntheticReplayed, archive: Path, target: Config, line: Typed, terminal: Terminal) -> Exit:
     verdict = done.verdict
     lines = [
-        *synthetic.replayed(done),
+        *prose(synthetic.replayed(done)),
         *(results.verified(verdict, target) if verdict else ()),
     ]
     terminal.result(done, lines, good=bool(verdict and verdict.proves and not done.failed))
@@ -388,11 +400,12 @@ def _submitted(
 def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
     from azureml_replay.direct.options import OnConflict
 
-    if done.failed:
+    if done.failed or done.assets.failed:
         return Exit.SERVICE
     return Exit.USER if done.conflicts and options.on_conflict is not OnConflict.SKIP else Exit.OK
 
 
+command()(listing_assets.assets)
 command()(checks.check)
 command()(doctor)
 command()(reporting.report)

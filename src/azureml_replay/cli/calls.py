@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import azureml_replay as library
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import results
 from azureml_replay.cli.recording import recorded
 from azureml_replay.cli.speed import Speed
-from azureml_replay.connection import connect
+from azureml_replay.connection import Config, config_of, connect
 from azureml_replay.errors import UserError
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.terminal import Terminal
+from azureml_replay.terminal.text import Line
 
 if TYPE_CHECKING:
-    from azureml_replay.azure.workspace import AzureWorkspace
     from azureml_replay.direct.options import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import Extracted, ExtractOptions
     from azureml_replay.planning.files import FileChoice
@@ -31,12 +30,13 @@ if TYPE_CHECKING:
     from azureml_replay.synthetic.submit import Told
     from azureml_replay.verbs import Migrated, MigrateOptions
     from azureml_replay.verification.verdict import Verdict
+    from azureml_replay.workspace.opened import OpenedWorkspace
 
 
 @asynccontextmanager
 async def connected(
-    config: WorkspaceConfig, speed: Speed, progress: Progress, *, side: str = "target", cap: Cap | None = None
-) -> AsyncIterator[AzureWorkspace]:
+    config: Config, speed: Speed, progress: Progress, *, side: str = "target", cap: Cap | None = None
+) -> AsyncIterator[OpenedWorkspace]:
     """The workspace, after its name and the login were seen to work. `side` names it where there are two.
 
     `cap` is shared by both; one of this workspace alone is made where it is left out.
@@ -48,7 +48,7 @@ async def connected(
 
 
 async def extract(
-    source: WorkspaceConfig,
+    source: Config,
     folder: Path,
     selection: Selection,
     options: ExtractOptions,
@@ -75,7 +75,7 @@ def plan(
     folder: Path,
     selection: Selection,
     options: ReplayOptions,
-    target: WorkspaceConfig | None = None,
+    target: Config | None = None,
     *,
     terminal: Terminal,
 ) -> PlanSummary:
@@ -88,8 +88,8 @@ def plan(
 
 async def replay(
     folder: Path,
-    target: WorkspaceConfig,
-    source: WorkspaceConfig | None,
+    target: Config,
+    source: Config | None,
     selection: Selection,
     options: ReplayOptions,
     *,
@@ -111,15 +111,15 @@ async def replay(
                     take_over=take_over,
                     width=speed.width,
                     progress=progress,
-                    told=lambda planned: progress.say(results.going(planned)),
+                    told=lambda planned: say_all(progress, terminal, [results.going(planned)]),
                 )
                 return watch.did("replay", done)
 
 
 async def submit(
     folder: Path,
-    target: WorkspaceConfig,
-    source: WorkspaceConfig | None,
+    target: Config,
+    source: Config | None,
     selection: Selection,
     options: SyntheticReplayOptions,
     *,
@@ -149,8 +149,8 @@ async def submit(
 
 async def verify(
     folder: Path,
-    target: WorkspaceConfig,
-    source: WorkspaceConfig | None,
+    target: Config,
+    source: Config | None,
     selection: Selection,
     files: FileChoice,
     *,
@@ -183,7 +183,7 @@ async def verify(
                 return watch.did("verify", verdict)
 
 
-def proven(folder: Path, target: WorkspaceConfig, selection: Selection) -> Verdict:
+def proven(folder: Path, target: Config, selection: Selection) -> Verdict:
     """What the evidence says now of what was chosen. No network, nothing written."""
     from azureml_replay.verification.verdict import verdict
 
@@ -202,8 +202,8 @@ def unknown_names(folder: Path, selection: Selection) -> tuple[str, ...]:
 
 
 async def migrate(
-    source: WorkspaceConfig,
-    target: WorkspaceConfig,
+    source: Config,
+    target: Config,
     folder: Path,
     selection: Selection,
     options: MigrateOptions,
@@ -228,8 +228,7 @@ async def migrate(
             verb = {library.Extracted: "extract", library.Replayed: "replay"}.get(type(done))
             if verb:
                 watch.did(verb, done)
-            for line in terminal.message_lines(results.lines_of(done, target.ref.short)):
-                progress.say(line)
+            say_all(progress, terminal, results.lines_of(done, target.ref.short))
             if following:
                 progress.say(following)
 
@@ -249,16 +248,22 @@ async def migrate(
         return done
 
 
+def say_all(progress: Progress, terminal: Terminal, lines: Iterable[Line]) -> None:
+    """Write lines among the messages while bars are drawn."""
+    for line in terminal.message_lines(lines):
+        progress.say(line)
+
+
 @asynccontextmanager
 async def both_ends(
     archive: Archive,
-    source: WorkspaceConfig | None,
-    target: WorkspaceConfig,
+    source: Config | None,
+    target: Config,
     speed: Speed,
     progress: Progress,
     *,
     needed: bool,
-) -> AsyncIterator[tuple[AzureWorkspace | None, AzureWorkspace]]:
+) -> AsyncIterator[tuple[OpenedWorkspace | None, OpenedWorkspace]]:
     """Where bytes come from, as `reading`, and where everything goes."""
     cap = speed.cap()
     async with (
@@ -271,26 +276,26 @@ async def both_ends(
 @asynccontextmanager
 async def reading(
     archive: Archive,
-    source: WorkspaceConfig | None,
+    source: Config | None,
     speed: Speed,
     progress: Progress,
     *,
     needed: bool,
     cap: Cap | None = None,
-) -> AsyncIterator[AzureWorkspace | None]:
+) -> AsyncIterator[OpenedWorkspace | None]:
     """The source; not spoken to, nor logged in to, where the archive holds all bytes that are needed."""
     origin = _origin(archive, source)
-    if not needed or not archive.lacks_bytes()[0]:
+    if not needed or not (archive.lacks_bytes()[0] or archive.asset_totals()):
         yield None
         return
     async with connected(origin, speed, progress, side="source", cap=cap) as reading:
         yield reading
 
 
-def _origin(archive: Archive, source: WorkspaceConfig | None) -> WorkspaceConfig:
+def _origin(archive: Archive, source: Config | None) -> Config:
     """Unless told otherwise, the archive's own source, with the default login of the public cloud."""
     if source is None:
-        return WorkspaceConfig(archive.source, origin=str(archive.source))
+        return config_of(archive.source, str(archive.source))
     if source.ref != archive.source:
         raise UserError(f"--source {source.origin}: the archive holds {archive.source}: name that workspace, or none")
     return source

@@ -44,12 +44,12 @@ def check(
     return Exit.INTEGRITY if found.damaged else Exit.OK
 
 
-def _next(found: Checked, line: Typed) -> str:
+def _next(found: Checked, line: Typed) -> str | next_step.NextSteps:
     if found.damaged:
         return "restore a copy of the archive, or extract into a new folder"
-    if found.data_read:
+    if found.data_read or not found.objects:
         return next_step.DONE
-    return f"{next_step.DONE}; {line.again('--read-data')} reads the files too"
+    return next_step.NextSteps(f"{next_step.DONE}; to read the files too", (line.again("--read-data"),))
 
 
 def lines_of(found: Checked) -> Iterator[Line]:

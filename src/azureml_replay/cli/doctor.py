@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.cli import next_step
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import WS, takes, terminal_flags
+from azureml_replay.connection import Config, config_named
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.progress import Progress
@@ -43,7 +43,7 @@ def doctor(
 
     if source is None and target is None:
         raise UserError("nothing to examine: give --source, --target or both")
-    configs = [workspace_config(name) if name is not None else None for name in (source, target)]
+    configs = [config_named(name) if name is not None else None for name in (source, target)]
     found = finish(_examined(configs[0], configs[1], archive, terminal), archive)
     terminal.result(found, [_verdict(found)], good=found.exit is Exit.OK)
     if not terminal.json:
@@ -52,18 +52,16 @@ def doctor(
     return found.exit
 
 
-def _next(found: Diagnosis, line: Typed) -> str:
+def _next(found: Diagnosis, line: Typed) -> str | next_step.NextSteps:
     if found.exit is not Exit.OK:
-        return f"mend that, then ask again: {line.again()}"
+        return next_step.NextSteps("mend that, then ask again", (line.again(),))
     if not {"--source", "--target"} <= line.options.keys():
         return next_step.DONE
     archive = line.options.get("--archive", ("--archive", "history"))
     return line.into("migrate", *archive, keep=next_step.ENDS)
 
 
-async def _examined(
-    source: WorkspaceConfig | None, target: WorkspaceConfig | None, folder: Path | None, terminal: Terminal
-) -> Diagnosis:
+async def _examined(source: Config | None, target: Config | None, folder: Path | None, terminal: Terminal) -> Diagnosis:
     from azureml_replay.diagnosis.doctor import diagnosed
 
     with terminal.progress() as progress:
@@ -75,14 +73,14 @@ async def _examined(
             return await diagnosed(subjects[0], subjects[1], archive, progress)
 
 
-def _archive(folder: Path, source: WorkspaceConfig | None) -> Archive:
+def _archive(folder: Path, source: Config | None) -> Archive:
     from azureml_replay.archive.archive import Archive
 
     return Archive.open(folder) if source is None else Archive.create(folder, source.ref)
 
 
 @asynccontextmanager
-async def _subject(config: WorkspaceConfig | None, progress: Progress) -> AsyncIterator[Subject | None]:
+async def _subject(config: Config | None, progress: Progress) -> AsyncIterator[Subject | None]:
     if config is None:
         yield None
         return
@@ -115,16 +113,17 @@ def _lines(found: Diagnosis, *, all_of_them: bool) -> Iterator[Line]:
         yield side
         for row in rows:
             if row.side == side:
-                yield Branch(f"  {_WORDS[row.outcome]:8}  {row.probe:{width}}  {row.seen}")
+                before = f"  {_WORDS[row.outcome]:8}  "
+                yield Branch(f"{before}{row.probe:{width}}  {row.seen}", hanging=len(before) + width + 2)
                 if row.todo and not row.fine:
                     yield _to_do(row.todo)
     if len(rows) < len(found.rows):
-        yield f"{len(found.rows) - len(rows):,} more of the checks: --verbose shows all"
+        yield Branch(f"{len(found.rows) - len(rows):,} more of the checks: --verbose shows all")
 
 
 def _to_do(todo: str) -> Line:
     """Words wrap as the terminal wants; a command stays whole, to be pasted."""
-    return f"    {todo}" if todo.startswith("az ") else Branch(f"    -> {todo}")
+    return f"    {todo}" if todo.startswith("az ") else Branch(f"    -> {todo}", hanging=7)
 
 
 _WORDS = {"ok": "ok", "warning": "warning", "missing": "not ok", "unknown": "unknown"}

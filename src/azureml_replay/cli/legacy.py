@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
+from azureml_replay.cli.next_step import NextSteps
 from azureml_replay.cli.options import MOST, Many, selection_flags
 from azureml_replay.cli.speed import Speed
+from azureml_replay.connection import Config
 from azureml_replay.errors import UserError
 from azureml_replay.jobs_json.edits import refuse_edits
 from azureml_replay.jobs_json.index import JobsIndex
@@ -27,8 +29,21 @@ from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import job_of
 from azureml_replay.terminal import log_file
+from azureml_replay.terminal.hints import BUILD_PIPELINE, quoted, retyped
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.workspace.place import Place
+
+
+def typed_again(without: Collection[str] = ()) -> str:
+    """The command line of this call once more, with some flags left out."""
+    return retyped([word for word in sys.argv if word not in without])
+
+
+def submitting(source: Config, jobs: Path) -> NextSteps:
+    """What follows an extraction: the dry run, into a workspace that is still to be named."""
+    ends = ["--source", source.origin, "--target", "target.json"]
+    line = quoted([*BUILD_PIPELINE, *ends, "--input", str(jobs), "--dry-run"])
+    return NextSteps("choose the workspace to write into, save its config.json as target.json, then", (line,))
 
 
 def archive_beside(jobs: Path) -> Path:
@@ -75,7 +90,7 @@ def was_extracted(folder: Path) -> bool:
 
 
 async def fill_from_file(
-    index: JobsIndex, folder: Path, source: WorkspaceConfig | None, *, reach: bool, width: int, terminal: Terminal
+    index: JobsIndex, folder: Path, source: Config | None, *, reach: bool, width: int, terminal: Terminal
 ) -> None:
     """Make the archive of a jobs.json that has none beside it, or bring it up to date.
 
@@ -89,7 +104,7 @@ async def fill_from_file(
             await import_jobs(index, archive, workspace, width=width, progress=progress)
 
 
-def origin_of(index: JobsIndex, source: WorkspaceConfig | None) -> Place:
+def origin_of(index: JobsIndex, source: Config | None) -> Place:
     """The workspace that the jobs come from: --source where given. Raises UserError where the ids name another."""
     if source is None:
         return index.source()

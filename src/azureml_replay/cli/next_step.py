@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,16 +12,19 @@ import typer
 
 from azureml_replay.cli.examples import GROUPS
 from azureml_replay.cli.fitting import typed_parameters
-from azureml_replay.cli.targets import targets_of
+from azureml_replay.cli.targets import spoken, targets_of
 from azureml_replay.terminal.hints import hint
+from azureml_replay.terminal.layout import Branch
 
 if TYPE_CHECKING:
     from azureml_replay.direct.options import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.left import Left
     from azureml_replay.terminal.terminal import Terminal
+    from azureml_replay.terminal.text import Line
     from azureml_replay.verbs import Migrated
     from azureml_replay.verification.verdict import Verdict
+    from azureml_replay.verification.wording import Mend
 
 CommandLine = Callable[..., str]
 """A command and its flags -> the line to paste, about one archive and one target."""
@@ -60,7 +63,8 @@ class Typed:
         """Lines of other commands about the same archive and target."""
 
         def line(command: str, *flags: str) -> str:
-            return hint(command, archive, *self.options.get("--target", ()), *flags)
+            source = self.options.get("--source", ()) if command == "replay" else ()
+            return hint(command, archive, *self.options.get("--target", ()), *flags, *source)
 
         return line
 
@@ -94,18 +98,42 @@ def _as_option(name: str, values: Sequence[str], *, flag: bool) -> tuple[str, ..
     return tuple(word for value in values for word in (name, value))
 
 
-def tell(terminal: Terminal, text: str) -> None:
-    """Write the last line: not among the results, where a frame would break it, but below them."""
-    terminal.say(f"Next: {text}")
+@dataclass(frozen=True, slots=True)
+class NextSteps:
+    """What is to be decided, or done elsewhere, and the command lines for it; the sentence says which."""
+
+    sentence: str
+    commands: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """Each command on a line of its own, to be pasted."""
+        yield self.sentence
+        yield from (f"  {command}" for command in self.commands)
 
 
-def after_verdict(verdict: Verdict, line: Typed, archive: Path) -> str:
+def tell(terminal: Terminal, step: str | NextSteps) -> None:
+    """Write what comes last: not among the results, where a frame would break it, but below them."""
+    if isinstance(step, NextSteps):
+        terminal.say(f"Next: {step.sentence}", step.commands)
+    else:
+        terminal.say(f"Next: {step}")
+
+
+def tell_mends(terminal: Terminal, mends: Sequence[Line], step: str | NextSteps) -> None:
+    """What to do for each kind of finding, below the verdict; not where `step` says just that on the same screen."""
+    told = [one.label if isinstance(one, Branch) else one for one in mends]
+    if not (terminal.one_screen and isinstance(step, NextSteps) and told == list(step.lines())):
+        terminal.more(mends)
+
+
+def after_verdict(verdict: Verdict, line: Typed, archive: Path) -> str | NextSteps:
     """What follows a proof: what differs is mended, then what is not compared comes; of what is proven the report."""
     from azureml_replay.verification.judging import CHANGED, NEVER_SENT, NOT_EXTRACTED, UNREAD
 
     if not verdict.complete and not verdict.findings:
         if NOT_EXTRACTED in verdict.uncompared or CHANGED in verdict.uncompared:
-            return f"extract from the source again, then {line.into('replay', archive, keep=ENDS | SELECTION)}"
+            replay = line.into("replay", archive, keep=ENDS | SELECTION)
+            return NextSteps("extract from the source again, then", (replay,))
         if UNREAD in verdict.uncompared and len(verdict.uncompared) == 1:
             return line.into("verify", archive, "--deep", keep=ENDS | SELECTION)
         to_send = NEVER_SENT in verdict.uncompared
@@ -113,35 +141,34 @@ def after_verdict(verdict: Verdict, line: Typed, archive: Path) -> str:
     return mend_of(verdict, line, archive) or line.into("report", archive, keep={"--target"})
 
 
-def mend_of(verdict: Verdict, line: Typed, archive: Path) -> str:
-    """What to do about the most frequent kind of finding; nothing where there is none, or none that has a mend.
+def mend_of(verdict: Verdict, line: Typed, archive: Path) -> str | NextSteps | None:
+    """What to do about the most frequent kind of finding; None where there is none, or none that has a mend."""
+    from azureml_replay.verification.wording import mend_first
 
-    A command that does it by itself stands alone; else its sentence says what is to be decided or done before.
-    """
-    from azureml_replay.verification.wording import MENDS, Kind
-
-    found = sorted((Kind(value) for value in verdict.groups), key=lambda kind: -verdict.groups[kind.value])
-    kind = next((kind for kind in found if kind in MENDS), None)
-    if kind is None or line.command not in VERIFYING:
-        return ""
-    mend = MENDS[kind]
-    lines = [line.about(archive)(*command) for command in mend.commands]
-    return lines[0] if mend.commands in ALONE else f"{mend.sentence}: {' or '.join(lines)}"
+    mend = mend_first(verdict.groups) if line.command in VERIFYING else None
+    return mending(mend, line.about(archive)) if mend is not None else None
 
 
-def after_failure(remedies: Collection[str], line: Typed) -> str:
+def mending(mend: Mend, line: CommandLine) -> str | NextSteps:
+    """A command that does it by itself stands alone; else its sentence says what is to be decided or done before."""
+    lines = tuple(line(*command) for command in mend.commands)
+    return lines[0] if mend.commands in ALONE else NextSteps(mend.sentence, lines)
+
+
+def after_failure(remedies: Collection[str], line: Typed) -> str | NextSteps:
     """The same once more; where a role lacks, after the command that names it."""
     if not remedies:
         return line.again()
-    return f"{line.into('doctor', keep=ENDS)} gives the command that grants the role; then {line.again()}"
+    both = (line.into("doctor", keep=ENDS), line.again())
+    return NextSteps("the first gives the command that grants the role; then the same again", both)
 
 
-def after_extract(done: Extracted, line: Typed, archive: Path) -> str:
+def after_extract(done: Extracted, line: Typed, archive: Path) -> str | NextSteps:
     """What failed again; otherwise the plan of what was chosen."""
     return after_failure(done.remedies, line) if done.failed else line.into("plan", archive, keep=SELECTION)
 
 
-def after_plan(line: Typed, archive: Path, left: Left | None = None) -> str:
+def after_plan(line: Typed, archive: Path, left: Left | None = None) -> str | NextSteps:
     """The plan carried out: into the workspace that it was made for, or that the archive knows; else the proof."""
     if left is not None and not left.runs:
         return line.into("verify", archive, keep=SELECTION | {"--target"})
@@ -149,30 +176,30 @@ def after_plan(line: Typed, archive: Path, left: Left | None = None) -> str:
     if "--target" in line.options:
         return line.into("replay", archive, keep=keep)
     known = targets_of(archive)
-    if len(known) == 1:
-        return line.into("replay", archive, "--target", known[0], keep=keep)
-    which = " or ".join(map(str, known)) or "its config.json as target.json"
-    replay = line.into("replay", archive, *_PLACEHOLDER, keep=keep)
-    return f"choose the workspace to write into ({which}), then {replay}"
+    if not known:
+        replay = line.into("replay", archive, *_PLACEHOLDER, keep=keep)
+        return NextSteps("choose the workspace to write into, save its config.json as target.json, then", (replay,))
+    lines = tuple(line.into("replay", archive, "--target", name, keep=keep) for name in spoken(known))
+    return lines[0] if len(lines) == 1 else NextSteps("choose the workspace to write into", lines)
 
 
-def after_dry_run(line: Typed, archive: Path, left: Left | None) -> str:
+def after_dry_run(line: Typed, archive: Path, left: Left | None) -> str | NextSteps:
     """The same in earnest; where nothing is left to send, the proof."""
     if left is not None and not left.runs:
         return after_plan(line, archive, left)
     return line.again(without=ONLY_SHOWS)
 
 
-def after_replay(done: Replayed, proof: Verdict, line: Typed, archive: Path) -> str:
+def after_replay(done: Replayed, proof: Verdict, line: Typed, archive: Path) -> str | NextSteps:
     """What failed again; otherwise the proof."""
     if done.failed:
         return after_failure(done.remedies, line)
     if done.conflicts and "--on-conflict" not in line.options:
-        return f"give them new ids: {line.again('--on-conflict', 'rename')}"
+        return NextSteps("give them new ids", (line.again("--on-conflict", "rename"),))
     return after_verdict(proof, line, archive)
 
 
-def after_migration(done: Migrated, line: Typed, archive: Path, page: Path | None) -> str:
+def after_migration(done: Migrated, line: Typed, archive: Path, page: Path | None) -> str | NextSteps:
     """What failed again; otherwise the page, or nothing."""
     if done.extracted.failed or done.replayed.failed or not done.verdict.complete:
         return after_failure((*done.extracted.remedies, *done.replayed.remedies), line)

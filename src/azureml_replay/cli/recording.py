@@ -14,6 +14,7 @@ from azureml_replay import redact
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session, SessionPart
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.traffic import ServiceTraffic
 
 Done = TypeVar("Done")
@@ -28,6 +29,11 @@ FAILED_KEPT = 1_000
 class Connected(Protocol):
     """A workspace that was reached, with its traffic."""
 
+    @property
+    def ref(self) -> Place:
+        """Which it is."""
+        ...
+
     def traffic(self) -> Mapping[str, ServiceTraffic]:
         """The requests so far, by service."""
         ...
@@ -39,6 +45,7 @@ class Watch:
 
     parts: list[SessionPart] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    target: str = ""
 
     def did(self, verb: str, done: Done) -> Done:
         """Record that a verb ended now; the next one begins."""
@@ -50,8 +57,17 @@ class Watch:
         if failed:
             counts["failed"] = len(failed)
         some = {run: redact.text(why) for run, why in failed[:FAILED_KEPT]}
-        self.parts.append(SessionPart(verb=verb, seconds=round(seconds, 3), counts=counts, failed=some))
+        self._end(verb, seconds, counts, some)
         return done
+
+    def cut_off(self, command: str) -> None:
+        """Record that a command about a target ended before any verb of it did."""
+        if self.target and not self.parts:
+            self._end(command, time.monotonic() - self.began, {}, {})
+
+    def _end(self, verb: str, seconds: float, counts: Mapping[str, int], failed: Mapping[str, str]) -> None:
+        part = SessionPart(verb=verb, seconds=round(seconds, 3), counts=counts, failed=failed, target=self.target)
+        self.parts.append(part)
 
 
 @contextmanager
@@ -59,7 +75,7 @@ def recorded(archive: Archive, command: str, **ends: Connected | None) -> Iterat
     """Record the command line now, and at the end how it went, also where it was interrupted or failed."""
     archive.log_command(sys.argv)
     reached = {side: end for side, end in ends.items() if end is not None}
-    began, watch = now(), Watch()
+    began, watch = now(), Watch(target=reached["target"].ref.key if "target" in reached else "")
 
     def keep(outcome: str) -> None:
         traffic = {f"{side} {name}": told for side, end in reached.items() for name, told in end.traffic().items()}
@@ -78,6 +94,7 @@ def recorded(archive: Archive, command: str, **ends: Connected | None) -> Iterat
         yield watch
     except BaseException as problem:
         stopped = isinstance(problem, KeyboardInterrupt | asyncio.CancelledError)
+        watch.cut_off(command)
         keep("interrupted" if stopped else type(problem).__name__)
         raise
     keep("done")

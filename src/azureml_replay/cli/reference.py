@@ -15,6 +15,7 @@ from azureml_replay import json_text
 from azureml_replay.archive.checking import Checked
 from azureml_replay.browsing.server import Window
 from azureml_replay.cli.app import app
+from azureml_replay.cli.assets import AssetRow
 from azureml_replay.cli.help import in_order
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.diagnosis.doctor import Diagnosis
@@ -46,6 +47,7 @@ ANSWERS: Mapping[str, Any] = {
     "verify": Verdict,
     "status": Status,
     "status --failed": tuple[Failure, ...],
+    "assets": tuple[AssetRow, ...],
     "browse": Window,
     "check": Checked,
     "migrate": Migrated,

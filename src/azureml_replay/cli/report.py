@@ -15,6 +15,7 @@ from azureml_replay.cli.targets import target_config
 from azureml_replay.counting import counted
 from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit, UserError
+from azureml_replay.terminal.layout import prose
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import amount
 from azureml_replay.workspace.place import Place
@@ -59,7 +60,7 @@ def report(
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         done = reporting(opened, output, target=there, shards=shards, max_bytes=most, progress=progress)
     printed = terminal.beside(output)
-    printed.result(done, lines(done))
+    printed.result(done, prose(lines(done)))
     next_step.tell(terminal, f"open {done.path} in a browser" if printed is terminal else next_step.DONE)
     return Exit.OK
 

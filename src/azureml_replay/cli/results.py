@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from azureml_replay.cli.asset_lines import planned_assets, sent_assets
 from azureml_replay.comparison.three_way import OF_ANOTHER
 from azureml_replay.counting import (
     counted,
@@ -24,8 +25,8 @@ from azureml_replay.verification.wording import MENDS, Kind, Told, by_size_in_wo
 from azureml_replay.workspace.profile import WriteRoute
 
 if TYPE_CHECKING:
-    from azureml_replay.azure.config import WorkspaceConfig
     from azureml_replay.cli.next_step import CommandLine
+    from azureml_replay.connection import Config
     from azureml_replay.direct.options import Replayed
     from azureml_replay.extraction.extract import Extracted
     from azureml_replay.planning.left import Left
@@ -50,16 +51,18 @@ def lines_of(done: Extracted | PlanSummary | Replayed, target: str) -> Iterator[
     return planned(done, target) if isinstance(done, PlanSummary) else replayed(done)
 
 
-def extracted(done: Extracted) -> Iterator[str]:
+def extracted(done: Extracted) -> Iterator[Line]:
     """The lines of `extract`: what came now."""
     carried = f"{counted(done.runs, 'run')}, {counted(done.points, 'point')}, {of_source(done.files)}"
-    yield f"extracted: {counted(done.units, 'job')} chosen; {carried} came now"
+    yield Branch(f"extracted: {counted(done.units, 'job')} chosen; {carried} came now")
     if done.kept:
-        yield f"{counted(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now"
+        yield Branch(f"{counted(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now")
+    if done.assets:
+        yield Branch(f"{counted(done.assets, 'asset')} read: models, environments, data, components and code")
     if done.gone:
-        yield f"{counted(done.gone, 'run')} disappeared at the source: archive and targets keep what they have"
+        yield Branch(f"{counted(done.gone, 'run')} disappeared at the source: archive and targets keep what they have")
     if done.active:
-        yield f"{counted(done.active, 'run')} still active: their jobs wait for a later call"
+        yield Branch(f"{counted(done.active, 'run')} still active: their jobs wait for a later call")
     yield from _failures(done)
 
 
@@ -78,6 +81,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
             ),
             _table(experiments_in_words(len(plan.experiments), plan.empty_experiments), plan.experiments),
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
+            *planned_assets(plan.assets),
             *unknown_keys(plan.unknown),
             *([Branch(BY_MLFLOW)] if plan.write_route is WriteRoute.MLFLOW else []),
             *(Branch(f"warning: {one}") for one in plan.near_limits),
@@ -114,13 +118,13 @@ def to_send(left: Left, runs: int) -> Branch:
     return Branch(label, tuple(map(Branch, [*more, *rest])))
 
 
-def going(plan: PlanSummary) -> str:
+def going(plan: PlanSummary) -> Branch:
     """`to send: 68 of 400 runs, 90,000 points, 300 files (1.2 MB)`: what a replay says first."""
     left = plan.left
     if left is None or not left.runs:
-        return f"to send: 0 of {counted(plan.runs, 'run')}"
+        return Branch(f"to send: 0 of {counted(plan.runs, 'run')}")
     files = f"{counted(left.files + left.own_files, 'file')} ({amount('bytes', left.bytes)} of the source's)"
-    return f"to send: {left.runs:,} of {counted(plan.runs, 'run')}, {counted(left.points, 'point')}, {files}"
+    return Branch(f"to send: {left.runs:,} of {counted(plan.runs, 'run')}, {counted(left.points, 'point')}, {files}")
 
 
 def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0, target: str = "") -> Branch:
@@ -138,18 +142,19 @@ def reasons_of(reasons: Mapping[str, int], most: int = SHOWN) -> tuple[Branch, .
     return (*rows[:most], *([Branch(f"and {counted(rest, 'reason')} more")] if rest > 0 else []))
 
 
-def replayed(done: Replayed) -> Iterator[str]:
+def replayed(done: Replayed) -> Iterator[Line]:
     """The lines of `replay`: what went now."""
     files = files_in_words(done.files, done.own_files)
     carried = f"{counted(done.runs, 'run')}, {counted(done.points, 'point')}, {files}, {amount('bytes', done.bytes)}"
-    yield f"replayed: {carried} went now"
+    yield Branch(f"replayed: {carried} went now")
     for run in done.conflicts[:SHOWN]:
-        yield f"id {run} is taken in the target by a run that is not ours, or by its own job: it was left alone"
+        yield Branch(f"id {run} is taken in the target by a run that is not ours, or by its own job: it was left alone")
     yield from _more(done.conflicts)
     for run, what in done.kept[:SHOWN]:
-        yield _why_kept(run, what)
+        yield Branch(_why_kept(run, what))
     yield from _more(done.kept)
     yield from refused(done.refused)
+    yield from sent_assets(done.assets)
     yield from _failures(done)
 
 
@@ -160,27 +165,29 @@ def _why_kept(run: str, what: str) -> str:
     return f"{name} of run {run} was sent by another archive from a newer state of the source: it stays, extract again"
 
 
-def refused(told: Sequence[tuple[str, str]]) -> Iterator[str]:
+def refused(told: Sequence[tuple[str, str]]) -> Iterator[Line]:
     """The lines of `replay` about values that the target would not have."""
     for run, what in told[:SHOWN]:
-        yield f"{what} of run {run} was refused by the target: an omission, the rest was carried"
+        yield Branch(f"{what} of run {run} was refused by the target: an omission, the rest was carried")
     yield from _more(told)
 
 
-def verified(verdict: Verdict, target: WorkspaceConfig | None = None, deep: str = "--deep") -> Iterator[Line]:
+def verified(verdict: Verdict, target: Config | None = None, deep: str = "--deep") -> Iterator[Branch]:
     """The lines of `verify`: the verdict in one sentence, and what qualifies it; `mends` says what to do about it.
 
     `deep` is how bytes are compared: the command that shows these lines may have no such flag.
     """
     left = omissions_in_words(verdict.omissions, target.ref.short if target else "")
-    yield f"{_compared(verdict)}; {left}"
+    yield Branch(f"{_compared(verdict)}; {left}")
     yield from uncompared(verdict)
+    if verdict.assets:
+        yield Branch(f"{verdict.assets_equal:,} of {counted(verdict.assets, 'asset')} equal")
     if verdict.bytes:
-        yield f"the files hold {amount('bytes', verdict.bytes)}"
+        yield Branch(f"the files hold {amount('bytes', verdict.bytes)}")
     for kind in _kinds(verdict):
         yield _findings(kind, verdict.groups[kind.value], [one for one in verdict.first if kind_of(one) is kind])
     if verdict.unverifiable:
-        yield by_size_in_words(verdict.unverifiable, verdict.read_before, verdict.read_at, deep)
+        yield Branch(by_size_in_words(verdict.unverifiable, verdict.read_before, verdict.read_at, deep))
     if verdict.reasons:
         yield Branch("omitted as planned", reasons_of(verdict.reasons, FEW))
     yield from unknown_keys(verdict.unknown)
@@ -193,11 +200,11 @@ def _kinds(verdict: Verdict) -> list[Kind]:
     )
 
 
-def mends(verdict: Verdict, line: CommandLine) -> Iterator[str]:
+def mends(verdict: Verdict, line: CommandLine) -> Iterator[Line]:
     """What to do, for each kind of finding; commands stand by themselves, outside of any frame, to be pasted."""
     for kind, mend in MENDS.items():
         if verdict.groups.get(kind.value):
-            yield mend.sentence
+            yield Branch(mend.sentence)
             yield from (f"  {line(*command)}" for command in mend.commands)
 
 
@@ -207,12 +214,14 @@ def accepted(changes: Iterable[Told], who: str) -> Iterator[Line]:
     if rows:
         yield Branch(f"{counted(len(rows), 'change')} accepted by {who}", rows)
     else:
-        yield "nothing to accept: no finding is proven to be somebody's change of a tag, description, name or hidden"
+        yield Branch(
+            "nothing to accept: no finding is proven to be somebody's change of a tag, description, name or hidden"
+        )
 
 
-def proven(verdict: Verdict) -> Iterator[Line]:
+def proven(verdict: Verdict) -> Iterator[Branch]:
     """What the evidence says after a replay: most often that nothing was looked at since."""
-    yield _compared(verdict)
+    yield Branch(_compared(verdict))
     yield from uncompared(verdict)
 
 
@@ -220,33 +229,37 @@ def uncompared(verdict: Verdict) -> Iterator[Branch]:
     """What is missing from the comparison, by reason; nothing where all was compared."""
     if verdict.complete:
         return
-    items = [(verdict.not_compared, "run"), (verdict.experiments_not_compared, "experiment")]
+    items = [
+        (verdict.not_compared, "run"),
+        (verdict.experiments_not_compared, "experiment"),
+        (verdict.assets_not_compared, "asset"),
+    ]
     told = [counted(*one) for one in items if one[0]]
     if verdict.others_not_compared:
         told.append("what else the target holds")
-    are = "is" if verdict.not_compared + verdict.experiments_not_compared + verdict.others_not_compared == 1 else "are"
+    are = "is" if sum(count for count, _ in items) + verdict.others_not_compared == 1 else "are"
     yield Branch(f"{listed(told)} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
-def migrated(done: Migrated, target: WorkspaceConfig) -> Iterator[Line]:
+def migrated(done: Migrated, target: Config) -> Iterator[Branch]:
     """The lines of `migrate`: the verdict, and what failed before it."""
     yield from verified(done.verdict, target)
     for verb, failed in (("extracted", done.extracted.failed), ("replayed", done.replayed.failed)):
         if failed:
             run, why = failed[0]
-            yield f"{counted(len(failed), 'run')} could not be {verb}: {run}: {why}"
+            yield Branch(f"{counted(len(failed), 'run')} could not be {verb}: {run}: {why}")
 
 
 def _compared(verdict: Verdict) -> str:
     """The verdict's sentence, which claims no equality where nothing was compared."""
-    if not verdict.runs and not verdict.findings:
+    if not verdict.runs + verdict.assets and not verdict.findings:
         return "nothing was there to compare"
     runs, held = counted(verdict.runs, "run"), contents_of(verdict)
     if verdict.findings:
         return f"{runs}, {held}: {_differences(verdict)}"
     if not verdict.complete:
         return f"{verdict.equal:,} of {runs} equal, {held}: not proven yet"
-    if not verdict.equal:
+    if not verdict.equal + verdict.assets_equal:
         return f"{runs}: nothing of them was to be carried"
     left = f", {verdict.left_out:,} of them left out" if verdict.left_out else ""
     return f"{runs}{left}, {held}: {equal_but(verdict.accepted)}"
@@ -291,13 +304,13 @@ def by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _failures(done: Extracted | Replayed) -> Iterator[str]:
+def _failures(done: Extracted | Replayed) -> Iterator[Line]:
     for run, why in done.failed[:SHOWN]:
-        yield f"failed: {run}: {why}"
+        yield Branch(f"failed: {run}: {why}")
     yield from _more(done.failed)
-    yield from done.remedies
+    yield from done.remedies  # whole: each ends with a command
     if done.failed:
-        yield f"{counted(len(done.failed), 'run')} failed: run the same command again to continue"
+        yield Branch(f"{counted(len(done.failed), 'run')} failed: run the same command again to continue")
 
 
 def _more(items: Sequence[object]) -> Iterator[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import workspace_config
-from azureml_replay.cli import results
+from azureml_replay.cli import next_step, results
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
+from azureml_replay.connection import config_named
 from azureml_replay.counting import (
     counted,
     experiments_in_words,
@@ -22,25 +22,21 @@ from azureml_replay.counting import (
     omissions_in_words,
 )
 from azureml_replay.errors import Exit, UserError
-from azureml_replay.terminal.hints import hint, quoted
+from azureml_replay.terminal.hints import hint, retyped
 from azureml_replay.terminal.layout import Branch, Grid
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount, duration, moment
-from azureml_replay.verification.wording import equal_but
+from azureml_replay.verification.wording import equal_but, mend_first
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.state import Failure, LastCommand, Next, Status, TargetStatus
+    from azureml_replay.verification.wording import Mend
     from azureml_replay.workspace.place import Place
 
 COLUMNS = ("extracted", "sent", "verified", "differing", "left", "failed", "omitted", "hidden", "deleted")
 """Fields of a target's status that are columns of the table."""
 ONLY_IF_ANY = frozenset({"differing", "omitted", "hidden", "deleted"})
-PROGRAMS = {
-    "extract_jobs": ["python", "-m", "extractor.extract_jobs"],
-    "build_pipeline": ["python", "-m", "replayer.build_pipeline"],
-}
-"""The original tool's commands, by their files."""
 
 
 @takes(terminal=terminal_flags)
@@ -126,8 +122,7 @@ def _reached(target: TargetStatus) -> Iterator[Branch]:
     files = f"{files_in_words(has.files, has.own_files)}, {amount('bytes', has.bytes)}"
     rows = [counted(has.points, "point"), files] if has.runs_created or not jobs else []
     yield Branch(f"sent: {', '.join([*jobs, *rows])}")
-    for line in results.proven(target.verdict):
-        yield line if isinstance(line, Branch) else Branch(str(line))
+    yield from results.proven(target.verdict)
     if target.verdict.omissions:
         omitted = omissions_in_words(target.verdict.omissions, target.name)
         yield Branch(omitted, results.reasons_of(target.verdict.reasons, results.FEW))
@@ -174,14 +169,30 @@ def _next(now: Status, folder: Path, typed: AsTyped) -> Iterator[str]:
     if now.next is Next.WAIT:
         yield "Next: wait until that has ended"
     elif now.next is Next.AGAIN and now.last_command is not None:
-        yield f"Next: {quoted(_again(now.last_command.words))}"
+        yield f"Next: {retyped(now.last_command.words)}"
     elif now.next in (Next.EXTRACT, Next.PLAN):
         yield f"Next: {_command(now.next, folder, now.source, None, typed)}"
     else:
         busy = [one for one in now.targets if one.next is not Next.REPORT]
         for target in busy or now.targets[:1]:
+            mend = mend_first(target.verdict.groups) if target.next is Next.MEND else None
+            if mend is not None:
+                yield from _mended(mend, folder, now.source, target.target, typed)
+                continue
             named = target.target if target.next is not Next.REPORT or len(now.targets) > 1 else None
             yield f"Next: {_command(target.next, folder, now.source, named, typed)}"
+
+
+def _mended(mend: Mend, folder: Path, source: Place, target: Place, typed: AsTyped) -> Iterator[str]:
+    """The words with which `verify` ends."""
+
+    def line(command: str, *flags: str) -> str:
+        return hint(command, folder, *_ends(command, source, target, typed), *flags)
+
+    step = next_step.mending(mend, line)
+    first, *others = step.lines() if isinstance(step, next_step.NextSteps) else [step]
+    yield f"Next: {first}"
+    yield from others
 
 
 def _command(what: Next, folder: Path, source: Place, target: Place | None, typed: AsTyped) -> str:
@@ -190,15 +201,15 @@ def _command(what: Next, folder: Path, source: Place, target: Place | None, type
     if what is Next.EXTRACT:
         return hint("extract", "--source", typed.source(source), "--archive", folder)
     verb, *flags = what.value.split()
+    return hint(verb, folder, *_ends(verb, source, target, typed), *flags)
+
+
+def _ends(verb: str, source: Place, target: Place | None, typed: AsTyped) -> list[str]:
+    """The options of a command that name its workspaces; the source where the archive alone does not say it."""
     ends = ["--target", typed.target(target)] if target is not None else []
-    if what in (Next.REPLAY, Next.SUBMIT) and typed.source(source) != source.name:
+    if verb == "replay" and typed.source(source) != source.name:
         ends += ["--source", typed.source(source)]
-    return hint(verb, folder, *ends, *flags)
-
-
-def _again(words: Sequence[str]) -> list[str]:
-    stem = PurePath(words[0]).stem
-    return [*PROGRAMS.get(stem, ["azureml-replay"]), *words[1:]]
+    return ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +238,7 @@ def _named(lines: Sequence[Sequence[str]], flag: str) -> dict[Place, str]:
     found: dict[Place, str] = {}
     for name in dict.fromkeys(name for words in lines for name in _values(words, flag)):
         try:
-            found.setdefault(workspace_config(name).ref, name)
+            found.setdefault(config_named(name).ref, name)
         except UserError:
             continue
     return found

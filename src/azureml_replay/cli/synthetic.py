@@ -21,13 +21,13 @@ from azureml_replay.cli.options import (
 from azureml_replay.cli.results import left_out, refused
 from azureml_replay.counting import counted, of_source
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
-from azureml_replay.terminal.layout import Branch
+from azureml_replay.terminal.layout import Branch, prose
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.azure.config import WorkspaceConfig
+    from azureml_replay.connection import Config
     from azureml_replay.selection import Selection
     from azureml_replay.synthetic.foreseen import JobsForeseen
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
@@ -167,7 +167,7 @@ def job_flags(
 
 def show(
     folder: Path,
-    target: WorkspaceConfig | None,
+    target: Config | None,
     selection: Selection,
     options: SyntheticReplayOptions,
     *,
@@ -189,7 +189,7 @@ def show(
         foreseen = JobsForeseen(archive, ledger, options.resubmit) if target else None
         planned = planned_trees(archive, ledger, selection, options.shape)
         sums = summed(archive, planned, hierarchy if originals else drawn, terminal, foreseen)
-    terminal.result(sums, sum_lines(sums, price_per_hour, target.ref.short if target else ""))
+    terminal.result(sums, prose(sum_lines(sums, price_per_hour, target.ref.short if target else "")))
 
 
 def summed(
@@ -220,7 +220,7 @@ def summed(
     return sums
 
 
-def replayed(done: SyntheticReplayed) -> Iterator[str]:
+def replayed(done: SyntheticReplayed) -> Iterator[Line]:
     """The lines of a synthetic `replay`: what was submitted, and what failed."""
     yield from submitted(done)
     yield from failures(done)
@@ -231,7 +231,7 @@ def failures(done: SyntheticReplayed) -> Iterator[str]:
     return (f"failed: {run}: {why}" for run, why in done.failed)
 
 
-def submitted(done: SyntheticReplayed) -> Iterator[str]:
+def submitted(done: SyntheticReplayed) -> Iterator[Line]:
     """Lines that say how many jobs were submitted, and how far they are."""
     ended = f"{done.completed:,} completed" if done.verdict else "not waited for: the same command follows them"
     yield f"{counted(done.jobs, 'job')}: {done.submitted:,} submitted now, {ended}"

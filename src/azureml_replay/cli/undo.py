@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.cli import next_step
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
@@ -21,8 +20,10 @@ from azureml_replay.cli.options import (
 )
 from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.targets import target_config
+from azureml_replay.connection import Config
 from azureml_replay.counting import counted
 from azureml_replay.errors import Exit, UserError
+from azureml_replay.terminal.layout import prose
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def undo(
     workspace = target_config(target, archive)
     there = _there(archive, workspace)
     if dry_run:
-        terminal.result(there, would_lines(there, workspace, delete=delete))
+        terminal.result(there, prose(would_lines(there, workspace, delete=delete)))
         return Exit.OK
     if delete:
         confirm = _confirmed(there, workspace, confirm, line=line, terminal=terminal)
@@ -72,10 +73,11 @@ def undo(
         _ask(there, workspace, yes=yes, terminal=terminal)
     call = _undo(archive, workspace, delete=confirm, take_over=take_over, width=parallel, terminal=terminal)
     done = finish(call, archive)
-    terminal.result(done, lines(done, deleting=delete))
+    terminal.result(done, prose(lines(done, deleting=delete)))
     anew = "create them anew" if delete and not done.kept else "bring them back"
-    brought = " and ".join(line.into("replay", archive, *way, keep={"--target"}) for way in _ways_back(done))
-    next_step.tell(terminal, line.again() if done.failed else f"{next_step.DONE}; to {anew}: {brought}")
+    brought = tuple(line.into("replay", archive, *way, keep={"--target"}) for way in _ways_back(done))
+    whole = next_step.NextSteps(f"{next_step.DONE}; to {anew}", brought)
+    next_step.tell(terminal, line.again() if done.failed else whole)
     return Exit.SERVICE if done.failed else Exit.OK
 
 
@@ -88,7 +90,7 @@ def _ways_back(done: Undone) -> Iterator[tuple[str, ...]]:
         yield ("--mode", "synthetic")
 
 
-def _there(folder: Path, target: WorkspaceConfig) -> Undoable:
+def _there(folder: Path, target: Config) -> Undoable:
     """By the archive alone. Raises UserError where it wrote nothing into the target."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.undoing import undoable
@@ -97,7 +99,7 @@ def _there(folder: Path, target: WorkspaceConfig) -> Undoable:
         return undoable(opened, target.ref)
 
 
-def _ask(there: Undoable, target: WorkspaceConfig, *, yes: bool, terminal: Terminal) -> None:
+def _ask(there: Undoable, target: Config, *, yes: bool, terminal: Terminal) -> None:
     """Ask whether to go on. Raises UserError where nobody can answer, and where the answer is no."""
     if yes or not there.hides:
         return
@@ -109,9 +111,7 @@ def _ask(there: Undoable, target: WorkspaceConfig, *, yes: bool, terminal: Termi
     terminal.say("")
 
 
-def _confirmed(
-    there: Undoable, target: WorkspaceConfig, confirm: str | None, *, line: Typed, terminal: Terminal
-) -> str:
+def _confirmed(there: Undoable, target: Config, confirm: str | None, *, line: Typed, terminal: Terminal) -> str:
     """The workspace's name, as somebody gave it or types it now. Raises UserError for another, and where nobody can."""
     from azureml_replay.deleting import check_confirmed
 
@@ -132,7 +132,8 @@ def _confirmed(
 
 def _would(there: Undoable) -> str:
     jobs = f", archive {counted(there.jobs, 'job')}" if there.jobs else ""
-    return f"hide {counted(there.runs, 'run')}, remove up to {counted(there.files, 'file')}{jobs}"
+    assets = f", archive {counted(there.assets, 'asset')}" if there.assets else ""
+    return f"hide {counted(there.runs, 'run')}, remove up to {counted(there.files, 'file')}{jobs}{assets}"
 
 
 def _would_delete(there: Undoable) -> str:
@@ -142,7 +143,7 @@ def _would_delete(there: Undoable) -> str:
     return f"delete for good {runs}, up to {counted(there.files, 'file')}{more}"
 
 
-def would_lines(there: Undoable, target: WorkspaceConfig, *, delete: bool) -> Iterator[str]:
+def would_lines(there: Undoable, target: Config, *, delete: bool) -> Iterator[str]:
     """The lines of `undo --dry-run`."""
     if delete and there.staying_runs:
         yield f"{counted(there.staying_runs, 'run')} stay hidden: the service keeps them, or a run below them"
@@ -158,7 +159,7 @@ def would_lines(there: Undoable, target: WorkspaceConfig, *, delete: bool) -> It
 
 
 async def _undo(
-    folder: Path, target: WorkspaceConfig, *, delete: str | None, take_over: bool, width: int, terminal: Terminal
+    folder: Path, target: Config, *, delete: str | None, take_over: bool, width: int, terminal: Terminal
 ) -> Undone:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.cli.calls import connected
@@ -177,7 +178,8 @@ async def _undo(
 def lines(done: Undone, *, deleting: bool = False) -> Iterator[str]:
     """The lines of `undo`: what went, what stays and why."""
     jobs = f", {counted(done.jobs, 'job')} archived" if done.jobs else ""
-    yield f"undone: {counted(done.runs, 'run')} hidden, {counted(done.files, 'file')} removed{jobs}"
+    assets = f", {counted(done.assets, 'asset')} archived" if done.assets else ""
+    yield f"undone: {counted(done.runs, 'run')} hidden, {counted(done.files, 'file')} removed{jobs}{assets}"
     if deleting:
         yield from _deleted(done)
     if done.experiments:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
-from azureml_replay.files.bytes import read_piece
-from azureml_replay.model import Location, StoredFile
+from azureml_replay.files.bytes import Supply
+from azureml_replay.model import Artifact, Location, StoredFile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset
 from azureml_replay.workspace.assets import AssetTarget
-from azureml_replay.workspace.put_files import CopyFile
-from azureml_replay.workspace.source import Source
 
 FILES_AT_ONCE = 8
 
@@ -25,7 +22,7 @@ class AssetFiles:
 
     archive: Archive
     ledger: TargetLedger
-    source: Source | None
+    supply: Supply
     target: AssetTarget
     done: dict[Location, str] = field(default_factory=dict)
     """Place in the source -> why its files are not there; empty where they are."""
@@ -71,18 +68,15 @@ class AssetFiles:
                 due.append((file, at))
             elif (held.size_bytes, held.md5) != (file.size_bytes, file.md5):
                 return f"another file lies at {at.datastore}: {at.path}, which was left alone", 0, 0
-        if due and self.source is None:
+        if not all(self.supply.source or self.archive.held(file) for file, _ in due):
             return "its bytes are not in the archive: name its --source", 0, 0
         await for_each(due, self._copy, FILES_AT_ONCE)
         return "", len(due), sum(file.size_bytes for file, _ in due)
 
     async def _copy(self, due: tuple[StoredFile, Location]) -> None:
         file, at = due
-        source = self.source
-        assert source is not None  # noqa: S101  # `_copied` has looked
-        url = await source.readable_url(file.location)
-        read = partial(read_piece, source, file)
-        await self.target.put_asset_file(at, CopyFile(path=at.path, source=url, stored=file, read=read))
+        artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
+        await self.target.put_asset_file(at, await self.supply.file(artifact, at.path))
 
 
 def _below(location: Location, base: Location) -> bool:

@@ -32,7 +32,7 @@ class AssetStep(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class AssetLooked:
     """What a target has of one asset, and what is to be done."""
 
     asset: Asset
@@ -55,9 +55,9 @@ class AssetLooks:
     conflicts: list[AssetKey] = field(default_factory=list)
     _versions: dict[tuple[AssetKind, str], list[Asset]] = field(default_factory=dict)
 
-    async def at(self, planned: Sequence[PlannedAsset], width: int) -> dict[AssetKey, Looked]:
+    async def at(self, planned: Sequence[PlannedAsset], width: int) -> dict[AssetKey, AssetLooked]:
         """What is to be done of each."""
-        found: dict[AssetKey, Looked] = {}
+        found: dict[AssetKey, AssetLooked] = {}
 
         async def one(item: PlannedAsset) -> None:
             found[item.key] = await self._look(item.asset)
@@ -68,27 +68,27 @@ class AssetLooks:
             await for_each(of_kind, one, 1 if kind is AssetKind.COMPONENT else min(width, NAMES_AT_ONCE))
         return found
 
-    async def _look(self, asset: Asset) -> Looked:
+    async def _look(self, asset: Asset) -> AssetLooked:
         receipt = self.receipts.get(asset.key)
         there = receipt.there if receipt else asset.key
         wanted = with_names(asset.content, self.names)
         found = await self._found(asset, there, wanted)
         if found is None:
             self._name(asset.key, there)
-            return Looked(asset=asset, there=there, step=AssetStep.MAKE)
+            return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
         if is_made_from(found, asset.key, self.source):
             self._name(asset.key, found.key)
             return self._of_ours(asset, found, receipt)
         if found.content == wanted:
             self._name(asset.key, found.key)
-            return Looked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
+            return AssetLooked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
         return await self._in_the_way(asset, found)
 
-    def _of_ours(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> Looked:
+    def _of_ours(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
         sent = receipt.fields if receipt and receipt.state in THERE else {}
         update = as_edited(asset, found, sent)
         step = AssetStep.KEEP if changeable(update) == changeable(found) else AssetStep.UPDATE
-        return Looked(asset=update if step is AssetStep.UPDATE else asset, there=found.key, step=step, found=found)
+        return AssetLooked(asset=update if step is AssetStep.UPDATE else asset, there=found.key, step=step, found=found)
 
     async def _found(self, asset: Asset, there: AssetKey, wanted: object) -> Asset | None:
         """Of what was made for one job only, the service chose the name: an equal one is the same."""
@@ -98,13 +98,13 @@ class AssetLooks:
         ours = (one for one in versions if is_made_from(one, asset.key, self.source))
         return next(ours, None) or next((one for one in versions if one.content == wanted), None)
 
-    async def _in_the_way(self, asset: Asset, found: Asset) -> Looked:
+    async def _in_the_way(self, asset: Asset, found: Asset) -> AssetLooked:
         self.conflicts.append(asset.key)
         if self.on_conflict is not AssetConflict.NEXT:
-            return Looked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
+            return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
         there = AssetKey(asset.key.kind, asset.key.name, await self._next(asset))
         self._name(asset.key, there)
-        return Looked(asset=asset, there=there, step=AssetStep.MAKE)
+        return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
 
     async def _next(self, asset: Asset) -> str:
         """The next number for models, whose versions MLflow takes for numbers; else the version and six digits."""

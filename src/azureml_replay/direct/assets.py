@@ -15,9 +15,10 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.asset_files import AssetFiles
-from azureml_replay.direct.asset_looks import AssetLooks, AssetStep, Looked
+from azureml_replay.direct.asset_looks import AssetLooked, AssetLooks, AssetStep
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
+from azureml_replay.files.bytes import Supply
 from azureml_replay.model import RunId
 from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
 from azureml_replay.progress import Progress
@@ -56,9 +57,11 @@ class AssetSender:
     remedies: list[Remedy | None] = field(default_factory=list)
     receipts: dict[AssetKey, AssetReceipt] = field(init=False)
     looks: AssetLooks = field(init=False)
-    found: dict[AssetKey, Looked] = field(default_factory=dict)
+    by_key: dict[AssetKey, PlannedAsset] = field(init=False)
+    found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.by_key = {one.key: one for one in self.planned}
         self.receipts = self.ledger.asset_receipts()
         source = self.archive.source
         self.looks = AssetLooks(self.target, source, self.receipts, self.on_conflict, self.ledger.asset_names())
@@ -99,7 +102,7 @@ class AssetSender:
 
     async def _send(self, planned: Iterable[PlannedAsset]) -> None:
         """Names side by side, but components, which refer to each other, one by one in their order."""
-        names: dict[tuple[str, str], list[Looked]] = {}
+        names: dict[tuple[str, str], list[AssetLooked]] = {}
         for one in planned:
             if one.key in self.found:
                 name = "" if one.key.kind is AssetKind.COMPONENT else one.key.name
@@ -108,7 +111,7 @@ class AssetSender:
             groups = [group for (of_kind, _), group in names.items() if of_kind == kind]
             await for_each(groups, self._send_name, min(self.width, NAMES_AT_ONCE))
 
-    async def _send_name(self, versions: Sequence[Looked]) -> None:
+    async def _send_name(self, versions: Sequence[AssetLooked]) -> None:
         for one in versions:
             try:
                 await self._send_one(one)
@@ -116,7 +119,7 @@ class AssetSender:
                 self._fail(one.asset.key, noted(error, str(one.asset.key)), getattr(error, "remedy", None))
             self.progress.done("assets sent")
 
-    async def _send_one(self, one: Looked) -> None:
+    async def _send_one(self, one: AssetLooked) -> None:
         """One asset; an error is about this one only."""
         key = one.asset.key
         if one.step is AssetStep.LEAVE:
@@ -134,14 +137,18 @@ class AssetSender:
 
     def _absent(self, asset: Asset) -> AssetKey | None:
         """An asset that it names, that is to be there by now, and is not."""
-        planned = {one.key for one in self.planned if one.fate is not AssetFate.OMITTED}
-        return next((use.key for use in asset.uses if use.key in planned and not self._is_there(use.key)), None)
+        coming = (use.key for use in asset.uses if use.key in self.by_key)
+        return next((key for key in coming if not self._never_comes(key) and not self._is_there(key)), None)
+
+    def _never_comes(self, key: AssetKey) -> bool:
+        """True for what nobody is to wait for."""
+        return self.by_key[key].fate is AssetFate.OMITTED
 
     def _is_there(self, key: AssetKey) -> bool:
         receipt = self.receipts.get(key)
         return receipt is not None and (receipt.state in THERE or receipt.answered is not None)
 
-    async def _make(self, one: Looked) -> None:
+    async def _make(self, one: AssetLooked) -> None:
         """Bytes first: an asset whose bytes are not there is worse than none."""
         why, files, size = await self.files.bring(one.asset)
         if why:
@@ -168,13 +175,13 @@ class AssetSender:
             bytes=self.sent.bytes + size,
         )
 
-    def _believe(self, one: Looked, wanted: Asset, answer: Asset) -> None:
+    def _believe(self, one: AssetLooked, wanted: Asset, answer: Asset) -> None:
         """What was answered is what is there."""
         told = with_names(one.asset.content, self.looks.names)
         if answer.key != one.there:
             self.looks.names[one.asset.key] = answer.key
         one = replace(one, there=answer.key)
-        if answer.content != told and answer.key.kind is not AssetKind.MODEL:
+        if answer.content != told and answer.key.kind is not AssetKind.MODEL and not answer.hidden:
             self._refuse(one, OTHERWISE)
             return
         waits = wanted.archived and not answer.archived
@@ -182,18 +189,18 @@ class AssetSender:
         self._note(one, state, answer, detail=self._detail(one, answer))
         self.found[one.asset.key] = one
 
-    def _detail(self, one: Looked, answer: Asset | None) -> str | None:
+    def _detail(self, one: AssetLooked, answer: Asset | None) -> str | None:
         """What the target does not keep of it."""
         run = self._run_there(one.asset)
         if answer is None or one.asset.run is None:
-            return None
+            return answer.hidden if answer else None
         if run is None:
             return RUN_ABSENT.format(one.asset.run)
         if answer.run != run:
             return UNLINKED.format(one.asset.run)
         return COPIED if answer.content != with_names(one.asset.content, self.looks.names) else None
 
-    def _as_sent(self, one: Looked) -> Asset:
+    def _as_sent(self, one: AssetLooked) -> Asset:
         """With its lineage, and the run that stands for the one that made it."""
         signed = one.asset if one.step is AssetStep.UPDATE else signed_asset(one.asset, self.archive.source)
         return replace(signed, run=self._run_there(one.asset))
@@ -201,14 +208,14 @@ class AssetSender:
     def _run_there(self, asset: Asset) -> RunId | None:
         return self.ledger.stands_for(asset.run) if asset.run else None
 
-    def _names(self, one: Looked) -> dict[AssetKey, AssetKey]:
+    def _names(self, one: AssetLooked) -> dict[AssetKey, AssetKey]:
         return {**self.looks.names, one.asset.key: one.there}
 
     def _awaits_its_flag(self, key: AssetKey) -> bool:
         receipt = self.receipts.get(key)
         return receipt is not None and receipt.state is AssetState.SENDING and receipt.answered is not None
 
-    async def _archive_one(self, one: Looked) -> None:
+    async def _archive_one(self, one: AssetLooked) -> None:
         try:
             answer = await self.target.put_asset(self._as_sent(one), self._names(one))
         except ServiceError as error:
@@ -216,8 +223,10 @@ class AssetSender:
             return
         self._note(one, AssetState.SENT, answer, detail=self._detail(one, answer))
 
-    def _note(self, one: Looked, state: AssetState, answer: Asset | None = None, detail: str | None = None) -> None:
-        asset = next(planned.asset for planned in self.planned if planned.key == one.asset.key)
+    def _note(
+        self, one: AssetLooked, state: AssetState, answer: Asset | None = None, detail: str | None = None
+    ) -> None:
+        asset = self.by_key[one.asset.key].asset
         receipt = AssetReceipt(
             key=asset.key,
             state=state,
@@ -233,7 +242,7 @@ class AssetSender:
         self.ledger.put_asset_receipt(receipt)
         self.receipts[receipt.key] = receipt
 
-    def _refuse(self, one: Looked, words: str) -> None:
+    def _refuse(self, one: AssetLooked, words: str) -> None:
         self._note(one, AssetState.REFUSED, detail=words)
         self.sent = replace(self.sent, refused=(*self.sent.refused, (str(one.asset.key), words)))
         self.progress.say(f"{one.asset.key} is not made: {words}")
@@ -265,5 +274,5 @@ def asset_sender(
     there = target if takes_assets(target) else None
     planned = asset_plan(archive, ledger, selection, options.assets, there.asset_kinds) if there else []
     into = cast("AssetTarget", target)
-    files = AssetFiles(archive, ledger, source, into)
+    files = AssetFiles(archive, ledger, Supply(archive, source), into)
     return AssetSender(archive, ledger, into, files, planned, options.on_asset_conflict, width, progress)

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeAlias
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import Rejected
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.instants import TICKS_PER_SECOND
-from azureml_replay.model import Location, Points, Row, RunId
+from azureml_replay.model import Location, Points, Row, RunId, StoredFile
 from azureml_replay.progress import Progress
 from azureml_replay.terminal.hints import hint
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
 
+Version: TypeAlias = tuple[str | None, int]
 _NOT_SPOKEN = frozenset({404, 405, 501})
 _MILLISECOND = TICKS_PER_SECOND // 1_000
 """Ticks in a millisecond: MLflow's times are no finer."""
@@ -46,18 +48,18 @@ class Recheck:
         return frozenset(gone)
 
     async def files(self, files_of: RunFiles) -> None:
-        """Mark runs at rest whose own files in the storage are different now, by place and ETag."""
+        """Mark runs at rest whose own files in the storage are different now, by place, ETag and size."""
         for run in self.archive.at_rest():
-            there = {file.location: file.stored.etag async for file in files_of.stored(run) if file.stored}
+            there = {file.location: _version(file.stored) async for file in files_of.stored(run) if file.stored}
             if there != self._files(run):
                 self.archive.bring_again(run)
 
-    def _files(self, run: RunId) -> dict[Location, str | None]:
+    def _files(self, run: RunId) -> dict[Location, Version]:
         there = (one for one in self.archive.artifacts(run) if one.gone is None)
         stored = [one.stored for one in there if one.stored is not None]
         folder = self.source.place(run, "")
         return {
-            file.location: file.etag
+            file.location: _version(file)
             for file in stored
             if file.location.datastore == folder.datastore and folder.path in file.location.path
         }
@@ -93,6 +95,11 @@ class Recheck:
             if not lacking:
                 return True
         return not lacking
+
+
+def _version(file: StoredFile) -> Version:
+    """What tells that a file was written anew: not every storage has ETags."""
+    return file.etag, file.size_bytes
 
 
 def _holds(piece: Points, row: Row) -> bool:

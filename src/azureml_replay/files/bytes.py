@@ -15,7 +15,7 @@ from azureml_replay.archive.objects import PIECE_BYTES
 from azureml_replay.errors import NotFound, Rejected, UserError
 from azureml_replay.model import Artifact, Location, StoredFile
 from azureml_replay.workspace.put_files import CopyFile, HeldFile
-from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.source import LendsFiles, Source
 from azureml_replay.workspace.target import Refused
 
 TAKEN_AGAIN = 5
@@ -41,7 +41,7 @@ class Supply:
         if held is not None:
             return HeldFile(path=path, stored=self.archive.described(stored), pieces=held.pieces)
         source = self._reached(artifact)
-        url = await source.readable_url(artifact.location)
+        url = await source.readable_url(artifact.location) if isinstance(source, LendsFiles) else None
         return CopyFile(path=path, source=url, stored=stored, read=partial(read_piece, source, stored))
 
     async def md5(self, artifact: Artifact) -> bytes:

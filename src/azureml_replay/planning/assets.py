@@ -151,7 +151,7 @@ def why_not(asset: Asset, known: frozenset[AssetKind]) -> str:
         return UNKNOWN_THERE
     if asset.managed:
         return asset.managed
-    return REDACTED if asset.redacted else ""
+    return REDACTED if asset.redacted else asset.hidden or ""
 
 
 def planned_assets(

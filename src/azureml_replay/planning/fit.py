@@ -188,6 +188,19 @@ def places_in_source(run: Run, source: Place) -> Iterator[tuple[str, str]]:
                 yield f"{kind} {key}", value
 
 
+FOREIGN_DATASETS = "described as another kind of workspace does"
+
+
+def without_foreign_datasets(run: Run, source: Place, fitting: Fitting, profile: TargetProfile) -> Run:
+    """The run without documents of datasets in a form that the target does not know; they lie in the overflow file."""
+    if source.kind in profile.datasets_of or not (run.input_datasets or run.output_datasets):
+        return run
+    for kind, datasets in (("input", run.input_datasets), ("output", run.output_datasets)):
+        if datasets:
+            fitting.over(kind, "datasets", datasets, FOREIGN_DATASETS)
+    return replace(run, input_datasets=None, output_datasets=None)
+
+
 def fit_series(recorded: Iterable[tuple[Series, int]], fitting: Fitting, limits: Limits) -> frozenset[SeriesKey]:
     """The series that the target refuses. The first names in the source's order stay."""
     over: set[SeriesKey] = set()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from azureml_replay.model import (
+    LOGGED_MODELS,
     Artifact,
     Experiment,
     FileTotals,
@@ -27,6 +28,17 @@ NAMED_OUTPUT = "the bytes of named outputs are not carried: they stay in the sou
 def named_outputs(run: RunId, places: Mapping[str, str]) -> Iterator[Omission]:
     """An omission for each named output of a run: whatever the target, its bytes stay where they are."""
     return (Omission(run, f"output {name}, {place}", NAMED_OUTPUT) for name, place in places.items())
+
+
+MODEL_FILES = "its files are no run's, and stay at the source; its document goes along"
+
+
+def logged_models(run: RunId, more: Mapping[str, Json]) -> Iterator[Omission]:
+    """An omission for each logged model of a run: MLflow 3 keeps them beside the runs that made them."""
+    models = more.get(LOGGED_MODELS)
+    return (
+        Omission(run, f"logged model {one}", MODEL_FILES) for one in (models if isinstance(models, Mapping) else ())
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,10 +18,11 @@ from azureml_replay.planning.fit import (
     fit_series,
     say_what_acts,
     say_when_created,
+    without_foreign_datasets,
     without_lost,
     without_nulls,
 )
-from azureml_replay.planning.history import History, Recorded, named_outputs
+from azureml_replay.planning.history import History, Recorded, logged_models, named_outputs
 from azureml_replay.planning.ids import rewritten
 from azureml_replay.planning.made_files import MADE, own_files
 from azureml_replay.planning.refused import refused_by, refused_series, without_refused
@@ -240,12 +241,13 @@ def _step(
             fitting.omit(key.removeprefix(UNREADABLE), "its form is unknown; kept in the archive")
     say_what_acts(run, fitting)
     fitting.omissions += named_outputs(run.id, history.outputs)
+    fitting.omissions += logged_models(run.id, history.details.more)
     over = fit_series(logged, fitting, profile.limits)
     over |= refused_series(_without(over, logged), fitting, history.refused.series)
     if profile.ids == "theirs" or ids.get(run.id, run.id) != run.id:
         _say_what_names_the_source(logged, fitting)
     fitted = fit_run(
-        run,
+        without_foreign_datasets(run, recorded.source, fitting, profile),
         recorded.source,
         fitting,
         profile.room,

@@ -18,6 +18,7 @@ from azureml_replay.model import Finding
 from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
+from azureml_replay.terminal.text import moment
 from azureml_replay.verification.found import FoundOfAll
 from azureml_replay.verification.wording import Cause, by_size_in_words, equal_but, kind_of, sides_of, timed
 from azureml_replay.version import __version__
@@ -90,7 +91,7 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
     sums.deleted = ledger.deleted() if ledger else 0
     target = ledger.target if ledger else None
     loose = Loose.of(archive, ledger, known, {row.id for row in rows})
-    sessions = archive.sessions()
+    sessions = [one for one in archive.sessions() if target is None or one.concerns(target)]
     busiest = next((one for one in reversed(sessions) if one.traffic), None)
     for one in ledger.findings() if ledger else ():
         sums.found.add(one)
@@ -115,7 +116,7 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
         unknown=tuple(archive.unknown_keys()),
         commands=tuple(map(_command, sessions)),
         widths=_widths(busiest) if busiest else (),
-        widths_of=f"{busiest.command}, {busiest.began}" if busiest else "",
+        widths_of=f"{busiest.command}, {moment(busiest.began)}" if busiest else "",
         left_out=extent.left_out,
         max_bytes=extent.max_bytes,
         sharded=extent.sharded,
@@ -173,7 +174,7 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     if sums.findings:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
         found = f"{counted(sums.findings, 'finding')} in {where} of {sums.runs:,}"
-        return "no", f"Not equal: {found}: {sums.found.in_words(now())}.{left}"
+        return "no", f"Not equal: {found}: {sums.found.in_words(None)}.{left}"
     if uncompared:
         return "open", f"Not proven yet.{left}" + (" No finding in the others." if compared else "")
     if not compared:

@@ -24,7 +24,7 @@ from azureml_replay.report_page.file_tables import FileTables
 from azureml_replay.report_page.head import Extent, head
 from azureml_replay.report_page.images import Pictures
 from azureml_replay.report_page.tree import Known, by_priority, index, rows
-from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.place import Place, called
 
 MAX_BYTES = 30_000_000
 """Default size of details in a file. A browser opens 30 MB from disk as fast as 3 (174 ms to the tree); mail and
@@ -192,7 +192,7 @@ def _target(archive: Archive, wanted: Place | None) -> Place | None:
 
 
 def _of(known: list[Place]) -> str:
-    return f": its targets are {', '.join(map(str, known))}" if known else ": it has no target yet"
+    return f": its targets are {', '.join(called(known))}" if known else ": it has no target yet"
 
 
 def _bundle() -> html.Bundle:

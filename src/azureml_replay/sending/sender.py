@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn, TypeAlias
@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
-from azure.core.pipeline import AsyncPipeline, PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncHTTPPolicy
+from azure.core.pipeline import AsyncPipeline
+from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
 from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
@@ -33,10 +33,24 @@ from azureml_replay.errors import (
 from azureml_replay.sending.cap import Cap
 from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.gate import Gate
-from azureml_replay.sending.limit import Limit, stated_wait_s
+from azureml_replay.sending.limit import Limit
+from azureml_replay.sending.policies import (
+    CAPPED,
+    PIECES,
+    Capped,
+    LastCheck,
+    Policy,
+    RedactedLog,
+    Response,
+    RetryRule,
+    WholeBody,
+    WidthGate,
+    body_of,
+    status_of,
+    without_query,
+)
 from azureml_replay.sending.retry import (
     AttemptOutcome,
-    Tries,
     fate_of_error,
     fate_of_status,
     forbidden_host,
@@ -53,17 +67,10 @@ NOT_SPOKEN = frozenset({404, 405, 501})
 
 BLOBS = "blob "
 """How the names of services begin that take and give the bytes of files."""
-CAPPED = "capped"
-"""An option of requests that carry bytes of files."""
-SILENT_S = 10.0
-"""Seconds of one attempt without a connection after which people are told: they see nothing happen."""
 USER_AGENT = f"azureml-job-replayer/{__version__}"
 
 logger = logging.getLogger("azureml_replay.http")
 
-Request: TypeAlias = PipelineRequest[HttpRequest]
-Response: TypeAlias = PipelineResponse[HttpRequest, AsyncHttpResponse]
-Policy: TypeAlias = AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]
 Transport: TypeAlias = AsyncHttpTransport[HttpRequest, AsyncHttpResponse]
 
 
@@ -101,132 +108,6 @@ class Answer:
         except ValueError as error:
             kind = Unavailable if self.repeatable else Uncertain
             raise kind("the answer is not JSON", method=self.method, url=self.url, status=self.status) from error
-
-
-class RetryRule(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Sends a request again as long as `retry.Tries` allows."""
-
-    def __init__(self, clock: Clock, tell: Callable[[str], None]) -> None:
-        """Waits are made on `clock`; `tell` gets the URL of a request that was long in reaching nobody."""
-        super().__init__()
-        self._clock = clock
-        self._tell = tell
-
-    async def send(self, request: Request) -> Response:
-        """The last answer, whatever its status. Raises the last error."""
-        tries, started = Tries(request.context.options.pop("repeatable")), self._clock.now()
-        while True:
-            begun = self._clock.now()
-            outcome = await self._attempt(request)
-            fate = fate_of_error(outcome) if isinstance(outcome, AzureError) else fate_of_status(_status(outcome))
-            elapsed_s = (self._clock.now() - started).total_seconds()
-            stated_s = request.context.get("stated_s")
-            wait_s = tries.wait_s(fate, elapsed_s=elapsed_s, spread=random.random(), stated_s=stated_s)  # noqa: S311 no secret
-            if fate is AttemptOutcome.NOT_SENT and (self._clock.now() - begun).total_seconds() >= SILENT_S:
-                self._tell(request.http_request.url)
-            if wait_s is None:
-                if isinstance(outcome, AzureError):
-                    raise outcome
-                return outcome
-            tries = tries.after(fate)
-            request.context["gate"].again()
-            await self._clock.sleep(wait_s)
-
-    async def _attempt(self, request: Request) -> Response | AzureError:
-        try:
-            return await self.next.send(request)
-        except ClientAuthenticationError:
-            raise  # no token: azure-identity has tried what can be tried
-        except AzureError as error:
-            return error
-
-
-class WidthGate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Holds a place at the service's gate for each attempt, and none while waiting for the next attempt."""
-
-    def __init__(self, words: Words) -> None:
-        super().__init__()
-        self._words = words
-
-    async def send(self, request: Request) -> Response:
-        """As the next policy."""
-        gate: Gate = request.context.options.pop("gate", None) or request.context["gate"]
-        request.context["gate"] = gate
-        sent = await gate.enter()
-        try:
-            response = await self.next.send(request)
-        except BaseException:
-            gate.give_back()
-            raise
-        gate.hear(response.http_response.headers.get("Date"))
-        busy = _status(response) in (429, 503)
-        request.context["stated_s"] = _stated_wait_s(response, self._words) if busy else None
-        gate.leave(sent, throttled=busy, wait_s=request.context["stated_s"])
-        return response
-
-
-class LastCheck(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Asks once more whether an attempt may leave: waiting for its place, or for a token, may have taken long.
-
-    The option stays where it is: the transport asks again once it has the connection in hand.
-    """
-
-    async def send(self, request: Request) -> Response:
-        """As the next policy; what the check raises where it may not."""
-        if check := request.context.options.get(CHECK):
-            check()
-        return await self.next.send(request)
-
-
-class Capped(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Lets the bytes of files take their turn, before an attempt holds a place at the service's gate."""
-
-    def __init__(self, cap: Cap) -> None:
-        super().__init__()
-        self._cap = cap
-
-    async def send(self, request: Request) -> Response:
-        """As the next policy."""
-        if request.context.options.pop(CAPPED, False):
-            request.context[CAPPED] = True  # further attempts go through here, too
-        if not request.context.get(CAPPED):
-            return await self.next.send(request)
-        async with self._cap.turns:
-            await self._cap.take(len(request.http_request.content or b""))
-            return await self.next.send(request)
-
-
-class WholeBody(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Reads a blob's bytes as they are stored: azure-core would unpack a blob whose content encoding is gzip."""
-
-    def __init__(self, cap: Cap | None) -> None:
-        super().__init__()
-        self._cap = cap
-
-    async def send(self, request: Request) -> Response:
-        """The next policy's answer; the bytes of a `stream` request are put into the context."""
-        response = await self.next.send(request)
-        if request.context.options.get("stream"):
-            request.context["body"] = b"".join([piece async for piece in self._pieces(response)])
-        return response
-
-    async def _pieces(self, response: Response) -> AsyncIterator[bytes]:
-        """The body, piece by piece; a sender that has to wait for us fills the connection and waits too."""
-        async for piece in response.http_response.iter_raw():
-            if self._cap is not None:
-                await self._cap.take(len(piece))
-            yield piece
-
-
-class RedactedLog(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Logs one line for each attempt, without query, headers and body, which hold signatures, tokens and data."""
-
-    async def send(self, request: Request) -> Response:
-        """As the next policy."""
-        response = await self.next.send(request)
-        sent = request.http_request
-        logger.debug("%s %s %d", sent.method, without_query(sent.url), _status(response))
-        return response
 
 
 class Sender:
@@ -294,10 +175,25 @@ class Sender:
             raise UserError(f"login failed: {login_problem(error.message)}: {self._words.login_help}") from error
         except AzureError as error:
             _raise_unanswered(error, request, repeatable=repeatable)
-        body = _body(response)
-        if _status(response) >= 400:
+        body = body_of(response)
+        if status_of(response) >= 400:
             raise self._refusal(service, request, response, repeatable=repeatable)
-        return Answer(method, without_query(url), _status(response), response.http_response.headers, body, repeatable)
+        return Answer(method, without_query(url), status_of(response), response.http_response.headers, body, repeatable)
+
+    async def stream(self, service: Service, url: str, *, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """The body of a GET, piece by piece, as it is stored. Raises as `send`; Unavailable where it breaks off."""
+        request = HttpRequest("GET", url, headers={"User-Agent": USER_AGENT, **headers})
+        options: dict[str, Any] = {"gate": self._gate(service), "repeatable": True, "stream": True, PIECES: True}
+        options |= {CAPPED: True} if self._cap is not None else {}
+        try:
+            response = await self._pipeline(service.scope).run(request, **options)
+            if status_of(response) >= 400:
+                raise self._refusal(service, request, response, repeatable=True)
+            async with aclosing(response.context["taken"]) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except AzureError as error:
+            _raise_unanswered(error, request, repeatable=True)
 
     def traffic(self) -> dict[str, ServiceTraffic]:
         """The requests so far, by service."""
@@ -322,8 +218,8 @@ class Sender:
             raise Unavailable(f"the login does not answer: {first_line(str(error))}") from error
 
     def _refusal(self, service: Service, request: HttpRequest, response: Response, *, repeatable: bool) -> ServiceError:
-        status = _status(response)
-        found = self._words.complaint(_body(response), response.http_response.headers)
+        status = status_of(response)
+        found = self._words.complaint(body_of(response), response.http_response.headers)
         kind: type[ServiceError] = {404: NotFound, 401: Forbidden, 403: Forbidden}.get(status, Rejected)
         if fate_of_status(status) is AttemptOutcome.THROTTLED:
             kind = Unavailable
@@ -365,11 +261,6 @@ class Sender:
         return self._pipelines[scope]
 
 
-def without_query(url: str) -> str:
-    """A URL without its query, which may hold a signature."""
-    return url.partition("?")[0]
-
-
 def first_line(text: str) -> str:
     """The first line of an error's text: further ones are advice for developers."""
     return text.strip().partition("\n")[0]
@@ -379,21 +270,6 @@ def login_problem(text: str) -> str:
     """The first line of an error of azure-identity; for a chain the line of every credential that was tried."""
     tried = [line.strip() for line in text.splitlines() if line.startswith("\t")]
     return "; ".join(tried) or first_line(text)
-
-
-def _status(response: Response) -> int:
-    return response.http_response.status_code
-
-
-def _stated_wait_s(response: Response, words: Words) -> float | None:
-    headers = response.http_response.headers
-    return stated_wait_s(headers.get("Retry-After"), words.complaint(_body(response), headers).message)
-
-
-def _body(response: Response) -> bytes:
-    if "body" in response.context:
-        return bytes(response.context["body"])
-    return response.http_response.content
 
 
 def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bool) -> NoReturn:

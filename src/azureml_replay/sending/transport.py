@@ -21,6 +21,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from yarl import URL
 
 from azureml_replay.errors import UserError
+from azureml_replay.workspace.trust import Trust
 
 CONNECT_TIMEOUT_S = 20
 READ_TIMEOUT_S = 120
@@ -68,12 +69,14 @@ class ExactSession:
 
 
 @asynccontextmanager
-async def open_transport() -> AsyncIterator[AioHttpTransport]:
+async def open_transport(trust: Trust = Trust()) -> AsyncIterator[AioHttpTransport]:  # noqa: B008 - frozen
     """The transport that `connect` uses, to be wrapped by callers. Honours HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.
+
+    `trust` says what this workspace needs beyond them.
 
     Raises UserError where a certificate file of the environment cannot be used.
     """
-    connector = aiohttp.TCPConnector(limit=0, ssl=_trusted(os.environ), ttl_dns_cache=300)
+    connector = aiohttp.TCPConnector(limit=0, ssl=_trusted(os.environ, trust), ttl_dns_cache=300)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=jar, auto_decompress=False, trace_configs=[_checking()]
@@ -170,11 +173,28 @@ def _from_netrc(host: str) -> aiohttp.BasicAuth | None:
         return None
 
 
-def _trusted(environment: Mapping[str, str]) -> ssl.SSLContext:
+def _trusted(environment: Mapping[str, str], trust: Trust) -> ssl.SSLContext:
     name = next((name for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE") if environment.get(name)), None)
-    if name is None:
-        return ssl.create_default_context()
+    said, file = (name, environment[name]) if name else ("", None)
+    said, file = trust.certificates or (said, file)
     try:
-        return ssl.create_default_context(cafile=environment[name])
+        context = ssl.create_default_context(cafile=file)
     except (OSError, ssl.SSLError) as error:
-        raise UserError(f"{name} names {environment[name]}, which holds no certificates to trust: {error}") from error
+        raise UserError(f"{said} names {file}, which holds no certificates to trust: {error}") from error
+    if trust.own is not None:
+        _show_own(context, *trust.own)
+    if trust.anything:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _show_own(context: ssl.SSLContext, said: str, file: str) -> None:
+    try:
+        context.load_cert_chain(file, password=_no_password)
+    except (OSError, ssl.SSLError) as error:
+        raise UserError(f"{said} names {file}, which holds no certificate with its key: {error}") from error
+
+
+def _no_password() -> str:
+    """Without it, a key that wants one would be asked for at the terminal."""
+    return ""

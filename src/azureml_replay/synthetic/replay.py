@@ -39,10 +39,10 @@ from azureml_replay.target.lease import hold, is_held, leased
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.jobs import SyntheticTarget
+from azureml_replay.workspace.jobs import SyntheticTarget, with_jobs
 from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.source import Source
-from azureml_replay.workspace.target import Outcome
+from azureml_replay.workspace.target import Outcome, Target
 
 SUBMITTED_AT_ONCE = 8
 """At most: ARM refills ten writes a second and principal."""
@@ -78,7 +78,7 @@ class SyntheticReplayed:
 async def replay_synthetic(
     archive: Archive,
     source: Source | None,
-    target: SyntheticTarget,
+    target: Target,
     selection: Selection = Selection(),
     *,
     options: SyntheticReplayOptions = SyntheticReplayOptions(),
@@ -93,7 +93,7 @@ async def replay_synthetic(
     where another call writes what comes from the same source: with `take_over` that one is ended. A root run that fails
     is named in the result and left to the next call. `told` hears of each job that is submitted now.
     """
-    async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
+    async with leased(with_jobs(target), archive.source, take_over=take_over, progress=progress) as writing:
         return await _replay(
             archive, source, writing, selection, options=options, width=width, progress=progress, told=told
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ FRAME = 4
 """Columns that a frame itself takes."""
 FIGURES = 56
 """Columns for the texts beside a bar: `runs extracted`, `12,000/100,000  1,234/s  26 s left`."""
+_PASTED = re.compile(r"\baz(?:ureml-replay)? |\bpython -m |://")
+"""In a line with a command or an address in it."""
 PER_S = 4
 """Drawings a second: few enough for a slow connection, and as fast as anybody reads."""
 
@@ -128,8 +131,8 @@ class BarProgress:
         self.live.doing = text
 
     def say(self, text: str) -> None:
-        """Write a line above the bars."""
-        self.live.console.print(shown(text), soft_wrap=True)
+        """Write a line above the bars. Words wrap; what may be pasted stays whole."""
+        self.live.console.print(shown(text), soft_wrap=_PASTED.search(text) is not None)
 
     def slowed(self, text: str) -> None:
         """Do nothing: the line below the bars says it as long as it lasts."""

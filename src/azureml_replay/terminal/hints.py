@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from azureml_replay import redact
+
+EXTRACT_JOBS = ("python", "-m", "extractor.extract_jobs")
+BUILD_PIPELINE = ("python", "-m", "replayer.build_pipeline")
+PROGRAMS: Mapping[str, Sequence[str]] = {"extract_jobs": EXTRACT_JOBS, "build_pipeline": BUILD_PIPELINE}
+"""The original tool's commands, by their files."""
 
 
 def quoted(arguments: Sequence[str]) -> str:
@@ -19,3 +25,8 @@ def quoted(arguments: Sequence[str]) -> str:
 def hint(*arguments: object) -> str:
     """A line of ours with these arguments, whole: what a message tells to type can be typed."""
     return quoted(["azureml-replay", *map(str, arguments)])
+
+
+def retyped(words: Sequence[str]) -> str:
+    """A command line of ours as it was typed, from the words that its process got; the first one is a path."""
+    return quoted([*PROGRAMS.get(PurePath(words[0]).stem, ["azureml-replay"]), *words[1:]])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 LEAST_WIDTH = 16
 """Columns of the narrowest label: a tree nested deeper than the terminal is wide goes beyond its edge."""
-
-
+LEAST_LABEL = 32
+"""Columns beside a deep indent, with which a sentence still reads as one."""
 GAP = "  "
 """Between two columns of a table."""
 
@@ -20,6 +20,8 @@ class Branch:
 
     label: str
     below: tuple[Branch, ...] = ()
+    hanging: int = 2
+    """Columns by which further lines of the label are indented, where the terminal is wide enough for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ UNICODE = Signs("├── ", "└── ", "│   ", " · ")
 ASCII = Signs("|-- ", "`-- ", "|   ", " - ")
 
 
+def prose(lines: Iterable[str | Branch | Grid]) -> Iterator[Branch | Grid]:
+    """Lines that are sentences: on a terminal they wrap between words. Of lines to be pasted none is among them."""
+    return (Branch(line) if isinstance(line, str) else line for line in lines)
+
+
 def signs_of(encoding: str | None) -> Signs:
     """The signs that a stream of this encoding can write; None: the text is not encoded. The rule is rich's."""
     return UNICODE if encoding is None or encoding.lower().startswith("utf") else ASCII
@@ -52,7 +59,7 @@ def signs_of(encoding: str | None) -> Signs:
 
 def tree(branch: Branch, signs: Signs = UNICODE, width: int | None = None) -> Iterator[str]:
     """The lines of a tree; with `width` (columns) its labels wrap, with further lines indented."""
-    yield from _wrapped(branch.label, width)
+    yield from _wrapped(branch.label, width, branch.hanging)
     narrower = None if width is None else width - len(signs.fork)
     for at, child in enumerate(branch.below):
         last = at == len(branch.below) - 1
@@ -83,7 +90,7 @@ def table(shown: Grid, width: int | None = None) -> Iterator[str]:
 def drawn_lines(
     lines: Iterable[str | Branch | Grid], signs: Signs = UNICODE, width: int | None = None
 ) -> Iterator[str]:
-    """Lines with trees and tables drawn; others stay as they are: a command or a path that is cut cannot be pasted."""
+    """Lines with trees, tables and `prose` drawn; texts stay as they are: a command that is cut cannot be pasted."""
     for line in lines:
         if isinstance(line, Branch):
             yield from tree(line, signs, width)
@@ -93,7 +100,8 @@ def drawn_lines(
             yield line
 
 
-def _wrapped(label: str, width: int | None) -> list[str]:
+def _wrapped(label: str, width: int | None, hanging: int) -> list[str]:
     if width is None or len(label) <= width:
         return [label]
-    return textwrap.wrap(label, max(LEAST_WIDTH, width), subsequent_indent="  ", break_on_hyphens=False)
+    indent = " " * (hanging if width - hanging >= LEAST_LABEL else len(GAP))
+    return textwrap.wrap(label, max(LEAST_WIDTH, width), subsequent_indent=indent, break_on_hyphens=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from io import BufferedWriter, FileIO, TextIOWrapper
@@ -33,7 +34,9 @@ def redacted(text: str) -> str:
 
 
 class Redacted(logging.Formatter):
-    """Formats records without secrets, tracebacks included: an exception's text may quote a URL."""
+    """Formats records without secrets, tracebacks included: an exception's text may quote a URL. Times are UTC."""
+
+    converter = staticmethod(time.gmtime)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         """The message as one line, whatever the source's text contains."""
@@ -115,7 +118,7 @@ def start(
         NOTICES.addHandler(MessageHandler(tell))
         NOTICES.propagate = False  # it begins no log file
     for handler in handlers:
-        handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(Redacted("%(asctime)s UTC %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
     # azure-identity warns of every login that fails: our one line says the same, and makes no log file.
     logging.getLogger().setLevel(logging.WARNING if verbose or debug else logging.ERROR)

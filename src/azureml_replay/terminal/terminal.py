@@ -20,7 +20,7 @@ from azureml_replay import json_text, redact
 from azureml_replay.disk.outputs import is_standard_output
 from azureml_replay.instants import Instant
 from azureml_replay.progress import SILENT, Loads, Progress
-from azureml_replay.terminal.layout import UNICODE, Signs, drawn_lines, signs_of
+from azureml_replay.terminal.layout import UNICODE, Branch, Signs, drawn_lines, signs_of
 from azureml_replay.terminal.streams import columns, drawable
 from azureml_replay.terminal.text import Line, amount, duration, is_rate, shown, shown_line
 from azureml_replay.workspace.traffic import in_words
@@ -96,6 +96,11 @@ class Terminal:
         """
         return replace(self, results=self.messages) if written and is_standard_output(written) else self
 
+    @property
+    def one_screen(self) -> bool:
+        """Results and messages stand below each other before somebody's eyes."""
+        return not self.json and not self.quiet and self.results.isatty() and self.messages.isatty()
+
     def start(self, command: str) -> None:
         """Show at once that the command is at work; on a terminal the line goes with the next one."""
         if self.quiet:
@@ -138,17 +143,22 @@ class Terminal:
             if not isinstance(error, BrokenPipeError):
                 raise OSError(error.errno, error.strerror, "standard output") from error
 
-    def more(self, lines: Iterable[str]) -> None:
-        """Write further lines of a result, below its frame and whole, to be pasted; JSON has what they say."""
+    def more(self, lines: Iterable[Line]) -> None:
+        """Write further lines of a result below its frame, where commands can be pasted; JSON has what they say."""
         if not self.json:
             with suppress(OSError):  # a reader that has ended had the result
-                self.results.writelines(shown(line) + "\n" for line in lines)
+                self.results.writelines(shown(line) + "\n" for line in lines_for(self.results, lines))
                 self.results.flush()
 
-    def say(self, text: str) -> None:
-        """Write a message, unless `--quiet`."""
-        if not self.quiet:
-            self._message(text, Event.MESSAGE)
+    def say(self, text: str, commands: Sequence[str] = ()) -> None:
+        """Write a message, unless `--quiet`; below it commands, each on a line of its own, to be pasted."""
+        if self.quiet:
+            return
+        if self.json or not commands:
+            self._message(f"{text}: {'; '.join(commands)}" if commands else text, Event.MESSAGE)
+            return
+        for line in self.message_lines([Branch(text), *(f"  {command}" for command in commands)]):
+            self._message(line, Event.MESSAGE)
 
     def error(self, text: str) -> None:
         """Write a message, always. Where nobody takes it, there is nobody to tell."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from azureml_replay import redact
 from azureml_replay.instants import Instant
 from azureml_replay.terminal.layout import Branch, Grid
@@ -29,7 +31,7 @@ def shown_line(line: Line) -> Line:
 
 
 def _shown_branch(branch: Branch) -> Branch:
-    return Branch(shown(branch.label), tuple(map(_shown_branch, branch.below)))
+    return replace(branch, label=shown(branch.label), below=tuple(map(_shown_branch, branch.below)))
 
 
 def amount(what: str, count: int) -> str:

@@ -73,7 +73,7 @@ class AssetProof:
         """What never changes of it. A service may keep a copy of a model's bytes at another place, as it answered."""
         wanted = with_names(asset.content, self.names)
         copied = found.key.kind is AssetKind.MODEL and receipt.answered == digest_of(found.content)
-        if found.content != wanted and not copied:
+        if found.content != wanted and not copied and not found.hidden:
             mine, theirs = _items(wanted), _items(found.content)
             for name in sorted(mine.keys() | theirs.keys()):
                 if mine.get(name) != theirs.get(name):

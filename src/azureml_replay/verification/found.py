@@ -43,8 +43,8 @@ class FoundOfAll:
         named = Counter(map(kind_of, self.of_runs))
         return [*self.of_runs, *(one for one in self.loose if named[kind_of(one)] < NAMED)]
 
-    def in_words(self, now: Instant) -> str:
-        """All of them in one phrase, the accepted ones beside them."""
+    def in_words(self, now: Instant | None) -> str:
+        """All of them in one phrase, the accepted ones beside them; without `now` times have their date."""
         return differences(
             faults=self.causes[Cause.FAULT],
             changes=self.causes[Cause.CHANGE],

@@ -156,11 +156,10 @@ def timed(text: str) -> str:
     return _TICK.sub(lambda found: _MOMENT.sub(r"\1 \2 UTC", str(Instant(int(found[1])))), text)
 
 
-def clock(moment: Instant, now: Instant) -> str:
-    """`21:40 UTC`, with the date where that is not today's."""
-    at, today = str(Instant(moment.ticks // _MINUTE * _MINUTE)), str(now)[:10]
-    time = f"{at[11:16]} UTC"
-    return time if at.startswith(today) else f"{at[:10]} {time}"
+def clock(at: Instant, now: Instant | None) -> str:
+    """`21:40 UTC`, with the date where that is not today's; on a page that is kept there is no today."""
+    whole, today = moment(Instant(at.ticks // _MINUTE * _MINUTE)), str(now)[:10]
+    return whole.removeprefix(f"{today} ")
 
 
 _MINUTE = 60 * TICKS_PER_SECOND
@@ -174,12 +173,13 @@ def differences(
     unseen: int,
     accepted: int,
     kinds: Mapping[str, int],
-    now: Instant,
+    now: Instant | None,
 ) -> str:
-    """`0 transfer faults; 5 changes in the target since 21:40 UTC`."""
+    """`0 transfer faults; 5 changes in the target since 21:40 UTC`; without `now` with the date."""
     parts = [counted(faults, "transfer fault")]
     if changes:
-        parts.append(f"{counted(changes, 'change')} in the target since {clock(since or now, now)}")
+        began = f" since {clock(since, now)}" if since is not None else ""
+        parts.append(f"{counted(changes, 'change')} in the target{began}")
     if unseen:
         parts.append(f"{counted(unseen, 'value')} not as sent, edited or lost: nobody looked in between")
     if accepted:
@@ -294,6 +294,12 @@ MENDS: Mapping[Kind, Mend] = {
 }
 """In the order in which they are told. What cannot be compared without bytes, and what is not compared, the commands
 say beside them: these are no findings."""
+
+
+def mend_first(groups: Mapping[str, int]) -> Mend | None:
+    """What to do about the most frequent kind of finding that has a mend; by counts of findings by their headings."""
+    found = [kind for kind in Kind if groups.get(kind.value) and kind in MENDS]
+    return MENDS[max(found, key=lambda kind: groups[kind.value])] if found else None
 
 
 def by_size_in_words(unverifiable: int, read_before: int, read_at: Instant | None, deep: str = "--deep") -> str:

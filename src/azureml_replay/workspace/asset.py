@@ -93,6 +93,8 @@ class Asset:
     place: Location | None = None
     """Where its bytes lie in the workspace's own storage; a folder's path ends with a slash."""
     uses: tuple[AssetUse, ...] = ()
+    hidden: str | None = None
+    """The reason why a part of what makes it cannot be read; None where all of it was."""
     managed: str | None = None
     """The reason why nobody makes it: the service does."""
     created: Instant | None = None

@@ -9,6 +9,7 @@ from typing import Protocol
 from azureml_replay.errors import Remedy
 from azureml_replay.model import Experiment, RunId, StoredFile
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.source import LendsFiles
 from azureml_replay.workspace.target import Target
 
 
@@ -35,7 +36,7 @@ class JobSeen:
     archived: bool
 
 
-class Examined(Target, Protocol):
+class Examined(Target, LendsFiles, Protocol):
     """A workspace that the login can reach, with the questions that only `doctor` asks."""
 
     def jobs_seen(self) -> AsyncIterator[Sequence[JobSeen]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from azureml_replay.errors import UserError
 from azureml_replay.model import RunId, StoredFile
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.put_files import PutFile
@@ -91,3 +92,10 @@ class SyntheticTarget(Target, Protocol):
     def submitter(self) -> Submitter:
         """The submitter of this workspace's jobs."""
         ...
+
+
+def with_jobs(target: Target) -> SyntheticTarget:
+    """The same target, of which it is known now that it runs jobs. Raises UserError where it does not."""
+    if getattr(target, "submitter", None) is None:
+        raise UserError(f"{target.ref} runs no jobs: leave --mode synthetic out, which replays run history as it was")
+    return cast("SyntheticTarget", target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -23,3 +24,9 @@ class Place:
     def short(self) -> str:
         """The last part of the name, which is enough where only one target of an archive has it."""
         return self.name.rpartition("/")[2]
+
+
+def called(places: Sequence[Place]) -> list[str]:
+    """What is enough to name each among them: its short name where no other one bears it, in any case of letters."""
+    short = [place.short.casefold() for place in places]
+    return [place.short if short.count(name) == 1 else str(place) for place, name in zip(places, short, strict=True)]

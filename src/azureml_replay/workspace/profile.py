@@ -75,6 +75,8 @@ class TargetProfile:
     """As what runs are written that do not keep their type: the first form that the target lets clients end."""
     foreign_datasets: tuple[Json, Json] = (None, None)
     """Input and output datasets in the form of its kind that it never saved, for the throw-away run to try."""
+    datasets_of: frozenset[str] = frozenset({"azureml"})
+    """Kinds of workspaces whose documents of datasets it takes: each kind has a form of its own."""
     keep_run_type: bool = False
     """True: new runs are written with the type that they have in the source, not with a neutral one."""
 

@@ -29,11 +29,12 @@ class CopyFile:
 
     path: str
     """The path in the run, as FIDELITY maps it."""
-    source: SecretUrl
+    source: SecretUrl | None
+    """Where the other storage lends it; None where it lends none."""
     stored: StoredFile
     """The source's file as listed: one with another ETag is refused."""
     read: Callable[[int, int], Awaitable[bytes]] | None = None
-    """Reads the bytes from `start` up to, not including, `stop`, where storage cannot reach storage."""
+    """Reads the bytes from `start` up to, not including, `stop`, where storage cannot reach storage, or none lends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

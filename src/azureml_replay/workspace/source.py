@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from azureml_replay.model import (
     Artifact,
@@ -139,6 +139,14 @@ class Source(Protocol):
     def code(self, reference: CodeReference) -> AsyncIterator[tuple[str, bytes]]:
         """Path and bytes of each file of a code snapshot, 4 MiB at most at a time, path by path. Raises Rejected."""
         ...
+
+
+# What not every kind of workspace can, asked for by `isinstance`.
+
+
+@runtime_checkable
+class LendsFiles(Protocol):
+    """A source whose files another storage can fetch by itself; from others every byte goes through this machine."""
 
     async def readable_url(self, location: Location) -> SecretUrl:
         """A URL that lets a storage service read the blob for some hours."""

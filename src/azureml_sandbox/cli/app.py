@@ -24,6 +24,7 @@ from azureml_sandbox.storage import azurite
 app = typer.Typer(
     help="Local Azure Machine Learning workspaces, on which Microsoft's own clients work unmodified.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

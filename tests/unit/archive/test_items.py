@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.items import (
@@ -70,6 +70,7 @@ def test_a_text_of_nobody_means_nothing_and_stays(text: str) -> None:
     assert written(read(text)) == text
 
 
+@example('value/["","",""\r]')
 @given(st.one_of(st.text(), st.sampled_from(sorted(TEXTS)).flatmap(lambda text: st.text().map(text.__add__))))
 def test_no_two_texts_are_one_item(text: str) -> None:
     assert written(read(text)) == text

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.azure.config import AZURE, CLOUDS, CredentialChoice, without_comments, workspace_config
+from azureml_replay.azure.config import AZURE, CLOUDS, CredentialChoice, workspace_config
 from azureml_replay.azure.place import azure_place, resource_id
+from azureml_replay.disk.workspace_file import without_comments
 from azureml_replay.errors import UserError
 
 NAMES = {"subscription_id": "sub-1", "resource_group": "group", "workspace_name": "ws"}

@@ -40,4 +40,11 @@ def test_the_first_line_counts_and_the_others_are_what_has_to_be_read() -> None:
 def test_on_a_narrow_terminal_words_wrap_and_a_command_does_not() -> None:
     shown = list(drawn_lines(_lines(FOUND, all_of_them=False), width=40))
     assert f"    {GRANT}" in shown
-    assert [line for line in shown if len(line) > 40] == [f"    {GRANT}", "2 more of the checks: --verbose shows all"]
+    assert [line for line in shown if len(line) > 40] == [f"    {GRANT}"]
+
+
+def test_further_lines_stand_below_the_first_one() -> None:
+    """Not below the outcome, where the next check begins."""
+    shown = list(drawn_lines(_lines(FOUND, all_of_them=False), width=60))
+    first = next(at for at, line in enumerate(shown) if line.endswith("they leave lastModifiedUtc as it"))
+    assert shown[first + 1].index("was") == shown[first].index("they")

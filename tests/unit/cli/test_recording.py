@@ -7,17 +7,20 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.place import azure_place
 from azureml_replay.cli.recording import recorded
 from azureml_replay.errors import Unavailable
 from azureml_replay.workspace.traffic import WIDTHS_KEPT, ServiceTraffic
 from looks import a_verdict
-from report.archives import SOURCE
+from report.archives import SOURCE, TARGET
 
 VERDICT = a_verdict(runs=2, points=3, files=4, bytes=5, omissions=6, findings=7)
 
 
 class End:
     """A workspace that was reached."""
+
+    ref = TARGET
 
     def traffic(self) -> dict[str, ServiceTraffic]:
         """One service, asked twice."""
@@ -46,6 +49,25 @@ def test_a_command_that_was_cut_off_leaves_what_it_did(tmp_path: Path, problem: 
         ("verify", {"runs": 2, "points": 3, "files": 4, "bytes": 5, "findings": 7, "omissions": 6})
     ]
     assert kept.traffic == {"source metric": ServiceTraffic(requests=2, refused=1, widths=[(0, 4), (10, 2)])}
+
+
+def test_each_command_says_into_which_workspace_it_went(tmp_path: Path) -> None:
+    """Also where it ended before any verb of it did; what only reads the source is about every target."""
+    other = azure_place("sub-2", "group", "another")
+    with Archive.create(tmp_path / "archive", SOURCE) as archive:
+        with recorded(archive, "extract", source=End()) as watch:
+            watch.did("extract", VERDICT)
+        with recorded(archive, "verify", target=End()) as watch:
+            watch.did("verify", VERDICT)
+        with pytest.raises(Unavailable), recorded(archive, "replay", target=End()):
+            raise Unavailable("down")
+        kept = archive.sessions()
+
+    assert [(one.command, one.concerns(TARGET), one.concerns(other)) for one in kept] == [
+        ("extract", True, True),
+        ("verify", True, False),
+        ("replay", True, False),
+    ]
 
 
 def test_widths_keep_their_shape_in_bounds() -> None:

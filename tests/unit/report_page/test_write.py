@@ -15,15 +15,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.database import now
 from azureml_replay.azure.place import azure_place
+from azureml_replay.comparison.three_way import Fate
 from azureml_replay.errors import UserError
 from azureml_replay.instants import Instant
-from azureml_replay.model import Location, Row, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.model import Finding, Location, Row, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.report_page import NotBuilt, report
 from azureml_replay.report_page import write as writing
 from azureml_replay.report_page.blocks import Numbers, block
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
 from azureml_replay.report_page.facts import Curve, Line
+from azureml_replay.report_page.head import Sums, verdict
+from azureml_replay.terminal.text import moment
 from looks import looked_at
 from report.archives import BEGIN, PLANTED, SECOND, SOURCE, TARGET, a_run, curve, differ, migrated, put, scalar
 
@@ -162,13 +166,21 @@ def test_a_picture_is_shown_where_the_archive_holds_it(tmp_path: Path) -> None:
     assert found.images == ("data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\nrest").decode(),)
 
 
+def test_on_a_page_that_is_kept_there_is_no_today() -> None:
+    """Changes of the very day, too, are told with their date."""
+    sums = Sums(runs=1, findings=1)
+    sums.found.add(Finding(PLANTED, "tag owner", Fate.EDITED.value, "a", "b", since := now()))
+
+    assert verdict(sums, TARGET)[1].endswith(f"1 change in the target since {moment(since)}.")
+
+
 def test_which_target_must_be_clear(tmp_path: Path) -> None:
     """Two targets: one has to be named; a third one, to which nothing was written, is refused by name."""
     other, third = azure_place("s", "g", "other"), azure_place("s", "g", "third")
     with Archive.open(migrated(tmp_path / "archive")) as archive:
         looked_at(archive.ledger(other), PLANTED)
 
-        with pytest.raises(UserError, match=r"name one with --target: its targets are sub-2/group/new, s/g/other"):
+        with pytest.raises(UserError, match=r"name one with --target: its targets are new, other"):
             report(archive, tmp_path / "r.html")
         with pytest.raises(UserError, match="nothing of this archive was written to s/g/third"):
             report(archive, tmp_path / "r.html", target=third)

@@ -14,6 +14,7 @@ from yarl import URL
 
 from azureml_replay.errors import UserError
 from azureml_replay.sending.transport import CHECK, ExactSession, open_transport, proxy_variable
+from azureml_replay.workspace.trust import Trust
 
 
 class Recording:
@@ -68,6 +69,19 @@ async def test_certificates_that_cannot_be_used_are_named(
     with pytest.raises(UserError, match=f"SSL_CERT_FILE names {file}"):
         async with open_transport():
             pass
+
+
+@pytest.mark.parametrize("kind", ["certificates", "own"])
+async def test_certificates_of_one_workspace_are_named_by_what_named_them(kind: str, tmp_path: Path) -> None:
+    """Beyond the environment's for all; a file that holds none is told with its variable."""
+    file = tmp_path / "some.pem"
+    file.write_text("no certificate")
+
+    with pytest.raises(UserError, match=f"VARIABLE names {file}"):
+        async with open_transport(Trust(**{kind: ("VARIABLE", str(file))})):  # type: ignore[arg-type]
+            pass
+    async with open_transport(Trust(anything=True)):
+        pass
 
 
 async def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -316,6 +316,29 @@ def test_bars_fit_a_narrow_terminal(screen: Screen, monkeypatch: pytest.MonkeyPa
     assert max(map(len, lines)) <= width
 
 
+def test_what_is_said_above_the_bars_wraps_unless_it_may_be_pasted(screen: Screen) -> None:
+    """At 100 columns."""
+    words, command = "word " * 30, f"this login lacks it: az role assignment create --scope {'x' * 90}"
+    with drawn_progress(screen.stream) as progress:
+        progress.say(words.strip())
+        progress.say(command)
+
+    seen = re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", screen.seen())
+    assert command in seen
+    assert [len(line.rstrip()) for line in re.split(r"[\r\n]+", seen) if line.startswith("word")] == [99, 49]
+
+
+def test_what_is_next_wraps_above_its_commands(screen: Screen) -> None:
+    """Which stay whole."""
+    command = f"azureml-replay verify {'h' * 100} --accept"
+    Terminal(io.StringIO(), screen.stream).say("Next: " + "words " * 20, [command])
+
+    lines = screen.seen().splitlines()
+    assert lines[-1] == f"  {command}"
+    assert max(map(len, lines[:-1])) <= 100
+    assert len(lines) == 3
+
+
 def test_services_are_told_of_by_side_where_there_are_two() -> None:
     """Who holds the work up, and the busiest; who is idle and fine is not worth a word."""
     idle = Load(in_flight=0, width=4, ceiling=32, per_s=None, wait_s=0, retries=1)
@@ -448,7 +471,7 @@ def test_a_verdict_names_what_differs_and_where_to_see_all_of_it() -> None:
         "omitted as planned",
         "└── 1 x it acts on the source workspace (cancel and completion addresses): never sent",
     ]
-    told_to_do = list(mends(verdict, lambda *words: " ".join(words)))
+    told_to_do = list(lines_for(io.StringIO(), mends(verdict, lambda *words: " ".join(words))))
     assert told_to_do == [MENDS[Kind.ABSENT].sentence, "  replay", MENDS[Kind.DIFFERS].sentence, "  replay"]
 
 

@@ -11,13 +11,13 @@ from azureml_replay.azure.config import Cloud
 from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, decode_storage
-from azureml_replay.azure.wire.reader import Document
 from azureml_replay.errors import Rejected, UserError
 from azureml_replay.model import Job
 from azureml_replay.sending.sender import Sender, Service
 from azureml_replay.workspace.examined import JobSeen, StoreSeen
 from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.reader import Document
 
 API_VERSION = "2024-04-01"
 """The newest API version that was recorded; the fields of a job follow the version asked for (responses.md 1.2)."""

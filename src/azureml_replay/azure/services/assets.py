@@ -12,7 +12,6 @@ from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire import decode_assets, encode_assets
 from azureml_replay.azure.wire.naming import SEGMENTS, Scope, uses
-from azureml_replay.azure.wire.reader import Document
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Job, Location, RunDetails, StoredFile
@@ -20,6 +19,7 @@ from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, Asse
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.put_files import PutFile
+from azureml_replay.workspace.reader import Document
 
 _LISTED = {AssetKind.CODE: ""}
 """Codes alone know no filter: all of them are listed."""
@@ -75,7 +75,8 @@ class Assets:
         answer = await self._arm.put(path, body, check, repeatable=not asset.anonymous)
         there = parse(str(answer.get("id")))
         name = there["name"] if there and there["name"] else key.name
-        return await self._read(answer, AssetKey(key.kind, name, str(answer.get("name"))))
+        made = await self._read(answer, AssetKey(key.kind, name, str(answer.get("name"))))
+        return await self.find(made.key) or made if made.hidden else made
 
     async def files(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
         """The file at a place, or those below it."""

@@ -10,12 +10,12 @@ from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.services.halves import in_halves, outcome_of
 from azureml_replay.azure.services.pages import pages
 from azureml_replay.azure.wire import decode, encode
-from azureml_replay.azure.wire.reader import Document
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Unavailable
 from azureml_replay.instants import Instant
 from azureml_replay.model import TERMINAL, Experiment, Json, Run, RunDetails, RunId
 from azureml_replay.sending.sender import NOT_SPOKEN, Answer, Sender, Service
 from azureml_replay.workers import map_bounded
+from azureml_replay.workspace.reader import Document
 from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused, TagsOfRuns
 
 RUNS_AT_ONCE = 16

@@ -68,7 +68,8 @@ class Blocks:
                 data = await read(start, stop)
                 await self._put(door, name, data, _md5(data))
 
-        await self._send(blocks, send, await self._staged(at))
+        # Without an ETag, the name of a block does not say of which version of the file it is.
+        await self._send(blocks, send, await self._staged(at) if file.stored.etag else ())
         await self._commit(door, [name for name, *_ in blocks], file.stored)
 
     async def upload(self, door: Door, file: HeldFile, at: Location) -> None:

@@ -24,6 +24,9 @@ WHOLE_COPY_BYTES = 256 * 1024 * 1024
 """Bytes that storage copies in one synchronous request at most."""
 FILES_AT_ONCE = 16
 
+NO_BACKSLASH = Refused("storage takes a backslash in a file's name for a slash", 400)
+"""Such names come from MLflow servers. Asked, the local storage said that the signature does not fit (403)."""
+
 
 class Files:
     """Writes files of runs. All methods are repeatable: a path holds what was put last."""
@@ -37,18 +40,22 @@ class Files:
 
     async def put(self, experiment: str, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
         """Write files; path -> what became of each."""
-        urls, problems = await self._entries(experiment, run, [file.path for file in files])
+        impossible = {file.path: NO_BACKSLASH for file in files if "\\" in file.path}
+        possible = [file for file in files if file.path not in impossible]
+        urls, problems = await self._entries(experiment, run, [file.path for file in possible])
 
         async def one(file: PutFile) -> Outcome:
             return problems[file.path] if file.path in problems else await self._put_one(run, file, urls.get(file.path))
 
-        outcomes = await map_bounded(files, one, FILES_AT_ONCE)
-        return dict(zip((file.path for file in files), outcomes, strict=True))
+        outcomes = await map_bounded(possible, one, FILES_AT_ONCE)
+        return impossible | dict(zip((file.path for file in possible), outcomes, strict=True))
 
     async def _entries(
         self, experiment: str, run: RunId, paths: Sequence[str]
     ) -> tuple[dict[str, str], dict[str, Outcome]]:
         """URLs and refusals by path; a request that is refused whole for a path is halved down to it."""
+        if not paths:
+            return {}, {}
         try:
             urls, problems = await self._artifacts.entries(experiment, run, paths)
         except Rejected as error:
@@ -147,7 +154,7 @@ class Files:
             await self._storage.ask(door, "PUT", headers=headers, data=file.data)
         elif isinstance(file, HeldFile):
             await self._upload(door, file, at)
-        elif file.read is None or self._reach.worth_asking(_host(file)):
+        elif file.read is None or (file.source is not None and self._reach.worth_asking(_host(file))):
             await self._copy_or_relay(door, file, at)
         else:
             await self._relay(door, file, at)
@@ -205,7 +212,7 @@ def _md5(data: bytes) -> bytes:
 
 
 def _host(file: CopyFile) -> str:
-    return urlsplit(str.__str__(file.source)).netloc
+    return urlsplit(str.__str__(file.source or "")).netloc
 
 
 def _cannot_fetch(error: ServiceError) -> bool:

@@ -22,19 +22,6 @@ from azureml_replay.azure.wire.known import (
     KNOWN_RUNDATA,
 )
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, lender_in
-from azureml_replay.azure.wire.reader import (
-    NOT_SET,
-    Document,
-    Reader,
-    beyond,
-    instant,
-    mapping,
-    pairs,
-    readable,
-    unicode_text,
-    unknown,
-    words,
-)
 from azureml_replay.model import (
     NESTED_COMPONENTS,
     UNREADABLE,
@@ -50,6 +37,20 @@ from azureml_replay.model import (
 )
 from azureml_replay.workspace.examined import JobSeen
 from azureml_replay.workspace.jobs import JobState
+from azureml_replay.workspace.reader import (
+    NOT_SET,
+    Document,
+    Reader,
+    beyond,
+    instant,
+    mapping,
+    pairs,
+    readable,
+    text_of_page,
+    unicode_text,
+    unknown,
+    words,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def problem(body: bytes, header_code: str | None = None) -> Problem:
     try:
         document = json_text.loads_cut(body)
     except ValueError:
-        return Problem(header_code or "", _text_of_page(body))
+        return Problem(header_code or "", text_of_page(body))
     return problem_of(document) if isinstance(document, Mapping) else Problem(header_code or "", "")
 
 
@@ -113,14 +114,6 @@ def _innermost(error: Document) -> str:
     while inner:
         code, inner = str(inner.get("code") or code), inner.get("innerError")
     return code
-
-
-def _text_of_page(body: bytes) -> str:
-    text = body[:2000].decode("utf-8", "replace").lstrip("\ufeff")
-    for start, end in (("<Message>", "</Message>"), ("<title>", "</title>")):
-        if start in text:
-            return text.partition(start)[2].partition(end)[0].partition("\n")[0].strip()
-    return text.partition("\n")[0].strip()[:200]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from azureml_replay import json_text
 from azureml_replay.azure.wire.fidelity_assets import known_of
 from azureml_replay.azure.wire.naming import CURATED, PLACING, Scope, named_key, place_of_uri, replaced, uses
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, RUN_FILES, container_in, lender_in
-from azureml_replay.azure.wire.reader import Document, Reader, instant, mapping, pairs, readable, unknown, words
 from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, mention, mention_of_place
+from azureml_replay.workspace.reader import Document, Reader, instant, mapping, pairs, readable, unknown, words
 
 URI_OF = {AssetKind.CODE: "codeUri", AssetKind.DATA: "dataUri", AssetKind.MODEL: "modelUri"}
 """The key that says where an asset's bytes lie; of environments it is one of the build."""
@@ -27,6 +27,7 @@ _UNNAMED = frozenset({"azureml_anonymous", "CliV2AnonymousEnvironment"})
 _SAID_TWICE = frozenset({"version", "_source", "$schema", "name"})
 """Keys of a component that the service leaves out, or that its id has."""
 _CURATED_TYPE = "curated"
+GRAPH_HIDDEN = "the service does not show the graph of a pipeline component"
 MANAGED = "curated: the service makes it in every workspace"
 
 
@@ -49,6 +50,7 @@ def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset
         files_of=_run_in(place),
         place=place,
         uses=tuple(uses(said, scope)),
+        hidden=GRAPH_HIDDEN if _has_hidden_graph(said) else None,
         managed=MANAGED if _is_curated(name, said) else None,
         created=more("createdAt", instant, None),
         creator=more("createdBy", words, None),
@@ -85,6 +87,12 @@ def _run_in(place: Location | None) -> RunId | None:
     if place is None or place.datastore != ARTIFACT_STORE or not place.path.startswith(f"{RUN_FILES}/"):
         return None
     return lender_in(container_in(place), RunId(""))
+
+
+def _has_hidden_graph(said: Document) -> bool:
+    """The graph of a pipeline component is in no recorded answer, though clients send it."""
+    spec = said.get("componentSpec")
+    return isinstance(spec, Mapping) and spec.get("type") == "pipeline" and not spec.get("jobs")
 
 
 def _is_curated(name: str, said: Document) -> bool:

@@ -14,8 +14,8 @@ from azureml_replay.azure.wire.known import (
     KNOWN_METRIC_PROPERTIES,
     KNOWN_METRIC_ROW,
 )
-from azureml_replay.azure.wire.reader import UNREADABLE, Document, beyond, instant, readable, unicode_text, unknown
 from azureml_replay.model import Json, Points, Row, Series, SeriesKey, Value
+from azureml_replay.workspace.reader import UNREADABLE, Document, beyond, instant, readable, unicode_text, unknown
 
 NUMBERS_AS_TEXT = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 """Texts for numbers that JSON lacks (clients.md 4.1)."""

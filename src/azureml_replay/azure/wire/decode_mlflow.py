@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from azureml_replay.azure.wire.reader import Document, readable
 from azureml_replay.instants import TICKS_PER_SECOND
 from azureml_replay.model import Points, RunId, Series, SeriesKey
+from azureml_replay.workspace.reader import Document, readable
 
 SCALAR = "azureml.v1.scalar"
 """The type that the service gives to a metric that MLflow logged (rh-metrics-lastvalues.json)."""

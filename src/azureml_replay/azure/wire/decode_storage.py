@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from azureml_replay.azure.wire.known import KNOWN_BLOB, KNOWN_BLOB_PROPERTIES
-from azureml_replay.azure.wire.reader import Document, readable
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workspace.examined import StoreSeen
 from azureml_replay.workspace.put_files import SecretUrl
+from azureml_replay.workspace.reader import Document, readable
 
 NO_KEYS = "KeyBasedAuthenticationNotPermitted"
 """Storage's error code where shared keys are disabled, also for a SAS that a key signed (documented)."""

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, URI_OF
 from azureml_replay.azure.wire.fidelity_assets import sent_of
 from azureml_replay.azure.wire.naming import Scope, long_uri, moved, named_key, replaced, scope_of
-from azureml_replay.azure.wire.reader import mapping
 from azureml_replay.model import Json, Location
 from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of
+from azureml_replay.workspace.reader import mapping
 
 STORE = "workspaceblobstore"
 """A datastore that every workspace has."""

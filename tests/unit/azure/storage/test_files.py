@@ -25,14 +25,14 @@ ENTRY = Said(200, orjson.dumps({"artifactContentInformation": {"f": {"contentUri
 ANOTHER = Said(200, orjson.dumps({"contentUri": SECOND}))
 
 
-async def put(*script: Said) -> tuple[Outcome, list[str]]:
+async def put(*script: Said, path: str = "f") -> tuple[Outcome, list[str]]:
     """What became of one file, and what was asked."""
     transport = Scripted(*script)
     sender = Sender(transport, Tokens(), AZURE_WORDS, parallel=1, clock=Patient())
     storage = Storage(sender, Arm(sender, AZURE, REF), "scope")
     files = Files(ArtifactIndex(sender, "https://api.example", resource_id(REF), "scope"), storage)
-    outcomes = await files.put("e", RunId("r"), [NewFile(path="f", data=b"x")])
-    return outcomes["f"], [request.url for request in transport.requests]
+    outcomes = await files.put("e", RunId("r"), [NewFile(path=path, data=b"x")])
+    return outcomes[path], [request.url for request in transport.requests]
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, "BlobAlreadyExists"), (403, "AuthorizationPermissionMismatch")])
@@ -71,3 +71,11 @@ async def test_a_copy_source_that_cannot_be_read_is_not_tried_through_another_do
     assert isinstance(outcome, Refused)
     assert outcome.status == 403
     assert len(asked) == 2
+
+
+async def test_a_name_with_a_backslash_is_refused_before_anything_is_asked() -> None:
+    """Storage would take it for another name, and answer that the signature is wrong."""
+    outcome, asked = await put(path="a\\b")
+
+    assert isinstance(outcome, Refused)
+    assert (outcome.of_item, asked) == (True, [])

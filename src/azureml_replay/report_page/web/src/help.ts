@@ -6,7 +6,7 @@ const KEYS = [
   ["→ ←", "unfold and fold a run, go to its first child, to its parent"],
   ["Enter", "go to the run's page"],
   ["Escape", "back to the list"],
-  ["/", "search"],
+  ["/", "search; Enter or ↓ leads to what it finds"],
   ["n", "next run that differs"],
   ["?", "these keys"],
 ];

@@ -125,6 +125,11 @@ async function start(): Promise<void> {
 
   started = true;
 
+  above.search.addEventListener("keydown", (event) => {
+    if (!["Enter", "ArrowDown", "Escape"].includes(event.key) || event.isComposing) return; // an input method's own keys
+    tree.element.focus();
+    event.stopPropagation();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
     if (event.key === "/") {

@@ -49,7 +49,7 @@ const minute = (moment: string): string => `${moment.slice(0, 16).replace("T", "
 
 /** When the target was last looked at, and when this page was made of it. */
 function times(head: Head): string {
-  const made = `page of ${minute(head.made)}`;
+  const made = `page written ${minute(head.made)}`;
   return head.proved ? `last verification ${minute(head.proved)} · ${made}` : made;
 }
 
@@ -116,7 +116,7 @@ function more(head: Head): HTMLElement {
           "Requests at a time",
           chart,
           h("p", { class: "keys" }, ...busy.map(([name, requests, refused], at) => key(name, requests, refused, at))),
-          h("p", { class: "note" }, `Of ${head.widths_of.slice(0, 50).replace("T", " ")}. Refused: the service answered "too many requests" (429 or 503); each was sent again later.`),
+          h("p", { class: "note" }, `Of ${head.widths_of}. Refused: the service answered "too many requests" (429 or 503); each was sent again later.`),
         ),
       head.accepted.length > 0 &&
         wide("Changes in the target that were accepted", table("Accepted changes", ["Run", "What", "Source, as planned", "Target", "By", "When (UTC)"], head.accepted.map(([run, what, expected, actual, by, at]) => [run, what, expected, actual, by, at.slice(0, 19).replace("T", " ")]))),
@@ -157,13 +157,14 @@ function commandRows(one: Command): Child[][] {
   return [[...whole, "", ...tail], ...one.parts.map(([verb, took, counts]) => [`· ${verb}`, "", seconds(took), moved(counts, took), "", ""])];
 }
 
-/** `300 runs (30/s), 1,000 points`. */
+/** `300 runs (30/s), 1,000 points, 3 failed`: what has no plural is no noun. */
 function moved(counts: Record<string, number>, took: number): string {
   return Object.entries(counts)
     .filter(([, size]) => size > 0)
     .map(([what, size], at) => {
       const rate = at === 0 && took > 0 ? ` (${count(Math.round((size / took) * 10) / 10)}/s)` : "";
-      return what === "bytes" ? bytes(size) : `${counted(size, what.replace(/s$/, ""))}${rate}`;
+      if (what === "bytes") return bytes(size);
+      return `${what.endsWith("s") ? counted(size, what.slice(0, -1)) : `${count(size)} ${what}`}${rate}`;
     })
     .join(", ");
 }

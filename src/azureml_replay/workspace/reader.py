@@ -93,3 +93,12 @@ def beyond(document: Document, read: frozenset[str]) -> dict[str, Json]:
 def unknown(document: Document, known: frozenset[str], where: str = "") -> tuple[str, ...]:
     """The keys that are not known, with `where` put before each."""
     return tuple(sorted(where + key for key in document if key not in known))
+
+
+def text_of_page(body: bytes) -> str:
+    """What an answer says that is no JSON: storage's XML, a proxy's page, one line of text."""
+    text = body[:2000].decode("utf-8", "replace").lstrip("\ufeff")
+    for start, end in (("<Message>", "</Message>"), ("<title>", "</title>")):
+        if start in text:
+            return text.partition(start)[2].partition(end)[0].partition("\n")[0].strip()
+    return text.partition("\n")[0].strip()[:200]

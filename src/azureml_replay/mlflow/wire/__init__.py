@@ -1,0 +1,1 @@
+"""MLflow's documents: its keys are spelt here alone."""
